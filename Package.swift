@@ -1,0 +1,102 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let house: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+    name: "backplane-relay",
+    products: [
+        .executable(name: "backplane-relay", targets: ["backplane-relay"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+        .target(name: "SignalRBackplane", swiftSettings: house),
+        .target(name: "MCAP", dependencies: ["CZstd", "CDeflate"], swiftSettings: house),
+        .target(name: "Prometheus", swiftSettings: house),
+        .target(
+            name: "Redis",
+            dependencies: [
+                "CHiredis",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: house),
+        .target(name: "Capture", dependencies: ["MCAP", "SignalRBackplane"], swiftSettings: house),
+        .target(
+            name: "Relay",
+            dependencies: [
+                "Capture", "MCAP", "Prometheus", "Redis", "SignalRBackplane",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: house),
+        .target(
+            name: "Replay",
+            dependencies: [
+                "Capture", "Redis", "SignalRBackplane",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: house),
+        .target(
+            name: "EndToEnd",
+            dependencies: [
+                "Capture", "Redis", "Relay", "Replay", "SignalRBackplane",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ],
+            swiftSettings: house),
+        .executableTarget(
+            name: "backplane-relay",
+            dependencies: [
+                "Capture", "EndToEnd", "MCAP", "Prometheus", "Redis", "Relay", "Replay", "SignalRBackplane",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: house),
+        .testTarget(
+            name: "SignalRBackplaneTests", dependencies: ["SignalRBackplane"], resources: [.copy("Vectors")],
+            swiftSettings: house),
+        .testTarget(name: "MCAPTests", dependencies: ["MCAP"], swiftSettings: house),
+        .testTarget(name: "PrometheusTests", dependencies: ["Prometheus"], swiftSettings: house),
+        .testTarget(
+            name: "RedisTests",
+            dependencies: ["Redis", .product(name: "NIOEmbedded", package: "swift-nio")], swiftSettings: house),
+        .testTarget(name: "CaptureTests", dependencies: ["Capture", "MCAP", "SignalRBackplane"], swiftSettings: house),
+        .testTarget(name: "RelayTests", dependencies: ["Relay", "Prometheus"], swiftSettings: house),
+        .testTarget(name: "ReplayTests", dependencies: ["Replay"], swiftSettings: house),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "backplane-relay", "Capture", "EndToEnd", "MCAP", "Redis", "Relay", "Replay", "SignalRBackplane",
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ],
+            swiftSettings: house),
+    ],
+    swiftLanguageModes: [.v6]
+)
