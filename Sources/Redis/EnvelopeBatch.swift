@@ -1,0 +1,141 @@
+/// The envelopes of one read from the socket: payloads one after another in one piece of memory, and where each begins.
+///
+/// Filled on the event loop, then handed over whole to the next stage; after ``EnvelopeSink/deliver(_:)`` the event
+/// loop does not touch it again, so at any time one thread owns it. Reused through ``reset()``: in the steady state an
+/// envelope costs one copy and no allocation.
+public final class EnvelopeBatch: @unchecked Sendable {
+    // @unchecked: ownership passes from thread to thread through the intake's lock, never shared (see above).
+
+    @usableFromInline
+    struct Entry {
+        @usableFromInline var offset: Int
+        @usableFromInline var count: UInt32
+        @usableFromInline var channel: UInt32
+
+        @usableFromInline
+        init(offset: Int, count: UInt32, channel: UInt32) {
+            self.offset = offset
+            self.count = count
+            self.channel = channel
+        }
+    }
+
+    /// Memory kept by ``reset()``; a batch that grew beyond it for a large payload gives the rest back.
+    static let keptBytes = 512 * 1024
+    static let keptEntries = 8192
+
+    // A struct behind a pointer: class properties would be checked for exclusive access at each envelope.
+    @usableFromInline
+    struct Storage {
+        @usableFromInline var bytes: UnsafeMutableRawPointer
+        @usableFromInline var byteCapacity: Int
+        @usableFromInline var byteCount = 0
+        @usableFromInline var entries: UnsafeMutablePointer<Entry>
+        @usableFromInline var entryCapacity: Int
+        @usableFromInline var entryCount = 0
+        @usableFromInline var receivedAt: UInt64 = 0
+    }
+
+    @usableFromInline let storage: UnsafeMutablePointer<Storage>
+
+    public init() {
+        storage = .allocate(capacity: 1)
+        storage.initialize(to: Storage(
+            bytes: .allocate(byteCount: 64 * 1024, alignment: 16), byteCapacity: 64 * 1024,
+            entries: .allocate(capacity: 256), entryCapacity: 256))
+    }
+
+    deinit {
+        storage.pointee.bytes.deallocate()
+        storage.pointee.entries.deallocate()
+        storage.deallocate()
+    }
+
+    /// Envelopes in the batch.
+    @inlinable
+    public var count: Int { storage.pointee.entryCount }
+
+    /// Payload bytes of all envelopes.
+    @inlinable
+    public var byteCount: Int { storage.pointee.byteCount }
+
+    /// What the batch holds in memory, in bytes: what a bounded queue must count.
+    public var footprint: Int {
+        storage.pointee.byteCapacity + storage.pointee.entryCapacity * MemoryLayout<Entry>.stride
+    }
+
+    /// When the bytes were read from the socket, in nanoseconds since 1970: one clock read for the whole batch.
+    public var receivedAt: UInt64 {
+        get { storage.pointee.receivedAt }
+        set { storage.pointee.receivedAt = newValue }
+    }
+
+    /// Copies one payload in.
+    ///
+    /// - Parameter channel: index of the Redis channel in the list given to the subscriber.
+    @inlinable
+    public func append(channel: Int, payload: UnsafeRawBufferPointer) {
+        let offset = storage.pointee.byteCount
+        if storage.pointee.byteCapacity - offset < payload.count { growBytes(by: payload.count) }
+        if storage.pointee.entryCount == storage.pointee.entryCapacity { growEntries() }
+        if let source = payload.baseAddress {
+            (storage.pointee.bytes + offset).copyMemory(from: source, byteCount: payload.count)
+        }
+        (storage.pointee.entries + storage.pointee.entryCount).initialize(
+            to: Entry(offset: offset, count: UInt32(payload.count), channel: UInt32(truncatingIfNeeded: channel)))
+        storage.pointee.entryCount &+= 1
+        storage.pointee.byteCount = offset &+ payload.count
+    }
+
+    /// Each envelope in the order of arrival. The payload is valid during the call only.
+    @inlinable
+    public func forEach<Failure: Error>(
+        _ body: (_ channel: Int, _ payload: UnsafeRawBufferPointer) throws(Failure) -> Void
+    ) throws(Failure) {
+        for index in 0..<storage.pointee.entryCount {
+            let entry = storage.pointee.entries[index]
+            try body(
+                Int(entry.channel),
+                UnsafeRawBufferPointer(start: storage.pointee.bytes + entry.offset, count: Int(entry.count)))
+        }
+    }
+
+    /// Empties the batch for reuse.
+    public func reset() {
+        if storage.pointee.byteCapacity > Self.keptBytes {
+            storage.pointee.bytes.deallocate()
+            storage.pointee.byteCapacity = Self.keptBytes
+            storage.pointee.bytes = .allocate(byteCount: Self.keptBytes, alignment: 16)
+        }
+        if storage.pointee.entryCapacity > Self.keptEntries {
+            storage.pointee.entries.deallocate()
+            storage.pointee.entryCapacity = Self.keptEntries
+            storage.pointee.entries = .allocate(capacity: Self.keptEntries)
+        }
+        storage.pointee.byteCount = 0
+        storage.pointee.entryCount = 0
+        storage.pointee.receivedAt = 0
+    }
+
+    @usableFromInline
+    func growBytes(by count: Int) {
+        let needed = storage.pointee.byteCount + count
+        // A large payload gets what it needs and no more; small ones double.
+        let capacity = count > Self.keptBytes ? needed : max(needed, storage.pointee.byteCapacity * 2)
+        let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
+        larger.copyMemory(from: storage.pointee.bytes, byteCount: storage.pointee.byteCount)
+        storage.pointee.bytes.deallocate()
+        storage.pointee.bytes = larger
+        storage.pointee.byteCapacity = capacity
+    }
+
+    @usableFromInline
+    func growEntries() {
+        let capacity = storage.pointee.entryCapacity * 2
+        let larger = UnsafeMutablePointer<Entry>.allocate(capacity: capacity)
+        larger.moveInitialize(from: storage.pointee.entries, count: storage.pointee.entryCount)
+        storage.pointee.entries.deallocate()
+        storage.pointee.entries = larger
+        storage.pointee.entryCapacity = capacity
+    }
+}

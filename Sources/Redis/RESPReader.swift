@@ -1,0 +1,213 @@
+import CHiredis
+
+/// hiredis' RESP reader with object functions of our own: no object is made, each element is met in place.
+///
+/// A pub/sub message (`["message", channel, payload]`) of a known channel is copied once, from hiredis' buffer into the
+/// current ``EnvelopeBatch``. Every other reply becomes a ``RESPValue``.
+///
+/// `~Copyable`: it owns the C reader and memory whose address the C side keeps.
+struct RESPReader: ~Copyable {
+    /// hiredis moves what is left of its buffer to the front after each reply, so a large feed would be moved once a
+    /// reply. 16 KiB at a time stays within the first-level cache.
+    private static let feedSize = 16 * 1024
+    /// hiredis frees an empty buffer larger than this. Far above `feedSize`, so that it is kept; far below a large
+    /// payload, so that the memory of one is given back.
+    private static let keptBuffer = 1 << 20
+
+    private let reader: UnsafeMutablePointer<redisReader>
+    private let functions: UnsafeMutablePointer<redisReplyObjectFunctions>
+    private let state: UnsafeMutablePointer<ReplyState>
+
+    /// - Parameter channels: the channels whose messages go into the batch; empty on a connection that only asks.
+    init(channels: [String] = []) {
+        state = .allocate(capacity: 1)
+        state.initialize(to: ReplyState(channels: channels))
+        functions = .allocate(capacity: 1)
+        functions.initialize(to: ReplyState.objectFunctions)
+        guard let reader = redisReaderCreateWithFunctions(functions) else {
+            preconditionFailure("out of memory for a Redis reader")
+        }
+        self.reader = reader
+        reader.pointee.privdata = UnsafeMutableRawPointer(state)
+        reader.pointee.maxbuf = Self.keptBuffer
+    }
+
+    deinit {
+        redisReaderFree(reader)
+        functions.deinitialize(count: 1)
+        functions.deallocate()
+        state.deinitialize(count: 1)
+        state.deallocate()
+    }
+
+    /// Where messages go. Must be set before the first ``feed(_:)`` of a reader with channels.
+    var batch: EnvelopeBatch? {
+        get { state.pointee.batch }
+        nonmutating set { state.pointee.batch = newValue }
+    }
+
+    /// Messages of channels that nobody asked for, since the start.
+    var strayMessages: Int { state.pointee.strayMessages }
+
+    /// Reads on; complete messages go into ``batch``, other complete replies wait for ``takeReplies()``.
+    ///
+    /// - Returns: hiredis' words for what is wrong with the bytes, or nil. After an error the reader is of no more use.
+    func feed(_ bytes: UnsafeRawBufferPointer) -> String? {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.feedSize))
+            rest = rest.dropFirst(Self.feedSize)
+            guard redisReaderFeed(reader, piece.baseAddress, piece.count) == REDIS_OK else { return errorText }
+            while true {
+                var reply: UnsafeMutableRawPointer?
+                guard redisReaderGetReply(reader, &reply) == REDIS_OK else { return errorText }
+                if reply == nil { break }
+            }
+        }
+        return nil
+    }
+
+    /// The complete replies that were no messages, in order, once.
+    func takeReplies() -> [RESPValue] {
+        guard !state.pointee.replies.isEmpty else { return [] }
+        defer { state.pointee.replies.removeAll(keepingCapacity: true) }
+        return state.pointee.replies
+    }
+
+    private var errorText: String {
+        withUnsafeBytes(of: &reader.pointee.errstr) { text in
+            String(decoding: text.prefix { $0 != 0 }, as: UTF8.self)
+        }
+    }
+}
+
+/// What the object functions know of the reply under way.
+private struct ReplyState {
+    private enum Frame {
+        /// Between replies, or inside one that ``ReplyBuilder`` puts together.
+        case general
+        /// An array of three was announced: perhaps a message.
+        case undecided
+        /// A message whose channel is `messageChannel`, -1 if it is none of ours.
+        case message
+    }
+
+    private var frame = Frame.general
+    private var messageChannel = -1
+    private var channels: ChannelTable
+    private let collectsMessages: Bool
+    private var builder = ReplyBuilder()
+    var batch: EnvelopeBatch?
+    var replies: [RESPValue] = []
+    var strayMessages = 0
+
+    init(channels: [String]) {
+        self.channels = ChannelTable(channels)
+        collectsMessages = !channels.isEmpty
+    }
+
+    // MARK: Elements
+
+    private mutating func startArray(count: Int, topLevel: Bool) {
+        if topLevel, collectsMessages, count == 3 {
+            frame = .undecided
+        } else {
+            leaveUndecided()
+            builder.startArray(count: count)
+            finishReply()
+        }
+    }
+
+    @inline(__always)
+    private mutating func string(_ bytes: UnsafeRawBufferPointer, type: Int32, index: Int) {
+        switch frame {
+        case .message where index == 2:
+            if messageChannel >= 0, let batch {
+                batch.append(channel: messageChannel, payload: bytes)
+            } else {
+                strayMessages += 1
+            }
+            frame = .general
+        case .message:
+            messageChannel = channels.index(of: bytes) ?? -1
+        case .undecided where index == 0 && Self.isMessageWord(bytes):
+            frame = .message
+        case .undecided, .general:
+            leaveUndecided()
+            switch type {
+            case REDIS_REPLY_STATUS: add(.status(String(decoding: bytes, as: UTF8.self)))
+            case REDIS_REPLY_ERROR: add(.error(String(decoding: bytes, as: UTF8.self)))
+            default: add(.bulk(Array(bytes)))
+            }
+        }
+    }
+
+    /// "message", compared without a loop.
+    @inline(__always)
+    private static func isMessageWord(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bytes.count == 7 && bytes.loadUnaligned(as: UInt32.self).littleEndian == 0x7373_656D
+            && bytes.loadUnaligned(fromByteOffset: 3, as: UInt32.self).littleEndian == 0x6567_6173
+    }
+
+    private mutating func add(_ value: RESPValue) {
+        // A message whose channel or payload is no string cannot come from Redis; the reply is dropped as stray.
+        if frame == .message {
+            strayMessages += 1
+            frame = .general
+            return
+        }
+        leaveUndecided()
+        builder.add(value)
+        finishReply()
+    }
+
+    /// It was no message after all: let the builder know of the array that was announced.
+    private mutating func leaveUndecided() {
+        guard frame == .undecided else { return }
+        frame = .general
+        builder.startArray(count: 3)
+    }
+
+    private mutating func finishReply() {
+        if let reply = builder.take() { replies.append(reply) }
+    }
+
+    // MARK: C
+
+    /// Any pointer but NULL tells hiredis that the object was made; `freeObject` has nothing to free.
+    private static var sentinel: UnsafeMutableRawPointer? { UnsafeMutableRawPointer(bitPattern: 1) }
+
+    @inline(__always)
+    private static func state(
+        of task: UnsafePointer<redisReadTask>?
+    ) -> (state: UnsafeMutablePointer<ReplyState>, task: UnsafePointer<redisReadTask>)? {
+        guard let task, let state = task.pointee.privdata else { return nil }
+        return (state.assumingMemoryBound(to: ReplyState.self), task)
+    }
+
+    static let objectFunctions = redisReplyObjectFunctions(
+        createString: { task, bytes, count in
+            guard let (state, task) = ReplyState.state(of: task) else { return nil }
+            state.pointee.string(
+                UnsafeRawBufferPointer(start: bytes, count: count), type: task.pointee.type,
+                index: Int(task.pointee.idx))
+            return ReplyState.sentinel
+        },
+        createArray: { task, count in
+            guard let (state, task) = ReplyState.state(of: task) else { return nil }
+            state.pointee.startArray(count: Int(count), topLevel: task.pointee.parent == nil)
+            return ReplyState.sentinel
+        },
+        createInteger: { task, value in
+            guard let (state, _) = ReplyState.state(of: task) else { return nil }
+            state.pointee.add(.integer(Int64(value)))
+            return ReplyState.sentinel
+        },
+        createNil: { task in
+            guard let (state, _) = ReplyState.state(of: task) else { return nil }
+            state.pointee.add(.null)
+            return ReplyState.sentinel
+        },
+        freeObject: { _ in }
+    )
+}

@@ -1,0 +1,40 @@
+/// One reply of the Redis protocol (RESP2), owned.
+public enum RESPValue: Sendable, Equatable {
+    /// `+OK`
+    case status(String)
+    /// `-ERR ...`
+    case error(String)
+    case integer(Int64)
+    case bulk([UInt8])
+    case null
+    case array([RESPValue])
+
+    /// The text of a status or bulk reply; nil for others.
+    public var text: String? {
+        switch self {
+        case .status(let text): text
+        case .bulk(let bytes): String(decoding: bytes, as: UTF8.self)
+        default: nil
+        }
+    }
+
+    public var integer: Int64? {
+        if case .integer(let value) = self { value } else { nil }
+    }
+
+    public var array: [RESPValue]? {
+        if case .array(let values) = self { values } else { nil }
+    }
+
+    /// A few words for an error message: never the content of a bulk reply, which may be a user's text.
+    var summary: String {
+        switch self {
+        case .status(let text): "status '\(text)'"
+        case .error(let text): "error '\(text)'"
+        case .integer(let value): "integer \(value)"
+        case .bulk(let bytes): "a string of \(bytes.count) bytes"
+        case .null: "nil"
+        case .array(let values): "an array of \(values.count)"
+        }
+    }
+}

@@ -1,0 +1,162 @@
+import NIOCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// One connection of a ``RedisSubscriber``: feeds what the socket delivers to the reader and hands each read's
+/// envelopes on as one batch. Nothing here waits, touches a disk or allocates for an envelope.
+final class SubscriberHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let reader: RESPReader
+    private let sink: any EnvelopeSink
+    private let timing: RedisSubscriber.Timing
+    private var handshake: SubscriberHandshake
+    private var monitor = LivenessMonitor()
+    private var isSubscribed = false
+    private var cause: DisconnectCause?
+    private var ticker: RepeatedTask?
+    private var handshakeTimeout: Scheduled<Void>?
+
+    /// Succeeds when every channel is confirmed.
+    private let subscribed: EventLoopPromise<Void>
+    /// Succeeds when a confirmed subscription has ended.
+    private let ended: EventLoopPromise<DisconnectCause>
+    private let configuration: RedisConfiguration
+
+    init(
+        configuration: RedisConfiguration, channels: [String], timing: RedisSubscriber.Timing, sink: any EnvelopeSink,
+        subscribed: EventLoopPromise<Void>, ended: EventLoopPromise<DisconnectCause>
+    ) {
+        self.configuration = configuration
+        self.sink = sink
+        self.timing = timing
+        self.subscribed = subscribed
+        self.ended = ended
+        handshake = SubscriberHandshake(configuration: configuration, channels: channels)
+        reader = RESPReader(channels: channels)
+        reader.batch = sink.nextBatch()
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        var buffer = context.channel.allocator.buffer(capacity: 256)
+        for command in handshake.commands { RESPEncoder.encode(command, into: &buffer) }
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        handshakeTimeout = context.eventLoop.scheduleTask(in: timing.handshakeTimeout) {
+            let (handler, context) = bound.value
+            handler.handshakeTimedOut(context: context)
+        }
+        ticker = context.eventLoop.scheduleRepeatedTask(
+            initialDelay: timing.pingInterval, delay: timing.pingInterval
+        ) { _ in
+            let (handler, context) = bound.value
+            handler.tick(context: context)
+        }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = unwrapInboundIn(data)
+        monitor.heard()
+        reader.batch?.receivedAt = Self.now()
+        let problem = buffer.withUnsafeReadableBytes { reader.feed($0) }
+        for reply in reader.takeReplies() { received(reply, context: context) }
+        if let batch = reader.batch, batch.count > 0 {
+            reader.batch = sink.nextBatch()
+            sink.deliver(batch)
+        }
+        if let problem { fail(.protocolError(problem), context: context) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        fail(.ioError(String(describing: error)), context: context)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        ticker?.cancel()
+        handshakeTimeout?.cancel()
+        let cause = cause ?? .closedByServer
+        if isSubscribed {
+            sink.disconnected(cause)
+            ended.succeed(cause)
+        } else {
+            let error = handshakeError(for: cause)
+            subscribed.fail(error)
+            ended.fail(error)
+        }
+        context.fireChannelInactive()
+    }
+
+    /// Ends the connection on our own wish.
+    func stop(context: ChannelHandlerContext) {
+        fail(.stopped, context: context)
+    }
+
+    // MARK: - Private
+
+    private func received(_ reply: RESPValue, context: ChannelHandlerContext) {
+        if isSubscribed {
+            // PONG answers our PING, and more confirmations mean nothing new.
+            if case .error(let text) = reply { fail(.serverError(text), context: context) }
+            return
+        }
+        switch handshake.received(reply) {
+        case .wait:
+            break
+        case .subscribed:
+            isSubscribed = true
+            handshakeTimeout?.cancel()
+            sink.subscribed(server: handshake.serverInfo)
+            subscribed.succeed(())
+        case .fail(let error):
+            failure = error
+            fail(.serverError(error.description), context: context)
+        }
+    }
+
+    private var failure: RedisError?
+
+    private func handshakeError(for cause: DisconnectCause) -> RedisError {
+        if let failure { return failure }
+        switch cause {
+        case .protocolError(let text): return .notRedis(endpoint: configuration.endpoint, reason: text)
+        case .ioError(let text): return .cannotConnect(endpoint: configuration.endpoint, reason: text)
+        case .noAnswer:
+            return .noAnswer(
+                endpoint: configuration.endpoint, seconds: Int(timing.handshakeTimeout.nanoseconds / 1_000_000_000))
+        case .closedByServer, .serverError, .stopped: return .connectionClosed(endpoint: configuration.endpoint)
+        }
+    }
+
+    private func handshakeTimedOut(context: ChannelHandlerContext) {
+        if !isSubscribed { fail(.noAnswer, context: context) }
+    }
+
+    private func tick(context: ChannelHandlerContext) {
+        guard isSubscribed else { return }
+        switch monitor.tick() {
+        case .none: break
+        case .giveUp: fail(.noAnswer, context: context)
+        case .sendPing:
+            var buffer = context.channel.allocator.buffer(capacity: 32)
+            RESPEncoder.encode(["PING"], into: &buffer)
+            context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        }
+    }
+
+    private func fail(_ cause: DisconnectCause, context: ChannelHandlerContext) {
+        if self.cause == nil { self.cause = cause }
+        context.close(promise: nil)
+    }
+
+    /// Nanoseconds since 1970.
+    private static func now() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+}
