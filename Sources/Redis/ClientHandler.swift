@@ -44,7 +44,7 @@ final class ClientHandler: ChannelInboundHandler {
         let problem = unwrapInboundIn(data).withUnsafeReadableBytes { reader.feed($0) }
         for reply in reader.takeReplies() {
             guard !pending.isEmpty else {
-                fail(.notRedis(endpoint: endpoint, reason: "a reply that nobody asked for"), context: context)
+                fail(unasked(reply), context: context)
                 return
             }
             pending[0].missing -= 1
@@ -64,6 +64,19 @@ final class ClientHandler: ChannelInboundHandler {
             for _ in 0..<next.missing { next.onReply(.failure(error)) }
         }
         context.fireChannelInactive()
+    }
+
+    /// Ends the connection on our own wish, with this error for what is unanswered.
+    func giveUp(_ error: RedisError) {
+        if let context { fail(error, context: context) }
+    }
+
+    private func unasked(_ reply: RESPValue) -> RedisError {
+        // A server that is full or protected says so before it is asked, and closes.
+        if case .error(let text) = reply {
+            return .from(reply: text, command: "the connection", endpoint: endpoint)
+        }
+        return .notRedis(endpoint: endpoint, reason: "a reply that nobody asked for")
     }
 
     private func fail(_ error: RedisError, context: ChannelHandlerContext) {

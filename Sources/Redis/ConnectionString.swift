@@ -17,7 +17,8 @@ extension RedisConfiguration {
         guard !text.isEmpty else {
             throw ConnectionStringError("the Redis address is empty; write redis://host:6379 or host:6379,password=...")
         }
-        if let schemeEnd = text.range(of: "://") {
+        // A StackExchange string may hold "://" too, in its password.
+        if let schemeEnd = text.range(of: "://"), text[..<schemeEnd.lowerBound].utf8.allSatisfy({ Self.isSchemeByte($0) }) {
             let scheme = text[..<schemeEnd.lowerBound].lowercased()
             guard scheme == "redis" else {
                 throw ConnectionStringError(
@@ -30,6 +31,15 @@ extension RedisConfiguration {
     }
 
     // MARK: - redis://
+
+    private static func isSchemeByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."):
+            true
+        default: false
+        }
+    }
 
     private static func parse(url rest: Substring) throws(ConnectionStringError) -> RedisConfiguration {
         var rest = rest
@@ -49,7 +59,8 @@ extension RedisConfiguration {
             if let colon {
                 let password = try percentDecoded(login[login.index(after: colon)...], what: "password")
                 configuration.password = password.isEmpty ? nil : Secret(password)
-            } else if !user.isEmpty {
+            }
+            if configuration.username != nil, configuration.password == nil {
                 throw ConnectionStringError(
                     "redis:// names a user but no password; write redis://user:password@host or redis://:password@host")
             }
@@ -75,7 +86,10 @@ extension RedisConfiguration {
                 bytes.append(byte)
                 continue
             }
-            guard rest.count >= 2, let decoded = UInt8(Substring(rest.prefix(2)), radix: 16) else {
+            // UInt8's initializer would take "+F" too.
+            guard rest.first != UInt8(ascii: "+"), rest.count >= 2,
+                let decoded = UInt8(Substring(rest.prefix(2)), radix: 16)
+            else {
                 throw ConnectionStringError(
                     "the \(what) of the redis:// URL holds a '%' that no two hexadecimal digits follow; write a percent sign as %25"
                 )
@@ -110,6 +124,11 @@ extension RedisConfiguration {
             throw ConnectionStringError("the connection string names no server; it begins with host:port, then options")
         }
         (configuration.host, configuration.port) = first
+        if configuration.username != nil, configuration.password == nil {
+            // As StackExchange.Redis does it.
+            configuration.username = nil
+            configuration.warnings.append("'user' is ignored: it takes effect only together with 'password'")
+        }
         if endpoints.count > 1 {
             configuration.warnings.append(
                 "the connection string names \(endpoints.count) servers; only the first, \(configuration.endpoint), is used"
@@ -133,7 +152,7 @@ extension RedisConfiguration {
                 throw ConnectionStringError("'connectTimeout' is a number of milliseconds above 0")
             }
             connectTimeoutMilliseconds = milliseconds
-        case "ssl" where value.lowercased() == "true":
+        case "ssl" where ["true", "yes", "on", "1"].contains(value.lowercased()):
             throw ConnectionStringError("'ssl=true' asks for TLS, which this version does not speak yet")
         case "channelprefix":
             warnings.append(
@@ -154,6 +173,8 @@ extension RedisConfiguration {
         }
         return number
     }
+
+    private static let hostStoppers = Set(" \t\r\n,;=@/".utf8)
 
     private static func endpoint(_ text: Substring) throws(ConnectionStringError) -> (host: String, port: Int) {
         let host: Substring
@@ -179,6 +200,12 @@ extension RedisConfiguration {
         }
         guard !host.isEmpty else {
             throw ConnectionStringError("the host name is missing; write host:6379")
+        }
+        // Where an operator mixes the two notations up, options or a login end up here: the host is printed, they must not be.
+        guard !host.utf8.contains(where: { hostStoppers.contains($0) }) else {
+            throw ConnectionStringError(
+                "the host name holds a character that no host name has (a space or one of , ; = @ /); a redis:// URL takes no options after a comma, a login needs redis:// before it"
+            )
         }
         guard let port else { return (String(host), 6379) }
         guard let number = Int(port), (1...65535).contains(number) else {

@@ -1,4 +1,5 @@
-/// The envelopes of one read from the socket: payloads one after another in one piece of memory, and where each begins.
+/// The envelopes of one or a few reads from the socket: payloads one after another in one piece of memory, where each
+/// begins and when it came.
 ///
 /// Filled on the event loop, then handed over whole to the next stage; after ``EnvelopeSink/deliver(_:)`` the event
 /// loop does not touch it again, so at any time one thread owns it. Reused through ``reset()``: in the steady state an
@@ -11,12 +12,14 @@ public final class EnvelopeBatch: @unchecked Sendable {
         @usableFromInline var offset: Int
         @usableFromInline var count: UInt32
         @usableFromInline var channel: UInt32
+        @usableFromInline var receivedAt: UInt64
 
         @usableFromInline
-        init(offset: Int, count: UInt32, channel: UInt32) {
+        init(offset: Int, count: UInt32, channel: UInt32, receivedAt: UInt64) {
             self.offset = offset
             self.count = count
             self.channel = channel
+            self.receivedAt = receivedAt
         }
     }
 
@@ -64,7 +67,8 @@ public final class EnvelopeBatch: @unchecked Sendable {
         storage.pointee.byteCapacity + storage.pointee.entryCapacity * MemoryLayout<Entry>.stride
     }
 
-    /// When the bytes were read from the socket, in nanoseconds since 1970: one clock read for the whole batch.
+    /// When the bytes of the envelopes appended next were read from the socket, in nanoseconds since 1970: one clock
+    /// read for a whole read.
     public var receivedAt: UInt64 {
         get { storage.pointee.receivedAt }
         set { storage.pointee.receivedAt = newValue }
@@ -82,20 +86,30 @@ public final class EnvelopeBatch: @unchecked Sendable {
             (storage.pointee.bytes + offset).copyMemory(from: source, byteCount: payload.count)
         }
         (storage.pointee.entries + storage.pointee.entryCount).initialize(
-            to: Entry(offset: offset, count: UInt32(payload.count), channel: UInt32(truncatingIfNeeded: channel)))
+            to: Entry(
+                offset: offset, count: UInt32(payload.count), channel: UInt32(truncatingIfNeeded: channel),
+                receivedAt: storage.pointee.receivedAt))
         storage.pointee.entryCount &+= 1
         storage.pointee.byteCount = offset &+ payload.count
     }
 
+    /// Copies the envelopes of another batch in, behind those here.
+    public func append(contentsOf other: EnvelopeBatch) {
+        other.forEach { channel, receivedAt, payload in
+            self.receivedAt = receivedAt
+            append(channel: channel, payload: payload)
+        }
+    }
+
     /// Each envelope in the order of arrival. The payload is valid during the call only.
+    ///
+    /// - Parameter body: channel index, time of receipt in nanoseconds since 1970, payload.
     @inlinable
-    public func forEach<Failure: Error>(
-        _ body: (_ channel: Int, _ payload: UnsafeRawBufferPointer) throws(Failure) -> Void
-    ) throws(Failure) {
+    public func forEach(_ body: (_ channel: Int, _ receivedAt: UInt64, _ payload: UnsafeRawBufferPointer) -> Void) {
         for index in 0..<storage.pointee.entryCount {
             let entry = storage.pointee.entries[index]
-            try body(
-                Int(entry.channel),
+            body(
+                Int(entry.channel), entry.receivedAt,
                 UnsafeRawBufferPointer(start: storage.pointee.bytes + entry.offset, count: Int(entry.count)))
         }
     }

@@ -13,13 +13,19 @@ struct RESPReader: ~Copyable {
     /// hiredis frees an empty buffer larger than this. Far above `feedSize`, so that it is kept; far below a large
     /// payload, so that the memory of one is given back.
     private static let keptBuffer = 1 << 20
+    /// Twice what Redis accepts as one string unless told otherwise (`proto-max-bulk-len`).
+    private static let longestElement = 1 << 30
 
     private let reader: UnsafeMutablePointer<redisReader>
     private let functions: UnsafeMutablePointer<redisReplyObjectFunctions>
     private let state: UnsafeMutablePointer<ReplyState>
+    private let longestElement: Int
 
-    /// - Parameter channels: the channels whose messages go into the batch; empty on a connection that only asks.
-    init(channels: [String] = []) {
+    /// - Parameters:
+    ///   - channels: the channels whose messages go into the batch; empty on a connection that only asks.
+    ///   - longestElement: bytes of one element that are waited for; beyond them the stream counts as broken.
+    init(channels: [String] = [], longestElement: Int = Self.longestElement) {
+        self.longestElement = longestElement
         state = .allocate(capacity: 1)
         state.initialize(to: ReplyState(channels: channels))
         functions = .allocate(capacity: 1)
@@ -62,6 +68,11 @@ struct RESPReader: ~Copyable {
                 var reply: UnsafeMutableRawPointer?
                 guard redisReaderGetReply(reader, &reply) == REDIS_OK else { return errorText }
                 if reply == nil { break }
+                state.pointee.replyEnded()
+            }
+            // What is left is one unfinished element. A length is only announced: nothing was reserved for it so far.
+            guard reader.pointee.len - reader.pointee.pos <= longestElement else {
+                return "one element of more than \(longestElement) bytes"
             }
         }
         return nil
@@ -90,6 +101,8 @@ private struct ReplyState {
         case undecided
         /// A message whose channel is `messageChannel`, -1 if it is none of ours.
         case message
+        /// A message whose channel or payload is no string; it is passed over to its end.
+        case malformed
     }
 
     private var frame = Frame.general
@@ -109,6 +122,7 @@ private struct ReplyState {
     // MARK: Elements
 
     private mutating func startArray(count: Int, topLevel: Bool) {
+        if isMalformed() { return }
         if topLevel, collectsMessages, count == 3 {
             frame = .undecided
         } else {
@@ -130,6 +144,8 @@ private struct ReplyState {
             frame = .general
         case .message:
             messageChannel = channels.index(of: bytes) ?? -1
+        case .malformed:
+            break
         case .undecided where index == 0 && Self.isMessageWord(bytes):
             frame = .message
         case .undecided, .general:
@@ -150,15 +166,26 @@ private struct ReplyState {
     }
 
     private mutating func add(_ value: RESPValue) {
-        // A message whose channel or payload is no string cannot come from Redis; the reply is dropped as stray.
-        if frame == .message {
-            strayMessages += 1
-            frame = .general
-            return
-        }
+        if isMalformed() { return }
         leaveUndecided()
         builder.add(value)
         finishReply()
+    }
+
+    /// Asked at each element that is no string: inside a message there is none. Such a message cannot come from Redis;
+    /// the whole of it is dropped as stray.
+    private mutating func isMalformed() -> Bool {
+        if frame == .message {
+            strayMessages += 1
+            frame = .malformed
+        }
+        return frame == .malformed
+    }
+
+    /// All elements of a reply were met.
+    @inline(__always)
+    mutating func replyEnded() {
+        if frame == .malformed { frame = .general }
     }
 
     /// It was no message after all: let the builder know of the array that was announced.
@@ -185,29 +212,32 @@ private struct ReplyState {
         return (state.assumingMemoryBound(to: ReplyState.self), task)
     }
 
-    static let objectFunctions = redisReplyObjectFunctions(
-        createString: { task, bytes, count in
+    static var objectFunctions: redisReplyObjectFunctions {
+        // Set one by one: hiredis 1.x has functions for RESP3 besides, which stay null.
+        var functions = redisReplyObjectFunctions()
+        functions.createString = { task, bytes, count in
             guard let (state, task) = ReplyState.state(of: task) else { return nil }
             state.pointee.string(
                 UnsafeRawBufferPointer(start: bytes, count: count), type: task.pointee.type,
                 index: Int(task.pointee.idx))
             return ReplyState.sentinel
-        },
-        createArray: { task, count in
+        }
+        functions.createArray = { task, count in
             guard let (state, task) = ReplyState.state(of: task) else { return nil }
             state.pointee.startArray(count: Int(count), topLevel: task.pointee.parent == nil)
             return ReplyState.sentinel
-        },
-        createInteger: { task, value in
+        }
+        functions.createInteger = { task, value in
             guard let (state, _) = ReplyState.state(of: task) else { return nil }
             state.pointee.add(.integer(Int64(value)))
             return ReplyState.sentinel
-        },
-        createNil: { task in
+        }
+        functions.createNil = { task in
             guard let (state, _) = ReplyState.state(of: task) else { return nil }
             state.pointee.add(.null)
             return ReplyState.sentinel
-        },
-        freeObject: { _ in }
-    )
+        }
+        functions.freeObject = { _ in }
+        return functions
+    }
 }

@@ -15,9 +15,11 @@ public final class RedisClient: Sendable {
 
     /// Connects, logs in, names the connection and selects the database.
     ///
+    /// - Parameter loginTimeout: the longest wait from the TCP connection to the last answer of the login.
     /// - Throws: ``RedisError``.
     public static func connect(
-        to configuration: RedisConfiguration, eventLoopGroup: any EventLoopGroup
+        to configuration: RedisConfiguration, eventLoopGroup: any EventLoopGroup,
+        loginTimeout: TimeAmount = .seconds(10)
     ) async throws -> RedisClient {
         let loop = eventLoopGroup.next()
         let channel: any Channel
@@ -39,11 +41,17 @@ public final class RedisClient: Sendable {
                 endpoint: configuration.endpoint, reason: ConnectFailure.reason(of: error))
         }
         let client = RedisClient(configuration: configuration, channel: channel, handler: handler)
+        let timeout = loop.scheduleTask(in: loginTimeout) {
+            handler.value.giveUp(
+                .noAnswer(
+                    endpoint: configuration.endpoint, seconds: Int(loginTimeout.nanoseconds / 1_000_000_000)))
+        }
+        defer { timeout.cancel() }
         do {
             if let auth = configuration.authCommand { _ = try await client.send(auth) }
             // A name is a courtesy: an ACL may deny it.
             if case .error(let text) = try await client.ask(
-                ["CLIENT", "SETNAME", .text(configuration.clientName)]), text.hasPrefix("NOAUTH")
+                ["CLIENT", "SETNAME", .text(configuration.clientName)]), RedisError.refusesConnection(text)
             {
                 throw RedisError.from(reply: text, command: "CLIENT", endpoint: configuration.endpoint)
             }

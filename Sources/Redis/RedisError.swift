@@ -24,12 +24,19 @@ public enum RedisError: Error, Equatable, Sendable, CustomStringConvertible {
         case .notRedis, .authenticationFailed, .notPermitted, .unexpectedReply: false
         case .serverError(_, let reply):
             ["LOADING", "BUSY", "TRYAGAIN", "MASTERDOWN", "CLUSTERDOWN"].contains { reply.hasPrefix($0) }
-                || reply.hasPrefix("ERR max number of clients reached")
+                || reply.hasPrefix("ERR max number of clients")
         }
+    }
+
+    /// True for an error reply that is not about the command at all: the server will not serve this connection.
+    static func refusesConnection(_ reply: String) -> Bool {
+        ["NOAUTH", "DENIED", "ERR max number of clients"].contains { reply.hasPrefix($0) }
     }
 
     /// Sorts an error reply by its first word.
     static func from(reply: String, command: String, endpoint: String) -> RedisError {
+        // "unknown command 'AUTH', with args beginning with: 'the password'": a server or proxy without that command.
+        let reply = withoutArguments(reply)
         if reply.hasPrefix("WRONGPASS") || reply.hasPrefix("NOAUTH") || reply.hasPrefix("ERR AUTH")
             || reply.hasPrefix("ERR invalid password") || reply.hasPrefix("ERR Client sent AUTH")
         {
@@ -39,6 +46,12 @@ public enum RedisError: Error, Equatable, Sendable, CustomStringConvertible {
             return .notPermitted(endpoint: endpoint, command: command, reply: reply)
         }
         return .serverError(command: command, reply: reply)
+    }
+
+    private static func withoutArguments(_ reply: String) -> String {
+        var end = reply.startIndex
+        while end < reply.endIndex, !reply[end...].hasPrefix(", with args") { end = reply.index(after: end) }
+        return String(reply[..<end])
     }
 
     public var description: String {

@@ -64,12 +64,19 @@ final class SubscriberHandler: ChannelInboundHandler {
         monitor.heard()
         reader.batch?.receivedAt = Self.now()
         let problem = buffer.withUnsafeReadableBytes { reader.feed($0) }
-        for reply in reader.takeReplies() { received(reply, context: context) }
+        var cause = problem.map { DisconnectCause.protocolError($0) }
+        for reply in reader.takeReplies() {
+            guard let refusal = received(reply) else { continue }
+            // All commands were sent at once: the first refusal tells why, those of the rest only follow from it.
+            cause = refusal
+            break
+        }
         if let batch = reader.batch, batch.count > 0 {
             reader.batch = sink.nextBatch()
             sink.deliver(batch)
         }
-        if let problem { fail(.protocolError(problem), context: context) }
+        // Last: closing tells the sink at once, and the envelopes came before it.
+        if let cause { fail(cause, context: context) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -98,11 +105,12 @@ final class SubscriberHandler: ChannelInboundHandler {
 
     // MARK: - Private
 
-    private func received(_ reply: RESPValue, context: ChannelHandlerContext) {
+    /// - Returns: why the connection must end, if it must.
+    private func received(_ reply: RESPValue) -> DisconnectCause? {
         if isSubscribed {
             // PONG answers our PING, and more confirmations mean nothing new.
-            if case .error(let text) = reply { fail(.serverError(text), context: context) }
-            return
+            if case .error(let text) = reply { return .serverError(text) }
+            return nil
         }
         switch handshake.received(reply) {
         case .wait:
@@ -114,8 +122,9 @@ final class SubscriberHandler: ChannelInboundHandler {
             subscribed.succeed(())
         case .fail(let error):
             failure = error
-            fail(.serverError(error.description), context: context)
+            return .serverError(error.description)
         }
+        return nil
     }
 
     private var failure: RedisError?

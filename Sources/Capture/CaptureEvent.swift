@@ -1,0 +1,132 @@
+import FoundationEssentials
+
+/// Something that happened to the recording itself: one JSON object on the channel `relay.events`.
+///
+/// A capture knows its own holes: whatever is missing in it, an event says what and why.
+public struct CaptureEvent: Codable, Equatable, Sendable {
+    /// `subscribed`, `disconnected`, `gap`, `duplicate`, `counter_reset`, `dropped`, `clock_step`, `segment`.
+    public var event: String
+    /// The Redis channel it concerns; nil if it concerns all.
+    public var channel: String?
+    /// First and last id, inclusive: what is missing (`gap`, `dropped`), or the id before and after (`counter_reset`).
+    public var from: UInt64?
+    public var to: UInt64?
+    public var cause: String?
+    public var reason: String?
+    public var envelopes: Int?
+    public var bytes: Int?
+    /// How far the clock jumped, negative for back.
+    public var nanoseconds: Int64?
+    public var runID: String?
+    public var redisVersion: String?
+    /// File names, without a directory.
+    public var segment: String?
+    public var previous: String?
+
+    enum CodingKeys: String, CodingKey {
+        case event, channel, from, to, cause, reason, envelopes, bytes, nanoseconds
+        case runID = "run_id"
+        case redisVersion = "redis_version"
+        case segment, previous
+    }
+
+    public init(event: String, channel: String? = nil) {
+        self.event = event
+        self.channel = channel
+    }
+
+    public static func subscribed(runID: String?, redisVersion: String?) -> CaptureEvent {
+        var event = CaptureEvent(event: "subscribed")
+        event.runID = runID
+        event.redisVersion = redisVersion
+        return event
+    }
+
+    public static func disconnected(cause: String) -> CaptureEvent {
+        var event = CaptureEvent(event: "disconnected")
+        event.cause = cause
+        return event
+    }
+
+    public static func gap(channel: String, from: UInt64, to: UInt64, cause: GapCause) -> CaptureEvent {
+        var event = CaptureEvent(event: "gap", channel: channel)
+        event.from = from
+        event.to = to
+        event.cause = cause.rawValue
+        return event
+    }
+
+    public static func duplicate(channel: String, id: UInt64) -> CaptureEvent {
+        var event = CaptureEvent(event: "duplicate", channel: channel)
+        event.from = id
+        event.to = id
+        return event
+    }
+
+    public static func counterReset(channel: String, from: UInt64, to: UInt64) -> CaptureEvent {
+        var event = CaptureEvent(event: "counter_reset", channel: channel)
+        event.from = from
+        event.to = to
+        return event
+    }
+
+    /// - Parameter ids: of the lost envelopes, where they are known.
+    public static func dropped(
+        channel: String?, envelopes: Int, bytes: Int, reason: String, ids: ClosedRange<UInt64>? = nil
+    ) -> CaptureEvent {
+        var event = CaptureEvent(event: "dropped", channel: channel)
+        event.envelopes = envelopes
+        event.bytes = bytes
+        event.reason = reason
+        event.from = ids?.lowerBound
+        event.to = ids?.upperBound
+        return event
+    }
+
+    public static func clockStep(nanoseconds: Int64) -> CaptureEvent {
+        var event = CaptureEvent(event: "clock_step")
+        event.nanoseconds = nanoseconds
+        return event
+    }
+
+    public static func segment(_ name: String, previous: String?) -> CaptureEvent {
+        var event = CaptureEvent(event: "segment")
+        event.segment = name
+        event.previous = previous
+        return event
+    }
+
+    // MARK: - JSON
+
+    /// The object as it stands in a capture, keys sorted.
+    public func json() -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // Encoding strings and integers has no way to fail.
+        return (try? encoder.encode(self)).map { Array($0) } ?? []
+    }
+
+    /// - Returns: nil if it is no JSON object with an `event`.
+    public init?(json: UnsafeRawBufferPointer) {
+        guard let event = try? JSONDecoder().decode(CaptureEvent.self, from: Data(json)) else { return nil }
+        self = event
+    }
+}
+
+/// Why ids are missing.
+public enum GapCause: String, Codable, Sendable, CaseIterable {
+    /// Our own intake was full.
+    case dropped
+    /// The connection was lost in between.
+    case connectionLost = "connection_lost"
+    /// Redis closed our connection because its output buffer was full.
+    case outputBufferLimit = "output_buffer_limit"
+    /// The server's run_id changed in between.
+    case redisRestart = "redis_restart"
+    /// The relay was not recording in between.
+    case notRecording = "not_recording"
+    /// Nothing happened to us: the counter moved without a PUBLISH on the channel.
+    case foreignPublish = "foreign_publish"
+    /// The capture holds no event that explains it.
+    case unknown
+}

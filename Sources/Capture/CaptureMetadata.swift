@@ -1,0 +1,65 @@
+import FoundationEssentials
+import MCAP
+
+/// The metadata records of a segment: `capture` at its start says where it comes from, `capture.end` at its close what
+/// is in it. Each segment stands alone.
+public enum CaptureMetadata {
+    public static let profile = "signalr-backplane"
+    public static let startName = "capture"
+    public static let endName = "capture.end"
+    public static let eventsTopic = "relay.events"
+    public static let eventsEncoding = "json"
+    public static let envelopeEncoding = "signalr-redis"
+
+    enum Key {
+        static let relayVersion = "relay_version"
+        static let host = "host"
+        static let redis = "redis"
+        static let redisVersion = "redis_version"
+        static let runID = "run_id"
+        static let channels = "channels"
+        static let startedAt = "started_at"
+        static let endedAt = "ended_at"
+        static let previousSegment = "previous_segment"
+        static let lastIDs = "last_ids"
+        static let envelopes = "envelopes"
+        static let bytes = "bytes"
+        static let missing = "missing"
+        static let missingTruncated = "missing_truncated"
+        static let recovered = "recovered"
+    }
+
+    /// JSON text of strings, numbers and arrays or dictionaries of them.
+    static func json(_ value: some Encodable) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // Encoding strings and integers has no way to fail.
+        return (try? encoder.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    }
+
+    /// Last id by channel, from `capture` (before the segment) or `capture.end` (at its end).
+    static func lastIDs(in entries: [String: String]) -> [String: UInt64] {
+        guard let text = entries[Key.lastIDs] else { return [:] }
+        return (try? JSONDecoder().decode([String: UInt64].self, from: Data(text.utf8))) ?? [:]
+    }
+}
+
+/// Where a capture comes from. Holds no secret.
+public struct CaptureSource: Sendable, Equatable {
+    public var relayVersion: String
+    /// Name of the machine that records.
+    public var host: String
+    /// `host:port` of the Redis server.
+    public var redis: String
+    /// Of the server; known after the first subscription, if it permits INFO.
+    public var runID: String?
+    public var redisVersion: String?
+
+    public init(relayVersion: String, host: String, redis: String, runID: String? = nil, redisVersion: String? = nil) {
+        self.relayVersion = relayVersion
+        self.host = host
+        self.redis = redis
+        self.runID = runID
+        self.redisVersion = redisVersion
+    }
+}

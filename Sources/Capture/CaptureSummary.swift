@@ -1,0 +1,187 @@
+import SignalRBackplane
+
+/// What a capture holds, and whether it is whole: what `info` shows.
+public struct CaptureSummary: Sendable, Encodable {
+    public struct Segment: Sendable, Encodable {
+        public var path: String
+        public var bytes: UInt64
+        /// `closed`, `recording` (a relay writes it now), or `unclosed` (its relay died; the next start closes it).
+        public var state: String
+    }
+
+    public struct Hole: Sendable, Encodable, Equatable {
+        /// First and last missing id, inclusive.
+        public var from: UInt64
+        public var to: UInt64
+        public var cause: String
+
+        public var count: UInt64 { to - from + 1 }
+    }
+
+    public struct Reset: Sendable, Encodable, Equatable {
+        /// The id before and the id after.
+        public var from: UInt64
+        public var to: UInt64
+    }
+
+    public struct Channel: Sendable, Encodable {
+        public var channel: String
+        public var envelopes = 0
+        /// Payload bytes.
+        public var bytes = 0
+        public var messages: [String: Int] = [:]
+        public var undecodable: [String: Int] = [:]
+        public var smallest = 0
+        public var largest = 0
+        public var firstID: UInt64?
+        public var lastID: UInt64?
+        public var missingIDs: UInt64 = 0
+        /// The first ``CaptureSummary/listedHoles``; `missingIDs` counts all.
+        public var holes: [Hole] = []
+        public var holeCount = 0
+        public var duplicateIDs = 0
+        public var counterResets: [Reset] = []
+
+        enum CodingKeys: String, CodingKey {
+            case channel, envelopes, bytes, messages, undecodable
+            case smallest = "smallest_bytes"
+            case largest = "largest_bytes"
+            case firstID = "first_id"
+            case lastID = "last_id"
+            case missingIDs = "missing_ids"
+            case holes
+            case holeCount = "hole_count"
+            case duplicateIDs = "duplicate_ids"
+            case counterResets = "counter_resets"
+        }
+    }
+
+    static let listedHoles = 1_000
+
+    public var segments: [Segment] = []
+    /// Receive times of the first and last envelope, RFC 3339; nil without envelopes.
+    public var firstReceivedAt: String?
+    public var lastReceivedAt: String?
+    public var durationSeconds = 0.0
+    public var envelopes = 0
+    public var bytes = 0
+    public var fileBytes: UInt64 = 0
+    /// Events by name.
+    public var events: [String: Int] = [:]
+    public var channels: [Channel] = []
+    /// What could not be read, in words; empty for a capture in order.
+    public var damage: [String] = []
+
+    enum CodingKeys: String, CodingKey {
+        case segments
+        case firstReceivedAt = "first_received_at"
+        case lastReceivedAt = "last_received_at"
+        case durationSeconds = "duration_seconds"
+        case envelopes, bytes
+        case fileBytes = "file_bytes"
+        case events, channels, damage
+    }
+
+    /// Envelopes a second over the whole span; nil below two envelopes.
+    public var rate: Double? {
+        envelopes > 1 && durationSeconds > 0 ? Double(envelopes - 1) / durationSeconds : nil
+    }
+
+    /// True if no id is missing and nothing is damaged.
+    public var isComplete: Bool { damage.isEmpty && channels.allSatisfy { $0.missingIDs == 0 } }
+
+    /// Reads the whole capture once, in constant memory.
+    ///
+    /// - Throws: ``CaptureError``.
+    public init(of capture: CaptureReader) throws {
+        var counters: [String: ChannelCounter] = [:]
+        var order: [String] = []
+        var causes: [CaptureEvent] = []
+        var first: UInt64?
+        var last: UInt64 = 0
+        let report = try capture.forEach { item in
+            switch item {
+            case .event(let event, _):
+                events[event.event, default: 0] += 1
+                if event.event == "gap" || event.event == "dropped" { causes.append(event) }
+            case .envelope(let envelope):
+                first = first ?? envelope.receivedAt
+                last = max(last, envelope.receivedAt)
+                if counters[envelope.channel] == nil {
+                    counters[envelope.channel] = ChannelCounter(channel: envelope.channel)
+                    order.append(envelope.channel)
+                }
+                counters[envelope.channel]?.add(envelope.payload)
+            }
+        }
+        segments = report.segments.map { Segment(path: $0.path, bytes: $0.size, state: $0.state.rawValue) }
+        channels = order.compactMap { counters[$0]?.summary(explainedBy: causes) }
+        envelopes = channels.reduce(0) { $0 + $1.envelopes }
+        bytes = channels.reduce(0) { $0 + $1.bytes }
+        fileBytes = segments.reduce(0) { $0 + $1.bytes }
+        damage = report.damage.map(\.description)
+        if let first {
+            firstReceivedAt = UTCTime.rfc3339(first)
+            lastReceivedAt = UTCTime.rfc3339(last)
+            durationSeconds = Double(last - first) * 1e-9
+        }
+    }
+}
+
+/// Counts one channel while a capture is read.
+private struct ChannelCounter {
+    private var channel: CaptureSummary.Channel
+    private var tracker = SequenceTracker()
+    private var kinds = [Int](repeating: 0, count: MessageKind.allCases.count)
+    private var reasons = [Int](repeating: 0, count: EnvelopeError.Reason.allCases.count)
+
+    init(channel: String) {
+        self.channel = CaptureSummary.Channel(channel: channel)
+    }
+
+    mutating func add(_ payload: UnsafeRawBufferPointer) {
+        channel.smallest = channel.envelopes == 0 ? payload.count : min(channel.smallest, payload.count)
+        channel.largest = max(channel.largest, payload.count)
+        channel.envelopes += 1
+        channel.bytes += payload.count
+        do throws(EnvelopeError) {
+            var walk = try EnvelopeWalk(payload)
+            while let message = try walk.next() { kinds[Int(message.kind.rawValue)] += 1 }
+        } catch {
+            reasons[Int(error.reason.rawValue)] += 1
+        }
+        guard let id = try? EnvelopeID.parse(payload).id else { return }
+        channel.firstID = channel.firstID ?? id
+        channel.lastID = id
+        switch tracker.observe(id) {
+        case .first, .inOrder, .late: break
+        case .duplicate: channel.duplicateIDs += 1
+        case .counterReset(let from, let to): channel.counterResets.append(CaptureSummary.Reset(from: from, to: to))
+        case .gap(let from, let to):
+            channel.holeCount += 1
+            if channel.holes.count < CaptureSummary.listedHoles {
+                channel.holes.append(CaptureSummary.Hole(from: from, to: to, cause: ""))
+            }
+        }
+    }
+
+    func summary(explainedBy causes: [CaptureEvent]) -> CaptureSummary.Channel {
+        var summary = channel
+        summary.missingIDs = tracker.missing
+        for kind in MessageKind.allCases where kinds[Int(kind.rawValue)] > 0 {
+            summary.messages[kind.label] = kinds[Int(kind.rawValue)]
+        }
+        for reason in EnvelopeError.Reason.allCases where reasons[Int(reason.rawValue)] > 0 {
+            summary.undecodable[reason.label] = reasons[Int(reason.rawValue)]
+        }
+        for index in summary.holes.indices {
+            let hole = summary.holes[index]
+            let explanation = causes.first { event in
+                guard event.channel == summary.channel, let from = event.from, let to = event.to else { return false }
+                return from <= hole.to && to >= hole.from
+            }
+            summary.holes[index].cause = explanation?.cause ?? explanation?.reason ?? GapCause.unknown.rawValue
+        }
+        return summary
+    }
+}

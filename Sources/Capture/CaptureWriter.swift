@@ -1,0 +1,406 @@
+public import MCAP
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Writes a capture: envelopes into a chunk, chunks into the open segment, segment after segment.
+///
+/// One thread's. ``append(channel:id:publishTime:receivedAt:payload:)`` is the hot path: it copies into memory and
+/// cannot fail. ``flush(_:)`` writes and can; after it threw nothing is lost yet: the chunk is still there and the next
+/// ``flush(_:)`` writes it into a new segment, or ``discardChunk()`` gives it up and says what that was.
+public struct CaptureWriter: ~Copyable {
+    public struct Configuration: Sendable {
+        /// The record directory; made with mode 0700 if it does not exist.
+        public var directory: String
+        /// The Redis channels, in the order of their indexes.
+        public var channels: [String]
+        public var compression: Compression
+        public var rotation: RotationPolicy
+        public var durability: Durability
+
+        public init(
+            directory: String, channels: [String], compression: Compression = .zstd(level: 1),
+            rotation: RotationPolicy = RotationPolicy(),
+            durability: Durability = .interval(nanoseconds: 1_000_000_000)
+        ) {
+            self.directory = directory
+            self.channels = channels
+            self.compression = compression
+            self.rotation = rotation
+            self.durability = durability
+        }
+    }
+
+    /// A chunk closes when its records reach this many bytes; a larger message is a chunk of its own.
+    static let chunkSize = 256 * 1024
+    /// A chunk closes at this age, in nanoseconds: 200 ms are promised, the rest is for compressing and writing.
+    static let chunkAge: UInt64 = 150_000_000
+    /// Missing ranges listed in `capture.end`; the events hold all.
+    static let listedRanges = 1_000
+    static let firstEnvelopeChannel: UInt16 = 1
+
+    private let configuration: Configuration
+    private let observer: any CaptureWriterObserver
+    private var source: CaptureSource
+
+    private var chunk = ChunkBuilder()
+    private var chunkOpenedAt: UInt64 = 0
+    private var chunkTallies: [ChannelTally]
+    private var lastLogTime: UInt64 = 0
+
+    private var segment: OpenSegment?
+    private var previousSegment: String?
+    /// Last id written, by channel index.
+    private var lastIDs: [UInt64?]
+    private var unsyncedSince: UInt64?
+
+    /// Of the segment under way.
+    private struct OpenSegment: ~Copyable {
+        let file: SegmentFile
+        let name: String
+        let openedAt: UInt64
+        var writer: MCAPWriter
+        var tallies: [ChannelTally]
+        var missing: [MissingRange] = []
+        var missingTruncated = false
+    }
+
+    private struct MissingRange: Encodable {
+        let channel: String
+        let from: UInt64
+        let to: UInt64
+    }
+
+    /// - Parameters:
+    ///   - previous: what the directory held before; from ``CaptureDirectory/prepare(_:at:)``.
+    ///   - observer: told of writes, syncs and segments, on the writing thread.
+    public init(
+        configuration: Configuration, source: CaptureSource, previous: CaptureDirectory.Previous,
+        observer: any CaptureWriterObserver
+    ) {
+        precondition(!configuration.channels.isEmpty && configuration.channels.count < Int(UInt16.max) - 1)
+        self.configuration = configuration
+        self.source = source
+        self.observer = observer
+        previousSegment = previous.segment
+        lastIDs = configuration.channels.map { previous.lastIDs[$0] }
+        chunkTallies = Array(repeating: ChannelTally(), count: configuration.channels.count)
+        for channel in mcapChannels { chunk.register(channel) }
+    }
+
+    private var eventsChannel: UInt16 { Self.firstEnvelopeChannel + UInt16(configuration.channels.count) }
+
+    private var mcapChannels: [Channel] {
+        let envelopes = configuration.channels.enumerated().map { index, name in
+            Channel(
+                id: Self.firstEnvelopeChannel + UInt16(index), topic: name,
+                messageEncoding: CaptureMetadata.envelopeEncoding)
+        }
+        return envelopes + [
+            Channel(
+                id: eventsChannel, topic: CaptureMetadata.eventsTopic,
+                messageEncoding: CaptureMetadata.eventsEncoding)
+        ]
+    }
+
+    // MARK: - Into the chunk
+
+    /// True if the chunk should be flushed before a payload of this size is appended.
+    @inline(__always)
+    public func wantsFlush(beforePayloadOf count: Int) -> Bool {
+        !chunk.isEmpty && chunk.byteCount + count > Self.chunkSize
+    }
+
+    /// One envelope, byte for byte.
+    ///
+    /// - Parameters:
+    ///   - channel: index of the Redis channel.
+    ///   - id: nil if the payload has none.
+    ///   - publishTime: the publisher's clock, nanoseconds since 1970; nil if the payload does not say.
+    ///   - now: the time of the call, from which the chunk's age counts.
+    @inline(__always)
+    public mutating func append(
+        channel: Int, id: UInt64?, publishTime: UInt64?, receivedAt: UInt64, payload: UnsafeRawBufferPointer,
+        at now: Moment
+    ) {
+        if chunk.isEmpty { chunkOpenedAt = now.monotonic }
+        // Never back: readers take log_time for ascending. A step of the clock is an event of its own.
+        if receivedAt > lastLogTime { lastLogTime = receivedAt }
+        chunk.append(
+            channelID: Self.firstEnvelopeChannel &+ UInt16(truncatingIfNeeded: channel),
+            sequence: UInt32(truncatingIfNeeded: id ?? 0), logTime: lastLogTime,
+            publishTime: publishTime ?? lastLogTime, data: payload)
+        chunkTallies[channel].add(id: id, bytes: payload.count)
+    }
+
+    /// Something that happened to the recording.
+    public mutating func append(_ event: CaptureEvent, at now: Moment) {
+        if chunk.isEmpty { chunkOpenedAt = now.monotonic }
+        if now.realtime > lastLogTime { lastLogTime = now.realtime }
+        noteMissing(event)
+        let json = event.json()
+        json.withUnsafeBytes {
+            chunk.append(
+                channelID: eventsChannel, sequence: 0, logTime: lastLogTime, publishTime: lastLogTime, data: $0)
+        }
+    }
+
+    private mutating func noteMissing(_ event: CaptureEvent) {
+        guard event.event == "gap" || event.event == "dropped", let channel = event.channel, let from = event.from,
+            let to = event.to, segment != nil
+        else { return }
+        if segment!.missing.count < Self.listedRanges {
+            segment!.missing.append(MissingRange(channel: channel, from: from, to: to))
+        } else {
+            segment!.missingTruncated = true
+        }
+    }
+
+    // MARK: - Onto the disk
+
+    /// When ``tick(_:)`` has something to do next, on the monotonic clock; nil if nothing is pending.
+    public var nextDeadline: UInt64? {
+        var deadline: UInt64?
+        func consider(_ moment: UInt64) { deadline = min(deadline ?? moment, moment) }
+        if !chunk.isEmpty { consider(chunkOpenedAt + Self.chunkAge) }
+        if let unsyncedSince, case .interval(let interval) = configuration.durability {
+            consider(unsyncedSince + interval)
+        }
+        if let segment = segmentAge { consider(segment + configuration.rotation.segmentDuration) }
+        return deadline
+    }
+
+    /// When the open segment was begun, if it holds anything that is worth a rotation.
+    private var segmentAge: UInt64? {
+        guard segment != nil, segment!.tallies.contains(where: { $0.envelopes > 0 }) else { return nil }
+        return segment!.openedAt
+    }
+
+    /// Does what is due: flushes an aged chunk, forces data to the disk, begins a new segment.
+    public mutating func tick(_ now: Moment) throws(CaptureError) {
+        if !chunk.isEmpty, now.monotonic >= chunkOpenedAt + Self.chunkAge { try flush(now) }
+        if case .interval(let interval) = configuration.durability, let since = unsyncedSince,
+            now.monotonic >= since + interval
+        {
+            try sync()
+        }
+        try rotateIfDue(now)
+    }
+
+    /// Writes the chunk, if it holds anything, into the open segment or a new one.
+    public mutating func flush(_ now: Moment) throws(CaptureError) {
+        guard !chunk.isEmpty else { return }
+        if segment == nil { try openSegment(now) }
+        let start = Moment.now().monotonic
+        let written: Int
+        do {
+            written = try writeChunk()
+        } catch {
+            abandonSegment()
+            throw error
+        }
+        var total = ChannelTally()
+        for index in chunkTallies.indices where chunkTallies[index].envelopes > 0 {
+            segment!.tallies[index].add(chunkTallies[index])
+            total.add(chunkTallies[index])
+            lastIDs[index] = chunkTallies[index].lastID ?? lastIDs[index]
+            chunkTallies[index] = ChannelTally()
+        }
+        chunk.reset()
+        observer.chunkWritten(
+            bytes: written, envelopes: total.envelopes, payloadBytes: total.bytes,
+            nanoseconds: Moment.now().monotonic - start)
+        if unsyncedSince == nil { unsyncedSince = now.monotonic }
+        if configuration.durability == .eachFlush { try sync() }
+        try rotateIfDue(now)
+    }
+
+    private mutating func writeChunk() throws(CaptureError) -> Int {
+        segment!.writer.encodeChunk(chunk)
+        return try segment!.writeEncoded()
+    }
+
+    /// Gives up the chunk that could not be written.
+    ///
+    /// - Returns: what is lost, by channel index.
+    public mutating func discardChunk() -> [ChannelTally] {
+        defer {
+            chunk.reset()
+            for index in chunkTallies.indices { chunkTallies[index] = ChannelTally() }
+        }
+        return chunkTallies
+    }
+
+    /// Forces what was written to the disk.
+    private mutating func sync() throws(CaptureError) {
+        unsyncedSince = nil
+        guard segment != nil else { return }
+        let start = Moment.now().monotonic
+        do {
+            try segment!.file.sync()
+        } catch {
+            // After a failed fdatasync the kernel may have dropped the pages: only a new file can be trusted.
+            abandonSegment()
+            throw error
+        }
+        observer.synced(nanoseconds: Moment.now().monotonic - start)
+    }
+
+    // MARK: - Segments
+
+    /// The server was (re)connected. Another run_id begins a new segment, so that each is of one server process.
+    public mutating func connected(runID: String?, redisVersion: String?, at now: Moment) throws(CaptureError) {
+        let isNew = runID != source.runID && segment != nil
+        if isNew {
+            try flush(now)
+            try closeSegment(now)
+        }
+        source.runID = runID
+        source.redisVersion = redisVersion
+        if isNew { try openSegment(now) }
+    }
+
+    private mutating func rotateIfDue(_ now: Moment) throws(CaptureError) {
+        guard let openedAt = segmentAge else { return }
+        let age = now.monotonic > openedAt ? now.monotonic - openedAt : 0
+        guard configuration.rotation.isDue(size: segment!.writer.fileSize, age: age) else { return }
+        try flush(now)
+        try closeSegment(now)
+        try openSegment(now)
+    }
+
+    private mutating func openSegment(_ now: Moment) throws(CaptureError) {
+        // Two segments begun in one millisecond get two names; more than a few would mean that time stands still.
+        var stamp = now.realtime
+        var created: SegmentFile?
+        var name = ""
+        for _ in 0..<1_000 where created == nil {
+            name = SegmentName.make(channels: configuration.channels, start: stamp)
+            created = try SegmentFile.create(path: configuration.directory + "/" + name)
+            stamp += 1_000_000
+        }
+        guard let file = created else {
+            throw .system(operation: "create", path: configuration.directory + "/" + name, errno: EEXIST)
+        }
+        var writer = MCAPWriter(
+            header: Header(profile: CaptureMetadata.profile, library: "backplane-relay/\(source.relayVersion)"),
+            sync: SyncMarker.random(), compression: configuration.compression)
+        writer.encodeStart(metadata: [startMetadata(at: now)])
+        var opened = OpenSegment(
+            file: file, name: name, openedAt: now.monotonic, writer: writer,
+            tallies: Array(repeating: ChannelTally(), count: configuration.channels.count))
+        do {
+            _ = try opened.writeEncoded()
+        } catch {
+            // Nothing of value is in it: an empty file would only confuse.
+            unlink(file.path)
+            throw error
+        }
+        if configuration.durability != .never { CaptureDirectory.sync(configuration.directory) }
+        let previous = previousSegment
+        segment = consume opened
+        previousSegment = name
+        observer.segmentOpened(path: file.path)
+        append(.segment(name, previous: previous), at: now)
+    }
+
+    /// Closes the open segment with its summary.
+    private mutating func closeSegment(_ now: Moment) throws(CaptureError) {
+        guard segment != nil else { return }
+        let end = endMetadata(at: now)
+        do {
+            segment!.writer.encodeEnd(metadata: [end])
+            _ = try segment!.writeEncoded()
+            if configuration.durability != .never { try sync() }
+        } catch {
+            abandonSegment()
+            throw error
+        }
+        segment = nil
+        unsyncedSince = nil
+    }
+
+    /// Lets go of a segment that cannot be written any more; what it holds up to the last whole flush stays readable.
+    private mutating func abandonSegment() {
+        segment = nil
+        unsyncedSince = nil
+    }
+
+    /// Flushes and closes. The writer can be used again after it: a new segment then begins.
+    public mutating func close(_ now: Moment) throws(CaptureError) {
+        try flush(now)
+        try closeSegment(now)
+    }
+
+    // MARK: - Metadata
+
+    private func startMetadata(at now: Moment) -> Metadata {
+        var entries = [
+            CaptureMetadata.Key.relayVersion: source.relayVersion,
+            CaptureMetadata.Key.host: source.host,
+            CaptureMetadata.Key.redis: source.redis,
+            CaptureMetadata.Key.channels: CaptureMetadata.json(configuration.channels),
+            CaptureMetadata.Key.startedAt: UTCTime.rfc3339(now.realtime),
+            CaptureMetadata.Key.lastIDs: CaptureMetadata.json(lastIDsByName),
+        ]
+        entries[CaptureMetadata.Key.runID] = source.runID
+        entries[CaptureMetadata.Key.redisVersion] = source.redisVersion
+        entries[CaptureMetadata.Key.previousSegment] = previousSegment
+        return Metadata(name: CaptureMetadata.startName, entries: entries)
+    }
+
+    private func endMetadata(at now: Moment) -> Metadata {
+        var total = ChannelTally()
+        for tally in segment!.tallies { total.add(tally) }
+        var entries = [
+            CaptureMetadata.Key.endedAt: UTCTime.rfc3339(now.realtime),
+            CaptureMetadata.Key.envelopes: "\(total.envelopes)",
+            CaptureMetadata.Key.bytes: "\(total.bytes)",
+            CaptureMetadata.Key.lastIDs: CaptureMetadata.json(lastIDsByName),
+            CaptureMetadata.Key.missing: CaptureMetadata.json(segment!.missing),
+        ]
+        if segment!.missingTruncated { entries[CaptureMetadata.Key.missingTruncated] = "true" }
+        return Metadata(name: CaptureMetadata.endName, entries: entries)
+    }
+
+    private var lastIDsByName: [String: UInt64] {
+        var ids: [String: UInt64] = [:]
+        for (name, id) in zip(configuration.channels, lastIDs) { ids[name] = id }
+        return ids
+    }
+}
+
+extension CaptureWriter.OpenSegment {
+    /// Writes what the encoder holds. After a failure the file again ends as it did before, as far as the disk lets us.
+    ///
+    /// - Returns: bytes by which the file grew.
+    fileprivate mutating func writeEncoded() throws(CaptureError) -> Int {
+        let before = writer.fileSize
+        do {
+            try file.write(writer.output, at: writer.outputOffset)
+        } catch {
+            writer.discard()
+            if before > 0 {
+                try? file.write(writer.trailer, at: writer.trailerOffset)
+                try? file.truncate(to: before)
+            }
+            throw error
+        }
+        writer.commit()
+        return Int(writer.fileSize - before)
+    }
+}
+
+/// Told of what a ``CaptureWriter`` does, on its thread.
+public protocol CaptureWriterObserver: AnyObject {
+    /// - Parameters:
+    ///   - bytes: by which the file grew.
+    ///   - envelopes, payloadBytes: what the chunk holds of the backplane.
+    ///   - nanoseconds: for compressing and writing.
+    func chunkWritten(bytes: Int, envelopes: Int, payloadBytes: Int, nanoseconds: UInt64)
+    func synced(nanoseconds: UInt64)
+    func segmentOpened(path: String)
+}

@@ -1,0 +1,56 @@
+public import MCAP
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// A segment opened for reading.
+public final class FileSource: ByteSource {
+    public let path: String
+    /// True if a writer held the segment's lock when it was opened: its tail may be in the making.
+    public let isLive: Bool
+    private let descriptor: CInt
+
+    public init(path: String) throws(CaptureError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw errno == ENOENT ? .notFound(path: path) : .system(operation: "open", path: path, errno: errno)
+        }
+        self.path = path
+        self.descriptor = descriptor
+        if flock(descriptor, LOCK_SH | LOCK_NB) == 0 {
+            flock(descriptor, LOCK_UN)
+            isLive = false
+        } else {
+            isLive = errno == EWOULDBLOCK
+        }
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    public var size: UInt64 {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return 0 }
+        return UInt64(max(0, status.st_size))
+    }
+
+    /// Reads until the buffer is full or the file ends.
+    public func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        var done = 0
+        while done < buffer.count {
+            let count = pread(
+                descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(offset) + off_t(done))
+            if count == 0 { break }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw CaptureError.system(operation: "read", path: path, errno: errno)
+            }
+            done += count
+        }
+        return done
+    }
+}

@@ -1,0 +1,30 @@
+/// When a segment has become large or old enough to begin the next.
+public struct RotationPolicy: Sendable, Equatable {
+    /// Bytes of a segment file at which the next begins.
+    public var segmentSize: UInt64
+    /// Age of a segment at which the next begins, in nanoseconds.
+    public var segmentDuration: UInt64
+
+    public init(segmentSize: UInt64 = 256 << 20, segmentDuration: UInt64 = 3_600_000_000_000) {
+        precondition(segmentSize > 0 && segmentDuration > 0)
+        self.segmentSize = segmentSize
+        self.segmentDuration = segmentDuration
+    }
+
+    /// - Parameters:
+    ///   - size: bytes written so far.
+    ///   - age: nanoseconds since the segment was begun, on a clock that does not step.
+    public func isDue(size: UInt64, age: UInt64) -> Bool {
+        size >= segmentSize || age >= segmentDuration
+    }
+}
+
+/// When data is forced to the disk. The page cache outlives the relay in every case; this is about the machine.
+public enum Durability: Sendable, Equatable {
+    /// The system decides, typically within 30 s.
+    case never
+    /// At most this many nanoseconds of recording are not yet forced.
+    case interval(nanoseconds: UInt64)
+    /// After each flush, so about six times a second.
+    case eachFlush
+}

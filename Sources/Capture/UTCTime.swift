@@ -1,0 +1,168 @@
+/// Nanoseconds since 1970 as text, and back. No calendar library: `cat` formats two of these for each envelope.
+public enum UTCTime {
+    /// `2026-11-22T21:58:00.123456789Z`, RFC 3339 with nanoseconds.
+    public static func rfc3339(_ nanoseconds: UInt64) -> String {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(30)
+        appendRFC3339(nanoseconds, to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    public static func appendRFC3339(_ nanoseconds: UInt64, to bytes: inout [UInt8]) {
+        let time = BrokenDown(nanoseconds)
+        append(time.year, digits: 4, to: &bytes)
+        bytes.append(UInt8(ascii: "-"))
+        append(time.month, digits: 2, to: &bytes)
+        bytes.append(UInt8(ascii: "-"))
+        append(time.day, digits: 2, to: &bytes)
+        bytes.append(UInt8(ascii: "T"))
+        append(time.hour, digits: 2, to: &bytes)
+        bytes.append(UInt8(ascii: ":"))
+        append(time.minute, digits: 2, to: &bytes)
+        bytes.append(UInt8(ascii: ":"))
+        append(time.second, digits: 2, to: &bytes)
+        bytes.append(UInt8(ascii: "."))
+        append(time.nanosecond, digits: 9, to: &bytes)
+        bytes.append(UInt8(ascii: "Z"))
+    }
+
+    /// `20261122T215800.123Z`, for file names: sorts as the time does.
+    static func fileStamp(_ nanoseconds: UInt64) -> String {
+        let time = BrokenDown(nanoseconds)
+        var bytes: [UInt8] = []
+        append(time.year, digits: 4, to: &bytes)
+        append(time.month, digits: 2, to: &bytes)
+        append(time.day, digits: 2, to: &bytes)
+        bytes.append(UInt8(ascii: "T"))
+        append(time.hour, digits: 2, to: &bytes)
+        append(time.minute, digits: 2, to: &bytes)
+        append(time.second, digits: 2, to: &bytes)
+        bytes.append(UInt8(ascii: "."))
+        append(time.nanosecond / 1_000_000, digits: 3, to: &bytes)
+        bytes.append(UInt8(ascii: "Z"))
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Reads RFC 3339: date, `T` or a space, time with up to nine decimals, `Z` or an offset.
+    ///
+    /// - Returns: nil if it is none, or lies before 1970.
+    public static func parse(_ text: String) -> UInt64? {
+        var scanner = Scanner(bytes: Array(text.utf8))
+        guard let year = scanner.number(digits: 4), scanner.take("-"), let month = scanner.number(digits: 2),
+            scanner.take("-"), let day = scanner.number(digits: 2),
+            scanner.take("T") || scanner.take("t") || scanner.take(" "),
+            let hour = scanner.number(digits: 2), scanner.take(":"), let minute = scanner.number(digits: 2),
+            scanner.take(":"), let second = scanner.number(digits: 2),
+            year >= 1970, (1...12).contains(month), (1...daysIn(month: month, year: year)).contains(day), hour < 24,
+            minute < 60, second < 61
+        else { return nil }
+        guard let nanosecond = scanner.take(".") ? scanner.fraction() : 0 else { return nil }
+        guard let offset = scanner.offset(), scanner.isAtEnd else { return nil }
+        let seconds = daysSince1970(year: year, month: month, day: day) * 86_400
+            + hour * 3_600 + minute * 60 + second - offset
+        guard seconds >= 0, seconds < Int(UInt64.max / 1_000_000_000) else { return nil }
+        return UInt64(seconds) * 1_000_000_000 + UInt64(nanosecond)
+    }
+
+    // MARK: - Private
+
+    private struct BrokenDown {
+        let year, month, day, hour, minute, second, nanosecond: Int
+
+        init(_ nanoseconds: UInt64) {
+            nanosecond = Int(nanoseconds % 1_000_000_000)
+            let seconds = Int(nanoseconds / 1_000_000_000)
+            second = seconds % 60
+            minute = seconds / 60 % 60
+            hour = seconds / 3_600 % 24
+            // Days to a date in the proleptic Gregorian calendar, counted in eras of 400 years that begin in March.
+            let days = seconds / 86_400 + 719_468
+            let era = days / 146_097
+            let dayOfEra = days - era * 146_097
+            let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+            let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+            let monthFromMarch = (5 * dayOfYear + 2) / 153
+            day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
+            month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+            year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+        }
+    }
+
+    private static func daysSince1970(year: Int, month: Int, day: Int) -> Int {
+        let year = month <= 2 ? year - 1 : year
+        let era = year / 400
+        let yearOfEra = year - era * 400
+        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+    }
+
+    private static func daysIn(month: Int, year: Int) -> Int {
+        switch month {
+        case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
+        case 4, 6, 9, 11: 30
+        default: 31
+        }
+    }
+
+    private static func append(_ number: Int, digits: Int, to bytes: inout [UInt8]) {
+        var divisor = 1
+        for _ in 1..<digits { divisor *= 10 }
+        while divisor > 0 {
+            bytes.append(UInt8(ascii: "0") + UInt8(number / divisor % 10))
+            divisor /= 10
+        }
+    }
+
+    private struct Scanner {
+        let bytes: [UInt8]
+        var position = 0
+
+        var isAtEnd: Bool { position == bytes.count }
+
+        mutating func take(_ character: Unicode.Scalar) -> Bool {
+            guard position < bytes.count, bytes[position] == UInt8(ascii: character) else { return false }
+            position += 1
+            return true
+        }
+
+        mutating func digit() -> Int? {
+            guard position < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[position]) else {
+                return nil
+            }
+            defer { position += 1 }
+            return Int(bytes[position] - UInt8(ascii: "0"))
+        }
+
+        mutating func number(digits: Int) -> Int? {
+            var number = 0
+            for _ in 0..<digits {
+                guard let digit = digit() else { return nil }
+                number = number * 10 + digit
+            }
+            return number
+        }
+
+        /// Up to nine decimals, as nanoseconds.
+        mutating func fraction() -> Int? {
+            guard var fraction = digit() else { return nil }
+            var count = 1
+            while let digit = digit() {
+                guard count < 9 else { return nil }
+                fraction = fraction * 10 + digit
+                count += 1
+            }
+            for _ in count..<9 { fraction *= 10 }
+            return fraction
+        }
+
+        /// `Z` or `+hh:mm`, in seconds east of Greenwich.
+        mutating func offset() -> Int? {
+            if take("Z") || take("z") { return 0 }
+            let sign = take("+") ? 1 : take("-") ? -1 : 0
+            guard sign != 0, let hours = number(digits: 2), take(":"), let minutes = number(digits: 2), hours < 24,
+                minutes < 60
+            else { return nil }
+            return sign * (hours * 3_600 + minutes * 60)
+        }
+    }
+}

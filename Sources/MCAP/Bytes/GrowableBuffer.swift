@@ -1,0 +1,93 @@
+/// Bytes in memory that this value alone owns: grows at its end, keeps its capacity, never shares.
+///
+/// All integers are written little-endian, as MCAP wants them.
+@frozen
+@usableFromInline
+struct GrowableBuffer: ~Copyable, @unchecked Sendable {
+    // Unchecked: the memory has exactly one owner, this noncopyable value, so it moves between threads only as a whole.
+    @usableFromInline var base: UnsafeMutableRawPointer
+    @usableFromInline var count: Int
+    @usableFromInline var capacity: Int
+
+    @usableFromInline
+    init(capacity: Int = 0) {
+        self.capacity = max(capacity, 64)
+        base = .allocate(byteCount: self.capacity, alignment: 16)
+        count = 0
+    }
+
+    deinit { base.deallocate() }
+
+    @inlinable
+    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
+
+    /// The bytes of `range`, valid until the next mutation. `range` must lie within `count`.
+    func bytes(in range: Range<Int>) -> UnsafeRawBufferPointer {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count, "range outside of the buffer")
+        return UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count)
+    }
+
+    /// Makes the buffer `amount` bytes longer and returns where the new, uninitialized bytes begin.
+    @inlinable
+    mutating func extend(by amount: Int) -> UnsafeMutableRawPointer {
+        if capacity - count < amount { grow(by: amount) }
+        let start = base + count
+        count += amount
+        return start
+    }
+
+    /// Room for `amount` more bytes, without changing `count`.
+    mutating func reserve(_ amount: Int) {
+        if capacity - count < amount { grow(by: amount) }
+    }
+
+    @usableFromInline
+    @inline(never)
+    mutating func grow(by amount: Int) {
+        precondition(amount >= 0 && amount <= Int.max / 4, "a buffer cannot grow by \(amount) bytes")
+        reallocate(to: max(count + amount, capacity * 2))
+    }
+
+    /// Forgets what is after `newCount`. Capacity stays.
+    mutating func truncate(to newCount: Int) {
+        precondition(newCount >= 0 && newCount <= count, "truncation cannot grow a buffer")
+        count = newCount
+    }
+
+    /// Forgets all bytes; memory beyond `bound` bytes is given back.
+    mutating func removeAll(keepingAtMost bound: Int) {
+        count = 0
+        if capacity > bound { reallocate(to: max(bound, 64)) }
+    }
+
+    private mutating func reallocate(to newCapacity: Int) {
+        let replacement = UnsafeMutableRawPointer.allocate(byteCount: newCapacity, alignment: 16)
+        replacement.copyMemory(from: base, byteCount: count)
+        base.deallocate()
+        base = replacement
+        capacity = newCapacity
+    }
+}
+
+extension GrowableBuffer {
+    @inlinable
+    mutating func append<T: FixedWidthInteger & BitwiseCopyable>(_ value: T) {
+        extend(by: MemoryLayout<T>.size).storeBytes(of: value.littleEndian, as: T.self)
+    }
+
+    @inlinable
+    mutating func append(_ source: UnsafeRawBufferPointer) {
+        guard let start = source.baseAddress else { return }
+        extend(by: source.count).copyMemory(from: start, byteCount: source.count)
+    }
+
+    mutating func append(_ source: [UInt8]) {
+        source.withUnsafeBytes { append($0) }
+    }
+
+    /// Overwrites eight bytes at `position`, which must lie within `count`.
+    mutating func overwrite(_ value: UInt64, at position: Int) {
+        precondition(position >= 0 && position + 8 <= count, "overwriting outside of the buffer")
+        (base + position).storeBytes(of: value.littleEndian, as: UInt64.self)
+    }
+}

@@ -1,0 +1,17 @@
+/// The channels that a file has described so far.
+struct ChannelTable {
+    private(set) var byID: [UInt16: Channel] = [:]
+    /// In the order of their first record.
+    private(set) var ids: [UInt16] = []
+
+    var inOrder: [Channel] { ids.compactMap { byID[$0] } }
+
+    mutating func add(_ channel: Channel) throws(RecordFault) {
+        if let known = byID[channel.id] {
+            guard known == channel else { throw RecordFault(reason: .channelConflict(channel.id), framingHolds: true) }
+        } else {
+            byID[channel.id] = channel
+            ids.append(channel.id)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+/// Reads chunks: limits, decompression, checksum, and a walk over all records that later reading relies on.
+final class ChunkDecoder {
+    private let limits: ReadLimits
+    private let decompressor = ZstdDecompressor()
+    private var last: DecodedChunk?
+
+    init(limits: ReadLimits) {
+        self.limits = limits
+    }
+
+    /// The chunk in `frame`.
+    ///
+    /// - Parameters:
+    ///   - channels: those known before; those that the chunk describes are added.
+    ///   - allowingExtension: whether the record may hold fields of a later format.
+    /// - Returns: the chunk; `timesDiffer` if it says other times than its messages have, which are those it then has.
+    /// - Throws: ``RecordFault``, errors of the source.
+    func decode(
+        _ frame: RecordFrame, from window: SourceWindow, channels: inout ChannelTable, allowingExtension: Bool
+    ) throws -> (chunk: DecodedChunk, timesDiffer: Bool) {
+        guard frame.length <= limits.maximumRecordSize else {
+            let reason = Damage.Reason.tooLarge(
+                opcode: frame.opcode, size: frame.length, limit: limits.maximumRecordSize)
+            throw RecordFault(reason: reason)
+        }
+        let chunk = reusableChunk()
+        chunk.record.truncate(to: 0)
+        guard try window.append(at: frame.contentStart, count: Int(frame.length), to: &chunk.record) else {
+            throw RecordFault(reason: .truncated)
+        }
+        let header: ChunkHeader
+        let data: UnsafeRawBufferPointer
+        do {
+            (header, data) = try ChunkHeader.split(chunk.record.bytes, allowingExtension: allowingExtension)
+        } catch {
+            throw RecordFault(.chunk, error)
+        }
+        try unpack(data, header, into: chunk)
+        chunk.index = ChunkIndex(
+            startTime: header.startTime, endTime: header.endTime, offset: frame.start, length: frame.size,
+            messageIndexOffsets: [:], messageIndexLength: 0, compression: header.compression,
+            compressedSize: UInt64(data.count), uncompressedSize: header.uncompressedSize)
+        try chunk.walk(channels: &channels)
+        let timesDiffer = chunk.startTime != header.startTime || chunk.endTime != header.endTime
+        return (chunk, timesDiffer)
+    }
+
+    private func reusableChunk() -> DecodedChunk {
+        if last != nil, isKnownUniquelyReferenced(&last), let last { return last }
+        let chunk = DecodedChunk()
+        last = chunk
+        return chunk
+    }
+
+    private func unpack(
+        _ data: UnsafeRawBufferPointer, _ header: ChunkHeader, into chunk: DecodedChunk
+    ) throws(RecordFault) {
+        guard header.uncompressedSize <= limits.maximumChunkSize else {
+            let reason = Damage.Reason.tooLarge(
+                opcode: Opcode.chunk.rawValue, size: header.uncompressedSize, limit: limits.maximumChunkSize)
+            throw RecordFault(reason: reason, framingHolds: true)
+        }
+        switch header.compression {
+        case "":
+            guard UInt64(data.count) == header.uncompressedSize else {
+                let reason = Damage.Reason.malformed(opcode: Opcode.chunk.rawValue, field: "uncompressed_size")
+                throw RecordFault(reason: reason, framingHolds: true)
+            }
+            chunk.records = data
+        case "zstd":
+            chunk.inflated.truncate(to: 0)
+            try decompressor.append(data, size: Int(header.uncompressedSize), to: &chunk.inflated)
+            chunk.records = chunk.inflated.bytes
+        default:
+            throw RecordFault(reason: .unsupportedCompression(header.compression), framingHolds: true)
+        }
+        guard header.uncompressedCRC != 0 else { return }
+        let actual = CRC32.of(chunk.records)
+        guard actual == header.uncompressedCRC else {
+            throw RecordFault(reason: .chunkCRC(expected: header.uncompressedCRC, actual: actual), framingHolds: true)
+        }
+    }
+}

@@ -1,0 +1,65 @@
+extension DecodedChunk {
+    /// Checks every length in the uncompressed records, and learns channels, times and message indexes from them.
+    func walk(channels known: inout ChannelTable) throws(RecordFault) {
+        messageIndexes.removeMessages()
+        messageCount = 0
+        var described: Set<UInt16> = []
+        var earliest = UInt64.max
+        var latest: UInt64 = 0
+        var position = 0
+        while position < records.count {
+            guard records.count - position >= Layout.recordHeader else { throw Self.malformed("length") }
+            let length = UInt64(littleEndian: records.loadUnaligned(fromByteOffset: position + 1, as: UInt64.self))
+            let contentStart = position + Layout.recordHeader
+            guard length <= UInt64(records.count - contentStart) else { throw Self.malformed("length") }
+            let content = UnsafeRawBufferPointer(rebasing: records[contentStart..<contentStart + Int(length)])
+            switch records[position] {
+            case Opcode.message.rawValue:
+                guard content.count >= Layout.messageHeader else { throw Self.malformed("message") }
+                let channelID = UInt16(littleEndian: content.loadUnaligned(as: UInt16.self))
+                let logTime = UInt64(littleEndian: content.loadUnaligned(fromByteOffset: 6, as: UInt64.self))
+                messageIndexes.append(
+                    slot: try slot(of: channelID, known), logTime: logTime, offset: UInt64(position))
+                earliest = min(earliest, logTime)
+                latest = max(latest, logTime)
+                messageCount += 1
+            case Opcode.channel.rawValue:
+                let channel: Channel
+                do { channel = try Channel(content: content) } catch { throw Self.malformed("channel") }
+                try known.add(channel)
+                described.insert(channel.id)
+            default:
+                // Schemas, and what a later format or another program may put here.
+                break
+            }
+            position = contentStart + Int(length)
+        }
+        index.startTime = messageCount == 0 ? 0 : earliest
+        index.endTime = latest
+        collectChannels(known, described: described)
+    }
+
+    private func slot(of channelID: UInt16, _ known: ChannelTable) throws(RecordFault) -> Int {
+        let slot = messageIndexes.slot(of: channelID)
+        if slot >= 0 { return slot }
+        guard known.byID[channelID] != nil else {
+            throw RecordFault(reason: .unknownChannel(channelID), framingHolds: true)
+        }
+        return messageIndexes.makeSlot(for: channelID)
+    }
+
+    private func collectChannels(_ known: ChannelTable, described: Set<UInt16>) {
+        channels.removeAll(keepingCapacity: true)
+        foreignChannelID = nil
+        for slot in 0..<messageIndexes.slotCount where !messageIndexes.isEmpty(slot: slot) {
+            let id = messageIndexes.channelID(ofSlot: slot)
+            guard let channel = known.byID[id] else { continue }
+            channels[id] = channel
+            if channel.schemaID != 0 || !described.contains(id) { foreignChannelID = id }
+        }
+    }
+
+    private static func malformed(_ field: String) -> RecordFault {
+        RecordFault(reason: .malformed(opcode: Opcode.chunk.rawValue, field: "records (\(field))"), framingHolds: true)
+    }
+}

@@ -1,0 +1,62 @@
+/// One chunk of a file, uncompressed and checked.
+///
+/// A reader reuses a chunk's memory for the next one once nobody else holds it. Not for several threads at a time.
+public final class DecodedChunk {
+    /// Where the chunk stands. Its message indexes are not part of it.
+    var index: ChunkIndex
+    /// The channels that the chunk's messages are on.
+    public internal(set) var channels: [UInt16: Channel] = [:]
+    public internal(set) var messageCount = 0
+
+    /// The content of the chunk record as it is in the file.
+    var record = GrowableBuffer()
+    /// The uncompressed records, if they are not in `record` already.
+    var inflated = GrowableBuffer()
+    /// The uncompressed records, in one of the two buffers above.
+    @usableFromInline var records = UnsafeRawBufferPointer(start: nil, count: 0)
+    var messageIndexes = MessageIndexes()
+    /// A channel that the chunk's messages are on but that it does not describe itself, or that needs a schema.
+    var foreignChannelID: UInt16?
+
+    init() {
+        index = ChunkIndex(
+            startTime: 0, endTime: 0, offset: 0, length: 0, messageIndexOffsets: [:], messageIndexLength: 0,
+            compression: "", compressedSize: 0, uncompressedSize: 0)
+    }
+
+    /// Earliest log time of its messages, nanoseconds since 1970; 0 without messages.
+    public var startTime: UInt64 { index.startTime }
+    /// Latest log time of its messages, nanoseconds since 1970; 0 without messages.
+    public var endTime: UInt64 { index.endTime }
+    /// Bytes from the start of the file to the chunk record.
+    public var offset: UInt64 { index.offset }
+    /// Bytes of the whole chunk record.
+    public var length: UInt64 { index.length }
+    /// `zstd`, or the empty string for a stored chunk.
+    public var compression: String { index.compression }
+    /// Bytes of its records in the file.
+    public var compressedSize: UInt64 { index.compressedSize }
+    /// Bytes of its records uncompressed.
+    public var uncompressedSize: UInt64 { index.uncompressedSize }
+
+    /// Messages of each channel.
+    public var messageCounts: [UInt16: UInt64] { messageIndexes.messageCounts }
+
+    var recordContent: UnsafeRawBufferPointer { record.bytes }
+
+    /// Calls `body` with each message, in the order of the file.
+    @inlinable
+    public func forEachMessage<E: Error>(_ body: (MessageView) throws(E) -> Void) throws(E) {
+        // All lengths were checked when the chunk was decoded.
+        var position = 0
+        while position < records.count {
+            let record = records.baseAddress.unsafelyUnwrapped + position
+            let length = Int(UInt64(littleEndian: record.loadUnaligned(fromByteOffset: 1, as: UInt64.self)))
+            if record.load(as: UInt8.self) == 0x05 {
+                try body(MessageView(content: record + 9, count: length))
+            }
+            position &+= 9 &+ length
+        }
+        withExtendedLifetime(self) {}
+    }
+}

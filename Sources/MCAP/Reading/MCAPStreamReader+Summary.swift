@@ -1,0 +1,62 @@
+extension MCAPStreamReader {
+    /// Reads one record of the summary, the footer included.
+    func readSummary(_ frame: RecordFrame) throws -> Item? {
+        guard let opcode = Opcode(rawValue: frame.opcode) else {
+            guard !isMarked else { throw RecordFault(reason: .unexpectedRecord(opcode: frame.opcode)) }
+            _ = try window.forEachPiece(in: frame.start..<frame.end) { summary.crc.update($0) }
+            position = frame.end
+            return nil
+        }
+        if opcode == .footer { return try readFooter(frame) }
+        try summary.add(opcode, try window.content(of: frame, limits: limits), at: frame)
+        _ = try window.forEachPiece(in: frame.start..<frame.end) { summary.crc.update($0) }
+        position = frame.end
+        return nil
+    }
+
+    private func readFooter(_ frame: RecordFrame) throws -> Item? {
+        let footer = try read(frame, as: .footer, Footer.init(content:))
+        let covered = frame.start..<frame.contentStart + UInt64(Layout.footerCovered)
+        _ = try window.forEachPiece(in: covered) { summary.crc.update($0) }
+        guard let magic = try window.bytes(at: frame.end, count: Layout.magic.count) else {
+            position = frame.end
+            throw RecordFault(reason: .truncated)
+        }
+        let hasMagic = magic.elementsEqual(Layout.magic)
+
+        let hasSummary = frame.start > summary.start
+        if footer.summaryCRC != 0, footer.summaryCRC != summary.crc.value {
+            let reason = Damage.Reason.summaryCRC(expected: footer.summaryCRC, actual: summary.crc.value)
+            report(at: summary.start, length: frame.end - summary.start, reason, lost: 0)
+        } else if footer.summaryStart != (hasSummary ? summary.start : 0)
+            || footer.summaryOffsetStart != summary.offsetStart
+        {
+            report(at: frame.start, length: frame.size, .footer, lost: 0)
+        } else if hasSummary {
+            compareSummary(isTrusted: footer.summaryCRC != 0)
+        }
+        if !hasMagic { report(at: frame.end, length: UInt64(Layout.magic.count), .trailingMagic, lost: 0) }
+        let end = frame.end + UInt64(Layout.magic.count)
+        if end < window.end { report(at: end, length: window.end - end, .trailingBytes, lost: 0) }
+        return finish(hasSummary ? .closed : .unclosed)
+    }
+
+    /// Compares the summary with what was read; if something was lost, the summary may say how much.
+    private func compareSummary(isTrusted: Bool) {
+        let losses = damages.indices.filter { damages[$0].messagesLost != 0 }
+        guard losses.isEmpty else {
+            guard isTrusted, let total = summary.statistics?.messageCount else { return }
+            let unknown = losses.filter { damages[$0].messagesLost == nil }
+            let explained = losses.reduce(log.statistics.messageCount) { $0 + UInt64(damages[$1].messagesLost ?? 0) }
+            if unknown.count == 1, total >= explained {
+                damages[unknown[0]].messagesLost = Int(clamping: total - explained)
+            }
+            return
+        }
+        // In a file that is damaged otherwise, a contradiction would only say so again.
+        guard damages.isEmpty else { return }
+        for part in summary.contradictions(to: log, isComplete: isMarked) {
+            report(at: summary.start, length: 0, .summary(part), lost: 0)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+/// The summary of a closed file, found from its end.
+struct SummarySection {
+    private(set) var channels = ChannelTable()
+    private(set) var statistics: Statistics?
+    private(set) var chunkIndexes: [ChunkIndex] = []
+    private(set) var metadataIndexes: [MetadataIndex] = []
+
+    /// - Throws: ``NoSummary``, ``Damage``, what the source throws.
+    init(_ window: SourceWindow, _ limits: ReadLimits) throws {
+        let footerSize = UInt64(Layout.recordHeader + Layout.footerContent)
+        let tailSize = footerSize + UInt64(Layout.magic.count)
+        guard window.end >= tailSize, let tail = try window.bytes(at: window.end - tailSize, count: Int(tailSize)),
+            tail.suffix(Layout.magic.count).elementsEqual(Layout.magic), tail[0] == Opcode.footer.rawValue
+        else { throw NoSummary.cut }
+        let footerStart = window.end - tailSize
+        let footer = try damageAtRecord(footerStart, length: footerSize) {
+            let content = tail[Layout.recordHeader..<Layout.recordHeader + Layout.footerContent]
+            return try parse(UnsafeRawBufferPointer(rebasing: content), as: .footer, Footer.init(content:))
+        }
+        guard footer.summaryStart != 0 else { throw NoSummary.unclosed }
+        guard footer.summaryStart >= UInt64(Layout.magic.count), footer.summaryStart <= footerStart else {
+            throw Damage(offset: footerStart, length: footerSize, reason: .footer, messagesLost: nil)
+        }
+        let length = footerStart - footer.summaryStart
+        try damageAtRecord(footer.summaryStart, length: length) {
+            guard length <= limits.maximumRecordSize else {
+                let reason = Damage.Reason.tooLarge(
+                    opcode: Opcode.footer.rawValue, size: length, limit: limits.maximumRecordSize)
+                throw RecordFault(reason: reason)
+            }
+            try Self.check(footer, footerStart: footerStart, window)
+            try read(footer.summaryStart..<footerStart, window, limits)
+        }
+        let hasUnlisted = statistics.map { $0.chunkCount > 0 || $0.messageCount > 0 } ?? true
+        guard !chunkIndexes.isEmpty || !hasUnlisted else { throw NoSummary.withoutChunkIndexes }
+    }
+
+    private static func check(_ footer: Footer, footerStart: UInt64, _ window: SourceWindow) throws {
+        guard footer.summaryCRC != 0 else { return }
+        let coveredEnd = footerStart + UInt64(Layout.recordHeader + Layout.footerCovered)
+        var crc = CRC32()
+        guard try window.forEachPiece(in: footer.summaryStart..<coveredEnd, { crc.update($0) }) else {
+            throw RecordFault(reason: .truncated)
+        }
+        guard crc.value == footer.summaryCRC else {
+            throw RecordFault(reason: .summaryCRC(expected: footer.summaryCRC, actual: crc.value))
+        }
+    }
+
+    private mutating func read(_ range: Range<UInt64>, _ window: SourceWindow, _ limits: ReadLimits) throws {
+        var position = range.lowerBound
+        while position < range.upperBound {
+            guard let frame = try window.frame(at: position), frame.end <= range.upperBound else {
+                throw RecordFault(reason: .truncated)
+            }
+            if let opcode = Opcode(rawValue: frame.opcode) {
+                try add(opcode, try window.content(of: frame, limits: limits))
+            }
+            position = frame.end
+        }
+    }
+
+    private mutating func add(_ opcode: Opcode, _ content: UnsafeRawBufferPointer) throws {
+        switch opcode {
+        case .channel: try channels.add(try parse(content, as: opcode, Channel.init(content:)))
+        case .statistics: statistics = try parse(content, as: opcode, Statistics.init(content:))
+        case .chunkIndex: chunkIndexes.append(try parse(content, as: opcode, ChunkIndex.init(content:)))
+        case .metadataIndex: metadataIndexes.append(try parse(content, as: opcode, MetadataIndex.init(content:)))
+        default: break
+        }
+    }
+}

@@ -1,0 +1,24 @@
+import CZstd
+
+/// zstd's decompression context, kept from chunk to chunk.
+struct ZstdDecompressor: ~Copyable {
+    private let context: OpaquePointer?
+
+    init() {
+        context = ZSTD_createDCtx()
+    }
+
+    deinit { ZSTD_freeDCtx(context) }
+
+    /// Appends what the frames in `source` hold to `output`, which must be exactly `size` bytes.
+    func append(_ source: UnsafeRawBufferPointer, size: Int, to output: inout GrowableBuffer) throws(RecordFault) {
+        guard let context else { throw RecordFault(reason: .decompression("no memory for zstd"), framingHolds: true) }
+        let result = ZSTD_decompressDCtx(context, output.extend(by: size), size, source.baseAddress, source.count)
+        guard ZSTD_isError(result) == 0 else {
+            throw RecordFault(reason: .decompression(String(cString: ZSTD_getErrorName(result))), framingHolds: true)
+        }
+        guard result == size else {
+            throw RecordFault(reason: .decompression("\(result) bytes instead of \(size)"), framingHolds: true)
+        }
+    }
+}

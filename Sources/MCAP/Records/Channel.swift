@@ -1,0 +1,39 @@
+/// A stream of messages on one topic. Within a file an id always means the same channel.
+public struct Channel: Equatable, Sendable {
+    public var id: UInt16
+    /// The schema of the messages; 0 = none. The writer of this module writes no schemas.
+    public var schemaID: UInt16
+    public var topic: String
+    /// How to read the messages' data, e.g. `signalr-redis`.
+    public var messageEncoding: String
+    public var metadata: [String: String]
+
+    public init(
+        id: UInt16, schemaID: UInt16 = 0, topic: String, messageEncoding: String, metadata: [String: String] = [:]
+    ) {
+        self.id = id
+        self.schemaID = schemaID
+        self.topic = topic
+        self.messageEncoding = messageEncoding
+        self.metadata = metadata
+    }
+
+    func encode(into buffer: inout GrowableBuffer) {
+        buffer.appendRecord(.channel) {
+            $0.append(id)
+            $0.append(schemaID)
+            $0.append(topic)
+            $0.append(messageEncoding)
+            $0.append(metadata)
+        }
+    }
+
+    init(content: UnsafeRawBufferPointer) throws(MalformedRecord) {
+        var cursor = ByteCursor(content)
+        id = try cursor.integer(UInt16.self, "id")
+        schemaID = try cursor.integer(UInt16.self, "schema_id")
+        topic = try cursor.string("topic")
+        messageEncoding = try cursor.string("message_encoding")
+        metadata = try cursor.map("metadata")
+    }
+}

@@ -1,0 +1,44 @@
+/// The fields of a chunk record in front of its data.
+struct ChunkHeader: Equatable {
+    var startTime: UInt64
+    var endTime: UInt64
+    var uncompressedSize: UInt64
+    /// CRC-32 of the uncompressed data; 0 = not available.
+    var uncompressedCRC: UInt32
+    var compression: String
+
+    /// Appends a chunk record up to its data, its length and the data's length still 0.
+    ///
+    /// - Returns: where in the buffer the data begins; its length are the eight bytes before.
+    func encodeOpening(into buffer: inout GrowableBuffer) -> Int {
+        buffer.append(Opcode.chunk.rawValue)
+        buffer.append(UInt64(0))
+        buffer.append(startTime)
+        buffer.append(endTime)
+        buffer.append(uncompressedSize)
+        buffer.append(uncompressedCRC)
+        buffer.append(compression)
+        buffer.append(UInt64(0))
+        return buffer.count
+    }
+}
+
+extension ChunkHeader {
+    /// The header at the start of a chunk record's content, and the data after it.
+    ///
+    /// - Parameter allowingExtension: whether fields of a later format may follow the data.
+    static func split(
+        _ content: UnsafeRawBufferPointer, allowingExtension: Bool
+    ) throws(MalformedRecord) -> (header: ChunkHeader, data: UnsafeRawBufferPointer) {
+        var cursor = ByteCursor(content)
+        let header = ChunkHeader(
+            startTime: try cursor.integer(UInt64.self, "message_start_time"),
+            endTime: try cursor.integer(UInt64.self, "message_end_time"),
+            uncompressedSize: try cursor.integer(UInt64.self, "uncompressed_size"),
+            uncompressedCRC: try cursor.integer(UInt32.self, "uncompressed_crc"),
+            compression: try cursor.string("compression"))
+        let data = try cursor.take(cursor.integer(UInt64.self, "records"), "records")
+        guard allowingExtension || cursor.remaining == 0 else { throw MalformedRecord(field: "records") }
+        return (header, data)
+    }
+}

@@ -1,0 +1,50 @@
+/// Where a chunk stands in the file and what it holds. Times are nanoseconds since 1970.
+public struct ChunkIndex: Equatable, Sendable {
+    /// Earliest and latest log time of the chunk's messages; both 0 without messages.
+    public var startTime: UInt64
+    public var endTime: UInt64
+    /// Bytes from the start of the file to the chunk record's opcode.
+    public var offset: UInt64
+    /// Bytes of the whole chunk record, opcode and length included.
+    public var length: UInt64
+    /// For each channel with messages in the chunk: where its message index record stands. Empty: no indexes.
+    public var messageIndexOffsets: [UInt16: UInt64]
+    /// Bytes of all message index records together.
+    public var messageIndexLength: UInt64
+    /// `zstd`, `lz4` or, stored as it is, the empty string.
+    public var compression: String
+    public var compressedSize: UInt64
+    public var uncompressedSize: UInt64
+
+    /// Bytes from the start of the file to the end of the chunk record.
+    var chunkEnd: UInt64 { offset + length }
+
+    func encode(into buffer: inout GrowableBuffer) {
+        buffer.appendRecord(.chunkIndex) {
+            $0.append(startTime)
+            $0.append(endTime)
+            $0.append(offset)
+            $0.append(length)
+            $0.append(messageIndexOffsets)
+            $0.append(messageIndexLength)
+            $0.append(compression)
+            $0.append(compressedSize)
+            $0.append(uncompressedSize)
+        }
+    }
+}
+
+extension ChunkIndex {
+    init(content: UnsafeRawBufferPointer) throws(MalformedRecord) {
+        var cursor = ByteCursor(content)
+        startTime = try cursor.integer(UInt64.self, "message_start_time")
+        endTime = try cursor.integer(UInt64.self, "message_end_time")
+        offset = try cursor.integer(UInt64.self, "chunk_start_offset")
+        length = try cursor.integer(UInt64.self, "chunk_length")
+        messageIndexOffsets = try cursor.channelMap("message_index_offsets")
+        messageIndexLength = try cursor.integer(UInt64.self, "message_index_length")
+        compression = try cursor.string("compression")
+        compressedSize = try cursor.integer(UInt64.self, "compressed_size")
+        uncompressedSize = try cursor.integer(UInt64.self, "uncompressed_size")
+    }
+}

@@ -1,0 +1,25 @@
+/// The first record of a file: for whom it was written and by what.
+public struct Header: Equatable, Sendable {
+    /// What the file's contents conform to, e.g. `signalr-backplane`.
+    public var profile: String
+    /// The program that wrote the file, e.g. `backplane-relay/1.0.0`.
+    public var library: String
+
+    public init(profile: String, library: String) {
+        self.profile = profile
+        self.library = library
+    }
+
+    func encode(into buffer: inout GrowableBuffer) {
+        buffer.appendRecord(.header) {
+            $0.append(profile)
+            $0.append(library)
+        }
+    }
+
+    init(content: UnsafeRawBufferPointer) throws(MalformedRecord) {
+        var cursor = ByteCursor(content)
+        profile = try cursor.string("profile")
+        library = try cursor.string("library")
+    }
+}

@@ -1,0 +1,23 @@
+/// A named set of strings about the file. Written sorted by key.
+public struct Metadata: Equatable, Sendable {
+    public var name: String
+    public var entries: [String: String]
+
+    public init(name: String, entries: [String: String]) {
+        self.name = name
+        self.entries = entries
+    }
+
+    func encode(into buffer: inout GrowableBuffer) {
+        buffer.appendRecord(.metadata) {
+            $0.append(name)
+            $0.append(entries)
+        }
+    }
+
+    init(content: UnsafeRawBufferPointer) throws(MalformedRecord) {
+        var cursor = ByteCursor(content)
+        name = try cursor.string("name")
+        entries = try cursor.map("metadata")
+    }
+}

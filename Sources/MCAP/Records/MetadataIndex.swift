@@ -1,0 +1,29 @@
+/// Where a ``Metadata`` record stands in the file.
+public struct MetadataIndex: Equatable, Sendable {
+    /// Bytes from the start of the file to the record's opcode.
+    public var offset: UInt64
+    /// Bytes of the whole record, opcode and length included.
+    public var length: UInt64
+    public var name: String
+
+    public init(offset: UInt64, length: UInt64, name: String) {
+        self.offset = offset
+        self.length = length
+        self.name = name
+    }
+
+    func encode(into buffer: inout GrowableBuffer) {
+        buffer.appendRecord(.metadataIndex) {
+            $0.append(offset)
+            $0.append(length)
+            $0.append(name)
+        }
+    }
+
+    init(content: UnsafeRawBufferPointer) throws(MalformedRecord) {
+        var cursor = ByteCursor(content)
+        offset = try cursor.integer(UInt64.self, "offset")
+        length = try cursor.integer(UInt64.self, "length")
+        name = try cursor.string("name")
+    }
+}

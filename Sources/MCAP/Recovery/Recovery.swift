@@ -1,0 +1,60 @@
+/// Finds out what is whole in a file.
+public enum Recovery {
+    /// Reads all of `source` and checks it as ``MCAPStreamReader`` does.
+    ///
+    /// To finish a file that its writer left open: ``MCAPWriter/init(resuming:compression:)``. To save what is whole in
+    /// a damaged one: read it by ``MCAPStreamReader`` and ``MCAPWriter/encodeCopy(of:)`` each chunk into a new file.
+    ///
+    /// - Throws: what the source throws.
+    public static func scan(_ source: any ByteSource, limits: ReadLimits = ReadLimits()) throws -> ScanReport {
+        let reader = MCAPStreamReader(source, limits: limits)
+        var report = ScanReport(ending: .cut)
+        while let item = try reader.next() {
+            switch item {
+            case .header(let header): report.header = header
+            case .metadata(let metadata): report.metadata.append(metadata)
+            case .chunk: break
+            case .end(let ending): report.ending = ending
+            }
+        }
+        report.metadataIndexes = reader.log.metadataIndexes
+        report.sync = reader.log.lastMarker?.sync
+        report.channels = reader.log.channels.inOrder
+        report.chunks = reader.log.chunks
+        report.damages = reader.damages
+        try findEnd(&report, reader)
+        return report
+    }
+
+    private static func findEnd(_ report: inout ScanReport, _ reader: MCAPStreamReader) throws {
+        let log = reader.log
+        let gapStart: UInt64
+        let end: UInt64
+        if let chunk = log.chunks.last, let ordinal = log.ordinalBeforeLastChunk {
+            let isIndexed = chunk.index.messageIndexOffsets.keys == chunk.messageCounts.keys
+            report.lastOrdinal = ordinal
+            if !isIndexed { report.owedIndexes = try messageIndexes(of: chunk, reader) }
+            gapStart = chunk.index.chunkEnd
+            end = isIndexed ? gapStart + chunk.index.messageIndexLength : gapStart
+        } else if log.chunks.isEmpty, let marker = log.firstMarker {
+            report.lastOrdinal = marker.ordinal
+            gapStart = 0
+            end = marker.offset + UInt64(Marker.recordSize)
+        } else {
+            return
+        }
+        report.endOfLastWholeChunk = end
+        _ = try reader.window.forEachPiece(in: gapStart..<end) { report.gap.update($0) }
+    }
+
+    /// The message index records that should stand behind `chunk`.
+    private static func messageIndexes(of chunk: ScannedChunk, _ reader: MCAPStreamReader) throws -> [UInt8] {
+        guard let frame = try reader.window.frame(at: chunk.index.offset) else { return [] }
+        var channels = reader.log.channels
+        let (decoded, _) = try reader.decoder.decode(
+            frame, from: reader.window, channels: &channels, allowingExtension: true)
+        var buffer = GrowableBuffer()
+        _ = decoded.messageIndexes.encode(into: &buffer, at: 0)
+        return Array(buffer.bytes)
+    }
+}

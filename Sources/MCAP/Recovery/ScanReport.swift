@@ -1,0 +1,50 @@
+/// What is whole in a file.
+public struct ScanReport: Equatable, Sendable {
+    public var header: Header?
+    /// All metadata, in the order of the file.
+    public var metadata: [Metadata] = []
+    public var metadataIndexes: [MetadataIndex] = []
+    /// Nil if the file has no readable marker.
+    public var sync: SyncMarker?
+    /// The channels described, in the order of the file.
+    public var channels: [Channel] = []
+    /// The whole chunks, in the order of the file.
+    public var chunks: [ScannedChunk] = []
+    public var damages: [Damage] = []
+    public var ending: Ending
+    /// Where the last whole chunk ends, in bytes from the start of the file: behind its message indexes if they are
+    /// whole, too. Without chunks: behind the first marker. Nil if there is neither.
+    public var endOfLastWholeChunk: UInt64?
+
+    /// Of the marker before the place above.
+    var lastOrdinal: UInt64 = 0
+    /// Of what stands between the last chunk, or the start of the file, and the place above.
+    var gap = CRC32()
+    /// Message indexes of the last chunk, if those in the file are not whole.
+    var owedIndexes: [UInt8] = []
+
+    /// True if its writer finished the file and nothing of it is damaged.
+    public var isClosedCleanly: Bool { ending == .closed && damages.isEmpty }
+
+    /// Messages in whole chunks.
+    public var messageCount: UInt64 { chunks.reduce(0) { $1.messageCounts.values.reduce($0, +) } }
+
+    /// What a writer needs to go on where the file ends.
+    func resumption() throws(MCAPWriteError) -> Resumption {
+        guard ending != .closed else { throw .notResumable(.closed) }
+        guard let header, let sync, let end = endOfLastWholeChunk else { throw .notResumable(.withoutMarkers) }
+        guard damages.allSatisfy({ $0.offset >= end }) else { throw .notResumable(.damaged) }
+        return Resumption(
+            header: header, sync: sync, end: end, nextOrdinal: lastOrdinal + 1, gap: gap, owedIndexes: owedIndexes)
+    }
+}
+
+/// Where and how a writer goes on with a file.
+struct Resumption {
+    let header: Header
+    let sync: SyncMarker
+    let end: UInt64
+    let nextOrdinal: UInt64
+    let gap: CRC32
+    let owedIndexes: [UInt8]
+}

@@ -1,0 +1,95 @@
+/// Collects the messages of one chunk.
+///
+/// ``append(channelID:sequence:logTime:publishTime:data:)`` is the hot path: once warm it allocates nothing and copies
+/// the data once. ``reset()`` makes ready for the next chunk.
+@frozen
+public struct ChunkBuilder: ~Copyable {
+    /// The chunk's records so far, uncompressed.
+    @usableFromInline var records: GrowableBuffer
+    @usableFromInline var indexes: MessageIndexes
+    /// The registered channels, in the order of the slots of `indexes`.
+    @usableFromInline var channels: [Channel] = []
+
+    @inlinable
+    public var messageCount: Int { appended }
+    @usableFromInline var appended = 0
+    @usableFromInline var earliest = UInt64.max
+    @usableFromInline var latest: UInt64 = 0
+
+    public init() {
+        records = GrowableBuffer(capacity: 1 << 16)
+        indexes = MessageIndexes()
+    }
+
+    @inlinable
+    public var isEmpty: Bool { appended == 0 }
+
+    /// Bytes of the records so far, channel records included, uncompressed.
+    @inlinable
+    public var byteCount: Int { records.count }
+
+    /// Earliest log time of the messages so far, nanoseconds; 0 without messages.
+    public var startTime: UInt64 { isEmpty ? 0 : earliest }
+
+    /// Latest log time of the messages so far, nanoseconds; 0 without messages.
+    public var endTime: UInt64 { latest }
+
+    /// Makes a channel known, before its first message. Its record goes into each chunk at its first message there.
+    ///
+    /// - Precondition: the id is not registered as another channel.
+    public mutating func register(_ channel: Channel) {
+        let slot = indexes.makeSlot(for: channel.id)
+        if slot < channels.count {
+            precondition(channels[slot] == channel, "channel id \(channel.id) is registered as another channel")
+        } else {
+            channels.append(channel)
+        }
+    }
+
+    /// Adds one message.
+    ///
+    /// - Parameters:
+    ///   - channelID: a registered channel.
+    ///   - logTime: when it was received, nanoseconds since 1970.
+    ///   - publishTime: when it was published, nanoseconds since 1970; `logTime` if that is not known.
+    ///   - data: copied.
+    @inlinable
+    public mutating func append(
+        channelID: UInt16, sequence: UInt32, logTime: UInt64, publishTime: UInt64, data: UnsafeRawBufferPointer
+    ) {
+        let slot = indexes.slot(of: channelID)
+        precondition(slot >= 0, "register a channel before its first message")
+        if indexes.isEmpty(slot: slot) { appendChannelRecord(slot: slot) }
+
+        let offset = records.count
+        let record = records.extend(by: 31 + data.count)
+        record.storeBytes(of: 0x05, as: UInt8.self)
+        (record + 1).storeBytes(of: UInt64(22 + data.count).littleEndian, as: UInt64.self)
+        (record + 9).storeBytes(of: channelID.littleEndian, as: UInt16.self)
+        (record + 11).storeBytes(of: sequence.littleEndian, as: UInt32.self)
+        (record + 15).storeBytes(of: logTime.littleEndian, as: UInt64.self)
+        (record + 23).storeBytes(of: publishTime.littleEndian, as: UInt64.self)
+        if let start = data.baseAddress {
+            (record + 31).copyMemory(from: start, byteCount: data.count)
+        }
+        indexes.append(slot: slot, logTime: logTime, offset: UInt64(offset))
+        if logTime < earliest { earliest = logTime }
+        if logTime > latest { latest = logTime }
+        appended &+= 1
+    }
+
+    /// Forgets the messages. Channels stay registered, ordinary capacity stays, what an oversized message took is freed.
+    public mutating func reset() {
+        records.removeAll(keepingAtMost: Memory.keptAtMost)
+        indexes.removeMessages()
+        appended = 0
+        earliest = .max
+        latest = 0
+    }
+
+    @usableFromInline
+    @inline(never)
+    mutating func appendChannelRecord(slot: Int) {
+        channels[slot].encode(into: &records)
+    }
+}

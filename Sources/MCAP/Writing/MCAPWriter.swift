@@ -1,0 +1,257 @@
+/// Turns chunks into the bytes of an MCAP file, one write at a time.
+///
+/// Each `encode` fills ``output``, which is to be written at ``outputOffset`` in one piece. It replaces the 50 bytes
+/// that ended the file so far (``trailer``) and ends with such a trailer itself, so that after each write the file is a
+/// valid MCAP. After the write, ``commit()`` or ``discard()``: a failed write changes nothing here, and the same chunk
+/// can be encoded again, by this writer or by another one.
+///
+///     var writer = MCAPWriter(header: header, sync: .random(), compression: .zstd(level: 1))
+///     writer.encodeStart(metadata: [metadata])        // write output at outputOffset, commit
+///     writer.encodeChunk(builder)                     // the same, for each chunk
+///     writer.encodeEnd(metadata: [])                  // the same, once; then the file has its summary
+public struct MCAPWriter: ~Copyable {
+    /// Where the file stands.
+    private struct Progress {
+        enum Phase { case new, open, closed }
+
+        var phase = Phase.new
+        /// Where the next output goes: behind the last record that stays.
+        var end: UInt64 = 0
+        var fileSize: UInt64 = 0
+        var nextOrdinal: UInt64 = 0
+        /// Of all bytes since the last chunk record, or since the start of the file.
+        var gap = CRC32()
+    }
+
+    /// What an encoded output adds to the summary once it is written.
+    private enum Addition {
+        case metadata([MetadataIndex])
+        case chunk(ChunkIndex, counts: [UInt16: UInt64], channels: [Channel])
+    }
+
+    private let header: Header
+    private let sync: SyncMarker
+    private var encoder: ChunkEncoder
+
+    private var buffer = GrowableBuffer(capacity: 1 << 16)
+    private var trailerBuffer = GrowableBuffer()
+    private var progress = Progress()
+    private var summary = Summary()
+    private var pending: (progress: Progress, addition: Addition)?
+    /// Message indexes that a resumed file lacks after its last chunk; they begin the next output.
+    private var owed: [UInt8] = []
+
+    /// For a new file.
+    ///
+    /// - Parameter sync: random, of this file only.
+    public init(header: Header, sync: SyncMarker, compression: Compression) {
+        self.header = header
+        self.sync = sync
+        encoder = ChunkEncoder(compression: compression)
+        Self.appendTrailer(to: &trailerBuffer)
+    }
+
+    /// Goes on after the last whole chunk of a scanned file that its writer never closed.
+    ///
+    /// Metadata after that chunk is dropped. The first write leaves the file with its trailer; if the file was longer
+    /// than ``fileSize`` then, cut it there.
+    ///
+    /// - Throws: ``MCAPWriteError/notResumable(_:)``
+    public init(resuming report: ScanReport, compression: Compression) throws(MCAPWriteError) {
+        let resumption = try report.resumption()
+        self.init(header: resumption.header, sync: resumption.sync, compression: compression)
+        progress.phase = .open
+        progress.end = resumption.end
+        progress.fileSize = resumption.end + UInt64(Self.trailerSize)
+        progress.nextOrdinal = resumption.nextOrdinal
+        progress.gap = resumption.gap
+        owed = resumption.owedIndexes
+        for index in report.metadataIndexes where index.offset < resumption.end { summary.add(index) }
+        for chunk in report.chunks { summary.add(chunk.index, counts: chunk.messageCounts) }
+        for channel in report.channels { summary.add(channel) }
+    }
+
+    // MARK: - Encoding
+
+    /// Magic, header, metadata: the start of the file. First, and once.
+    public mutating func encodeStart(metadata: [Metadata]) {
+        precondition(progress.phase == .new, "the file is started already")
+        var next = beginOutput()
+        buffer.append(Layout.magic)
+        header.encode(into: &buffer)
+        let indexes = append(metadata)
+        next.gap.update(buffer.bytes)
+        appendMarker(&next)
+        next.phase = .open
+        finish(next, adding: .metadata(indexes))
+    }
+
+    /// One chunk with its marker and its message indexes.
+    ///
+    /// - Precondition: the chunk is not empty, and its channels mean the same as in earlier chunks of the file.
+    public mutating func encodeChunk(_ chunk: borrowing ChunkBuilder) {
+        precondition(!chunk.isEmpty, "an empty chunk must not be written")
+        var used: [Channel] = []
+        for (slot, channel) in chunk.channels.enumerated() where !chunk.indexes.isEmpty(slot: slot) {
+            if let known = summary.channel(channel.id) {
+                precondition(known == channel, "channel id \(channel.id) means another channel in this file")
+            } else {
+                used.append(channel)
+            }
+        }
+        var next = beginChunk()
+        let chunkStart = buffer.count
+        var index = encoder.append(chunk, to: &buffer)
+        index.offset = outputOffset + UInt64(chunkStart)
+        finishChunk(&next, index, chunk.indexes, channels: used)
+    }
+
+    /// A chunk read from another file, whole and checked: copied byte for byte, with a new marker and new message
+    /// indexes.
+    ///
+    /// - Throws: ``MCAPWriteError/chunkNotSelfContained(channelID:)``, ``MCAPWriteError/channelConflict(channelID:)``;
+    ///   then nothing is encoded.
+    public mutating func encodeCopy(of chunk: DecodedChunk) throws(MCAPWriteError) {
+        if let id = chunk.foreignChannelID { throw .chunkNotSelfContained(channelID: id) }
+        for (id, channel) in chunk.channels {
+            if let known = summary.channel(id), known != channel { throw .channelConflict(channelID: id) }
+        }
+        var next = beginChunk()
+        let chunkStart = buffer.count
+        buffer.append(Opcode.chunk.rawValue)
+        buffer.append(UInt64(chunk.recordContent.count))
+        buffer.append(chunk.recordContent)
+        var index = chunk.index
+        index.offset = outputOffset + UInt64(chunkStart)
+        let channels = chunk.channels.values.sorted { $0.id < $1.id }
+        finishChunk(&next, index, chunk.messageIndexes, channels: channels)
+    }
+
+    /// Metadata, the end of the data and the summary. Last, and once.
+    public mutating func encodeEnd(metadata: [Metadata]) {
+        precondition(progress.phase == .open, "only a started file can be closed, and once")
+        var next = beginOutput()
+        let metadataStart = buffer.count
+        let indexes = append(metadata)
+        next.gap.update(buffer.bytes(in: metadataStart..<buffer.count))
+        appendMarker(&next)
+        DataEnd().encode(into: &buffer)
+        var closing = summary
+        for index in indexes { closing.add(index) }
+        closing.encode(into: &buffer, at: outputOffset)
+        next.end = outputOffset + UInt64(buffer.count)
+        next.fileSize = next.end
+        next.phase = .closed
+        pending = (next, .metadata(indexes))
+    }
+
+    // MARK: - Writing
+
+    /// What is to be written; empty if nothing is. Valid until the next call that changes this writer.
+    public var output: UnsafeRawBufferPointer { buffer.bytes }
+
+    /// Where ``output`` goes, in bytes from the start of the file.
+    public var outputOffset: UInt64 { progress.end }
+
+    /// The output is in the file.
+    public mutating func commit() {
+        guard let (progress, addition) = pending else { preconditionFailure("nothing is encoded") }
+        self.progress = progress
+        switch addition {
+        case .metadata(let indexes):
+            for index in indexes { summary.add(index) }
+        case .chunk(let index, let counts, let channels):
+            for channel in channels { summary.add(channel) }
+            summary.add(index, counts: counts)
+        }
+        owed = []
+        discard()
+    }
+
+    /// The output is not in the file, or not whole: this writer is again as before it was encoded.
+    public mutating func discard() {
+        pending = nil
+        buffer.removeAll(keepingAtMost: Memory.keptAtMost)
+    }
+
+    /// The 50 bytes that end a file which is not closed yet: after a write that failed halfway, they and a cut at
+    /// ``fileSize`` make the file whole again. Valid as long as this writer.
+    public var trailer: UnsafeRawBufferPointer { trailerBuffer.bytes }
+
+    /// Where ``trailer`` stands, in bytes from the start of the file.
+    public var trailerOffset: UInt64 { progress.end }
+
+    /// Bytes of the file as committed, trailer included; 0 before its start is.
+    public var fileSize: UInt64 { progress.fileSize }
+
+    /// What the committed chunks and metadata hold.
+    public var statistics: Statistics { summary.statistics }
+
+    public var messageCount: UInt64 { summary.statistics.messageCount }
+    public var chunkCount: Int { summary.chunks.count }
+
+    // MARK: - Parts
+
+    private static var trailerSize: Int { 50 }
+
+    private static func appendTrailer(to buffer: inout GrowableBuffer) {
+        DataEnd().encode(into: &buffer)
+        Footer().encode(into: &buffer)
+        buffer.append(Layout.magic)
+    }
+
+    /// Begins an output with what a resumed file lacks, and returns the progress to move on from.
+    private mutating func beginOutput() -> Progress {
+        precondition(pending == nil, "commit or discard the last output first")
+        buffer.append(owed)
+        var next = progress
+        next.gap.update(buffer.bytes)
+        return next
+    }
+
+    private mutating func beginChunk() -> Progress {
+        precondition(progress.phase == .open, "chunks go between start and end")
+        var next = beginOutput()
+        appendMarker(&next)
+        return next
+    }
+
+    private mutating func appendMarker(_ next: inout Progress) {
+        let start = buffer.count
+        let marker = Marker(
+            sync: sync, ordinal: next.nextOrdinal, offset: outputOffset + UInt64(start), precedingCRC: next.gap.value)
+        marker.encode(into: &buffer)
+        next.nextOrdinal += 1
+        next.gap.update(buffer.bytes(in: start..<buffer.count))
+    }
+
+    private mutating func append(_ metadata: [Metadata]) -> [MetadataIndex] {
+        metadata.map {
+            let start = buffer.count
+            $0.encode(into: &buffer)
+            return MetadataIndex(
+                offset: outputOffset + UInt64(start), length: UInt64(buffer.count - start), name: $0.name)
+        }
+    }
+
+    private mutating func finishChunk(
+        _ next: inout Progress, _ index: ChunkIndex, _ indexes: borrowing MessageIndexes, channels: [Channel]
+    ) {
+        var index = index
+        let start = buffer.count
+        index.messageIndexOffsets = indexes.encode(into: &buffer, at: outputOffset)
+        index.messageIndexLength = UInt64(buffer.count - start)
+        next.gap = CRC32()
+        next.gap.update(buffer.bytes(in: start..<buffer.count))
+        finish(next, adding: .chunk(index, counts: indexes.messageCounts, channels: channels))
+    }
+
+    /// Ends an output that leaves the file open.
+    private mutating func finish(_ next: Progress, adding addition: Addition) {
+        var next = next
+        next.end = outputOffset + UInt64(buffer.count)
+        next.fileSize = next.end + UInt64(Self.trailerSize)
+        Self.appendTrailer(to: &buffer)
+        pending = (next, addition)
+    }
+}

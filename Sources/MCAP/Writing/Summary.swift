@@ -1,0 +1,61 @@
+/// What the summary section of a file will say, collected while the file is written.
+struct Summary {
+    var statistics = Statistics()
+    /// In the order of their first message.
+    private(set) var channels: [Channel] = []
+    private var positions: [UInt16: Int] = [:]
+    private(set) var chunks: [ChunkIndex] = []
+    private(set) var metadata: [MetadataIndex] = []
+
+    func channel(_ id: UInt16) -> Channel? { positions[id].map { channels[$0] } }
+
+    mutating func add(_ channel: Channel) {
+        guard positions[channel.id] == nil else { return }
+        positions[channel.id] = channels.count
+        channels.append(channel)
+        statistics.channelCount += 1
+    }
+
+    mutating func add(_ chunk: ChunkIndex, counts: [UInt16: UInt64]) {
+        chunks.append(chunk)
+        statistics.add(chunkFrom: chunk.startTime, until: chunk.endTime, counts: counts)
+    }
+
+    mutating func add(_ index: MetadataIndex) {
+        metadata.append(index)
+        statistics.metadataCount += 1
+    }
+
+    /// Appends summary section, summary offset section, footer and magic.
+    ///
+    /// - Parameter bufferOffset: where the first byte of `buffer` stands in the file.
+    func encode(into buffer: inout GrowableBuffer, at bufferOffset: UInt64) {
+        let start = buffer.count
+        var groups: [SummaryOffset] = []
+        func group(_ opcode: Opcode, in buffer: inout GrowableBuffer, _ records: (inout GrowableBuffer) -> Void) {
+            let begin = buffer.count
+            records(&buffer)
+            guard buffer.count > begin else { return }
+            groups.append(
+                SummaryOffset(
+                    group: opcode, start: bufferOffset + UInt64(begin), length: UInt64(buffer.count - begin)))
+        }
+        // Channels come first: statistics that count by channel must stand after them.
+        group(.channel, in: &buffer) { for channel in channels { channel.encode(into: &$0) } }
+        group(.statistics, in: &buffer) { statistics.encode(into: &$0) }
+        group(.chunkIndex, in: &buffer) { for chunk in chunks { chunk.encode(into: &$0) } }
+        group(.metadataIndex, in: &buffer) { for index in metadata { index.encode(into: &$0) } }
+        let offsetStart = buffer.count
+        for group in groups { group.encode(into: &buffer) }
+
+        var footer = Footer(
+            summaryStart: bufferOffset + UInt64(start), summaryOffsetStart: bufferOffset + UInt64(offsetStart))
+        let footerStart = buffer.count
+        footer.encode(into: &buffer)
+        let covered = start..<footerStart + Layout.recordHeader + Layout.footerCovered
+        footer.summaryCRC = CRC32.of(buffer.bytes(in: covered))
+        buffer.truncate(to: footerStart)
+        footer.encode(into: &buffer)
+        buffer.append(Layout.magic)
+    }
+}

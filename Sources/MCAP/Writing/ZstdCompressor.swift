@@ -1,0 +1,35 @@
+import CZstd
+
+/// zstd's compression context, kept from chunk to chunk.
+struct ZstdCompressor: ~Copyable, @unchecked Sendable {
+    // Unchecked: the context has exactly one owner, this noncopyable value.
+    private let context: OpaquePointer
+
+    /// Nil if there is no memory for a context.
+    init?(level: Int) {
+        guard let context = ZSTD_createCCtx() else { return nil }
+        let level = Int32(clamping: level)
+        // zstd brings a level into its own range; the other two are flags: none of these can fail.
+        ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
+        ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
+        ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 1)
+        self.context = context
+    }
+
+    deinit { ZSTD_freeCCtx(context) }
+
+    /// Appends `source` as one frame with content size and checksum to `output`.
+    ///
+    /// - Returns: false, with `output` as before, if the frame would not be smaller or zstd fails (it can lack memory).
+    func append(_ source: UnsafeRawBufferPointer, to output: inout GrowableBuffer) -> Bool {
+        let position = output.count
+        let bound = ZSTD_compressBound(source.count)
+        let size = ZSTD_compress2(context, output.extend(by: bound), bound, source.baseAddress, source.count)
+        guard ZSTD_isError(size) == 0, size < source.count else {
+            output.truncate(to: position)
+            return false
+        }
+        output.truncate(to: position + size)
+        return true
+    }
+}

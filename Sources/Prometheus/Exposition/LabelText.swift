@@ -1,0 +1,30 @@
+/// The labels of one child as they stand between the braces: `channel="chat",kind="hub"`. Empty if there are none.
+struct LabelText {
+    private(set) var bytes: [UInt8] = []
+
+    /// - Parameters:
+    ///   - names: checked at registration.
+    ///   - values: as many as there are names; anything that UTF-8 can say.
+    init(_ names: [String], _ values: [String]) {
+        for (name, value) in zip(names, values) {
+            append(name, value)
+        }
+    }
+
+    /// The same labels and one more.
+    func adding(_ name: String, _ value: String) -> LabelText {
+        var copy = self
+        copy.append(name, value)
+        return copy
+    }
+
+    private mutating func append(_ name: String, _ value: String) {
+        if !bytes.isEmpty {
+            bytes.append(UInt8(ascii: ","))
+        }
+        bytes.append(contentsOf: name.utf8)
+        bytes.append(contentsOf: "=\"".utf8)
+        bytes.appendEscaped(value, quotes: true)
+        bytes.append(UInt8(ascii: "\""))
+    }
+}

@@ -1,0 +1,72 @@
+/// One of the alternatives in the header `Accept`: `text/plain;version=0.0.4;q=0.5`.
+struct MediaRange {
+    private let type: String
+    private let subtype: String
+    private let version: String?
+    private let quality: Double
+
+    /// - Returns: nil for what is not a media range, which is then as good as absent.
+    init?(_ text: Substring) {
+        let parts = text.split(separator: ";").map(trimmed)
+        let names = (parts.first ?? "").lowercased().split(separator: "/", omittingEmptySubsequences: false)
+        guard names.count == 2, !names[0].isEmpty, !names[1].isEmpty else { return nil }
+
+        var version: String?
+        var quality = 1.0
+        for parameter in parts.dropFirst() {
+            let pair = parameter.split(separator: "=", maxSplits: 1).map(trimmed)
+            guard pair.count == 2 else { continue }
+            switch pair[0].lowercased() {
+            case "version":
+                version = pair[1].filter { $0 != "\"" }
+            case "q":
+                guard let number = Double(pair[1]), (0...1).contains(number) else { return nil }
+                quality = number
+            default:
+                break
+            }
+        }
+        type = String(names[0])
+        subtype = String(names[1])
+        self.version = version
+        self.quality = quality
+    }
+
+    /// How much a client wants something: by quality, then by how precisely it named it.
+    struct Preference: Comparable {
+        var quality: Double
+        var precision: Int
+
+        static func < (left: Self, right: Self) -> Bool {
+            (left.quality, left.precision) < (right.quality, right.precision)
+        }
+    }
+
+    /// What a client makes of a format: of the ranges that cover it, those that name it most precisely decide.
+    static func preference(for format: ExpositionFormat, in ranges: [MediaRange]) -> Preference {
+        ranges
+            .compactMap { range in
+                range.precision(for: format).map { Preference(quality: range.quality, precision: $0) }
+            }
+            .max { ($0.precision, $0.quality) < ($1.precision, $1.quality) }
+            ?? Preference(quality: 0, precision: 0)
+    }
+
+    /// How precisely this range names a format, from 1 for `*/*` to 4 for its version too; nil if it does not cover it.
+    private func precision(for format: ExpositionFormat) -> Int? {
+        let offered = format.mediaType
+        switch (type, subtype, version) {
+        case ("*", "*", _): return 1
+        case (offered.type, "*", _): return 2
+        case (offered.type, offered.subtype, nil): return 3
+        case (offered.type, offered.subtype, offered.version): return 4
+        default: return nil
+        }
+    }
+}
+
+private func trimmed(_ text: Substring) -> Substring {
+    func isSpace(_ character: Character) -> Bool { character == " " || character == "\t" }
+    guard let last = text.lastIndex(where: { !isSpace($0) }) else { return "" }
+    return text[...last].drop(while: isSpace)
+}

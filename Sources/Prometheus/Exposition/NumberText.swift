@@ -1,0 +1,33 @@
+/// Numbers in the spelling of the formats: the shortest digits that give the same number back.
+enum NumberText {
+    /// A sample's value. Whole numbers have no fraction: `3`, `0.25`, `1e+16`, `NaN`, `+Inf`, `-Inf`.
+    static func value(_ number: Double) -> String {
+        guard number.isFinite else {
+            return number.isNaN ? "NaN" : number < 0 ? "-Inf" : "+Inf"
+        }
+        let digits = number.description
+        return digits.hasSuffix(".0") ? String(digits.dropLast(2)) : digits
+    }
+
+    /// The label `le` of a bucket, in the canonical spelling of OpenMetrics: `0.005`, `1.0`, `1.048576e+06`, `+Inf`.
+    ///
+    /// That is Go's `%g`, with `.0` where the number would look whole. Swift's own spelling is the same but goes on
+    /// without exponent up to 2^54, where `%g` begins to use one at 1e6.
+    ///
+    /// - Parameter bound: not negative, not NaN.
+    static func bound(_ bound: Double) -> String {
+        guard bound.isFinite else { return "+Inf" }
+        let digits = bound.description
+        guard bound >= 1e6, let point = digits.firstIndex(of: "."), !digits.contains("e") else { return digits }
+
+        let exponent = digits.distance(from: digits.startIndex, to: point) - 1
+        var mantissa = digits.filter { $0 != "." }
+        while mantissa.count > 1, mantissa.last == "0" {
+            mantissa.removeLast()
+        }
+        if mantissa.count > 1 {
+            mantissa.insert(".", at: mantissa.index(after: mantissa.startIndex))
+        }
+        return "\(mantissa)e+\(exponent < 10 ? "0" : "")\(exponent)"
+    }
+}

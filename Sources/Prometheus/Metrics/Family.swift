@@ -1,0 +1,89 @@
+import Synchronization
+
+/// Metrics of one name that differ in their label values: its children.
+///
+/// Finding a child takes a lock and a hash of its label values: look it up once and keep it, never per envelope.
+public final class Family<Metric: AnyObject & Sendable>: Sendable {
+    private struct State {
+        var children: [[String]: Metric] = [:]
+        /// Children that count against the limit, by the overflow child that they would have ended in.
+        var limited: [[String]: Int] = [:]
+    }
+
+    let labels: [String]
+    private let limit: ChildLimit?
+    private let make: @Sendable () -> Metric
+    private let state = Mutex(State())
+
+    init(labels: [String], limit: ChildLimit?, make: @escaping @Sendable () -> Metric) {
+        precondition(
+            limit?.keptLabels.allSatisfy(labels.contains) ?? true,
+            "a limit is per labels of its family \(labels), not \(limit?.keptLabels ?? [])")
+        self.labels = labels
+        self.limit = limit
+        self.make = make
+    }
+
+    /// The child with these label values. The first call makes it, at 0, and from then on it is exposed.
+    ///
+    /// - Parameter labelValues: one for each label, in the order of registration.
+    /// - Returns: always the same child for the same values; once the family has as many children as its limit allows,
+    ///   the child named `other` for values not seen before.
+    public func with(_ labelValues: String...) -> Metric {
+        checkCount(of: labelValues)
+        return state.withLock { state in
+            if let child = state.children[labelValues] {
+                return child
+            }
+            let values = admit(labelValues, to: &state)
+            if let child = state.children[values] {
+                return child
+            }
+            let child = make()
+            state.children[values] = child
+            return child
+        }
+    }
+
+    /// Ends the exposition of a child and makes room for another. Whoever still holds the child changes nothing that
+    /// is seen; ``with(_:)`` would make a new one, at 0.
+    ///
+    /// - Parameter labelValues: one for each label, in the order of registration. Values without a child are ignored.
+    public func remove(_ labelValues: String...) {
+        checkCount(of: labelValues)
+        state.withLock { state in
+            guard state.children.removeValue(forKey: labelValues) != nil else { return }
+            let overflow = overflowValues(for: labelValues)
+            if labelValues != overflow {
+                state.limited[overflow]? -= 1
+            }
+        }
+    }
+
+    /// The children in the order of their label values.
+    func sortedChildren() -> [(labelValues: [String], metric: Metric)] {
+        state.withLock { $0.children }
+            .sorted { $0.key.lexicographicallyPrecedes($1.key) }
+            .map { (labelValues: $0.key, metric: $0.value) }
+    }
+
+    private func checkCount(of labelValues: [String]) {
+        precondition(labelValues.count == labels.count, "label values \(labelValues) do not fit the labels \(labels)")
+    }
+
+    /// The label values that a new child gets: those asked for, or `other` if there is no room.
+    private func admit(_ labelValues: [String], to state: inout State) -> [String] {
+        guard let limit else { return labelValues }
+        let overflow = overflowValues(for: labelValues)
+        guard labelValues != overflow else { return labelValues }
+        guard state.limited[overflow, default: 0] < limit.maximumChildren else { return overflow }
+        state.limited[overflow, default: 0] += 1
+        return labelValues
+    }
+
+    private func overflowValues(for labelValues: [String]) -> [String] {
+        zip(labels, labelValues).map { label, value in
+            limit?.keptLabels.contains(label) == true ? value : ChildLimit.overflowValue
+        }
+    }
+}

@@ -1,0 +1,6 @@
+/// What a metric is, under the name that both formats give it.
+enum MetricKind: String, Sendable {
+    case counter
+    case gauge
+    case histogram
+}

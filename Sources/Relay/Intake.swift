@@ -1,0 +1,140 @@
+import NIOConcurrencyHelpers
+public import Redis
+
+/// What happened on the subscription, in order: batches, and what befell the connection between them.
+enum IntakeItem: Sendable {
+    case batch(EnvelopeBatch)
+    case subscribed(RedisServerInfo?)
+    case disconnected(DisconnectCause)
+    /// Envelopes were refused here, at this point of the stream, because the intake was full.
+    case dropped(envelopes: Int, bytes: Int)
+}
+
+/// The queue between the event loop and the recorder thread, bounded in bytes.
+///
+/// When it is full the newest batch is dropped, counted, and its place marked: the socket is drained in any case, since
+/// Redis buffers for a subscriber that does not read.
+final class Intake: EnvelopeSink, @unchecked Sendable {
+    // @unchecked: the stored properties below `lock` are touched only while it is held.
+
+    /// What one look into the queue brings.
+    struct Delivery {
+        var items: [IntakeItem] = []
+        /// True if no more will come.
+        var isClosed = false
+    }
+
+    /// Empty batches kept for reuse.
+    private static let spareBatches = 16
+    /// A batch below this is filled up while the consumer is busy, so that many small reads do not cost a batch each.
+    private static let mergedBytes = 128 * 1024
+
+    private let limit: Int
+    private let metrics: RelayMetrics
+    /// Its value: whether there is something for the consumer.
+    private let lock = ConditionLock(value: false)
+    private var items: [IntakeItem] = []
+    private var isClosed = false
+    private var spare: [EnvelopeBatch] = []
+    /// Memory of the waiting batches and of those that the consumer works on.
+    private var bytes = 0
+
+    /// - Parameter limit: memory that waiting batches may hold together, in bytes.
+    init(limit: Int, metrics: RelayMetrics) {
+        precondition(limit > 0)
+        self.limit = limit
+        self.metrics = metrics
+        metrics.intakeLimitBytes.set(Double(limit))
+    }
+
+    // MARK: - Event loop
+
+    func nextBatch() -> EnvelopeBatch {
+        lock.lock()
+        defer { lock.unlock() }
+        return spare.popLast() ?? EnvelopeBatch()
+    }
+
+    func deliver(_ batch: EnvelopeBatch) {
+        lock.lock()
+        if mergeIntoLast(batch) {
+            keep(batch)
+        } else if bytes + batch.footprint <= limit {
+            bytes += batch.footprint
+            items.append(.batch(batch))
+        } else {
+            drop(batch)
+        }
+        let filled = bytes
+        lock.unlock(withValue: true)
+        metrics.intakeBytes.set(Double(filled))
+    }
+
+    func subscribed(server: RedisServerInfo?) {
+        append(.subscribed(server))
+    }
+
+    func disconnected(_ cause: DisconnectCause) {
+        append(.disconnected(cause))
+    }
+
+    /// No more will come; the consumer gets what is left.
+    func close() {
+        lock.lock()
+        isClosed = true
+        lock.unlock(withValue: true)
+    }
+
+    private func append(_ item: IntakeItem) {
+        lock.lock()
+        items.append(item)
+        lock.unlock(withValue: true)
+    }
+
+    private func mergeIntoLast(_ batch: EnvelopeBatch) -> Bool {
+        guard case .batch(let last)? = items.last, last.byteCount + batch.byteCount <= Self.mergedBytes else {
+            return false
+        }
+        let before = last.footprint
+        last.append(contentsOf: batch)
+        bytes += last.footprint - before
+        return true
+    }
+
+    private func drop(_ batch: EnvelopeBatch) {
+        metrics.drop(.bufferFull, envelopes: batch.count, bytes: batch.byteCount)
+        if case .dropped(let envelopes, let bytes)? = items.last {
+            items[items.count - 1] = .dropped(envelopes: envelopes + batch.count, bytes: bytes + batch.byteCount)
+        } else {
+            items.append(.dropped(envelopes: batch.count, bytes: batch.byteCount))
+        }
+        keep(batch)
+    }
+
+    private func keep(_ batch: EnvelopeBatch) {
+        guard spare.count < Self.spareBatches else { return }
+        batch.reset()
+        spare.append(batch)
+    }
+
+    // MARK: - Consumer
+
+    /// Waits until there is something, at most `seconds`.
+    func take(waitingAtMost seconds: Double) -> Delivery {
+        guard lock.lock(whenValue: true, timeoutSeconds: seconds) else { return Delivery() }
+        let delivery = Delivery(items: items, isClosed: isClosed)
+        items = []
+        lock.unlock(withValue: isClosed)
+        return delivery
+    }
+
+    /// The consumer is done with a batch.
+    func recycle(_ batch: EnvelopeBatch) {
+        lock.lock()
+        bytes -= batch.footprint
+        let filled = bytes
+        keep(batch)
+        lock.unlock()
+        metrics.intakeBytes.set(Double(filled))
+    }
+}

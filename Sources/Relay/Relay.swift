@@ -1,0 +1,121 @@
+public import Capture
+import Hummingbird
+public import Logging
+import NIOPosix
+import Redis
+public import ServiceLifecycle
+
+/// The sidecar: holds the subscription, observes and records every envelope, and answers scrapes.
+///
+/// The way of an envelope:
+/// ``RedisSubscriber`` (event loop) -> `Intake` (bounded in bytes) -> `RelayWorker` (own thread) -> `ChannelObserver`
+/// -> metrics, and `Recorder` -> `CaptureWriter` -> segment file.
+public struct Relay: Service {
+    private let configuration: RelayConfiguration
+    private let logger: Logger
+    private let onListening: @Sendable (_ port: Int) -> Void
+
+    /// - Parameter onListening: called once the HTTP surface is bound, with its port.
+    public init(
+        configuration: RelayConfiguration, logger: Logger, onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
+    ) {
+        self.configuration = configuration
+        self.logger = logger
+        self.onListening = onListening
+    }
+
+    /// Runs until graceful shutdown or cancellation; then stops reading, drains what was received, closes the segment.
+    ///
+    /// - Throws: ``CaptureError`` if the record directory cannot be used; `RedisError` if the first subscription fails
+    ///   for a reason that time does not heal; what the HTTP server throws if its address is taken.
+    public func run() async throws {
+        let previous = try configuration.recording.map { recording in
+            try CaptureDirectory.prepare(recording.directory, at: .now()) { logger.notice("\($0)") }
+        }
+        let metrics = RelayMetrics(
+            channels: configuration.channels, version: configuration.version,
+            recordDirectory: configuration.recording?.directory)
+        let status = RelayStatus(records: configuration.recording != nil)
+        let intake = Intake(limit: configuration.bufferBytes, metrics: metrics)
+
+        let thread = NIOThreadPool(numberOfThreads: 1)
+        thread.start()
+        // The subscription has an event loop of its own: no scrape ever delays the socket.
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        async let worked: Void = thread.runIfActive {
+            var worker = makeWorker(previous: previous, intake: intake, metrics: metrics, status: status)
+            worker.run()
+        }
+        let outcome = await subscribeAndServe(intake: intake, metrics: metrics, status: status, group: group)
+        intake.close()
+        try await worked
+        try await thread.shutdownGracefully()
+        try await group.shutdownGracefully()
+        try outcome.get()
+        logger.info("stopped", metadata: ["recorded": "\(metrics.recordedEnvelopes.value)"])
+    }
+
+    private func makeWorker(
+        previous: CaptureDirectory.Previous?, intake: Intake, metrics: RelayMetrics, status: RelayStatus
+    ) -> RelayWorker {
+        var recorder: Recorder?
+        if let recording = configuration.recording, let previous {
+            let source = CaptureSource(
+                relayVersion: configuration.version, host: configuration.hostName,
+                redis: configuration.redis.endpoint)
+            recorder = Recorder(
+                writer: CaptureWriter(
+                    configuration: recording, source: source, previous: previous, observer: RecorderMetrics(metrics)),
+                channels: configuration.channels, metrics: metrics, status: status, logger: logger)
+        }
+        return RelayWorker(
+            channels: configuration.channels, lastIDs: previous?.lastIDs ?? [:], intake: intake, recorder: recorder,
+            metrics: metrics, status: status, logger: logger)
+    }
+
+    /// Returns when both have ended: on shutdown, or because one of them failed.
+    private func subscribeAndServe(
+        intake: Intake, metrics: RelayMetrics, status: RelayStatus, group eventLoopGroup: MultiThreadedEventLoopGroup
+    ) async -> Result<Void, any Error> {
+        let subscriber = RedisSubscriber(
+            configuration: configuration.redis, channels: configuration.channels, eventLoopGroup: eventLoopGroup,
+            sink: intake, logger: logger)
+        let application = Application(
+            router: RelayHTTP.router(metrics: metrics, status: status, channels: configuration.channels),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.listenHost, port: configuration.listenPort),
+                serverName: "backplane-relay"),
+            onServerRunning: { channel in
+                let port = channel.localAddress?.port ?? 0
+                logger.info("listening", metadata: ["metrics": "http://\(configuration.listenHost):\(port)/metrics"])
+                onListening(port)
+            },
+            logger: Logger(label: "http", factory: { _ in SwiftLogNoOpLogHandler() }))
+        return await withTaskGroup(of: Result<Void, any Error>.self) { group in
+            group.addTask {
+                await Self.result { try await cancelWhenGracefulShutdown { try await subscriber.run() } }
+            }
+            group.addTask {
+                await Self.result { try await application.run() }
+            }
+            var outcome: Result<Void, any Error> = .success(())
+            for await result in group {
+                if case .success = outcome { outcome = result }
+                // Whichever ends first takes the other along; a cancelled one ends without an error of its own.
+                group.cancelAll()
+            }
+            return outcome
+        }
+    }
+
+    private static func result(_ body: () async throws -> Void) async -> Result<Void, any Error> {
+        do {
+            try await body()
+            return .success(())
+        } catch is CancellationError {
+            return .success(())
+        } catch {
+            return .failure(error)
+        }
+    }
+}

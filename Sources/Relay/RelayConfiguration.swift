@@ -1,0 +1,35 @@
+public import Capture
+public import Redis
+
+/// What one relay does.
+public struct RelayConfiguration: Sendable {
+    public var redis: RedisConfiguration
+    /// The event keys to watch, at least one.
+    public var channels: [String]
+    /// Where and how to record; nil to observe only.
+    public var recording: CaptureWriter.Configuration?
+    /// Memory for envelopes that wait for the recorder, in bytes.
+    public var bufferBytes: Int
+    /// Where `/metrics` and the probes are served; port 0 takes a free one.
+    public var listenHost: String
+    public var listenPort: Int
+    public var version: String
+    /// Name of this machine, for the capture.
+    public var hostName: String
+
+    public init(
+        redis: RedisConfiguration, channels: [String], recording: CaptureWriter.Configuration? = nil,
+        bufferBytes: Int = 64 << 20, listenHost: String = "127.0.0.1", listenPort: Int = 9464, version: String,
+        hostName: String
+    ) {
+        precondition(!channels.isEmpty && bufferBytes > 0)
+        self.redis = redis
+        self.channels = channels
+        self.recording = recording
+        self.bufferBytes = bufferBytes
+        self.listenHost = listenHost
+        self.listenPort = listenPort
+        self.version = version
+        self.hostName = hostName
+    }
+}

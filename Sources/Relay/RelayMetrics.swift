@@ -1,0 +1,183 @@
+import Capture
+public import Prometheus
+import SignalRBackplane
+
+/// Every metric of the relay, by the names of the design. Series known in advance exist from the start, at 0.
+final class RelayMetrics: Sendable {
+    /// Why envelopes were lost on our side.
+    enum DropReason: String, CaseIterable {
+        /// The intake was full.
+        case bufferFull = "buffer_full"
+        /// The capture could not be written.
+        case writeError = "write_error"
+    }
+
+    let registry: Registry
+
+    // The relay itself.
+    let reconnects: Counter
+    let intakeBytes: Gauge
+    let intakeLimitBytes: Gauge
+    let recordedEnvelopes: Counter
+    let recordedBytes: Counter
+    let writtenBytes: Counter
+    let segments: Counter
+    let chunkWriteSeconds: Histogram
+    let fsyncSeconds: Histogram
+    let writeErrors: Counter
+    private let droppedEnvelopes: [DropReason: Counter]
+    private let droppedBytes: [DropReason: Counter]
+
+    /// What is seen of the backplane, by channel index.
+    let channels: [ChannelMetrics]
+
+    init(channels names: [String], version: String, recordDirectory: String?) {
+        let registry = Registry()
+        self.registry = registry
+        let families = ChannelMetrics.Families(registry)
+        channels = names.map { ChannelMetrics(families, channel: $0) }
+
+        registry.gaugeFamily(
+            "backplane_relay_build_info", help: "Always 1; the labels say which build of the relay runs.",
+            labels: ["version"]
+        ).with(version).set(1)
+        reconnects = registry.counter(
+            "backplane_relay_reconnects_total",
+            help: "Subscriptions made again after one was lost; envelopes published in between were missed.")
+        intakeBytes = registry.gauge(
+            "backplane_relay_intake_bytes", help: "Memory held by envelopes that wait for the recorder.")
+        intakeLimitBytes = registry.gauge(
+            "backplane_relay_intake_limit_bytes", help: "Limit of backplane_relay_intake_bytes (--buffer).")
+        let droppedEnvelopes = registry.counterFamily(
+            "backplane_relay_dropped_envelopes_total",
+            help: "Envelopes received but not recorded; the capture notes each loss. Look at the disk and --buffer.",
+            labels: ["reason"])
+        let droppedBytes = registry.counterFamily(
+            "backplane_relay_dropped_bytes_total", help: "Payload bytes of dropped envelopes.", labels: ["reason"])
+        self.droppedEnvelopes = Dictionary(
+            uniqueKeysWithValues: DropReason.allCases.map { ($0, droppedEnvelopes.with($0.rawValue)) })
+        self.droppedBytes = Dictionary(
+            uniqueKeysWithValues: DropReason.allCases.map { ($0, droppedBytes.with($0.rawValue)) })
+        recordedEnvelopes = registry.counter(
+            "backplane_relay_recorded_envelopes_total", help: "Envelopes written to the capture.")
+        recordedBytes = registry.counter(
+            "backplane_relay_recorded_bytes_total", help: "Payload bytes written to the capture, before compression.")
+        writtenBytes = registry.counter(
+            "backplane_relay_written_bytes_total", help: "Bytes by which segment files grew, after compression.")
+        segments = registry.counter("backplane_relay_segments_total", help: "Segment files begun.")
+        chunkWriteSeconds = registry.histogram(
+            "backplane_relay_chunk_write_seconds",
+            help: "Time to compress and write one chunk; long ones mean a slow disk.",
+            buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5])
+        fsyncSeconds = registry.histogram(
+            "backplane_relay_fsync_seconds", help: "Time to force written data to the disk.",
+            buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10])
+        writeErrors = registry.counter(
+            "backplane_relay_write_errors_total",
+            help: "Failed writes to the capture; the relay tries a new segment. The log names the error.")
+        if let recordDirectory {
+            let freeDiskBytes = registry.gauge(
+                "backplane_relay_free_disk_bytes", help: "Space left for the capture on its file system.")
+            registry.onScrape {
+                if let free = CaptureDirectory.freeBytes(at: recordDirectory) { freeDiskBytes.set(Double(free)) }
+            }
+        }
+        ProcessMetrics.register(in: registry)
+    }
+
+    func drop(_ reason: DropReason, envelopes: Int, bytes: Int) {
+        droppedEnvelopes[reason]?.increment(by: envelopes)
+        droppedBytes[reason]?.increment(by: bytes)
+    }
+}
+
+/// The metrics of one Redis channel.
+struct ChannelMetrics: Sendable {
+    let up: Gauge
+    let envelopes: Counter
+    let envelopeBytes: Counter
+    /// By raw value of the kind.
+    let messages: [Counter]
+    let envelopeSize: Histogram
+    let deliveryLatency: Histogram
+    let clockSkew: Counter
+    let gaps: Counter
+    let missingIDs: Counter
+    let duplicateIDs: Counter
+    let counterResets: Counter
+    let lastID: Gauge
+    let lastEnvelopeTimestamp: Gauge
+    /// By raw value of the reason.
+    let undecodable: [Counter]
+
+    struct Families {
+        let up, lastID, lastEnvelopeTimestamp: Family<Gauge>
+        let envelopes, envelopeBytes, messages, clockSkew, gaps, missingIDs, duplicateIDs, counterResets, undecodable:
+            Family<Counter>
+        let envelopeSize, deliveryLatency: Family<Histogram>
+
+        init(_ registry: Registry) {
+            let prefix = "signalr_backplane_"
+            let channel = ["channel"]
+            up = registry.gaugeFamily(
+                prefix + "up", help: "1 while the relay is subscribed to the channel, else 0.", labels: channel)
+            envelopes = registry.counterFamily(
+                prefix + "envelopes_total", help: "Envelopes received.", labels: channel)
+            envelopeBytes = registry.counterFamily(
+                prefix + "envelope_bytes_total", help: "Payload bytes received.", labels: channel)
+            messages = registry.counterFamily(
+                prefix + "messages_total", help: "SignalR messages inside the envelopes, by what they are for.",
+                labels: ["channel", "kind"])
+            envelopeSize = registry.histogramFamily(
+                prefix + "envelope_size_bytes",
+                help: "Size of payloads; large ones cost every node and Redis' output buffers.", labels: channel,
+                buckets: [128, 256, 512, 1_024, 2_048, 4_096, 16_384, 65_536, 262_144, 1_048_576, 16_777_216])
+            deliveryLatency = registry.histogramFamily(
+                prefix + "delivery_latency_seconds",
+                help: "From the publisher's clock to receipt here; includes the difference of the two clocks.",
+                labels: channel,
+                buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10])
+            clockSkew = registry.counterFamily(
+                prefix + "clock_skew_total",
+                help: "Envelopes that seem to arrive before they were made: check the clocks of nodes and relay.",
+                labels: channel)
+            gaps = registry.counterFamily(
+                prefix + "gaps_total", help: "Times that ids were skipped: envelopes this subscriber never saw.",
+                labels: channel)
+            missingIDs = registry.counterFamily(
+                prefix + "missing_ids_total", help: "Ids skipped, summed over all gaps.", labels: channel)
+            duplicateIDs = registry.counterFamily(
+                prefix + "duplicate_ids_total",
+                help: "Ids seen twice in a row; real nodes then deliver some messages endlessly.", labels: channel)
+            counterResets = registry.counterFamily(
+                prefix + "counter_resets_total",
+                help: "Times that ids went back (Redis restart, failover, flush); clients may go deaf until it catches up.",
+                labels: channel)
+            lastID = registry.gaugeFamily(prefix + "last_id", help: "Id of the last envelope.", labels: channel)
+            lastEnvelopeTimestamp = registry.gaugeFamily(
+                prefix + "last_envelope_timestamp_seconds", help: "When the last envelope came, Unix time.",
+                labels: channel)
+            undecodable = registry.counterFamily(
+                prefix + "undecodable_total",
+                help: "Payloads that are no SignalR 2 envelope; recorded all the same. Is the event key shared?",
+                labels: ["channel", "reason"])
+        }
+    }
+
+    init(_ families: Families, channel: String) {
+        up = families.up.with(channel)
+        envelopes = families.envelopes.with(channel)
+        envelopeBytes = families.envelopeBytes.with(channel)
+        messages = MessageKind.allCases.map { families.messages.with(channel, $0.label) }
+        envelopeSize = families.envelopeSize.with(channel)
+        deliveryLatency = families.deliveryLatency.with(channel)
+        clockSkew = families.clockSkew.with(channel)
+        gaps = families.gaps.with(channel)
+        missingIDs = families.missingIDs.with(channel)
+        duplicateIDs = families.duplicateIDs.with(channel)
+        counterResets = families.counterResets.with(channel)
+        lastID = families.lastID.with(channel)
+        lastEnvelopeTimestamp = families.lastEnvelopeTimestamp.with(channel)
+        undecodable = EnvelopeError.Reason.allCases.map { families.undecodable.with(channel, $0.label) }
+    }
+}

@@ -1,0 +1,158 @@
+import Capture
+import Logging
+import Redis
+import SignalRBackplane
+
+/// The consumer of the intake: observes each envelope, records it, and notes what befell the subscription.
+///
+/// Lives on one thread (``run()``); all it owns is its own.
+struct RelayWorker: ~Copyable {
+    /// The longest wait without a look at the clocks.
+    private static let longestWait = 1.0
+    /// After little work it rests this long, so that many small reads do not cost a wake-up each, in microseconds.
+    private static let rest: UInt32 = 1_000
+    private static let littleWork = 32 * 1024
+
+    private let channels: [String]
+    private let intake: Intake
+    private let metrics: RelayMetrics
+    private let status: RelayStatus
+    private let logger: Logger
+    private var observers: [ChannelObserver]
+    private var recorder: Recorder?
+    private var explainer: GapExplainer
+    private var clock = ClockMonitor()
+    private var sequenceLog = LogLimiter()
+    private var dropLog = LogLimiter()
+    private var subscriptions = 0
+
+    /// - Parameters:
+    ///   - lastIDs: by channel name, from an earlier run that recorded into the same directory.
+    init(
+        channels: [String], lastIDs: [String: UInt64], intake: Intake, recorder: consuming Recorder?,
+        metrics: RelayMetrics, status: RelayStatus, logger: Logger
+    ) {
+        self.channels = channels
+        self.intake = intake
+        self.metrics = metrics
+        self.status = status
+        self.logger = logger
+        self.recorder = recorder
+        observers = zip(channels, metrics.channels).map { name, metrics in
+            ChannelObserver(metrics: metrics, lastID: lastIDs[name])
+        }
+        explainer = GapExplainer(channels: channels.count, resumes: !lastIDs.isEmpty)
+    }
+
+    /// Works until the intake is closed and empty, then closes the capture.
+    mutating func run() {
+        while true {
+            let delivery = intake.take(waitingAtMost: waitingTime(at: .now()))
+            let now = Moment.now()
+            if let step = clock.observe(now) { clockStepped(by: step, at: now) }
+            var bytes = 0
+            for item in delivery.items { bytes += process(item, at: now) }
+            recorder?.tick(.now())
+            if delivery.isClosed { break }
+            if bytes < Self.littleWork, bytes > 0 { usleep(Self.rest) }
+        }
+        recorder?.close(.now())
+    }
+
+    private func waitingTime(at now: Moment) -> Double {
+        guard let deadline = recorder?.nextDeadline else { return Self.longestWait }
+        guard deadline > now.monotonic else { return 0 }
+        return min(Double(deadline - now.monotonic) * 1e-9, Self.longestWait)
+    }
+
+    // MARK: - Items
+
+    /// - Returns: payload bytes worked on.
+    private mutating func process(_ item: IntakeItem, at now: Moment) -> Int {
+        switch item {
+        case .batch(let batch):
+            let bytes = batch.byteCount
+            process(batch, at: now)
+            intake.recycle(batch)
+            return bytes
+        case .subscribed(let server):
+            subscribed(server, at: now)
+        case .disconnected(let cause):
+            disconnected(cause, at: now)
+        case .dropped(let envelopes, let bytes):
+            dropped(envelopes: envelopes, bytes: bytes, at: now)
+        }
+        return 0
+    }
+
+    /// The hot path.
+    private mutating func process(_ batch: EnvelopeBatch, at now: Moment) {
+        batch.forEach { channel, receivedAt, payload in
+            let seen = observers[channel].observe(payload, receivedAt: receivedAt)
+            let cause = explainer.arrived(on: channel)
+            if let sequence = seen.sequence, sequence != .inOrder, sequence != .first {
+                deviated(sequence, id: seen.id, cause: cause, channel: channel, at: now)
+            }
+            recorder?.append(channel: channel, seen: seen, receivedAt: receivedAt, payload: payload, at: now)
+        }
+        for index in observers.indices { observers[index].publish() }
+    }
+
+    // MARK: - Deviations
+
+    private mutating func deviated(
+        _ sequence: SequenceTracker.Observation, id: UInt64?, cause: GapCause?, channel: Int, at now: Moment
+    ) {
+        // What is missing since an earlier run belongs into the capture, not into the metrics of this process.
+        if cause != .notRecording { observers[channel].count(sequence) }
+        let name = channels[channel]
+        let event: CaptureEvent
+        switch sequence {
+        case .gap(let from, let to):
+            event = .gap(channel: name, from: from, to: to, cause: cause ?? .foreignPublish)
+        case .duplicate:
+            event = .duplicate(channel: name, id: id ?? 0)
+        case .counterReset(let from, let to):
+            event = .counterReset(channel: name, from: from, to: to)
+        case .first, .inOrder, .late:
+            return
+        }
+        recorder?.append(event, at: now)
+        guard let suppressed = sequenceLog.admit(at: now.monotonic) else { return }
+        logger.warning("\(event.event)", metadata: [
+            "channel": "\(name)", "from": "\(event.from ?? 0)", "to": "\(event.to ?? 0)",
+            "cause": "\(event.cause ?? "-")", "suppressed": "\(suppressed)",
+        ])
+    }
+
+    private mutating func subscribed(_ server: RedisServerInfo?, at now: Moment) {
+        subscriptions += 1
+        if subscriptions > 1 { metrics.reconnects.increment() }
+        status.isSubscribed = true
+        for channel in metrics.channels { channel.up.set(1) }
+        explainer.subscribed(server)
+        recorder?.connected(runID: server?.runID, redisVersion: server?.version, at: now)
+    }
+
+    private mutating func disconnected(_ cause: DisconnectCause, at now: Moment) {
+        status.isSubscribed = false
+        for channel in metrics.channels { channel.up.set(0) }
+        explainer.disconnected()
+        recorder?.append(.disconnected(cause: cause.label), at: now)
+    }
+
+    private mutating func dropped(envelopes: Int, bytes: Int, at now: Moment) {
+        explainer.dropped()
+        let reason = RelayMetrics.DropReason.bufferFull.rawValue
+        recorder?.append(.dropped(channel: nil, envelopes: envelopes, bytes: bytes, reason: reason), at: now)
+        guard let suppressed = dropLog.admit(at: now.monotonic) else { return }
+        logger.error("intake full, envelopes dropped; is the disk too slow, or --buffer too small?", metadata: [
+            "envelopes": "\(envelopes)", "bytes": "\(bytes)", "suppressed": "\(suppressed)",
+        ])
+    }
+
+    private mutating func clockStepped(by nanoseconds: Int64, at now: Moment) {
+        recorder?.append(.clockStep(nanoseconds: nanoseconds), at: now)
+        logger.warning("the clock was set", metadata: ["milliseconds": "\(nanoseconds / 1_000_000)"])
+    }
+}

@@ -1,0 +1,91 @@
+import Histogram
+import NIOConcurrencyHelpers
+import Redis
+
+/// What is under way to the target: bounds it, and collects the answers.
+///
+/// The replaying thread waits here while too much is unanswered; the client's event loop reports each reply.
+final class PublishWindow: @unchecked Sendable {
+    // @unchecked: the stored properties below `lock` are touched only while it is held.
+
+    /// Commands that may be unanswered.
+    static let limit = 1_024
+
+    struct Outcome {
+        var confirmed = 0
+        var firstID: Int64?
+        var lastID: Int64?
+        var receivers = ReplayReport.Distribution()
+        var failure: String?
+    }
+
+    /// Its value: true while there is room, or nothing to wait for any more.
+    private let lock = ConditionLock(value: true)
+    private var unanswered = 0
+    private var awaited = PublishWindow.limit - 1
+    private var confirmed = 0
+    private var firstID: Int64?
+    private var lastID: Int64?
+    private var failure: String?
+    private var receivers = Histogram<UInt32>(numberOfSignificantValueDigits: .three)
+
+    /// Waits until `count` more commands may go out.
+    ///
+    /// - Returns: false if the target failed: then nothing more should be sent.
+    func admit(_ count: Int) -> Bool {
+        wait(untilUnansweredAtMost: Self.limit - min(count, Self.limit))
+        defer { lock.unlock() }
+        guard failure == nil else { return false }
+        unanswered += count
+        return true
+    }
+
+    /// Waits until everything is answered, or lost.
+    func drain() -> Outcome {
+        wait(untilUnansweredAtMost: 0)
+        defer { lock.unlock() }
+        var outcome = Outcome(confirmed: confirmed, firstID: firstID, lastID: lastID, failure: failure)
+        if confirmed > 0 {
+            outcome.receivers = ReplayReport.Distribution(receivers)
+        }
+        return outcome
+    }
+
+    /// One reply of the publishing script: `{newId, receivers}`.
+    func answered(_ reply: Result<RESPValue, RedisError>) {
+        lock.lock()
+        unanswered -= 1
+        switch reply {
+        case .success(.array(let parts)):
+            if let id = parts.first?.integer {
+                if failure == nil { confirmed += 1 }
+                firstID = firstID ?? id
+                lastID = id
+            }
+            if parts.count > 1, let count = parts[1].integer { receivers.record(UInt64(max(0, count))) }
+        case .success(.error(let text)):
+            failure = failure ?? text
+        case .success:
+            failure = failure ?? "an answer that the script does not give"
+        case .failure(let error):
+            failure = failure ?? error.description
+        }
+        lock.unlock(withValue: unanswered <= awaited)
+    }
+
+    /// Returns with the lock held.
+    private func wait(untilUnansweredAtMost count: Int) {
+        lock.lock()
+        awaited = count
+        lock.unlock(withValue: unanswered <= count)
+        lock.lock(whenValue: true)
+    }
+}
+
+extension ReplayReport.Distribution {
+    init<Count>(_ histogram: Histogram<Count>) {
+        self.init(
+            count: Int(histogram.totalCount), minimum: histogram.min, median: histogram.valueAtPercentile(50),
+            p99: histogram.valueAtPercentile(99), maximum: histogram.max)
+    }
+}

@@ -1,0 +1,17 @@
+/// Lends out the bytes of any collection as one piece of memory, copying only those that do not lie in one.
+func withContiguousBytes<Result>(
+    of bytes: some Collection<UInt8>,
+    _ body: (UnsafeRawBufferPointer) throws(EnvelopeError) -> Result
+) throws(EnvelopeError) -> Result {
+    func attempt(_ buffer: UnsafeBufferPointer<UInt8>) -> Swift.Result<Result, EnvelopeError> {
+        do throws(EnvelopeError) {
+            return .success(try body(UnsafeRawBufferPointer(buffer)))
+        } catch {
+            return .failure(error)
+        }
+    }
+    if let result = bytes.withContiguousStorageIfAvailable(attempt) {
+        return try result.get()
+    }
+    return try Array(bytes).withUnsafeBufferPointer(attempt).get()
+}

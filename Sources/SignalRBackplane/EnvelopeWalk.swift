@@ -1,0 +1,36 @@
+/// A walk over one payload in place: nothing is copied, nothing is allocated.
+///
+/// ```swift
+/// var walk = try EnvelopeWalk(payload)
+/// while let message = try walk.next() {
+///     count(message.kind)
+/// }
+/// ```
+/// A payload is a whole envelope only once `next()` has returned nil: that call also checks that no bytes are left over.
+/// The walk and the views that it hands out are valid as long as the payload's memory.
+public struct EnvelopeWalk {
+    public let id: UInt64
+    /// Offset of the blob, the part of the payload behind the id and its space.
+    public let blobOffset: Int
+    private var blob: BlobWalk
+
+    /// Reads the id, the lengths, the number of messages and the time, but no message yet.
+    public init(_ payload: UnsafeRawBufferPointer) throws(EnvelopeError) {
+        (id, blobOffset) = try EnvelopeID.parse(payload)
+        blob = try BlobWalk(payload, at: blobOffset)
+    }
+
+    /// Number of messages in the envelope. Real nodes send 1.
+    public var messageCount: Int { blob.messageCount }
+
+    /// When the publisher created the envelope, by its own clock, in `DotNetTicks`. Any value: it is not checked.
+    public var createdTicks: Int64 { blob.createdTicks }
+
+    /// Decodes the next message, its UTF-8 and its booleans checked.
+    ///
+    /// - Returns: nil behind the last message, when it is also certain that no bytes are left over.
+    /// - Throws: what is wrong with the message; the same again when called again.
+    public mutating func next() throws(EnvelopeError) -> MessageView? {
+        try blob.next()
+    }
+}

@@ -1,0 +1,70 @@
+/// Reads the fields that .NET's `BinaryWriter` wrote, one after the other, never beyond `limit`.
+///
+/// All bounds are checked here and nowhere else. A read that throws leaves `position` undefined; callers work on a copy.
+struct FieldReader {
+    /// Start of the decoded bytes. They must outlive the reader; error offsets count from here.
+    let base: UnsafeRawPointer
+    var position: Int
+    /// Offset of the first byte that does not belong to the fields being read.
+    var limit: Int
+
+    var remaining: Int { limit - position }
+
+    mutating func int32() throws(EnvelopeError) -> Int32 {
+        guard remaining >= 4 else { throw EnvelopeError(.truncated, at: position) }
+        defer { position += 4 }
+        return Int32(littleEndian: base.loadUnaligned(fromByteOffset: position, as: Int32.self))
+    }
+
+    mutating func bool() throws(EnvelopeError) -> Bool {
+        guard remaining >= 1 else { throw EnvelopeError(.truncated, at: position) }
+        let byte = base.load(fromByteOffset: position, as: UInt8.self)
+        guard byte <= 1 else { throw EnvelopeError(.badBool, at: position) }
+        position += 1
+        return byte == 1
+    }
+
+    /// int32 length, bytes.
+    mutating func byteArray() throws(EnvelopeError) -> UnsafeRawBufferPointer {
+        let start = position
+        let length = Int(try int32())
+        guard length >= 0 else { throw EnvelopeError(.negativeLength, at: start) }
+        guard length <= remaining else { throw EnvelopeError(.lengthBeyondPayload, at: start) }
+        return take(length)
+    }
+
+    /// Varint byte length, UTF-8.
+    mutating func string() throws(EnvelopeError) -> UnsafeRawBufferPointer {
+        let start = position
+        let length = try varint()
+        guard length <= remaining else { throw EnvelopeError(.lengthBeyondPayload, at: start) }
+        let bytes = take(length)
+        if let invalid = UTF8Validation.firstInvalidOffset(in: bytes) {
+            throw EnvelopeError(.badUTF8, at: position - length + invalid)
+        }
+        return bytes
+    }
+
+    private mutating func varint() throws(EnvelopeError) -> Int {
+        let start = position
+        var value = 0
+        var shift = 0
+        while shift < 35 {
+            guard remaining >= 1 else { throw EnvelopeError(.truncated, at: start) }
+            let byte = base.load(fromByteOffset: position, as: UInt8.self)
+            position += 1
+            value |= Int(byte & 0x7F) << shift
+            if byte < 0x80 {
+                guard value <= Int(Int32.max) else { break }
+                return value
+            }
+            shift += 7
+        }
+        throw EnvelopeError(.badVarint, at: start)
+    }
+
+    private mutating func take(_ length: Int) -> UnsafeRawBufferPointer {
+        defer { position += length }
+        return UnsafeRawBufferPointer(start: base + position, count: length)
+    }
+}

@@ -1,0 +1,17 @@
+/// Questions about JSON text.
+public enum JSONText {
+    /// Whether the bytes are one JSON value (RFC 8259), well-formed UTF-8 included, with nothing but white space around.
+    ///
+    /// Strict, so that a value for which this is true can be put into other JSON text as it is. Allocates nothing. False
+    /// also for values nested deeper than 64 levels.
+    public static func isJSON(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard UTF8Validation.firstInvalidOffset(in: bytes) == nil else { return false }
+        var scanner = JSONScanner(bytes)
+        return scanner.skipValue() && scanner.peek() == nil
+    }
+
+    /// Whether the bytes are one JSON value (RFC 8259), well-formed UTF-8 included, with nothing but white space around.
+    public static func isJSON(_ bytes: [UInt8]) -> Bool {
+        bytes.withUnsafeBytes { isJSON($0) }
+    }
+}

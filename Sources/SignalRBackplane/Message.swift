@@ -1,0 +1,48 @@
+/// One SignalR message, copied out of its envelope.
+public struct Message: Equatable, Sendable {
+    /// The sender's connection id, or a GUID for a send by the server itself.
+    public var source: String
+    /// The signal's key: whom the message is for.
+    public var key: String
+    /// Any bytes; JSON for everything that SignalR itself sends, empty for an ack.
+    public var value: [UInt8]
+    /// Empty if this is not a command.
+    public var commandID: String
+    public var waitForAck: Bool
+    public var isAck: Bool
+    /// Keys of the signals that are excluded, joined by `|`.
+    public var filter: String
+
+    public init(
+        source: String, key: String, value: [UInt8], commandID: String = "", waitForAck: Bool = false,
+        isAck: Bool = false, filter: String = ""
+    ) {
+        self.source = source
+        self.key = key
+        self.value = value
+        self.commandID = commandID
+        self.waitForAck = waitForAck
+        self.isAck = isAck
+        self.filter = filter
+    }
+
+    /// Copies a message out of the payload it stands in.
+    public init(_ view: MessageView) {
+        source = String(decoding: view.source, as: UTF8.self)
+        key = String(decoding: view.key, as: UTF8.self)
+        value = Array(view.value)
+        commandID = String(decoding: view.commandID, as: UTF8.self)
+        waitForAck = view.waitForAck
+        isAck = view.isAck
+        filter = String(decoding: view.filter, as: UTF8.self)
+    }
+
+    public var signal: Signal { Signal(key: key) }
+
+    public var kind: MessageKind {
+        var key = key
+        return key.withUTF8 { utf8 in
+            MessageKind(key: UnsafeRawBufferPointer(utf8), isCommand: !commandID.isEmpty, isAck: isAck)
+        }
+    }
+}

@@ -1,0 +1,101 @@
+/// Watches the ids of one channel and says what each one means.
+///
+/// Ids are dense and ascending because one atomic script counts and publishes; every deviation has a name here. A value
+/// without I/O and bounded: it remembers the last id and the `maximumOpenGaps` most recent gaps.
+public struct SequenceTracker: Sendable {
+    /// What an id is in view of those before it.
+    public enum Observation: Equatable, Sendable {
+        /// Nothing came before it, so nothing can be said.
+        case first
+        /// One above the last.
+        case inOrder
+        /// Ids are missing before it: `from` to `to`, both included.
+        case gap(from: UInt64, to: UInt64)
+        /// The last id once more.
+        case duplicate
+        /// Below the last id and in no open gap: the counter was set back. `from` is the last id before, `to` this id.
+        case counterReset(from: UInt64, to: UInt64)
+        /// Below the last id, and until now missing.
+        case late
+    }
+
+    /// How many gaps are remembered. An id from one that was forgotten looks like a counter reset.
+    public static let maximumOpenGaps = 64
+
+    /// The id that the next one is measured against: the highest since the start or the last counter reset.
+    public private(set) var lastID: UInt64?
+    /// Ranges of ids still missing, ascending, apart from each other. A counter reset forgets them all.
+    public private(set) var openGaps: [ClosedRange<UInt64>] = []
+
+    /// Ids missed and not come late since. Stays at `UInt64.max` once there.
+    public private(set) var missing: UInt64 = 0
+    public private(set) var gaps: UInt64 = 0
+    public private(set) var duplicates: UInt64 = 0
+    public private(set) var resets: UInt64 = 0
+    public private(set) var late: UInt64 = 0
+
+    /// - Parameter lastID: the last id known from before, so that a gap up to the first one is seen.
+    public init(lastID: UInt64? = nil) {
+        self.lastID = lastID
+    }
+
+    /// Takes note of an id.
+    public mutating func observe(_ id: UInt64) -> Observation {
+        if let lastID, id > lastID, id - lastID == 1 {
+            self.lastID = id
+            return .inOrder
+        }
+        return observeOutOfOrder(id)
+    }
+
+    private mutating func observeOutOfOrder(_ id: UInt64) -> Observation {
+        guard let lastID else {
+            self.lastID = id
+            return .first
+        }
+        if id == lastID {
+            duplicates += 1
+            return .duplicate
+        }
+        if id > lastID {
+            return openGap(lastID + 1...id - 1, before: id)
+        }
+        if fill(id) {
+            late += 1
+            return .late
+        }
+        resets += 1
+        openGaps.removeAll(keepingCapacity: true)
+        self.lastID = id
+        return .counterReset(from: lastID, to: id)
+    }
+
+    private mutating func openGap(_ gap: ClosedRange<UInt64>, before id: UInt64) -> Observation {
+        gaps += 1
+        // Ids come from outside: a hostile one must not overflow the sum. The count itself cannot: 0 and UInt64.max are
+        // never both missing.
+        let (sum, overflow) = missing.addingReportingOverflow(gap.upperBound - gap.lowerBound + 1)
+        missing = overflow ? .max : sum
+        openGaps.append(gap)
+        forgetOldestGaps()
+        lastID = id
+        return .gap(from: gap.lowerBound, to: gap.upperBound)
+    }
+
+    /// Takes an id out of the gap that it lies in; false if there is none.
+    private mutating func fill(_ id: UInt64) -> Bool {
+        guard let index = openGaps.lastIndex(where: { $0.contains(id) }) else { return false }
+        let gap = openGaps[index]
+        var rest: [ClosedRange<UInt64>] = []
+        if gap.lowerBound < id { rest.append(gap.lowerBound...id - 1) }
+        if id < gap.upperBound { rest.append(id + 1...gap.upperBound) }
+        openGaps.replaceSubrange(index...index, with: rest)
+        forgetOldestGaps()
+        missing -= 1
+        return true
+    }
+
+    private mutating func forgetOldestGaps() {
+        openGaps.removeFirst(max(0, openGaps.count - Self.maximumOpenGaps))
+    }
+}

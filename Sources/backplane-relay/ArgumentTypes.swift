@@ -1,0 +1,156 @@
+import ArgumentParser
+import Capture
+import MCAP
+import Redis
+import Replay
+
+/// `64MiB`, `10GB`, `4096`: bytes.
+struct ByteSize: ExpressibleByArgument {
+    let bytes: Int
+
+    init(bytes: Int) {
+        self.bytes = bytes
+    }
+
+    init?(argument: String) {
+        let units: [(String, Int)] = [
+            ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40),
+            ("kB", 1_000), ("KB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000),
+            ("B", 1), ("", 1),
+        ]
+        guard let (unit, factor) = units.first(where: { argument.hasSuffix($0.0) }),
+            let number = Int(argument.dropLast(unit.count)), number > 0
+        else { return nil }
+        let (bytes, overflow) = number.multipliedReportingOverflow(by: factor)
+        guard !overflow else { return nil }
+        self.bytes = bytes
+    }
+
+    var defaultValueDescription: String {
+        for (unit, factor) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] where bytes % factor == 0 {
+            return "\(bytes / factor)\(unit)"
+        }
+        return "\(bytes)"
+    }
+}
+
+/// `200ms`, `20s`, `15m`, `1h`, `7d`.
+struct TimeSpan: ExpressibleByArgument {
+    let nanoseconds: UInt64
+
+    init(nanoseconds: UInt64) {
+        self.nanoseconds = nanoseconds
+    }
+
+    init?(argument: String) {
+        let units: [(String, Double)] = [
+            ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3_600e9), ("d", 86_400e9),
+        ]
+        guard let (unit, factor) = units.first(where: { argument.hasSuffix($0.0) }),
+            let number = Double(argument.dropLast(unit.count)), number > 0, number * factor < 1e18
+        else { return nil }
+        nanoseconds = UInt64(number * factor)
+    }
+
+    var defaultValueDescription: String {
+        for (unit, factor) in [("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000)] as [(String, UInt64)]
+        where nanoseconds % factor == 0 {
+            return "\(nanoseconds / factor)\(unit)"
+        }
+        return "\(nanoseconds / 1_000_000)ms"
+    }
+}
+
+/// `127.0.0.1:9464`, `[::1]:9464`, `:9464`.
+struct ListenAddress: ExpressibleByArgument {
+    let host: String
+    let port: Int
+
+    init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    init?(argument: String) {
+        guard let colon = argument.lastIndex(of: ":"), let port = Int(argument[argument.index(after: colon)...]),
+            (0...65535).contains(port)
+        else { return nil }
+        var host = argument[..<colon]
+        if host.first == "[", host.last == "]" { host = host.dropFirst().dropLast() }
+        self.host = host.isEmpty ? "0.0.0.0" : String(host)
+        self.port = port
+    }
+
+    var defaultValueDescription: String { "\(host):\(port)" }
+}
+
+enum CompressionName: String, ExpressibleByArgument, CaseIterable {
+    case zstd
+    case none
+}
+
+/// `never`, `flush`, or a span of time.
+struct FsyncPolicy: ExpressibleByArgument {
+    let durability: Durability
+
+    init(_ durability: Durability) {
+        self.durability = durability
+    }
+
+    init?(argument: String) {
+        switch argument {
+        case "never": durability = .never
+        case "flush": durability = .eachFlush
+        default:
+            guard let span = TimeSpan(argument: argument) else { return nil }
+            durability = .interval(nanoseconds: span.nanoseconds)
+        }
+    }
+
+    var defaultValueDescription: String {
+        switch durability {
+        case .never: "never"
+        case .eachFlush: "flush"
+        case .interval(let nanoseconds): TimeSpan(nanoseconds: nanoseconds).defaultValueDescription
+        }
+    }
+}
+
+/// `1`, `2.5`, `max`.
+struct SpeedArgument: ExpressibleByArgument {
+    let speed: ReplaySchedule.Speed
+
+    init(_ speed: ReplaySchedule.Speed) {
+        self.speed = speed
+    }
+
+    init?(argument: String) {
+        if argument == "max" {
+            speed = .maximum
+        } else if let factor = Double(argument.hasSuffix("x") ? String(argument.dropLast()) : argument), factor > 0,
+            factor.isFinite
+        {
+            speed = .times(factor)
+        } else {
+            return nil
+        }
+    }
+
+    var defaultValueDescription: String {
+        switch speed {
+        case .times(let factor): "\(factor)"
+        case .maximum: "max"
+        }
+    }
+}
+
+/// A Redis address. Its errors say what is wrong without repeating it, since it may hold a password.
+enum RedisArgument {
+    static func parse(_ text: String, option: String) throws -> RedisConfiguration {
+        do {
+            return try RedisConfiguration(connectionString: text)
+        } catch {
+            throw ValidationError("\(option): \(error.description)")
+        }
+    }
+}

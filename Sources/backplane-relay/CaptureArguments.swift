@@ -1,0 +1,24 @@
+import ArgumentParser
+import Capture
+
+struct CaptureArguments: ParsableArguments {
+    @Argument(help: "Directories that 'run --record' wrote, or .mcap files.")
+    var capture: [String]
+
+    func open() throws -> CaptureReader {
+        try CaptureReader(paths: capture)
+    }
+}
+
+extension CaptureReadReport {
+    /// Says on standard error what could not be read.
+    ///
+    /// - Throws: exit status 3 if there was anything.
+    func complain() throws {
+        guard !damage.isEmpty else { return }
+        for damage in damage.prefix(20) { StandardError.print("damage: \(damage)") }
+        if damage.count > 20 { StandardError.print("damage: and \(damage.count - 20) more places") }
+        StandardError.print("\(damage.count) damaged \(damage.count == 1 ? "place" : "places"); what could be read is complete")
+        throw ExitCode.lossOrDamage
+    }
+}

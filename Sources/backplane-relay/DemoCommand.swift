@@ -1,0 +1,50 @@
+import ArgumentParser
+import EndToEnd
+import FoundationEssentials
+import Logging
+
+struct DemoCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demo",
+        abstract: "Show everything on this machine: traffic, relay, capture, replay, and the proof that nothing is lost.",
+        discussion: """
+            Example:
+              backplane-relay demo --duration 20s
+
+            Starts two redis-servers on free ports and stops them at the end. Exit status 1 if anything differs.
+            """)
+
+    @Option(help: "How long the traffic lasts.")
+    var duration = TimeSpan(nanoseconds: 20_000_000_000)
+
+    @Option(help: "Keep the capture in this directory; without it, it goes to a new one below /tmp.")
+    var record: String?
+
+    func run() async throws {
+        var logger = Logger(label: "backplane-relay") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = .warning
+        let directory = record ?? "/tmp/backplane-relay-demo-\(ProcessInfo.processInfo.processIdentifier)"
+        let demo = Demo(
+            duration: .nanoseconds(Int64(duration.nanoseconds)), directory: directory, version: BackplaneRelay.version,
+            hostName: HostName.current(), logger: logger, report: { print($0) })
+        let outcome = try await demo.run()
+        print("")
+        print(summary(of: outcome, directory: directory))
+        guard outcome.passed else { throw ExitCode.failure }
+    }
+
+    private func summary(of outcome: Demo.Outcome, directory: String) -> String {
+        var lines = [
+            "published     \(Format.count(outcome.published)) envelopes by the nodes' own script",
+            "capture       \(Format.bytes(outcome.payloadBytes)) of payloads in \(Format.bytes(Int(outcome.segmentBytes))) of files: \(directory)",
+            "              look into it: backplane-relay info \(directory)",
+            "replay        \(Format.count(outcome.replay.sent)) envelopes in \(Format.seconds(Double(outcome.replay.actualNanoseconds) * 1e-9))",
+        ]
+        for difference in outcome.differences { lines.append("DIFFERENCE    \(difference)") }
+        lines.append(
+            outcome.passed
+                ? "PASS          every envelope was recorded byte for byte and arrived at the second Redis unchanged, in order"
+                : "FAIL          \(outcome.differences.count) differences")
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,116 @@
+import ArgumentParser
+import Capture
+import FoundationEssentials
+
+struct InfoCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "info",
+        abstract: "Say what is in a capture, and whether its ids are complete.",
+        discussion: """
+            Example:
+              backplane-relay info /var/lib/backplane-relay
+              backplane-relay info --json *.mcap
+
+            Exit status 3 if part of the capture is damaged. Missing ids alone are no damage: they were never received,
+            and the capture says why.
+            """)
+
+    @OptionGroup var captures: CaptureArguments
+
+    @Flag(help: "One JSON object.")
+    var json = false
+
+    func run() throws {
+        let summary = try CaptureSummary(of: captures.open())
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            print(String(decoding: try encoder.encode(summary), as: UTF8.self))
+        } else {
+            print(InfoTable(summary).text)
+        }
+        guard summary.damage.isEmpty else {
+            for damage in summary.damage { StandardError.print("damage: \(damage)") }
+            throw ExitCode.lossOrDamage
+        }
+    }
+}
+
+/// A summary as a table for people.
+struct InfoTable {
+    private static let listedHoles = 20
+    private let summary: CaptureSummary
+
+    init(_ summary: CaptureSummary) {
+        self.summary = summary
+    }
+
+    var text: String {
+        var lines = segmentLines
+        if let first = summary.firstReceivedAt, let last = summary.lastReceivedAt {
+            lines.append(row("received", "\(first) to \(last) (\(Format.seconds(summary.durationSeconds)))"))
+        }
+        let rate = summary.rate.map { ", \(Format.decimal($0, digits: 1))/s" } ?? ""
+        lines.append(row("envelopes", "\(Format.count(summary.envelopes))\(rate)"))
+        lines.append(row("bytes", sizes))
+        if !summary.events.isEmpty { lines.append(row("events", list(summary.events))) }
+        for channel in summary.channels { lines += channelLines(channel) }
+        return lines.joined(separator: "\n")
+    }
+
+    private var segmentLines: [String] {
+        let states = Dictionary(grouping: summary.segments, by: \.state).mapValues(\.count)
+        var lines = [row("segments", "\(summary.segments.count) (\(list(states, countFirst: true)))")]
+        for segment in summary.segments {
+            let state = segment.state == "closed" ? "" : "  \(segment.state)"
+            lines.append(row("", "\(segment.path)  \(Format.bytes(Int(segment.bytes)))\(state)"))
+        }
+        return lines
+    }
+
+    private var sizes: String {
+        guard summary.fileBytes > 0, summary.bytes > 0 else { return "0" }
+        let ratio = Double(summary.bytes) / Double(summary.fileBytes)
+        return "\(Format.bytes(summary.bytes)) of payloads in \(Format.bytes(Int(summary.fileBytes))) of files "
+            + "(ratio \(Format.decimal(ratio, digits: 2)))"
+    }
+
+    private func channelLines(_ channel: CaptureSummary.Channel) -> [String] {
+        var lines = ["", row("channel", MessageLine.printable(channel.channel.utf8))]
+        let mean = channel.envelopes > 0 ? channel.bytes / channel.envelopes : 0
+        lines.append(
+            row("envelopes", "\(Format.count(channel.envelopes)) of \(Format.bytes(channel.smallest)) to \(Format.bytes(channel.largest)), mean \(Format.bytes(mean))"))
+        if !channel.messages.isEmpty { lines.append(row("messages", list(channel.messages))) }
+        if !channel.undecodable.isEmpty { lines.append(row("undecodable", list(channel.undecodable))) }
+        if channel.duplicateIDs > 0 { lines.append(row("duplicates", Format.count(channel.duplicateIDs))) }
+        for reset in channel.counterResets.prefix(Self.listedHoles) {
+            lines.append(row("counter reset", "from \(reset.from) to \(reset.to)"))
+        }
+        lines.append(row("ids", verdict(channel)))
+        for hole in channel.holes.prefix(Self.listedHoles) {
+            lines.append(row("", "missing \(hole.from)..\(hole.to) (\(Format.count(hole.count))): \(hole.cause)"))
+        }
+        if channel.holeCount > Self.listedHoles {
+            lines.append(row("", "and \(Format.count(channel.holeCount - Self.listedHoles)) more holes; --json lists them"))
+        }
+        return lines
+    }
+
+    private func verdict(_ channel: CaptureSummary.Channel) -> String {
+        guard let first = channel.firstID, let last = channel.lastID else { return "none" }
+        if channel.missingIDs == 0, channel.counterResets.isEmpty {
+            return "complete: ids \(first)..\(last), 0 missing"
+        }
+        return "ids \(first)..\(last), \(Format.count(channel.missingIDs)) missing in \(Format.count(channel.holeCount)) holes"
+    }
+
+    private func row(_ label: String, _ value: String) -> String {
+        label.padding(to: 14) + value
+    }
+
+    private func list(_ counts: [String: Int], countFirst: Bool = false) -> String {
+        counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { name, count in
+            countFirst ? "\(count) \(name)" : "\(name) \(Format.count(count))"
+        }.joined(separator: ", ")
+    }
+}

@@ -1,0 +1,128 @@
+import ArgumentParser
+import Capture
+import FoundationEssentials
+import Logging
+import MCAP
+import Redis
+import Relay
+import ServiceLifecycle
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Attach to a live backplane: observe it, expose metrics, record it with --record.",
+        discussion: """
+            Example:
+              backplane-relay run --redis redis://127.0.0.1:6379 --channel chat --record /var/lib/backplane-relay
+              BACKPLANE_RELAY_REDIS='redis.example:6379,password=...' backplane-relay run --channel chat
+
+            It subscribes and reads; it never publishes. SIGTERM or SIGINT stops it: what was received is written first.
+            """)
+
+    @Option(help: "redis://[user:password@]host:port/db, or the StackExchange.Redis string from Startup.cs.")
+    var redis: String
+
+    @Option(help: "The event key (\"AppName\" in Startup.cs); give it again for more channels.")
+    var channel: [String]
+
+    @Option(help: "Directory to record into; without it the relay only observes.")
+    var record: String?
+
+    @Option(help: "Compression of the capture: zstd or none.")
+    var compression: CompressionName = .zstd
+
+    @Option(help: "zstd level, 1 (fastest) to 19.")
+    var compressionLevel = 1
+
+    @Option(help: "Begin a new segment at this size.")
+    var segmentSize = ByteSize(bytes: 256 << 20)
+
+    @Option(help: "Begin a new segment at this age.")
+    var segmentDuration = TimeSpan(nanoseconds: 3_600_000_000_000)
+
+    @Option(help: "When to force data to the disk: never, flush, or at most this span of time apart.")
+    var fsync = FsyncPolicy(.interval(nanoseconds: 1_000_000_000))
+
+    @Option(help: "Memory for envelopes that wait for a slow disk; when it is full, new ones are dropped and counted.")
+    var buffer = ByteSize(bytes: 64 << 20)
+
+    @Option(help: "Address of /metrics, /-/healthy and /-/ready.")
+    var listen = ListenAddress(host: "127.0.0.1", port: 9464)
+
+    @OptionGroup var log: LogOptions
+
+    func validate() throws {
+        guard !channel.isEmpty, channel.allSatisfy({ !$0.isEmpty }) else {
+            throw ValidationError("--channel: name at least one event key")
+        }
+        guard Set(channel).count == channel.count else {
+            throw ValidationError("--channel: each event key is given once")
+        }
+        guard (1...19).contains(compressionLevel) else {
+            throw ValidationError("--compression-level: a number from 1 to 19")
+        }
+        _ = try RedisArgument.parse(redis, option: "--redis")
+    }
+
+    func run() async throws {
+        let logger = log.makeLogger()
+        let redis = try RedisArgument.parse(redis, option: "--redis")
+        for warning in redis.warnings { logger.warning("\(warning)") }
+        if ProcessInfo.processInfo.environment[EnvironmentOptions.prefix + "REDIS"] == nil, redis.password != nil {
+            logger.warning("the password of --redis was visible in the process list; use BACKPLANE_RELAY_REDIS instead")
+        }
+        let recording = record.map { directory in
+            CaptureWriter.Configuration(
+                directory: directory, channels: channel,
+                compression: compression == .zstd ? .zstd(level: compressionLevel) : .none,
+                rotation: RotationPolicy(
+                    segmentSize: UInt64(segmentSize.bytes), segmentDuration: segmentDuration.nanoseconds),
+                durability: fsync.durability)
+        }
+        let relay = Relay(
+            configuration: RelayConfiguration(
+                redis: redis, channels: channel, recording: recording, bufferBytes: buffer.bytes,
+                listenHost: listen.host, listenPort: listen.port, version: BackplaneRelay.version,
+                hostName: HostName.current()),
+            logger: logger)
+        let services = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [.init(service: InterruptibleService(relay), successTerminationBehavior: .gracefullyShutdownGroup)],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "services") { _ in
+                    SwiftLogNoOpLogHandler()
+                }))
+        try await services.run()
+    }
+}
+
+/// Lets a second SIGTERM or SIGINT end the process at once, while the first one's orderly stop is under way.
+private struct InterruptibleService<Wrapped: Service>: Service {
+    private let wrapped: Wrapped
+
+    init(_ wrapped: Wrapped) {
+        self.wrapped = wrapped
+    }
+
+    func run() async throws {
+        try await withGracefulShutdownHandler {
+            try await wrapped.run()
+        } onGracefulShutdown: {
+            signal(SIGTERM, SIG_DFL)
+            signal(SIGINT, SIG_DFL)
+        }
+    }
+}
+
+enum HostName {
+    static func current() -> String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, name.count - 1) == 0 else { return "unknown" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,55 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Results go to standard output, in large pieces; everything else goes to standard error.
+struct StandardOutput: ~Copyable {
+    private static let pieceSize = 64 * 1024
+
+    private var buffer: [UInt8] = []
+    private let descriptor: CInt = STDOUT_FILENO
+
+    init() {
+        buffer.reserveCapacity(Self.pieceSize * 2)
+    }
+
+    /// Lets `body` append, then writes if enough has come together.
+    mutating func append(_ body: (inout [UInt8]) -> Void) throws {
+        body(&buffer)
+        if buffer.count >= Self.pieceSize { try flush() }
+    }
+
+    mutating func flush() throws {
+        defer { buffer.removeAll(keepingCapacity: true) }
+        var done = 0
+        while done < buffer.count {
+            let count = buffer.withUnsafeBytes { write(descriptor, $0.baseAddress.map { $0 + done }, $0.count - done) }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw OutputError(code: errno)
+            }
+            done += count
+        }
+    }
+
+    static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+}
+
+struct OutputError: Error, CustomStringConvertible {
+    let code: Int32
+
+    var description: String { "cannot write to standard output: \(String(cString: strerror(code)))" }
+
+    /// The reader has gone, as `head` does: no reason for a message.
+    var isBrokenPipe: Bool { code == EPIPE }
+}
+
+enum StandardError {
+    static func print(_ text: String) {
+        fputs(text + "\n", stderr)
+    }
+
+    static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+}

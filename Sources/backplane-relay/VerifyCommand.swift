@@ -1,0 +1,30 @@
+import ArgumentParser
+import Capture
+
+struct VerifyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Check every checksum and cross-reference of a capture.",
+        discussion: """
+            Example:
+              backplane-relay verify /var/lib/backplane-relay
+
+            Exit status 0 if every byte is accounted for, 3 if anything is damaged or torn off; 'recover' then saves what
+            is whole.
+            """)
+
+    @OptionGroup var captures: CaptureArguments
+
+    func run() throws {
+        var envelopes = 0
+        let report = try captures.open().forEach { item in
+            if case .envelope = item { envelopes += 1 }
+        }
+        for segment in report.segments {
+            let damaged = report.damage.filter { $0.path == segment.path }.count
+            print("\(damaged == 0 ? "ok     " : "DAMAGED")  \(segment.path)  \(segment.state.rawValue), \(Format.count(segment.envelopes)) envelopes")
+        }
+        try report.complain()
+        print("\(Format.count(envelopes)) envelopes in \(report.segments.count) segments: no damage")
+    }
+}

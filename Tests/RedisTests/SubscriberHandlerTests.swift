@@ -1,0 +1,314 @@
+import NIOCore
+import NIOEmbedded
+import Testing
+
+@testable import Redis
+
+@Suite struct SubscriberHandlerTests {
+    private static let ping = "*1\r\n$4\r\nPING\r\n"
+    private static let info = RedisServerInfo(infoText: "redis_version:7.0.15\r\nrun_id:abc\r\n")
+
+    // MARK: - Handshake
+
+    @Test func saysAllAtOnce() throws {
+        let harness = try SubscriberHarness()
+        #expect(
+            try harness.sent()
+                == "*3\r\n$6\r\nCLIENT\r\n$7\r\nSETNAME\r\n$15\r\nbackplane-relay\r\n"
+                + "*1\r\n$4\r\nINFO\r\n"
+                + "*3\r\n$9\r\nSUBSCRIBE\r\n$4\r\nchat\r\n$6\r\norders\r\n")
+        harness.closeByServer()
+    }
+
+    @Test func logsInFirst() throws {
+        let harness = try SubscriberHarness(
+            configuration: RedisConfiguration(host: "redis", username: "relay", password: Secret("hunter2")))
+        #expect(
+            try harness.sent().hasPrefix("*3\r\n$4\r\nAUTH\r\n$5\r\nrelay\r\n$7\r\nhunter2\r\n*3\r\n$6\r\nCLIENT\r\n"))
+        harness.closeByServer()
+    }
+
+    @Test func isSubscribedWhenEveryChannelIsConfirmed() throws {
+        let harness = try SubscriberHarness()
+        try harness.receive(SubscriberHarness.greeting + Wire.confirmation("chat"))
+        #expect(harness.subscribed.isPending)
+        #expect(harness.sink.events.isEmpty)
+        try harness.receive(Wire.confirmation("orders"))
+        #expect(harness.subscribed.value != nil)
+        #expect(harness.ended.isPending)
+        #expect(harness.sink.events == [.subscribed(Self.info)])
+        harness.closeByServer()
+    }
+
+    @Test func handshakeTimesOut() throws {
+        let harness = try SubscriberHarness()
+        harness.advance(by: .milliseconds(9_999))
+        #expect(harness.channel.isActive)
+        harness.advance(by: .milliseconds(1))
+        #expect(!harness.channel.isActive)
+        #expect(harness.subscribed.error as? RedisError == .noAnswer(endpoint: "redis:6379", seconds: 10))
+        #expect(harness.ended.error as? RedisError == .noAnswer(endpoint: "redis:6379", seconds: 10))
+        #expect(harness.sink.events.isEmpty)
+    }
+
+    /// Answers that come, but not the last one, do not prolong it.
+    @Test func handshakeTimesOutHalfway() throws {
+        let harness = try SubscriberHarness()
+        harness.advance(by: .seconds(6))
+        try harness.receive(SubscriberHarness.greeting + Wire.confirmation("chat"))
+        harness.advance(by: .seconds(4))
+        #expect(harness.subscribed.error as? RedisError == .noAnswer(endpoint: "redis:6379", seconds: 10))
+    }
+
+    @Test func handshakeTimeoutEndsWithTheHandshake() throws {
+        let harness = try SubscriberHarness(
+            timing: .init(pingInterval: .seconds(1_000), handshakeTimeout: .seconds(10)))
+        try harness.subscribe()
+        harness.advance(by: .seconds(100))
+        #expect(harness.channel.isActive)
+        harness.closeByServer()
+    }
+
+    @Test(arguments: [
+        ("-NOAUTH Authentication required.\r\n", .authenticationFailed(
+            endpoint: "redis:6379", reply: "NOAUTH Authentication required.")),
+        ("-DENIED Redis is running in protected mode\r\n", .serverError(
+            command: "CLIENT", reply: "DENIED Redis is running in protected mode")),
+        ("-ERR max number of clients reached\r\n", .serverError(
+            command: "CLIENT", reply: "ERR max number of clients reached")),
+        ("+OK\r\n$-1\r\n-NOPERM no\r\n", .notPermitted(
+            endpoint: "redis:6379", command: "SUBSCRIBE", reply: "NOPERM no")),
+        ("+OK\r\n$-1\r\n+OK\r\n", .unexpectedReply(command: "SUBSCRIBE", reply: "status 'OK'")),
+        ("HTTP/1.1 400 Bad Request\r\n", .notRedis(
+            endpoint: "redis:6379", reason: "Protocol error, got \"H\" as reply type byte")),
+    ] as [(String, RedisError)])
+    func handshakeFails(answer: String, expected: RedisError) throws {
+        let harness = try SubscriberHarness()
+        try harness.receive(Array(answer.utf8))
+        #expect(!harness.channel.isActive)
+        #expect(harness.subscribed.error as? RedisError == expected)
+        #expect(harness.ended.error as? RedisError == expected)
+        #expect(harness.sink.events.isEmpty)
+    }
+
+    /// With a wrong password the commands behind AUTH fail too, in the same read; the first reason counts.
+    @Test func firstRefusalIsTheReason() throws {
+        let harness = try SubscriberHarness(
+            configuration: RedisConfiguration(host: "redis", password: Secret("hunter2")))
+        let wrongPass = "WRONGPASS invalid username-password pair or user is disabled."
+        let noAuth = "-NOAUTH Authentication required.\r\n"
+        try harness.receive(Array(("-\(wrongPass)\r\n" + noAuth + noAuth + noAuth).utf8))
+        #expect(
+            harness.subscribed.error as? RedisError
+                == .authenticationFailed(endpoint: "redis:6379", reply: wrongPass))
+    }
+
+    /// A wrong password where none is needed: the rest of the handshake goes well, and still we are not subscribed.
+    @Test func nothingIsSubscribedAfterARefusal() throws {
+        let harness = try SubscriberHarness(
+            configuration: RedisConfiguration(host: "redis", password: Secret("hunter2")), channels: ["chat"])
+        let reply = "ERR AUTH <password> called without any password configured for the default user."
+        try harness.receive(
+            Array("-\(reply)\r\n".utf8) + SubscriberHarness.greeting + Wire.confirmation("chat")
+                + Wire.confirmation("chat"))
+        #expect(harness.subscribed.error as? RedisError == .authenticationFailed(endpoint: "redis:6379", reply: reply))
+        #expect(harness.sink.events.isEmpty)
+    }
+
+    @Test func serverClosesDuringTheHandshake() throws {
+        let harness = try SubscriberHarness()
+        try harness.receive(Array("+OK\r\n".utf8))
+        harness.closeByServer()
+        #expect(harness.subscribed.error as? RedisError == .connectionClosed(endpoint: "redis:6379"))
+        #expect(harness.ended.error as? RedisError == .connectionClosed(endpoint: "redis:6379"))
+        #expect(harness.sink.events.isEmpty)
+    }
+
+    @Test func stopDuringTheHandshake() throws {
+        let harness = try SubscriberHarness()
+        try harness.stop()
+        #expect(!harness.channel.isActive)
+        #expect(harness.subscribed.error != nil)
+        #expect(harness.sink.events.isEmpty)
+    }
+
+    // MARK: - Envelopes
+
+    @Test func eachReadIsOneBatch() throws {
+        let harness = try SubscriberHarness()
+        try harness.subscribe()
+        try harness.receive(Wire.message("chat", "1 a") + Wire.message("orders", "1 b"))
+        try harness.receive(Wire.message("chat", [0, 13, 10, 255]))
+        #expect(
+            harness.sink.batches.map { $0.envelopes } == [
+                [ReceivedEnvelope(0, "1 a"), ReceivedEnvelope(1, "1 b")],
+                [ReceivedEnvelope(0, [0, 13, 10, 255])],
+            ])
+        harness.closeByServer()
+    }
+
+    @Test func nothingIsDeliveredUntilAnEnvelopeIsWhole() throws {
+        let harness = try SubscriberHarness()
+        try harness.subscribe()
+        let message = Wire.message("chat", "1 a")
+        try harness.receive(Array(message.dropLast()))
+        #expect(harness.sink.batches.isEmpty)
+        try harness.receive([message[message.count - 1]])
+        #expect(harness.sink.batches.map { $0.envelopes } == [[ReceivedEnvelope(0, "1 a")]])
+        harness.closeByServer()
+    }
+
+    @Test func envelopesAreStampedWithTheClock() throws {
+        let harness = try SubscriberHarness()
+        try harness.subscribe()
+        try harness.receive(Wire.message("chat", "1 a"))
+        var stamp: UInt64 = 0
+        try #require(harness.sink.batches.first).forEach { _, receivedAt, _ in stamp = receivedAt }
+        // After this test was written, and nanoseconds, not milliseconds.
+        #expect(stamp > 1_750_000_000_000_000_000)
+        harness.closeByServer()
+    }
+
+    /// Confirmation, envelopes and an error in one read: the sink is told in the order in which things happened.
+    @Test func tellsTheSinkInOrder() throws {
+        let harness = try SubscriberHarness()
+        try harness.receive(
+            SubscriberHarness.greeting + Wire.confirmation("chat") + Wire.confirmation("orders")
+                + Wire.message("chat", "1 a") + Wire.message("stranger", "x") + Wire.message("orders", "1 b")
+                + Array("-ERR going down\r\n".utf8))
+        #expect(
+            harness.sink.events == [
+                .subscribed(Self.info), .envelope(ReceivedEnvelope(0, "1 a")), .envelope(ReceivedEnvelope(1, "1 b")),
+                .disconnected(.serverError("ERR going down")),
+            ])
+        #expect(harness.subscribed.value != nil)
+        #expect(harness.ended.value == .serverError("ERR going down"))
+    }
+
+    @Test func envelopesBeforeAProtocolErrorAreDelivered() throws {
+        let harness = try SubscriberHarness()
+        try harness.subscribe()
+        try harness.receive(Wire.message("chat", "1 a") + Array("?".utf8))
+        let cause = DisconnectCause.protocolError("Protocol error, got \"?\" as reply type byte")
+        #expect(
+            harness.sink.events == [
+                .subscribed(Self.info), .envelope(ReceivedEnvelope(0, "1 a")), .disconnected(cause),
+            ])
+        #expect(harness.ended.value == cause)
+        #expect(!harness.channel.isActive)
+    }
+
+    @Test func laterConfirmationsAndPongsMeanNothing() throws {
+        let harness = try SubscriberHarness()
+        try harness.subscribe()
+        try harness.receive(Wire.confirmation("chat") + Wire.pong + Array("+OK\r\n".utf8))
+        #expect(harness.channel.isActive)
+        #expect(harness.sink.events == [.subscribed(Self.info)])
+        harness.closeByServer()
+    }
+
+    // MARK: - The end
+
+    @Test func serverCloses() throws {
+        let harness = try SubscriberHarness()
+        try harness.subscribe()
+        harness.closeByServer()
+        #expect(harness.ended.value == .closedByServer)
+        #expect(harness.sink.events == [.subscribed(Self.info), .disconnected(.closedByServer)])
+    }
+
+    @Test func stopIsNoFault() throws {
+        let harness = try SubscriberHarness()
+        try harness.subscribe()
+        try harness.stop()
+        #expect(!harness.channel.isActive)
+        #expect(harness.ended.value == .stopped)
+        #expect(harness.sink.events.last == .disconnected(.stopped))
+    }
+
+    @Test func ioErrorIsTold() throws {
+        let harness = try SubscriberHarness()
+        try harness.subscribe()
+        harness.channel.pipeline.fireErrorCaught(IOError(errnoCode: 104, reason: "read"))
+        harness.channel.embeddedEventLoop.run()
+        guard case .ioError(let text) = harness.ended.value else {
+            Issue.record("ended as \(String(describing: harness.ended.value))")
+            return
+        }
+        #expect(text.contains("104"))
+        #expect(harness.sink.events.last == .disconnected(.ioError(text)))
+    }
+
+    /// What ends a connection first is the cause; closing it is not another.
+    @Test func firstCauseIsKept() throws {
+        let harness = try SubscriberHarness()
+        try harness.subscribe()
+        try harness.receive(Array("-ERR one\r\n-ERR two\r\n".utf8))
+        #expect(harness.ended.value == .serverError("ERR one"))
+        #expect(harness.sink.events.count == 2)
+    }
+
+    @Test func noTimersAreLeft() throws {
+        let harness = try SubscriberHarness()
+        try harness.subscribe()
+        harness.closeByServer()
+        harness.advance(by: .hours(1))
+        #expect(try harness.sent() == "")
+        #expect(harness.sink.events.count == 2)
+    }
+
+    // MARK: - Liveness
+
+    @Test func pingsAfterAQuietIntervalAndClosesAfterTwo() throws {
+        let harness = try SubscriberHarness()
+        try harness.subscribe()
+        // The handshake was heard in the first interval.
+        harness.advance(by: .seconds(5))
+        #expect(try harness.sent() == "")
+        harness.advance(by: .seconds(5))
+        #expect(try harness.sent() == Self.ping)
+        #expect(harness.channel.isActive)
+        harness.advance(by: .seconds(5))
+        #expect(try harness.sent() == "")
+        #expect(!harness.channel.isActive)
+        #expect(harness.ended.value == .noAnswer)
+        #expect(harness.sink.events.last == .disconnected(.noAnswer))
+    }
+
+    @Test func pongKeepsItOpen() throws {
+        let harness = try SubscriberHarness()
+        try harness.subscribe()
+        harness.advance(by: .seconds(10))
+        for _ in 0..<5 {
+            #expect(try harness.sent() == Self.ping)
+            try harness.receive(Wire.pong)
+            harness.advance(by: .seconds(10))
+        }
+        #expect(harness.channel.isActive)
+        harness.closeByServer()
+    }
+
+    @Test func busyConnectionIsNeverPinged() throws {
+        let harness = try SubscriberHarness()
+        try harness.subscribe()
+        for _ in 0..<20 {
+            try harness.receive(Wire.message("chat", "1 a"))
+            harness.advance(by: .seconds(5))
+        }
+        #expect(try harness.sent() == "")
+        harness.closeByServer()
+    }
+
+    /// Part of a large envelope is a sign of life too.
+    @Test func halfAnEnvelopeCounts() throws {
+        let harness = try SubscriberHarness()
+        try harness.subscribe()
+        for byte in Wire.message("chat", "1 a") {
+            try harness.receive([byte])
+            harness.advance(by: .seconds(5))
+        }
+        #expect(try harness.sent() == "")
+        #expect(harness.sink.batches.count == 1)
+        harness.closeByServer()
+    }
+}

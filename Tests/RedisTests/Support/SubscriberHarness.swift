@@ -1,0 +1,67 @@
+import NIOCore
+import NIOEmbedded
+
+@testable import Redis
+
+/// A ``SubscriberHandler`` on a channel without a network, whose time is advanced by hand.
+struct SubscriberHarness {
+    /// The server's side of a handshake that goes well, up to SUBSCRIBE.
+    static let greeting =
+        Array("+OK\r\n".utf8) + Wire.bulk("redis_version:7.0.15\r\nrun_id:abc\r\n")
+
+    let channel: EmbeddedChannel
+    let handler: SubscriberHandler
+    let sink = RecordingSink()
+    let subscribed: Outcome<Void>
+    let ended: Outcome<DisconnectCause>
+
+    init(
+        configuration: RedisConfiguration = RedisConfiguration(host: "redis"), channels: [String] = ["chat", "orders"],
+        timing: RedisSubscriber.Timing = .init(pingInterval: .seconds(5), handshakeTimeout: .seconds(10))
+    ) throws {
+        channel = EmbeddedChannel()
+        let subscribed = channel.eventLoop.makePromise(of: Void.self)
+        let ended = channel.eventLoop.makePromise(of: DisconnectCause.self)
+        self.subscribed = Outcome(of: subscribed.futureResult)
+        self.ended = Outcome(of: ended.futureResult)
+        handler = SubscriberHandler(
+            configuration: configuration, channels: channels, timing: timing, sink: sink, subscribed: subscribed,
+            ended: ended)
+        try channel.pipeline.syncOperations.addHandler(handler)
+        channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 6379), promise: nil)
+    }
+
+    /// One read from the socket.
+    func receive(_ bytes: [UInt8]) throws {
+        try channel.writeInbound(ByteBuffer(bytes: bytes))
+        channel.embeddedEventLoop.run()
+    }
+
+    /// All that was sent since the last call.
+    func sent() throws -> String {
+        var text = ""
+        while let buffer = try channel.readOutbound(as: ByteBuffer.self) { text += String(buffer: buffer) }
+        return text
+    }
+
+    func advance(by amount: TimeAmount) {
+        channel.embeddedEventLoop.advanceTime(by: amount)
+    }
+
+    /// Brings the subscription about, and forgets what was sent for it.
+    func subscribe() throws {
+        try receive(Self.greeting + Wire.confirmation("chat", count: 1) + Wire.confirmation("orders", count: 2))
+        _ = try sent()
+    }
+
+    /// The server goes away.
+    func closeByServer() {
+        channel.close(promise: nil)
+        channel.embeddedEventLoop.run()
+    }
+
+    func stop() throws {
+        handler.stop(context: try channel.pipeline.syncOperations.context(handler: handler))
+        channel.embeddedEventLoop.run()
+    }
+}
