@@ -11,6 +11,8 @@ public enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The record directory exists as something else, or a path on the command line does not exist.
     case notADirectory(path: String)
     case notFound(path: String)
+    /// A file that would be written is there already.
+    case exists(path: String)
     /// A directory without a segment in it.
     case noSegments(path: String)
     /// The file is no MCAP file of ours.
@@ -30,6 +32,8 @@ public enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
             "'\(path)' is not a directory; name a directory to record into"
         case .notFound(let path):
             "'\(path)' does not exist"
+        case .exists(let path):
+            "'\(path)' exists already; name another directory"
         case .noSegments(let path):
             "there is no \(SegmentName.fileExtension) file in '\(path)'; name a directory that 'run --record' wrote, or its files"
         case .notACapture(let path, let reason):

@@ -7,6 +7,8 @@ public enum CaptureMetadata {
     public static let profile = "signalr-backplane"
     public static let startName = "capture"
     public static let endName = "capture.end"
+    /// In a file that `recover` wrote.
+    static let recoveredName = "capture.recovered"
     public static let eventsTopic = "relay.events"
     public static let eventsEncoding = "json"
     public static let envelopeEncoding = "signalr-redis"
@@ -27,6 +29,8 @@ public enum CaptureMetadata {
         static let missing = "missing"
         static let missingTruncated = "missing_truncated"
         static let recovered = "recovered"
+        static let recoveredFrom = "recovered_from"
+        static let damages = "damages"
     }
 
     /// JSON text of strings, numbers and arrays or dictionaries of them.

@@ -38,8 +38,6 @@ public struct CaptureWriter: ~Copyable {
     static let chunkSize = 256 * 1024
     /// A chunk closes at this age, in nanoseconds: 200 ms are promised, the rest is for compressing and writing.
     static let chunkAge: UInt64 = 150_000_000
-    /// Missing ranges listed in `capture.end`; the events hold all.
-    static let listedRanges = 1_000
     static let firstEnvelopeChannel: UInt16 = 1
 
     private let configuration: Configuration
@@ -56,23 +54,6 @@ public struct CaptureWriter: ~Copyable {
     /// Last id written, by channel index.
     private var lastIDs: [UInt64?]
     private var unsyncedSince: UInt64?
-
-    /// Of the segment under way.
-    private struct OpenSegment: ~Copyable {
-        let file: SegmentFile
-        let name: String
-        let openedAt: UInt64
-        var writer: MCAPWriter
-        var tallies: [ChannelTally]
-        var missing: [MissingRange] = []
-        var missingTruncated = false
-    }
-
-    private struct MissingRange: Encodable {
-        let channel: String
-        let from: UInt64
-        let to: UInt64
-    }
 
     /// - Parameters:
     ///   - previous: what the directory held before; from ``CaptureDirectory/prepare(_:at:)``.
@@ -140,22 +121,11 @@ public struct CaptureWriter: ~Copyable {
     public mutating func append(_ event: CaptureEvent, at now: Moment) {
         if chunk.isEmpty { chunkOpenedAt = now.monotonic }
         if now.realtime > lastLogTime { lastLogTime = now.realtime }
-        noteMissing(event)
+        segment?.note(event)
         let json = event.json()
         json.withUnsafeBytes {
             chunk.append(
                 channelID: eventsChannel, sequence: 0, logTime: lastLogTime, publishTime: lastLogTime, data: $0)
-        }
-    }
-
-    private mutating func noteMissing(_ event: CaptureEvent) {
-        guard event.event == "gap" || event.event == "dropped", let channel = event.channel, let from = event.from,
-            let to = event.to, segment != nil
-        else { return }
-        if segment!.missing.count < Self.listedRanges {
-            segment!.missing.append(MissingRange(channel: channel, from: from, to: to))
-        } else {
-            segment!.missingTruncated = true
         }
     }
 
@@ -175,8 +145,8 @@ public struct CaptureWriter: ~Copyable {
 
     /// When the open segment was begun, if it holds anything that is worth a rotation.
     private var segmentAge: UInt64? {
-        guard segment != nil, segment!.tallies.contains(where: { $0.envelopes > 0 }) else { return nil }
-        return segment!.openedAt
+        guard let segment, segment.holdsEnvelopes else { return nil }
+        return segment.openedAt
     }
 
     /// Does what is due: flushes an aged chunk, forces data to the disk, begins a new segment.
@@ -193,18 +163,19 @@ public struct CaptureWriter: ~Copyable {
     /// Writes the chunk, if it holds anything, into the open segment or a new one.
     public mutating func flush(_ now: Moment) throws(CaptureError) {
         guard !chunk.isEmpty else { return }
-        if segment == nil { try openSegment(now) }
+        let segment = try openedSegment(now)
         let start = Moment.now().monotonic
         let written: Int
-        do {
-            written = try writeChunk()
+        do throws(CaptureError) {
+            segment.writer.encodeChunk(chunk)
+            written = try segment.writeEncoded()
         } catch {
             abandonSegment()
             throw error
         }
         var total = ChannelTally()
         for index in chunkTallies.indices where chunkTallies[index].envelopes > 0 {
-            segment!.tallies[index].add(chunkTallies[index])
+            segment.tallies[index].add(chunkTallies[index])
             total.add(chunkTallies[index])
             lastIDs[index] = chunkTallies[index].lastID ?? lastIDs[index]
             chunkTallies[index] = ChannelTally()
@@ -216,11 +187,6 @@ public struct CaptureWriter: ~Copyable {
         if unsyncedSince == nil { unsyncedSince = now.monotonic }
         if configuration.durability == .eachFlush { try sync() }
         try rotateIfDue(now)
-    }
-
-    private mutating func writeChunk() throws(CaptureError) -> Int {
-        segment!.writer.encodeChunk(chunk)
-        return try segment!.writeEncoded()
     }
 
     /// Gives up the chunk that could not be written.
@@ -237,10 +203,10 @@ public struct CaptureWriter: ~Copyable {
     /// Forces what was written to the disk.
     private mutating func sync() throws(CaptureError) {
         unsyncedSince = nil
-        guard segment != nil else { return }
+        guard let segment else { return }
         let start = Moment.now().monotonic
-        do {
-            try segment!.file.sync()
+        do throws(CaptureError) {
+            try segment.file.sync()
         } catch {
             // After a failed fdatasync the kernel may have dropped the pages: only a new file can be trusted.
             abandonSegment()
@@ -253,26 +219,31 @@ public struct CaptureWriter: ~Copyable {
 
     /// The server was (re)connected. Another run_id begins a new segment, so that each is of one server process.
     public mutating func connected(runID: String?, redisVersion: String?, at now: Moment) throws(CaptureError) {
-        let isNew = runID != source.runID && segment != nil
-        if isNew {
+        if runID != source.runID, segment != nil {
             try flush(now)
             try closeSegment(now)
         }
         source.runID = runID
         source.redisVersion = redisVersion
-        if isNew { try openSegment(now) }
+        _ = try openedSegment(now)
     }
 
     private mutating func rotateIfDue(_ now: Moment) throws(CaptureError) {
-        guard let openedAt = segmentAge else { return }
+        guard let segment, let openedAt = segmentAge else { return }
         let age = now.monotonic > openedAt ? now.monotonic - openedAt : 0
-        guard configuration.rotation.isDue(size: segment!.writer.fileSize, age: age) else { return }
-        try flush(now)
+        guard configuration.rotation.isDue(size: segment.writer.fileSize, age: age) else { return }
+        // A flush comes back here with an empty chunk.
+        guard chunk.isEmpty else { return try flush(now) }
         try closeSegment(now)
-        try openSegment(now)
+        _ = try openedSegment(now)
     }
 
-    private mutating func openSegment(_ now: Moment) throws(CaptureError) {
+    private mutating func openedSegment(_ now: Moment) throws(CaptureError) -> OpenSegment {
+        if let segment { return segment }
+        return try openSegment(now)
+    }
+
+    private mutating func openSegment(_ now: Moment) throws(CaptureError) -> OpenSegment {
         // Two segments begun in one millisecond get two names; more than a few would mean that time stands still.
         var stamp = now.realtime
         var created: SegmentFile?
@@ -289,10 +260,9 @@ public struct CaptureWriter: ~Copyable {
             header: Header(profile: CaptureMetadata.profile, library: "backplane-relay/\(source.relayVersion)"),
             sync: SyncMarker.random(), compression: configuration.compression)
         writer.encodeStart(metadata: [startMetadata(at: now)])
-        var opened = OpenSegment(
-            file: file, name: name, openedAt: now.monotonic, writer: writer,
-            tallies: Array(repeating: ChannelTally(), count: configuration.channels.count))
-        do {
+        let opened = OpenSegment(
+            file: file, openedAt: now.monotonic, writer: writer, channels: configuration.channels.count)
+        do throws(CaptureError) {
             _ = try opened.writeEncoded()
         } catch {
             // Nothing of value is in it: an empty file would only confuse.
@@ -301,19 +271,19 @@ public struct CaptureWriter: ~Copyable {
         }
         if configuration.durability != .never { CaptureDirectory.sync(configuration.directory) }
         let previous = previousSegment
-        segment = consume opened
+        segment = opened
         previousSegment = name
         observer.segmentOpened(path: file.path)
         append(.segment(name, previous: previous), at: now)
+        return opened
     }
 
     /// Closes the open segment with its summary.
     private mutating func closeSegment(_ now: Moment) throws(CaptureError) {
-        guard segment != nil else { return }
-        let end = endMetadata(at: now)
-        do {
-            segment!.writer.encodeEnd(metadata: [end])
-            _ = try segment!.writeEncoded()
+        guard let closing = segment else { return }
+        do throws(CaptureError) {
+            closing.writer.encodeEnd(metadata: [endMetadata(of: closing, at: now)])
+            _ = try closing.writeEncoded()
             if configuration.durability != .never { try sync() }
         } catch {
             abandonSegment()
@@ -352,17 +322,17 @@ public struct CaptureWriter: ~Copyable {
         return Metadata(name: CaptureMetadata.startName, entries: entries)
     }
 
-    private func endMetadata(at now: Moment) -> Metadata {
+    private func endMetadata(of segment: OpenSegment, at now: Moment) -> Metadata {
         var total = ChannelTally()
-        for tally in segment!.tallies { total.add(tally) }
+        for tally in segment.tallies { total.add(tally) }
         var entries = [
             CaptureMetadata.Key.endedAt: UTCTime.rfc3339(now.realtime),
             CaptureMetadata.Key.envelopes: "\(total.envelopes)",
             CaptureMetadata.Key.bytes: "\(total.bytes)",
             CaptureMetadata.Key.lastIDs: CaptureMetadata.json(lastIDsByName),
-            CaptureMetadata.Key.missing: CaptureMetadata.json(segment!.missing),
+            CaptureMetadata.Key.missing: CaptureMetadata.json(segment.missing),
         ]
-        if segment!.missingTruncated { entries[CaptureMetadata.Key.missingTruncated] = "true" }
+        if segment.missingTruncated { entries[CaptureMetadata.Key.missingTruncated] = "true" }
         return Metadata(name: CaptureMetadata.endName, entries: entries)
     }
 
@@ -371,36 +341,4 @@ public struct CaptureWriter: ~Copyable {
         for (name, id) in zip(configuration.channels, lastIDs) { ids[name] = id }
         return ids
     }
-}
-
-extension CaptureWriter.OpenSegment {
-    /// Writes what the encoder holds. After a failure the file again ends as it did before, as far as the disk lets us.
-    ///
-    /// - Returns: bytes by which the file grew.
-    fileprivate mutating func writeEncoded() throws(CaptureError) -> Int {
-        let before = writer.fileSize
-        do {
-            try file.write(writer.output, at: writer.outputOffset)
-        } catch {
-            writer.discard()
-            if before > 0 {
-                try? file.write(writer.trailer, at: writer.trailerOffset)
-                try? file.truncate(to: before)
-            }
-            throw error
-        }
-        writer.commit()
-        return Int(writer.fileSize - before)
-    }
-}
-
-/// Told of what a ``CaptureWriter`` does, on its thread.
-public protocol CaptureWriterObserver: AnyObject {
-    /// - Parameters:
-    ///   - bytes: by which the file grew.
-    ///   - envelopes, payloadBytes: what the chunk holds of the backplane.
-    ///   - nanoseconds: for compressing and writing.
-    func chunkWritten(bytes: Int, envelopes: Int, payloadBytes: Int, nanoseconds: UInt64)
-    func synced(nanoseconds: UInt64)
-    func segmentOpened(path: String)
 }

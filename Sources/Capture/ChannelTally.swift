@@ -9,7 +9,7 @@ public struct ChannelTally: Sendable, Equatable {
     public init() {}
 
     @inlinable
-    mutating func add(id: UInt64?, bytes count: Int) {
+    public mutating func add(id: UInt64?, bytes count: Int) {
         envelopes &+= 1
         bytes &+= count
         guard let id else { return }
@@ -17,7 +17,7 @@ public struct ChannelTally: Sendable, Equatable {
         lastID = id
     }
 
-    mutating func add(_ later: ChannelTally) {
+    public mutating func add(_ later: ChannelTally) {
         envelopes += later.envelopes
         bytes += later.bytes
         firstID = firstID ?? later.firstID

@@ -1,5 +1,5 @@
 import FoundationEssentials
-public import SignalRBackplane
+import SignalRBackplane
 
 /// One envelope as one JSON object, appended to a buffer: what `cat --json` prints.
 ///

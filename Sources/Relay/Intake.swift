@@ -1,5 +1,6 @@
 import NIOConcurrencyHelpers
-public import Redis
+import Prometheus
+import Redis
 
 /// What happened on the subscription, in order: batches, and what befell the connection between them.
 enum IntakeItem: Sendable {

@@ -1,7 +1,8 @@
-public import Capture
+import Capture
 import Hummingbird
 public import Logging
 import NIOPosix
+import Prometheus
 import Redis
 public import ServiceLifecycle
 

@@ -1,5 +1,5 @@
 import Capture
-public import Prometheus
+import Prometheus
 import SignalRBackplane
 
 /// Every metric of the relay, by the names of the design. Series known in advance exist from the start, at 0.

@@ -1,7 +1,14 @@
 import Capture
 import Logging
+import Prometheus
 import Redis
 import SignalRBackplane
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 /// The consumer of the intake: observes each envelope, records it, and notes what befell the subscription.
 ///
@@ -59,7 +66,7 @@ struct RelayWorker: ~Copyable {
         recorder?.close(.now())
     }
 
-    private func waitingTime(at now: Moment) -> Double {
+    private mutating func waitingTime(at now: Moment) -> Double {
         guard let deadline = recorder?.nextDeadline else { return Self.longestWait }
         guard deadline > now.monotonic else { return 0 }
         return min(Double(deadline - now.monotonic) * 1e-9, Self.longestWait)

@@ -71,7 +71,7 @@ public struct Replayer: Sendable {
     private func refuseSource(_ client: RedisClient) async throws {
         guard !options.allowsSource else { return }
         let server = try await client.serverInfo()
-        for source in try capture.sources() {
+        for source in capture.sources() {
             // Without a run_id (INFO was denied while recording) the address is the next best.
             let isSource = source.runID.map { $0 == server.runID } ?? (source.redis == target.endpoint)
             if isSource { throw ReplayError.targetIsSource(endpoint: target.endpoint) }

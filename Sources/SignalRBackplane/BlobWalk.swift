@@ -43,6 +43,7 @@ struct BlobWalk {
 
     /// - Returns: the next message, or nil behind the last one.
     /// - Throws: again the same error when called again.
+    @inline(__always)  // Into `EnvelopeWalk.next()`, which otherwise copies the view once more.
     mutating func next() throws(EnvelopeError) -> MessageView? {
         guard messagesLeft > 0 else {
             guard fields.remaining == 0 else { throw EnvelopeError(.trailingBytes, at: fields.position) }

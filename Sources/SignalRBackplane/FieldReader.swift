@@ -1,6 +1,7 @@
 /// Reads the fields that .NET's `BinaryWriter` wrote, one after the other, never beyond `limit`.
 ///
 /// All bounds are checked here and nowhere else. A read that throws leaves `position` undefined; callers work on a copy.
+/// Inlined throughout, so that the copy lives in registers: this runs for every field of every envelope.
 struct FieldReader {
     /// Start of the decoded bytes. They must outlive the reader; error offsets count from here.
     let base: UnsafeRawPointer
@@ -10,12 +11,14 @@ struct FieldReader {
 
     var remaining: Int { limit - position }
 
+    @inline(__always)
     mutating func int32() throws(EnvelopeError) -> Int32 {
         guard remaining >= 4 else { throw EnvelopeError(.truncated, at: position) }
         defer { position += 4 }
         return Int32(littleEndian: base.loadUnaligned(fromByteOffset: position, as: Int32.self))
     }
 
+    @inline(__always)
     mutating func bool() throws(EnvelopeError) -> Bool {
         guard remaining >= 1 else { throw EnvelopeError(.truncated, at: position) }
         let byte = base.load(fromByteOffset: position, as: UInt8.self)
@@ -25,6 +28,7 @@ struct FieldReader {
     }
 
     /// int32 length, bytes.
+    @inline(__always)
     mutating func byteArray() throws(EnvelopeError) -> UnsafeRawBufferPointer {
         let start = position
         let length = Int(try int32())
@@ -34,6 +38,7 @@ struct FieldReader {
     }
 
     /// Varint byte length, UTF-8.
+    @inline(__always)
     mutating func string() throws(EnvelopeError) -> UnsafeRawBufferPointer {
         let start = position
         let length = try varint()
@@ -45,7 +50,20 @@ struct FieldReader {
         return bytes
     }
 
+    @inline(__always)
     private mutating func varint() throws(EnvelopeError) -> Int {
+        guard remaining >= 1 else { throw EnvelopeError(.truncated, at: position) }
+        let first = base.load(fromByteOffset: position, as: UInt8.self)
+        guard first >= 0x80 else {
+            position += 1
+            return Int(first)
+        }
+        return try longVarint()
+    }
+
+    /// Strings of 128 bytes and more are rare in an envelope.
+    @inline(never)
+    private mutating func longVarint() throws(EnvelopeError) -> Int {
         let start = position
         var value = 0
         var shift = 0
@@ -63,6 +81,7 @@ struct FieldReader {
         throw EnvelopeError(.badVarint, at: start)
     }
 
+    @inline(__always)
     private mutating func take(_ length: Int) -> UnsafeRawBufferPointer {
         defer { position += length }
         return UnsafeRawBufferPointer(start: base + position, count: length)

@@ -30,7 +30,8 @@ public enum MessageKind: UInt8, CaseIterable, Sendable {
     /// An ack is an ack whatever its key; a command is one by its command id; all else goes by the key's prefix,
     /// exactly as `Signal` reads it.
     init(key: UnsafeRawBufferPointer, isCommand: Bool, isAck: Bool) {
-        if isAck || key.elementsEqual(Signal.serverKey.utf8) {
+        // The count first: comparing is the slow part, and hardly any key is as long.
+        if isAck || (key.count == Signal.serverKey.utf8.count && key.elementsEqual(Signal.serverKey.utf8)) {
             self = .ack
         } else if isCommand {
             self = .command

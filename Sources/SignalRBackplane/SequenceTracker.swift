@@ -23,42 +23,49 @@ public struct SequenceTracker: Sendable {
     public static let maximumOpenGaps = 64
 
     /// The id that the next one is measured against: the highest since the start or the last counter reset.
-    public private(set) var lastID: UInt64?
+    public var lastID: UInt64? { last }
+
     /// Ranges of ids still missing, ascending, apart from each other. A counter reset forgets them all.
     public private(set) var openGaps: [ClosedRange<UInt64>] = []
 
-    /// Ids missed and not come late since. Stays at `UInt64.max` once there.
+    /// Ids missed and not come late since. Saturates at `UInt64.max`.
     public private(set) var missing: UInt64 = 0
     public private(set) var gaps: UInt64 = 0
     public private(set) var duplicates: UInt64 = 0
     public private(set) var resets: UInt64 = 0
     public private(set) var late: UInt64 = 0
 
+    /// Stored apart from the public property, whose setter could not be inlined into other modules.
+    @usableFromInline
+    var last: UInt64?
+
     /// - Parameter lastID: the last id known from before, so that a gap up to the first one is seen.
     public init(lastID: UInt64? = nil) {
-        self.lastID = lastID
+        last = lastID
     }
 
     /// Takes note of an id.
+    @inlinable
     public mutating func observe(_ id: UInt64) -> Observation {
-        if let lastID, id > lastID, id - lastID == 1 {
-            self.lastID = id
+        if let last, id > last, id - last == 1 {
+            self.last = id
             return .inOrder
         }
         return observeOutOfOrder(id)
     }
 
-    private mutating func observeOutOfOrder(_ id: UInt64) -> Observation {
-        guard let lastID else {
-            self.lastID = id
+    @usableFromInline
+    mutating func observeOutOfOrder(_ id: UInt64) -> Observation {
+        guard let last else {
+            self.last = id
             return .first
         }
-        if id == lastID {
+        if id == last {
             duplicates += 1
             return .duplicate
         }
-        if id > lastID {
-            return openGap(lastID + 1...id - 1, before: id)
+        if id > last {
+            return openGap(last + 1...id - 1, before: id)
         }
         if fill(id) {
             late += 1
@@ -66,8 +73,8 @@ public struct SequenceTracker: Sendable {
         }
         resets += 1
         openGaps.removeAll(keepingCapacity: true)
-        self.lastID = id
-        return .counterReset(from: lastID, to: id)
+        self.last = id
+        return .counterReset(from: last, to: id)
     }
 
     private mutating func openGap(_ gap: ClosedRange<UInt64>, before id: UInt64) -> Observation {
@@ -78,7 +85,7 @@ public struct SequenceTracker: Sendable {
         missing = overflow ? .max : sum
         openGaps.append(gap)
         forgetOldestGaps()
-        lastID = id
+        last = id
         return .gap(from: gap.lowerBound, to: gap.upperBound)
     }
 

@@ -23,6 +23,13 @@ enum UTF8Validation {
             guard highBits == 0 else { return offset + highBits.trailingZeroBitCount / 8 }
             offset += 8
         }
+        if offset > start {
+            // The last word once more, up to the end: what it repeats is known to be ASCII.
+            let last = bytes.count - 8
+            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: last, as: UInt64.self))
+            let highBits = word & 0x8080_8080_8080_8080
+            return highBits == 0 ? bytes.count : last + highBits.trailingZeroBitCount / 8
+        }
         while offset < bytes.count && bytes[offset] < 0x80 {
             offset += 1
         }

@@ -2,6 +2,7 @@ import ArgumentParser
 import EndToEnd
 import FoundationEssentials
 import Logging
+import Replay
 
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

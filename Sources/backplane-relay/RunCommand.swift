@@ -6,6 +6,7 @@ import MCAP
 import Redis
 import Relay
 import ServiceLifecycle
+import UnixSignals
 
 #if canImport(Glibc)
     import Glibc

@@ -48,7 +48,9 @@ struct OutputError: Error, CustomStringConvertible {
 
 enum StandardError {
     static func print(_ text: String) {
-        fputs(text + "\n", stderr)
+        let bytes = Array((text + "\n").utf8)
+        // Nobody is left to tell if this fails.
+        _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
     static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }

@@ -15,7 +15,7 @@ struct BucketBounds: Equatable, Sendable {
 
     /// - Parameter bounds: 1 to 31 numbers, finite, ascending, none below 0; anything else is a programmer's error.
     init(_ bounds: [Double]) {
-        precondition((1...Self.maximum).contains(bounds.count), "a histogram has 1 to \(Self.maximum) bounds: \(bounds)")
+        precondition((1...Self.maximum).contains(bounds.count), "1 to \(Self.maximum) bounds are possible: \(bounds)")
         precondition(bounds.allSatisfy { $0 >= 0 && $0.isFinite }, "bounds are finite and not negative: \(bounds)")
         precondition(zip(bounds, bounds.dropFirst()).allSatisfy(<), "bounds ascend: \(bounds)")
         slots = InlineArray { $0 < bounds.count ? bounds[$0] : .infinity }

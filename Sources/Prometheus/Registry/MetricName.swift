@@ -8,7 +8,8 @@ struct MetricName: Sendable {
     ///   if it is a counter. Colons are legal but kept for recording rules.
     init(_ name: String, kind: MetricKind) {
         precondition(isIdentifier(name), "'\(name)' is not the name of a metric")
-        precondition(name.hasSuffix("_total") == (kind == .counter), "'\(name)': a counter, and only that, ends in _total")
+        precondition(
+            name.hasSuffix("_total") == (kind == .counter), "'\(name)': a counter, and only a counter, ends in _total")
         self.kind = kind
         family = kind == .counter ? String(name.dropLast("_total".count)) : name
         precondition(!family.isEmpty, "'\(name)' is a suffix without a name")

@@ -1,0 +1,116 @@
+import MCAP
+import SignalRBackplane
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// The record directory.
+public enum CaptureDirectory {
+    /// What an earlier run left there.
+    public struct Previous: Sendable, Equatable {
+        /// File name of the newest segment.
+        public var segment: String?
+        /// Last id recorded, by Redis channel.
+        public var lastIDs: [String: UInt64]
+
+        public init(segment: String? = nil, lastIDs: [String: UInt64] = [:]) {
+            self.segment = segment
+            self.lastIDs = lastIDs
+        }
+    }
+
+    /// Segments that are looked into for the ids of an earlier run, newest first.
+    private static let consideredSegments = 50
+
+    /// Makes the directory (mode 0700) if it does not exist, proves that it can be written to, and closes segments that a
+    /// crash left open.
+    ///
+    /// - Parameter log: told of each segment that needed attention.
+    /// - Throws: ``CaptureError``.
+    public static func prepare(
+        _ path: String, at now: Moment, log: (String) -> Void
+    ) throws(CaptureError) -> Previous {
+        try make(path)
+        guard access(path, R_OK | W_OK | X_OK) == 0 else { throw .system(operation: "use", path: path, errno: errno) }
+        var segments: [CaptureSegment] = []
+        for file in try files(in: path) {
+            do {
+                if let outcome = try OrphanRecovery.closeIfOrphan(file, at: now) { log(outcome) }
+                segments.append(try CaptureSegment(path: file))
+            } catch {
+                log("'\(file)' is left as it is: \(error)")
+            }
+        }
+        segments.sort { ($0.startedAt, $0.path) < ($1.startedAt, $1.path) }
+        var previous = Previous(segment: segments.last.map { name(of: $0.path) })
+        for segment in segments.suffix(consideredSegments) {
+            for (channel, id) in lastIDs(of: segment.path) { previous.lastIDs[channel] = id }
+        }
+        return previous
+    }
+
+    /// Space left for an unprivileged process, in bytes; nil if the file system does not say.
+    public static func freeBytes(at path: String) -> UInt64? {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { return nil }
+        return UInt64(status.f_bavail) * UInt64(status.f_frsize)
+    }
+
+    /// The segment files that a path names: itself, or those in it.
+    static func segmentFiles(at path: String) throws(CaptureError) -> [String] {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            throw errno == ENOENT ? .notFound(path: path) : .system(operation: "look at", path: path, errno: errno)
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR else { return [path] }
+        let files = try files(in: path)
+        guard !files.isEmpty else { throw .noSegments(path: path) }
+        return files
+    }
+
+    /// Makes the entries of the directory durable.
+    static func sync(_ path: String) {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
+        close(descriptor)
+    }
+
+    static func make(_ path: String) throws(CaptureError) {
+        if mkdir(path, 0o700) == 0 { return }
+        let code = errno
+        guard code == EEXIST else { throw .system(operation: "make directory", path: path, errno: code) }
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { throw .notADirectory(path: path) }
+    }
+
+    /// Paths of the `.mcap` files in a directory, sorted by name.
+    private static func files(in path: String) throws(CaptureError) -> [String] {
+        guard let directory = opendir(path) else { throw .system(operation: "list", path: path, errno: errno) }
+        defer { closedir(directory) }
+        var files: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name.hasSuffix(SegmentName.fileExtension), !name.hasPrefix(".") { files.append(path + "/" + name) }
+        }
+        return files.sorted()
+    }
+
+    private static func name(of path: String) -> String {
+        path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
+    }
+
+    /// Last id by channel, as a closed segment says at its end; empty if it does not.
+    private static func lastIDs(of path: String) -> [String: UInt64] {
+        guard let source = try? FileSource(path: path), let reader = try? MCAPIndexedReader(source),
+            let index = reader.metadataIndexes.last(where: { $0.name == CaptureMetadata.endName }),
+            let metadata = try? reader.read(index)
+        else { return [:] }
+        return CaptureMetadata.lastIDs(in: metadata.entries)
+    }
+}

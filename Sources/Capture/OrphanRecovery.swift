@@ -1,0 +1,73 @@
+import MCAP
+import SignalRBackplane
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Closes a segment whose relay died: behind its last whole chunk, where it stands.
+enum OrphanRecovery {
+    /// - Returns: what was done, in words; nil for a segment that needs nothing, or that another relay writes.
+    /// - Throws: ``CaptureError``; then the file is as it was.
+    static func closeIfOrphan(_ path: String, at now: Moment) throws -> String? {
+        let source = try FileSource(path: path)
+        if source.isLive { return "'\(path)' is being recorded by another process" }
+        if source.size == 0 {
+            // Made and never written to: the relay died in between.
+            guard unlink(path) == 0 else { throw CaptureError.system(operation: "remove", path: path, errno: errno) }
+            return "removed the empty file '\(path)'"
+        }
+        guard !isClosed(source) else { return nil }
+        let report = try Recovery.scan(source)
+        guard report.ending != .closed else { return nil }
+        guard report.header?.profile == CaptureMetadata.profile else {
+            throw CaptureError.notACapture(path: path, reason: "its profile is not '\(CaptureMetadata.profile)'")
+        }
+        var writer = try MCAPWriter(resuming: report, compression: .none)
+        guard let file = try SegmentFile.reopen(path: path) else { return nil }
+        let torn = source.size > writer.fileSize ? source.size - writer.fileSize : 0
+        writer.encodeEnd(metadata: [try endMetadata(of: source, report: report, at: now)])
+        try file.write(writer.output, at: writer.outputOffset)
+        writer.commit()
+        try file.truncate(to: writer.fileSize)
+        try file.sync()
+        return "closed '\(path)' after a crash: \(report.messageCount) messages in \(report.chunks.count) chunks"
+            + (torn > 0 ? ", a torn write of \(torn) bytes cut off" : "")
+    }
+
+    private static func isClosed(_ source: FileSource) -> Bool {
+        (try? MCAPIndexedReader(source)) != nil
+    }
+
+    /// What the relay would have written at the close.
+    private static func endMetadata(
+        of source: FileSource, report: ScanReport, at now: Moment
+    ) throws -> Metadata {
+        var tallies: [String: ChannelTally] = [:]
+        let reader = MCAPStreamReader(source)
+        while let item = try reader.next() {
+            guard case .chunk(let chunk) = item else { continue }
+            chunk.forEachMessage { (message: MCAP.MessageView) in
+                guard let channel = chunk.channels[message.channelID],
+                    channel.messageEncoding == CaptureMetadata.envelopeEncoding
+                else { return }
+                let id = try? EnvelopeID.parse(message.data).id
+                tallies[channel.topic, default: ChannelTally()].add(id: id, bytes: message.data.count)
+            }
+        }
+        let start = report.metadata.first { $0.name == CaptureMetadata.startName }
+        var lastIDs = start.map { CaptureMetadata.lastIDs(in: $0.entries) } ?? [:]
+        for (channel, tally) in tallies { lastIDs[channel] = tally.lastID ?? lastIDs[channel] }
+        return Metadata(
+            name: CaptureMetadata.endName,
+            entries: [
+                CaptureMetadata.Key.recovered: "true",
+                CaptureMetadata.Key.endedAt: UTCTime.rfc3339(now.realtime),
+                CaptureMetadata.Key.envelopes: "\(tallies.values.reduce(0) { $0 + $1.envelopes })",
+                CaptureMetadata.Key.bytes: "\(tallies.values.reduce(0) { $0 + $1.bytes })",
+                CaptureMetadata.Key.lastIDs: CaptureMetadata.json(lastIDs),
+            ])
+    }
+}

@@ -1,0 +1,69 @@
+"""What the runs of the benchmark say: medians, ratios, a table."""
+
+import statistics
+
+COLUMNS = ("us/envelope", "min", "max", "in kernel", "ratio", "min", "max", "peak RSS", "dropped", "lost",
+           "file B/envelope", "Redis us/envelope", "rate")
+
+
+def microseconds_per_envelope(run, key="cpu_seconds"):
+    return run[key] * 1e6 / run["envelopes"]
+
+
+def ratios(runs, contestant):
+    """One a round: this contestant's CPU over the baseline's of the same round."""
+    baseline = {run["round"]: run["cpu_seconds"] for run in runs if run["contestant"] == "baseline"}
+    return [run["cpu_seconds"] / baseline[run["round"]] for run in runs
+            if run["contestant"] == contestant and run["round"] in baseline]
+
+
+def spread(values):
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def summary(runs):
+    """One entry for each size, load and contestant, in the order of their first run."""
+    entries = []
+    for size, load in dict.fromkeys((run["size"], run["load"]) for run in runs):
+        here = [run for run in runs if (run["size"], run["load"]) == (size, load)]
+        for contestant in dict.fromkeys(sorted((run["contestant"] for run in here), key=contestant_order)):
+            own = [run for run in here if run["contestant"] == contestant]
+            against_baseline = ratios(here, contestant)
+            entries.append({
+                "size": size, "load": load, "contestant": contestant, "rounds": len(own),
+                "envelopes": own[0]["envelopes"],
+                "us_per_envelope": spread([microseconds_per_envelope(run) for run in own]),
+                "kernel_share": statistics.median(run["kernel_share"] for run in own),
+                "ratio": spread(against_baseline) if against_baseline and contestant != "baseline" else None,
+                "peak_rss_bytes": max(run["peak_rss_bytes"] for run in own),
+                "dropped": sum(run["dropped"] for run in own),
+                "lost": sum(run["lost"] for run in own),
+                "file_bytes_per_envelope": statistics.median(run["file_bytes_per_envelope"] for run in own),
+                "redis_us_per_envelope": statistics.median(
+                    microseconds_per_envelope(run, "redis_cpu_seconds") for run in own),
+                "rate": statistics.median(run["rate"] for run in own),
+            })
+    return entries
+
+
+def contestant_order(name):
+    return ("baseline" not in name, name)
+
+
+def cells(entry):
+    time, ratio = entry["us_per_envelope"], entry["ratio"]
+    return (f"{time['median']:.3f}", f"{time['min']:.3f}", f"{time['max']:.3f}", f"{entry['kernel_share']:.0%}",
+            *([f"{ratio[key]:.2f}" for key in ("median", "min", "max")] if ratio else ["", "", ""]),
+            f"{entry['peak_rss_bytes'] / 1e6:.1f} MB", str(entry["dropped"]), str(entry["lost"]),
+            f"{entry['file_bytes_per_envelope']:.0f}", f"{entry['redis_us_per_envelope']:.2f}", f"{entry['rate']:.0f}/s")
+
+
+def table(entries):
+    """The entries of one size and load as text. CPU is the median of the rounds, a ratio that of pairs in a round."""
+    first = entries[0]
+    rows = [("", *COLUMNS), *((entry["contestant"], *cells(entry)) for entry in entries)]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = ["  ".join(cell.rjust(width) if index else cell.ljust(width)
+                       for index, (cell, width) in enumerate(zip(row, widths))) for row in rows]
+    title = f"{first['size']} B, {first['load']}, {first['envelopes']} envelopes a run, {first['rounds']} rounds"
+    return "\n".join([title, *lines])
