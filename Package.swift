@@ -94,15 +94,27 @@ let package = Package(
             name: "RedisTests",
             dependencies: ["Redis", .product(name: "NIOEmbedded", package: "swift-nio")], swiftSettings: house),
         .testTarget(name: "CaptureTests", dependencies: ["Capture", "MCAP", "SignalRBackplane"], swiftSettings: house),
-        .testTarget(name: "RelayTests", dependencies: ["Relay", "Prometheus"], swiftSettings: house),
-        .testTarget(name: "ReplayTests", dependencies: ["Replay"], swiftSettings: house),
+        .testTarget(
+            name: "RelayTests",
+            dependencies: [
+                "Capture", "MCAP", "Prometheus", "Redis", "Relay", "SignalRBackplane",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
+            swiftSettings: house),
+        .testTarget(
+            name: "ReplayTests",
+            dependencies: ["Redis", "Replay", "SignalRBackplane", .product(name: "NIOCore", package: "swift-nio")],
+            swiftSettings: house),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
                 "backplane-relay", "Capture", "EndToEnd", "MCAP", "Redis", "Relay", "Replay", "SignalRBackplane",
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
-            swiftSettings: house),
+            resources: [.copy("Vectors")], swiftSettings: house),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// From the bytes of a channel name to its index, without making a string: called for each envelope.
 struct ChannelTable {
     private let names: [[UInt8]]
@@ -36,7 +42,9 @@ struct ChannelTable {
 
     private func equals(_ index: Int, _ name: UnsafeRawBufferPointer) -> Bool {
         names[index].withUnsafeBytes { candidate in
-            candidate.count == name.count && candidate.elementsEqual(name)
+            guard candidate.count == name.count else { return false }
+            guard let left = candidate.baseAddress, let right = name.baseAddress else { return true }
+            return memcmp(left, right, name.count) == 0
         }
     }
 

@@ -18,7 +18,9 @@ extension RedisConfiguration {
             throw ConnectionStringError("the Redis address is empty; write redis://host:6379 or host:6379,password=...")
         }
         // A StackExchange string may hold "://" too, in its password.
-        if let schemeEnd = text.range(of: "://"), text[..<schemeEnd.lowerBound].utf8.allSatisfy({ Self.isSchemeByte($0) }) {
+        if let schemeEnd = text.range(of: "://"),
+            text[..<schemeEnd.lowerBound].utf8.allSatisfy({ Self.isSchemeByte($0) })
+        {
             let scheme = text[..<schemeEnd.lowerBound].lowercased()
             guard scheme == "redis" else {
                 throw ConnectionStringError(
@@ -181,7 +183,8 @@ extension RedisConfiguration {
         var port: Substring?
         if text.first == "[" {
             guard let close = text.firstIndex(of: "]") else {
-                throw ConnectionStringError("an IPv6 address is written in brackets, [::1]:6379; the closing one is missing")
+                throw ConnectionStringError(
+                    "an IPv6 address is written in brackets, [::1]:6379; the closing one is missing")
             }
             host = text[text.index(after: text.startIndex)..<close]
             let after = text[text.index(after: close)...]
@@ -201,7 +204,8 @@ extension RedisConfiguration {
         guard !host.isEmpty else {
             throw ConnectionStringError("the host name is missing; write host:6379")
         }
-        // Where an operator mixes the two notations up, options or a login end up here: the host is printed, they must not be.
+        // Where an operator mixes the two notations up, options or a login end up here. The host is printed; they must
+        // not be.
         guard !host.utf8.contains(where: { hostStoppers.contains($0) }) else {
             throw ConnectionStringError(
                 "the host name holds a character that no host name has (a space or one of , ; = @ /); a redis:// URL takes no options after a comma, a login needs redis:// before it"

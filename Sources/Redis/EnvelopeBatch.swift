@@ -43,9 +43,10 @@ public final class EnvelopeBatch: @unchecked Sendable {
 
     public init() {
         storage = .allocate(capacity: 1)
-        storage.initialize(to: Storage(
-            bytes: .allocate(byteCount: 64 * 1024, alignment: 16), byteCapacity: 64 * 1024,
-            entries: .allocate(capacity: 256), entryCapacity: 256))
+        storage.initialize(
+            to: Storage(
+                bytes: .allocate(byteCount: 64 * 1024, alignment: 16), byteCapacity: 64 * 1024,
+                entries: .allocate(capacity: 256), entryCapacity: 256))
     }
 
     deinit {

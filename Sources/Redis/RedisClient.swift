@@ -78,7 +78,9 @@ public final class RedisClient: Sendable {
 
     /// Runs a script by its hash, or by its text where the server does not know it (yet, or any more).
     @discardableResult
-    public func evaluate(_ script: RedisScript, keys: [RESPArgument], arguments: [RESPArgument]) async throws -> RESPValue {
+    public func evaluate(_ script: RedisScript, keys: [RESPArgument], arguments: [RESPArgument]) async throws
+        -> RESPValue
+    {
         let rest = ["\(keys.count)"] + keys + arguments
         do {
             return try await send(["EVALSHA", .text(script.sha1)] + rest)

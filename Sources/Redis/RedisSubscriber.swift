@@ -55,18 +55,25 @@ public final class RedisSubscriber: Sendable {
         var everSubscribed = false
         while !Task.isCancelled {
             do {
-                let cause = try await holdSubscription { everSubscribed = true; backoff.reset() }
+                let cause = try await holdSubscription {
+                    everSubscribed = true
+                    backoff.reset()
+                }
                 if Task.isCancelled { return }
-                logger.warning("subscription lost, reconnecting", metadata: [
-                    "redis": "\(configuration.endpoint)", "cause": "\(cause)",
-                ])
+                logger.warning(
+                    "subscription lost, reconnecting",
+                    metadata: [
+                        "redis": "\(configuration.endpoint)", "cause": "\(cause)",
+                    ])
             } catch {
                 if Task.isCancelled { return }
                 let transient = (error as? RedisError)?.isTransient ?? true
                 guard transient || everSubscribed else { throw error }
-                logger.warning("cannot subscribe, trying again", metadata: [
-                    "redis": "\(configuration.endpoint)", "cause": "\(error)",
-                ])
+                logger.warning(
+                    "cannot subscribe, trying again",
+                    metadata: [
+                        "redis": "\(configuration.endpoint)", "cause": "\(error)",
+                    ])
             }
             // Cancelled while waiting: the loop's condition ends it.
             try? await Task.sleep(for: backoff.next(using: &random))
@@ -91,9 +98,11 @@ public final class RedisSubscriber: Sendable {
         return try await withTaskCancellationHandler {
             try await subscribed.futureResult.get()
             onSubscribed()
-            logger.info("subscribed", metadata: [
-                "redis": "\(configuration.endpoint)", "channels": "\(channels.joined(separator: ", "))",
-            ])
+            logger.info(
+                "subscribed",
+                metadata: [
+                    "redis": "\(configuration.endpoint)", "channels": "\(channels.joined(separator: ", "))",
+                ])
             return try await ended.futureResult.get()
         } onCancel: {
             channel.eventLoop.execute {
@@ -111,6 +120,7 @@ public final class RedisSubscriber: Sendable {
         try await ClientBootstrap(group: loop)
             .connectTimeout(.milliseconds(configuration.connectTimeoutMilliseconds))
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.receiveBufferSize))
+            .channelOption(.autoRead, value: false)
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelInitializer { [configuration, channels, timing, sink] channel in
                 channel.eventLoop.makeCompletedFuture {

@@ -17,6 +17,9 @@ final class SubscriberHandler: ChannelInboundHandler {
     private let timing: RedisSubscriber.Timing
     private var handshake: SubscriberHandshake
     private var monitor = LivenessMonitor()
+    private var pacer = ReadPacer()
+    /// Bytes of the read under way.
+    private var bytesRead = 0
     private var isSubscribed = false
     private var cause: DisconnectCause?
     private var ticker: RepeatedTask?
@@ -57,10 +60,12 @@ final class SubscriberHandler: ChannelInboundHandler {
             let (handler, context) = bound.value
             handler.tick(context: context)
         }
+        context.read()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = unwrapInboundIn(data)
+        bytesRead += buffer.readableBytes
         monitor.heard()
         reader.batch?.receivedAt = Self.now()
         let problem = buffer.withUnsafeReadableBytes { reader.feed($0) }
@@ -77,6 +82,18 @@ final class SubscriberHandler: ChannelInboundHandler {
         }
         // Last: closing tells the sink at once, and the envelopes came before it.
         if let cause { fail(cause, context: context) }
+    }
+
+    /// The channel does not read by itself (`autoRead` is off): this says when.
+    func channelReadComplete(context: ChannelHandlerContext) {
+        let bytes = bytesRead
+        bytesRead = 0
+        guard let pause = pacer.pause(afterReading: bytes, at: context.eventLoop.now) else {
+            context.read()
+            return
+        }
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: pause) { bound.value.read() }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

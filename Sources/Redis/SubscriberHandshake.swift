@@ -53,12 +53,16 @@ struct SubscriberHandshake {
             return .wait
         case .setName:
             // A name is a courtesy: an ACL that denies CLIENT must not keep us out.
-            if case .error(let text) = reply, RedisError.refusesConnection(text) { return fail(text, command: "CLIENT") }
+            if case .error(let text) = reply, RedisError.refusesConnection(text) {
+                return fail(text, command: "CLIENT")
+            }
             steps.removeFirst()
             return .wait
         case .info:
             // Not permitted is not fatal: it only costs us the name of some causes.
-            if case .error(let text) = reply, RedisError.refusesConnection(text) { return fail(text, command: "INFO") }
+            if case .error(let text) = reply, RedisError.refusesConnection(text) {
+                return fail(text, command: "INFO")
+            }
             if case .bulk(let text) = reply {
                 serverInfo = RedisServerInfo(infoText: String(decoding: text, as: UTF8.self))
             }
@@ -66,7 +70,8 @@ struct SubscriberHandshake {
             return .wait
         case .subscribe:
             if case .error(let text) = reply { return fail(text, command: "SUBSCRIBE") }
-            guard let parts = reply.array, parts.count == 3, parts[0].text == "subscribe", let name = parts[1].text else {
+            guard let parts = reply.array, parts.count == 3, parts[0].text == "subscribe", let name = parts[1].text
+            else {
                 return .fail(.unexpectedReply(command: "SUBSCRIBE", reply: reply.summary))
             }
             unconfirmed.remove(name)

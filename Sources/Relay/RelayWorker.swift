@@ -97,8 +97,9 @@ struct RelayWorker: ~Copyable {
         batch.forEach { channel, receivedAt, payload in
             let seen = observers[channel].observe(payload, receivedAt: receivedAt)
             let cause = explainer.arrived(on: channel)
-            if let sequence = seen.sequence, sequence != .inOrder, sequence != .first {
-                deviated(sequence, id: seen.id, cause: cause, channel: channel, at: now)
+            switch seen.sequence {
+            case nil, .inOrder, .first: break
+            case .some(let sequence): deviated(sequence, id: seen.id, cause: cause, channel: channel, at: now)
             }
             recorder?.append(channel: channel, seen: seen, receivedAt: receivedAt, payload: payload, at: now)
         }

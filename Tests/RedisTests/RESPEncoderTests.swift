@@ -3,18 +3,19 @@ import Redis
 import Testing
 
 @Suite struct RESPEncoderTests {
-    @Test(arguments: [
-        (["PING"], "*1\r\n$4\r\nPING\r\n"),
-        (["SET", "key", ""], "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$0\r\n\r\n"),
-        (["ECHO", "a\r\nb"], "*2\r\n$4\r\nECHO\r\n$4\r\na\r\nb\r\n"),
-        // Lengths count bytes, not characters.
-        (["é"], "*1\r\n$2\r\né\r\n"),
-        ([.bytes([0x31]), .text("2")], "*2\r\n$1\r\n1\r\n$1\r\n2\r\n"),
-        (
-            [RESPArgument](repeating: "x", count: 12),
-            "*12\r\n" + String(repeating: "$1\r\nx\r\n", count: 12)
-        ),
-    ] as [([RESPArgument], String)])
+    @Test(
+        arguments: [
+            (["PING"], "*1\r\n$4\r\nPING\r\n"),
+            (["SET", "key", ""], "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$0\r\n\r\n"),
+            (["ECHO", "a\r\nb"], "*2\r\n$4\r\nECHO\r\n$4\r\na\r\nb\r\n"),
+            // Lengths count bytes, not characters.
+            (["é"], "*1\r\n$2\r\né\r\n"),
+            ([.bytes([0x31]), .text("2")], "*2\r\n$1\r\n1\r\n$1\r\n2\r\n"),
+            (
+                [RESPArgument](repeating: "x", count: 12),
+                "*12\r\n" + String(repeating: "$1\r\nx\r\n", count: 12)
+            ),
+        ] as [([RESPArgument], String)])
     func command(arguments: [RESPArgument], expected: String) {
         var buffer = ByteBuffer()
         RESPEncoder.encode(arguments, into: &buffer)

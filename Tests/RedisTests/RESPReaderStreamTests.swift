@@ -88,7 +88,7 @@ import Testing
         guard batch.count == expected.count else { return false }
         var index = 0
         var same = true
-        batch.forEach { channel, _, payload in
+        func compare(channel: Int, receivedAt: UInt64, payload: UnsafeRawBufferPointer) {
             let envelope = expected[index]
             index += 1
             guard same, channel == envelope.channel, payload.count == envelope.payload.count else {
@@ -97,6 +97,7 @@ import Testing
             }
             if let start = payload.baseAddress { same = memcmp(start, envelope.payload, payload.count) == 0 }
         }
+        batch.forEach(compare)
         return same
     }
 
@@ -131,8 +132,10 @@ import Testing
     @Test(arguments: 1...10 as ClosedRange<UInt64>)
     func randomTokens(seed: UInt64) {
         let tokens = [
-            "*3\r\n", "*2\r\n", "*1\r\n", "*0\r\n", "*-1\r\n", "$7\r\nmessage\r\n", "$4\r\nchat\r\n", "$6\r\norders\r\n",
-            "$-1\r\n", "$0\r\n\r\n", "+OK\r\n", "+message\r\n", "-ERR\r\n", ":7\r\n", "$5\r\n", "\r\n", "*3\r\n$7\r\nmessage\r\n",
+            "*3\r\n", "*2\r\n", "*1\r\n", "*0\r\n", "*-1\r\n", "$7\r\nmessage\r\n", "$4\r\nchat\r\n",
+            "$6\r\norders\r\n",
+            "$-1\r\n", "$0\r\n\r\n", "+OK\r\n", "+message\r\n", "-ERR\r\n", ":7\r\n", "$5\r\n", "\r\n",
+            "*3\r\n$7\r\nmessage\r\n",
         ]
         var random = SeededRandom(seed: seed)
         for _ in 0..<300 {

@@ -5,27 +5,31 @@ import Testing
 @Suite struct RESPReaderTests {
     private static let channels = ["chat", "orders", "chat2"]
 
-    @Test(arguments: [
-        ("+OK\r\n", .status("OK")),
-        ("+\r\n", .status("")),
-        ("-ERR no\r\n", .error("ERR no")),
-        (":0\r\n", .integer(0)),
-        (":-9223372036854775808\r\n", .integer(.min)),
-        (":9223372036854775807\r\n", .integer(.max)),
-        ("$0\r\n\r\n", .bulk([])),
-        ("$5\r\na\r\nbc\r\n", .bulk([0x61, 13, 10, 0x62, 0x63])),
-        ("$-1\r\n", .null),
-        ("*-1\r\n", .null),
-        ("*0\r\n", .array([])),
-        ("*1\r\n*0\r\n", .array([.array([])])),
-        ("*2\r\n$-1\r\n*-1\r\n", .array([.null, .null])),
-        (
-            "*5\r\n+a\r\n-b\r\n:1\r\n$1\r\nc\r\n*2\r\n:2\r\n:3\r\n",
-            .array([.status("a"), .error("b"), .integer(1), .bulk([0x63]), .array([.integer(2), .integer(3)])])
-        ),
-        ("*2\r\n*2\r\n*1\r\n:1\r\n:2\r\n:3\r\n", .array([.array([.array([.integer(1)]), .integer(2)]), .integer(3)])),
-        ("*3\r\n*3\r\n:1\r\n:2\r\n:3\r\n*0\r\n+x\r\n", .array([ints(1, 2, 3), .array([]), .status("x")])),
-    ] as [(String, RESPValue)])
+    @Test(
+        arguments: [
+            ("+OK\r\n", .status("OK")),
+            ("+\r\n", .status("")),
+            ("-ERR no\r\n", .error("ERR no")),
+            (":0\r\n", .integer(0)),
+            (":-9223372036854775808\r\n", .integer(.min)),
+            (":9223372036854775807\r\n", .integer(.max)),
+            ("$0\r\n\r\n", .bulk([])),
+            ("$5\r\na\r\nbc\r\n", .bulk([0x61, 13, 10, 0x62, 0x63])),
+            ("$-1\r\n", .null),
+            ("*-1\r\n", .null),
+            ("*0\r\n", .array([])),
+            ("*1\r\n*0\r\n", .array([.array([])])),
+            ("*2\r\n$-1\r\n*-1\r\n", .array([.null, .null])),
+            (
+                "*5\r\n+a\r\n-b\r\n:1\r\n$1\r\nc\r\n*2\r\n:2\r\n:3\r\n",
+                .array([.status("a"), .error("b"), .integer(1), .bulk([0x63]), .array([.integer(2), .integer(3)])])
+            ),
+            (
+                "*2\r\n*2\r\n*1\r\n:1\r\n:2\r\n:3\r\n",
+                .array([.array([.array([.integer(1)]), .integer(2)]), .integer(3)])
+            ),
+            ("*3\r\n*3\r\n:1\r\n:2\r\n:3\r\n*0\r\n+x\r\n", .array([ints(1, 2, 3), .array([]), .status("x")])),
+        ] as [(String, RESPValue)])
     func reply(text: String, expected: RESPValue) {
         // The same on a connection that asks and on one that has subscribed.
         #expect(Reading(of: text) == Reading(replies: [expected]))
@@ -35,28 +39,38 @@ import Testing
     private static func ints(_ numbers: Int64...) -> RESPValue { .array(numbers.map { .integer($0) }) }
 
     /// Arrays of three that are no messages.
-    @Test(arguments: [
-        (
-            "*3\r\n$9\r\nsubscribe\r\n$4\r\nchat\r\n:1\r\n",
-            .array([.bulk(Array("subscribe".utf8)), .bulk(Array("chat".utf8)), .integer(1)])
-        ),
-        ("*3\r\n:1\r\n:2\r\n:3\r\n", ints(1, 2, 3)),
-        ("*3\r\n$-1\r\n$-1\r\n$-1\r\n", .array([.null, .null, .null])),
-        ("*3\r\n*0\r\n*-1\r\n+x\r\n", .array([.array([]), .null, .status("x")])),
-        ("*3\r\n*3\r\n:1\r\n:2\r\n:3\r\n+x\r\n+y\r\n", .array([ints(1, 2, 3), .status("x"), .status("y")])),
-        ("*3\r\n$7\r\nMESSAGE\r\n+a\r\n+b\r\n", .array([.bulk(Array("MESSAGE".utf8)), .status("a"), .status("b")])),
-        ("*3\r\n$7\r\nmessagf\r\n+a\r\n+b\r\n", .array([.bulk(Array("messagf".utf8)), .status("a"), .status("b")])),
-        ("*3\r\n$6\r\nmessag\r\n+a\r\n+b\r\n", .array([.bulk(Array("messag".utf8)), .status("a"), .status("b")])),
-        ("*3\r\n+a\r\n$7\r\nmessage\r\n+b\r\n", .array([.status("a"), .bulk(Array("message".utf8)), .status("b")])),
-        (
-            "*2\r\n$7\r\nmessage\r\n$4\r\nchat\r\n",
-            .array([.bulk(Array("message".utf8)), .bulk(Array("chat".utf8))])
-        ),
-        (
-            "*1\r\n*3\r\n$7\r\nmessage\r\n$4\r\nchat\r\n$1\r\nx\r\n",
-            .array([.array([.bulk(Array("message".utf8)), .bulk(Array("chat".utf8)), .bulk([0x78])])])
-        ),
-    ] as [(String, RESPValue)])
+    @Test(
+        arguments: [
+            (
+                "*3\r\n$9\r\nsubscribe\r\n$4\r\nchat\r\n:1\r\n",
+                .array([.bulk(Array("subscribe".utf8)), .bulk(Array("chat".utf8)), .integer(1)])
+            ),
+            ("*3\r\n:1\r\n:2\r\n:3\r\n", ints(1, 2, 3)),
+            ("*3\r\n$-1\r\n$-1\r\n$-1\r\n", .array([.null, .null, .null])),
+            ("*3\r\n*0\r\n*-1\r\n+x\r\n", .array([.array([]), .null, .status("x")])),
+            ("*3\r\n*3\r\n:1\r\n:2\r\n:3\r\n+x\r\n+y\r\n", .array([ints(1, 2, 3), .status("x"), .status("y")])),
+            (
+                "*3\r\n$7\r\nMESSAGE\r\n+a\r\n+b\r\n",
+                .array([.bulk(Array("MESSAGE".utf8)), .status("a"), .status("b")])
+            ),
+            (
+                "*3\r\n$7\r\nmessagf\r\n+a\r\n+b\r\n",
+                .array([.bulk(Array("messagf".utf8)), .status("a"), .status("b")])
+            ),
+            ("*3\r\n$6\r\nmessag\r\n+a\r\n+b\r\n", .array([.bulk(Array("messag".utf8)), .status("a"), .status("b")])),
+            (
+                "*3\r\n+a\r\n$7\r\nmessage\r\n+b\r\n",
+                .array([.status("a"), .bulk(Array("message".utf8)), .status("b")])
+            ),
+            (
+                "*2\r\n$7\r\nmessage\r\n$4\r\nchat\r\n",
+                .array([.bulk(Array("message".utf8)), .bulk(Array("chat".utf8))])
+            ),
+            (
+                "*1\r\n*3\r\n$7\r\nmessage\r\n$4\r\nchat\r\n$1\r\nx\r\n",
+                .array([.array([.bulk(Array("message".utf8)), .bulk(Array("chat".utf8)), .bulk([0x78])])])
+            ),
+        ] as [(String, RESPValue)])
     func arrayThatIsNoMessage(text: String, expected: RESPValue) {
         #expect(Reading(of: text, channels: Self.channels) == Reading(replies: [expected]))
     }
@@ -166,7 +180,9 @@ import Testing
     }
 
     /// A length is believed only as far as bytes arrive for it: no memory is taken, nothing comes out, nothing fails.
-    @Test(arguments: ["*2147483647\r\n", "$9999999999\r\n", "$9223372036854775807\r\n", "*3\r\n$7\r\nmessage\r\n$9999999999\r\n"])
+    @Test(arguments: [
+        "*2147483647\r\n", "$9999999999\r\n", "$9223372036854775807\r\n", "*3\r\n$7\r\nmessage\r\n$9999999999\r\n",
+    ])
     func hugeLengthWaits(text: String) {
         #expect(Reading(of: text + "+OK\r\n", channels: Self.channels) == Reading())
     }

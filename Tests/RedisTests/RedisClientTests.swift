@@ -129,7 +129,9 @@ struct RedisClientTests {
     @Test func badScriptIsRefused() async throws {
         try await RedisServer.withServer { server in
             try await withClient(server.configuration) { client in
-                guard case .serverError(let command, let reply) = await refusal(of: { try await client.load(script: "(") })
+                guard
+                    case .serverError(let command, let reply) = await refusal(of: { try await client.load(script: "(") }
+                    )
                 else {
                     Issue.record("a script that does not compile was loaded")
                     return
@@ -189,7 +191,8 @@ struct RedisClientTests {
             try await withClient(configuration) { client in
                 let pong = try await client.send(["PING"])
                 #expect(pong == .status("PONG"))
-                guard case .notPermitted(_, let command, _) = await refusal(of: { try await client.send(["GET", "key"]) })
+                guard
+                    case .notPermitted(_, let command, _) = await refusal(of: { try await client.send(["GET", "key"]) })
                 else {
                     Issue.record("GET was permitted")
                     return
@@ -217,7 +220,10 @@ struct RedisClientTests {
 
     @Test func nobodyListens() async throws {
         let configuration = RedisConfiguration(host: "127.0.0.1", port: try RedisServer.freePort())
-        guard case .cannotConnect(let endpoint, let reason) = await refusal(of: { try await withClient(configuration) { _ in } })
+        guard
+            case .cannotConnect(let endpoint, let reason) = await refusal(of: {
+                try await withClient(configuration) { _ in }
+            })
         else {
             Issue.record("connected to nobody")
             return

@@ -5,26 +5,27 @@ import Testing
 @Suite struct RedisErrorTests {
     private static let endpoint = "redis:6379"
 
-    @Test(arguments: [
-        (.cannotConnect(endpoint: endpoint, reason: "refused"), true),
-        (.connectionClosed(endpoint: endpoint), true),
-        (.noAnswer(endpoint: endpoint, seconds: 10), true),
-        (.notRedis(endpoint: endpoint, reason: "got \"H\""), false),
-        (.authenticationFailed(endpoint: endpoint, reply: "WRONGPASS"), false),
-        (.notPermitted(endpoint: endpoint, command: "SUBSCRIBE", reply: "NOPERM"), false),
-        (.unexpectedReply(command: "SUBSCRIBE", reply: "nil"), false),
-        (.serverError(command: "GET", reply: "LOADING Redis is loading the dataset in memory"), true),
-        (.serverError(command: "GET", reply: "BUSY Redis is busy running a script."), true),
-        (.serverError(command: "GET", reply: "TRYAGAIN Multiple keys request during rehashing of slot"), true),
-        (.serverError(command: "GET", reply: "MASTERDOWN Link with MASTER is down"), true),
-        (.serverError(command: "GET", reply: "CLUSTERDOWN The cluster is down"), true),
-        (.serverError(command: "GET", reply: "ERR max number of clients reached"), true),
-        (.serverError(command: "GET", reply: "ERR max number of clients + cluster connections reached"), true),
-        (.serverError(command: "GET", reply: "DENIED Redis is running in protected mode"), false),
-        (.serverError(command: "GET", reply: "ERR unknown command 'GET'"), false),
-        (.serverError(command: "GET", reply: "WRONGTYPE Operation against a key"), false),
-        (.serverError(command: "GET", reply: ""), false),
-    ] as [(RedisError, Bool)])
+    @Test(
+        arguments: [
+            (.cannotConnect(endpoint: endpoint, reason: "refused"), true),
+            (.connectionClosed(endpoint: endpoint), true),
+            (.noAnswer(endpoint: endpoint, seconds: 10), true),
+            (.notRedis(endpoint: endpoint, reason: "got \"H\""), false),
+            (.authenticationFailed(endpoint: endpoint, reply: "WRONGPASS"), false),
+            (.notPermitted(endpoint: endpoint, command: "SUBSCRIBE", reply: "NOPERM"), false),
+            (.unexpectedReply(command: "SUBSCRIBE", reply: "nil"), false),
+            (.serverError(command: "GET", reply: "LOADING Redis is loading the dataset in memory"), true),
+            (.serverError(command: "GET", reply: "BUSY Redis is busy running a script."), true),
+            (.serverError(command: "GET", reply: "TRYAGAIN Multiple keys request during rehashing of slot"), true),
+            (.serverError(command: "GET", reply: "MASTERDOWN Link with MASTER is down"), true),
+            (.serverError(command: "GET", reply: "CLUSTERDOWN The cluster is down"), true),
+            (.serverError(command: "GET", reply: "ERR max number of clients reached"), true),
+            (.serverError(command: "GET", reply: "ERR max number of clients + cluster connections reached"), true),
+            (.serverError(command: "GET", reply: "DENIED Redis is running in protected mode"), false),
+            (.serverError(command: "GET", reply: "ERR unknown command 'GET'"), false),
+            (.serverError(command: "GET", reply: "WRONGTYPE Operation against a key"), false),
+            (.serverError(command: "GET", reply: ""), false),
+        ] as [(RedisError, Bool)])
     func isTransient(error: RedisError, expected: Bool) {
         #expect(error.isTransient == expected)
     }
@@ -77,16 +78,17 @@ import Testing
         #expect(RedisError.refusesConnection(reply) == expected)
     }
 
-    @Test(arguments: [
-        (.cannotConnect(endpoint: endpoint, reason: "refused"), "cannot connect to Redis at redis:6379: refused"),
-        (.connectionClosed(endpoint: endpoint), "redis:6379 closed the connection"),
-        (.noAnswer(endpoint: endpoint, seconds: 10), "within 10 s"),
-        (.notRedis(endpoint: endpoint, reason: "why"), "(why); is the port right"),
-        (.authenticationFailed(endpoint: endpoint, reply: "WRONGPASS x"), "WRONGPASS x; check user and password"),
-        (.notPermitted(endpoint: endpoint, command: "INFO", reply: "NOPERM x"), "does not permit INFO: NOPERM x"),
-        (.serverError(command: "GET", reply: "ERR x"), "answered GET with an error: ERR x"),
-        (.unexpectedReply(command: "GET", reply: "nil"), "answered GET with something unexpected: nil"),
-    ] as [(RedisError, String)])
+    @Test(
+        arguments: [
+            (.cannotConnect(endpoint: endpoint, reason: "refused"), "cannot connect to Redis at redis:6379: refused"),
+            (.connectionClosed(endpoint: endpoint), "redis:6379 closed the connection"),
+            (.noAnswer(endpoint: endpoint, seconds: 10), "within 10 s"),
+            (.notRedis(endpoint: endpoint, reason: "why"), "(why); is the port right"),
+            (.authenticationFailed(endpoint: endpoint, reply: "WRONGPASS x"), "WRONGPASS x; check user and password"),
+            (.notPermitted(endpoint: endpoint, command: "INFO", reply: "NOPERM x"), "does not permit INFO: NOPERM x"),
+            (.serverError(command: "GET", reply: "ERR x"), "answered GET with an error: ERR x"),
+            (.unexpectedReply(command: "GET", reply: "nil"), "answered GET with something unexpected: nil"),
+        ] as [(RedisError, String)])
     func describes(error: RedisError, words: String) {
         #expect(error.description.contains(words))
     }

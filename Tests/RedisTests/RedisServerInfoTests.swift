@@ -36,7 +36,8 @@ import Testing
         #expect(info.outputBufferDisconnections == nil)
     }
 
-    @Test(arguments: [("0", 0), ("12", 12), ("", nil), ("many", nil), ("99999999999999999999", nil)] as [(String, Int?)])
+    @Test(
+        arguments: [("0", 0), ("12", 12), ("", nil), ("many", nil), ("99999999999999999999", nil)] as [(String, Int?)])
     func outputBufferDisconnections(text: String, expected: Int?) {
         let info = RedisServerInfo(infoText: "client_output_buffer_limit_disconnections:\(text)\r\n")
         #expect(info.outputBufferDisconnections == expected)

@@ -18,11 +18,12 @@ import Testing
 
     // MARK: - What is sent
 
-    @Test(arguments: [
-        (plain, []),
-        (RedisConfiguration(host: "redis", password: Secret("hunter2")), [["AUTH", "hunter2"]]),
-        (login, [["AUTH", "relay", "hunter2"]]),
-    ] as [(RedisConfiguration, [[RESPArgument]])])
+    @Test(
+        arguments: [
+            (plain, []),
+            (RedisConfiguration(host: "redis", password: Secret("hunter2")), [["AUTH", "hunter2"]]),
+            (login, [["AUTH", "relay", "hunter2"]]),
+        ] as [(RedisConfiguration, [[RESPArgument]])])
     func commands(configuration: RedisConfiguration, auth: [[RESPArgument]]) {
         let handshake = SubscriberHandshake(configuration: configuration, channels: ["chat", "orders"])
         #expect(

@@ -40,6 +40,17 @@ import Testing
         #expect(!JSONText.isJSON([UInt8](repeating: UInt8(ascii: "["), count: 1_000_000)))
     }
 
+    @Test func whatMustBeEscapedIsSeenWhereverItStands() {
+        for byte in UInt8(0)..<0x80 {
+            for place in 0..<20 {
+                var text = [UInt8](repeating: UInt8(ascii: "a"), count: 20)
+                text[place] = byte
+                let mayStand = byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+                #expect(JSONText.isJSON([0x22] + text + [0x22]) == mayStand, "byte \(byte) at \(place)")
+            }
+        }
+    }
+
     static let malformedUTF8: [[UInt8]] = [
         [0x80], [0xBF], [0xC0, 0x80], [0xC1, 0xBF], [0xC2], [0xC2, 0x41], [0xC2, 0xC2], [0xE0, 0x9F, 0xBF],
         [0xE0, 0xA0], [0xE2, 0x82, 0x41], [0xED, 0xA0, 0x80], [0xED, 0xBF, 0xBF], [0xF0, 0x8F, 0xBF, 0xBF],
@@ -94,7 +105,8 @@ import Testing
             for _ in 0..<Int.random(in: 1...3, using: &random) {
                 guard let byte = alphabet.randomElement(using: &random) else { return }
                 let place = Int.random(in: 0...text.count, using: &random)
-                text.replaceSubrange(place..<min(text.count, place + Int.random(in: 0...1, using: &random)), with: [byte])
+                let end = min(text.count, place + Int.random(in: 0...1, using: &random))
+                text.replaceSubrange(place..<end, with: [byte])
             }
             // A multi-byte character may have been torn apart.
             let expected = ReferenceJSON.accepts(text) && String(validating: text, as: UTF8.self) != nil

@@ -16,6 +16,11 @@ struct ByteCursor {
         return T(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: T.self))
     }
 
+    /// The end of the record: nothing may be left, unless fields of a later format are allowed.
+    func finish(allowingExtension: Bool) throws(MalformedRecord) {
+        guard allowingExtension || remaining == 0 else { throw MalformedRecord(field: "length") }
+    }
+
     mutating func take(_ count: UInt64, _ field: StaticString) throws(MalformedRecord) -> UnsafeRawBufferPointer {
         guard count <= UInt64(remaining) else { throw MalformedRecord(field: field) }
         defer { position += Int(count) }

@@ -16,6 +16,8 @@ struct GrowableBuffer: ~Copyable, @unchecked Sendable {
         count = 0
     }
 
+    // Inlinable because Swift 6.3.1's optimizer crashes where a frozen type that owns this one is destroyed.
+    @inlinable
     deinit { base.deallocate() }
 
     @inlinable

@@ -35,6 +35,8 @@ struct MessageIndexes: ~Copyable, @unchecked Sendable {
         slotByID = .allocate(capacity: 1)
     }
 
+    // Inlinable because Swift 6.3.1's optimizer crashes where a frozen type that owns this one is destroyed.
+    @inlinable
     deinit {
         slots.deinitialize(count: slotCount)
         slots.deallocate()

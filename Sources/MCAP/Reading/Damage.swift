@@ -44,8 +44,8 @@ public struct Damage: Error, Equatable, Sendable {
         case messageIndexMissing(channelID: UInt16)
         /// A marker cannot be read or is of another file.
         case marker
-        /// Between the markers with these ordinals others should stand.
-        case markersMissing(after: UInt64, before: UInt64)
+        /// A marker has another ordinal than its predecessors let expect: something in between is gone.
+        case markersMissing(expected: UInt64, found: UInt64)
         /// What stands between the last chunk and a marker is not what was written.
         case precedingCRC(expected: UInt32, actual: UInt32)
 

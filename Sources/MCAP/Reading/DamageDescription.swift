@@ -32,7 +32,7 @@ extension Damage.Reason: CustomStringConvertible {
         case .messageIndex(let id): "the message index of channel \(id) does not fit its chunk"
         case .messageIndexMissing(let id): "a chunk lacks the message index of channel \(id)"
         case .marker: "a marker cannot be read"
-        case .markersMissing(let after, let before): "nothing is left between the markers \(after) and \(before)"
+        case .markersMissing(let expected, let found): "marker \(expected) should stand here, not \(found)"
         case .precedingCRC(let expected, let actual):
             "the checksum between chunk and marker is \(hex(actual)), not \(hex(expected))"
         case .dataEndMissing: "the end of the data section is not marked"

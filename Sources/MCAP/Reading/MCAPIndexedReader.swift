@@ -73,7 +73,9 @@ public final class MCAPIndexedReader {
         try damageAtRecord(index.offset, length: index.length) {
             let frame = try frame(of: .metadata, at: index.offset, size: index.length)
             let content = try window.content(of: frame, limits: limits)
-            let metadata = try parse(content, as: .metadata, Metadata.init(content:))
+            let metadata = try parse(content, as: .metadata) { content throws(MalformedRecord) in
+                try Metadata(content: content, allowingExtension: true)
+            }
             guard metadata.name == index.name else { throw RecordFault(reason: .summary(.metadataIndexes)) }
             return metadata
         }

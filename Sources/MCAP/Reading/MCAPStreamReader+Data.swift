@@ -13,7 +13,10 @@ extension MCAPStreamReader {
             phase = .data
             return .header(header)
         case .metadata?:
-            let metadata = try read(frame, as: .metadata, Metadata.init(content:))
+            let allowingExtension = !isMarked
+            let metadata = try read(frame, as: .metadata) { content throws(MalformedRecord) in
+                try Metadata(content: content, allowingExtension: allowingExtension)
+            }
             try pass(frame)
             log.metadataIndexes.append(MetadataIndex(offset: frame.start, length: frame.size, name: metadata.name))
             return .metadata(metadata)
@@ -57,6 +60,7 @@ extension MCAPStreamReader {
             log.add(chunk)
             indexCheck = MessageIndexCheck(of: chunk)
             passChunk(frame)
+            verified = position
             return .chunk(chunk)
         } catch let fault as RecordFault where fault.framingHolds {
             report(at: frame.start, length: frame.size, fault.reason, lost: nil)
@@ -77,7 +81,7 @@ extension MCAPStreamReader {
         guard indexCheck != nil else { throw RecordFault(reason: .unexpectedRecord(opcode: frame.opcode)) }
         let content = try window.content(of: frame, limits: limits)
         do {
-            guard let (channelID, fits) = try indexCheck?.add(content) else { return }
+            guard let (channelID, fits) = try indexCheck?.add(content, allowingExtension: !isMarked) else { return }
             try pass(frame)
             if fits {
                 log.addMessageIndex(of: channelID, at: frame)

@@ -30,6 +30,12 @@ extension MCAPStreamReader {
     }
 
     private func take(_ marker: Marker) throws {
+        if let expected = expectedOrdinal, expected != marker.ordinal {
+            let reason = Damage.Reason.markersMissing(expected: expected, found: marker.ordinal)
+            // They may be hidden in a record that was passed.
+            guard verified == position else { throw RecordFault(reason: reason) }
+            report(at: position, length: 0, reason, lost: nil)
+        }
         endMessageIndexes()
         if phase != .data {
             report(at: position, length: 0, .unexpectedRecord(opcode: Opcode.marker.rawValue), lost: 0)
@@ -41,13 +47,10 @@ extension MCAPStreamReader {
                 .precedingCRC(expected: marker.precedingCRC, actual: actual), lost: 0)
             gap = nil
         }
-        if let expected = expectedOrdinal, expected != marker.ordinal {
-            let last = log.lastMarker?.ordinal ?? 0
-            report(at: position, length: 0, .markersMissing(after: last, before: marker.ordinal), lost: nil)
-        }
         log.add(marker)
         expectedOrdinal = marker.ordinal &+ 1
         try pass(markerFrame)
+        verified = position
     }
 
     private func passUnreadableMarker() {

@@ -30,6 +30,8 @@ public final class MCAPStreamReader {
     /// Where the next record begins.
     var position: UInt64 = 0
     var log = DataLog()
+    /// Behind the last chunk or marker that is whole. What was passed since may have lied about its length.
+    var verified: UInt64 = 0
     /// Of all bytes since the last chunk, or since the start of the file; nil if not known after damage.
     var gap: CRC32? = CRC32()
     var gapStart: UInt64 = 0
@@ -121,21 +123,23 @@ public final class MCAPStreamReader {
 
     /// Goes on at the next marker. In a file of another program, which has none: behind the record, if it seems to end.
     private func recover(from fault: RecordFault) throws -> Item? {
-        let start = position
-        var next = try window.nextMarker(from: start + 1, sync: log.lastMarker?.sync)
-        if next == nil, !isMarked { next = try window.frame(at: start)?.end }
+        // A record with a wrong length may have hidden a marker: look from where all was well.
+        let searched = verified < position ? verified : position + 1
+        var next = try window.nextMarker(from: searched, sync: log.lastMarker?.sync)
+        if next == nil, !isMarked { next = try window.frame(at: position)?.end }
         if let found = next {
+            let start = found < position ? verified : position
+            report(at: start, length: found - start, fault.reason, lost: nil)
             gap = nil
             expectedOrdinal = nil
             indexCheck = nil
-            report(at: start, length: found - start, fault.reason, lost: nil)
             position = found
             phase = .data
             return nil
         }
         if tailMayGrow, fault.reason == .truncated { return finish(.unclosed) }
         let lost: Int? = phase == .summary ? 0 : nil
-        report(at: start, length: window.end - min(start, window.end), fault.reason, lost: lost)
+        report(at: position, length: window.end - min(position, window.end), fault.reason, lost: lost)
         return finish(.cut)
     }
 

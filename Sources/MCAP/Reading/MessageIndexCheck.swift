@@ -29,10 +29,13 @@ struct MessageIndexCheck {
     /// One message index record.
     ///
     /// - Returns: the channel, and whether the index fits the chunk.
-    mutating func add(_ content: UnsafeRawBufferPointer) throws(MalformedRecord) -> (channelID: UInt16, fits: Bool) {
+    mutating func add(
+        _ content: UnsafeRawBufferPointer, allowingExtension: Bool
+    ) throws(MalformedRecord) -> (channelID: UInt16, fits: Bool) {
         var cursor = ByteCursor(content)
         let channelID = try cursor.integer(UInt16.self, "channel_id")
         let entries = try cursor.take(UInt64(cursor.integer(UInt32.self, "records")), "records")
+        try cursor.finish(allowingExtension: allowingExtension)
         guard entries.count.isMultiple(of: Layout.messageIndexEntry) else { throw MalformedRecord(field: "records") }
         let isFirst = seen.insert(channelID).inserted
         entryCount += entries.count / Layout.messageIndexEntry

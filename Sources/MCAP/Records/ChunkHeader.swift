@@ -38,7 +38,7 @@ extension ChunkHeader {
             uncompressedCRC: try cursor.integer(UInt32.self, "uncompressed_crc"),
             compression: try cursor.string("compression"))
         let data = try cursor.take(cursor.integer(UInt64.self, "records"), "records")
-        guard allowingExtension || cursor.remaining == 0 else { throw MalformedRecord(field: "records") }
+        try cursor.finish(allowingExtension: allowingExtension)
         return (header, data)
     }
 }

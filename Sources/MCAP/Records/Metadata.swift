@@ -15,9 +15,11 @@ public struct Metadata: Equatable, Sendable {
         }
     }
 
-    init(content: UnsafeRawBufferPointer) throws(MalformedRecord) {
+    /// - Parameter allowingExtension: whether fields of a later format may follow those known.
+    init(content: UnsafeRawBufferPointer, allowingExtension: Bool) throws(MalformedRecord) {
         var cursor = ByteCursor(content)
         name = try cursor.string("name")
         entries = try cursor.map("metadata")
+        try cursor.finish(allowingExtension: allowingExtension)
     }
 }

@@ -1,7 +1,8 @@
-/// The upper bounds of a histogram's buckets, laid out for a search without branches or allocation.
+/// The upper bounds of a histogram's buckets, laid out for a search without branches.
 ///
-/// Always 31 slots, ascending: the bounds, then +Inf. Five comparisons find the bucket of any value. Measured over 15
-/// bounds: 3 ns an observation, against 7 to 13 ns with a linear search, whose end is mispredicted.
+/// Always 31 slots, ascending: the bounds, then +Inf. Five comparisons find the bucket of any value; a linear search
+/// takes two to four times as long, because the end of its loop is mispredicted. An array and not an `InlineArray`,
+/// which the compiler would copy for every comparison.
 @frozen
 @usableFromInline
 struct BucketBounds: Equatable, Sendable {
@@ -9,7 +10,7 @@ struct BucketBounds: Equatable, Sendable {
     static var maximum: Int { 31 }
 
     @usableFromInline
-    let slots: InlineArray<31, Double>
+    let slots: [Double]
     @usableFromInline
     let count: Int
 
@@ -18,7 +19,7 @@ struct BucketBounds: Equatable, Sendable {
         precondition((1...Self.maximum).contains(bounds.count), "1 to \(Self.maximum) bounds are possible: \(bounds)")
         precondition(bounds.allSatisfy { $0 >= 0 && $0.isFinite }, "bounds are finite and not negative: \(bounds)")
         precondition(zip(bounds, bounds.dropFirst()).allSatisfy(<), "bounds ascend: \(bounds)")
-        slots = InlineArray { $0 < bounds.count ? bounds[$0] : .infinity }
+        slots = bounds + Array(repeating: .infinity, count: Self.maximum - bounds.count)
         count = bounds.count
     }
 
@@ -32,21 +33,18 @@ struct BucketBounds: Equatable, Sendable {
 
     /// The bucket that a value belongs to: the first whose bound is not below it.
     ///
-    /// Each step probes the middle of 31, 15, 7, 3, 1 slots: the index stays below 31, and the result at most `count`.
+    /// Each step probes the middle of the 31, 15, 7, 3, 1 slots that are left, so no probe passes slot 30.
     ///
     /// - Parameter value: a finite number.
+    /// - Returns: 0 to `count`.
     @inlinable
     func bucket(of value: Double) -> Int {
+        let slots = slots.span
         var bucket = slots[unchecked: 15] < value ? 16 : 0
         bucket &+= slots[unchecked: bucket &+ 7] < value ? 8 : 0
         bucket &+= slots[unchecked: bucket &+ 3] < value ? 4 : 0
         bucket &+= slots[unchecked: bucket &+ 1] < value ? 2 : 0
         bucket &+= slots[unchecked: bucket] < value ? 1 : 0
         return bucket
-    }
-
-    @usableFromInline
-    static func == (left: Self, right: Self) -> Bool {
-        left.count == right.count && left.slots.indices.allSatisfy { left.slots[$0] == right.slots[$0] }
     }
 }

@@ -3,8 +3,8 @@ public import Synchronization
 /// Counts observations in buckets. Any thread may observe at any time; no observation is lost and none waits.
 ///
 /// Each bucket is stored apart and the buckets are summed when scraped: an observation touches one bucket and the sum,
-/// and the count is the sum of the buckets, so `_count` and the bucket of +Inf agree in every exposition. The sum may
-/// be ahead of the buckets by the observations under way.
+/// and the count is the sum of the buckets, so `_count` and the bucket of +Inf agree in every exposition. `_sum` may
+/// differ from them by the observations under way.
 public final class Histogram: Sendable {
     /// How many bounds a histogram can have.
     public static let maximumBounds = BucketBounds.maximum
@@ -34,7 +34,7 @@ public final class Histogram: Sendable {
     ///   whoever can meet a negative duration counts it apart.
     @inlinable
     public func observe(_ value: Double) {
-        guard value >= 0, value < .infinity else { return }
+        guard value >= 0, value <= .greatestFiniteMagnitude else { return }
         buckets[bounds.bucket(of: value)].wrappingAdd(1, ordering: .relaxed)
         sum.add(value)
     }

@@ -17,7 +17,7 @@ public struct HistogramAccumulator: Sendable {
     /// - Parameter value: finite and not negative; anything else is left out, as in ``Histogram/observe(_:)``.
     @inlinable
     public mutating func observe(_ value: Double) {
-        guard value >= 0, value < .infinity else { return }
+        guard value >= 0, value <= .greatestFiniteMagnitude else { return }
         buckets[unchecked: bounds.bucket(of: value)] &+= 1
         sum += value
     }

@@ -88,8 +88,8 @@ static void make_blob(struct generator *generator, uint8_t *blob, size_t size) {
     } else {
         const char *group = groups[below(generator, group_count)];
         snprintf(key, sizeof key, "hg-chatHub.%s", group);
-        snprintf(before_text, sizeof before_text, "{\"H\":\"chatHub\",\"M\":\"groupMessage\",\"A\":[\"%s\",\"%s: ", group,
-                 generator->names[chatter]);
+        snprintf(before_text, sizeof before_text, "{\"H\":\"chatHub\",\"M\":\"groupMessage\",\"A\":[\"%s\",\"%s: ",
+                 group, generator->names[chatter]);
     }
 
     uint8_t *at = put_int32(blob, (uint32_t)(size - 4));

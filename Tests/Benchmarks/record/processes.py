@@ -100,13 +100,16 @@ class Child:
 
 
 class RedisServer(Child):
-    """A redis-server on a free port of 127.0.0.1, without persistence, else with its default limits."""
+    """A redis-server on a free port of 127.0.0.1, without persistence.
+
+    Its output buffer for a subscriber may grow to 1 GB instead of 32 MB: at full speed a contestant may fall behind,
+    on a busy machine even the C loop, and one that Redis has cut off cannot be compared. `backlog_bytes` tells."""
 
     def __init__(self, folder):
         self.port = free_port()
         super().__init__("redis-server", [
             program("redis-server"), "--bind", "127.0.0.1", "--port", self.port, "--save", "", "--appendonly", "no",
-            "--dir", folder], folder)
+            "--dir", folder, "--client-output-buffer-limit", "pubsub 1gb 0 0"], folder)
         try:
             wait_until(self.answers, START_TIMEOUT, "redis-server")
         except BaseException:
@@ -116,6 +119,11 @@ class RedisServer(Child):
     def command(self, *words):
         return subprocess.run([program("redis-cli"), "-p", str(self.port), *words], capture_output=True, text=True,
                               timeout=START_TIMEOUT, check=False).stdout.strip()
+
+    def backlog_bytes(self):
+        """What waits in output buffers of subscribers."""
+        fields = self.command("CLIENT", "LIST", "TYPE", "pubsub").split()
+        return sum(int(field.removeprefix("omem=")) for field in fields if field.startswith("omem="))
 
     def answers(self):
         self.check_alive()

@@ -237,9 +237,11 @@ int main(int argc, char **argv) {
     options.payload_size = (size_t)number(arguments[4], chat_smallest_blob + id_digits + 1);
 
     size_t blob_size = options.payload_size - id_digits - 1;
-    struct publisher publisher = {.options = options, .chat = chat_create(blob_size, pool_bytes / blob_size + 1, seed)};
+    struct publisher publisher = {.options = options};
+    publisher.chat = chat_create(blob_size, pool_bytes / blob_size + 1, seed);
     if (publisher.chat.blobs == NULL) fail("chat", "no memory");
-    publisher.redis = redisConnectWithTimeout(arguments[0], (int)number(arguments[1], 1), (struct timeval){.tv_sec = 5});
+    int port = (int)number(arguments[1], 1);
+    publisher.redis = redisConnectWithTimeout(arguments[0], port, (struct timeval){.tv_sec = 5});
     if (publisher.redis == NULL || publisher.redis->err)
         fail("connect", publisher.redis ? publisher.redis->errstr : "no memory");
     prctl(PR_SET_TIMERSLACK, 1); /* the default of 50 us is a whole interval at 20,000 a second */

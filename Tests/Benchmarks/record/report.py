@@ -3,7 +3,7 @@
 import statistics
 
 COLUMNS = ("us/envelope", "min", "max", "in kernel", "ratio", "min", "max", "peak RSS", "dropped", "lost",
-           "file B/envelope", "Redis us/envelope", "rate")
+           "backlog", "file B/envelope", "Redis us/envelope", "rate")
 
 
 def microseconds_per_envelope(run, key="cpu_seconds"):
@@ -38,6 +38,7 @@ def summary(runs):
                 "peak_rss_bytes": max(run["peak_rss_bytes"] for run in own),
                 "dropped": sum(run["dropped"] for run in own),
                 "lost": sum(run["lost"] for run in own),
+                "backlog_bytes": max(run["backlog_bytes"] for run in own),
                 "file_bytes_per_envelope": statistics.median(run["file_bytes_per_envelope"] for run in own),
                 "redis_us_per_envelope": statistics.median(
                     microseconds_per_envelope(run, "redis_cpu_seconds") for run in own),
@@ -55,11 +56,16 @@ def cells(entry):
     return (f"{time['median']:.3f}", f"{time['min']:.3f}", f"{time['max']:.3f}", f"{entry['kernel_share']:.0%}",
             *([f"{ratio[key]:.2f}" for key in ("median", "min", "max")] if ratio else ["", "", ""]),
             f"{entry['peak_rss_bytes'] / 1e6:.1f} MB", str(entry["dropped"]), str(entry["lost"]),
-            f"{entry['file_bytes_per_envelope']:.0f}", f"{entry['redis_us_per_envelope']:.2f}", f"{entry['rate']:.0f}/s")
+            f"{entry['backlog_bytes'] / 1e6:.1f} MB", f"{entry['file_bytes_per_envelope']:.0f}",
+            f"{entry['redis_us_per_envelope']:.2f}", f"{entry['rate']:.0f}/s")
 
 
 def table(entries):
-    """The entries of one size and load as text. CPU is the median of the rounds, a ratio that of pairs in a round."""
+    """The entries of one size and load as text.
+
+    us/envelope and ratio are medians of the rounds, each with min and max behind it. Peak RSS and backlog (what Redis
+    still held for the contestant when the publisher was done) are the worst of the rounds, dropped and lost their sums.
+    """
     first = entries[0]
     rows = [("", *COLUMNS), *((entry["contestant"], *cells(entry)) for entry in entries)]
     widths = [max(map(len, column)) for column in zip(*rows)]

@@ -18,8 +18,19 @@ struct ReceivedEnvelope: Equatable, Sendable {
 extension EnvelopeBatch {
     var envelopes: [ReceivedEnvelope] {
         var envelopes: [ReceivedEnvelope] = []
-        self.forEach { channel, _, payload in envelopes.append(ReceivedEnvelope(channel, Array(payload))) }
+        func add(channel: Int, receivedAt: UInt64, payload: UnsafeRawBufferPointer) {
+            envelopes.append(ReceivedEnvelope(channel, Array(payload)))
+        }
+        forEach(add)
         return envelopes
+    }
+
+    /// When each envelope was received.
+    var stamps: [UInt64] {
+        var stamps: [UInt64] = []
+        func add(channel: Int, receivedAt: UInt64, payload: UnsafeRawBufferPointer) { stamps.append(receivedAt) }
+        forEach(add)
+        return stamps
     }
 }
 
@@ -62,7 +73,7 @@ struct Reading: Equatable {
     }
 }
 
-extension Array<UInt8> {
+extension [UInt8] {
     /// The bytes in pieces of random length, 1 to `longest`.
     func randomPieces(longest: Int, using random: inout some RandomNumberGenerator) -> [ArraySlice<UInt8>] {
         var pieces: [ArraySlice<UInt8>] = []

@@ -1,0 +1,115 @@
+import Foundation
+import SignalRBackplane
+import Testing
+
+@testable import Capture
+
+@Suite struct CaptureSummaryTests {
+    @Test func holesResetsAndDuplicatesAreNamed() throws {
+        let directory = try TemporaryDirectory()
+        var writer = makeWriter(directory.path, channels: ["chat", "game"])
+        let ids: [UInt64] = [1, 2, 3, 7, 7, 10, 15, 4, 5]
+        writer.append(.gap(channel: "chat", from: 4, to: 6, cause: .connectionLost), at: .start)
+        writer.append(.gap(channel: "game", from: 11, to: 14, cause: .dropped), at: .start)
+        writer.append(.dropped(channel: "chat", envelopes: 2, bytes: 50, reason: "write_error", ids: 8...9), at: .start)
+        for (index, id) in ids.enumerated() {
+            writer.append(payload(id), at: Moment.start.after(milliseconds: UInt64(index) * 500))
+        }
+        writer.append(Array("hello".utf8), at: Moment.start.after(milliseconds: 6_000))
+        writer.append(Array("6 ".utf8), at: Moment.start.after(milliseconds: 6_001))
+        writer.append(payload(70, size: 300), channel: 1, at: Moment.start.after(milliseconds: 8_000))
+        try writer.close(Moment.start.after(milliseconds: 8_100))
+
+        let summary = try CaptureSummary(of: CaptureReader(paths: [directory.path]))
+        #expect(summary.channels.map(\.channel) == ["chat", "game"])
+        let chat = summary.channels[0]
+        #expect(chat.envelopes == 11)
+        #expect(chat.bytes == ids.reduce(7) { $0 + payload($1).count })
+        #expect(chat.messages == ["hub": 9])
+        #expect(chat.undecodable == ["no_id": 1, "truncated": 1])
+        #expect(chat.smallest == 2)
+        #expect(chat.largest == payload(15).count)
+        #expect(chat.firstID == 1)
+        #expect(chat.lastID == 6)
+        #expect(chat.missingIDs == 9)
+        #expect(
+            chat.holes == [
+                .init(from: 4, to: 6, cause: "connection_lost"), .init(from: 8, to: 9, cause: "write_error"),
+                .init(from: 11, to: 14, cause: "unknown"),
+            ])
+        #expect(chat.holes.map(\.count) == [3, 2, 4])
+        #expect(chat.holeCount == 3)
+        #expect(chat.duplicateIDs == 1)
+        #expect(chat.counterResets == [.init(from: 15, to: 4)])
+        #expect(summary.channels[1].missingIDs == 0)
+
+        #expect(summary.envelopes == 12)
+        #expect(summary.bytes == chat.bytes + summary.channels[1].bytes)
+        #expect(summary.events == ["gap": 2, "dropped": 1, "segment": 1])
+        #expect(summary.firstReceivedAt == "2026-11-22T21:41:00.000000000Z")
+        #expect(summary.lastReceivedAt == "2026-11-22T21:41:08.000000000Z")
+        #expect(summary.durationSeconds == 8)
+        #expect(summary.rate == 11.0 / 8)
+        #expect(summary.segments.map(\.state) == ["closed"])
+        #expect(summary.fileBytes == UInt64(try bytes(ofFile: directory.files[0]).count))
+        #expect(!summary.isComplete)
+    }
+
+    @Test func aCaptureInOrderIsComplete() throws {
+        let directory = try TemporaryDirectory()
+        var writer = makeWriter(directory.path, rotation: RotationPolicy(segmentSize: 1))
+        var now = Moment.start
+        for id in 1...5 as ClosedRange<UInt64> { now = try writer.record(id...id, from: now) }
+        try writer.close(now)
+        let summary = try CaptureSummary(of: CaptureReader(paths: [directory.path]))
+        #expect(summary.isComplete)
+        #expect(summary.segments.count == 6)
+        #expect(summary.channels[0].missingIDs == 0)
+
+        try write(try bytes(ofFile: directory.files[2]).dropLast(), toFile: directory.files[2])
+        let damaged = try CaptureSummary(of: CaptureReader(paths: [directory.path]))
+        #expect(!damaged.isComplete)
+        #expect(damaged.damage.allSatisfy { $0.hasPrefix(directory.files[2] + ": at byte ") })
+        #expect(damaged.envelopes == 5)
+    }
+
+    @Test func holesAreListedUpToALimitAndAllCounted() throws {
+        let directory = try TemporaryDirectory()
+        var writer = makeWriter(directory.path)
+        for id in 0...1_200 as ClosedRange<UInt64> { writer.append(Array("\(id * 2 + 1) ".utf8), at: .start) }
+        try writer.close(.start)
+        let chat = try CaptureSummary(of: CaptureReader(paths: [directory.path])).channels[0]
+        #expect(chat.holes.count == 1_000)
+        #expect(chat.holeCount == 1_200)
+        #expect(chat.missingIDs == 1_200)
+    }
+
+    @Test func withoutEnvelopesThereAreNoTimes() throws {
+        let directory = try TemporaryDirectory()
+        var writer = makeWriter(directory.path)
+        try writer.connected(runID: nil, redisVersion: nil, at: .start)
+        try writer.close(.start)
+        let summary = try CaptureSummary(of: CaptureReader(paths: [directory.path]))
+        #expect(summary.firstReceivedAt == nil && summary.lastReceivedAt == nil && summary.rate == nil)
+        #expect(summary.envelopes == 0 && summary.channels.isEmpty && summary.isComplete)
+    }
+
+    @Test func jsonNames() throws {
+        let directory = try TemporaryDirectory()
+        var writer = makeWriter(directory.path)
+        writer.append(payload(1), at: .start)
+        writer.append(payload(4), at: .start)
+        try writer.close(.start)
+        let json = try JSONEncoder().encode(CaptureSummary(of: CaptureReader(paths: [directory.path])))
+        let object = try #require(try JSONSerialization.jsonObject(with: json) as? [String: Any])
+        #expect(
+            Set(object.keys) == [
+                "segments", "first_received_at", "last_received_at", "duration_seconds", "envelopes", "bytes",
+                "file_bytes", "events", "channels", "damage",
+            ])
+        let channel = try #require((object["channels"] as? [[String: Any]])?.first)
+        #expect(channel["missing_ids"] as? Int == 2)
+        #expect(channel["first_id"] as? Int == 1)
+        #expect((channel["holes"] as? [[String: Any]])?.first?["cause"] as? String == "unknown")
+    }
+}

@@ -1,0 +1,68 @@
+import Foundation
+import Testing
+
+@testable import Capture
+
+/// Files that Python's `mcap` wrote, where it is installed.
+@Suite(.enabled(if: PythonMCAP.isInstalled)) struct ForeignFileTests {
+    private func reading(_ options: String, encoding: String = CaptureMetadata.envelopeEncoding) throws -> Reading {
+        let directory = try TemporaryDirectory()
+        let path = directory.path + "/foreign.mcap"
+        try PythonMCAP.run(
+            """
+            import sys
+            from mcap.writer import Writer, CompressionType
+            with open(sys.argv[1], "wb") as stream:
+                writer = Writer(stream, \(options))
+                writer.start(profile="", library="python")
+                schema = writer.register_schema(name="s", encoding="jsonschema", data=b"{}")
+                channel = writer.register_channel(topic="chat", message_encoding=sys.argv[2], schema_id=0)
+                other = writer.register_channel(topic="/camera", message_encoding="json", schema_id=schema)
+                writer.add_attachment(create_time=1, log_time=1, name="a", media_type="text/plain", data=b"attached")
+                for id in range(1, 11):
+                    writer.add_message(channel, log_time=id * 1000, publish_time=id, data=b"%d blob" % id)
+                    writer.add_message(other, log_time=id * 1000, publish_time=id, data=b"{}")
+                writer.finish()
+            """, path, encoding)
+        return try Reading(path)
+    }
+
+    @Test func envelopesAreRead() throws {
+        let reading = try reading("compression=CompressionType.NONE")
+        #expect(reading.ids == (1...10).map { $0 })
+        #expect(reading.envelopes.map(\.receivedAt) == (1...10).map { $0 * 1_000 })
+        #expect(Set(reading.envelopes.map(\.channel)) == ["chat"])
+        #expect(reading.damage == [])
+    }
+
+    @Test func otherChannelsArePassedOver() throws {
+        let reading = try reading("compression=CompressionType.NONE", encoding: "json")
+        #expect(reading.envelopes.isEmpty)
+        #expect(reading.events.isEmpty)
+        #expect(reading.damage == [])
+    }
+
+    @Test func messagesOutsideOfChunksAreRefusedClearly() throws {
+        let reading = try reading("use_chunking=False")
+        #expect(reading.envelopes.isEmpty)
+        #expect(try #require(reading.damage.first).contains("messages outside of chunks are not supported"))
+    }
+}
+
+enum PythonMCAP {
+    static let isInstalled = (try? run("import mcap.writer")) != nil
+
+    struct Failure: Error {
+        var status: Int32
+    }
+
+    static func run(_ script: String, _ arguments: String...) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["python3", "-c", script] + arguments
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw Failure(status: process.terminationStatus) }
+    }
+}

@@ -1,0 +1,62 @@
+import Foundation
+import Testing
+
+@testable import Capture
+
+@Suite struct SegmentFileTests {
+    @Test func onlyTheOwnerMayRead() throws {
+        let parent = try TemporaryDirectory()
+        let path = parent.path + "/capture"
+        _ = try CaptureDirectory.prepare(path, at: .start) { _ in }
+        var writer = makeWriter(path)
+        try writer.close(try writer.record(1...1, from: .start))
+        #expect(try mode(of: path) == 0o700)
+        let name = try #require(try FileManager.default.contentsOfDirectory(atPath: path).first)
+        #expect(try mode(of: path + "/" + name) == 0o600)
+    }
+
+    @Test func theLockIsHeldWhileItIsOpen() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path + "/a.mcap"
+        var file: SegmentFile? = try #require(try SegmentFile.create(path: path))
+        withExtendedLifetime(file) {}
+        #expect(try FileSource(path: path).isLive)
+        #expect(try SegmentFile.reopen(path: path) == nil)
+        file = nil
+        #expect(try !FileSource(path: path).isLive)
+        #expect(try SegmentFile.reopen(path: path) != nil)
+    }
+
+    @Test func aNameIsTakenOnce() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path + "/a.mcap"
+        #expect(try SegmentFile.create(path: path) != nil)
+        #expect(try SegmentFile.create(path: path) == nil)
+    }
+
+    @Test func writesWhereItIsTold() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path + "/a.mcap"
+        let file = try #require(try SegmentFile.create(path: path))
+        try Array("hello world".utf8).withUnsafeBytes { try file.write($0, at: 0) }
+        try Array("there".utf8).withUnsafeBytes { try file.write($0, at: 6) }
+        try file.sync()
+        #expect(try bytes(ofFile: path) == Array("hello there".utf8))
+        try file.truncate(to: 5)
+        #expect(try bytes(ofFile: path) == Array("hello".utf8))
+    }
+
+    @Test func errorsNamePathOperationAndRemedy() throws {
+        let directory = try TemporaryDirectory()
+        #expect(throws: CaptureError.system(operation: "create", path: directory.path + "/no/a.mcap", errno: ENOENT)) {
+            _ = try SegmentFile.create(path: directory.path + "/no/a.mcap")
+        }
+        #expect(throws: CaptureError.notFound(path: directory.path + "/b.mcap")) {
+            _ = try FileSource(path: directory.path + "/b.mcap")
+        }
+        let full = CaptureError.system(operation: "write", path: "/x", errno: ENOSPC)
+        #expect(full.description == "write of '/x' failed: No space left on device; free space or record elsewhere")
+        #expect(full.isOutOfSpace)
+        #expect(!CaptureError.system(operation: "write", path: "/x", errno: EIO).isOutOfSpace)
+    }
+}

@@ -1,0 +1,137 @@
+import Foundation
+import Testing
+
+/// The command as an operator meets it: usage, environment, secrets, signals, the demo.
+@Suite("Command line", .serialized)
+struct CommandLineTests {
+    private static let secret = "s3cr3t-of-the-test"
+
+    @Test(
+        "wrong usage: exit 64 and a word on what is wrong",
+        arguments: [
+            ["nonsense"],
+            ["run"],
+            ["run", "--redis", "redis://127.0.0.1:1"],
+            ["run", "--redis", "ftp://127.0.0.1", "--channel", "chat"],
+            ["run", "--redis", "redis://127.0.0.1:1", "--channel", ""],
+            ["run", "--redis", "redis://127.0.0.1:1", "--channel", "chat", "--channel", "chat"],
+            ["run", "--redis", "redis://127.0.0.1:1", "--channel", "chat", "--compression", "gzip"],
+            ["run", "--redis", "redis://127.0.0.1:1", "--channel", "chat", "--compression-level", "99"],
+            ["run", "--redis", "redis://127.0.0.1:1", "--channel", "chat", "--segment-size", "-1"],
+            ["run", "--redis", "redis://127.0.0.1:1", "--channel", "chat", "--listen", "nowhere"],
+            ["cat"],
+            ["cat", "/tmp", "--from", "yesterday"],
+            ["replay", "/tmp"],
+            ["replay", "/tmp", "--to", "redis://127.0.0.1:1", "--speed", "0"],
+            ["demo", "--duration", "soon"],
+        ])
+    func wrongUsage(arguments: [String]) async throws {
+        let run = try await Finished.relay(arguments)
+        #expect(run.exit == .code(64))
+        #expect(!run.errors.isEmpty)
+        #expect(run.output.isEmpty)
+    }
+
+    @Test("what does not exist: exit 1, named", arguments: ["cat", "info", "verify"])
+    func missingCapture(command: String) async throws {
+        let run = try await Finished.relay([command, "/nonexistent/capture"])
+        #expect(run.exit == .code(1))
+        #expect(run.errors.contains("/nonexistent/capture"))
+    }
+
+    @Test("the environment sets options, a repeatable one by a list", .needs(.redisServer))
+    func environment() async throws {
+        try await RedisServer.with { redis in
+            try await TemporaryDirectory.with { folder in
+                let environment = [
+                    "BACKPLANE_RELAY_REDIS": redis.url, "BACKPLANE_RELAY_CHANNEL": "chat,orders",
+                    "BACKPLANE_RELAY_RECORD": folder + "/capture",
+                ]
+                try await RelayProcess.with([], environment: environment) { relay in
+                    for channel in ["chat", "orders"] {
+                        #expect(try await relay.metric("signalr_backplane_up{channel=\"\(channel)\"}") == 1)
+                    }
+                    #expect(try CaptureFiles.paths(in: folder + "/capture").count == 1)
+                    #expect(try await relay.stop() == .code(0))
+                }
+            }
+        }
+    }
+
+    @Test("a password shows nowhere", .needs(.redisServer), arguments: ["URL", "StackExchange.Redis"])
+    func secrets(form: String) async throws {
+        try await RedisServer.with(["--requirepass", Self.secret]) { redis in
+            try await TemporaryDirectory.with { folder in
+                let directory = folder + "/capture"
+                let arguments = [
+                    "--redis", Self.address(form, port: redis.port, password: Self.secret), "--channel", "chat",
+                    "--record", directory, "--compression", "none", "--log-level", "trace",
+                ]
+                try await RelayProcess.with(arguments) { relay in
+                    let commandLine = try Self.contents("/proc/\(relay.child.processIdentifier)/cmdline")
+                    #expect(commandLine.contains("--channel"))
+                    #expect(!commandLine.contains(Self.secret))
+                    #expect(try await HTTPAnswer.get(port: relay.port, "/metrics")?.body.contains(Self.secret) == false)
+                    #expect(try await relay.stop() == .code(0))
+                    #expect(!(relay.child.errors + relay.child.output).contains(Self.secret))
+                }
+                for file in try CaptureFiles.paths(in: directory) { #expect(!(try Self.contents(file).contains(Self.secret))) }
+            }
+        }
+    }
+
+    @Test("a wrong password: exit 1, and it is not repeated", .needs(.redisServer), arguments: ["URL", "StackExchange.Redis"])
+    func wrongPassword(form: String) async throws {
+        try await RedisServer.with(["--requirepass", "another"]) { redis in
+            let address = Self.address(form, port: redis.port, password: Self.secret)
+            let run = try await Finished.relay(
+                ["run", "--redis", address, "--channel", "chat", "--listen", "127.0.0.1:0"])
+            #expect(run.exit == .code(1))
+            #expect(run.errors.contains("password"))
+            #expect(!run.errors.contains(Self.secret))
+        }
+    }
+
+    @Test("SIGINT stops as SIGTERM does; a second signal ends the process at once", .needs(.redisServer))
+    func signals() async throws {
+        try await RedisServer.with { redis in
+            try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { relay in
+                relay.child.signal(SIGINT)
+                #expect(try await relay.child.exit() == .code(0))
+            }
+            try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { relay in
+                // Half a request keeps the orderly stop from ending.
+                let client = try HalfRequest(port: relay.port)
+                relay.child.signal(SIGTERM)
+                try await eventually("the relay lets go of Redis") {
+                    try await redis.withClient { try await $0.send(["PUBSUB", "NUMSUB", "chat"]) }
+                        .array?.last?.integer == 0 ? true : nil
+                }
+                relay.child.signal(SIGTERM)
+                let exit = try await relay.child.exit(within: .seconds(5))
+                #expect(exit == .signal(SIGTERM) || exit == .code(0))
+                client.close()
+            }
+        }
+    }
+
+    @Test("the demo passes", .needs(.redisServer))
+    func demo() async throws {
+        try await TemporaryDirectory.with { folder in
+            let demo = try await Finished.relay(["demo", "--duration", "3s", "--record", folder + "/capture"])
+            #expect(demo.exit == .code(0), "\(demo.output)\(demo.errors)")
+            #expect(demo.output.contains("PASS"))
+        }
+    }
+
+    // MARK: - Around it
+
+    private static func address(_ form: String, port: Int, password: String) -> String {
+        form == "URL" ? "redis://:\(password)@127.0.0.1:\(port)" : "127.0.0.1:\(port),password=\(password),abortConnect=false"
+    }
+
+    private static func contents(_ path: String) throws -> String {
+        guard let data = FileManager.default.contents(atPath: path) else { throw TestFailure("cannot read \(path)") }
+        return String(decoding: data, as: UTF8.self)
+    }
+}

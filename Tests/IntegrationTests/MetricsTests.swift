@@ -1,0 +1,168 @@
+import Foundation
+import Testing
+
+/// What a live relay exposes is what Prometheus' own programs accept.
+@Suite("Metrics", .serialized, .needs(.redisServer))
+struct MetricsTests {
+    private static let channels = ["chat", "orders"]
+    private static let envelopes = ["chat": 30, "orders": 12]
+
+    @Test("promtool finds nothing to say about the text format", .needs(.promtool))
+    func promtool() async throws {
+        try await withTraffic { relay in
+            let answer = try #require(try await HTTPAnswer.get(port: relay.port, "/metrics"))
+            #expect(answer.contentType.hasPrefix("text/plain; version=0.0.4"))
+            try await TemporaryDirectory.with { folder in
+                let file = folder + "/metrics"
+                try answer.body.write(toFile: file, atomically: false, encoding: .utf8)
+                let check = try await Finished.running(
+                    "/bin/sh", ["-c", #"exec "$0" check metrics < "$1""#, Tool.promtool.requiredPath(), file])
+                #expect(check.exit == .code(0))
+                #expect(check.output + check.errors == "")
+            }
+        }
+    }
+
+    @Test("OpenMetrics is negotiated, and accepted by Python's strict parser", .needs(.python))
+    func openMetrics() async throws {
+        try await withTraffic { relay in
+            let accept = "application/openmetrics-text; version=1.0.0, text/plain;version=0.0.4;q=0.5"
+            let answer = try #require(try await HTTPAnswer.get(port: relay.port, "/metrics", accept: accept))
+            #expect(answer.contentType == "application/openmetrics-text; version=1.0.0; charset=utf-8")
+            try await TemporaryDirectory.with { folder in
+                let file = folder + "/metrics"
+                try answer.body.write(toFile: file, atomically: false, encoding: .utf8)
+                let parser = """
+                    import sys
+                    from prometheus_client.openmetrics.parser import text_string_to_metric_families
+                    for family in text_string_to_metric_families(open(sys.argv[1]).read()):
+                        for sample in family.samples:
+                            if sample.name == "signalr_backplane_envelopes_total":
+                                print(sample.labels["channel"], int(sample.value))
+                    """
+                let parsed = try await Finished.running(.python, ["-c", parser, file])
+                #expect(parsed.exit == .code(0), "\(parsed.errors)")
+                #expect(parsed.lines.sorted() == ["chat 30", "orders 12"])
+            }
+        }
+    }
+
+    @Test("a real Prometheus scrapes it", .needs(.prometheus))
+    func prometheus() async throws {
+        try await withTraffic { relay in
+            try await TemporaryDirectory.with { folder in
+                let port = try FreePort.find()
+                let prometheus = try startPrometheus(on: port, scraping: relay.port, folder: folder)
+                do {
+                    try await eventually("Prometheus has scraped the relay", within: .seconds(40)) {
+                        try await query("up", of: port) == ["": "1"] ? true : nil
+                    }
+                    let seen = try await query("signalr_backplane_envelopes_total", of: port)
+                    #expect(seen == ["chat": "30", "orders": "12"])
+                } catch {
+                    await prometheus.terminate()
+                    throw TestFailure("\(error)\n\(prometheus.errors.suffix(2_000))")
+                }
+                await prometheus.terminate()
+            }
+        }
+    }
+
+    @Test("healthy all along; ready only while Redis is there", arguments: [false, true])
+    func readiness(records: Bool) async throws {
+        try await RedisServer.with { redis in
+            await redis.stop()
+            try await TemporaryDirectory.with { folder in
+                var arguments = ["--redis", redis.url, "--channel", "chat"]
+                if records { arguments += ["--record", folder + "/capture"] }
+                let relay = try await RelayProcess.start(arguments, folder: folder)
+                do {
+                    #expect(try await relay.readiness() == 503)
+                    #expect(try await relay.metric(#"signalr_backplane_up{channel="chat"}"#) == 0)
+
+                    try await redis.start()
+                    try await relay.waitUntilReady()
+                    #expect(try await relay.metric(#"signalr_backplane_up{channel="chat"}"#) == 1)
+
+                    await redis.stop()
+                    try await eventually("the relay notices") { try await relay.readiness() == 503 ? true : nil }
+                    #expect(try await relay.metric(#"signalr_backplane_up{channel="chat"}"#) == 0)
+                    #expect(try await HTTPAnswer.get(port: relay.port, "/-/healthy")?.status == 200)
+                    #expect(try await relay.stop() == .code(0))
+                } catch {
+                    await relay.child.terminate()
+                    throw error
+                }
+            }
+        }
+    }
+
+    // MARK: - Around it
+
+    /// Runs `body` beside a relay that has received a known number of envelopes on two channels.
+    private func withTraffic(_ body: (RelayProcess) async throws -> Void) async throws {
+        try await RedisServer.with { redis in
+            let arguments = ["--redis", redis.url] + Self.channels.flatMap { ["--channel", $0] }
+            try await RelayProcess.with(arguments) { relay in
+                try await redis.withClient { client in
+                    for (channel, count) in Self.envelopes {
+                        _ = try await NodePublisher(client, channel: channel).publish(count)
+                        try await relay.waitForMetric(
+                            #"signalr_backplane_envelopes_total{channel="\#(channel)"}"#, atLeast: count)
+                    }
+                }
+                try await body(relay)
+            }
+        }
+    }
+
+    private func startPrometheus(on port: Int, scraping target: Int, folder: String) throws -> ChildProcess {
+        let configuration = """
+            global: { scrape_interval: 1s, scrape_timeout: 1s }
+            scrape_configs:
+              - job_name: relay
+                static_configs: [ { targets: [ "127.0.0.1:\(target)" ] } ]
+            """
+        let file = folder + "/prometheus.yml"
+        try configuration.write(toFile: file, atomically: false, encoding: .utf8)
+        return try ChildProcess(
+            Tool.prometheus.requiredPath(),
+            [
+                "--config.file=\(file)", "--storage.tsdb.path=\(folder)/data",
+                "--web.listen-address=127.0.0.1:\(port)",
+            ], folder: folder)
+    }
+
+    /// The values of a metric by the label `channel`, as Prometheus' HTTP API gives them.
+    private func query(_ metric: String, of port: Int) async throws -> [String: String] {
+        struct Answer: Decodable {
+            struct Body: Decodable { let result: [Series] }
+            struct Series: Decodable {
+                let metric: [String: String]
+                let value: [Value]
+            }
+            enum Value: Decodable {
+                case number(Double)
+                case text(String)
+
+                init(from decoder: any Decoder) throws {
+                    let container = try decoder.singleValueContainer()
+                    if let text = try? container.decode(String.self) {
+                        self = .text(text)
+                    } else {
+                        self = .number(try container.decode(Double.self))
+                    }
+                }
+            }
+            let data: Body
+        }
+        guard let answer = try await HTTPAnswer.get(port: port, "/api/v1/query?query=\(metric)"), answer.status == 200
+        else { return [:] }
+        let series = try JSONDecoder().decode(Answer.self, from: Data(answer.body.utf8)).data.result
+        return Dictionary(
+            uniqueKeysWithValues: series.compactMap { series in
+                guard case .text(let value)? = series.value.last else { return nil }
+                return (series.metric["channel"] ?? "", value)
+            })
+    }
+}

@@ -1,0 +1,109 @@
+import Foundation
+import Testing
+
+/// A capture of one Redis, published into another.
+@Suite("Replay", .serialized, .needs(.redisServer, .python))
+struct ReplayTests {
+    @Test("the same blobs in the same order, under ids that the target gives")
+    func replays() async throws {
+        try await withCapture { source, directory, payloads in
+            try await RedisServer.with { target in
+                let received = try await Self.received(by: target, on: SmallCapture.channel, count: payloads.count) {
+                    let replay = try await Finished.relay(["replay", directory, "--to", target.url, "--speed", "max"])
+                    #expect(replay.exit == .code(0), "\(replay.errors)")
+                    #expect(replay.output.contains(#/sent +40 envelopes/#))
+                    #expect(replay.output.contains(#/ids given +1\.\.40/#))
+                    #expect(replay.output.contains(#/receivers +min 1, median 1, max 1/#))
+                }
+                #expect(received.map(\.id) == (1...UInt64(payloads.count)).map { $0 })
+                #expect(received.map { SmallCapture.blob(of: $0.data) } == payloads.map { SmallCapture.blob(of: $0) })
+            }
+        }
+    }
+
+    @Test("refuses the server it was recorded from, unless allowed")
+    func refusesSource() async throws {
+        try await withCapture { source, directory, payloads in
+            let refused = try await Finished.relay(["replay", directory, "--to", source.url, "--speed", "max"])
+            #expect(refused.exit == .code(1))
+            #expect(refused.errors.contains("--allow-source"))
+            try await source.withClient { client in
+                let counter = try await client.send(["GET", .text(SmallCapture.channel)])
+                #expect(counter.text == "\(payloads.count)", "nothing was published")
+            }
+            let allowed = try await Finished.relay(
+                ["replay", directory, "--to", source.url, "--speed", "max", "--allow-source"])
+            #expect(allowed.exit == .code(0), "\(allowed.errors)")
+        }
+    }
+
+    @Test("keeps the pace, on another channel, and says how late it was")
+    func pace() async throws {
+        try await withCapture { _, directory, payloads in
+            try await RedisServer.with { target in
+                let received = try await Self.received(by: target, on: "staging", count: payloads.count) {
+                    let replay = try await Finished.relay(
+                        ["replay", directory, "--to", target.url, "--speed", "10", "--channel", "staging"])
+                    #expect(replay.exit == .code(0), "\(replay.errors)")
+                    #expect(replay.output.contains(#/duration .*, rated /#))
+                    #expect(replay.output.contains(#/lateness +p50 [\d.,]+ ms, p99 [\d.,]+ ms, max [\d.,]+ ms/#))
+                }
+                #expect(received.map { SmallCapture.blob(of: $0.data) } == payloads.map { SmallCapture.blob(of: $0) })
+            }
+        }
+    }
+
+    @Test("a torn capture: what is whole is published, exit 3")
+    func torn() async throws {
+        try await withCapture { _, directory, payloads in
+            let file = try #require(try CaptureFiles.paths(in: directory).first)
+            let whole = try Data(contentsOf: URL(fileURLWithPath: file))
+            try whole.prefix(whole.count / 2).write(to: URL(fileURLWithPath: file))
+            let kept = try await Finished.relay(["cat", "--json", directory])
+            #expect(kept.exit == .code(3))
+            #expect((1..<payloads.count).contains(kept.lines.count))
+            try await RedisServer.with { target in
+                let received = try await Self.received(
+                    by: target, on: SmallCapture.channel, count: kept.lines.count
+                ) {
+                    let replay = try await Finished.relay(["replay", directory, "--to", target.url, "--speed", "max"])
+                    #expect(replay.exit == .code(3))
+                    #expect(replay.errors.contains("damage: "))
+                }
+                #expect(
+                    received.map { SmallCapture.blob(of: $0.data) }
+                        == payloads.prefix(kept.lines.count).map { SmallCapture.blob(of: $0) })
+            }
+        }
+    }
+
+    // MARK: - Around it
+
+    private func withCapture(
+        _ body: (_ source: RedisServer, _ directory: String, _ payloads: [[UInt8]]) async throws -> Void
+    ) async throws {
+        try await RedisServer.with { source in
+            try await TemporaryDirectory.with { folder in
+                let directory = folder + "/capture"
+                let payloads = try await SmallCapture.record(from: source, into: directory)
+                try await body(source, directory, payloads)
+            }
+        }
+    }
+
+    /// What a subscriber of `target` receives while `publish` runs: another relay's recording, read by Python.
+    private static func received(
+        by target: RedisServer, on channel: String, count: Int, _ publish: () async throws -> Void
+    ) async throws -> [MCAPMessage] {
+        try await TemporaryDirectory.with { folder in
+            let directory = folder + "/received"
+            let arguments = ["--redis", target.url, "--channel", channel, "--record", directory]
+            try await RelayProcess.with(arguments) { relay in
+                try await publish()
+                try await relay.waitForMetric("backplane_relay_recorded_envelopes_total", atLeast: count)
+                #expect(try await relay.stop() == .code(0))
+            }
+            return try await MCAPMessage.read(CaptureFiles.paths(in: directory)).filter { !$0.isEvent }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+import Foundation
+
+/// The segment files of a record directory.
+enum CaptureFiles {
+    /// Paths, in the order of their names, which is the order of time.
+    static func paths(in directory: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: directory).filter { $0.hasSuffix(".mcap") }.sorted()
+            .map { directory + "/" + $0 }
+    }
+
+    static func mode(of path: String) throws -> Int {
+        let attributes = try FileManager.default.attributesOfItem(atPath: path)
+        return (attributes[.posixPermissions] as? NSNumber)?.intValue ?? -1
+    }
+
+    /// Asks the independent `pymcap-cli doctor` about each file.
+    ///
+    /// - Throws: ``TestFailure`` with what it found wrong.
+    static func examine(_ files: [String]) async throws {
+        for file in files {
+            let doctor = try await Finished.running(.pymcap, ["doctor", file])
+            guard doctor.exit == .code(0) else {
+                throw TestFailure("pymcap-cli doctor \(file): \(doctor.exit)\n\(doctor.output)\(doctor.errors)")
+            }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+/// Asks again and again until there is an answer: for what another process does and nothing tells of.
+///
+/// - Parameter what: named if it does not come in time.
+/// - Throws: ``TestFailure`` after `limit`; what `probe` throws.
+@discardableResult
+func eventually<Value>(
+    _ what: String, within limit: Duration = .seconds(20), isolation: isolated (any Actor)? = #isolation,
+    _ probe: () async throws -> Value?
+) async throws -> Value {
+    let deadline = ContinuousClock.now + limit
+    while true {
+        if let value = try await probe() { return value }
+        guard ContinuousClock.now < deadline else { throw TestFailure("\(what): not within \(limit)") }
+        try await Task.sleep(for: .milliseconds(20))
+    }
+}

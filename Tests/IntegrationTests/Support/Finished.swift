@@ -1,0 +1,34 @@
+/// What a program said that ran to its end.
+struct Finished {
+    let exit: ChildProcess.Exit
+    let output: String
+    let errors: String
+
+    var lines: [String] { output.split(separator: "\n").map(String.init) }
+
+    /// Runs a program to its end.
+    ///
+    /// - Throws: ``TestFailure`` if it does not end in time.
+    static func running(
+        _ path: String, _ arguments: [String], environment: [String: String] = [:], within limit: Duration = .seconds(60)
+    ) async throws -> Finished {
+        try await TemporaryDirectory.with { folder in
+            let child = try ChildProcess(path, arguments, environment: environment, folder: folder)
+            let exit = try await child.exit(within: limit)
+            return Finished(exit: exit, output: child.output, errors: child.errors)
+        }
+    }
+
+    static func running(
+        _ tool: Tool, _ arguments: [String], within limit: Duration = .seconds(60)
+    ) async throws -> Finished {
+        try await running(tool.requiredPath(), arguments, within: limit)
+    }
+
+    /// Runs our own command.
+    static func relay(
+        _ arguments: [String], environment: [String: String] = [:], within limit: Duration = .seconds(60)
+    ) async throws -> Finished {
+        try await running(RelayProcess.path(), arguments, environment: environment, within: limit)
+    }
+}

@@ -1,0 +1,24 @@
+import Foundation
+import FoundationNetworking
+
+/// What a server on this machine answers to a GET.
+struct HTTPAnswer {
+    let status: Int
+    let contentType: String
+    let body: String
+
+    /// - Returns: nil while nobody answers.
+    static func get(port: Int, _ path: String, accept: String? = nil) async throws -> HTTPAnswer? {
+        guard let url = URL(string: "http://127.0.0.1:\(port)\(path)") else { throw TestFailure("no URL: \(path)") }
+        var request = URLRequest(url: url, timeoutInterval: 10)
+        if let accept { request.setValue(accept, forHTTPHeaderField: "Accept") }
+        request.setValue("close", forHTTPHeaderField: "Connection")
+        guard let (data, response) = try? await session.data(for: request), let answer = response as? HTTPURLResponse
+        else { return nil }
+        return HTTPAnswer(
+            status: answer.statusCode, contentType: answer.value(forHTTPHeaderField: "Content-Type") ?? "",
+            body: String(decoding: data, as: UTF8.self))
+    }
+
+    private static let session = URLSession(configuration: .ephemeral)
+}

@@ -1,0 +1,27 @@
+import Foundation
+
+/// An HTTP client that stops in the middle of its request and keeps the connection.
+struct HalfRequest {
+    private let descriptor: Int32
+
+    init(port: Int) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(port).bigEndian
+        address.sin_addr.s_addr = UInt32(INADDR_LOOPBACK).bigEndian
+        let connected = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        let half = Array("GET /metrics HTTP/1.1\r\nHost: ".utf8)
+        guard connected == 0, send(descriptor, half, half.count, Int32(MSG_NOSIGNAL.rawValue)) == half.count else {
+            throw TestFailure("no connection to port \(port): errno \(errno)")
+        }
+    }
+
+    func close() {
+        _ = Foundation.close(descriptor)
+    }
+}

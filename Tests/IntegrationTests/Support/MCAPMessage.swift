@@ -1,0 +1,44 @@
+import Foundation
+
+/// One message of a capture as Python's `mcap` (PyPI) reads it: a reader that knows nothing of us.
+struct MCAPMessage: Decodable, Equatable {
+    /// Name of the file, without its folder.
+    let file: String
+    let topic: String
+    let sequence: UInt32
+    /// Nanoseconds since 1970.
+    let logTime: UInt64
+    let data: Data
+
+    /// The number before the space; nil without one.
+    var id: UInt64? {
+        let digits = data.prefix { $0 != UInt8(ascii: " ") }
+        return digits.count < data.count ? UInt64(String(decoding: digits, as: UTF8.self)) : nil
+    }
+
+    var isEvent: Bool { topic == "relay.events" }
+
+    /// Reads the files one after the other, each in its own order, with every checksum verified.
+    ///
+    /// - Throws: ``TestFailure`` with Python's own words if it cannot read them.
+    static func read(_ files: [String]) async throws -> [MCAPMessage] {
+        let read = try await Finished.running(.python, ["-c", script] + files, within: .seconds(120))
+        guard read.exit == .code(0) else { throw TestFailure("Python's mcap: \(read.errors)") }
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try read.lines.map { try decoder.decode(MCAPMessage.self, from: Data($0.utf8)) }
+    }
+
+    private static let script = """
+        import base64, json, os, sys
+        from mcap.reader import make_reader
+        for path in sys.argv[1:]:
+            with open(path, "rb") as stream:
+                reader = make_reader(stream, validate_crcs=True)
+                for _, channel, message in reader.iter_messages(log_time_order=False):
+                    print(json.dumps({
+                        "file": os.path.basename(path), "topic": channel.topic, "sequence": message.sequence,
+                        "log_time": message.log_time, "data": base64.b64encode(message.data).decode(),
+                    }))
+        """
+}

@@ -1,0 +1,47 @@
+import Foundation
+import Testing
+
+/// A program that a test drives besides our own.
+enum Tool: String, CaseIterable {
+    /// Debian package `redis-server`.
+    case redisServer = "redis-server"
+    /// Debian package `prometheus`, both.
+    case prometheus
+    case promtool
+    /// Debian package `python3`, with the PyPI packages `mcap` and `prometheus-client`.
+    case python = "python3"
+    /// PyPI package `pymcap-cli`.
+    case pymcap = "pymcap-cli"
+
+    /// nil if it is not installed.
+    var path: String? {
+        let folders = ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":").map(String.init) ?? []
+        return (folders + ["/usr/bin", "/usr/local/bin"]).map { $0 + "/" + rawValue }
+            .first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
+
+    private var remedy: String {
+        switch self {
+        case .redisServer: "apt-get install redis-server"
+        case .prometheus, .promtool: "apt-get install prometheus"
+        case .python: "apt-get install python3; pip install mcap prometheus-client"
+        case .pymcap: "pip install pymcap-cli"
+        }
+    }
+
+    /// - Throws: ``TestFailure`` with the remedy if it is not installed.
+    func requiredPath() throws -> String {
+        guard let path else { throw TestFailure("\(rawValue) is not installed; \(remedy)") }
+        return path
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// Skips what needs a program that is not installed. Under `CI=true` nothing is skipped: there it fails.
+    static func needs(_ tools: Tool...) -> Self {
+        let missing = tools.filter { $0.path == nil }.map(\.rawValue)
+        let isCI = ProcessInfo.processInfo.environment["CI"] == "true"
+        return .enabled(
+            if: missing.isEmpty || isCI, "not installed: \(missing.joined(separator: ", "))")
+    }
+}

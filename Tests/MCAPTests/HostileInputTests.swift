@@ -1,0 +1,125 @@
+import Testing
+
+@testable import MCAP
+
+/// Files that nobody wrote by accident.
+@Suite struct HostileInputTests {
+    @Test func randomBytes() throws {
+        let seed: UInt64 = 41
+        var random = SeededGenerator(seed: seed)
+        for round in 0..<2_000 {
+            let count = Int.random(in: 0...300, using: &random)
+            var bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+            // Half of them begin as they should, and have small opcodes and lengths, to get further.
+            if round.isMultiple(of: 2) {
+                bytes = Layout.magic + bytes.map { $0 < 128 ? $0 % 17 : 0 }
+            }
+            let reading = try Reading(bytes)
+            try #require(!reading.damages.isEmpty, "round \(round), seed \(seed)")
+            try #require(reading.messages.isEmpty, "round \(round), seed \(seed)")
+            #expect(throws: (any Error).self) { try MCAPIndexedReader(MemorySource(bytes)) }
+        }
+    }
+
+    private static let lengths: [UInt64] = [
+        0xFFFF_FFFF_FFFF_FFFF, 0xFFFF_FFFF_FFFF_FFF7, 0xFFFF_FFFF_FFFF_FFF6, 0x8000_0000_0000_0000,
+        0x7FFF_FFFF_FFFF_FFFF, 0x100_0000_0000, 0x1_0000_0000, 0xFFFF_FFFF, 0x8000_0000, 0,
+    ]
+
+    @Test(arguments: lengths)
+    func hostileLengthsEverywhere(length: UInt64) throws {
+        let chunks = TestMessage.chunks(2, messagesEach: 3, dataSize: 5...9, seed: 42)
+        for compression in [Compression.none, .zstd(level: 1)] {
+            let recording = Recording(chunks, compression: compression, closed: true)
+            for offset in 0..<recording.bytes.count - 8 {
+                var bytes = recording.bytes
+                withUnsafeBytes(of: length.littleEndian) { bytes.write($0, at: UInt64(offset)) }
+                guard bytes != recording.bytes else { continue }
+                let reading = try Reading(bytes)
+                for chunk in reading.chunks {
+                    let index = try #require(recording.chunkRanges.firstIndex { $0.lowerBound == chunk.offset })
+                    try #require(chunk.messages == chunks[index], "\(length) at \(offset)")
+                }
+                readByIndex(bytes)
+            }
+        }
+    }
+
+    /// Whatever comes of it, it must come as an error.
+    private func readByIndex(_ bytes: [UInt8]) {
+        guard let reader = try? MCAPIndexedReader(MemorySource(bytes)) else { return }
+        for index in reader.chunkIndexes { _ = try? reader.read(index) }
+        for index in reader.metadataIndexes { _ = try? reader.read(index) }
+    }
+
+    @Test func limitsAreKept() throws {
+        let chunks = TestMessage.chunks(2, messagesEach: 100, dataSize: 100...100, seed: 43)
+        let recording = Recording(chunks, compression: .zstd(level: 1), closed: true)
+        let size = try MCAPIndexedReader(MemorySource(recording.bytes)).chunkIndexes[0].uncompressedSize
+        let small = ReadLimits(maximumChunkSize: size - 1)
+        let reading = try Reading(recording.bytes, limits: small)
+        #expect(reading.chunks.isEmpty)
+        #expect(reading.damages.count == 2)
+        #expect(reading.damages[0].reason == .tooLarge(opcode: 6, size: size, limit: size - 1))
+        #expect(reading.damages.map(\.messagesLost) == [100, 100])
+        #expect(reading.ending == .closed)
+
+        let tiny = try Reading(recording.bytes, limits: ReadLimits(maximumRecordSize: 500))
+        #expect(tiny.chunks.isEmpty)
+        #expect(tiny.damages.isEmpty == false)
+    }
+
+    @Test func zstdBombIsRefused() throws {
+        // Says 10 bytes, holds a megabyte.
+        var messages = TestMessage.chunks(1, messagesEach: 1, dataSize: 1...1, seed: 44)[0]
+        messages[0].data = Array(repeating: 0, count: 1 << 20)
+        let recording = Recording([messages], compression: .zstd(level: 1), closed: false)
+        var bytes = recording.bytes
+        withUnsafeBytes(of: UInt64(10).littleEndian) {
+            bytes.write($0, at: UInt64(recording.chunkRanges[0].lowerBound + 9 + 16))
+        }
+        let reading = try Reading(bytes)
+        #expect(reading.chunks.isEmpty)
+        #expect(reading.damages.count == 1)
+    }
+
+    @Test func tooManyDamagesEndTheReading() throws {
+        // Private records of a foreign program, each an unexpected record once a summary has begun.
+        let chunks = TestMessage.chunks(30, messagesEach: 1, dataSize: 1...1, seed: 45)
+        let recording = Recording(chunks, compression: .none, closed: true)
+        var bytes = recording.bytes
+        for range in recording.chunkRanges { bytes[range.upperBound - 1] ^= 1 }
+        let reading = try Reading(bytes, limits: ReadLimits(maximumDamages: 10))
+        #expect(reading.damages.count == 11)
+        #expect(reading.damages.last?.reason == .tooManyDamages)
+        #expect(reading.ending == .cut)
+    }
+
+    @Test func sourceThatShrinks() throws {
+        struct Shrinking: ByteSource {
+            let bytes: [UInt8]
+            var size: UInt64 { UInt64(bytes.count) + 1_000 }
+            func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> Int {
+                MemorySource(bytes).read(at: offset, into: buffer)
+            }
+        }
+        let chunks = TestMessage.chunks(2, messagesEach: 3, dataSize: 5...9, seed: 46)
+        let recording = Recording(chunks, compression: .none, closed: true)
+        let reader = MCAPStreamReader(Shrinking(bytes: recording.bytes))
+        var count = 0
+        while let item = try reader.next() { if case .chunk = item { count += 1 } }
+        #expect(count == 2)
+        #expect(reader.damages.isEmpty == false)
+    }
+
+    @Test func errorsOfTheSourceAreThrown() {
+        struct Failing: ByteSource {
+            struct Failure: Error {}
+            var size: UInt64 { 1_000 }
+            func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int { throw Failure() }
+        }
+        #expect(throws: Failing.Failure.self) { try MCAPStreamReader(Failing()).next() }
+        #expect(throws: Failing.Failure.self) { try MCAPIndexedReader(Failing()) }
+        #expect(throws: Failing.Failure.self) { try Recovery.scan(Failing()) }
+    }
+}

@@ -1,0 +1,88 @@
+import Prometheus
+import Testing
+
+@Suite struct FamilyTests {
+    private let registry = Registry()
+
+    private func family(_ labels: [String], limit: ChildLimit? = nil) -> Family<Counter> {
+        registry.counterFamily("c_total", help: "A counter.", labels: labels, limit: limit)
+    }
+
+    @Test func sameValuesSameChild() {
+        let family = family(["a", "b"])
+        #expect(family.with("x", "y") === family.with("x", "y"))
+        #expect(family.with("x", "y") !== family.with("y", "x"))
+    }
+
+    @Test func aNewChildIsExposedAtZero() {
+        _ = family(["a"]).with("x")
+        #expect(registry.sampleLines() == [#"c_total{a="x"} 0"#])
+    }
+
+    @Test func childrenAreInTheOrderOfTheirValues() {
+        let family = family(["a", "b"])
+        for (a, b) in [("b", "a"), ("a", "b"), ("", "z"), ("a", "a"), ("aa", "")] {
+            _ = family.with(a, b)
+        }
+        #expect(
+            registry.sampleLines() == [
+                #"c_total{a="",b="z"} 0"#, #"c_total{a="a",b="a"} 0"#, #"c_total{a="a",b="b"} 0"#,
+                #"c_total{a="aa",b=""} 0"#, #"c_total{a="b",b="a"} 0"#,
+            ])
+    }
+
+    @Test func removedChildIsGoneAndComesBackAtZero() {
+        let family = family(["a"])
+        let removed = family.with("x")
+        removed.increment()
+        family.remove("x")
+        family.remove("never was")
+        removed.increment()
+        #expect(registry.sampleLines() == [])
+        #expect(family.with("x").value == 0)
+    }
+
+    @Test func beyondTheLimitAllIsOther() {
+        let family = family(["hub", "method"], limit: ChildLimit(maximumChildren: 2))
+        family.with("h", "1").increment()
+        family.with("h", "2").increment()
+        family.with("h", "3").increment()
+        family.with("g", "4").increment()
+        family.with("h", "1").increment()
+        #expect(family.with("h", "3") === family.with("other", "other"))
+        #expect(
+            registry.sampleLines() == [
+                #"c_total{hub="h",method="1"} 2"#, #"c_total{hub="h",method="2"} 1"#,
+                #"c_total{hub="other",method="other"} 2"#,
+            ])
+    }
+
+    @Test func theOverflowChildDoesNotCount() {
+        let family = family(["hub"], limit: ChildLimit(maximumChildren: 1))
+        _ = family.with("other")
+        #expect(family.with("x") !== family.with("other"))
+        #expect(family.with("y") === family.with("other"))
+    }
+
+    @Test func removalMakesRoom() {
+        let family = family(["hub"], limit: ChildLimit(maximumChildren: 1))
+        _ = family.with("x")
+        #expect(family.with("y") === family.with("other"))
+        family.remove("other")
+        #expect(family.with("y") === family.with("other"), "the overflow child was not counted, so this frees nothing")
+        family.remove("x")
+        #expect(family.with("y") !== family.with("other"))
+    }
+
+    @Test func keptLabelsHaveTheirOwnLimitAndOverflow() {
+        let family = family(["channel", "hub"], limit: ChildLimit(maximumChildren: 1, per: ["channel"]))
+        for (channel, hub) in [("a", "1"), ("a", "2"), ("b", "3"), ("b", "4"), ("b", "5")] {
+            family.with(channel, hub).increment()
+        }
+        #expect(
+            registry.sampleLines() == [
+                #"c_total{channel="a",hub="1"} 1"#, #"c_total{channel="a",hub="other"} 1"#,
+                #"c_total{channel="b",hub="3"} 1"#, #"c_total{channel="b",hub="other"} 2"#,
+            ])
+    }
+}

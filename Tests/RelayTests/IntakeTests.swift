@@ -1,0 +1,167 @@
+import Redis
+import Testing
+
+@testable import Relay
+
+@Suite struct IntakeTests {
+    /// Comparable: what an item says, and the first byte and time of each envelope.
+    enum Seen: Equatable {
+        case batch([Envelope])
+        case subscribed(String?)
+        case disconnected(DisconnectCause)
+        case dropped(envelopes: Int, bytes: Int)
+
+        struct Envelope: Equatable {
+            var channel: Int
+            var receivedAt: UInt64
+            var first: UInt8
+            var count: Int
+        }
+
+        init(_ item: IntakeItem) {
+            switch item {
+            case .batch(let batch):
+                var envelopes: [Envelope] = []
+                batch.forEach { channel, receivedAt, payload in
+                    envelopes.append(
+                        Envelope(channel: channel, receivedAt: receivedAt, first: payload[0], count: payload.count))
+                }
+                self = .batch(envelopes)
+            case .subscribed(let server): self = .subscribed(server?.runID)
+            case .disconnected(let cause): self = .disconnected(cause)
+            case .dropped(let envelopes, let bytes): self = .dropped(envelopes: envelopes, bytes: bytes)
+            }
+        }
+    }
+
+    private static func batch(_ marks: UInt8..., count: Int, at receivedAt: UInt64 = 0, channel: Int = 0) -> EnvelopeBatch {
+        let batch = EnvelopeBatch()
+        batch.receivedAt = receivedAt
+        for mark in marks {
+            [UInt8](repeating: mark, count: count).withUnsafeBytes { batch.append(channel: channel, payload: $0) }
+        }
+        return batch
+    }
+
+    private static func envelope(_ mark: UInt8, count: Int, at receivedAt: UInt64 = 0, channel: Int = 0) -> Seen.Envelope {
+        Seen.Envelope(channel: channel, receivedAt: receivedAt, first: mark, count: count)
+    }
+
+    /// Too large to be merged.
+    private static let large = 100_000
+
+    @Test func whenFullTheNewestIsDroppedCountedAndItsPlaceMarked() {
+        let metrics = makeMetrics()
+        let footprint = Self.batch(1, count: Self.large).footprint
+        let intake = Intake(limit: 2 * footprint, metrics: metrics)
+        #expect(metrics.intakeLimitBytes.value == Double(2 * footprint))
+        for mark in 1...2 as ClosedRange<UInt8> { intake.deliver(Self.batch(mark, count: Self.large)) }
+        #expect(metrics.intakeBytes.value == Double(2 * footprint))
+        intake.deliver(Self.batch(3, 4, count: Self.large / 2))
+        intake.deliver(Self.batch(5, count: Self.large))
+        intake.disconnected(.noAnswer)
+        intake.deliver(Self.batch(6, count: Self.large))
+
+        let delivery = intake.take(waitingAtMost: 0)
+        #expect(
+            delivery.items.map(Seen.init) == [
+                .batch([Self.envelope(1, count: Self.large)]), .batch([Self.envelope(2, count: Self.large)]),
+                .dropped(envelopes: 3, bytes: 2 * Self.large), .disconnected(.noAnswer),
+                .dropped(envelopes: 1, bytes: Self.large),
+            ])
+        #expect(metrics.dropped(.bufferFull) == (4, Double(3 * Self.large)))
+        #expect(metrics.dropped(.writeError) == (0, 0))
+
+        // Taken is not done: the memory is still in use.
+        intake.deliver(Self.batch(7, count: Self.large))
+        #expect(metrics.dropped(.bufferFull).envelopes == 5)
+        recycle(delivery, in: intake)
+        #expect(metrics.intakeBytes.value == 0)
+        intake.deliver(Self.batch(8, count: Self.large))
+        #expect(
+            intake.take(waitingAtMost: 0).items.map(Seen.init) == [
+                .dropped(envelopes: 1, bytes: Self.large), .batch([Self.envelope(8, count: Self.large)]),
+            ])
+        #expect(metrics.intakeBytes.value == Double(footprint))
+    }
+
+    private func recycle(_ delivery: Intake.Delivery, in intake: Intake) {
+        for case .batch(let batch) in delivery.items { intake.recycle(batch) }
+    }
+
+    @Test func smallBatchesAreMergedInOrderWithTheirTimes() {
+        let metrics = makeMetrics()
+        let intake = Intake(limit: 1 << 20, metrics: metrics)
+        intake.deliver(Self.batch(1, 2, count: 10, at: 100))
+        intake.deliver(Self.batch(3, count: 20, at: 200, channel: 1))
+        intake.subscribed(server: nil)
+        intake.deliver(Self.batch(4, count: 30, at: 300))
+        intake.deliver(Self.batch(5, count: 40, at: 250))
+        let delivery = intake.take(waitingAtMost: 0)
+        #expect(
+            delivery.items.map(Seen.init) == [
+                .batch([
+                    Self.envelope(1, count: 10, at: 100), Self.envelope(2, count: 10, at: 100),
+                    Self.envelope(3, count: 20, at: 200, channel: 1),
+                ]),
+                .subscribed(nil),
+                .batch([Self.envelope(4, count: 30, at: 300), Self.envelope(5, count: 40, at: 250)]),
+            ])
+        recycle(delivery, in: intake)
+        #expect(metrics.intakeBytes.value == 0)
+    }
+
+    @Test func mergingCountsTheMemoryItTakes() {
+        let metrics = makeMetrics()
+        let intake = Intake(limit: 10 << 20, metrics: metrics)
+        for mark in 0..<60 as Range<UInt8> { intake.deliver(Self.batch(mark, count: 5_000)) }
+        let delivery = intake.take(waitingAtMost: 0)
+        let footprint = delivery.items.reduce(0) { sum, item in
+            if case .batch(let batch) = item { sum + batch.footprint } else { sum }
+        }
+        #expect(delivery.items.count < 10)
+        #expect(metrics.intakeBytes.value == Double(footprint))
+        recycle(delivery, in: intake)
+        #expect(metrics.intakeBytes.value == 0)
+    }
+
+    /// Small reads are merged into what waits already, but not without an end.
+    @Test func smallBatchesCannotExceedTheLimit() {
+        let metrics = makeMetrics()
+        let limit = 200_000
+        let intake = Intake(limit: limit, metrics: metrics)
+        for _ in 0..<400 { intake.deliver(Self.batch(1, count: 1_000)) }
+        #expect(metrics.intakeBytes.value <= Double(limit))
+        #expect(metrics.dropped(.bufferFull).envelopes ?? 0 > 0)
+    }
+
+    @Test func recycledBatchesAreUsedAgain() {
+        let intake = Intake(limit: 1 << 20, metrics: makeMetrics())
+        let batch = Self.batch(1, count: 10)
+        intake.deliver(batch)
+        recycle(intake.take(waitingAtMost: 0), in: intake)
+        let next = intake.nextBatch()
+        #expect(next === batch)
+        #expect(next.count == 0 && next.byteCount == 0)
+        #expect(intake.nextBatch() !== batch)
+    }
+
+    @Test func aClosedIntakeStillGivesWhatIsLeft() {
+        let intake = Intake(limit: 1 << 20, metrics: makeMetrics())
+        #expect(!intake.take(waitingAtMost: 0).isClosed)
+        intake.deliver(Self.batch(1, count: 10))
+        intake.close()
+        let last = intake.take(waitingAtMost: 0)
+        #expect(last.isClosed && last.items.count == 1)
+        let after = intake.take(waitingAtMost: 60)
+        #expect(after.isClosed && after.items.isEmpty)
+    }
+
+    @Test func nothingThereIsAnEmptyDelivery() {
+        let intake = Intake(limit: 1 << 20, metrics: makeMetrics())
+        intake.subscribed(server: RedisServerInfo(infoText: "run_id:a1\r\n"))
+        #expect(intake.take(waitingAtMost: 0).items.map(Seen.init) == [.subscribed("a1")])
+        let empty = intake.take(waitingAtMost: 0)
+        #expect(empty.items.isEmpty && !empty.isClosed)
+    }
+}

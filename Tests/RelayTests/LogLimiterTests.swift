@@ -1,0 +1,15 @@
+import Testing
+
+@testable import Relay
+
+@Suite struct LogLimiterTests {
+    @Test func oneLineASecondAndHowManyWereLeftOut() {
+        var limiter = LogLimiter()
+        let second = LogLimiter.interval
+        let story: [(at: UInt64, admitted: Int?)] = [
+            (5 * second, 0), (5 * second, nil), (5 * second + 1, nil), (6 * second - 1, nil), (6 * second, 3),
+            (6 * second + 1, nil), (9 * second, 1), (20 * second, 0),
+        ]
+        for (at, admitted) in story { #expect(limiter.admit(at: at) == admitted, "at \(at)") }
+    }
+}

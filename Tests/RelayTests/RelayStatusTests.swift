@@ -1,0 +1,19 @@
+import Testing
+
+@testable import Relay
+
+@Suite struct RelayStatusTests {
+    static let cases: [(records: Bool, subscribed: Bool, writing: Bool, reason: String?)] = [
+        (false, false, false, "not subscribed to Redis"), (false, true, false, nil), (false, true, true, nil),
+        (true, false, false, "not subscribed to Redis"), (true, false, true, "not subscribed to Redis"),
+        (true, true, false, "the capture is not being written"), (true, true, true, nil),
+    ]
+
+    @Test(arguments: cases) func readiness(records: Bool, subscribed: Bool, writing: Bool, reason: String?) {
+        let status = RelayStatus(records: records)
+        #expect(status.notReadyReason == "not subscribed to Redis")
+        status.isSubscribed = subscribed
+        status.isWriting = writing
+        #expect(status.notReadyReason == reason)
+    }
+}
