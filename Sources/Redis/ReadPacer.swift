@@ -6,8 +6,8 @@ import NIOCore
 /// connection is read at once; one that was read less than ``busyBelow`` ago rests for ``rest``, in which the kernel
 /// collects what comes. So at most that much is added to the time of receipt, and only while envelopes come close together.
 struct ReadPacer {
-    static let rest = TimeAmount.microseconds(500)
-    static let busyBelow = TimeAmount.milliseconds(1)
+    static let rest = TimeAmount.milliseconds(1)
+    static let busyBelow = TimeAmount.milliseconds(2)
     /// After a read of this many bytes there is probably more: no rest.
     static let large = 64 * 1024
 

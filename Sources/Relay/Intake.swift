@@ -27,8 +27,10 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
 
     /// Empty batches kept for reuse.
     private static let spareBatches = 16
-    /// A batch below this is filled up while the consumer is busy, so that many small reads do not cost a batch each.
-    private static let mergedBytes = 128 * 1024
+    /// Batches below this are put together while the consumer is busy, so that many small reads do not cost the memory
+    /// of a batch each.
+    private static let smallBytes = 16 * 1024
+    private static let mergedBytes = 64 * 1024
 
     private let limit: Int
     private let metrics: RelayMetrics
@@ -93,9 +95,9 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
     }
 
     private func mergeIntoLast(_ batch: EnvelopeBatch) -> Bool {
-        guard case .batch(let last)? = items.last, last.byteCount + batch.byteCount <= Self.mergedBytes else {
-            return false
-        }
+        guard batch.byteCount < Self.smallBytes, case .batch(let last)? = items.last,
+            last.byteCount + batch.byteCount <= Self.mergedBytes
+        else { return false }
         let before = last.footprint
         last.append(contentsOf: batch)
         bytes += last.footprint - before

@@ -17,8 +17,8 @@ struct RelayWorker: ~Copyable {
     /// The longest wait without a look at the clocks.
     private static let longestWait = 1.0
     /// After little work it rests this long, so that many small reads do not cost a wake-up each, in microseconds.
-    private static let rest: UInt32 = 1_000
-    private static let littleWork = 32 * 1024
+    private static let rest: UInt32 = 5_000
+    private static let littleWork = 1 << 20
 
     private let channels: [String]
     private let intake: Intake

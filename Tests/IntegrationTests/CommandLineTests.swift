@@ -1,4 +1,5 @@
 import Foundation
+import Redis
 import Testing
 
 /// The command as an operator meets it: usage, environment, secrets, signals, the demo.

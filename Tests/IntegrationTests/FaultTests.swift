@@ -1,4 +1,5 @@
 import Foundation
+import Redis
 import Testing
 
 /// What befalls Redis and the disk is counted, named in the capture, and survived.

@@ -1,4 +1,5 @@
 import Foundation
+import Redis
 import Testing
 
 /// A capture of one Redis, published into another.

@@ -7,7 +7,7 @@ import Testing
     static let chunks = TestMessage.chunks(3, messagesEach: 4, dataSize: 10...50, seed: 21)
 
     /// Half of them single bits.
-    static let masksPerByte = 40
+    static let masksPerByte = 4
     /// Bytes of a compressed chunk record before its data.
     static let chunkHeader = 9 + 8 + 8 + 8 + 4 + 8 + 8
 

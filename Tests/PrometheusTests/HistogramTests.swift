@@ -24,7 +24,8 @@ import Testing
 
     @Test(arguments: [
         (0, [1, 1, 1, 1]), (0.999, [1, 1, 1, 1]), (1, [1, 1, 1, 1]), (1.0.nextUp, [0, 1, 1, 1]), (2, [0, 1, 1, 1]),
-        (2.0.nextUp, [0, 0, 1, 1]), (4, [0, 0, 1, 1]), (4.0.nextUp, [0, 0, 0, 1]), (.greatestFiniteMagnitude, [0, 0, 0, 1]),
+        (2.0.nextUp, [0, 0, 1, 1]), (4, [0, 0, 1, 1]), (4.0.nextUp, [0, 0, 0, 1]),
+        (.greatestFiniteMagnitude, [0, 0, 0, 1]),
     ])
     func boundsAreIncluded(value: Double, expected: [Int]) {
         let subject = Subject([1, 2, 4])

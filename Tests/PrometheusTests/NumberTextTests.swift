@@ -4,9 +4,12 @@ import Testing
 
 @Suite struct NumberTextTests {
     @Test(arguments: [
-        (0, "0"), (3, "3"), (-3, "-3"), (0.25, "0.25"), (-0.1, "-0.1"), (1e-5, "1e-05"), (5e-324, "5e-324"),
-        (1_048_576, "1048576"), (9_007_199_254_740_992, "9007199254740992"), (1e16, "10000000000000000"),
-        (1e22, "1e+22"), (1.5e300, "1.5e+300"), (.nan, "NaN"), (-.nan, "NaN"), (.infinity, "+Inf"), (-.infinity, "-Inf"),
+        (0, "0"), (3, "3"), (-3, "-3"), (0.25, "0.25"), (-0.1, "-0.1"), (1e-5, "1e-05"),
+        (.leastNonzeroMagnitude, "5e-324"),
+        (1_048_576, "1048576"), (9_007_199_254_740_992, "9007199254740992"), (1e15, "1000000000000000"),
+        (1e16, "1e+16"),
+        (1e22, "1e+22"), (1.5e300, "1.5e+300"), (.nan, "NaN"), (-.nan, "NaN"), (.infinity, "+Inf"),
+        (-.infinity, "-Inf"),
     ])
     func value(number: Double, expected: String) {
         #expect(NumberText.value(number) == expected)

@@ -25,7 +25,8 @@ import Testing
         #expect(samples == showcase.samples)
     }
 
-    @Test(.enabled(if: ExternalProgram.python.shouldBeTested, "prometheus_client is missing (python3-prometheus-client)"))
+    @Test(
+        .enabled(if: ExternalProgram.python.shouldBeTested, "prometheus_client is missing (python3-prometheus-client)"))
     func pythonReadsTheSameMetadata() throws {
         let exposition = Showcase().registry.expose(.openMetrics)
         let families = try parse(exposition, with: "prometheus_client.openmetrics.parser")

@@ -1,3 +1,4 @@
+import Prometheus
 import Redis
 import Testing
 

@@ -33,7 +33,7 @@ public enum Recovery {
         if let chunk = log.chunks.last, let ordinal = log.ordinalBeforeLastChunk {
             let isIndexed = chunk.index.messageIndexOffsets.keys == chunk.messageCounts.keys
             report.lastOrdinal = ordinal
-            if !isIndexed { report.owedIndexes = try messageIndexes(of: chunk, reader) }
+            if !isIndexed { try oweMessageIndexes(&report, reader) }
             gapStart = chunk.index.chunkEnd
             end = isIndexed ? gapStart + chunk.index.messageIndexLength : gapStart
         } else if log.chunks.isEmpty, let marker = log.firstMarker {
@@ -47,14 +47,16 @@ public enum Recovery {
         _ = try reader.window.forEachPiece(in: gapStart..<end) { report.gap.update($0) }
     }
 
-    /// The message index records that should stand behind `chunk`.
-    private static func messageIndexes(of chunk: ScannedChunk, _ reader: MCAPStreamReader) throws -> [UInt8] {
-        guard let frame = try reader.window.frame(at: chunk.index.offset) else { return [] }
+    /// Makes the message indexes that should stand behind the last chunk, and enters them as if they did.
+    private static func oweMessageIndexes(_ report: inout ScanReport, _ reader: MCAPStreamReader) throws {
+        let last = report.chunks.count - 1
+        guard let frame = try reader.window.frame(at: report.chunks[last].index.offset) else { return }
         var channels = reader.log.channels
-        let (decoded, _) = try reader.decoder.decode(
+        let (chunk, _) = try reader.decoder.decode(
             frame, from: reader.window, channels: &channels, allowingExtension: true)
         var buffer = GrowableBuffer()
-        _ = decoded.messageIndexes.encode(into: &buffer, at: 0)
-        return Array(buffer.bytes)
+        report.chunks[last].index.messageIndexOffsets = chunk.messageIndexes.encode(into: &buffer, at: frame.end)
+        report.chunks[last].index.messageIndexLength = UInt64(buffer.count)
+        report.owedIndexes = Array(buffer.bytes)
     }
 }

@@ -16,7 +16,7 @@ struct HalfRequest {
             }
         }
         let half = Array("GET /metrics HTTP/1.1\r\nHost: ".utf8)
-        guard connected == 0, send(descriptor, half, half.count, Int32(MSG_NOSIGNAL.rawValue)) == half.count else {
+        guard connected == 0, send(descriptor, half, half.count, Int32(MSG_NOSIGNAL)) == half.count else {
             throw TestFailure("no connection to port \(port): errno \(errno)")
         }
     }

@@ -10,7 +10,8 @@ struct ExternalProgram: Sendable {
     static let promtool = ExternalProgram(name: "promtool", debianPackage: "prometheus")
     /// Python with the official client library, whose parsers return what they read.
     static let python = ExternalProgram(
-        name: "python3", debianPackage: "python3-prometheus-client", trial: ["-c", "import prometheus_client.openmetrics"])
+        name: "python3", debianPackage: "python3-prometheus-client",
+        trial: ["-c", "import prometheus_client.openmetrics"])
 
     private let name: String
     private let debianPackage: String
@@ -41,7 +42,8 @@ struct ExternalProgram: Sendable {
     }
 }
 
-private func execute(_ program: URL, _ arguments: [String], _ input: [UInt8]) throws -> (status: Int32, output: String) {
+private func execute(_ program: URL, _ arguments: [String], _ input: [UInt8]) throws -> (status: Int32, output: String)
+{
     // From a file, not a pipe: the program may answer before it has read everything.
     let file = FileManager.default.temporaryDirectory.appendingPathComponent("exposition-\(UUID().uuidString)")
     try Data(input).write(to: file)

@@ -15,7 +15,9 @@ struct Showcase {
         _ = registry.counterFamily("relay_dropped_total", help: "A family without children.", labels: ["reason"])
 
         registry.gaugeFamily("relay_build_info", help: "Constant 1.", labels: ["version"]).with("1.2.3").set(1)
-        for (name, value) in [("nan", Double.nan), ("inf", .infinity), ("negative", -0.1), ("tiny", 5e-324)] {
+        for (name, value) in [
+            ("nan", Double.nan), ("inf", .infinity), ("negative", -0.1), ("tiny", .leastNonzeroMagnitude),
+        ] {
             registry.gauge("relay_\(name)", help: "A number.").set(value)
         }
         let latency = registry.histogram("relay_latency_seconds", help: "Latency.", buckets: [0, 1e-9, 0.005, 1, 2.5])
@@ -37,7 +39,7 @@ struct Showcase {
         Sample("relay_nan", .nan),
         Sample("relay_inf", .infinity),
         Sample("relay_negative", -0.1),
-        Sample("relay_tiny", 5e-324),
+        Sample("relay_tiny", .leastNonzeroMagnitude),
         Sample("relay_latency_seconds_bucket", ["le": "0.0"], 1),
         Sample("relay_latency_seconds_bucket", ["le": "1e-09"], 1),
         Sample("relay_latency_seconds_bucket", ["le": "0.005"], 1),
@@ -59,22 +61,4 @@ struct Showcase {
         Sample("relay_size_bytes_sum", ["channel": "empty"], 0),
         Sample("relay_size_bytes_count", ["channel": "empty"], 0),
     ]
-}
-
-/// One number of an exposition, as a reader understood it. NaN equals NaN here.
-struct Sample: Equatable {
-    let name: String
-    let labels: [String: String]
-    let value: Double
-
-    init(_ name: String, _ labels: [String: String] = [:], _ value: Double) {
-        self.name = name
-        self.labels = labels
-        self.value = value
-    }
-
-    static func == (left: Self, right: Self) -> Bool {
-        left.name == right.name && left.labels == right.labels
-            && (left.value == right.value || left.value.isNaN && right.value.isNaN)
-    }
 }

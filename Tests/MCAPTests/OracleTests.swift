@@ -1,0 +1,116 @@
+import Testing
+
+@testable import MCAP
+
+/// Other programs read our files, after every write.
+@Suite(.enabled(if: Oracle.isAvailable, Comment(rawValue: Oracle.missing ?? "")))
+struct OracleTests {
+    /// Prints one line a message, of each file, read with all checks: once by index, once as a stream.
+    private static let reader = """
+        import sys
+        from mcap.reader import make_reader, NonSeekingReader
+        for path in sys.argv[1:]:
+            for kind in make_reader, NonSeekingReader:
+                with open(path, "rb") as file:
+                    for _, channel, message in kind(file, validate_crcs=True).iter_messages(log_time_order=False):
+                        print(channel.topic, channel.message_encoding, message.channel_id, message.sequence,
+                              message.log_time, message.publish_time, message.data.hex())
+                print("end of", kind.__name__)
+        """
+
+    /// What Python should print for files that hold these messages.
+    private static func expected(_ files: [[TestMessage]]) -> [String] {
+        files.flatMap {
+            lines($0) + ["end of make_reader"] + lines($0) + ["end of NonSeekingReader"]
+        }
+    }
+
+    private func read(_ paths: [String]) throws -> [String] {
+        try Oracle.python(Self.reader, paths).split(separator: "\n").map(String.init)
+    }
+
+    private static func lines(_ messages: [TestMessage]) -> [String] {
+        let channels = Dictionary(uniqueKeysWithValues: TestMessage.channels.map { ($0.id, $0) })
+        return messages.map { message in
+            let channel = channels[message.channelID]
+            let hex = message.data.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+            return "\(channel?.topic ?? "") \(channel?.messageEncoding ?? "") \(message.channelID) \(message.sequence) "
+                + "\(message.logTime) \(message.publishTime) \(hex)"
+        }
+    }
+
+    @Test(arguments: [Compression.none, .zstd(level: 1)])
+    func everyStateIsReadByPython(compression: Compression) throws {
+        try Oracle.require()
+        let chunks = TestMessage.chunks(3, messagesEach: 20, dataSize: 0...300, seed: 91)
+        let recording = Recording(chunks, compression: compression, closed: true)
+        // State 0 is the start, the last one the closed file.
+        let held = recording.states.indices.map { Array(chunks.prefix($0).joined()) }
+        try Oracle.withFiles(recording.states) { paths in
+            let lines = try read(paths)
+            #expect(lines == Self.expected(held))
+        }
+    }
+
+    @Test(arguments: [Compression.none, .zstd(level: 1)])
+    func doctorFindsNoError(compression: Compression) throws {
+        try Oracle.require()
+        let chunks = TestMessage.chunks(3, messagesEach: 20, dataSize: 20...300, seed: 92)
+        let recording = Recording(chunks, compression: compression, closed: true)
+        try Oracle.withFiles(recording.states) { paths in
+            for path in paths {
+                let report = try Oracle.doctor(path)
+                #expect(report.contains("\"ERROR\"") == false && report.contains("\"WARNING\"") == false, "\(report)")
+            }
+        }
+    }
+
+    @Test func doctorFindsErrorsWhereThereAreSome() throws {
+        try Oracle.require()
+        let chunks = TestMessage.chunks(1, messagesEach: 20, dataSize: 20...300, seed: 93)
+        let recording = Recording(chunks, compression: .none, closed: true)
+        var bytes = recording.bytes
+        bytes[recording.chunkRanges[0].upperBound - 1] ^= 1
+        try Oracle.withFiles([bytes]) { paths in
+            #expect(throws: Oracle.Failure.self) { _ = try Oracle.doctor(paths[0]) }
+        }
+    }
+
+    @Test func resumedAndCopiedFilesAreInOrder() throws {
+        try Oracle.require()
+        let chunks = TestMessage.chunks(2, messagesEach: 20, dataSize: 20...300, seed: 94)
+        let recording = Recording(chunks, compression: .zstd(level: 1), closed: true)
+        // Cut inside of the last chunk's message indexes.
+        let cut = recording.chunkRanges[1].upperBound + 40
+        var bytes = Array(recording.bytes[..<cut])
+        var writer = try MCAPWriter(resuming: Recovery.scan(MemorySource(bytes)), compression: .none)
+        writer.encodeEnd(metadata: [Recording.endMetadata])
+        bytes.write(writer.output, at: writer.outputOffset)
+        writer.commit()
+        #expect(bytes.count == Int(writer.fileSize))
+
+        var copyWriter = MCAPWriter(header: Recording.header, sync: Recording.sync, compression: .none)
+        var copy: [UInt8] = []
+        copyWriter.encodeStart(metadata: [])
+        copy.write(copyWriter.output, at: copyWriter.outputOffset)
+        copyWriter.commit()
+        let reader = MCAPStreamReader(MemorySource(bytes))
+        while let item = try reader.next() {
+            guard case .chunk(let chunk) = item else { continue }
+            try copyWriter.encodeCopy(of: chunk)
+            copy.write(copyWriter.output, at: copyWriter.outputOffset)
+            copyWriter.commit()
+        }
+        copyWriter.encodeEnd(metadata: [])
+        copy.write(copyWriter.output, at: copyWriter.outputOffset)
+        copyWriter.commit()
+
+        for file in [bytes, copy] {
+            try Oracle.withFiles([file]) { paths in
+                _ = try Oracle.doctor(paths[0])
+                let lines = try read(paths)
+                #expect(lines == Self.expected([chunks.flatMap { $0 }]))
+            }
+        }
+    }
+}

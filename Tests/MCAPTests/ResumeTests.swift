@@ -1,0 +1,99 @@
+import Testing
+
+@testable import MCAP
+
+/// Files that their writer never closed, finished by another one.
+@Suite struct ResumeTests {
+    static let chunks = TestMessage.chunks(3, messagesEach: 6, dataSize: 10...50, seed: 61)
+
+    /// Scans `bytes`, adds `extra`, closes the file and cuts it where it ends.
+    private func finish(_ bytes: [UInt8], adding extra: [TestMessage]) throws -> [UInt8] {
+        var bytes = bytes
+        var writer = try MCAPWriter(resuming: Recovery.scan(MemorySource(bytes)), compression: .zstd(level: 1))
+        if !extra.isEmpty {
+            var builder = Recording.builder()
+            builder.append(extra)
+            writer.encodeChunk(builder)
+            bytes.write(writer.output, at: writer.outputOffset)
+            writer.commit()
+        }
+        writer.encodeEnd(metadata: [Recording.endMetadata])
+        bytes.write(writer.output, at: writer.outputOffset)
+        writer.commit()
+        bytes.removeSubrange(Int(writer.fileSize)...)
+        return bytes
+    }
+
+    @Test(arguments: [Compression.none, .zstd(level: 1)], [false, true])
+    func everyCutCanBeFinished(compression: Compression, addsMore: Bool) throws {
+        let recording = Recording(Self.chunks, compression: compression, closed: true)
+        let extra = addsMore ? TestMessage.chunks(1, messagesEach: 4, dataSize: 5...9, seed: 62)[0] : []
+        for cut in recording.startEnd..<recording.bytes.count {
+            let finished = try finish(Array(recording.bytes[..<cut]), adding: extra)
+            let reading = try Reading(finished)
+            let whole = recording.chunkRanges.filter { $0.upperBound <= cut }.count
+            try #require(reading.damages == [], "cut at \(cut): \(reading.damages)")
+            try #require(reading.ending == .closed, "cut at \(cut)")
+            try #require(
+                reading.chunks.map(\.messages) == Self.chunks[..<whole] + (addsMore ? [extra] : []), "cut at \(cut)")
+            try #require(reading.metadata == [Recording.startMetadata, Recording.endMetadata], "cut at \(cut)")
+            let indexed = try MCAPIndexedReader(MemorySource(finished))
+            try #require(indexed.statistics?.messageCount == UInt64(reading.messages.count))
+        }
+    }
+
+    @Test func finishedFileIsTheFileThatWasNeverCut() throws {
+        let recording = Recording(Self.chunks, compression: .zstd(level: 1), closed: true)
+        let unclosed = recording.states[recording.states.count - 2]
+        #expect(try finish(unclosed, adding: []) == recording.bytes)
+    }
+
+    @Test func zeroedTailIsCutOff() throws {
+        let recording = Recording(Self.chunks, compression: .zstd(level: 1), closed: false)
+        var bytes = recording.bytes
+        for offset in recording.chunkRanges[2].lowerBound..<bytes.count { bytes[offset] = 0 }
+        let reading = try Reading(finish(bytes, adding: []))
+        #expect(reading.damages == [])
+        #expect(reading.chunks.map(\.messages) == Array(Self.chunks[..<2]))
+    }
+
+    @Test func closedFileIsRefused() throws {
+        let recording = Recording(Self.chunks, compression: .none, closed: true)
+        #expect(throws: MCAPWriteError.notResumable(.closed)) { try finish(recording.bytes, adding: []) }
+    }
+
+    @Test func fileDamagedBeforeItsEndIsRefused() throws {
+        var bytes = Recording(Self.chunks, compression: .none, closed: false).bytes
+        let ranges = Recording(Self.chunks, compression: .none, closed: false).chunkRanges
+        bytes[ranges[0].upperBound - 1] ^= 1
+        #expect(throws: MCAPWriteError.notResumable(.damaged)) { try finish(bytes, adding: []) }
+    }
+
+    @Test func fileCutBeforeItsFirstMarkerIsRefused() throws {
+        let recording = Recording(Self.chunks, compression: .none, closed: false)
+        for cut in 0..<recording.startEnd {
+            #expect(throws: MCAPWriteError.notResumable(.withoutMarkers), "cut at \(cut)") {
+                try finish(Array(recording.bytes[..<cut]), adding: [])
+            }
+        }
+    }
+
+    @Test func scanSaysWhatIsWhole() throws {
+        let recording = Recording(Self.chunks, compression: .zstd(level: 1), closed: true)
+        let report = try Recovery.scan(MemorySource(recording.bytes))
+        #expect(report.isClosedCleanly)
+        #expect(report.header == Recording.header)
+        #expect(report.sync == Recording.sync)
+        #expect(report.metadata == [Recording.startMetadata, Recording.endMetadata])
+        #expect(report.messageCount == 18)
+        let indexed = try MCAPIndexedReader(MemorySource(recording.bytes))
+        #expect(report.chunks.map(\.index) == indexed.chunkIndexes)
+        #expect(report.metadataIndexes == indexed.metadataIndexes)
+        #expect(Set(report.channels.map(\.id)) == [1, 2, 700])
+
+        let unclosed = try Recovery.scan(MemorySource(recording.states[3]))
+        #expect(unclosed.ending == .unclosed)
+        #expect(unclosed.isClosedCleanly == false)
+        #expect(unclosed.endOfLastWholeChunk == UInt64(recording.states[3].count - 50))
+    }
+}

@@ -1,0 +1,163 @@
+import Foundation
+import SignalRBackplane
+import Testing
+
+@testable import Relay
+
+@Suite struct ChannelObserverTests {
+    private static let now: UInt64 = 1_795_400_000_000_000_000
+
+    private func observe(
+        _ payloads: [[UInt8]], metrics: RelayMetrics, lastID: UInt64? = nil
+    ) -> [ChannelObserver.Seen] {
+        var observer = ChannelObserver(metrics: metrics.channels[0], lastID: lastID)
+        let seen = payloads.map { payload in
+            payload.withUnsafeBytes { observer.observe($0, receivedAt: Self.now) }
+        }
+        for sequence in seen.compactMap(\.sequence) { observer.count(sequence) }
+        observer.publish()
+        return seen
+    }
+
+    /// By the design's table of signals, written down a second time.
+    private func kind(_ message: Vector.Message) -> String {
+        if message.isAck || message.key == "__SIGNALR__SERVER__" { return "ack" }
+        if !message.commandID.isEmpty { return "command" }
+        let kinds = [
+            "h": "hub", "hc": "client", "hg": "group", "hu": "user", "c": "connection", "pc": "persistent_connection",
+            "pcg": "persistent_connection_group",
+        ]
+        return kinds[String(message.key.prefix { $0 != "-" })] ?? "other"
+    }
+
+    @Test func trafficOfRealNodes() throws {
+        let vectors = try Vector.load("signalr2")
+        let metrics = makeMetrics()
+        let payloads = vectors.map { Array($0.payload) }
+        let seen = observe(payloads, metrics: metrics)
+        #expect(seen.map(\.id) == vectors.map(\.decoded.id))
+        #expect(metrics.sample(#"signalr_backplane_envelopes_total{channel="chat"}"#) == Double(vectors.count))
+        #expect(
+            metrics.sample(#"signalr_backplane_envelope_bytes_total{channel="chat"}"#)
+                == Double(payloads.reduce(0) { $0 + $1.count }))
+        var expected: [String: Int] = [:]
+        for message in vectors.flatMap({ $0.decoded.messages ?? [] }) { expected[kind(message), default: 0] += 1 }
+        #expect(expected.count >= 4)
+        for kind in MessageKind.allCases {
+            #expect(
+                metrics.sample("signalr_backplane_messages_total{channel=\"chat\",kind=\"\(kind.label)\"}")
+                    == Double(expected[kind.label] ?? 0), "\(kind.label)")
+        }
+        // Ids 49..72 were published while nobody recorded; two blocks at the end are apart from the rest.
+        var missing: UInt64 = 0
+        var gaps = 0
+        let ids = vectors.compactMap(\.decoded.id)
+        for (before, after) in zip(ids, ids.dropFirst()) where after > before + 1 {
+            missing += after - before - 1
+            gaps += 1
+        }
+        #expect(gaps > 0)
+        #expect(metrics.sample(#"signalr_backplane_gaps_total{channel="chat"}"#) == Double(gaps))
+        #expect(metrics.sample(#"signalr_backplane_missing_ids_total{channel="chat"}"#) == Double(missing))
+        #expect(metrics.sample(#"signalr_backplane_last_id{channel="chat"}"#) == ids.max().map(Double.init))
+        #expect(
+            metrics.sample(#"signalr_backplane_envelope_size_bytes_count{channel="chat"}"#) == Double(vectors.count))
+        for reason in EnvelopeError.Reason.allCases {
+            #expect(undecodable(reason, metrics) == 0)
+        }
+    }
+
+    private func undecodable(_ reason: EnvelopeError.Reason, _ metrics: RelayMetrics) -> Double? {
+        metrics.sample("signalr_backplane_undecodable_total{channel=\"chat\",reason=\"\(reason.label)\"}")
+    }
+
+    @Test func hugeIDsAreCountedAsWhatTheyAre() throws {
+        let vectors = try Vector.load("signalr2-huge-ids")
+        let metrics = makeMetrics()
+        let seen = observe(vectors.map { Array($0.payload) }, metrics: metrics)
+        #expect(seen.map(\.id) == vectors.map(\.decoded.id))
+        let broken = vectors.filter { $0.decoded.error != nil }.count
+        #expect(broken > 0)
+        #expect(undecodable(.idNotUInt64, metrics) == Double(broken))
+    }
+
+    static let undecodables: [(String, EnvelopeError.Reason, id: UInt64?)] = [
+        ("hello", .noID, nil), ("", .noID, nil), ("1e+14 x", .idNotUInt64, nil),
+        ("99999999999999999999 x", .idOverflow, nil), ("5 ", .truncated, 5), ("6 \u{01}\0\0\0", .lengthBeyondPayload, 6),
+    ]
+
+    @Test(arguments: undecodables) func anUndecodablePayload(_ text: String, reason: EnvelopeError.Reason, id: UInt64?) {
+        let metrics = makeMetrics()
+        let seen = observe([Array(text.utf8)], metrics: metrics)[0]
+        #expect(seen.id == id)
+        #expect(seen.publishTime == nil)
+        #expect((seen.sequence == nil) == (id == nil))
+        for other in EnvelopeError.Reason.allCases {
+            #expect(undecodable(other, metrics) == (other == reason ? 1 : 0), "\(other.label)")
+        }
+        #expect(metrics.sample(#"signalr_backplane_envelopes_total{channel="chat"}"#) == 1)
+        #expect(metrics.sample(#"signalr_backplane_delivery_latency_seconds_count{channel="chat"}"#) == 0)
+    }
+
+    // MARK: - Latency
+
+    private func payload(_ id: UInt64, ticks: Int64) -> [UInt8] {
+        Envelope(id: id, body: ScaleoutMessage(messages: [], createdTicks: ticks)).encoded()
+    }
+
+    private static let nowTicks = DotNetTicks(unixNanoseconds: Int64(now)).rawValue
+
+    static let ticks: [(Int64, isKnown: Bool, latency: Double?, skewed: Double)] = [
+        (nowTicks, true, 0, 0), (nowTicks - 2_500_000, true, 0.25, 0), (nowTicks + 1, true, nil, 1),
+        (0, false, nil, 0), (-1, false, nil, 0), (.max, false, nil, 0),
+    ]
+
+    @Test(arguments: ticks) func latencyAndSkew(ticks: Int64, isKnown: Bool, latency: Double?, skewed: Double) {
+        let metrics = makeMetrics()
+        let seen = observe([payload(1, ticks: ticks)], metrics: metrics)[0]
+        #expect(
+            seen.publishTime
+                == (isKnown ? DotNetTicks(rawValue: ticks).unixNanoseconds.map(UInt64.init) : nil))
+        #expect(
+            metrics.sample(#"signalr_backplane_delivery_latency_seconds_count{channel="chat"}"#)
+                == (latency == nil ? 0 : 1))
+        #expect(metrics.sample(#"signalr_backplane_delivery_latency_seconds_sum{channel="chat"}"#) == latency ?? 0)
+        #expect(metrics.sample(#"signalr_backplane_clock_skew_total{channel="chat"}"#) == skewed)
+    }
+
+    // MARK: - Sequence
+
+    @Test func deviationsAreCounted() {
+        let metrics = makeMetrics()
+        let seen = observe([8, 8, 11, 3].map { payload($0, ticks: 0) }, metrics: metrics, lastID: 5)
+        #expect(
+            seen.map(\.sequence) == [.gap(from: 6, to: 7), .duplicate, .gap(from: 9, to: 10), .counterReset(from: 11, to: 3)])
+        #expect(metrics.sample(#"signalr_backplane_gaps_total{channel="chat"}"#) == 2)
+        #expect(metrics.sample(#"signalr_backplane_missing_ids_total{channel="chat"}"#) == 4)
+        #expect(metrics.sample(#"signalr_backplane_duplicate_ids_total{channel="chat"}"#) == 1)
+        #expect(metrics.sample(#"signalr_backplane_counter_resets_total{channel="chat"}"#) == 1)
+        #expect(metrics.sample(#"signalr_backplane_last_id{channel="chat"}"#) == 3)
+    }
+
+    /// Ids are a publisher's: 0 and the largest must not stop the relay.
+    @Test func hostileIDs() {
+        let metrics = makeMetrics()
+        _ = observe([0, .max, 0, .max, 5].map { payload($0, ticks: 0) }, metrics: metrics)
+        #expect(metrics.sample(#"signalr_backplane_gaps_total{channel="chat"}"#) == 2)
+    }
+
+    @Test func nothingIsCountedTwice() {
+        let metrics = makeMetrics()
+        var observer = ChannelObserver(metrics: metrics.channels[0], lastID: nil)
+        for id in 1...3 as ClosedRange<UInt64> {
+            _ = payload(id, ticks: Self.nowTicks + 10).withUnsafeBytes { observer.observe($0, receivedAt: Self.now) }
+            _ = Array("x".utf8).withUnsafeBytes { observer.observe($0, receivedAt: Self.now) }
+            observer.publish()
+            observer.publish()
+        }
+        #expect(metrics.sample(#"signalr_backplane_envelopes_total{channel="chat"}"#) == 6)
+        #expect(metrics.sample(#"signalr_backplane_clock_skew_total{channel="chat"}"#) == 3)
+        #expect(undecodable(.noID, metrics) == 3)
+        #expect(metrics.sample(#"signalr_backplane_envelope_size_bytes_count{channel="chat"}"#) == 6)
+    }
+}

@@ -1,0 +1,99 @@
+import Hummingbird
+import Logging
+import NIOCore
+import NIOEmbedded
+import Prometheus
+import Testing
+
+@testable import Relay
+
+@Suite struct RelayHTTPTests {
+    struct Answer {
+        var status: HTTPResponse.Status
+        var contentType: String?
+        var text: String
+    }
+
+    private struct Collector: ResponseBodyWriter {
+        let stream: AsyncStream<ByteBuffer>.Continuation
+
+        mutating func write(_ buffer: ByteBuffer) async throws { stream.yield(buffer) }
+        consuming func finish(_ trailingHeaders: HTTPFields?) async throws { stream.finish() }
+    }
+
+    private func get(
+        _ path: String, accept: String? = nil, status: RelayStatus = RelayStatus(records: true),
+        metrics: RelayMetrics = makeMetrics()
+    ) async throws -> Answer {
+        let responder = RelayHTTP.router(metrics: metrics, status: status, channels: ["chat", "game"]).buildResponder()
+        var headers = HTTPFields()
+        headers[.accept] = accept
+        let request = Request(
+            head: HTTPRequest(method: .get, scheme: "http", authority: "relay", path: path, headerFields: headers),
+            body: RequestBody(buffer: ByteBuffer()))
+        let context = BasicRequestContext(
+            source: ApplicationRequestContextSource(
+                channel: NIOAsyncTestingChannel(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))
+        let response: Response
+        do {
+            response = try await responder.respond(to: request, context: context)
+        } catch let error as HTTPError {
+            return Answer(status: error.status, contentType: nil, text: "")
+        }
+        let (stream, continuation) = AsyncStream<ByteBuffer>.makeStream()
+        try await response.body.write(Collector(stream: continuation))
+        var text = ""
+        for await buffer in stream { text += String(buffer: buffer) }
+        return Answer(status: response.status, contentType: response.headers[.contentType], text: text)
+    }
+
+    static let formats: [(accept: String?, contentType: String, ending: String)] = [
+        (nil, "text/plain; version=0.0.4; charset=utf-8", "\n"),
+        ("*/*", "text/plain; version=0.0.4; charset=utf-8", "\n"),
+        ("text/html", "text/plain; version=0.0.4; charset=utf-8", "\n"),
+        (
+            "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8", "\n# EOF\n"
+        ),
+    ]
+
+    @Test(arguments: formats) func metrics(accept: String?, contentType: String, ending: String) async throws {
+        let metrics = makeMetrics()
+        metrics.reconnects.increment(by: 7)
+        let answer = try await get("/metrics", accept: accept, metrics: metrics)
+        #expect(answer.status == .ok)
+        #expect(answer.contentType == contentType)
+        #expect(answer.text.contains("\nbackplane_relay_reconnects_total 7\n"))
+        #expect(answer.text.hasSuffix(ending))
+        #expect(answer.text.contains("# EOF") == ending.contains("# EOF"))
+    }
+
+    @Test func healthyIsWhoeverAnswers() async throws {
+        let answer = try await get("/-/healthy")
+        #expect(answer.status == .ok)
+        #expect(answer.text == "backplane-relay is running\n")
+    }
+
+    @Test func readyOnlyWhileSubscribedAndWriting() async throws {
+        let status = RelayStatus(records: true)
+        var answer = try await get("/-/ready", status: status)
+        #expect(answer.status == .serviceUnavailable)
+        #expect(answer.text == "not ready: not subscribed to Redis\n")
+        status.isSubscribed = true
+        answer = try await get("/-/ready", status: status)
+        #expect(answer.status == .serviceUnavailable)
+        #expect(answer.text == "not ready: the capture is not being written\n")
+        status.isWriting = true
+        answer = try await get("/-/ready", status: status)
+        #expect(answer.status == .ok)
+        #expect(answer.text == "ready\n")
+    }
+
+    @Test func theRootNamesTheRest() async throws {
+        let answer = try await get("/")
+        #expect(answer.status == .ok)
+        #expect(answer.contentType == "text/plain; charset=utf-8")
+        for word in ["chat, game", "/metrics", "/-/ready", "/-/healthy"] { #expect(answer.text.contains(word)) }
+        #expect(try await get("/nothing").status == .notFound)
+    }
+}
