@@ -217,7 +217,8 @@ private struct TopicLookup {
         if let last, last.id == id { return last.topic }
         let topic: Topic =
             switch channels[id] {
-            case let channel? where channel.messageEncoding == CaptureMetadata.envelopeEncoding: .envelopes(channel.topic)
+            case let channel? where channel.messageEncoding == CaptureMetadata.envelopeEncoding:
+                .envelopes(channel.topic)
             case let channel? where channel.topic == CaptureMetadata.eventsTopic: .events
             default: .foreign
             }

@@ -56,15 +56,16 @@ public enum CaptureRecovery {
             }
         }
         try start()
-        writer!.encodeEnd(metadata: metadata + [
-            Metadata(
-                name: CaptureMetadata.recoveredName,
-                entries: [
-                    CaptureMetadata.Key.recoveredFrom: name,
-                    CaptureMetadata.Key.endedAt: UTCTime.rfc3339(now.realtime),
-                    CaptureMetadata.Key.damages: "\(reader.damages.count)",
-                ])
-        ])
+        writer!.encodeEnd(
+            metadata: metadata + [
+                Metadata(
+                    name: CaptureMetadata.recoveredName,
+                    entries: [
+                        CaptureMetadata.Key.recoveredFrom: name,
+                        CaptureMetadata.Key.endedAt: UTCTime.rfc3339(now.realtime),
+                        CaptureMetadata.Key.damages: "\(reader.damages.count)",
+                    ])
+            ])
         try write(&writer!, to: file)
         try file.sync()
         outcome.damage += reader.damages.map { "\(path): \($0)" }

@@ -116,7 +116,8 @@ extension [UInt8] {
     fileprivate mutating func append(jsonString text: UnsafeRawBufferPointer) {
         append(UInt8(ascii: "\""))
         var pending = 0
-        for (index, byte) in text.enumerated() where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+        for (index, byte) in text.enumerated()
+        where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
             append(contentsOf: text[pending..<index])
             pending = index + 1
             append(UInt8(ascii: "\\"))

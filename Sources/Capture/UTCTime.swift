@@ -58,7 +58,8 @@ public enum UTCTime {
         else { return nil }
         guard let nanosecond = scanner.take(".") ? scanner.fraction() : 0 else { return nil }
         guard let offset = scanner.offset(), scanner.isAtEnd else { return nil }
-        let seconds = daysSince1970(year: year, month: month, day: day) * 86_400
+        let seconds =
+            daysSince1970(year: year, month: month, day: day) * 86_400
             + hour * 3_600 + minute * 60 + second - offset
         guard seconds >= 0, seconds < Int(UInt64.max / 1_000_000_000) else { return nil }
         return UInt64(seconds) * 1_000_000_000 + UInt64(nanosecond)

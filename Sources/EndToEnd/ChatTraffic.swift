@@ -6,8 +6,10 @@ struct ChatTraffic {
     private static let hub = "chatHub"
     private static let rooms = ["support", "ops", "lobby", "random", "部屋1"]
     private static let words = [
-        "hello", "there", "did", "you", "see", "the", "deploy", "it", "works", "again", "thanks", "looking", "into", "it",
-        "coffee", "ticket", "customer", "says", "page", "is", "slow", "now", "fine", "👍", "rollback", "tomorrow", "über",
+        "hello", "there", "did", "you", "see", "the", "deploy", "it", "works", "again", "thanks", "looking", "into",
+        "it",
+        "coffee", "ticket", "customer", "says", "page", "is", "slow", "now", "fine", "👍", "rollback", "tomorrow",
+        "über",
         "meeting", "at", "ten", "who", "is", "on", "call",
     ]
 

@@ -84,7 +84,8 @@ public struct Demo: Sendable {
             capture: capture, target: target, options: Replayer.Options(speed: .maximum)
         ).run()
         let received = await collector.payloads(awaiting: replay.sent, timeout: .seconds(10))
-        report("replayed      \(replay.sent) envelopes at full speed; the target's subscriber received \(received.count)")
+        report(
+            "replayed      \(replay.sent) envelopes at full speed; the target's subscriber received \(received.count)")
         differences += Comparison.differences(
             expected: published.map { .content($0) }, actual: received.map { .content($0) }, what: "replayed")
 
@@ -110,7 +111,8 @@ public struct Demo: Sendable {
             logger: logger, onListening: { portFound.yield($0) })
         let services = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [.init(service: relay, successTerminationBehavior: .gracefullyShutdownGroup)], logger: logger))
+                services: [.init(service: relay, successTerminationBehavior: .gracefullyShutdownGroup)], logger: logger)
+        )
         return try await withThrowingTaskGroup(of: [[UInt8]].self) { group in
             group.addTask {
                 try await services.run()
@@ -164,7 +166,8 @@ public struct Demo: Sendable {
             while ContinuousClock.now < start + duration {
                 for message in traffic.next() {
                     let body = ScaleoutMessage(
-                        messages: [message], createdTicks: DotNetTicks(unixNanoseconds: Int64(Moment.now().realtime)).rawValue)
+                        messages: [message],
+                        createdTicks: DotNetTicks(unixNanoseconds: Int64(Moment.now().realtime)).rawValue)
                     let reply = try await client.evaluate(
                         script, keys: [.text(Self.channel)], arguments: [.bytes(body.encoded())])
                     guard case .bulk(let payload)? = reply.array?.last else {

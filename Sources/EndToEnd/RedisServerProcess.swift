@@ -37,7 +37,8 @@ public enum RedisServerProcess {
             }.closureResult
         } catch let error as SubprocessError where error.code == .executableNotFound {
             throw EndToEndError(
-                "redis-server is not installed; it comes with the Debian package redis-server (apt-get install redis-server)")
+                "redis-server is not installed; it comes with the Debian package redis-server (apt-get install redis-server)"
+            )
         }
     }
 
@@ -68,7 +69,8 @@ public enum RedisServerProcess {
                 return
             } catch {
                 guard ContinuousClock.now < deadline else {
-                    throw EndToEndError("redis-server did not answer on port \(configuration.port) within 10 s: \(error)")
+                    throw EndToEndError(
+                        "redis-server did not answer on port \(configuration.port) within 10 s: \(error)")
                 }
                 // Nothing tells when another process listens: ask again shortly.
                 try await Task.sleep(for: .milliseconds(20))

@@ -150,9 +150,11 @@ struct Recorder: ~Copyable {
             try writer.flush(now)
             outage = nil
             status.isWriting = true
-            logger.notice("recording works again", metadata: [
-                "lost": "\(ended.lost.reduce(0) { $0 + $1.envelopes })"
-            ])
+            logger.notice(
+                "recording works again",
+                metadata: [
+                    "lost": "\(ended.lost.reduce(0) { $0 + $1.envelopes })"
+                ])
         } catch {
             failed(error)
             _ = writer.discardChunk()

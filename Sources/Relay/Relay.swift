@@ -18,7 +18,8 @@ public struct Relay: Service {
 
     /// - Parameter onListening: called once the HTTP surface is bound, with its port.
     public init(
-        configuration: RelayConfiguration, logger: Logger, onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
+        configuration: RelayConfiguration, logger: Logger,
+        onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.logger = logger

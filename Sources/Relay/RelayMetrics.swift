@@ -112,8 +112,8 @@ struct ChannelMetrics: Sendable {
 
     struct Families {
         let up, lastID, lastEnvelopeTimestamp: Family<Gauge>
-        let envelopes, envelopeBytes, messages, clockSkew, gaps, missingIDs, duplicateIDs, counterResets, undecodable:
-            Family<Counter>
+        let envelopes, envelopeBytes, messages, clockSkew, gaps, missingIDs, duplicateIDs, counterResets,
+            undecodable: Family<Counter>
         let envelopeSize, deliveryLatency: Family<Histogram>
 
         init(_ registry: Registry) {
@@ -151,7 +151,8 @@ struct ChannelMetrics: Sendable {
                 help: "Ids seen twice in a row; real nodes then deliver some messages endlessly.", labels: channel)
             counterResets = registry.counterFamily(
                 prefix + "counter_resets_total",
-                help: "Times that ids went back (Redis restart, failover, flush); clients may go deaf until it catches up.",
+                help:
+                    "Times that ids went back (Redis restart, failover, flush); clients may go deaf until it catches up.",
                 labels: channel)
             lastID = registry.gaugeFamily(prefix + "last_id", help: "Id of the last envelope.", labels: channel)
             lastEnvelopeTimestamp = registry.gaugeFamily(

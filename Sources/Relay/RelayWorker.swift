@@ -127,10 +127,12 @@ struct RelayWorker: ~Copyable {
         }
         recorder?.append(event, at: now)
         guard let suppressed = sequenceLog.admit(at: now.monotonic) else { return }
-        logger.warning("\(event.event)", metadata: [
-            "channel": "\(name)", "from": "\(event.from ?? 0)", "to": "\(event.to ?? 0)",
-            "cause": "\(event.cause ?? "-")", "suppressed": "\(suppressed)",
-        ])
+        logger.warning(
+            "\(event.event)",
+            metadata: [
+                "channel": "\(name)", "from": "\(event.from ?? 0)", "to": "\(event.to ?? 0)",
+                "cause": "\(event.cause ?? "-")", "suppressed": "\(suppressed)",
+            ])
     }
 
     private mutating func subscribed(_ server: RedisServerInfo?, at now: Moment) {
@@ -154,9 +156,11 @@ struct RelayWorker: ~Copyable {
         let reason = RelayMetrics.DropReason.bufferFull.rawValue
         recorder?.append(.dropped(channel: nil, envelopes: envelopes, bytes: bytes, reason: reason), at: now)
         guard let suppressed = dropLog.admit(at: now.monotonic) else { return }
-        logger.error("intake full, envelopes dropped; is the disk too slow, or --buffer too small?", metadata: [
-            "envelopes": "\(envelopes)", "bytes": "\(bytes)", "suppressed": "\(suppressed)",
-        ])
+        logger.error(
+            "intake full, envelopes dropped; is the disk too slow, or --buffer too small?",
+            metadata: [
+                "envelopes": "\(envelopes)", "bytes": "\(bytes)", "suppressed": "\(suppressed)",
+            ])
     }
 
     private mutating func clockStepped(by nanoseconds: Int64, at now: Moment) {

@@ -53,7 +53,8 @@ struct TimeSpan: ExpressibleByArgument {
     }
 
     var defaultValueDescription: String {
-        for (unit, factor) in [("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000)] as [(String, UInt64)]
+        for (unit, factor) in [("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000)]
+            as [(String, UInt64)]
         where nanoseconds % factor == 0 {
             return "\(nanoseconds / factor)\(unit)"
         }

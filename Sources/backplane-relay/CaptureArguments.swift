@@ -18,7 +18,8 @@ extension CaptureReadReport {
         guard !damage.isEmpty else { return }
         for damage in damage.prefix(20) { StandardError.print("damage: \(damage)") }
         if damage.count > 20 { StandardError.print("damage: and \(damage.count - 20) more places") }
-        StandardError.print("\(damage.count) damaged \(damage.count == 1 ? "place" : "places"); what could be read is complete")
+        StandardError.print(
+            "\(damage.count) damaged \(damage.count == 1 ? "place" : "places"); what could be read is complete")
         throw ExitCode.lossOrDamage
     }
 }

@@ -130,9 +130,11 @@ struct MessageLine {
 
     /// Names come from the wire: what could steer a terminal is replaced.
     static func printable(_ bytes: some Sequence<UInt8>) -> String {
-        String(String.UnicodeScalarView(String(decoding: Array(bytes), as: UTF8.self).unicodeScalars.map { scalar in
-            scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar
-        }))
+        String(
+            String.UnicodeScalarView(
+                String(decoding: Array(bytes), as: UTF8.self).unicodeScalars.map { scalar in
+                    scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar
+                }))
     }
 
     private enum Colour: Int {

@@ -7,7 +7,8 @@ import Replay
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "Show everything on this machine: traffic, relay, capture, replay, and the proof that nothing is lost.",
+        abstract:
+            "Show everything on this machine: traffic, relay, capture, replay, and the proof that nothing is lost.",
         discussion: """
             Example:
               backplane-relay demo --duration 20s

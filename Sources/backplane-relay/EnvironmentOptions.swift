@@ -14,7 +14,8 @@ enum EnvironmentOptions {
             let name = arguments.first, let options = options(of: name)
         else { return arguments }
         var merged = arguments
-        for option in options where !arguments.contains(where: { $0 == option.flag || $0.hasPrefix(option.flag + "=") }) {
+        for option in options where !arguments.contains(where: { $0 == option.flag || $0.hasPrefix(option.flag + "=") })
+        {
             guard let value = environment[option.variable], !value.isEmpty else { continue }
             switch option.kind {
             case .flag:
@@ -46,7 +47,8 @@ enum EnvironmentOptions {
             let subcommand = help.command.subcommands?.first(where: { $0.commandName == command })
         else { return nil }
         return subcommand.arguments?.compactMap { argument in
-            guard let name = argument.names?.first(where: { $0.kind == "long" })?.name, name != "help", name != "version"
+            guard let name = argument.names?.first(where: { $0.kind == "long" })?.name, name != "help",
+                name != "version"
             else { return nil }
             let kind: Option.Kind
             switch argument.kind {

@@ -79,7 +79,10 @@ struct InfoTable {
         var lines = ["", row("channel", MessageLine.printable(channel.channel.utf8))]
         let mean = channel.envelopes > 0 ? channel.bytes / channel.envelopes : 0
         lines.append(
-            row("envelopes", "\(Format.count(channel.envelopes)) of \(Format.bytes(channel.smallest)) to \(Format.bytes(channel.largest)), mean \(Format.bytes(mean))"))
+            row(
+                "envelopes",
+                "\(Format.count(channel.envelopes)) of \(Format.bytes(channel.smallest)) to \(Format.bytes(channel.largest)), mean \(Format.bytes(mean))"
+            ))
         if !channel.messages.isEmpty { lines.append(row("messages", list(channel.messages))) }
         if !channel.undecodable.isEmpty { lines.append(row("undecodable", list(channel.undecodable))) }
         if channel.duplicateIDs > 0 { lines.append(row("duplicates", Format.count(channel.duplicateIDs))) }
@@ -91,7 +94,8 @@ struct InfoTable {
             lines.append(row("", "missing \(hole.from)..\(hole.to) (\(Format.count(hole.count))): \(hole.cause)"))
         }
         if channel.holeCount > Self.listedHoles {
-            lines.append(row("", "and \(Format.count(channel.holeCount - Self.listedHoles)) more holes; --json lists them"))
+            lines.append(
+                row("", "and \(Format.count(channel.holeCount - Self.listedHoles)) more holes; --json lists them"))
         }
         return lines
     }
@@ -101,7 +105,8 @@ struct InfoTable {
         if channel.missingIDs == 0, channel.counterResets.isEmpty {
             return "complete: ids \(first)..\(last), 0 missing"
         }
-        return "ids \(first)..\(last), \(Format.count(channel.missingIDs)) missing in \(Format.count(channel.holeCount)) holes"
+        return
+            "ids \(first)..\(last), \(Format.count(channel.missingIDs)) missing in \(Format.count(channel.holeCount)) holes"
     }
 
     private func row(_ label: String, _ value: String) -> String {

@@ -22,7 +22,8 @@ struct RecoverCommand: ParsableCommand {
         var lost = 0
         for segment in try captures.open().segments {
             let outcome = try CaptureRecovery.recover(segment.path, into: output, at: .now())
-            print("\(outcome.path)  \(Format.count(outcome.messages)) messages in \(Format.count(outcome.chunks)) chunks")
+            print(
+                "\(outcome.path)  \(Format.count(outcome.messages)) messages in \(Format.count(outcome.chunks)) chunks")
             for damage in outcome.damage {
                 StandardError.print("lost: \(damage)")
                 lost += 1

@@ -58,7 +58,8 @@ enum ReplayTable {
             row("ids given", report.firstID.flatMap { first in report.lastID.map { "\(first)..\($0)" } } ?? "none"),
             row(
                 "receivers",
-                "min \(report.receivers.minimum), median \(report.receivers.median), max \(report.receivers.maximum) a publish"),
+                "min \(report.receivers.minimum), median \(report.receivers.median), max \(report.receivers.maximum) a publish"
+            ),
         ]
         let actual = Double(report.actualNanoseconds) * 1e-9
         if let rated = report.ratedNanoseconds {
@@ -66,7 +67,8 @@ enum ReplayTable {
             lines.append(
                 row(
                     "lateness",
-                    "p50 \(milliseconds(report.lateness.median)), p99 \(milliseconds(report.lateness.p99)), max \(milliseconds(report.lateness.maximum))"))
+                    "p50 \(milliseconds(report.lateness.median)), p99 \(milliseconds(report.lateness.p99)), max \(milliseconds(report.lateness.maximum))"
+                ))
         } else {
             let rate = actual > 0 ? Double(report.sent) / actual : 0
             lines.append(row("duration", "\(Format.seconds(actual)), \(Format.count(Int(rate)))/s"))

@@ -94,8 +94,11 @@ struct RunCommand: AsyncParsableCommand {
             logger: logger)
         let services = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [.init(service: InterruptibleService(relay), successTerminationBehavior: .gracefullyShutdownGroup)],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "services") { _ in
+                services: [
+                    .init(service: InterruptibleService(relay), successTerminationBehavior: .gracefullyShutdownGroup)
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: Logger(label: "services") { _ in
                     SwiftLogNoOpLogHandler()
                 }))
         try await services.run()

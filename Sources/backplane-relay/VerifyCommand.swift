@@ -22,7 +22,9 @@ struct VerifyCommand: ParsableCommand {
         }
         for segment in report.segments {
             let damaged = report.damage.filter { $0.path == segment.path }.count
-            print("\(damaged == 0 ? "ok     " : "DAMAGED")  \(segment.path)  \(segment.state.rawValue), \(Format.count(segment.envelopes)) envelopes")
+            print(
+                "\(damaged == 0 ? "ok     " : "DAMAGED")  \(segment.path)  \(segment.state.rawValue), \(Format.count(segment.envelopes)) envelopes"
+            )
         }
         try report.complain()
         print("\(Format.count(envelopes)) envelopes in \(report.segments.count) segments: no damage")

@@ -1,4 +1,5 @@
 import Foundation
+import MCAP
 import Testing
 
 @testable import Capture

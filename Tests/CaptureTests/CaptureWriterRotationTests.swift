@@ -1,3 +1,4 @@
+import MCAP
 import Testing
 
 @testable import Capture

@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test func noMessages() throws {
-        #expect(line([]) == Self.head + "]}")
+        #expect(line([Message]()) == Self.head + "]}")
     }
 
     static let values: [([UInt8], String)] = [
@@ -125,7 +125,7 @@ import Testing
     ]
 
     @Test(arguments: times) func creationTimes(ticks: Int64, isKnown: Bool, latency: Int?) throws {
-        let object = try object(line([], ticks: ticks))
+        let object = try object(line([Message](), ticks: ticks))
         #expect(object["latency_ns"] as? Int == latency)
         #expect((object["created_at"] is String) == isKnown)
     }

@@ -18,7 +18,8 @@ import Testing
     @Test func theLockIsHeldWhileItIsOpen() throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/a.mcap"
-        var file: SegmentFile? = try #require(try SegmentFile.create(path: path))
+        var file = try SegmentFile.create(path: path)
+        #expect(file != nil)
         withExtendedLifetime(file) {}
         #expect(try FileSource(path: path).isLive)
         #expect(try SegmentFile.reopen(path: path) == nil)

@@ -50,7 +50,8 @@ struct CommandLineTests {
                 ]
                 try await RelayProcess.with([], environment: environment) { relay in
                     for channel in ["chat", "orders"] {
-                        #expect(try await relay.metric("signalr_backplane_up{channel=\"\(channel)\"}") == 1)
+                        let isUp = try await relay.metric("signalr_backplane_up{channel=\"\(channel)\"}")
+                        #expect(isUp == 1)
                     }
                     #expect(try CaptureFiles.paths(in: folder + "/capture").count == 1)
                     #expect(try await relay.stop() == .code(0))
@@ -98,7 +99,8 @@ struct CommandLineTests {
         try await RedisServer.with { redis in
             try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { relay in
                 relay.child.signal(SIGINT)
-                #expect(try await relay.child.exit() == .code(0))
+                let exit = try await relay.child.exit()
+                #expect(exit == .code(0))
             }
             try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { relay in
                 // Half a request keeps the orderly stop from ending.
