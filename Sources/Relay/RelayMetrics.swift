@@ -150,7 +150,7 @@ struct ChannelMetrics: Sendable {
                 prefix + "duplicate_ids_total",
                 help: "Ids seen twice in a row; real nodes then deliver some messages endlessly.", labels: channel)
             counterResets = registry.counterFamily(
-                prefix + "counter_resets_total",
+                prefix + "id_resets_total",
                 help:
                     "Times that ids went back (Redis restart, failover, flush); clients may go deaf until it catches up.",
                 labels: channel)

@@ -77,6 +77,9 @@ import Testing
         append(large, channel: 1, to: batch)
         #expect(batch.envelopes == [ReceivedEnvelope(0, [1, 2, 3]), ReceivedEnvelope(1, large)])
         #expect(batch.footprint == small - 64 * 1024 + large.count + 3)
+        let next = [UInt8](repeating: 0xCD, count: 600_000)
+        append(next, to: batch)
+        #expect(batch.footprint == small - 64 * 1024 + large.count + 3 + next.count)
     }
 
     @Test func resetEmptiesAndGivesLargeMemoryBack() {

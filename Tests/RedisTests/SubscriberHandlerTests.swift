@@ -124,13 +124,48 @@ import Testing
         #expect(harness.sink.events.count == 2)
     }
 
-    @Test func noTimersAreLeft() throws {
+    /// A timer that ran on would keep the handler, and with it a connection for each reconnect.
+    @Test func nothingIsLeftBehind() throws {
+        weak var handler: SubscriberHandler?
+        do {
+            let harness = try SubscriberHarness()
+            try harness.subscribe()
+            handler = harness.handler
+            harness.closeByServer()
+            harness.advance(by: .hours(1))
+            #expect(try harness.sent() == "")
+            #expect(harness.sink.events.count == 2)
+        }
+        #expect(handler == nil)
+    }
+
+    // MARK: - Reading
+
+    /// The channel reads only when it is told to: at once while it is quiet, after a rest while it is busy.
+    @Test func readsAtOnceOrAfterARest() throws {
+        let harness = try SubscriberHarness()
+        #expect(harness.reads.count == 1)
+        try harness.subscribe()
+        #expect(harness.reads.count == 2)
+        harness.advance(by: ReadPacer.busyBelow)
+        try harness.receive(Wire.message("chat", "1 a"))
+        #expect(harness.reads.count == 3)
+        try harness.receive(Wire.message("chat", "2 b"))
+        #expect(harness.reads.count == 3)
+        harness.advance(by: ReadPacer.rest)
+        #expect(harness.reads.count == 4)
+        harness.closeByServer()
+    }
+
+    @Test func closingDuringARestIsNoReading() throws {
         let harness = try SubscriberHarness()
         try harness.subscribe()
+        try harness.receive(Wire.message("chat", "1 a"))
+        let reads = harness.reads.count
         harness.closeByServer()
-        harness.advance(by: .hours(1))
-        #expect(try harness.sent() == "")
-        #expect(harness.sink.events.count == 2)
+        harness.advance(by: .seconds(1))
+        #expect(harness.ended.value == .closedByServer)
+        #expect(harness.reads.count == reads)
     }
 
     // MARK: - Liveness

@@ -11,6 +11,7 @@ struct SubscriberHarness {
 
     let channel: EmbeddedChannel
     let handler: SubscriberHandler
+    let reads = ReadCounter()
     let sink = RecordingSink()
     let subscribed: Outcome<Void>
     let ended: Outcome<DisconnectCause>
@@ -27,7 +28,7 @@ struct SubscriberHarness {
         handler = SubscriberHandler(
             configuration: configuration, channels: channels, timing: timing, sink: sink, subscribed: subscribed,
             ended: ended)
-        try channel.pipeline.syncOperations.addHandler(handler)
+        try channel.pipeline.syncOperations.addHandlers(reads, handler)
         channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 6379), promise: nil)
     }
 
