@@ -7,9 +7,10 @@ import CHiredis
 ///
 /// `~Copyable`: it owns the C reader and memory whose address the C side keeps.
 struct RESPReader: ~Copyable {
-    /// hiredis moves what is left of its buffer to the front after each reply, so a large feed would be moved once a
-    /// reply. 16 KiB at a time stays within the first-level cache.
-    private static let feedSize = 16 * 1024
+    /// hiredis moves what is left of its buffer to the front after each reply, so a large feed would be moved again and
+    /// again: it is fed in small pieces, which grow while a large payload comes in.
+    private static let smallestFeed = 4 * 1024
+    private static let largestFeed = 256 * 1024
     /// hiredis frees an empty buffer larger than this. Far above `feedSize`, so that it is kept; far below a large
     /// payload, so that the memory of one is given back.
     private static let keptBuffer = 1 << 20
@@ -60,19 +61,17 @@ struct RESPReader: ~Copyable {
     /// - Returns: hiredis' words for what is wrong with the bytes, or nil. After an error the reader is of no more use.
     func feed(_ bytes: UnsafeRawBufferPointer) -> String? {
         var rest = bytes[...]
+        var size = Self.smallestFeed
         while !rest.isEmpty {
-            let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.feedSize))
-            rest = rest.dropFirst(Self.feedSize)
+            let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(size))
+            rest = rest.dropFirst(size)
             guard redisReaderFeed(reader, piece.baseAddress, piece.count) == REDIS_OK else { return errorText }
+            size = min(size * 2, Self.largestFeed)
             while true {
                 var reply: UnsafeMutableRawPointer?
                 guard redisReaderGetReply(reader, &reply) == REDIS_OK else { return errorText }
                 if reply == nil { break }
-                state.pointee.replyEnded()
-            }
-            // What is left is one unfinished element. A length is only announced: nothing was reserved for it so far.
-            guard reader.pointee.len - reader.pointee.pos <= longestElement else {
-                return "one element of more than \(longestElement) bytes"
+                size = Self.smallestFeed
             }
         }
         return nil
@@ -110,7 +109,11 @@ private struct ReplyState {
     private var channels: ChannelTable
     private let collectsMessages: Bool
     private var builder = ReplyBuilder()
-    var batch: EnvelopeBatch?
+    var batch: EnvelopeBatch? {
+        didSet { unretainedBatch = batch.map { Unmanaged.passUnretained($0) } }
+    }
+    /// `batch` without counting references, which would cost more than the copy of a small payload.
+    private var unretainedBatch: Unmanaged<EnvelopeBatch>?
     var replies: [RESPValue] = []
     var strayMessages = 0
 
@@ -136,8 +139,8 @@ private struct ReplyState {
     private mutating func string(_ bytes: UnsafeRawBufferPointer, type: Int32, index: Int) {
         switch frame {
         case .message where index == 2:
-            if messageChannel >= 0, let batch {
-                batch.append(channel: messageChannel, payload: bytes)
+            if messageChannel >= 0, let unretainedBatch {
+                unretainedBatch._withUnsafeGuaranteedRef { $0.append(channel: messageChannel, payload: bytes) }
             } else {
                 strayMessages += 1
             }

@@ -1,10 +1,17 @@
 import Capture
 import Hummingbird
 public import Logging
+import NIOCore
 import NIOPosix
 import Prometheus
 import Redis
 public import ServiceLifecycle
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 /// The sidecar: holds the subscription, observes and records every envelope, and answers scrapes.
 ///
@@ -28,8 +35,8 @@ public struct Relay: Service {
 
     /// Runs until graceful shutdown or cancellation; then stops reading, drains what was received, closes the segment.
     ///
-    /// - Throws: ``CaptureError`` if the record directory cannot be used; `RedisError` if the first subscription fails
-    ///   for a reason that time does not heal; what the HTTP server throws if its address is taken.
+    /// - Throws: ``RelayError`` if the HTTP surface cannot be bound; `CaptureError` if the record directory cannot be used; `RedisError` if the first subscription fails
+    ///   for a reason that time does not heal.
     public func run() async throws {
         let previous = try configuration.recording.map { recording in
             try CaptureDirectory.prepare(recording.directory, at: .now()) { logger.notice("\($0)") }
@@ -98,7 +105,15 @@ public struct Relay: Service {
                 await Self.result { try await cancelWhenGracefulShutdown { try await subscriber.run() } }
             }
             group.addTask {
-                await Self.result { try await application.run() }
+                await Self.result {
+                    do {
+                        try await application.run()
+                    } catch let error as IOError {
+                        throw RelayError.cannotListen(
+                            address: "\(configuration.listenHost):\(configuration.listenPort)",
+                            reason: String(cString: strerror(error.errnoCode)))
+                    }
+                }
             }
             var outcome: Result<Void, any Error> = .success(())
             for await result in group {

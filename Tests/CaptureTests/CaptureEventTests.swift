@@ -4,7 +4,10 @@ import Testing
 
 @Suite struct CaptureEventTests {
     static let events: [(CaptureEvent, String)] = [
-        (.subscribed(runID: "a1", redisVersion: "7.2.4"), #"{"event":"subscribed","redis_version":"7.2.4","run_id":"a1"}"#),
+        (
+            .subscribed(runID: "a1", redisVersion: "7.2.4"),
+            #"{"event":"subscribed","redis_version":"7.2.4","run_id":"a1"}"#
+        ),
         (.subscribed(runID: nil, redisVersion: nil), #"{"event":"subscribed"}"#),
         (.disconnected(cause: "closed_by_server"), #"{"cause":"closed_by_server","event":"disconnected"}"#),
         (
@@ -12,7 +15,10 @@ import Testing
             #"{"cause":"output_buffer_limit","channel":"chat","event":"gap","from":3,"to":18446744073709551615}"#
         ),
         (.duplicate(channel: "chat", id: 7), #"{"channel":"chat","event":"duplicate","from":7,"to":7}"#),
-        (.counterReset(channel: "chat", from: 103, to: 50), #"{"channel":"chat","event":"counter_reset","from":103,"to":50}"#),
+        (
+            .counterReset(channel: "chat", from: 103, to: 50),
+            #"{"channel":"chat","event":"counter_reset","from":103,"to":50}"#
+        ),
         (
             .dropped(channel: nil, envelopes: 5, bytes: 900, reason: "buffer_full"),
             #"{"bytes":900,"envelopes":5,"event":"dropped","reason":"buffer_full"}"#

@@ -125,7 +125,9 @@ import Testing
 
     @Test func whatIsNotThereIsNamed() throws {
         let directory = try TemporaryDirectory()
-        #expect(throws: CaptureError.noSegments(path: directory.path)) { _ = try CaptureReader(paths: [directory.path]) }
+        #expect(throws: CaptureError.noSegments(path: directory.path)) {
+            _ = try CaptureReader(paths: [directory.path])
+        }
         let missing = directory.path + "/none"
         #expect(throws: CaptureError.notFound(path: missing)) { _ = try CaptureReader(paths: [missing]) }
     }

@@ -63,7 +63,9 @@ import Testing
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path, rotation: RotationPolicy(segmentSize: 1, segmentDuration: 1))
         try writer.connected(runID: "a1", redisVersion: nil, at: .start)
-        for minute in 1...10 as ClosedRange<UInt64> { try writer.tick(Moment.start.after(milliseconds: minute * 60_000)) }
+        for minute in 1...10 as ClosedRange<UInt64> {
+            try writer.tick(Moment.start.after(milliseconds: minute * 60_000))
+        }
         try writer.close(Moment.start.after(milliseconds: 1_000_000))
         #expect(directory.names.count == 1)
     }

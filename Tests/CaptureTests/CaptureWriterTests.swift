@@ -23,7 +23,8 @@ import Testing
         let first = written[0].envelopes.count
         #expect((first + 1) * (size + 31) > 256 * 1024 && first * size <= 256 * 1024)
         #expect(log.chunks.map(\.envelopes) == [first, 400 - first])
-        #expect(log.chunks.map(\.payloadBytes).reduce(0, +) == (1...400).reduce(0) { $0 + payload($1, size: 1_000).count })
+        let total = (1...400).reduce(0) { $0 + payload($1, size: 1_000).count }
+        #expect(log.chunks.map(\.payloadBytes).reduce(0, +) == total)
     }
 
     @Test func anOversizedPayloadIsAChunkOfItsOwn() throws {
@@ -174,7 +175,9 @@ import Testing
 
     // MARK: - Durability
 
-    static let durabilities: [(Durability, syncs: Int)] = [(.never, 0), (.interval(nanoseconds: 1_000_000_000), 2), (.eachFlush, 4)]
+    static let durabilities: [(Durability, syncs: Int)] = [
+        (.never, 0), (.interval(nanoseconds: 1_000_000_000), 2), (.eachFlush, 4),
+    ]
 
     /// Three flushes 0.4 s apart, then the close: by interval that is one sync at 1 s and one at the close.
     @Test(arguments: durabilities) func durability(_ durability: Durability, syncs: Int) throws {

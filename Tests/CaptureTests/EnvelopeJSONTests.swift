@@ -35,7 +35,9 @@ import Testing
 
     @Test func aHubCall() throws {
         let line = line([
-            Message(source: "7391", key: "h-chatHub", value: Array(#"{"H":"chatHub","M":"send","A":["x",1]}"#.utf8), filter: "c-1|c-2")
+            Message(
+                source: "7391", key: "h-chatHub", value: Array(#"{"H":"chatHub","M":"send","A":["x",1]}"#.utf8),
+                filter: "c-1|c-2")
         ])
         #expect(
             line == Self.head
@@ -46,7 +48,8 @@ import Testing
 
     @Test func aCommandAndItsAck() throws {
         let line = line([
-            Message(source: "a", key: "c-1", value: Array(#"{"CommandType":1}"#.utf8), commandID: "id-1", waitForAck: true),
+            Message(
+                source: "a", key: "c-1", value: Array(#"{"CommandType":1}"#.utf8), commandID: "id-1", waitForAck: true),
             Message(source: "b", key: "__SIGNALR__SERVER__", value: [], commandID: "id-1", isAck: true),
         ])
         #expect(
@@ -69,7 +72,8 @@ import Testing
         #expect(try messages(line([Message(source: "", key: "h-a", value: value)]))[0]["value"] as? String == base64)
     }
 
-    @Test(arguments: ["{\n  \"a\": [1,\r\n\t2]\n}", "\n1\n"]) func whiteSpaceInAValueDoesNotBreakTheLine(_ value: String) throws {
+    @Test(arguments: ["{\n  \"a\": [1,\r\n\t2]\n}", "\n1\n"])
+    func whiteSpaceInAValueDoesNotBreakTheLine(_ value: String) throws {
         let messages = try messages(line([Message(source: "", key: "h-a", value: Array(value.utf8))]))
         let expected = try JSONSerialization.jsonObject(with: Data(value.utf8), options: .fragmentsAllowed)
         #expect((messages[0]["value"] as? NSObject) == (expected as? NSObject))
@@ -93,7 +97,9 @@ import Testing
         #expect(message["method"] as? String == "é")
     }
 
-    static let undecodable: [(String, id: Int?)] = [("hello", nil), ("1e+14 x", nil), ("7 x", 7), ("", nil), ("99", nil)]
+    static let undecodable: [(String, id: Int?)] = [
+        ("hello", nil), ("1e+14 x", nil), ("7 x", 7), ("", nil), ("99", nil),
+    ]
 
     @Test(arguments: undecodable) func anUndecodablePayload(_ text: String, id: Int?) throws {
         let object = try object(line(Array(text.utf8), channel: "a\"b"))
@@ -111,8 +117,8 @@ import Testing
             id: 7,
             body: ScaleoutMessage(
                 messages: [Message(source: "a", key: "b", value: []), Message(source: "c", key: "d", value: [])],
-                createdTicks: Self.ticks))
-            .encoded()
+                createdTicks: Self.ticks)
+        ).encoded()
         for count in 0..<whole.count {
             let object = try object(line(Array(whole[..<count])))
             #expect(object["error"] != nil && object["messages"] == nil, "\(count)")

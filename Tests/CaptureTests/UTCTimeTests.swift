@@ -58,17 +58,19 @@ import Testing
             let fraction = UInt64.random(in: 0..<1_000_000_000, using: &random)
             let digits = String(fraction)
             let padded = String(repeating: "0", count: 9 - digits.count) + digits
-            let expected = formatter.string(from: Date(timeIntervalSince1970: TimeInterval(seconds))).dropLast()
-                + ".\(padded)Z"
+            let time = formatter.string(from: Date(timeIntervalSince1970: TimeInterval(seconds)))
+            let expected = "\(time.dropLast()).\(padded)Z"
             let nanoseconds = seconds * 1_000_000_000 + fraction
             #expect(UTCTime.rfc3339(nanoseconds) == expected)
-            #expect(UTCTime.parse(String(expected)) == nanoseconds)
+            #expect(UTCTime.parse(expected) == nanoseconds)
         }
     }
 
     @Test func fileStampsSortAsTheirTimes() {
         #expect(UTCTime.fileStamp(1_795_384_680_123_999_999) == "20261122T215800.123Z")
-        let times: [UInt64] = [0, 999_000_000, 1_000_000_000, 86_400_000_000_000, 1_767_225_599_000_000_000, .max]
+        let times: [UInt64] = [
+            0, 999_000_000, 1_000_000_000, 86_400_000_000_000, 1_767_225_599_000_000_000, .max,
+        ]
         let stamps = times.map(UTCTime.fileStamp)
         #expect(stamps == stamps.sorted())
         #expect(Set(stamps).count == times.count)

@@ -52,7 +52,7 @@ struct MetricsTests {
         try await withTraffic { relay in
             try await TemporaryDirectory.with { folder in
                 let port = try FreePort.find()
-                let prometheus = try startPrometheus(on: port, scraping: relay.port, folder: folder)
+                let prometheus = try await startPrometheus(on: port, scraping: relay.port, folder: folder)
                 do {
                     try await eventually("Prometheus has scraped the relay", within: .seconds(40)) {
                         try await query("up", of: port) == ["": "1"] ? true : nil
@@ -116,7 +116,7 @@ struct MetricsTests {
         }
     }
 
-    private func startPrometheus(on port: Int, scraping target: Int, folder: String) throws -> ChildProcess {
+    private func startPrometheus(on port: Int, scraping target: Int, folder: String) async throws -> ChildProcess {
         let configuration = """
             global: { scrape_interval: 1s, scrape_timeout: 1s }
             scrape_configs:
@@ -125,7 +125,7 @@ struct MetricsTests {
             """
         let file = folder + "/prometheus.yml"
         try configuration.write(toFile: file, atomically: false, encoding: .utf8)
-        return try ChildProcess(
+        return try await ChildProcess.start(
             Tool.prometheus.requiredPath(),
             [
                 "--config.file=\(file)", "--storage.tsdb.path=\(folder)/data",

@@ -42,6 +42,17 @@ import Testing
         #expect(Array(copied[copiedLast..<copiedLast + last.count]) == Array(recording.bytes[last]))
     }
 
+    @Test func wrongTimesAreNotCopied() throws {
+        let recording = Recording(Self.chunks, compression: .none, closed: true)
+        var bytes = recording.bytes
+        bytes[recording.chunkRanges[1].lowerBound + 9] ^= 1
+        bytes[recording.chunkRanges[2].lowerBound + 17] ^= 1
+        #expect(try Reading(bytes).damages.map(\.reason) == [.chunkTimes, .chunkTimes])
+        let reading = try Reading(copy(bytes))
+        #expect(reading.damages == [])
+        #expect(reading.chunks.map(\.messages) == Self.chunks)
+    }
+
     @Test func channelConflictIsRefusedAndNothingEncoded() throws {
         let recording = Recording(Self.chunks, compression: .none, closed: true)
         let source = try MCAPIndexedReader(MemorySource(recording.bytes))

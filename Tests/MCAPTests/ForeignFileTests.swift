@@ -121,6 +121,41 @@ struct ForeignFileTests {
         #expect(writer.output.isEmpty)
     }
 
+    /// Python describes channels when they are registered, with messages or without.
+    @Test func copyOfAForeignFileIsWhole() throws {
+        try Oracle.require()
+        let program = """
+            import sys
+            from mcap.writer import Writer
+            with open(sys.argv[1], "wb") as file:
+                writer = Writer(file)
+                writer.start(profile="", library="python")
+                writer.register_channel(topic="/never", message_encoding="raw", schema_id=0)
+                one = writer.register_channel(topic="/one", message_encoding="raw", schema_id=0)
+                writer.add_message(one, log_time=2, publish_time=1, data=b"x", sequence=1)
+                writer.finish()
+            """
+        let bytes = try Oracle.withFiles([[]]) { paths in
+            _ = try Oracle.python(program, paths)
+            return Array(try Data(contentsOf: URL(fileURLWithPath: paths[0])))
+        }
+        let reader = try MCAPIndexedReader(MemorySource(bytes))
+        var writer = MCAPWriter(header: Recording.header, sync: Recording.sync, compression: .none)
+        var copy: [UInt8] = []
+        writer.encodeStart(metadata: [])
+        copy.write(writer.output, at: writer.outputOffset)
+        writer.commit()
+        try writer.encodeCopy(of: reader.read(reader.chunkIndexes[0]))
+        copy.write(writer.output, at: writer.outputOffset)
+        writer.commit()
+        writer.encodeEnd(metadata: [])
+        copy.write(writer.output, at: writer.outputOffset)
+        writer.commit()
+        let reading = try Reading(copy)
+        #expect(reading.damages == [])
+        #expect(reading.messages.map(\.data) == [[0x78]])
+    }
+
     @Test func foreignFileIsNotResumed() throws {
         let bytes = try file("{'chunk_size': 500, 'compression': CompressionType.ZSTD}")
         let report = try Recovery.scan(MemorySource(Array(bytes[..<600])))

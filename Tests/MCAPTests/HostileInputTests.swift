@@ -84,7 +84,6 @@ import Testing
     }
 
     @Test func tooManyDamagesEndTheReading() throws {
-        // Private records of a foreign program, each an unexpected record once a summary has begun.
         let chunks = TestMessage.chunks(30, messagesEach: 1, dataSize: 1...1, seed: 45)
         let recording = Recording(chunks, compression: .none, closed: true)
         var bytes = recording.bytes
@@ -93,6 +92,37 @@ import Testing
         #expect(reading.damages.count == 11)
         #expect(reading.damages.last?.reason == .tooManyDamages)
         #expect(reading.ending == .cut)
+    }
+
+    /// Counts what is read: damage must not make reading quadratic.
+    private final class CountingSource: ByteSource {
+        let bytes: MemorySource
+        var readBytes: UInt64 = 0
+        init(_ bytes: [UInt8]) { self.bytes = MemorySource(bytes) }
+        var size: UInt64 { bytes.size }
+        func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> Int {
+            let count = bytes.read(at: offset, into: buffer)
+            readBytes += UInt64(count)
+            return count
+        }
+    }
+
+    /// Thousands of malformed records in a file without markers, then many data ends with a CRC.
+    @Test func costOfDamageIsLinear() throws {
+        let malformed: [UInt8] = [4, 1, 0, 0, 0, 0, 0, 0, 0, 9]
+        let dataEnd: [UInt8] = [15, 4, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4]
+        var bytes = Layout.magic + [1, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        bytes += [0x81] + withUnsafeBytes(of: UInt64(1 << 20).littleEndian, Array.init)
+        bytes += Array(repeating: 0, count: 1 << 20)
+        for _ in 0..<3_000 { bytes += malformed }
+        for _ in 0..<3_000 { bytes += dataEnd }
+        bytes += [0x81] + withUnsafeBytes(of: UInt64(1 << 20).littleEndian, Array.init)
+        bytes += Array(repeating: 0, count: 1 << 20)
+        let source = CountingSource(bytes)
+        let reader = MCAPStreamReader(source)
+        while try reader.next() != nil {}
+        #expect(reader.damages.count > 3_000)
+        #expect(source.readBytes < 8 * source.size)
     }
 
     @Test func sourceThatShrinks() throws {

@@ -87,7 +87,7 @@ struct OracleTests {
         var bytes = recording.bytes
         bytes[recording.chunkRanges[0].upperBound - 1] ^= 1
         try Oracle.withFiles([bytes]) { paths in
-            #expect(throws: Oracle.Failure.self) { _ = try Oracle.doctor(paths[0]) }
+            _ = #expect(throws: Oracle.Failure.self) { try Oracle.doctor(paths[0]) }
         }
     }
 

@@ -59,7 +59,7 @@ import Testing
         #expect(gaps > 0)
         #expect(metrics.sample(#"signalr_backplane_gaps_total{channel="chat"}"#) == Double(gaps))
         #expect(metrics.sample(#"signalr_backplane_missing_ids_total{channel="chat"}"#) == Double(missing))
-        #expect(metrics.sample(#"signalr_backplane_last_id{channel="chat"}"#) == ids.max().map(Double.init))
+        #expect(metrics.sample(#"signalr_backplane_last_id{channel="chat"}"#) == Double(ids.max() ?? 0))
         #expect(
             metrics.sample(#"signalr_backplane_envelope_size_bytes_count{channel="chat"}"#) == Double(vectors.count))
         for reason in EnvelopeError.Reason.allCases {
@@ -83,10 +83,12 @@ import Testing
 
     static let undecodables: [(String, EnvelopeError.Reason, id: UInt64?)] = [
         ("hello", .noID, nil), ("", .noID, nil), ("1e+14 x", .idNotUInt64, nil),
-        ("99999999999999999999 x", .idOverflow, nil), ("5 ", .truncated, 5), ("6 \u{01}\0\0\0", .lengthBeyondPayload, 6),
+        ("99999999999999999999 x", .idOverflow, nil), ("5 ", .truncated, 5),
+        ("6 \u{01}\0\0\0", .lengthBeyondPayload, 6),
     ]
 
-    @Test(arguments: undecodables) func anUndecodablePayload(_ text: String, reason: EnvelopeError.Reason, id: UInt64?) {
+    @Test(arguments: undecodables)
+    func anUndecodablePayload(_ text: String, reason: EnvelopeError.Reason, id: UInt64?) {
         let metrics = makeMetrics()
         let seen = observe([Array(text.utf8)], metrics: metrics)[0]
         #expect(seen.id == id)
@@ -131,7 +133,9 @@ import Testing
         let metrics = makeMetrics()
         let seen = observe([8, 8, 11, 3].map { payload($0, ticks: 0) }, metrics: metrics, lastID: 5)
         #expect(
-            seen.map(\.sequence) == [.gap(from: 6, to: 7), .duplicate, .gap(from: 9, to: 10), .counterReset(from: 11, to: 3)])
+            seen.map(\.sequence) == [
+                .gap(from: 6, to: 7), .duplicate, .gap(from: 9, to: 10), .counterReset(from: 11, to: 3),
+            ])
         #expect(metrics.sample(#"signalr_backplane_gaps_total{channel="chat"}"#) == 2)
         #expect(metrics.sample(#"signalr_backplane_missing_ids_total{channel="chat"}"#) == 4)
         #expect(metrics.sample(#"signalr_backplane_duplicate_ids_total{channel="chat"}"#) == 1)

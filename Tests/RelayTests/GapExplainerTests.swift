@@ -18,7 +18,9 @@ import Testing
     }
 
     static let stories: [Story] = [
-        Story(testDescription: "nothing happened", steps: [.subscribed(runID: "a", outputBuffer: 0), .arrived(0, nil)]),
+        Story(
+            testDescription: "nothing happened",
+            steps: [.subscribed(runID: "a", outputBuffer: 0), .arrived(0, nil)]),
         Story(
             testDescription: "an earlier run recorded", resumes: true,
             steps: [.subscribed(runID: "a", outputBuffer: 0), .arrived(0, .notRecording), .arrived(0, nil)]),
@@ -75,7 +77,10 @@ import Testing
             ]),
         Story(
             testDescription: "our own drop, on every channel once",
-            steps: [.dropped, .arrived(0, .dropped), .arrived(0, nil), .arrived(1, .dropped), .dropped, .arrived(1, .dropped)]),
+            steps: [
+                .dropped, .arrived(0, .dropped), .arrived(0, nil), .arrived(1, .dropped), .dropped,
+                .arrived(1, .dropped),
+            ]),
         Story(
             testDescription: "a drop is no lost connection to be explained by the server",
             steps: [

@@ -23,10 +23,11 @@ import Testing
             switch item {
             case .batch(let batch):
                 var envelopes: [Envelope] = []
-                batch.forEach { channel, receivedAt, payload in
+                func take(channel: Int, receivedAt: UInt64, payload: UnsafeRawBufferPointer) {
                     envelopes.append(
                         Envelope(channel: channel, receivedAt: receivedAt, first: payload[0], count: payload.count))
                 }
+                batch.forEach(take)
                 self = .batch(envelopes)
             case .subscribed(let server): self = .subscribed(server?.runID)
             case .disconnected(let cause): self = .disconnected(cause)
@@ -35,7 +36,9 @@ import Testing
         }
     }
 
-    private static func batch(_ marks: UInt8..., count: Int, at receivedAt: UInt64 = 0, channel: Int = 0) -> EnvelopeBatch {
+    private static func batch(
+        _ marks: UInt8..., count: Int, at receivedAt: UInt64 = 0, channel: Int = 0
+    ) -> EnvelopeBatch {
         let batch = EnvelopeBatch()
         batch.receivedAt = receivedAt
         for mark in marks {
@@ -44,7 +47,9 @@ import Testing
         return batch
     }
 
-    private static func envelope(_ mark: UInt8, count: Int, at receivedAt: UInt64 = 0, channel: Int = 0) -> Seen.Envelope {
+    private static func envelope(
+        _ mark: UInt8, count: Int, at receivedAt: UInt64 = 0, channel: Int = 0
+    ) -> Seen.Envelope {
         Seen.Envelope(channel: channel, receivedAt: receivedAt, first: mark, count: count)
     }
 

@@ -1,5 +1,4 @@
 /// How much memory a buffer keeps once its bytes are done with, so that one huge message does not stay paid for.
-@usableFromInline
 enum Memory {
     /// Four ordinary chunks.
     static let keptAtMost = 1 << 20

@@ -3,7 +3,7 @@ extension DecodedChunk {
     func walk(channels known: inout ChannelTable) throws(RecordFault) {
         messageIndexes.removeMessages()
         messageCount = 0
-        var described: Set<UInt16> = []
+        described.removeAll(keepingCapacity: true)
         var earliest = UInt64.max
         var latest: UInt64 = 0
         var position = 0
@@ -27,7 +27,7 @@ extension DecodedChunk {
                 let channel: Channel
                 do { channel = try Channel(content: content) } catch { throw Self.malformed("channel") }
                 try known.add(channel)
-                described.insert(channel.id)
+                described[channel.id] = channel
             default:
                 // Schemas, and what a later format or another program may put here.
                 break
@@ -36,7 +36,7 @@ extension DecodedChunk {
         }
         index.startTime = messageCount == 0 ? 0 : earliest
         index.endTime = latest
-        collectChannels(known, described: described)
+        collectChannels(known)
     }
 
     private func slot(of channelID: UInt16, _ known: ChannelTable) throws(RecordFault) -> Int {
@@ -48,14 +48,14 @@ extension DecodedChunk {
         return messageIndexes.makeSlot(for: channelID)
     }
 
-    private func collectChannels(_ known: ChannelTable, described: Set<UInt16>) {
+    private func collectChannels(_ known: ChannelTable) {
         channels.removeAll(keepingCapacity: true)
-        foreignChannelID = nil
+        foreignChannelID = described.values.first { $0.schemaID != 0 }?.id
         for slot in 0..<messageIndexes.slotCount where !messageIndexes.isEmpty(slot: slot) {
             let id = messageIndexes.channelID(ofSlot: slot)
             guard let channel = known.byID[id] else { continue }
             channels[id] = channel
-            if channel.schemaID != 0 || !described.contains(id) { foreignChannelID = id }
+            if described[id] == nil { foreignChannelID = id }
         }
     }
 

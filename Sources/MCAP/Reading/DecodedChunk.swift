@@ -15,7 +15,9 @@ public final class DecodedChunk {
     /// The uncompressed records, in one of the two buffers above.
     @usableFromInline var records = UnsafeRawBufferPointer(start: nil, count: 0)
     var messageIndexes = MessageIndexes()
-    /// A channel that the chunk's messages are on but that it does not describe itself, or that needs a schema.
+    /// The channels that the chunk describes, with messages or without.
+    var described: [UInt16: Channel] = [:]
+    /// A channel that the chunk's messages are on but that it does not describe itself, or one that needs a schema.
     var foreignChannelID: UInt16?
 
     init() {

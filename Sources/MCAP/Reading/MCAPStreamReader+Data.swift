@@ -120,7 +120,8 @@ extension MCAPStreamReader {
 
     private func readDataEnd(_ frame: RecordFrame) throws {
         let expected = try read(frame, as: .dataEnd, DataEnd.init(content:)).dataSectionCRC
-        if expected != 0 {
+        if expected != 0, mayCheckDataEnd {
+            mayCheckDataEnd = false
             var crc = CRC32()
             _ = try window.forEachPiece(in: 0..<frame.start) { crc.update($0) }
             if crc.value != expected {

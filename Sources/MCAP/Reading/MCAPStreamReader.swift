@@ -35,6 +35,10 @@ public final class MCAPStreamReader {
     /// Of all bytes since the last chunk, or since the start of the file; nil if not known after damage.
     var gap: CRC32? = CRC32()
     var gapStart: UInt64 = 0
+    /// False once a search found no more: damage must not cost a search of the whole rest each time.
+    var hasMarkersAhead = true
+    /// The CRC of the data section needs a second pass, which a file gets once.
+    var mayCheckDataEnd = true
     /// Of the next marker; nil if not known after damage.
     var expectedOrdinal: UInt64? = 0
     /// The message indexes at hand, from a chunk until the next record of another kind.
@@ -89,7 +93,7 @@ public final class MCAPStreamReader {
 
     /// True where a file that is being written has its trailer, which may be torn by a write under way. All before it
     /// is settled: file sizes only grow after the bytes are there.
-    private var isWithinTrailer: Bool { window.end - min(position, window.end) <= 50 }
+    private var isWithinTrailer: Bool { window.end - min(position, window.end) <= UInt64(Layout.trailer) }
 
     private func readLeadingMagic() throws {
         let magicSize = Layout.magic.count
@@ -125,22 +129,31 @@ public final class MCAPStreamReader {
     private func recover(from fault: RecordFault) throws -> Item? {
         // A record with a wrong length may have hidden a marker: look from where all was well.
         let searched = verified < position ? verified : position + 1
-        var next = try window.nextMarker(from: searched, sync: log.lastMarker?.sync)
-        if next == nil, !isMarked { next = try window.frame(at: position)?.end }
-        if let found = next {
-            let start = found < position ? verified : position
-            report(at: start, length: found - start, fault.reason, lost: nil)
-            gap = nil
-            expectedOrdinal = nil
-            indexCheck = nil
-            position = found
-            phase = .data
+        if hasMarkersAhead, let marker = try window.nextMarker(from: searched, sync: log.lastMarker?.sync) {
+            let start = marker < position ? verified : position
+            report(at: start, length: marker - start, fault.reason, lost: nil)
+            goOn(at: marker, .data)
+            return nil
+        }
+        // Later searches would begin later: none of them can find one either.
+        hasMarkersAhead = false
+        if !isMarked, let end = try window.frame(at: position)?.end {
+            report(at: position, length: end - position, fault.reason, lost: nil)
+            goOn(at: end, phase == .summary ? .summary : .data)
             return nil
         }
         if tailMayGrow, fault.reason == .truncated { return finish(.unclosed) }
         let lost: Int? = phase == .summary ? 0 : nil
         report(at: position, length: window.end - min(position, window.end), fault.reason, lost: lost)
         return finish(.cut)
+    }
+
+    private func goOn(at offset: UInt64, _ phase: Phase) {
+        position = offset
+        self.phase = phase
+        gap = nil
+        expectedOrdinal = nil
+        indexCheck = nil
     }
 
     func finish(_ ending: Ending) -> Item {

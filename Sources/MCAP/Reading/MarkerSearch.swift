@@ -1,4 +1,8 @@
-import Glibc
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 extension SourceWindow {
     /// The marker that stands at `offset`, whatever opcode and length are in front of it; nil unless it is valid there.

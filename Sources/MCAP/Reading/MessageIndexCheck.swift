@@ -1,4 +1,8 @@
-import Glibc
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 /// Compares the message index records behind a chunk with the chunk's messages.
 struct MessageIndexCheck {

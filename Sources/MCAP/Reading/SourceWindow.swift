@@ -55,6 +55,7 @@ final class SourceWindow {
         start = offset
         let wanted = Int(min(UInt64(max(count, Self.readAhead)), end - offset))
         let target = UnsafeMutableRawBufferPointer(start: buffer.extend(by: wanted), count: wanted)
+        // Should the source throw, the buffer holds nothing rather than rubbish.
         buffer.truncate(to: 0)
         let read = try source.read(at: offset, into: target)
         _ = buffer.extend(by: min(read, wanted))

@@ -62,7 +62,7 @@ public struct MCAPWriter: ~Copyable {
         self.init(header: resumption.header, sync: resumption.sync, compression: compression)
         progress.phase = .open
         progress.end = resumption.end
-        progress.fileSize = resumption.end + UInt64(Self.trailerSize)
+        progress.fileSize = resumption.end + UInt64(Layout.trailer)
         progress.nextOrdinal = resumption.nextOrdinal
         progress.gap = resumption.gap
         owed = resumption.owedIndexes
@@ -107,13 +107,13 @@ public struct MCAPWriter: ~Copyable {
     }
 
     /// A chunk read from another file, whole and checked: copied byte for byte, with a new marker and new message
-    /// indexes.
+    /// indexes. Only its times are corrected, if they are not those of its messages.
     ///
     /// - Throws: ``MCAPWriteError/chunkNotSelfContained(channelID:)``, ``MCAPWriteError/channelConflict(channelID:)``;
     ///   then nothing is encoded.
     public mutating func encodeCopy(of chunk: DecodedChunk) throws(MCAPWriteError) {
         if let id = chunk.foreignChannelID { throw .chunkNotSelfContained(channelID: id) }
-        for (id, channel) in chunk.channels {
+        for (id, channel) in chunk.described {
             if let known = summary.channel(id), known != channel { throw .channelConflict(channelID: id) }
         }
         var next = beginChunk()
@@ -121,9 +121,11 @@ public struct MCAPWriter: ~Copyable {
         buffer.append(Opcode.chunk.rawValue)
         buffer.append(UInt64(chunk.recordContent.count))
         buffer.append(chunk.recordContent)
+        buffer.overwrite(chunk.startTime, at: chunkStart + Layout.recordHeader)
+        buffer.overwrite(chunk.endTime, at: chunkStart + Layout.recordHeader + 8)
         var index = chunk.index
         index.offset = outputOffset + UInt64(chunkStart)
-        let channels = chunk.channels.values.sorted { $0.id < $1.id }
+        let channels = chunk.described.values.sorted { $0.id < $1.id }
         finishChunk(&next, index, chunk.messageIndexes, channels: channels)
     }
 
@@ -192,8 +194,6 @@ public struct MCAPWriter: ~Copyable {
 
     // MARK: - Parts
 
-    private static var trailerSize: Int { 50 }
-
     private static func appendTrailer(to buffer: inout GrowableBuffer) {
         DataEnd().encode(into: &buffer)
         Footer().encode(into: &buffer)
@@ -250,7 +250,7 @@ public struct MCAPWriter: ~Copyable {
     private mutating func finish(_ next: Progress, adding addition: Addition) {
         var next = next
         next.end = outputOffset + UInt64(buffer.count)
-        next.fileSize = next.end + UInt64(Self.trailerSize)
+        next.fileSize = next.end + UInt64(Layout.trailer)
         Self.appendTrailer(to: &buffer)
         pending = (next, addition)
     }

@@ -39,8 +39,8 @@ func payload(_ id: UInt64, size: Int = 20) -> [UInt8] {
     let text = String(repeating: "\(id)-", count: size).prefix(size)
     let message = Message(
         source: "7391", key: "h-chatHub", value: Array(#"{"H":"chatHub","M":"send","A":["\#(text)"]}"#.utf8))
-    return Envelope(id: id, body: ScaleoutMessage(messages: [message], createdTicks: 639_309_800_000_000_000 + Int64(id)))
-        .encoded()
+    let body = ScaleoutMessage(messages: [message], createdTicks: 639_309_800_000_000_000 + Int64(id))
+    return Envelope(id: id, body: body).encoded()
 }
 
 let testSource = CaptureSource(
@@ -72,7 +72,9 @@ extension CaptureWriter {
     ///
     /// - Returns: the moment of the flush.
     @discardableResult
-    mutating func record(_ ids: ClosedRange<UInt64>, size: Int = 20, channel: Int = 0, from start: Moment) throws -> Moment {
+    mutating func record(
+        _ ids: ClosedRange<UInt64>, size: Int = 20, channel: Int = 0, from start: Moment
+    ) throws -> Moment {
         var now = start
         for id in ids {
             append(payload(id, size: size), channel: channel, at: now)

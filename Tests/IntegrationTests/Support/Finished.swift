@@ -13,7 +13,7 @@ struct Finished {
         _ path: String, _ arguments: [String], environment: [String: String] = [:], within limit: Duration = .seconds(60)
     ) async throws -> Finished {
         try await TemporaryDirectory.with { folder in
-            let child = try ChildProcess(path, arguments, environment: environment, folder: folder)
+            let child = try await ChildProcess.start(path, arguments, environment: environment, folder: folder)
             let exit = try await child.exit(within: limit)
             return Finished(exit: exit, output: child.output, errors: child.errors)
         }

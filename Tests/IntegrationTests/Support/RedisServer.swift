@@ -42,7 +42,7 @@ final class RedisServer: Sendable {
 
     /// A new process, hence another `run_id` and no keys, on the same port.
     func start() async throws {
-        let started = try ChildProcess(
+        let started = try await ChildProcess.start(
             Tool.redisServer.requiredPath(),
             ["--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"] + arguments,
             folder: folder)

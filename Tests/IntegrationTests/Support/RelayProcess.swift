@@ -33,7 +33,7 @@ final class RelayProcess: Sendable {
     static func start(
         _ arguments: [String], environment: [String: String] = [:], folder: String
     ) async throws -> RelayProcess {
-        let child = try ChildProcess(
+        let child = try await ChildProcess.start(
             path(), ["run", "--listen", "127.0.0.1:0"] + arguments, environment: environment, folder: folder)
         do {
             let port = try await eventually("the relay listens") {

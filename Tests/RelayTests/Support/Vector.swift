@@ -28,8 +28,8 @@ struct Vector: Decodable {
         case decoded
     }
 
-    static func load(_ name: String, from file: String = #filePath) throws -> [Vector] {
-        let tests = URL(fileURLWithPath: file).deletingLastPathComponent().deletingLastPathComponent()
+    static func load(_ name: String) throws -> [Vector] {
+        let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         let vectors = tests.appendingPathComponent("SignalRBackplaneTests/Vectors/\(name).jsonl")
         return try Data(contentsOf: vectors).split(separator: UInt8(ascii: "\n")).map {
