@@ -92,7 +92,14 @@ let package = Package(
         .testTarget(name: "PrometheusTests", dependencies: ["Prometheus"], swiftSettings: house),
         .testTarget(
             name: "RedisTests",
-            dependencies: ["Redis", .product(name: "NIOEmbedded", package: "swift-nio")], swiftSettings: house),
+            dependencies: [
+                "Redis",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: house),
         .testTarget(name: "CaptureTests", dependencies: ["Capture", "MCAP", "SignalRBackplane"], swiftSettings: house),
         .testTarget(
             name: "RelayTests",

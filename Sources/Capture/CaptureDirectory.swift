@@ -39,6 +39,8 @@ public enum CaptureDirectory {
         for file in try files(in: path) {
             do {
                 if let outcome = try OrphanRecovery.closeIfOrphan(file, at: now) { log(outcome) }
+                // An empty one is gone now.
+                guard access(file, F_OK) == 0 else { continue }
                 segments.append(try CaptureSegment(path: file))
             } catch {
                 log("'\(file)' is left as it is: \(error)")

@@ -96,6 +96,11 @@ public struct CaptureEvent: Codable, Equatable, Sendable {
         return event
     }
 
+    /// True if it says which ids are missing.
+    var namesMissingIDs: Bool {
+        (event == "gap" || event == "dropped") && channel != nil && from != nil && to != nil
+    }
+
     // MARK: - JSON
 
     /// The object as it stands in a capture, keys sorted.

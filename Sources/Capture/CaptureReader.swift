@@ -159,7 +159,9 @@ public struct CaptureReader: Sendable {
         }
         var entry = CaptureReadReport.Segment(path: segment.path, size: source.size, state: .closed)
         let wanted = filter.channels.map { names in
-            Set(reader.channels.values.filter { names.contains($0.topic) }.map(\.id))
+            Set(
+                reader.channels.values
+                    .filter { names.contains($0.topic) || $0.topic == CaptureMetadata.eventsTopic }.map(\.id))
         }
         for index in reader.chunks(from: filter.from, until: filter.until, channelIDs: wanted) {
             do {

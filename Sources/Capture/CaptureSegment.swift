@@ -10,7 +10,7 @@ public struct CaptureSegment: Sendable, Equatable {
     /// Where it was recorded; nil if its start cannot be read, or it is no file of ours.
     public let source: CaptureSource?
 
-    /// - Throws: ``CaptureError`` if the file cannot be opened or is no MCAP file at all.
+    /// - Throws: ``CaptureError`` if the file cannot be opened or read. Damage is for the reading to report.
     init(path: String) throws(CaptureError) {
         let file = try FileSource(path: path)
         self.path = path

@@ -47,6 +47,8 @@ public struct CaptureWriter: ~Copyable {
     private var chunk = ChunkBuilder()
     private var chunkOpenedAt: UInt64 = 0
     private var chunkTallies: [ChannelTally]
+    /// Events in the chunk that say what is missing: for the end of the segment that the chunk gets into.
+    private var chunkRanges: [CaptureEvent] = []
     private var lastLogTime: UInt64 = 0
 
     private var segment: OpenSegment?
@@ -121,7 +123,7 @@ public struct CaptureWriter: ~Copyable {
     public mutating func append(_ event: CaptureEvent, at now: Moment) {
         if chunk.isEmpty { chunkOpenedAt = now.monotonic }
         if now.realtime > lastLogTime { lastLogTime = now.realtime }
-        segment?.note(event)
+        if event.namesMissingIDs { chunkRanges.append(event) }
         let json = event.json()
         json.withUnsafeBytes {
             chunk.append(
@@ -139,7 +141,10 @@ public struct CaptureWriter: ~Copyable {
         if let unsyncedSince, case .interval(let interval) = configuration.durability {
             consider(unsyncedSince + interval)
         }
-        if let segment = segmentAge { consider(segment + configuration.rotation.segmentDuration) }
+        if let openedAt = segmentAge {
+            let (due, never) = openedAt.addingReportingOverflow(configuration.rotation.segmentDuration)
+            if !never { consider(due) }
+        }
         return deadline
     }
 
@@ -180,6 +185,8 @@ public struct CaptureWriter: ~Copyable {
             lastIDs[index] = chunkTallies[index].lastID ?? lastIDs[index]
             chunkTallies[index] = ChannelTally()
         }
+        for event in chunkRanges { segment.note(event) }
+        chunkRanges.removeAll()
         chunk.reset()
         observer.chunkWritten(
             bytes: written, envelopes: total.envelopes, payloadBytes: total.bytes,
@@ -189,15 +196,22 @@ public struct CaptureWriter: ~Copyable {
         try rotateIfDue(now)
     }
 
+    /// After a failure: begins a new segment and writes the chunk into it, if there is none open.
+    public mutating func reopen(_ now: Moment) throws(CaptureError) {
+        _ = try openedSegment(now)
+        try flush(now)
+    }
+
     /// Gives up the chunk that could not be written.
     ///
-    /// - Returns: what is lost, by channel index.
-    public mutating func discardChunk() -> [ChannelTally] {
+    /// - Returns: what is lost, by channel index, and the events among it that say what is missing: they must not be.
+    public mutating func discardChunk() -> (lost: [ChannelTally], missing: [CaptureEvent]) {
         defer {
             chunk.reset()
+            chunkRanges.removeAll()
             for index in chunkTallies.indices { chunkTallies[index] = ChannelTally() }
         }
-        return chunkTallies
+        return (chunkTallies, chunkRanges)
     }
 
     /// Forces what was written to the disk.

@@ -78,7 +78,8 @@ public enum EnvelopeJSON {
         }
         output.append(ascii: ",\"value\":")
         if JSONText.isJSON(message.value) {
-            output.append(contentsOf: message.value)
+            // Line breaks between tokens would break the line; inside a string JSON allows none.
+            output.append(contentsOf: message.value.lazy.filter { $0 >= 0x20 })
         } else {
             output.append(UInt8(ascii: "\""))
             output.append(base64: message.value)

@@ -31,9 +31,9 @@ final class OpenSegment {
 
     /// Remembers the ids that an event says are missing.
     func note(_ event: CaptureEvent) {
-        guard event.event == "gap" || event.event == "dropped", let channel = event.channel, let from = event.from,
-            let to = event.to
-        else { return }
+        guard event.namesMissingIDs, let channel = event.channel, let from = event.from, let to = event.to else {
+            return
+        }
         if missing.count < Self.listedRanges {
             missing.append(MissingRange(channel: channel, from: from, to: to))
         } else {

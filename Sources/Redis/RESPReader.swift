@@ -11,7 +11,7 @@ struct RESPReader: ~Copyable {
     /// again: it is fed in small pieces, which grow while a large payload comes in.
     private static let smallestFeed = 4 * 1024
     private static let largestFeed = 256 * 1024
-    /// hiredis frees an empty buffer larger than this. Far above `feedSize`, so that it is kept; far below a large
+    /// hiredis frees an empty buffer larger than this. Far above `largestFeed`, so that it is kept; far below a large
     /// payload, so that the memory of one is given back.
     private static let keptBuffer = 1 << 20
     /// Twice what Redis accepts as one string unless told otherwise (`proto-max-bulk-len`).
@@ -71,7 +71,12 @@ struct RESPReader: ~Copyable {
                 var reply: UnsafeMutableRawPointer?
                 guard redisReaderGetReply(reader, &reply) == REDIS_OK else { return errorText }
                 if reply == nil { break }
+                state.pointee.replyEnded()
                 size = Self.smallestFeed
+            }
+            // What is left is one unfinished element. A length is only announced: nothing was reserved for it so far.
+            guard reader.pointee.len - reader.pointee.pos <= longestElement else {
+                return "one element of more than \(longestElement) bytes"
             }
         }
         return nil

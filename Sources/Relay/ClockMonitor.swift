@@ -3,7 +3,7 @@ import Capture
 /// Notices when the clock of the day jumps, by comparing it with one that cannot.
 struct ClockMonitor {
     /// Less than this between two looks is drift or slewing, not a step.
-    static let threshold: Int64 = 50_000_000
+    static let threshold: UInt64 = 50_000_000
 
     private var last: Moment?
 
@@ -13,7 +13,7 @@ struct ClockMonitor {
         guard let last else { return nil }
         let byDay = Int64(bitPattern: now.realtime &- last.realtime)
         let passed = Int64(bitPattern: now.monotonic &- last.monotonic)
-        let step = byDay - passed
-        return abs(step) >= Self.threshold ? step : nil
+        let step = byDay &- passed
+        return step.magnitude >= Self.threshold ? step : nil
     }
 }

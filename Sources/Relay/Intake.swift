@@ -96,7 +96,7 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
 
     private func mergeIntoLast(_ batch: EnvelopeBatch) -> Bool {
         guard batch.byteCount < Self.smallBytes, case .batch(let last)? = items.last,
-            last.byteCount + batch.byteCount <= Self.mergedBytes
+            last.byteCount + batch.byteCount <= Self.mergedBytes, bytes + batch.byteCount <= limit
         else { return false }
         let before = last.footprint
         last.append(contentsOf: batch)

@@ -70,6 +70,8 @@ struct Recorder: ~Copyable {
         attempt(now) { writer throws(CaptureError) in
             try writer.connected(runID: runID, redisVersion: redisVersion, at: now)
         }
+        // In an outage no segment is open: this tells the writer whose the next one is.
+        if outage != nil { try? writer.connected(runID: runID, redisVersion: redisVersion, at: now) }
         append(.subscribed(runID: runID, redisVersion: redisVersion), at: now)
     }
 
@@ -113,7 +115,8 @@ struct Recorder: ~Copyable {
             failed(error)
         }
         do {
-            try writer.flush(now)
+            try writer.reopen(now)
+            try body(&writer)
             status.isWriting = true
             logger.warning("recording goes on in a new segment")
         } catch {
@@ -165,7 +168,9 @@ struct Recorder: ~Copyable {
     }
 
     private mutating func loseChunk() {
-        for (channel, tally) in writer.discardChunk().enumerated() where tally.envelopes > 0 {
+        let discarded = writer.discardChunk()
+        outage!.heldEvents += discarded.missing
+        for (channel, tally) in discarded.lost.enumerated() where tally.envelopes > 0 {
             outage!.lost[channel].add(tally)
             metrics.drop(.writeError, envelopes: tally.envelopes, bytes: tally.bytes)
         }

@@ -35,7 +35,8 @@ public struct Relay: Service {
 
     /// Runs until graceful shutdown or cancellation; then stops reading, drains what was received, closes the segment.
     ///
-    /// - Throws: ``RelayError`` if the HTTP surface cannot be bound; `CaptureError` if the record directory cannot be used; `RedisError` if the first subscription fails
+    /// - Throws: ``RelayError`` if the HTTP surface cannot be bound; `CaptureError` if the record directory cannot be used;
+    ///   `RedisError` if the first subscription fails
     ///   for a reason that time does not heal.
     public func run() async throws {
         let previous = try configuration.recording.map { recording in

@@ -56,12 +56,10 @@ final class PublishWindow: @unchecked Sendable {
         lock.lock()
         unanswered -= 1
         switch reply {
-        case .success(.array(let parts)):
-            if let id = parts.first?.integer {
-                if failure == nil { confirmed += 1 }
-                firstID = firstID ?? id
-                lastID = id
-            }
+        case .success(.array(let parts)) where parts.first?.integer != nil:
+            if failure == nil { confirmed += 1 }
+            firstID = firstID ?? parts.first?.integer
+            lastID = parts.first?.integer
             if parts.count > 1, let count = parts[1].integer { receivers.record(UInt64(max(0, count))) }
         case .success(.error(let text)):
             failure = failure ?? text

@@ -56,7 +56,8 @@ struct CrashTests {
         orphan: String?
     ) async throws -> Life {
         try await TemporaryDirectory.with { logs in
-            let known = Set(try FileManager.default.fileExists(atPath: directory) ? CaptureFiles.paths(in: directory) : [])
+            let known = Set(
+                try FileManager.default.fileExists(atPath: directory) ? CaptureFiles.paths(in: directory) : [])
             let traffic = Traffic(publisher)
             let relay = try await start(redis, directory, logs)
             try await relay.waitUntilReady()

@@ -34,7 +34,9 @@ struct FaultTests {
                 let events = try RelayEvent.all(in: messages)
                 #expect(events.contains(RelayEvent(event: "counter_reset", channel: Self.channel, from: 50, to: 1)))
                 #expect(events.filter { $0.event == "subscribed" }.count == 2)
-                #expect(events.filter { $0.event == "disconnected" }.count == 1)
+                let disconnections = events.filter { $0.event == "disconnected" }.compactMap(\.cause)
+                #expect(disconnections.count == 2)
+                #expect(disconnections.last == "stopped")
             }
         }
     }

@@ -22,8 +22,12 @@ struct RecordTests {
                 ]
                 try await RelayProcess.with(arguments) { relay in
                     try await redis.withClient { client in
-                        for payload in payloads { try await client.send(["PUBLISH", .text(Vectors.channel), .bytes(payload)]) }
-                        for payload in huge { try await client.send(["PUBLISH", .text(Self.hugeChannel), .bytes(payload)]) }
+                        for payload in payloads {
+                            try await client.send(["PUBLISH", .text(Vectors.channel), .bytes(payload)])
+                        }
+                        for payload in huge {
+                            try await client.send(["PUBLISH", .text(Self.hugeChannel), .bytes(payload)])
+                        }
                     }
                     try await relay.waitForMetric(
                         "backplane_relay_recorded_envelopes_total", atLeast: payloads.count + huge.count)
@@ -74,7 +78,9 @@ struct RecordTests {
         #expect(info.segments.map(\.state) == ["closed"])
         let holes = try #require(info.channels.first { $0.channel == Vectors.channel }).holes
         #expect(
-            holes == Self.holes.map { CaptureInfo.Hole(from: $0.lowerBound, to: $0.upperBound, cause: "foreign_publish") })
+            holes
+                == Self.holes.map { CaptureInfo.Hole(from: $0.lowerBound, to: $0.upperBound, cause: "foreign_publish") }
+        )
         let table = try await Finished.relay(["info", directory])
         #expect(table.exit == .code(0))
         #expect(table.output.contains("missing 49..72 (24): foreign_publish"))

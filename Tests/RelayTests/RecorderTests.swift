@@ -78,8 +78,8 @@ import Testing
         #expect(capture.ids == (1...100).map { $0 })
         #expect(capture.events.map(\.event) == ["segment", "subscribed"])
         #expect(scene.metrics.sample("backplane_relay_recorded_envelopes_total") == 100)
-        // One digit nine times, two ninety times, three once, and " blob" each time.
-        #expect(scene.metrics.sample("backplane_relay_recorded_bytes_total") == 9 + 180 + 3 + 500)
+        // 9 ids of one digit, 90 of two, one of three, and " blob" 100 times.
+        #expect(scene.metrics.sample("backplane_relay_recorded_bytes_total") == 692)
         #expect(scene.metrics.sample("backplane_relay_segments_total") == 1)
         #expect(scene.metrics.sample("backplane_relay_write_errors_total") == 0)
         #expect(scene.metrics.dropped(.writeError) == (0, 0))

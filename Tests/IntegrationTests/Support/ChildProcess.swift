@@ -37,11 +37,12 @@ final class ChildProcess: Sendable {
         // Not Foundation's Process: it reads beyond its directory buffer when it looks for open files, and about one
         // start in a thousand crashes.
         let (identifiers, started) = AsyncStream<pid_t>.makeStream()
+        let variables = environment.map { (Environment.Key(stringLiteral: $0), Optional($1)) }
         let exited = Task {
             defer { started.finish() }
             let result = try await Subprocess.run(
                 .path(FilePath(path)), arguments: Arguments(arguments),
-                environment: .custom(ProcessInfo.processInfo.environment.merging(environment) { $1 }), input: .none,
+                environment: .inherit.updating(Dictionary(uniqueKeysWithValues: variables)), input: .none,
                 output: .fileDescriptor(output, closeAfterSpawningProcess: true),
                 error: .fileDescriptor(errors, closeAfterSpawningProcess: true)
             ) { execution in

@@ -10,7 +10,8 @@ struct Finished {
     ///
     /// - Throws: ``TestFailure`` if it does not end in time.
     static func running(
-        _ path: String, _ arguments: [String], environment: [String: String] = [:], within limit: Duration = .seconds(60)
+        _ path: String, _ arguments: [String], environment: [String: String] = [:],
+        within limit: Duration = .seconds(60)
     ) async throws -> Finished {
         try await TemporaryDirectory.with { folder in
             let child = try await ChildProcess.start(path, arguments, environment: environment, folder: folder)

@@ -72,7 +72,9 @@ private final class Answers: Sendable {
         let now = ContinuousClock.now
         let (completion, result) = state.withLock { state in
             state.open -= 1
-            if case .success(.array(let parts)) = reply, let id = parts.first?.integer, case .bulk(let payload)? = parts.last {
+            if case .success(.array(let parts)) = reply, let id = parts.first?.integer,
+                case .bulk(let payload)? = parts.last
+            {
                 state.published.append(
                     NodePublisher.Published(id: UInt64(id), payload: payload, confirmedAt: now))
             } else {
