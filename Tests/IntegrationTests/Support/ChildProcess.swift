@@ -34,8 +34,8 @@ final class ChildProcess: Sendable {
         let name = folder + "/" + UUID().uuidString
         let output = try newFile(name + ".out")
         let errors = try newFile(name + ".err")
-        // Not Foundation's Process: it reads beyond its directory buffer when it looks for open files, and about one
-        // start in a thousand crashes.
+        // Not Foundation's Process: it crashed the test runner once in some thousand starts, while it looked for open
+        // files.
         let (identifiers, started) = AsyncStream<pid_t>.makeStream()
         let variables = environment.map { (Environment.Key(stringLiteral: $0), Optional($1)) }
         let exited = Task {
