@@ -150,7 +150,7 @@ struct Recorder: ~Copyable {
         }
         for event in ended.heldEvents { writer.append(event, at: now) }
         do {
-            try writer.flush(now)
+            try writer.reopen(now)
             outage = nil
             status.isWriting = true
             logger.notice(
