@@ -33,6 +33,60 @@ public enum CaptureMetadata {
         static let damages = "damages"
     }
 
+    /// Ids that are not in the capture, both included.
+    struct MissingRange: Encodable {
+        let channel: String
+        let from: UInt64
+        let to: UInt64
+    }
+
+    /// The record at the start of a segment.
+    ///
+    /// - Parameters:
+    ///   - lastIDs: by Redis channel, before this segment.
+    ///   - previousSegment: its file name.
+    static func start(
+        source: CaptureSource, channels: [String], lastIDs: [String: UInt64], previousSegment: String?, at now: Moment
+    ) -> Metadata {
+        var entries = [
+            Key.relayVersion: source.relayVersion,
+            Key.host: source.host,
+            Key.redis: source.redis,
+            Key.channels: json(channels),
+            Key.startedAt: UTCTime.rfc3339(now.realtime),
+            Key.lastIDs: json(lastIDs),
+        ]
+        entries[Key.runID] = source.runID
+        entries[Key.redisVersion] = source.redisVersion
+        entries[Key.previousSegment] = previousSegment
+        return Metadata(name: startName, entries: entries)
+    }
+
+    /// The record at the close of a segment.
+    ///
+    /// - Parameters:
+    ///   - total: envelopes and bytes of all channels.
+    ///   - lastIDs: by Redis channel, at the end of this segment.
+    ///   - missing: as the events of the segment say; nil where nobody knows, after a crash.
+    static func end(
+        total: ChannelTally, lastIDs: [String: UInt64], missing: [MissingRange]?, missingTruncated: Bool = false,
+        at now: Moment
+    ) -> Metadata {
+        var entries = [
+            Key.endedAt: UTCTime.rfc3339(now.realtime),
+            Key.envelopes: "\(total.envelopes)",
+            Key.bytes: "\(total.bytes)",
+            Key.lastIDs: json(lastIDs),
+        ]
+        if let missing {
+            entries[Key.missing] = json(missing)
+            if missingTruncated { entries[Key.missingTruncated] = "true" }
+        } else {
+            entries[Key.recovered] = "true"
+        }
+        return Metadata(name: endName, entries: entries)
+    }
+
     /// JSON text of strings, numbers and arrays or dictionaries of them.
     static func json(_ value: some Encodable) -> String {
         let encoder = JSONEncoder()

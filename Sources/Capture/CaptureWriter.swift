@@ -273,7 +273,11 @@ public struct CaptureWriter: ~Copyable {
         var writer = MCAPWriter(
             header: Header(profile: CaptureMetadata.profile, library: "backplane-relay/\(source.relayVersion)"),
             sync: SyncMarker.random(), compression: configuration.compression)
-        writer.encodeStart(metadata: [startMetadata(at: now)])
+        writer.encodeStart(metadata: [
+            CaptureMetadata.start(
+                source: source, channels: configuration.channels, lastIDs: lastIDsByName,
+                previousSegment: previousSegment, at: now)
+        ])
         let opened = OpenSegment(
             file: file, openedAt: now.monotonic, writer: writer, channels: configuration.channels.count)
         do throws(CaptureError) {
@@ -296,7 +300,11 @@ public struct CaptureWriter: ~Copyable {
     private mutating func closeSegment(_ now: Moment) throws(CaptureError) {
         guard let closing = segment else { return }
         do throws(CaptureError) {
-            closing.writer.encodeEnd(metadata: [endMetadata(of: closing, at: now)])
+            closing.writer.encodeEnd(metadata: [
+                CaptureMetadata.end(
+                    total: closing.total, lastIDs: lastIDsByName, missing: closing.missing,
+                    missingTruncated: closing.missingTruncated, at: now)
+            ])
             _ = try closing.writeEncoded()
             if configuration.durability != .never { try sync() }
         } catch {
@@ -317,37 +325,6 @@ public struct CaptureWriter: ~Copyable {
     public mutating func close(_ now: Moment) throws(CaptureError) {
         try flush(now)
         try closeSegment(now)
-    }
-
-    // MARK: - Metadata
-
-    private func startMetadata(at now: Moment) -> Metadata {
-        var entries = [
-            CaptureMetadata.Key.relayVersion: source.relayVersion,
-            CaptureMetadata.Key.host: source.host,
-            CaptureMetadata.Key.redis: source.redis,
-            CaptureMetadata.Key.channels: CaptureMetadata.json(configuration.channels),
-            CaptureMetadata.Key.startedAt: UTCTime.rfc3339(now.realtime),
-            CaptureMetadata.Key.lastIDs: CaptureMetadata.json(lastIDsByName),
-        ]
-        entries[CaptureMetadata.Key.runID] = source.runID
-        entries[CaptureMetadata.Key.redisVersion] = source.redisVersion
-        entries[CaptureMetadata.Key.previousSegment] = previousSegment
-        return Metadata(name: CaptureMetadata.startName, entries: entries)
-    }
-
-    private func endMetadata(of segment: OpenSegment, at now: Moment) -> Metadata {
-        var total = ChannelTally()
-        for tally in segment.tallies { total.add(tally) }
-        var entries = [
-            CaptureMetadata.Key.endedAt: UTCTime.rfc3339(now.realtime),
-            CaptureMetadata.Key.envelopes: "\(total.envelopes)",
-            CaptureMetadata.Key.bytes: "\(total.bytes)",
-            CaptureMetadata.Key.lastIDs: CaptureMetadata.json(lastIDsByName),
-            CaptureMetadata.Key.missing: CaptureMetadata.json(segment.missing),
-        ]
-        if segment.missingTruncated { entries[CaptureMetadata.Key.missingTruncated] = "true" }
-        return Metadata(name: CaptureMetadata.endName, entries: entries)
     }
 
     private var lastIDsByName: [String: UInt64] {

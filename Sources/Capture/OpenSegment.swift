@@ -5,19 +5,13 @@ final class OpenSegment {
     /// Missing ranges listed in `capture.end`; the events hold all.
     private static let listedRanges = 1_000
 
-    struct MissingRange: Encodable {
-        let channel: String
-        let from: UInt64
-        let to: UInt64
-    }
-
     let file: SegmentFile
     /// On the monotonic clock.
     let openedAt: UInt64
     var writer: MCAPWriter
     /// What is written, by channel index.
     var tallies: [ChannelTally]
-    private(set) var missing: [MissingRange] = []
+    private(set) var missing: [CaptureMetadata.MissingRange] = []
     private(set) var missingTruncated = false
 
     init(file: SegmentFile, openedAt: UInt64, writer: consuming MCAPWriter, channels: Int) {
@@ -29,13 +23,20 @@ final class OpenSegment {
 
     var holdsEnvelopes: Bool { tallies.contains { $0.envelopes > 0 } }
 
+    /// Of all channels; its ids mean nothing.
+    var total: ChannelTally {
+        var total = ChannelTally()
+        for tally in tallies { total.add(tally) }
+        return total
+    }
+
     /// Remembers the ids that an event says are missing.
     func note(_ event: CaptureEvent) {
         guard event.namesMissingIDs, let channel = event.channel, let from = event.from, let to = event.to else {
             return
         }
         if missing.count < Self.listedRanges {
-            missing.append(MissingRange(channel: channel, from: from, to: to))
+            missing.append(CaptureMetadata.MissingRange(channel: channel, from: from, to: to))
         } else {
             missingTruncated = true
         }

@@ -60,14 +60,8 @@ enum OrphanRecovery {
         let start = report.metadata.first { $0.name == CaptureMetadata.startName }
         var lastIDs = start.map { CaptureMetadata.lastIDs(in: $0.entries) } ?? [:]
         for (channel, tally) in tallies { lastIDs[channel] = tally.lastID ?? lastIDs[channel] }
-        return Metadata(
-            name: CaptureMetadata.endName,
-            entries: [
-                CaptureMetadata.Key.recovered: "true",
-                CaptureMetadata.Key.endedAt: UTCTime.rfc3339(now.realtime),
-                CaptureMetadata.Key.envelopes: "\(tallies.values.reduce(0) { $0 + $1.envelopes })",
-                CaptureMetadata.Key.bytes: "\(tallies.values.reduce(0) { $0 + $1.bytes })",
-                CaptureMetadata.Key.lastIDs: CaptureMetadata.json(lastIDs),
-            ])
+        var total = ChannelTally()
+        for tally in tallies.values { total.add(tally) }
+        return CaptureMetadata.end(total: total, lastIDs: lastIDs, missing: nil, at: now)
     }
 }
