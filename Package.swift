@@ -86,22 +86,26 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: house),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: house),
         .testTarget(
-            name: "SignalRBackplaneTests", dependencies: ["SignalRBackplane"], resources: [.copy("Vectors")],
+            name: "SignalRBackplaneTests", dependencies: ["SignalRBackplane", "TestSupport"],
+            resources: [.copy("Vectors")],
             swiftSettings: house),
-        .testTarget(name: "MCAPTests", dependencies: ["MCAP"], swiftSettings: house),
-        .testTarget(name: "PrometheusTests", dependencies: ["Prometheus"], swiftSettings: house),
+        .testTarget(name: "MCAPTests", dependencies: ["MCAP", "TestSupport"], swiftSettings: house),
+        .testTarget(name: "PrometheusTests", dependencies: ["Prometheus", "TestSupport"], swiftSettings: house),
         .testTarget(
             name: "RedisTests",
             dependencies: [
-                "Redis",
+                "Redis", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: house),
-        .testTarget(name: "CaptureTests", dependencies: ["Capture", "MCAP", "SignalRBackplane"], swiftSettings: house),
+        .testTarget(
+            name: "CaptureTests", dependencies: ["Capture", "MCAP", "SignalRBackplane", "TestSupport"],
+            swiftSettings: house),
         .testTarget(
             name: "RelayTests",
             dependencies: [
@@ -120,6 +124,7 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "backplane-relay", "Capture", "EndToEnd", "MCAP", "Redis", "Relay", "Replay", "SignalRBackplane",
+                "TestSupport",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),

@@ -1,5 +1,6 @@
 import Foundation
 import MCAP
+import TestSupport
 import Testing
 
 @testable import Capture

@@ -1,5 +1,6 @@
 import Foundation
 import SignalRBackplane
+import TestSupport
 import Testing
 
 @testable import Capture

@@ -1,5 +1,6 @@
 import Foundation
 import Redis
+import TestSupport
 import Testing
 
 /// The command as an operator meets it: usage, environment, secrets, signals, the demo.
@@ -124,7 +125,7 @@ struct CommandLineTests {
     @Test("a second SIGTERM ends the process at once, while the first one's stop still writes", .needs(.redisServer))
     func secondSignal() async throws {
         // Random letters at the slowest level: seconds of work for the recorder.
-        var random = SeededRandom(seed: 1)
+        var random = SplitMix64(seed: 1)
         let letters = (0..<(6 << 20)).map { _ in UInt8(truncatingIfNeeded: random.next() & 31) + 97 }
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in

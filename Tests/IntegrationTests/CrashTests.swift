@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// A relay that is killed in full traffic leaves a capture that every reader opens.
@@ -25,7 +26,7 @@ struct CrashTests {
     func kills() async throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         print("CrashTests: seed \(seed)")
-        var random = SeededRandom(seed: seed)
+        var random = SplitMix64(seed: seed)
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
                 let directory = folder + "/capture"

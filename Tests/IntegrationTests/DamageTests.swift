@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The commands on damaged files: they never crash, never print what was not recorded, and say what is lost.
@@ -75,11 +76,11 @@ struct DamageTests {
     }
 
     private func withCapture(
-        _ body: (_ whole: Data, _ lines: [String], _ random: inout SeededRandom) async throws -> Void
+        _ body: (_ whole: Data, _ lines: [String], _ random: inout SplitMix64) async throws -> Void
     ) async throws {
         let seed = UInt64.random(in: 0...UInt64.max)
         print("DamageTests: seed \(seed)")
-        var random = SeededRandom(seed: seed)
+        var random = SplitMix64(seed: seed)
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
                 let directory = folder + "/capture"

@@ -37,6 +37,20 @@ import Testing
         #expect(reading.ending == .unclosed)
     }
 
+    @Test func missingMessageIndexesAreReported() throws {
+        let recording = Recording(Self.chunks, compression: .none, closed: false)
+        let end = recording.chunkRanges[5].upperBound
+        // The trailer right behind the last chunk, as if its message indexes had never been written.
+        let bytes = Array(recording.bytes[..<end]) + recording.bytes.suffix(Layout.trailer)
+        let reading = try Reading(bytes)
+        let channels = Set(Self.chunks[5].map(\.channelID)).sorted()
+        let expected = channels.map { Damage.Reason.messageIndexMissing(channelID: $0) }
+        #expect(reading.damages.map(\.reason) == expected)
+        #expect(reading.damages.allSatisfy { $0.messagesLost == 0 })
+        #expect(reading.chunks.map(\.messages) == Self.chunks)
+        #expect(reading.ending == .unclosed)
+    }
+
     @Test func everythingBeforeTheFirstMarkerLost() throws {
         let recording = Recording(Self.chunks, compression: .none, closed: true)
         let reading = try Reading(zeroed(recording, 0..<30))

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import MCAP
@@ -23,7 +24,7 @@ import Testing
     ])
     func everyByte(_ test: Case) throws {
         let seed: UInt64 = 22
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         let recording = Recording(Self.chunks, compression: test.compression, closed: test.closed)
         let original = try Reading(recording.bytes)
         var unnoticed: [(offset: Int, mask: UInt8)] = []
@@ -66,7 +67,7 @@ import Testing
 
     @Test func twoChangesAtOnce() throws {
         let seed: UInt64 = 23
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         let recording = Recording(Self.chunks, compression: .zstd(level: 1), closed: true)
         for round in 0..<3_000 {
             var bytes = recording.bytes

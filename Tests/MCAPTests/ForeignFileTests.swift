@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import MCAP
@@ -164,7 +165,7 @@ struct ForeignFileTests {
 
     @Test func everyFlipOfAForeignFileEndsInOrder() throws {
         let seed: UInt64 = 95
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         let original = try file("{'chunk_size': 500, 'compression': CompressionType.ZSTD}")
         let messages = Set(try Reading(original).messages.map(\.data))
         for offset in original.indices {

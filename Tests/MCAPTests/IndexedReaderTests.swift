@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import MCAP
@@ -68,7 +69,7 @@ import Testing
 
     @Test func everyFlipIsNoticedOrHarmless() throws {
         let seed: UInt64 = 82
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         let recording = Recording(Array(Self.chunks[..<2]), compression: .zstd(level: 1), closed: true)
         for offset in recording.bytes.indices {
             var bytes = recording.bytes

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import MCAP
@@ -51,7 +52,7 @@ import Testing
     }
 
     @Test func incompressibleChunkIsStored() throws {
-        var random = SeededGenerator(seed: 5)
+        var random = SplitMix64(seed: 5)
         var chunks = TestMessage.chunks(1, messagesEach: 1, dataSize: 1...1, seed: 5)
         chunks[0][0].data = (0..<10_000).map { _ in .random(in: 0...255, using: &random) }
         let recording = Recording(chunks, compression: .zstd(level: 1), closed: true)

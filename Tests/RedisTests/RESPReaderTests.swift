@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Redis
@@ -197,7 +198,7 @@ import Testing
     }
 
     @Test func longStreamOfShortElementsIsNoLongElement() {
-        var random = SeededRandom(seed: 5)
+        var random = SplitMix64(seed: 5)
         let bytes = Array(repeating: Wire.message("chat", "1 a"), count: 10_000).flatMap { $0 }
         let reading = Reading(
             of: bytes.randomPieces(longest: 40_000, using: &random), channels: ["chat"], longestElement: 20_000)

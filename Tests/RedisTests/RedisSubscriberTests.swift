@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import Redis
+import TestSupport
 import Testing
 
 /// ``RedisSubscriber`` against a real redis-server.
@@ -76,10 +77,10 @@ struct RedisSubscriberTests {
     // MARK: - Envelopes
 
     @Test func binaryPayloadsArriveByteForByte() async throws {
-        var random = SeededRandom(seed: 7)
+        var random = SplitMix64(seed: 7)
         let payloads: [[UInt8]] = [
-            [], [0], [13, 10], Array("*3\r\n$7\r\nmessage\r\n".utf8), [UInt8](0...255), random.bytes(count: 16 * 1024),
-            random.bytes(count: 300_000), Array("1 end".utf8),
+            [], [0], [13, 10], Array("*3\r\n$7\r\nmessage\r\n".utf8), [UInt8](0...255), random.bytes(16 * 1024),
+            random.bytes(300_000), Array("1 end".utf8),
         ]
         try await RedisServer.withServer { server in
             try await withSubscriber(server.configuration) { events in

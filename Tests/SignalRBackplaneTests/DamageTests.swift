@@ -1,4 +1,5 @@
 import SignalRBackplane
+import TestSupport
 import Testing
 
 /// Payloads that were cut, flipped or made up: always a typed error or a whole envelope, never a crash, and the walk, the

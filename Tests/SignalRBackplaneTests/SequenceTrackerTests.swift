@@ -1,4 +1,5 @@
 import SignalRBackplane
+import TestSupport
 import Testing
 
 @Suite struct SequenceTrackerTests {

@@ -1,4 +1,5 @@
 import MCAP
+import TestSupport
 
 /// A message as it was given to a writer, to be compared with what a reader yields.
 struct TestMessage: Equatable, Sendable {
@@ -10,7 +11,7 @@ struct TestMessage: Equatable, Sendable {
 
     /// Chunks of messages on three channels, log times ascending, data that compresses.
     static func chunks(_ count: Int, messagesEach: Int, dataSize: ClosedRange<Int>, seed: UInt64) -> [[TestMessage]] {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         var time: UInt64 = 1_700_000_000_000_000_000
         var sequence: UInt32 = 0
         return (0..<count).map { _ in
