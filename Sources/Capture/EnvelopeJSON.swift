@@ -62,6 +62,13 @@ public enum EnvelopeJSON {
         output.append(decimal: latency.magnitude)
     }
 
+    /// A loop that the compiler turns into vector instructions.
+    private static func lowestByte(of bytes: UnsafeRawBufferPointer) -> UInt8 {
+        var lowest = UInt8.max
+        for byte in bytes { lowest = min(lowest, byte) }
+        return lowest
+    }
+
     private static func append(_ message: MessageView, to output: inout [UInt8]) {
         output.append(ascii: "{\"source\":")
         output.append(jsonString: message.source)
@@ -79,7 +86,11 @@ public enum EnvelopeJSON {
         output.append(ascii: ",\"value\":")
         if JSONText.isJSON(message.value) {
             // Line breaks between tokens would break the line; inside a string JSON allows none.
-            output.append(contentsOf: message.value.lazy.filter { $0 >= 0x20 })
+            if lowestByte(of: message.value) >= 0x20 {
+                output.append(contentsOf: message.value)
+            } else {
+                output.append(contentsOf: message.value.lazy.filter { $0 >= 0x20 })
+            }
         } else {
             output.append(UInt8(ascii: "\""))
             output.append(base64: message.value)
