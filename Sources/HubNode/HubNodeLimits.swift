@@ -1,0 +1,31 @@
+/// How much a node holds and takes. Each has a metric for what it refused.
+public struct HubNodeLimits: Sendable {
+    /// TCP connections at once; further ones wait in the kernel's queue.
+    public var connections: Int
+    /// Bytes of one message that a client sends, as on a real node.
+    public var inboundMessageBytes: Int
+    /// Messages that wait for one client. One more, and the client is disconnected: it reconnects from its cursor.
+    public var outboundMessages: Int
+    /// Bytes that wait for one client.
+    public var outboundBytes: Int
+    /// Past envelopes kept for clients that reconnect.
+    public var storedEnvelopes: Int
+    /// Bytes of past envelopes.
+    public var storedBytes: Int
+    /// Sends that wait for the first connection to Redis, as on a real node; one more is an error.
+    public var bufferedSends: Int
+
+    public init(
+        connections: Int = 20_000, inboundMessageBytes: Int = 64 * 1024, outboundMessages: Int = 10_000,
+        outboundBytes: Int = 4 << 20, storedEnvelopes: Int = 65_535, storedBytes: Int = 32 << 20,
+        bufferedSends: Int = 1_000
+    ) {
+        self.connections = connections
+        self.inboundMessageBytes = inboundMessageBytes
+        self.outboundMessages = outboundMessages
+        self.outboundBytes = outboundBytes
+        self.storedEnvelopes = storedEnvelopes
+        self.storedBytes = storedBytes
+        self.bufferedSends = bufferedSends
+    }
+}
