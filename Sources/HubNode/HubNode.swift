@@ -1,13 +1,175 @@
+import Hummingbird
+import HummingbirdCore
 public import Logging
+import NIOCore
+import NIOPosix
 public import ServiceLifecycle
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// A SignalR 2 node: serves hubs to clients over HTTP and shares their messages with the other nodes through Redis.
+///
+/// The way of a message: ``RedisMessageBus`` (hears the channel) -> ``MessageBroker`` (who listens to it) -> the webSocket,
+/// or the response (``PullTransport``) of each such client. The way of a call: ``WebSocketHandler`` or ``SignalREndpoint``
+/// -> ``HubDispatcher`` -> the hub's method -> ``RedisMessageBus``.
 public struct HubNode: Service {
+    private let configuration: HubNodeConfiguration
+    private let hubs: [Hub]
+    private let logger: Logger
+    private let observer: (any HubNodeObserver)?
+    private let onListening: @Sendable (_ port: Int) -> Void
+
+    /// - Parameters:
+    ///   - hubs: what clients can call.
+    ///   - observer: is told what the node does on the backplane.
+    ///   - onListening: called once the HTTP surface is bound, with its port.
     public init(
-        configuration: HubNodeConfiguration, logger: Logger, observer: (any HubNodeObserver)? = nil,
-        onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
-    ) {}
+        configuration: HubNodeConfiguration, hubs: [Hub] = [.chat], logger: Logger,
+        observer: (any HubNodeObserver)? = nil, onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
+    ) {
+        self.configuration = configuration
+        self.hubs = hubs
+        self.logger = logger
+        self.observer = observer
+        self.onListening = onListening
+    }
 
     /// Runs until graceful shutdown or cancellation; a graceful one tells the clients to reconnect and waits for them.
-    public func run() async throws {}
+    ///
+    /// - Throws: ``HubNodeError`` if the address cannot be bound; `RedisError` if the first connection to Redis fails for a
+    ///   reason that time does not heal.
+    public func run() async throws {
+        // One loop for the bus, the broker and every socket: they share state without locks.
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let loop = group.any()
+        let metrics = HubMetrics(version: configuration.version)
+        let bus = RedisMessageBus(
+            redis: configuration.redis, channel: configuration.channel,
+            bufferedSends: configuration.limits.bufferedSends, eventLoopGroup: group, executor: loop.executor,
+            logger: logger)
+        let broker = MessageBroker(
+            bus: bus, configuration: configuration, metrics: metrics, observer: observer, executor: loop.executor,
+            logger: logger)
+        let outcome = await serve(bus: bus, broker: broker, metrics: metrics, group: group)
+        await broker.shutDown()
+        try await group.shutdownGracefully()
+        try outcome.get()
+        logger.info("stopped")
+    }
+
+    private func serve(
+        bus: RedisMessageBus, broker: MessageBroker, metrics: HubMetrics, group: MultiThreadedEventLoopGroup
+    ) async -> Result<Void, any Error> {
+        let server = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [application(broker: broker, metrics: metrics, group: group)],
+                logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }))
+        let address = "\(configuration.listenHost):\(configuration.listenPort)"
+        let ticker = group.any().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+            broker.assumeIsolated { $0.tick() }
+        }
+        defer { ticker.cancel() }
+        return await withTaskGroup(of: Result<Void, any Error>.self) { tasks in
+            tasks.addTask {
+                await Self.result {
+                    try await bus.run { event in broker.assumeIsolated { $0.handle(event) } }
+                }
+            }
+            // Detached: the server must outlive the signal to stop, until the clients have been told.
+            let serving = Task.detached {
+                await Self.result {
+                    do {
+                        try await server.run()
+                    } catch let error as IOError {
+                        throw HubNodeError.cannotListen(
+                            address: address, reason: String(cString: strerror(error.errnoCode)))
+                    }
+                }
+            }
+            tasks.addTask {
+                await withTaskCancellationHandler {
+                    await serving.value
+                } onCancel: {
+                    serving.cancel()
+                }
+            }
+            tasks.addTask {
+                await Self.result {
+                    try await gracefulShutdown()
+                    await drain(broker)
+                    await server.triggerGracefulShutdown()
+                    _ = await serving.value
+                }
+            }
+            let outcome = await tasks.next() ?? .success(())
+            // Whichever ends first takes the others along.
+            tasks.cancelAll()
+            await tasks.waitForAll()
+            return outcome
+        }
+    }
+
+    private func application(
+        broker: MessageBroker, metrics: HubMetrics, group: MultiThreadedEventLoopGroup
+    ) -> some Service {
+        let dispatcher = HubDispatcher(
+            hubs: hubs, detailedErrors: configuration.detailedErrors, metrics: metrics, logger: logger)
+        let gate = RequestGate(
+            path: configuration.path, sealer: TokenSealer(key: configuration.tokenKey), dispatcher: dispatcher)
+        let endpoint = SignalREndpoint(
+            configuration: configuration, gate: gate, dispatcher: dispatcher, broker: broker, metrics: metrics)
+        let upgrader = WebSocketUpgrader(
+            gate: gate, broker: broker, dispatcher: dispatcher, metrics: metrics,
+            maximumMessageBytes: configuration.limits.inboundMessageBytes)
+        let idleTimeout = configuration.timing.idleConnection
+        let (configuration, logger, onListening) = (configuration, logger, onListening)
+        return Application(
+            router: HubHTTP.router(
+                endpoint: endpoint, page: ChatPage(configuration: configuration), metrics: metrics, broker: broker),
+            server: HTTPServerBuilder { responder in
+                HubChildChannel(responder: responder, upgrader: upgrader, idleTimeout: idleTimeout)
+            },
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.listenHost, port: configuration.listenPort),
+                serverName: "backplane-relay", backlog: 1024,
+                availableConnectionsDelegate: .maximum(
+                    configuration.limits.connections, logger: Logger(label: "http") { _ in SwiftLogNoOpLogHandler() })),
+            onServerRunning: { channel in
+                let port = channel.localAddress?.port ?? 0
+                logger.info(
+                    "listening",
+                    metadata: [
+                        "page": "http://\(configuration.listenHost):\(port)/",
+                        "hubs": "http://\(configuration.listenHost):\(port)\(configuration.path)",
+                    ])
+                onListening(port)
+            },
+            eventLoopGroupProvider: .shared(group),
+            logger: Logger(label: "http") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    /// Tells the clients to reconnect, which a load balancer leads elsewhere, and gives them time to do so.
+    private func drain(_ broker: MessageBroker) async {
+        await broker.drain()
+        let deadline = ContinuousClock.now + configuration.timing.drain
+        while await broker.hasTransports, ContinuousClock.now < deadline {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        await broker.shutDown()
+    }
+
+    private static func result(_ body: () async throws -> Void) async -> Result<Void, any Error> {
+        do {
+            try await body()
+            return .success(())
+        } catch is CancellationError {
+            return .success(())
+        } catch {
+            return .failure(error)
+        }
+    }
 }

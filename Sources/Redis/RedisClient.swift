@@ -120,6 +120,11 @@ public final class RedisClient: Sendable {
         }
     }
 
+    /// Returns when the connection has ended, by whichever side.
+    public func waitUntilClosed() async {
+        try? await channel.closeFuture.get()
+    }
+
     public func close() async {
         try? await channel.close()
     }

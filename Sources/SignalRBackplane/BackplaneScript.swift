@@ -18,4 +18,14 @@ public enum BackplaneScript {
         local receivers = redis.call('PUBLISH', KEYS[1], newId .. ' ' .. ARGV[1])
         return {newId, receivers}
         """
+
+    /// What a node runs after a reconnect: sets the counter to the last id it saw, `ARGV[1]`, if it is missing or lower,
+    /// so that a Redis that forgot does not send ids that clients have passed. Replies nil if there was no need.
+    public static let restore = """
+        local current = tonumber(redis.call('GET', KEYS[1]))
+        if current and current >= tonumber(ARGV[1]) then
+            return nil
+        end
+        return redis.call('SET', KEYS[1], ARGV[1])
+        """
 }

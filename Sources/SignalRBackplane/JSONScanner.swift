@@ -64,6 +64,24 @@ struct JSONScanner {
         return consume(UInt8(ascii: "]")) ? count : nil
     }
 
+    /// - Returns: the text of a value of any kind, nil if there is none.
+    mutating func value() -> UnsafeRawBufferPointer? {
+        guard peek() != nil else { return nil }
+        let start = position
+        guard skipValue() else { return nil }
+        return UnsafeRawBufferPointer(rebasing: bytes[start..<position])
+    }
+
+    /// Calls `element` for each element of an array; it must consume the element, and returns false to give up.
+    mutating func array(_ element: (inout JSONScanner) -> Bool) -> Bool {
+        guard consume(UInt8(ascii: "[")) else { return false }
+        if consume(UInt8(ascii: "]")) { return true }
+        repeat {
+            guard element(&self) else { return false }
+        } while consume(UInt8(ascii: ","))
+        return consume(UInt8(ascii: "]"))
+    }
+
     mutating func skipValue() -> Bool {
         var nesting = JSONNesting()
         while true {

@@ -14,4 +14,15 @@ public enum JSONText {
     public static func isJSON(_ bytes: [UInt8]) -> Bool {
         bytes.withUnsafeBytes { isJSON($0) }
     }
+
+    /// The text that a JSON string holds, its escapes decoded. Lone surrogates become U+FFFD, as in .NET.
+    ///
+    /// - Returns: nil if the bytes are not one JSON string.
+    public static func string(_ bytes: [UInt8]) -> String? {
+        bytes.withUnsafeBytes { bytes in
+            var scanner = JSONScanner(bytes)
+            guard let string = scanner.string(), scanner.peek() == nil else { return nil }
+            return string.decoded
+        }
+    }
 }

@@ -1,15 +1,22 @@
 /// Writes JSON text as the serializer of real nodes (Newtonsoft.Json) does.
-struct JSONWriter {
-    private(set) var bytes: [UInt8] = []
+public struct JSONWriter {
+    public private(set) var bytes: [UInt8] = []
+
+    public init() {}
 
     /// JSON text as it is.
-    mutating func raw(_ json: String) {
+    public mutating func raw(_ json: String) {
         bytes.append(contentsOf: json.utf8)
+    }
+
+    /// JSON text as it is.
+    public mutating func raw(_ json: some Collection<UInt8>) {
+        bytes.append(contentsOf: json)
     }
 
     /// A string, escaped where the real serializer escapes: quotation marks, backslashes, control characters and the
     /// three line ends of Unicode.
-    mutating func string(_ text: String) {
+    public mutating func string(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
         for scalar in text.unicodeScalars {
             switch scalar {

@@ -1,3 +1,5 @@
+import FoundationEssentials
+import Logging
 import ArgumentParser
 import Capture
 import MCAP
@@ -153,5 +155,13 @@ enum RedisArgument {
         } catch {
             throw ValidationError("\(option): \(error.description)")
         }
+    }
+
+    /// Says so if `--redis` with a password stood on the command line, where anybody on this machine could read it.
+    static func warnIfVisible(_ redis: RedisConfiguration, logger: Logger) {
+        guard redis.password != nil,
+            ProcessInfo.processInfo.environment[EnvironmentOptions.prefix + "REDIS"] == nil
+        else { return }
+        logger.warning("the password of --redis was visible in the process list; use BACKPLANE_RELAY_REDIS instead")
     }
 }

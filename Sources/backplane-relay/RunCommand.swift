@@ -1,18 +1,11 @@
 import ArgumentParser
 import Capture
-import FoundationEssentials
 import Logging
 import MCAP
 import Redis
 import Relay
 import ServiceLifecycle
 import UnixSignals
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -75,9 +68,7 @@ struct RunCommand: AsyncParsableCommand {
         let logger = log.makeLogger()
         let redis = try RedisArgument.parse(redis, option: "--redis")
         for warning in redis.warnings { logger.warning("\(warning)") }
-        if ProcessInfo.processInfo.environment[EnvironmentOptions.prefix + "REDIS"] == nil, redis.password != nil {
-            logger.warning("the password of --redis was visible in the process list; use BACKPLANE_RELAY_REDIS instead")
-        }
+        RedisArgument.warnIfVisible(redis, logger: logger)
         let recording = record.map { directory in
             CaptureWriter.Configuration(
                 directory: directory, channels: channel,
@@ -102,31 +93,5 @@ struct RunCommand: AsyncParsableCommand {
                     SwiftLogNoOpLogHandler()
                 }))
         try await services.run()
-    }
-}
-
-/// Lets a second SIGTERM or SIGINT end the process at once, while the first one's orderly stop is under way.
-private struct InterruptibleService<Wrapped: Service>: Service {
-    private let wrapped: Wrapped
-
-    init(_ wrapped: Wrapped) {
-        self.wrapped = wrapped
-    }
-
-    func run() async throws {
-        try await withGracefulShutdownHandler {
-            try await wrapped.run()
-        } onGracefulShutdown: {
-            signal(SIGTERM, SIG_DFL)
-            signal(SIGINT, SIG_DFL)
-        }
-    }
-}
-
-enum HostName {
-    static func current() -> String {
-        var name = [CChar](repeating: 0, count: 256)
-        guard gethostname(&name, name.count - 1) == 0 else { return "unknown" }
-        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }

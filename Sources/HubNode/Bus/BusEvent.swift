@@ -1,0 +1,16 @@
+import SignalRBackplane
+
+/// What a node hears from the backplane, in the order in which it happened.
+enum BusEvent: Sendable {
+    /// All channels are heard, and publishing works.
+    case opened
+    /// Nothing is heard or nothing can be published, until the next `opened`.
+    case closed(reason: String)
+    case envelope(Envelope)
+    /// A payload that is none of ours.
+    case undecodable(EnvelopeError)
+    /// Ids that were never heard, both included.
+    case missed(from: UInt64, to: UInt64)
+    /// The counter was set back: what follows has lower ids than what came before.
+    case counterReset(from: UInt64, to: UInt64)
+}

@@ -1,0 +1,21 @@
+import SignalRBackplane
+
+/// The key of a hub's group, `hg-Hub.group`.
+struct GroupKey {
+    /// As it stands in the groups token: `Hub.group`.
+    let name: String
+    let folded: String
+
+    private static let prefix = "hg-"
+
+    /// - Returns: nil for what is no hub's group, such as a persistent connection's.
+    init?(_ key: String?) {
+        guard let key, case .group = Signal(key: key) else { return nil }
+        self.init(named: String(key.dropFirst(Self.prefix.count)))
+    }
+
+    init(named name: String) {
+        self.name = name
+        folded = SignalKey.folded(Self.prefix + name)
+    }
+}

@@ -1,0 +1,78 @@
+import DequeModule
+import NIOCore
+
+/// What waits to go out to one client, in order, and what the next frame has to say beside it.
+struct Outbox {
+    private struct Item {
+        let id: UInt64
+        /// Nil for what only moves the cursor: a command, or a message that excludes this client.
+        let value: ByteBuffer?
+    }
+
+    private var items: Deque<Item> = []
+    private(set) var byteCount = 0
+    /// The last envelope whose part of the outbox has gone out, or that the client is known to have.
+    private(set) var cursor: UInt64
+    var initialized = false
+    var reconnect = false
+    var groupsChanged = false
+
+    init(cursor: UInt64) {
+        self.cursor = cursor
+    }
+
+    var count: Int { items.count }
+
+    /// True if there is nothing to say.
+    var isIdle: Bool { items.isEmpty && !initialized && !reconnect && !groupsChanged }
+
+    mutating func append(id: UInt64, value: ByteBuffer?) {
+        items.append(Item(id: id, value: value))
+        byteCount += value?.readableBytes ?? 0
+    }
+
+    /// Notes that an envelope has gone out past the outbox, which was idle.
+    mutating func sentDirectly(id: UInt64) {
+        cursor = id
+    }
+
+    /// Takes out the next frame. An envelope is never divided between two: its id could not say which half arrived.
+    ///
+    /// - Parameter groupsToken: is asked for if the groups have changed.
+    mutating func nextFrame(messages limit: Int, groupsToken: () -> String) -> Frame {
+        var frame = Frame(cursor: cursor)
+        var previous: UInt64?
+        while let item = items.first, frame.messages.count < limit || item.id == previous {
+            items.removeFirst()
+            if let value = item.value {
+                frame.messages.append(value)
+                byteCount -= value.readableBytes
+            }
+            previous = item.id
+            frame.cursor = item.id
+        }
+        frame.initialized = initialized
+        frame.reconnect = reconnect
+        if groupsChanged { frame.groupsToken = groupsToken() }
+        initialized = false
+        reconnect = false
+        groupsChanged = false
+        cursor = frame.cursor
+        return frame
+    }
+
+    /// Goes back to what a client that reconnects says it has.
+    ///
+    /// - Parameters:
+    ///   - id: the client's cursor.
+    ///   - missed: what went out behind it and was lost on the way.
+    mutating func rewind(to id: UInt64, missed: Outbox) {
+        var rewound = missed
+        rewound.cursor = id
+        for item in items where item.id > id { rewound.append(id: item.id, value: item.value) }
+        rewound.initialized = rewound.initialized || initialized
+        rewound.reconnect = reconnect
+        rewound.groupsChanged = rewound.groupsChanged || groupsChanged
+        self = rewound
+    }
+}

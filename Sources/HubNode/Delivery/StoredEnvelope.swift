@@ -1,0 +1,45 @@
+import NIOCore
+import SignalRBackplane
+
+/// An envelope as the node keeps it: what is needed to decide who gets it, and the JSON that goes out.
+struct StoredEnvelope: Sendable {
+    struct Message: Sendable {
+        /// The signal's key, folded (``SignalKey``).
+        let key: String
+        /// The JSON that stands in a frame.
+        let value: ByteBuffer
+        /// Folded keys of signals whose subscribers do not get it.
+        let excluded: [String]
+        /// What the owner of the connection must do, instead of passing it on.
+        let command: Command?
+    }
+
+    let id: UInt64
+    /// Without acks, which are for nodes.
+    let messages: [Message]
+    /// Bytes that it takes, roughly.
+    let size: Int
+
+    init(_ envelope: Envelope) {
+        id = envelope.id
+        messages = envelope.body.messages.compactMap { message in
+            if message.isAck { return nil }
+            let command = message.commandID.isEmpty ? nil : try? Command(decoding: message.value)
+            // A command that we cannot read is nothing to pass on.
+            if command == nil, !message.commandID.isEmpty { return nil }
+            return Message(
+                key: SignalKey.folded(message.key), value: ByteBuffer(bytes: message.value),
+                excluded: message.filter.isEmpty
+                    ? [] : message.filter.split(separator: "|").map { SignalKey.folded(String($0)) },
+                command: command)
+        }
+        size = messages.reduce(64) { $0 + $1.value.readableBytes + $1.key.utf8.count + 96 }
+    }
+}
+
+/// Keys of signals are compared without case.
+enum SignalKey {
+    static func folded(_ key: String) -> String {
+        key.lowercased()
+    }
+}

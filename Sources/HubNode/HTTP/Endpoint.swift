@@ -1,0 +1,13 @@
+/// The last part of a path below the node's base path.
+enum Endpoint: String, Sendable {
+    case negotiate
+    case ping
+    case connect
+    case start
+    case reconnect
+    case poll
+    case send
+    case abort
+    case hubs
+    case js
+}

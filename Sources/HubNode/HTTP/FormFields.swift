@@ -1,0 +1,56 @@
+/// The fields of a query string or of a form, `name=value&...`, decoded. Names compare without case, as in ASP.NET; of a
+/// name that comes twice the first one counts.
+struct FormFields: Sendable, Equatable {
+    private var values: [String: String] = [:]
+
+    init() {}
+
+    init(_ encoded: some StringProtocol) {
+        for field in encoded.split(separator: "&") {
+            let parts = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let name = Self.decoded(parts[0]).lowercased()
+            if values[name] == nil { values[name] = parts.count > 1 ? Self.decoded(parts[1]) : "" }
+        }
+    }
+
+    /// A field's value; nil if it is missing or empty.
+    subscript(name: String) -> String? {
+        guard let value = values[name.lowercased()], !value.isEmpty else { return nil }
+        return value
+    }
+
+    /// Divides a request's target into path and query.
+    static func split(uri: String) -> (path: String, query: FormFields) {
+        guard let mark = uri.firstIndex(of: "?") else { return (uri, FormFields()) }
+        return (String(uri[..<mark]), FormFields(uri[uri.index(after: mark)...]))
+    }
+
+    /// Percent signs and plus signs decoded; what is malformed stays as it is, bytes that are not UTF-8 become U+FFFD.
+    private static func decoded(_ text: some StringProtocol) -> String {
+        let bytes = Array(text.utf8)
+        var decoded: [UInt8] = []
+        decoded.reserveCapacity(bytes.count)
+        var index = 0
+        while index < bytes.count {
+            if bytes[index] == UInt8(ascii: "%"), index + 2 < bytes.count,
+                let high = hexDigit(bytes[index + 1]), let low = hexDigit(bytes[index + 2])
+            {
+                decoded.append(high << 4 | low)
+                index += 3
+            } else {
+                decoded.append(bytes[index] == UInt8(ascii: "+") ? UInt8(ascii: " ") : bytes[index])
+                index += 1
+            }
+        }
+        return String(decoding: decoded, as: UTF8.self)
+    }
+
+    private static func hexDigit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import Hummingbird
+import NIOCore
+import Prometheus
+
+/// The node's HTTP surface: the chat page, SignalR below its base path, metrics and health.
+enum HubHTTP {
+    static func router(
+        endpoint: SignalREndpoint, page: ChatPage, metrics: HubMetrics, broker: MessageBroker
+    ) -> Router<HubRequestContext> {
+        let router = Router(context: HubRequestContext.self)
+        let configuration = endpoint.configuration
+        if !configuration.allowedOrigins.isEmpty {
+            router.add(middleware: CrossOriginMiddleware(allowedOrigins: configuration.allowedOrigins))
+        }
+        for method in [HTTPRequest.Method.get, .post] {
+            router.on("\(configuration.path)/**", method: method) { request, context in
+                try await endpoint.respond(to: request, context: context)
+            }
+        }
+        for (path, file) in page.files {
+            router.get(RouterPath(path)) { _, _ in file.response }
+        }
+        router.get("/metrics") { request, _ in
+            let format = ExpositionFormat.negotiate(accept: request.headers[.accept])
+            return Response(
+                status: .ok, headers: [.contentType: format.contentType],
+                body: ResponseBody(byteBuffer: ByteBuffer(bytes: metrics.registry.expose(format))))
+        }
+        router.get("/-/healthy") { _, _ in plain(.ok, "the hub node is running\n") }
+        router.get("/-/ready") { _, _ in
+            if await broker.isDraining { return plain(.serviceUnavailable, "not ready: stopping\n") }
+            if let outage = await broker.outage { return plain(.serviceUnavailable, "not ready: \(outage)\n") }
+            return plain(.ok, "ready\n")
+        }
+        return router
+    }
+
+    private static func plain(_ status: HTTPResponse.Status, _ text: String) -> Response {
+        Response(
+            status: status, headers: [.contentType: "text/plain; charset=utf-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+    }
+}

@@ -1,0 +1,73 @@
+import SignalRBackplane
+
+/// The script at `/hubs`: for each hub an object with a function for each method, on top of jquery.signalR.
+enum ProxyScript {
+    static func text(hubs: [Hub], path: String) -> String {
+        """
+        /* Hub proxies of backplane-relay for jquery.signalR: load that script first. */
+        (function ($) {
+            "use strict";
+            if (!$ || typeof $.hubConnection !== "function") {
+                throw new Error("SignalR: load jquery.signalR before this script.");
+            }
+
+            // Subscribes what the page has put into proxy.client before the start, under the name it has there.
+            function subscribe(proxy) {
+                Object.keys(proxy.client).forEach(function (name) {
+                    var handler = proxy.client[name];
+                    if (typeof handler !== "function" || proxy.subscribed[name] === handler) { return; }
+                    proxy.subscribed[name] = handler;
+                    proxy.on(name, function () { handler.apply(proxy, arguments); });
+                });
+            }
+
+            function server(proxy, methods) {
+                var functions = {};
+                methods.forEach(function (name) {
+                    functions[name] = function () {
+                        return proxy.invoke.apply(proxy, [name].concat(Array.prototype.slice.call(arguments)));
+                    };
+                });
+                return functions;
+            }
+
+            $.hubConnection.prototype.createHubProxies = function () {
+                var connection = this, proxies = {};
+                \(definitions(hubs))
+                Object.keys(proxies).forEach(function (name) {
+                    var proxy = proxies[name];
+                    proxy.client = {};
+                    proxy.subscribed = {};
+                    // Names the hub in connectionData even where the page subscribes nothing.
+                    proxy.on("_", function () {});
+                });
+                this.starting(function () {
+                    Object.keys(proxies).forEach(function (name) { subscribe(proxies[name]); });
+                    if (connection._registerSubscribedHubs) { connection._registerSubscribedHubs(); }
+                });
+                return proxies;
+            };
+
+            $.connection.hub = $.hubConnection(\(literal(path)), { useDefaultPath: false });
+            $.extend($.connection, $.connection.hub.createHubProxies());
+        }(window.jQuery));
+
+        """
+    }
+
+    private static func definitions(_ hubs: [Hub]) -> String {
+        hubs.map { hub in
+            let methods = hub.methodNames.map(literal).joined(separator: ", ")
+            return """
+                proxies[\(literal(hub.name))] = this.createHubProxy(\(literal(hub.name)));
+                        proxies[\(literal(hub.name))].server = server(proxies[\(literal(hub.name))], [\(methods)]);
+                """
+        }.joined(separator: "\n        ")
+    }
+
+    private static func literal(_ text: String) -> String {
+        var writer = JSONWriter()
+        writer.string(text)
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,124 @@
+import Hummingbird
+import NIOCore
+import SignalRBackplane
+
+/// Everything below the node's base path: SignalR 2's client protocol over HTTP.
+struct SignalREndpoint: Sendable {
+    private static let maximumFormBytes = 1 << 20
+
+    let configuration: HubNodeConfiguration
+    let gate: RequestGate
+    let dispatcher: HubDispatcher
+    let broker: MessageBroker
+    let metrics: HubMetrics
+
+    func respond(to request: Request, context: HubRequestContext) async throws -> Response {
+        let fields = FormFields(request.uri.query ?? "")
+        let endpoint = gate.endpoint(of: request.uri.path)
+        let callback = fields["callback"]
+        if callback != nil, !configuration.allowsJSONP {
+            return refuse(.init(status: .forbidden, message: "Forbidden: JSONP is disabled.", reason: .protocolError))
+        }
+        if case .failure(let refusal) = gate.hubs(fields) { return refuse(refusal) }
+        switch endpoint {
+        case .negotiate:
+            if await broker.isDraining {
+                return refuse(.init(status: .serviceUnavailable, message: "This node is stopping.", reason: .draining))
+            }
+            return Answer.json(negotiation(fields), callback: callback)
+        case .ping:
+            return Answer.json(#"{ "Response": "pong" }"#, callback: callback)
+        case .hubs, .js:
+            return Answer.script(ProxyScript.text(hubs: dispatcher.all, path: configuration.path))
+        default:
+            break
+        }
+
+        let form: FormFields
+        do {
+            form = try await readForm(of: request)
+        } catch let refusal as RequestGate.Refusal {
+            return refuse(refusal)
+        }
+        let session: SessionRequest
+        switch gate.sessionRequest(endpoint ?? .poll, fields: fields, form: form) {
+        case .success(let request): session = request
+        case .failure(let refusal): return refuse(refusal)
+        }
+        switch endpoint {
+        case .start:
+            return Answer.json(#"{ "Response": "started" }"#, callback: callback)
+        case .send:
+            return await send(form["data"] ?? fields["data"], of: session, callback: callback)
+        case .abort:
+            try? await broker.abort(connectionID: session.connectionID)
+            return Answer.empty("text/plain")
+        case .connect, .reconnect, .poll:
+            return transport(session, fields: fields, callback: callback, channel: context.channel)
+        default:
+            return refuse(protocolError("Protocol error: Unknown transport."))
+        }
+    }
+
+    // MARK: - Private
+
+    private func negotiation(_ fields: FormFields) -> String {
+        let user = fields["user"] ?? ""
+        let connectionID = GUID.random()
+        return Negotiation(
+            path: configuration.path,
+            connectionToken: gate.sealer.connectionToken(connectionID: connectionID, user: user),
+            connectionID: connectionID, clientProtocol: fields["clientProtocol"], timing: configuration.timing
+        ).json
+    }
+
+    private func send(_ data: String?, of session: SessionRequest, callback: String?) async -> Response {
+        // A real node answers what it cannot read with a bare 500.
+        guard let data, let call = HubRequest(decoding: Array(data.utf8)) else {
+            return refuse(.init(status: .internalServerError, message: "", reason: .protocolError))
+        }
+        guard let answer = await broker.answer(call, of: session, by: dispatcher) else {
+            return Answer.bare(.internalServerError)
+        }
+        return Answer.json(String(decoding: answer, as: UTF8.self), callback: callback)
+    }
+
+    private func transport(
+        _ session: SessionRequest, fields: FormFields, callback: String?, channel: any Channel
+    ) -> Response {
+        switch session.transport {
+        case .webSockets:
+            return refuse(protocolError("Not a valid web socket request."))
+        case .longPolling:
+            return PullTransport(session: session, style: .poll(callback: callback), broker: broker).response(channel)
+        case .serverSentEvents:
+            return PullTransport(session: session, style: .serverSentEvents, broker: broker).response(channel)
+        case .foreverFrame:
+            guard let frameID = fields["frameId"].flatMap({ UInt32($0) }) else {
+                return refuse(.init(status: .internalServerError, message: "", reason: .protocolError))
+            }
+            return PullTransport(session: session, style: .foreverFrame(id: frameID), broker: broker).response(channel)
+        }
+    }
+
+    private func readForm(of request: Request) async throws -> FormFields {
+        guard request.method == .post else { return FormFields() }
+        do {
+            let body = try await request.body.collect(upTo: Self.maximumFormBytes)
+            return FormFields(String(buffer: body))
+        } catch {
+            throw RequestGate.Refusal(
+                status: .contentTooLarge, message: "The request is larger than \(Self.maximumFormBytes) bytes.",
+                reason: .tooLarge)
+        }
+    }
+
+    private func refuse(_ refusal: RequestGate.Refusal) -> Response {
+        metrics.refused(refusal.reason)
+        return refusal.message.isEmpty ? Answer.bare(refusal.status) : Answer.text(refusal.status, refusal.message)
+    }
+
+    private func protocolError(_ message: String) -> RequestGate.Refusal {
+        RequestGate.Refusal(status: .badRequest, message: message, reason: .protocolError)
+    }
+}

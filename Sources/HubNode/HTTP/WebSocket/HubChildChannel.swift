@@ -1,0 +1,70 @@
+import HTTPTypes
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
+import NIOWebSocket
+
+/// A TCP connection of the node: HTTP requests, until one of them turns it into a webSocket.
+struct HubChildChannel: HTTPChannelHandler {
+    /// What the connection has become.
+    enum Outcome: Sendable {
+        case http(NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>)
+        case webSocket
+    }
+
+    struct Value: ServerChildChannelValue {
+        let channel: any Channel
+        let negotiated: EventLoopFuture<Outcome>
+    }
+
+    let responder: HTTPChannelHandler.Responder
+    let upgrader: WebSocketUpgrader
+    let idleTimeout: Duration
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        channel.eventLoop.makeCompletedFuture {
+            // A client that closes its side is gone: a stream must not wait for the next write to notice.
+            try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: false)
+            let (upgrader, idleTimeout) = (upgrader, idleTimeout)
+            let configuration = NIOTypedHTTPServerUpgradeConfiguration<Outcome>(
+                upgraders: [upgrader.typedUpgrader()],
+                notUpgradingCompletionHandler: { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandlers([
+                            HTTP1ToHTTPServerCodec(secure: false),
+                            HTTPConnectionStateHandler(idleTimeout: idleTimeout, logger: logger),
+                            ConnectionWatch(),
+                        ])
+                        return .http(
+                            try NIOAsyncChannel(
+                                wrappingChannelSynchronously: channel,
+                                configuration: .init(isOutboundHalfClosureEnabled: true)))
+                    }
+                })
+            var pipeline = NIOUpgradableHTTPServerPipelineConfiguration(upgradeConfiguration: configuration)
+            // Hummingbird pipelines and answers errors itself.
+            pipeline.enablePipelining = false
+            pipeline.enableErrorHandling = false
+            pipeline.enableResponseHeaderValidation = false
+            return Value(
+                channel: channel,
+                negotiated: try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
+                    configuration: pipeline))
+        }
+    }
+
+    func handle(value: Value, logger: Logger) async {
+        do {
+            switch try await value.negotiated.get() {
+            case .http(let channel): await handleHTTP(asyncChannel: channel, logger: logger)
+            case .webSocket: try await value.channel.closeFuture.get()
+            }
+        } catch {
+            // The connection ended before its first request, or that was not HTTP.
+            value.channel.close(promise: nil)
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import NIOCore
+import NIOHTTP1
+import NIOWebSocket
+
+/// Decides which request becomes a webSocket; all others, the wrong ones included, are answered over HTTP.
+struct WebSocketUpgrader: Sendable {
+    let gate: RequestGate
+    let broker: MessageBroker
+    let dispatcher: HubDispatcher
+    let metrics: HubMetrics
+    let maximumMessageBytes: Int
+
+    func typedUpgrader() -> NIOTypedWebSocketServerUpgrader<HubChildChannel.Outcome> {
+        NIOTypedWebSocketServerUpgrader(
+            maxFrameSize: maximumMessageBytes,
+            shouldUpgrade: { channel, head in
+                channel.eventLoop.makeSucceededFuture(request(head) == nil ? nil : HTTPHeaders())
+            },
+            upgradePipelineHandler: { channel, head in
+                channel.eventLoop.makeCompletedFuture {
+                    if let request = request(head) {
+                        try channel.pipeline.syncOperations.addHandlers([
+                            NIOWebSocketFrameAggregator(
+                                minNonFinalFragmentSize: 0, maxAccumulatedFrameCount: 1024,
+                                maxAccumulatedFrameSize: maximumMessageBytes),
+                            WebSocketHandler(
+                                request: request, broker: broker, dispatcher: dispatcher, metrics: metrics),
+                        ])
+                    }
+                    return .webSocket
+                }
+            })
+    }
+
+    private func request(_ head: HTTPRequestHead) -> SessionRequest? {
+        let (path, fields) = FormFields.split(uri: head.uri)
+        guard let endpoint = gate.endpoint(of: path), endpoint == .connect || endpoint == .reconnect,
+            case .success(let request) = gate.sessionRequest(endpoint, fields: fields, form: FormFields()),
+            request.transport == .webSockets
+        else { return nil }
+        return request
+    }
+}

@@ -1,0 +1,101 @@
+import Prometheus
+
+/// What a hub node counts. Series known in advance exist from the start, at 0.
+final class HubMetrics: Sendable {
+    let registry = Registry()
+    let up: Gauge
+    let invocations: Family<Counter>
+    let invocationErrors: Family<Counter>
+    let delivered: Counter
+    let published: Counter
+    let publishErrors: Counter
+    let missedIDs: Counter
+    let idResets: Counter
+    let undecodable: Counter
+    let slowClients: Counter
+    let incompleteResumes: Counter
+    let missingAcknowledgements: Counter
+    let initializingSeconds: Histogram
+    let storedEnvelopes: Gauge
+    let storedBytes: Gauge
+    private let connectionGauges: [TransportKind: Gauge]
+    private let refusals: [Refusal: Counter]
+
+    /// Why a request was turned away.
+    enum Refusal: String, CaseIterable {
+        case badToken = "bad_token"
+        case userChanged = "user_changed"
+        case unknownHub = "unknown_hub"
+        case protocolError = "protocol_error"
+        case tooLarge = "too_large"
+        case draining
+    }
+
+    init(version: String) {
+        registry.gaugeFamily(
+            "backplane_relay_build_info", help: "Always 1; the labels say which build runs.", labels: ["version"]
+        ).with(version).set(1)
+        up = registry.gauge(
+            "backplane_relay_hub_up",
+            help:
+                "1 while the node hears the backplane and can publish; while 0, clients receive nothing. Look at Redis."
+        )
+        let connections = registry.gaugeFamily(
+            "backplane_relay_hub_connections",
+            help: "Clients of this node, those between two transports included.", labels: ["transport"])
+        connectionGauges = Dictionary(
+            uniqueKeysWithValues: TransportKind.allCases.map { ($0, connections.with($0.rawValue)) })
+        invocations = registry.counterFamily(
+            "backplane_relay_hub_invocations_total", help: "Calls of hub methods by clients.",
+            labels: ["hub", "method"],
+            limit: ChildLimit(maximumChildren: 100))
+        invocationErrors = registry.counterFamily(
+            "backplane_relay_hub_invocation_errors_total",
+            help: "Calls that were answered with an error; the log says why.", labels: ["hub", "method"],
+            limit: ChildLimit(maximumChildren: 100))
+        delivered = registry.counter(
+            "backplane_relay_hub_messages_delivered_total",
+            help: "Messages written to clients: one message to ten clients counts ten.")
+        published = registry.counter(
+            "backplane_relay_hub_published_total", help: "Envelopes that this node published.")
+        publishErrors = registry.counter(
+            "backplane_relay_hub_publish_errors_total",
+            help: "Envelopes that could not be published: nobody received them. Look at Redis.")
+        missedIDs = registry.counter(
+            "backplane_relay_hub_missed_ids_total",
+            help: "Envelopes that this node never heard: its clients missed what was in them.")
+        idResets = registry.counter(
+            "backplane_relay_hub_id_resets_total",
+            help: "Times the counter was set back (restart, failover, flush of Redis).")
+        undecodable = registry.counter(
+            "backplane_relay_hub_undecodable_total",
+            help: "Payloads that are no SignalR 2 envelope: does something else publish on the event key?")
+        slowClients = registry.counter(
+            "backplane_relay_hub_slow_clients_total",
+            help: "Clients disconnected because too much waited for them; they reconnect from their cursor.")
+        incompleteResumes = registry.counter(
+            "backplane_relay_hub_incomplete_resumes_total",
+            help: "Clients that came back after so long that the node no longer held all they had missed.")
+        missingAcknowledgements = registry.counter(
+            "backplane_relay_hub_acks_missing_total",
+            help: "Group changes that no node acknowledged in time: the owner of the connection is deaf or gone.")
+        initializingSeconds = registry.histogram(
+            "backplane_relay_hub_initializing_seconds",
+            help: "Round trip through the backplane of the command that confirms a new connection.",
+            buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5])
+        storedEnvelopes = registry.gauge(
+            "backplane_relay_hub_stored_envelopes", help: "Past envelopes kept for clients that reconnect.")
+        storedBytes = registry.gauge("backplane_relay_hub_stored_bytes", help: "Memory of the past envelopes.")
+        let refusals = registry.counterFamily(
+            "backplane_relay_hub_refused_requests_total", help: "Requests that were turned away.", labels: ["reason"])
+        self.refusals = Dictionary(uniqueKeysWithValues: Refusal.allCases.map { ($0, refusals.with($0.rawValue)) })
+    }
+
+    func connections(_ transport: TransportKind) -> Gauge {
+        connectionGauges[transport] ?? Gauge()
+    }
+
+    func refused(_ reason: Refusal) {
+        refusals[reason]?.increment()
+    }
+}

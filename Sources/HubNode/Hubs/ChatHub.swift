@@ -1,0 +1,32 @@
+extension Hub {
+    /// The hub of SignalR's tutorial, with what an end-to-end check needs beside it.
+    public static let chat = Hub("chatHub") { hub in
+        hub.on("send") { (call: HubCall, name: JSONValue, message: JSONValue) in
+            try await call.clients.all.invoke("broadcastMessage", name, message)
+        }
+        hub.on("sendToOthers") { (call: HubCall, name: JSONValue, message: JSONValue) in
+            try await call.clients.others.invoke("broadcastMessage", name, message)
+        }
+        hub.on("joinGroup") { (call: HubCall, group: String) in
+            try await call.groups.add(call.connectionID, to: group)
+        }
+        hub.on("leaveGroup") { (call: HubCall, group: String) in
+            try await call.groups.remove(call.connectionID, from: group)
+        }
+        hub.on("sendToGroup") { (call: HubCall, group: String, name: JSONValue, message: JSONValue) in
+            try await call.clients.group(group).invoke("groupMessage", group, name, message)
+        }
+        hub.on("sendToUser") { (call: HubCall, user: String, message: JSONValue) in
+            try await call.clients.user(user).invoke("userMessage", call.user, message)
+        }
+        hub.on("echo") { (_: HubCall, value: JSONValue) in value }
+        hub.on("progress") { (call: HubCall, steps: Int) in
+            guard (0...10_000).contains(steps) else { throw HubError("progress: 0 to 10000 steps, not \(steps)") }
+            for step in 0..<steps { try await call.reportProgress(step + 1) }
+            return steps
+        }
+        hub.on("fail") { (_: HubCall, message: String) in
+            throw HubError(message)
+        }
+    }
+}

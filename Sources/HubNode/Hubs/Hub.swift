@@ -1,0 +1,88 @@
+/// A hub: methods that clients call, each a closure with typed arguments.
+///
+/// ```swift
+/// let orders = Hub("orderHub") { hub in
+///     hub.on("place") { (call: HubCall, item: String, count: Int) in
+///         try await call.clients.all.invoke("placed", item, count)
+///         return "thank you"
+///     }
+/// }
+/// ```
+/// Names compare without case. Methods run on the node's event loop until they first wait: they must not block.
+public struct Hub: Sendable {
+    public let name: String
+    /// By lower-case name and number of arguments.
+    private var methods: [String: [Int: HubMethod]] = [:]
+
+    /// - Parameters:
+    ///   - name: as it stands in the keys of signals; without a dot.
+    ///   - define: registers the methods.
+    public init(_ name: String, _ define: (inout Hub) -> Void) {
+        precondition(
+            !name.isEmpty && !name.contains("."), "a hub's name holds no dot: it ends at the first one in a key")
+        self.name = name
+        define(&self)
+    }
+
+    /// Registers a method without a result. One name may stand for several methods of different numbers of arguments.
+    public mutating func on<each Argument: HubValue>(
+        _ method: String, perform body: @escaping @Sendable (HubCall, repeat each Argument) async throws -> Void
+    ) {
+        register(method, arity: Self.count(repeat (each Argument).self)) { call, arguments in
+            var arguments = ArgumentReader(arguments)
+            try await body(call, repeat try arguments.next((each Argument).self))
+            return nil
+        }
+    }
+
+    /// Registers a method with a result.
+    public mutating func on<each Argument: HubValue, Result: HubValue>(
+        _ method: String, perform body: @escaping @Sendable (HubCall, repeat each Argument) async throws -> Result
+    ) {
+        register(method, arity: Self.count(repeat (each Argument).self)) { call, arguments in
+            var arguments = ArgumentReader(arguments)
+            return try await body(call, repeat try arguments.next((each Argument).self)).json()
+        }
+    }
+
+    /// The method of this name that takes this many arguments.
+    func method(_ name: String, arity: Int) -> HubMethod? {
+        methods[name.lowercased()]?[arity]
+    }
+
+    /// The methods' names as they were registered, in alphabetical order.
+    var methodNames: [String] {
+        methods.values.compactMap { $0.values.first?.name }.sorted()
+    }
+
+    private mutating func register(_ name: String, arity: Int, body: @escaping HubMethod.Body) {
+        methods[name.lowercased(), default: [:]][arity] = HubMethod(name: name, body: body)
+    }
+
+    private static func count<each Argument>(_ types: repeat (each Argument).Type) -> Int {
+        var count = 0
+        for _ in repeat (each Argument).self { count += 1 }
+        return count
+    }
+}
+
+/// One method, its arguments and its result as JSON.
+struct HubMethod: Sendable {
+    typealias Body = @Sendable (HubCall, [[UInt8]]) async throws -> [UInt8]?
+
+    let name: String
+    let body: Body
+}
+
+/// Hands out the arguments of a call one after another; there are as many as the method takes.
+private struct ArgumentReader {
+    private var rest: ArraySlice<[UInt8]>
+
+    init(_ arguments: [[UInt8]]) {
+        rest = arguments[...]
+    }
+
+    mutating func next<Value: HubValue>(_: Value.Type) throws -> Value {
+        try Value(json: rest.popFirst() ?? Array("null".utf8))
+    }
+}

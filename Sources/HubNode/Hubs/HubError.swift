@@ -1,0 +1,27 @@
+/// An error whose text is meant for the caller; SignalR's HubException. The text of any other error stays here, unless
+/// the node is told to show details.
+public struct HubError: Error, Sendable {
+    public var message: String
+    /// More for the caller's program, as JSON.
+    public var data: JSONValue?
+
+    public init(_ message: String, data: JSONValue? = nil) {
+        self.message = message
+        self.data = data
+    }
+}
+
+/// Why a call did not do what it should, other than by the method's own doing.
+enum HubCallError: Error, CustomStringConvertible {
+    case unknownMethod(String)
+    case unacknowledged
+    case notPublished(String)
+
+    var description: String {
+        switch self {
+        case .unknownMethod(let name): "'\(name)' method could not be resolved. No method found with that name."
+        case .unacknowledged: "The operation was canceled."
+        case .notPublished(let reason): "The message could not be published: \(reason)"
+        }
+    }
+}

@@ -1,0 +1,35 @@
+import SignalRBackplane
+
+/// The answer to a call, as it goes over the transport: `{"R":value?,"I":"id"}`, or with `"H":true?,"E":"message","D":data?`
+/// in the order of a real node's serializer.
+enum HubResponse {
+    /// - Parameter result: JSON; `null` and none are left out.
+    static func result(_ result: [UInt8]?, id: String) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.raw("{")
+        if let result, !result.elementsEqual("null".utf8) {
+            writer.raw(#""R":"#)
+            writer.raw(result)
+            writer.raw(",")
+        }
+        writer.raw(#""I":"#)
+        writer.string(id)
+        writer.raw("}")
+        return writer.bytes
+    }
+
+    static func error(_ message: String, isHubError: Bool = false, data: JSONValue? = nil, id: String) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.raw(#"{"I":"#)
+        writer.string(id)
+        if isHubError { writer.raw(#","H":true"#) }
+        writer.raw(#","E":"#)
+        writer.string(message)
+        if let data {
+            writer.raw(#","D":"#)
+            writer.raw(data.text)
+        }
+        writer.raw("}")
+        return writer.bytes
+    }
+}

@@ -1,0 +1,383 @@
+import { HubConnection, TRANSPORTS } from "./signalr.js";
+
+const HUB = "ChatHub";
+/** Older messages leave the page: a busy backplane must not fill the browser. */
+const MESSAGES_KEPT = 1_000;
+const PEOPLE_KEPT = 30;
+/** How far from the end still counts as "at the bottom", in pixels. */
+const BOTTOM_SLACK = 32;
+const JOIN_AGAIN_AFTER = 5_000;
+
+const STATES = {
+  connecting: "Connecting…",
+  connected: "Connected",
+  reconnecting: "Connection lost, reconnecting…",
+  disconnected: "Disconnected, trying again…",
+};
+
+const $ = (id) => document.getElementById(id);
+const setting = (name) => document.querySelector(`meta[name="signalr-${name}"]`).content;
+const page = new URLSearchParams(location.search);
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+
+const me = { name: "", room: "" };
+let connection = null;
+/** The room that the node has confirmed for this session. */
+let joined = null;
+let wasConnected = false;
+
+// MARK: Welcome
+
+function recall(key) {
+  try {
+    return localStorage.getItem(`chat.${key}`) ?? "";
+  } catch {
+    return ""; // Storage may be forbidden; the chat works without.
+  }
+}
+
+function remember(key, value) {
+  try {
+    localStorage.setItem(`chat.${key}`, value);
+  } catch {
+    return;
+  }
+}
+
+function prefill() {
+  $("name").value = page.get("name") ?? recall("name");
+  $("room").value = page.get("room") ?? (recall("room") || "lobby");
+  ($("name").value ? $("enter") : $("name")).focus();
+}
+
+function askAgain() {
+  $("name").value = me.name;
+  $("room").value = me.room;
+  $("welcome-title").textContent = "Name and room";
+  $("welcome-lead").textContent = "With a new name you connect anew.";
+  $("enter").textContent = "Change";
+  $("cancel").hidden = false;
+  $("welcome").showModal();
+}
+
+function enter(name, room) {
+  const before = { ...me };
+  Object.assign(me, { name, room });
+  remember("name", name);
+  remember("room", room);
+  showMe();
+  $("message").focus();
+  // The node binds a connection to the user that negotiated it.
+  if (name !== before.name) connect();
+  else if (!sameRoom(room, before.room)) moveFrom(before.room);
+}
+
+function showMe() {
+  $("welcome").close();
+  $("chat").hidden = false;
+  $("room-title").textContent = `Room ${me.room}`;
+  $("who").textContent = me.name;
+  $("target-room").textContent = `Room ${me.room}`;
+  showTarget();
+  followBottom();
+}
+
+// MARK: Connection
+
+function connect() {
+  connection?.stop();
+  joined = null;
+  wasConnected = false;
+  connection = openConnection();
+  connection.start();
+}
+
+function openConnection() {
+  const opened = new HubConnection({ path: setting("path"), query: { user: me.name }, transports: wantedTransports() });
+  opened.on(HUB, "broadcastMessage", (from, text) => receive({ kind: "broadcast", from, text }));
+  opened.on(HUB, "groupMessage", (group, from, text) => receive({ kind: "group", from, text, group }));
+  opened.on(HUB, "userMessage", (from, text) => receive({ kind: "user", from, text }));
+  opened.addEventListener("statechange", ({ detail }) => {
+    if (opened === connection) showState(detail);
+  });
+  return opened;
+}
+
+function wantedTransports() {
+  const wanted = page.get("transport")?.toLowerCase();
+  const found = TRANSPORTS.filter((name) => name.toLowerCase() === wanted);
+  return found.length > 0 ? found : TRANSPORTS;
+}
+
+function showState({ state, transport, fresh, reason }) {
+  $("state").dataset.state = state;
+  $("state").textContent = STATES[state];
+  $("state").title = reason ?? "";
+  $("transport").textContent = transport ?? "–";
+  if (state === "connected") welcomeBack(fresh);
+}
+
+function welcomeBack(fresh) {
+  if (fresh) {
+    joined = null;
+    if (wasConnected) addNotice("Connected anew. What was said in between is not shown here.");
+    wasConnected = true;
+  }
+  if ($("note").dataset.until === "connected") note("");
+  join(connection, me.room);
+}
+
+// MARK: Rooms
+
+/** Groups are compared without case by the node. */
+const sameRoom = (a, b) => a?.toLowerCase() === b?.toLowerCase();
+const isJoined = () => sameRoom(joined, me.room);
+
+async function join(through, room, isFirstTry = true) {
+  const isWanted = () => through === connection && through.state === "connected" && room === me.room && !isJoined();
+  if (!isWanted()) return;
+  try {
+    await through.invoke(HUB, "joinGroup", room);
+    if (!isWanted()) return;
+    joined = room;
+    addNotice(`You are in room ${room}.`);
+  } catch (error) {
+    if (!isWanted()) return;
+    if (isFirstTry) addNotice(`Room ${room} cannot be joined now; this page keeps trying. ${error.message}`);
+    setTimeout(join, JOIN_AGAIN_AFTER, through, room, false);
+  }
+}
+
+async function moveFrom(room) {
+  const through = connection;
+  joined = null;
+  if (through.state !== "connected") return;
+  await through.invoke(HUB, "leaveGroup", room).catch((error) => {
+    addNotice(`You may still get messages of room ${room}: ${error.message}`);
+  });
+  join(through, me.room);
+}
+
+// MARK: Sending
+
+/** What has left the input but is not yet taken by the node. One after the other, so that the order stays. */
+const outbox = [];
+
+function submit() {
+  const text = $("message").value.trim();
+  if (text === "") return;
+  const obstacle = obstacleFor($("target").value);
+  if (obstacle) return note(`Not sent: ${obstacle} Your text stays here.`, "connected");
+  outbox.push({ text, target: $("target").value });
+  $("message").value = "";
+  note("");
+  followBottom();
+  if (outbox.length === 1) empty();
+}
+
+function obstacleFor(target) {
+  if (connection.state !== "connected") return "there is no connection at the moment.";
+  if (target === "room" && !isJoined()) return `you are not in room ${me.room} yet.`;
+  return null;
+}
+
+async function empty() {
+  try {
+    for (; outbox.length > 0; outbox.shift()) await deliver(outbox[0]);
+  } catch (error) {
+    giveBack(error);
+  }
+}
+
+function giveBack(error) {
+  const texts = outbox.splice(0).map(({ text }) => text);
+  $("message").value = [...texts, $("message").value].filter(Boolean).join("\n");
+  note(`Not sent: ${error.message}`);
+}
+
+async function deliver({ text, target }) {
+  if (target === "everyone") return connection.invoke(HUB, "send", me.name, text);
+  if (target === "room") return connection.invoke(HUB, "sendToGroup", me.room, me.name, text);
+  const person = target.slice("user:".length);
+  await connection.invoke(HUB, "sendToUser", person, text);
+  // Only the other one gets it; without this copy the conversation would read one-sided.
+  add({ kind: "user", from: me.name, text, person });
+}
+
+function note(text, until = "") {
+  // Emptied first: an alert that holds the same words as before would not be announced.
+  $("note").textContent = "";
+  $("note").textContent = text;
+  $("note").dataset.until = until;
+}
+
+function showTarget() {
+  const target = $("target").value;
+  const [kind, whom] = { everyone: ["broadcast", "everyone"], room: ["group", `room ${me.room}`] }[target]
+    ?? ["user", target.slice("user:".length)];
+  $("composer").dataset.kind = kind;
+  $("message").placeholder = `Write to ${whom}`;
+}
+
+/** Who has spoken can be spoken to. */
+function meet(name) {
+  const value = `user:${name}`;
+  const known = [...$("people").children];
+  if (name === "" || name === me.name || known.some((option) => option.value === value)) return;
+  $("people").append(new Option(name, value));
+  $("people").hidden = false;
+  if (known.length >= PEOPLE_KEPT) known.find((option) => !option.selected).remove();
+}
+
+// MARK: Messages
+
+let isAtBottom = true;
+let unseen = 0;
+let missedWhileHidden = 0;
+let lastShown = null;
+
+/** What arrives was written by anybody, so even its types are not to be relied on. */
+function receive({ kind, from, text, group }) {
+  const message = { kind, from: String(from ?? ""), text: String(text ?? ""), group: String(group ?? "") };
+  meet(message.from);
+  add(message);
+}
+
+const addNotice = (text) => add({ kind: "system", from: "Notice", text });
+
+function add(message) {
+  const time = new Date();
+  const isOwn = message.kind !== "system" && message.from === me.name;
+  const shown = { ...message, time, clock: clock.format(time), label: labelFor(message), isOwn };
+  $("messages").append(itemFor(shown, lastShown));
+  lastShown = shown;
+  $("empty").hidden = true;
+  while ($("messages").childElementCount > MESSAGES_KEPT) $("messages").firstElementChild.remove();
+  if (message.kind !== "system") countUnseen();
+  followSoon();
+}
+
+function itemFor(message, previous) {
+  const item = document.createElement("li");
+  item.dataset.kind = message.kind;
+  item.classList.toggle("own", message.isOwn);
+  item.classList.toggle("follows", continues(message, previous));
+  // The first of a frame only: a thousand animations at once would hold up the page.
+  item.classList.toggle("arrived", !isFollowPlanned);
+  const about = element("p", "about");
+  about.append(element("span", "from", message.from), element("span", "to", message.label), timeElement(message));
+  item.append(about, element("p", "text", message.text));
+  return item;
+}
+
+/** `dir=auto` also keeps a name in another direction from reordering what stands beside it. */
+function element(tag, className, text = "") {
+  const made = document.createElement(tag);
+  Object.assign(made, { className, textContent: text, dir: "auto" });
+  return made;
+}
+
+function timeElement({ time, clock }) {
+  const made = document.createElement("time");
+  made.dateTime = time.toISOString();
+  made.textContent = clock;
+  return made;
+}
+
+function labelFor({ kind, group, person }) {
+  switch (kind) {
+  case "broadcast": return "to everyone";
+  case "group": return `in room ${group}`;
+  case "user": return person === undefined ? "to you only" : `to ${person} only`;
+  default: return "";
+  }
+}
+
+function continues(message, previous) {
+  return message.kind !== "system" && ["kind", "from", "label", "clock"].every((key) => message[key] === previous?.[key]);
+}
+
+// MARK: Scrolling
+
+let isFollowPlanned = false;
+
+/** A frame brings many messages at once: one look at the layout serves them all. */
+function followSoon() {
+  if (isFollowPlanned) return;
+  isFollowPlanned = true;
+  queueMicrotask(() => {
+    isFollowPlanned = false;
+    if (isAtBottom) followBottom();
+    else showUnseen();
+  });
+}
+
+function followBottom() {
+  isAtBottom = true;
+  $("log").scrollTop = $("log").scrollHeight;
+  unseen = 0;
+  showUnseen();
+}
+
+function noticeScroll() {
+  const log = $("log");
+  isAtBottom = log.scrollHeight - log.scrollTop - log.clientHeight < BOTTOM_SLACK;
+  if (isAtBottom) unseen = 0;
+  showUnseen();
+}
+
+function countUnseen() {
+  if (!isAtBottom) unseen += 1;
+  if (document.hidden) missedWhileHidden += 1;
+}
+
+function showUnseen() {
+  $("newer").hidden = unseen === 0;
+  $("newer").textContent = unseen === 1 ? "1 new message ↓" : `${unseen} new messages ↓`;
+  document.title = `${missedWhileHidden > 0 ? `(${missedWhileHidden}) ` : ""}Chat · ${setting("node")}`;
+}
+
+function toNewest() {
+  note("");
+  followBottom();
+  $("message").focus();
+}
+
+// MARK: Events
+
+$("welcome-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  enter($("name").value.trim(), $("room").value.trim());
+});
+$("cancel").addEventListener("click", () => $("welcome").close());
+$("change").addEventListener("click", askAgain);
+$("target").addEventListener("change", showTarget);
+$("newer").addEventListener("click", toNewest);
+$("log").addEventListener("scroll", noticeScroll, { passive: true });
+new ResizeObserver(() => isAtBottom && followBottom()).observe($("log"));
+
+$("composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  submit();
+});
+$("message").addEventListener("keydown", (event) => {
+  // While a word is being composed (Japanese, for example), Enter belongs to the input method.
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  submit();
+});
+$("chat").addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !event.isComposing) toNewest();
+});
+
+document.addEventListener("visibilitychange", () => {
+  missedWhileHidden = 0;
+  showUnseen();
+});
+addEventListener("pagehide", () => connection?.stop());
+addEventListener("pageshow", (event) => event.persisted && connection?.start());
+
+$("node").textContent = setting("node");
+$("channel").textContent = setting("channel");
+showUnseen();
+prefill();

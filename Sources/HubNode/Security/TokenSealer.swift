@@ -1,0 +1,57 @@
+import Crypto
+import FoundationEssentials
+
+/// Seals what clients carry for us, so that they can neither read nor change it: AES-GCM, Base64.
+///
+/// A purpose is sealed in: a connection token is never taken for a groups token.
+struct TokenSealer: Sendable {
+    enum Purpose: String {
+        case connection
+        case groups
+    }
+
+    private let key: TokenKey
+
+    init(key: TokenKey) {
+        self.key = key
+    }
+
+    /// `connectionId:user`
+    func connectionToken(connectionID: String, user: String) -> String {
+        seal("\(connectionID):\(user)", for: .connection)
+    }
+
+    /// - Returns: nil for a token that no node with our key has made.
+    func openConnectionToken(_ token: String) -> (connectionID: String, user: String)? {
+        guard let text = open(token, for: .connection), let colon = text.firstIndex(of: ":") else { return nil }
+        return (String(text[..<colon]), String(text[text.index(after: colon)...]))
+    }
+
+    /// `connectionId:["Hub.group",...]`
+    func groupsToken(connectionID: String, groups: [String]) -> String {
+        let list = (try? HubJSON.encode(groups)) ?? []
+        return seal("\(connectionID):\(String(decoding: list, as: UTF8.self))", for: .groups)
+    }
+
+    /// - Returns: no groups for a token that is not ours, or that was made for another connection.
+    func openGroupsToken(_ token: String, connectionID: String) -> [String] {
+        guard let text = open(token, for: .groups), let colon = text.firstIndex(of: ":"),
+            text[..<colon] == connectionID
+        else { return [] }
+        return (try? HubJSON.decode([String].self, from: Array(text[text.index(after: colon)...].utf8))) ?? []
+    }
+
+    private func seal(_ text: String, for purpose: Purpose) -> String {
+        // AES-GCM with a fresh nonce has no input that it refuses.
+        let box = try? AES.GCM.seal(
+            Array(text.utf8), using: key.key, authenticating: Array(purpose.rawValue.utf8))
+        return box?.combined?.base64EncodedString() ?? ""
+    }
+
+    private func open(_ token: String, for purpose: Purpose) -> String? {
+        guard let data = Data(base64Encoded: token), let box = try? AES.GCM.SealedBox(combined: data),
+            let text = try? AES.GCM.open(box, using: key.key, authenticating: Array(purpose.rawValue.utf8))
+        else { return nil }
+        return String(decoding: text, as: UTF8.self)
+    }
+}

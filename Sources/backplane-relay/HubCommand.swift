@@ -1,0 +1,119 @@
+import ArgumentParser
+import FoundationEssentials
+import HubNode
+import Logging
+import Redis
+import ServiceLifecycle
+import UnixSignals
+
+struct HubCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "hub",
+        abstract: "Run a SignalR 2 node with a chat page, on the same backplane as the application's own nodes.",
+        discussion: """
+            Example:
+              backplane-relay hub --redis redis://127.0.0.1:6379 --channel chat --listen 127.0.0.1:8080
+              backplane-relay hub --redis redis://127.0.0.1:6379 --channel chat --listen 127.0.0.1:8081
+
+            Open http://127.0.0.1:8080/ and http://127.0.0.1:8081/ in two windows: what one sends appears in both.
+            Unlike 'run', it publishes: connects, messages, and the acknowledgements of its own clients.
+            SIGTERM or SIGINT asks the clients to reconnect elsewhere, waits for them, and ends.
+            """)
+
+    @Option(help: "redis://[user:password@]host:port/db, or the StackExchange.Redis string from Startup.cs.")
+    var redis: String
+
+    @Option(help: "The event key (\"AppName\" in Startup.cs).")
+    var channel: String
+
+    @Option(help: "Address of the chat page, the hubs, /metrics, /-/healthy and /-/ready.")
+    var listen = ListenAddress(host: "127.0.0.1", port: 8080)
+
+    @Option(help: "Base path of the SignalR endpoints.")
+    var path = "/signalr"
+
+    @Option(
+        help: """
+            File with at least 32 random bytes that seal the tokens; nodes behind one load balancer share it. Without it \
+            clients cannot reconnect to another node.
+            """)
+    var keyFile: String?
+
+    @Option(help: "Origin whose pages may call this node from a browser, or * for all; repeatable. None by default.")
+    var allowOrigin: [String] = []
+
+    @Option(help: "What the chat page and the log call this node; its address if it is not given.")
+    var name: String?
+
+    @Option(help: "Most connections at once; further ones wait.")
+    var maxConnections = 20_000
+
+    @Option(help: "Messages that may wait for one slow client before it is disconnected.")
+    var clientBuffer = 10_000
+
+    @Option(help: "Memory for past envelopes, from which clients that reconnect get what they missed.")
+    var storeSize = ByteSize(bytes: 32 << 20)
+
+    @Flag(help: "Tell callers why a hub method failed, in full.")
+    var detailedErrors = false
+
+    @Flag(help: "Answer JSONP; off as at a real node.")
+    var allowJsonp = false
+
+    @OptionGroup var log: LogOptions
+
+    func validate() throws {
+        guard !channel.isEmpty else { throw ValidationError("--channel: name the event key") }
+        guard path.hasPrefix("/"), path.count > 1, !path.hasSuffix("/"), !path.contains("?") else {
+            throw ValidationError("--path: a path such as /signalr, with a slash at its beginning and none at its end")
+        }
+        guard maxConnections > 0 else { throw ValidationError("--max-connections: at least 1") }
+        guard clientBuffer > 0 else { throw ValidationError("--client-buffer: at least 1") }
+        for origin in allowOrigin where origin != "*" && !(origin.hasPrefix("http://") || origin.hasPrefix("https://"))
+        {
+            throw ValidationError("--allow-origin: an origin such as https://chat.example, not '\(origin)'")
+        }
+        _ = try RedisArgument.parse(redis, option: "--redis")
+    }
+
+    func run() async throws {
+        let logger = log.makeLogger()
+        let redis = try RedisArgument.parse(redis, option: "--redis")
+        for warning in redis.warnings { logger.warning("\(warning)") }
+        RedisArgument.warnIfVisible(redis, logger: logger)
+        var configuration = HubNodeConfiguration(
+            redis: redis, channel: channel, name: name ?? "\(HostName.current()):\(listen.port)",
+            listenHost: listen.host, listenPort: listen.port, path: path, allowedOrigins: allowOrigin,
+            detailedErrors: detailedErrors, allowsJSONP: allowJsonp, version: BackplaneRelay.version)
+        configuration.limits.connections = maxConnections
+        configuration.limits.outboundMessages = clientBuffer
+        configuration.limits.storedBytes = storeSize.bytes
+        if let keyFile { configuration.tokenKey = try Self.tokenKey(in: keyFile) }
+        let services = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [
+                    .init(
+                        service: InterruptibleService(HubNode(configuration: configuration, logger: logger)),
+                        successTerminationBehavior: .gracefullyShutdownGroup)
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }))
+        try await services.run()
+    }
+
+    private static func tokenKey(in path: String) throws -> TokenKey {
+        let secret: Data
+        do {
+            secret = try Data(contentsOf: URL(filePath: path))
+        } catch {
+            throw ValidationError(
+                "--key-file: '\(path)' cannot be read; make one with: head -c 32 /dev/urandom > \(path)")
+        }
+        guard let key = TokenKey(secret: Array(secret)) else {
+            throw ValidationError(
+                "--key-file: '\(path)' holds \(secret.count) bytes, fewer than 32; make one with: head -c 32 /dev/urandom > \(path)"
+            )
+        }
+        return key
+    }
+}
