@@ -152,6 +152,16 @@ let package = Package(
             dependencies: ["Redis", "Replay", "SignalRBackplane", .product(name: "NIOCore", package: "swift-nio")],
             swiftSettings: house),
         .testTarget(
+            name: "HubNodeTests",
+            dependencies: [
+                "HubNode", "Redis", "SignalRBackplane", "TestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            resources: [.copy("Vectors")],
+            swiftSettings: house),
+        .testTarget(
             name: "IntegrationTests",
             dependencies: [
                 "backplane-relay", "Capture", "EndToEnd", "MCAP", "Redis", "Relay", "Replay", "SignalRBackplane",

@@ -25,4 +25,50 @@ public enum JSONText {
             return string.decoded
         }
     }
+
+    /// The same value as the serializer of real nodes writes it: no white space, strings escaped where it escapes, numbers
+    /// as they are.
+    ///
+    /// - Returns: nil if the bytes are not one JSON value (``isJSON(_:)``).
+    public static func rewritten(_ bytes: [UInt8]) -> [UInt8]? {
+        // Checked whole: it bounds the depth, and below nothing can be malformed.
+        guard isJSON(bytes) else { return nil }
+        var writer = JSONWriter()
+        bytes.withUnsafeBytes { bytes in
+            var scanner = JSONScanner(bytes)
+            rewrite(&scanner, to: &writer)
+        }
+        return writer.bytes
+    }
+
+    private static func rewrite(_ scanner: inout JSONScanner, to writer: inout JSONWriter) {
+        switch scanner.peek() {
+        case UInt8(ascii: "{"):
+            writer.raw("{")
+            var isFirst = true
+            _ = scanner.object { scanner, name in
+                if !isFirst { writer.raw(",") }
+                isFirst = false
+                writer.string(name.decoded)
+                writer.raw(":")
+                rewrite(&scanner, to: &writer)
+                return true
+            }
+            writer.raw("}")
+        case UInt8(ascii: "["):
+            writer.raw("[")
+            var isFirst = true
+            _ = scanner.array { scanner in
+                if !isFirst { writer.raw(",") }
+                isFirst = false
+                rewrite(&scanner, to: &writer)
+                return true
+            }
+            writer.raw("]")
+        case UInt8(ascii: "\""):
+            writer.string(scanner.string()?.decoded ?? "")
+        default:
+            if let value = scanner.value() { writer.raw(value) }
+        }
+    }
 }

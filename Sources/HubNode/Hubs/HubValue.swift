@@ -28,7 +28,16 @@ extension Int: HubValue {}
 extension Double: HubValue {}
 extension Array: HubValue where Element: HubValue & Codable {}
 extension Dictionary: HubValue where Key == String, Value: HubValue & Codable {}
-extension Optional: HubValue where Wrapped: HubValue & Codable {}
+
+extension Optional: HubValue where Wrapped: HubValue {
+    public init(json: [UInt8]) throws {
+        self = json.elementsEqual("null".utf8) ? nil : try Wrapped(json: json)
+    }
+
+    public func json() throws -> [UInt8] {
+        try self?.json() ?? Array("null".utf8)
+    }
+}
 
 extension String: HubValue {
     public init(json: [UInt8]) throws {
@@ -44,12 +53,13 @@ extension String: HubValue {
     }
 }
 
-/// JSON of any shape, kept as it was written.
+/// JSON of any shape, written as a real node would write it: without white space, strings with the least escapes.
 public struct JSONValue: HubValue, Equatable {
     public let text: [UInt8]
 
-    public init(json: [UInt8]) {
-        text = json
+    public init(json: [UInt8]) throws {
+        guard let text = JSONText.rewritten(json) else { throw HubValueError.notJSON }
+        self.text = text
     }
 
     public func json() -> [UInt8] { text }
@@ -58,6 +68,12 @@ public struct JSONValue: HubValue, Equatable {
 /// Why JSON is not the value that a hub method takes.
 public enum HubValueError: Error, Sendable, CustomStringConvertible {
     case notAString
+    case notJSON
 
-    public var description: String { "a string is expected" }
+    public var description: String {
+        switch self {
+        case .notAString: "a string is expected"
+        case .notJSON: "a JSON value is expected"
+        }
+    }
 }
