@@ -164,14 +164,17 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "backplane-relay", "Capture", "EndToEnd", "MCAP", "Redis", "Relay", "Replay", "SignalRBackplane",
-                "TestSupport",
+                "backplane-relay", "Capture", "EndToEnd", "HubNode", "MCAP", "Redis", "Relay", "Replay",
+                "SignalRBackplane", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            resources: [.copy("Vectors")], swiftSettings: house),
+            resources: [.copy("Scripts"), .copy("Vectors")], swiftSettings: house),
     ],
     swiftLanguageModes: [.v6]
 )

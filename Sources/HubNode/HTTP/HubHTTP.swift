@@ -20,6 +20,8 @@ enum HubHTTP {
         for (path, file) in page.files {
             router.get(RouterPath(path)) { _, _ in file.response }
         }
+        // Browsers ask for it by themselves.
+        router.get("/favicon.ico") { _, _ in Response(status: .noContent) }
         router.get("/metrics") { request, _ in
             let format = ExpositionFormat.negotiate(accept: request.headers[.accept])
             return Response(

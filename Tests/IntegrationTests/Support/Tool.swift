@@ -8,10 +8,14 @@ enum Tool: String, CaseIterable {
     /// Debian package `prometheus`, both.
     case prometheus
     case promtool
-    /// Debian package `python3`, with the PyPI packages `mcap` and `prometheus-client`.
+    /// Debian package `python3`, with the PyPI packages `mcap`, `prometheus-client` and `signalr-client`.
     case python = "python3"
     /// PyPI package `pymcap-cli`.
     case pymcap = "pymcap-cli"
+    /// Debian package `chromium`.
+    case chromium
+    /// Debian package `chromium-driver`.
+    case chromedriver
 
     /// nil if it is not installed.
     var path: String? {
@@ -24,8 +28,10 @@ enum Tool: String, CaseIterable {
         switch self {
         case .redisServer: "apt-get install redis-server"
         case .prometheus, .promtool: "apt-get install prometheus"
-        case .python: "apt-get install python3; pip install mcap prometheus-client"
+        case .python: "apt-get install python3; pip install mcap prometheus-client signalr-client"
         case .pymcap: "pip install pymcap-cli"
+        case .chromium: "apt-get install chromium"
+        case .chromedriver: "apt-get install chromium-driver"
         }
     }
 

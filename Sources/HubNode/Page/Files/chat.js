@@ -294,7 +294,8 @@ function labelFor({ kind, group, person }) {
 }
 
 function continues(message, previous) {
-  return message.kind !== "system" && ["kind", "from", "label", "clock"].every((key) => message[key] === previous?.[key]);
+  const shared = ["kind", "from", "label", "clock"];
+  return message.kind !== "system" && shared.every((key) => message[key] === previous?.[key]);
 }
 
 // MARK: Scrolling

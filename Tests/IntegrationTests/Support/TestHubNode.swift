@@ -1,0 +1,46 @@
+import HubNode
+import Logging
+import ServiceLifecycle
+
+/// A hub node in the test's own process.
+enum TestHubNode {
+    /// Runs a node on a free port until `body` returns.
+    static func with<Value: Sendable>(
+        redis: RedisServer, channel: String = "chat", name: String = "test", hubs: [Hub] = [.chat],
+        observer: (any HubNodeObserver)? = nil, configure: (inout HubNodeConfiguration) -> Void = { _ in },
+        isolation: isolated (any Actor)? = #isolation, _ body: (_ port: Int) async throws -> Value
+    ) async throws -> Value {
+        var configuration = HubNodeConfiguration(
+            redis: redis.configuration, channel: channel, name: name, listenPort: 0)
+        // Nobody is there to lead the clients elsewhere.
+        configuration.timing.drain = .zero
+        configure(&configuration)
+        let (ports, listening) = AsyncStream.makeStream(of: Int.self)
+        let node = HubNode(
+            configuration: configuration, hubs: hubs, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            observer: observer, onListening: { listening.yield($0) })
+        let services = ServiceGroup(
+            services: [node], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let running = Task {
+            defer { listening.finish() }
+            try await services.run()
+        }
+        do {
+            guard let port = await ports.first(where: { _ in true }) else {
+                try await running.value
+                throw TestFailure("the hub node ended before it listened")
+            }
+            try await eventually("the hub node is ready") {
+                try await HTTPAnswer.get(port: port, "/-/ready")?.status == 200 ? true : nil
+            }
+            let value = try await body(port)
+            await services.triggerGracefulShutdown()
+            try await running.value
+            return value
+        } catch {
+            running.cancel()
+            _ = await running.result
+            throw error
+        }
+    }
+}
