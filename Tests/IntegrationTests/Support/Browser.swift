@@ -1,14 +1,13 @@
 import Foundation
-import FoundationNetworking
 
 /// A real Chromium without a window, driven over WebDriver by chromedriver.
 final class Browser: Sendable {
-    private let driver: ChildProcess
-    private let base: String
+    private let port: Int
+    private let session: String
 
-    private init(driver: ChildProcess, base: String) {
-        self.driver = driver
-        self.base = base
+    private init(port: Int, session: String) {
+        self.port = port
+        self.session = session
     }
 
     /// Starts a browser of its own and ends it, however `body` returns.
@@ -21,9 +20,8 @@ final class Browser: Sendable {
             let driver = try await ChildProcess.start(
                 Tool.chromedriver.requiredPath(), ["--port=\(port)"], folder: folder)
             do {
-                let url = "http://127.0.0.1:\(port)"
                 try await eventually("chromedriver is ready") {
-                    try await HTTPAnswer.get(port: port, "/status")?.status == 200 ? true : nil
+                    driver.output.contains("started successfully") ? true : nil
                 }
                 let options: [String: Any] = [
                     "binary": try Tool.chromium.requiredPath(),
@@ -33,13 +31,13 @@ final class Browser: Sendable {
                     ],
                 ]
                 let answer = try await call(
-                    "POST", url + "/session", ["capabilities": ["alwaysMatch": ["goog:chromeOptions": options]]])
+                    "POST", port, "/session", ["capabilities": ["alwaysMatch": ["goog:chromeOptions": options]]])
                 guard let session = (answer as? [String: Any])?["sessionId"] as? String else {
                     throw TestFailure("chromedriver opened no session: \(answer)")
                 }
-                let browser = Browser(driver: driver, base: url + "/session/" + session)
+                let browser = Browser(port: port, session: session)
                 let value = try await body(browser)
-                _ = try await call("DELETE", browser.base, [:])
+                _ = try await browser.command("DELETE", "")
                 await driver.terminate()
                 return value
             } catch {
@@ -50,30 +48,29 @@ final class Browser: Sendable {
     }
 
     func open(_ url: String) async throws {
-        _ = try await Self.call("POST", base + "/url", ["url": url])
+        _ = try await command("POST", "/url", ["url": url])
     }
 
     /// Types into an element as a person does; `\n` is Enter.
     func type(_ text: String, into selector: String) async throws {
         let element = try await find(selector)
-        _ = try await Self.call(
-            "POST", base + "/element/\(element)/value", ["text": text.replacing("\n", with: "\u{E007}")])
+        _ = try await command("POST", "/element/\(element)/value", ["text": text.replacing("\n", with: "\u{E007}")])
     }
 
     func click(_ selector: String) async throws {
-        _ = try await Self.call("POST", base + "/element/\(find(selector))/click", [:])
+        _ = try await command("POST", "/element/\(find(selector))/click")
     }
 
     /// The text that a piece of JavaScript returns.
     func text(_ script: String) async throws -> String {
-        let answer = try await Self.call("POST", base + "/execute/sync", ["script": script, "args": [Any]()])
+        let answer = try await command("POST", "/execute/sync", ["script": script, "args": [Any]()])
         return answer as? String ?? "\(answer)"
     }
 
     /// Keeps a picture of the page where somebody can look at it: below the folder that BACKPLANE_RELAY_SCREENSHOTS names.
     func screenshot(_ name: String) async throws {
         guard let folder = ProcessInfo.processInfo.environment["BACKPLANE_RELAY_SCREENSHOTS"] else { return }
-        guard let text = try await Self.call("GET", base + "/screenshot", [:]) as? String,
+        guard let text = try await command("GET", "/screenshot") as? String,
             let data = Data(base64Encoded: text)
         else { throw TestFailure("chromedriver made no screenshot") }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -81,29 +78,28 @@ final class Browser: Sendable {
     }
 
     private func find(_ selector: String) async throws -> String {
-        let answer = try await Self.call("POST", base + "/element", ["using": "css selector", "value": selector])
+        let answer = try await command("POST", "/element", ["using": "css selector", "value": selector])
         guard let element = (answer as? [String: String])?.values.first else {
             throw TestFailure("the page has no \(selector)")
         }
         return element
     }
 
-    /// One WebDriver command.
+    private func command(_ method: String, _ path: String, _ body: [String: Any] = [:]) async throws -> Any {
+        try await Self.call(method, port, "/session/\(session)" + path, body)
+    }
+
+    /// One WebDriver command. Not by URLSession, which does not read chromedriver's headers.
     ///
     /// - Returns: its `value`.
-    private static func call(_ method: String, _ address: String, _ body: [String: Any]) async throws -> Any {
-        guard let url = URL(string: address) else { throw TestFailure("no URL: \(address)") }
-        var request = URLRequest(url: url, timeoutInterval: 60)
-        request.httpMethod = method
-        if method == "POST" {
-            request.httpBody = try JSONSerialization.data(withJSONObject: body)
-            request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+    private static func call(_ method: String, _ port: Int, _ path: String, _ body: [String: Any]) async throws -> Any {
+        let json =
+            method == "POST" ? String(decoding: try JSONSerialization.data(withJSONObject: body), as: UTF8.self) : nil
+        let (status, text) = try await RawHTTP.with(port: port, method, path, form: json) { response in
+            (response.status, try await response.rest())
         }
-        let (data, response) = try await URLSession.shared.data(for: request)
-        let answer = try JSONSerialization.jsonObject(with: data) as? [String: Any]
-        guard (response as? HTTPURLResponse)?.statusCode == 200 else {
-            throw TestFailure("\(method) \(address): \(String(decoding: data, as: UTF8.self).prefix(500))")
-        }
+        guard status == 200 else { throw TestFailure("\(method) \(path): \(text.prefix(500))") }
+        let answer = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
         return answer?["value"] ?? NSNull()
     }
 }
