@@ -93,9 +93,10 @@ let package = Package(
         .target(
             name: "EndToEnd",
             dependencies: [
-                "Capture", "HubNode", "Redis", "Relay", "Replay", "SignalRBackplane",
+                "Capture", "HubNode", "Prometheus", "Redis", "Relay", "Replay", "SignalRBackplane",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -160,6 +161,15 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             resources: [.copy("Vectors")],
+            swiftSettings: house),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: [
+                "EndToEnd", "HubNode", "Redis", "SignalRBackplane", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: house),
         .testTarget(
             name: "IntegrationTests",

@@ -1,0 +1,159 @@
+import NIOCore
+
+/// The life of one connection: takes what happened and says what to do. No I/O; time comes in as an argument.
+///
+/// Every transport has a number, its epoch. What a transport says after its successor was asked for has an older number
+/// and is ignored, so that no late event of a closed socket can hurt the new one.
+struct ConnectionMachine {
+    enum Purpose: Equatable {
+        case connect
+        /// - Parameter byOwner: the owner waits for the outcome and decides what follows a failure.
+        case reconnect(byOwner: Bool)
+    }
+
+    enum Phase: Equatable {
+        case idle
+        case negotiating
+        /// Until the first frame for a connect, until the transport is open for a reconnect.
+        case opening(Purpose)
+        case starting
+        case connected
+        /// Without a transport until the owner calls.
+        case waiting
+        /// Without a transport until the next attempt.
+        case retrying
+        case ended
+    }
+
+    enum Input {
+        case start
+        case negotiated(disconnectTimeout: TimeAmount)
+        case transportOpened(epoch: Int)
+        /// A frame with `S:1`.
+        case initialized(epoch: Int)
+        case startAnswered(epoch: Int)
+        /// `/negotiate` or `/start` failed, or the first frame is overdue.
+        case failed(SignalRClientError, epoch: Int)
+        case transportEnded(SignalRClientError, epoch: Int)
+        /// A frame with `T:1`.
+        case nodeAsksToReconnect(epoch: Int)
+        case retryDue
+        case drop
+        case reconnect
+        case stop
+    }
+
+    enum Action: Equatable {
+        case negotiate
+        case open(Purpose, epoch: Int)
+        case callStart(epoch: Int)
+        case closeTransport
+        /// Tell the node that this connection is over.
+        case abort
+        case report(SignalRClientState)
+        /// What the owner waits for has come about.
+        case succeed
+        case fail(SignalRClientError)
+        /// Come back with `retryDue`; 0 is the first attempt.
+        case retryLater(attempt: Int)
+    }
+
+    private(set) var phase: Phase = .idle
+    /// Of the transport asked for last.
+    private(set) var epoch = 0
+    private let reconnectsByItself: Bool
+    private var disconnectTimeout: TimeAmount = .seconds(30)
+    private var lostAt: NIODeadline?
+    private var attempts = 0
+
+    init(reconnectsByItself: Bool) {
+        self.reconnectsByItself = reconnectsByItself
+    }
+
+    mutating func handle(_ input: Input, now: NIODeadline) -> [Action] {
+        switch (input, phase) {
+        case (.start, .idle):
+            phase = .negotiating
+            return [.report(.connecting), .negotiate]
+        case (.start, _):
+            return [.fail(.misuse("start() is for a new client; make another one"))]
+
+        case (.negotiated(let disconnectTimeout), .negotiating):
+            self.disconnectTimeout = disconnectTimeout
+            return open(.connect)
+        case (.initialized(epoch), .opening(.connect)):
+            phase = .starting
+            return [.callStart(epoch: epoch)]
+        case (.startAnswered(epoch), .starting), (.transportOpened(epoch), .opening(.reconnect)):
+            phase = .connected
+            lostAt = nil
+            attempts = 0
+            return [.report(.connected), .succeed]
+
+        case (.failed(let error, epoch), .negotiating):
+            return end(error, abort: false)
+        case (.failed(let error, epoch), .opening(.connect)), (.failed(let error, epoch), .starting),
+            (.transportEnded(let error, epoch), .opening(.connect)), (.transportEnded(let error, epoch), .starting):
+            return end(error, abort: true)
+        case (.failed(let error, epoch), .opening(.reconnect(let byOwner))),
+            (.transportEnded(let error, epoch), .opening(.reconnect(let byOwner))):
+            return byOwner ? wait(error) + [.fail(error)] : retry(error, now: now)
+        case (.transportEnded(let error, epoch), .connected):
+            return reconnectsByItself ? retry(error, now: now) : wait(error)
+
+        case (.nodeAsksToReconnect(epoch), .connected) where reconnectsByItself:
+            lostAt = now
+            return [.report(.reconnecting(reason: "the node asked for it")), .closeTransport]
+                + open(.reconnect(byOwner: false))
+        case (.retryDue, .retrying):
+            return open(.reconnect(byOwner: false))
+
+        case (.drop, .connected), (.drop, .retrying):
+            return close(then: .waiting) + [.report(.waiting(reason: "dropped by the owner"))]
+        case (.reconnect, .connected), (.reconnect, .waiting), (.reconnect, .retrying):
+            return [.closeTransport] + open(.reconnect(byOwner: true))
+        case (.reconnect, _):
+            return [.fail(.misuse("only a connected client can reconnect"))]
+
+        case (.stop, .ended):
+            return []
+        case (.stop, let phase):
+            return end(.stopped, abort: ![.idle, .negotiating].contains(phase))
+
+        default:
+            // Of an older transport, or late: a frame behind the end, an answer after the stop.
+            return []
+        }
+    }
+
+    private mutating func open(_ purpose: Purpose) -> [Action] {
+        epoch += 1
+        phase = .opening(purpose)
+        return [.open(purpose, epoch: epoch)]
+    }
+
+    private mutating func wait(_ error: SignalRClientError) -> [Action] {
+        close(then: .waiting) + [.report(.waiting(reason: error.description))]
+    }
+
+    private mutating func retry(_ error: SignalRClientError, now: NIODeadline) -> [Action] {
+        let lostAt = lostAt ?? now
+        guard now < lostAt + disconnectTimeout else { return end(error, abort: false) }
+        let report: [Action] = self.lostAt == nil ? [.report(.reconnecting(reason: error.description))] : []
+        self.lostAt = lostAt
+        defer { attempts += 1 }
+        return close(then: .retrying) + report + [.retryLater(attempt: attempts)]
+    }
+
+    private mutating func end(_ error: SignalRClientError, abort: Bool) -> [Action] {
+        close(then: .ended) + (abort ? [.abort] : [])
+            + [.report(.disconnected(reason: error.description)), .fail(error)]
+    }
+
+    private mutating func close(then phase: Phase) -> [Action] {
+        self.phase = phase
+        // What the old transport may still say finds no one.
+        epoch += 1
+        return [.closeTransport]
+    }
+}

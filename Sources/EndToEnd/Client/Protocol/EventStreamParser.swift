@@ -1,0 +1,54 @@
+/// Takes a stream of server-sent events apart, wherever the network cuts it.
+///
+/// Only `data` matters here: SignalR sends neither names nor ids.
+struct EventStreamParser {
+    /// A line longer than this is not from a node.
+    static let maximumLineBytes = 16 << 20
+
+    private var line: [UInt8] = []
+    private var data: [UInt8]?
+    /// The last byte was CR: an LF next to it belongs to the same line end.
+    private var endsInCR = false
+
+    /// - Parameter event: called with the data of each event that is complete; valid during the call only.
+    /// - Returns: false if a line or an event is too long; the stream is of no further use then.
+    mutating func append(_ bytes: UnsafeRawBufferPointer, _ event: (UnsafeRawBufferPointer) -> Void) -> Bool {
+        var start = 0
+        for (index, byte) in bytes.enumerated() {
+            guard byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") else {
+                endsInCR = false
+                continue
+            }
+            if byte == UInt8(ascii: "\n"), endsInCR {
+                endsInCR = false
+                start = index + 1
+                continue
+            }
+            endsInCR = byte == UInt8(ascii: "\r")
+            line += bytes[start..<index]
+            start = index + 1
+            finishLine(event)
+        }
+        line += bytes[start...]
+        return line.count <= Self.maximumLineBytes && (data?.count ?? 0) <= Self.maximumLineBytes
+    }
+
+    private mutating func finishLine(_ event: (UnsafeRawBufferPointer) -> Void) {
+        defer { line.removeAll(keepingCapacity: true) }
+        if line.isEmpty {
+            data?.withUnsafeBytes(event)
+            data = nil
+            return
+        }
+        // A comment or another field.
+        guard line.starts(with: "data:".utf8) else { return }
+        var value = line.dropFirst(5)
+        if value.first == UInt8(ascii: " ") { value = value.dropFirst() }
+        if data == nil {
+            data = Array(value)
+        } else {
+            data?.append(UInt8(ascii: "\n"))
+            data? += value
+        }
+    }
+}

@@ -1,0 +1,27 @@
+import NIOCore
+
+/// Tells a dead transport from a quiet one. Asked now and then instead of at each frame, so that a frame costs no timer.
+struct KeepAliveMonitor {
+    enum Verdict: Equatable {
+        /// Ask again at this time.
+        case alive(until: NIODeadline)
+        case dead
+    }
+
+    let timeout: TimeAmount
+    private var lastReceived: NIODeadline
+
+    init(timeout: TimeAmount, now: NIODeadline) {
+        self.timeout = timeout
+        lastReceived = now
+    }
+
+    mutating func received(at now: NIODeadline) {
+        lastReceived = now
+    }
+
+    func verdict(at now: NIODeadline) -> Verdict {
+        let end = lastReceived + timeout
+        return now < end ? .alive(until: end) : .dead
+    }
+}

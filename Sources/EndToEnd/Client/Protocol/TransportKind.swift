@@ -1,0 +1,6 @@
+/// How messages travel from a node to a client; the raw value is the protocol's word.
+public enum TransportKind: String, CaseIterable, Sendable {
+    case webSockets
+    case serverSentEvents
+    case longPolling
+}

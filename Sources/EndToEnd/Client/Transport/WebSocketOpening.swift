@@ -1,0 +1,96 @@
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+import NIOWebSocket
+
+/// Makes a webSocket: TCP, TLS where the URL asks for it, the HTTP upgrade.
+struct WebSocketOpening: Sendable {
+    /// What becomes of it, told on the event loop of the client. `ended` comes at most once and is the last.
+    struct Events: Sendable {
+        /// There is a channel to close; the upgrade is still to come.
+        var began: @Sendable (any Channel) -> Void
+        var opened: @Sendable () -> Void
+        var received: @Sendable (ByteBuffer) -> Void
+        var ended: @Sendable (SignalRClientError) -> Void
+    }
+
+    let node: NodeURL
+    let endpoint: Endpoint
+    let query: QueryText
+    let network: SignalRNetwork
+
+    func run(on loop: any EventLoop, _ events: Events) {
+        let tls: NIOSSLContext?
+        do {
+            tls = node.isTLS ? try network.sslContext() : nil
+        } catch {
+            events.ended(.cannotConnect(node: "\(node)", reason: "\(error)"))
+            return
+        }
+        ClientBootstrap(group: loop)
+            .connectTimeout(network.connectTimeout)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try configure(channel, tls: tls, events)
+                    events.began(channel)
+                }
+            }
+            .connect(host: node.host, port: node.port)
+            .whenFailure { error in
+                events.ended(.cannotConnect(node: "\(node)", reason: ConnectReason.text(of: error)))
+            }
+    }
+
+    private func configure(_ channel: any Channel, tls: NIOSSLContext?, _ events: Events) throws {
+        if let tls {
+            try channel.pipeline.syncOperations.addHandler(Self.tlsHandler(tls, host: node.host))
+        }
+        let upgrader = NIOTypedWebSocketClientUpgrader<Bool>(maxFrameSize: WebSocketHandler.maximumMessageBytes) {
+            channel, _ in
+            channel.eventLoop.makeCompletedFuture {
+                let handler = WebSocketHandler(received: events.received) { reason in
+                    events.ended(.transportLost(node: "\(node)", reason: reason))
+                }
+                try channel.pipeline.syncOperations.addHandler(handler)
+                return true
+            }
+        }
+        var headers = HTTPHeaders()
+        headers.add(name: "Host", value: node.authority)
+        let target = "\(node.path)/\(endpoint.rawValue)?\(query.text)"
+        let configuration = NIOTypedHTTPClientUpgradeConfiguration<Bool>(
+            upgradeRequestHead: HTTPRequestHead(version: .http1_1, method: .GET, uri: target, headers: headers),
+            upgraders: [upgrader]
+        ) { channel in
+            channel.eventLoop.makeCompletedFuture {
+                let refusal = UpgradeRefusal { status, body in
+                    events.ended(
+                        .refused(
+                            node: "\(node)", request: "/\(endpoint.rawValue)", status: status,
+                            text: HTTPExchange.quote(body)))
+                }
+                try channel.pipeline.syncOperations.addHandler(refusal)
+                return false
+            }
+        }
+        try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(
+            configuration: NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: configuration)
+        ).whenComplete { result in
+            switch result {
+            case .success(true): events.opened()
+            case .success(false): break
+            case .failure(let error):
+                events.ended(.cannotConnect(node: "\(node)", reason: ConnectReason.text(of: error)))
+                channel.close(mode: .all, promise: nil)
+            }
+        }
+    }
+
+    /// An IP address cannot be a server name in TLS; the certificate is then checked against the address itself.
+    private static func tlsHandler(_ context: NIOSSLContext, host: String) throws -> NIOSSLClientHandler {
+        let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
+        return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : host)
+    }
+}

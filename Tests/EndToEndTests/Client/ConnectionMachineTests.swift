@@ -1,0 +1,119 @@
+import NIOCore
+import Testing
+
+@testable import EndToEnd
+
+struct ConnectionMachineTests {
+    static let lost = SignalRClientError.transportLost(node: "n", reason: "gone")
+    static let now = NIODeadline.uptimeNanoseconds(1_000_000_000)
+
+    /// A machine that has gone through these inputs.
+    private static func machine(
+        reconnects: Bool = true, _ inputs: ConnectionMachine.Input...
+    ) -> ConnectionMachine {
+        var machine = ConnectionMachine(reconnectsByItself: reconnects)
+        for input in inputs { _ = machine.handle(input, now: now) }
+        return machine
+    }
+
+    private static let negotiated = ConnectionMachine.Input.negotiated(disconnectTimeout: .seconds(30))
+
+    private static func connected(reconnects: Bool = true) -> ConnectionMachine {
+        machine(reconnects: reconnects, .start, negotiated, .initialized(epoch: 1), .startAnswered(epoch: 1))
+    }
+
+    @Test func goesTheWholeWay() {
+        var machine = ConnectionMachine(reconnectsByItself: true)
+        #expect(machine.handle(.start, now: Self.now) == [.report(.connecting), .negotiate])
+        #expect(machine.handle(Self.negotiated, now: Self.now) == [.open(.connect, epoch: 1)])
+        #expect(machine.handle(.transportOpened(epoch: 1), now: Self.now) == [])
+        #expect(machine.handle(.initialized(epoch: 1), now: Self.now) == [.callStart(epoch: 1)])
+        #expect(machine.handle(.initialized(epoch: 1), now: Self.now) == [])
+        #expect(machine.handle(.startAnswered(epoch: 1), now: Self.now) == [.report(.connected), .succeed])
+        #expect(machine.phase == .connected)
+        #expect(
+            machine.handle(.stop, now: Self.now) == [
+                .closeTransport, .abort, .report(.disconnected(reason: "the client was stopped")), .fail(.stopped),
+            ])
+        #expect(machine.handle(.stop, now: Self.now) == [])
+    }
+
+    @Test(arguments: [
+        machine(.start), machine(.start, negotiated), machine(.start, negotiated, .initialized(epoch: 1)),
+    ])
+    func aFailedStartIsTheEnd(machine: ConnectionMachine) {
+        var machine = machine
+        let actions = machine.handle(.failed(Self.lost, epoch: machine.epoch), now: Self.now)
+        #expect(machine.phase == .ended)
+        #expect(actions.last == .fail(Self.lost))
+        #expect(machine.handle(.start, now: Self.now).count == 1)
+    }
+
+    @Test func comesBackByItself() {
+        var machine = Self.connected()
+        let reason = "\(Self.lost)"
+        #expect(
+            machine.handle(.transportEnded(Self.lost, epoch: 1), now: Self.now)
+                == [.closeTransport, .report(.reconnecting(reason: reason)), .retryLater(attempt: 0)])
+        #expect(machine.handle(.retryDue, now: Self.now) == [.open(.reconnect(byOwner: false), epoch: 3)])
+        #expect(
+            machine.handle(.transportEnded(Self.lost, epoch: 3), now: Self.now + .seconds(1))
+                == [.closeTransport, .retryLater(attempt: 1)])
+        #expect(machine.handle(.retryDue, now: Self.now) == [.open(.reconnect(byOwner: false), epoch: 5)])
+        #expect(machine.handle(.transportOpened(epoch: 5), now: Self.now) == [.report(.connected), .succeed])
+    }
+
+    @Test func givesUpWhenTheNodeHasForgottenIt() {
+        var machine = Self.connected()
+        _ = machine.handle(.transportEnded(Self.lost, epoch: 1), now: Self.now)
+        _ = machine.handle(.retryDue, now: Self.now)
+        let actions = machine.handle(.transportEnded(Self.lost, epoch: 3), now: Self.now + .seconds(30))
+        #expect(actions == [.closeTransport, .report(.disconnected(reason: "\(Self.lost)")), .fail(Self.lost)])
+    }
+
+    @Test func waitsForItsOwner() {
+        var machine = Self.connected(reconnects: false)
+        #expect(
+            machine.handle(.transportEnded(Self.lost, epoch: 1), now: Self.now)
+                == [.closeTransport, .report(.waiting(reason: "\(Self.lost)"))])
+        #expect(
+            machine.handle(.reconnect, now: Self.now) == [.closeTransport, .open(.reconnect(byOwner: true), epoch: 3)])
+        #expect(
+            machine.handle(.failed(Self.lost, epoch: 3), now: Self.now)
+                == [.closeTransport, .report(.waiting(reason: "\(Self.lost)")), .fail(Self.lost)])
+        #expect(machine.phase == .waiting)
+    }
+
+    @Test(arguments: [true, false])
+    func aDroppedTransportStaysAway(reconnects: Bool) {
+        var machine = Self.connected(reconnects: reconnects)
+        #expect(
+            machine.handle(.drop, now: Self.now)
+                == [.closeTransport, .report(.waiting(reason: "dropped by the owner"))])
+        #expect(machine.handle(.transportEnded(Self.lost, epoch: 1), now: Self.now) == [])
+        #expect(machine.handle(.retryDue, now: Self.now) == [])
+        #expect(machine.phase == .waiting)
+    }
+
+    @Test func followsTheNodesWish() {
+        var machine = Self.connected()
+        #expect(
+            machine.handle(.nodeAsksToReconnect(epoch: 1), now: Self.now) == [
+                .report(.reconnecting(reason: "the node asked for it")), .closeTransport,
+                .open(.reconnect(byOwner: false), epoch: 2),
+            ])
+        var obstinate = Self.connected(reconnects: false)
+        #expect(obstinate.handle(.nodeAsksToReconnect(epoch: 1), now: Self.now) == [])
+    }
+
+    @Test func ignoresWhatAnOldTransportSays() {
+        var machine = Self.connected(reconnects: false)
+        _ = machine.handle(.reconnect, now: Self.now)
+        let late: [ConnectionMachine.Input] = [
+            .transportOpened(epoch: 1), .initialized(epoch: 1), .startAnswered(epoch: 1), .failed(Self.lost, epoch: 1),
+            .transportEnded(Self.lost, epoch: 1), .nodeAsksToReconnect(epoch: 1),
+        ]
+        for input in late { #expect(machine.handle(input, now: Self.now) == []) }
+        #expect(machine.phase == .opening(.reconnect(byOwner: true)))
+    }
+}
