@@ -3,19 +3,13 @@ import NIOPosix
 public import Redis
 import Subprocess
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// A redis-server of our own on a free port of this machine, without persistence, for as long as a closure runs.
 public enum RedisServerProcess {
     /// - Throws: ``EndToEndError`` if redis-server is missing or does not come up; what `body` throws.
     public static func run<Result: Sendable>(
         _ body: @Sendable (RedisConfiguration) async throws -> Result
     ) async throws -> Result {
-        let port = try freePort()
+        let port = try await freePort()
         let configuration = RedisConfiguration(host: "127.0.0.1", port: port)
         do {
             return try await Subprocess.run(
@@ -43,20 +37,13 @@ public enum RedisServerProcess {
     }
 
     /// A port that was free a moment ago.
-    static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard descriptor >= 0 else { throw EndToEndError("no socket: errno \(errno)") }
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutableBytes(of: &address) { bytes -> Bool in
-            let pointer = bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self)
-            return bind(descriptor, pointer, size) == 0 && getsockname(descriptor, pointer, &size) == 0
-        }
-        guard bound else { throw EndToEndError("no free port: errno \(errno)") }
-        return Int(UInt16(bigEndian: address.sin_port))
+    static func freePort() async throws -> Int {
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = channel.localAddress?.port
+        try await channel.close()
+        guard let port else { throw EndToEndError("no free port on 127.0.0.1") }
+        return port
     }
 
     private static func waitUntilReady(_ configuration: RedisConfiguration) async throws {

@@ -16,7 +16,7 @@ struct BackplaneRelay: AsyncParsableCommand {
         version: version,
         subcommands: [
             RunCommand.self, InfoCommand.self, CatCommand.self, VerifyCommand.self, RecoverCommand.self,
-            ReplayCommand.self, HubCommand.self, DemoCommand.self,
+            ReplayCommand.self, HubCommand.self, CheckCommand.self, DemoCommand.self,
         ])
 
     static let version = "0.1.0"

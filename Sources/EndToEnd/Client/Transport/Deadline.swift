@@ -6,7 +6,7 @@ enum Deadline {
     ///
     /// - Throws: `expired` if it was cancelled for that; what `operation` throws.
     static func run<Value: Sendable>(
-        within timeout: Duration, on loop: any EventLoop, expired: SignalRClientError,
+        within timeout: Duration, on loop: any EventLoop, expired: any Error,
         _ operation: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
         let task = Task { try await operation() }

@@ -1,0 +1,39 @@
+/// The texts of a check's messages: each holds its number, so that every delivery can be told from all others, and
+/// something that is easily damaged on the way.
+struct CheckText: Sendable {
+    /// Tells this check from others on the same hub.
+    let run: String
+
+    private static let cargo = [
+        "plain", "é 日本 👍🏽 𝄞", #"<b>&amp;"quoted"</b> 'x' \ / \u0041"#, "tab\tline\nreturn\r",
+        "\u{2028}\u{2029}\u{85}\u{7F}",
+        "e\u{301} is not \u{E9} \u{200D}\u{FEFF}", "\u{1}\u{1F}", String(repeating: "long ", count: 600),
+    ]
+
+    init(run: String) {
+        self.run = run
+    }
+
+    /// With a name that no other run has.
+    static func random() -> CheckText {
+        CheckText(run: String(UInt64.random(in: .min ... .max), radix: 36))
+    }
+
+    private var prefix: String { "check \(run) #" }
+
+    func text(_ number: Int) -> String {
+        "\(prefix)\(number) \(Self.cargo[number % Self.cargo.count])"
+    }
+
+    /// - Returns: nil for a text of somebody else.
+    func number(in text: String) -> Int? {
+        guard text.utf8.starts(with: prefix.utf8) else { return nil }
+        return Int(
+            String(decoding: text.utf8.dropFirst(prefix.utf8.count).prefix { $0 != UInt8(ascii: " ") }, as: UTF8.self))
+    }
+
+    /// What a method with this text as an argument must bring, byte for byte.
+    func isIntact(_ text: String, number: Int) -> Bool {
+        text.utf8.elementsEqual(self.text(number).utf8)
+    }
+}

@@ -1,0 +1,149 @@
+import NIOCore
+import NIOPosix
+import Redis
+
+/// A check under way: connected clients, and what the steps have in common.
+struct CheckSession: Sendable {
+    static let hub = "chatHub"
+    /// How often something is tried that a lost envelope can have spoiled.
+    static let attempts = 5
+    private static let pause: Duration = .milliseconds(200)
+    /// A fence is one envelope; where it is lost, another one follows after this long.
+    private static let fenceTimeout: TimeAmount = .seconds(2)
+    private static let fences = 15
+
+    let nodes: [CheckedNode]
+    let participants: [Participant]
+    let mailroom: Mailroom
+    let redis: RedisConfiguration
+    let messages: Int
+
+    var everyone: Set<Int> { Set(participants.indices) }
+
+    // MARK: - Sending
+
+    /// Whom a message is for, and how it is measured.
+    struct Letter: Sendable {
+        let step: CheckStep
+        /// The hub method to call; the text is its last argument.
+        let call: String
+        var arguments: [JSONValue] = []
+        /// The client method that the hub calls.
+        let method: String
+        let recipients: Set<Int>
+        var isMeasured = true
+    }
+
+    /// Has a client send a message, again under a new number if its node cannot pass it on.
+    ///
+    /// - Throws: ``EndToEndError`` if that fails again and again; `RedisError` if Redis is the reason.
+    func send(_ letter: Letter, from sender: Participant) async throws {
+        try await retry("\(sender.name) calls \(letter.call)") {
+            let message = mailroom.enter(
+                Ledger.Entry(
+                    step: letter.step, method: letter.method, sender: sender.index, recipients: letter.recipients,
+                    sentAt: letter.isMeasured ? NIODeadline.now().uptimeNanoseconds : nil))
+            do {
+                try await sender.client.invoke(
+                    Self.hub, letter.call, letter.arguments + [.string(mailroom.text.text(message))])
+            } catch {
+                mailroom.release(message)
+                throw error
+            }
+        }
+    }
+
+    /// Proves that all that was sent before has arrived or never will: sends something to everybody, and waits until
+    /// everybody has it. A node that misses it learns by the next one what it has missed.
+    ///
+    /// - Throws: ``EndToEndError`` naming who hears nothing any more.
+    func fence(_ step: CheckStep, except absent: Set<Int> = []) async throws {
+        let present = participants.filter { !absent.contains($0.index) }
+        var sent: Set<Int> = []
+        for attempt in 0..<Self.fences {
+            let sender = present[attempt % present.count]
+            let message = mailroom.enter(
+                Ledger.Entry(
+                    step: step, method: "broadcastMessage", sender: sender.index, recipients: everyone, sentAt: nil,
+                    isDue: false))
+            sent.insert(message)
+            do {
+                try await sender.client.invoke(Self.hub, "send", ["fence", .string(mailroom.text.text(message))])
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                mailroom.note("\(step.title): \(sender.name) could not send a fence: \(error)")
+            }
+            let arrived = await mailroom.wait(
+                forAnyOf: sent, at: Set(present.map(\.index)), timeout: Self.fenceTimeout,
+                on: MultiThreadedEventLoopGroup.singleton.any())
+            if arrived { return }
+            try Task.checkCancellation()
+        }
+        try await requireRedis()
+        let ledger = mailroom.ledger
+        let deaf = present.filter { participant in
+            !ledger.arrivals[participant.index].contains { sent.contains($0.message) }
+        }
+        throw EndToEndError(
+            "\(step.title): \(deaf.map(\.name).joined(separator: ", ")) received none of \(sent.count) messages to all "
+                + "within \(Self.fences * 2) s; look at the log of the node and at its connection to Redis")
+    }
+
+    // MARK: - Trying again
+
+    /// Tries something that fails when an envelope is lost, a bounded number of times, and notes each failure.
+    ///
+    /// - Throws: `RedisError` if Redis cannot be reached; otherwise the last failure with what it was about.
+    @discardableResult
+    func retry<Value: Sendable>(
+        _ what: String, _ body: @Sendable () async throws -> Value
+    ) async throws -> Value {
+        var attempt = 1
+        while true {
+            do {
+                return try await body()
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                try Task.checkCancellation()
+                guard attempt < Self.attempts, Self.mayPass(error) else {
+                    try await requireRedis()
+                    throw EndToEndError("\(what): \(error)\(attempt > 1 ? " (tried \(attempt) times)" : "")")
+                }
+                mailroom.note("\(what): \(error); tried again")
+                try await Task.sleep(for: Self.pause * attempt)
+                attempt += 1
+            }
+        }
+    }
+
+    /// Whether time may heal it.
+    private static func mayPass(_ error: any Error) -> Bool {
+        switch error {
+        case is HubCallError: true
+        case let error as SignalRClientError:
+            switch error {
+            case .timedOut, .notInitialized, .transportLost, .notConnected, .stopped: true
+            case .badURL, .cannotConnect, .refused, .badAnswer, .misuse: false
+            }
+        default: false
+        }
+    }
+
+    /// - Throws: `RedisError`, so that a dead Redis is named instead of what fails without it.
+    func requireRedis() async throws {
+        try await RedisProbe.require(redis)
+    }
+
+    // MARK: - In parallel
+
+    /// Runs `body` for each of the participants at the same time.
+    func all(_ participants: [Participant], _ body: @escaping @Sendable (Participant) async throws -> Void) async throws
+    {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for participant in participants { group.addTask { try await body(participant) } }
+            try await group.waitForAll()
+        }
+    }
+}

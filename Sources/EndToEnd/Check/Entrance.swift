@@ -1,0 +1,48 @@
+import NIOConcurrencyHelpers
+import Redis
+
+/// Connects the clients of a check.
+struct Entrance: Sendable {
+    let nodes: [CheckedNode]
+    let mailroom: Mailroom
+    let network: SignalRNetwork
+    let redis: RedisConfiguration
+
+    /// - Throws: ``EndToEndError`` naming the client that cannot connect, and why; `RedisError` if Redis is the reason.
+    func admit(_ seats: [Seating.Seat]) async throws -> [Participant] {
+        let admitted = NIOLockedValueBox<[Participant]>([])
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for (index, seat) in seats.enumerated() {
+                    group.addTask {
+                        let participant = try await admit(seat, index: index)
+                        admitted.withLockedValue { $0.append(participant) }
+                    }
+                }
+                try await group.waitForAll()
+            }
+        } catch {
+            for participant in admitted.withLockedValue({ $0 }) { await participant.client.stop() }
+            throw error
+        }
+        return admitted.withLockedValue { $0 }.sorted { $0.index < $1.index }
+    }
+
+    private func admit(_ seat: Seating.Seat, index: Int) async throws -> Participant {
+        let session = CheckSession(nodes: nodes, participants: [], mailroom: mailroom, redis: redis, messages: 0)
+        let client = try await session.retry("\(seat.name) connects") {
+            // A client whose start failed is spent.
+            let client = SignalRClient(
+                configuration: SignalRClientConfiguration(
+                    node: nodes[seat.node].url, hubs: [CheckSession.hub], transport: seat.transport,
+                    query: [("user", seat.user)]),
+                network: network
+            ) { event in mailroom.received(event, client: index) }
+            try await client.start()
+            return client
+        }
+        if let id = await client.connectionID { mailroom.identify(client: index, connectionID: id) }
+        return Participant(
+            index: index, node: seat.node, transport: seat.transport, name: seat.name, user: seat.user, client: client)
+    }
+}

@@ -1,0 +1,221 @@
+import ArgumentParser
+import EndToEnd
+import FoundationEssentials
+import Logging
+import Redis
+import ServiceLifecycle
+import UnixSignals
+
+struct CheckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Prove that messages reach every client: through hub nodes, the backplane, and back.",
+        discussion: """
+            Example:
+              backplane-relay check --redis redis://127.0.0.1:6379 --channel check
+              backplane-relay check --redis 'redis.example:6379' --channel chatapp \\
+                --hub-url https://node1.example/signalr --hub-url https://node2.example/signalr
+              backplane-relay check --redis redis.example --channel check --interval 30s
+
+            Without --hub-url it starts hub nodes in this process, and tells of each lost message whether its node knows
+            of the loss. Nodes of --hub-url must offer the chat hub's methods and share one token (machine) key. Use an
+            event key of its own, or clients of the application receive the check's messages.
+
+            Exit status: 0 PASS; 3 PASS WITH LOSS, messages are missing and their nodes say that they missed them;
+            1 FAIL, or the check could not be carried out.
+            """)
+
+    @Option(help: "redis://[user:password@]host:port/db, or the StackExchange.Redis string from Startup.cs.")
+    var redis: String
+
+    @Option(help: "The event key (\"AppName\" in Startup.cs).")
+    var channel: String
+
+    @Option(help: "Hub nodes to start in this process.")
+    var nodes = 2
+
+    @Option(help: "Check this running hub node instead, such as http://node1:8080/signalr; give it again for more.")
+    var hubUrl: [String] = []
+
+    @Option(help: "Broadcasts to send, spread over all clients.")
+    var messages = 100
+
+    @Option(help: "webSockets, serverSentEvents, longPolling or all; several with commas, or give it again.")
+    var transport: [TransportChoice] = []
+
+    @Flag(help: "One JSON object.")
+    var json = false
+
+    @Option(help: "Repeat the check this often, and serve its outcome on --listen.")
+    var interval: TimeSpan?
+
+    @Option(help: "Address of /metrics while the check is repeated.")
+    var listen = ListenAddress(host: "127.0.0.1", port: 9465)
+
+    @OptionGroup var log: LogOptions
+
+    func validate() throws {
+        guard !channel.isEmpty else { throw ValidationError("--channel: name an event key") }
+        guard (1...100).contains(nodes) else { throw ValidationError("--nodes: a number from 1 to 100") }
+        guard (1...1_000_000).contains(messages) else {
+            throw ValidationError("--messages: a number from 1 to 1000000")
+        }
+        for url in hubUrl {
+            do {
+                _ = try NodeURL(url)
+            } catch {
+                throw ValidationError("--hub-url: \(error)")
+            }
+        }
+        _ = try RedisArgument.parse(redis, option: "--redis")
+    }
+
+    func run() async throws {
+        let logger = log.makeLogger()
+        let redis = try RedisArgument.parse(redis, option: "--redis")
+        for warning in redis.warnings { logger.warning("\(warning)") }
+        if ProcessInfo.processInfo.environment[EnvironmentOptions.prefix + "REDIS"] == nil, redis.password != nil {
+            logger.warning("the password of --redis was visible in the process list; use BACKPLANE_RELAY_REDIS instead")
+        }
+        let chosen = Set(transport.flatMap(\.transports))
+        let configuration = CheckConfiguration(
+            redis: redis, channel: channel, nodeCount: nodes, hubs: try hubUrl.map { try NodeURL($0) },
+            transports: TransportKind.allCases.filter { chosen.isEmpty || chosen.contains($0) }, messages: messages,
+            version: BackplaneRelay.version)
+        if let interval {
+            try await repeatCheck(configuration, every: interval, logger: logger)
+        } else {
+            let showsSteps = StandardError.isTerminal && !json
+            // The nodes' own lines would bury the table; --log-level debug shows them.
+            var quiet = logger
+            if quiet.logLevel == .info { quiet.logLevel = .error }
+            let check = Check(configuration: configuration, logger: quiet) { step in
+                if showsSteps { StandardError.print("... \(step)") }
+            }
+            let outcome = try await check.run()
+            try CheckPrinter(json: json).print(outcome)
+            switch outcome.verdict {
+            case .pass: break
+            case .passWithLoss: throw ExitCode.lossOrDamage
+            case .fail: throw ExitCode.failure
+            }
+        }
+    }
+
+    private func repeatCheck(_ configuration: CheckConfiguration, every interval: TimeSpan, logger: Logger) async throws
+    {
+        var quiet = logger
+        if quiet.logLevel == .info { quiet.logLevel = .error }
+        let printer = CheckPrinter(json: json)
+        let probe = CheckProbe(
+            check: Check(configuration: configuration, logger: quiet),
+            interval: .nanoseconds(Int64(interval.nanoseconds)),
+            listenHost: listen.host, listenPort: listen.port, logger: logger,
+            onOutcome: { outcome in
+                // A reader that has gone does not end the probe: /metrics goes on.
+                try? printer.print(outcome)
+            })
+        let services = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [.init(service: probe, successTerminationBehavior: .gracefullyShutdownGroup)],
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }))
+        try await services.run()
+    }
+}
+
+/// `all`, `webSockets`, `serverSentEvents,longPolling`.
+struct TransportChoice: ExpressibleByArgument {
+    let transports: [TransportKind]
+
+    init?(argument: String) {
+        if argument.lowercased() == "all" {
+            transports = TransportKind.allCases
+            return
+        }
+        var transports: [TransportKind] = []
+        for word in argument.split(separator: ",") {
+            guard let kind = TransportKind.allCases.first(where: { $0.rawValue.lowercased() == word.lowercased() })
+            else { return nil }
+            transports.append(kind)
+        }
+        guard !transports.isEmpty else { return nil }
+        self.transports = transports
+    }
+}
+
+/// Writes an outcome to standard output, and what is lost or wrong to standard error as well.
+private struct CheckPrinter: Sendable {
+    private static let listed = 50
+
+    let json: Bool
+
+    func print(_ outcome: CheckOutcome) throws {
+        let text: String
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            text = String(decoding: try encoder.encode(outcome), as: UTF8.self)
+        } else {
+            text = table(outcome)
+        }
+        var output = StandardOutput()
+        try output.append { $0 += (text + "\n").utf8 }
+        try output.flush()
+        if !json { for note in outcome.notes.prefix(Self.listed) { StandardError.print("note: \(note)") } }
+        list("lost", outcome.losses.map(\.description))
+        list("wrong", outcome.faults)
+    }
+
+    private func list(_ label: String, _ lines: [String]) {
+        for line in lines.prefix(Self.listed) { StandardError.print("\(label): \(line)") }
+        if lines.count > Self.listed {
+            StandardError.print("\(label): and \(Format.count(lines.count - Self.listed)) more; --json lists them")
+        }
+    }
+
+    private func table(_ outcome: CheckOutcome) -> String {
+        var lines = outcome.nodes
+        lines.append("")
+        let width = max(6, outcome.rows.map(\.over.count).max() ?? 0) + 2
+        lines.append(line("check", "over", "expected", "received", "result", width: width))
+        for row in outcome.rows {
+            lines.append(
+                line(
+                    row.check.title, row.over, Format.count(row.expected), Format.count(row.received), row.result,
+                    width: width))
+        }
+        lines.append("")
+        if let latency = outcome.latency {
+            lines.append(
+                "latency     p50 \(Format.seconds(latency.p50Seconds)), p99 \(Format.seconds(latency.p99Seconds)), "
+                    + "max \(Format.seconds(latency.maxSeconds)) over \(Format.count(latency.deliveries)) deliveries")
+        }
+        lines.append("duration    \(Format.seconds(outcome.durationSeconds))")
+        lines.append("\(outcome.verdict.title.padding(to: 12))\(meaning(outcome))")
+        return lines.joined(separator: "\n")
+    }
+
+    private func line(
+        _ check: String, _ over: String, _ expected: String, _ received: String, _ result: String, width: Int
+    ) -> String {
+        check.padding(to: 12) + over.padding(to: width) + right(expected) + right(received) + "  " + result
+    }
+
+    private func right(_ text: String) -> String {
+        String(repeating: " ", count: max(0, 10 - text.count)) + text
+    }
+
+    private func meaning(_ outcome: CheckOutcome) -> String {
+        switch outcome.verdict {
+        case .pass: return "everything arrived once, in order, where it should and nowhere else"
+        case .passWithLoss:
+            return
+                " \(Format.count(outcome.losses.count)) deliveries are missing; their nodes were deaf for these ids and say so"
+        case .fail:
+            let unexplained = outcome.losses.count { !$0.isExplained }
+            return
+                "\(Format.count(unexplained)) deliveries are lost and \(Format.count(outcome.faults.count)) things wrong; see below"
+        }
+    }
+}
