@@ -114,6 +114,7 @@ let package = Package(
                 "Capture", "EndToEnd", "HubNode", "MCAP", "Prometheus", "Redis", "Relay", "Replay", "SignalRBackplane",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],

@@ -11,13 +11,16 @@ public enum RedisServerProcess {
     ) async throws -> Result {
         let port = try await freePort()
         let configuration = RedisConfiguration(host: "127.0.0.1", port: port)
+        // A group of its own: Ctrl-C is for us, who stop it when its turn has come.
+        var options = PlatformOptions()
+        options.processGroupID = 0
         do {
             return try await Subprocess.run(
                 .name("redis-server"),
                 arguments: [
                     "--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no",
                 ],
-                input: .none, output: .discarded, error: .discarded
+                platformOptions: options, input: .none, output: .discarded, error: .discarded
             ) { execution in
                 do {
                     try await waitUntilReady(configuration)

@@ -13,7 +13,7 @@ final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHandler {
             try channel.pipeline.syncOperations.handler(type: ConnectionWatch.self).onEnd = body
             return channel.isActive
         }.get()
-        if isWatched != true { body() }
+        if isWatched != true { channel.eventLoop.execute(body) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {

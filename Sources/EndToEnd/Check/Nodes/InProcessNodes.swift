@@ -7,6 +7,10 @@ struct InProcessNodes: Sendable {
     private static let startTimeout: Duration = .seconds(10)
 
     let count: Int
+    /// What their pages and logs call them, before their number.
+    var title = "check node"
+    /// How long a group command may take. One that was lost is not tried again before.
+    var acknowledgement = Duration.seconds(5)
     let redis: RedisConfiguration
     let channel: String
     let version: String
@@ -41,7 +45,7 @@ struct InProcessNodes: Sendable {
             // Whatever ends first ends the others: the body with its value, or a node that should not have.
             defer { group.cancelAll() }
             guard let value = try await group.next() ?? nil else {
-                throw EndToEndError("a hub node of the check has ended by itself; its log says why (--log-level debug)")
+                throw EndToEndError("a hub node has ended by itself; its log says why (--log-level debug)")
             }
             return value
         }
@@ -49,10 +53,9 @@ struct InProcessNodes: Sendable {
 
     private func configuration(_ number: Int, key: TokenKey) -> HubNodeConfiguration {
         var configuration = HubNodeConfiguration(
-            redis: redis, channel: channel, name: "check node \(number)", listenPort: 0, tokenKey: key, version: version
+            redis: redis, channel: channel, name: "\(title) \(number)", listenPort: 0, tokenKey: key, version: version
         )
-        // A group command that was lost costs this long until it is tried again.
-        configuration.timing.acknowledgement = .seconds(5)
+        configuration.timing.acknowledgement = acknowledgement
         configuration.timing.drain = .milliseconds(100)
         return configuration
     }
@@ -76,7 +79,7 @@ struct InProcessNodes: Sendable {
             return await group.next() ?? nil
         }
         guard let all else {
-            throw EndToEndError("the hub nodes of the check did not listen within 10 s; their log says why")
+            throw EndToEndError("the hub nodes did not listen within 10 s; their log says why")
         }
         return all.sorted { $0.name < $1.name }
     }

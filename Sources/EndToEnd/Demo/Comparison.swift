@@ -1,6 +1,6 @@
 import SignalRBackplane
 
-/// Compares what was sent with what arrived, envelope by envelope, in order.
+/// Compares what was sent with what arrived, one by one, in order.
 enum Comparison {
     /// What must be equal.
     enum Item {
@@ -14,14 +14,28 @@ enum Comparison {
 
     /// - Returns: the first differences in words; empty if there are none.
     static func differences(expected: [Item], actual: [Item], what: String) -> [String] {
+        differences(expected, actual, what: what, unit: "envelope", difference)
+    }
+
+    /// - Returns: the first differences in words; empty if there are none.
+    static func differences(expected: [Witness.Heard], actual: [Witness.Heard], what: String) -> [String] {
+        differences(expected, actual, what: what, unit: "call") { expected, actual in
+            expected == actual ? nil : "\(actual) instead of \(expected)"
+        }
+    }
+
+    private static func differences<Element>(
+        _ expected: [Element], _ actual: [Element], what: String, unit: String,
+        _ difference: (Element, Element) -> String?
+    ) -> [String] {
         var differences: [String] = []
         if expected.count != actual.count {
-            differences.append("\(what): \(actual.count) envelopes instead of \(expected.count)")
+            differences.append("\(what): \(actual.count) \(unit)s instead of \(expected.count)")
         }
         for (index, pair) in zip(expected, actual).enumerated() {
             guard differences.count < listed else { break }
             if let difference = difference(pair.0, pair.1) {
-                differences.append("\(what): envelope \(index + 1) differs: \(difference)")
+                differences.append("\(what): \(unit) \(index + 1) differs: \(difference)")
             }
         }
         return differences

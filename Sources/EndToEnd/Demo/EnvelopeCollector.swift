@@ -44,7 +44,23 @@ final class EnvelopeCollector: EnvelopeSink {
         return state.withLockedValue { $0.payloads }
     }
 
-    private var count: Int { state.withLockedValue { $0.payloads.count } }
+    /// Returns the payloads once none has come for a while: nothing tells which one is the last.
+    func payloads(quietFor pause: Duration, timeout: Duration) async -> [[UInt8]] {
+        let deadline = ContinuousClock.now + timeout
+        var last = -1
+        while count != last, ContinuousClock.now < deadline {
+            last = count
+            try? await Task.sleep(for: pause)
+        }
+        return state.withLockedValue { $0.payloads }
+    }
+
+    /// Begins anew.
+    func forget() {
+        state.withLockedValue { $0.payloads = [] }
+    }
+
+    var count: Int { state.withLockedValue { $0.payloads.count } }
 
     // MARK: - EnvelopeSink
 

@@ -1,0 +1,55 @@
+import NIOConcurrencyHelpers
+import UnixSignals
+
+/// Ctrl-C as a command takes it that has to put things in order first: somebody may wait for one, and one that nobody
+/// waits for cancels the work.
+final class Interrupts: Sendable {
+    private struct State {
+        var waiting: CheckedContinuation<Void, Never>?
+        var cancel: (@Sendable () -> Void)?
+    }
+
+    private let state = NIOLockedValueBox(State())
+
+    /// From now on SIGINT and SIGTERM do not end the process by themselves.
+    static func trapped() async -> Interrupts {
+        let interrupts = Interrupts()
+        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        Task {
+            for await _ in signals { interrupts.arrived() }
+        }
+        return interrupts
+    }
+
+    /// Waits for the next one.
+    func next() async {
+        await withCheckedContinuation { continuation in
+            state.withLockedValue { $0.waiting = continuation }
+        }
+    }
+
+    /// Runs `body`, which the next interrupt that nobody waits for cancels.
+    ///
+    /// - Returns: nil if it was cancelled.
+    func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value? {
+        let work = Task { try await body() }
+        state.withLockedValue { $0.cancel = { work.cancel() } }
+        do {
+            return try await work.value
+        } catch  where work.isCancelled {
+            return nil
+        }
+    }
+
+    private func arrived() {
+        let (waiting, cancel) = state.withLockedValue { state in
+            defer { state.waiting = nil }
+            return (state.waiting, state.cancel)
+        }
+        if let waiting {
+            waiting.resume()
+        } else {
+            cancel?()
+        }
+    }
+}
