@@ -134,10 +134,26 @@ actor MessageBroker {
     }
 
     private func send(_ frame: ByteBuffer, messages: Int, to session: Session) {
-        session.outlet?.send(frame)
+        give(.frame(frame), to: session)
         session.hasCurrentCursor = true
         session.lastActive = .now()
         metrics.delivered.increment(by: messages)
+    }
+
+    private func give(_ delivery: Outlet.Delivery, to session: Session) {
+        // No access to the session is held while a socket is written or closed: a socket that fails calls
+        // ``closed(connectionID:outlet:)`` before it returns.
+        let line = session.outlet?.line
+        if case .end = delivery {
+            session.outlet = nil
+        } else if case .pull = line {
+            session.outlet?.line = .pull(waiting: nil)
+        }
+        switch line {
+        case .webSocket(let line): line.send(delivery)
+        case .pull(let waiting): waiting?.resume(returning: delivery)
+        case nil: break
+        }
     }
 
     // MARK: - Commands of other nodes, or of this one, to the owner of a connection
@@ -242,7 +258,7 @@ actor MessageBroker {
         let session: Session
         if let existing = sessions[request.connectionID] {
             session = existing
-            endOutlet(of: session)
+            give(.end, to: session)
             metrics.connections(session.transport).add(-1)
             session.transport = request.transport
             switch request.purpose {
@@ -339,17 +355,12 @@ actor MessageBroker {
     /// A transport has ended. Its client has some time to come back with another.
     func closed(connectionID: String, outlet number: UInt64) {
         guard let session = sessions[connectionID], session.outlet?.number == number else { return }
-        endOutlet(of: session)
+        give(.end, to: session)
         session.lastActive = .now()
     }
 
-    private func endOutlet(of session: Session) {
-        session.outlet?.end()
-        session.outlet = nil
-    }
-
     private func remove(_ session: Session) {
-        endOutlet(of: session)
+        give(.end, to: session)
         guard sessions[session.connectionID] === session else { return }
         sessions.removeValue(forKey: session.connectionID)
         metrics.connections(session.transport).add(-1)
@@ -389,7 +400,7 @@ actor MessageBroker {
             if outlet.transport == .longPolling, outlet.isReady, now - outlet.openedAt >= TimeAmount(timing.longPoll) {
                 send(Frame(cursor: session.outbox.cursor).encoded(), messages: 0, to: session)
             } else if outlet.isReady, now - session.lastActive >= TimeAmount(timing.keepAlive) {
-                session.outlet?.keepAlive()
+                give(.keepAlive, to: session)
                 session.lastActive = now
             }
         }

@@ -31,31 +31,4 @@ struct Outlet {
         case .pull(let waiting): waiting != nil
         }
     }
-
-    mutating func send(_ frame: ByteBuffer) {
-        switch line {
-        case .webSocket(let line): line.send(text: frame)
-        case .pull: answer(.frame(frame))
-        }
-    }
-
-    mutating func keepAlive() {
-        switch line {
-        case .webSocket(let line): line.send(text: ByteBuffer(staticString: "{}"))
-        case .pull: answer(.keepAlive)
-        }
-    }
-
-    mutating func end() {
-        switch line {
-        case .webSocket(let line): line.close()
-        case .pull: answer(.end)
-        }
-    }
-
-    private mutating func answer(_ delivery: Delivery) {
-        guard case .pull(let waiting?) = line else { return }
-        line = .pull(waiting: nil)
-        waiting.resume(returning: delivery)
-    }
 }

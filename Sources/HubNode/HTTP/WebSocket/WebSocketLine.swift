@@ -11,6 +11,14 @@ struct WebSocketLine: Sendable {
 
     var isWritable: Bool { channel.isWritable }
 
+    func send(_ delivery: Outlet.Delivery) {
+        switch delivery {
+        case .frame(let json): send(text: json)
+        case .keepAlive: send(text: ByteBuffer(staticString: "{}"))
+        case .end: close()
+        }
+    }
+
     func send(text: ByteBuffer) {
         channel.writeAndFlush(WebSocketFrame(fin: true, opcode: .text, data: text), promise: nil)
     }
