@@ -156,7 +156,7 @@ public struct HubNode: Service {
     private func drain(_ broker: MessageBroker) async {
         await broker.drain()
         let deadline = ContinuousClock.now + configuration.timing.drain
-        while await broker.hasTransports, ContinuousClock.now < deadline {
+        while await broker.hasClientsToDrain, ContinuousClock.now < deadline {
             try? await Task.sleep(for: .milliseconds(20))
         }
         await broker.shutDown()

@@ -192,7 +192,7 @@ private struct CheckPrinter: Sendable {
                     + "max \(Format.seconds(latency.maxSeconds)) over \(Format.count(latency.deliveries)) deliveries")
         }
         lines.append("duration    \(Format.seconds(outcome.durationSeconds))")
-        lines.append("\(outcome.verdict.title.padding(to: 12))\(meaning(outcome))")
+        lines.append("\((outcome.verdict.title + "  ").padding(to: 12))\(meaning(outcome))")
         return lines.joined(separator: "\n")
     }
 
@@ -211,7 +211,7 @@ private struct CheckPrinter: Sendable {
         case .pass: return "everything arrived once, in order, where it should and nowhere else"
         case .passWithLoss:
             return
-                " \(Format.count(outcome.losses.count)) deliveries are missing; their nodes were deaf for these ids and say so"
+                "\(Format.count(outcome.losses.count)) deliveries are missing; their nodes were deaf for these ids and say so"
         case .fail:
             let unexplained = outcome.losses.count { !$0.isExplained }
             return

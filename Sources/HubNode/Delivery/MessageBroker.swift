@@ -417,9 +417,9 @@ actor MessageBroker {
         }
     }
 
-    /// Whether a client still has a transport here.
-    var hasTransports: Bool {
-        sessions.values.contains { $0.outlet != nil }
+    /// Whether a client still has a transport here, or has not been told yet: one that polls is told at its next poll.
+    var hasClientsToDrain: Bool {
+        sessions.values.contains { $0.outlet != nil || $0.outbox.reconnect }
     }
 
     /// Ends all that waits.

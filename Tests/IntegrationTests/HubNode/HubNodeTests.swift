@@ -26,12 +26,12 @@ struct HubNodeTests {
             try await alice.invoke("sendToGroup", ["room", "alice", "to nobody"])
             try await alice.invoke("send", ["alice", "end"])
             try await bob.expect([
-                #"broadcastMessage["alice","to all 日本 \u2028"]"#, #"groupMessage["rOOm","alice","to the room"]"#,
+                "broadcastMessage[\"alice\",\"to all 日本 \u{2028}\"]", #"groupMessage["rOOm","alice","to the room"]"#,
                 #"userMessage["alice","to bob"]"#, #"broadcastMessage["alice","to others"]"#,
                 #"broadcastMessage["alice","end"]"#,
             ])
             try await alice.expect([
-                #"broadcastMessage["alice","to all 日本 \u2028"]"#, #"broadcastMessage["alice","end"]"#,
+                "broadcastMessage[\"alice\",\"to all 日本 \u{2028}\"]", #"broadcastMessage["alice","end"]"#,
             ])
         }
     }

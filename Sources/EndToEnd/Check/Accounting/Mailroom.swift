@@ -27,7 +27,8 @@ final class Mailroom: Sendable {
         var wait: Wait?
         var waits = 0
         var faults: [(step: CheckStep, text: String)] = []
-        var notes: [String] = []
+        /// In the order in which they first came, and how often.
+        var notes: [(text: String, times: Int)] = []
     }
 
     let text: CheckText
@@ -41,7 +42,9 @@ final class Mailroom: Sendable {
     var ledger: Ledger { state.withLockedValue { $0.ledger } }
     var latency: Histogram<UInt64> { state.withLockedValue { $0.latency } }
     var faults: [(step: CheckStep, text: String)] { state.withLockedValue { $0.faults } }
-    var notes: [String] { state.withLockedValue { $0.notes } }
+    var notes: [String] {
+        state.withLockedValue { $0.notes }.map { $0.times > 1 ? "\($0.text) (\($0.times) times)" : $0.text }
+    }
 
     // MARK: - Sending
 
@@ -195,6 +198,12 @@ final class Mailroom: Sendable {
     }
 
     func note(_ text: String) {
-        state.withLockedValue { $0.notes.append(text) }
+        state.withLockedValue { state in
+            if let index = state.notes.firstIndex(where: { $0.text == text }) {
+                state.notes[index].times += 1
+            } else {
+                state.notes.append((text, 1))
+            }
+        }
     }
 }

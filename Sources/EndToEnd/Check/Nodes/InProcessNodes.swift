@@ -55,6 +55,8 @@ struct InProcessNodes: Sendable {
         var configuration = HubNodeConfiguration(
             redis: redis, channel: channel, name: "\(title) \(number)", listenPort: 0, tokenKey: key, version: version
         )
+        // The notes of a retry say why.
+        configuration.detailedErrors = true
         configuration.timing.acknowledgement = acknowledgement
         configuration.timing.drain = .milliseconds(100)
         return configuration

@@ -6,7 +6,7 @@ import NIOWebSocket
 
 /// Makes a webSocket: TCP, TLS where the URL asks for it, the HTTP upgrade.
 struct WebSocketOpening: Sendable {
-    /// What becomes of it, told on the event loop of the client. `ended` comes at most once and is the last.
+    /// What becomes of it, told on the event loop of the client. Only a second `ended` can follow an `ended`.
     struct Events: Sendable {
         /// There is a channel to close; the upgrade is still to come.
         var began: @Sendable (any Channel) -> Void
@@ -75,8 +75,11 @@ struct WebSocketOpening: Sendable {
                 return false
             }
         }
+        var pipeline = NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: configuration)
+        // A node sends the first frames right behind its answer: they must not be dropped with the HTTP decoder.
+        pipeline.leftOverBytesStrategy = .forwardBytes
         try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(
-            configuration: NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: configuration)
+            configuration: pipeline
         ).whenComplete { result in
             switch result {
             case .success(true): events.opened()
