@@ -275,7 +275,7 @@ actor MessageBroker {
         outletCount += 1
         session.outlet = Outlet(number: outletCount, transport: request.transport, openedAt: .now(), line: line)
         session.lastActive = .now()
-        if isDraining { session.outbox.reconnect = true }
+        if isDraining { askToReconnect(session) }
         if request.purpose == .connect { initialize(session) }
         pump(session)
         return outletCount
@@ -412,9 +412,15 @@ actor MessageBroker {
     func drain() {
         isDraining = true
         for session in sessions.values {
-            session.outbox.reconnect = true
+            askToReconnect(session)
             pump(session)
         }
+    }
+
+    /// Once: one that polls on here all the same would otherwise get nothing else.
+    private func askToReconnect(_ session: Session) {
+        if !session.isAskedToReconnect { session.outbox.reconnect = true }
+        session.isAskedToReconnect = true
     }
 
     /// Whether a client still has a transport here, or has not been told yet: one that polls is told at its next poll.

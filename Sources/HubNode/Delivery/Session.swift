@@ -28,6 +28,7 @@ final class Session {
     /// Whether a frame has gone out since the counter was last set back: only then do a client's cursor and the ids that
     /// wait for it speak of the same count.
     var hasCurrentCursor = true
+    var isAskedToReconnect = false
     var transport: TransportKind
     /// When something last went out, or the last transport ended.
     var lastActive: NIODeadline
