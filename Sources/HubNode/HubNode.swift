@@ -125,13 +125,15 @@ public struct HubNode: Service {
         let upgrader = WebSocketUpgrader(
             gate: gate, broker: broker, dispatcher: dispatcher, metrics: metrics,
             maximumMessageBytes: configuration.limits.inboundMessageBytes)
-        let idleTimeout = configuration.timing.idleConnection
+        let timing = configuration.timing
         let (configuration, logger, onListening) = (configuration, logger, onListening)
         return Application(
             router: HubHTTP.router(
                 endpoint: endpoint, page: ChatPage(configuration: configuration), metrics: metrics, broker: broker),
             server: HTTPServerBuilder { responder in
-                HubChildChannel(responder: responder, upgrader: upgrader, idleTimeout: idleTimeout)
+                HubChildChannel(
+                    responder: responder, upgrader: upgrader, idleTimeout: timing.idleConnection,
+                    userTimeout: TimeAmount(timing.disconnect))
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.listenHost, port: configuration.listenPort),

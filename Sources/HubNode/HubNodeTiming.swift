@@ -2,11 +2,11 @@
 public struct HubNodeTiming: Sendable {
     /// A connection that is silent for this long gets a sign of life.
     public var keepAlive: Duration
-    /// A client without a transport for this long is gone.
+    /// A client without a transport for this long is gone; so is one that leaves what it is sent unconfirmed (TCP).
     public var disconnect: Duration
     /// A long poll is answered after this long, with nothing if nothing came.
     public var longPoll: Duration
-    /// A connection that has not called `/start` this long after its transport opened is gone.
+    /// How long clients are told to wait for a transport to open, before they try another.
     public var transportConnect: Duration
     /// A group command that is not acknowledged in this time has failed.
     public var acknowledgement: Duration

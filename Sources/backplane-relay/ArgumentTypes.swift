@@ -157,11 +157,14 @@ enum RedisArgument {
         }
     }
 
-    /// Says so if `--redis` with a password stood on the command line, where anybody on this machine could read it.
-    static func warnIfVisible(_ redis: RedisConfiguration, logger: Logger) {
-        guard redis.password != nil,
-            ProcessInfo.processInfo.environment[EnvironmentOptions.prefix + "REDIS"] == nil
-        else { return }
-        logger.warning("the password of --redis was visible in the process list; use BACKPLANE_RELAY_REDIS instead")
+    /// What `--redis` says, with its warnings logged; one more if it held a password and stood on the command line, where
+    /// anybody on this machine could read it.
+    static func parseRedis(_ text: String, logger: Logger) throws -> RedisConfiguration {
+        let redis = try parse(text, option: "--redis")
+        for warning in redis.warnings { logger.warning("\(warning)") }
+        if redis.password != nil, ProcessInfo.processInfo.environment[EnvironmentOptions.prefix + "REDIS"] == nil {
+            logger.warning("the password of --redis was visible in the process list; use BACKPLANE_RELAY_REDIS instead")
+        }
+        return redis
     }
 }

@@ -3,8 +3,6 @@ import EndToEnd
 import FoundationEssentials
 import Logging
 import Redis
-import ServiceLifecycle
-import UnixSignals
 
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -72,11 +70,7 @@ struct CheckCommand: AsyncParsableCommand {
 
     func run() async throws {
         let logger = log.makeLogger()
-        let redis = try RedisArgument.parse(redis, option: "--redis")
-        for warning in redis.warnings { logger.warning("\(warning)") }
-        if ProcessInfo.processInfo.environment[EnvironmentOptions.prefix + "REDIS"] == nil, redis.password != nil {
-            logger.warning("the password of --redis was visible in the process list; use BACKPLANE_RELAY_REDIS instead")
-        }
+        let redis = try RedisArgument.parseRedis(redis, logger: logger)
         let chosen = Set(transport.flatMap(\.transports))
         let configuration = CheckConfiguration(
             redis: redis, channel: channel, nodeCount: nodes, hubs: try hubUrl.map { try NodeURL($0) },
@@ -115,12 +109,7 @@ struct CheckCommand: AsyncParsableCommand {
                 // A reader that has gone does not end the probe: /metrics goes on.
                 try? printer.print(outcome)
             })
-        let services = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: [.init(service: probe, successTerminationBehavior: .gracefullyShutdownGroup)],
-                gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }))
-        try await services.run()
+        try await ServiceRunner.run(probe)
     }
 }
 

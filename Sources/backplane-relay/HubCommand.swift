@@ -3,8 +3,6 @@ import FoundationEssentials
 import HubNode
 import Logging
 import Redis
-import ServiceLifecycle
-import UnixSignals
 
 struct HubCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -78,9 +76,7 @@ struct HubCommand: AsyncParsableCommand {
 
     func run() async throws {
         let logger = log.makeLogger()
-        let redis = try RedisArgument.parse(redis, option: "--redis")
-        for warning in redis.warnings { logger.warning("\(warning)") }
-        RedisArgument.warnIfVisible(redis, logger: logger)
+        let redis = try RedisArgument.parseRedis(redis, logger: logger)
         var configuration = HubNodeConfiguration(
             redis: redis, channel: channel, name: name ?? "\(HostName.current()):\(listen.port)",
             listenHost: listen.host, listenPort: listen.port, path: path, allowedOrigins: allowOrigin,
@@ -89,16 +85,7 @@ struct HubCommand: AsyncParsableCommand {
         configuration.limits.outboundMessages = clientBuffer
         configuration.limits.storedBytes = storeSize.bytes
         if let keyFile { configuration.tokenKey = try Self.tokenKey(in: keyFile) }
-        let services = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: [
-                    .init(
-                        service: InterruptibleService(HubNode(configuration: configuration, logger: logger)),
-                        successTerminationBehavior: .gracefullyShutdownGroup)
-                ],
-                gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }))
-        try await services.run()
+        try await ServiceRunner.run(HubNode(configuration: configuration, logger: logger))
     }
 
     private static func tokenKey(in path: String) throws -> TokenKey {

@@ -4,8 +4,6 @@ import Logging
 import MCAP
 import Redis
 import Relay
-import ServiceLifecycle
-import UnixSignals
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -66,9 +64,7 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let logger = log.makeLogger()
-        let redis = try RedisArgument.parse(redis, option: "--redis")
-        for warning in redis.warnings { logger.warning("\(warning)") }
-        RedisArgument.warnIfVisible(redis, logger: logger)
+        let redis = try RedisArgument.parseRedis(redis, logger: logger)
         let recording = record.map { directory in
             CaptureWriter.Configuration(
                 directory: directory, channels: channel,
@@ -83,15 +79,6 @@ struct RunCommand: AsyncParsableCommand {
                 listenHost: listen.host, listenPort: listen.port, version: BackplaneRelay.version,
                 hostName: HostName.current()),
             logger: logger)
-        let services = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: [
-                    .init(service: InterruptibleService(relay), successTerminationBehavior: .gracefullyShutdownGroup)
-                ],
-                gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: Logger(label: "services") { _ in
-                    SwiftLogNoOpLogHandler()
-                }))
-        try await services.run()
+        try await ServiceRunner.run(relay)
     }
 }

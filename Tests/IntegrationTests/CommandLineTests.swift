@@ -26,6 +26,15 @@ struct CommandLineTests {
             ["replay", "/tmp"],
             ["replay", "/tmp", "--to", "redis://127.0.0.1:1", "--speed", "0"],
             ["demo", "--duration", "soon"],
+            ["hub", "--redis", "redis://127.0.0.1:1"],
+            ["hub", "--redis", "redis://127.0.0.1:1", "--channel", "chat", "--path", "signalr"],
+            ["hub", "--redis", "redis://127.0.0.1:1", "--channel", "chat", "--allow-origin", "chat.example"],
+            ["hub", "--redis", "redis://127.0.0.1:1", "--channel", "chat", "--key-file", "/nonexistent/key"],
+            ["hub", "--redis", "redis://127.0.0.1:1", "--channel", "chat", "--key-file", "/dev/null"],
+            ["check", "--redis", "redis://127.0.0.1:1"],
+            ["check", "--redis", "redis://127.0.0.1:1", "--channel", "chat", "--nodes", "0"],
+            ["check", "--redis", "redis://127.0.0.1:1", "--channel", "chat", "--transport", "carrierPigeon"],
+            ["check", "--redis", "redis://127.0.0.1:1", "--channel", "chat", "--hub-url", "nowhere"],
         ])
     func wrongUsage(arguments: [String]) async throws {
         let run = try await Finished.relay(arguments)

@@ -19,6 +19,10 @@ struct SignalREndpoint: Sendable {
         if callback != nil, !configuration.allowsJSONP {
             return refuse(.init(status: .forbidden, message: "Forbidden: JSONP is disabled.", reason: .protocolError))
         }
+        // It becomes script text: a real node throws at anything but a name.
+        if let callback, !callback.utf8.allSatisfy(Self.isScriptName) {
+            return refuse(.init(status: .internalServerError, message: "", reason: .protocolError))
+        }
         if case .failure(let refusal) = gate.hubs(fields) { return refuse(refusal) }
         switch endpoint {
         case .negotiate:
@@ -61,6 +65,15 @@ struct SignalREndpoint: Sendable {
     }
 
     // MARK: - Private
+
+    private static func isScriptName(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "$"), UInt8(ascii: "."):
+            true
+        default: false
+        }
+    }
 
     private func negotiation(_ fields: FormFields) -> String {
         let user = fields["user"] ?? ""

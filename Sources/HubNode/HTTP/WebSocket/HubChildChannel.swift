@@ -7,6 +7,12 @@ import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
 import NIOWebSocket
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// A TCP connection of the node: HTTP requests, until one of them turns it into a webSocket.
 struct HubChildChannel: HTTPChannelHandler {
     /// What the connection has become.
@@ -23,11 +29,16 @@ struct HubChildChannel: HTTPChannelHandler {
     let responder: HTTPChannelHandler.Responder
     let upgrader: WebSocketUpgrader
     let idleTimeout: Duration
+    /// A peer that confirms nothing for this long is gone, though it never said so.
+    let userTimeout: TimeAmount
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
             // A client that closes its side is gone: a stream must not wait for the next write to notice.
             try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: false)
+            try channel.syncOptions?.setOption(
+                .tcpOption(NIOBSDSocket.Option(rawValue: CInt(TCP_USER_TIMEOUT))),
+                value: SocketOptionValue(userTimeout.nanoseconds / 1_000_000))
             let (upgrader, idleTimeout) = (upgrader, idleTimeout)
             let configuration = NIOTypedHTTPServerUpgradeConfiguration<Outcome>(
                 upgraders: [upgrader.typedUpgrader()],
