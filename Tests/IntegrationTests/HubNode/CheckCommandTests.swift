@@ -1,4 +1,5 @@
 import Foundation
+import Redis
 import Testing
 
 /// `check` as an operator runs it.
