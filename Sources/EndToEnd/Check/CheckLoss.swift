@@ -12,6 +12,8 @@ public struct CheckLoss: Sendable, Encodable, Equatable, CustomStringConvertible
     public let client: String
     public let transport: TransportKind
     public let node: String
+    /// Whether the node tells the check what it misses; one of another process does not.
+    public let nodeTells: Bool
     /// The ids that the node says it never saw, this one among them; nil if it says no such thing.
     public let missedFrom: UInt64?
     public let missedTo: UInt64?
@@ -33,7 +35,9 @@ public struct CheckLoss: Sendable, Encodable, Equatable, CustomStringConvertible
                 missedFrom == missedTo
                 ? "\(node) was deaf for id \(missedFrom)" : "\(node) was deaf for ids \(missedFrom)..\(missedTo)"
         } else {
-            why = "\(node) did not report it as missed"
+            why =
+                nodeTells
+                ? "\(node) did not report it as missed" : "look into the log of \(node) for a lost connection to Redis"
         }
         return "\(check.title): message \(message) (\(method), \(which)) did not reach \(client): \(why)"
     }

@@ -143,7 +143,8 @@ struct CheckSession: Sendable {
     {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for participant in participants { group.addTask { try await body(participant) } }
-            try await group.waitForAll()
+            // Not waitForAll(), which lets the others run on when one has failed.
+            for try await _ in group {}
         }
     }
 }

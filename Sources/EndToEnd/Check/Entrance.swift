@@ -19,7 +19,8 @@ struct Entrance: Sendable {
                         admitted.withLockedValue { $0.append(participant) }
                     }
                 }
-                try await group.waitForAll()
+                // Not waitForAll(), which lets the others run on when one has failed.
+                for try await _ in group {}
             }
         } catch {
             for participant in admitted.withLockedValue({ $0 }) { await participant.client.stop() }
@@ -35,7 +36,7 @@ struct Entrance: Sendable {
             let client = SignalRClient(
                 configuration: SignalRClientConfiguration(
                     node: nodes[seat.node].url, hubs: [CheckSession.hub], transport: seat.transport,
-                    query: [("user", seat.user)]),
+                    query: [("user", seat.user)], callTimeout: nodes[seat.node].callTimeout),
                 network: network
             ) { event in mailroom.received(event, client: index) }
             try await client.start()

@@ -63,7 +63,8 @@ struct Judge {
         return CheckLoss(
             check: entry.step, message: message, method: entry.method, envelope: entry.envelope,
             envelopeAtMost: entry.envelope == nil ? ledger.envelopeAtMost(message) : nil, client: participant.name,
-            transport: participant.transport, node: session.nodes[node].name, missedFrom: missed?.lowerBound,
+            transport: participant.transport, node: session.nodes[node].name, nodeTells: session.nodes[node].log != nil,
+            missedFrom: missed?.lowerBound,
             missedTo: missed?.upperBound)
     }
 

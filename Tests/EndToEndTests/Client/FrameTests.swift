@@ -46,14 +46,8 @@ struct FrameTests {
         return frame
     }
 
-    private static func response(_ call: String, _ outcome: Result<JSONValue, HubCallError>) -> Frame? {
-        let json: JSONValue =
-            switch outcome {
-            case .success(let value): ["I": .string(call), "R": value]
-            case .failure(let error):
-                ["I": .string(call), "E": .string(error.text), "H": .bool(error.isHubException)]
-            }
-        return HubResponse(json).map { .response($0) }
+    private static func response(_ call: String, _ outcome: Result<JSONValue, HubCallError>) -> Frame {
+        .response(HubResponse(call: call, outcome: outcome))
     }
 
     @Test(arguments: frames)

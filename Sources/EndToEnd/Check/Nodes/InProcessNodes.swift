@@ -5,12 +5,14 @@ import Redis
 /// Hub nodes in this process, on free ports, with one token key, for as long as a closure runs.
 struct InProcessNodes: Sendable {
     private static let startTimeout: Duration = .seconds(10)
+    /// For a check: a group command that was lost is not tried again before.
+    static let shortAcknowledgement: Duration = .seconds(5)
 
     let count: Int
     /// What their pages and logs call them, before their number.
     var title = "check node"
-    /// How long a group command may take. One that was lost is not tried again before.
-    var acknowledgement = Duration.seconds(5)
+    /// How long a group command may take.
+    var acknowledgement = Self.shortAcknowledgement
     let redis: RedisConfiguration
     let channel: String
     let version: String

@@ -3,7 +3,7 @@
 /// Only `data` matters here: SignalR sends neither names nor ids.
 struct EventStreamParser {
     /// A line longer than this is not from a node.
-    static let maximumLineBytes = 16 << 20
+    var maximumLineBytes = 16 << 20
 
     private var line: [UInt8] = []
     private var data: [UInt8]?
@@ -30,7 +30,7 @@ struct EventStreamParser {
             finishLine(event)
         }
         line += bytes[start...]
-        return line.count <= Self.maximumLineBytes && (data?.count ?? 0) <= Self.maximumLineBytes
+        return line.count <= maximumLineBytes && (data?.count ?? 0) <= maximumLineBytes
     }
 
     private mutating func finishLine(_ event: (UnsafeRawBufferPointer) -> Void) {

@@ -2,7 +2,9 @@
 struct HubResponse: Equatable, Sendable {
     let call: String
     let outcome: Result<JSONValue, HubCallError>
+}
 
+extension HubResponse {
     /// - Returns: nil if this is no answer to a call.
     init?(_ json: JSONValue) {
         guard let id = json["I"] else { return nil }

@@ -73,6 +73,6 @@ struct HTTPExchange: Sendable {
     static func quote(_ body: ByteBuffer?) -> String {
         guard let body else { return "" }
         let text = String(decoding: body.readableBytesView.prefix(quotedCharacters), as: UTF8.self)
-        return text.split(whereSeparator: \.isNewline).joined(separator: " ")
+        return text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
     }
 }

@@ -1,0 +1,97 @@
+import NIOPosix
+import Redis
+import Testing
+
+@testable import EndToEnd
+
+/// The check against real nodes.
+@Suite(.timeLimit(.minutes(3)))
+struct CheckTests {
+    private static func configuration(_ redis: RedisConfiguration, hubs: [NodeURL] = []) -> CheckConfiguration {
+        CheckConfiguration(redis: redis, channel: "test", hubs: hubs, messages: 30, version: "test")
+    }
+
+    @Test func passesWhereAllIsWell() async throws {
+        let outcome = try await RedisServerProcess.run { redis in
+            try await Check(configuration: Self.configuration(redis), logger: Nodes.logger).run()
+        }
+        #expect(outcome.verdict == .pass, "\(outcome.faults) \(outcome.losses)")
+        #expect(outcome.rows.map(\.check) == CheckStep.allCases)
+        for row in outcome.rows { #expect(row.expected > 0 && row.expected == row.received && row.result == "ok") }
+        let broadcast = try #require(outcome.rows.first { $0.check == .broadcast })
+        #expect(broadcast.expected == 180)
+        let latency = try #require(outcome.latency)
+        #expect(latency.deliveries >= 180)
+        #expect(latency.values.reduce(0) { $0 + $1.count } == latency.deliveries)
+    }
+
+    @Test func checksRunningNodesToo() async throws {
+        let outcome = try await Nodes.run(2) { nodes, redis in
+            try await Check(configuration: Self.configuration(redis, hubs: nodes.map(\.url)), logger: Nodes.logger)
+                .run()
+        }
+        #expect(outcome.verdict == .pass, "\(outcome.faults) \(outcome.losses)")
+    }
+
+    /// What strikes take away is missing, but no strike makes the check fail or hang, and each loss is accounted for.
+    @Test func accountsForWhatIsLostToStrikes() async throws {
+        let outcome = try await RedisServerProcess.run { redis in
+            let client = try await RedisClient.connect(
+                to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+            let strikes = Task {
+                while !Task.isCancelled {
+                    try await Task.sleep(for: .milliseconds(300))
+                    try await client.send(["CLIENT", "KILL", "TYPE", "pubsub"])
+                }
+            }
+            let outcome = try await Check(configuration: Self.configuration(redis), logger: Nodes.logger).run()
+            strikes.cancel()
+            _ = await strikes.result
+            await client.close()
+            return outcome
+        }
+        #expect(outcome.verdict != .fail, "\(outcome.faults) \(outcome.losses.filter { !$0.isExplained })")
+        #expect(outcome.losses.filter { !$0.isExplained } == [])
+        #expect(outcome.rows.reduce(0) { $0 + $1.expected - $1.received } == outcome.losses.count)
+    }
+
+    @Test func aDeadRedisIsNamed() async throws {
+        let redis = RedisConfiguration(host: "127.0.0.1", port: 1)
+        await #expect(throws: RedisError.self) {
+            try await Check(configuration: Self.configuration(redis), logger: Nodes.logger).run()
+        }
+    }
+
+    @Test func aDeadNodeIsNamed() async throws {
+        let dead = try NodeURL("http://127.0.0.1:1/signalr")
+        let error = await #expect(throws: EndToEndError.self) {
+            try await Nodes.run(1) { nodes, redis in
+                try await Check(
+                    configuration: Self.configuration(redis, hubs: [nodes[0].url, dead]), logger: Nodes.logger
+                )
+                .run()
+            }
+        }
+        #expect(error?.description.contains("http://127.0.0.1:1/signalr") == true)
+    }
+
+    /// The Redis goes away in the middle: an error that names it, in good time.
+    @Test func aDyingRedisIsNamed() async throws {
+        let error = await #expect(throws: RedisError.self) {
+            try await RedisServerProcess.run { redis in
+                var configuration = Self.configuration(redis)
+                configuration.messages = 100_000
+                let killer = Task {
+                    try await Task.sleep(for: .seconds(2))
+                    let client = try await RedisClient.connect(
+                        to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+                    // It answers by closing the connection.
+                    _ = try? await client.send(["SHUTDOWN", "NOSAVE"])
+                }
+                defer { killer.cancel() }
+                return try await Check(configuration: configuration, logger: Nodes.logger).run()
+            }
+        }
+        #expect("\(String(describing: error))".contains("127.0.0.1"))
+    }
+}
