@@ -42,7 +42,7 @@ struct Outbox {
     mutating func nextFrame(messages limit: Int, groupsToken: () -> String) -> Frame {
         var frame = Frame(cursor: cursor)
         var previous: UInt64?
-        while let item = items.first, frame.messages.count < limit || item.id == previous {
+        while let item = items.first, frame.messages.count < limit || item.id == previous || item.value == nil {
             items.removeFirst()
             if let value = item.value {
                 frame.messages.append(value)

@@ -1,0 +1,31 @@
+import Testing
+
+@testable import HubNode
+
+@Suite("Group key")
+struct GroupKeyTests {
+    private static let keys: [(key: String, name: String, folded: String)] = [
+        ("hg-chatHub.room", "chatHub.room", "hg-chathub.room"), ("hg-Hub.A.b", "Hub.A.b", "hg-hub.a.b"),
+        ("hg-Hub.", "Hub.", "hg-hub."), ("hg-Hub.日本 É", "Hub.日本 É", "hg-hub.日本 é"),
+        ("hg-Hub.hg-x", "Hub.hg-x", "hg-hub.hg-x"),
+    ]
+
+    @Test("keeps the name as it is, and compares it without case", arguments: keys)
+    func key(key: String, name: String, folded: String) throws {
+        let group = try #require(GroupKey(key))
+        #expect(group.name == name)
+        #expect(group.folded == folded)
+        // The name is what stands in a groups token: it leads back to the same group.
+        #expect(GroupKey(named: group.name).folded == folded)
+    }
+
+    @Test(
+        "what is no hub's group has none",
+        arguments: [
+            nil, "", "hg-", "hg-nodot", "h-chatHub", "hc-chatHub.c1", "hu-chatHub.alice", "c-1", "pcg-App.Echo.room",
+            "HG-chatHub.room", "room", "__SIGNALR__SERVER__",
+        ] as [String?])
+    func none(key: String?) {
+        #expect(GroupKey(key) == nil)
+    }
+}

@@ -1,0 +1,110 @@
+import Testing
+
+@testable import HubNode
+
+@Suite("Hub")
+struct HubTests {
+    private let hub = Hub("testHub") { hub in
+        hub.on("nothing") { (_: HubCall) in }
+        hub.on("Echo") { (_: HubCall, value: String) in value }
+        hub.on("add") { (_: HubCall, one: Int, two: Int) in one + two }
+        hub.on("ADD") { (_: HubCall, one: Int, two: Int, three: Int) in one + two + three }
+        hub.on("add") { (_: HubCall, one: Int) in "\(one)" }
+        hub.on("many") { (_: HubCall, a: String, b: Int, c: Bool, d: [Int], e: Double?, f: JSONValue) in
+            "\(a) \(b) \(c) \(d) \(e ?? -1) \(String(decoding: f.text, as: UTF8.self))"
+        }
+        hub.on("none") { (_: HubCall) in String?.none }
+        hub.on("fail") { (_: HubCall) in throw HubError("no") }
+    }
+
+    private func call(_ name: String, _ arguments: String...) async throws -> String? {
+        let method = try #require(hub.method(name, arity: arguments.count))
+        let call = HubCall(
+            connectionID: "c1", user: "alice", hub: "testHub", requestID: "0", broker: .unconnected())
+        return text(try await method.body(call, arguments.map { Array($0.utf8) }))
+    }
+
+    @Test("a method without a result gives none")
+    func noResult() async throws {
+        #expect(try await call("nothing") == nil)
+    }
+
+    @Test("arguments come in their order, each with its type")
+    func arguments() async throws {
+        #expect(try await call("echo", #""a\u0062""#) == #""ab""#)
+        #expect(
+            try await call("many", #""x""#, "1", "true", "[1,2]", "null", #"{ "a" : 1 }"#)
+                == #""x 1 true [1, 2] -1.0 {\"a\":1}""#)
+    }
+
+    @Test("a result that is none is null")
+    func null() async throws {
+        #expect(try await call("none") == "null")
+    }
+
+    @Test("methods of one name are told apart by the number of arguments")
+    func overloads() async throws {
+        #expect(try await call("add", "1") == #""1""#)
+        #expect(try await call("add", "1", "2") == "3")
+        #expect(try await call("add", "1", "2", "3") == "6")
+    }
+
+    @Test("a method is found without case", arguments: ["echo", "Echo", "ECHO"])
+    func names(name: String) throws {
+        #expect(try #require(hub.method(name, arity: 1)).name == "Echo")
+    }
+
+    private static let missing: [(name: String, arity: Int)] = [
+        ("nothing", 1), ("echo", 0), ("echo", 2), ("add", 0), ("add", 4), ("many", 5), ("many", 7), ("", 0),
+        ("other", 0), ("echo ", 1), ("testHub.echo", 1),
+    ]
+
+    @Test("another number of arguments, or another name, is no method", arguments: missing)
+    func noMethod(name: String, arity: Int) {
+        #expect(hub.method(name, arity: arity) == nil)
+    }
+
+    private static let wrongTypes: [(name: String, arguments: [String])] = [
+        ("echo", ["1"]), ("echo", ["null"]), ("add", [#""1""#]), ("add", ["1", "true"]), ("add", ["1.5", "1"]),
+        ("many", [#""x""#, "1", "true", "[1]", "null", "nonsense"]), ("many", [#""x""#, "1", "1", "[1]", "null", "1"]),
+    ]
+
+    @Test("an argument of another type is an error, not a call", arguments: wrongTypes)
+    func refuses(name: String, arguments: [String]) async throws {
+        let method = try #require(hub.method(name, arity: arguments.count))
+        let call = HubCall(connectionID: "c1", user: "", hub: "testHub", requestID: "0", broker: .unconnected())
+        await #expect(throws: (any Error).self) {
+            _ = try await method.body(call, arguments.map { Array($0.utf8) })
+        }
+    }
+
+    @Test("an error comes out as it was thrown")
+    func error() async throws {
+        let error = await #expect(throws: HubError.self) { _ = try await call("fail") }
+        #expect(error?.message == "no")
+    }
+
+    @Test("the last one registered for a name and a number counts")
+    func replaced() async throws {
+        let hub = Hub("h") { hub in
+            hub.on("m") { (_: HubCall) in 1 }
+            hub.on("M") { (_: HubCall) in 2 }
+        }
+        let method = try #require(hub.method("m", arity: 0))
+        let call = HubCall(connectionID: "c1", user: "", hub: "h", requestID: "0", broker: .unconnected())
+        #expect(text(try await method.body(call, [])) == "2")
+        #expect(hub.methodNames == ["M"])
+    }
+
+    @Test("names are listed once each, in alphabetical order")
+    func methodNames() {
+        let hub = Hub("h") { hub in
+            hub.on("send") { (_: HubCall, _: String) in }
+            hub.on("join") { (_: HubCall) in }
+            hub.on("send") { (_: HubCall, _: String, _: Int) in }
+            hub.on("echo") { (_: HubCall, value: Int) in value }
+        }
+        #expect(hub.methodNames == ["echo", "join", "send"])
+        #expect(Hub("empty") { _ in }.methodNames == [])
+    }
+}

@@ -1,0 +1,185 @@
+import NIOCore
+import Testing
+
+@testable import HubNode
+
+@Suite("Outbox")
+struct OutboxTests {
+    private func outbox(cursor: UInt64 = 0, _ items: [(id: UInt64, value: String?)]) -> Outbox {
+        var outbox = Outbox(cursor: cursor)
+        for item in items { outbox.append(id: item.id, value: item.value.map { ByteBuffer(string: $0) }) }
+        return outbox
+    }
+
+    /// All that waits, frame by frame, as text.
+    private func frames(_ outbox: inout Outbox, limit: Int = 10) -> [String] {
+        var frames: [String] = []
+        while !outbox.isIdle, frames.count < 100 {
+            frames.append(String(buffer: outbox.nextFrame(messages: limit) { "token" }.encoded()))
+        }
+        return frames
+    }
+
+    @Test("a new one has nothing to say, and the cursor that it was given")
+    func empty() {
+        var outbox = Outbox(cursor: 30)
+        #expect(outbox.isIdle)
+        #expect(outbox.count == 0)
+        #expect(outbox.byteCount == 0)
+        #expect(String(buffer: outbox.nextFrame(messages: 10) { "token" }.encoded()) == #"{"C":"s-0,1E","M":[]}"#)
+    }
+
+    @Test("messages go out in their order, some at a time, each frame with its last one's id")
+    func order() {
+        var outbox = outbox((1...7).map { ($0, "\($0)") })
+        #expect(outbox.count == 7)
+        #expect(
+            frames(&outbox, limit: 3) == [
+                #"{"C":"s-0,3","M":[1,2,3]}"#, #"{"C":"s-0,6","M":[4,5,6]}"#, #"{"C":"s-0,7","M":[7]}"#,
+            ])
+        #expect(outbox.cursor == 7)
+        #expect(outbox.count == 0)
+    }
+
+    private static let divisions: [(envelopes: [Int], limit: Int, frames: [Int])] = [
+        ([1, 1, 1], 10, [3]), ([1, 1, 1], 2, [2, 1]), ([1, 1, 1], 1, [1, 1, 1]),
+        ([3, 3], 3, [3, 3]), ([3, 4], 5, [7]), ([5, 1], 5, [5, 1]), ([12], 10, [12]), ([9, 2, 1], 10, [11, 1]),
+        ([2, 2, 2], 1, [2, 2, 2]),
+    ]
+
+    @Test("an envelope is never divided between two frames", arguments: divisions)
+    func division(envelopes: [Int], limit: Int, frames expected: [Int]) {
+        var items: [(id: UInt64, value: String?)] = []
+        for (index, count) in envelopes.enumerated() {
+            items += (0..<count).map { (UInt64(index + 1), "\($0)") }
+        }
+        var outbox = outbox(items)
+        var counts: [Int] = []
+        while !outbox.isIdle, counts.count < 100 {
+            counts.append(outbox.nextFrame(messages: limit) { "token" }.messages.count)
+        }
+        #expect(counts == expected)
+        #expect(outbox.cursor == UInt64(envelopes.count))
+    }
+
+    @Test("what excludes the client only moves its cursor")
+    func excluded() {
+        var outbox = outbox([(1, nil), (2, nil)])
+        #expect(!outbox.isIdle)
+        #expect(outbox.byteCount == 0)
+        #expect(frames(&outbox) == [#"{"C":"s-0,2","M":[]}"#])
+    }
+
+    @Test("what excludes the client takes no room in a frame")
+    func excludedAmongOthers() {
+        var outbox = outbox([(1, nil), (2, "2"), (3, nil), (4, "4"), (5, "5")])
+        #expect(frames(&outbox, limit: 2) == [#"{"C":"s-0,4","M":[2,4]}"#, #"{"C":"s-0,5","M":[5]}"#])
+    }
+
+    @Test("bytes are counted in and out")
+    func byteCount() {
+        var outbox = outbox([(1, "12345"), (2, nil), (3, "678")])
+        #expect(outbox.byteCount == 8)
+        _ = outbox.nextFrame(messages: 1) { "token" }
+        #expect(outbox.byteCount == 3)
+        _ = outbox.nextFrame(messages: 1) { "token" }
+        #expect(outbox.byteCount == 0)
+    }
+
+    private static let flags: [(name: String, set: @Sendable (inout Outbox) -> Void, frame: String)] = [
+        ("initialized", { $0.initialized = true }, #"{"C":"s-0,7","S":1,"M":[]}"#),
+        ("reconnect", { $0.reconnect = true }, #"{"C":"s-0,7","T":1,"M":[]}"#),
+        ("groups", { $0.groupsChanged = true }, #"{"C":"s-0,7","G":"token","M":[]}"#),
+    ]
+
+    @Test("a flag is reason enough for a frame, and is said once", arguments: flags)
+    func flag(name: String, set: @Sendable (inout Outbox) -> Void, frame: String) {
+        var outbox = Outbox(cursor: 7)
+        set(&outbox)
+        #expect(!outbox.isIdle)
+        #expect(frames(&outbox) == [frame])
+        outbox.append(id: 8, value: ByteBuffer(string: "8"))
+        #expect(frames(&outbox) == [#"{"C":"s-0,8","M":[8]}"#])
+    }
+
+    @Test("flags go with the first frame of several")
+    func flagsComeFirst() {
+        var outbox = outbox([(1, "1"), (2, "2")])
+        outbox.initialized = true
+        outbox.groupsChanged = true
+        #expect(
+            frames(&outbox, limit: 1) == [#"{"C":"s-0,1","S":1,"G":"token","M":[1]}"#, #"{"C":"s-0,2","M":[2]}"#])
+    }
+
+    @Test("the groups token is made only when it is said")
+    func groupsToken() {
+        var outbox = Outbox(cursor: 1)
+        var made = 0
+        let make = {
+            made += 1
+            return "token"
+        }
+        _ = outbox.nextFrame(messages: 10, groupsToken: make)
+        #expect(made == 0)
+        outbox.groupsChanged = true
+        _ = outbox.nextFrame(messages: 10, groupsToken: make)
+        _ = outbox.nextFrame(messages: 10, groupsToken: make)
+        #expect(made == 1)
+    }
+
+    @Test("what went out past it moves the cursor")
+    func sentDirectly() {
+        var outbox = Outbox(cursor: 1)
+        outbox.sentDirectly(id: 9)
+        #expect(outbox.cursor == 9)
+        #expect(outbox.isIdle)
+    }
+
+    @Test("gone back, it sends what was lost before what waits")
+    func rewind() {
+        var outbox = outbox(cursor: 10, [(11, "11"), (12, nil), (13, "13")])
+        outbox.rewind(to: 8, missed: self.outbox(cursor: 8, [(9, "9"), (10, nil)]))
+        #expect(outbox.cursor == 8)
+        #expect(outbox.count == 5)
+        #expect(outbox.byteCount == 5)
+        #expect(
+            frames(&outbox, limit: 2) == [#"{"C":"s-0,C","M":[9,11]}"#, #"{"C":"s-0,D","M":[13]}"#])
+        #expect(outbox.byteCount == 0)
+    }
+
+    private static let rewinds: [(id: UInt64, frames: [String])] = [
+        (10, [#"{"C":"s-0,D","M":[11,12,13]}"#]),
+        (11, [#"{"C":"s-0,D","M":[12,13]}"#]),
+        (12, [#"{"C":"s-0,D","M":[13]}"#]),
+        (13, []), (14, []),
+    ]
+
+    @Test("what the client has already does not come again", arguments: rewinds)
+    func rewindForward(id: UInt64, frames expected: [String]) {
+        var outbox = outbox(cursor: 10, [(11, "11"), (12, "12"), (13, "13")])
+        outbox.rewind(to: id, missed: Outbox(cursor: id))
+        #expect(outbox.cursor == id)
+        #expect(frames(&outbox) == expected)
+        #expect(outbox.byteCount == 0)
+    }
+
+    @Test("flags that were not said, and those that were lost, are said", arguments: [true, false], [true, false])
+    func rewindFlags(wasLost: Bool, isPending: Bool) {
+        for (_, set, _) in Self.flags.filter({ $0.name != "reconnect" }) {
+            var missed = Outbox(cursor: 1)
+            var outbox = Outbox(cursor: 1)
+            if wasLost { set(&missed) }
+            if isPending { set(&outbox) }
+            outbox.rewind(to: 1, missed: missed)
+            #expect(outbox.isIdle == !(wasLost || isPending))
+        }
+    }
+
+    @Test("the wish to reconnect stays")
+    func rewindReconnect() {
+        var outbox = Outbox(cursor: 1)
+        outbox.reconnect = true
+        outbox.rewind(to: 1, missed: Outbox(cursor: 1))
+        #expect(outbox.reconnect)
+    }
+}
