@@ -1,4 +1,5 @@
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import HubNode
@@ -74,6 +75,37 @@ struct OutboxTests {
     func excludedAmongOthers() {
         var outbox = outbox([(1, nil), (2, "2"), (3, nil), (4, "4"), (5, "5")])
         #expect(frames(&outbox, limit: 2) == [#"{"C":"s-0,4","M":[2,4]}"#, #"{"C":"s-0,5","M":[5]}"#])
+    }
+
+    @Test("what excludes the client goes along with a frame that is full")
+    func excludedBehindFullFrame() {
+        var outbox = outbox([(1, "1"), (2, nil), (3, nil)])
+        #expect(frames(&outbox, limit: 1) == [#"{"C":"s-0,3","M":[1]}"#])
+    }
+
+    @Test("whatever waits goes out once, in order, no envelope divided")
+    func anyItems() {
+        var random = SplitMix64.announced()
+        for _ in 0..<2_000 {
+            var items: [(id: UInt64, value: String?)] = []
+            var id: UInt64 = 1
+            for number in 0..<Int.random(in: 1...20, using: &random) {
+                if Bool.random(using: &random) { id += 1 }
+                items.append((id, Int.random(in: 0..<4, using: &random) == 0 ? nil : "\(number)"))
+            }
+            var outbox = outbox(items)
+            let limit = Int.random(in: 1...5, using: &random)
+            var before: UInt64 = 0
+            while !outbox.isIdle {
+                let frame = outbox.nextFrame(messages: limit) { "token" }
+                // What a frame's cursor says has arrived is just what is in it and in those before.
+                let expected = items.filter { $0.id > before && $0.id <= frame.cursor }.compactMap(\.value)
+                #expect(frame.messages.map { String(buffer: $0) } == expected)
+                guard frame.cursor > before else { break }
+                before = frame.cursor
+            }
+            #expect(before == id)
+        }
     }
 
     @Test("bytes are counted in and out")

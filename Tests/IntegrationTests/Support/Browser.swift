@@ -36,10 +36,17 @@ final class Browser: Sendable {
                     throw TestFailure("chromedriver opened no session: \(answer)")
                 }
                 let browser = Browser(port: port, session: session)
-                let value = try await body(browser)
+                // The browser is a child of the driver, which ends it only when told.
+                let result: Value
+                do {
+                    result = try await body(browser)
+                } catch {
+                    _ = try? await browser.command("DELETE", "")
+                    throw error
+                }
                 _ = try await browser.command("DELETE", "")
                 await driver.terminate()
-                return value
+                return result
             } catch {
                 await driver.terminate()
                 throw error
