@@ -10,7 +10,8 @@ let house: [SwiftSetting] = [
 let package = Package(
     name: "backplane-relay",
     products: [
-        .executable(name: "backplane-relay", targets: ["backplane-relay"])
+        .executable(name: "backplane-relay", targets: ["backplane-relay"]),
+        .library(name: "HubNode", targets: ["HubNode"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),

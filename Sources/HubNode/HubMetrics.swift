@@ -6,6 +6,7 @@ final class HubMetrics: Sendable {
     let up: Gauge
     let invocations: Family<Counter>
     let invocationErrors: Family<Counter>
+    let results: Counter
     let delivered: Counter
     let published: Counter
     let publishErrors: Counter
@@ -53,6 +54,8 @@ final class HubMetrics: Sendable {
             "backplane_relay_hub_invocation_errors_total",
             help: "Calls that were answered with an error; the log says why.", labels: ["hub", "method"],
             limit: ChildLimit(maximumChildren: 100))
+        results = registry.counter(
+            "backplane_relay_hub_results_total", help: "Calls of hub methods that were answered without an error.")
         delivered = registry.counter(
             "backplane_relay_hub_messages_delivered_total",
             help: "Messages written to clients: one message to ten clients counts ten.")

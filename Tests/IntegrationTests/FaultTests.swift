@@ -90,8 +90,9 @@ struct FaultTests {
                         try await eventually("the disk is full") {
                             published += try await publisher.publish(50, size: 1_000)
                             // What little space is left may take one more segment, and the relay is ready again.
-                            return try await relay.metric("backplane_relay_write_errors_total") > 0
-                                && relay.readiness() == 503 ? true : nil
+                            let errors = try await relay.metric("backplane_relay_write_errors_total")
+                            let readiness = try await relay.readiness()
+                            return errors > 0 && readiness == 503 ? true : nil
                         }
                         published += try await publisher.publish(50, size: 1_000)
                         try TinyDisk.throwOffBallast(of: disk)

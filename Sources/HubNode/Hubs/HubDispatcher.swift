@@ -38,7 +38,9 @@ struct HubDispatcher: Sendable {
             guard let method else { throw HubCallError.unknownMethod(request.method) }
             let call = HubCall(
                 connectionID: connectionID, user: user, hub: hub.name, requestID: request.id, broker: broker)
-            return HubResponse.result(try await method.body(call, request.arguments), id: request.id)
+            let result = try await method.body(call, request.arguments)
+            metrics.results.increment()
+            return HubResponse.result(result, id: request.id)
         } catch {
             metrics.invocationErrors.with(hub.name, label).increment()
             if let error = error as? HubError {

@@ -125,6 +125,34 @@ extension WithHubNodes {
             }
         }
 
+        /// The hub of the README.
+        @Test("a hub of one's own is a short registration; its calls are counted")
+        func ownHub() async throws {
+            let orders = Hub("orderHub") { hub in
+                hub.on("place") { (call: HubCall, item: String, count: Int) in
+                    try await call.groups.add(call.connectionID, to: item)
+                    try await call.clients.others.invoke("placed", item, count)
+                    return "thank you"
+                }
+            }
+            try await RedisServer.with { redis in
+                try await TestHubNode.with(redis: redis, hubs: [orders, .chat]) { port in
+                    try await SignalRNetwork.with { network in
+                        let alice = try HubClient(port: port, network: network)
+                        try await alice.signalR.start()
+                        #expect(try await alice.signalR.invoke("OrderHub", "Place", ["tea", 2]) == "thank you")
+                        await #expect(throws: HubCallError.self) {
+                            try await alice.signalR.invoke("orderHub", "place", ["tea", "two"])
+                        }
+                        let scrape = try await MetricsScrape.read(port: port)
+                        #expect(
+                            scrape[#"backplane_relay_hub_invocations_total{hub="orderHub",method="place"}"#] == 2)
+                        #expect(scrape["backplane_relay_hub_results_total"] == 1)
+                    }
+                }
+            }
+        }
+
         @Test("a graceful stop asks the clients to reconnect, and they find the other node", arguments: transports)
         func gracefulStop(transport: EndToEnd.TransportKind) async throws {
             try await RedisServer.with { redis in
