@@ -157,10 +157,11 @@ let package = Package(
         .testTarget(
             name: "HubNodeTests",
             dependencies: [
-                "HubNode", "Redis", "SignalRBackplane", "TestSupport",
+                "HubNode", "Prometheus", "Redis", "SignalRBackplane", "TestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             resources: [.copy("Vectors")],
             swiftSettings: house),

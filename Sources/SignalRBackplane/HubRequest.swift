@@ -34,6 +34,7 @@ public struct HubRequest: Equatable, Sendable {
                     method = scanner.string()?.decoded
                     return method != nil
                 case UInt8(ascii: "A"):
+                    arguments = []
                     if scanner.consume(literal: "null") { return true }
                     return scanner.array { scanner in
                         guard let value = scanner.value() else { return false }

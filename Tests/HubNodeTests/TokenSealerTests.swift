@@ -8,7 +8,9 @@ struct TokenSealerTests {
     private static let id = "4c77950c-306b-4ff7-aa03-ae6f7a207708"
     private let sealer = TokenSealer(key: .shared)
 
-    @Test("a connection token brings back connection and user", arguments: ["", "alice", "a:b:c", ":", "日本 😀", "\n\""])
+    @Test(
+        "a connection token brings back connection and user",
+        arguments: ["", "alice", "a:b:c", ":", "日本 😀", "\n\"", "\u{301}x", "\u{301}:admin"])
     func connection(user: String) throws {
         let token = sealer.connectionToken(connectionID: Self.id, user: user)
         let opened = try #require(sealer.openConnectionToken(token))

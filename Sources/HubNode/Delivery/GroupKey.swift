@@ -11,7 +11,7 @@ struct GroupKey {
     /// - Returns: nil for what is no hub's group, such as a persistent connection's.
     init?(_ key: String?) {
         guard let key, case .group = Signal(key: key) else { return nil }
-        self.init(named: String(key.dropFirst(Self.prefix.count)))
+        self.init(named: String(decoding: key.utf8.dropFirst(Self.prefix.utf8.count), as: UTF8.self))
     }
 
     init(named name: String) {

@@ -46,7 +46,7 @@ extension MessageBroker {
         // The client knows them: it brought the token.
         session.outbox.groupsChanged = false
         if request.purpose == .resume, let cursor = request.cursor {
-            if let oldest = store.oldestID, oldest > cursor + 1 { metrics.incompleteResumes.increment() }
+            if let oldest = store.oldestID, oldest > 0, oldest - 1 > cursor { metrics.incompleteResumes.increment() }
             for envelope in store.envelopes(after: cursor) {
                 for message in envelope.messages where session.listens(to: message.key, id: envelope.id) {
                     if let command = message.command {
@@ -68,7 +68,11 @@ extension MessageBroker {
         var missed = Outbox(cursor: cursor)
         for envelope in store.envelopes(after: cursor, through: session.outbox.cursor) {
             for message in envelope.messages where session.listens(to: message.key, id: envelope.id) {
-                if message.command?.type == .initializing { missed.initialized = true }
+                switch message.command?.type {
+                case .initializing: missed.initialized = true
+                case .addToGroup, .removeFromGroup: missed.groupsChanged = true
+                case .abort, nil: break
+                }
                 let isForClient = message.command == nil && !session.isExcluded(by: message.excluded)
                 missed.append(id: envelope.id, value: isForClient ? message.value : nil)
             }

@@ -30,7 +30,10 @@ struct StoredEnvelope: Sendable {
             return Message(
                 key: SignalKey.folded(message.key), value: ByteBuffer(bytes: message.value),
                 excluded: message.filter.isEmpty
-                    ? [] : message.filter.split(separator: "|").map { SignalKey.folded(String($0)) },
+                    ? []
+                    : message.filter.utf8.split(separator: UInt8(ascii: "|")).map {
+                        SignalKey.folded(String(decoding: $0, as: UTF8.self))
+                    },
                 command: command)
         }
         size = messages.reduce(64) { $0 + $1.value.readableBytes + $1.key.utf8.count + 96 }

@@ -6,8 +6,9 @@ struct FormFields: Sendable, Equatable {
     init() {}
 
     init(_ encoded: some StringProtocol) {
-        for field in encoded.split(separator: "&") {
-            let parts = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        // By bytes: to a character, a combining mark behind a sign would belong to it.
+        for field in encoded.utf8.split(separator: UInt8(ascii: "&")) {
+            let parts = field.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
             let name = Self.decoded(parts[0]).lowercased()
             if values[name] == nil { values[name] = parts.count > 1 ? Self.decoded(parts[1]) : "" }
         }
@@ -21,13 +22,13 @@ struct FormFields: Sendable, Equatable {
 
     /// Divides a request's target into path and query.
     static func split(uri: String) -> (path: String, query: FormFields) {
-        guard let mark = uri.firstIndex(of: "?") else { return (uri, FormFields()) }
-        return (String(uri[..<mark]), FormFields(uri[uri.index(after: mark)...]))
+        guard let mark = uri.utf8.firstIndex(of: UInt8(ascii: "?")) else { return (uri, FormFields()) }
+        return (String(uri[..<mark]), FormFields(uri[uri.utf8.index(after: mark)...]))
     }
 
     /// Percent signs and plus signs decoded; what is malformed stays as it is, bytes that are not UTF-8 become U+FFFD.
-    private static func decoded(_ text: some StringProtocol) -> String {
-        let bytes = Array(text.utf8)
+    private static func decoded(_ text: some Sequence<UInt8>) -> String {
+        let bytes = Array(text)
         var decoded: [UInt8] = []
         decoded.reserveCapacity(bytes.count)
         var index = 0

@@ -19,7 +19,8 @@ public struct Hub: Sendable {
     ///   - define: registers the methods.
     public init(_ name: String, _ define: (inout Hub) -> Void) {
         precondition(
-            !name.isEmpty && !name.contains("."), "a hub's name holds no dot: it ends at the first one in a key")
+            !name.isEmpty && !name.utf8.contains(UInt8(ascii: ".")),
+            "a hub's name holds no dot: it ends at the first one in a key")
         self.name = name
         define(&self)
     }
@@ -52,7 +53,7 @@ public struct Hub: Sendable {
 
     /// The methods' names as they were registered, in alphabetical order.
     var methodNames: [String] {
-        methods.values.compactMap { $0.values.first?.name }.sorted()
+        methods.values.compactMap { $0.values.map(\.name).min() }.sorted()
     }
 
     private mutating func register(_ name: String, arity: Int, body: @escaping HubMethod.Body) {

@@ -23,8 +23,8 @@ struct TokenSealer: Sendable {
 
     /// - Returns: nil for a token that no node with our key has made.
     func openConnectionToken(_ token: String) -> (connectionID: String, user: String)? {
-        guard let text = open(token, for: .connection), let colon = text.firstIndex(of: ":") else { return nil }
-        return (String(text[..<colon]), String(text[text.index(after: colon)...]))
+        guard let text = open(token, for: .connection) else { return nil }
+        return Self.divided(text)
     }
 
     /// `connectionId:["Hub.group",...]`
@@ -35,10 +35,15 @@ struct TokenSealer: Sendable {
 
     /// - Returns: no groups for a token that is not ours, or that was made for another connection.
     func openGroupsToken(_ token: String, connectionID: String) -> [String] {
-        guard let text = open(token, for: .groups), let colon = text.firstIndex(of: ":"),
-            text[..<colon] == connectionID
+        guard let text = open(token, for: .groups), let (owner, groups) = Self.divided(text), owner == connectionID
         else { return [] }
-        return (try? HubJSON.decode([String].self, from: Array(text[text.index(after: colon)...].utf8))) ?? []
+        return (try? HubJSON.decode([String].self, from: Array(groups.utf8))) ?? []
+    }
+
+    /// At the first colon. By bytes: to a character, a combining mark behind the colon would belong to it.
+    private static func divided(_ text: String) -> (String, String)? {
+        guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else { return nil }
+        return (String(text[..<colon]), String(text[text.utf8.index(after: colon)...]))
     }
 
     private func seal(_ text: String, for purpose: Purpose) -> String {
