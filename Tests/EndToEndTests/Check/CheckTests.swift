@@ -33,7 +33,8 @@ struct CheckTests {
         #expect(outcome.verdict == .pass, "\(outcome.faults) \(outcome.losses)")
     }
 
-    /// What strikes every two seconds take away is missing, but no strike makes the check fail or hang, and each loss is accounted for.
+    /// What strikes every two seconds take away is missing, but no strike makes the check fail or hang, and each loss is
+    /// accounted for.
     @Test func accountsForWhatIsLostToStrikes() async throws {
         let outcome = try await RedisServerProcess.run { redis in
             let client = try await RedisClient.connect(
