@@ -13,6 +13,7 @@ extension SignalRClient {
                 throw SignalRClientError.badAnswer(
                     node: "\(node)", request: "/negotiate", reason: "it offers no webSockets")
             }
+            if node.isTLS, configuration.transport == .webSockets { try await network.prepareTLS() }
             self.negotiation = negotiation
             handle(.negotiated(disconnectTimeout: TimeAmount(negotiation.disconnectTimeout)))
         } catch {

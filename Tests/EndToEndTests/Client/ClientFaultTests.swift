@@ -15,21 +15,21 @@ struct ClientFaultTests {
         _ answers: [String: String], until matches: @escaping @Sendable (SignalRClientState) -> Bool
     ) async throws -> [SignalRClientState] {
         try await ScriptedNode.run(answers) { port in
-            let network = SignalRNetwork()
-            let log = EventLog()
-            let client = SignalRClient(
-                configuration: SignalRClientConfiguration(
-                    node: try NodeURL("http://127.0.0.1:\(port)/signalr"), hubs: ["chatHub"],
-                    transport: .serverSentEvents, reconnectsByItself: false, requestTimeout: .seconds(2)),
-                network: network, onEvent: log.add)
-            try? await client.start()
-            let came = await log.wait { events in
-                events.contains { if case .stateChanged(let state) = $0 { matches(state) } else { false } }
+            try await SharedNetwork.run { network in
+                let log = EventLog()
+                let client = SignalRClient(
+                    configuration: SignalRClientConfiguration(
+                        node: try NodeURL("http://127.0.0.1:\(port)/signalr"), hubs: ["chatHub"],
+                        transport: .serverSentEvents, reconnectsByItself: false, requestTimeout: .seconds(2)),
+                    network: network, onEvent: log.add)
+                try? await client.start()
+                let came = await log.wait { events in
+                    events.contains { if case .stateChanged(let state) = $0 { matches(state) } else { false } }
+                }
+                #expect(came)
+                await client.stop()
+                return log.states
             }
-            #expect(came)
-            await client.stop()
-            try await network.shutdown()
-            return log.states
         }
     }
 
@@ -92,17 +92,19 @@ struct ClientFaultTests {
             try await TLSProxy.run(to: nodes[0].url.port) { port in
                 var tls = TLSConfiguration.makeClientConfiguration()
                 tls.trustRoots = .certificates([try TLSProxy.certificate()])
-                let network = SignalRNetwork(tls: tls)
-                let log = EventLog()
-                let client = SignalRClient(
-                    configuration: SignalRClientConfiguration(
-                        node: try NodeURL("https://\(host):\(port)/signalr"), hubs: ["chatHub"], transport: transport),
-                    network: network, onEvent: log.add)
-                try await client.start()
-                try await client.invoke("chatHub", "send", ["n", "over TLS"])
-                #expect(await log.wait(for: "over TLS"))
-                await client.stop()
-                try await network.shutdown()
+                try await SharedNetwork.run(tls: tls) { network in
+                    let log = EventLog()
+                    let client = SignalRClient(
+                        configuration: SignalRClientConfiguration(
+                            node: try NodeURL("https://\(host):\(port)/signalr"), hubs: ["chatHub"],
+                            transport: transport,
+                            openTimeout: .seconds(20)),
+                        network: network, onEvent: log.add)
+                    try await client.start()
+                    try await client.invoke("chatHub", "send", ["n", "over TLS"])
+                    #expect(await log.wait(for: "over TLS"))
+                    await client.stop()
+                }
             }
         }
     }
@@ -110,12 +112,13 @@ struct ClientFaultTests {
     @Test func distrustsWhoIsNotSigned() async throws {
         try await Nodes.run(1) { nodes, _ in
             try await TLSProxy.run(to: nodes[0].url.port) { port in
-                let network = SignalRNetwork()
-                let client = SignalRClient(
-                    configuration: SignalRClientConfiguration(
-                        node: try NodeURL("https://localhost:\(port)/signalr"), hubs: ["chatHub"]), network: network)
-                await #expect(throws: SignalRClientError.self) { try await client.start() }
-                try await network.shutdown()
+                try await SharedNetwork.run { network in
+                    let client = SignalRClient(
+                        configuration: SignalRClientConfiguration(
+                            node: try NodeURL("https://localhost:\(port)/signalr"), hubs: ["chatHub"]),
+                        network: network)
+                    await #expect(throws: SignalRClientError.self) { try await client.start() }
+                }
             }
         }
     }

@@ -10,23 +10,22 @@ struct ClientNodeTests {
         _ transport: TransportKind, node: NodeURL, user: String = "", reconnects: Bool = false,
         _ body: (SignalRClient, EventLog) async throws -> Value
     ) async throws -> Value {
-        let network = SignalRNetwork()
-        let log = EventLog()
-        let client = SignalRClient(
-            configuration: SignalRClientConfiguration(
-                node: node, hubs: ["ChatHub"], transport: transport, query: [("user", user)],
-                reconnectsByItself: reconnects),
-            network: network, onEvent: log.add)
-        do {
-            try await client.start()
-            let value = try await body(client, log)
-            await client.stop()
-            try await network.shutdown()
-            return value
-        } catch {
-            await client.stop()
-            try await network.shutdown()
-            throw error
+        try await SharedNetwork.run { network in
+            let log = EventLog()
+            let client = SignalRClient(
+                configuration: SignalRClientConfiguration(
+                    node: node, hubs: ["ChatHub"], transport: transport, query: [("user", user)],
+                    reconnectsByItself: reconnects),
+                network: network, onEvent: log.add)
+            do {
+                try await client.start()
+                let value = try await body(client, log)
+                await client.stop()
+                return value
+            } catch {
+                await client.stop()
+                throw error
+            }
         }
     }
 
@@ -146,42 +145,42 @@ struct ClientNodeTests {
 
     @Test func aSpentClientDoesNothing() async throws {
         try await Nodes.run(1) { nodes, _ in
-            let network = SignalRNetwork()
-            let client = SignalRClient(
-                configuration: SignalRClientConfiguration(node: nodes[0].url, hubs: ["chatHub"]), network: network)
-            await #expect(throws: SignalRClientError.self) { try await client.reconnect() }
-            try await client.start()
-            await #expect(throws: SignalRClientError.self) { try await client.start() }
-            #expect(try await client.invoke("chatHub", "echo", [1]) == 1)
-            await client.stop()
-            await client.stop()
-            await #expect(throws: SignalRClientError.self) { try await client.invoke("chatHub", "echo", [1]) }
-            await #expect(throws: SignalRClientError.self) { try await client.reconnect() }
-            try await network.shutdown()
+            try await SharedNetwork.run { network in
+                let client = SignalRClient(
+                    configuration: SignalRClientConfiguration(node: nodes[0].url, hubs: ["chatHub"]), network: network)
+                await #expect(throws: SignalRClientError.self) { try await client.reconnect() }
+                try await client.start()
+                await #expect(throws: SignalRClientError.self) { try await client.start() }
+                #expect(try await client.invoke("chatHub", "echo", [1]) == 1)
+                await client.stop()
+                await client.stop()
+                await #expect(throws: SignalRClientError.self) { try await client.invoke("chatHub", "echo", [1]) }
+                await #expect(throws: SignalRClientError.self) { try await client.reconnect() }
+            }
         }
     }
 
     @Test func manyShareOneProcess() async throws {
         let count = 300
         try await Nodes.run(1) { nodes, _ in
-            let network = SignalRNetwork()
-            let logs = (0..<count).map { _ in EventLog() }
-            let clients = logs.map { log in
-                SignalRClient(
-                    configuration: SignalRClientConfiguration(
-                        node: nodes[0].url, hubs: ["chatHub"], openTimeout: .seconds(60)),
-                    network: network, onEvent: log.add)
+            try await SharedNetwork.run { network in
+                let logs = (0..<count).map { _ in EventLog() }
+                let clients = logs.map { log in
+                    SignalRClient(
+                        configuration: SignalRClientConfiguration(
+                            node: nodes[0].url, hubs: ["chatHub"], openTimeout: .seconds(60)),
+                        network: network, onEvent: log.add)
+                }
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for client in clients { group.addTask { try await client.start() } }
+                    for try await _ in group {}
+                }
+                try await clients[0].invoke("chatHub", "send", ["n", "to all"])
+                for log in logs { #expect(await log.wait(for: "to all")) }
+                await withTaskGroup(of: Void.self) { group in
+                    for client in clients { group.addTask { await client.stop() } }
+                }
             }
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for client in clients { group.addTask { try await client.start() } }
-                for try await _ in group {}
-            }
-            try await clients[0].invoke("chatHub", "send", ["n", "to all"])
-            for log in logs { #expect(await log.wait(for: "to all")) }
-            await withTaskGroup(of: Void.self) { group in
-                for client in clients { group.addTask { await client.stop() } }
-            }
-            try await network.shutdown()
         }
     }
 }

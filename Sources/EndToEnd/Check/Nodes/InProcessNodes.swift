@@ -1,5 +1,7 @@
 import HubNode
 import Logging
+import NIOCore
+import NIOPosix
 import Redis
 
 /// Hub nodes in this process, on free ports, with one token key, for as long as a closure runs.
@@ -25,31 +27,18 @@ struct InProcessNodes: Sendable {
         _ body: @escaping @Sendable ([CheckedNode]) async throws -> Value
     ) async throws -> Value {
         let key = TokenKey.random()
-        let (started, starting) = AsyncStream.makeStream(of: CheckedNode.self)
-        return try await withThrowingTaskGroup(of: Value?.self) { group in
-            for number in 1...count {
-                let log = NodeLog(onPublished: onPublished)
-                let node = HubNode(
-                    configuration: configuration(number, key: key), logger: logger, observer: log,
-                    onListening: { port in
-                        guard let url = try? NodeURL("http://127.0.0.1:\(port)/signalr") else { return }
-                        starting.yield(CheckedNode(name: "node \(number)", url: url, log: log))
-                    })
-                group.addTask {
-                    try await node.run()
-                    return nil
-                }
-            }
-            group.addTask {
-                let nodes = try await collect(started)
-                return try await body(nodes)
-            }
-            // Whatever ends first ends the others: the body with its value, or a node that should not have.
-            defer { group.cancelAll() }
-            guard let value = try await group.next() ?? nil else {
-                throw EndToEndError("a hub node has ended by itself; its log says why (--log-level debug)")
-            }
-            return value
+        let (started, starting) = AsyncStream.makeStream(of: (number: Int, node: CheckedNode).self)
+        let nodes = (1...count).map { number in
+            let log = NodeLog(onPublished: onPublished)
+            return HubNode(
+                configuration: configuration(number, key: key), logger: logger, observer: log,
+                onListening: { port in
+                    guard let url = try? NodeURL("http://127.0.0.1:\(port)/signalr") else { return }
+                    starting.yield((number, CheckedNode(name: "node \(number)", url: url, log: log)))
+                })
+        }
+        return try await ServicesBeside(services: nodes, logger: logger).run {
+            try await body(try await collect(started))
         }
     }
 
@@ -64,27 +53,19 @@ struct InProcessNodes: Sendable {
         return configuration
     }
 
-    private func collect(_ started: AsyncStream<CheckedNode>) async throws -> [CheckedNode] {
+    /// The nodes that listen, in the order of their numbers, once all do.
+    private func collect(_ started: AsyncStream<(number: Int, node: CheckedNode)>) async throws -> [CheckedNode] {
         let count = count
-        let all = await withTaskGroup(of: [CheckedNode]?.self) { group in
-            group.addTask {
-                var nodes: [CheckedNode] = []
-                for await node in started {
-                    nodes.append(node)
-                    if nodes.count == count { break }
-                }
-                return nodes.count == count ? nodes : nil
+        return try await Deadline.run(
+            within: Self.startTimeout, on: MultiThreadedEventLoopGroup.singleton.any(),
+            expired: EndToEndError("the hub nodes did not listen within 10 s; their log says why")
+        ) {
+            var nodes: [(number: Int, node: CheckedNode)] = []
+            for await node in started {
+                nodes.append(node)
+                if nodes.count == count { return nodes.sorted { $0.number < $1.number }.map(\.node) }
             }
-            group.addTask {
-                try? await Task.sleep(for: Self.startTimeout)
-                return nil
-            }
-            defer { group.cancelAll() }
-            return await group.next() ?? nil
+            throw CancellationError()
         }
-        guard let all else {
-            throw EndToEndError("the hub nodes did not listen within 10 s; their log says why")
-        }
-        return all.sorted { $0.name < $1.name }
     }
 }

@@ -41,7 +41,13 @@ public final class SignalRNetwork: Sendable {
         try await http.shutdown()
     }
 
-    /// Made once, at the first secure connection: reading the system's certificates takes long.
+    /// Makes the TLS context where no event loop waits for it: reading the system's certificates takes long.
+    @concurrent
+    func prepareTLS() async throws {
+        _ = try sslContext()
+    }
+
+    /// Made once, at the first call.
     func sslContext() throws -> NIOSSLContext {
         try context.withLockedValue { context in
             if let context { return context }

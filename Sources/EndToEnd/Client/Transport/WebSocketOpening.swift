@@ -32,15 +32,38 @@ struct WebSocketOpening: Sendable {
             .connectTimeout(network.connectTimeout)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try configure(channel, tls: tls, events)
-                    events.began(channel)
-                }
+                channel.eventLoop.makeCompletedFuture { try configure(channel, tls: tls, events) }
             }
             .connect(host: node.host, port: node.port)
-            .whenFailure { error in
-                events.ended(.cannotConnect(node: "\(node)", reason: ConnectReason.text(of: error)))
+            .whenComplete { result in
+                switch result {
+                case .success(let channel): began(channel, events)
+                case .failure(let error):
+                    events.ended(.cannotConnect(node: "\(node)", reason: ConnectReason.text(of: error)))
+                }
             }
+    }
+
+    /// A name can have several addresses, each of which is tried with a channel of its own: only the one that connects
+    /// counts, and only its upgrade is waited for.
+    private func began(_ channel: any Channel, _ events: Events) {
+        events.began(channel)
+        @Sendable func fail(_ error: any Error) {
+            events.ended(.cannotConnect(node: "\(node)", reason: ConnectReason.text(of: error)))
+            channel.close(mode: .all, promise: nil)
+        }
+        do {
+            try channel.pipeline.syncOperations.handler(type: NIOTypedHTTPClientUpgradeHandler<Bool>.self)
+                .upgradeResultFuture.whenComplete { result in
+                    switch result {
+                    case .success(true): events.opened()
+                    case .success(false): break
+                    case .failure(let error): fail(error)
+                    }
+                }
+        } catch {
+            fail(error)
+        }
     }
 
     private func configure(_ channel: any Channel, tls: NIOSSLContext?, _ events: Events) throws {
@@ -78,17 +101,7 @@ struct WebSocketOpening: Sendable {
         var pipeline = NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: configuration)
         // A node sends the first frames right behind its answer: they must not be dropped with the HTTP decoder.
         pipeline.leftOverBytesStrategy = .forwardBytes
-        try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(
-            configuration: pipeline
-        ).whenComplete { result in
-            switch result {
-            case .success(true): events.opened()
-            case .success(false): break
-            case .failure(let error):
-                events.ended(.cannotConnect(node: "\(node)", reason: ConnectReason.text(of: error)))
-                channel.close(mode: .all, promise: nil)
-            }
-        }
+        _ = try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(configuration: pipeline)
     }
 
     /// An IP address cannot be a server name in TLS; the certificate is then checked against the address itself.

@@ -1,0 +1,20 @@
+import NIOSSL
+
+@testable import EndToEnd
+
+/// A network for as long as a closure runs.
+enum SharedNetwork {
+    static func run<Value>(
+        tls: TLSConfiguration = .makeClientConfiguration(), _ body: (SignalRNetwork) async throws -> Value
+    ) async throws -> Value {
+        let network = SignalRNetwork(tls: tls)
+        do {
+            let value = try await body(network)
+            try await network.shutdown()
+            return value
+        } catch {
+            try await network.shutdown()
+            throw error
+        }
+    }
+}
