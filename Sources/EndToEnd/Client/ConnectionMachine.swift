@@ -58,6 +58,8 @@ struct ConnectionMachine {
         case retryLater(attempt: Int)
     }
 
+    private static let dropped = "dropped by the owner"
+
     private(set) var phase: Phase = .idle
     /// Of the transport asked for last.
     private(set) var epoch = 0
@@ -109,7 +111,10 @@ struct ConnectionMachine {
             return open(.reconnect(byOwner: false))
 
         case (.drop, .connected), (.drop, .retrying):
-            return close(then: .waiting) + [.report(.waiting(reason: "dropped by the owner"))]
+            return close(then: .waiting) + [.report(.waiting(reason: Self.dropped))]
+        case (.drop, .opening(.reconnect(let byOwner))):
+            return close(then: .waiting) + [.report(.waiting(reason: Self.dropped))]
+                + (byOwner ? [.fail(.misuse(Self.dropped))] : [])
         case (.reconnect, .connected), (.reconnect, .waiting), (.reconnect, .retrying):
             return [.closeTransport] + open(.reconnect(byOwner: true))
         case (.reconnect, _):

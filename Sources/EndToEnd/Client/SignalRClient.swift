@@ -34,12 +34,15 @@ public actor SignalRClient {
     public internal(set) var groupsToken: String?
     var transport: OpenTransport?
     var calls = PendingCalls()
+    /// Waits for ``start()`` or ``reconnect(to:)``.
     var owner: CheckedContinuation<Void, any Error>?
     /// Whether the transport of this epoch works.
     var hasOpened = false
     var keepAlive: KeepAliveMonitor?
     /// The one timer that runs: for the opening, then for the keep-alives, or for the next attempt.
     var timer: Scheduled<Void>?
+    /// The good-bye under way.
+    var aborting: Task<Void, Never>?
 
     /// - Parameters:
     ///   - network: shared by all clients of the process.
@@ -76,11 +79,13 @@ public actor SignalRClient {
     /// - Throws: ``SignalRClientError``, and the client waits for the next call; `CancellationError`. On long polling it
     ///   returns once the first poll is sent, since a node answers only when there is something to say.
     public func reconnect(to other: NodeURL? = nil) async throws {
+        try requireNoOwner()
         if let other { node = other }
         try await settle(.reconnect)
     }
 
-    /// Closes the transport without a word, as a lost network does. The client waits for ``reconnect(to:)``.
+    /// Closes the transport without a word, as a lost network does. The client waits for ``reconnect(to:)``; nothing
+    /// happens before it is connected for the first time.
     public func dropTransport() {
         handle(.drop)
     }
@@ -91,13 +96,14 @@ public actor SignalRClient {
         await aborting?.value
     }
 
-    /// The request of ``stop()`` under way.
-    var aborting: Task<Void, Never>?
-
     // MARK: - The state machine's servant
 
-    private func settle(_ input: ConnectionMachine.Input) async throws {
+    private func requireNoOwner() throws {
         guard owner == nil else { throw SignalRClientError.misuse("start() or reconnect() is still under way") }
+    }
+
+    private func settle(_ input: ConnectionMachine.Input) async throws {
+        try requireNoOwner()
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 owner = continuation

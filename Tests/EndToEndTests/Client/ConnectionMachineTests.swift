@@ -95,6 +95,25 @@ struct ConnectionMachineTests {
         #expect(machine.phase == .waiting)
     }
 
+    @Test func whatIsBeingOpenedCanBeDroppedToo() {
+        var machine = Self.connected()
+        _ = machine.handle(.reconnect, now: Self.now)
+        #expect(
+            machine.handle(.drop, now: Self.now) == [
+                .closeTransport, .report(.waiting(reason: "dropped by the owner")),
+                .fail(.misuse("dropped by the owner")),
+            ])
+        var retrying = Self.connected()
+        _ = retrying.handle(.transportEnded(Self.lost, epoch: 1), now: Self.now)
+        _ = retrying.handle(.retryDue, now: Self.now)
+        #expect(
+            retrying.handle(.drop, now: Self.now)
+                == [.closeTransport, .report(.waiting(reason: "dropped by the owner"))])
+        // Before it is connected there is nothing that could be resumed.
+        var starting = Self.machine(.start, Self.negotiated)
+        #expect(starting.handle(.drop, now: Self.now) == [])
+    }
+
     @Test func followsTheNodesWish() {
         var machine = Self.connected()
         #expect(
