@@ -1,17 +1,10 @@
 import Capture
-import Hummingbird
 public import Logging
 import NIOCore
 import NIOPosix
 import Prometheus
 import Redis
 public import ServiceLifecycle
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// The sidecar: holds the subscription, observes and records every envelope, and answers scrapes.
 ///
@@ -21,17 +14,35 @@ public import ServiceLifecycle
 public struct Relay: Service {
     private let configuration: RelayConfiguration
     private let logger: Logger
+    private let supervisor: (any RelaySupervisor)?
     private let onListening: @Sendable (_ port: Int) -> Void
+    private let controls = RelayControls()
 
-    /// - Parameter onListening: called once the HTTP surface is bound, with its port.
+    /// - Parameters:
+    ///   - supervisor: is told of the relay's life.
+    ///   - onListening: called once the HTTP surface is bound, with its port.
     public init(
-        configuration: RelayConfiguration, logger: Logger,
+        configuration: RelayConfiguration, logger: Logger, supervisor: (any RelaySupervisor)? = nil,
         onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.logger = logger
+        self.supervisor = supervisor
         self.onListening = onListening
     }
+
+    // MARK: - While it runs, from any thread
+
+    /// Closes the segment and begins the next; reads the HTTP token's file again.
+    public func rotate() { controls.send(.rotate) }
+
+    /// Writes what waits, and forces it to the disk.
+    public func flush() { controls.send(.flush) }
+
+    /// Writes one line of figures to the log.
+    public func logStatistics() { controls.send(.logStatistics) }
+
+    // MARK: - Running
 
     /// Runs until graceful shutdown or cancellation; then stops reading, drains what was received, closes the segment.
     ///
@@ -56,7 +67,9 @@ public struct Relay: Service {
             var worker = makeWorker(previous: previous, intake: intake, metrics: metrics, status: status)
             worker.run()
         }
+        controls.connect { request in answer(request, intake: intake, metrics: metrics) }
         let outcome = await subscribeAndServe(intake: intake, metrics: metrics, status: status, group: group)
+        controls.disconnect()
         intake.close()
         try await worked
         try await thread.shutdownGracefully()
@@ -83,46 +96,60 @@ public struct Relay: Service {
             metrics: metrics, status: status, logger: logger)
     }
 
-    /// Returns when both have ended: on shutdown, or because one of them failed.
+    /// Returns when all have ended: on shutdown, or because one of them failed.
     private func subscribeAndServe(
         intake: Intake, metrics: RelayMetrics, status: RelayStatus, group eventLoopGroup: MultiThreadedEventLoopGroup
     ) async -> Result<Void, any Error> {
         let subscriber = RedisSubscriber(
             configuration: configuration.redis, channels: configuration.channels, eventLoopGroup: eventLoopGroup,
             sink: intake, logger: logger)
-        let application = Application(
-            router: RelayHTTP.router(metrics: metrics, status: status, channels: configuration.channels),
-            configuration: ApplicationConfiguration(
-                address: .hostname(configuration.listenHost, port: configuration.listenPort),
-                serverName: "backplane-relay"),
-            onServerRunning: { channel in
-                let port = channel.localAddress?.port ?? 0
-                logger.info("listening", metadata: ["metrics": "http://\(configuration.listenHost):\(port)/metrics"])
-                onListening(port)
-            },
-            logger: Logger(label: "http", factory: { _ in SwiftLogNoOpLogHandler() }))
+        let web = RelayWeb(
+            configuration: configuration, metrics: metrics, status: status, logger: logger
+        ) { [supervisor, onListening] port in
+            onListening(port)
+            supervisor?.started()
+        }
         return await withTaskGroup(of: Result<Void, any Error>.self) { group in
             group.addTask {
                 await Self.result { try await cancelWhenGracefulShutdown { try await subscriber.run() } }
             }
-            group.addTask {
-                await Self.result {
-                    do {
-                        try await application.run()
-                    } catch let error as IOError {
-                        throw RelayError.cannotListen(
-                            address: "\(configuration.listenHost):\(configuration.listenPort)",
-                            reason: String(cString: strerror(error.errnoCode)))
-                    }
-                }
+            group.addTask { await Self.result { try await web.run() } }
+            group.addTask { await Self.result { await cancelWhenGracefulShutdown { await watch(metrics, status) } } }
+            if let supervisor {
+                let supervision = Supervision(
+                    supervisor: supervisor, status: status, eventLoop: eventLoopGroup.any(), logger: logger)
+                group.addTask { await Self.result { await supervision.run() } }
             }
             var outcome: Result<Void, any Error> = .success(())
             for await result in group {
                 if case .success = outcome { outcome = result }
-                // Whichever ends first takes the other along; a cancelled one ends without an error of its own.
+                // Whichever ends first takes the others along; a cancelled one ends without an error of its own.
                 group.cancelAll()
             }
             return outcome
+        }
+    }
+
+    private func watch(_ metrics: RelayMetrics, _ status: RelayStatus) async {
+        var redis = configuration.redis
+        redis.clientName += "-watch"
+        await RedisWatch(
+            redis: redis, channels: configuration.channels, status: status,
+            metrics: WatchMetrics(metrics.registry, channels: configuration.channels),
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger
+        ).run()
+    }
+
+    private func answer(_ request: RelayControls.Request, intake: Intake, metrics: RelayMetrics) {
+        switch request {
+        case .rotate:
+            do {
+                try configuration.access.token?.reload()
+            } catch {
+                logger.error("the HTTP token stays as it is", metadata: ["cause": "\(error)"])
+            }
+        case .flush: break
+        case .logStatistics: logger.notice("statistics", metadata: metrics.statistics)
         }
     }
 

@@ -13,14 +13,16 @@ public struct RelayConfiguration: Sendable {
     /// Where `/metrics` and the probes are served; port 0 takes a free one.
     public var listenHost: String
     public var listenPort: Int
+    /// Who may see them.
+    public var access: WebAccess
     public var version: String
     /// Name of this machine, for the capture.
     public var hostName: String
 
     public init(
         redis: RedisConfiguration, channels: [String], recording: CaptureWriter.Configuration? = nil,
-        bufferBytes: Int = 64 << 20, listenHost: String = "127.0.0.1", listenPort: Int = 9464, version: String,
-        hostName: String
+        bufferBytes: Int = 64 << 20, listenHost: String = "127.0.0.1", listenPort: Int = 9464,
+        access: WebAccess = WebAccess(), version: String, hostName: String
     ) {
         precondition(!channels.isEmpty && bufferBytes > 0)
         self.redis = redis
@@ -29,6 +31,7 @@ public struct RelayConfiguration: Sendable {
         self.bufferBytes = bufferBytes
         self.listenHost = listenHost
         self.listenPort = listenPort
+        self.access = access
         self.version = version
         self.hostName = hostName
     }

@@ -30,11 +30,13 @@ final class RelayMetrics: Sendable {
 
     /// What is seen of the backplane, by channel index.
     let channels: [ChannelMetrics]
+    let channelNames: [String]
 
     init(channels names: [String], version: String, recordDirectory: String?) {
         let registry = Registry()
         self.registry = registry
         let families = ChannelMetrics.Families(registry)
+        channelNames = names
         channels = names.map { ChannelMetrics(families, channel: $0) }
 
         registry.gaugeFamily(
@@ -84,6 +86,9 @@ final class RelayMetrics: Sendable {
         }
         ProcessMetrics.register(in: registry)
     }
+
+    /// Envelopes lost on our side, for whatever reason.
+    var droppedTotal: Int { droppedEnvelopes.values.reduce(0) { $0 + $1.value } }
 
     func drop(_ reason: DropReason, envelopes: Int, bytes: Int) {
         droppedEnvelopes[reason]?.increment(by: envelopes)

@@ -1,9 +1,12 @@
+import Capture
 import Synchronization
 
-/// What `/-/ready` asks for: is the relay subscribed, and, if it should, does it write?
+/// How the relay is: what `/-/ready` and a service manager ask for.
 final class RelayStatus: Sendable {
     private let subscribed = Atomic(false)
     private let writing = Atomic(false)
+    private let connection = Atomic(0)
+    private let lastBeat = Atomic<UInt64>(Moment.now().monotonic)
     private let records: Bool
 
     /// - Parameter records: false for a relay that only observes.
@@ -21,10 +24,30 @@ final class RelayStatus: Sendable {
         set { writing.store(newValue, ordering: .relaxed) }
     }
 
+    /// Redis' number for the subscription's connection; nil if it did not tell.
+    var connectionID: Int? {
+        get {
+            let id = connection.load(ordering: .relaxed)
+            return id == 0 ? nil : id
+        }
+        set { connection.store(newValue ?? 0, ordering: .relaxed) }
+    }
+
     /// nil if ready; else why not, in words.
     var notReadyReason: String? {
         if !isSubscribed { return "not subscribed to Redis" }
         if records, !isWriting { return "the capture is not being written" }
         return nil
+    }
+
+    /// The recorder thread goes round.
+    func beat(at now: Moment) {
+        lastBeat.store(now.monotonic, ordering: .relaxed)
+    }
+
+    /// For how long the recorder thread has not gone round, in nanoseconds.
+    func silence(at now: Moment) -> UInt64 {
+        let beat = lastBeat.load(ordering: .relaxed)
+        return now.monotonic > beat ? now.monotonic - beat : 0
     }
 }

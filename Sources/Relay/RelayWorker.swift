@@ -56,6 +56,7 @@ struct RelayWorker: ~Copyable {
         while true {
             let delivery = intake.take(waitingAtMost: waitingTime(at: .now()))
             let now = Moment.now()
+            status.beat(at: now)
             if let step = clock.observe(now) { clockStepped(by: step, at: now) }
             var bytes = 0
             for item in delivery.items { bytes += process(item, at: now) }

@@ -13,7 +13,7 @@ struct BackplaneRelay: AsyncParsableCommand {
 
             Exit status: 0 done, 1 failed, 3 done but with loss or damage, 64 wrong usage.
             """,
-        version: version,
+        version: BuildCommit.name.isEmpty ? version : "\(version) (commit \(BuildCommit.name))",
         subcommands: [
             RunCommand.self, InfoCommand.self, CatCommand.self, VerifyCommand.self, RecoverCommand.self,
             ReplayCommand.self, HubCommand.self, CheckCommand.self, DemoCommand.self,

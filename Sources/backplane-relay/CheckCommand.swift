@@ -69,7 +69,8 @@ struct CheckCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let logger = log.makeLogger()
+        let log = try log.makeLog()
+        let logger = log.logger
         let redis = try RedisArgument.parseRedis(redis, logger: logger)
         let chosen = Set(transport.flatMap(\.transports))
         let configuration = CheckConfiguration(
@@ -77,7 +78,7 @@ struct CheckCommand: AsyncParsableCommand {
             transports: TransportKind.allCases.filter { chosen.isEmpty || chosen.contains($0) }, messages: messages,
             version: BackplaneRelay.version)
         if let interval {
-            try await repeatCheck(configuration, every: interval, logger: logger)
+            try await repeatCheck(configuration, every: interval, log: log)
         } else {
             let showsSteps = StandardError.isTerminal && !json
             // The nodes' own lines would bury the table; --log-level debug shows them.
@@ -96,20 +97,19 @@ struct CheckCommand: AsyncParsableCommand {
         }
     }
 
-    private func repeatCheck(_ configuration: CheckConfiguration, every interval: TimeSpan, logger: Logger) async throws
-    {
-        var quiet = logger
+    private func repeatCheck(_ configuration: CheckConfiguration, every interval: TimeSpan, log: Log) async throws {
+        var quiet = log.logger
         if quiet.logLevel == .info { quiet.logLevel = .error }
         let printer = CheckPrinter(json: json)
         let probe = CheckProbe(
             check: Check(configuration: configuration, logger: quiet),
             interval: .nanoseconds(Int64(interval.nanoseconds)),
-            listenHost: listen.host, listenPort: listen.port, logger: logger,
+            listenHost: listen.host, listenPort: listen.port, logger: log.logger,
             onOutcome: { outcome in
                 // A reader that has gone does not end the probe: /metrics goes on.
                 try? printer.print(outcome)
             })
-        try await ServiceRunner.run(probe)
+        try await ServiceRunner.run(probe, log: log)
     }
 }
 

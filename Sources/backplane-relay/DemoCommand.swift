@@ -29,8 +29,7 @@ struct DemoCommand: AsyncParsableCommand {
     var keepRunning = false
 
     func run() async throws {
-        var logger = Logger(label: "backplane-relay") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = .warning
+        let logger = Log(destination: .standardError(format: .text), level: .warning).logger
         let directory = record ?? "/tmp/backplane-relay-demo-\(ProcessInfo.processInfo.processIdentifier)"
         let interrupts = await Interrupts.trapped()
         let untilInterrupted = { @Sendable () async -> Void in await interrupts.next() }

@@ -75,7 +75,8 @@ struct HubCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let logger = log.makeLogger()
+        let log = try log.makeLog()
+        let logger = log.logger
         let redis = try RedisArgument.parseRedis(redis, logger: logger)
         var configuration = HubNodeConfiguration(
             redis: redis, channel: channel, name: name ?? "\(HostName.current()):\(listen.port)",
@@ -85,7 +86,7 @@ struct HubCommand: AsyncParsableCommand {
         configuration.limits.outboundMessages = clientBuffer
         configuration.limits.storedBytes = storeSize.bytes
         if let keyFile { configuration.tokenKey = try Self.tokenKey(in: keyFile) }
-        try await ServiceRunner.run(HubNode(configuration: configuration, logger: logger))
+        try await ServiceRunner.run(HubNode(configuration: configuration, logger: logger), log: log)
     }
 
     private static func tokenKey(in path: String) throws -> TokenKey {

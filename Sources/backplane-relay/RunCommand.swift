@@ -2,6 +2,7 @@ import ArgumentParser
 import Capture
 import Logging
 import MCAP
+import NIOPosix
 import Redis
 import Relay
 
@@ -13,8 +14,11 @@ struct RunCommand: AsyncParsableCommand {
             Example:
               backplane-relay run --redis redis://127.0.0.1:6379 --channel chat --record /var/lib/backplane-relay
               BACKPLANE_RELAY_REDIS='redis.example:6379,password=...' backplane-relay run --channel chat
+              backplane-relay run --check-only --redis redis://127.0.0.1:6379 --channel chat
 
             It subscribes and reads; it never publishes. SIGTERM or SIGINT stops it: what was received is written first.
+            SIGHUP begins a new segment and opens the log file anew, SIGUSR1 logs a line of figures, SIGUSR2 forces what
+            was received to the disk.
             """)
 
     @Option(help: "redis://[user:password@]host:port/db, or the StackExchange.Redis string from Startup.cs.")
@@ -44,9 +48,10 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "Memory for envelopes that wait for a slow disk; when it is full, new ones are dropped and counted.")
     var buffer = ByteSize(bytes: 64 << 20)
 
-    @Option(help: "Address of /metrics, /-/healthy and /-/ready.")
-    var listen = ListenAddress(host: "127.0.0.1", port: 9464)
+    @Flag(help: "Look at Redis, its channels and the record directory, say what may go wrong, and end.")
+    var checkOnly = false
 
+    @OptionGroup var web: WebOptions
     @OptionGroup var log: LogOptions
 
     func validate() throws {
@@ -63,8 +68,9 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let logger = log.makeLogger()
-        let redis = try RedisArgument.parseRedis(redis, logger: logger)
+        let log = try log.makeLog()
+        let redis = try RedisArgument.parseRedis(redis, logger: log.logger)
+        if checkOnly { return try await check(redis) }
         let recording = record.map { directory in
             CaptureWriter.Configuration(
                 directory: directory, channels: channel,
@@ -73,12 +79,26 @@ struct RunCommand: AsyncParsableCommand {
                     segmentSize: UInt64(segmentSize.bytes), segmentDuration: segmentDuration.nanoseconds),
                 durability: fsync.durability)
         }
+        let supervisor = SystemdNotifier()
         let relay = Relay(
             configuration: RelayConfiguration(
                 redis: redis, channels: channel, recording: recording, bufferBytes: buffer.bytes,
-                listenHost: listen.host, listenPort: listen.port, version: BackplaneRelay.version,
-                hostName: HostName.current()),
-            logger: logger)
-        try await ServiceRunner.run(relay)
+                listenHost: web.listen.host, listenPort: web.listen.port, access: try web.access(),
+                version: BackplaneRelay.version, hostName: HostName.current()),
+            logger: log.logger, supervisor: supervisor)
+        try await ServiceRunner.run(
+            relay, log: log,
+            signals: SignalActions(
+                hangup: { relay.rotate() }, user1: { relay.logStatistics() }, user2: { relay.flush() }),
+            onStop: { supervisor?.stopping() })
+    }
+
+    private func check(_ redis: RedisConfiguration) async throws {
+        let report = try await Preflight.run(
+            redis: redis, channels: channel, directory: record,
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+        let printer = PreflightPrinter(report: report, findings: report.findings())
+        try StandardOutput.print(lines: printer.lines)
+        guard printer.passed else { throw ExitCode.failure }
     }
 }

@@ -34,6 +34,14 @@ struct StandardOutput: ~Copyable {
         }
     }
 
+    static func print(lines: [String]) throws {
+        var output = StandardOutput()
+        try output.append { bytes in
+            for line in lines { bytes.append(contentsOf: (line + "\n").utf8) }
+        }
+        try output.flush()
+    }
+
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 }
 

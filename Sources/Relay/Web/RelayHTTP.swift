@@ -4,15 +4,21 @@ import Prometheus
 
 /// The relay's HTTP surface: `/metrics`, `/-/healthy`, `/-/ready`, and `/` that names them.
 enum RelayHTTP {
-    static func router(metrics: RelayMetrics, status: RelayStatus, channels: [String]) -> Router<BasicRequestContext> {
+    static let healthyPath = "/-/healthy"
+
+    /// - Parameter token: nil lets everybody in.
+    static func router(
+        metrics: RelayMetrics, status: RelayStatus, channels: [String], token: WebToken? = nil
+    ) -> Router<BasicRequestContext> {
         let router = Router()
+        if let token { router.add(middleware: BearerTokenMiddleware(token: token)) }
         router.get("/metrics") { request, _ in
             let format = ExpositionFormat.negotiate(accept: request.headers[.accept])
             return Response(
                 status: .ok, headers: [.contentType: format.contentType],
                 body: ResponseBody(byteBuffer: ByteBuffer(bytes: metrics.registry.expose(format))))
         }
-        router.get("/-/healthy") { _, _ in
+        router.get(RouterPath(healthyPath)) { _, _ in
             text(.ok, "backplane-relay is running\n")
         }
         router.get("/-/ready") { _, _ in

@@ -1,0 +1,69 @@
+import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
+import Logging
+import NIOCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Binds the HTTP surface and serves it.
+struct RelayWeb: Sendable {
+    let configuration: RelayConfiguration
+    let metrics: RelayMetrics
+    let status: RelayStatus
+    let logger: Logger
+    var limits = WebLimits()
+    /// Called once it is bound, with its port.
+    let onListening: @Sendable (_ port: Int) -> Void
+
+    /// Until graceful shutdown or cancellation.
+    ///
+    /// - Throws: ``RelayError`` if the address cannot be bound.
+    func run() async throws {
+        let address = "\(configuration.listenHost):\(configuration.listenPort)"
+        do {
+            try await application().run()
+        } catch let error as IOError {
+            throw RelayError.cannotListen(address: address, reason: String(cString: strerror(error.errnoCode)))
+        }
+    }
+
+    private func application() throws -> some ApplicationProtocol {
+        let access = configuration.access
+        let scheme = access.certificate == nil ? "http" : "https"
+        if let warning = access.warning(listenHost: configuration.listenHost) {
+            logger.warning("the HTTP surface is open to others", metadata: ["cause": "\(warning)"])
+        }
+        return Application(
+            router: RelayHTTP.router(
+                metrics: metrics, status: status, channels: configuration.channels, token: access.token),
+            server: try server(),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.listenHost, port: configuration.listenPort),
+                serverName: "backplane-relay",
+                availableConnectionsDelegate: .maximum(
+                    limits.connections, logger: Logger(label: "http") { _ in SwiftLogNoOpLogHandler() })),
+            onServerRunning: { [configuration, logger, onListening] channel in
+                let port = channel.localAddress?.port ?? 0
+                logger.info(
+                    "listening", metadata: ["metrics": "\(scheme)://\(configuration.listenHost):\(port)/metrics"])
+                onListening(port)
+            },
+            logger: Logger(label: "http") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    private func server() throws -> HTTPServerBuilder {
+        let plain = HTTPServerBuilder.http1(
+            configuration: HTTP1Channel.Configuration(
+                additionalChannelHandlers: [RequestClock(limits: limits)],
+                httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
+                    maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes,
+                    maxHeaderFieldCount: limits.headerFields)))
+        guard let certificate = configuration.access.certificate else { return plain }
+        return try .tls(plain, tlsConfiguration: certificate.serverConfiguration(logger: logger))
+    }
+}

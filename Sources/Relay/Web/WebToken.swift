@@ -1,0 +1,48 @@
+import Crypto
+import FoundationEssentials
+import NIOConcurrencyHelpers
+
+/// The bearer token that HTTP clients of the relay must show, read from a file.
+public final class WebToken: Sendable {
+    /// Shorter ones can be guessed.
+    static let minimumBytes = 16
+
+    private let path: String
+    /// Only its hash is kept.
+    private let digest: NIOLockedValueBox<SHA256Digest>
+
+    /// - Throws: ``RelayError`` if the file cannot be read or its content is too short.
+    public init(file path: String) throws {
+        self.path = path
+        digest = NIOLockedValueBox(try Self.digest(ofFile: path))
+    }
+
+    /// Reads the file again; a failure leaves the old token in force.
+    ///
+    /// - Throws: ``RelayError``.
+    func reload() throws {
+        let new = try Self.digest(ofFile: path)
+        digest.withLockedValue { $0 = new }
+    }
+
+    /// Takes the same time whatever the difference is: digests are compared, in constant time.
+    func matches(_ candidate: some DataProtocol) -> Bool {
+        digest.withLockedValue { $0 } == SHA256.hash(data: candidate)
+    }
+
+    private static func digest(ofFile path: String) throws -> SHA256Digest {
+        let content: Data
+        do {
+            content = try Data(contentsOf: URL(filePath: path))
+        } catch {
+            throw RelayError.badWebToken(path: path, reason: "cannot be read")
+        }
+        let blanks = Set(" \t\r\n".utf8)
+        guard let first = content.firstIndex(where: { !blanks.contains($0) }),
+            let last = content.lastIndex(where: { !blanks.contains($0) }), last - first + 1 >= minimumBytes
+        else {
+            throw RelayError.badWebToken(path: path, reason: "holds fewer than \(minimumBytes) characters")
+        }
+        return SHA256.hash(data: content[first...last])
+    }
+}

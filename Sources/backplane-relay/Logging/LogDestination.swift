@@ -1,0 +1,110 @@
+import Capture
+import Logging
+import NIOConcurrencyHelpers
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Where log lines go: standard error, or a file that can be reopened after `logrotate` has moved it away.
+final class LogDestination: Sendable {
+    private struct State {
+        var descriptor: CInt
+        var limiter = RepeatLimiter()
+    }
+
+    private let path: String?
+    private let format: LogFormat
+    private let state: NIOLockedValueBox<State>
+
+    static func standardError(format: LogFormat) -> LogDestination {
+        LogDestination(path: nil, format: format, descriptor: STDERR_FILENO)
+    }
+
+    /// - Throws: ``LogFileError`` if the file cannot be opened.
+    static func file(_ path: String, format: LogFormat) throws -> LogDestination {
+        LogDestination(path: path, format: format, descriptor: try open(path))
+    }
+
+    private init(path: String?, format: LogFormat, descriptor: CInt) {
+        self.path = path
+        self.format = format
+        state = NIOLockedValueBox(State(descriptor: descriptor))
+    }
+
+    deinit {
+        let descriptor = state.withLockedValue { $0.descriptor }
+        if descriptor != STDERR_FILENO { close(descriptor) }
+    }
+
+    /// Opens the file anew; does nothing for standard error. A file that cannot be opened leaves the old one in use.
+    ///
+    /// - Throws: ``LogFileError``.
+    func reopen() throws {
+        guard let path else { return }
+        let new = try Self.open(path)
+        let old = state.withLockedValue { state in
+            defer { state.descriptor = new }
+            return state.descriptor
+        }
+        close(old)
+    }
+
+    func write(level: Logger.Level, message: String, metadata: [(key: String, value: String)]) {
+        let now = Moment.now()
+        state.withLockedValue { state in
+            var lines: [UInt8] = []
+            for omitted in state.limiter.ended(at: now.monotonic) { append(omitted, at: now, to: &lines) }
+            // A level that nobody sets in production is not rationed either.
+            if level <= .debug || state.limiter.admit(message, at: now.monotonic) {
+                lines += format.line(time: now.realtime, level: level, message: message, metadata: metadata)
+            }
+            Self.write(lines, to: state.descriptor)
+        }
+    }
+
+    /// At the end of the program: says what was left out.
+    func finish() {
+        let now = Moment.now()
+        state.withLockedValue { state in
+            var lines: [UInt8] = []
+            for omitted in state.limiter.ended(at: now.monotonic, all: true) { append(omitted, at: now, to: &lines) }
+            Self.write(lines, to: state.descriptor)
+        }
+    }
+
+    private func append(_ omitted: RepeatLimiter.Omitted, at now: Moment, to lines: inout [UInt8]) {
+        lines += format.line(
+            time: now.realtime, level: .notice, message: "repeated lines left out",
+            metadata: [("count", "\(omitted.count)"), ("line", omitted.message)])
+    }
+
+    /// A log that cannot be written must not stop what it tells of.
+    private static func write(_ bytes: [UInt8], to descriptor: CInt) {
+        var done = 0
+        while done < bytes.count {
+            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + done, bytes.count - done) }
+            if count < 0 {
+                if errno == EINTR { continue }
+                return
+            }
+            done += count
+        }
+    }
+
+    private static func open(_ path: String) throws -> CInt {
+        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
+        guard descriptor >= 0 else { throw LogFileError(path: path, reason: String(cString: strerror(errno))) }
+        return descriptor
+    }
+}
+
+/// The file of `--log-file` cannot be opened.
+struct LogFileError: Error, CustomStringConvertible {
+    let path: String
+    let reason: String
+
+    var description: String { "--log-file: '\(path)' cannot be opened: \(reason)" }
+}

@@ -1,0 +1,73 @@
+import ArgumentParser
+import Capture
+import Logging
+import SignalRBackplane
+
+/// How a log line is written.
+enum LogFormat: String, ExpressibleByArgument, CaseIterable {
+    /// `2026-11-22T21:58:00.123456789Z warning subscription lost, reconnecting cause="..." redis=127.0.0.1:6379`
+    case text
+    /// One JSON object a line: `time`, `level`, `message`, and the metadata as further members, all strings.
+    case json
+
+    /// - Parameters:
+    ///   - time: nanoseconds since 1970.
+    ///   - metadata: sorted by the caller.
+    func line(
+        time: UInt64, level: Logger.Level, message: String, metadata: [(key: String, value: String)]
+    ) -> [UInt8] {
+        switch self {
+        case .text: Self.text(time: time, level: level, message: message, metadata: metadata)
+        case .json: Self.json(time: time, level: level, message: message, metadata: metadata)
+        }
+    }
+
+    private static func text(
+        time: UInt64, level: Logger.Level, message: String, metadata: [(key: String, value: String)]
+    ) -> [UInt8] {
+        var line: [UInt8] = []
+        UTCTime.appendRFC3339(time, to: &line)
+        line.append(UInt8(ascii: " "))
+        line.append(contentsOf: level.rawValue.utf8)
+        line.append(UInt8(ascii: " "))
+        // One event is one line, whatever a server answered.
+        for byte in message.utf8 { line.append(byte < 0x20 || byte == 0x7F ? UInt8(ascii: " ") : byte) }
+        for (key, value) in metadata {
+            line.append(UInt8(ascii: " "))
+            line.append(contentsOf: key.utf8)
+            line.append(UInt8(ascii: "="))
+            if value.utf8.allSatisfy({ $0 > 0x20 && $0 != UInt8(ascii: "\"") && $0 != 0x7F }), !value.isEmpty {
+                line.append(contentsOf: value.utf8)
+            } else {
+                append(quoted: value, to: &line)
+            }
+        }
+        line.append(UInt8(ascii: "\n"))
+        return line
+    }
+
+    private static func json(
+        time: UInt64, level: Logger.Level, message: String, metadata: [(key: String, value: String)]
+    ) -> [UInt8] {
+        var line = Array(#"{"time":""#.utf8)
+        UTCTime.appendRFC3339(time, to: &line)
+        line.append(contentsOf: #"","level":""#.utf8)
+        line.append(contentsOf: level.rawValue.utf8)
+        line.append(contentsOf: #"","message":"#.utf8)
+        append(quoted: message, to: &line)
+        for (key, value) in metadata {
+            line.append(UInt8(ascii: ","))
+            append(quoted: key, to: &line)
+            line.append(UInt8(ascii: ":"))
+            append(quoted: value, to: &line)
+        }
+        line.append(contentsOf: "}\n".utf8)
+        return line
+    }
+
+    private static func append(quoted text: String, to line: inout [UInt8]) {
+        var writer = JSONWriter()
+        writer.string(text)
+        line.append(contentsOf: writer.bytes)
+    }
+}

@@ -1,0 +1,39 @@
+import ArgumentParser
+import Logging
+
+struct LogOptions: ParsableArguments {
+    @Option(help: "Least severe lines to log: trace, debug, info, notice, warning, error, critical.")
+    var logLevel: LogLevel = .info
+
+    @Option(help: "Form of the log: text, or json (one object a line).")
+    var logFormat: LogFormat = .text
+
+    @Option(help: "File to log to instead of standard error; opened anew at SIGHUP.")
+    var logFile: String?
+
+    /// Where the log goes; results go to standard output.
+    func makeLog() throws -> Log {
+        let destination =
+            if let logFile { try LogDestination.file(logFile, format: logFormat) } else {
+                LogDestination.standardError(format: logFormat)
+            }
+        return Log(destination: destination, level: logLevel.level)
+    }
+}
+
+enum LogLevel: String, ExpressibleByArgument, CaseIterable {
+    case trace, debug, info, notice, warning, error, critical
+
+    var level: Logger.Level { Logger.Level(rawValue: rawValue) ?? .info }
+}
+
+/// The log of one command.
+struct Log: Sendable {
+    let destination: LogDestination
+    let logger: Logger
+
+    init(destination: LogDestination, level: Logger.Level) {
+        self.destination = destination
+        logger = Logger(label: "backplane-relay") { _ in LineLogHandler(destination: destination, logLevel: level) }
+    }
+}

@@ -1,0 +1,32 @@
+import ArgumentParser
+import Relay
+
+/// Where the relay's HTTP surface is, and who may use it.
+struct WebOptions: ParsableArguments {
+    @Option(help: "Address of /metrics, /-/healthy and /-/ready.")
+    var listen = ListenAddress(host: "127.0.0.1", port: 9464)
+
+    @Option(help: "File with the bearer token that HTTP clients must show, except for /-/healthy.")
+    var webTokenFile: String?
+
+    @Option(help: "PEM certificate for HTTPS; taken anew when it changes.")
+    var tlsCert: String?
+
+    @Option(help: "PEM key of --tls-cert, without a passphrase.")
+    var tlsKey: String?
+
+    func validate() throws {
+        guard (tlsCert == nil) == (tlsKey == nil) else {
+            throw ValidationError("--tls-cert and --tls-key: give both or neither")
+        }
+    }
+
+    func access() throws -> WebAccess {
+        var access = WebAccess()
+        if let webTokenFile { access.token = try WebToken(file: webTokenFile) }
+        if let tlsCert, let tlsKey {
+            access.certificate = try WebCertificate(certificatePath: tlsCert, keyPath: tlsKey)
+        }
+        return access
+    }
+}

@@ -1,0 +1,90 @@
+import Redis
+import Relay
+
+/// The outcome of `run --check-only`, for a person.
+struct PreflightPrinter {
+    let report: PreflightReport
+    let findings: [PreflightFinding]
+
+    var passed: Bool { !findings.contains { $0.severity == .problem } }
+
+    var lines: [String] {
+        var lines = [
+            line("redis", "\(report.endpoint), a PING takes \(Format.seconds(seconds(report.roundTripNanoseconds)))")
+        ]
+        if let server = report.server {
+            lines.append(
+                line("server", "Redis \(server.version), \(server.mode), \(server.role), run_id \(server.runID)"))
+        }
+        if let user = report.user { lines.append(line("user", user)) }
+        if let difference = report.clockDifferenceNanoseconds {
+            let amount = Format.seconds(seconds(difference.magnitude))
+            lines.append(line("clock", "Redis is \(amount) \(difference < 0 ? "behind" : "ahead")"))
+        }
+        if let persistence = report.persistence { lines.append(line("persistence", text(of: persistence))) }
+        if let memory = report.memory {
+            lines.append(
+                line("memory", memory.limit == 0 ? "no limit" : "\(Format.bytes(memory.limit)), then \(memory.policy)"))
+        }
+        if let limit = report.outputBufferLimit { lines.append(line("pubsub limit", text(of: limit))) }
+        for channel in report.channels { lines.append(line("channel", text(of: channel))) }
+        if let directory = report.directory { lines.append(line("record", text(of: directory))) }
+        if !report.notPermitted.isEmpty {
+            lines.append(line("not permitted", report.notPermitted.joined(separator: " ") + " (not needed to record)"))
+        }
+        lines.append("")
+        for finding in findings { lines.append(line(finding.severity.rawValue, finding.text)) }
+        lines.append(line(passed ? "OK" : "NOT OK", verdict))
+        return lines
+    }
+
+    private var verdict: String {
+        let problems = findings.count { $0.severity == .problem }
+        let warnings = findings.count - problems
+        if problems > 0 {
+            return "the relay cannot do what it is asked for: \(problems) problems, \(warnings) warnings"
+        }
+        return warnings == 0 ? "the relay can attach" : "the relay can attach; \(warnings) warnings"
+    }
+
+    private func line(_ name: String, _ text: String) -> String { name.padding(to: 14) + text }
+
+    private func seconds(_ nanoseconds: UInt64) -> Double { Double(nanoseconds) * 1e-9 }
+
+    private func text(of persistence: RedisPersistence) -> String {
+        let snapshots =
+            switch persistence.snapshots {
+            case nil: "RDB unknown"
+            case "": "no RDB"
+            case .some(let rules): "RDB (\(rules))"
+            }
+        return "\(persistence.appendOnlyFile ? "AOF" : "no AOF"), \(snapshots)"
+    }
+
+    private func text(of limit: PreflightReport.OutputBufferLimit) -> String {
+        let hard = limit.hardBytes == 0 ? "no hard limit" : "hard \(Format.bytes(limit.hardBytes))"
+        let soft =
+            limit.softBytes == 0 ? "no soft limit" : "soft \(Format.bytes(limit.softBytes)) for \(limit.softSeconds) s"
+        return "\(hard), \(soft)"
+    }
+
+    private func text(of channel: ChannelReport) -> String {
+        let subscribers = channel.subscribers.map { "\(Format.count($0)) subscribers" } ?? "subscribers unknown"
+        let counter =
+            switch channel.counter {
+            case .unknown: "counter unknown"
+            case .absent: "no counter in database \(report.database)"
+            case .value(let id): "counter \(Format.count(id)) in database \(report.database)"
+            case .other(let what): "the key holds \(what)"
+            }
+        return
+            "\(channel.name): \(subscribers), \(counter), SUBSCRIBE \(channel.refusal == nil ? "permitted" : "refused")"
+    }
+
+    private func text(of directory: DirectoryReport) -> String {
+        var text = directory.path + (directory.exists ? "" : " (will be made)")
+        if let free = directory.freeBytes { text += ", \(Format.bytes(Int(clamping: free))) free" }
+        if let speed = directory.bytesPerSecond { text += ", takes \(Format.decimal(speed / 1e6, digits: 0)) MB/s" }
+        return text
+    }
+}

@@ -1,0 +1,55 @@
+import FoundationEssentials
+import Relay
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Tells systemd how the relay is (sd_notify): datagrams to the socket that `NOTIFY_SOCKET` names.
+struct SystemdNotifier: RelaySupervisor {
+    private let socketPath: String
+    /// A third of what systemd waits for, so that one late beat kills nobody.
+    let heartbeatInterval: Duration?
+
+    /// nil where no systemd listens.
+    init?(environment: [String: String] = ProcessInfo.processInfo.environment) {
+        guard let path = environment["NOTIFY_SOCKET"], path.hasPrefix("/") || path.hasPrefix("@") else { return nil }
+        socketPath = path
+        // Without a watchdog the state is still shown by `systemctl status`.
+        heartbeatInterval =
+            if let microseconds = environment["WATCHDOG_USEC"].flatMap({ Int64($0) }), microseconds > 0,
+                environment["WATCHDOG_PID"].map({ $0 == "\(getpid())" }) ?? true
+            { .microseconds(microseconds / 3) } else { .seconds(10) }
+    }
+
+    func started() { send("READY=1") }
+    func alive(state: String) { send("WATCHDOG=1\nSTATUS=\(state)") }
+
+    /// The orderly stop has begun.
+    func stopping() { send("STOPPING=1\nSTATUS=writing what was received") }
+
+    /// A supervisor that cannot be reached must not stop the relay.
+    private func send(_ message: String) {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        var name = Array(socketPath.utf8)
+        // An abstract socket's name begins with a zero byte.
+        if name.first == UInt8(ascii: "@") { name[0] = 0 }
+        guard name.count < MemoryLayout.size(ofValue: address.sun_path) else { return }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
+        let length = MemoryLayout<sockaddr_un>.offset(of: \.sun_path)! + name.count
+        let bytes = Array(message.utf8)
+        withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                _ = sendto(
+                    descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT), $0,
+                    socklen_t(length))
+            }
+        }
+    }
+}
