@@ -153,10 +153,12 @@ let package = Package(
             name: "RelayTests",
             dependencies: [
                 "Capture", "MCAP", "Prometheus", "Redis", "Relay", "SignalRBackplane",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
             ],
             swiftSettings: house),
         .testTarget(
@@ -173,6 +175,10 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             resources: [.copy("Vectors")],
+            swiftSettings: house),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["backplane-relay", .product(name: "Logging", package: "swift-log")],
             swiftSettings: house),
         .testTarget(
             name: "EndToEndTests",

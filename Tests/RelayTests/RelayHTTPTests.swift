@@ -1,3 +1,4 @@
+import Foundation
 import Hummingbird
 import Logging
 import NIOCore
@@ -22,12 +23,15 @@ import Testing
     }
 
     private func get(
-        _ path: String, accept: String? = nil, status: RelayStatus = RelayStatus(records: true),
-        metrics: RelayMetrics = makeMetrics()
+        _ path: String, accept: String? = nil, authorization: String? = nil,
+        status: RelayStatus = RelayStatus(records: true), metrics: RelayMetrics = makeMetrics(), token: WebToken? = nil
     ) async throws -> Answer {
-        let responder = RelayHTTP.router(metrics: metrics, status: status, channels: ["chat", "game"]).buildResponder()
+        let responder = RelayHTTP.router(
+            metrics: metrics, status: status, channels: ["chat", "game"], token: token
+        ).buildResponder()
         var headers = HTTPFields()
         headers[.accept] = accept
+        headers[.authorization] = authorization
         let request = Request(
             head: HTTPRequest(method: .get, scheme: "http", authority: "relay", path: path, headerFields: headers),
             body: RequestBody(buffer: ByteBuffer()))
@@ -87,6 +91,24 @@ import Testing
         answer = try await get("/-/ready", status: status)
         #expect(answer.status == .ok)
         #expect(answer.text == "ready\n")
+    }
+
+    @Test func withoutTheTokenOnlyHealthyAnswers() async throws {
+        let path = "/tmp/backplane-relay-token-\(UUID().uuidString)"
+        try Data("0123456789abcdef".utf8).write(to: URL(filePath: path))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let token = try WebToken(file: path)
+        for authorization in [nil, "", "Bearer", "Bearer ", "Basic 0123456789abcdef", "Bearer 0123456789abcdeg"] {
+            for path in ["/metrics", "/-/ready", "/", "/nothing", "/-/healthy/x", "/-/healthyx"] {
+                let answer = try await get(path, authorization: authorization, token: token)
+                #expect(answer.status == .unauthorized, "\(path) with \(authorization ?? "nothing")")
+                #expect(answer.text == "")
+            }
+            #expect(try await get("/-/healthy", authorization: authorization, token: token).status == .ok)
+        }
+        for authorization in ["Bearer 0123456789abcdef", "bearer 0123456789abcdef"] {
+            #expect(try await get("/metrics", authorization: authorization, token: token).status == .ok)
+        }
     }
 
     @Test func theRootNamesTheRest() async throws {

@@ -10,13 +10,17 @@ public struct WebAccess: Sendable {
         self.certificate = certificate
     }
 
-    /// What deserves a warning about an address, in words; nil if nothing does.
     func warning(listenHost host: String) -> String? {
-        guard !Self.isLoopback(host) else { return nil }
-        if token == nil {
+        Self.warning(listenHost: host, hasToken: token != nil, hasCertificate: certificate != nil)
+    }
+
+    /// What deserves a warning about an address, in words; nil if nothing does.
+    static func warning(listenHost host: String, hasToken: Bool, hasCertificate: Bool) -> String? {
+        guard !isLoopback(host) else { return nil }
+        if !hasToken {
             return "everybody who reaches this address can read the metrics; protect it by --web-token-file"
         }
-        if certificate == nil { return "the token crosses the network unencrypted; add --tls-cert and --tls-key" }
+        if !hasCertificate { return "the token crosses the network unencrypted; add --tls-cert and --tls-key" }
         return nil
     }
 

@@ -21,6 +21,22 @@ struct HalfRequest {
         }
     }
 
+    /// Sends one more byte of its header.
+    ///
+    /// - Returns: nil, so that it can stand where something is waited for.
+    func drip() -> Bool? {
+        var byte = UInt8(ascii: "a")
+        _ = send(descriptor, &byte, 1, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+        return nil
+    }
+
+    /// True once the server has ended the connection.
+    var isClosed: Bool {
+        var byte: UInt8 = 0
+        let count = recv(descriptor, &byte, 1, Int32(MSG_DONTWAIT))
+        return count == 0 || (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+    }
+
     func close() {
         _ = Foundation.close(descriptor)
     }

@@ -29,15 +29,19 @@ final class RelayProcess: Sendable {
 
     /// Starts a relay and waits until it listens; it may not be ready yet.
     ///
-    /// - Parameter folder: for what it logs.
+    /// - Parameters:
+    ///   - folder: for what it says on standard error.
+    ///   - logFile: where it logs instead.
     static func start(
-        _ arguments: [String], environment: [String: String] = [:], folder: String
+        _ arguments: [String], environment: [String: String] = [:], folder: String, logFile: String? = nil
     ) async throws -> RelayProcess {
         let child = try await ChildProcess.start(
-            path(), ["run", "--listen", "127.0.0.1:0"] + arguments, environment: environment, folder: folder)
+            path(), ["run", "--listen", "127.0.0.1:0"] + arguments + (logFile.map { ["--log-file", $0] } ?? []),
+            environment: environment, folder: folder)
         do {
             let port = try await eventually("the relay listens") {
-                child.errors.firstMatch(of: #/metrics=http://127\.0\.0\.1:(\d+)/#).flatMap { Int($0.1) }
+                let log = try logFile.map { try String(contentsOfFile: $0, encoding: .utf8) } ?? child.errors
+                return log.firstMatch(of: #/https?://127\.0\.0\.1:(\d+)/metrics/#).flatMap { Int($0.1) }
             }
             return RelayProcess(child: child, port: port)
         } catch {
@@ -48,13 +52,14 @@ final class RelayProcess: Sendable {
 
     /// Runs `body` beside a relay that is ready, and ends the relay, however `body` returns.
     static func with<Value>(
-        _ arguments: [String], environment: [String: String] = [:], isolation: isolated (any Actor)? = #isolation,
+        _ arguments: [String], environment: [String: String] = [:], logFile: String? = nil,
+        waitsUntilReady: Bool = true, isolation: isolated (any Actor)? = #isolation,
         _ body: (RelayProcess) async throws -> Value
     ) async throws -> Value {
         try await TemporaryDirectory.with { folder in
-            let relay = try await start(arguments, environment: environment, folder: folder)
+            let relay = try await start(arguments, environment: environment, folder: folder, logFile: logFile)
             do {
-                try await relay.waitUntilReady()
+                if waitsUntilReady { try await relay.waitUntilReady() }
                 let value = try await body(relay)
                 await relay.child.terminate()
                 return value

@@ -16,6 +16,9 @@ enum Tool: String, CaseIterable {
     case chromium
     /// Debian package `chromium-driver`.
     case chromedriver
+    /// Debian packages of the same names.
+    case curl
+    case openssl
 
     /// nil if it is not installed.
     var path: String? {
@@ -32,6 +35,7 @@ enum Tool: String, CaseIterable {
         case .pymcap: "pip install pymcap-cli"
         case .chromium: "apt-get install chromium"
         case .chromedriver: "apt-get install chromium-driver"
+        case .curl, .openssl: "apt-get install \(rawValue)"
         }
     }
 

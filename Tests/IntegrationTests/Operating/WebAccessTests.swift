@@ -1,0 +1,107 @@
+import Foundation
+import Testing
+
+/// The relay's HTTP surface as strangers meet it; curl stands for them.
+@Suite("Web access", .needs(.redisServer, .curl, .openssl))
+struct WebAccessTests {
+    private static let token = "0123456789abcdef0123456789abcdef"
+
+    private static func curl(_ arguments: [String]) async throws -> Finished {
+        try await Finished.running(
+            .curl, ["--silent", "--max-time", "20", "--write-out", "\n%{http_code}"] + arguments)
+    }
+
+    @Test("HTTPS and the token; a renewed certificate and a new token are taken without a restart")
+    func protected() async throws {
+        try await TemporaryDirectory.with { folder in
+            let first = try await Certificate.make(in: folder, name: "first")
+            let (cert, key, tokenFile) = (folder + "/cert.pem", folder + "/key.pem", folder + "/token")
+            try first.copy(certificate: cert, key: key)
+            try Data((Self.token + "\n").utf8).write(to: URL(filePath: tokenFile))
+            try await RedisServer.with { redis in
+                let arguments = [
+                    "--redis", redis.url, "--channel", "chat", "--tls-cert", cert, "--tls-key", key, "--web-token-file",
+                    tokenFile,
+                ]
+                try await RelayProcess.with(arguments, waitsUntilReady: false) { relay in
+                    let url = "https://localhost:\(relay.port)"
+                    let connect = ["--cacert", cert, "--resolve", "localhost:\(relay.port):127.0.0.1"]
+                    let bearer = ["--header", "Authorization: Bearer \(Self.token)"]
+
+                    var answer = try await Self.curl(connect + [url + "/metrics"])
+                    #expect(answer.output == "\n401")
+                    answer = try await Self.curl(connect + bearer + [url + "/metrics"])
+                    #expect(answer.output.hasSuffix("\n200") && answer.output.contains("backplane_relay_build_info"))
+                    answer = try await Self.curl(connect + [url + "/-/healthy"])
+                    #expect(answer.output.hasSuffix("\n200"))
+                    answer = try await Self.curl(["http://127.0.0.1:\(relay.port)/-/healthy"])
+                    #expect(!answer.output.hasSuffix("200"), "no plain HTTP on this port")
+
+                    let second = try await Certificate.make(in: folder, name: "second")
+                    try second.copy(certificate: cert, key: key)
+                    try Data("another token of this relay".utf8).write(to: URL(filePath: tokenFile))
+                    relay.child.signal(SIGHUP)
+                    try await eventually("the new token is in force") {
+                        let answer = try await Self.curl(
+                            connect + [
+                                "--header", "Authorization: Bearer another token of this relay", url + "/-/ready",
+                            ])
+                        return answer.output.hasSuffix("\n200") ? true : nil
+                    }
+                    answer = try await Self.curl(connect + bearer + [url + "/metrics"])
+                    #expect(answer.output == "\n401", "the old token is out of force")
+                    #expect(!(relay.child.errors + relay.child.output).contains(Self.token))
+                }
+            }
+        }
+    }
+
+    @Test("files of no use are named before anything starts", arguments: ["cert", "key", "pair", "token"])
+    func badFiles(what: String) async throws {
+        try await TemporaryDirectory.with { folder in
+            let good = try await Certificate.make(in: folder, name: "good")
+            let other = try await Certificate.make(in: folder, name: "other")
+            try Data("no PEM, and short".utf8).write(to: URL(filePath: folder + "/rubbish"))
+            try Data("short".utf8).write(to: URL(filePath: folder + "/token"))
+            let options: [String]
+            switch what {
+            case "cert": options = ["--tls-cert", folder + "/rubbish", "--tls-key", good.key]
+            case "key": options = ["--tls-cert", good.certificate, "--tls-key", folder + "/rubbish"]
+            case "pair": options = ["--tls-cert", good.certificate, "--tls-key", other.key]
+            default: options = ["--web-token-file", folder + "/token"]
+            }
+            let run = try await Finished.relay(
+                ["run", "--redis", "127.0.0.1:1", "--channel", "chat", "--listen", "127.0.0.1:0"] + options)
+            #expect(run.exit == .code(1))
+            #expect(run.errors.contains(folder), "\(run.errors)")
+        }
+    }
+
+    @Test("who drips a request is let go; others are served meanwhile", .timeLimit(.minutes(1)))
+    func slowClient() async throws {
+        try await RedisServer.with { redis in
+            try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { relay in
+                let slow = try HalfRequest(port: relay.port)
+                defer { slow.close() }
+                #expect(try await relay.readiness() == 200)
+                try await eventually("the connection is closed", within: .seconds(25)) {
+                    slow.isClosed ? true : slow.drip()
+                }
+            }
+        }
+    }
+
+    @Test("large headers and unknown methods get an answer, not a memory")
+    func limits() async throws {
+        try await RedisServer.with { redis in
+            try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { relay in
+                let url = "http://127.0.0.1:\(relay.port)/metrics"
+                let large = try await Self.curl(["--header", "X: " + String(repeating: "a", count: 40_000), url])
+                #expect(!large.output.hasSuffix("\n200"), "\(large.output.suffix(20))")
+                let post = try await Self.curl(["--data", "x", url])
+                #expect(post.output.hasSuffix("\n404") || post.output.hasSuffix("\n405"))
+                #expect(try await relay.readiness() == 200)
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import HTTPTypes
+import NIOCore
+import NIOEmbedded
+import NIOHTTPTypes
+import Testing
+
+@testable import Relay
+
+@Suite struct RequestClockTests {
+    private static let limits = WebLimits()
+    private static let head = HTTPRequestPart.head(
+        HTTPRequest(method: .get, scheme: "http", authority: "relay", path: "/metrics"))
+    private static let answer: [HTTPResponsePart] = [.head(HTTPResponse(status: .ok)), .end(nil)]
+
+    private func connected() throws -> (channel: EmbeddedChannel, loop: EmbeddedEventLoop) {
+        let loop = EmbeddedEventLoop()
+        let channel = EmbeddedChannel(handler: RequestClock(limits: Self.limits), loop: loop)
+        try channel.connect(to: SocketAddress(unixDomainSocketPath: "/relay")).wait()
+        return (channel, loop)
+    }
+
+    private func answer(on channel: EmbeddedChannel) throws {
+        for part in Self.answer { try channel.writeOutbound(part) }
+    }
+
+    @Test func aClientThatSaysNothing() throws {
+        let (channel, loop) = try connected()
+        loop.advanceTime(by: Self.limits.request - .milliseconds(1))
+        #expect(channel.isActive)
+        loop.advanceTime(by: .milliseconds(1))
+        #expect(!channel.isActive)
+    }
+
+    @Test func aClientThatDripsItsBody() throws {
+        let (channel, loop) = try connected()
+        try channel.writeInbound(Self.head)
+        for _ in 0..<9 {
+            loop.advanceTime(by: .seconds(1))
+            try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "x")))
+            #expect(channel.isActive)
+        }
+        loop.advanceTime(by: .seconds(1))
+        #expect(!channel.isActive, "more bytes buy no more time")
+    }
+
+    @Test func aClientThatSendsTooMuch() throws {
+        let (channel, _) = try connected()
+        try channel.writeInbound(Self.head)
+        try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(repeating: 0, count: Self.limits.bodyBytes)))
+        #expect(channel.isActive)
+        try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "x")))
+        #expect(!channel.isActive)
+    }
+
+    @Test func aClientThatDoesNotReadItsAnswer() throws {
+        let (channel, loop) = try connected()
+        try channel.writeInbound(Self.head)
+        try channel.writeInbound(HTTPRequestPart.end(nil))
+        loop.advanceTime(by: Self.limits.response - .milliseconds(1))
+        #expect(channel.isActive)
+        loop.advanceTime(by: .milliseconds(1))
+        #expect(!channel.isActive)
+    }
+
+    @Test func manyRequestsOnOneConnection() throws {
+        let (channel, loop) = try connected()
+        for _ in 0..<20 {
+            try channel.writeInbound(Self.head)
+            try channel.writeInbound(HTTPRequestPart.end(nil))
+            try answer(on: channel)
+            loop.advanceTime(by: Self.limits.idle - .seconds(1))
+            #expect(channel.isActive)
+        }
+        loop.advanceTime(by: .seconds(1))
+        #expect(!channel.isActive, "idle for too long")
+    }
+}
