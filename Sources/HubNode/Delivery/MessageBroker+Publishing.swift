@@ -1,4 +1,5 @@
 import Logging
+import NIOCore
 import Prometheus
 import SignalRBackplane
 
@@ -26,15 +27,14 @@ extension MessageBroker {
             waitForAck: true, id: GUID.random(), type: type, value: Signal.group(hub: hub, group: group).key)
         let message = Message(command, to: connectionID)
         let acknowledged = await withCheckedContinuation { continuation in
-            acknowledgements.add(command.id, continuation)
+            acknowledgements.add(command.id, until: .now() + TimeAmount(timing.acknowledgement), continuation)
             Task {
                 do {
                     try await publish(message)
-                    try await Task.sleep(for: timing.acknowledgement)
                 } catch {
                     logger.warning("a group command could not be published", metadata: ["cause": "\(error)"])
+                    acknowledgements.resolve(command.id, acknowledged: false)
                 }
-                acknowledgements.resolve(command.id, acknowledged: false)
             }
         }
         guard acknowledged else {

@@ -180,6 +180,7 @@ actor MessageBroker {
     /// Looks after connections that are silent or gone; to be called every second or so.
     func tick() {
         let now = NIODeadline.now()
+        acknowledgements.expire(at: now)
         for session in sessions.values {
             guard let outlet = session.outlet else {
                 if now - session.lastActive >= TimeAmount(timing.disconnect) { remove(session) }

@@ -1,18 +1,34 @@
-/// Commands that wait for the owner of a connection to acknowledge them.
-struct PendingAcknowledgements {
-    private var waiting: [String: CheckedContinuation<Bool, Never>] = [:]
+import NIOCore
 
-    mutating func add(_ commandID: String, _ continuation: CheckedContinuation<Bool, Never>) {
-        waiting[commandID] = continuation
+/// Commands that wait for the owner of a connection to acknowledge them, each for a limited time.
+struct PendingAcknowledgements {
+    private struct Waiting {
+        let continuation: CheckedContinuation<Bool, Never>
+        let deadline: NIODeadline
     }
 
-    /// - Parameter acknowledged: false if the time is over. The first call for a command counts.
+    private var waiting: [String: Waiting] = [:]
+
+    mutating func add(
+        _ commandID: String, until deadline: NIODeadline, _ continuation: CheckedContinuation<Bool, Never>
+    ) {
+        waiting[commandID] = Waiting(continuation: continuation, deadline: deadline)
+    }
+
+    /// - Parameter acknowledged: false if it will never be. The first call for a command counts.
     mutating func resolve(_ commandID: String, acknowledged: Bool) {
-        waiting.removeValue(forKey: commandID)?.resume(returning: acknowledged)
+        waiting.removeValue(forKey: commandID)?.continuation.resume(returning: acknowledged)
+    }
+
+    /// Gives up those whose time is over.
+    mutating func expire(at now: NIODeadline) {
+        for (commandID, command) in waiting where command.deadline <= now {
+            resolve(commandID, acknowledged: false)
+        }
     }
 
     mutating func giveUpAll() {
-        for continuation in waiting.values { continuation.resume(returning: false) }
+        for command in waiting.values { command.continuation.resume(returning: false) }
         waiting = [:]
     }
 }

@@ -78,7 +78,7 @@ struct PreflightTests {
                 _ = try await client.send(["ACL", "SETUSER", "relay", "on", ">secret", "resetchannels", "allkeys", "+@all"])
             }
             let check = try await Self.check(
-                redis, ["--record", "/proc/capture"], login: ",user=relay,password=secret")
+                redis, ["--record", "/etc/hostname/capture"], login: ",user=relay,password=secret")
             #expect(check.exit == .code(1))
             #expect(check.output.contains("problem       channel 'chat' cannot be subscribed to"), "\(check.output)")
             #expect(check.output.contains("problem       nothing can be recorded"), "\(check.output)")

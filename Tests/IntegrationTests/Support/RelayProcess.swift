@@ -40,7 +40,7 @@ final class RelayProcess: Sendable {
             environment: environment, folder: folder)
         do {
             let port = try await eventually("the relay listens") {
-                let log = try logFile.map { try String(contentsOfFile: $0, encoding: .utf8) } ?? child.errors
+                let log = logFile.map { (try? String(contentsOfFile: $0, encoding: .utf8)) ?? "" } ?? child.errors
                 return log.firstMatch(of: #/https?://127\.0\.0\.1:(\d+)/metrics/#).flatMap { Int($0.1) }
             }
             return RelayProcess(child: child, port: port)
