@@ -34,6 +34,7 @@ let package = Package(
         .systemLibrary(name: "CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+        .target(name: "CLinux"),
         .target(name: "SignalRBackplane", swiftSettings: house),
         .target(name: "MCAP", dependencies: ["CZstd", "CDeflate"], swiftSettings: house),
         .target(name: "Prometheus", swiftSettings: house),
@@ -51,7 +52,7 @@ let package = Package(
         .target(
             name: "Relay",
             dependencies: [
-                "Capture", "MCAP", "Prometheus", "Redis", "SignalRBackplane",
+                "CLinux", "Capture", "MCAP", "Prometheus", "Redis", "SignalRBackplane",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -119,7 +120,8 @@ let package = Package(
         .executableTarget(
             name: "backplane-relay",
             dependencies: [
-                "Capture", "EndToEnd", "HubNode", "MCAP", "Prometheus", "Redis", "Relay", "Replay", "SignalRBackplane",
+                "CLinux", "Capture", "EndToEnd", "HubNode", "MCAP", "Prometheus", "Redis", "Relay", "Replay",
+                "SignalRBackplane",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),

@@ -23,7 +23,7 @@ struct BackplaneRelay: AsyncParsableCommand {
 
     static func main() async {
         let arguments = EnvironmentOptions.merged(into: Array(CommandLine.arguments.dropFirst()))
-        ProcessList.hideSecrets()
+        ProcessList.hideSecrets(variables: EnvironmentOptions.variables)
         do {
             var command = try parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {

@@ -7,6 +7,11 @@ import FoundationEssentials
 enum EnvironmentOptions {
     static let prefix = "BACKPLANE_RELAY_"
 
+    /// The variables that are set.
+    static var variables: [String] {
+        ProcessInfo.processInfo.environment.keys.filter { $0.hasPrefix(prefix) }
+    }
+
     static func merged(
         into arguments: [String], environment: [String: String] = ProcessInfo.processInfo.environment
     ) -> [String] {

@@ -1,21 +1,32 @@
+import CLinux
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
     import Musl
 #endif
 
-/// Overwrites passwords in the memory from which `ps` reads this process' arguments.
+/// Keeps passwords out of what others on this machine can see of the process.
 ///
-/// They stood there for an instant, and in the shell's history: the environment is the better place.
+/// On the command line they stood for an instant, and in the shell's history: the environment is the better place.
 enum ProcessList {
-    static func hideSecrets() {
+    /// Overwrites them where `ps` reads arguments and environment, and forbids core dumps, which would hold them too.
+    ///
+    /// - Parameter variables: names of environment variables that may hold an address with a password.
+    static func hideSecrets(variables: some Sequence<String>) {
+        _ = clinux_forbid_core_dumps()
         for index in 1..<max(1, Int(CommandLine.argc)) {
-            guard let argument = CommandLine.unsafeArgv[index] else { continue }
-            let count = strlen(argument)
-            let bytes = UnsafeMutableBufferPointer(start: argument, count: count)
-            for range in secrets(in: bytes.map { UInt8(bitPattern: $0) }) {
-                for position in range { bytes[position] = CChar(UInt8(ascii: "*")) }
-            }
+            if let argument = CommandLine.unsafeArgv[index] { overwriteSecrets(in: argument) }
+        }
+        for variable in variables {
+            if let value = getenv(variable) { overwriteSecrets(in: value) }
+        }
+    }
+
+    private static func overwriteSecrets(in text: UnsafeMutablePointer<CChar>) {
+        let bytes = UnsafeMutableBufferPointer(start: text, count: strlen(text))
+        for range in secrets(in: bytes.map { UInt8(bitPattern: $0) }) {
+            for position in range { bytes[position] = CChar(UInt8(ascii: "*")) }
         }
     }
 

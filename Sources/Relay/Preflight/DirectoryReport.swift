@@ -1,3 +1,4 @@
+import CLinux
 import Capture
 
 #if canImport(Glibc)
@@ -45,12 +46,9 @@ public struct DirectoryReport: Sendable, Equatable {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// O_TMPFILE, a macro that Swift does not import.
-    private static let namelessFile = 0o20_000_000 | O_DIRECTORY
-
     /// nil where the file system has no nameless files, or refuses.
     private static func writeSpeed(in folder: String) -> Double? {
-        let descriptor = open(folder, namelessFile | O_WRONLY | O_CLOEXEC, 0o600)
+        let descriptor = clinux_open_nameless(folder)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         // Not zeros: some file systems do not store them.
