@@ -3,12 +3,12 @@ import TestSupport
 import Testing
 
 /// The clock of the day is set while the relay runs.
-@Suite("Clock fault", .serialized, .needs(.redisServer, .python, .faketime), .timeLimit(.minutes(3)))
+@Suite("Clock fault", .serialized, .needs(.redisServer, .python, .gcc), .timeLimit(.minutes(3)))
 struct ClockFaultTests {
     @Test("an hour back and forth, under traffic, with new segments in between")
     func steps() async throws {
         try await TemporaryDirectory.with { folder in
-            let clock = try FakeClock(in: folder)
+            let clock = try await SteppingClock(in: folder)
             let options = Scene.Options(
                 arguments: ["--segment-duration", "400ms"], environment: clock.environment)
             try await RedisServer.with { redis in
@@ -16,9 +16,6 @@ struct ClockFaultTests {
                     for offset in [-3_600, 3_600, 0, -7_200, -7_201, 0] {
                         let segments = try await scene.relay().metric("backplane_relay_segments_total")
                         try clock.set(seconds: offset)
-                        try await eventually("the step is noticed") {
-                            scene.log.contains("the clock was set") ? true : nil
-                        }
                         try await scene.relay().waitForMetric(
                             "backplane_relay_segments_total", atLeast: Int(segments) + 2)
                     }
@@ -32,7 +29,7 @@ struct ClockFaultTests {
     @Test("a step back of an hour does not keep the last chunk in memory")
     func flushAfterStepBack() async throws {
         try await TemporaryDirectory.with { folder in
-            let clock = try FakeClock(in: folder)
+            let clock = try await SteppingClock(in: folder)
             try await RedisServer.with { redis in
                 let account = try await Scene.run(redis, Scene.Options(environment: clock.environment)) { scene in
                     try await scene.pauseAtBoundary()

@@ -26,13 +26,13 @@ struct DiskFaultTests {
     @Test("a full disk, emptied only when the relay is told to end: the capture still says what is missing")
     func fullDiskUntilTheEnd() async throws {
         try await TemporaryDirectory.with { folder in
-            let shim = try await Shim.make(in: folder)
+            let writes = try await FailingWrites(in: folder)
             try await RedisServer.with { redis in
-                let account = try await Scene.run(redis, Scene.Options(environment: shim.environment)) { scene in
-                    try shim.fail(.write)
+                let account = try await Scene.run(redis, Scene.Options(environment: writes.environment)) { scene in
+                    try writes.begin(.write)
                     try await scene.waitUntilNotWriting()
                     scene.publisher.isPaused = true
-                    try shim.heal()
+                    try writes.end()
                     try await scene.stopRelay()
                     scene.publisher.isPaused = false
                     try await scene.publisher.more(10)
@@ -45,21 +45,25 @@ struct DiskFaultTests {
         }
     }
 
-    @Test("writes that return EIO, at once or after half of the bytes, and fdatasync", arguments: Shim.Failure.allCases)
-    func inputOutputError(failure: Shim.Failure) async throws {
+    @Test(
+        "writes that return EIO, at once or after half of the bytes, and fdatasync",
+        arguments: FailingWrites.Failure.allCases)
+    func inputOutputError(failure: FailingWrites.Failure) async throws {
         try await TemporaryDirectory.with { folder in
-            let shim = try await Shim.make(in: folder)
+            let writes = try await FailingWrites(in: folder)
             try await RedisServer.with { redis in
-                let options = Scene.Options(arguments: ["--fsync", "100ms"], environment: shim.environment)
+                let options = Scene.Options(arguments: ["--fsync", "100ms"], environment: writes.environment)
                 let account = try await Scene.run(redis, options) { scene in
-                    try shim.fail(failure)
+                    try writes.begin(failure)
                     try await scene.relay().waitForMetric("backplane_relay_write_errors_total", atLeast: 2)
                     try await scene.publisher.more(200)
-                    try shim.heal()
+                    try writes.end()
                     try await scene.waitUntilRecording()
+                    // A segment whose last write tore, and could not be mended then, is mended at the next start.
+                    try await scene.stopRelay()
                 }
                 account.expectBalanced("EIO: \(failure)")
-                #expect(Set(account.missing.keys).isSubset(of: ["write_error"]))
+                #expect(Set(account.missing.keys).isSubset(of: ["write_error", "not_recording"]))
             }
         }
     }
@@ -67,16 +71,16 @@ struct DiskFaultTests {
     @Test("SIGKILL while writes fail, and a start that cannot close the segment either")
     func killedWhileFailing() async throws {
         try await TemporaryDirectory.with { folder in
-            let shim = try await Shim.make(in: folder)
+            let writes = try await FailingWrites(in: folder)
             try await RedisServer.with { redis in
-                let account = try await Scene.run(redis, Scene.Options(environment: shim.environment)) { scene in
-                    try shim.fail(.write)
+                let account = try await Scene.run(redis, Scene.Options(environment: writes.environment)) { scene in
+                    try writes.begin(.write)
                     try await scene.waitUntilNotWriting()
                     await scene.killRelay()
                     try await scene.publisher.more(50)
                     try await scene.startRelay()
                     try await scene.publisher.more(50)
-                    try shim.heal()
+                    try writes.end()
                     try await scene.waitUntilRecording()
                 }
                 account.expectBalanced("killed while writes fail")

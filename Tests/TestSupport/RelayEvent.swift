@@ -27,3 +27,10 @@ public struct RelayEvent: Decodable, Equatable, Sendable {
         try messages.filter(\.isEvent).map { try JSONDecoder().decode(RelayEvent.self, from: $0.data) }
     }
 }
+
+extension RelayEvent: CustomStringConvertible {
+    public var description: String {
+        let ids = from.map { " \($0)..\(to ?? $0)" } ?? ""
+        return "\(event)\(ids) \(cause ?? reason ?? "")" + (envelopes.map { " of \($0)" } ?? "")
+    }
+}

@@ -32,8 +32,11 @@ public final class RelayProcess: Sendable {
     public static func start(
         _ arguments: [String], environment: [String: String] = [:], folder: String
     ) async throws -> RelayProcess {
+        // By way of env, which becomes the relay: what LD_PRELOAD brings in may set variables at its start, and then
+        // Swift does not find the arguments any more.
         let child = try await ChildProcess.start(
-            path(), ["run", "--listen", "127.0.0.1:0"] + arguments, environment: environment, folder: folder)
+            "/usr/bin/env", [path(), "run", "--listen", "127.0.0.1:0"] + arguments, environment: environment,
+            folder: folder)
         do {
             let port = try await eventually("the relay listens") {
                 child.errors.firstMatch(of: #/metrics=http://127\.0\.0\.1:(\d+)/#).flatMap { Int($0.1) }

@@ -8,8 +8,6 @@ public enum Tool: String, CaseIterable {
     /// Debian package `iproute2`, both.
     case ip
     case tc
-    /// Debian package `faketime`.
-    case faketime
     /// Debian package `gcc`.
     case gcc
     /// Debian package `prometheus`, both.
@@ -35,7 +33,6 @@ public enum Tool: String, CaseIterable {
         switch self {
         case .redisServer: "apt-get install redis-server"
         case .ip, .tc: "apt-get install iproute2"
-        case .faketime: "apt-get install faketime"
         case .gcc: "apt-get install gcc libc6-dev"
         case .prometheus, .promtool: "apt-get install prometheus"
         case .python: "apt-get install python3; pip install mcap prometheus-client signalr-client"

@@ -127,38 +127,57 @@ struct Accountant {
         account.burnt += open.count { publications[$0].kind == .burnt }
 
         var excess = 0
+        var reports: [Report] = []
         for event in span.events where Self.reports.contains(event.event) {
             guard let from = event.from, let to = event.to else { continue }
-            excess += cover(from...to, as: event, epochs: epochsHere, open: &open)
+            excess += cover(from...to, as: event, epochs: epochsHere, open: &open, reports: &reports)
         }
         if excess > undecided {
-            account.note("\(excess - undecided) ids reported missing, but never published: \(span)")
+            account.note(
+                "\(excess - undecided) ids reported missing, but never published: \(span.events.filter { Self.reports.contains($0.event) })"
+            )
         }
         settleRest(open, of: span)
         account.published += (span.after == nil ? 0 : 1) + indexes.count { isPublished($0) }
+    }
+
+    /// What one event says is missing.
+    private struct Report {
+        let epoch: Int
+        let ids: ClosedRange<UInt64>
+        let cause: String
     }
 
     /// Takes what an event reports out of what is still open.
     ///
     /// - Returns: how many of the ids that it names are not known to have been published.
     private mutating func cover(
-        _ ids: ClosedRange<UInt64>, as event: RelayEvent, epochs candidates: ClosedRange<Int>, open: inout [Int]
+        _ ids: ClosedRange<UInt64>, as event: RelayEvent, epochs candidates: ClosedRange<Int>, open: inout [Int],
+        reports: inout [Report]
     ) -> Int {
-        account.reportedMissing += Int(clamping: ids.upperBound - ids.lowerBound) + 1
         let possible = candidates.filter { epoch in !(recordedIDs[epoch]?.contains { ids.contains($0) } ?? false) }
         // Ids come again after a reset: the event is about one epoch, the one that it fits best.
-        let counted = possible.map { epoch in
-            (epoch, open.count { epochs[$0] == epoch && publications[$0].id.map(ids.contains) == true })
+        let covered = possible.map { epoch in
+            (epoch, open.filter { epochs[$0] == epoch && publications[$0].id.map(ids.contains) == true })
         }
-        guard let (epoch, count) = counted.max(by: { ($0.1, $0.0) < ($1.1, $1.0) }) else {
+        guard let (epoch, indexes) = covered.max(by: { ($0.1.count, $0.0) < ($1.1.count, $1.0) }) else {
             account.note("reported missing, but recorded: \(event)")
             return 0
         }
-        let covered = open.filter { epochs[$0] == epoch && publications[$0].id.map(ids.contains) == true }
-        open.removeAll { Set(covered).contains($0) }
-        let cause = event.cause ?? event.reason ?? "no cause"
-        account.missing[cause, default: 0] += covered.count { publications[$0].kind != .burnt }
-        return Int(clamping: ids.upperBound - ids.lowerBound) + 1 - count
+        open.removeAll { Set(indexes).contains($0) }
+        let report = Report(epoch: epoch, ids: ids, cause: event.cause ?? event.reason ?? "no cause")
+        let twice = reports.filter { $0.epoch == epoch && $0.ids.overlaps(ids) }.reduce(0) { sum, earlier in
+            account.note("reported twice: \(earlier.ids) as \(earlier.cause), \(ids) as \(report.cause)")
+            return sum + Self.count(earlier.ids.clamped(to: ids))
+        }
+        reports.append(report)
+        account.reportedMissing += Self.count(ids) - twice
+        account.missing[report.cause, default: 0] += indexes.count { publications[$0].kind != .burnt }
+        return max(0, Self.count(ids) - indexes.count - twice)
+    }
+
+    private static func count(_ ids: ClosedRange<UInt64>) -> Int {
+        Int(clamping: ids.upperBound - ids.lowerBound) + 1
     }
 
     /// What no event names must be beyond what a subscriber can know.

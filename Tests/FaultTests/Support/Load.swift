@@ -11,5 +11,5 @@ struct Load: Sendable {
 
     static let usual = Load()
     /// Some megabytes a second: more than socket buffers hold.
-    static let heavy = Load(burst: 5...10, pause: 1...2, size: 50_000...100_000)
+    static let heavy = Load(burst: 2...4, pause: 4...8, size: 30_000...60_000)
 }

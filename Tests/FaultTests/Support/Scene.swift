@@ -75,6 +75,8 @@ final class Scene: Sendable {
 
     // MARK: - The relay
 
+    var isRelayRunning: Bool { current.withLock { $0 != nil } }
+
     func relay() throws -> RelayProcess {
         guard let relay = current.withLock({ $0 }) else { throw TestFailure("no relay runs now") }
         return relay
@@ -95,8 +97,11 @@ final class Scene: Sendable {
     /// SIGTERM; the relay must end well.
     func stopRelay() async throws {
         guard let relay = current.withLock({ $0.take() }) else { return }
-        let exit = try await relay.stop()
-        past.withLock { $0.append(relay.child.errors) }
+        relay.child.signal(SIGTERM)
+        // One that stands still hears it only then.
+        relay.child.signal(SIGCONT)
+        let exit = try await relay.child.exit()
+        ended(relay)
         guard exit == .code(0) else { throw TestFailure("the relay ended with \(exit)") }
     }
 
@@ -104,6 +109,10 @@ final class Scene: Sendable {
     func killRelay() async {
         guard let relay = current.withLock({ $0.take() }) else { return }
         await relay.child.terminate()
+        ended(relay)
+    }
+
+    private func ended(_ relay: RelayProcess) {
         past.withLock { $0.append(relay.child.errors) }
     }
 
@@ -140,7 +149,7 @@ final class Scene: Sendable {
 
     /// Waits until the last envelope is recorded, ends the relay, and compares.
     private func settle() async throws -> Account {
-        if current.withLock({ $0 == nil }) { try await startRelay() }
+        if !isRelayRunning { try await startRelay() }
         try await waitUntilRecording()
         publisher.isPaused = true
         // A last envelope that nothing stands in the way of: what is missing before it, it shows.

@@ -1,40 +1,24 @@
 import Foundation
 import TestSupport
 
-/// `Shims/failing_writes.c`, loaded into the relay: lets writes to segment files fail as a dying disk does.
-struct Shim: Sendable {
-    enum Failure: String, Sendable, CaseIterable {
-        /// `pwrite` fails with EIO.
-        case write
-        /// It writes half of the bytes, then fails.
-        case short
-        /// `fdatasync` fails with EIO.
-        case sync
-    }
-
-    private let library: String
-    private let switchFile: String
-
+/// C code of `Shims`, loaded into the relay by `LD_PRELOAD`.
+enum Shim {
     /// Compiles it with gcc into `folder`.
-    static func make(in folder: String) async throws -> Shim {
-        guard let source = Bundle.module.url(forResource: "failing_writes", withExtension: "c", subdirectory: "Shims")
-        else { throw TestFailure("no Shims/failing_writes.c in the test bundle") }
-        let library = folder + "/failing_writes.so"
+    ///
+    /// - Returns: the path of the library.
+    static func compile(_ name: String, in folder: String) async throws -> String {
+        guard let source = Bundle.module.url(forResource: name, withExtension: "c", subdirectory: "Shims") else {
+            throw TestFailure("no Shims/\(name).c in the test bundle")
+        }
+        let library = folder + "/\(name).so"
         let compiled = try await Finished.running(
-            .gcc, ["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, source.path, "-ldl"])
+            .gcc, ["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, source.path, "-ldl", "-pthread"])
         guard compiled.exit == .code(0) else { throw TestFailure("gcc: \(compiled.errors)") }
-        return Shim(library: library, switchFile: folder + "/failing_writes")
+        return library
     }
 
-    /// For the relay that is to suffer.
-    var environment: [String: String] { ["LD_PRELOAD": library, "FAILING_WRITES": switchFile] }
-
-    func fail(_ failure: Failure) throws {
-        // As a whole or not at all: the relay may look at any moment.
-        try Data(failure.rawValue.utf8).write(to: URL(fileURLWithPath: switchFile), options: .atomic)
-    }
-
-    func heal() throws {
-        try FileManager.default.removeItem(atPath: switchFile)
+    /// What several shims want in the environment of one relay.
+    static func environment(_ shims: [[String: String]]) -> [String: String] {
+        shims.reduce(into: [:]) { all, one in all.merge(one) { $0 + ":" + $1 } }
     }
 }
