@@ -131,7 +131,16 @@ let package = Package(
             ],
             swiftSettings: house,
             plugins: ["BuildCommit"]),
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: house),
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                "Redis", "SignalRBackplane",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/TestSupport", swiftSettings: house),
         .testTarget(
             name: "SignalRBackplaneTests", dependencies: ["SignalRBackplane", "TestSupport"],
             resources: [.copy("Vectors")],
@@ -203,10 +212,16 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "Subprocess", package: "swift-subprocess"),
-                .product(name: "SystemPackage", package: "swift-system"),
             ],
             resources: [.copy("Scripts"), .copy("Vectors")], swiftSettings: house),
+        .testTarget(
+            name: "FaultTests",
+            dependencies: [
+                "backplane-relay", "Redis", "SignalRBackplane", "TestSupport",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            exclude: ["run"], resources: [.copy("Shims")], swiftSettings: house),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// What a live relay exposes is what Prometheus' own programs accept.

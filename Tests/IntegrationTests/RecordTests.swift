@@ -1,5 +1,6 @@
 import Foundation
 import Redis
+import TestSupport
 import Testing
 
 /// What real nodes published comes out of the capture byte for byte, read by programs that know nothing of us.

@@ -1,5 +1,6 @@
 import EndToEnd
 import Foundation
+import TestSupport
 import Testing
 
 extension WithHubNodes {

@@ -3,6 +3,7 @@ import Foundation
 import HubNode
 import Redis
 import SignalRBackplane
+import TestSupport
 import Testing
 
 extension WithHubNodes {

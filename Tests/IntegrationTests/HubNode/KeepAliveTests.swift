@@ -1,5 +1,6 @@
 import Foundation
 import HubNode
+import TestSupport
 import Testing
 
 extension WithHubNodes {

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// A real Chromium without a window, driven over WebDriver by chromedriver.
 final class Browser: Sendable {

@@ -2,6 +2,7 @@ import Logging
 import NIOPosix
 import Redis
 import Synchronization
+import TestSupport
 
 /// Every payload that is published on a channel while a test does something.
 final class CollectedTraffic: EnvelopeSink {

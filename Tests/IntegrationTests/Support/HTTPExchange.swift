@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// One exchange of a client with a real SignalR 2.4 node, as it was recorded.

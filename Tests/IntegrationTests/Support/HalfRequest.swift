@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// An HTTP client that stops in the middle of its request and keeps the connection.
 struct HalfRequest {

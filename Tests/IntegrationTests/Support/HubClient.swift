@@ -1,5 +1,6 @@
 import EndToEnd
 import Synchronization
+import TestSupport
 
 /// A SignalR client of the chat hub that remembers what reaches it.
 final class HubClient: Sendable {

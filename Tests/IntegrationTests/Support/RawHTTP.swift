@@ -1,6 +1,7 @@
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import TestSupport
 
 /// An HTTP/1.1 response as it comes over the wire, read for as long as a test wants.
 final class RawHTTP {

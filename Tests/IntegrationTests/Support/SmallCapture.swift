@@ -1,3 +1,5 @@
+import TestSupport
+
 /// A closed capture of a few chunks, made by a real relay on a real Redis.
 enum SmallCapture {
     static let channel = "chat"

@@ -1,6 +1,7 @@
 import HubNode
 import Logging
 import ServiceLifecycle
+import TestSupport
 
 /// A hub node in the test's own process.
 enum TestHubNode {

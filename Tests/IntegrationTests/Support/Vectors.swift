@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// Payloads that real SignalR nodes published.
 enum Vectors {

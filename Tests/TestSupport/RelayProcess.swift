@@ -1,11 +1,10 @@
-import EndToEnd
 import Foundation
 
 /// `backplane-relay run`, as an operator starts it.
-final class RelayProcess: Sendable {
-    let child: ChildProcess
+public final class RelayProcess: Sendable {
+    public let child: ChildProcess
     /// Of `/metrics`.
-    let port: Int
+    public let port: Int
 
     private init(child: ChildProcess, port: Int) {
         self.child = child
@@ -13,7 +12,7 @@ final class RelayProcess: Sendable {
     }
 
     /// The command, beside the test's own executable.
-    static func path() throws -> String {
+    public static func path() throws -> String {
         let test = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         var folder = test.deletingLastPathComponent()
         while folder.path != "/" {
@@ -32,11 +31,14 @@ final class RelayProcess: Sendable {
     /// - Parameters:
     ///   - folder: for what it says on standard error.
     ///   - logFile: where it logs instead.
-    static func start(
+    public static func start(
         _ arguments: [String], environment: [String: String] = [:], folder: String, logFile: String? = nil
     ) async throws -> RelayProcess {
+        // By way of env, which becomes the relay: what LD_PRELOAD brings in may set variables at its start, and then
+        // Swift does not find the arguments any more.
         let child = try await ChildProcess.start(
-            path(), ["run", "--listen", "127.0.0.1:0"] + arguments + (logFile.map { ["--log-file", $0] } ?? []),
+            "/usr/bin/env",
+            [path(), "run", "--listen", "127.0.0.1:0"] + arguments + (logFile.map { ["--log-file", $0] } ?? []),
             environment: environment, folder: folder)
         do {
             let port = try await eventually("the relay listens") {
@@ -51,7 +53,7 @@ final class RelayProcess: Sendable {
     }
 
     /// Runs `body` beside a relay that is ready, and ends the relay, however `body` returns.
-    static func with<Value>(
+    public static func with<Value>(
         _ arguments: [String], environment: [String: String] = [:], logFile: String? = nil,
         waitsUntilReady: Bool = true, isolation: isolated (any Actor)? = #isolation,
         _ body: (RelayProcess) async throws -> Value
@@ -71,30 +73,43 @@ final class RelayProcess: Sendable {
     }
 
     /// The status of `/-/ready`; nil while nobody answers.
-    func readiness() async throws -> Int? {
+    public func readiness() async throws -> Int? {
         try await HTTPAnswer.get(port: port, "/-/ready")?.status
     }
 
-    func waitUntilReady() async throws {
-        try await eventually("the relay is ready") { try await readiness() == 200 ? true : nil }
+    public func waitUntilReady(within limit: Duration = .seconds(20)) async throws {
+        try await eventually("the relay is ready", within: limit) { try await readiness() == 200 ? true : nil }
     }
 
-    /// - Parameter series: as written, such as `signalr_backplane_gaps_total{channel="chat"}`.
-    func metric(_ series: String) async throws -> Double {
-        guard let value = try await MetricsScrape.read(port: port)[series] else {
-            throw TestFailure("/metrics has no series \(series)")
+    /// All series of `/metrics`, by their names as written, such as `signalr_backplane_gaps_total{channel="chat"}`.
+    public func metrics() async throws -> [String: Double] {
+        guard let answer = try await HTTPAnswer.get(port: port, "/metrics"), answer.status == 200 else {
+            throw TestFailure("no answer from /metrics")
         }
+        var series: [String: Double] = [:]
+        for line in answer.body.split(separator: "\n") where !line.hasPrefix("#") {
+            guard let space = line.lastIndex(of: " ") else { continue }
+            series[String(line[..<space])] = Double(line[line.index(after: space)...])
+        }
+        return series
+    }
+
+    /// - Parameter series: as written.
+    public func metric(_ series: String) async throws -> Double {
+        guard let value = try await metrics()[series] else { throw TestFailure("/metrics has no series \(series)") }
         return value
     }
 
-    func waitForMetric(_ series: String, atLeast count: Int) async throws {
-        try await eventually("\(series) reaches \(count)") {
+    public func waitForMetric(
+        _ series: String, atLeast count: Int, within limit: Duration = .seconds(20)
+    ) async throws {
+        try await eventually("\(series) reaches \(count)", within: limit) {
             try await metric(series) >= Double(count) ? true : nil
         }
     }
 
     /// Ends it as a service manager does, and waits for its end.
-    func stop() async throws -> ChildProcess.Exit {
+    public func stop() async throws -> ChildProcess.Exit {
         child.signal(SIGTERM)
         return try await child.exit()
     }

@@ -1,8 +1,8 @@
 import Foundation
 
 /// A folder below /tmp, gone at the end of the closure.
-enum TemporaryDirectory {
-    static func with<Value>(
+public enum TemporaryDirectory {
+    public static func with<Value>(
         isolation: isolated (any Actor)? = #isolation, _ body: (_ path: String) async throws -> Value
     ) async throws -> Value {
         let path = "/tmp/backplane-relay-test-\(UUID().uuidString)"

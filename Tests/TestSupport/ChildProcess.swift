@@ -4,13 +4,13 @@ import Synchronization
 import SystemPackage
 
 /// A program that runs beside the test; its output goes to files, so that no full pipe can stop it.
-final class ChildProcess: Sendable {
-    enum Exit: Equatable, Sendable {
+public final class ChildProcess: Sendable {
+    public enum Exit: Equatable, Sendable {
         case code(Int32)
         case signal(Int32)
     }
 
-    let processIdentifier: pid_t
+    public let processIdentifier: Int32
     private let outputPath: String
     private let errorPath: String
     private let exited: Task<Exit, any Error>
@@ -28,7 +28,7 @@ final class ChildProcess: Sendable {
     /// - Parameters:
     ///   - environment: added to the test's own.
     ///   - folder: where standard output and standard error are kept.
-    static func start(
+    public static func start(
         _ path: String, _ arguments: [String], environment: [String: String] = [:], folder: String
     ) async throws -> ChildProcess {
         let name = folder + "/" + UUID().uuidString
@@ -61,18 +61,18 @@ final class ChildProcess: Sendable {
     }
 
     /// Standard output and standard error up to now; bytes that are no UTF-8 become U+FFFD.
-    var output: String { Self.text(of: outputPath) }
-    var errors: String { Self.text(of: errorPath) }
+    public var output: String { Self.text(of: outputPath) }
+    public var errors: String { Self.text(of: errorPath) }
 
     /// Does nothing once the end of the process is known.
-    func signal(_ number: Int32) {
+    public func signal(_ number: Int32) {
         isRunning.withLock { if $0 { _ = kill(processIdentifier, number) } }
     }
 
     /// Waits for the end; a process that does not end in time is killed.
     ///
     /// - Throws: ``TestFailure`` if it had to be killed.
-    func exit(within limit: Duration = .seconds(30)) async throws -> Exit {
+    public func exit(within limit: Duration = .seconds(30)) async throws -> Exit {
         let exit = try await withThrowingTaskGroup(of: Exit?.self) { group in
             group.addTask { [exited] in try await exited.value }
             group.addTask {
@@ -92,7 +92,7 @@ final class ChildProcess: Sendable {
     }
 
     /// Ends it whatever it does.
-    func terminate() async {
+    public func terminate() async {
         signal(SIGKILL)
         _ = await exited.result
         isRunning.withLock { $0 = false }

@@ -2,13 +2,13 @@ import Foundation
 import FoundationNetworking
 
 /// What a server on this machine answers to a GET.
-struct HTTPAnswer {
-    let status: Int
-    let contentType: String
-    let body: String
+public struct HTTPAnswer {
+    public let status: Int
+    public let contentType: String
+    public let body: String
 
     /// - Returns: nil while nobody answers.
-    static func get(port: Int, _ path: String, accept: String? = nil) async throws -> HTTPAnswer? {
+    public static func get(port: Int, _ path: String, accept: String? = nil) async throws -> HTTPAnswer? {
         guard let url = URL(string: "http://127.0.0.1:\(port)\(path)") else { throw TestFailure("no URL: \(path)") }
         var request = URLRequest(url: url, timeoutInterval: 10)
         if let accept { request.setValue(accept, forHTTPHeaderField: "Accept") }

@@ -1,23 +1,23 @@
 import Foundation
 import NIOCore
-import Redis
+public import Redis
 import SignalRBackplane
 import Synchronization
 
 /// Publishes as a node does: by the node's own script, so that the counter gives the ids.
-final class NodePublisher: Sendable {
+public final class NodePublisher: Sendable {
     /// What the script answered.
-    struct Published: Sendable {
-        let id: UInt64
-        let payload: [UInt8]
-        let confirmedAt: ContinuousClock.Instant
+    public struct Published: Sendable {
+        public let id: UInt64
+        public let payload: [UInt8]
+        public let confirmedAt: ContinuousClock.Instant
     }
 
-    let channel: String
+    public let channel: String
     private let client: RedisClient
     private let script: RedisScript
 
-    init(_ client: RedisClient, channel: String) async throws {
+    public init(_ client: RedisClient, channel: String) async throws {
         self.client = client
         self.channel = channel
         script = try await client.load(script: BackplaneScript.publish)
@@ -26,7 +26,7 @@ final class NodePublisher: Sendable {
     /// Publishes chat messages, all of them under way together, and waits for the answers.
     ///
     /// - Parameter size: bytes of each message's text.
-    func publish(_ count: Int, size: Int = 100) async throws -> [Published] {
+    public func publish(_ count: Int, size: Int = 100) async throws -> [Published] {
         var commands = ByteBuffer()
         for _ in 0..<count {
             RESPEncoder.encode(

@@ -1,10 +1,15 @@
 import Foundation
-import Testing
+public import Testing
 
 /// A program that a test drives besides our own.
-enum Tool: String, CaseIterable {
+public enum Tool: String, CaseIterable {
     /// Debian package `redis-server`.
     case redisServer = "redis-server"
+    /// Debian package `iproute2`, both.
+    case ip
+    case tc
+    /// Debian package `gcc`.
+    case gcc
     /// Debian package `prometheus`, both.
     case prometheus
     case promtool
@@ -21,15 +26,17 @@ enum Tool: String, CaseIterable {
     case openssl
 
     /// nil if it is not installed.
-    var path: String? {
+    public var path: String? {
         let folders = ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":").map(String.init) ?? []
-        return (folders + ["/usr/bin", "/usr/local/bin"]).map { $0 + "/" + rawValue }
+        return (folders + ["/usr/bin", "/usr/local/bin", "/usr/sbin"]).map { $0 + "/" + rawValue }
             .first { FileManager.default.isExecutableFile(atPath: $0) }
     }
 
     private var remedy: String {
         switch self {
         case .redisServer: "apt-get install redis-server"
+        case .ip, .tc: "apt-get install iproute2"
+        case .gcc: "apt-get install gcc libc6-dev"
         case .prometheus, .promtool: "apt-get install prometheus"
         case .python: "apt-get install python3; pip install mcap prometheus-client signalr-client"
         case .pymcap: "pip install pymcap-cli"
@@ -40,7 +47,7 @@ enum Tool: String, CaseIterable {
     }
 
     /// - Throws: ``TestFailure`` with the remedy if it is not installed.
-    func requiredPath() throws -> String {
+    public func requiredPath() throws -> String {
         guard let path else { throw TestFailure("\(rawValue) is not installed; \(remedy)") }
         return path
     }
@@ -48,7 +55,7 @@ enum Tool: String, CaseIterable {
 
 extension Trait where Self == ConditionTrait {
     /// Skips what needs a program that is not installed. Under `CI=true` nothing is skipped: there it fails.
-    static func needs(_ tools: Tool...) -> Self {
+    public static func needs(_ tools: Tool...) -> Self {
         let missing = tools.filter { $0.path == nil }.map(\.rawValue)
         let isCI = ProcessInfo.processInfo.environment["CI"] == "true"
         return .enabled(

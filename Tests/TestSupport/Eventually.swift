@@ -3,7 +3,7 @@
 /// - Parameter what: named if it does not come in time.
 /// - Throws: ``TestFailure`` after `limit`; what `probe` throws.
 @discardableResult
-func eventually<Value>(
+public func eventually<Value>(
     _ what: String, within limit: Duration = .seconds(20), isolation: isolated (any Actor)? = #isolation,
     _ probe: () async throws -> Value?
 ) async throws -> Value {

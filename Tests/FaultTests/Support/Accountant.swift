@@ -1,0 +1,215 @@
+import TestSupport
+
+/// Compares a capture with what was published, envelope by envelope. A value without I/O.
+///
+/// The recorded envelopes divide the ground truth and the capture alike: whatever was published between two of them and
+/// is not recorded must be reported by an event between the same two.
+struct Accountant {
+    /// Events that say that the relay did not listen, or that ids began anew.
+    private static let delimiters: Set = ["counter_reset", "disconnected", "subscribed"]
+    /// Events that say what is missing.
+    private static let reports: Set = ["gap", "dropped", "lost"]
+
+    private var publications: [Publication]
+    /// Of each publication: how often the counter had been set back before it.
+    private var epochs: [Int] = []
+    private var isRecorded: [Bool]
+    /// Recorded ids of each epoch.
+    private var recordedIDs: [Int: Set<UInt64>] = [:]
+    private(set) var account = Account()
+
+    /// - Parameters:
+    ///   - publications: in the order in which Redis did them.
+    ///   - timeline: the capture.
+    static func account(for publications: [Publication], in timeline: [TimelineItem]) -> Account {
+        var accountant = Accountant(publications)
+        let spans = accountant.match(timeline)
+        accountant.assignEpochs()
+        for span in spans { accountant.settle(span) }
+        return accountant.account
+    }
+
+    private init(_ publications: [Publication]) {
+        self.publications = publications
+        isRecorded = Array(repeating: false, count: publications.count)
+    }
+
+    // MARK: - Matching
+
+    /// Between two recorded envelopes.
+    private struct Span {
+        /// Indexes of the recorded publications on both sides; nil at the ends.
+        var before: Int?
+        var after: Int?
+        var events: [RelayEvent] = []
+    }
+
+    /// Finds each recorded envelope among the publications.
+    private mutating func match(_ timeline: [TimelineItem]) -> [Span] {
+        var byBlob: [[UInt8]: Int] = [:]
+        for (index, publication) in publications.enumerated() where publication.kind != .burnt {
+            byBlob[publication.blob] = index
+        }
+        var spans: [Span] = []
+        var span = Span()
+        for item in timeline {
+            switch item {
+            case .event(let event):
+                span.events.append(event)
+            case .envelope(let payload):
+                guard let index = byBlob[payload] ?? byBlob[Array(payload.drop { $0 != 0x20 }.dropFirst())] else {
+                    account.note("recorded but never published: \(Self.text(payload))")
+                    continue
+                }
+                guard recognize(payload, as: index, after: span.before) else { continue }
+                span.after = index
+                spans.append(span)
+                span = Span(before: index)
+            }
+        }
+        return spans + [span]
+    }
+
+    /// - Returns: false if it is recorded already.
+    private mutating func recognize(_ payload: [UInt8], as index: Int, after previous: Int?) -> Bool {
+        guard !isRecorded[index] else {
+            account.note("recorded twice: \(Self.text(payload))")
+            return false
+        }
+        isRecorded[index] = true
+        account.recorded += 1
+        switch publications[index].outcome {
+        case .done:
+            if publications[index].payload != payload { account.note("other bytes: \(Self.text(payload))") }
+        case .unknown:
+            publications[index].outcome = .done
+            publications[index].payload = payload
+            publications[index].id = PayloadID.of(payload)
+        case .refused:
+            account.note("recorded although Redis refused it: \(Self.text(payload))")
+        }
+        if let previous, previous > index { account.note("recorded out of order: \(Self.text(payload))") }
+        return true
+    }
+
+    /// The counter was set back where an id is not above the one before it.
+    private mutating func assignEpochs() {
+        var epoch = 0
+        var last: UInt64 = 0
+        for (index, publication) in publications.enumerated() {
+            if publication.outcome == .done, let id = publication.id {
+                if id <= last { epoch += 1 }
+                last = id
+                if isRecorded[index] { recordedIDs[epoch, default: []].insert(id) }
+            }
+            epochs.append(epoch)
+        }
+    }
+
+    // MARK: - Settling
+
+    private mutating func settle(_ span: Span) {
+        let start = (span.before ?? -1) + 1
+        let indexes = start..<max(start, span.after ?? publications.count)
+        let (earlier, later) = (epoch(of: span.before ?? indexes.first), epoch(of: span.after ?? indexes.last))
+        let epochsHere = min(earlier, later)...max(earlier, later)
+        var open: [Int] = []
+        var undecided = 0
+        for index in indexes {
+            switch (publications[index].outcome, publications[index].kind) {
+            case (.refused, _): break
+            case (.unknown, .burnt), (.unknown, .envelope): undecided += 1
+            case (.unknown, .raw): account.undecided += 1
+            case (.done, _): open.append(index)
+            }
+        }
+        account.undecided += undecided
+        account.burnt += open.count { publications[$0].kind == .burnt }
+
+        var excess = 0
+        var reports: [Report] = []
+        for event in span.events where Self.reports.contains(event.event) {
+            guard let from = event.from, let to = event.to else { continue }
+            excess += cover(from...to, as: event, epochs: epochsHere, open: &open, reports: &reports)
+        }
+        if excess > undecided {
+            account.note(
+                "\(excess - undecided) ids reported missing, but never published: \(span.events.filter { Self.reports.contains($0.event) })"
+            )
+        }
+        settleRest(open, of: span)
+        account.published += (span.after == nil ? 0 : 1) + indexes.count { isPublished($0) }
+    }
+
+    /// What one event says is missing.
+    private struct Report {
+        let epoch: Int
+        let ids: ClosedRange<UInt64>
+        let cause: String
+    }
+
+    /// Takes what an event reports out of what is still open.
+    ///
+    /// - Returns: how many of the ids that it names are not known to have been published.
+    private mutating func cover(
+        _ ids: ClosedRange<UInt64>, as event: RelayEvent, epochs candidates: ClosedRange<Int>, open: inout [Int],
+        reports: inout [Report]
+    ) -> Int {
+        let possible = candidates.filter { epoch in !(recordedIDs[epoch]?.contains { ids.contains($0) } ?? false) }
+        // Ids come again after a reset: the event is about one epoch, the one that it fits best.
+        let covered = possible.map { epoch in
+            (epoch, open.filter { epochs[$0] == epoch && publications[$0].id.map(ids.contains) == true })
+        }
+        guard let (epoch, indexes) = covered.max(by: { ($0.1.count, $0.0) < ($1.1.count, $1.0) }) else {
+            account.note("reported missing, but recorded: \(event)")
+            return 0
+        }
+        open.removeAll { Set(indexes).contains($0) }
+        let report = Report(epoch: epoch, ids: ids, cause: event.cause ?? event.reason ?? "no cause")
+        let twice = reports.filter { $0.epoch == epoch && $0.ids.overlaps(ids) }.reduce(0) { sum, earlier in
+            account.note("reported twice: \(earlier.ids) as \(earlier.cause), \(ids) as \(report.cause)")
+            return sum + Self.count(earlier.ids.clamped(to: ids))
+        }
+        reports.append(report)
+        account.reportedMissing += Self.count(ids) - twice
+        account.missing[report.cause, default: 0] += indexes.count { publications[$0].kind != .burnt }
+        return max(0, Self.count(ids) - indexes.count - twice)
+    }
+
+    private static func count(_ ids: ClosedRange<UInt64>) -> Int {
+        Int(clamping: ids.upperBound - ids.lowerBound) + 1
+    }
+
+    /// What no event names must be beyond what a subscriber can know.
+    private mutating func settleRest(_ open: [Int], of span: Span) {
+        let isDelimited = span.events.contains { Self.delimiters.contains($0.event) }
+        let isReset = span.before == nil || span.after == nil || epoch(of: span.before) != epoch(of: span.after)
+        let lostWithoutID = span.events.reduce(0) { sum, event in
+            event.event == "dropped" || event.event == "lost" ? sum + (event.envelopes ?? 0) : sum
+        }
+        for index in open where publications[index].kind != .burnt {
+            let publication = publications[index]
+            if isDelimited, isReset || publication.id == nil {
+                account.beyondKnowledge += 1
+            } else if publication.id == nil, lostWithoutID > 0 {
+                account.missing["without id", default: 0] += 1
+            } else {
+                account.unaccounted += 1
+                account.note("neither recorded nor reported: \(publication.id.map { "id \($0)" } ?? "without id")")
+            }
+        }
+    }
+
+    private func isPublished(_ index: Int) -> Bool {
+        publications[index].outcome == .done && publications[index].kind != .burnt
+    }
+
+    private func epoch(of index: Int?) -> Int {
+        guard let index, epochs.indices.contains(index) else { return epochs.last ?? 0 }
+        return epochs[index]
+    }
+
+    private static func text(_ payload: [UInt8]) -> String {
+        String(decoding: payload.prefix(60), as: UTF8.self).debugDescription
+    }
+}

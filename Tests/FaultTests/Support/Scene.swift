@@ -1,0 +1,197 @@
+import Foundation
+import Redis
+import Synchronization
+import TestSupport
+import Testing
+
+/// One run: a Redis, a relay that records it, a publisher that remembers what it published, and the account at the end.
+final class Scene: Sendable {
+    static let channel = "chat"
+    private static let recorded = "backplane_relay_recorded_envelopes_total"
+
+    struct Options: Sendable {
+        var seed = UInt64.random(in: 0...UInt64.max)
+        /// Added to the relay's command line.
+        var arguments: [String] = []
+        var environment: [String: String] = [:]
+        /// Where to record; nil for a folder of the scene's own.
+        var directory: String?
+        /// Where the relay finds Redis; nil for the server's own address.
+        var redisURL: String?
+    }
+
+    let redis: RedisServer
+    let publisher: Publisher
+    let directory: String
+    private let folder: String
+    private let options: Options
+    private let current = Mutex<RelayProcess?>(nil)
+    /// What the relays said that have ended.
+    private let past = Mutex<[String]>([])
+
+    private init(redis: RedisServer, folder: String, options: Options) {
+        self.redis = redis
+        self.folder = folder
+        self.options = options
+        directory = options.directory ?? folder + "/capture"
+        publisher = Publisher(redis.configuration, channel: Self.channel, seed: options.seed)
+    }
+
+    /// Runs `body` while traffic flows through a relay that is ready, then settles the account.
+    ///
+    /// - Returns: the account; nothing in it is checked yet.
+    static func run(
+        _ redis: RedisServer, _ options: Options = Options(), isolation: isolated (any Actor)? = #isolation,
+        _ body: (Scene) async throws -> Void
+    ) async throws -> Account {
+        let folder = "/tmp/backplane-relay-fault-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        let scene = Scene(redis: redis, folder: folder, options: options)
+        do {
+            try await scene.startRelay()
+            try await scene.relay().waitUntilReady()
+            scene.publisher.start()
+            try await scene.relay().waitForMetric(Self.recorded, atLeast: 50)
+            try await body(scene)
+            let account = try await scene.settle()
+            await scene.end(keepsCapture: !account.isBalanced)
+            return account
+        } catch {
+            await scene.end(keepsCapture: true)
+            throw TestFailure(
+                "\(error)\ncapture kept in \(scene.directory)\nThe relay said:\n\(scene.log.suffix(6_000))")
+        }
+    }
+
+    private func end(keepsCapture: Bool) async {
+        await killRelay()
+        await publisher.stop()
+        if keepsCapture {
+            print("capture kept in \(directory), the relay's log in \(folder)")
+        } else {
+            try? FileManager.default.removeItem(atPath: folder)
+        }
+    }
+
+    // MARK: - The relay
+
+    var isRelayRunning: Bool { current.withLock { $0 != nil } }
+
+    func relay() throws -> RelayProcess {
+        guard let relay = current.withLock({ $0 }) else { throw TestFailure("no relay runs now") }
+        return relay
+    }
+
+    /// Everything that the relays wrote to standard error.
+    var log: String {
+        past.withLock { $0.joined() } + (current.withLock { $0?.child.errors } ?? "")
+    }
+
+    func startRelay() async throws {
+        let relay = try await RelayProcess.start(
+            ["--redis", options.redisURL ?? redis.url, "--channel", Self.channel, "--record", directory]
+                + options.arguments, environment: options.environment, folder: folder)
+        current.withLock { $0 = relay }
+    }
+
+    /// SIGTERM; the relay must end well.
+    func stopRelay() async throws {
+        guard let relay = current.withLock({ $0.take() }) else { return }
+        relay.child.signal(SIGTERM)
+        // One that stands still hears it only then.
+        relay.child.signal(SIGCONT)
+        let exit = try await relay.child.exit()
+        ended(relay)
+        guard exit == .code(0) else { throw TestFailure("the relay ended with \(exit)") }
+    }
+
+    /// SIGKILL.
+    func killRelay() async {
+        guard let relay = current.withLock({ $0.take() }) else { return }
+        await relay.child.terminate()
+        ended(relay)
+    }
+
+    private func ended(_ relay: RelayProcess) {
+        past.withLock { $0.append(relay.child.errors) }
+    }
+
+    // MARK: - The account
+
+    /// Waits until the relay has recorded something that is published from now on.
+    func waitUntilRecording(within limit: Duration = .seconds(40)) async throws {
+        try await relay().waitUntilReady(within: limit)
+        try await publisher.more(1)
+        let before = try await relay().metric(Self.recorded)
+        try await publisher.more(20)
+        try await relay().waitForMetric(Self.recorded, atLeast: Int(before) + 1, within: limit)
+    }
+
+    /// Waits until the relay knows that it cannot write.
+    func waitUntilNotWriting() async throws {
+        try await eventually("the relay cannot write") {
+            let errors = try await relay().metric("backplane_relay_write_errors_total")
+            let readiness = try await relay().readiness()
+            return errors > 0 && readiness == 503 ? true : nil
+        }
+    }
+
+    /// Pauses the traffic and waits until the relay has read all of it.
+    func pauseAtBoundary() async throws {
+        publisher.isPaused = true
+        publisher.publish(1)
+        try await publisher.more(1)
+        let last = publisher.ledger.lastID.map { Double($0) }
+        try await eventually("the relay has read everything") {
+            try await relay().metric(#"signalr_backplane_last_id{channel="\#(Self.channel)"}"#) == last ? true : nil
+        }
+    }
+
+    /// Waits until the last envelope is recorded, ends the relay, and compares.
+    private func settle() async throws -> Account {
+        if !isRelayRunning { try await startRelay() }
+        try await waitUntilRecording()
+        publisher.isPaused = true
+        // A last envelope that nothing stands in the way of: what is missing before it, it shows.
+        publisher.publish(1)
+        try await publisher.more(1)
+        await publisher.stop()
+        try await expectRecordedOrDropped()
+        try await stopRelay()
+
+        let timeline = try await TimelineItem.read(directory, channel: Self.channel)
+        var account = Accountant.account(for: publisher.ledger.publications, in: timeline)
+        for problem in InfoCheck.problems(
+            try await CaptureInfo.read(directory), channel: Self.channel, timeline: timeline, account: account)
+        { account.note(problem) }
+        return account
+    }
+
+    /// What the relay received, it recorded or dropped: its metrics say so once it has nothing left to do.
+    private func expectRecordedOrDropped() async throws {
+        let lastID = publisher.ledger.lastID
+        try await eventually("all that was received is recorded or dropped, by the metrics") { () -> Bool? in
+            let metrics = try await relay().metrics()
+            let received = metrics[#"signalr_backplane_envelopes_total{channel="\#(Self.channel)"}"#]
+            let last = metrics[#"signalr_backplane_last_id{channel="\#(Self.channel)"}"#]
+            let kept = metrics[Self.recorded] ?? 0
+            // buffer_full is refused before it is counted as received.
+            let dropped = metrics.reduce(0.0) { sum, sample in
+                sample.key.hasPrefix("backplane_relay_dropped_envelopes_total{") && !sample.key.contains("buffer_full")
+                    ? sum + sample.value : sum
+            }
+            guard received == kept + dropped else { return nil }
+            return lastID == nil || last == lastID.map { Double($0) } ? true : nil
+        }
+    }
+}
+
+extension Account {
+    /// Fails the test unless every envelope is accounted for.
+    func expectBalanced(_ what: String, sourceLocation: SourceLocation = #_sourceLocation) {
+        print("\(what): \(self)")
+        #expect(problems == [], "\(what)", sourceLocation: sourceLocation)
+        #expect(unaccounted == 0, "\(what)", sourceLocation: sourceLocation)
+        #expect(published == recorded + missingTotal + beyondKnowledge, "\(what)", sourceLocation: sourceLocation)
+    }
+}

@@ -1,0 +1,111 @@
+import Foundation
+import NIOPosix
+public import Redis
+import Synchronization
+
+/// A real redis-server, alone on a free port, without persistence unless its arguments ask for it.
+public final class RedisServer: Sendable {
+    public let host: String
+    public let port: Int
+    /// What redis-server writes lies here; gone with the server.
+    public let folder: String
+    private let arguments: [String]
+    /// Network namespace that it runs in; nil for the test's own.
+    private let namespace: String?
+    private let child = Mutex<ChildProcess?>(nil)
+
+    private init(host: String, port: Int, folder: String, arguments: [String], namespace: String?) {
+        self.host = host
+        self.port = port
+        self.folder = folder
+        self.arguments = arguments
+        self.namespace = namespace
+    }
+
+    /// Starts a server, runs `body` against it and ends it, however `body` returns.
+    ///
+    /// - Parameters:
+    ///   - arguments: added to redis-server's command line, such as `--requirepass`.
+    ///   - namespace: a network namespace to run in, and the addresses there that it listens on; the first is used here.
+    public static func with<Value>(
+        _ arguments: [String] = [], in namespace: (name: String, addresses: [String])? = nil,
+        isolation: isolated (any Actor)? = #isolation, _ body: (RedisServer) async throws -> Value
+    ) async throws -> Value {
+        try await TemporaryDirectory.with { folder in
+            let addresses = namespace?.addresses ?? ["127.0.0.1"]
+            let server = RedisServer(
+                host: addresses[0], port: try FreePort.find(), folder: folder,
+                arguments: ["--bind"] + addresses + arguments, namespace: namespace?.name)
+            do {
+                try await server.start()
+                let value = try await body(server)
+                await server.stop()
+                return value
+            } catch {
+                await server.stop()
+                throw error
+            }
+        }
+    }
+
+    public var configuration: RedisConfiguration { RedisConfiguration(host: host, port: port) }
+    public var url: String { "redis://\(host):\(port)" }
+
+    /// A new process, hence another `run_id`, on the same port; without keys, unless it keeps them on disk.
+    public func start() async throws {
+        let path = try Tool.redisServer.requiredPath()
+        let options =
+            ["--port", "\(port)", "--dir", folder, "--save", "", "--appendonly", "no", "--protected-mode", "no"]
+            + arguments
+        let started =
+            if let namespace {
+                try await ChildProcess.start(
+                    Tool.ip.requiredPath(), ["netns", "exec", namespace, path] + options, folder: folder)
+            } else {
+                try await ChildProcess.start(path, options, folder: folder)
+            }
+        child.withLock { $0 = started }
+        do {
+            try await eventually("redis-server is ready") {
+                started.output.contains("Ready to accept connections") ? true : nil
+            }
+        } catch {
+            await stop()
+            throw TestFailure("\(error)\n\(started.output.suffix(2_000))\(started.errors.suffix(2_000))")
+        }
+    }
+
+    /// Ends the process as a crash would.
+    public func stop() async {
+        await child.withLock { $0.take() }?.terminate()
+    }
+
+    /// Lets the process stand still: the kernel goes on accepting connections, and nobody answers.
+    public func freeze() { child.withLock { $0?.signal(SIGSTOP) } }
+
+    public func thaw() { child.withLock { $0?.signal(SIGCONT) } }
+
+    /// Runs `body` with a connection of its own.
+    public func withClient<Value>(
+        isolation: isolated (any Actor)? = #isolation, _ body: (RedisClient) async throws -> Value
+    ) async throws -> Value {
+        let client = try await RedisClient.connect(
+            to: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+        do {
+            let value = try await body(client)
+            await client.close()
+            return value
+        } catch {
+            await client.close()
+            throw error
+        }
+    }
+
+    /// Sends one command over a connection of its own.
+    ///
+    /// - Throws: `RedisError`, also for an error reply.
+    @discardableResult
+    public func command(_ arguments: [RESPArgument]) async throws -> RESPValue {
+        try await withClient { try await $0.send(arguments) }
+    }
+}
