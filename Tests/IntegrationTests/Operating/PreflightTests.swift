@@ -1,5 +1,6 @@
 import Foundation
 import Redis
+import TestSupport
 import Testing
 
 /// `run --check-only` against real servers.
@@ -75,7 +76,9 @@ struct PreflightTests {
         try await RedisServer.with { redis in
             try await redis.withClient { client in
                 _ = try await client.send(["RPUSH", "chat", "a"])
-                _ = try await client.send(["ACL", "SETUSER", "relay", "on", ">secret", "resetchannels", "allkeys", "+@all"])
+                _ = try await client.send([
+                    "ACL", "SETUSER", "relay", "on", ">secret", "resetchannels", "allkeys", "+@all",
+                ])
             }
             let check = try await Self.check(
                 redis, ["--record", "/etc/hostname/capture"], login: ",user=relay,password=secret")

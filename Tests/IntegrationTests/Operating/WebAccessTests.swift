@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The relay's HTTP surface as strangers meet it; curl stands for them.

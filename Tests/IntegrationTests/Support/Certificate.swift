@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// A certificate for `localhost`, signed by itself, made by openssl.
 struct Certificate {

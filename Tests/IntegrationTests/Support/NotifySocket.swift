@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// The socket on which systemd listens to its services.
 final class NotifySocket {
