@@ -36,9 +36,16 @@ import Testing
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         }
 
-        func takeDirectoryAway() throws { try FileManager.default.moveItem(atPath: path, toPath: parent + "/away") }
+        /// A file takes its place: what is only gone would be made again.
+        func takeDirectoryAway() throws {
+            try FileManager.default.moveItem(atPath: path, toPath: parent + "/away")
+            try Data().write(to: URL(fileURLWithPath: path))
+        }
 
-        func bringDirectoryBack() throws { try FileManager.default.moveItem(atPath: parent + "/away", toPath: path) }
+        func bringDirectoryBack() throws {
+            try FileManager.default.removeItem(atPath: path)
+            try FileManager.default.moveItem(atPath: parent + "/away", toPath: path)
+        }
 
         func read() throws -> (ids: [UInt64?], events: [CaptureEvent], damage: [String]) {
             var ids: [UInt64?] = []
