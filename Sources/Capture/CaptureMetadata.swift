@@ -75,7 +75,8 @@ public enum CaptureMetadata {
     ///   - lastIDs: by Redis channel, at the end of this segment.
     ///   - missing: as the events of the segment say; nil where nobody knows, after a crash.
     static func end(
-        total: ChannelTally, firstIDs: [String: UInt64], lastIDs: [String: UInt64], missing: [MissingRange]?, missingTruncated: Bool = false,
+        total: ChannelTally, firstIDs: [String: UInt64], lastIDs: [String: UInt64], missing: [MissingRange]?,
+        missingTruncated: Bool = false,
         at now: Moment
     ) -> Metadata {
         var entries = [

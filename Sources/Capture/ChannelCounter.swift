@@ -41,7 +41,13 @@ struct ChannelCounter {
 
     /// Something said which ids are missing.
     mutating func note(_ event: CaptureEvent) {
-        guard let from = event.from, let to = event.to, from <= to else { return }
+        // What retention deleted is missing for a reason that is nobody's fault: it only explains a hole.
+        guard event.event != "segment_deleted", let from = event.from, let to = event.to, from <= to else { return }
+        // Its envelopes came before the first one that is here.
+        if let first = channel.firstID, to < first, channel.counterResets.isEmpty, event.event != "gap" {
+            count(from: from, to: to)
+            return
+        }
         // What is not above the last id is seen as a gap anyway, or was before.
         if let last = tracker.lastID, to <= last { return }
         guard pending.count < CaptureSummary.listedHoles else { return }
@@ -63,10 +69,14 @@ struct ChannelCounter {
     private mutating func countPending(_ counts: (CaptureEvent) -> Bool) {
         for event in pending where counts(event) {
             guard let from = event.from, let to = event.to else { continue }
-            let (sum, overflow) = unseen.addingReportingOverflow(to - from + 1)
-            unseen = overflow ? .max : sum
-            addHole(from: from, to: to)
+            count(from: from, to: to)
         }
+    }
+
+    private mutating func count(from: UInt64, to: UInt64) {
+        let (sum, overflow) = unseen.addingReportingOverflow(to - from + 1)
+        unseen = overflow ? .max : sum
+        addHole(from: from, to: to)
     }
 
     private mutating func addHole(from: UInt64, to: UInt64) {

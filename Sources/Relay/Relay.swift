@@ -107,7 +107,8 @@ public struct Relay: Service {
         }
         return RelayWorker(
             channels: configuration.channels, lastIDs: previous?.lastIDs ?? [:], intake: intake, recorder: recorder,
-            filter: configuration.payload.leavesAll ? nil : PayloadFilter(configuration.payload), metrics: metrics, status: status, logger: logger)
+            filter: configuration.payload.leavesAll ? nil : PayloadFilter(configuration.payload), metrics: metrics,
+            status: status, logger: logger)
     }
 
     /// Returns when all have ended: on shutdown, or because one of them failed.

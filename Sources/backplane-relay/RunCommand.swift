@@ -55,7 +55,8 @@ struct RunCommand: AsyncParsableCommand {
         let relay = Relay(
             configuration: RelayConfiguration(
                 redis: redis, channels: channel, recording: recording.writer(channels: channel),
-                payload: try recording.payloadPolicy(), housekeeping: try recording.housekeeping(), bufferBytes: buffer.bytes,
+                payload: try recording.payloadPolicy(), housekeeping: try recording.housekeeping(),
+                bufferBytes: buffer.bytes,
                 listenHost: web.listen.host, listenPort: web.listen.port, access: try web.access(),
                 version: BackplaneRelay.version, hostName: HostName.current()),
             logger: log.logger, supervisor: supervisor)

@@ -24,7 +24,8 @@ struct StorageTests {
     }
 
     /// Publishes until something has happened.
-    private func publish(_ publisher: NodePublisher, until what: String, _ probe: () async throws -> Bool) async throws {
+    private func publish(_ publisher: NodePublisher, until what: String, _ probe: () async throws -> Bool) async throws
+    {
         try await eventually(what, within: .seconds(40)) {
             _ = try await publisher.publish(20)
             try await Task.sleep(for: .milliseconds(100))
@@ -141,7 +142,8 @@ struct StorageTests {
             try await TemporaryDirectory.with { folder in
                 let directory = folder + "/capture"
                 let options =
-                    ["--payload", mode, "--compression", "none"] + (mode == "full" ? ["--redact-json-keys", "text"] : [])
+                    ["--payload", mode, "--compression", "none"]
+                    + (mode == "full" ? ["--redact-json-keys", "text"] : [])
                 try await recording(options, from: redis, into: directory) { relay, _ in
                     try await redis.withClient { client in
                         let value = #"{"H":"chatHub","M":"send","A":[{"text":"c4n4ry"}]}"#

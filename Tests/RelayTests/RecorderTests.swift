@@ -119,7 +119,7 @@ import Testing
         // The next segment finds no directory.
         try scene.takeDirectoryAway()
         record(6, into: &recorder, at: Self.moment(milliseconds: 9_999))
-        recorder.tick(Self.moment(milliseconds: 10_005))
+        recorder.tick(Self.moment(milliseconds: 10_150))
         #expect(scene.metrics.sample("backplane_relay_recorded_envelopes_total") == 5)
         #expect(!scene.status.isWriting)
         for id in 7...9 as ClosedRange<UInt64> {
@@ -131,18 +131,18 @@ import Testing
 
         // It is tried again after half a second, then after twice that.
         var deadline = recorder.nextDeadline
-        #expect(deadline == Self.moment(milliseconds: 10_505).monotonic)
+        #expect(deadline == Self.moment(milliseconds: 10_650).monotonic)
         let errors = try #require(scene.metrics.sample("backplane_relay_write_errors_total"))
-        recorder.tick(Self.moment(milliseconds: 10_504))
+        recorder.tick(Self.moment(milliseconds: 10_649))
         #expect(scene.metrics.sample("backplane_relay_write_errors_total") == errors)
-        recorder.tick(Self.moment(milliseconds: 10_505))
+        recorder.tick(Self.moment(milliseconds: 10_650))
         #expect(scene.metrics.sample("backplane_relay_write_errors_total") == errors + 1)
         deadline = recorder.nextDeadline
-        #expect(deadline == Self.moment(milliseconds: 11_505).monotonic)
+        #expect(deadline == Self.moment(milliseconds: 11_650).monotonic)
 
         try scene.bringDirectoryBack()
         record(10, into: &recorder, at: Self.moment(milliseconds: 11_000))
-        recorder.tick(Self.moment(milliseconds: 11_505))
+        recorder.tick(Self.moment(milliseconds: 11_650))
         #expect(scene.status.isWriting)
         record(11, into: &recorder, at: Self.moment(milliseconds: 11_701))
         recorder.close(Self.moment(milliseconds: 11_702))

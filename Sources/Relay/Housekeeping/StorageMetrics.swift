@@ -23,7 +23,8 @@ struct StorageMetrics: Sendable {
             "backplane_relay_archived_segments_total", help: "Segments that --archive-command took.")
         archiveFailures = registry.counter(
             "backplane_relay_archive_failures_total",
-            help: "Runs of --archive-command that failed or took too long; they are repeated. The log has its last line.")
+            help:
+                "Runs of --archive-command that failed or took too long; they are repeated. The log has its last line.")
         archivePending = registry.gauge(
             "backplane_relay_archive_pending_segments", help: "Closed segments that are not archived yet.")
         let deleted = registry.counterFamily(

@@ -99,7 +99,9 @@ struct Storekeeper {
     private mutating func closeAbandoned(at now: Moment) {
         for segment in segments where !segment.isOpen && !segment.isClosed {
             do {
-                guard let outcome = try AbandonedSegment.close(directory + "/" + segment.name, at: now) else { continue }
+                guard let outcome = try AbandonedSegment.close(directory + "/" + segment.name, at: now) else {
+                    continue
+                }
                 logger.notice("\(outcome)")
             } catch {
                 complain("a segment stays without its summary", error, at: now)
@@ -145,7 +147,8 @@ struct Storekeeper {
                 ? "a segment was deleted before it was archived, because the disk is low" : "a segment was deleted",
             metadata: [
                 "segment": "\(segment.name)", "reason": "\(deletion.reason.rawValue)", "bytes": "\(segment.size)",
-                "ids": "\(segment.ids.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.lowerBound)..\($0.value.upperBound)" }.joined(separator: ", "))",
+                "ids":
+                    "\(segment.ids.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.lowerBound)..\($0.value.upperBound)" }.joined(separator: ", "))",
             ])
         publish()
     }

@@ -39,12 +39,13 @@ import Testing
         let found = Self.hashes(in: text)
         #expect(found.count == 5)
         let expected =
-            #"{"H":"chatHub","M":"send","A":["\#(found[0])",{"to":["\#(found[1])","\#(found[2])",true,null]},"# +
-            #""\#(found[3])"],"S":{"M":"\#(found[4])"}}"#
+            #"{"H":"chatHub","M":"send","A":["\#(found[0])",{"to":["\#(found[1])","\#(found[2])",true,null]},"#
+            + #""\#(found[3])"],"S":{"M":"\#(found[4])"}}"#
         #expect(text == expected)
         #expect(found[0] == found[1] && found[0] == found[4], "equal values, equal hashes")
         #expect(Set(found).count == 3)
-        #expect(try Self.hashes(in: Self.value(#""hi""#, hash)) == [found[0]], "an escape more or less is no difference")
+        #expect(
+            try Self.hashes(in: Self.value(#""hi""#, hash)) == [found[0]], "an escape more or less is no difference")
         let other = PayloadFilter(PayloadPolicy(mode: .hash))
         #expect(try Self.value(#""hi""#, other) != Self.value(#""hi""#, hash), "another key, other hashes")
     }
@@ -56,8 +57,10 @@ import Testing
     }
 
     static let hidden: [(PayloadMode, String, String)] = [
-        (.full, #"{"Name":"x","a":[{"NAME":{"b":1}},{"token":5}],"c": "stays"}"#,
-            #"{"Name":"***","a":[{"NAME":"***"},{"token":"***"}],"c":"stays"}"#),
+        (
+            .full, #"{"Name":"x","a":[{"NAME":{"b":1}},{"token":5}],"c": "stays"}"#,
+            #"{"Name":"***","a":[{"NAME":"***"},{"token":"***"}],"c":"stays"}"#
+        ),
         (.full, "plain text", "plain text"),
         (.full, #"{"name":"canary""#, #""***""#),
         (.full, #"{"n\u0061me":"x"}"#, #"{"n\u0061me":"***"}"#),
