@@ -48,6 +48,9 @@ public struct ChannelTally: Sendable, Equatable {
         return all.ended
     }
 
+    /// How many ranges ``ids`` has at most.
+    var rangeCount: Int { ended.count + (runStart == nil ? 0 : 1) }
+
     public var firstID: UInt64? { ended.first?.lowerBound ?? runStart }
 
     private static func append(_ range: ClosedRange<UInt64>, to ranges: inout [ClosedRange<UInt64>]) {

@@ -10,21 +10,32 @@ struct ChunkLedger {
     }
 
     static let limit = 16_384
+    /// Ranges of ids in all entries together: many per chunk where something else moves the counter.
+    static let rangeLimit = 65_536
 
     private let limit: Int
+    private let rangeLimit: Int
     private(set) var entries: [Entry] = []
+    private(set) var rangeCount = 0
 
-    init(limit: Int = ChunkLedger.limit) {
-        precondition(limit > 1)
+    init(limit: Int = ChunkLedger.limit, rangeLimit: Int = ChunkLedger.rangeLimit) {
+        precondition(limit > 1 && rangeLimit > 1)
         self.limit = limit
+        self.rangeLimit = rangeLimit
     }
 
     /// - Parameter tallies: of the chunk, by channel index.
     mutating func add(end: UInt64, tallies: [ChannelTally]) {
         for (channel, tally) in tallies.enumerated() where tally.envelopes > 0 {
             entries.append(Entry(end: end, channel: channel, tally: tally))
+            rangeCount += tally.rangeCount
         }
-        if entries.count > limit { coalesce() }
+        while entries.count > limit || rangeCount > rangeLimit {
+            let before = entries.count
+            coalesce()
+            // One for each channel is the least.
+            if entries.count == before { return }
+        }
     }
 
     /// What is gone from a file that has this many bytes left, by channel index.
@@ -48,5 +59,6 @@ struct ChunkLedger {
             }
         }
         entries = merged
+        rangeCount = merged.reduce(0) { $0 + $1.tally.rangeCount }
     }
 }

@@ -153,4 +153,22 @@ import Testing
         #expect(ledger.lost(behind: 899, channels: 1)[0].ids.last?.upperBound == 9)
         #expect(ledger.lost(behind: 900, channels: 1)[0].ids == [])
     }
+
+    /// Where something else moves the counter, each id is a range of its own.
+    @Test func theLedgerIsBoundedInRangesToo() {
+        var ledger = ChunkLedger(limit: 1_000, rangeLimit: 4_000)
+        var id: UInt64 = 0
+        for chunk in 1...100 as ClosedRange<UInt64> {
+            var tally = ChannelTally()
+            for _ in 0..<500 {
+                id += 2
+                tally.breakRun()
+                tally.add(id: id, bytes: 1)
+            }
+            ledger.add(end: chunk * 100, tallies: [tally])
+            #expect(ledger.rangeCount <= 4_000)
+        }
+        #expect(ledger.lost(behind: 0, channels: 1)[0].envelopes == 50_000)
+        #expect(ledger.lost(behind: 9_999, channels: 1)[0].ids.last?.upperBound == id)
+    }
 }
