@@ -1,6 +1,7 @@
 import Foundation
 import Redis
 import SignalRBackplane
+import TestSupport
 import Testing
 
 /// What becomes of a capture on the disk: `run` with retention, an archive, a disk guard, and less than the payloads.
