@@ -91,16 +91,21 @@ public enum CaptureDirectory {
 
     /// Paths of the `.mcap` files in a directory, sorted by name.
     private static func files(in path: String) throws(CaptureError) -> [String] {
+        try names(in: path).map { path + "/" + $0 }
+    }
+
+    /// Names of the `.mcap` files in a directory, sorted.
+    static func names(in path: String) throws(CaptureError) -> [String] {
         guard let directory = opendir(path) else { throw .system(operation: "list", path: path, errno: errno) }
         defer { closedir(directory) }
-        var files: [String] = []
+        var names: [String] = []
         while let entry = readdir(directory) {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
-            if name.hasSuffix(SegmentName.fileExtension), !name.hasPrefix(".") { files.append(path + "/" + name) }
+            if name.hasSuffix(SegmentName.fileExtension), !name.hasPrefix(".") { names.append(name) }
         }
-        return files.sorted()
+        return names.sorted()
     }
 
     private static func name(of path: String) -> String {

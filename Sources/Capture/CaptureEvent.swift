@@ -4,7 +4,8 @@ import FoundationEssentials
 ///
 /// A capture knows its own holes: whatever is missing in it, an event says what and why.
 public struct CaptureEvent: Codable, Equatable, Sendable {
-    /// `subscribed`, `disconnected`, `gap`, `duplicate`, `counter_reset`, `dropped`, `clock_step`, `segment`.
+    /// `subscribed`, `disconnected`, `gap`, `duplicate`, `counter_reset`, `dropped`, `clock_step`, `segment`, `lost`,
+    /// `segment_moved`, `segment_deleted`, `recording_paused`, `recording_resumed`.
     public var event: String
     /// The Redis channel it concerns; nil if it concerns all.
     public var channel: String?
@@ -70,7 +71,7 @@ public struct CaptureEvent: Codable, Equatable, Sendable {
         return event
     }
 
-    /// - Parameter ids: of the lost envelopes, where they are known.
+    /// - Parameter ids: of the dropped envelopes, where they are known.
     public static func dropped(
         channel: String?, envelopes: Int, bytes: Int, reason: String, ids: ClosedRange<UInt64>? = nil
     ) -> CaptureEvent {
@@ -98,7 +99,7 @@ public struct CaptureEvent: Codable, Equatable, Sendable {
 
     /// True if it says which ids are missing.
     var namesMissingIDs: Bool {
-        (event == "gap" || event == "dropped") && channel != nil && from != nil && to != nil
+        explainsHoles && channel != nil && from != nil && to != nil
     }
 
     // MARK: - JSON

@@ -23,7 +23,10 @@ public enum CaptureMetadata {
         static let startedAt = "started_at"
         static let endedAt = "ended_at"
         static let previousSegment = "previous_segment"
+        static let firstIDs = "first_ids"
         static let lastIDs = "last_ids"
+        static let payload = "payload"
+        static let redactedKeys = "redacted_json_keys"
         static let envelopes = "envelopes"
         static let bytes = "bytes"
         static let missing = "missing"
@@ -59,6 +62,8 @@ public enum CaptureMetadata {
         entries[Key.runID] = source.runID
         entries[Key.redisVersion] = source.redisVersion
         entries[Key.previousSegment] = previousSegment
+        entries[Key.payload] = source.payload.rawValue
+        if !source.redactedKeys.isEmpty { entries[Key.redactedKeys] = json(source.redactedKeys) }
         return Metadata(name: startName, entries: entries)
     }
 
@@ -66,16 +71,19 @@ public enum CaptureMetadata {
     ///
     /// - Parameters:
     ///   - total: envelopes and bytes of all channels.
+    ///   - firstIDs: by Redis channel, of this segment.
     ///   - lastIDs: by Redis channel, at the end of this segment.
     ///   - missing: as the events of the segment say; nil where nobody knows, after a crash.
     static func end(
-        total: ChannelTally, lastIDs: [String: UInt64], missing: [MissingRange]?, missingTruncated: Bool = false,
+        total: ChannelTally, firstIDs: [String: UInt64], lastIDs: [String: UInt64], missing: [MissingRange]?,
+        missingTruncated: Bool = false,
         at now: Moment
     ) -> Metadata {
         var entries = [
             Key.endedAt: UTCTime.rfc3339(now.realtime),
             Key.envelopes: "\(total.envelopes)",
             Key.bytes: "\(total.bytes)",
+            Key.firstIDs: json(firstIDs),
             Key.lastIDs: json(lastIDs),
         ]
         if let missing {
@@ -95,11 +103,35 @@ public enum CaptureMetadata {
         return (try? encoder.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 
+    static func strings(_ text: String?) -> [String] {
+        guard let text else { return [] }
+        return (try? JSONDecoder().decode([String].self, from: Data(text.utf8))) ?? []
+    }
+
     /// Last id by channel, from `capture` (before the segment) or `capture.end` (at its end).
     static func lastIDs(in entries: [String: String]) -> [String: UInt64] {
-        guard let text = entries[Key.lastIDs] else { return [:] }
+        ids(entries[Key.lastIDs])
+    }
+
+    /// First id by channel, from `capture.end`; earlier versions did not write it.
+    static func firstIDs(in entries: [String: String]) -> [String: UInt64] {
+        ids(entries[Key.firstIDs])
+    }
+
+    private static func ids(_ text: String?) -> [String: UInt64] {
+        guard let text else { return [:] }
         return (try? JSONDecoder().decode([String: UInt64].self, from: Data(text.utf8))) ?? [:]
     }
+}
+
+/// What is recorded of the values of messages.
+public enum PayloadMode: String, Sendable, CaseIterable, Codable {
+    /// As they are, byte for byte.
+    case full
+    /// Strings and numbers replaced by a keyed hash.
+    case hash
+    /// Nothing.
+    case none
 }
 
 /// Where a capture comes from. Holds no secret.
@@ -112,8 +144,17 @@ public struct CaptureSource: Sendable, Equatable {
     /// Of the server; known after the first subscription, if it permits INFO.
     public var runID: String?
     public var redisVersion: String?
+    /// What is recorded of the payloads.
+    public var payload: PayloadMode
+    /// Names of JSON members whose values were left out.
+    public var redactedKeys: [String]
 
-    public init(relayVersion: String, host: String, redis: String, runID: String? = nil, redisVersion: String? = nil) {
+    public init(
+        relayVersion: String, host: String, redis: String, runID: String? = nil, redisVersion: String? = nil,
+        payload: PayloadMode = .full, redactedKeys: [String] = []
+    ) {
+        self.payload = payload
+        self.redactedKeys = redactedKeys
         self.relayVersion = relayVersion
         self.host = host
         self.redis = redis

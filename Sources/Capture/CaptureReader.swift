@@ -70,12 +70,25 @@ public struct CaptureReadReport: Sendable {
     public internal(set) var segments: [Segment] = []
     /// Empty if all of it is whole.
     public internal(set) var damage: [SegmentDamage] = []
+    /// Events of what was recorded and is gone again.
+    public internal(set) var losses: [CaptureEvent] = []
+
+    /// Losses in words.
+    public var lossDescriptions: [String] {
+        losses.map { event in
+            let ids = event.from.flatMap { from in event.to.map { "ids \(from)..\($0)" } } ?? "ids unknown"
+            return "\(event.channel ?? "all channels"): \(event.envelopes ?? 0) envelopes (\(ids)) were recorded in "
+                + "'\(event.segment ?? "?")' and are gone: \(event.cause ?? "unknown")"
+        }
+    }
 }
 
 /// Reads a capture, segment by segment in the order of time, in constant memory; also one that is being recorded.
 ///
 /// Damage does not end the reading: what is whole is handed out, what is not is in the report.
 public struct CaptureReader: Sendable {
+    private static let listedLosses = 1_000
+
     /// The files, in the order of time.
     public let segments: [CaptureSegment]
 
@@ -129,7 +142,7 @@ public struct CaptureReader: Sendable {
         while let item = try reader.next() {
             switch item {
             case .header, .metadata: break
-            case .chunk(let chunk): entry.envelopes += try handOut(chunk, filter, body)
+            case .chunk(let chunk): entry.envelopes += try handOut(chunk, filter, &report, body)
             case .end(let ending):
                 entry.state =
                     switch ending {
@@ -165,7 +178,7 @@ public struct CaptureReader: Sendable {
         }
         for index in reader.chunks(from: filter.from, until: filter.until, channelIDs: wanted) {
             do {
-                entry.envelopes += try handOut(try reader.read(index), filter, body)
+                entry.envelopes += try handOut(try reader.read(index), filter, &report, body)
             } catch let damage as Damage {
                 report.damage.append(CaptureReadReport.SegmentDamage(path: segment.path, damage: damage))
             }
@@ -175,7 +188,8 @@ public struct CaptureReader: Sendable {
 
     /// - Returns: the number of envelopes handed out.
     private func handOut(
-        _ chunk: DecodedChunk, _ filter: CaptureFilter, _ body: (CaptureItem) throws -> Void
+        _ chunk: DecodedChunk, _ filter: CaptureFilter, _ report: inout CaptureReadReport,
+        _ body: (CaptureItem) throws -> Void
     ) throws -> Int {
         var count = 0
         var lookup = TopicLookup(chunk.channels)
@@ -191,6 +205,7 @@ public struct CaptureReader: Sendable {
             case .events:
                 guard let event = CaptureEvent(json: message.data) else { return }
                 if let channels = filter.channels, let channel = event.channel, !channels.contains(channel) { return }
+                if event.isLoss, report.losses.count < Self.listedLosses { report.losses.append(event) }
                 try body(.event(event, at: message.logTime))
             case .foreign:
                 break

@@ -30,7 +30,9 @@ public struct CaptureSegment: Sendable, Equatable {
                 host: metadata.entries[CaptureMetadata.Key.host] ?? "",
                 redis: metadata.entries[CaptureMetadata.Key.redis] ?? "",
                 runID: metadata.entries[CaptureMetadata.Key.runID],
-                redisVersion: metadata.entries[CaptureMetadata.Key.redisVersion])
+                redisVersion: metadata.entries[CaptureMetadata.Key.redisVersion],
+                payload: metadata.entries[CaptureMetadata.Key.payload].flatMap(PayloadMode.init) ?? .full,
+                redactedKeys: CaptureMetadata.strings(metadata.entries[CaptureMetadata.Key.redactedKeys]))
         }
     }
 

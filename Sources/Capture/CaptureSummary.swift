@@ -69,7 +69,11 @@ public struct CaptureSummary: Sendable, Encodable {
     /// Events by name.
     public var events: [String: Int] = [:]
     public var channels: [Channel] = []
-    /// What could not be read, in words; empty for a capture in order.
+    /// What was recorded of the payloads: `full`, `hash`, `none`; more than one if that was changed.
+    public var payload: [String] = []
+    /// Names of JSON members whose values were left out.
+    public var redactedKeys: [String] = []
+    /// What could not be read, or was recorded and is gone, in words; empty for a capture in order.
     public var damage: [String] = []
 
     enum CodingKeys: String, CodingKey {
@@ -79,7 +83,8 @@ public struct CaptureSummary: Sendable, Encodable {
         case durationSeconds = "duration_seconds"
         case envelopes, bytes
         case fileBytes = "file_bytes"
-        case events, channels, damage
+        case events, channels, damage, payload
+        case redactedKeys = "redacted_json_keys"
     }
 
     /// Envelopes a second over the whole span; nil below two envelopes.
@@ -96,14 +101,20 @@ public struct CaptureSummary: Sendable, Encodable {
     public init(of capture: CaptureReader) throws {
         var counters: [String: ChannelCounter] = [:]
         var order: [String] = []
-        var causes: [CaptureEvent] = []
+        var causes: [String: [CaptureEvent]] = [:]
         var first: UInt64?
         var last: UInt64 = 0
         let report = try capture.forEach { item in
             switch item {
             case .event(let event, _):
                 events[event.event, default: 0] += 1
-                if event.event == "gap" || event.event == "dropped" { causes.append(event) }
+                guard event.namesMissingIDs, let name = event.channel else { break }
+                causes[name, default: []].append(event)
+                if counters[name] == nil {
+                    counters[name] = ChannelCounter(channel: name)
+                    order.append(name)
+                }
+                counters[name]?.note(event)
             case .envelope(let envelope):
                 first = first ?? envelope.receivedAt
                 last = max(last, envelope.receivedAt)
@@ -115,73 +126,19 @@ public struct CaptureSummary: Sendable, Encodable {
             }
         }
         segments = report.segments.map { Segment(path: $0.path, bytes: $0.size, state: $0.state.rawValue) }
-        channels = order.compactMap { counters[$0]?.summary(explainedBy: causes) }
+        channels = order.compactMap { counters[$0]?.summary(explainedBy: causes[$0] ?? []) }
+            .filter { $0.envelopes > 0 || $0.missingIDs > 0 }
         envelopes = channels.reduce(0) { $0 + $1.envelopes }
         bytes = channels.reduce(0) { $0 + $1.bytes }
         fileBytes = segments.reduce(0) { $0 + $1.bytes }
-        damage = report.damage.map(\.description)
+        damage = report.damage.map(\.description) + report.lossDescriptions
+        let sources = capture.sources()
+        payload = Set(sources.map(\.payload.rawValue)).sorted()
+        redactedKeys = Set(sources.flatMap(\.redactedKeys)).sorted()
         if let first {
             firstReceivedAt = UTCTime.rfc3339(first)
             lastReceivedAt = UTCTime.rfc3339(last)
             durationSeconds = Double(last - first) * 1e-9
         }
-    }
-}
-
-/// Counts one channel while a capture is read.
-private struct ChannelCounter {
-    private var channel: CaptureSummary.Channel
-    private var tracker = SequenceTracker()
-    private var kinds = [Int](repeating: 0, count: MessageKind.allCases.count)
-    private var reasons = [Int](repeating: 0, count: EnvelopeError.Reason.allCases.count)
-
-    init(channel: String) {
-        self.channel = CaptureSummary.Channel(channel: channel)
-    }
-
-    mutating func add(_ payload: UnsafeRawBufferPointer) {
-        channel.smallest = channel.envelopes == 0 ? payload.count : min(channel.smallest, payload.count)
-        channel.largest = max(channel.largest, payload.count)
-        channel.envelopes += 1
-        channel.bytes += payload.count
-        do throws(EnvelopeError) {
-            var walk = try EnvelopeWalk(payload)
-            while let message = try walk.next() { kinds[Int(message.kind.rawValue)] += 1 }
-        } catch {
-            reasons[Int(error.reason.rawValue)] += 1
-        }
-        guard let id = try? EnvelopeID.parse(payload).id else { return }
-        channel.firstID = channel.firstID ?? id
-        channel.lastID = id
-        switch tracker.observe(id) {
-        case .first, .inOrder, .late: break
-        case .duplicate: channel.duplicateIDs += 1
-        case .counterReset(let from, let to): channel.counterResets.append(CaptureSummary.Reset(from: from, to: to))
-        case .gap(let from, let to):
-            channel.holeCount += 1
-            if channel.holes.count < CaptureSummary.listedHoles {
-                channel.holes.append(CaptureSummary.Hole(from: from, to: to, cause: ""))
-            }
-        }
-    }
-
-    func summary(explainedBy causes: [CaptureEvent]) -> CaptureSummary.Channel {
-        var summary = channel
-        summary.missingIDs = tracker.missing
-        for kind in MessageKind.allCases where kinds[Int(kind.rawValue)] > 0 {
-            summary.messages[kind.label] = kinds[Int(kind.rawValue)]
-        }
-        for reason in EnvelopeError.Reason.allCases where reasons[Int(reason.rawValue)] > 0 {
-            summary.undecodable[reason.label] = reasons[Int(reason.rawValue)]
-        }
-        for index in summary.holes.indices {
-            let hole = summary.holes[index]
-            let explanation = causes.first { event in
-                guard event.channel == summary.channel, let from = event.from, let to = event.to else { return false }
-                return from <= hole.to && to >= hole.from
-            }
-            summary.holes[index].cause = explanation?.cause ?? explanation?.reason ?? GapCause.unknown.rawValue
-        }
-        return summary
     }
 }

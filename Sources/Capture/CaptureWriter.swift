@@ -38,24 +38,28 @@ public struct CaptureWriter: ~Copyable {
     static let chunkSize = 256 * 1024
     /// A chunk closes at this age, in nanoseconds: 200 ms are promised, the rest is for compressing and writing.
     static let chunkAge: UInt64 = 150_000_000
+    /// How often the file is looked for by its name, in nanoseconds.
+    static let lookInterval: UInt64 = 1_000_000_000
     static let firstEnvelopeChannel: UInt16 = 1
 
-    private let configuration: Configuration
-    private let observer: any CaptureWriterObserver
-    private var source: CaptureSource
+    let configuration: Configuration
+    let observer: any CaptureWriterObserver
+    var source: CaptureSource
 
-    private var chunk = ChunkBuilder()
+    var chunk = ChunkBuilder()
     private var chunkOpenedAt: UInt64 = 0
     private var chunkTallies: [ChannelTally]
     /// Events in the chunk that say what is missing: for the end of the segment that the chunk gets into.
     private var chunkRanges: [CaptureEvent] = []
     private var lastLogTime: UInt64 = 0
 
-    private var segment: OpenSegment?
-    private var previousSegment: String?
+    var segment: OpenSegment?
+    var previousSegment: String?
     /// Last id written, by channel index.
-    private var lastIDs: [UInt64?]
-    private var unsyncedSince: UInt64?
+    var lastIDs: [UInt64?]
+    var unsyncedSince: UInt64?
+    /// When the open segment's file was last looked for by its name, on the monotonic clock.
+    var lookedAt: UInt64 = 0
 
     /// - Parameters:
     ///   - previous: what the directory held before; from ``CaptureDirectory/prepare(_:at:)``.
@@ -119,6 +123,11 @@ public struct CaptureWriter: ~Copyable {
         chunkTallies[channel].add(id: id, bytes: payload.count)
     }
 
+    /// The next id of this channel does not follow the last one: what is lost is then named exactly.
+    public mutating func sequenceBroke(channel: Int) {
+        chunkTallies[channel].breakRun()
+    }
+
     /// Something that happened to the recording.
     public mutating func append(_ event: CaptureEvent, at now: Moment) {
         if chunk.isEmpty { chunkOpenedAt = now.monotonic }
@@ -149,13 +158,14 @@ public struct CaptureWriter: ~Copyable {
     }
 
     /// When the open segment was begun, if it holds anything that is worth a rotation.
-    private var segmentAge: UInt64? {
+    var segmentAge: UInt64? {
         guard let segment, segment.holdsEnvelopes else { return nil }
         return segment.openedAt
     }
 
     /// Does what is due: flushes an aged chunk, forces data to the disk, begins a new segment.
     public mutating func tick(_ now: Moment) throws(CaptureError) {
+        if now.monotonic >= lookedAt + Self.lookInterval { examineFile(byName: true, now) }
         if !chunk.isEmpty, now.monotonic >= chunkOpenedAt + Self.chunkAge { try flush(now) }
         if case .interval(let interval) = configuration.durability, let since = unsyncedSince,
             now.monotonic >= since + interval
@@ -168,6 +178,7 @@ public struct CaptureWriter: ~Copyable {
     /// Writes the chunk, if it holds anything, into the open segment or a new one.
     public mutating func flush(_ now: Moment) throws(CaptureError) {
         guard !chunk.isEmpty else { return }
+        examineFile(byName: false, now)
         let segment = try openedSegment(now)
         let start = Moment.now().monotonic
         let written: Int
@@ -175,17 +186,18 @@ public struct CaptureWriter: ~Copyable {
             segment.writer.encodeChunk(chunk)
             written = try segment.writeEncoded()
         } catch {
+            examineFile(byName: true, now)
             abandonSegment()
             throw error
         }
+        segment.committed(chunkTallies, events: chunkRanges)
         var total = ChannelTally()
         for index in chunkTallies.indices where chunkTallies[index].envelopes > 0 {
-            segment.tallies[index].add(chunkTallies[index])
-            total.add(chunkTallies[index])
+            total.envelopes += chunkTallies[index].envelopes
+            total.bytes += chunkTallies[index].bytes
             lastIDs[index] = chunkTallies[index].lastID ?? lastIDs[index]
             chunkTallies[index] = ChannelTally()
         }
-        for event in chunkRanges { segment.note(event) }
         chunkRanges.removeAll()
         chunk.reset()
         observer.chunkWritten(
@@ -215,7 +227,7 @@ public struct CaptureWriter: ~Copyable {
     }
 
     /// Forces what was written to the disk.
-    private mutating func sync() throws(CaptureError) {
+    mutating func sync() throws(CaptureError) {
         unsyncedSince = nil
         guard let segment else { return }
         let start = Moment.now().monotonic
@@ -229,107 +241,9 @@ public struct CaptureWriter: ~Copyable {
         observer.synced(nanoseconds: Moment.now().monotonic - start)
     }
 
-    // MARK: - Segments
-
-    /// The server was (re)connected. Another run_id begins a new segment, so that each is of one server process.
-    public mutating func connected(runID: String?, redisVersion: String?, at now: Moment) throws(CaptureError) {
-        if runID != source.runID, segment != nil {
-            try flush(now)
-            try closeSegment(now)
-        }
-        source.runID = runID
-        source.redisVersion = redisVersion
-        _ = try openedSegment(now)
-    }
-
-    private mutating func rotateIfDue(_ now: Moment) throws(CaptureError) {
-        guard let segment, let openedAt = segmentAge else { return }
-        let age = now.monotonic > openedAt ? now.monotonic - openedAt : 0
-        guard configuration.rotation.isDue(size: segment.writer.fileSize, age: age) else { return }
-        // A flush comes back here with an empty chunk.
-        guard chunk.isEmpty else { return try flush(now) }
-        try closeSegment(now)
-        _ = try openedSegment(now)
-    }
-
-    private mutating func openedSegment(_ now: Moment) throws(CaptureError) -> OpenSegment {
-        if let segment { return segment }
-        return try openSegment(now)
-    }
-
-    private mutating func openSegment(_ now: Moment) throws(CaptureError) -> OpenSegment {
-        // Two segments begun in one millisecond get two names; more than a few would mean that time stands still.
-        var stamp = now.realtime
-        var created: SegmentFile?
-        var name = ""
-        for _ in 0..<1_000 where created == nil {
-            name = SegmentName.make(channels: configuration.channels, start: stamp)
-            created = try SegmentFile.create(path: configuration.directory + "/" + name)
-            stamp += 1_000_000
-        }
-        guard let file = created else {
-            throw .system(operation: "create", path: configuration.directory + "/" + name, errno: EEXIST)
-        }
-        var writer = MCAPWriter(
-            header: Header(profile: CaptureMetadata.profile, library: "backplane-relay/\(source.relayVersion)"),
-            sync: SyncMarker.random(), compression: configuration.compression)
-        writer.encodeStart(metadata: [
-            CaptureMetadata.start(
-                source: source, channels: configuration.channels, lastIDs: lastIDsByName,
-                previousSegment: previousSegment, at: now)
-        ])
-        let opened = OpenSegment(
-            file: file, openedAt: now.monotonic, writer: writer, channels: configuration.channels.count)
-        do throws(CaptureError) {
-            _ = try opened.writeEncoded()
-        } catch {
-            // Nothing of value is in it: an empty file would only confuse.
-            unlink(file.path)
-            throw error
-        }
-        if configuration.durability != .never { CaptureDirectory.sync(configuration.directory) }
-        let previous = previousSegment
-        segment = opened
-        previousSegment = name
-        observer.segmentOpened(path: file.path)
-        append(.segment(name, previous: previous), at: now)
-        return opened
-    }
-
-    /// Closes the open segment with its summary.
-    private mutating func closeSegment(_ now: Moment) throws(CaptureError) {
-        guard let closing = segment else { return }
-        do throws(CaptureError) {
-            closing.writer.encodeEnd(metadata: [
-                CaptureMetadata.end(
-                    total: closing.total, lastIDs: lastIDsByName, missing: closing.missing,
-                    missingTruncated: closing.missingTruncated, at: now)
-            ])
-            _ = try closing.writeEncoded()
-            if configuration.durability != .never { try sync() }
-        } catch {
-            abandonSegment()
-            throw error
-        }
-        segment = nil
-        unsyncedSince = nil
-    }
-
-    /// Lets go of a segment that cannot be written any more; what it holds up to the last whole flush stays readable.
-    private mutating func abandonSegment() {
-        segment = nil
-        unsyncedSince = nil
-    }
-
-    /// Flushes and closes. The writer can be used again after it: a new segment then begins.
-    public mutating func close(_ now: Moment) throws(CaptureError) {
+    /// Writes what waits and forces it to the disk, whatever the durability.
+    public mutating func flushNow(_ now: Moment) throws(CaptureError) {
         try flush(now)
-        try closeSegment(now)
-    }
-
-    private var lastIDsByName: [String: UInt64] {
-        var ids: [String: UInt64] = [:]
-        for (name, id) in zip(configuration.channels, lastIDs) { ids[name] = id }
-        return ids
+        try sync()
     }
 }

@@ -7,4 +7,13 @@ public protocol CaptureWriterObserver: AnyObject {
     func chunkWritten(bytes: Int, envelopes: Int, payloadBytes: Int, nanoseconds: UInt64)
     func synced(nanoseconds: UInt64)
     func segmentOpened(path: String)
+    /// Nothing more will be written to it: closed with its summary, or given up.
+    func segmentEnded(path: String)
+    /// Somebody took the open segment away, or part of it; what is gone is an event in the next one.
+    func segmentLost(_ loss: SegmentLoss)
+}
+
+extension CaptureWriterObserver {
+    public func segmentEnded(path: String) {}
+    public func segmentLost(_ loss: SegmentLoss) {}
 }

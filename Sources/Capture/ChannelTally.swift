@@ -1,10 +1,19 @@
-/// What was recorded, or lost, of one Redis channel: kept for the open chunk and for the segment.
+/// What was recorded, or lost, of one Redis channel: kept for the open chunk, for the segment, and for an outage.
+///
+/// Names the ids exactly, as ranges: a run of ids goes on until ``breakRun()`` says that the next one does not follow.
 public struct ChannelTally: Sendable, Equatable {
+    /// Ranges kept; beyond it the last one grows over what lies between.
+    static let rangeLimit = 1_000
+
     public var envelopes = 0
     /// Payload bytes.
     public var bytes = 0
-    public var firstID: UInt64?
-    public var lastID: UInt64?
+    @usableFromInline
+    var last: UInt64?
+    public var lastID: UInt64? { last }
+    @usableFromInline
+    var runStart: UInt64?
+    private var ended: [ClosedRange<UInt64>] = []
 
     public init() {}
 
@@ -13,20 +22,46 @@ public struct ChannelTally: Sendable, Equatable {
         envelopes &+= 1
         bytes &+= count
         guard let id else { return }
-        if firstID == nil { firstID = id }
-        lastID = id
+        if runStart == nil { runStart = id }
+        last = id
+    }
+
+    /// The next id does not follow the last one.
+    public mutating func breakRun() {
+        guard let runStart, let lastID else { return }
+        self.runStart = nil
+        Self.append(min(runStart, lastID)...max(runStart, lastID), to: &ended)
     }
 
     public mutating func add(_ later: ChannelTally) {
         envelopes += later.envelopes
         bytes += later.bytes
-        firstID = firstID ?? later.firstID
-        lastID = later.lastID ?? lastID
+        breakRun()
+        for range in later.ids { Self.append(range, to: &ended) }
+        last = later.last ?? last
     }
 
-    /// Smallest to largest of first and last id; nil without ids.
-    public var ids: ClosedRange<UInt64>? {
-        guard let firstID, let lastID else { return nil }
-        return min(firstID, lastID)...max(firstID, lastID)
+    /// The ids, in the order in which they came; a range that continues the one before it is one with it.
+    public var ids: [ClosedRange<UInt64>] {
+        var all = self
+        all.breakRun()
+        return all.ended
+    }
+
+    /// How many ranges ``ids`` has at most.
+    var rangeCount: Int { ended.count + (runStart == nil ? 0 : 1) }
+
+    public var firstID: UInt64? { ended.first?.lowerBound ?? runStart }
+
+    private static func append(_ range: ClosedRange<UInt64>, to ranges: inout [ClosedRange<UInt64>]) {
+        guard let last = ranges.last else { return ranges.append(range) }
+        let next = last.upperBound == .max ? last.upperBound : last.upperBound + 1
+        let follows = (last.lowerBound...next).contains(range.lowerBound)
+        if follows || ranges.count >= rangeLimit {
+            ranges[ranges.count - 1] =
+                min(last.lowerBound, range.lowerBound)...max(last.upperBound, range.upperBound)
+        } else {
+            ranges.append(range)
+        }
     }
 }

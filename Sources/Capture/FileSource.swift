@@ -13,8 +13,12 @@ public final class FileSource: ByteSource {
     public let isLive: Bool
     private let descriptor: CInt
 
-    public init(path: String) throws(CaptureError) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    public convenience init(path: String) throws(CaptureError) {
+        try self.init(path: path, followsLinks: true)
+    }
+
+    init(path: String, followsLinks: Bool) throws(CaptureError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | (followsLinks ? 0 : O_NOFOLLOW))
         guard descriptor >= 0 else {
             throw errno == ENOENT ? .notFound(path: path) : .system(operation: "open", path: path, errno: errno)
         }

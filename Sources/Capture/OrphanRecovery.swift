@@ -62,6 +62,7 @@ enum OrphanRecovery {
         for (channel, tally) in tallies { lastIDs[channel] = tally.lastID ?? lastIDs[channel] }
         var total = ChannelTally()
         for tally in tallies.values { total.add(tally) }
-        return CaptureMetadata.end(total: total, lastIDs: lastIDs, missing: nil, at: now)
+        let firstIDs = tallies.compactMapValues(\.firstID)
+        return CaptureMetadata.end(total: total, firstIDs: firstIDs, lastIDs: lastIDs, missing: nil, at: now)
     }
 }

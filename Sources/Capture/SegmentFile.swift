@@ -8,6 +8,7 @@
 /// clean close, is the orphan of a crash.
 final class SegmentFile {
     let path: String
+    var name: String { path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path }
     private let descriptor: CInt
 
     /// Makes a new file, mode 0600.
@@ -19,7 +20,8 @@ final class SegmentFile {
             if errno == EEXIST { return nil }
             throw .system(operation: "create", path: path, errno: errno)
         }
-        return try SegmentFile(descriptor: descriptor, path: path)
+        // Whoever looks whether a file is live holds its lock for a moment.
+        return try SegmentFile(descriptor: descriptor, path: path, patience: 1_000)
     }
 
     /// Opens an existing file to go on writing.
@@ -35,11 +37,17 @@ final class SegmentFile {
         }
     }
 
-    private init(descriptor: CInt, path: String) throws(CaptureError) {
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+    /// - Parameter patience: for the lock, in milliseconds.
+    private init(descriptor: CInt, path: String, patience: Int = 0) throws(CaptureError) {
+        var waited = 0
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
             let code = errno
-            close(descriptor)
-            throw .system(operation: "lock", path: path, errno: code)
+            guard code == EWOULDBLOCK, waited < patience else {
+                close(descriptor)
+                throw .system(operation: "lock", path: path, errno: code)
+            }
+            usleep(1_000)
+            waited += 1
         }
         self.descriptor = descriptor
         self.path = path
@@ -66,6 +74,30 @@ final class SegmentFile {
     /// Waits until the data is on the disk.
     func sync() throws(CaptureError) {
         guard fdatasync(descriptor) == 0 else { throw .system(operation: "sync", path: path, errno: errno) }
+    }
+
+    /// How the file stands, seen through the open descriptor.
+    ///
+    /// - Parameter byName: also whether it is still the one that its path leads to.
+    func standing(expectedSize: UInt64, byName: Bool) -> Standing {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return .whole }
+        if status.st_nlink == 0 { return .removed }
+        if UInt64(max(0, status.st_size)) < expectedSize { return .cut(to: UInt64(max(0, status.st_size))) }
+        guard byName else { return .whole }
+        var named = stat()
+        if stat(path, &named) == 0 {
+            return named.st_ino == status.st_ino && named.st_dev == status.st_dev ? .whole : .moved
+        }
+        // Any other error says nothing about the file.
+        return errno == ENOENT || errno == ENOTDIR ? .moved : .whole
+    }
+
+    enum Standing: Equatable {
+        case whole
+        case removed
+        case moved
+        case cut(to: UInt64)
     }
 
     func truncate(to size: UInt64) throws(CaptureError) {

@@ -9,6 +9,8 @@ enum IntakeItem: Sendable {
     case disconnected(DisconnectCause)
     /// Envelopes were refused here, at this point of the stream, because the intake was full.
     case dropped(envelopes: Int, bytes: Int)
+    /// Something that the recorder is asked to do at this point of the stream.
+    case command(RecorderCommand)
 }
 
 /// The queue between the event loop and the recorder thread, bounded in bytes.
@@ -79,6 +81,14 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
 
     func disconnected(_ cause: DisconnectCause) {
         append(.disconnected(cause))
+    }
+
+    /// Asks the recorder, from any thread. Asking the same again at once is asking once.
+    func command(_ command: RecorderCommand) {
+        lock.lock()
+        let isRepeated = if case .command(let last)? = items.last { last == command } else { false }
+        if !isRepeated { items.append(.command(command)) }
+        lock.unlock(withValue: true)
     }
 
     /// No more will come; the consumer gets what is left.

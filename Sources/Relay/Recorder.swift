@@ -8,26 +8,12 @@ import Prometheus
 /// Never throws: the relay goes on reading and counting. What was lost is an event in the capture as soon as writing
 /// works again.
 struct Recorder: ~Copyable {
-    /// Events kept while nothing can be written.
-    private static let heldEventsLimit = 1_000
-    private static let firstRetry: UInt64 = 500_000_000
-    private static let lastRetry: UInt64 = 10_000_000_000
-
-    /// While the capture cannot be written.
-    private struct Outage {
-        var retryAt: UInt64
-        var wait: UInt64
-        /// By channel index.
-        var lost: [ChannelTally]
-        var heldEvents: [CaptureEvent] = []
-    }
-
     private var writer: CaptureWriter
     private let channels: [String]
     private let metrics: RelayMetrics
     private let status: RelayStatus
     private let logger: Logger
-    private var outage: Outage?
+    private var outage: RecordingOutage?
 
     init(
         writer: consuming CaptureWriter, channels: [String], metrics: RelayMetrics, status: RelayStatus, logger: Logger
@@ -61,8 +47,17 @@ struct Recorder: ~Copyable {
     mutating func append(_ event: CaptureEvent, at now: Moment) {
         if outage == nil {
             writer.append(event, at: now)
-        } else if outage!.heldEvents.count < Self.heldEventsLimit {
-            outage!.heldEvents.append(event)
+        } else {
+            outage?.hold(event)
+        }
+    }
+
+    /// The next id of this channel does not follow the last one.
+    mutating func sequenceBroke(channel: Int) {
+        if outage == nil {
+            writer.sequenceBroke(channel: channel)
+        } else {
+            outage?.sequenceBroke(channel: channel)
         }
     }
 
@@ -71,29 +66,84 @@ struct Recorder: ~Copyable {
             try writer.connected(runID: runID, redisVersion: redisVersion, at: now)
         }
         // In an outage no segment is open: this tells the writer whose the next one is.
-        if outage != nil { try? writer.connected(runID: runID, redisVersion: redisVersion, at: now) }
+        if outage != nil { writer.setServer(runID: runID, redisVersion: redisVersion) }
         append(.subscribed(runID: runID, redisVersion: redisVersion), at: now)
     }
 
     /// When ``tick(_:)`` has something to do next, on the monotonic clock.
     var nextDeadline: UInt64? {
-        if let outage { outage.retryAt } else { writer.nextDeadline }
+        guard let outage else { return writer.nextDeadline }
+        return outage.isDiskLow ? nil : outage.retryAt
     }
 
     /// Does what is due.
     mutating func tick(_ now: Moment) {
         if let outage {
-            if now.monotonic >= outage.retryAt { resume(now) }
+            if !outage.isDiskLow, now.monotonic >= outage.retryAt { resume(now) }
         } else {
             attempt(now) { writer throws(CaptureError) in try writer.tick(now) }
         }
     }
 
-    /// Flushes and closes the segment; what could not be written is counted.
+    /// Closes the segment and begins the next one.
+    mutating func rotateNow(_ now: Moment) {
+        attempt(now) { writer throws(CaptureError) in try writer.rotateNow(now) }
+    }
+
+    /// Writes what waits and forces it to the disk.
+    mutating func flushNow(_ now: Moment) {
+        attempt(now) { writer throws(CaptureError) in try writer.flushNow(now) }
+    }
+
+    /// Flushes and closes the segment; what could not be written is counted, and said in the log.
     mutating func close(_ now: Moment) {
+        // Also if the disk is low: which ids are lost takes little.
         if outage != nil { resume(now) }
         attempt(now) { writer throws(CaptureError) in try writer.close(now) }
         status.isWriting = false
+        guard let outage else { return }
+        for event in outage.events(channels: channels) where event.event == "dropped" {
+            logger.error(
+                "lost, and not noted in the capture",
+                metadata: [
+                    "channel": "\(event.channel ?? "-")", "envelopes": "\(event.envelopes ?? 0)",
+                    "from": "\(event.from ?? 0)", "to": "\(event.to ?? 0)", "reason": "\(event.reason ?? "-")",
+                ])
+        }
+    }
+
+    // MARK: - Want of space
+
+    /// Closes the segment; from now on envelopes are counted as dropped.
+    ///
+    /// - Parameter free: bytes left on the file system.
+    mutating func pause(free: UInt64, at now: Moment) {
+        let wasOut = outage != nil
+        append(.recordingPaused(free: free), at: now)
+        attempt(now) { writer throws(CaptureError) in try writer.close(now) }
+        if outage == nil {
+            outage = RecordingOutage(channels: channels.count, at: now.monotonic)
+        } else if !wasOut {
+            // It was given up with its chunk.
+            outage?.hold(.recordingPaused(free: free))
+        }
+        outage?.setDiskLow(true)
+        status.isWriting = false
+        status.isDiskLow = true
+        metrics.storage.recordingPaused.set(1)
+        logger.error(
+            "the disk is low, recording pauses; envelopes are counted as dropped until there is space",
+            metadata: ["free": "\(free)"])
+    }
+
+    mutating func unpause(free: UInt64, at now: Moment) {
+        guard outage?.isDiskLow == true else { return }
+        outage?.hold(.recordingResumed(free: free))
+        outage?.setDiskLow(false)
+        status.isDiskLow = false
+        metrics.storage.recordingPaused.set(0)
+        logger.notice("there is space again", metadata: ["free": "\(free)"])
+        resume(now)
     }
 
     // MARK: - Failure
@@ -132,9 +182,7 @@ struct Recorder: ~Copyable {
 
     private mutating func beginOutage(_ now: Moment) {
         status.isWriting = false
-        outage = Outage(
-            retryAt: now.monotonic + Self.firstRetry, wait: Self.firstRetry,
-            lost: Array(repeating: ChannelTally(), count: channels.count))
+        outage = RecordingOutage(channels: channels.count, at: now.monotonic)
         loseChunk()
         logger.error("recording is interrupted; envelopes are counted as dropped until it works again")
     }
@@ -142,13 +190,7 @@ struct Recorder: ~Copyable {
     /// Writes what happened during the outage; if that works, it is over.
     private mutating func resume(_ now: Moment) {
         guard let ended = outage else { return }
-        for (channel, tally) in zip(channels, ended.lost) where tally.envelopes > 0 {
-            writer.append(
-                .dropped(
-                    channel: channel, envelopes: tally.envelopes, bytes: tally.bytes,
-                    reason: RelayMetrics.DropReason.writeError.rawValue, ids: tally.ids), at: now)
-        }
-        for event in ended.heldEvents { writer.append(event, at: now) }
+        for event in ended.events(channels: channels) { writer.append(event, at: now) }
         do {
             try writer.reopen(now)
             outage = nil
@@ -156,52 +198,27 @@ struct Recorder: ~Copyable {
             logger.notice(
                 "recording works again",
                 metadata: [
-                    "lost": "\(ended.lost.reduce(0) { $0 + $1.envelopes })"
+                    "lost": "\(ended.lostEnvelopes)"
                 ])
         } catch {
             failed(error)
             _ = writer.discardChunk()
-            let wait = min(ended.wait * 2, Self.lastRetry)
-            outage!.wait = wait
-            outage!.retryAt = now.monotonic + wait
+            outage?.failedAgain(at: now.monotonic)
         }
     }
 
     private mutating func loseChunk() {
         let discarded = writer.discardChunk()
-        outage!.heldEvents += discarded.missing
-        for (channel, tally) in discarded.lost.enumerated() where tally.envelopes > 0 {
-            outage!.lost[channel].add(tally)
+        for event in discarded.missing { outage?.hold(event) }
+        outage?.lose(discarded.lost)
+        for tally in discarded.lost where tally.envelopes > 0 {
             metrics.drop(.writeError, envelopes: tally.envelopes, bytes: tally.bytes)
         }
     }
 
     private mutating func lose(channel: Int, id: UInt64?, bytes: Int) {
-        outage!.lost[channel].add(id: id, bytes: bytes)
-        metrics.drop(.writeError, envelopes: 1, bytes: bytes)
-    }
-}
-
-/// Carries what a ``CaptureWriter`` does into the metrics.
-final class RecorderMetrics: CaptureWriterObserver {
-    private let metrics: RelayMetrics
-
-    init(_ metrics: RelayMetrics) {
-        self.metrics = metrics
-    }
-
-    func chunkWritten(bytes: Int, envelopes: Int, payloadBytes: Int, nanoseconds: UInt64) {
-        metrics.recordedEnvelopes.increment(by: envelopes)
-        metrics.recordedBytes.increment(by: payloadBytes)
-        metrics.writtenBytes.increment(by: bytes)
-        metrics.chunkWriteSeconds.observe(Double(nanoseconds) * 1e-9)
-    }
-
-    func synced(nanoseconds: UInt64) {
-        metrics.fsyncSeconds.observe(Double(nanoseconds) * 1e-9)
-    }
-
-    func segmentOpened(path: String) {
-        metrics.segments.increment()
+        guard let reason = outage?.reason else { return }
+        outage?.lose(channel: channel, id: id, bytes: bytes)
+        metrics.drop(reason, envelopes: 1, bytes: bytes)
     }
 }

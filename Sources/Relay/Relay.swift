@@ -59,12 +59,21 @@ public struct Relay: Service {
         let status = RelayStatus(records: configuration.recording != nil)
         let intake = Intake(limit: configuration.bufferBytes, metrics: metrics)
 
+        let housekeeper = configuration.recording.map { recording in
+            Housekeeper(
+                directory: recording.directory, policy: configuration.housekeeping, intake: intake,
+                metrics: metrics.storage, logger: logger)
+        }
+        await housekeeper?.look()
+        let housekeeping = Task { await housekeeper?.run() ?? () }
+
         let thread = NIOThreadPool(numberOfThreads: 1)
         thread.start()
         // The subscription has an event loop of its own: no scrape ever delays the socket.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         async let worked: Void = thread.runIfActive {
-            var worker = makeWorker(previous: previous, intake: intake, metrics: metrics, status: status)
+            var worker = makeWorker(
+                previous: previous, intake: intake, metrics: metrics, status: status, housekeeper: housekeeper)
             worker.run()
         }
         controls.connect { request in answer(request, intake: intake, metrics: metrics) }
@@ -72,6 +81,8 @@ public struct Relay: Service {
         controls.disconnect()
         intake.close()
         try await worked
+        housekeeping.cancel()
+        await housekeeper?.finish(housekeeping)
         try await thread.shutdownGracefully()
         try await group.shutdownGracefully()
         try outcome.get()
@@ -79,21 +90,25 @@ public struct Relay: Service {
     }
 
     private func makeWorker(
-        previous: CaptureDirectory.Previous?, intake: Intake, metrics: RelayMetrics, status: RelayStatus
+        previous: CaptureDirectory.Previous?, intake: Intake, metrics: RelayMetrics, status: RelayStatus,
+        housekeeper: Housekeeper?
     ) -> RelayWorker {
         var recorder: Recorder?
         if let recording = configuration.recording, let previous {
             let source = CaptureSource(
                 relayVersion: configuration.version, host: configuration.hostName,
-                redis: configuration.redis.endpoint)
+                redis: configuration.redis.endpoint, payload: configuration.payload.mode,
+                redactedKeys: configuration.payload.redactedKeys)
+            let observer = RecorderMetrics(metrics, logger: logger) { housekeeper?.segmentEnded(path: $0) }
             recorder = Recorder(
                 writer: CaptureWriter(
-                    configuration: recording, source: source, previous: previous, observer: RecorderMetrics(metrics)),
+                    configuration: recording, source: source, previous: previous, observer: observer),
                 channels: configuration.channels, metrics: metrics, status: status, logger: logger)
         }
         return RelayWorker(
             channels: configuration.channels, lastIDs: previous?.lastIDs ?? [:], intake: intake, recorder: recorder,
-            metrics: metrics, status: status, logger: logger)
+            filter: configuration.payload.leavesAll ? nil : PayloadFilter(configuration.payload), metrics: metrics,
+            status: status, logger: logger)
     }
 
     /// Returns when all have ended: on shutdown, or because one of them failed.
@@ -143,12 +158,13 @@ public struct Relay: Service {
     private func answer(_ request: RelayControls.Request, intake: Intake, metrics: RelayMetrics) {
         switch request {
         case .rotate:
+            intake.command(.rotate)
             do {
                 try configuration.access.token?.reload()
             } catch {
                 logger.error("the HTTP token stays as it is", metadata: ["cause": "\(error)"])
             }
-        case .flush: break
+        case .flush: intake.command(.flush)
         case .logStatistics: logger.notice("statistics", metadata: metrics.statistics)
         }
     }

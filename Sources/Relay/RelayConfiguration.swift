@@ -8,6 +8,10 @@ public struct RelayConfiguration: Sendable {
     public var channels: [String]
     /// Where and how to record; nil to observe only.
     public var recording: CaptureWriter.Configuration?
+    /// What of the payloads is recorded.
+    public var payload: PayloadPolicy
+    /// What becomes of closed segments, and when recording must pause.
+    public var housekeeping: HousekeepingPolicy
     /// Memory for envelopes that wait for the recorder, in bytes.
     public var bufferBytes: Int
     /// Where `/metrics` and the probes are served; port 0 takes a free one.
@@ -21,6 +25,7 @@ public struct RelayConfiguration: Sendable {
 
     public init(
         redis: RedisConfiguration, channels: [String], recording: CaptureWriter.Configuration? = nil,
+        payload: PayloadPolicy = PayloadPolicy(), housekeeping: HousekeepingPolicy = HousekeepingPolicy(),
         bufferBytes: Int = 64 << 20, listenHost: String = "127.0.0.1", listenPort: Int = 9464,
         access: WebAccess = WebAccess(), version: String, hostName: String
     ) {
@@ -28,6 +33,8 @@ public struct RelayConfiguration: Sendable {
         self.redis = redis
         self.channels = channels
         self.recording = recording
+        self.payload = payload
+        self.housekeeping = housekeeping
         self.bufferBytes = bufferBytes
         self.listenHost = listenHost
         self.listenPort = listenPort

@@ -10,6 +10,8 @@ final class RelayMetrics: Sendable {
         case bufferFull = "buffer_full"
         /// The capture could not be written.
         case writeError = "write_error"
+        /// Recording paused for want of space.
+        case diskLow = "disk_low"
     }
 
     let registry: Registry
@@ -25,6 +27,7 @@ final class RelayMetrics: Sendable {
     let chunkWriteSeconds: Histogram
     let fsyncSeconds: Histogram
     let writeErrors: Counter
+    let storage: StorageMetrics
     private let droppedEnvelopes: [DropReason: Counter]
     private let droppedBytes: [DropReason: Counter]
 
@@ -77,6 +80,7 @@ final class RelayMetrics: Sendable {
         writeErrors = registry.counter(
             "backplane_relay_write_errors_total",
             help: "Failed writes to the capture; the relay tries a new segment. The log names the error.")
+        storage = StorageMetrics(registry)
         if let recordDirectory {
             let freeDiskBytes = registry.gauge(
                 "backplane_relay_free_disk_bytes", help: "Space left for the capture on its file system.")

@@ -5,6 +5,7 @@ import Synchronization
 final class RelayStatus: Sendable {
     private let subscribed = Atomic(false)
     private let writing = Atomic(false)
+    private let diskLow = Atomic(false)
     private let connection = Atomic(0)
     private let lastBeat = Atomic<UInt64>(Moment.now().monotonic)
     private let records: Bool
@@ -24,6 +25,12 @@ final class RelayStatus: Sendable {
         set { writing.store(newValue, ordering: .relaxed) }
     }
 
+    /// True while recording pauses for want of space.
+    var isDiskLow: Bool {
+        get { diskLow.load(ordering: .relaxed) }
+        set { diskLow.store(newValue, ordering: .relaxed) }
+    }
+
     /// Redis' number for the subscription's connection; nil if it did not tell.
     var connectionID: Int? {
         get {
@@ -36,6 +43,7 @@ final class RelayStatus: Sendable {
     /// nil if ready; else why not, in words.
     var notReadyReason: String? {
         if !isSubscribed { return "not subscribed to Redis" }
+        if records, isDiskLow { return "the disk is low" }
         if records, !isWriting { return "the capture is not being written" }
         return nil
     }

@@ -27,6 +27,8 @@ struct RelayWorker: ~Copyable {
     private let logger: Logger
     private var observers: [ChannelObserver]
     private var recorder: Recorder?
+    /// nil if payloads are recorded as they are.
+    private let filter: PayloadFilter?
     private var explainer: GapExplainer
     private var clock = ClockMonitor()
     private var sequenceLog = LogLimiter()
@@ -37,7 +39,7 @@ struct RelayWorker: ~Copyable {
     ///   - lastIDs: by channel name, from an earlier run that recorded into the same directory.
     init(
         channels: [String], lastIDs: [String: UInt64], intake: Intake, recorder: consuming Recorder?,
-        metrics: RelayMetrics, status: RelayStatus, logger: Logger
+        filter: PayloadFilter? = nil, metrics: RelayMetrics, status: RelayStatus, logger: Logger
     ) {
         self.channels = channels
         self.intake = intake
@@ -45,6 +47,7 @@ struct RelayWorker: ~Copyable {
         self.status = status
         self.logger = logger
         self.recorder = recorder
+        self.filter = filter
         observers = zip(channels, metrics.channels).map { name, metrics in
             ChannelObserver(metrics: metrics, lastID: lastIDs[name])
         }
@@ -89,22 +92,54 @@ struct RelayWorker: ~Copyable {
             disconnected(cause, at: now)
         case .dropped(let envelopes, let bytes):
             dropped(envelopes: envelopes, bytes: bytes, at: now)
+        case .command(let command):
+            obey(command, at: now)
         }
         return 0
     }
 
+    private mutating func obey(_ command: RecorderCommand, at now: Moment) {
+        switch command {
+        case .rotate: recorder?.rotateNow(now)
+        case .flush: recorder?.flushNow(now)
+        case .pause(let free): recorder?.pause(free: free, at: now)
+        case .resume(let free): recorder?.unpause(free: free, at: now)
+        case .note(let event): recorder?.append(event, at: now)
+        }
+    }
+
     /// The hot path.
     private mutating func process(_ batch: EnvelopeBatch, at now: Moment) {
+        if let filter { return process(batch, through: filter, at: now) }
         batch.forEach { channel, receivedAt, payload in
-            let seen = observers[channel].observe(payload, receivedAt: receivedAt)
-            let cause = explainer.arrived(on: channel)
-            switch seen.sequence {
-            case nil, .inOrder, .first: break
-            case .some(let sequence): deviated(sequence, id: seen.id, cause: cause, channel: channel, at: now)
-            }
+            let seen = observe(payload, channel: channel, receivedAt: receivedAt, at: now)
             recorder?.append(channel: channel, seen: seen, receivedAt: receivedAt, payload: payload, at: now)
         }
         for index in observers.indices { observers[index].publish() }
+    }
+
+    /// For a capture that does not hold the payloads as they are.
+    private mutating func process(_ batch: EnvelopeBatch, through filter: PayloadFilter, at now: Moment) {
+        batch.forEach { channel, receivedAt, payload in
+            let seen = observe(payload, channel: channel, receivedAt: receivedAt, at: now)
+            filter.filtered(payload).withUnsafeBytes {
+                recorder?.append(channel: channel, seen: seen, receivedAt: receivedAt, payload: $0, at: now)
+            }
+        }
+        for index in observers.indices { observers[index].publish() }
+    }
+
+    @inline(__always)
+    private mutating func observe(
+        _ payload: UnsafeRawBufferPointer, channel: Int, receivedAt: UInt64, at now: Moment
+    ) -> ChannelObserver.Seen {
+        let seen = observers[channel].observe(payload, receivedAt: receivedAt)
+        let cause = explainer.arrived(on: channel)
+        switch seen.sequence {
+        case nil, .inOrder, .first: break
+        case .some(let sequence): deviated(sequence, id: seen.id, cause: cause, channel: channel, at: now)
+        }
+        return seen
     }
 
     // MARK: - Deviations
@@ -112,6 +147,7 @@ struct RelayWorker: ~Copyable {
     private mutating func deviated(
         _ sequence: SequenceTracker.Observation, id: UInt64?, cause: GapCause?, channel: Int, at now: Moment
     ) {
+        recorder?.sequenceBroke(channel: channel)
         // What is missing since an earlier run belongs into the capture, not into the metrics of this process.
         if cause != .notRecording { observers[channel].count(sequence) }
         let name = channels[channel]

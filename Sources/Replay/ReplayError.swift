@@ -6,6 +6,8 @@ public enum ReplayError: Error, Sendable, CustomStringConvertible {
     case stopped(confirmed: Int, cause: String)
     /// Nothing to replay.
     case empty
+    /// The capture was recorded without the values of messages.
+    case withoutPayload
 
     public var description: String {
         switch self {
@@ -15,6 +17,8 @@ public enum ReplayError: Error, Sendable, CustomStringConvertible {
             "stopped after \(confirmed) confirmed envelopes: \(cause)"
         case .empty:
             "the capture holds no envelopes"
+        case .withoutPayload:
+            "the capture was recorded with --payload none: its messages have no values, and no client could read them"
         }
     }
 }

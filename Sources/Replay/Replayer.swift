@@ -46,6 +46,7 @@ public struct Replayer: Sendable {
     ///
     /// - Throws: ``ReplayError``, `RedisError`, `CaptureError`.
     public func run() async throws -> ReplayReport {
+        if capture.sources().contains(where: { $0.payload == .none }) { throw ReplayError.withoutPayload }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let thread = NIOThreadPool(numberOfThreads: 1)
         thread.start()

@@ -15,7 +15,11 @@ extension CaptureReadReport {
     ///
     /// - Throws: exit status 3 if there was anything.
     func complain() throws {
-        guard !damage.isEmpty else { return }
+        for loss in lossDescriptions.prefix(20) { StandardError.print("lost: \(loss)") }
+        guard !damage.isEmpty else {
+            if losses.isEmpty { return }
+            throw ExitCode.lossOrDamage
+        }
         for damage in damage.prefix(20) { StandardError.print("damage: \(damage)") }
         if damage.count > 20 { StandardError.print("damage: and \(damage.count - 20) more places") }
         StandardError.print(

@@ -11,8 +11,8 @@ struct InfoCommand: ParsableCommand {
               backplane-relay info /var/lib/backplane-relay
               backplane-relay info --json *.mcap
 
-            Exit status 3 if part of the capture is damaged. Missing ids alone are no damage: they were never received,
-            and the capture says why.
+            Exit status 3 if part of the capture is damaged, or was recorded and is gone. Missing ids alone are no damage:
+            they were never recorded, and the capture says why.
             """)
 
     @OptionGroup var captures: CaptureArguments
@@ -53,6 +53,12 @@ struct InfoTable {
         let rate = summary.rate.map { ", \(Format.decimal($0, digits: 1))/s" } ?? ""
         lines.append(row("envelopes", "\(Format.count(summary.envelopes))\(rate)"))
         lines.append(row("bytes", sizes))
+        if summary.payload != ["full"], !summary.payload.isEmpty {
+            lines.append(row("payload", summary.payload.joined(separator: ", ")))
+        }
+        if !summary.redactedKeys.isEmpty {
+            lines.append(row("redacted", summary.redactedKeys.joined(separator: ", ")))
+        }
         if !summary.events.isEmpty { lines.append(row("events", list(summary.events))) }
         for channel in summary.channels { lines += channelLines(channel) }
         return lines.joined(separator: "\n")
@@ -101,7 +107,9 @@ struct InfoTable {
     }
 
     private func verdict(_ channel: CaptureSummary.Channel) -> String {
-        guard let first = channel.firstID, let last = channel.lastID else { return "none" }
+        guard let first = channel.firstID, let last = channel.lastID else {
+            return channel.missingIDs == 0 ? "none" : "none, \(Format.count(channel.missingIDs)) missing"
+        }
         if channel.missingIDs == 0, channel.counterResets.isEmpty {
             return "complete: ids \(first)..\(last), 0 missing"
         }

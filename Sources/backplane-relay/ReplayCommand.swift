@@ -30,6 +30,9 @@ struct ReplayCommand: AsyncParsableCommand {
     @Flag(help: "Allow the server that the capture was recorded from: its live clients receive the messages again.")
     var allowSource = false
 
+    @Flag(help: "Do not warn that values in the capture are hashed or redacted.")
+    var allowRedacted = false
+
     func validate() throws {
         _ = try RedisArgument.parse(to, option: "--to")
     }
@@ -37,8 +40,14 @@ struct ReplayCommand: AsyncParsableCommand {
     func run() async throws {
         let target = try RedisArgument.parse(to, option: "--to")
         for warning in target.warnings { StandardError.print("warning: \(warning)") }
+        let capture = try captures.open()
+        if !allowRedacted, capture.sources().contains(where: { $0.payload == .hash || !$0.redactedKeys.isEmpty }) {
+            StandardError.print(
+                "warning: values in this capture are hashed or redacted, and clients receive them so; --allow-redacted "
+                    + "says that this is meant")
+        }
         let replayer = Replayer(
-            capture: try captures.open(), target: target,
+            capture: capture, target: target,
             options: Replayer.Options(channel: channel, speed: speed.speed, allowsSource: allowSource))
         let report = try await replayer.run()
         print(ReplayTable.text(report))

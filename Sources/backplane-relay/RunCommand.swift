@@ -27,30 +27,13 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "The event key (\"AppName\" in Startup.cs); give it again for more channels.")
     var channel: [String]
 
-    @Option(help: "Directory to record into; without it the relay only observes.")
-    var record: String?
-
-    @Option(help: "Compression of the capture: zstd or none.")
-    var compression: CompressionName = .zstd
-
-    @Option(help: "zstd level, 1 (fastest) to 19.")
-    var compressionLevel = 1
-
-    @Option(help: "Begin a new segment at this size.")
-    var segmentSize = ByteSize(bytes: 256 << 20)
-
-    @Option(help: "Begin a new segment at this age.")
-    var segmentDuration = TimeSpan(nanoseconds: 3_600_000_000_000)
-
-    @Option(help: "When to force data to the disk: never, flush, or at most this span of time apart.")
-    var fsync = FsyncPolicy(.interval(nanoseconds: 1_000_000_000))
-
     @Option(help: "Memory for envelopes that wait for a slow disk; when it is full, new ones are dropped and counted.")
     var buffer = ByteSize(bytes: 64 << 20)
 
     @Flag(help: "Look at Redis, its channels and the record directory, say what may go wrong, and end.")
     var checkOnly = false
 
+    @OptionGroup var recording: RecordingOptions
     @OptionGroup var web: WebOptions
     @OptionGroup var log: LogOptions
 
@@ -61,9 +44,6 @@ struct RunCommand: AsyncParsableCommand {
         guard Set(channel).count == channel.count else {
             throw ValidationError("--channel: each event key is given once")
         }
-        guard (1...19).contains(compressionLevel) else {
-            throw ValidationError("--compression-level: a number from 1 to 19")
-        }
         _ = try RedisArgument.parse(redis, option: "--redis")
     }
 
@@ -71,18 +51,12 @@ struct RunCommand: AsyncParsableCommand {
         let log = try log.makeLog()
         let redis = try RedisArgument.parseRedis(redis, logger: log.logger)
         if checkOnly { return try await check(redis) }
-        let recording = record.map { directory in
-            CaptureWriter.Configuration(
-                directory: directory, channels: channel,
-                compression: compression == .zstd ? .zstd(level: compressionLevel) : .none,
-                rotation: RotationPolicy(
-                    segmentSize: UInt64(segmentSize.bytes), segmentDuration: segmentDuration.nanoseconds),
-                durability: fsync.durability)
-        }
         let supervisor = SystemdNotifier()
         let relay = Relay(
             configuration: RelayConfiguration(
-                redis: redis, channels: channel, recording: recording, bufferBytes: buffer.bytes,
+                redis: redis, channels: channel, recording: recording.writer(channels: channel),
+                payload: try recording.payloadPolicy(), housekeeping: try recording.housekeeping(),
+                bufferBytes: buffer.bytes,
                 listenHost: web.listen.host, listenPort: web.listen.port, access: try web.access(),
                 version: BackplaneRelay.version, hostName: HostName.current()),
             logger: log.logger, supervisor: supervisor)
@@ -95,7 +69,7 @@ struct RunCommand: AsyncParsableCommand {
 
     private func check(_ redis: RedisConfiguration) async throws {
         let report = try await Preflight.run(
-            redis: redis, channels: channel, directory: record,
+            redis: redis, channels: channel, directory: recording.record,
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         let printer = PreflightPrinter(report: report, findings: report.findings())
         try StandardOutput.print(lines: printer.lines)

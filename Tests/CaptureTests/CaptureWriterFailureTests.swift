@@ -64,7 +64,7 @@ import Testing
             #expect(lost.map(\.envelopes) == [10, 1])
             #expect(lost[0].bytes == (first...first + 9).reduce(0) { $0 + payload($1, size: 700).count })
             #expect(lost[1].bytes == payload(5_000).count)
-            #expect(lost.map(\.ids) == [first...first + 9, 5_000...5_000])
+            #expect(lost.map(\.ids) == [[first...first + 9], [5_000...5_000]])
             #expect(writer.discardChunk().lost.map(\.envelopes) == [0, 0])
 
             try writer.close(try writer.record(100...101, from: .start))
@@ -91,25 +91,26 @@ import Testing
         }
     }
 
-    @Test func aVanishedDirectoryLosesNothingOnceItIsBack() throws {
+    @Test func anUnusableDirectoryLosesNothingOnceItIsBack() throws {
         let parent = try TemporaryDirectory()
         let path = parent.path + "/capture"
-        _ = try CaptureDirectory.prepare(path, at: .start) { _ in }
+        // A directory that is gone would be made again; a file in its place cannot be.
+        try write([], toFile: path)
         var writer = makeWriter(path)
-        try FileManager.default.removeItem(atPath: path)
         writer.append(payload(1), at: .start)
         for _ in 0..<2 {
             #expect {
                 try writer.flush(.start)
             } throws: { error in
-                guard case CaptureError.system(operation: "create", _, ENOENT) = error else { return false }
+                guard case CaptureError.system(operation: "create", _, ENOTDIR) = error else { return false }
                 return true
             }
             writer.append(payload(2), at: .start)
         }
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        try FileManager.default.removeItem(atPath: path)
         try writer.close(.start)
         #expect(try Reading(path).ids == [1, 2, 2])
+        #expect(try mode(of: path) == 0o700)
     }
 
     @Test func rangesMissingBeforeTheSegmentBeganAreInItsEnd() throws {

@@ -149,12 +149,13 @@ import Testing
                 "relay_version": "1.2.3", "host": "recorder-1", "redis": "redis.example:6379", "run_id": "a1",
                 "redis_version": "7.2.4", "channels": #"["chat","game"]"#,
                 "started_at": "2026-11-22T21:41:00.000000000Z", "last_ids": #"{"chat":41}"#,
-                "previous_segment": "old.mcap",
+                "previous_segment": "old.mcap", "payload": "full",
             ])
         #expect(
             try metadata("capture.end", in: file) == [
                 "ended_at": "2026-11-22T21:41:00.003000000Z", "envelopes": "3",
-                "bytes": "\((44...46).reduce(0) { $0 + payload($1).count })", "last_ids": #"{"chat":46}"#,
+                "bytes": "\((44...46).reduce(0) { $0 + payload($1).count })", "first_ids": #"{"chat":44}"#,
+                "last_ids": #"{"chat":46}"#,
                 "missing":
                     #"[{"channel":"chat","from":42,"to":43},{"channel":"chat","from":47,"to":49},{"channel":"chat","from":50,"to":50}]"#,
             ])

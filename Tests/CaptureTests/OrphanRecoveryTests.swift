@@ -57,7 +57,8 @@ import Testing
         #expect(
             try metadata("capture.end", in: try content(of: path)) == [
                 "recovered": "true", "ended_at": "2026-11-22T21:41:00.000000000Z", "envelopes": "30",
-                "bytes": "\(payloads.reduce(0) { $0 + $1.count })", "last_ids": #"{"chat":36}"#,
+                "bytes": "\(payloads.reduce(0) { $0 + $1.count })", "first_ids": #"{"chat":3}"#,
+                "last_ids": #"{"chat":36}"#,
             ])
     }
 

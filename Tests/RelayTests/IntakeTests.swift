@@ -11,6 +11,7 @@ import Testing
         case subscribed(String?)
         case disconnected(DisconnectCause)
         case dropped(envelopes: Int, bytes: Int)
+        case command(RecorderCommand)
 
         struct Envelope: Equatable {
             var channel: Int
@@ -32,6 +33,7 @@ import Testing
             case .subscribed(let server): self = .subscribed(server?.runID)
             case .disconnected(let cause): self = .disconnected(cause)
             case .dropped(let envelopes, let bytes): self = .dropped(envelopes: envelopes, bytes: bytes)
+            case .command(let command): self = .command(command)
             }
         }
     }

@@ -186,6 +186,9 @@ public struct MCAPWriter: ~Copyable {
     /// Bytes of the file as committed, trailer included; 0 before its start is.
     public var fileSize: UInt64 { progress.fileSize }
 
+    /// Where the record of the last committed chunk ends, in bytes from the start of the file; 0 without chunks.
+    public var lastChunkEnd: UInt64 { summary.chunks.last?.chunkEnd ?? 0 }
+
     /// What the committed chunks and metadata hold.
     public var statistics: Statistics { summary.statistics }
 

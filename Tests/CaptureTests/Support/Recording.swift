@@ -32,6 +32,10 @@ final class WriterLog: CaptureWriterObserver {
     func synced(nanoseconds: UInt64) { syncs += 1 }
 
     func segmentOpened(path: String) { segments.append(path) }
+
+    private(set) var losses: [SegmentLoss] = []
+
+    func segmentLost(_ loss: SegmentLoss) { losses.append(loss) }
 }
 
 /// A payload as a node publishes it.

@@ -8,7 +8,7 @@ struct Accountant {
     /// Events that say that the relay did not listen, or that ids began anew.
     private static let delimiters: Set = ["counter_reset", "disconnected", "subscribed"]
     /// Events that say what is missing.
-    private static let reports: Set = ["gap", "dropped", "lost"]
+    private static let reports: Set = ["gap", "dropped", "lost", "segment_moved"]
 
     private var publications: [Publication]
     /// Of each publication: how often the counter had been set back before it.

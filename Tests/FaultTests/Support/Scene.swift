@@ -89,8 +89,10 @@ final class Scene: Sendable {
 
     func startRelay() async throws {
         let relay = try await RelayProcess.start(
-            ["--redis", options.redisURL ?? redis.url, "--channel", Self.channel, "--record", directory]
-                + options.arguments, environment: options.environment, folder: folder)
+            [
+                "--redis", options.redisURL ?? redis.url, "--channel", Self.channel, "--record", directory,
+                "--min-free-disk", "0",
+            ] + options.arguments, environment: options.environment, folder: folder)
         current.withLock { $0 = relay }
     }
 

@@ -1,0 +1,84 @@
+/// Events about what befell the files of the capture themselves.
+extension CaptureEvent {
+    /// Of envelopes that were received and not recorded: an event for each range of ids.
+    public static func dropped(channel: String, _ tally: ChannelTally, reason: String) -> [CaptureEvent] {
+        shares(of: tally).map { ids, envelopes, bytes in
+            .dropped(channel: channel, envelopes: envelopes, bytes: bytes, reason: reason, ids: ids)
+        }
+    }
+
+    /// Of envelopes that were recorded and are gone again: an event for each range of ids.
+    ///
+    /// - Parameter segment: file name of the segment that held them.
+    public static func lost(
+        channel: String, _ tally: ChannelTally, cause: SegmentLoss.Cause, segment: String
+    ) -> [CaptureEvent] {
+        shares(of: tally).map { ids, envelopes, _ in
+            var event = CaptureEvent(event: cause == .moved ? cause.rawValue : "lost", channel: channel)
+            event.from = ids?.lowerBound
+            event.to = ids?.upperBound
+            event.envelopes = envelopes
+            event.cause = cause.rawValue
+            event.segment = segment
+            return event
+        }
+    }
+
+    /// Retention deleted a segment; one event for each channel with ids in it.
+    public static func segmentDeleted(_ segment: StoredSegment, reason: RetentionReason) -> [CaptureEvent] {
+        func event(_ channel: String?, _ ids: ClosedRange<UInt64>?) -> CaptureEvent {
+            var event = CaptureEvent(event: "segment_deleted", channel: channel)
+            event.from = ids?.lowerBound
+            event.to = ids?.upperBound
+            event.cause = "segment_deleted"
+            event.reason = reason.rawValue
+            event.segment = segment.name
+            event.bytes = Int(clamping: segment.size)
+            return event
+        }
+        if segment.ids.isEmpty { return [event(nil, nil)] }
+        return segment.ids.sorted { $0.key < $1.key }.map { event($0.key, $0.value) }
+    }
+
+    /// - Parameter free: bytes left on the file system.
+    public static func recordingPaused(free: UInt64) -> CaptureEvent {
+        diskEvent("recording_paused", free: free)
+    }
+
+    public static func recordingResumed(free: UInt64) -> CaptureEvent {
+        diskEvent("recording_resumed", free: free)
+    }
+
+    private static func diskEvent(_ name: String, free: UInt64) -> CaptureEvent {
+        var event = CaptureEvent(event: name)
+        event.reason = "disk_low"
+        event.bytes = Int(clamping: free)
+        return event
+    }
+
+    /// True if it can be the reason why ids are missing.
+    var explainsHoles: Bool {
+        switch event {
+        case "gap", "dropped", "lost", SegmentLoss.Cause.moved.rawValue, "segment_deleted": true
+        default: false
+        }
+    }
+
+    /// True if it says that something of the capture itself is gone.
+    public var isLoss: Bool { event == "lost" }
+
+    /// A tally, split by ranges of ids: each has an envelope for each of its ids, the last one all others.
+    private static func shares(
+        of tally: ChannelTally
+    ) -> [(ids: ClosedRange<UInt64>?, envelopes: Int, bytes: Int)] {
+        let ranges = tally.ids
+        guard ranges.count > 1 else { return [(ranges.first, tally.envelopes, tally.bytes)] }
+        var left = tally.envelopes
+        return ranges.enumerated().map { index, ids in
+            let isLast = index == ranges.count - 1
+            let count = isLast ? left : min(left, Int(clamping: ids.upperBound - ids.lowerBound) + 1)
+            left -= count
+            return (ids, count, isLast ? tally.bytes : 0)
+        }
+    }
+}

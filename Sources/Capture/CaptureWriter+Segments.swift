@@ -1,0 +1,176 @@
+import MCAP
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// The open segment: begun, looked after, closed.
+extension CaptureWriter {
+    /// Closes the open segment and begins the next one.
+    public mutating func rotateNow(_ now: Moment) throws(CaptureError) {
+        try close(now)
+        _ = try openedSegment(now)
+    }
+
+    /// Which server the next segment is of, while none is open.
+    public mutating func setServer(runID: String?, redisVersion: String?) {
+        source.runID = runID
+        source.redisVersion = redisVersion
+    }
+
+    /// Looks whether the open segment's file is still what was written; if not, gives it up and says what is gone.
+    mutating func examineFile(byName: Bool, _ now: Moment) {
+        guard let segment else { return }
+        if byName { lookedAt = now.monotonic }
+        let cause: SegmentLoss.Cause
+        var left: UInt64 = 0
+        switch segment.file.standing(expectedSize: segment.writer.fileSize, byName: byName) {
+        case .whole: return
+        case .removed: cause = .removed
+        case .moved: cause = .moved
+        case .cut(let size):
+            cause = .truncated
+            left = size
+        }
+        let lost = segment.lost(behind: left)
+        if cause == .moved {
+            // It is whole, wherever it is: so it gets its summary.
+            try? finish(segment, now)
+        }
+        let name = segment.file.name
+        abandonSegment()
+        for event in lost.events { append(event, at: now) }
+        for (channel, tally) in zip(configuration.channels, lost.envelopes) where tally.envelopes > 0 {
+            for event in CaptureEvent.lost(channel: channel, tally, cause: cause, segment: name) {
+                append(event, at: now)
+            }
+        }
+        observer.segmentLost(SegmentLoss(path: segment.file.path, cause: cause, lost: lost.envelopes))
+    }
+
+    /// The server was (re)connected. Another run_id begins a new segment, so that each is of one server process.
+    public mutating func connected(runID: String?, redisVersion: String?, at now: Moment) throws(CaptureError) {
+        if runID != source.runID, segment != nil {
+            try flush(now)
+            try closeSegment(now)
+        }
+        source.runID = runID
+        source.redisVersion = redisVersion
+        _ = try openedSegment(now)
+    }
+
+    mutating func rotateIfDue(_ now: Moment) throws(CaptureError) {
+        guard let segment, let openedAt = segmentAge else { return }
+        let age = now.monotonic > openedAt ? now.monotonic - openedAt : 0
+        guard configuration.rotation.isDue(size: segment.writer.fileSize, age: age) else { return }
+        // A flush comes back here with an empty chunk.
+        guard chunk.isEmpty else { return try flush(now) }
+        try closeSegment(now)
+        _ = try openedSegment(now)
+    }
+
+    mutating func openedSegment(_ now: Moment) throws(CaptureError) -> OpenSegment {
+        if let segment { return segment }
+        return try openSegment(now)
+    }
+
+    private mutating func openSegment(_ now: Moment) throws(CaptureError) -> OpenSegment {
+        // Two segments begun in one millisecond get two names; more than a few would mean that time stands still.
+        var stamp = now.realtime
+        var created: SegmentFile?
+        var name = ""
+        for _ in 0..<1_000 where created == nil {
+            name = SegmentName.make(channels: configuration.channels, start: stamp)
+            created = try createFile(name)
+            stamp += 1_000_000
+        }
+        guard let file = created else {
+            throw .system(operation: "create", path: configuration.directory + "/" + name, errno: EEXIST)
+        }
+        var writer = MCAPWriter(
+            header: Header(profile: CaptureMetadata.profile, library: "backplane-relay/\(source.relayVersion)"),
+            sync: SyncMarker.random(), compression: configuration.compression)
+        writer.encodeStart(metadata: [
+            CaptureMetadata.start(
+                source: source, channels: configuration.channels, lastIDs: lastIDsByName,
+                previousSegment: previousSegment, at: now)
+        ])
+        let opened = OpenSegment(
+            file: file, openedAt: now.monotonic, writer: writer, channels: configuration.channels.count)
+        do throws(CaptureError) {
+            _ = try opened.writeEncoded()
+        } catch {
+            // Nothing of value is in it: an empty file would only confuse.
+            unlink(file.path)
+            throw error
+        }
+        if configuration.durability != .never { CaptureDirectory.sync(configuration.directory) }
+        let previous = previousSegment
+        segment = opened
+        previousSegment = name
+        observer.segmentOpened(path: file.path)
+        append(.segment(name, previous: previous), at: now)
+        return opened
+    }
+
+    private func createFile(_ name: String) throws(CaptureError) -> SegmentFile? {
+        let path = configuration.directory + "/" + name
+        do {
+            return try SegmentFile.create(path: path)
+        } catch .system(_, _, ENOENT) {
+            // Somebody removed the directory.
+            try CaptureDirectory.make(configuration.directory)
+            return try SegmentFile.create(path: path)
+        }
+    }
+
+    /// Closes the open segment with its summary.
+    mutating func closeSegment(_ now: Moment) throws(CaptureError) {
+        guard let closing = segment else { return }
+        do throws(CaptureError) {
+            try finish(closing, now)
+            if configuration.durability != .never { try sync() }
+        } catch {
+            abandonSegment()
+            throw error
+        }
+        abandonSegment()
+    }
+
+    private func finish(_ segment: OpenSegment, _ now: Moment) throws(CaptureError) {
+        var firstIDs: [String: UInt64] = [:]
+        for (name, id) in zip(configuration.channels, segment.firstIDs) { firstIDs[name] = id }
+        segment.writer.encodeEnd(metadata: [
+            CaptureMetadata.end(
+                total: segment.total, firstIDs: firstIDs, lastIDs: lastIDsByName, missing: segment.missing,
+                missingTruncated: segment.missingTruncated, at: now)
+        ])
+        _ = try segment.writeEncoded()
+    }
+
+    /// Lets go of a segment that is closed, or that cannot be written any more; what it holds up to the last whole flush
+    /// stays readable.
+    mutating func abandonSegment() {
+        guard let path = segment?.file.path else { return }
+        segment = nil
+        unsyncedSince = nil
+        observer.segmentEnded(path: path)
+    }
+
+    /// Flushes and closes. The writer can be used again after it: a new segment then begins.
+    public mutating func close(_ now: Moment) throws(CaptureError) {
+        try flush(now)
+        examineFile(byName: true, now)
+        // What was found to be gone is told in a segment of its own.
+        try flush(now)
+        try closeSegment(now)
+    }
+
+    private var lastIDsByName: [String: UInt64] {
+        var ids: [String: UInt64] = [:]
+        for (name, id) in zip(configuration.channels, lastIDs) { ids[name] = id }
+        return ids
+    }
+}

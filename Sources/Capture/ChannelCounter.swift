@@ -1,0 +1,107 @@
+import SignalRBackplane
+
+/// Counts one channel while a capture is read.
+struct ChannelCounter {
+    private var channel: CaptureSummary.Channel
+    private var tracker = SequenceTracker()
+    private var kinds = [Int](repeating: 0, count: MessageKind.allCases.count)
+    /// Reported missing above the last id: an envelope that follows makes a gap of them, unless the counter was set back.
+    private var pending: [CaptureEvent] = []
+    /// Missing ids that the tracker cannot see.
+    private var unseen: UInt64 = 0
+    private var reasons = [Int](repeating: 0, count: EnvelopeError.Reason.allCases.count)
+
+    init(channel: String) {
+        self.channel = CaptureSummary.Channel(channel: channel)
+    }
+
+    mutating func add(_ payload: UnsafeRawBufferPointer) {
+        channel.smallest = channel.envelopes == 0 ? payload.count : min(channel.smallest, payload.count)
+        channel.largest = max(channel.largest, payload.count)
+        channel.envelopes += 1
+        channel.bytes += payload.count
+        do throws(EnvelopeError) {
+            var walk = try EnvelopeWalk(payload)
+            while let message = try walk.next() { kinds[Int(message.kind.rawValue)] += 1 }
+        } catch {
+            reasons[Int(error.reason.rawValue)] += 1
+        }
+        guard let id = try? EnvelopeID.parse(payload).id else { return }
+        channel.firstID = channel.firstID ?? id
+        channel.lastID = id
+        let observation = tracker.observe(id)
+        settle(observation, before: id)
+        switch observation {
+        case .first, .inOrder, .late: break
+        case .duplicate: channel.duplicateIDs += 1
+        case .counterReset(let from, let to): channel.counterResets.append(CaptureSummary.Reset(from: from, to: to))
+        case .gap(let from, let to): addHole(from: from, to: to)
+        }
+    }
+
+    /// Something said which ids are missing.
+    mutating func note(_ event: CaptureEvent) {
+        // What retention deleted is missing for a reason that is nobody's fault: it only explains a hole.
+        guard event.event != "segment_deleted", let from = event.from, let to = event.to, from <= to else { return }
+        // Its envelopes came before the first one that is here.
+        if let first = channel.firstID, to < first, channel.counterResets.isEmpty, event.event != "gap" {
+            count(from: from, to: to)
+            return
+        }
+        // What is not above the last id is seen as a gap anyway, or was before.
+        if let last = tracker.lastID, to <= last { return }
+        guard pending.count < CaptureSummary.listedHoles else { return }
+        if !pending.contains(where: { $0.from == from && $0.to == to }) { pending.append(event) }
+    }
+
+    private mutating func settle(_ observation: SequenceTracker.Observation, before id: UInt64) {
+        guard !pending.isEmpty else { return }
+        switch observation {
+        case .counterReset: countPending { _ in true }
+        // A gap before the first envelope of all is none of the capture's: it begins there.
+        case .first: countPending { $0.event != "gap" && ($0.to ?? 0) < id }
+        case .duplicate, .late: return
+        case .inOrder, .gap: break
+        }
+        pending.removeAll()
+    }
+
+    private mutating func countPending(_ counts: (CaptureEvent) -> Bool) {
+        for event in pending where counts(event) {
+            guard let from = event.from, let to = event.to else { continue }
+            count(from: from, to: to)
+        }
+    }
+
+    private mutating func count(from: UInt64, to: UInt64) {
+        let (sum, overflow) = unseen.addingReportingOverflow(to - from + 1)
+        unseen = overflow ? .max : sum
+        addHole(from: from, to: to)
+    }
+
+    private mutating func addHole(from: UInt64, to: UInt64) {
+        channel.holeCount += 1
+        if channel.holes.count < CaptureSummary.listedHoles {
+            channel.holes.append(CaptureSummary.Hole(from: from, to: to, cause: ""))
+        }
+    }
+
+    func summary(explainedBy causes: [CaptureEvent]) -> CaptureSummary.Channel {
+        var whole = self
+        // Nothing follows that would show them as a gap.
+        whole.countPending { $0.event != "gap" || tracker.lastID != nil }
+        var summary = whole.channel
+        let (missing, overflow) = tracker.missing.addingReportingOverflow(whole.unseen)
+        summary.missingIDs = overflow ? .max : missing
+        for kind in MessageKind.allCases where kinds[Int(kind.rawValue)] > 0 {
+            summary.messages[kind.label] = kinds[Int(kind.rawValue)]
+        }
+        for reason in EnvelopeError.Reason.allCases where reasons[Int(reason.rawValue)] > 0 {
+            summary.undecodable[reason.label] = reasons[Int(reason.rawValue)]
+        }
+        let split = summary.holes.flatMap { HoleExplanation.parts(of: $0, explainedBy: causes) }
+        summary.holeCount += split.count - summary.holes.count
+        summary.holes = Array(split.prefix(CaptureSummary.listedHoles))
+        return summary
+    }
+}

@@ -1,0 +1,36 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Deletes a segment, after a last look that it is one and that nobody writes it.
+public enum SegmentRemoval {
+    /// - Returns: false if it was not deleted: it is gone, somebody writes it, or it is no segment of ours.
+    /// - Throws: ``CaptureError`` if the system refuses.
+    public static func remove(_ name: String, from directory: String) throws(CaptureError) -> Bool {
+        let path = directory + "/" + name
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        if descriptor < 0 {
+            if errno == ENOENT || errno == ELOOP { return false }
+            throw .system(operation: "open", path: path, errno: errno)
+        }
+        defer { close(descriptor) }
+        guard let source = try? FileSource(path: path, followsLinks: false), !source.isLive,
+            let start = try? SegmentStart(of: source), start.startedAt > 0
+        else { return false }
+        // Until it is gone nobody can take it for an orphan and go on writing it.
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { return false }
+        var opened = stat()
+        var named = stat()
+        guard fstat(descriptor, &opened) == 0, opened.st_mode & S_IFMT == S_IFREG, lstat(path, &named) == 0,
+            named.st_ino == opened.st_ino, named.st_dev == opened.st_dev
+        else { return false }
+        guard unlink(path) == 0 else {
+            if errno == ENOENT { return false }
+            throw .system(operation: "delete", path: path, errno: errno)
+        }
+        ArchiveMarker.remove(for: name, in: directory)
+        return true
+    }
+}

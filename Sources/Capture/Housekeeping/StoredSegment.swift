@@ -1,0 +1,32 @@
+/// A segment in the record directory, as housekeeping sees it.
+public struct StoredSegment: Sendable, Equatable {
+    /// File name.
+    public var name: String
+    /// Bytes of the file.
+    public var size: UInt64
+    /// Nanoseconds since 1970.
+    public var startedAt: UInt64
+    /// When it was last written to, nanoseconds since 1970.
+    public var endedAt: UInt64
+    /// True while a relay, this one or another, holds its lock.
+    public var isOpen: Bool
+    /// False for one whose relay could not close it.
+    public var isClosed: Bool
+    /// First to last id, by Redis channel, as far as the segment says at its end.
+    public var ids: [String: ClosedRange<UInt64>]
+    public var isArchived: Bool
+
+    public init(
+        name: String, size: UInt64, startedAt: UInt64, endedAt: UInt64, isOpen: Bool = false, isClosed: Bool = true,
+        ids: [String: ClosedRange<UInt64>] = [:], isArchived: Bool = false
+    ) {
+        self.name = name
+        self.size = size
+        self.startedAt = startedAt
+        self.endedAt = endedAt
+        self.isOpen = isOpen
+        self.isClosed = isClosed
+        self.ids = ids
+        self.isArchived = isArchived
+    }
+}

@@ -1,0 +1,18 @@
+/// What is gone of the segment under the writer's hands, by what somebody did to its file.
+public struct SegmentLoss: Sendable, Equatable {
+    public enum Cause: String, Sendable, CaseIterable {
+        /// The file was deleted, or another one took its place.
+        case removed = "segment_removed"
+        /// The file was cut.
+        case truncated = "segment_truncated"
+        /// The file, or its directory, has another name now: whole, but no more where the capture is.
+        case moved = "segment_moved"
+    }
+
+    public var path: String
+    public var cause: Cause
+    /// By channel index.
+    public var lost: [ChannelTally]
+
+    public var envelopes: Int { lost.reduce(0) { $0 + $1.envelopes } }
+}

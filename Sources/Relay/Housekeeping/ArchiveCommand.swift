@@ -1,0 +1,99 @@
+/// A shell command that takes a closed segment away to where it is kept: `cp %p /archive/%f`.
+///
+/// `%p` stands for the path, `%f` for the file name, `%%` for a percent sign. What is put in is one word for the shell,
+/// whatever it holds, also between quotation marks of the template.
+public struct ArchiveCommand: Sendable, Equatable {
+    /// A `%` that stands for nothing.
+    public struct UnknownPlaceholder: Error, CustomStringConvertible {
+        public let placeholder: String
+
+        public var description: String {
+            "'\(placeholder)' stands for nothing: %p is the path, %f the file name, %% a percent sign"
+        }
+    }
+
+    private enum Part: Equatable {
+        case text(String)
+        case path(Quoting)
+        case name(Quoting)
+    }
+
+    private enum Quoting { case none, single, double }
+
+    private var parts: [Part] = []
+
+    /// - Throws: ``UnknownPlaceholder``.
+    public init(_ template: String) throws(UnknownPlaceholder) {
+        var quoting = Quoting.none
+        var text = ""
+        var isEscaped = false
+        var characters = template.makeIterator()
+        while let character = characters.next() {
+            if character == "%" {
+                let next = characters.next()
+                switch next {
+                case "%": text.append("%")
+                case "p", "f":
+                    parts.append(.text(text))
+                    text = ""
+                    parts.append(next == "p" ? .path(quoting) : .name(quoting))
+                default: throw UnknownPlaceholder(placeholder: "%" + (next.map { String($0) } ?? ""))
+                }
+                isEscaped = false
+                continue
+            }
+            text.append(character)
+            if isEscaped {
+                isEscaped = false
+                continue
+            }
+            switch (character, quoting) {
+            case ("\\", .none), ("\\", .double): isEscaped = true
+            case ("'", .none): quoting = .single
+            case ("'", .single): quoting = .none
+            case ("\"", .none): quoting = .double
+            case ("\"", .double): quoting = .none
+            default: break
+            }
+        }
+        parts.append(.text(text))
+    }
+
+    /// What `/bin/sh -c` is given for a segment.
+    public func expanded(path: String, name: String) -> String {
+        parts.map { part in
+            switch part {
+            case .text(let text): text
+            case .path(let quoting): Self.quoted(path, quoting)
+            case .name(let quoting): Self.quoted(name, quoting)
+            }
+        }.joined()
+    }
+
+    private static func quoted(_ value: String, _ quoting: Quoting) -> String {
+        if !value.isEmpty, value.utf8.allSatisfy(isPlain) { return value }
+        let inSingle = value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''")
+        switch quoting {
+        case .none: return "'\(inSingle)'"
+        case .single: return inSingle
+        case .double:
+            var escaped = ""
+            for character in value {
+                if "\\\"$`".contains(character) { escaped.append("\\") }
+                escaped.append(character)
+            }
+            return escaped
+        }
+    }
+
+    /// Means nothing to a shell, anywhere.
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "/"), UInt8(ascii: "."), UInt8(ascii: "_"),
+            UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: ":"), UInt8(ascii: "@"), UInt8(ascii: ","):
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,146 @@
+import Capture
+import Logging
+import NIOConcurrencyHelpers
+import NIOPosix
+import Prometheus
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Runs the ``Storekeeper`` about once a second on a thread of its own, and the archive command beside it, so that
+/// neither a large deletion nor a slow archive is ever waited for by the recorder.
+final class Housekeeper: Sendable {
+    /// For the last segment at an orderly stop.
+    static let lastTry = Duration.seconds(10)
+    private static let interval = Duration.seconds(1)
+
+    private struct Failures {
+        var backoff = ArchiveBackoff()
+        var log = LogLimiter()
+    }
+
+    private let directory: String
+    private let policy: HousekeepingPolicy
+    private let metrics: StorageMetrics
+    private let logger: Logger
+    private let thread = NIOThreadPool(numberOfThreads: 1)
+    /// Touched on `thread` only: a look can take long.
+    private let storekeeper: NIOLockedValueBox<Storekeeper>
+    private let failures = NIOLockedValueBox(Failures())
+    private let ended = NIOLockedValueBox<[String]>([])
+    /// The archive command under way.
+    private let running = NIOLockedValueBox<ShellCommand?>(nil)
+
+    init(directory: String, policy: HousekeepingPolicy, intake: Intake, metrics: StorageMetrics, logger: Logger) {
+        self.directory = Self.absolute(directory)
+        self.policy = policy
+        self.metrics = metrics
+        self.logger = logger
+        storekeeper = NIOLockedValueBox(
+            Storekeeper(directory: directory, policy: policy, intake: intake, metrics: metrics, logger: logger))
+        thread.start()
+    }
+
+    /// The recorder let a segment go. From any thread; waits for nothing that takes time.
+    func segmentEnded(path: String) {
+        let name = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
+        ended.withLockedValue { $0.append(name) }
+    }
+
+    /// One look, which also says before the first envelope whether there is space to record.
+    func look() async {
+        try? await thread.runIfActive { [self] in
+            let names = ended.withLockedValue { names in
+                defer { names = [] }
+                return names
+            }
+            storekeeper.withLockedValue { $0.look(ended: names, at: .now()) }
+        }
+    }
+
+    /// Until cancelled.
+    func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [self] in
+                while !Task.isCancelled {
+                    await look()
+                    try? await Task.sleep(for: Self.interval)
+                }
+            }
+            if policy.archive != nil {
+                group.addTask { [self] in await archive() }
+            }
+        }
+    }
+
+    /// Ends it: the command under way may come to its end, and the segment closed last gets one try, within ten seconds
+    /// together. The task of ``run()`` must have been cancelled.
+    func finish(_ housekeeping: Task<Void, Never>) async {
+        let deadline = ContinuousClock.now + Self.lastTry
+        running.withLockedValue { $0?.shorten(to: deadline) }
+        await housekeeping.value
+        if policy.archive != nil {
+            await look()
+            if let segment = await next({ $0.lastToArchive }), ContinuousClock.now < deadline {
+                _ = await archive(segment, within: deadline - .now)
+            }
+        }
+        try? await thread.shutdownGracefully()
+    }
+
+    // MARK: - Archive
+
+    private func archive() async {
+        while !Task.isCancelled {
+            guard let segment = await next({ $0.nextToArchive }) else {
+                try? await Task.sleep(for: Self.interval)
+                continue
+            }
+            if await archive(segment, within: policy.archiveTimeout) { continue }
+            let wait = failures.withLockedValue { $0.backoff.failed() }
+            try? await Task.sleep(for: wait)
+        }
+    }
+
+    private func next(_ which: @escaping @Sendable (Storekeeper) -> StoredSegment?) async -> StoredSegment? {
+        try? await thread.runIfActive { [self] in storekeeper.withLockedValue { which($0) } }
+    }
+
+    private func archive(_ segment: StoredSegment, within timeout: Duration) async -> Bool {
+        guard let template = policy.archive else { return false }
+        let command = ShellCommand(
+            template.expanded(path: directory + "/" + segment.name, name: segment.name), timeout: timeout)
+        running.withLockedValue { $0 = command }
+        let outcome = await command.run()
+        running.withLockedValue { $0 = nil }
+        if outcome.succeeded {
+            metrics.archivedSegments.increment()
+            try? await thread.runIfActive { [self] in
+                storekeeper.withLockedValue { $0.archived(segment.name, at: .now()) }
+            }
+            failures.withLockedValue { $0.backoff.succeeded() }
+            logger.info("a segment was archived", metadata: ["segment": "\(segment.name)"])
+        } else {
+            metrics.archiveFailures.increment()
+            let suppressed = failures.withLockedValue { $0.log.admit(at: Moment.now().monotonic) }
+            if let suppressed {
+                logger.warning(
+                    "the archive command failed, it is run again",
+                    metadata: [
+                        "segment": "\(segment.name)", "cause": "\(outcome.description)", "suppressed": "\(suppressed)",
+                    ])
+            }
+        }
+        return outcome.succeeded
+    }
+
+    /// For a command that may change its directory.
+    private static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let current = getcwd(nil, 0) else { return path }
+        defer { free(current) }
+        return String(cString: current) + "/" + path
+    }
+}

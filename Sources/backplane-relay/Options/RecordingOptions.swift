@@ -1,0 +1,139 @@
+import ArgumentParser
+import Capture
+import Crypto
+import FoundationEssentials
+import MCAP
+import Relay
+
+/// What is recorded, how, and what becomes of it.
+struct RecordingOptions: ParsableArguments {
+    @Option(help: "Directory to record into; without it the relay only observes.")
+    var record: String?
+
+    @Option(help: "Compression of the capture: zstd or none.")
+    var compression: CompressionName = .zstd
+
+    @Option(help: "zstd level, 1 (fastest) to 19.")
+    var compressionLevel = 1
+
+    @Option(help: "Begin a new segment at this size.")
+    var segmentSize = ByteSize(bytes: 256 << 20)
+
+    @Option(help: "Begin a new segment at this age.")
+    var segmentDuration = TimeSpan(nanoseconds: 3_600_000_000_000)
+
+    @Option(help: "When to force data to the disk: never, flush, or at most this span of time apart.")
+    var fsync = FsyncPolicy(.interval(nanoseconds: 1_000_000_000))
+
+    @Option(help: "Pause recording while less than this is free on the file system; 0 never does.")
+    var minFreeDisk = FreeSpace(bytes: 1 << 30)
+
+    @Option(help: "Delete the oldest closed segments when all together are larger.")
+    var retainSize: ByteSize?
+
+    @Option(help: "Delete closed segments that were last written to longer ago.")
+    var retainAge: TimeSpan?
+
+    @Option(help: "Shell command for each closed segment; %p is its path, %f its name. Retried until it exits 0.")
+    var archiveCommand: String?
+
+    @Option(help: "Kill the archive command, and retry, after this time.")
+    var archiveTimeout = TimeSpan(nanoseconds: 600_000_000_000)
+
+    @Option(help: "What to record of the messages' values: full, hash (keyed, structure kept) or none.")
+    var payload: PayloadName = .full
+
+    @Option(help: "JSON members whose values are not recorded, at any depth: name,token.")
+    var redactJsonKeys: [String] = []
+
+    @Option(help: "Key of the hashes, at least 16 bytes; without it a random one for each run.")
+    var redactKeyFile: String?
+
+    func validate() throws {
+        guard (1...19).contains(compressionLevel) else {
+            throw ValidationError("--compression-level: a number from 1 to 19")
+        }
+        guard redactKeyFile == nil || payload == .hash else {
+            throw ValidationError("--redact-key-file: only --payload hash uses a key")
+        }
+        _ = try archive()
+    }
+
+    /// nil if nothing is recorded.
+    func writer(channels: [String]) -> CaptureWriter.Configuration? {
+        record.map { directory in
+            CaptureWriter.Configuration(
+                directory: directory, channels: channels,
+                compression: compression == .zstd ? .zstd(level: compressionLevel) : .none,
+                rotation: RotationPolicy(
+                    segmentSize: UInt64(segmentSize.bytes), segmentDuration: segmentDuration.nanoseconds),
+                durability: fsync.durability)
+        }
+    }
+
+    func housekeeping() throws -> HousekeepingPolicy {
+        HousekeepingPolicy(
+            minimumFree: UInt64(minFreeDisk.bytes),
+            retention: RetentionPolicy(size: retainSize.map { UInt64($0.bytes) }, age: retainAge?.nanoseconds),
+            archive: try archive(), archiveTimeout: .nanoseconds(Int64(archiveTimeout.nanoseconds)))
+    }
+
+    /// - Throws: `ValidationError` if the key cannot be read.
+    func payloadPolicy() throws -> PayloadPolicy {
+        var policy = PayloadPolicy(mode: payload.mode, redactedKeys: redactedKeys)
+        if let redactKeyFile {
+            guard let key = try? Data(contentsOf: URL(filePath: redactKeyFile)), key.count >= 16 else {
+                throw ValidationError(
+                    "--redact-key-file: '\(redactKeyFile)' does not hold at least 16 bytes; make one by "
+                        + "'head -c 32 /dev/urandom > FILE'")
+            }
+            policy.key = SymmetricKey(data: key)
+        }
+        return policy
+    }
+
+    private var redactedKeys: [String] {
+        redactJsonKeys.flatMap { $0.split(separator: ",") }.map { String($0) }
+    }
+
+    private func archive() throws -> ArchiveCommand? {
+        guard let archiveCommand, !archiveCommand.isEmpty else { return nil }
+        do {
+            return try ArchiveCommand(archiveCommand)
+        } catch {
+            throw ValidationError("--archive-command: \(error)")
+        }
+    }
+}
+
+enum PayloadName: String, ExpressibleByArgument, CaseIterable {
+    case full, hash, none
+
+    var mode: PayloadMode {
+        switch self {
+        case .full: .full
+        case .hash: .hash
+        case .none: .none
+        }
+    }
+}
+
+/// A `ByteSize`, or 0.
+struct FreeSpace: ExpressibleByArgument {
+    let bytes: Int
+
+    init(bytes: Int) {
+        self.bytes = bytes
+    }
+
+    init?(argument: String) {
+        if argument == "0" {
+            bytes = 0
+        } else {
+            guard let size = ByteSize(argument: argument) else { return nil }
+            bytes = size.bytes
+        }
+    }
+
+    var defaultValueDescription: String { ByteSize(bytes: bytes).defaultValueDescription }
+}

@@ -1,0 +1,134 @@
+import Capture
+import Foundation
+import Logging
+import Redis
+import SignalRBackplane
+import Testing
+
+@testable import Relay
+
+/// What other threads ask of the recorder, and what a low disk does.
+@Suite struct RecorderCommandTests {
+    /// A worker on a directory, fed by an intake.
+    private final class Scene {
+        let path = NSTemporaryDirectory() + "/recorder-commands-" + UUID().uuidString
+        let metrics = makeMetrics(["chat"])
+        let status = RelayStatus(records: true)
+        let intake: Intake
+
+        init() throws {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+            intake = Intake(limit: 1 << 20, metrics: metrics)
+        }
+
+        deinit {
+            try? FileManager.default.removeItem(atPath: path)
+        }
+
+        func deliver(_ ids: ClosedRange<UInt64>) {
+            let batch = intake.nextBatch()
+            batch.receivedAt = Moment.now().realtime
+            for id in ids { Array("\(id) blob".utf8).withUnsafeBytes { batch.append(channel: 0, payload: $0) } }
+            intake.deliver(batch)
+        }
+
+        /// Works off what the intake holds.
+        func work(durability: Durability = .never) {
+            intake.close()
+            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            let recorder = Recorder(
+                writer: CaptureWriter(
+                    configuration: .init(directory: path, channels: ["chat"], durability: durability),
+                    source: CaptureSource(relayVersion: "1", host: "h", redis: "r:1"), previous: .init(),
+                    observer: RecorderMetrics(metrics)),
+                channels: ["chat"], metrics: metrics, status: status, logger: logger)
+            var worker = RelayWorker(
+                channels: ["chat"], lastIDs: [:], intake: intake, recorder: recorder, metrics: metrics, status: status,
+                logger: logger)
+            worker.run()
+        }
+
+        func read() throws -> (ids: [UInt64?], events: [CaptureEvent], files: Int) {
+            var ids: [UInt64?] = []
+            var events: [CaptureEvent] = []
+            let report = try CaptureReader(paths: [path]).forEach { item in
+                switch item {
+                case .envelope(let envelope): ids.append(try? EnvelopeID.parse(envelope.payload).id)
+                case .event(let event, _): events.append(event)
+                }
+            }
+            #expect(report.damage.isEmpty)
+            return (ids, events, report.segments.count)
+        }
+    }
+
+    @Test func rotateBeginsTheNextSegmentAtItsPlaceInTheStream() throws {
+        let scene = try Scene()
+        scene.deliver(1...3)
+        scene.intake.command(.rotate)
+        scene.intake.command(.rotate)
+        scene.deliver(4...5)
+        scene.work()
+        let capture = try scene.read()
+        #expect(capture.ids == [1, 2, 3, 4, 5])
+        #expect(capture.files == 2, "asked twice at once is asked once")
+        #expect(scene.metrics.sample("backplane_relay_segments_total") == 2)
+    }
+
+    @Test func flushForcesWhatWaitsToTheDisk() throws {
+        let scene = try Scene()
+        scene.deliver(1...3)
+        scene.intake.command(.flush)
+        scene.deliver(4...5)
+        scene.work()
+        #expect(try scene.read().ids == [1, 2, 3, 4, 5])
+        #expect(scene.metrics.sample("backplane_relay_fsync_seconds_count") == 1)
+        #expect(scene.metrics.sample("backplane_relay_chunk_write_seconds_count") == 2)
+    }
+
+    @Test func whatALowDiskCostIsInTheCaptureExactly() throws {
+        let scene = try Scene()
+        scene.deliver(1...3)
+        scene.intake.command(.pause(free: 5))
+        scene.deliver(4...6)
+        scene.deliver(9...10)
+        scene.intake.command(.resume(free: 50))
+        scene.deliver(11...12)
+        scene.work()
+        let capture = try scene.read()
+        #expect(capture.ids == [1, 2, 3, 11, 12])
+        let dropped = capture.events.filter { $0.event == "dropped" }
+        #expect(dropped.map(\.from) == [4, 9] && dropped.map(\.to) == [6, 10])
+        #expect(dropped.map(\.envelopes) == [3, 2] && dropped.allSatisfy { $0.reason == "disk_low" })
+        #expect(capture.events.contains { $0.event == "gap" && $0.from == 7 && $0.to == 8 })
+        #expect(capture.events.contains(.recordingPaused(free: 5)))
+        #expect(capture.events.contains(.recordingResumed(free: 50)))
+        #expect(scene.metrics.dropped(.diskLow).envelopes == 5)
+        #expect(scene.metrics.dropped(.writeError).envelopes == 0)
+        #expect(scene.metrics.sample("backplane_relay_recording_paused") == 0)
+        let holes = try CaptureSummary(of: CaptureReader(paths: [scene.path])).channels[0].holes
+        #expect(holes.map(\.cause) == ["disk_low", "foreign_publish", "disk_low"])
+        #expect(holes.reduce(0) { $0 + $1.count } == 7)
+    }
+
+    @Test func aStopWhileTheDiskIsLowStillNamesWhatIsLost() throws {
+        let scene = try Scene()
+        scene.intake.command(.pause(free: 5))
+        scene.deliver(1...4)
+        scene.work()
+        let capture = try scene.read()
+        #expect(capture.ids == [])
+        #expect(capture.events.filter { $0.event == "dropped" }.map(\.to) == [4])
+        #expect(try CaptureSummary(of: CaptureReader(paths: [scene.path])).channels.map(\.missingIDs) == [4])
+    }
+
+    @Test func aRelayWhoseDiskIsLowIsNotReady() {
+        let status = RelayStatus(records: true)
+        status.isSubscribed = true
+        status.isDiskLow = true
+        #expect(status.notReadyReason == "the disk is low")
+        status.isDiskLow = false
+        status.isWriting = true
+        #expect(status.notReadyReason == nil)
+    }
+}
