@@ -21,8 +21,7 @@ struct RunCommand: AsyncParsableCommand {
             was received to the disk.
             """)
 
-    @Option(help: "redis://[user:password@]host:port/db, or the StackExchange.Redis string from Startup.cs.")
-    var redis: String
+    @OptionGroup var redis: RedisOptions
 
     @Option(help: "The event key (\"AppName\" in Startup.cs); give it again for more channels.")
     var channel: [String]
@@ -64,12 +63,11 @@ struct RunCommand: AsyncParsableCommand {
         guard (1...19).contains(compressionLevel) else {
             throw ValidationError("--compression-level: a number from 1 to 19")
         }
-        _ = try RedisArgument.parse(redis, option: "--redis")
     }
 
     func run() async throws {
         let log = try log.makeLog()
-        let redis = try RedisArgument.parseRedis(redis, logger: log.logger)
+        let redis = try redis.configuration(logger: log.logger)
         if checkOnly { return try await check(redis) }
         let recording = record.map { directory in
             CaptureWriter.Configuration(

@@ -34,7 +34,7 @@ final class CollectedTraffic: EnvelopeSink {
         }
     }
 
-    func subscribed(server: RedisServerInfo?) {
+    func subscribed(_ subscription: Subscription) {
         state.withLock { $0.isSubscribed = true }
     }
 
