@@ -102,6 +102,9 @@ final class SubscriberHandler: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard let failure = tls.failure(error, context: context) else {
+            if !isSubscribed, self.failure == nil, (error as? IOError)?.errnoCode == ECONNRESET {
+                self.failure = tls.closed
+            }
             fail(.ioError(String(describing: error)), context: context)
             return
         }
@@ -170,7 +173,6 @@ final class SubscriberHandler: ChannelInboundHandler {
         switch cause {
         case .protocolError(let text): return .notRedis(endpoint: tls.endpoint, reason: text)
         case .ioError(let text):
-            if case .tls(let endpoint, let failure) = tls.closed { return .tls(endpoint: endpoint, failure) }
             return .cannotConnect(endpoint: tls.endpoint, reason: text)
         case .noAnswer: return tls.noAnswer(seconds: Int(timing.handshakeTimeout.nanoseconds / 1_000_000_000))
         case .closedByServer, .serverError, .failover, .stopped: return tls.closed

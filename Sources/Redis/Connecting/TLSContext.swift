@@ -31,11 +31,10 @@ extension RedisTLS {
             return try NIOSSLContext(configuration: configuration)
         } catch {
             // What remains after the checks above: a key of another certificate.
+            guard let certificateFile else { throw .tlsFile(path: caFile ?? "", reason: "\(error)") }
             throw .tlsFile(
-                path: keyFile ?? certificateFile ?? caFile ?? "",
-                reason: String(describing: error).contains("KEY_VALUES_MISMATCH")
-                    || String(describing: error).contains("KEY_TYPE_MISMATCH")
-                    ? "it is not the key of the certificate in '\(certificateFile ?? "")'" : "\(error)")
+                path: keyFile ?? certificateFile,
+                reason: "it is not the key of the certificate in '\(certificateFile)' (\(error))")
         }
     }
 
