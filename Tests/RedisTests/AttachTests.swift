@@ -74,9 +74,8 @@ struct AttachTests {
         try await RedisServer.withServer(
             ["--cluster-enabled", "yes", "--dir", folder, "--cluster-port", "\(try RedisServer.freePort())"]
         ) { server in
-            #expect(
-                try await Attaching.failure(of: server.configuration)
-                    == .clusterMode(endpoint: server.configuration.endpoint))
+            let failure = try await Attaching.failure(of: server.configuration)
+            #expect(failure == .clusterMode(endpoint: server.configuration.endpoint))
         }
     }
 

@@ -6,8 +6,8 @@ import Testing
 @Suite struct PasswordFileTests {
     private func withFile(_ content: [UInt8], mode: Int = 0o600, _ body: (PasswordFile) throws -> Void) throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("password-\(UUID())").path
-        FileManager.default.createFile(
-            atPath: path, contents: Data(content), attributes: [.posixPermissions: mode])
+        try Data(content).write(to: URL(fileURLWithPath: path))
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
         defer { try? FileManager.default.removeItem(atPath: path) }
         try body(PasswordFile(path: path))
     }
@@ -17,7 +17,10 @@ import Testing
         (" hunter 2 ", " hunter 2 "), ("pässword\n", "pässword"),
     ])
     func content(content: String, expected: String) throws {
-        try withFile(Array(content.utf8)) { #expect(try $0.read() == Secret(expected)) }
+        try withFile(Array(content.utf8)) { file in
+            let secret = try file.read()
+            #expect(secret == Secret(expected))
+        }
     }
 
     @Test(

@@ -108,13 +108,13 @@ struct SentinelTests {
             try await SentinelServer.with(master: server.port) { sentinel in
                 var configuration = sentinel.configuration
                 configuration.sentinelMaster = "yourmaster"
-                #expect(
-                    try await Attaching.failure(of: configuration)
-                        == .unknownMaster(name: "yourmaster", sentinels: "127.0.0.1:\(sentinel.port)"))
+                let unknown = try await Attaching.failure(of: configuration)
+                #expect(unknown == .unknownMaster(name: "yourmaster", sentinels: "127.0.0.1:\(sentinel.port)"))
 
                 // A sentinel where a server is meant.
                 let plain = RedisConfiguration(host: "127.0.0.1", port: sentinel.port)
-                #expect(try await Attaching.failure(of: plain) == .sentinel(endpoint: plain.endpoint))
+                let failure = try await Attaching.failure(of: plain)
+                #expect(failure == .sentinel(endpoint: plain.endpoint))
             }
         }
     }
