@@ -1,5 +1,5 @@
 public import NIOCore
-import NIOPosix
+import Synchronization
 
 /// A connection that asks: commands are pipelined in the order of the calls, replies come back in that order.
 public final class RedisClient: Sendable {
@@ -48,22 +48,19 @@ public final class RedisClient: Sendable {
     ) async throws -> RedisClient {
         let answerTimeout = TimeAmount.milliseconds(configuration.answerTimeoutMilliseconds)
         let credentials = try configuration.credentials()
+        // Of each socket that was tried; a connection may have failed by the time we look for its handler in it.
+        let handlers = Mutex<[ObjectIdentifier: NIOLoopBound<ClientHandler>]>([:])
         let channel = try await Dialer(
             configuration: configuration, server: server, loop: loop, receiveBufferSize: 64 * 1024, readsByItself: true
         ).connect { channel in
-            try channel.pipeline.syncOperations.addHandler(
-                ClientHandler(
-                    tls: TLSWatch(configuration, server: server), answerTimeout: answerTimeout, onMessage: onMessage))
+            let handler = ClientHandler(
+                tls: TLSWatch(configuration, server: server), answerTimeout: answerTimeout, onMessage: onMessage)
+            let bound = NIOLoopBound(handler, eventLoop: channel.eventLoop)
+            handlers.withLock { $0[ObjectIdentifier(channel)] = bound }
+            try channel.pipeline.syncOperations.addHandler(handler)
         }
-        let handler: NIOLoopBound<ClientHandler>
-        do {
-            handler = try await loop.submit {
-                NIOLoopBound(
-                    try channel.pipeline.syncOperations.handler(type: ClientHandler.self), eventLoop: channel.eventLoop)
-            }.get()
-        } catch {
-            // It was closed before we could look.
-            throw TLSWatch(configuration, server: server).closed
+        guard let handler = handlers.withLock({ $0[ObjectIdentifier(channel)] }) else {
+            preconditionFailure("every channel got its handler")
         }
         let client = RedisClient(
             endpoint: server.description, configuration: configuration, channel: channel, handler: handler)

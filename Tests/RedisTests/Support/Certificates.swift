@@ -41,11 +41,31 @@ struct Certificates {
         try openssl(
             ["req", "-new"] + Self.newKey(path("\(name).key")) + ["-out", path("\(name).csr"), "-subj", "/CN=\(name)"])
         try "subjectAltName=\(names)".write(toFile: path("\(name).ext"), atomically: true, encoding: .utf8)
-        try openssl([
-            "x509", "-req", "-in", path("\(name).csr"), "-CA", path("\(authority).crt"), "-CAkey",
-            path("\(authority).key"), "-CAcreateserial", "-extfile", path("\(name).ext"), "-days",
-            lifetime == .valid ? "5" : "-5", "-out", path("\(name).crt"),
-        ])
+        // `openssl x509` cannot sign for the past, `openssl ca` can, with a register of what it signed.
+        let register = path("register-\(UUID())")
+        try "".write(toFile: register, atomically: true, encoding: .utf8)
+        let settings = """
+            [ca]
+            default_ca = own
+            [own]
+            database = \(register)
+            new_certs_dir = \(folder)
+            rand_serial = yes
+            default_md = sha256
+            policy = any
+            [any]
+            commonName = supplied
+            """
+        try settings.write(toFile: path("ca.cnf"), atomically: true, encoding: .utf8)
+        let span =
+            lifetime == .valid
+            ? ["-days", "5"] : ["-startdate", "20200101000000Z", "-enddate", "20200106000000Z"]
+        try openssl(
+            [
+                "ca", "-batch", "-notext", "-config", path("ca.cnf"), "-cert", path("\(authority).crt"), "-keyfile",
+                path("\(authority).key"), "-in", path("\(name).csr"), "-out", path("\(name).crt"), "-extfile",
+                path("\(name).ext"),
+            ] + span)
     }
 
     /// Arguments for redis-server.
