@@ -129,6 +129,8 @@ public enum GapCause: String, Codable, Sendable, CaseIterable {
     case outputBufferLimit = "output_buffer_limit"
     /// The server's run_id changed in between.
     case redisRestart = "redis_restart"
+    /// Another server became the master in between.
+    case failover
     /// The relay was not recording in between.
     case notRecording = "not_recording"
     /// Nothing happened to us: the counter moved without a PUBLISH on the channel.

@@ -60,7 +60,7 @@ public enum RedisServerProcess {
             } catch {
                 guard ContinuousClock.now < deadline else {
                     throw EndToEndError(
-                        "redis-server did not answer on port \(configuration.port) within 10 s: \(error)")
+                        "redis-server did not answer at \(configuration.endpoint) within 10 s: \(error)")
                 }
                 // Nothing tells when another process listens: ask again shortly.
                 try await Task.sleep(for: .milliseconds(20))

@@ -6,9 +6,7 @@ public protocol EnvelopeSink: AnyObject, Sendable {
     /// A batch with at least one envelope; it belongs to the sink from now on.
     func deliver(_ batch: EnvelopeBatch)
     /// All channels are confirmed.
-    ///
-    /// - Parameter server: what the server says of itself; nil if it does not permit INFO.
-    func subscribed(server: RedisServerInfo?)
+    func subscribed(_ subscription: Subscription)
     /// A subscription that had been confirmed has ended.
     func disconnected(_ cause: DisconnectCause)
 }
@@ -25,6 +23,8 @@ public enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
     case protocolError(String)
     /// The server ended the subscription with an error reply.
     case serverError(String)
+    /// The sentinels named another master, and we left for it.
+    case failover
     /// We were told to stop.
     case stopped
 
@@ -36,6 +36,7 @@ public enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
         case .noAnswer: "no_answer"
         case .protocolError: "protocol_error"
         case .serverError: "server_error"
+        case .failover: "failover"
         case .stopped: "stopped"
         }
     }
@@ -47,6 +48,7 @@ public enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
         case .noAnswer: "the server no longer answers PING"
         case .protocolError(let text): "the server sent something that is not RESP: \(text)"
         case .serverError(let text): "the server answered with an error: \(text)"
+        case .failover: "the sentinels named another master"
         case .stopped: "stopped"
         }
     }

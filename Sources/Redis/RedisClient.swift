@@ -1,66 +1,120 @@
 public import NIOCore
-import NIOPosix
+import Synchronization
 
 /// A connection that asks: commands are pipelined in the order of the calls, replies come back in that order.
 public final class RedisClient: Sendable {
+    /// Who is at the other end.
+    enum Purpose {
+        /// A server that must be a master.
+        case server
+        case sentinel
+    }
+
+    /// The server that was connected to, `host:port`.
+    public let endpoint: String
     private let configuration: RedisConfiguration
     private let channel: any Channel
     private let handler: NIOLoopBound<ClientHandler>
 
-    private init(configuration: RedisConfiguration, channel: any Channel, handler: NIOLoopBound<ClientHandler>) {
+    private init(
+        endpoint: String, configuration: RedisConfiguration, channel: any Channel, handler: NIOLoopBound<ClientHandler>
+    ) {
+        self.endpoint = endpoint
         self.configuration = configuration
         self.channel = channel
         self.handler = handler
     }
 
-    /// Connects, logs in, names the connection and selects the database.
+    /// Connects to the master, logs in, names the connection and selects the database.
     ///
-    /// - Parameter loginTimeout: the longest wait from the TCP connection to the last answer of the login.
-    /// - Throws: ``RedisError``.
+    /// - Parameter loginTimeout: the longest wait from the TCP connection to the last answer of the login; nil for the
+    ///   configuration's limit for an answer.
+    /// - Throws: ``RedisError``; `CancellationError` soon after the task is cancelled.
     public static func connect(
-        to configuration: RedisConfiguration, eventLoopGroup: any EventLoopGroup,
-        loginTimeout: TimeAmount = .seconds(10)
+        to configuration: RedisConfiguration, eventLoopGroup: any EventLoopGroup, loginTimeout: TimeAmount? = nil
     ) async throws -> RedisClient {
-        let loop = eventLoopGroup.next()
-        let channel: any Channel
-        let handler: NIOLoopBound<ClientHandler>
-        do {
-            (channel, handler) = try await ClientBootstrap(group: loop)
-                .connectTimeout(.milliseconds(configuration.connectTimeoutMilliseconds))
-                .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 64 * 1024))
-                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .connect(host: configuration.host, port: configuration.port) { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        let handler = ClientHandler(endpoint: configuration.endpoint)
-                        try channel.pipeline.syncOperations.addHandler(handler)
-                        return (channel, NIOLoopBound(handler, eventLoop: channel.eventLoop))
-                    }
-                }
-        } catch {
-            throw RedisError.cannotConnect(
-                endpoint: configuration.endpoint, reason: ConnectFailure.reason(of: error))
+        try await RedisRoute(configuration: configuration, eventLoopGroup: eventLoopGroup).first { server in
+            try await connect(
+                to: server, of: configuration, purpose: .server, on: eventLoopGroup.next(), loginTimeout: loginTimeout)
         }
-        let client = RedisClient(configuration: configuration, channel: channel, handler: handler)
-        let timeout = loop.scheduleTask(in: loginTimeout) {
-            handler.value.giveUp(
-                .noAnswer(
-                    endpoint: configuration.endpoint, seconds: Int(loginTimeout.nanoseconds / 1_000_000_000)))
+    }
+
+    /// Connects to this one server or sentinel.
+    ///
+    /// - Parameter onMessage: takes what comes after a SUBSCRIBE, on the event loop.
+    static func connect(
+        to server: RedisEndpoint, of configuration: RedisConfiguration, purpose: Purpose, on loop: any EventLoop,
+        loginTimeout: TimeAmount? = nil, onMessage: (@Sendable (RESPValue) -> Void)? = nil
+    ) async throws -> RedisClient {
+        let answerTimeout = TimeAmount.milliseconds(configuration.answerTimeoutMilliseconds)
+        let credentials = try configuration.credentials()
+        // Of each socket that was tried; a connection may have failed by the time we look for its handler in it.
+        let handlers = Mutex<[ObjectIdentifier: NIOLoopBound<ClientHandler>]>([:])
+        let channel = try await Dialer(
+            configuration: configuration, server: server, loop: loop, receiveBufferSize: 64 * 1024, readsByItself: true
+        ).connect { channel in
+            let handler = ClientHandler(
+                tls: TLSWatch(configuration, server: server), answerTimeout: answerTimeout, onMessage: onMessage)
+            let bound = NIOLoopBound(handler, eventLoop: channel.eventLoop)
+            handlers.withLock { $0[ObjectIdentifier(channel)] = bound }
+            try channel.pipeline.syncOperations.addHandler(handler)
+        }
+        guard let handler = handlers.withLock({ $0[ObjectIdentifier(channel)] }) else {
+            preconditionFailure("every channel got its handler")
+        }
+        let client = RedisClient(
+            endpoint: server.description, configuration: configuration, channel: channel, handler: handler)
+        let limit = loginTimeout ?? answerTimeout
+        let timeout = loop.scheduleTask(in: limit) {
+            handler.value.loginTimedOut(after: Int(limit.nanoseconds / 1_000_000_000))
         }
         defer { timeout.cancel() }
         do {
-            if let auth = configuration.authCommand { _ = try await client.send(auth) }
-            // A name is a courtesy: an ACL may deny it.
-            if case .error(let text) = try await client.ask(
-                ["CLIENT", "SETNAME", .text(configuration.clientName)]), RedisError.refusesConnection(text)
-            {
-                throw RedisError.from(reply: text, command: "CLIENT", endpoint: configuration.endpoint)
+            try await withTaskCancellationHandler {
+                try await client.logIn(with: credentials, purpose: purpose)
+            } onCancel: {
+                client.abandon()
             }
-            if configuration.database != 0 { _ = try await client.send(["SELECT", "\(configuration.database)"]) }
         } catch {
             await client.close()
             throw error
         }
         return client
+    }
+
+    private func logIn(with credentials: RedisCredentials?, purpose: Purpose) async throws {
+        if let credentials {
+            let reply = try await ask(credentials.authCommand)
+            // Most sentinels have no login of their own and refuse any; those that have say so at the first command.
+            if case .error(let text) = reply, purpose == .server {
+                throw RedisError.from(reply: text, command: "AUTH", endpoint: endpoint)
+            }
+        }
+        // A name is a courtesy: an ACL may deny it.
+        try await askPolitely(["CLIENT", "SETNAME", .text(configuration.printableClientName)])
+        guard purpose == .server else { return }
+        let reply = try await askPolitely(["ROLE"])
+        if let role = RedisRole(reply: reply), let objection = configuration.objection(to: role, at: endpoint) {
+            throw objection
+        }
+        guard configuration.database != 0 else { return }
+        do {
+            try await send(["SELECT", "\(configuration.database)"])
+        } catch RedisError.serverError(_, let reply) where reply.hasPrefix("ERR DB index") {
+            throw RedisError.wrongDatabase(endpoint: endpoint, database: configuration.database)
+        }
+    }
+
+    /// A command that we can do without.
+    ///
+    /// - Throws: if the server will not serve this connection at all.
+    @discardableResult
+    private func askPolitely(_ arguments: [RESPArgument]) async throws -> RESPValue {
+        let reply = try await ask(arguments)
+        if case .error(let text) = reply, RedisError.refusesConnection(text) {
+            throw RedisError.from(reply: text, command: arguments.commandName, endpoint: endpoint)
+        }
+        return reply
     }
 
     /// Sends one command and waits for its reply.
@@ -70,8 +124,9 @@ public final class RedisClient: Sendable {
     public func send(_ arguments: [RESPArgument]) async throws -> RESPValue {
         let reply = try await ask(arguments)
         if case .error(let text) = reply {
-            let command = if case .text(let name)? = arguments.first { name } else { "the command" }
-            throw RedisError.from(reply: text, command: command, endpoint: configuration.endpoint)
+            throw RedisError.from(
+                reply: text, command: arguments.commandName, endpoint: endpoint, user: configuration.aclUser,
+                names: arguments.names)
         }
         return reply
     }
@@ -126,7 +181,15 @@ public final class RedisClient: Sendable {
     }
 
     public func close() async {
-        try? await channel.close()
+        abandon()
+        try? await channel.closeFuture.get()
+    }
+
+    /// Closes the connection without waiting for that.
+    func abandon() {
+        channel.eventLoop.execute { [handler, endpoint] in
+            handler.value.giveUp(.connectionClosed(endpoint: endpoint))
+        }
     }
 
     private func ask(_ arguments: [RESPArgument]) async throws -> RESPValue {
@@ -138,14 +201,20 @@ public final class RedisClient: Sendable {
     }
 }
 
-/// A Lua script that a server knows.
-public struct RedisScript: Sendable, Equatable {
-    public let source: String
-    /// The hash that `SCRIPT LOAD` answered.
-    public let sha1: String
+extension [RESPArgument] {
+    fileprivate var commandName: String {
+        if case .text(let name)? = first { name } else { "the command" }
+    }
 
-    public init(source: String, sha1: String) {
-        self.source = source
-        self.sha1 = sha1
+    /// The channels or keys of a command, as far as an error needs them.
+    fileprivate var names: [String] {
+        let arguments: ArraySlice<RESPArgument> =
+            switch commandName.uppercased() {
+            case "EVAL", "EVALSHA": dropFirst(3).prefix(1)
+            case "SUBSCRIBE": dropFirst()
+            case "PUBSUB": dropFirst(2)
+            default: dropFirst().prefix(1)
+            }
+        return arguments.compactMap { if case .text(let text) = $0 { text } else { nil } }
     }
 }

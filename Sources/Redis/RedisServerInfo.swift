@@ -7,6 +7,8 @@ public struct RedisServerInfo: Sendable, Equatable {
     public var mode: String
     /// `master` or `slave`.
     public var role: String
+    /// `host:port` of the master of a replica.
+    public var master: String?
     /// Clients that Redis closed because their output buffer was full, since its start; nil where it does not tell.
     public var outputBufferDisconnections: Int?
 
@@ -21,6 +23,9 @@ public struct RedisServerInfo: Sendable, Equatable {
         version = String(fields["redis_version"] ?? "")
         mode = String(fields["redis_mode"] ?? "")
         role = String(fields["role"] ?? "")
+        if let host = fields["master_host"], let port = fields["master_port"].flatMap({ Int($0) }) {
+            master = RedisEndpoint.tcp(host: String(host), port: port).description
+        }
         outputBufferDisconnections = fields["client_output_buffer_limit_disconnections"].flatMap { Int($0) }
     }
 }

@@ -1,12 +1,13 @@
 public import Logging
 public import NIOCore
-import NIOPosix
 
 /// Holds a subscription to channels of one Redis server, through every reconnect, and hands what arrives to a sink.
 ///
 /// The way of an envelope begins here: socket, ``SubscriberHandler``, ``RESPReader``, ``EnvelopeBatch``, sink.
 public final class RedisSubscriber: Sendable {
     /// When to look for a dead peer.
+    ///
+    /// A configuration brings its own (``RedisConfiguration/pingIntervalSeconds``).
     public struct Timing: Sendable {
         /// A connection quiet for this long is sent a PING; quiet for as long again, it is given up.
         public var pingInterval: TimeAmount
@@ -31,15 +32,20 @@ public final class RedisSubscriber: Sendable {
 
     /// - Parameters:
     ///   - channels: the Redis channels (event keys), at least one; their order gives the index in ``EnvelopeBatch``.
+    ///   - timing: nil for what the configuration says.
     ///   - sink: takes the envelopes, on the event loop.
     public init(
-        configuration: RedisConfiguration, channels: [String], timing: Timing = Timing(),
+        configuration: RedisConfiguration, channels: [String], timing: Timing? = nil,
         eventLoopGroup: any EventLoopGroup, sink: any EnvelopeSink, logger: Logger
     ) {
         precondition(!channels.isEmpty, "a subscriber needs a channel")
         self.configuration = configuration
         self.channels = channels
-        self.timing = timing
+        self.timing =
+            timing
+            ?? Timing(
+                pingInterval: .seconds(configuration.pingIntervalSeconds),
+                handshakeTimeout: .milliseconds(configuration.answerTimeoutMilliseconds))
         self.eventLoopGroup = eventLoopGroup
         self.sink = sink
         self.logger = logger
@@ -69,28 +75,39 @@ public final class RedisSubscriber: Sendable {
                 if Task.isCancelled { return }
                 let transient = (error as? RedisError)?.isTransient ?? true
                 guard transient || everSubscribed else { throw error }
-                logger.warning(
-                    "cannot subscribe, trying again",
-                    metadata: [
-                        "redis": "\(configuration.endpoint)", "cause": "\(error)",
-                    ])
+                log(error, everSubscribed: everSubscribed)
             }
             // Cancelled while waiting: the loop's condition ends it.
             try? await Task.sleep(for: backoff.next(using: &random))
         }
     }
 
-    /// One connection, from connect to its end.
+    private func log(_ error: any Error, everSubscribed: Bool) {
+        let metadata: Logger.Metadata = ["redis": "\(configuration.endpoint)", "cause": "\(error)"]
+        if everSubscribed, (error as? RedisError)?.isLoginRefused == true {
+            logger.error(
+                "cannot subscribe: the login worked before and is refused now; was the password rotated? trying again",
+                metadata: metadata)
+        } else {
+            logger.warning("cannot subscribe, trying again", metadata: metadata)
+        }
+    }
+
+    /// One connection to whichever server can be used, from connect to its end.
     private func holdSubscription(onSubscribed: () -> Void) async throws -> DisconnectCause {
+        try await RedisRoute(configuration: configuration, eventLoopGroup: eventLoopGroup).first { server in
+            try await holdSubscription(at: server, onSubscribed: onSubscribed)
+        }
+    }
+
+    private func holdSubscription(at server: RedisEndpoint, onSubscribed: () -> Void) async throws -> DisconnectCause {
         let loop = eventLoopGroup.next()
         let subscribed = loop.makePromise(of: Void.self)
         let ended = loop.makePromise(of: DisconnectCause.self)
         let channel: any Channel
         do {
-            channel = try await connect(on: loop, subscribed: subscribed, ended: ended)
+            channel = try await connect(to: server, on: loop, subscribed: subscribed, ended: ended)
         } catch {
-            let error = RedisError.cannotConnect(
-                endpoint: configuration.endpoint, reason: ConnectFailure.reason(of: error))
             subscribed.fail(error)
             ended.fail(error)
             throw error
@@ -99,38 +116,45 @@ public final class RedisSubscriber: Sendable {
             try await subscribed.futureResult.get()
             onSubscribed()
             logger.info(
-                "subscribed",
-                metadata: [
-                    "redis": "\(configuration.endpoint)", "channels": "\(channels.joined(separator: ", "))",
-                ])
+                "subscribed", metadata: ["redis": "\(server)", "channels": "\(channels.joined(separator: ", "))"])
+            // Ends with this scope.
+            async let _: Void = leaveWhenReplaced(server, channel: channel)
             return try await ended.futureResult.get()
         } onCancel: {
-            channel.eventLoop.execute {
-                guard let context = try? channel.pipeline.syncOperations.context(handlerType: SubscriberHandler.self),
-                    let handler = context.handler as? SubscriberHandler
-                else { return }
-                handler.stop(context: context)
-            }
+            leave(channel, cause: .stopped)
+        }
+    }
+
+    /// Where sentinels watch over the master: leaves it as soon as they name another.
+    private func leaveWhenReplaced(_ server: RedisEndpoint, channel: any Channel) async {
+        guard configuration.sentinelMaster != nil else { return }
+        let sentinels = Sentinels(configuration: configuration, eventLoopGroup: eventLoopGroup)
+        await SentinelWatch(sentinels: sentinels, logger: logger).waitForSuccessor(of: server)
+        if !Task.isCancelled { leave(channel, cause: .failover) }
+    }
+
+    private func leave(_ channel: any Channel, cause: DisconnectCause) {
+        channel.eventLoop.execute {
+            guard let context = try? channel.pipeline.syncOperations.context(handlerType: SubscriberHandler.self),
+                let handler = context.handler as? SubscriberHandler
+            else { return }
+            handler.leave(cause, context: context)
         }
     }
 
     private func connect(
-        on loop: any EventLoop, subscribed: EventLoopPromise<Void>, ended: EventLoopPromise<DisconnectCause>
+        to server: RedisEndpoint, on loop: any EventLoop, subscribed: EventLoopPromise<Void>,
+        ended: EventLoopPromise<DisconnectCause>
     ) async throws -> any Channel {
-        try await ClientBootstrap(group: loop)
-            .connectTimeout(.milliseconds(configuration.connectTimeoutMilliseconds))
-            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.receiveBufferSize))
-            .channelOption(.autoRead, value: false)
-            .channelOption(.socketOption(.so_keepalive), value: 1)
-            .channelInitializer { [configuration, channels, timing, sink] channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(
-                        SubscriberHandler(
-                            configuration: configuration, channels: channels, timing: timing, sink: sink,
-                            subscribed: subscribed, ended: ended))
-                }
-            }
-            .connect(host: configuration.host, port: configuration.port)
-            .get()
+        let credentials = try configuration.credentials()
+        let dialer = Dialer(
+            configuration: configuration, server: server, loop: loop, receiveBufferSize: Self.receiveBufferSize,
+            readsByItself: false)
+        return try await dialer.connect { [configuration, channels, timing, sink] channel in
+            try channel.pipeline.syncOperations.addHandler(
+                SubscriberHandler(
+                    configuration: configuration, credentials: credentials, server: server, channels: channels,
+                    timing: timing, sink: sink, subscribed: subscribed, ended: ended))
+        }
     }
 }

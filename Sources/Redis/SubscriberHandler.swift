@@ -29,18 +29,21 @@ final class SubscriberHandler: ChannelInboundHandler {
     private let subscribed: EventLoopPromise<Void>
     /// Succeeds when a confirmed subscription has ended.
     private let ended: EventLoopPromise<DisconnectCause>
-    private let configuration: RedisConfiguration
+    private var tls: TLSWatch
 
+    /// - Parameter server: the one that this connection leads to.
     init(
-        configuration: RedisConfiguration, channels: [String], timing: RedisSubscriber.Timing, sink: any EnvelopeSink,
-        subscribed: EventLoopPromise<Void>, ended: EventLoopPromise<DisconnectCause>
+        configuration: RedisConfiguration, credentials: RedisCredentials?, server: RedisEndpoint, channels: [String],
+        timing: RedisSubscriber.Timing, sink: any EnvelopeSink, subscribed: EventLoopPromise<Void>,
+        ended: EventLoopPromise<DisconnectCause>
     ) {
-        self.configuration = configuration
+        tls = TLSWatch(configuration, server: server)
         self.sink = sink
         self.timing = timing
         self.subscribed = subscribed
         self.ended = ended
-        handshake = SubscriberHandshake(configuration: configuration, channels: channels)
+        handshake = SubscriberHandshake(
+            configuration: configuration, credentials: credentials, endpoint: server.description, channels: channels)
         reader = RESPReader(channels: channels)
         reader.batch = sink.nextBatch()
     }
@@ -67,6 +70,7 @@ final class SubscriberHandler: ChannelInboundHandler {
         let buffer = unwrapInboundIn(data)
         bytesRead += buffer.readableBytes
         monitor.heard()
+        tls.heard()
         reader.batch?.receivedAt = Self.now()
         let problem = buffer.withUnsafeReadableBytes { reader.feed($0) }
         var cause = problem.map { DisconnectCause.protocolError($0) }
@@ -97,7 +101,25 @@ final class SubscriberHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        fail(.ioError(String(describing: error)), context: context)
+        guard let failure = tls.failure(error, context: context) else {
+            if !isSubscribed, self.failure == nil, (error as? IOError)?.errnoCode == ECONNRESET {
+                self.failure = tls.closed
+            }
+            fail(.ioError(String(describing: error)), context: context)
+            return
+        }
+        switch failure {
+        // The server closed without TLS' farewell, as Redis does.
+        case .connectionClosed: fail(.closedByServer, context: context)
+        default:
+            if !isSubscribed, self.failure == nil { self.failure = failure }
+            fail(.ioError(failure.description), context: context)
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        tls.noticed(event)
+        context.fireUserInboundEventTriggered(event)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -115,9 +137,9 @@ final class SubscriberHandler: ChannelInboundHandler {
         context.fireChannelInactive()
     }
 
-    /// Ends the connection on our own wish.
-    func stop(context: ChannelHandlerContext) {
-        fail(.stopped, context: context)
+    /// Ends the connection on our own wish: `stopped` or `failover`.
+    func leave(_ cause: DisconnectCause, context: ChannelHandlerContext) {
+        fail(cause, context: context)
     }
 
     // MARK: - Private
@@ -135,7 +157,7 @@ final class SubscriberHandler: ChannelInboundHandler {
         case .subscribed:
             isSubscribed = true
             handshakeTimeout?.cancel()
-            sink.subscribed(server: handshake.serverInfo)
+            sink.subscribed(handshake.subscription)
             subscribed.succeed(())
         case .fail(let error):
             failure = error
@@ -149,12 +171,11 @@ final class SubscriberHandler: ChannelInboundHandler {
     private func handshakeError(for cause: DisconnectCause) -> RedisError {
         if let failure { return failure }
         switch cause {
-        case .protocolError(let text): return .notRedis(endpoint: configuration.endpoint, reason: text)
-        case .ioError(let text): return .cannotConnect(endpoint: configuration.endpoint, reason: text)
-        case .noAnswer:
-            return .noAnswer(
-                endpoint: configuration.endpoint, seconds: Int(timing.handshakeTimeout.nanoseconds / 1_000_000_000))
-        case .closedByServer, .serverError, .stopped: return .connectionClosed(endpoint: configuration.endpoint)
+        case .protocolError(let text): return .notRedis(endpoint: tls.endpoint, reason: text)
+        case .ioError(let text):
+            return .cannotConnect(endpoint: tls.endpoint, reason: text)
+        case .noAnswer: return tls.noAnswer(seconds: Int(timing.handshakeTimeout.nanoseconds / 1_000_000_000))
+        case .closedByServer, .serverError, .failover, .stopped: return tls.closed
         }
     }
 
@@ -176,7 +197,7 @@ final class SubscriberHandler: ChannelInboundHandler {
 
     private func fail(_ cause: DisconnectCause, context: ChannelHandlerContext) {
         if self.cause == nil { self.cause = cause }
-        context.close(promise: nil)
+        context.closeAtOnce()
     }
 
     /// Nanoseconds since 1970.

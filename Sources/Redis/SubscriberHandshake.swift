@@ -1,8 +1,8 @@
-/// What a subscriber says first and what it makes of the answers: AUTH, CLIENT SETNAME, INFO, SUBSCRIBE, all
-/// sent at once.
+/// What a subscriber says first and what it makes of the answers: AUTH, CLIENT SETNAME, CLIENT ID, ROLE, INFO,
+/// SUBSCRIBE, all sent at once.
 ///
-/// INFO comes before SUBSCRIBE, while the connection may still ask: so a restarted server is known as one before its
-/// first envelope arrives.
+/// What asks comes before SUBSCRIBE, while the connection may still ask: so a restarted server is known as one before
+/// its first envelope arrives, and a replica before it is listened to.
 struct SubscriberHandshake {
     enum Action: Equatable {
         case wait
@@ -14,30 +14,40 @@ struct SubscriberHandshake {
     private enum Step: Equatable {
         case auth
         case setName
+        case connectionID
+        case role
         case info
         case subscribe
     }
 
     private let configuration: RedisConfiguration
+    private let credentials: RedisCredentials?
+    private let endpoint: String
     private let channels: [String]
     private var steps: [Step]
     private var unconfirmed: Set<String>
-    /// The answer to INFO; nil if the server did not permit it.
-    private(set) var serverInfo: RedisServerInfo?
+    /// What the server told; what it does not permit is nil.
+    private(set) var subscription: Subscription
 
-    init(configuration: RedisConfiguration, channels: [String]) {
+    /// - Parameter endpoint: the server's, for errors.
+    init(configuration: RedisConfiguration, credentials: RedisCredentials?, endpoint: String, channels: [String]) {
         precondition(!channels.isEmpty)
         self.configuration = configuration
+        self.credentials = credentials
+        self.endpoint = endpoint
         self.channels = channels
-        steps = (configuration.password == nil ? [] : [.auth]) + [.setName, .info, .subscribe]
+        steps = (credentials == nil ? [] : [.auth]) + [.setName, .connectionID, .role, .info, .subscribe]
         unconfirmed = Set(channels)
+        subscription = Subscription(server: nil, endpoint: endpoint)
     }
 
     /// The commands, in the order in which they must be sent.
     var commands: [[RESPArgument]] {
         var commands: [[RESPArgument]] = []
-        if let auth = configuration.authCommand { commands.append(auth) }
-        commands.append(["CLIENT", "SETNAME", .text(configuration.clientName)])
+        if let credentials { commands.append(credentials.authCommand) }
+        commands.append(["CLIENT", "SETNAME", .text(configuration.printableClientName)])
+        commands.append(["CLIENT", "ID"])
+        commands.append(["ROLE"])
         commands.append(["INFO"])
         commands.append(["SUBSCRIBE"] + channels.map { .text($0) })
         return commands
@@ -49,48 +59,50 @@ struct SubscriberHandshake {
         switch step {
         case .auth:
             if case .error(let text) = reply { return fail(text, command: "AUTH") }
-            steps.removeFirst()
-            return .wait
-        case .setName:
-            // A name is a courtesy: an ACL that denies CLIENT must not keep us out.
-            if case .error(let text) = reply, RedisError.refusesConnection(text) {
-                return fail(text, command: "CLIENT")
+        case .setName, .connectionID:
+            // Courtesies: an ACL that denies CLIENT must not keep us out.
+            if let refusal = refusal(reply, command: "CLIENT") { return refusal }
+            if step == .connectionID { subscription.connectionID = reply.integer.map { Int($0) } }
+        case .role:
+            if let refusal = refusal(reply, command: "ROLE") { return refusal }
+            if let role = RedisRole(reply: reply), let objection = configuration.objection(to: role, at: endpoint) {
+                return .fail(objection)
             }
-            steps.removeFirst()
-            return .wait
         case .info:
             // Not permitted is not fatal: it only costs us the name of some causes.
-            if case .error(let text) = reply, RedisError.refusesConnection(text) {
-                return fail(text, command: "INFO")
-            }
+            if let refusal = refusal(reply, command: "INFO") { return refusal }
             if case .bulk(let text) = reply {
-                serverInfo = RedisServerInfo(infoText: String(decoding: text, as: UTF8.self))
+                let info = RedisServerInfo(infoText: String(decoding: text, as: UTF8.self))
+                if let objection = configuration.objection(to: info, at: endpoint) { return .fail(objection) }
+                subscription.server = info
             }
-            steps.removeFirst()
-            return .wait
         case .subscribe:
-            if case .error(let text) = reply { return fail(text, command: "SUBSCRIBE") }
-            guard let parts = reply.array, parts.count == 3, parts[0].text == "subscribe", let name = parts[1].text
-            else {
-                return .fail(.unexpectedReply(command: "SUBSCRIBE", reply: reply.summary))
-            }
-            unconfirmed.remove(name)
-            guard unconfirmed.isEmpty else { return .wait }
-            steps.removeFirst()
-            return .subscribed
+            return confirmed(by: reply)
         }
+        steps.removeFirst()
+        return .wait
     }
 
-    private func fail(_ reply: String, command: String) -> Action {
-        .fail(.from(reply: reply, command: command, endpoint: configuration.endpoint))
+    private mutating func confirmed(by reply: RESPValue) -> Action {
+        if case .error(let text) = reply { return fail(text, command: "SUBSCRIBE", names: channels) }
+        guard let parts = reply.array, parts.count == 3, parts[0].text == "subscribe", let name = parts[1].text
+        else {
+            return .fail(.unexpectedReply(command: "SUBSCRIBE", reply: reply.summary))
+        }
+        unconfirmed.remove(name)
+        guard unconfirmed.isEmpty else { return .wait }
+        steps.removeFirst()
+        return .subscribed
     }
-}
 
-extension RedisConfiguration {
-    /// AUTH, or nil if there is no password.
-    var authCommand: [RESPArgument]? {
-        guard let password else { return nil }
-        if let username { return ["AUTH", .text(username), .text(password.reveal())] }
-        return ["AUTH", .text(password.reveal())]
+    /// Nil if the reply only denies the command.
+    private func refusal(_ reply: RESPValue, command: String) -> Action? {
+        guard case .error(let text) = reply, RedisError.refusesConnection(text) else { return nil }
+        return fail(text, command: command)
+    }
+
+    private func fail(_ reply: String, command: String, names: [String] = []) -> Action {
+        .fail(
+            .from(reply: reply, command: command, endpoint: endpoint, user: configuration.aclUser, names: names))
     }
 }

@@ -10,6 +10,7 @@ struct GapExplainer {
     /// By channel index: how many disruptions its last envelope knew of.
     private var settled: [Int]
     private var server: RedisServerInfo?
+    private var endpoint: String?
 
     /// - Parameter resumes: true if ids are known from an earlier run: what is missing since then was not recorded.
     init(channels: Int, resumes: Bool) {
@@ -17,8 +18,8 @@ struct GapExplainer {
         if resumes { disrupt(.notRecording) }
     }
 
-    mutating func disconnected() {
-        disrupt(.connectionLost)
+    mutating func disconnected(_ cause: DisconnectCause) {
+        disrupt(cause == .failover ? .failover : .connectionLost)
     }
 
     mutating func dropped() {
@@ -26,9 +27,19 @@ struct GapExplainer {
     }
 
     /// The server after a (re)connect tells more about why the connection was lost.
-    mutating func subscribed(_ info: RedisServerInfo?) {
-        defer { if info != nil { server = info } }
-        guard let before = server, let info, cause == .connectionLost else { return }
+    mutating func subscribed(_ subscription: Subscription) {
+        let info = subscription.server
+        defer {
+            if info != nil { server = info }
+            endpoint = subscription.endpoint
+        }
+        guard cause == .connectionLost else { return }
+        // Another server took over before we were told.
+        if let endpoint, endpoint != subscription.endpoint {
+            cause = .failover
+            return
+        }
+        guard let before = server, let info else { return }
         if before.runID != info.runID {
             cause = .redisRestart
         } else if let then = before.outputBufferDisconnections, let now = info.outputBufferDisconnections, now > then {

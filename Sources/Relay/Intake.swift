@@ -5,7 +5,7 @@ import Redis
 /// What happened on the subscription, in order: batches, and what befell the connection between them.
 enum IntakeItem: Sendable {
     case batch(EnvelopeBatch)
-    case subscribed(RedisServerInfo?)
+    case subscribed(Subscription)
     case disconnected(DisconnectCause)
     /// Envelopes were refused here, at this point of the stream, because the intake was full.
     case dropped(envelopes: Int, bytes: Int)
@@ -75,8 +75,8 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
         metrics.intakeBytes.set(Double(filled))
     }
 
-    func subscribed(server: RedisServerInfo?) {
-        append(.subscribed(server))
+    func subscribed(_ subscription: Subscription) {
+        append(.subscribed(subscription))
     }
 
     func disconnected(_ cause: DisconnectCause) {

@@ -86,8 +86,8 @@ struct RelayWorker: ~Copyable {
             process(batch, at: now)
             intake.recycle(batch)
             return bytes
-        case .subscribed(let server):
-            subscribed(server, at: now)
+        case .subscribed(let subscription):
+            subscribed(subscription, at: now)
         case .disconnected(let cause):
             disconnected(cause, at: now)
         case .dropped(let envelopes, let bytes):
@@ -172,19 +172,21 @@ struct RelayWorker: ~Copyable {
             ])
     }
 
-    private mutating func subscribed(_ server: RedisServerInfo?, at now: Moment) {
+    private mutating func subscribed(_ subscription: Subscription, at now: Moment) {
         subscriptions += 1
         if subscriptions > 1 { metrics.reconnects.increment() }
         status.isSubscribed = true
+        status.connectionID = subscription.connectionID
         for channel in metrics.channels { channel.up.set(1) }
-        explainer.subscribed(server)
+        explainer.subscribed(subscription)
+        let server = subscription.server
         recorder?.connected(runID: server?.runID, redisVersion: server?.version, at: now)
     }
 
     private mutating func disconnected(_ cause: DisconnectCause, at now: Moment) {
         status.isSubscribed = false
         for channel in metrics.channels { channel.up.set(0) }
-        explainer.disconnected()
+        explainer.disconnected(cause)
         recorder?.append(.disconnected(cause: cause.label), at: now)
     }
 

@@ -1,9 +1,6 @@
-import FoundationEssentials
-import Logging
 import ArgumentParser
 import Capture
 import MCAP
-import Redis
 import Replay
 
 /// `64MiB`, `10GB`, `4096`: bytes.
@@ -144,27 +141,5 @@ struct SpeedArgument: ExpressibleByArgument {
         case .times(let factor): "\(factor)"
         case .maximum: "max"
         }
-    }
-}
-
-/// A Redis address. Its errors say what is wrong without repeating it, since it may hold a password.
-enum RedisArgument {
-    static func parse(_ text: String, option: String) throws -> RedisConfiguration {
-        do {
-            return try RedisConfiguration(connectionString: text)
-        } catch {
-            throw ValidationError("\(option): \(error.description)")
-        }
-    }
-
-    /// What `--redis` says, with its warnings logged; one more if it held a password and stood on the command line, where
-    /// anybody on this machine could read it.
-    static func parseRedis(_ text: String, logger: Logger) throws -> RedisConfiguration {
-        let redis = try parse(text, option: "--redis")
-        for warning in redis.warnings { logger.warning("\(warning)") }
-        if redis.password != nil, ProcessInfo.processInfo.environment[EnvironmentOptions.prefix + "REDIS"] == nil {
-            logger.warning("the password of --redis was visible in the process list; use BACKPLANE_RELAY_REDIS instead")
-        }
-        return redis
     }
 }

@@ -23,8 +23,7 @@ struct CheckCommand: AsyncParsableCommand {
             1 FAIL, or the check could not be carried out.
             """)
 
-    @Option(help: "redis://[user:password@]host:port/db, or the StackExchange.Redis string from Startup.cs.")
-    var redis: String
+    @OptionGroup var redis: RedisOptions
 
     @Option(help: "The event key (\"AppName\" in Startup.cs).")
     var channel: String
@@ -65,13 +64,12 @@ struct CheckCommand: AsyncParsableCommand {
                 throw ValidationError("--hub-url: \(error)")
             }
         }
-        _ = try RedisArgument.parse(redis, option: "--redis")
     }
 
     func run() async throws {
         let log = try log.makeLog()
         let logger = log.logger
-        let redis = try RedisArgument.parseRedis(redis, logger: logger)
+        let redis = try redis.configuration(logger: logger)
         let chosen = Set(transport.flatMap(\.transports))
         let configuration = CheckConfiguration(
             redis: redis, channel: channel, nodeCount: nodes, hubs: try hubUrl.map { try NodeURL($0) },

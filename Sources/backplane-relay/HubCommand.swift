@@ -18,8 +18,7 @@ struct HubCommand: AsyncParsableCommand {
             SIGTERM or SIGINT asks the clients to reconnect elsewhere, waits for them, and ends.
             """)
 
-    @Option(help: "redis://[user:password@]host:port/db, or the StackExchange.Redis string from Startup.cs.")
-    var redis: String
+    @OptionGroup var redis: RedisOptions
 
     @Option(help: "The event key (\"AppName\" in Startup.cs).")
     var channel: String
@@ -71,13 +70,12 @@ struct HubCommand: AsyncParsableCommand {
         {
             throw ValidationError("--allow-origin: an origin such as https://chat.example, not '\(origin)'")
         }
-        _ = try RedisArgument.parse(redis, option: "--redis")
     }
 
     func run() async throws {
         let log = try log.makeLog()
         let logger = log.logger
-        let redis = try RedisArgument.parseRedis(redis, logger: logger)
+        let redis = try redis.configuration(logger: logger)
         var configuration = HubNodeConfiguration(
             redis: redis, channel: channel, name: name ?? "\(HostName.current()):\(listen.port)",
             listenHost: listen.host, listenPort: listen.port, path: path, allowedOrigins: allowOrigin,

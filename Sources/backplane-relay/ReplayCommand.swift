@@ -18,8 +18,10 @@ struct ReplayCommand: AsyncParsableCommand {
 
     @OptionGroup var captures: CaptureArguments
 
-    @Option(help: "The target: redis://[user:password@]host:port/db or a StackExchange.Redis string.")
+    @Option(help: "The target: an address as 'run' takes it with --redis, a URL or a StackExchange.Redis string.")
     var to: String
+
+    @OptionGroup var connection: RedisConnectionOptions
 
     @Option(help: "Publish everything on this event key instead of the captured ones.")
     var channel: String?
@@ -34,12 +36,12 @@ struct ReplayCommand: AsyncParsableCommand {
     var allowRedacted = false
 
     func validate() throws {
-        _ = try RedisArgument.parse(to, option: "--to")
+        _ = try connection.configuration(of: to, option: "--to")
     }
 
     func run() async throws {
-        let target = try RedisArgument.parse(to, option: "--to")
-        for warning in target.warnings { StandardError.print("warning: \(warning)") }
+        let target = try connection.configuration(of: to, option: "--to")
+        for warning in connection.warnings(for: target) { StandardError.print("warning: \(warning)") }
         let capture = try captures.open()
         if !allowRedacted, capture.sources().contains(where: { $0.payload == .hash || !$0.redactedKeys.isEmpty }) {
             StandardError.print(

@@ -21,8 +21,7 @@ struct RunCommand: AsyncParsableCommand {
             was received to the disk.
             """)
 
-    @Option(help: "redis://[user:password@]host:port/db, or the StackExchange.Redis string from Startup.cs.")
-    var redis: String
+    @OptionGroup var redis: RedisOptions
 
     @Option(help: "The event key (\"AppName\" in Startup.cs); give it again for more channels.")
     var channel: [String]
@@ -44,20 +43,19 @@ struct RunCommand: AsyncParsableCommand {
         guard Set(channel).count == channel.count else {
             throw ValidationError("--channel: each event key is given once")
         }
-        _ = try RedisArgument.parse(redis, option: "--redis")
     }
 
     func run() async throws {
         let log = try log.makeLog()
-        let redis = try RedisArgument.parseRedis(redis, logger: log.logger)
+        let redis = try redis.configuration(logger: log.logger)
         if checkOnly { return try await check(redis) }
         let supervisor = SystemdNotifier()
         let relay = Relay(
             configuration: RelayConfiguration(
                 redis: redis, channels: channel, recording: recording.writer(channels: channel),
                 payload: try recording.payloadPolicy(), housekeeping: try recording.housekeeping(),
-                bufferBytes: buffer.bytes,
-                listenHost: web.listen.host, listenPort: web.listen.port, access: try web.access(),
+                bufferBytes: buffer.bytes, listenHost: web.listen.host, listenPort: web.listen.port,
+                access: try web.access(),
                 version: BackplaneRelay.version, hostName: HostName.current()),
             logger: log.logger, supervisor: supervisor)
         try await ServiceRunner.run(
@@ -71,7 +69,8 @@ struct RunCommand: AsyncParsableCommand {
         let report = try await Preflight.run(
             redis: redis, channels: channel, directory: recording.record,
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
-        let printer = PreflightPrinter(report: report, findings: report.findings())
+        let printer = PreflightPrinter(
+            report: report, findings: report.findings(minimumFreeBytes: UInt64(recording.minFreeDisk.bytes)))
         try StandardOutput.print(lines: printer.lines)
         guard printer.passed else { throw ExitCode.failure }
     }

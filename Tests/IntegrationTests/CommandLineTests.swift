@@ -21,6 +21,10 @@ struct CommandLineTests {
             ["run", "--redis", "redis://127.0.0.1:1", "--channel", "chat", "--compression-level", "99"],
             ["run", "--redis", "redis://127.0.0.1:1", "--channel", "chat", "--segment-size", "-1"],
             ["run", "--redis", "redis://127.0.0.1:1", "--channel", "chat", "--listen", "nowhere"],
+            ["run", "--redis", "redis://127.0.0.1:1", "--channel", "chat", "--redis-ca-file", "/nonexistent/ca"],
+            ["run", "--redis", "rediss://127.0.0.1:1", "--channel", "chat", "--redis-key-file", "/nonexistent/key"],
+            ["run", "--redis", "redis://:x@127.0.0.1:1", "--channel", "chat", "--redis-password-file", "/nonexistent"],
+            ["replay", "/tmp", "--to", "redis://127.0.0.1:1", "--redis-insecure"],
             ["cat"],
             ["cat", "/tmp", "--from", "yesterday"],
             ["replay", "/tmp"],
@@ -64,6 +68,25 @@ struct CommandLineTests {
                         #expect(isUp == 1)
                     }
                     #expect(try CaptureFiles.paths(in: folder + "/capture").count == 1)
+                    #expect(try await relay.stop() == .code(0))
+                }
+            }
+        }
+    }
+
+    @Test("the environment sets the options of a group; a file holds the password", .needs(.redisServer))
+    func passwordFile() async throws {
+        try await RedisServer.with(["--requirepass", Self.secret]) { redis in
+            try await TemporaryDirectory.with { folder in
+                let file = folder + "/password"
+                try (Self.secret + "\n").write(toFile: file, atomically: true, encoding: .utf8)
+                let environment = [
+                    "BACKPLANE_RELAY_REDIS": redis.url, "BACKPLANE_RELAY_CHANNEL": "chat",
+                    "BACKPLANE_RELAY_REDIS_PASSWORD_FILE": file,
+                ]
+                try await RelayProcess.with([], environment: environment) { relay in
+                    let isUp = try await relay.metric("signalr_backplane_up{channel=\"chat\"}")
+                    #expect(isUp == 1)
                     #expect(try await relay.stop() == .code(0))
                 }
             }

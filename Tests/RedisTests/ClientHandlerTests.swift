@@ -20,7 +20,9 @@ import Testing
         private let record = Mutex<[Told]>([])
 
         init() throws {
-            let handler = ClientHandler(endpoint: "redis:6379")
+            let configuration = RedisConfiguration(host: "redis")
+            let handler = ClientHandler(
+                tls: TLSWatch(configuration, server: configuration.servers[0]), answerTimeout: .seconds(10))
             try channel.pipeline.syncOperations.addHandler(handler)
             self.handler = NIOLoopBound(handler, eventLoop: channel.eventLoop)
             channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 6379), promise: nil)
@@ -153,5 +155,32 @@ import Testing
         harness.channel.pipeline.fireErrorCaught(IOError(errnoCode: 104, reason: "read"))
         harness.channel.embeddedEventLoop.run()
         #expect(harness.told == [Self.told("a", Self.closed)])
+    }
+
+    /// The limit counts from the oldest command without an answer.
+    @Test func silenceEndsTheConnection() throws {
+        let harness = try Harness()
+        harness.send("a")
+        harness.channel.embeddedEventLoop.advanceTime(by: .seconds(6))
+        harness.send("b")
+        try harness.receive("+1\r\n")
+        harness.channel.embeddedEventLoop.advanceTime(by: .seconds(9))
+        #expect(harness.channel.isActive)
+        harness.channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+        #expect(!harness.channel.isActive)
+        #expect(
+            harness.told == [
+                Self.told("a", .success(.status("1"))),
+                Self.told("b", .failure(.noAnswer(endpoint: "redis:6379", seconds: 10))),
+            ])
+    }
+
+    @Test func silenceWithoutAQuestionIsNoFault() throws {
+        let harness = try Harness()
+        harness.send("a")
+        try harness.receive("+1\r\n")
+        harness.channel.embeddedEventLoop.advanceTime(by: .hours(1))
+        #expect(harness.channel.isActive)
+        harness.close()
     }
 }

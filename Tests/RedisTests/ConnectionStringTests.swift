@@ -1,7 +1,10 @@
-import Redis
 import Testing
 
+@testable import Redis
+
 @Suite struct ConnectionStringTests {
+    private static func redis(_ port: Int) -> RedisEndpoint { .tcp(host: "redis", port: port) }
+
     @Test(arguments: [
         ("redis://redis", RedisConfiguration(host: "redis")),
         ("REDIS://redis", RedisConfiguration(host: "redis")),
@@ -20,6 +23,33 @@ import Testing
         ("redis://@redis", RedisConfiguration(host: "redis")),
         ("redis://[::1]", RedisConfiguration(host: "::1")),
         ("redis://[fe80::1%eth0]:65535/1", RedisConfiguration(host: "fe80::1%eth0", port: 65535, database: 1)),
+        ("rediss://redis", RedisConfiguration(host: "redis", tls: RedisTLS())),
+        (
+            "REDISS://relay:secret@redis:6380/2",
+            RedisConfiguration(
+                host: "redis", port: 6380, tls: RedisTLS(), username: "relay", password: Secret("secret"), database: 2)
+        ),
+        ("unix:///run/redis.sock", RedisConfiguration(servers: [.unix(path: "/run/redis.sock")])),
+        (
+            "unix://relay:p@s/s@/run/a%20b@c.sock?db=4",
+            RedisConfiguration(
+                servers: [.unix(path: "/run/a b@c.sock")], username: "relay", password: Secret("p@s/s"), database: 4)
+        ),
+        (
+            "redis+sentinel://s1:5,s2/mymaster",
+            RedisConfiguration(
+                servers: [.tcp(host: "s1", port: 5), .tcp(host: "s2", port: 26379)], sentinelMaster: "mymaster")
+        ),
+        (
+            "rediss+sentinel://relay:secret@[::1]/my%20master/3",
+            RedisConfiguration(
+                servers: [.tcp(host: "::1", port: 26379)], sentinelMaster: "my master", tls: RedisTLS(),
+                username: "relay", password: Secret("secret"), database: 3)
+        ),
+        (
+            "redis+sentinel://s1/mymaster/",
+            RedisConfiguration(servers: [.tcp(host: "s1", port: 26379)], sentinelMaster: "mymaster")
+        ),
     ])
     func url(text: String, expected: RedisConfiguration) throws {
         #expect(try RedisConfiguration(connectionString: text) == expected)
@@ -40,13 +70,47 @@ import Testing
         (
             "redis,user=relay,password=secret,defaultDatabase=2,connectTimeout=250",
             RedisConfiguration(
-                host: "redis", username: "relay", password: Secret("secret"), database: 2,
+                servers: [redis(6379)], username: "relay", password: Secret("secret"), database: 2,
                 connectTimeoutMilliseconds: 250)
         ),
         (
-            "redis,ssl=False,abortConnect=false,name=web,syncTimeout=1,asyncTimeout=1,connectRetry=3,keepAlive=60,"
-                + "allowAdmin=true",
+            "redis,ssl=False,abortConnect=false,asyncTimeout=1,connectRetry=3,allowAdmin=true,tieBreaker=x,proxy=None,"
+                + "resolveDns=true,configCheckSeconds=60,version=7.0,checkCertificateRevocation=false,keepAlive=-1",
             RedisConfiguration(host: "redis")
+        ),
+        (
+            "redis,name=my web,syncTimeout=1500,keepAlive=60",
+            RedisConfiguration(
+                servers: [redis(6379)], answerTimeoutMilliseconds: 1_500, pingIntervalSeconds: 60,
+                clientName: "my web")
+        ),
+        (
+            "one:1,two, [::1]:3,password=secret",
+            RedisConfiguration(
+                servers: [.tcp(host: "one", port: 1), .tcp(host: "two", port: 6379), .tcp(host: "::1", port: 3)],
+                password: Secret("secret"))
+        ),
+        ("redis,ssl=true", RedisConfiguration(host: "redis", port: 6380, tls: RedisTLS())),
+        ("redis:6379,SSL=Yes", RedisConfiguration(host: "redis", tls: RedisTLS())),
+        (
+            "redis:1,ssl=1,sslHost=cache.example,sslProtocols=Tls12|Tls13",
+            RedisConfiguration(host: "redis", port: 1, tls: RedisTLS(serverName: "cache.example"))
+        ),
+        (
+            "redis,ssl=true,sslProtocols=tls13",
+            RedisConfiguration(host: "redis", port: 6380, tls: RedisTLS(minimumVersion: .tls13))
+        ),
+        ("redis,sslHost=unused,sslProtocols=None", RedisConfiguration(host: "redis")),
+        (
+            "s1,s2:5,serviceName=mymaster,defaultDatabase=1",
+            RedisConfiguration(
+                servers: [.tcp(host: "s1", port: 26379), .tcp(host: "s2", port: 5)], sentinelMaster: "mymaster",
+                database: 1)
+        ),
+        (
+            "!/run/redis.sock,password=a=b",
+            RedisConfiguration(
+                servers: [.unix(path: "/run/redis.sock")], password: Secret("a=b"))
         ),
     ])
     func stackExchange(text: String, expected: RedisConfiguration) throws {
@@ -55,10 +119,15 @@ import Testing
 
     @Test(arguments: [
         ("redis,channelPrefix=app,password=hunter2", ["'channelPrefix' is ignored"]),
-        ("redis,tiebreaker=hunter2", ["option 'tiebreaker'"]),
-        ("one:1,two:2,three,password=hunter2", ["names 3 servers; only the first, one:1,"]),
+        ("redis,channelPrefix=app", ["subscribes to the channel that is published on"]),
+        ("redis,fooBar=hunter2", ["option 'fooBar'"]),
+        // Perhaps the rest of a password with a comma in it.
+        ("redis,hunter2=hunter2", ["an option of the connection string is not known"]),
+        ("redis,$CONFIG=hunter2", ["renamed commands"]),
+        ("redis,tunnel=http:hunter2", ["'tunnel' is ignored"]),
+        ("redis,ssl=true,sslProtocols=Tls|Tls12", ["below 1.2"]),
         ("redis,user=relay", ["'user' is ignored"]),
-        ("redis,proxy=hunter2,channelPrefix=hunter2", ["option 'proxy'", "'channelPrefix'"]),
+        ("redis,unheardOf=hunter2,channelPrefix=hunter2", ["option 'unheardOf'", "'channelPrefix'"]),
     ])
     func warns(text: String, expected: [String]) throws {
         let warnings = try RedisConfiguration(connectionString: text).warnings
@@ -75,8 +144,22 @@ import Testing
     @Test(arguments: [
         ("", "address is empty"),
         (" \n", "address is empty"),
-        ("rediss://:hunter2@redis", "'rediss://'"),
-        ("unix:///run/hunter2", "'unix://'"),
+        ("ftp://:hunter2@redis", "'ftp://' is not supported"),
+        ("unix://run/redis.sock", "three slashes"),
+        ("unix://relay:hunter2@run", "three slashes"),
+        ("unix:///", "2 to 107 bytes"),
+        ("unix:///" + String(repeating: "x", count: 107), "2 to 107 bytes"),
+        ("unix:///run/redis.sock?pass=hunter2", "one parameter"),
+        ("unix:///run/redis.sock?db=hunter2", "'db' of the unix:// URL is a database number"),
+        ("unix://relay@/run/redis.sock", "names a user but no password"),
+        ("redis+sentinel://:hunter2@s1", "name of the master is missing"),
+        ("redis+sentinel://:hunter2@s1,s2/", "name of the master is missing"),
+        ("redis+sentinel://:hunter2@s1,,s2/mymaster", "host name is missing"),
+        ("redis+sentinel:///mymaster", "host name is missing"),
+        ("redis+sentinel://s1:x/mymaster", "port is a number"),
+        ("redis+sentinel://s1/mymaster/hunter2", "what follows the master"),
+        ("redis+sentinel://s1,password=hunter2/mymaster", "holds a character that no host name has"),
+        ("redis+sentinel://s1/mymaster?hunter2", "parameters after '?'"),
         ("redis://", "host name is missing"),
         ("redis://:hunter2@", "host name is missing"),
         ("redis://:hunter2@:6379", "host name is missing"),
@@ -113,14 +196,16 @@ import Testing
         ("redis:6379;password=hunter2", "names no server"),
         ("redis:port,password=hunter2", "port is a number from 1 to 65535"),
         ("::1,password=hunter2", "IPv6 address is written in brackets"),
-        ("redis,password=hunter2,ssl=true", "'ssl=true'"),
-        ("redis,password=hunter2,SSL=Yes", "'ssl=true'"),
-        ("redis,password=hunter2,ssl=1", "'ssl=true'"),
+        ("redis,password=hunter2,ssl=maybe", "'ssl' is true or false"),
+        ("redis,password=hunter2,sslProtocols=hunter2", "'sslProtocols' is Tls12"),
+        ("redis,password=x,hunter2", "without '=' follows the options"),
+        ("redis,password=hunter2,syncTimeout=0", "'syncTimeout' is a number"),
+        ("redis,password=hunter2,keepAlive=hunter2", "'keepAlive' is a number"),
         ("redis,password=hunter2,defaultDatabase=x", "'defaultDatabase' is a database number"),
         ("redis,password=hunter2,defaultDatabase=-1", "'defaultDatabase' is a database number"),
         ("redis,password=hunter2,connectTimeout=0", "'connectTimeout' is a number"),
         ("redis,password=hunter2,connectTimeout=5s", "'connectTimeout' is a number"),
-        ("redis,password=hunter2://x,ssl=true", "'ssl=true'"),
+        ("redis,password=hunter2://x,ssl=hunter2", "'ssl' is true or false"),
         (":hunter2://redis", "IPv6 address is written in brackets"),
     ])
     func refuses(text: String, reason: String) throws {
@@ -129,6 +214,31 @@ import Testing
         }
         #expect(error.description.contains(reason))
         #expect(!error.description.contains("hunter2"))
+    }
+
+    @Test func passwordFileStandsInForThePassword() throws {
+        let file = PasswordFile(path: "/run/secret")
+        for text in ["redis://relay@redis", "redis,user=relay"] {
+            let configuration = try RedisConfiguration(connectionString: text, passwordFile: file)
+            #expect(configuration.username == "relay")
+            #expect(configuration.passwordFile == file)
+            #expect(configuration.warnings.isEmpty)
+        }
+        let error = #expect(throws: ConnectionStringError.self) {
+            try RedisConfiguration(connectionString: "redis,password=hunter2", passwordFile: file)
+        }
+        #expect(error?.description.contains("give one of them") == true)
+    }
+
+    @Test func clientNameIsOneThatRedisTakes() throws {
+        let configuration = try RedisConfiguration(connectionString: "redis,name=my wéb")
+        #expect(configuration.printableClientName == "my-w--b")
+    }
+
+    @Test func severalServersAndSentinelsArePrintable() {
+        let servers: [RedisEndpoint] = [.tcp(host: "a", port: 1), .unix(path: "/run/r")]
+        #expect(RedisConfiguration(servers: servers).endpoint == "a:1,unix:/run/r")
+        #expect(RedisConfiguration(servers: servers, sentinelMaster: "m").endpoint == "a:1,unix:/run/r/m")
     }
 
     @Test func endpointBracketsIPv6AndHoldsNoSecret() {

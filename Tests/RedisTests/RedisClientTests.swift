@@ -158,11 +158,7 @@ struct RedisClientTests {
         try await RedisServer.withServer(["--requirepass", "hunter2"]) { server in
             var configuration = server.configuration
             let missing = await refusal { try await withClient(configuration) { _ in } }
-            guard case .authenticationFailed(_, let reply) = missing else {
-                Issue.record("connected without a password: \(String(describing: missing))")
-                return
-            }
-            #expect(reply.hasPrefix("NOAUTH"))
+            #expect(missing == .authenticationRequired(endpoint: configuration.endpoint))
 
             configuration.password = Secret("hunter3")
             let wrong = try #require(await refusal { try await withClient(configuration) { _ in } })
@@ -192,12 +188,15 @@ struct RedisClientTests {
                 let pong = try await client.send(["PING"])
                 #expect(pong == .status("PONG"))
                 guard
-                    case .notPermitted(_, let command, _) = await refusal(of: { try await client.send(["GET", "key"]) })
+                    case .notPermitted(_, let command, _, let rule) = await refusal(of: {
+                        try await client.send(["GET", "key"])
+                    })
                 else {
                     Issue.record("GET was permitted")
                     return
                 }
                 #expect(command == "GET")
+                #expect(rule == "ACL SETUSER relay +get")
             }
         }
     }
@@ -212,7 +211,7 @@ struct RedisClientTests {
 
             third.database = 99
             let outOfRange = await refusal { try await withClient(third) { _ in } }
-            #expect(outOfRange == .serverError(command: "SELECT", reply: "ERR DB index is out of range"))
+            #expect(outOfRange == .wrongDatabase(endpoint: third.endpoint, database: 99))
         }
     }
 

@@ -11,10 +11,32 @@ import Testing
             (.connectionClosed(endpoint: endpoint), true),
             (.noAnswer(endpoint: endpoint, seconds: 10), true),
             (.notRedis(endpoint: endpoint, reason: "got \"H\""), false),
+            (.tls(endpoint: endpoint, .expired(0)), false),
+            (.tls(endpoint: endpoint, .unknownAuthority), false),
+            (.tls(endpoint: endpoint, .notTLS), false),
+            (.tls(endpoint: endpoint, .closed), true),
+            (.tls(endpoint: endpoint, .noAnswer(seconds: 1)), true),
+            (.tlsFile(path: "/x", reason: "y"), false),
+            (.passwordFile(path: "/x", reason: "y"), false),
+            (.authenticationRequired(endpoint: endpoint), false),
             (.authenticationFailed(endpoint: endpoint, reply: "WRONGPASS"), false),
-            (.notPermitted(endpoint: endpoint, command: "SUBSCRIBE", reply: "NOPERM"), false),
+            (.notPermitted(endpoint: endpoint, command: "SUBSCRIBE", reply: "NOPERM", rule: nil), false),
+            (.wrongDatabase(endpoint: endpoint, database: 99), false),
+            (.replica(endpoint: endpoint, master: nil), false),
+            (.clusterMode(endpoint: endpoint), false),
+            (.sentinel(endpoint: endpoint), false),
+            (.unknownMaster(name: "m", sentinels: "s"), false),
+            (.noSentinel(name: "m", reasons: []), true),
+            (.demotedMaster(endpoint: endpoint, name: "m"), true),
+            (.loading(endpoint: endpoint), true),
+            (.cannotPersist(endpoint: endpoint), true),
+            (.outOfMemory(endpoint: endpoint), true),
+            (.readOnly(endpoint: endpoint), true),
+            (.noneOf([.clusterMode(endpoint: endpoint), .connectionClosed(endpoint: endpoint)]), true),
+            (.noneOf([.clusterMode(endpoint: endpoint), .replica(endpoint: endpoint, master: nil)]), false),
+            // Amid a failover there may be replicas only.
+            (.noneOf([.replica(endpoint: endpoint, master: nil), .replica(endpoint: endpoint, master: nil)]), true),
             (.unexpectedReply(command: "SUBSCRIBE", reply: "nil"), false),
-            (.serverError(command: "GET", reply: "LOADING Redis is loading the dataset in memory"), true),
             (.serverError(command: "GET", reply: "BUSY Redis is busy running a script."), true),
             (.serverError(command: "GET", reply: "TRYAGAIN Multiple keys request during rehashing of slot"), true),
             (.serverError(command: "GET", reply: "MASTERDOWN Link with MASTER is down"), true),
@@ -32,7 +54,6 @@ import Testing
 
     @Test(arguments: [
         ("WRONGPASS invalid username-password pair or user is disabled.", true),
-        ("NOAUTH Authentication required.", true),
         ("ERR invalid password", true),
         ("ERR Client sent AUTH, but no password is set", true),
         ("ERR AUTH <password> called without any password configured for the default user.", true),
@@ -48,11 +69,44 @@ import Testing
         #expect(error == expected)
     }
 
-    @Test func missingRightNamesTheCommand() {
+    @Test(
+        arguments: [
+            ("NOAUTH Authentication required.", .authenticationRequired(endpoint: endpoint)),
+            ("LOADING Redis is loading the dataset in memory", .loading(endpoint: endpoint)),
+            ("MISCONF Redis is configured to save RDB snapshots", .cannotPersist(endpoint: endpoint)),
+            ("OOM command not allowed when used memory > 'maxmemory'.", .outOfMemory(endpoint: endpoint)),
+            ("READONLY You can't write against a read only replica.", .readOnly(endpoint: endpoint)),
+            ("MOVED 3999 127.0.0.1:6381", .clusterMode(endpoint: endpoint)),
+            ("OOMPH", .serverError(command: "GET", reply: "OOMPH")),
+        ] as [(String, RedisError)])
+    func sortsByTheFirstWord(reply: String, expected: RedisError) {
+        #expect(RedisError.from(reply: reply, command: "GET", endpoint: Self.endpoint) == expected)
+    }
+
+    @Test func missingRightNamesTheCommandAndTheRule() {
         let reply = "NOPERM this user has no permissions to access one of the channels used as arguments"
-        let error = RedisError.from(reply: reply, command: "SUBSCRIBE", endpoint: Self.endpoint)
-        #expect(error == .notPermitted(endpoint: Self.endpoint, command: "SUBSCRIBE", reply: reply))
+        let error = RedisError.from(
+            reply: reply, command: "SUBSCRIBE", endpoint: Self.endpoint, user: "relay", names: ["chat"])
+        let rule = "ACL SETUSER relay &chat"
+        #expect(
+            error == .notPermitted(endpoint: Self.endpoint, command: "SUBSCRIBE", reply: reply, rule: rule))
         #expect(error.description.contains("does not permit SUBSCRIBE"))
+        #expect(error.description.contains(rule))
+    }
+
+    @Test(
+        arguments: [
+            ("NOPERM this user has no permissions to run the 'subscribe' command", "SUBSCRIBE", "+subscribe"),
+            ("NOPERM this user has no permissions to run the 'client|id' command", "CLIENT", "+client|id"),
+            ("NOPERM User relay has no permissions to run the 'info' command", "INFO", "+info"),
+            ("NOPERM this user has no permissions to run the 'eval' command or its subcommand", "EVAL", "+eval"),
+            ("NOPERM this user has no permissions to access one of the channels used as arguments", "X", "&a &b"),
+            ("NOPERM No permissions to access a channel", "X", "&a &b"),
+            ("NOPERM this user has no permissions to access one of the keys used as arguments", "X", "~a ~b"),
+            ("NOPERM of a kind yet unknown", "X", nil),
+        ] as [(String, String, String?)])
+    func missingRule(reply: String, command: String, rule: String?) {
+        #expect(AccessRule.missing(reply: reply, command: command, names: ["a", "b"]) == rule)
     }
 
     /// A server or proxy that does not know AUTH repeats what it was given.
@@ -83,9 +137,25 @@ import Testing
             (.cannotConnect(endpoint: endpoint, reason: "refused"), "cannot connect to Redis at redis:6379: refused"),
             (.connectionClosed(endpoint: endpoint), "redis:6379 closed the connection"),
             (.noAnswer(endpoint: endpoint, seconds: 10), "within 10 s"),
-            (.notRedis(endpoint: endpoint, reason: "why"), "(why); is the port right"),
+            (.notRedis(endpoint: endpoint, reason: "why"), "(why; is the port right"),
+            (.notRedis(endpoint: endpoint, reason: "got \"H\" as reply type byte"), "like a web server"),
+            (.notRedis(endpoint: endpoint, reason: "got \"\\x15\" as reply type byte"), "write rediss://"),
+            (.connectionClosed(endpoint: endpoint), "write rediss://"),
+            (.tls(endpoint: endpoint, .expired(1_750_000_000)), "expired (2025-06-15)"),
+            (.tls(endpoint: endpoint, .wrongHost(expected: "redis")), "not for 'redis'"),
+            (.passwordFile(path: "/run/secret", reason: "it is empty"), "'/run/secret': it is empty"),
+            (.authenticationRequired(endpoint: endpoint), "NOAUTH"),
+            (.wrongDatabase(endpoint: endpoint, database: 99), "no database 99"),
+            (.replica(endpoint: endpoint, master: "m:1"), "a replica of m:1; name the master"),
+            (.sentinel(endpoint: endpoint), "redis+sentinel://redis:6379/mymaster"),
+            (.unknownMaster(name: "m", sentinels: "s:1"), "s:1 know no master 'm'"),
+            (.noSentinel(name: "m", reasons: ["a", "b"]), "where 'm' is: a; b"),
+            (.cannotPersist(endpoint: endpoint), "MISCONF"),
             (.authenticationFailed(endpoint: endpoint, reply: "WRONGPASS x"), "WRONGPASS x; check user and password"),
-            (.notPermitted(endpoint: endpoint, command: "INFO", reply: "NOPERM x"), "does not permit INFO: NOPERM x"),
+            (
+                .notPermitted(endpoint: endpoint, command: "INFO", reply: "NOPERM x", rule: nil),
+                "does not permit INFO: NOPERM x"
+            ),
             (.serverError(command: "GET", reply: "ERR x"), "answered GET with an error: ERR x"),
             (.unexpectedReply(command: "GET", reply: "nil"), "answered GET with something unexpected: nil"),
         ] as [(RedisError, String)])

@@ -25,7 +25,7 @@ struct RedisSubscriberTests {
         /// - Returns: the server's `run_id`.
         mutating func nextIsSubscribed() async throws -> String {
             let event = try await next()
-            guard case .subscribed(let info?) = event else {
+            guard case .subscribed(let subscription) = event, let info = subscription.server else {
                 throw RedisServer.Failure(description: "not subscribed but \(event)")
             }
             return info.runID
@@ -244,15 +244,16 @@ struct RedisSubscriberTests {
             configuration.username = "relay"
             configuration.password = Secret("hunter2")
             let failure = try await failure(of: configuration)
-            guard case .notPermitted(_, let command, _) = failure else {
+            guard case .notPermitted(_, let command, _, let rule) = failure else {
                 Issue.record("failed with \(failure)")
                 return
             }
             #expect(command == "SUBSCRIBE")
+            #expect(rule == "ACL SETUSER relay &chat")
         }
     }
 
-    /// Neither CLIENT nor INFO is needed.
+    /// Neither CLIENT, ROLE nor INFO is needed.
     @Test func leastRightsSuffice() async throws {
         try await RedisServer.withServer { server in
             try await withClient(server.configuration) { client in
@@ -264,7 +265,7 @@ struct RedisSubscriberTests {
             configuration.password = Secret("hunter2")
             try await withSubscriber(configuration) { events in
                 let event = try await events.next()
-                #expect(event == .subscribed(nil))
+                #expect(event == .subscribed(Subscription(server: nil, endpoint: configuration.endpoint)))
                 try await publish([1], of: server)
                 let envelope = try await events.next()
                 #expect(envelope == .envelope(ReceivedEnvelope(0, [1])))

@@ -6,14 +6,12 @@ import Testing
 
 /// From the TCP connection to the confirmed subscription, or to the reason why there is none.
 @Suite struct SubscriberHandlerHandshakeTests {
-    private static let info = RedisServerInfo(infoText: "redis_version:7.0.15\r\nrun_id:abc\r\n")
-
     @Test func saysAllAtOnce() throws {
         let harness = try SubscriberHarness()
         #expect(
             try harness.sent()
                 == "*3\r\n$6\r\nCLIENT\r\n$7\r\nSETNAME\r\n$15\r\nbackplane-relay\r\n"
-                + "*1\r\n$4\r\nINFO\r\n"
+                + "*2\r\n$6\r\nCLIENT\r\n$2\r\nID\r\n*1\r\n$4\r\nROLE\r\n*1\r\n$4\r\nINFO\r\n"
                 + "*3\r\n$9\r\nSUBSCRIBE\r\n$4\r\nchat\r\n$6\r\norders\r\n")
         harness.closeByServer()
     }
@@ -34,7 +32,7 @@ import Testing
         try harness.receive(Wire.confirmation("orders"))
         #expect(harness.subscribed.value != nil)
         #expect(harness.ended.isPending)
-        #expect(harness.sink.events == [.subscribed(Self.info)])
+        #expect(harness.sink.events == [.subscribed(SubscriberHarness.subscription)])
         harness.closeByServer()
     }
 
@@ -71,8 +69,7 @@ import Testing
         arguments: [
             (
                 "-NOAUTH Authentication required.\r\n",
-                .authenticationFailed(
-                    endpoint: "redis:6379", reply: "NOAUTH Authentication required.")
+                .authenticationRequired(endpoint: "redis:6379")
             ),
             (
                 "-DENIED Redis is running in protected mode\r\n",
@@ -85,11 +82,11 @@ import Testing
                     command: "CLIENT", reply: "ERR max number of clients reached")
             ),
             (
-                "+OK\r\n$-1\r\n-NOPERM no\r\n",
+                "+OK\r\n:7\r\n-NOPERM\r\n$-1\r\n-NOPERM no\r\n",
                 .notPermitted(
-                    endpoint: "redis:6379", command: "SUBSCRIBE", reply: "NOPERM no")
+                    endpoint: "redis:6379", command: "SUBSCRIBE", reply: "NOPERM no", rule: nil)
             ),
-            ("+OK\r\n$-1\r\n+OK\r\n", .unexpectedReply(command: "SUBSCRIBE", reply: "status 'OK'")),
+            ("+OK\r\n:7\r\n-NOPERM\r\n$-1\r\n+OK\r\n", .unexpectedReply(command: "SUBSCRIBE", reply: "status 'OK'")),
             (
                 "HTTP/1.1 400 Bad Request\r\n",
                 .notRedis(

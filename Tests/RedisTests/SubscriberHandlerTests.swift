@@ -7,7 +7,6 @@ import Testing
 /// What a confirmed subscription does until its end.
 @Suite struct SubscriberHandlerTests {
     private static let ping = "*1\r\n$4\r\nPING\r\n"
-    private static let info = RedisServerInfo(infoText: "redis_version:7.0.15\r\nrun_id:abc\r\n")
 
     // MARK: - Envelopes
 
@@ -54,7 +53,8 @@ import Testing
                 + Array("-ERR going down\r\n".utf8))
         #expect(
             harness.sink.events == [
-                .subscribed(Self.info), .envelope(ReceivedEnvelope(0, "1 a")), .envelope(ReceivedEnvelope(1, "1 b")),
+                .subscribed(SubscriberHarness.subscription), .envelope(ReceivedEnvelope(0, "1 a")),
+                .envelope(ReceivedEnvelope(1, "1 b")),
                 .disconnected(.serverError("ERR going down")),
             ])
         #expect(harness.subscribed.value != nil)
@@ -68,7 +68,8 @@ import Testing
         let cause = DisconnectCause.protocolError("Protocol error, got \"?\" as reply type byte")
         #expect(
             harness.sink.events == [
-                .subscribed(Self.info), .envelope(ReceivedEnvelope(0, "1 a")), .disconnected(cause),
+                .subscribed(SubscriberHarness.subscription), .envelope(ReceivedEnvelope(0, "1 a")),
+                .disconnected(cause),
             ])
         #expect(harness.ended.value == cause)
         #expect(!harness.channel.isActive)
@@ -79,7 +80,7 @@ import Testing
         try harness.subscribe()
         try harness.receive(Wire.confirmation("chat") + Wire.pong + Array("+OK\r\n".utf8))
         #expect(harness.channel.isActive)
-        #expect(harness.sink.events == [.subscribed(Self.info)])
+        #expect(harness.sink.events == [.subscribed(SubscriberHarness.subscription)])
         harness.closeByServer()
     }
 
@@ -90,7 +91,7 @@ import Testing
         try harness.subscribe()
         harness.closeByServer()
         #expect(harness.ended.value == .closedByServer)
-        #expect(harness.sink.events == [.subscribed(Self.info), .disconnected(.closedByServer)])
+        #expect(harness.sink.events == [.subscribed(SubscriberHarness.subscription), .disconnected(.closedByServer)])
     }
 
     @Test func stopIsNoFault() throws {

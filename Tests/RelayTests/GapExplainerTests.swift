@@ -6,8 +6,8 @@ import Testing
 
 @Suite struct GapExplainerTests {
     enum Step {
-        case disconnected, dropped
-        case subscribed(runID: String?, outputBuffer: Int?)
+        case disconnected, dropped, failover
+        case subscribed(runID: String?, outputBuffer: Int?, at: String = "redis:6379")
         case arrived(Int, GapCause?)
     }
 
@@ -30,6 +30,18 @@ import Testing
                 .subscribed(runID: "a", outputBuffer: 0), .arrived(0, nil), .disconnected,
                 .subscribed(runID: "a", outputBuffer: 0), .arrived(0, .connectionLost), .arrived(0, nil),
                 .arrived(1, .connectionLost), .arrived(1, nil),
+            ]),
+        Story(
+            testDescription: "the sentinels named another master",
+            steps: [
+                .subscribed(runID: "a", outputBuffer: 0), .failover,
+                .subscribed(runID: "b", outputBuffer: 0, at: "other:6379"), .arrived(0, .failover), .arrived(0, nil),
+            ]),
+        Story(
+            testDescription: "another server took over unannounced, INFO denied",
+            steps: [
+                .subscribed(runID: nil, outputBuffer: nil), .disconnected,
+                .subscribed(runID: nil, outputBuffer: nil, at: "other:6379"), .arrived(0, .failover),
             ]),
         Story(
             testDescription: "another server",
@@ -93,9 +105,11 @@ import Testing
         var explainer = GapExplainer(channels: 2, resumes: story.resumes)
         for (index, step) in story.steps.enumerated() {
             switch step {
-            case .disconnected: explainer.disconnected()
+            case .disconnected: explainer.disconnected(.closedByServer)
+            case .failover: explainer.disconnected(.failover)
             case .dropped: explainer.dropped()
-            case .subscribed(let runID, let kills): explainer.subscribed(Self.server(runID, kills))
+            case .subscribed(let runID, let kills, let endpoint):
+                explainer.subscribed(Subscription(server: Self.server(runID, kills), endpoint: endpoint))
             case .arrived(let channel, let cause): #expect(explainer.arrived(on: channel) == cause, "step \(index)")
             }
         }

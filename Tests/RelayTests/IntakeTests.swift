@@ -30,7 +30,7 @@ import Testing
                 }
                 batch.forEach(take)
                 self = .batch(envelopes)
-            case .subscribed(let server): self = .subscribed(server?.runID)
+            case .subscribed(let subscription): self = .subscribed(subscription.server?.runID)
             case .disconnected(let cause): self = .disconnected(cause)
             case .dropped(let envelopes, let bytes): self = .dropped(envelopes: envelopes, bytes: bytes)
             case .command(let command): self = .command(command)
@@ -102,7 +102,7 @@ import Testing
         let intake = Intake(limit: 1 << 20, metrics: metrics)
         intake.deliver(Self.batch(1, 2, count: 10, at: 100))
         intake.deliver(Self.batch(3, count: 20, at: 200, channel: 1))
-        intake.subscribed(server: nil)
+        intake.subscribed(Subscription(server: nil, endpoint: "redis:6379"))
         intake.deliver(Self.batch(4, count: 30, at: 300))
         intake.deliver(Self.batch(5, count: 40, at: 250))
         let delivery = intake.take(waitingAtMost: 0)
@@ -167,7 +167,8 @@ import Testing
 
     @Test func nothingThereIsAnEmptyDelivery() {
         let intake = Intake(limit: 1 << 20, metrics: makeMetrics())
-        intake.subscribed(server: RedisServerInfo(infoText: "run_id:a1\r\n"))
+        intake.subscribed(
+            Subscription(server: RedisServerInfo(infoText: "run_id:a1\r\n"), endpoint: "redis:6379"))
         #expect(intake.take(waitingAtMost: 0).items.map(Seen.init) == [.subscribed("a1")])
         let empty = intake.take(waitingAtMost: 0)
         #expect(empty.items.isEmpty && !empty.isClosed)

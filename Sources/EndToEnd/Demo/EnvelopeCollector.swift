@@ -74,7 +74,7 @@ final class EnvelopeCollector: EnvelopeSink {
         changed.yield(count)
     }
 
-    func subscribed(server: RedisServerInfo?) {
+    func subscribed(_ subscription: Subscription) {
         let waiting = state.withLockedValue { state in
             state.isSubscribed = true
             defer { state.subscribed = [] }

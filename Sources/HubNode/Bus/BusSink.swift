@@ -16,7 +16,7 @@ final class BusSink: EnvelopeSink {
         bus.assumeIsolated { $0.received(batch) }
     }
 
-    func subscribed(server: RedisServerInfo?) {
+    func subscribed(_ subscription: Subscription) {
         bus.assumeIsolated { $0.subscriptionChanged(true) }
     }
 

@@ -106,7 +106,12 @@ actor RedisMessageBus {
             // Somebody flushed the scripts.
             transmit(send, evaluating: true)
         case .success(.error(let text)):
-            send.answer.resume(throwing: HubCallError.notPublished(text))
+            let error = RedisError.from(
+                reply: text, command: "EVALSHA", endpoint: client?.endpoint ?? redis.endpoint,
+                user: redis.username ?? "default", names: [channel])
+            send.answer.resume(throwing: HubCallError.notPublished("\(error)"))
+            // It is a master no longer: the next connection leads to the new one.
+            if case .readOnly = error, let client { Task { await client.close() } }
         case .success(let value):
             guard let id = value.array?.first?.integer else {
                 send.answer.resume(throwing: HubCallError.notPublished("Redis gave no id"))

@@ -50,7 +50,7 @@ public struct Preflight {
     /// Everything that one connection can tell.
     func look() async throws -> PreflightReport {
         var report = PreflightReport()
-        report.endpoint = configuration.endpoint
+        report.endpoint = client.endpoint
         report.database = configuration.database
         let start = Moment.now()
         _ = try await ask(["PING"], &report)

@@ -124,8 +124,8 @@ struct ClientNodeTests {
                 Issue.record("\(String(describing: wrongPath))")
                 return
             }
-            let notHTTP = await Self.failure(try NodeURL("http://127.0.0.1:\(redis.port)/signalr"))
-            #expect("\(String(describing: notHTTP))".contains("127.0.0.1:\(redis.port)"))
+            let notHTTP = await Self.failure(try NodeURL("http://\(redis.endpoint)/signalr"))
+            #expect("\(String(describing: notHTTP))".contains(redis.endpoint))
         }
         let nobody = await Self.failure(try NodeURL("http://127.0.0.1:1/signalr"))
         guard case .cannotConnect(_, "Connection refused") = nobody else {

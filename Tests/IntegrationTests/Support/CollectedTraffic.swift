@@ -35,7 +35,7 @@ final class CollectedTraffic: EnvelopeSink {
         }
     }
 
-    func subscribed(server: RedisServerInfo?) {
+    func subscribed(_ subscription: Subscription) {
         state.withLock { $0.isSubscribed = true }
     }
 

@@ -3,7 +3,7 @@ import Synchronization
 
 /// What a subscriber told its sink.
 enum SinkEvent: Equatable, Sendable {
-    case subscribed(RedisServerInfo?)
+    case subscribed(Subscription)
     case envelope(ReceivedEnvelope)
     case disconnected(DisconnectCause)
 }
@@ -32,9 +32,12 @@ final class RecordingSink: EnvelopeSink {
         for envelope in batch.envelopes { record(.envelope(envelope)) }
     }
 
-    func subscribed(server: RedisServerInfo?) { record(.subscribed(server)) }
+    func subscribed(_ subscription: Subscription) { record(.subscribed(subscription)) }
 
     func disconnected(_ cause: DisconnectCause) { record(.disconnected(cause)) }
+
+    /// No more will come.
+    func finish() { continuation.finish() }
 
     private func record(_ event: SinkEvent) {
         recorded.withLock { $0.events.append(event) }

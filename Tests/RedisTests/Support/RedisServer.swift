@@ -1,7 +1,6 @@
 import Foundation
 import Redis
 import Synchronization
-import Testing
 
 /// A real redis-server of Debian's package `redis-server`, a child of the test, alone on a free port.
 final class RedisServer: Sendable {
@@ -11,7 +10,7 @@ final class RedisServer: Sendable {
 
     let port: Int
     private let arguments: [String]
-    private let child = Mutex<Child?>(nil)
+    private let child = Mutex<RedisProcess?>(nil)
 
     private init(port: Int, arguments: [String]) {
         self.port = port
@@ -47,15 +46,11 @@ final class RedisServer: Sendable {
 
     /// A new process, hence another `run_id`, on the same port.
     func start() async throws {
-        guard let path = Self.path else {
-            throw Failure(description: "redis-server is not installed; apt-get install redis-server")
-        }
-        let started = try Child(path: path, port: port, arguments: arguments)
-        for await line in started.output where line.contains("Ready to accept connections") {
-            child.withLock { $0 = started }
-            return
-        }
-        throw Failure(description: "redis-server ended before it was ready")
+        // No configuration file, nothing on disk.
+        let started = try await RedisProcess.start(
+            ["--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"] + arguments,
+            readyWhen: "Ready to accept connections")
+        child.withLock { $0 = started }
     }
 
     /// Lets the process stand still: it accepts connections (the kernel does) and says nothing.
@@ -65,7 +60,7 @@ final class RedisServer: Sendable {
 
     // MARK: - Where it is, where it may listen
 
-    private static let path = ["/usr/bin/redis-server", "/usr/local/bin/redis-server"]
+    static let path = ["/usr/bin/redis-server", "/usr/local/bin/redis-server"]
         .first { FileManager.default.isExecutableFile(atPath: $0) }
 
     /// Under CI a missing server fails the tests instead of skipping them.
@@ -102,68 +97,5 @@ final class RedisServer: Sendable {
         }
         guard result == 0 else { throw Failure(description: "no free port: errno \(errno)") }
         return Int(UInt16(bigEndian: address.sin_port))
-    }
-}
-
-/// One process and what it says.
-private final class Child: Sendable {
-    private let processIdentifier: pid_t
-    /// Lines of standard output; ends with the process.
-    let output: AsyncStream<String>
-    /// Never yields; ends with the process.
-    let exit: AsyncStream<Never>
-
-    init(path: String, port: Int, arguments: [String]) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
-        // No configuration file, nothing on disk.
-        process.arguments =
-            ["--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"] + arguments
-        process.standardInput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        let pipe = Pipe()
-        process.standardOutput = pipe
-
-        let (output, lines) = AsyncStream<String>.makeStream()
-        self.output = output
-        let buffer = LineBuffer()
-        // Reads on to the end, since a server whose pipe is full stands still.
-        pipe.fileHandleForReading.readabilityHandler = { handle in
-            let data = handle.availableData
-            guard !data.isEmpty else {
-                handle.readabilityHandler = nil
-                lines.finish()
-                return
-            }
-            for line in buffer.lines(adding: data) { lines.yield(line) }
-        }
-
-        let (exit, exited) = AsyncStream<Never>.makeStream()
-        self.exit = exit
-        process.terminationHandler = { _ in exited.finish() }
-        try process.run()
-        processIdentifier = process.processIdentifier
-    }
-
-    func signal(_ signal: Int32) {
-        _ = kill(processIdentifier, signal)
-    }
-}
-
-/// Divides what a pipe delivers into lines.
-private final class LineBuffer: Sendable {
-    private let unfinished = Mutex<[UInt8]>([])
-
-    /// - Returns: the lines that are complete now, without their ends.
-    func lines(adding data: Data) -> [String] {
-        unfinished.withLock { unfinished in
-            unfinished += data
-            var lines: [String] = []
-            while let end = unfinished.firstIndex(of: UInt8(ascii: "\n")) {
-                lines.append(String(decoding: unfinished[..<end], as: UTF8.self))
-                unfinished.removeSubrange(...end)
-            }
-            return lines
-        }
     }
 }

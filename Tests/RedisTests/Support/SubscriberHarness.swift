@@ -7,7 +7,12 @@ import NIOEmbedded
 struct SubscriberHarness {
     /// The server's side of a handshake that goes well, up to SUBSCRIBE.
     static let greeting =
-        Array("+OK\r\n".utf8) + Wire.bulk("redis_version:7.0.15\r\nrun_id:abc\r\n")
+        Array("+OK\r\n:7\r\n*1\r\n$6\r\nmaster\r\n".utf8) + Wire.bulk("redis_version:7.0.15\r\nrun_id:abc\r\n")
+
+    /// What the subscription of this greeting is.
+    static let subscription = Subscription(
+        server: RedisServerInfo(infoText: "redis_version:7.0.15\r\nrun_id:abc\r\n"), connectionID: 7,
+        endpoint: "redis:6379")
 
     let channel: EmbeddedChannel
     let handler: SubscriberHandler
@@ -26,7 +31,8 @@ struct SubscriberHarness {
         self.subscribed = Outcome(of: subscribed.futureResult)
         self.ended = Outcome(of: ended.futureResult)
         handler = SubscriberHandler(
-            configuration: configuration, channels: channels, timing: timing, sink: sink, subscribed: subscribed,
+            configuration: configuration, credentials: try configuration.credentials(),
+            server: configuration.servers[0], channels: channels, timing: timing, sink: sink, subscribed: subscribed,
             ended: ended)
         try channel.pipeline.syncOperations.addHandlers(reads, handler)
         channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 6379), promise: nil)
@@ -62,7 +68,7 @@ struct SubscriberHarness {
     }
 
     func stop() throws {
-        handler.stop(context: try channel.pipeline.syncOperations.context(handler: handler))
+        handler.leave(.stopped, context: try channel.pipeline.syncOperations.context(handler: handler))
         channel.embeddedEventLoop.run()
     }
 }

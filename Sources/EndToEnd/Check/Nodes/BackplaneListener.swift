@@ -25,7 +25,7 @@ final class BackplaneListener: EnvelopeSink {
         }
     }
 
-    func subscribed(server: RedisServerInfo?) { onSubscribed() }
+    func subscribed(_ subscription: Subscription) { onSubscribed() }
 
     func disconnected(_ cause: DisconnectCause) {}
 }

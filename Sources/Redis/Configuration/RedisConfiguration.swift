@@ -1,0 +1,79 @@
+/// Where a Redis server is and how to log in to it.
+///
+/// Made from what operators have at hand: a URL or the StackExchange.Redis string of Startup.cs
+/// (``init(connectionString:passwordFile:)``).
+public struct RedisConfiguration: Sendable, Equatable {
+    /// At least one. Without `sentinelMaster` they are tried in turn at each connect, and the first that answers as a
+    /// master is used; with it they are sentinels.
+    public var servers: [RedisEndpoint]
+    /// The name under which the sentinels know the master.
+    public var sentinelMaster: String?
+    /// Nil for a plain connection. Sentinels are spoken to in the same way.
+    public var tls: RedisTLS?
+    /// ACL user; nil logs in as `default`. Sentinels get the same login.
+    public var username: String?
+    public var password: Secret?
+    /// Goes before `password`; read again at each connect.
+    public var passwordFile: PasswordFile?
+    /// The database of keys. Pub/sub ignores it: channels are shared by all databases of a server.
+    public var database: Int
+    /// The longest wait for a TCP connection, in milliseconds.
+    public var connectTimeoutMilliseconds: Int64
+    /// The longest wait for an answer, and from the TCP connection to the end of the login, in milliseconds.
+    public var answerTimeoutMilliseconds: Int64
+    /// A quiet subscription is sent a PING after this long, in seconds.
+    public var pingIntervalSeconds: Int64
+    /// The name shown by `CLIENT LIST`, so that an administrator knows who is connected.
+    public var clientName: String
+    /// What was understood but will not be done, in words for the operator.
+    public var warnings: [String]
+
+    public init(
+        servers: [RedisEndpoint],
+        sentinelMaster: String? = nil,
+        tls: RedisTLS? = nil,
+        username: String? = nil,
+        password: Secret? = nil,
+        passwordFile: PasswordFile? = nil,
+        database: Int = 0,
+        connectTimeoutMilliseconds: Int64 = 5_000,
+        answerTimeoutMilliseconds: Int64 = 10_000,
+        pingIntervalSeconds: Int64 = 5,
+        clientName: String = "backplane-relay",
+        warnings: [String] = []
+    ) {
+        self.servers = servers
+        self.sentinelMaster = sentinelMaster
+        self.tls = tls
+        self.username = username
+        self.password = password
+        self.passwordFile = passwordFile
+        self.database = database
+        self.connectTimeoutMilliseconds = connectTimeoutMilliseconds
+        self.answerTimeoutMilliseconds = answerTimeoutMilliseconds
+        self.pingIntervalSeconds = pingIntervalSeconds
+        self.clientName = clientName
+        self.warnings = warnings
+    }
+
+    /// One server, by TCP.
+    public init(
+        host: String, port: Int = 6379, tls: RedisTLS? = nil, username: String? = nil, password: Secret? = nil,
+        database: Int = 0
+    ) {
+        self.init(
+            servers: [.tcp(host: host, port: port)], tls: tls, username: username, password: password,
+            database: database)
+    }
+
+    /// What this configuration names: `host:port`, several with commas, or `sentinel:port,.../master`; holds no secret.
+    public var endpoint: String {
+        let servers = servers.map(\.description).joined(separator: ",")
+        return sentinelMaster.map { "\(servers)/\($0)" } ?? servers
+    }
+
+    /// The name without what CLIENT SETNAME refuses.
+    var printableClientName: String {
+        String(decoding: clientName.utf8.map { (0x21...0x7E).contains($0) ? $0 : UInt8(ascii: "-") }, as: UTF8.self)
+    }
+}

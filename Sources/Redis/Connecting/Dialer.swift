@@ -1,0 +1,64 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// Makes the connection to one server: TCP or unix socket, with TLS where that is configured.
+struct Dialer: Sendable {
+    let configuration: RedisConfiguration
+    let server: RedisEndpoint
+    let loop: any EventLoop
+    /// Bytes asked of the socket at a time.
+    let receiveBufferSize: Int
+    /// False for a handler that says itself when to read.
+    let readsByItself: Bool
+
+    /// - Parameter addHandlers: adds what speaks with the server, behind TLS; may be called for several sockets of which
+    ///   one is connected.
+    /// - Throws: ``RedisError``; `CancellationError` at once when the task is cancelled.
+    func connect(addHandlers: @escaping @Sendable (any Channel) throws -> Void) async throws -> any Channel {
+        try Task.checkCancellation()
+        let tls = try configuration.tls?.context()
+        let attempt = DialAttempt(on: loop)
+        let bootstrap = ClientBootstrap(group: loop)
+            .connectTimeout(.milliseconds(configuration.connectTimeoutMilliseconds))
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: receiveBufferSize))
+            .channelOption(.autoRead, value: readsByItself)
+            .channelOption(.socketOption(.so_keepalive), value: 1)
+            .channelInitializer { [serverName] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try attempt.opened(channel)
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLClientHandler(context: tls, serverHostname: serverName))
+                    }
+                    try addHandlers(channel)
+                }
+            }
+        do {
+            return try await attempt.run {
+                switch server {
+                case .tcp(let host, let port): bootstrap.connect(host: host, port: port)
+                case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
+                }
+            }
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            throw RedisError.cannotConnect(
+                endpoint: server.description, reason: ConnectFailure.reason(of: error))
+        }
+    }
+
+    /// SNI takes no IP address; without a name the certificate is compared with the address.
+    private var serverName: String? {
+        let name: String
+        if let configured = configuration.tls?.serverName {
+            name = configured
+        } else if case .tcp(let host, _) = server {
+            name = host
+        } else {
+            return nil
+        }
+        return (try? SocketAddress(ipAddress: name, port: 0)) == nil ? name : nil
+    }
+}

@@ -1,0 +1,55 @@
+/// `host`, `host:port`, `[::1]:port`.
+struct HostAndPort {
+    private static let hostStoppers = Set(" \t\r\n,;=@/".utf8)
+
+    let host: String
+    let port: Int?
+
+    init(_ text: Substring) throws(ConnectionStringError) {
+        let host: Substring
+        var port: Substring?
+        if text.first == "[" {
+            guard let close = text.firstIndex(of: "]") else {
+                throw ConnectionStringError(
+                    "an IPv6 address is written in brackets, [::1]:6379; the closing one is missing")
+            }
+            host = text[text.index(after: text.startIndex)..<close]
+            let after = text[text.index(after: close)...]
+            guard after.isEmpty || after.first == ":" else {
+                throw ConnectionStringError("after the IPv6 address in brackets comes :port or nothing")
+            }
+            port = after.isEmpty ? nil : after.dropFirst()
+        } else if let colon = text.lastIndex(of: ":") {
+            host = text[..<colon]
+            port = text[text.index(after: colon)...]
+            guard !host.contains(":") else {
+                throw ConnectionStringError("an IPv6 address is written in brackets, [::1]:6379")
+            }
+        } else {
+            host = text
+        }
+        guard !host.isEmpty else {
+            throw ConnectionStringError("the host name is missing; write host:6379")
+        }
+        // Where an operator mixes the two notations up, options or a login end up here. The host is printed; they must
+        // not be.
+        guard !host.utf8.contains(where: { Self.hostStoppers.contains($0) }) else {
+            throw ConnectionStringError(
+                "the host name holds a character that no host name has (a space or one of , ; = @ /); a redis:// URL takes no options after a comma, a login needs redis:// before it"
+            )
+        }
+        self.host = String(host)
+        guard let port else {
+            self.port = nil
+            return
+        }
+        guard let number = Int(port), (1...65535).contains(number) else {
+            throw ConnectionStringError("the port is a number from 1 to 65535")
+        }
+        self.port = number
+    }
+
+    func endpoint(defaultPort: Int) -> RedisEndpoint {
+        .tcp(host: host, port: port ?? defaultPort)
+    }
+}

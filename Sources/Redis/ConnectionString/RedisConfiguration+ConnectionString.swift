@@ -1,0 +1,83 @@
+extension RedisConfiguration {
+    /// Reads an address in any of these notations:
+    /// - `redis://[user:password@]host[:port][/database]`, `rediss://` with TLS
+    /// - `unix://[user:password@]/path/to.sock[?db=database]`
+    /// - `redis+sentinel://[user:password@]host[:port],host[:port]/master[/database]`, `rediss+sentinel://` with TLS
+    /// - a StackExchange.Redis string (`host[:port],password=...,defaultDatabase=...`), as it stands in Startup.cs
+    ///
+    /// - Parameter passwordFile: where the password is read from instead.
+    /// - Throws: ``ConnectionStringError`` naming the part at fault and what to write instead.
+    public init(connectionString text: String, passwordFile: PasswordFile? = nil) throws(ConnectionStringError) {
+        let text = text.trimmingSpaces()
+        guard !text.isEmpty else {
+            throw ConnectionStringError("the Redis address is empty; write redis://host:6379 or host:6379,password=...")
+        }
+        // A StackExchange string may hold "://" too, in its password.
+        if let schemeEnd = text.range(of: "://"), text[..<schemeEnd.lowerBound].utf8.allSatisfy(Self.isSchemeByte) {
+            let scheme = text[..<schemeEnd.lowerBound].lowercased()
+            self = try Self.parse(url: text[schemeEnd.upperBound...], scheme: scheme)
+            self.passwordFile = passwordFile
+            guard username == nil || password != nil || passwordFile != nil else {
+                throw ConnectionStringError(
+                    "\(scheme):// names a user but no password; write \(scheme)://user:password@... or \(scheme)://:password@..., or name a password file"
+                )
+            }
+        } else {
+            self = try StackExchangeString.parse(text)
+            self.passwordFile = passwordFile
+            if username != nil, password == nil, passwordFile == nil {
+                // As StackExchange.Redis does it.
+                username = nil
+                warnings.append("'user' is ignored: it takes effect only together with 'password'")
+            }
+        }
+        guard passwordFile == nil || password == nil else {
+            throw ConnectionStringError("the address holds a password and a password file is named; give one of them")
+        }
+    }
+
+    private static func parse(
+        url rest: Substring, scheme: String
+    ) throws(ConnectionStringError) -> RedisConfiguration {
+        switch scheme {
+        case "redis": return try RedisURL.parse(rest, scheme: scheme, tls: nil)
+        case "rediss": return try RedisURL.parse(rest, scheme: scheme, tls: RedisTLS())
+        case "redis+sentinel": return try SentinelURL.parse(rest, scheme: scheme, tls: nil)
+        case "rediss+sentinel": return try SentinelURL.parse(rest, scheme: scheme, tls: RedisTLS())
+        case "unix": return try UnixURL.parse(rest)
+        default:
+            throw ConnectionStringError(
+                "the scheme '\(scheme)://' is not supported; write redis://, rediss:// (TLS), unix:// or redis+sentinel://"
+            )
+        }
+    }
+
+    private static func isSchemeByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."):
+            true
+        default: false
+        }
+    }
+}
+
+extension StringProtocol {
+    func trimmingSpaces() -> String {
+        var text = Substring(self)
+        while let first = text.first, first.isWhitespace { text.removeFirst() }
+        while let last = text.last, last.isWhitespace { text.removeLast() }
+        return String(text)
+    }
+
+    fileprivate func range(of needle: String) -> Range<Index>? {
+        var start = startIndex
+        while start < endIndex {
+            if self[start...].hasPrefix(needle) {
+                return start..<index(start, offsetBy: needle.count)
+            }
+            start = index(after: start)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,74 @@
+import Logging
+import NIOCore
+
+/// Listens to sentinels for a new master.
+struct SentinelWatch: Sendable {
+    private static let retryPause: Duration = .seconds(1)
+
+    let sentinels: Sentinels
+    let logger: Logger
+
+    /// Returns when a sentinel names another master than this one, or when the task is cancelled.
+    func waitForSuccessor(of current: RedisEndpoint) async {
+        while !Task.isCancelled {
+            for sentinel in sentinels.configuration.servers where !Task.isCancelled {
+                do {
+                    if try await watch(sentinel, current: current) { return }
+                } catch {
+                    if Task.isCancelled { return }
+                    logger.debug("a sentinel cannot be watched, trying the next", metadata: ["cause": "\(error)"])
+                }
+            }
+            // Cancelled while waiting: the loop's condition ends it.
+            try? await Task.sleep(for: Self.retryPause)
+        }
+    }
+
+    /// - Returns: true if it names another master; false if the connection to it ended before.
+    private func watch(_ sentinel: RedisEndpoint, current: RedisEndpoint) async throws -> Bool {
+        let configuration = sentinels.configuration
+        let name = configuration.sentinelMaster ?? ""
+        let (messages, continuation) = AsyncStream.makeStream(of: RESPValue.self)
+        let client = try await sentinels.connect(to: sentinel) { continuation.yield($0) }
+        return try await withTaskCancellationHandler {
+            do {
+                try await client.send(["SUBSCRIBE", .text(MasterSwitch.channel)])
+                // A switch between our connect and this subscription would go unheard: ask, by another connection.
+                if let named = try await sentinels.namedMaster(by: sentinel), named != current {
+                    await client.close()
+                    return true
+                }
+            } catch {
+                await client.close()
+                throw error
+            }
+            return try await withThrowingTaskGroup(of: Bool.self) { group in
+                group.addTask {
+                    for await message in messages {
+                        guard let announced = MasterSwitch(message: message) else { continue }
+                        if announced.name == name, announced.master != current { return true }
+                    }
+                    return false
+                }
+                group.addTask {
+                    await client.waitUntilClosed()
+                    return false
+                }
+                group.addTask {
+                    // Finds a sentinel that is gone without a word: an unanswered PING ends the connection.
+                    while !Task.isCancelled {
+                        try await Task.sleep(for: .seconds(configuration.pingIntervalSeconds))
+                        try await client.send(["PING"])
+                    }
+                    return false
+                }
+                let switched = try await group.next() ?? false
+                group.cancelAll()
+                await client.close()
+                return switched
+            }
+        } onCancel: {
+            client.abandon()
+        }
+    }
+}

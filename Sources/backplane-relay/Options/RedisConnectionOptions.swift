@@ -1,0 +1,74 @@
+import ArgumentParser
+import Logging
+import Redis
+
+/// How to connect to a Redis whose address another option gives.
+struct RedisConnectionOptions: ParsableArguments {
+    @Option(help: "PEM file of the authorities whose certificates to trust, instead of the system's. Needs TLS.")
+    var redisCaFile: String?
+
+    @Option(help: "PEM file with the certificate to show to Redis. Needs TLS.")
+    var redisCertFile: String?
+
+    @Option(help: "PEM file with the key of --redis-cert-file, if it does not stand in there.")
+    var redisKeyFile: String?
+
+    @Option(help: "The name that the certificate of Redis must be for, instead of the host's. Needs TLS.")
+    var redisServerName: String?
+
+    @Flag(help: "Accept every certificate: whoever sits between can read and change everything. For tests only.")
+    var redisInsecure = false
+
+    @Option(help: "File with the password, read again at each connect.")
+    var redisPasswordFile: String?
+
+    func validate() throws {
+        if redisKeyFile != nil, redisCertFile == nil {
+            throw ValidationError("--redis-key-file: its certificate is missing, --redis-cert-file")
+        }
+    }
+
+    /// The address with these options applied.
+    ///
+    /// - Parameter option: the address' option, for errors, which do not repeat the address: it may hold a password.
+    func configuration(of address: String, option: String) throws -> RedisConfiguration {
+        var configuration: RedisConfiguration
+        do {
+            configuration = try RedisConfiguration(
+                connectionString: address, passwordFile: redisPasswordFile.map { PasswordFile(path: $0) })
+        } catch {
+            throw ValidationError("\(option): \(error.description)")
+        }
+        let tlsOptions = [
+            ("--redis-ca-file", redisCaFile != nil), ("--redis-cert-file", redisCertFile != nil),
+            ("--redis-server-name", redisServerName != nil), ("--redis-insecure", redisInsecure),
+        ]
+        guard var tls = configuration.tls else {
+            if let (name, _) = tlsOptions.first(where: { $0.1 }) {
+                throw ValidationError(
+                    "\(name): the address of \(option) asks for no TLS; write rediss://, rediss+sentinel:// or ssl=true"
+                )
+            }
+            return configuration
+        }
+        tls.caFile = redisCaFile
+        tls.certificateFile = redisCertFile
+        tls.keyFile = redisKeyFile
+        if let redisServerName { tls.serverName = redisServerName }
+        tls.verifiesServer = !redisInsecure
+        configuration.tls = tls
+        return configuration
+    }
+
+    /// What the operator should know before the first connection, in words.
+    func warnings(for configuration: RedisConfiguration) -> [String] {
+        var warnings = configuration.warnings
+        if let warning = configuration.passwordFile?.warning { warnings.append(warning) }
+        if configuration.tls?.verifiesServer == false {
+            warnings.append(
+                "--redis-insecure: NOBODY CHECKS WHO THE SERVER IS: whoever sits between can read and change everything, the password included"
+            )
+        }
+        return warnings
+    }
+}

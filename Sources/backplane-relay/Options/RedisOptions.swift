@@ -1,0 +1,33 @@
+import ArgumentParser
+import FoundationEssentials
+import Logging
+import Redis
+
+/// Where the Redis of the backplane is, and how to connect to it.
+struct RedisOptions: ParsableArguments {
+    @Option(
+        help: """
+            redis://[user:password@]host:port/db, rediss:// (TLS), unix:///path, redis+sentinel://host:port,host/master, \
+            or the StackExchange.Redis string from Startup.cs.
+            """)
+    var redis: String
+
+    @OptionGroup var connection: RedisConnectionOptions
+
+    func validate() throws {
+        _ = try connection.configuration(of: redis, option: "--redis")
+    }
+
+    /// What the options say, with its warnings logged; one more if `--redis` held a password and stood on the command
+    /// line, where anybody on this machine could read it.
+    func configuration(logger: Logger) throws -> RedisConfiguration {
+        let configuration = try connection.configuration(of: redis, option: "--redis")
+        for warning in connection.warnings(for: configuration) { logger.warning("\(warning)") }
+        if configuration.password != nil,
+            ProcessInfo.processInfo.environment[EnvironmentOptions.prefix + "REDIS"] == nil
+        {
+            logger.warning("the password of --redis was visible in the process list; use BACKPLANE_RELAY_REDIS instead")
+        }
+        return configuration
+    }
+}

@@ -1,0 +1,144 @@
+import Logging
+import NIOCore
+import Testing
+
+@testable import Redis
+
+/// A master, a replica and a sentinel, all real.
+@Suite(.enabled(if: RedisServer.shouldBeTested, "redis-server is not installed"), .timeLimit(.minutes(1)), .serialized)
+struct SentinelTests {
+    /// What an administrator asks a sentinel.
+    private func ask(
+        _ sentinel: SentinelServer, _ command: [RESPArgument]
+    ) async throws -> RESPValue {
+        let client = try await Sentinels(configuration: sentinel.configuration, eventLoopGroup: Attaching.group)
+            .connect(to: .tcp(host: "127.0.0.1", port: sentinel.port))
+        defer { client.abandon() }
+        return try await client.send(command)
+    }
+
+    /// A failover needs a replica that the sentinel knows and that is in step.
+    private func waitForReplica(_ sentinel: SentinelServer) async throws {
+        while true {
+            let replicas = try await ask(sentinel, ["SENTINEL", "replicas", "mymaster"])
+            let fields = replicas.array?.first?.array?.compactMap(\.text) ?? []
+            if let index = fields.firstIndex(of: "master-link-status"), fields[index + 1] == "ok" { return }
+            // The sentinel tells nobody of this step: ask again.
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    @Test func followsTheSwitch() async throws {
+        try await RedisServer.withServer { first in
+            try await RedisServer.withServer(["--replicaof", "127.0.0.1 \(first.port)"]) { second in
+                try await SentinelServer.with(master: first.port) { sentinel in
+                    // The first sentinel is not there: the next is asked.
+                    var configuration = sentinel.configuration
+                    configuration.servers.insert(
+                        .tcp(host: "127.0.0.1", port: try RedisServer.freePort()), at: 0)
+                    try await Attaching.subscriber(configuration) { events in
+                        let before = try await events.nextSubscription()
+                        #expect(before.endpoint == first.configuration.endpoint)
+                        try await waitForReplica(sentinel)
+                        _ = try await ask(sentinel, ["SENTINEL", "FAILOVER", "mymaster"])
+                        let left = try await events.next()
+                        #expect(left == .disconnected(.failover))
+                        let after = try await events.nextSubscription()
+                        #expect(after.endpoint == second.configuration.endpoint)
+                        #expect(after.server?.role == "master")
+                        // A client finds the new master by itself.
+                        #expect(try await Attaching.publish("1 a", to: configuration) == .integer(1))
+                        let event = try await events.next()
+                        #expect(event == .envelope(ReceivedEnvelope(0, "1 a")))
+                    }
+                }
+            }
+        }
+    }
+
+    /// The master does not wait to be told: it is gone, and the sentinel finds out.
+    @Test func followsAfterTheMasterDied() async throws {
+        try await RedisServer.withServer { first in
+            try await RedisServer.withServer(["--replicaof", "127.0.0.1 \(first.port)"]) { second in
+                try await SentinelServer.with(master: first.port) { sentinel in
+                    try await Attaching.subscriber(sentinel.configuration) { events in
+                        _ = try await events.nextSubscription()
+                        try await waitForReplica(sentinel)
+                        await first.kill()
+                        guard case .disconnected = try await events.next() else {
+                            Issue.record("the end of the master went unnoticed")
+                            return
+                        }
+                        let after = try await events.nextSubscription()
+                        #expect(after.endpoint == second.configuration.endpoint)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The master of the sentinels says that it is a replica: their word is asked for again.
+    @Test func demotedMasterIsAskedForAgain() async throws {
+        try await RedisServer.withServer { server in
+            try await SentinelServer.with(master: server.port) { sentinel in
+                try await Attaching.client(server.configuration) { client in
+                    try await client.send(["REPLICAOF", "127.0.0.1", "1"])
+                }
+                let log = LogCollector()
+                try await Attaching.subscriber(sentinel.configuration, logger: log.logger) { _ in
+                    for await message in log.messages where message.contains("a failover is under way") { break }
+                }
+            }
+        }
+    }
+
+    /// The login for the servers goes to a sentinel without one as well.
+    @Test func sentinelWithoutTheLoginOfTheServers() async throws {
+        try await RedisServer.withServer(["--requirepass", "hunter2"]) { server in
+            try await SentinelServer.with(master: server.port) { sentinel in
+                var configuration = sentinel.configuration
+                configuration.password = Secret("hunter2")
+                try await Attaching.subscriber(configuration) { events in _ = try await events.nextSubscription() }
+            }
+        }
+    }
+
+    @Test func unknownNameIsRefused() async throws {
+        try await RedisServer.withServer { server in
+            try await SentinelServer.with(master: server.port) { sentinel in
+                var configuration = sentinel.configuration
+                configuration.sentinelMaster = "yourmaster"
+                let unknown = try await Attaching.failure(of: configuration)
+                #expect(unknown == .unknownMaster(name: "yourmaster", sentinels: "127.0.0.1:\(sentinel.port)"))
+
+                // A sentinel where a server is meant.
+                let plain = RedisConfiguration(host: "127.0.0.1", port: sentinel.port)
+                let failure = try await Attaching.failure(of: plain)
+                #expect(failure == .sentinel(endpoint: plain.endpoint))
+            }
+        }
+    }
+
+    @Test func noSentinelIsWaitedFor() async throws {
+        let nobody = RedisEndpoint.tcp(host: "127.0.0.1", port: try RedisServer.freePort())
+        let configuration = RedisConfiguration(servers: [nobody], sentinelMaster: "mymaster")
+        let failure = try #require(await Attaching.refusal(of: configuration))
+        #expect(failure.isTransient)
+        #expect(failure.description.contains("no sentinel says where 'mymaster' is"))
+        #expect(failure.description.contains(nobody.description))
+    }
+
+    @Test(
+        arguments: [
+            (["message", "+switch-master", "mymaster 10.0.0.1 6379 10.0.0.2 6380"], "10.0.0.2:6380"),
+            (["message", "+switch-master", "mymaster 10.0.0.1 6379 10.0.0.2"], nil),
+            (["message", "+switch-master", "mymaster 10.0.0.1 6379 10.0.0.2 x"], nil),
+            (["message", "+sdown", "mymaster 10.0.0.1 6379 10.0.0.2 6380"], nil),
+            (["subscribe", "+switch-master", "1"], nil), ([], nil),
+        ] as [([String], String?)])
+    func announcements(parts: [String], master: String?) {
+        let announced = MasterSwitch(message: .array(parts.map { .bulk(Array($0.utf8)) }))
+        #expect(announced?.master.description == master)
+        if master != nil { #expect(announced?.name == "mymaster") }
+    }
+}
