@@ -33,4 +33,16 @@ package.targets += [
             "MCAPTests/Support/Recording.swift", "MCAPTests/Support/TestMessage.swift",
         ]),
     fuzzer("FuzzRESP", ["Redis"], with: ["RedisTests/Support/Reading.swift"]),
+    fuzzer(
+        "FuzzHubNode",
+        [
+            "HubNode", "Redis", "SignalRBackplane",
+            .product(name: "HTTPTypes", package: "swift-http-types"),
+            .product(name: "Logging", package: "swift-log"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOEmbedded", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOWebSocket", package: "swift-nio"),
+        ],
+        with: ["Fuzz/Targets/QueueExecutor.swift", "Fuzz/Targets/WebSocketRun.swift"]),
 ]

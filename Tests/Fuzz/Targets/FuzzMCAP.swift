@@ -13,9 +13,10 @@ enum FuzzMCAP {
         _ = recordings
         Fuzzer.run { start, count in
             var input = InputReader(start, count)
-            switch input.byte() % 3 {
-            case 0: FuzzMCAP.checkFile(Array(input.rest()))
-            case 1: FuzzMCAP.checkFile(ChecksumRepair.repaired(Array(input.rest())))
+            let kind = input.byte()
+            switch kind % 3 {
+            case 0: FuzzMCAP.checkFile(Array(input.rest()), by: kind / 3)
+            case 1: FuzzMCAP.checkFile(ChecksumRepair.repaired(Array(input.rest())), by: kind / 3)
             default: FuzzMCAP.checkEdits(&input)
             }
             return 0
@@ -28,16 +29,19 @@ enum FuzzMCAP {
 
     // MARK: - Any file
 
-    private static func checkFile(_ bytes: [UInt8]) {
+    /// - Parameter reader: each input is read in one way besides as a stream, to have more of them.
+    private static func checkFile(_ bytes: [UInt8], by reader: UInt8) {
         let reading = must { try Reading(bytes, limits: limits) }
         Fuzzer.check(reading.ending != nil, "no end")
         for damage in reading.damages {
             Fuzzer.check(damage.offset <= UInt64(bytes.count), "damage beyond the file: \(damage)")
         }
-        _ = must { try Reading(bytes, limits: limits, tailMayGrow: true) }
-        checkIndexed(bytes, reading)
-        checkResuming(bytes, reading)
-        checkCopies(bytes, reading)
+        switch reader % 4 {
+        case 0: checkResuming(bytes, reading)
+        case 1: checkIndexed(bytes, reading)
+        case 2: checkCopies(bytes, reading)
+        default: _ = must { try Reading(bytes, limits: limits, tailMayGrow: true) }
+        }
     }
 
     private static func checkIndexed(_ bytes: [UInt8], _ reading: Reading) {
@@ -76,7 +80,7 @@ enum FuzzMCAP {
         file.write(writer.output, at: writer.outputOffset)
         writer.commit()
         let resumed = must { try Reading(file, limits: limits) }
-        Fuzzer.check(resumed.damages.isEmpty && resumed.ending == .closed, "resumed: \(resumed.damages)")
+        Fuzzer.check(resumed.damages.isEmpty && resumed.ending == .closed, "resumed: \(resumed.damages), before: \(reading.damages)")
         let before = reading.chunks.flatMap(\.messages)
         Fuzzer.check(resumed.messages == before + [added], "\(before) became \(resumed.messages)")
     }
