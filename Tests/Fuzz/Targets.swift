@@ -32,6 +32,7 @@ package.targets += [
             "Fuzz/Targets/ChecksumRepair.swift", "MCAPTests/Support/Reading.swift",
             "MCAPTests/Support/Recording.swift", "MCAPTests/Support/TestMessage.swift",
         ]),
+    fuzzer("FuzzConnectionString", ["Redis"]),
     fuzzer("FuzzRESP", ["Redis"], with: ["RedisTests/Support/Reading.swift"]),
     fuzzer(
         "FuzzHubNode",

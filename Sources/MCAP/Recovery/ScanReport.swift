@@ -35,10 +35,7 @@ public struct ScanReport: Equatable, Sendable {
     func resumption() throws(MCAPWriteError) -> Resumption {
         guard ending != .closed else { throw .notResumable(.closed) }
         guard let header, let sync, let end = endOfLastWholeChunk else { throw .notResumable(.withoutMarkers) }
-        // Nobody writes so many; it would be no number to count on from.
-        guard damages.allSatisfy({ $0.offset >= end }), lastOrdinal < .max / 2 else {
-            throw .notResumable(.damaged)
-        }
+        guard damages.allSatisfy({ $0.offset >= end }) else { throw .notResumable(.damaged) }
         return Resumption(
             header: header, sync: sync, end: end, nextOrdinal: lastOrdinal + 1, gap: gap, channels: channelsToResume,
             owedIndexes: owedIndexes)

@@ -80,7 +80,9 @@ enum FuzzMCAP {
         file.write(writer.output, at: writer.outputOffset)
         writer.commit()
         let resumed = must { try Reading(file, limits: limits) }
-        Fuzzer.check(resumed.damages.isEmpty && resumed.ending == .closed, "resumed: \(resumed.damages), before: \(reading.damages)")
+        Fuzzer.check(
+            resumed.damages.isEmpty && resumed.ending == .closed,
+            "resumed: \(resumed.damages), before: \(reading.damages)")
         let before = reading.chunks.flatMap(\.messages)
         Fuzzer.check(resumed.messages == before + [added], "\(before) became \(resumed.messages)")
     }
