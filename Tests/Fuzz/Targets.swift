@@ -33,7 +33,7 @@ package.targets += [
             "MCAPTests/Support/Recording.swift", "MCAPTests/Support/TestMessage.swift",
         ]),
     fuzzer("FuzzConnectionString", ["Redis"]),
-    fuzzer("FuzzRESP", ["Redis"], with: ["RedisTests/Support/Reading.swift"]),
+    fuzzer("FuzzRESP", ["Redis"]),
     fuzzer(
         "FuzzHubNode",
         [
