@@ -1,4 +1,3 @@
-import Foundation
 import FuzzSupport
 import HTTPTypes
 import Logging
@@ -137,6 +136,8 @@ enum FuzzHubNode {
 
     private static func checkCall(_ json: [UInt8]) {
         guard let call = HubRequest(decoding: json) else { return }
+        // Joining and leaving begins on a thread of Swift's own, which would be waited for.
+        guard !call.method.lowercased().hasSuffix("group") || call.arguments.count > 1 else { return }
         // A thousand reports of progress are a thousand publishes that fail.
         let broker = sharedBroker
         nonisolated(unsafe) var answers = 0  // One thread: `drain` runs all of it.
@@ -148,11 +149,6 @@ enum FuzzHubNode {
             }
         }
         executor.drain()
-        // A task may begin on a thread of Swift's own before it comes to the executor.
-        for _ in 0..<10_000 where answers == 0 {
-            Thread.sleep(forTimeInterval: 0.0001)
-            executor.drain()
-        }
         Fuzzer.check(answers == 1, "\(answers) answers to \(String(decoding: json, as: UTF8.self))")
     }
 }
