@@ -78,6 +78,34 @@ import Testing
         }
     }
 
+    // MARK: - Found by fuzzing
+
+    /// Its message indexes are whole, but are not those of the chunk before it.
+    @Test(arguments: [Compression.none, .zstd(level: 1)])
+    func lastChunkDamagedWithWholeIndexes(compression: Compression) throws {
+        let recording = Recording(Self.chunks, compression: compression, closed: false)
+        var bytes = recording.bytes
+        bytes[recording.chunkRanges[2].upperBound - 1] ^= 1
+        let reading = try Reading(finish(bytes, adding: Self.chunks[2]))
+        #expect(reading.damages == [])
+        #expect(reading.chunks.map(\.messages) == Self.chunks)
+    }
+
+    /// Nothing that stays in the file describes the channel, so nothing may list it.
+    @Test func lostChunkTeachesNoChannel() throws {
+        let one = TestMessage(channelID: 1, sequence: 1, logTime: 1, publishTime: 1, data: [1])
+        let other = TestMessage(channelID: 700, sequence: 2, logTime: 2, publishTime: 2, data: [])
+        let recording = Recording([[one], [other]], compression: .none, closed: false)
+        var bytes = recording.bytes
+        let chunk = recording.chunkRanges[1]
+        // No checksum, and a message longer than the chunk: both are met only behind the channel's record.
+        bytes.replaceSubrange(chunk.lowerBound + 33..<chunk.lowerBound + 37, with: [0, 0, 0, 0])
+        bytes[chunk.upperBound - 30] = 23
+        let finished = try finish(bytes, adding: [])
+        #expect(try Reading(finished).damages == [])
+        #expect(try MCAPIndexedReader(MemorySource(finished)).channels.keys.sorted() == [1])
+    }
+
     @Test func scanSaysWhatIsWhole() throws {
         let recording = Recording(Self.chunks, compression: .zstd(level: 1), closed: true)
         let report = try Recovery.scan(MemorySource(recording.bytes))

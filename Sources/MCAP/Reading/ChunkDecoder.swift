@@ -11,7 +11,7 @@ final class ChunkDecoder {
     /// The chunk in `frame`.
     ///
     /// - Parameters:
-    ///   - channels: those known before; those that the chunk describes are added.
+    ///   - channels: those known before; those that a whole chunk describes are added.
     ///   - allowingExtension: whether the record may hold fields of a later format.
     /// - Returns: the chunk; `timesDiffer` if it says other times than its messages have, which are those it then has.
     /// - Throws: ``RecordFault``, errors of the source.
@@ -40,7 +40,10 @@ final class ChunkDecoder {
             startTime: header.startTime, endTime: header.endTime, offset: frame.start, length: frame.size,
             messageIndexOffsets: [:], messageIndexLength: 0, compression: header.compression,
             compressedSize: UInt64(data.count), uncompressedSize: header.uncompressedSize)
-        try chunk.walk(channels: &channels)
+        // A chunk that is lost teaches nothing: nobody else may know its channels.
+        var learned = channels
+        try chunk.walk(channels: &learned)
+        channels = learned
         let timesDiffer = chunk.startTime != header.startTime || chunk.endTime != header.endTime
         return (chunk, timesDiffer)
     }

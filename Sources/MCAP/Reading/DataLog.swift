@@ -2,6 +2,8 @@
 struct DataLog {
     var statistics = Statistics()
     var channels = ChannelTable()
+    /// Those described up to the end of the last chunk, or up to the first marker.
+    var channelsWithChunks = ChannelTable()
     var chunks: [ScannedChunk] = []
     var metadataIndexes: [MetadataIndex] = []
     /// Of the last marker seen.
@@ -16,6 +18,7 @@ struct DataLog {
         chunks.append(ScannedChunk(index: chunk.index, messageCounts: counts))
         statistics.add(chunkFrom: chunk.startTime, until: chunk.endTime, counts: counts)
         ordinalBeforeLastChunk = lastMarker?.ordinal
+        channelsWithChunks = channels
     }
 
     /// A message index of the last chunk that fits it.
@@ -26,7 +29,10 @@ struct DataLog {
     }
 
     mutating func add(_ marker: Marker) {
-        if marker.ordinal == 0 { firstMarker = marker }
+        if marker.ordinal == 0 {
+            firstMarker = marker
+            if chunks.isEmpty { channelsWithChunks = channels }
+        }
         lastMarker = marker
     }
 }

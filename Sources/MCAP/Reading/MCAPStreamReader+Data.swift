@@ -84,7 +84,8 @@ extension MCAPStreamReader {
             guard let (channelID, fits) = try indexCheck?.add(content, allowingExtension: !isMarked) else { return }
             try pass(frame)
             if fits {
-                log.addMessageIndex(of: channelID, at: frame)
+                // Behind a lost chunk it is not the last whole one's, for all that it looks in order.
+                if indexCheck?.chunk != nil { log.addMessageIndex(of: channelID, at: frame) }
             } else {
                 report(at: frame.start, length: frame.size, .messageIndex(channelID: channelID), lost: 0)
                 // The next marker would only say the same again.

@@ -20,6 +20,7 @@ public enum Recovery {
         report.metadataIndexes = reader.log.metadataIndexes
         report.sync = reader.log.lastMarker?.sync
         report.channels = reader.log.channels.inOrder
+        report.channelsToResume = reader.log.channelsWithChunks.inOrder
         report.chunks = reader.log.chunks
         report.damages = reader.damages
         try findEnd(&report, reader)

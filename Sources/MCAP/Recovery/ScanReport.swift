@@ -16,6 +16,8 @@ public struct ScanReport: Equatable, Sendable {
     /// whole, too. Without chunks: behind the first marker. Nil if there is neither.
     public var endOfLastWholeChunk: UInt64?
 
+    /// The channels described before the place above.
+    var channelsToResume: [Channel] = []
     /// Of the marker before the place above.
     var lastOrdinal: UInt64 = 0
     /// Of what stands between the last chunk, or the start of the file, and the place above.
@@ -35,7 +37,8 @@ public struct ScanReport: Equatable, Sendable {
         guard let header, let sync, let end = endOfLastWholeChunk else { throw .notResumable(.withoutMarkers) }
         guard damages.allSatisfy({ $0.offset >= end }) else { throw .notResumable(.damaged) }
         return Resumption(
-            header: header, sync: sync, end: end, nextOrdinal: lastOrdinal + 1, gap: gap, owedIndexes: owedIndexes)
+            header: header, sync: sync, end: end, nextOrdinal: lastOrdinal + 1, gap: gap, channels: channelsToResume,
+            owedIndexes: owedIndexes)
     }
 }
 
@@ -46,5 +49,6 @@ struct Resumption {
     let end: UInt64
     let nextOrdinal: UInt64
     let gap: CRC32
+    let channels: [Channel]
     let owedIndexes: [UInt8]
 }

@@ -68,7 +68,7 @@ public struct MCAPWriter: ~Copyable {
         owed = resumption.owedIndexes
         for index in report.metadataIndexes where index.offset < resumption.end { summary.add(index) }
         for chunk in report.chunks { summary.add(chunk.index, counts: chunk.messageCounts) }
-        for channel in report.channels { summary.add(channel) }
+        for channel in resumption.channels { summary.add(channel) }
     }
 
     // MARK: - Encoding

@@ -1,6 +1,6 @@
 /// `host`, `host:port`, `[::1]:port`.
 struct HostAndPort {
-    private static let hostStoppers = Set(" \t\r\n,;=@/".utf8)
+    private static let hostStoppers = Set(",;=@/?#[]".utf8)
 
     let host: String
     let port: Int?
@@ -33,9 +33,9 @@ struct HostAndPort {
         }
         // Where an operator mixes the two notations up, options or a login end up here. The host is printed; they must
         // not be.
-        guard !host.utf8.contains(where: { Self.hostStoppers.contains($0) }) else {
+        guard !host.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F || Self.hostStoppers.contains($0) }) else {
             throw ConnectionStringError(
-                "the host name holds a character that no host name has (a space or one of , ; = @ /); a redis:// URL takes no options after a comma, a login needs redis:// before it"
+                "the host name holds a character that no host name has (a space or one of , ; = @ / ? # [ ]); a redis:// URL takes no options after a comma, a login needs redis:// before it"
             )
         }
         self.host = String(host)

@@ -1,0 +1,49 @@
+// Appended to a copy of the package's manifest by Tests/Fuzz/run: the fuzzers are no part of the package itself.
+
+/// The modules whose code is watched and checked. Optimised also in a debug build, which leaves all else alone.
+let watched: Set<String> = [
+    "SignalRBackplane", "MCAP", "Prometheus", "Redis", "Capture", "HubNode", "TestSupport",
+]
+let watching: [SwiftSetting] = [
+    .unsafeFlags(["-O", "-sanitize=fuzzer,address"])
+]
+
+func fuzzer(_ name: String, _ dependencies: [Target.Dependency], with support: [String] = []) -> Target {
+    .executableTarget(
+        name: name, dependencies: dependencies + ["FuzzSupport"], path: "Tests",
+        sources: ["Fuzz/Targets/\(name).swift"] + support, swiftSettings: house + watching,
+        linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])])
+}
+
+package.products = []
+package.targets.removeAll { $0.type == .test }
+for target in package.targets where watched.contains(target.name) {
+    target.swiftSettings = (target.swiftSettings ?? []) + watching
+}
+package.targets += [
+    .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzz/CLibFuzzer"),
+    .target(
+        name: "FuzzSupport", dependencies: ["CLibFuzzer"], path: "Tests/Fuzz/Support", swiftSettings: house + watching),
+    fuzzer("FuzzEnvelope", ["SignalRBackplane"]),
+    fuzzer("FuzzJSON", ["SignalRBackplane", "Capture"]),
+    fuzzer(
+        "FuzzMCAP", ["MCAP", "TestSupport"],
+        with: [
+            "Fuzz/Targets/ChecksumRepair.swift", "MCAPTests/Support/Reading.swift",
+            "MCAPTests/Support/Recording.swift", "MCAPTests/Support/TestMessage.swift",
+        ]),
+    fuzzer("FuzzConnectionString", ["Redis"]),
+    fuzzer("FuzzRESP", ["Redis"]),
+    fuzzer(
+        "FuzzHubNode",
+        [
+            "HubNode", "Redis", "SignalRBackplane",
+            .product(name: "HTTPTypes", package: "swift-http-types"),
+            .product(name: "Logging", package: "swift-log"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOEmbedded", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOWebSocket", package: "swift-nio"),
+        ],
+        with: ["Fuzz/Targets/QueueExecutor.swift", "Fuzz/Targets/WebSocketRun.swift"]),
+]

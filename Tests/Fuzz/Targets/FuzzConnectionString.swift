@@ -1,0 +1,66 @@
+import FuzzSupport
+import Redis
+
+/// What an operator may give as the address of Redis. Wherever a password stands in it, no error, warning or address
+/// that is printed repeats it.
+///
+/// Input: text; the bytes 1 and 2 become a password in the one and the other notation.
+@main
+enum FuzzConnectionString {
+    private static let password = "s3cr3t-K4n4rie"
+
+    static func main() {
+        Fuzzer.run { start, count in
+            FuzzConnectionString.check(UnsafeRawBufferPointer(start: start, count: count))
+            return 0
+        }
+    }
+
+    private static func check(_ bytes: UnsafeRawBufferPointer) {
+        var planted: [UInt8] = []
+        for byte in bytes.prefix(1024) {
+            switch byte {
+            case 1: planted += "password=\(password)".utf8
+            case 2: planted += ":\(password)@".utf8
+            default: planted.append(byte)
+            }
+        }
+        let text = String(decoding: planted, as: UTF8.self)
+        do throws(ConnectionStringError) {
+            let configuration = try RedisConfiguration(connectionString: text)
+            Fuzzer.check(!configuration.servers.isEmpty, "no server in '\(text)'")
+            Fuzzer.check(
+                (1...86_400_000).contains(configuration.connectTimeoutMilliseconds) && configuration.database >= 0,
+                "\(configuration) of '\(text)'")
+            for warning in configuration.warnings { checkSilent(warning, text) }
+            // A path or a master of such a name is no password, and is printed.
+            if !isPrinted(configuration) { checkSilent(configuration.endpoint, text) }
+            checkAgain(configuration, text)
+        } catch {
+            checkSilent(error.description, text)
+        }
+    }
+
+    private static func isPrinted(_ configuration: RedisConfiguration) -> Bool {
+        for case .unix(let path) in configuration.servers where path.contains(password) { return true }
+        return configuration.sentinelMaster?.contains(password) == true
+    }
+
+    private static func checkSilent(_ printed: String, _ text: String) {
+        Fuzzer.check(!printed.lowercased().contains("k4n4rie"), "'\(text)' makes '\(printed)'")
+    }
+
+    /// What is printed as the address is an address: read again, it names the same servers.
+    private static func checkAgain(_ configuration: RedisConfiguration, _ text: String) {
+        guard configuration.sentinelMaster == nil else { return }
+        for case .tcp(let host, let port) in configuration.servers {
+            let endpoint = RedisConfiguration(host: host, port: port).endpoint
+            do throws(ConnectionStringError) {
+                let again = try RedisConfiguration(connectionString: "redis://\(endpoint)")
+                Fuzzer.check(again.servers == [.tcp(host: host, port: port)], "'\(text)' names '\(endpoint)'")
+            } catch {
+                Fuzzer.fail("'\(text)' names '\(endpoint)', which is refused: \(error)")
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+import FuzzSupport
+
+@testable import Redis
+
+/// A stream from a hostile server, in one piece and in pieces: what is read must not depend on the cuts.
+///
+/// Input: number of cuts and kind of connection, that many lengths of pieces, the stream.
+@main
+enum FuzzRESP {
+    private static let longestElement = 512
+    /// Kept: a new one for each input would be most of the work.
+    private static let wholeBatch = EnvelopeBatch()
+    private static let cutBatch = EnvelopeBatch()
+
+    static func main() {
+        Fuzzer.run { start, count in
+            var input = InputReader(start, count)
+            let first = input.byte()
+            let lengths = input.bytes(Int(first & 15))
+            FuzzRESP.check(input.rest(), lengths: lengths, channels: first & 16 == 0 ? ["chat", "orders"] : [])
+            return 0
+        }
+    }
+
+    private static func check(_ stream: UnsafeRawBufferPointer, lengths: UnsafeRawBufferPointer, channels: [String]) {
+        let whole = RESPReader(channels: channels, longestElement: longestElement)
+        let cut = RESPReader(channels: channels, longestElement: longestElement)
+        wholeBatch.reset()
+        cutBatch.reset()
+        whole.batch = wholeBatch
+        cut.batch = cutBatch
+        let wholeProblem = whole.feed(stream)
+        var cutProblem: String?
+        var rest = stream[...]
+        for length in lengths where cutProblem == nil {
+            cutProblem = cut.feed(UnsafeRawBufferPointer(rebasing: rest.prefix(Int(length))))
+            rest = rest.dropFirst(Int(length))
+        }
+        if cutProblem == nil { cutProblem = cut.feed(UnsafeRawBufferPointer(rebasing: rest)) }
+        // The limit is met at the end of a feed, so a cut may show it where the whole stream went on.
+        if wholeProblem?.hasPrefix("one element") != cutProblem?.hasPrefix("one element") { return }
+        Fuzzer.check(wholeProblem == cutProblem, "\(wholeProblem ?? "fine") in one piece, else \(cutProblem ?? "fine")")
+        Fuzzer.check(whole.strayMessages == cut.strayMessages, "\(whole.strayMessages) or \(cut.strayMessages) stray")
+        let replies = whole.takeReplies()
+        Fuzzer.check(replies == cut.takeReplies(), "other replies than \(replies)")
+        for reply in replies { _ = (reply.text, reply.integer, reply.summary) }
+        Fuzzer.check(same(wholeBatch, cutBatch), "other envelopes")
+    }
+
+    private static func same(_ one: EnvelopeBatch, _ other: EnvelopeBatch) -> Bool {
+        guard one.count == other.count, one.byteCount == other.byteCount else { return false }
+        var contents: [[UInt8]] = []
+        one.forEach { channel, _, payload in contents.append([UInt8(truncatingIfNeeded: channel)] + payload) }
+        var index = 0
+        var isSame = true
+        other.forEach { channel, _, payload in
+            isSame = isSame && contents[index].first == UInt8(truncatingIfNeeded: channel)
+            isSame = isSame && contents[index].dropFirst().elementsEqual(payload)
+            index += 1
+        }
+        return isSame
+    }
+}

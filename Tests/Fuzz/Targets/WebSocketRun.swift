@@ -1,0 +1,101 @@
+import FuzzSupport
+import NIOCore
+import NIOEmbedded
+import NIOWebSocket
+import SignalRBackplane
+
+@testable import HubNode
+
+/// One client's webSocket without a network: bytes that it sends in pieces, envelopes for it, transports that follow.
+///
+/// Input: steps, each a byte that says which and how many bytes belong to it.
+enum WebSocketRun {
+    private static let maximumMessageBytes = 4096
+
+    static func run(_ input: inout InputReader) {
+        let broker = FuzzHubNode.broker()
+        var channel = open(broker, cursor: nil)
+        var nextID: UInt64 = 1
+        for _ in 0..<64 where input.remaining > 0 {
+            let step = input.byte()
+            switch step % 8 {
+            case 0, 1, 2:
+                let bytes = input.bytes(Int(step / 8) * (step % 8 == 2 ? 16 : 1))
+                _ = try? channel.writeInbound(ByteBuffer(bytes: bytes))
+            case 3:
+                let event = envelope(&input, id: nextID)
+                broker.assumeIsolated { $0.handle(event) }
+            case 4:
+                let message = Message(
+                    source: "s", key: "h-chatHub", value: Array("{\"n\":\(step)}".utf8),
+                    filter: step > 128 ? "c-\(FuzzHubNode.id)" : "")
+                let envelope = Envelope(id: nextID, body: ScaleoutMessage(messages: [message], createdTicks: 0))
+                broker.assumeIsolated { $0.handle(.envelope(envelope)) }
+            case 5: nextID = UInt64(input.uint16())
+            case 6:
+                channel = open(broker, cursor: UInt64(input.byte()))
+            default:
+                broker.assumeIsolated { step < 64 ? $0.drain() : $0.tick() }
+            }
+            nextID &+= 1
+            FuzzHubNode.executor.drain()
+            check(channel)
+        }
+        _ = try? channel.finish(acceptAlreadyClosed: true)
+        FuzzHubNode.executor.drain()
+    }
+
+    private static func open(_ broker: MessageBroker, cursor: UInt64?) -> EmbeddedChannel {
+        let request = SessionRequest(
+            purpose: .resume, connectionID: FuzzHubNode.id, user: "alice", hubs: ["chatHub"], transport: .webSockets,
+            cursor: cursor, groups: ["chatHub.room"])
+        let channel = EmbeddedChannel()
+        channel.embeddedEventLoop.run()
+        do {
+            try channel.connect(to: SocketAddress(unixDomainSocketPath: "/fuzz")).wait()
+            try channel.pipeline.syncOperations.addHandlers([
+                ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: maximumMessageBytes)),
+                WebSocketProtocolErrorHandler(isServer: true),
+                NIOWebSocketFrameAggregator(
+                    minNonFinalFragmentSize: 0, maxAccumulatedFrameCount: 16,
+                    maxAccumulatedFrameSize: maximumMessageBytes),
+                WebSocketHandler(
+                    request: request, broker: broker, dispatcher: FuzzHubNode.dispatcher,
+                    metrics: FuzzHubNode.metrics),
+            ])
+        } catch {
+            Fuzzer.fail("no channel: \(error)")
+        }
+        return channel
+    }
+
+    /// What another node could have published, by a few bytes.
+    private static func envelope(_ input: inout InputReader, id: UInt64) -> BusEvent {
+        let kind = input.byte()
+        let value = Array(input.bytes(Int(input.byte())))
+        let command = Command(
+            waitForAck: kind & 8 != 0, id: "g", type: CommandType(rawValue: kind & 3) ?? .abort,
+            value: kind & 16 != 0 ? "hg-chatHub.a" : String(decoding: value, as: UTF8.self))
+        let message =
+            kind & 4 == 0
+            ? Message(command, to: FuzzHubNode.id)
+            : Message(
+                source: "s", key: kind & 8 == 0 ? "hg-chatHub.room" : "c-\(FuzzHubNode.id)", value: value,
+                commandID: kind & 32 == 0 ? "" : "x", isAck: kind & 64 != 0,
+                filter: String(decoding: value, as: UTF8.self))
+        return .envelope(Envelope(id: id, body: ScaleoutMessage(messages: [message], createdTicks: 0)))
+    }
+
+    /// All that goes out is a frame whose text begins as one of ours does.
+    private static func check(_ channel: EmbeddedChannel) {
+        do {
+            while let frame = try channel.readOutbound(as: WebSocketFrame.self) {
+                guard frame.opcode == .text else { continue }
+                let first = frame.data.getInteger(at: frame.data.readerIndex, as: UInt8.self)
+                Fuzzer.check(first == UInt8(ascii: "{"), "sent \(String(buffer: frame.data))")
+            }
+        } catch {
+            Fuzzer.fail("something else than a frame was sent: \(error)")
+        }
+    }
+}
