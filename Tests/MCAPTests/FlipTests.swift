@@ -22,13 +22,14 @@ import Testing
         Case(compression: .none, closed: false), Case(compression: .none, closed: true),
         Case(compression: .zstd(level: 1), closed: false), Case(compression: .zstd(level: 1), closed: true),
     ])
-    func everyByte(_ test: Case) throws {
+    func everyByte(_ test: Case) async throws {
         let seed: UInt64 = 22
         var random = SplitMix64(seed: seed)
         let recording = Recording(Self.chunks, compression: test.compression, closed: test.closed)
         let original = try Reading(recording.bytes)
         var unnoticed: [(offset: Int, mask: UInt8)] = []
         for offset in recording.bytes.indices {
+            await Task.yield()
             for index in 0..<Self.masksPerByte {
                 let bit = UInt8(1) << Int.random(in: 0..<8, using: &random)
                 let mask = index.isMultiple(of: 2) ? bit : .random(in: 1...255, using: &random)
@@ -65,11 +66,12 @@ import Testing
         #expect(unnoticed.count * 100 < recording.bytes.count * Self.masksPerByte)
     }
 
-    @Test func twoChangesAtOnce() throws {
+    @Test func twoChangesAtOnce() async throws {
         let seed: UInt64 = 23
         var random = SplitMix64(seed: seed)
         let recording = Recording(Self.chunks, compression: .zstd(level: 1), closed: true)
         for round in 0..<3_000 {
+            await Task.yield()
             var bytes = recording.bytes
             for _ in 0..<2 {
                 bytes[.random(in: bytes.indices, using: &random)] ^= .random(in: 1...255, using: &random)

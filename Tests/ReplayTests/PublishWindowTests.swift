@@ -38,7 +38,7 @@ import Testing
         (.success(.null), "an answer that the script does not give"),
         (
             .failure(.connectionClosed(endpoint: "r:1")),
-            "Redis at r:1 closed the connection before it answered"
+            RedisError.connectionClosed(endpoint: "r:1").description
         ),
     ]
 
