@@ -39,6 +39,8 @@ final class Chaos: Sendable {
                             try await Chaos(
                                 scene: scene, plan: plan, disk: disk, writes: writes, clock: clock, proxy: proxy
                             ).carryOut()
+                            // A segment whose last write tore, and could not be mended then, is mended at a start.
+                            if plan.faults.contains(where: { $0.fault == .shortWrite }) { try await scene.stopRelay() }
                         }
                     }
                 }
