@@ -23,8 +23,10 @@ struct Accountant {
     ///   - timeline: the capture.
     static func account(for publications: [Publication], in timeline: [TimelineItem]) -> Account {
         var accountant = Accountant(publications)
-        let spans = accountant.match(timeline)
+        var spans = accountant.match(timeline)
         accountant.assignEpochs()
+        for index in spans.indices { accountant.open(&spans[index]) }
+        for index in spans.indices { accountant.takeReports(at: index, &spans) }
         for span in spans { accountant.settle(span) }
         return accountant.account
     }
@@ -42,6 +44,22 @@ struct Accountant {
         var before: Int?
         var after: Int?
         var events: [RelayEvent] = []
+        /// How often the counter had been set back.
+        var epochs = 0...0
+        /// Of the publications between the two, those that nothing accounts for yet.
+        var open: [Int] = []
+        /// Of those, how many may or may not have been published.
+        var undecided = 0
+        var reports: [Report] = []
+        /// Ids reported missing of which nobody knows that they were published.
+        var excess = 0
+    }
+
+    /// What one event says is missing.
+    private struct Report {
+        let epoch: Int
+        let ids: ClosedRange<UInt64>
+        let cause: String
     }
 
     /// Finds each recorded envelope among the publications.
@@ -108,72 +126,74 @@ struct Accountant {
 
     // MARK: - Settling
 
-    private mutating func settle(_ span: Span) {
+    /// Collects what was published between two recorded envelopes and is not recorded.
+    private mutating func open(_ span: inout Span) {
         let start = (span.before ?? -1) + 1
         let indexes = start..<max(start, span.after ?? publications.count)
         let (earlier, later) = (epoch(of: span.before ?? indexes.first), epoch(of: span.after ?? indexes.last))
-        let epochsHere = min(earlier, later)...max(earlier, later)
-        var open: [Int] = []
-        var undecided = 0
+        span.epochs = min(earlier, later)...max(earlier, later)
         for index in indexes {
             switch (publications[index].outcome, publications[index].kind) {
             case (.refused, _): break
-            case (.unknown, .burnt), (.unknown, .envelope): undecided += 1
+            case (.unknown, .burnt), (.unknown, .envelope): span.undecided += 1
             case (.unknown, .raw): account.undecided += 1
-            case (.done, _): open.append(index)
+            case (.done, _): span.open.append(index)
             }
         }
-        account.undecided += undecided
-        account.burnt += open.count { publications[$0].kind == .burnt }
-
-        var excess = 0
-        var reports: [Report] = []
-        for event in span.events where Self.reports.contains(event.event) {
-            guard let from = event.from, let to = event.to else { continue }
-            excess += cover(from...to, as: event, epochs: epochsHere, open: &open, reports: &reports)
-        }
-        if excess > undecided {
-            account.note(
-                "\(excess - undecided) ids reported missing, but never published: \(span.events.filter { Self.reports.contains($0.event) })"
-            )
-        }
-        settleRest(open, of: span)
+        account.undecided += span.undecided
+        account.burnt += span.open.count { publications[$0].kind == .burnt }
         account.published += (span.after == nil ? 0 : 1) + indexes.count { isPublished($0) }
     }
 
-    /// What one event says is missing.
-    private struct Report {
-        let epoch: Int
-        let ids: ClosedRange<UInt64>
-        let cause: String
+    /// Lets each event account for what it reports: in its own span, or, if it tells of a file that was lost later, in an
+    /// earlier one.
+    private mutating func takeReports(at index: Int, _ spans: inout [Span]) {
+        for event in spans[index].events where Self.reports.contains(event.event) {
+            guard let from = event.from, let to = event.to else { continue }
+            let fitting = (0...index).reversed().first { fits(from...to, spans[$0]) }
+            cover(from...to, as: event, &spans[fitting ?? index])
+        }
+    }
+
+    private func fits(_ ids: ClosedRange<UInt64>, _ span: Span) -> Bool {
+        possibleEpochs(of: ids, span).contains { epoch in
+            span.open.contains { epochs[$0] == epoch && publications[$0].id.map(ids.contains) == true }
+        }
+    }
+
+    /// Those of the span in which none of the ids is recorded.
+    private func possibleEpochs(of ids: ClosedRange<UInt64>, _ span: Span) -> [Int] {
+        span.epochs.filter { epoch in !(recordedIDs[epoch]?.contains { ids.contains($0) } ?? false) }
     }
 
     /// Takes what an event reports out of what is still open.
-    ///
-    /// - Returns: how many of the ids that it names are not known to have been published.
-    private mutating func cover(
-        _ ids: ClosedRange<UInt64>, as event: RelayEvent, epochs candidates: ClosedRange<Int>, open: inout [Int],
-        reports: inout [Report]
-    ) -> Int {
-        let possible = candidates.filter { epoch in !(recordedIDs[epoch]?.contains { ids.contains($0) } ?? false) }
+    private mutating func cover(_ ids: ClosedRange<UInt64>, as event: RelayEvent, _ span: inout Span) {
         // Ids come again after a reset: the event is about one epoch, the one that it fits best.
-        let covered = possible.map { epoch in
-            (epoch, open.filter { epochs[$0] == epoch && publications[$0].id.map(ids.contains) == true })
+        let covered = possibleEpochs(of: ids, span).map { epoch in
+            (epoch, span.open.filter { epochs[$0] == epoch && publications[$0].id.map(ids.contains) == true })
         }
         guard let (epoch, indexes) = covered.max(by: { ($0.1.count, $0.0) < ($1.1.count, $1.0) }) else {
             account.note("reported missing, but recorded: \(event)")
-            return 0
+            return
         }
-        open.removeAll { Set(indexes).contains($0) }
+        span.open.removeAll { Set(indexes).contains($0) }
         let report = Report(epoch: epoch, ids: ids, cause: event.cause ?? event.reason ?? "no cause")
-        let twice = reports.filter { $0.epoch == epoch && $0.ids.overlaps(ids) }.reduce(0) { sum, earlier in
+        let twice = span.reports.filter { $0.epoch == epoch && $0.ids.overlaps(ids) }.reduce(0) { sum, earlier in
             account.note("reported twice: \(earlier.ids) as \(earlier.cause), \(ids) as \(report.cause)")
             return sum + Self.count(earlier.ids.clamped(to: ids))
         }
-        reports.append(report)
+        span.reports.append(report)
         account.reportedMissing += Self.count(ids) - twice
         account.missing[report.cause, default: 0] += indexes.count { publications[$0].kind != .burnt }
-        return max(0, Self.count(ids) - indexes.count - twice)
+        span.excess += max(0, Self.count(ids) - indexes.count - twice)
+    }
+
+    private mutating func settle(_ span: Span) {
+        if span.excess > span.undecided {
+            let reports = span.events.filter { Self.reports.contains($0.event) }
+            account.note("\(span.excess - span.undecided) ids reported missing, but never published: \(reports)")
+        }
+        settleRest(span.open, of: span)
     }
 
     private static func count(_ ids: ClosedRange<UInt64>) -> Int {

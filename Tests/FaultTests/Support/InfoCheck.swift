@@ -7,7 +7,9 @@ enum InfoCheck {
         guard let said = info.channels.first(where: { $0.channel == channel }) else {
             return account.recorded == 0 ? [] : ["info does not know the channel"]
         }
-        var problems = info.damage.map { "info: damage: \($0)" }
+        // What was recorded and is gone is damage, too.
+        let isLost = timeline.contains { if case .event(let event) = $0 { event.event == "lost" } else { false } }
+        var problems = isLost ? [] : info.damage.map { "info: damage: \($0)" }
         if said.envelopes != account.recorded {
             problems.append("info: \(said.envelopes) envelopes, recorded \(account.recorded)")
         }
