@@ -1,4 +1,3 @@
-import NIOConcurrencyHelpers
 import Prometheus
 import Redis
 
@@ -36,8 +35,8 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
 
     private let limit: Int
     private let metrics: RelayMetrics
-    /// Its value: whether there is something for the consumer.
-    private let lock = ConditionLock(value: false)
+    /// Its flag: whether there is something for the consumer.
+    private let lock = FlagLock()
     private var items: [IntakeItem] = []
     private var isClosed = false
     private var spare: [EnvelopeBatch] = []
@@ -71,7 +70,7 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
             drop(batch)
         }
         let filled = bytes
-        lock.unlock(withValue: true)
+        lock.unlock(setting: true)
         metrics.intakeBytes.set(Double(filled))
     }
 
@@ -88,20 +87,20 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
         lock.lock()
         let isRepeated = if case .command(let last)? = items.last { last == command } else { false }
         if !isRepeated { items.append(.command(command)) }
-        lock.unlock(withValue: true)
+        lock.unlock(setting: true)
     }
 
     /// No more will come; the consumer gets what is left.
     func close() {
         lock.lock()
         isClosed = true
-        lock.unlock(withValue: true)
+        lock.unlock(setting: true)
     }
 
     private func append(_ item: IntakeItem) {
         lock.lock()
         items.append(item)
-        lock.unlock(withValue: true)
+        lock.unlock(setting: true)
     }
 
     private func mergeIntoLast(_ batch: EnvelopeBatch) -> Bool {
@@ -134,10 +133,10 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
 
     /// Waits until there is something, at most `seconds`.
     func take(waitingAtMost seconds: Double) -> Delivery {
-        guard lock.lock(whenValue: true, timeoutSeconds: seconds) else { return Delivery() }
+        guard lock.lockWhenSet(within: seconds) else { return Delivery() }
         let delivery = Delivery(items: items, isClosed: isClosed)
         items = []
-        lock.unlock(withValue: isClosed)
+        lock.unlock(setting: isClosed)
         return delivery
     }
 
