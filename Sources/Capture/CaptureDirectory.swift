@@ -39,14 +39,13 @@ public enum CaptureDirectory {
         for file in try files(in: path) {
             do {
                 if let outcome = try OrphanRecovery.closeIfOrphan(file, at: now) { log(outcome) }
-                // An empty one is gone now.
-                guard access(file, F_OK) == 0 else { continue }
-                segments.append(try CaptureSegment(path: file))
             } catch {
                 log("'\(file)' is left as it is: \(error)")
             }
+            // An empty one is gone now. One that cannot be closed, on a full disk, still says which ids were recorded.
+            if access(file, F_OK) == 0, let segment = try? CaptureSegment(path: file) { segments.append(segment) }
         }
-        segments.sort { ($0.startedAt, $0.path) < ($1.startedAt, $1.path) }
+        segments = SegmentOrder.sorted(segments)
         var previous = Previous(segment: segments.last.map { name(of: $0.path) })
         for segment in segments.suffix(consideredSegments) {
             for (channel, id) in lastIDs(of: segment.path) { previous.lastIDs[channel] = id }
@@ -112,10 +111,14 @@ public enum CaptureDirectory {
         path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
     }
 
-    /// Last id by channel, as a closed segment says at its end; empty if it does not.
+    /// Last id by channel, as a closed segment says at its end; one without an end is read for it.
     private static func lastIDs(of path: String) -> [String: UInt64] {
-        guard let source = try? FileSource(path: path), let reader = try? MCAPIndexedReader(source),
-            let index = reader.metadataIndexes.last(where: { $0.name == CaptureMetadata.endName }),
+        guard let source = try? FileSource(path: path) else { return [:] }
+        guard let reader = try? MCAPIndexedReader(source) else {
+            // What another process records is its own.
+            return source.isLive ? [:] : (try? OrphanRecovery.lastIDs(of: source)) ?? [:]
+        }
+        guard let index = reader.metadataIndexes.last(where: { $0.name == CaptureMetadata.endName }),
             let metadata = try? reader.read(index)
         else { return [:] }
         return CaptureMetadata.lastIDs(in: metadata.entries)

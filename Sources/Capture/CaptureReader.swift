@@ -99,7 +99,7 @@ public struct CaptureReader: Sendable {
         for path in paths {
             for file in try CaptureDirectory.segmentFiles(at: path) { segments.append(try CaptureSegment(path: file)) }
         }
-        self.segments = segments.sorted { ($0.startedAt, $0.path) < ($1.startedAt, $1.path) }
+        self.segments = SegmentOrder.sorted(segments)
     }
 
     /// Where the segments were recorded, each source once.

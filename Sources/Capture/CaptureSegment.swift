@@ -9,6 +9,8 @@ public struct CaptureSegment: Sendable, Equatable {
     public let startedAt: UInt64
     /// Where it was recorded; nil if its start cannot be read, or it is no file of ours.
     public let source: CaptureSource?
+    /// File name of the segment that was recorded before it; nil if it does not say.
+    public let previous: String?
 
     /// - Throws: ``CaptureError`` if the file cannot be opened or read. Damage is for the reading to report.
     init(path: String) throws(CaptureError) {
@@ -24,6 +26,7 @@ public struct CaptureSegment: Sendable, Equatable {
             throw .notACapture(path: path, reason: "\(error)")
         }
         startedAt = start?.entries[CaptureMetadata.Key.startedAt].flatMap(UTCTime.parse) ?? 0
+        previous = start?.entries[CaptureMetadata.Key.previousSegment]
         source = start.map { metadata in
             CaptureSource(
                 relayVersion: metadata.entries[CaptureMetadata.Key.relayVersion] ?? "",

@@ -108,6 +108,7 @@ public struct CaptureSummary: Sendable, Encodable {
             switch item {
             case .event(let event, _):
                 events[event.event, default: 0] += 1
+                if event.event == "counter_reset", let name = event.channel { counters[name]?.noteReset() }
                 guard event.namesMissingIDs, let name = event.channel else { break }
                 causes[name, default: []].append(event)
                 if counters[name] == nil {

@@ -7,6 +7,10 @@ struct ChannelCounter {
     private var kinds = [Int](repeating: 0, count: MessageKind.allCases.count)
     /// Reported missing above the last id: an envelope that follows makes a gap of them, unless the counter was set back.
     private var pending: [CaptureEvent] = []
+    /// Reported missing, not above the last id: of a counter that was set back, if the next envelope shows that.
+    private var pendingReset: [CaptureEvent] = []
+    /// An event said that the counter was set back, and no envelope came since.
+    private var isResetAnnounced = false
     /// Missing ids that the tracker cannot see.
     private var unseen: UInt64 = 0
     private var reasons = [Int](repeating: 0, count: EnvelopeError.Reason.allCases.count)
@@ -48,26 +52,44 @@ struct ChannelCounter {
             count(from: from, to: to)
             return
         }
-        // What is not above the last id is seen as a gap anyway, or was before.
-        if let last = tracker.lastID, to <= last { return }
-        guard pending.count < CaptureSummary.listedHoles else { return }
+        guard pending.count + pendingReset.count < CaptureSummary.listedHoles else { return }
+        if let last = tracker.lastID, to <= last {
+            // Else it is seen as a gap anyway, or was before. An outage tells what it cost before what happened in it.
+            let isOfNewCounter = event.event == "dropped" || (event.event == "gap" && isResetAnnounced)
+            if isOfNewCounter { pendingReset.append(event) }
+            return
+        }
         if !pending.contains(where: { $0.from == from && $0.to == to }) { pending.append(event) }
     }
 
+    /// The counter was set back before the next envelope.
+    mutating func noteReset() { isResetAnnounced = true }
+
     private mutating func settle(_ observation: SequenceTracker.Observation, before id: UInt64) {
-        guard !pending.isEmpty else { return }
+        isResetAnnounced = false
+        guard !pending.isEmpty || !pendingReset.isEmpty else { return }
         switch observation {
-        case .counterReset: countPending { _ in true }
+        case .counterReset:
+            countPending { _ in true }
+            countPendingReset()
         // A gap before the first envelope of all is none of the capture's: it begins there.
         case .first: countPending { $0.event != "gap" && ($0.to ?? 0) < id }
         case .duplicate, .late: return
         case .inOrder, .gap: break
         }
         pending.removeAll()
+        pendingReset.removeAll()
     }
 
     private mutating func countPending(_ counts: (CaptureEvent) -> Bool) {
         for event in pending where counts(event) {
+            guard let from = event.from, let to = event.to else { continue }
+            count(from: from, to: to)
+        }
+    }
+
+    private mutating func countPendingReset() {
+        for event in pendingReset {
             guard let from = event.from, let to = event.to else { continue }
             count(from: from, to: to)
         }
@@ -90,6 +112,7 @@ struct ChannelCounter {
         var whole = self
         // Nothing follows that would show them as a gap.
         whole.countPending { $0.event != "gap" || tracker.lastID != nil }
+        if isResetAnnounced { whole.countPendingReset() }
         var summary = whole.channel
         let (missing, overflow) = tracker.missing.addingReportingOverflow(whole.unseen)
         summary.missingIDs = overflow ? .max : missing

@@ -41,13 +41,40 @@ enum OrphanRecovery {
         (try? MCAPIndexedReader(source)) != nil
     }
 
+    /// Last id by Redis channel, of a segment without an end.
+    static func lastIDs(of source: FileSource) throws -> [String: UInt64] {
+        let contents = try contents(of: source)
+        return lastIDs(since: contents.start, contents.tallies)
+    }
+
     /// What the relay would have written at the close.
     private static func endMetadata(
         of source: FileSource, report: ScanReport, at now: Moment
     ) throws -> Metadata {
+        let tallies = try contents(of: source).tallies
+        let start = report.metadata.first { $0.name == CaptureMetadata.startName }
+        var total = ChannelTally()
+        for tally in tallies.values { total.add(tally) }
+        return CaptureMetadata.end(
+            total: total, firstIDs: tallies.compactMapValues(\.firstID), lastIDs: lastIDs(since: start, tallies),
+            missing: nil, at: now)
+    }
+
+    private static func lastIDs(since start: Metadata?, _ tallies: [String: ChannelTally]) -> [String: UInt64] {
+        var lastIDs = start.map { CaptureMetadata.lastIDs(in: $0.entries) } ?? [:]
+        for (channel, tally) in tallies { lastIDs[channel] = tally.lastID ?? lastIDs[channel] }
+        return lastIDs
+    }
+
+    /// Reads all of it.
+    private static func contents(
+        of source: FileSource
+    ) throws -> (start: Metadata?, tallies: [String: ChannelTally]) {
+        var start: Metadata?
         var tallies: [String: ChannelTally] = [:]
         let reader = MCAPStreamReader(source)
         while let item = try reader.next() {
+            if case .metadata(let metadata) = item, metadata.name == CaptureMetadata.startName { start = metadata }
             guard case .chunk(let chunk) = item else { continue }
             chunk.forEachMessage { (message: MCAP.MessageView) in
                 guard let channel = chunk.channels[message.channelID],
@@ -57,12 +84,6 @@ enum OrphanRecovery {
                 tallies[channel.topic, default: ChannelTally()].add(id: id, bytes: message.data.count)
             }
         }
-        let start = report.metadata.first { $0.name == CaptureMetadata.startName }
-        var lastIDs = start.map { CaptureMetadata.lastIDs(in: $0.entries) } ?? [:]
-        for (channel, tally) in tallies { lastIDs[channel] = tally.lastID ?? lastIDs[channel] }
-        var total = ChannelTally()
-        for tally in tallies.values { total.add(tally) }
-        let firstIDs = tallies.compactMapValues(\.firstID)
-        return CaptureMetadata.end(total: total, firstIDs: firstIDs, lastIDs: lastIDs, missing: nil, at: now)
+        return (start, tallies)
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import SignalRBackplane
 import Testing
 
 @testable import Capture
@@ -22,6 +23,35 @@ import Testing
         #expect(start?["previous_segment"] == directory.names[0])
         previous = try CaptureDirectory.prepare(directory.path, at: .start) { _ in }
         #expect(previous == CaptureDirectory.Previous(segment: directory.names[1], lastIDs: ["chat": 8, "game": 9]))
+    }
+
+    /// Each segment names the one before it; start times lie.
+    @Test func theOrderIsThatOfTheRecordingThoughTheClockWasSet() throws {
+        let directory = try TemporaryDirectory()
+        let hour: UInt64 = 3_600_000_000_000
+        // On time, an hour ahead, two hours behind, on time again.
+        let clock: [UInt64] = [2 * hour, 3 * hour, 0, 2 * hour + 1_000_000_000]
+        var previous = CaptureDirectory.Previous()
+        for (number, offset) in clock.enumerated() {
+            let now = Moment(realtime: Moment.start.realtime + offset, monotonic: Moment.start.monotonic)
+            var writer = makeWriter(directory.path, previous: previous)
+            let first = UInt64(number) * 5 + 1
+            try writer.close(try writer.record(first...first + 4, from: now))
+            previous = try CaptureDirectory.prepare(directory.path, at: now) { _ in }
+            #expect(previous.lastIDs == ["chat": first + 4])
+        }
+        var ids: [UInt64] = []
+        try CaptureReader(paths: [directory.path]).forEach { item in
+            if case .envelope(let envelope) = item { ids.append(try EnvelopeID.parse(envelope.payload).id) }
+        }
+        #expect(ids == Array(1...20))
+    }
+
+    @Test func aSegmentWithoutAnEndTellsItsLastIDs() throws {
+        let directory = try TemporaryDirectory()
+        var writer = makeWriter(directory.path, channels: ["chat", "game"], previous: .init(lastIDs: ["game": 7]))
+        try writer.record(1...5, from: .start)
+        #expect(try OrphanRecovery.lastIDs(of: FileSource(path: directory.files[0])) == ["chat": 5, "game": 7])
     }
 
     @Test func otherFilesAreNoSegments() throws {

@@ -84,6 +84,24 @@ import Testing
         #expect(chat.missingIDs == 1_200)
     }
 
+    /// An outage tells what it cost before what happened in it: here that the counter began anew.
+    @Test func whatAnOutageCostOfANewCounterCounts() throws {
+        let directory = try TemporaryDirectory()
+        var writer = makeWriter(directory.path)
+        let now = try writer.record(1...10, from: .start)
+        for ids in [11...14, 1...3] as [ClosedRange<UInt64>] {
+            writer.append(
+                .dropped(channel: "chat", envelopes: ids.count, bytes: 1, reason: "write_error", ids: ids), at: now)
+        }
+        writer.append(.counterReset(channel: "chat", from: 14, to: 1), at: now)
+        writer.append(.gap(channel: "chat", from: 4, to: 5, cause: .foreignPublish), at: now)
+        try writer.close(try writer.record(6...8, from: now))
+        let chat = try CaptureSummary(of: CaptureReader(paths: [directory.path])).channels[0]
+        #expect(chat.missingIDs == 9)
+        #expect(chat.holes.map { $0.from...$0.to } == [11...14, 1...3, 4...5])
+        #expect(chat.counterResets == [CaptureSummary.Reset(from: 10, to: 6)])
+    }
+
     @Test func withoutEnvelopesThereAreNoTimes() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)
