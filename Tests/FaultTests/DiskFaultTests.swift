@@ -149,9 +149,31 @@ struct DiskFaultTests {
                 }
                 try await scene.publisher.more(500)
                 try await scene.waitUntilRecording()
+                // What is left of the file is closed, or removed if nothing is, at the next start.
+                try await scene.stopRelay()
             }
             account.expectBalanced("segment cut to \(fraction)")
             #expect(account.missingTotal > 0)
+        }
+    }
+
+    @Test(
+        "less space than --min-free-disk: recording pauses, says so, and goes on by itself",
+        .enabled(if: TinyDisk.shouldBeTested, "mounting takes root"))
+    func lowDisk() async throws {
+        try await TinyDisk.with(megabytes: 16) { disk in
+            try await RedisServer.with { redis in
+                let options = Scene.Options(directory: disk + "/capture", minimumFreeDisk: "6MiB")
+                let account = try await Scene.run(redis, options) { scene in
+                    try TinyDisk.fill(disk, leaving: 4 << 20)
+                    try await scene.relay().waitForMetric("backplane_relay_recording_paused", atLeast: 1)
+                    try await scene.publisher.more(100)
+                    try TinyDisk.empty(disk)
+                    try await scene.waitUntilRecording()
+                }
+                account.expectBalanced("low disk")
+                #expect(Set(account.missing.keys) == ["disk_low"])
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import Redis
+import TestSupport
 import Testing
 
 /// TLS against a real redis-server with certificates made for the test.

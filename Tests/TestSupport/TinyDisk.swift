@@ -36,13 +36,18 @@ public enum TinyDisk {
         try FileManager.default.removeItem(atPath: ballast(on: path))
     }
 
-    /// Takes all the space that is left.
-    public static func fill(_ path: String) throws {
+    /// Takes the space that is left.
+    ///
+    /// - Parameter bytes: not to be taken.
+    public static func fill(_ path: String, leaving bytes: Int = 0) throws {
         let descriptor = open(filler(on: path), O_WRONLY | O_CREAT | O_APPEND, 0o600)
         guard descriptor >= 0 else { throw TestFailure("cannot fill \(path): errno \(errno)") }
         defer { close(descriptor) }
         let page = [UInt8](repeating: 0, count: 4_096)
-        while write(descriptor, page, page.count) > 0 {}
+        var status = statvfs()
+        while bytes == 0 || statvfs(path, &status) == 0 && Int(status.f_bavail) * Int(status.f_frsize) > bytes {
+            if write(descriptor, page, page.count) <= 0 { return }
+        }
     }
 
     /// Gives it back.

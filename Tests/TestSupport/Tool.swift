@@ -5,6 +5,8 @@ public import Testing
 public enum Tool: String, CaseIterable {
     /// Debian package `redis-server`.
     case redisServer = "redis-server"
+    /// Debian package `redis-tools`, which `redis-server` brings along.
+    case redisCLI = "redis-cli"
     /// Debian package `iproute2`, both.
     case ip
     case tc
@@ -34,7 +36,7 @@ public enum Tool: String, CaseIterable {
 
     private var remedy: String {
         switch self {
-        case .redisServer: "apt-get install redis-server"
+        case .redisServer, .redisCLI: "apt-get install redis-server"
         case .ip, .tc: "apt-get install iproute2"
         case .gcc: "apt-get install gcc libc6-dev"
         case .prometheus, .promtool: "apt-get install prometheus"

@@ -179,7 +179,10 @@ struct Accountant {
         span.open.removeAll { Set(indexes).contains($0) }
         let report = Report(epoch: epoch, ids: ids, cause: event.cause ?? event.reason ?? "no cause")
         let twice = span.reports.filter { $0.epoch == epoch && $0.ids.overlaps(ids) }.reduce(0) { sum, earlier in
-            account.note("reported twice: \(earlier.ids) as \(earlier.cause), \(ids) as \(report.cause)")
+            // A new start knows what was recorded last, not what was dropped after it: the earlier report says more.
+            if report.cause != "not_recording" {
+                account.note("reported twice: \(earlier.ids) as \(earlier.cause), \(ids) as \(report.cause)")
+            }
             return sum + Self.count(earlier.ids.clamped(to: ids))
         }
         span.reports.append(report)

@@ -18,6 +18,10 @@ final class Scene: Sendable {
         var directory: String?
         /// Where the relay finds Redis; nil for the server's own address.
         var redisURL: String?
+        /// Where the publisher finds it; nil for the server's own address.
+        var publisherConfiguration: RedisConfiguration?
+        /// Small disks are the tests' own.
+        var minimumFreeDisk = "0"
     }
 
     let redis: RedisServer
@@ -34,7 +38,8 @@ final class Scene: Sendable {
         self.folder = folder
         self.options = options
         directory = options.directory ?? folder + "/capture"
-        publisher = Publisher(redis.configuration, channel: Self.channel, seed: options.seed)
+        publisher = Publisher(
+            options.publisherConfiguration ?? redis.configuration, channel: Self.channel, seed: options.seed)
     }
 
     /// Runs `body` while traffic flows through a relay that is ready, then settles the account.
@@ -91,7 +96,7 @@ final class Scene: Sendable {
         let relay = try await RelayProcess.start(
             [
                 "--redis", options.redisURL ?? redis.url, "--channel", Self.channel, "--record", directory,
-                "--min-free-disk", "0",
+                "--min-free-disk", options.minimumFreeDisk,
             ] + options.arguments, environment: options.environment, folder: folder)
         current.withLock { $0 = relay }
     }
@@ -127,6 +132,11 @@ final class Scene: Sendable {
         let before = try await relay().metric(Self.recorded)
         try await publisher.more(20)
         try await relay().waitForMetric(Self.recorded, atLeast: Int(before) + 1, within: limit)
+    }
+
+    /// Waits until a relay has written this to its log.
+    func waitForLog(_ text: String, within limit: Duration = .seconds(20)) async throws {
+        try await eventually("the relay says '\(text)'", within: limit) { log.contains(text) ? true : nil }
     }
 
     /// Waits until the relay knows that it cannot write.

@@ -6,25 +6,26 @@ import TestSupport
 /// Stands between a relay and its Redis and can add bytes of its own to what Redis says.
 final class WireProxy: Sendable {
     let port: Int
-    private let toRelay: LatestLine
+    private let lines: Lines
 
-    private init(port: Int, toRelay: LatestLine) {
+    private init(port: Int, lines: Lines) {
         self.port = port
-        self.toRelay = toRelay
+        self.lines = lines
     }
 
     static func with<Value>(
         to redis: RedisServer, isolation: isolated (any Actor)? = #isolation,
         _ body: (WireProxy) async throws -> Value
     ) async throws -> Value {
-        let latest = LatestLine()
+        let lines = Lines()
         let (host, port) = (redis.host, redis.port)
         let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.autoRead, value: false)
             .childChannelInitializer { outside in
                 let line = Line(to: outside)
-                latest.set(line)
+                lines.add(line)
+                outside.closeFuture.whenComplete { _ in lines.remove(line) }
                 return ClientBootstrap(group: outside.eventLoop)
                     .channelInitializer { inside in
                         inside.eventLoop.makeCompletedFuture {
@@ -38,7 +39,7 @@ final class WireProxy: Sendable {
             }
             .bind(host: "127.0.0.1", port: 0).get()
         do {
-            let value = try await body(WireProxy(port: server.localAddress?.port ?? 0, toRelay: latest))
+            let value = try await body(WireProxy(port: server.localAddress?.port ?? 0, lines: lines))
             try await server.close()
             return value
         } catch {
@@ -47,18 +48,20 @@ final class WireProxy: Sendable {
         }
     }
 
-    /// Says this to the relay, between two replies of Redis: in the middle of one it could pass for part of a payload.
+    /// Says this to the relay on each of its connections, between two replies of Redis: in the middle of one it could pass for part of a payload.
     func inject(_ bytes: [UInt8]) {
-        toRelay.get()?.inject(bytes)
+        for line in lines.all { line.inject(bytes) }
     }
 }
 
-/// The connection that a relay made last.
-private final class LatestLine: Sendable {
-    private let line = Mutex<Line?>(nil)
+/// The connections of a relay: the subscription, and those that it asks on.
+private final class Lines: Sendable {
+    private let open = Mutex<[ObjectIdentifier: Line]>([:])
 
-    func set(_ latest: Line) { line.withLock { $0 = latest } }
-    func get() -> Line? { line.withLock { $0 } }
+    var all: [Line] { open.withLock { Array($0.values) } }
+
+    func add(_ line: Line) { open.withLock { $0[ObjectIdentifier(line)] = line } }
+    func remove(_ line: Line) { _ = open.withLock { $0.removeValue(forKey: ObjectIdentifier(line)) } }
 }
 
 /// From Redis to the relay.

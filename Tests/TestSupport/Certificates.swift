@@ -1,16 +1,16 @@
 import Foundation
 
 /// A folder with certificates of an authority of its own, made by openssl for one test.
-struct Certificates {
-    enum Lifetime {
+public struct Certificates {
+    public enum Lifetime {
         case valid
         case expired
     }
 
-    let folder: String
+    public let folder: String
 
     /// Makes an authority, runs `body` and removes everything.
-    static func with<Value>(
+    public static func with<Value>(
         isolation: isolated (any Actor)? = #isolation, _ body: (Certificates) async throws -> Value
     ) async throws -> Value {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("certificates-\(UUID())").path
@@ -21,10 +21,10 @@ struct Certificates {
         return try await body(certificates)
     }
 
-    func path(_ file: String) -> String { "\(folder)/\(file)" }
+    public func path(_ file: String) -> String { "\(folder)/\(file)" }
 
     /// `<name>.crt` and `<name>.key`.
-    func makeAuthority(_ name: String) throws {
+    public func makeAuthority(_ name: String) throws {
         try openssl(
             ["req", "-x509"] + Self.newKey(path("\(name).key")) + [
                 "-out", path("\(name).crt"), "-days", "10", "-subj", "/CN=\(name)",
@@ -34,7 +34,7 @@ struct Certificates {
     /// `<name>.crt` and `<name>.key`, signed by an authority.
     ///
     /// - Parameter names: as openssl takes them, `DNS:localhost,IP:127.0.0.1`.
-    func make(
+    public func make(
         _ name: String, for names: String = "DNS:localhost,IP:127.0.0.1", by authority: String = "ca",
         lifetime: Lifetime = .valid
     ) throws {
@@ -69,7 +69,7 @@ struct Certificates {
     }
 
     /// Arguments for redis-server.
-    func serverArguments(_ name: String, port: Int, demandsClientCertificate: Bool = false) -> [String] {
+    public func serverArguments(_ name: String, port: Int, demandsClientCertificate: Bool = false) -> [String] {
         [
             "--tls-port", "\(port)", "--tls-cert-file", path("\(name).crt"), "--tls-key-file", path("\(name).key"),
             "--tls-ca-cert-file", path("ca.crt"), "--tls-auth-clients", demandsClientCertificate ? "yes" : "no",
@@ -90,7 +90,7 @@ struct Certificates {
         try process.run()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {
-            throw RedisServer.Failure(description: "openssl \(arguments.joined(separator: " ")) failed")
+            throw TestFailure("openssl \(arguments.joined(separator: " ")) failed")
         }
     }
 }

@@ -1,0 +1,65 @@
+import Foundation
+import Redis
+import TestSupport
+
+/// A real `redis-server --sentinel`, quorum 1, that knows one master as `mymaster`.
+struct Sentinel: Sendable {
+    private static let master = "mymaster"
+
+    let port: Int
+
+    static func with<Value>(
+        watching master: RedisServer, isolation: isolated (any Actor)? = #isolation,
+        _ body: (Sentinel) async throws -> Value
+    ) async throws -> Value {
+        try await TemporaryDirectory.with { folder in
+            let port = try FreePort.find()
+            let file = folder + "/sentinel.conf"
+            try """
+            port \(port)
+            bind 127.0.0.1
+            dir \(folder)
+            sentinel monitor \(Self.master) \(master.host) \(master.port) 1
+            sentinel down-after-milliseconds \(Self.master) 1000
+            sentinel failover-timeout \(Self.master) 5000
+            """.write(toFile: file, atomically: true, encoding: .utf8)
+            let child = try await ChildProcess.start(
+                Tool.redisServer.requiredPath(), [file, "--sentinel"], folder: folder)
+            do {
+                try await eventually("the sentinel watches") { child.output.contains("+monitor master") ? true : nil }
+                let value = try await body(Sentinel(port: port))
+                await child.terminate()
+                return value
+            } catch {
+                await child.terminate()
+                throw error
+            }
+        }
+    }
+
+    /// For who follows the master.
+    var url: String { "redis+sentinel://127.0.0.1:\(port)/\(Self.master)" }
+
+    var configuration: RedisConfiguration {
+        RedisConfiguration(servers: [.tcp(host: "127.0.0.1", port: port)], sentinelMaster: Self.master)
+    }
+
+    /// A failover needs a replica that the sentinel knows and that is in step; the sentinel tells nobody of that.
+    func waitForReplica() async throws {
+        try await eventually("the sentinel knows the replica") { () -> Bool? in
+            let fields = try await ask(["SENTINEL", "REPLICAS", Self.master]).split(separator: "\n")
+            guard let name = fields.firstIndex(of: "master-link-status") else { return nil }
+            return fields[name + 1] == "ok" ? true : nil
+        }
+    }
+
+    func failOver() async throws {
+        _ = try await ask(["SENTINEL", "FAILOVER", Self.master])
+    }
+
+    private func ask(_ command: [String]) async throws -> String {
+        let cli = try await Finished.running(.redisCLI, ["-p", "\(port)"] + command, within: .seconds(10))
+        guard cli.exit == .code(0) else { throw TestFailure("redis-cli: \(cli.errors)\(cli.output)") }
+        return cli.output
+    }
+}
