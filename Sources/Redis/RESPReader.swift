@@ -75,7 +75,7 @@ struct RESPReader: ~Copyable {
                 size = Self.smallestFeed
             }
             // What is left is one unfinished element. A length is only announced: nothing was reserved for it so far.
-            guard reader.pointee.len - reader.pointee.pos <= longestElement else {
+            guard reader.pointee.len - reader.pointee.pos <= longestElement, announcedLength <= longestElement else {
                 return "one element of more than \(longestElement) bytes"
             }
         }
@@ -87,6 +87,21 @@ struct RESPReader: ~Copyable {
         guard !state.pointee.replies.isEmpty else { return [] }
         defer { state.pointee.replies.removeAll(keepingCapacity: true) }
         return state.pointee.replies
+    }
+
+    /// Bytes of the unfinished string, as far as its header has come; else 0.
+    private var announcedLength: Int {
+        let unread = UnsafeRawBufferPointer(start: reader.pointee.buf, count: reader.pointee.len)
+            .dropFirst(reader.pointee.pos)
+        guard unread.first == UInt8(ascii: "$") else { return 0 }
+        var length = 0
+        for byte in unread.dropFirst().prefix(20) {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return length }
+            let (next, overflow) = length.multipliedReportingOverflow(by: 10)
+            guard !overflow, next <= Int.max - 9 else { return .max }
+            length = next + Int(byte - UInt8(ascii: "0"))
+        }
+        return length
     }
 
     private var errorText: String {
