@@ -89,19 +89,22 @@ struct RESPReader: ~Copyable {
         return state.pointee.replies
     }
 
-    /// Bytes of the unfinished string, as far as its header has come; else 0.
+    /// Bytes of the unfinished string; 0 if none is unfinished, or its header is.
     private var announcedLength: Int {
+        // hiredis has read the type. A whole line of digits that it leaves where it is can only be a string's header.
         let unread = UnsafeRawBufferPointer(start: reader.pointee.buf, count: reader.pointee.len)
             .dropFirst(reader.pointee.pos)
-        guard unread.first == UInt8(ascii: "$") else { return 0 }
         var length = 0
-        for byte in unread.dropFirst().prefix(20) {
-            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return length }
-            let (next, overflow) = length.multipliedReportingOverflow(by: 10)
-            guard !overflow, next <= Int.max - 9 else { return .max }
-            length = next + Int(byte - UInt8(ascii: "0"))
+        for byte in unread.prefix(20) {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else {
+                return byte == UInt8(ascii: "\r") ? length : 0
+            }
+            let (tens, overflow) = length.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = tens.addingReportingOverflow(Int(byte - UInt8(ascii: "0")))
+            guard !overflow, !carry else { return .max }
+            length = sum
         }
-        return length
+        return 0
     }
 
     private var errorText: String {

@@ -128,7 +128,7 @@ public struct Relay: Service {
             group.addTask {
                 await Self.result { try await cancelWhenGracefulShutdown { try await subscriber.run() } }
             }
-            group.addTask { await Self.result { try await web.run() } }
+            group.addTask { await Self.result { try await cancelWhenGracefulShutdown { try await web.run() } } }
             group.addTask { await Self.result { await cancelWhenGracefulShutdown { await watch(metrics, status) } } }
             if let supervisor {
                 let supervision = Supervision(

@@ -182,10 +182,22 @@ import Testing
 
     /// A length is believed only as far as bytes arrive for it: no memory is taken, nothing comes out, nothing fails.
     @Test(arguments: [
-        "*2147483647\r\n", "$9999999999\r\n", "$9223372036854775807\r\n", "*3\r\n$7\r\nmessage\r\n$9999999999\r\n",
+        "*2147483647\r\n", "$999999999\r\n", "*3\r\n$7\r\nmessage\r\n$999999999\r\n",
     ])
     func hugeLengthWaits(text: String) {
         #expect(Reading(of: text + "+OK\r\n", channels: Self.channels) == Reading())
+    }
+
+    @Test(arguments: ["", "*3\r\n$7\r\nmessage\r\n", "+" + String(repeating: "x", count: 5_000) + "\r\n"])
+    func aStringAnnouncedTooLongIsNotWaitedFor(before: String) {
+        for length in ["100001", "99999999999", "99999999999999999999999"] {
+            let stream = Array((before + "$\(length)\r\nx").utf8)
+            let reading = Reading(of: [stream[...]], channels: Self.channels, longestElement: 100_000)
+            #expect(reading.problem != nil, "\(length)")
+        }
+        let allowed = Reading(
+            of: [Array((before + "$100000\r\nx").utf8)[...]], channels: Self.channels, longestElement: 100_000)
+        #expect(allowed.problem == nil)
     }
 
     @Test(arguments: ["$9999999999\r\n", "*3\r\n$7\r\nmessage\r\n$4\r\nchat\r\n$9999999999\r\n", "+"])

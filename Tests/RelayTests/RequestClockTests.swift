@@ -62,6 +62,28 @@ import Testing
         #expect(!channel.isActive)
     }
 
+    @Test func atTheStopOnlyAnAnswerUnderWayIsWaitedFor() throws {
+        let (idle, idleLoop) = try connected()
+        idle.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        idleLoop.advanceTime(by: .milliseconds(1))
+        #expect(!idle.isActive)
+
+        let (asking, askingLoop) = try connected()
+        try asking.writeInbound(Self.head)
+        asking.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        askingLoop.advanceTime(by: .milliseconds(1))
+        #expect(!asking.isActive)
+
+        let (waiting, loop) = try connected()
+        try waiting.writeInbound(Self.head)
+        try waiting.writeInbound(HTTPRequestPart.end(nil))
+        waiting.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        loop.advanceTime(by: Self.limits.farewell - .milliseconds(1))
+        #expect(waiting.isActive)
+        loop.advanceTime(by: .milliseconds(1))
+        #expect(!waiting.isActive)
+    }
+
     @Test func manyRequestsOnOneConnection() throws {
         let (channel, loop) = try connected()
         for _ in 0..<20 {

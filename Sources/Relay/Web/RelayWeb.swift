@@ -3,6 +3,7 @@ import HummingbirdCore
 import HummingbirdTLS
 import Logging
 import NIOCore
+import ServiceLifecycle
 
 #if canImport(Glibc)
     import Glibc
@@ -20,13 +21,23 @@ struct RelayWeb: Sendable {
     /// Called once it is bound, with its port.
     let onListening: @Sendable (_ port: Int) -> Void
 
-    /// Until graceful shutdown or cancellation.
+    /// Until cancellation; answers under way are still written, within ``WebLimits/farewell``.
     ///
     /// - Throws: ``RelayError`` if the address cannot be bound.
     func run() async throws {
         let address = "\(configuration.listenHost):\(configuration.listenPort)"
+        let server = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [try application()], logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }))
+        // Detached: a server that is cancelled stops the process over a connection which it has just accepted (NIO:
+        // "Deinited NIOAsyncWriter without calling finish()"). It is only ever asked to end.
+        let serving = Task.detached { try await server.run() }
         do {
-            try await application().run()
+            try await withTaskCancellationHandler {
+                try await serving.value
+            } onCancel: {
+                Task { await server.triggerGracefulShutdown() }
+            }
         } catch let error as IOError {
             throw RelayError.cannotListen(address: address, reason: String(cString: strerror(error.errnoCode)))
         }

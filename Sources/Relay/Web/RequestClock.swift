@@ -11,6 +11,7 @@ final class RequestClock: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let limits: WebLimits
     private var bodyBytes = 0
+    private var isAnswering = false
     private var deadline: Scheduled<Void>?
 
     init(limits: WebLimits) {
@@ -43,6 +44,7 @@ final class RequestClock: ChannelDuplexHandler, RemovableChannelHandler {
                 return
             }
         case .end:
+            isAnswering = true
             start(limits.response, context: context)
         }
         context.fireChannelRead(data)
@@ -57,9 +59,18 @@ final class RequestClock: ChannelDuplexHandler, RemovableChannelHandler {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         written.futureResult.whenSuccess {
             let (clock, context) = bound.value
+            clock.isAnswering = false
             clock.start(clock.limits.idle, context: context)
         }
         context.write(data, promise: written)
+    }
+
+    /// The server stops: nobody is waited for who has not even asked.
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is ChannelShouldQuiesceEvent {
+            start(isAnswering ? limits.farewell : .zero, context: context)
+        }
+        context.fireUserInboundEventTriggered(event)
     }
 
     private func start(_ limit: TimeAmount, context: ChannelHandlerContext) {

@@ -10,6 +10,8 @@ struct WebLimits: Sendable {
     var response = TimeAmount.seconds(30)
     /// Between two requests.
     var idle = TimeAmount.seconds(120)
+    /// For an answer under way when the relay stops.
+    var farewell = TimeAmount.seconds(1)
     /// Name and value of one header field, and all of them together.
     var headerBytes = 16 * 1024
     var headerFields = 100
