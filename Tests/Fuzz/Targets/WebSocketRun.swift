@@ -14,14 +14,14 @@ enum WebSocketRun {
 
     static func run(_ input: inout InputReader) {
         let broker = FuzzHubNode.broker()
-        var channel = open(broker, cursor: nil)
+        var channels = [open(broker, cursor: nil)]
         var nextID: UInt64 = 1
         for _ in 0..<64 where input.remaining > 0 {
             let step = input.byte()
             switch step % 8 {
             case 0, 1, 2:
                 let bytes = input.bytes(Int(step / 8) * (step % 8 == 2 ? 16 : 1))
-                _ = try? channel.writeInbound(ByteBuffer(bytes: bytes))
+                _ = try? channels[channels.count - 1].writeInbound(ByteBuffer(bytes: bytes))
             case 3:
                 let event = envelope(&input, id: nextID)
                 broker.assumeIsolated { $0.handle(event) }
@@ -33,15 +33,20 @@ enum WebSocketRun {
                 broker.assumeIsolated { $0.handle(.envelope(envelope)) }
             case 5: nextID = UInt64(input.uint16())
             case 6:
-                channel = open(broker, cursor: UInt64(input.byte()))
+                channels.append(open(broker, cursor: UInt64(input.byte())))
             default:
                 broker.assumeIsolated { step < 64 ? $0.drain() : $0.tick() }
             }
             nextID &+= 1
             FuzzHubNode.executor.drain()
-            check(channel)
+            for channel in channels { check(channel) }
         }
-        _ = try? channel.finish(acceptAlreadyClosed: true)
+        for channel in channels {
+            _ = try? channel.finish(acceptAlreadyClosed: true)
+            FuzzHubNode.executor.drain()
+            channel.embeddedEventLoop.run()
+        }
+        broker.assumeIsolated { $0.shutDown() }
         FuzzHubNode.executor.drain()
     }
 
