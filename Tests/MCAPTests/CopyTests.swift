@@ -53,6 +53,29 @@ import Testing
         #expect(reading.chunks.map(\.messages) == Self.chunks)
     }
 
+    /// Found by fuzzing: a file of ours with such bytes in it would count as damaged.
+    @Test func extensionsOfALaterFormatAreNotCopied() throws {
+        let recording = Recording(Self.chunks, compression: .none, closed: true)
+        let range = recording.chunkRanges[0]
+        var buffer = GrowableBuffer()
+        buffer.append(Layout.magic)
+        Recording.header.encode(into: &buffer)
+        buffer.appendRecord(.chunk) {
+            $0.append(Array(recording.bytes[range.dropFirst(Layout.recordHeader)]) + [1, 2, 3])
+        }
+        DataEnd().encode(into: &buffer)
+        Footer().encode(into: &buffer)
+        buffer.append(Layout.magic)
+        let foreign = Array(buffer.bytes)
+        #expect(try Reading(foreign).damages == [])
+
+        let copied = try copy(foreign)
+        #expect(try Reading(copied).damages == [])
+        #expect(try Reading(copied).chunks.map(\.messages) == [Self.chunks[0]])
+        let indexed = try MCAPIndexedReader(MemorySource(copied))
+        #expect(try indexed.read(try #require(indexed.chunkIndexes.first)).messages == Self.chunks[0])
+    }
+
     @Test func channelConflictIsRefusedAndNothingEncoded() throws {
         let recording = Recording(Self.chunks, compression: .none, closed: true)
         let source = try MCAPIndexedReader(MemorySource(recording.bytes))

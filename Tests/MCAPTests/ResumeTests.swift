@@ -108,6 +108,24 @@ import Testing
         #expect(try MCAPIndexedReader(MemorySource(finished)).channels.keys.sorted() == [1])
     }
 
+    /// A lost chunk was the only one to describe the channel of the next one's message.
+    @Test func channelOfALostChunkStaysUnknown() throws {
+        let one = TestMessage(channelID: 700, sequence: 1, logTime: 1, publishTime: 1, data: [1])
+        let recording = Recording([[one, one], [one]], compression: .none, closed: false)
+        var bytes = recording.bytes
+        for chunk in recording.chunkRanges {
+            bytes.replaceSubrange(chunk.lowerBound + 33..<chunk.lowerBound + 37, with: [0, 0, 0, 0])
+        }
+        // The second message of the first chunk is longer than the chunk; the second chunk describes another channel.
+        bytes[recording.chunkRanges[0].upperBound - 31] = 24
+        let channelID = recording.chunkRanges[1].lowerBound + 9 + 40 + 9
+        #expect(Array(bytes[channelID..<channelID + 2]) == [0xBC, 0x02])
+        bytes[channelID] = 0xBD
+        let report = try Recovery.scan(MemorySource(bytes))
+        #expect(report.chunks.isEmpty)
+        #expect(report.damages.contains { $0.reason == .unknownChannel(700) })
+    }
+
     @Test func scanSaysWhatIsWhole() throws {
         let recording = Recording(Self.chunks, compression: .zstd(level: 1), closed: true)
         let report = try Recovery.scan(MemorySource(recording.bytes))

@@ -35,6 +35,8 @@ final class ChunkDecoder {
         } catch {
             throw RecordFault(.chunk, error)
         }
+        // What a later format says behind the data is not for us to copy into a file of our own.
+        chunk.record.truncate(to: header.size + data.count)
         try unpack(data, header, into: chunk)
         chunk.index = ChunkIndex(
             startTime: header.startTime, endTime: header.endTime, offset: frame.start, length: frame.size,

@@ -41,7 +41,8 @@ extension DecodedChunk {
 
     private func slot(of channelID: UInt16, _ known: ChannelTable) throws(RecordFault) -> Int {
         let slot = messageIndexes.slot(of: channelID)
-        if slot >= 0 { return slot }
+        // An empty slot may be left of another chunk, which was lost with what it described.
+        if slot >= 0, !messageIndexes.isEmpty(slot: slot) { return slot }
         guard known.byID[channelID] != nil else {
             throw RecordFault(reason: .unknownChannel(channelID), framingHolds: true)
         }

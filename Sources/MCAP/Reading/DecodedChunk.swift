@@ -8,7 +8,7 @@ public final class DecodedChunk {
     public internal(set) var channels: [UInt16: Channel] = [:]
     public internal(set) var messageCount = 0
 
-    /// The content of the chunk record as it is in the file.
+    /// The content of the chunk record as it is in the file, up to the end of its data.
     var record = GrowableBuffer()
     /// The uncompressed records, if they are not in `record` already.
     var inflated = GrowableBuffer()

@@ -7,6 +7,9 @@ struct ChunkHeader: Equatable {
     var uncompressedCRC: UInt32
     var compression: String
 
+    /// Bytes in front of the data.
+    var size: Int { 40 + compression.utf8.count }
+
     /// Appends a chunk record up to its data, its length and the data's length still 0.
     ///
     /// - Returns: where in the buffer the data begins; its length are the eight bytes before.

@@ -125,6 +125,7 @@ public struct MCAPWriter: ~Copyable {
         buffer.overwrite(chunk.endTime, at: chunkStart + Layout.recordHeader + 8)
         var index = chunk.index
         index.offset = outputOffset + UInt64(chunkStart)
+        index.length = UInt64(buffer.count - chunkStart)
         let channels = chunk.described.values.sorted { $0.id < $1.id }
         finishChunk(&next, index, chunk.messageIndexes, channels: channels)
     }

@@ -120,7 +120,7 @@ enum FuzzMCAP {
 
     // MARK: - Our own files, damaged
 
-    private static let recordings: [Recording] = [(3, 4, 10...50), (5, 2, 0...300)].flatMap { count, each, sizes in
+    private static let recordings: [Recording] = [(2, 2, 1...20), (3, 1, 0...100)].flatMap { count, each, sizes in
         let chunks = TestMessage.chunks(count, messagesEach: each, dataSize: sizes, seed: 7)
         return [Compression.none, .zstd(level: 1)].flatMap { compression in
             [false, true].map { Recording(chunks, compression: compression, closed: $0) }

@@ -6,22 +6,23 @@ import SignalRBackplane
 
 @testable import HubNode
 
-/// One client's webSocket without a network: bytes that it sends in pieces, envelopes for it, transports that follow.
+/// One client's webSocket without a network: frames that it sends, envelopes for it, transports that follow. Bytes are
+/// made into frames by NIO, which is left out.
 ///
 /// Input: steps, each a byte that says which and how many bytes belong to it.
 enum WebSocketRun {
-    private static let maximumMessageBytes = 4096
-
     static func run(_ input: inout InputReader) {
         let broker = FuzzHubNode.broker()
-        var channel = open(broker, cursor: nil)
+        var channels = [open(broker, cursor: nil)]
         var nextID: UInt64 = 1
         for _ in 0..<64 where input.remaining > 0 {
             let step = input.byte()
             switch step % 8 {
             case 0, 1, 2:
                 let bytes = input.bytes(Int(step / 8) * (step % 8 == 2 ? 16 : 1))
-                _ = try? channel.writeInbound(ByteBuffer(bytes: bytes))
+                let opcode = step % 8 == 0 ? WebSocketOpcode(encodedWebSocketOpcode: input.byte() & 15) : .text
+                let frame = WebSocketFrame(fin: true, opcode: opcode ?? .text, data: ByteBuffer(bytes: bytes))
+                _ = try? channels[channels.count - 1].writeInbound(frame)
             case 3:
                 let event = envelope(&input, id: nextID)
                 broker.assumeIsolated { $0.handle(event) }
@@ -33,15 +34,20 @@ enum WebSocketRun {
                 broker.assumeIsolated { $0.handle(.envelope(envelope)) }
             case 5: nextID = UInt64(input.uint16())
             case 6:
-                channel = open(broker, cursor: UInt64(input.byte()))
+                channels.append(open(broker, cursor: UInt64(input.byte())))
             default:
                 broker.assumeIsolated { step < 64 ? $0.drain() : $0.tick() }
             }
             nextID &+= 1
             FuzzHubNode.executor.drain()
-            check(channel)
+            for channel in channels { check(channel) }
         }
-        _ = try? channel.finish(acceptAlreadyClosed: true)
+        for channel in channels {
+            _ = try? channel.finish(acceptAlreadyClosed: true)
+            FuzzHubNode.executor.drain()
+            channel.embeddedEventLoop.run()
+        }
+        broker.assumeIsolated { $0.shutDown() }
         FuzzHubNode.executor.drain()
     }
 
@@ -53,16 +59,10 @@ enum WebSocketRun {
         channel.embeddedEventLoop.run()
         do {
             try channel.connect(to: SocketAddress(unixDomainSocketPath: "/fuzz")).wait()
-            try channel.pipeline.syncOperations.addHandlers([
-                ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: maximumMessageBytes)),
-                WebSocketProtocolErrorHandler(isServer: true),
-                NIOWebSocketFrameAggregator(
-                    minNonFinalFragmentSize: 0, maxAccumulatedFrameCount: 16,
-                    maxAccumulatedFrameSize: maximumMessageBytes),
+            try channel.pipeline.syncOperations.addHandler(
                 WebSocketHandler(
                     request: request, broker: broker, dispatcher: FuzzHubNode.dispatcher,
-                    metrics: FuzzHubNode.metrics),
-            ])
+                    metrics: FuzzHubNode.metrics))
         } catch {
             Fuzzer.fail("no channel: \(error)")
         }
