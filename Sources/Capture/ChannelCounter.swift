@@ -33,7 +33,7 @@ struct ChannelCounter {
         guard let id = try? EnvelopeID.parse(payload).id else { return }
         channel.firstID = channel.firstID ?? id
         channel.lastID = id
-        let observation = tracker.observe(id)
+        let observation = observe(id)
         settle(observation, before: id)
         switch observation {
         case .first, .inOrder, .late: break
@@ -41,6 +41,14 @@ struct ChannelCounter {
         case .counterReset(let from, let to): channel.counterResets.append(CaptureSummary.Reset(from: from, to: to))
         case .gap(let from, let to): addHole(from: from, to: to)
         }
+    }
+
+    private mutating func observe(_ id: UInt64) -> SequenceTracker.Observation {
+        guard isResetAnnounced, let last = tracker.lastID, id > last else { return tracker.observe(id) }
+        // Set back during an outage, the counter has passed the last id that is here: no gap, whatever it looks like.
+        addUnseen(tracker.missing)
+        tracker = SequenceTracker(lastID: id)
+        return .counterReset(from: last, to: id)
     }
 
     /// Something said which ids are missing.
@@ -96,9 +104,13 @@ struct ChannelCounter {
     }
 
     private mutating func count(from: UInt64, to: UInt64) {
-        let (sum, overflow) = unseen.addingReportingOverflow(to - from + 1)
-        unseen = overflow ? .max : sum
+        addUnseen(to - from + 1)
         addHole(from: from, to: to)
+    }
+
+    private mutating func addUnseen(_ ids: UInt64) {
+        let (sum, overflow) = unseen.addingReportingOverflow(ids)
+        unseen = overflow ? .max : sum
     }
 
     private mutating func addHole(from: UInt64, to: UInt64) {

@@ -102,6 +102,23 @@ import Testing
         #expect(chat.counterResets == [CaptureSummary.Reset(from: 10, to: 6)])
     }
 
+    /// The new counter is above the old one's last id when recording goes on: only the event tells of the reset.
+    @Test func aResetHiddenByAnOutageIsNoGap() throws {
+        let directory = try TemporaryDirectory()
+        var writer = makeWriter(directory.path)
+        let now = try writer.record([1, 4], from: .start)
+        for ids in [5...6, 1...8] as [ClosedRange<UInt64>] {
+            writer.append(
+                .dropped(channel: "chat", envelopes: ids.count, bytes: 1, reason: "write_error", ids: ids), at: now)
+        }
+        writer.append(.counterReset(channel: "chat", from: 6, to: 1), at: now)
+        try writer.close(try writer.record([9, 10], from: now))
+        let chat = try CaptureSummary(of: CaptureReader(paths: [directory.path])).channels[0]
+        #expect(chat.missingIDs == 12)
+        #expect(chat.holes.map { $0.from...$0.to } == [2...3, 5...6, 1...8])
+        #expect(chat.counterResets == [CaptureSummary.Reset(from: 4, to: 9)])
+    }
+
     @Test func withoutEnvelopesThereAreNoTimes() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)

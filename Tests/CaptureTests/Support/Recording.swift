@@ -77,7 +77,7 @@ extension CaptureWriter {
     /// - Returns: the moment of the flush.
     @discardableResult
     mutating func record(
-        _ ids: ClosedRange<UInt64>, size: Int = 20, channel: Int = 0, from start: Moment
+        _ ids: some Sequence<UInt64>, size: Int = 20, channel: Int = 0, from start: Moment
     ) throws -> Moment {
         var now = start
         for id in ids {

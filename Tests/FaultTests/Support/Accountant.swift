@@ -172,7 +172,10 @@ struct Accountant {
         let covered = possibleEpochs(of: ids, span).map { epoch in
             (epoch, span.open.filter { epochs[$0] == epoch && publications[$0].id.map(ids.contains) == true })
         }
-        guard let (epoch, indexes) = covered.max(by: { ($0.1.count, $0.0) < ($1.1.count, $1.0) }) else {
+        // Where several fit alike: a gap is before the envelope that follows, what was dropped comes in its order.
+        let isGap = event.event == "gap"
+        let best = covered.max { ($0.1.count, isGap ? $0.0 : -$0.0) < ($1.1.count, isGap ? $1.0 : -$1.0) }
+        guard let (epoch, indexes) = best else {
             account.note("reported missing, but recorded: \(event)")
             return
         }

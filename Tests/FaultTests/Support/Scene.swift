@@ -153,9 +153,11 @@ final class Scene: Sendable {
         publisher.isPaused = true
         publisher.publish(1)
         try await publisher.more(1)
-        let last = publisher.ledger.lastID.map { Double($0) }
+        // Asked each time: what was under way at the pause is confirmed only now.
         try await eventually("the relay has read everything") {
-            try await relay().metric(#"signalr_backplane_last_id{channel="\#(Self.channel)"}"#) == last ? true : nil
+            let last = publisher.ledger.lastID.map { Double($0) }
+            return try await relay().metric(#"signalr_backplane_last_id{channel="\#(Self.channel)"}"#) == last
+                ? true : nil
         }
     }
 
