@@ -91,18 +91,18 @@ struct RESPReader: ~Copyable {
 
     /// Bytes of the unfinished string; 0 if none is unfinished, or its header is.
     private var announcedLength: Int {
-        // hiredis has read the type. A whole line of digits that it leaves where it is can only be a string's header.
+        // hiredis has read the type. A whole line of digits that it leaves where it is can only be a string's header; one
+        // without its line feed may be an integer.
         let unread = UnsafeRawBufferPointer(start: reader.pointee.buf, count: reader.pointee.len)
             .dropFirst(reader.pointee.pos)
         var length = 0
-        for byte in unread.prefix(20) {
+        for (index, byte) in unread.prefix(64).enumerated() {
             guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else {
-                return byte == UInt8(ascii: "\r") ? length : 0
+                return unread.dropFirst(index).starts(with: "\r\n".utf8) ? length : 0
             }
             let (tens, overflow) = length.multipliedReportingOverflow(by: 10)
             let (sum, carry) = tens.addingReportingOverflow(Int(byte - UInt8(ascii: "0")))
-            guard !overflow, !carry else { return .max }
-            length = sum
+            length = overflow || carry ? .max : sum
         }
         return 0
     }

@@ -200,6 +200,16 @@ import Testing
         #expect(allowed.problem == nil)
     }
 
+    /// Digits whose line is not whole are no string's header: not yet, or not at all.
+    @Test(arguments: [":100001\r", ":1000000000000000001\r", "+99999999999999999999999", "+99999999999999999999999\r"])
+    func aLineOfDigitsThatIsCutIsNoLength(start: String) {
+        let rest = start.hasSuffix("\r") ? "\n" : "\r\n"
+        let pieces = [Array(start.utf8)[...], Array(rest.utf8)[...]]
+        let reading = Reading(of: pieces, channels: Self.channels, longestElement: 100_000)
+        #expect(reading.problem == nil)
+        #expect(reading.replies.count == 1)
+    }
+
     @Test(arguments: ["$9999999999\r\n", "*3\r\n$7\r\nmessage\r\n$4\r\nchat\r\n$9999999999\r\n", "+"])
     func elementWithoutEndIsGivenUp(start: String) throws {
         let endless = Array(start.utf8) + [UInt8](repeating: 0x61, count: 200_000)

