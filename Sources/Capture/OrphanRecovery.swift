@@ -13,13 +13,14 @@ enum OrphanRecovery {
     /// - Throws: ``CaptureError``; then the file is as it was.
     static func closeIfOrphan(_ path: String, at now: Moment) throws -> String? {
         let source = try FileSource(path: path)
+        // Before the lock is asked for: whoever holds that of a closed one has only not let go of it yet.
+        if source.size > 0, isClosed(source) { return nil }
         if source.isLive { return "'\(path)' is being recorded by another process" }
         if source.size == 0 {
             // Made and never written to: the relay died in between.
             guard unlink(path) == 0 else { throw CaptureError.system(operation: "remove", path: path, errno: errno) }
             return "removed the empty file '\(path)'"
         }
-        guard !isClosed(source) else { return nil }
         let report = try Recovery.scan(source)
         guard report.ending != .closed else { return nil }
         guard report.header?.profile == CaptureMetadata.profile else {
@@ -29,12 +30,28 @@ enum OrphanRecovery {
         guard let file = try SegmentFile.reopen(path: path) else { return nil }
         let torn = source.size > writer.fileSize ? source.size - writer.fileSize : 0
         writer.encodeEnd(metadata: [try endMetadata(of: source, report: report, at: now)])
-        try file.write(writer.output, at: writer.outputOffset)
-        writer.commit()
-        try file.truncate(to: writer.fileSize)
-        try file.sync()
+        let before = try tail(of: source, from: writer.outputOffset)
+        do throws(CaptureError) {
+            try file.write(writer.output, at: writer.outputOffset)
+            writer.commit()
+            try file.truncate(to: writer.fileSize)
+            try file.sync()
+        } catch {
+            // A full disk, perhaps: half of a summary would keep other readers from what is there.
+            before.withUnsafeBytes { try? file.write($0, at: source.size - UInt64($0.count)) }
+            try? file.truncate(to: source.size)
+            throw error
+        }
         return "closed '\(path)' after a crash: \(report.messageCount) messages in \(report.chunks.count) chunks"
             + (torn > 0 ? ", a torn write of \(torn) bytes cut off" : "")
+    }
+
+    /// What stands where the end will be written: the trailer of the last flush, or a torn write.
+    private static func tail(of source: FileSource, from offset: UInt64) throws -> [UInt8] {
+        guard offset < source.size else { return [] }
+        var bytes = [UInt8](repeating: 0, count: Int(source.size - offset))
+        let count = try bytes.withUnsafeMutableBytes { try source.read(at: offset, into: $0) }
+        return Array(bytes.prefix(count))
     }
 
     private static func isClosed(_ source: FileSource) -> Bool {

@@ -36,7 +36,7 @@ import Testing
             // Once is enough.
             log = []
             _ = try CaptureDirectory.prepare(directory.path, at: .start) { log.append($0) }
-            #expect(log == [] || reading.states != [.closed], "cut at \(cut)")
+            #expect(log == [] || reading.states != [.closed], "cut at \(cut): \(log)")
         }
         // Before its first marker is whole there is nothing to go on from, and nothing in it.
         #expect(leftAlone == Array(1..<(leftAlone.count + 1)))
