@@ -49,7 +49,8 @@ public struct CaptureWriter: ~Copyable {
     var chunk = ChunkBuilder()
     private var chunkOpenedAt: UInt64 = 0
     private var chunkTallies: [ChannelTally]
-    /// Events in the chunk that say what is missing: for the end of the segment that the chunk gets into.
+    /// Events in the chunk without which nobody could tell what is missing: they outlive a chunk that is given up, and
+    /// the ranges get into the end of the segment.
     private var chunkRanges: [CaptureEvent] = []
     private var lastLogTime: UInt64 = 0
 
@@ -132,7 +133,7 @@ public struct CaptureWriter: ~Copyable {
     public mutating func append(_ event: CaptureEvent, at now: Moment) {
         if chunk.isEmpty { chunkOpenedAt = now.monotonic }
         if now.realtime > lastLogTime { lastLogTime = now.realtime }
-        if event.namesMissingIDs { chunkRanges.append(event) }
+        if event.namesMissingIDs || event.event == "counter_reset" { chunkRanges.append(event) }
         let json = event.json()
         json.withUnsafeBytes {
             chunk.append(
@@ -216,7 +217,7 @@ public struct CaptureWriter: ~Copyable {
 
     /// Gives up the chunk that could not be written.
     ///
-    /// - Returns: what is lost, by channel index, and the events among it that say what is missing: they must not be.
+    /// - Returns: what is lost, by channel index, and the events among it that tell what is missing: they must not be.
     public mutating func discardChunk() -> (lost: [ChannelTally], missing: [CaptureEvent]) {
         defer {
             chunk.reset()

@@ -39,7 +39,7 @@ final class OpenSegment {
             tallies[index].bytes += tally.bytes
             firstIDs[index] = firstIDs[index] ?? tally.firstID
         }
-        for event in events {
+        for event in events where event.namesMissingIDs {
             note(event)
             if notes.count < Self.listedRanges { notes.append((end, event)) }
         }

@@ -179,6 +179,22 @@ import Testing
         #expect(scene.metrics.sample("backplane_relay_write_errors_total") == 2)
     }
 
+    /// Else the ids after it would look like a gap.
+    @Test func aResetInAChunkThatIsLostIsStillTold() throws {
+        let scene = try Scene()
+        try scene.takeDirectoryAway()
+        var recorder = scene.makeRecorder()
+        record(9, into: &recorder, at: Self.moment(milliseconds: 0))
+        recorder.append(.counterReset(channel: "chat", from: 9, to: 1), at: Self.moment(milliseconds: 1))
+        record(1, into: &recorder, at: Self.moment(milliseconds: 1))
+        recorder.tick(Self.moment(milliseconds: 200))
+        #expect(scene.metrics.dropped(.writeError).envelopes == 2)
+        try scene.bringDirectoryBack()
+        recorder.tick(Self.moment(milliseconds: 10_000))
+        recorder.close(Self.moment(milliseconds: 10_001))
+        #expect(try scene.read().events.contains(.counterReset(channel: "chat", from: 9, to: 1)))
+    }
+
     @Test func aFailureWithNothingToWriteIsNoSuccess() throws {
         let scene = try Scene()
         var recorder = scene.makeRecorder()

@@ -64,15 +64,20 @@ final class Scene: Sendable {
         } catch {
             await scene.end(keepsCapture: true)
             throw TestFailure(
-                "\(error)\ncapture kept in \(scene.directory)\nThe relay said:\n\(scene.log.suffix(6_000))")
+                "\(error)\ncapture kept in \(scene.kept)\nThe relay said:\n\(scene.log.suffix(6_000))")
         }
     }
+
+    /// Where the capture of a run that failed can be looked at.
+    private var kept: String { folder + "/capture" }
 
     private func end(keepsCapture: Bool) async {
         await killRelay()
         await publisher.stop()
         if keepsCapture {
-            print("capture kept in \(directory), the relay's log in \(folder)")
+            // A disk of the test's own goes with the test.
+            if options.directory != nil { try? FileManager.default.copyItem(atPath: directory, toPath: kept) }
+            print("capture kept in \(kept), the relay's log in \(folder)")
         } else {
             try? FileManager.default.removeItem(atPath: folder)
         }
