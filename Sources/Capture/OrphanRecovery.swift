@@ -30,7 +30,9 @@ enum OrphanRecovery {
         guard let file = try SegmentFile.reopen(path: path) else { return nil }
         let torn = source.size > writer.fileSize ? source.size - writer.fileSize : 0
         writer.encodeEnd(metadata: [try endMetadata(of: source, report: report, at: now)])
-        let before = try tail(of: source, from: writer.outputOffset)
+        let size = source.size
+        let start = writer.outputOffset
+        let before = try tail(of: source, from: start)
         do throws(CaptureError) {
             try file.write(writer.output, at: writer.outputOffset)
             writer.commit()
@@ -38,8 +40,8 @@ enum OrphanRecovery {
             try file.sync()
         } catch {
             // A full disk, perhaps: half of a summary would keep other readers from what is there.
-            before.withUnsafeBytes { try? file.write($0, at: source.size - UInt64($0.count)) }
-            try? file.truncate(to: source.size)
+            before.withUnsafeBytes { try? file.write($0, at: start) }
+            try? file.truncate(to: size)
             throw error
         }
         return "closed '\(path)' after a crash: \(report.messageCount) messages in \(report.chunks.count) chunks"
