@@ -8,9 +8,11 @@ struct CheckSession: Sendable {
     /// How often something is tried that a lost envelope can have spoiled.
     static let attempts = 5
     private static let pause: Duration = .milliseconds(200)
-    /// A fence is one envelope; where it is lost, another one follows after this long.
-    private static let fenceTimeout: TimeAmount = .seconds(2)
-    private static let fences = 15
+    /// A fence is one envelope; where it is lost, another one follows after a time from this range: whatever breaks
+    /// subscriptions in a rhythm must not find each fence at the same point of it.
+    private static let fenceMilliseconds: ClosedRange<Int64> = 500...2_500
+    /// How long a node may be deaf before it counts as deaf for good.
+    private static let fencing: Duration = .seconds(30)
 
     let nodes: [CheckedNode]
     let participants: [Participant]
@@ -60,8 +62,9 @@ struct CheckSession: Sendable {
     func fence(_ step: CheckStep, except absent: Set<Int> = []) async throws {
         let present = participants.filter { !absent.contains($0.index) }
         var sent: Set<Int> = []
-        for attempt in 0..<Self.fences {
-            let sender = present[attempt % present.count]
+        let end = ContinuousClock.now + Self.fencing
+        while ContinuousClock.now < end {
+            let sender = present[sent.count % present.count]
             let message = mailroom.enter(
                 Ledger.Entry(
                     step: step, method: "broadcastMessage", sender: sender.index, recipients: everyone, sentAt: nil,
@@ -75,7 +78,8 @@ struct CheckSession: Sendable {
                 mailroom.note("\(step.title): \(sender.name) could not send a fence: \(error)")
             }
             let arrived = await mailroom.wait(
-                forAnyOf: sent, at: Set(present.map(\.index)), timeout: Self.fenceTimeout,
+                forAnyOf: sent, at: Set(present.map(\.index)),
+                timeout: .milliseconds(.random(in: Self.fenceMilliseconds)),
                 on: MultiThreadedEventLoopGroup.singleton.any())
             if arrived { return }
             try Task.checkCancellation()
@@ -87,7 +91,8 @@ struct CheckSession: Sendable {
         }
         throw EndToEndError(
             "\(step.title): \(deaf.map(\.name).joined(separator: ", ")) received none of \(sent.count) messages to all "
-                + "within \(Self.fences * 2) s; look at the log of the node and at its connection to Redis")
+                + "within \(Self.fencing.components.seconds) s; look at the log of the node and at its connection to Redis"
+        )
     }
 
     // MARK: - Trying again
