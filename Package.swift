@@ -74,7 +74,8 @@ let package = Package(
         .target(
             name: "Replay",
             dependencies: [
-                "Capture", "Redis", "SignalRBackplane",
+                "Capture", "Prometheus", "Redis", "Relay", "SignalRBackplane",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),

@@ -69,7 +69,7 @@ public final class RedisSubscriber: Sendable {
                 logger.warning(
                     "subscription lost, reconnecting",
                     metadata: [
-                        "redis": "\(configuration.endpoint)", "cause": "\(cause)",
+                        "redis": "\(configuration.endpoint)", "channels": "\(channelList)", "cause": "\(cause)",
                     ])
             } catch {
                 if Task.isCancelled { return }
@@ -82,8 +82,12 @@ public final class RedisSubscriber: Sendable {
         }
     }
 
+    private var channelList: String { channels.joined(separator: ", ") }
+
     private func log(_ error: any Error, everSubscribed: Bool) {
-        let metadata: Logger.Metadata = ["redis": "\(configuration.endpoint)", "cause": "\(error)"]
+        let metadata: Logger.Metadata = [
+            "redis": "\(configuration.endpoint)", "channels": "\(channelList)", "cause": "\(error)",
+        ]
         if everSubscribed, (error as? RedisError)?.isLoginRefused == true {
             logger.error(
                 "cannot subscribe: the login worked before and is refused now; was the password rotated? trying again",
@@ -116,7 +120,7 @@ public final class RedisSubscriber: Sendable {
             try await subscribed.futureResult.get()
             onSubscribed()
             logger.info(
-                "subscribed", metadata: ["redis": "\(server)", "channels": "\(channels.joined(separator: ", "))"])
+                "subscribed", metadata: ["redis": "\(server)", "channels": "\(channelList)"])
             // Ends with this scope.
             async let _: Void = leaveWhenReplaced(server, channel: channel)
             return try await ended.futureResult.get()

@@ -10,7 +10,7 @@ public import ServiceLifecycle
 ///
 /// The way of an envelope:
 /// ``RedisSubscriber`` (event loop) -> `Intake` (bounded in bytes) -> `RelayWorker` (own thread) -> `ChannelObserver`
-/// -> metrics, and `Recorder` -> `CaptureWriter` -> segment file.
+/// -> metrics, and `Recorder` -> `CaptureWriter` -> segment file; then an ``EnvelopeBranch``, if there is one.
 public struct Relay: Service {
     private let configuration: RelayConfiguration
     private let logger: Logger
@@ -58,6 +58,9 @@ public struct Relay: Service {
             recordDirectory: configuration.recording?.directory)
         let status = RelayStatus(records: configuration.recording != nil)
         let intake = Intake(limit: configuration.bufferBytes, metrics: metrics)
+        let context = EnvelopeBranchContext(
+            registry: metrics.registry, channels: configuration.channels, logger: logger)
+        let branches = configuration.branches.map { $0(context) }
 
         let housekeeper = configuration.recording.map { recording in
             Housekeeper(
@@ -73,14 +76,17 @@ public struct Relay: Service {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         async let worked: Void = thread.runIfActive {
             var worker = makeWorker(
-                previous: previous, intake: intake, metrics: metrics, status: status, housekeeper: housekeeper)
+                previous: previous, intake: intake, branches: branches, metrics: metrics, status: status,
+                housekeeper: housekeeper)
             worker.run()
         }
         controls.connect { request in answer(request, intake: intake, metrics: metrics) }
-        let outcome = await subscribeAndServe(intake: intake, metrics: metrics, status: status, group: group)
+        let outcome = await subscribeAndServe(
+            intake: intake, branches: branches, metrics: metrics, status: status, group: group)
         controls.disconnect()
         intake.close()
         try await worked
+        for branch in branches { await branch.finish() }
         housekeeping.cancel()
         await housekeeper?.finish(housekeeping)
         try await thread.shutdownGracefully()
@@ -90,8 +96,8 @@ public struct Relay: Service {
     }
 
     private func makeWorker(
-        previous: CaptureDirectory.Previous?, intake: Intake, metrics: RelayMetrics, status: RelayStatus,
-        housekeeper: Housekeeper?
+        previous: CaptureDirectory.Previous?, intake: Intake, branches: [any EnvelopeBranch], metrics: RelayMetrics,
+        status: RelayStatus, housekeeper: Housekeeper?
     ) -> RelayWorker {
         var recorder: Recorder?
         if let recording = configuration.recording, let previous {
@@ -107,13 +113,14 @@ public struct Relay: Service {
         }
         return RelayWorker(
             channels: configuration.channels, lastIDs: previous?.lastIDs ?? [:], intake: intake, recorder: recorder,
-            filter: configuration.payload.leavesAll ? nil : PayloadFilter(configuration.payload), metrics: metrics,
-            status: status, logger: logger)
+            filter: configuration.payload.leavesAll ? nil : PayloadFilter(configuration.payload),
+            branches: branches, metrics: metrics, status: status, logger: logger)
     }
 
     /// Returns when all have ended: on shutdown, or because one of them failed.
     private func subscribeAndServe(
-        intake: Intake, metrics: RelayMetrics, status: RelayStatus, group eventLoopGroup: MultiThreadedEventLoopGroup
+        intake: Intake, branches: [any EnvelopeBranch], metrics: RelayMetrics, status: RelayStatus,
+        group eventLoopGroup: MultiThreadedEventLoopGroup
     ) async -> Result<Void, any Error> {
         let subscriber = RedisSubscriber(
             configuration: configuration.redis, channels: configuration.channels, eventLoopGroup: eventLoopGroup,
@@ -130,6 +137,9 @@ public struct Relay: Service {
             }
             group.addTask { await Self.result { try await cancelWhenGracefulShutdown { try await web.run() } } }
             group.addTask { await Self.result { await cancelWhenGracefulShutdown { await watch(metrics, status) } } }
+            for branch in branches {
+                group.addTask { await Self.result { try await cancelWhenGracefulShutdown { try await branch.run() } } }
+            }
             if let supervisor {
                 let supervision = Supervision(
                     supervisor: supervisor, status: status, eventLoop: eventLoopGroup.any(), logger: logger)

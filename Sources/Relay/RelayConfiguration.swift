@@ -19,6 +19,8 @@ public struct RelayConfiguration: Sendable {
     public var listenPort: Int
     /// Who may see them.
     public var access: WebAccess
+    /// Makes what takes envelopes beside the recorder.
+    public var branches: [@Sendable (EnvelopeBranchContext) -> any EnvelopeBranch]
     public var version: String
     /// Name of this machine, for the capture.
     public var hostName: String
@@ -27,7 +29,8 @@ public struct RelayConfiguration: Sendable {
         redis: RedisConfiguration, channels: [String], recording: CaptureWriter.Configuration? = nil,
         payload: PayloadPolicy = PayloadPolicy(), housekeeping: HousekeepingPolicy = HousekeepingPolicy(),
         bufferBytes: Int = 64 << 20, listenHost: String = "127.0.0.1", listenPort: Int = 9464,
-        access: WebAccess = WebAccess(), version: String, hostName: String
+        access: WebAccess = WebAccess(), branches: [@Sendable (EnvelopeBranchContext) -> any EnvelopeBranch] = [],
+        version: String, hostName: String
     ) {
         precondition(!channels.isEmpty && bufferBytes > 0)
         self.redis = redis
@@ -39,6 +42,7 @@ public struct RelayConfiguration: Sendable {
         self.listenHost = listenHost
         self.listenPort = listenPort
         self.access = access
+        self.branches = branches
         self.version = version
         self.hostName = hostName
     }

@@ -26,6 +26,7 @@ struct RelayWorker: ~Copyable {
     private let status: RelayStatus
     private let logger: Logger
     private var observers: [ChannelObserver]
+    private let branches: [any EnvelopeBranch]
     private var recorder: Recorder?
     /// nil if payloads are recorded as they are.
     private let filter: PayloadFilter?
@@ -39,7 +40,8 @@ struct RelayWorker: ~Copyable {
     ///   - lastIDs: by channel name, from an earlier run that recorded into the same directory.
     init(
         channels: [String], lastIDs: [String: UInt64], intake: Intake, recorder: consuming Recorder?,
-        filter: PayloadFilter? = nil, metrics: RelayMetrics, status: RelayStatus, logger: Logger
+        filter: PayloadFilter? = nil, branches: [any EnvelopeBranch] = [], metrics: RelayMetrics, status: RelayStatus,
+        logger: Logger
     ) {
         self.channels = channels
         self.intake = intake
@@ -48,6 +50,7 @@ struct RelayWorker: ~Copyable {
         self.logger = logger
         self.recorder = recorder
         self.filter = filter
+        self.branches = branches
         observers = zip(channels, metrics.channels).map { name, metrics in
             ChannelObserver(metrics: metrics, lastID: lastIDs[name])
         }
@@ -84,6 +87,7 @@ struct RelayWorker: ~Copyable {
         case .batch(let batch):
             let bytes = batch.byteCount
             process(batch, at: now)
+            for branch in branches { branch.offer(batch) }
             intake.recycle(batch)
             return bytes
         case .subscribed(let subscription):
@@ -179,6 +183,7 @@ struct RelayWorker: ~Copyable {
         status.connectionID = subscription.connectionID
         for channel in metrics.channels { channel.up.set(1) }
         explainer.subscribed(subscription)
+        for branch in branches { branch.subscribed(subscription) }
         let server = subscription.server
         recorder?.connected(runID: server?.runID, redisVersion: server?.version, at: now)
     }

@@ -14,9 +14,10 @@ struct RunCommand: AsyncParsableCommand {
             Example:
               backplane-relay run --redis redis://127.0.0.1:6379 --channel chat --record /var/lib/backplane-relay
               BACKPLANE_RELAY_REDIS='redis.example:6379,password=...' backplane-relay run --channel chat
+              backplane-relay run --redis redis://127.0.0.1:6379 --channel chat --forward redis://staging:6379
               backplane-relay run --check-only --redis redis://127.0.0.1:6379 --channel chat
 
-            It subscribes and reads; it never publishes. SIGTERM or SIGINT stops it: what was received is written first.
+            It subscribes and reads; it publishes nothing into the Redis that it watches. SIGTERM or SIGINT stops it: what was received is written first.
             SIGHUP begins a new segment and opens the log file anew, SIGUSR1 logs a line of figures, SIGUSR2 forces what
             was received to the disk.
             """)
@@ -33,6 +34,7 @@ struct RunCommand: AsyncParsableCommand {
     var checkOnly = false
 
     @OptionGroup var recording: RecordingOptions
+    @OptionGroup var forwarding: ForwardOptions
     @OptionGroup var web: WebOptions
     @OptionGroup var log: LogOptions
 
@@ -55,7 +57,7 @@ struct RunCommand: AsyncParsableCommand {
                 redis: redis, channels: channel, recording: recording.writer(channels: channel),
                 payload: try recording.payloadPolicy(), housekeeping: try recording.housekeeping(),
                 bufferBytes: buffer.bytes, listenHost: web.listen.host, listenPort: web.listen.port,
-                access: try web.access(),
+                access: try web.access(), branches: try forwarding.branches(from: redis, logger: log.logger),
                 version: BackplaneRelay.version, hostName: HostName.current()),
             logger: log.logger, supervisor: supervisor)
         try await ServiceRunner.run(

@@ -23,5 +23,5 @@ extension RedisConfiguration {
     }
 
     /// The ACL user of the connection.
-    var aclUser: String { username ?? "default" }
+    public var aclUser: String { username ?? "default" }
 }

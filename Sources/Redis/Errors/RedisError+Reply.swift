@@ -38,6 +38,15 @@ extension RedisError {
         ["NOAUTH", "DENIED", "ERR max number of clients"].contains { reply.hasPrefix($0) }
     }
 
+    /// True if only this command was refused: by the ACL, or by a server that has removed or renamed it.
+    public var isRefusalOfCommand: Bool {
+        switch self {
+        case .notPermitted: true
+        case .serverError(_, let reply): reply.hasPrefix("ERR unknown") || reply.hasPrefix("ERR wrong number")
+        default: false
+        }
+    }
+
     private static func withoutArguments(_ reply: String) -> String {
         var end = reply.startIndex
         while end < reply.endIndex, !reply[end...].hasPrefix(", with args") { end = reply.index(after: end) }

@@ -118,17 +118,6 @@ public struct Preflight {
     }
 }
 
-extension RedisError {
-    /// True if only this command was refused: by the ACL, or by a server that has removed or renamed it.
-    var isRefusalOfCommand: Bool {
-        switch self {
-        case .notPermitted: true
-        case .serverError(_, let reply): reply.hasPrefix("ERR unknown") || reply.hasPrefix("ERR wrong number")
-        default: false
-        }
-    }
-}
-
 extension PreflightReport.OutputBufferLimit {
     /// - Parameter text: `normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60`.
     init?(setting text: String) {

@@ -179,7 +179,8 @@ struct Accountant {
             account.note("reported missing, but recorded: \(event)")
             return
         }
-        span.open.removeAll { Set(indexes).contains($0) }
+        let taken = Set(indexes)
+        span.open.removeAll { taken.contains($0) }
         let report = Report(epoch: epoch, ids: ids, cause: event.cause ?? event.reason ?? "no cause")
         let twice = span.reports.filter { $0.epoch == epoch && $0.ids.overlaps(ids) }.reduce(0) { sum, earlier in
             // A new start knows what was recorded last, not what was dropped after it: the earlier report says more.

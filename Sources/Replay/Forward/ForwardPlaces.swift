@@ -1,0 +1,43 @@
+import Crypto
+import Redis
+
+/// Where envelopes come from and where they go, and whether they may: decision logic without I/O.
+struct ForwardPlaces: Equatable {
+    /// A server, as far as it can be told from others.
+    struct Server: Equatable {
+        /// nil if INFO is not permitted.
+        var runID: String?
+        /// `host:port`
+        var endpoint: String
+
+        func isSame(as other: Server) -> Bool {
+            if let runID, let otherID = other.runID { return runID == otherID }
+            return endpoint == other.endpoint
+        }
+    }
+
+    var source: Server
+    var target: Server
+    /// The event keys, by channel index.
+    let channels: [String]
+    /// Where all of it goes; nil for the event key that it comes from.
+    let targetChannel: String?
+
+    func target(of channel: Int) -> String { targetChannel ?? channels[channel] }
+
+    /// Whether a message that is forwarded would come back at once: the same server, and an event key that is watched.
+    var returnsAtOnce: Bool {
+        target.isSame(as: source) && channels.indices.contains { channels.contains(target(of: $0)) }
+    }
+
+    /// The mark of the place that an envelope leaves.
+    func leaving(_ channel: Int) -> String { Self.mark(source, channels[channel]) }
+
+    /// Where an envelope must not have been: where it would go, and here.
+    func visited(_ channel: Int) -> [String] { [Self.mark(target, target(of: channel)), leaving(channel)] }
+
+    private static func mark(_ server: Server, _ channel: String) -> String {
+        let digest = SHA256.hash(data: Array("\(server.runID ?? server.endpoint)\u{0}\(channel)".utf8))
+        return digest.prefix(8).map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+    }
+}

@@ -1,0 +1,236 @@
+import Capture
+public import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import Prometheus
+public import Redis
+public import Relay
+import SignalRBackplane
+
+/// Publishes what a relay receives into another Redis as it comes, under ids of that Redis.
+///
+/// The relay never waits for it: `ForwardQueue` takes a copy or refuses it. What was sent and not answered is not sent
+/// again, so the target gets each envelope once at most.
+public final class Forwarder: EnvelopeBranch {
+    /// The longest wait for what is left at a stop.
+    private static let lastTry: TimeAmount = .seconds(5)
+
+    private let target: RedisConfiguration
+    private let logger: Logger
+    private let metrics: ForwardMetrics
+    private let queue: ForwardQueue
+    private let places: NIOLockedValueBox<ForwardPlaces>
+    /// How long the envelope waited that was confirmed last, in nanoseconds.
+    private let lastWait = NIOLockedValueBox<UInt64>(0)
+    private let dropLog = NIOLockedValueBox(LogLimiter())
+
+    /// - Parameters:
+    ///   - source: where the relay is told to subscribe.
+    ///   - channel: publishes all of it on this event key; nil for the one that it comes from.
+    ///   - bufferBytes: memory for what waits.
+    public init(
+        from source: RedisConfiguration, to target: RedisConfiguration, channel: String?, bufferBytes: Int,
+        context: EnvelopeBranchContext
+    ) {
+        self.target = target
+        logger = context.logger
+        metrics = ForwardMetrics(context.registry, channels: context.channels, limit: bufferBytes)
+        queue = ForwardQueue(limit: bufferBytes)
+        places = NIOLockedValueBox(
+            ForwardPlaces(
+                source: .init(endpoint: source.endpoint), target: .init(endpoint: target.endpoint),
+                channels: context.channels, targetChannel: channel))
+        context.registry.onScrape { [metrics, queue, lastWait] in
+            metrics.queueBytes.set(Double(queue.bytes))
+            let wait = queue.oldest.map { Moment.now().monotonic - $0 } ?? lastWait.withLockedValue { $0 }
+            metrics.lag.set(Double(wait) * 1e-9)
+        }
+    }
+
+    // MARK: - On the recorder's thread
+
+    public func subscribed(_ subscription: Subscription) {
+        places.withLockedValue {
+            $0.source = .init(runID: subscription.server?.runID, endpoint: subscription.endpoint)
+        }
+    }
+
+    public func offer(_ batch: EnvelopeBatch) {
+        if !queue.offer(batch) { drop(.bufferFull, batch.count, "the target is away or too slow") }
+    }
+
+    // MARK: - On tasks of its own
+
+    public func run() async throws {
+        var backoff = ReconnectBackoff()
+        var random = SystemRandomNumberGenerator()
+        var everConnected = false
+        while !Task.isCancelled {
+            do {
+                try await withClient { client in
+                    everConnected = true
+                    backoff.reset()
+                    try await forward(through: client) { [queue] in await queue.waitForMore() }
+                }
+            } catch let error as ForwardError {
+                throw error
+            } catch {
+                if Task.isCancelled { return }
+                if !everConnected, (error as? RedisError)?.isTransient == false { throw error }
+                metrics.errors.increment()
+                logger.warning(
+                    "cannot forward, trying again",
+                    metadata: ["target": "\(target.endpoint)", "cause": "\(error)", "waiting": "\(queue.count)"])
+            }
+            // Cancelled while waiting: the loop's condition ends it.
+            try? await Task.sleep(for: backoff.next(using: &random))
+        }
+    }
+
+    public func finish() async {
+        if queue.oldest != nil {
+            let rest = Task {
+                try await withClient(within: Self.lastTry) { try await forward(through: $0, waitForMore: nil) }
+            }
+            let limit = Task {
+                try await Task.sleep(for: .nanoseconds(Self.lastTry.nanoseconds))
+                rest.cancel()
+            }
+            if case .failure(let error) = await rest.result {
+                logger.warning("cannot forward what is left", metadata: ["cause": "\(error)"])
+            }
+            limit.cancel()
+        }
+        if queue.count > 0 { drop(.stopped, queue.count, "the relay stops") }
+    }
+
+    private func withClient(
+        within timeout: TimeAmount? = nil, _ body: (RedisClient) async throws -> Void
+    ) async throws {
+        let client = try await RedisClient.connect(
+            to: target, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, loginTimeout: timeout)
+        let result: Result<Void, any Error>
+        do {
+            try await body(client)
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        metrics.up.set(0)
+        await client.close()
+        try result.get()
+    }
+
+    /// Until the connection fails, or the task is cancelled, or nothing is left and there is nothing to wait for.
+    private func forward(through client: RedisClient, waitForMore: (() async -> Void)?) async throws {
+        var server = ForwardPlaces.Server(endpoint: client.endpoint)
+        do {
+            server.runID = try await client.serverInfo().runID
+        } catch let error as RedisError where error.isRefusalOfCommand {
+            // Then the address must do.
+        }
+        places.withLockedValue { [server] in $0.target = server }
+        var script = try await client.load(script: BackplaneScript.republish)
+        metrics.up.set(1)
+        logger.info("forwarding", metadata: ["target": "\(client.endpoint)"])
+        while !Task.isCancelled {
+            guard let (batch, since) = queue.take() else {
+                guard let waitForMore else { return }
+                await waitForMore()
+                continue
+            }
+            let places = places.withLockedValue { $0 }
+            if places.returnsAtOnce { throw ForwardError.targetIsSource(endpoint: client.endpoint) }
+            for chunk in chunks(of: batch, places, sha1: script.sha1) {
+                try await send(chunk, through: client, &script)
+            }
+            lastWait.withLockedValue { $0 = Moment.now().monotonic - since }
+        }
+    }
+
+    /// Marks the envelopes and sorts out those that must not go.
+    private func chunks(of batch: EnvelopeBatch, _ places: ForwardPlaces, sha1: String) -> [ForwardChunk] {
+        var chunks = [ForwardChunk(sha1: sha1)]
+        var undecodable = 0
+        var returned = 0
+        batch.forEach { channel, _, payload in
+            guard let blob = Reissue.blob(of: payload),
+                let outcome = try? ForwardMark.mark(
+                    blob, leaving: places.leaving(channel), unlessBeenAt: places.visited(channel))
+            else {
+                undecodable += 1
+                return
+            }
+            guard case .marked(let bytes) = outcome else {
+                returned += 1
+                return
+            }
+            if chunks[chunks.count - 1].isFull { chunks.append(ForwardChunk(sha1: sha1)) }
+            bytes.withUnsafeBytes {
+                chunks[chunks.count - 1].append(channel: channel, to: places.target(of: channel), blob: $0)
+            }
+        }
+        if undecodable > 0 { drop(.undecodable, undecodable, "not SignalR envelopes") }
+        if returned > 0 { drop(.loop, returned, "they come from the target: another relay forwards back") }
+        return chunks
+    }
+
+    private func send(_ chunk: ForwardChunk, through client: RedisClient, _ script: inout RedisScript) async throws {
+        var next = 0
+        while next < chunk.channels.count {
+            let answers = await chunk.send(from: next, through: client)
+            var refusal: String?
+            var lost: RedisError?
+            var uncertain = 0
+            var unknownScriptAt: Int?
+            for (offset, answer) in answers.enumerated() {
+                switch answer {
+                case .success(.error(let text)) where text.hasPrefix("NOSCRIPT"):
+                    unknownScriptAt = unknownScriptAt ?? next + offset
+                case .success(.error(let text)):
+                    metrics.drop(.refused)
+                    refusal = text
+                case .success:
+                    metrics.confirmed(channel: chunk.channels[next + offset])
+                case .failure(let error):
+                    uncertain += 1
+                    lost = error
+                }
+            }
+            if let refusal {
+                metrics.errors.increment()
+                try refused(refusal, at: client.endpoint)
+            }
+            if let lost {
+                drop(.uncertain, uncertain, "the connection was lost before the answer")
+                throw lost
+            }
+            guard let unknownScriptAt else { return }
+            // Somebody flushed the scripts: nothing behind this one was published.
+            script = try await client.load(script: BackplaneScript.republish)
+            next = unknownScriptAt
+        }
+    }
+
+    /// - Throws: where another connection may lead to a server that does not refuse.
+    private func refused(_ text: String, at endpoint: String) throws {
+        let error = RedisError.from(reply: text, command: "EVALSHA", endpoint: endpoint, user: target.aclUser)
+        if case .readOnly = error { throw error }
+        if let suppressed = dropLog.withLockedValue({ $0.admit(at: Moment.now().monotonic) }) {
+            logger.error(
+                "the forward target refuses envelopes", metadata: ["cause": "\(error)", "suppressed": "\(suppressed)"])
+        }
+    }
+
+    private func drop(_ reason: ForwardMetrics.DropReason, _ count: Int, _ cause: String) {
+        metrics.drop(reason, count)
+        guard let suppressed = dropLog.withLockedValue({ $0.admit(at: Moment.now().monotonic) }) else { return }
+        logger.warning(
+            "not forwarded",
+            metadata: [
+                "envelopes": "\(count)", "reason": "\(reason.rawValue)", "cause": "\(cause)",
+                "suppressed": "\(suppressed)",
+            ])
+    }
+}

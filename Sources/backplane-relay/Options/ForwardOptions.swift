@@ -1,0 +1,78 @@
+import ArgumentParser
+import FoundationEssentials
+import Logging
+import Redis
+import Relay
+import Replay
+
+/// The live relay into another Redis.
+struct ForwardOptions: ParsableArguments {
+    @Option(
+        help:
+            "Publish all that comes into this Redis too, as it comes, under ids of its own; an address as for --redis.")
+    var forward: String?
+
+    @Option(help: "Forward onto this event key instead of the one that an envelope comes from.")
+    var forwardChannel: String?
+
+    @Option(help: "Memory for envelopes that wait for the forward target; when it is full, new ones are dropped.")
+    var forwardBuffer = ByteSize(bytes: 16 << 20)
+
+    @Option(help: "File with the password of the forward target, read again at each connect.")
+    var forwardPasswordFile: String?
+
+    @Option(help: "PEM file of the authorities to trust for the forward target, instead of the system's. Needs TLS.")
+    var forwardCaFile: String?
+
+    func validate() throws {
+        guard forward != nil else {
+            for (name, isGiven) in [
+                ("--forward-channel", forwardChannel != nil), ("--forward-password-file", forwardPasswordFile != nil),
+                ("--forward-ca-file", forwardCaFile != nil),
+            ] where isGiven {
+                throw ValidationError("\(name): nothing is forwarded without --forward")
+            }
+            return
+        }
+        if forwardChannel?.isEmpty == true { throw ValidationError("--forward-channel: name an event key") }
+        _ = try target()
+    }
+
+    /// Nothing, or the forwarder.
+    func branches(
+        from source: RedisConfiguration, logger: Logger
+    ) throws -> [@Sendable (EnvelopeBranchContext) -> any EnvelopeBranch] {
+        guard let target = try target() else { return [] }
+        for warning in target.warnings { logger.warning("--forward: \(warning)") }
+        if let warning = target.passwordFile?.warning { logger.warning("\(warning)") }
+        if target.password != nil, ProcessInfo.processInfo.environment[EnvironmentOptions.prefix + "FORWARD"] == nil {
+            logger.warning(
+                "the password of --forward was visible in the process list; use BACKPLANE_RELAY_FORWARD instead")
+        }
+        let (channel, bufferBytes) = (forwardChannel, forwardBuffer.bytes)
+        return [
+            { context in
+                Forwarder(from: source, to: target, channel: channel, bufferBytes: bufferBytes, context: context)
+            }
+        ]
+    }
+
+    private func target() throws -> RedisConfiguration? {
+        guard let forward else { return nil }
+        var target: RedisConfiguration
+        do {
+            target = try RedisConfiguration(
+                connectionString: forward, passwordFile: forwardPasswordFile.map { PasswordFile(path: $0) })
+        } catch {
+            throw ValidationError("--forward: \(error.description)")
+        }
+        if let forwardCaFile {
+            guard target.tls != nil else {
+                throw ValidationError("--forward-ca-file: the address of --forward asks for no TLS; write rediss://")
+            }
+            target.tls?.caFile = forwardCaFile
+        }
+        target.clientName += "-forward"
+        return target
+    }
+}
