@@ -1,29 +1,5 @@
 public import MCAP
 
-/// Which part of a capture is wanted.
-public struct CaptureFilter: Sendable, Equatable {
-    public static let all = CaptureFilter()
-
-    /// Earliest time of receipt, nanoseconds since 1970.
-    public var from: UInt64?
-    /// Time of receipt before which envelopes are wanted.
-    public var until: UInt64?
-    /// Redis channels; nil for all.
-    public var channels: Set<String>?
-
-    public init(from: UInt64? = nil, until: UInt64? = nil, channels: Set<String>? = nil) {
-        self.from = from
-        self.until = until
-        self.channels = channels
-    }
-
-    func wants(_ time: UInt64) -> Bool {
-        if let from, time < from { return false }
-        if let until, time >= until { return false }
-        return true
-    }
-}
-
 /// One envelope of a capture. The payload is valid during the call that hands it out.
 public struct CapturedEnvelope {
     /// The Redis channel.
@@ -32,6 +8,12 @@ public struct CapturedEnvelope {
     public let receivedAt: UInt64
     /// As it was published, id and all.
     public let payload: UnsafeRawBufferPointer
+
+    public init(channel: String, receivedAt: UInt64, payload: UnsafeRawBufferPointer) {
+        self.channel = channel
+        self.receivedAt = receivedAt
+        self.payload = payload
+    }
 }
 
 public enum CaptureItem {
@@ -111,30 +93,50 @@ public struct CaptureReader: Sendable {
         return sources
     }
 
-    /// Hands out every item in the order of the recording.
+    /// Hands out every envelope selected, and every event of the same channels and times, in the order of the recording.
     ///
+    /// By time or channel only the chunks are read that can hold such envelopes; then damage elsewhere is not found.
+    ///
+    /// - Parameter progress: told, chunk by chunk, how far the reading has come.
     /// - Throws: ``CaptureError`` if a file cannot be read at all; what `body` throws.
     @discardableResult
     public func forEach(
-        _ filter: CaptureFilter = .all, _ body: (CaptureItem) throws -> Void
+        _ selection: CaptureSelection = .all, _ body: (CaptureItem) throws -> Void,
+        progress: ((CaptureProgress) -> Void)? = nil
     ) throws -> CaptureReadReport {
         var report = CaptureReadReport()
+        let wanted = Wanted(selection: selection, matcher: EnvelopeMatcher(selection))
+        var position = CaptureProgress(total: segments.reduce(0) { $0 + $1.size })
         for segment in segments {
-            if filter == .all {
-                try stream(segment, filter, &report, body)
-            } else {
-                try seek(segment, filter, &report, body)
+            let start = position.done
+            let chunkDone = progress.map { progress in
+                { (offset: UInt64) in
+                    position.done = min(start + offset, position.total)
+                    progress(position)
+                }
             }
+            if selection.canSkipChunks {
+                try seek(segment, wanted, &report, body, chunkDone)
+            } else {
+                try stream(segment, wanted, &report, body, chunkDone)
+            }
+            position.done = start + segment.size
+            progress?(position)
         }
         return report
+    }
+
+    private struct Wanted {
+        let selection: CaptureSelection
+        let matcher: EnvelopeMatcher
     }
 
     // MARK: - One segment
 
     /// From start to end, checking everything.
     private func stream(
-        _ segment: CaptureSegment, _ filter: CaptureFilter, _ report: inout CaptureReadReport,
-        _ body: (CaptureItem) throws -> Void
+        _ segment: CaptureSegment, _ wanted: Wanted, _ report: inout CaptureReadReport,
+        _ body: (CaptureItem) throws -> Void, _ chunkDone: ((_ offset: UInt64) -> Void)?
     ) throws {
         let source = try FileSource(path: segment.path)
         let reader = MCAPStreamReader(source, tailMayGrow: source.isLive)
@@ -142,7 +144,9 @@ public struct CaptureReader: Sendable {
         while let item = try reader.next() {
             switch item {
             case .header, .metadata: break
-            case .chunk(let chunk): entry.envelopes += try handOut(chunk, filter, &report, body)
+            case .chunk(let chunk):
+                entry.envelopes += try handOut(chunk, wanted.matcher, &report, body)
+                chunkDone?(chunk.offset + chunk.length)
             case .end(let ending):
                 entry.state =
                     switch ending {
@@ -158,27 +162,27 @@ public struct CaptureReader: Sendable {
 
     /// Only the chunks that can hold what is wanted, by the summary; without one, all.
     private func seek(
-        _ segment: CaptureSegment, _ filter: CaptureFilter, _ report: inout CaptureReadReport,
-        _ body: (CaptureItem) throws -> Void
+        _ segment: CaptureSegment, _ wanted: Wanted, _ report: inout CaptureReadReport,
+        _ body: (CaptureItem) throws -> Void, _ chunkDone: ((_ offset: UInt64) -> Void)?
     ) throws {
         let source = try FileSource(path: segment.path)
         let reader: MCAPIndexedReader
         do {
-            reader = try MCAPIndexedReader(source)
+            reader = try MCAPIndexedReader(source, from: wanted.selection.from, until: wanted.selection.until)
         } catch is NoSummary {
-            return try stream(segment, filter, &report, body)
+            return try stream(segment, wanted, &report, body, chunkDone)
         } catch is Damage {
-            return try stream(segment, filter, &report, body)
+            return try stream(segment, wanted, &report, body, chunkDone)
         }
         var entry = CaptureReadReport.Segment(path: segment.path, size: source.size, state: .closed)
-        let wanted = filter.channels.map { names in
-            Set(
-                reader.channels.values
-                    .filter { names.contains($0.topic) || $0.topic == CaptureMetadata.eventsTopic }.map(\.id))
-        }
-        for index in reader.chunks(from: filter.from, until: filter.until, channelIDs: wanted) {
+        let names = wanted.selection.channels
+        let channels = Set(
+            reader.channels.values
+                .filter { names.contains($0.topic) || $0.topic == CaptureMetadata.eventsTopic }.map(\.id))
+        for index in reader.chunks(channelIDs: names.isEmpty ? nil : channels) {
             do {
-                entry.envelopes += try handOut(try reader.read(index), filter, &report, body)
+                entry.envelopes += try handOut(try reader.read(index), wanted.matcher, &report, body)
+                chunkDone?(index.offset + index.length)
             } catch let damage as Damage {
                 report.damage.append(CaptureReadReport.SegmentDamage(path: segment.path, damage: damage))
             }
@@ -188,26 +192,26 @@ public struct CaptureReader: Sendable {
 
     /// - Returns: the number of envelopes handed out.
     private func handOut(
-        _ chunk: DecodedChunk, _ filter: CaptureFilter, _ report: inout CaptureReadReport,
+        _ chunk: DecodedChunk, _ matcher: EnvelopeMatcher, _ report: inout CaptureReadReport,
         _ body: (CaptureItem) throws -> Void
     ) throws -> Int {
         var count = 0
-        var lookup = TopicLookup(chunk.channels)
+        var lookup = TopicLookup(chunk.channels, matcher)
         try chunk.forEachMessage { (message: MessageView) throws in
-            guard filter.wants(message.logTime) else { return }
+            guard matcher.selects(receivedAt: message.logTime) else { return }
             switch lookup.topic(of: message.channelID) {
             case .envelopes(let name):
-                if let channels = filter.channels, !channels.contains(name) { return }
+                guard matcher.selects(payload: message.data) else { return }
                 count += 1
                 try body(
                     .envelope(
                         CapturedEnvelope(channel: name, receivedAt: message.logTime, payload: message.data)))
             case .events:
                 guard let event = CaptureEvent(json: message.data) else { return }
-                if let channels = filter.channels, let channel = event.channel, !channels.contains(channel) { return }
+                if let channel = event.channel, !matcher.selects(channel: channel) { return }
                 if event.isLoss, report.losses.count < Self.listedLosses { report.losses.append(event) }
                 try body(.event(event, at: message.logTime))
-            case .foreign:
+            case .unwanted:
                 break
             }
         }
@@ -220,14 +224,17 @@ private struct TopicLookup {
     enum Topic {
         case envelopes(String)
         case events
-        case foreign
+        /// A channel that is not selected, or of another program.
+        case unwanted
     }
 
     private let channels: [UInt16: Channel]
+    private let matcher: EnvelopeMatcher
     private var last: (id: UInt16, topic: Topic)?
 
-    init(_ channels: [UInt16: Channel]) {
+    init(_ channels: [UInt16: Channel], _ matcher: EnvelopeMatcher) {
         self.channels = channels
+        self.matcher = matcher
     }
 
     mutating func topic(of id: UInt16) -> Topic {
@@ -235,9 +242,9 @@ private struct TopicLookup {
         let topic: Topic =
             switch channels[id] {
             case let channel? where channel.messageEncoding == CaptureMetadata.envelopeEncoding:
-                .envelopes(channel.topic)
+                matcher.selects(channel: channel.topic) ? .envelopes(channel.topic) : .unwanted
             case let channel? where channel.topic == CaptureMetadata.eventsTopic: .events
-            default: .foreign
+            default: .unwanted
             }
         last = (id, topic)
         return topic

@@ -1,5 +1,6 @@
 import Foundation
 import MCAP
+import SignalRBackplane
 import Testing
 
 @testable import Capture
@@ -51,28 +52,32 @@ import Testing
 
     // MARK: - Filters
 
-    static let filters: [(CaptureFilter, String)] = [
-        (CaptureFilter(from: second(12)), "from"),
-        (CaptureFilter(until: second(12)), "until"),
-        (CaptureFilter(from: second(3), until: second(31)), "from and until"),
-        (CaptureFilter(from: second(8), until: second(8)), "an empty span"),
-        (CaptureFilter(from: second(100)), "after the end"),
-        (CaptureFilter(channels: ["chat"]), "one channel"),
-        (CaptureFilter(channels: ["game"]), "the other channel"),
-        (CaptureFilter(channels: ["chat", "game"]), "both channels"),
-        (CaptureFilter(channels: ["nothing"]), "an unknown channel"),
-        (CaptureFilter(from: second(5), until: second(25), channels: ["game"]), "all of it"),
+    static let filters: [(CaptureSelection, String)] = [
+        (CaptureSelection(from: second(12)), "from"),
+        (CaptureSelection(until: second(12)), "until"),
+        (CaptureSelection(from: second(3), until: second(31)), "from and until"),
+        (CaptureSelection(from: second(8), until: second(8)), "an empty span"),
+        (CaptureSelection(from: second(100)), "after the end"),
+        (CaptureSelection(channels: ["chat"]), "one channel"),
+        (CaptureSelection(channels: ["game"]), "the other channel"),
+        (CaptureSelection(channels: ["chat", "game"]), "both channels"),
+        (CaptureSelection(channels: ["nothing"]), "an unknown channel"),
+        (CaptureSelection(from: second(5), until: second(25), channels: ["game"]), "all of it"),
+        (CaptureSelection(fromID: 130), "ids"),
+        (CaptureSelection(from: second(5), fromID: 25, hubs: ["chatHub"]), "time, ids and messages"),
+        (CaptureSelection(kinds: [.ack]), "what is not there"),
     ]
 
     private static func second(_ number: UInt64) -> UInt64 { Moment.start.realtime + number * 1_000_000_000 }
 
-    @Test(arguments: filters) func aFilterTakesWhatItSays(_ filter: CaptureFilter, _ name: String) throws {
+    @Test(arguments: filters) func aFilterTakesWhatItSays(_ filter: CaptureSelection, _ name: String) throws {
         let directory = try TemporaryDirectory()
         try makeCapture(directory)
         let all = try Reading(directory.path)
         let expected = all.envelopes.filter { envelope in
             envelope.receivedAt >= filter.from ?? 0 && envelope.receivedAt < filter.until ?? .max
-                && filter.channels?.contains(envelope.channel) ?? true
+                && (filter.channels.isEmpty || filter.channels.contains(envelope.channel))
+                && envelope.id ?? 0 >= filter.fromID ?? 0 && filter.kinds != [.ack]
         }
         let indexed = try Reading(directory.path, filter: filter)
         #expect(indexed.envelopes == expected)
@@ -88,8 +93,8 @@ import Testing
 
     // MARK: - While it is recorded
 
-    @Test(arguments: [CaptureFilter.all, CaptureFilter(channels: ["chat"])])
-    func aLiveSegmentIsReadWithoutDamage(_ filter: CaptureFilter) throws {
+    @Test(arguments: [CaptureSelection.all, CaptureSelection(channels: ["chat"])])
+    func aLiveSegmentIsReadWithoutDamage(_ filter: CaptureSelection) throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)
         try writer.connected(runID: "a1", redisVersion: nil, at: .start)

@@ -61,7 +61,8 @@ import Testing
         let directory = try TemporaryDirectory()
         let (bytes, name) = try smallSegment(.zstd(level: 1), closed: true)
         let path = directory.path + "/" + name
-        let filter = CaptureFilter(from: Moment.start.realtime + 8_000_000, until: Moment.start.realtime + 25_000_000)
+        let filter = CaptureSelection(
+            from: Moment.start.realtime + 8_000_000, until: Moment.start.realtime + 25_000_000)
         try write(bytes, toFile: path)
         let original = try Reading(path, filter: filter)
         #expect(original.envelopes.count == 17 && original.damage.isEmpty)

@@ -7,7 +7,7 @@ public final class MCAPIndexedReader {
     public let channels: [UInt16: Channel]
     /// Nil if the writer left it out.
     public let statistics: Statistics?
-    /// In the order of the summary, which is that of the file.
+    /// In the order of the summary, which is that of the file; of the times asked for only.
     public let chunkIndexes: [ChunkIndex]
     public let metadataIndexes: [MetadataIndex]
 
@@ -16,11 +16,17 @@ public final class MCAPIndexedReader {
     private let decoder: ChunkDecoder
     private var channelTable: ChannelTable
 
+    /// - Parameters:
+    ///   - from: earliest log time wanted, nanoseconds since 1970; nil = from the start. An hour of quiet traffic is tens
+    ///     of thousands of chunks: the indexes of those that hold nothing wanted are not even taken apart.
+    ///   - until: log time before which messages are wanted; nil = to the end.
     /// - Throws: ``NoSummary``; ``Damage`` if header, summary or footer are damaged; what the source throws.
-    public init(_ source: any ByteSource, limits: ReadLimits = ReadLimits()) throws {
+    public init(
+        _ source: any ByteSource, limits: ReadLimits = ReadLimits(), from: UInt64? = nil, until: UInt64? = nil
+    ) throws {
         let window = SourceWindow(source)
         header = try Self.readHeader(window, limits)
-        let summary = try SummarySection(window, limits)
+        let summary = try SummarySection(window, limits, from: from, until: until)
         channelTable = summary.channels
         channels = summary.channels.byID
         statistics = summary.statistics

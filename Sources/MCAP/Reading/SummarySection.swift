@@ -4,9 +4,17 @@ struct SummarySection {
     private(set) var statistics: Statistics?
     private(set) var chunkIndexes: [ChunkIndex] = []
     private(set) var metadataIndexes: [MetadataIndex] = []
+    private var listsChunks = false
+    private let from: UInt64?
+    private let until: UInt64?
 
+    /// - Parameters:
+    ///   - from: earliest log time for which chunk indexes are wanted; nil = from the start.
+    ///   - until: log time before which they are wanted; nil = to the end.
     /// - Throws: ``NoSummary``, ``Damage``, what the source throws.
-    init(_ window: SourceWindow, _ limits: ReadLimits) throws {
+    init(_ window: SourceWindow, _ limits: ReadLimits, from: UInt64? = nil, until: UInt64? = nil) throws {
+        self.from = from
+        self.until = until
         let footerSize = UInt64(Layout.recordHeader + Layout.footerContent)
         let tailSize = footerSize + UInt64(Layout.magic.count)
         guard window.end >= tailSize, let tail = try window.bytes(at: window.end - tailSize, count: Int(tailSize)),
@@ -32,7 +40,7 @@ struct SummarySection {
             try read(footer.summaryStart..<footerStart, window, limits)
         }
         let hasUnlisted = statistics.map { $0.chunkCount > 0 || $0.messageCount > 0 } ?? true
-        guard !chunkIndexes.isEmpty || !hasUnlisted else { throw NoSummary.withoutChunkIndexes }
+        guard listsChunks || !hasUnlisted else { throw NoSummary.withoutChunkIndexes }
     }
 
     private static func check(_ footer: Footer, footerStart: UInt64, _ window: SourceWindow) throws {
@@ -64,9 +72,23 @@ struct SummarySection {
         switch opcode {
         case .channel: try channels.add(try parse(content, as: opcode, Channel.init(content:)))
         case .statistics: statistics = try parse(content, as: opcode, Statistics.init(content:))
-        case .chunkIndex: chunkIndexes.append(try parse(content, as: opcode, ChunkIndex.init(content:)))
+        case .chunkIndex:
+            listsChunks = true
+            if isWanted(chunkIndex: content) {
+                chunkIndexes.append(try parse(content, as: opcode, ChunkIndex.init(content:)))
+            }
         case .metadataIndex: metadataIndexes.append(try parse(content, as: opcode, MetadataIndex.init(content:)))
         default: break
         }
+    }
+
+    /// By the first and last log time, with which the record begins. One too short for them is for the parser to refuse.
+    private func isWanted(chunkIndex content: UnsafeRawBufferPointer) -> Bool {
+        guard content.count >= 16 else { return true }
+        let start = UInt64(littleEndian: content.loadUnaligned(as: UInt64.self))
+        let end = UInt64(littleEndian: content.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+        if let from, end < from { return false }
+        if let until, start >= until { return false }
+        return true
     }
 }

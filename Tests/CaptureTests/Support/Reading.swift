@@ -17,7 +17,7 @@ struct Reading {
     var events: [CaptureEvent] = []
     var report = CaptureReadReport()
 
-    init(_ paths: String..., filter: CaptureFilter = .all) throws {
+    init(_ paths: String..., filter: CaptureSelection = .all) throws {
         report = try CaptureReader(paths: paths).forEach(filter) { item in
             switch item {
             case .envelope(let envelope):

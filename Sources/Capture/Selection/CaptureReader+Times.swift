@@ -1,0 +1,112 @@
+import MCAP
+
+/// When the first and the last envelope of a capture were received.
+///
+/// A closed segment costs its summary and at most one chunk, whatever its size; one that was never closed is read.
+extension CaptureReader {
+    /// True while a relay writes one of the segments.
+    public func isBeingRecorded() throws(CaptureError) -> Bool {
+        for segment in segments where try FileSource(path: segment.path).isLive { return true }
+        return false
+    }
+
+    /// Nanoseconds since 1970; nil without envelopes.
+    public func firstReceivedAt() throws -> UInt64? {
+        // Events count in a summary, too: its times are bounds only.
+        let bounded = try segments.map { (segment: $0, bound: try Self.times(of: $0)?.lowerBound ?? 0) }
+        var first: UInt64?
+        for (segment, bound) in bounded.sorted(by: { $0.bound < $1.bound }) {
+            if let first, bound >= first { break }
+            if let time = try Self.firstTime(in: segment) { first = min(first ?? time, time) }
+        }
+        return first
+    }
+
+    /// Nanoseconds since 1970; nil without envelopes.
+    public func lastReceivedAt() throws -> UInt64? {
+        let bounded = try segments.map { (segment: $0, bound: try Self.times(of: $0)?.upperBound ?? .max) }
+        var last: UInt64?
+        for (segment, bound) in bounded.sorted(by: { $0.bound > $1.bound }) {
+            if let last, bound <= last { break }
+            if let time = try Self.lastTime(in: segment) { last = max(last ?? time, time) }
+        }
+        return last
+    }
+
+    // MARK: - One segment
+
+    /// First and last time of all messages, events among them; nil if no summary tells.
+    private static func times(of segment: CaptureSegment) throws -> ClosedRange<UInt64>? {
+        guard let reader = try indexed(segment, until: 0), let statistics = reader.statistics,
+            statistics.startTime <= statistics.endTime
+        else { return nil }
+        return statistics.startTime...statistics.endTime
+    }
+
+    private static func firstTime(in segment: CaptureSegment) throws -> UInt64? {
+        if let reader = try indexed(segment) {
+            for index in reader.chunks(channelIDs: envelopeChannels(reader.channels)) {
+                if let chunk = try? reader.read(index), let times = envelopeTimes(in: chunk) {
+                    return times.lowerBound
+                }
+            }
+            return nil
+        }
+        return try scan(segment) { _ in false }?.lowerBound
+    }
+
+    private static func lastTime(in segment: CaptureSegment) throws -> UInt64? {
+        if let reader = try indexed(segment) {
+            for index in reader.chunks(channelIDs: envelopeChannels(reader.channels)).reversed() {
+                if let chunk = try? reader.read(index), let times = envelopeTimes(in: chunk) {
+                    return times.upperBound
+                }
+            }
+            return nil
+        }
+        return try scan(segment) { _ in true }?.upperBound
+    }
+
+    /// nil if the segment has no summary, or a damaged one: then it is read from its start.
+    private static func indexed(_ segment: CaptureSegment, until: UInt64? = nil) throws -> MCAPIndexedReader? {
+        do {
+            return try MCAPIndexedReader(try FileSource(path: segment.path), until: until)
+        } catch is NoSummary {
+            return nil
+        } catch is Damage {
+            return nil
+        }
+    }
+
+    private static func scan(
+        _ segment: CaptureSegment, goesOn: (ClosedRange<UInt64>) -> Bool
+    ) throws -> ClosedRange<UInt64>? {
+        let source = try FileSource(path: segment.path)
+        let reader = MCAPStreamReader(source, tailMayGrow: source.isLive)
+        var found: ClosedRange<UInt64>?
+        while let item = try reader.next() {
+            guard case .chunk(let chunk) = item, let times = envelopeTimes(in: chunk) else { continue }
+            let all = min(found?.lowerBound ?? .max, times.lowerBound)...max(found?.upperBound ?? 0, times.upperBound)
+            found = all
+            if !goesOn(all) { break }
+        }
+        return found
+    }
+
+    private static func envelopeChannels(_ channels: [UInt16: Channel]) -> Set<UInt16> {
+        Set(channels.values.filter { $0.messageEncoding == CaptureMetadata.envelopeEncoding }.map(\.id))
+    }
+
+    /// First and last time of the chunk's envelopes; nil without any.
+    private static func envelopeTimes(in chunk: DecodedChunk) -> ClosedRange<UInt64>? {
+        let channels = envelopeChannels(chunk.channels)
+        var first = UInt64.max
+        var last: UInt64 = 0
+        chunk.forEachMessage { (message: MessageView) in
+            guard channels.contains(message.channelID) else { return }
+            first = min(first, message.logTime)
+            last = max(last, message.logTime)
+        }
+        return first <= last ? first...last : nil
+    }
+}

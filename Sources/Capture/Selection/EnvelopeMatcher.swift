@@ -1,0 +1,44 @@
+import SignalRBackplane
+
+/// Tells which envelopes a ``CaptureSelection`` wants: prepared once, then the cheapest questions first and nothing
+/// allocated for an envelope. Payloads are decoded only if something is asked of messages.
+public struct EnvelopeMatcher: Sendable {
+    private let selection: CaptureSelection
+    private let asksForID: Bool
+    /// nil if nothing is asked of messages.
+    private let messages: MessageMatcher?
+
+    public init(_ selection: CaptureSelection) {
+        self.selection = selection
+        asksForID = selection.fromID != nil || selection.untilID != nil
+        messages = MessageMatcher(selection)
+    }
+
+    /// - Parameters:
+    ///   - channel: the Redis channel.
+    ///   - receivedAt: nanoseconds since 1970.
+    public func selects(channel: String, receivedAt: UInt64, payload: UnsafeRawBufferPointer) -> Bool {
+        selects(receivedAt: receivedAt) && selects(channel: channel) && selects(payload: payload)
+    }
+
+    @inline(__always)
+    func selects(receivedAt time: UInt64) -> Bool {
+        if let from = selection.from, time < from { return false }
+        if let until = selection.until, time >= until { return false }
+        return true
+    }
+
+    func selects(channel: String) -> Bool {
+        selection.channels.isEmpty || selection.channels.contains(channel)
+    }
+
+    /// All but time and channel.
+    public func selects(payload: UnsafeRawBufferPointer) -> Bool {
+        if asksForID {
+            guard let id = try? EnvelopeID.parse(payload).id else { return false }
+            if let from = selection.fromID, id < from { return false }
+            if let until = selection.untilID, id > until { return false }
+        }
+        return messages?.fitsOne(of: payload) ?? true
+    }
+}

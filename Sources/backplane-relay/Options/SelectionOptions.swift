@@ -1,0 +1,42 @@
+import ArgumentParser
+import Capture
+
+/// Which envelopes of a capture are wanted. All options given must fit; of the values of one, one.
+struct SelectionOptions: ParsableArguments {
+    // A value may begin with a minus here.
+    @Option(
+        parsing: .unconditional,
+        help: """
+            Only what was received at this time or later: RFC 3339, or -15m (before the capture's last envelope; before \
+            now while it is recorded), or +30s (behind its first envelope).
+            """,
+        transform: SelectionValue.time)
+    var from: TimePoint?
+
+    @Option(
+        parsing: .unconditional, help: "Only what was received before this time, in the same forms.",
+        transform: SelectionValue.time)
+    var until: TimePoint?
+
+    @Option(help: "Only this event key; give it again for more.", transform: SelectionValue.text)
+    var channel: [String] = []
+
+    @OptionGroup var envelopes: EnvelopeOptions
+
+    /// What the options select of a capture, times that count from its ends resolved.
+    ///
+    /// - Parameter now: nanoseconds since 1970.
+    /// - Throws: `CaptureError` if an end of the capture cannot be read; `ValidationError` if no time lies between.
+    func selection(of capture: CaptureReader, now: UInt64 = Moment.now().realtime) throws -> CaptureSelection {
+        var selection = envelopes.selection
+        selection.from = try from?.resolved(in: capture, now: now)
+        selection.until = try until?.resolved(in: capture, now: now)
+        selection.channels = Set(channel)
+        if let from = selection.from, let until = selection.until, from >= until {
+            throw ValidationError(
+                "--until: \(UTCTime.rfc3339(until)) is not after --from, \(UTCTime.rfc3339(from)), so nothing is selected"
+            )
+        }
+        return selection
+    }
+}

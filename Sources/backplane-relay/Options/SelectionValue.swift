@@ -1,0 +1,49 @@
+import ArgumentParser
+import Capture
+import SignalRBackplane
+
+/// Reads the values of the options that select envelopes; what is wrong with one is said with its remedy.
+enum SelectionValue {
+    /// `2026-11-22T21:58:00Z`, `-15m` (before the end), `+30s` (behind the start).
+    static func time(_ text: String) throws -> TimePoint {
+        if let sign = text.first, sign == "-" || sign == "+", let span = TimeSpan(argument: String(text.dropFirst())) {
+            return sign == "-" ? .beforeEnd(span.nanoseconds) : .afterStart(span.nanoseconds)
+        }
+        guard let time = UTCTime.parse(text) else {
+            throw ValidationError(
+                "'\(text)' is no time; write 2026-11-22T21:58:00Z, or -15m (before the end), or +30s (behind the start)"
+            )
+        }
+        return .at(time)
+    }
+
+    /// `10%`, `0.5`: percent.
+    static func percent(_ text: String) throws -> Double {
+        let number = text.hasSuffix("%") ? String(text.dropLast()) : text
+        guard let percent = Double(number), percent > 0, percent <= 100 else {
+            throw ValidationError("'\(text)' is no share; write a percentage above 0 and up to 100, such as 10%")
+        }
+        return percent
+    }
+
+    static func kind(_ text: String) throws -> MessageKind {
+        guard let kind = MessageKind.allCases.first(where: { $0.label == text.lowercased() }) else {
+            let labels = MessageKind.allCases.map(\.label).joined(separator: ", ")
+            throw ValidationError("'\(text)' is no kind of message; it is one of \(labels)")
+        }
+        return kind
+    }
+
+    static func id(_ text: String) throws -> UInt64 {
+        guard let id = UInt64(text) else {
+            throw ValidationError("'\(text)' is no id; write the number in front of the envelope, as 'cat' shows it")
+        }
+        return id
+    }
+
+    /// A text of at least one character: an empty one would select nothing, or all.
+    static func text(_ text: String) throws -> String {
+        guard !text.isEmpty else { throw ValidationError("an empty text selects nothing; leave the option out") }
+        return text
+    }
+}
