@@ -50,9 +50,6 @@ public struct Relay: Service {
     ///   `RedisError` if the first subscription fails
     ///   for a reason that time does not heal.
     public func run() async throws {
-        let previous = try configuration.recording.map { recording in
-            try CaptureDirectory.prepare(recording.directory, at: .now()) { logger.notice("\($0)") }
-        }
         let metrics = RelayMetrics(
             channels: configuration.channels, version: configuration.version,
             recordDirectory: configuration.recording?.directory)
@@ -67,32 +64,46 @@ public struct Relay: Service {
                 directory: recording.directory, policy: configuration.housekeeping, intake: intake,
                 metrics: metrics.storage, logger: logger)
         }
-        await housekeeper?.look()
-        let housekeeping = Task { await housekeeper?.run() ?? () }
-
         let thread = NIOThreadPool(numberOfThreads: 1)
         thread.start()
         // The subscription has an event loop of its own: no scrape ever delays the socket.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        async let worked: Void = thread.runIfActive {
-            var worker = makeWorker(
-                previous: previous, intake: intake, branches: branches, metrics: metrics, status: status,
-                housekeeper: housekeeper)
-            worker.run()
+        // While the directory of an earlier run is looked at, which can take long after a crash, the intake fills.
+        let preparation = Task { try await thread.runIfActive { try prepareDirectory() } }
+        let housekeeping = Task {
+            if (try? await preparation.value) != nil { await housekeeper?.run() }
+        }
+        async let worked = Self.result {
+            let previous = try await preparation.value
+            // Whether there is space to record, before the first envelope.
+            await housekeeper?.look()
+            try await thread.runIfActive {
+                var worker = makeWorker(
+                    previous: previous, intake: intake, branches: branches, metrics: metrics, status: status,
+                    housekeeper: housekeeper)
+                worker.run()
+            }
         }
         controls.connect { request in answer(request, intake: intake, metrics: metrics) }
         let outcome = await subscribeAndServe(
-            intake: intake, branches: branches, metrics: metrics, status: status, group: group)
+            preparation, intake: intake, branches: branches, metrics: metrics, status: status, group: group)
         controls.disconnect()
         intake.close()
-        try await worked
+        let work = await worked
         for branch in branches { await branch.finish() }
         housekeeping.cancel()
         await housekeeper?.finish(housekeeping)
         try await thread.shutdownGracefully()
         try await group.shutdownGracefully()
         try outcome.get()
+        try work.get()
         logger.info("stopped", metadata: ["recorded": "\(metrics.recordedEnvelopes.value)"])
+    }
+
+    private func prepareDirectory() throws -> CaptureDirectory.Previous? {
+        try configuration.recording.map { recording in
+            try CaptureDirectory.prepare(recording.directory, at: .now()) { logger.notice("\($0)") }
+        }
     }
 
     private func makeWorker(
@@ -119,6 +130,7 @@ public struct Relay: Service {
 
     /// Returns when all have ended: on shutdown, or because one of them failed.
     private func subscribeAndServe(
+        _ preparation: Task<CaptureDirectory.Previous?, any Error>,
         intake: Intake, branches: [any EnvelopeBranch], metrics: RelayMetrics, status: RelayStatus,
         group eventLoopGroup: MultiThreadedEventLoopGroup
     ) async -> Result<Void, any Error> {
@@ -139,6 +151,12 @@ public struct Relay: Service {
             group.addTask { await Self.result { await cancelWhenGracefulShutdown { await watch(metrics, status) } } }
             for branch in branches {
                 group.addTask { await Self.result { try await cancelWhenGracefulShutdown { try await branch.run() } } }
+            }
+            group.addTask {
+                let prepared = await Self.result { _ = try await preparation.value }
+                // Only a failure is an end.
+                if case .success = prepared { try? await gracefulShutdown() }
+                return prepared
             }
             if let supervisor {
                 let supervision = Supervision(

@@ -7,7 +7,8 @@ final class RelayStatus: Sendable {
     private let writing = Atomic(false)
     private let diskLow = Atomic(false)
     private let connection = Atomic(0)
-    private let lastBeat = Atomic<UInt64>(Moment.now().monotonic)
+    /// 0 until the recorder thread has begun.
+    private let lastBeat = Atomic<UInt64>(0)
     private let records: Bool
 
     /// - Parameter records: false for a relay that only observes.
@@ -53,9 +54,10 @@ final class RelayStatus: Sendable {
         lastBeat.store(now.monotonic, ordering: .relaxed)
     }
 
-    /// For how long the recorder thread has not gone round, in nanoseconds.
+    /// For how long the recorder thread has not gone round, in nanoseconds; what comes before its first round may take
+    /// long.
     func silence(at now: Moment) -> UInt64 {
         let beat = lastBeat.load(ordering: .relaxed)
-        return now.monotonic > beat ? now.monotonic - beat : 0
+        return beat > 0 && now.monotonic > beat ? now.monotonic - beat : 0
     }
 }
