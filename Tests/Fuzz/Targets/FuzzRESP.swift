@@ -37,11 +37,10 @@ enum FuzzRESP {
             rest = rest.dropFirst(Int(length))
         }
         if cutProblem == nil { cutProblem = cut.feed(UnsafeRawBufferPointer(rebasing: rest)) }
-        // The limit is met at the end of a feed, so a cut may show an element as too long that was there as a whole.
-        if stream.count > longestElement, wholeProblem?.hasPrefix("one element") != cutProblem?.hasPrefix("one element")
-        {
-            return
-        }
+        // The limit is met at the end of a feed, so a cut may show it earlier, or an element as too long that was there as
+        // a whole.
+        let isTooLong = [wholeProblem, cutProblem].contains { $0?.hasPrefix("one element") == true }
+        if stream.count > longestElement, isTooLong { return }
         Fuzzer.check(wholeProblem == cutProblem, "\(wholeProblem ?? "fine") in one piece, else \(cutProblem ?? "fine")")
         Fuzzer.check(whole.strayMessages == cut.strayMessages, "\(whole.strayMessages) or \(cut.strayMessages) stray")
         let replies = whole.takeReplies()
