@@ -84,6 +84,9 @@ public struct CaptureReader: Sendable {
         self.segments = SegmentOrder.sorted(segments)
     }
 
+    /// Bytes of all files.
+    public var size: UInt64 { segments.reduce(0) { $0 + $1.size } }
+
     /// Where the segments were recorded, each source once.
     public func sources() -> [CaptureSource] {
         var sources: [CaptureSource] = []
@@ -106,7 +109,7 @@ public struct CaptureReader: Sendable {
     ) throws -> CaptureReadReport {
         var report = CaptureReadReport()
         let wanted = Wanted(selection: selection, matcher: EnvelopeMatcher(selection))
-        var position = CaptureProgress(total: segments.reduce(0) { $0 + $1.size })
+        var position = CaptureProgress(total: size)
         for segment in segments {
             let start = position.done
             let chunkDone = progress.map { progress in

@@ -97,8 +97,9 @@ public struct CaptureSummary: Sendable, Encodable {
 
     /// Reads the whole capture once, in constant memory.
     ///
+    /// - Parameter progress: told how far the reading has come.
     /// - Throws: ``CaptureError``.
-    public init(of capture: CaptureReader) throws {
+    public init(of capture: CaptureReader, progress: ((CaptureProgress) -> Void)? = nil) throws {
         var counters: [String: ChannelCounter] = [:]
         var order: [String] = []
         var causes: [String: [CaptureEvent]] = [:]
@@ -125,6 +126,8 @@ public struct CaptureSummary: Sendable, Encodable {
                 }
                 counters[envelope.channel]?.add(envelope.payload)
             }
+        } progress: {
+            progress?($0)
         }
         segments = report.segments.map { Segment(path: $0.path, bytes: $0.size, state: $0.state.rawValue) }
         channels = order.compactMap { counters[$0]?.summary(explainedBy: causes[$0] ?? []) }

@@ -37,10 +37,14 @@ struct CatCommand: ParsableCommand {
         let capture = try captures.open()
         let selection = try selection.selection(of: capture)
         var output = StandardOutput()
+        var envelopes = 0
+        let bar = ProgressBar(label: "cat", total: capture.size, printsMeanwhile: true)
+        defer { bar.finish() }
         let lines = MessageLine(isColoured: StandardOutput.isTerminal)
         do {
             let report = try capture.forEach(selection) { item in
                 guard case .envelope(let envelope) = item else { return }
+                envelopes += 1
                 try output.append { buffer in
                     if json {
                         EnvelopeJSON.append(
@@ -51,8 +55,11 @@ struct CatCommand: ParsableCommand {
                         lines.append(envelope, to: &buffer)
                     }
                 }
+            } progress: {
+                bar.update(done: $0.done, detail: "\(Format.count(envelopes)) envelopes")
             }
             try output.flush()
+            bar.finish()
             try report.complain()
         } catch let error as OutputError where error.isBrokenPipe {
             return

@@ -21,7 +21,11 @@ struct InfoCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let summary = try CaptureSummary(of: captures.open())
+        let capture = try captures.open()
+        let bar = ProgressBar(label: "info", total: capture.size)
+        defer { bar.finish() }
+        let summary = try CaptureSummary(of: capture) { bar.update(done: $0.done) }
+        bar.finish()
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

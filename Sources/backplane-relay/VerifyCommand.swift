@@ -17,9 +17,15 @@ struct VerifyCommand: ParsableCommand {
 
     func run() throws {
         var envelopes = 0
-        let report = try captures.open().forEach { item in
+        let capture = try captures.open()
+        let bar = ProgressBar(label: "verify", total: capture.size)
+        defer { bar.finish() }
+        let report = try capture.forEach { item in
             if case .envelope = item { envelopes += 1 }
+        } progress: {
+            bar.update(done: $0.done, detail: "\(Format.count(envelopes)) envelopes")
         }
+        bar.finish()
         for segment in report.segments {
             let damaged = report.damage.filter { $0.path == segment.path }.count
             print(

@@ -1,0 +1,78 @@
+import Capture
+import NIOConcurrencyHelpers
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// The progress of long work on standard error, if that is a terminal: one line, cleared at the end.
+///
+/// ```swift
+/// let bar = ProgressBar(label: "merge", total: bytes)
+/// defer { bar.finish() }
+/// ...
+/// bar.update(done: position, detail: "\(Format.count(envelopes)) envelopes")
+/// ```
+/// From any thread. Call ``finish()`` before anything else goes to standard error.
+final class ProgressBar: Sendable {
+    private struct State {
+        var pace: ProgressPace
+        var isDrawn = false
+        var isFinished = false
+    }
+
+    private let label: String
+    private let total: UInt64?
+    private let start: UInt64
+    private let isShown: Bool
+    private let state: NIOLockedValueBox<State>
+
+    /// - Parameters:
+    ///   - total: in the unit of the updates; nil if nobody knows.
+    ///   - printsMeanwhile: results are printed while the work goes on, so a terminal cannot show them and a bar.
+    init(label: String, total: UInt64?, printsMeanwhile: Bool = false) {
+        self.label = label
+        self.total = total
+        start = Moment.now().monotonic
+        isShown = StandardError.isTerminal && !(printsMeanwhile && StandardOutput.isTerminal)
+        state = NIOLockedValueBox(State(pace: ProgressPace(start: start)))
+    }
+
+    /// Cheap where nothing is to be shown, now or at all.
+    ///
+    /// - Parameter detail: asked for only if the line is drawn.
+    func update(done: UInt64, detail: @autoclosure () -> String = "") {
+        guard isShown else { return }
+        let now = Moment.now().monotonic
+        state.withLockedValue { state in
+            guard !state.isFinished, state.pace.admit(at: now) else { return }
+            state.isDrawn = true
+            let line = ProgressLine(
+                label: label, done: done, total: total, detail: detail(), elapsed: Double(now - start) * 1e-9)
+            // A line as wide as the terminal could make it scroll.
+            Self.write("\r" + line.text(width: Self.width - 1) + "\u{1B}[K")
+        }
+    }
+
+    /// Clears the line. Later updates do nothing.
+    func finish() {
+        state.withLockedValue { state in
+            if state.isDrawn, !state.isFinished { Self.write("\r\u{1B}[K") }
+            state.isFinished = true
+        }
+    }
+
+    private static var width: Int {
+        var size = winsize()
+        guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        return Int(size.ws_col)
+    }
+
+    private static func write(_ text: String) {
+        let bytes = Array(text.utf8)
+        // A bar that cannot be drawn must not stop the work.
+        _ = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
+}
