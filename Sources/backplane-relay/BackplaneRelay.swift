@@ -15,7 +15,8 @@ struct BackplaneRelay: AsyncParsableCommand {
             """,
         version: BuildCommit.name.isEmpty ? version : "\(version) (commit \(BuildCommit.name))",
         subcommands: [
-            RunCommand.self, InfoCommand.self, CatCommand.self, VerifyCommand.self, RecoverCommand.self,
+            RunCommand.self, TailCommand.self, InfoCommand.self, CatCommand.self, VerifyCommand.self,
+            RecoverCommand.self,
             ReplayCommand.self, HubCommand.self, CheckCommand.self, DemoCommand.self,
         ])
 

@@ -1,0 +1,107 @@
+public import Capture
+public import Logging
+import NIOCore
+import NIOPosix
+public import Redis
+
+/// Hands out live what comes on channels: a subscriber that stores nothing.
+///
+/// ``RedisSubscriber`` (event loop) -> `Intake` (bounded in bytes) -> `TailWorker` (own thread) -> ``TailOutput``. The socket
+/// is always drained: an output that is slower than the traffic costs envelopes, which are counted, never Redis' memory.
+public struct Tail: Sendable {
+    private let redis: RedisConfiguration
+    private let channels: [String]
+    private let selection: CaptureSelection
+    private let limit: Int?
+    private let duration: Duration?
+    private let bufferBytes: Int
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - selection: of the envelopes; its times are those of receipt.
+    ///   - limit: ends it after that many envelopes handed out; nil for no limit.
+    ///   - duration: ends it after this time; nil for no end.
+    ///   - bufferBytes: memory for envelopes that wait for the output.
+    public init(
+        redis: RedisConfiguration, channels: [String], selection: CaptureSelection = .all, limit: Int? = nil,
+        duration: Duration? = nil, bufferBytes: Int = 16 << 20, logger: Logger
+    ) {
+        precondition(!channels.isEmpty && bufferBytes > 0)
+        self.redis = redis
+        self.channels = channels
+        self.selection = selection
+        self.limit = limit
+        self.duration = duration
+        self.bufferBytes = bufferBytes
+        self.logger = logger
+    }
+
+    /// Runs until limit, duration or cancellation end it; then hands out what was received before.
+    ///
+    /// - Parameter makeOutput: called on the thread that uses the output. It is given what tells it that the end has come.
+    /// - Throws: `RedisError` if the first subscription fails for a reason that time does not heal; what the output throws.
+    public func run(to makeOutput: @escaping @Sendable (TailStop) -> any TailOutput) async throws -> TailReport {
+        let intake = Intake(
+            limit: bufferBytes, metrics: RelayMetrics(channels: channels, version: "", recordDirectory: nil))
+        let stop = TailStop()
+        let thread = NIOThreadPool(numberOfThreads: 1)
+        thread.start()
+        let eventLoopGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let working = Task { [channels, selection, limit] in
+            try await thread.runIfActive {
+                TailWorker(
+                    channels: channels, selection: selection, limit: limit, intake: intake, output: makeOutput(stop)
+                ).run()
+            }
+        }
+        let subscribed = await subscribe(
+            until: working, intake: intake, eventLoopGroup: eventLoopGroup)
+        stop.request()
+        intake.close()
+        let (report, failure) = try await working.value
+        try await thread.shutdownGracefully()
+        try await eventLoopGroup.shutdownGracefully()
+        try subscribed.get()
+        if let failure { throw TailFailure(report: report, cause: failure) }
+        return report
+    }
+
+    /// Returns when the first has ended: the subscription, the duration, the work, or this task.
+    private func subscribe(
+        until working: Task<(report: TailReport, failure: (any Error)?), any Error>, intake: Intake,
+        eventLoopGroup: MultiThreadedEventLoopGroup
+    ) async -> Result<Void, any Error> {
+        let subscriber = RedisSubscriber(
+            configuration: redis, channels: channels, eventLoopGroup: eventLoopGroup, sink: intake, logger: logger)
+        let (ended, end) = AsyncStream<Void>.makeStream()
+        let watching = Task {
+            _ = await working.result
+            end.finish()
+        }
+        defer { watching.cancel() }
+        return await withTaskGroup(of: Result<Void, any Error>.self) { group in
+            group.addTask { await Result { try await subscriber.run() } }
+            // A stream ends when its task is cancelled, as a task's value does not.
+            group.addTask { await Result { for await _ in ended {} } }
+            if let duration { group.addTask { await Result { try await Task.sleep(for: duration) } } }
+            let first = await group.next() ?? .success(())
+            group.cancelAll()
+            await group.waitForAll()
+            return first
+        }
+    }
+}
+
+extension Result where Success == Void, Failure == any Error {
+    /// A cancelled body has not failed.
+    fileprivate init(_ body: () async throws -> Void) async {
+        do {
+            try await body()
+            self = .success(())
+        } catch is CancellationError {
+            self = .success(())
+        } catch {
+            self = .failure(error)
+        }
+    }
+}

@@ -1,0 +1,125 @@
+import Capture
+import Redis
+import SignalRBackplane
+
+/// The consumer of the intake in a ``Tail``: follows the ids, selects, hands out.
+///
+/// Lives on one thread (``run()``); all it owns is its own.
+struct TailWorker: ~Copyable {
+    /// The longest time without a flush, in seconds: then the output notices that its reader has gone.
+    private static let longestWait = 0.5
+
+    private let channels: [String]
+    private let matcher: EnvelopeMatcher
+    private let limit: Int?
+    private let intake: Intake
+    private var output: any TailOutput
+    private var trackers: [SequenceTracker]
+    private var explainer: GapExplainer
+    private var report = TailReport()
+    /// The output failed: what still comes is only counted.
+    private var failure: (any Error)?
+
+    /// - Parameters:
+    ///   - channels: in the order of their indexes.
+    ///   - limit: envelopes to hand out; nil for all.
+    init(channels: [String], selection: CaptureSelection, limit: Int?, intake: Intake, output: any TailOutput) {
+        self.channels = channels
+        self.limit = limit
+        self.intake = intake
+        self.output = output
+        matcher = EnvelopeMatcher(selection)
+        trackers = channels.map { _ in SequenceTracker() }
+        explainer = GapExplainer(channels: channels.count, resumes: false)
+    }
+
+    /// Works until the intake is closed and empty, the limit is reached, or the output fails.
+    ///
+    /// - Returns: what became of it, and why the output failed.
+    consuming func run() -> (report: TailReport, failure: (any Error)?) {
+        while true {
+            let delivery = intake.take(waitingAtMost: Self.longestWait)
+            for item in delivery.items { process(item, at: .now()) }
+            attempt { output throws in try output.flush() }
+            if delivery.isClosed || failure != nil || isDone { break }
+        }
+        return (report, failure)
+    }
+
+    private var isDone: Bool { limit.map { report.envelopes >= $0 } ?? false }
+
+    private mutating func attempt(_ body: (inout any TailOutput) throws -> Void) {
+        guard failure == nil else { return }
+        do {
+            try body(&output)
+        } catch {
+            failure = error
+        }
+    }
+
+    private mutating func process(_ item: IntakeItem, at now: Moment) {
+        switch item {
+        case .batch(let batch):
+            batch.forEach { channel, receivedAt, payload in
+                process(payload, channel: channel, receivedAt: receivedAt)
+            }
+            intake.recycle(batch)
+        case .subscribed(let subscription):
+            explainer.subscribed(subscription)
+            hand(
+                .subscribed(runID: subscription.server?.runID, redisVersion: subscription.server?.version),
+                at: now.realtime)
+        case .disconnected(let cause):
+            explainer.disconnected(cause)
+            // That we were told to stop is no news.
+            if cause != .stopped { hand(.disconnected(cause: cause.label), at: now.realtime) }
+        case .dropped(let envelopes, let bytes):
+            explainer.dropped()
+            report.droppedEnvelopes += envelopes
+            report.droppedBytes += bytes
+            hand(
+                .dropped(
+                    channel: nil, envelopes: envelopes, bytes: bytes,
+                    reason: RelayMetrics.DropReason.bufferFull.rawValue),
+                at: now.realtime)
+        case .command:
+            break
+        }
+    }
+
+    private mutating func process(_ payload: UnsafeRawBufferPointer, channel: Int, receivedAt: UInt64) {
+        guard failure == nil else {
+            report.droppedEnvelopes += 1
+            report.droppedBytes += payload.count
+            return
+        }
+        // What follows the last envelope asked for is not looked at any more.
+        guard !isDone else { return }
+        follow(payload, channel: channel, receivedAt: receivedAt)
+        let name = channels[channel]
+        guard matcher.selects(channel: name, receivedAt: receivedAt, payload: payload) else { return }
+        report.envelopes += 1
+        attempt { output throws in
+            try output.envelope(CapturedEnvelope(channel: name, receivedAt: receivedAt, payload: payload))
+        }
+    }
+
+    /// Sees what is wrong with the sequence of ids, whatever is selected.
+    private mutating func follow(_ payload: UnsafeRawBufferPointer, channel: Int, receivedAt: UInt64) {
+        guard let id = try? EnvelopeID.parse(payload).id else { return }
+        let cause = explainer.arrived(on: channel)
+        let name = channels[channel]
+        switch trackers[channel].observe(id) {
+        case .gap(let from, let to):
+            hand(.gap(channel: name, from: from, to: to, cause: cause ?? .foreignPublish), at: receivedAt)
+        case .duplicate: hand(.duplicate(channel: name, id: id), at: receivedAt)
+        case .counterReset(let from, let to):
+            hand(.counterReset(channel: name, from: from, to: to), at: receivedAt)
+        case .first, .inOrder, .late: break
+        }
+    }
+
+    private mutating func hand(_ event: CaptureEvent, at time: UInt64) {
+        attempt { output throws in try output.event(event, at: time) }
+    }
+}

@@ -1,0 +1,74 @@
+import Capture
+import Logging
+import Relay
+
+/// Prints what a ``Tail`` hands out: envelopes as `cat` does; events into the log, or as JSON objects among the envelopes.
+struct TailPrinter: TailOutput {
+    private final class Output {
+        var live: LiveOutput
+
+        init(_ live: consuming LiveOutput) { self.live = live }
+    }
+
+    private let json: Bool
+    private let lines = MessageLine(isColoured: StandardOutput.isTerminal)
+    private let logger: Logger
+    // A protocol's value is copied, an output must not be.
+    private let output: Output
+
+    init(json: Bool, stop: TailStop, logger: Logger) {
+        self.json = json
+        self.logger = logger
+        output = Output(LiveOutput { stop.isRequested })
+    }
+
+    func envelope(_ envelope: CapturedEnvelope) throws {
+        try output.live.append { buffer in
+            if json {
+                EnvelopeJSON.append(
+                    payload: envelope.payload, channel: envelope.channel, receivedAt: envelope.receivedAt, to: &buffer)
+                buffer.append(UInt8(ascii: "\n"))
+            } else {
+                lines.append(envelope, to: &buffer)
+            }
+        }
+    }
+
+    func event(_ event: CaptureEvent, at time: UInt64) throws {
+        guard json else { return log(event) }
+        try output.live.append { buffer in
+            buffer += event.json().dropLast()
+            buffer += #","received_at":""#.utf8
+            UTCTime.appendRFC3339(time, to: &buffer)
+            buffer += "\"}\n".utf8
+        }
+    }
+
+    func flush() throws { try output.live.flush() }
+
+    private func log(_ event: CaptureEvent) {
+        let ids = "\(event.from ?? 0)..\(event.to ?? 0)"
+        switch event.event {
+        case "gap":
+            logger.warning(
+                "gap: ids are missing",
+                metadata: ["channel": channel(event), "ids": "\(ids)", "cause": "\(event.cause ?? "-")"])
+        case "counter_reset":
+            logger.warning(
+                "the counter was set back",
+                metadata: [
+                    "channel": channel(event), "from": "\(event.from ?? 0)", "to": "\(event.to ?? 0)",
+                ])
+        case "duplicate":
+            logger.warning("an id came twice", metadata: ["channel": channel(event), "id": "\(event.from ?? 0)"])
+        case "dropped":
+            logger.error(
+                "printing is slower than the traffic, envelopes dropped",
+                metadata: ["envelopes": "\(event.envelopes ?? 0)", "bytes": "\(event.bytes ?? 0)"])
+        // The subscriber logs by itself that it has subscribed or lost the connection.
+        default: break
+        }
+    }
+
+    private func channel(_ event: CaptureEvent) -> Logger.MetadataValue { "\(event.channel ?? "")" }
+}

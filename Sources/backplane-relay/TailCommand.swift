@@ -1,0 +1,105 @@
+import ArgumentParser
+import Capture
+import Redis
+import Relay
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+struct TailCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tail",
+        abstract: "Print the messages of a live backplane, decoded, as they come.",
+        discussion: """
+            Example:
+              backplane-relay tail --redis redis://127.0.0.1:6379 --channel chat
+              backplane-relay tail --redis redis://127.0.0.1:6379 --channel chat --hub chatHub --grep error --limit 10
+              BACKPLANE_RELAY_REDIS='redis.example:6379,password=...' backplane-relay tail --channel chat --json
+
+            The lines are those of 'cat', and so are the options that select. Gaps, resets of the counter and lost
+            connections are logged on standard error; with --json they are objects with an "event" among the others.
+
+            It subscribes and reads, and always reads on: a reader of its output that is slower than the traffic costs
+            envelopes, which are counted, and the exit status is then 3. Ctrl-C or SIGTERM ends it.
+            """)
+
+    @OptionGroup var redis: RedisOptions
+
+    @Option(help: "The event key (\"AppName\" in Startup.cs); give it again for more channels.")
+    var channel: [String]
+
+    @OptionGroup var envelopes: EnvelopeOptions
+
+    @Flag(help: "One JSON object an envelope, and one an event.")
+    var json = false
+
+    @Option(help: "End after this many envelopes.")
+    var limit: Int?
+
+    @Option(help: "End after this time, such as 10s.")
+    var duration: TimeSpan?
+
+    @Option(help: "Memory for envelopes that wait to be printed; when it is full, new ones are dropped and counted.")
+    var buffer = ByteSize(bytes: 16 << 20)
+
+    @OptionGroup var log: LogOptions
+
+    func validate() throws {
+        guard !channel.isEmpty, channel.allSatisfy({ !$0.isEmpty }) else {
+            throw ValidationError("--channel: name at least one event key")
+        }
+        guard Set(channel).count == channel.count else {
+            throw ValidationError("--channel: each event key is given once")
+        }
+        guard buffer.bytes >= 1 << 20 else {
+            throw ValidationError("--buffer: \(buffer.bytes) bytes hold too few envelopes; 1MiB or more")
+        }
+        if let limit, limit < 1 { throw ValidationError("--limit: \(limit) envelopes cannot be printed; 1 or more") }
+    }
+
+    func run() async throws {
+        // A reader that stops early, as `head` does, ends the printing, not with a signal but quietly.
+        signal(SIGPIPE, SIG_IGN)
+        let log = try log.makeLog()
+        defer { log.destination.finish() }
+        let tail = Tail(
+            redis: try redis.configuration(logger: log.logger), channels: channel, selection: envelopes.selection,
+            limit: limit, duration: duration.map { .nanoseconds(Int64($0.nanoseconds)) }, bufferBytes: buffer.bytes,
+            logger: log.logger)
+        let interrupts = await Interrupts.trapped()
+        let printer = { @Sendable [json, logger = log.logger] stop in
+            TailPrinter(json: json, stop: stop, logger: logger)
+        }
+        // Told to stop, it still has to say what it could not print: so an interrupt must not take the result.
+        let outcome = try await interrupts.run { await Self.outcome { try await tail.run(to: printer) } }
+        do {
+            if let report = try outcome?.get() { try complain(about: report) }
+        } catch let failure as TailFailure {
+            if let error = failure.cause as? OutputError, error.isBrokenPipe { return }
+            guard failure.cause is OutputStalled else { throw failure.cause }
+            try complain(about: failure.report)
+        }
+    }
+
+    private static func outcome(_ body: () async throws -> TailReport) async -> Result<TailReport, any Error> {
+        do {
+            return .success(try await body())
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Says on standard error what could not be printed.
+    ///
+    /// - Throws: exit status 3 if there was anything.
+    private func complain(about report: TailReport) throws {
+        guard report.droppedEnvelopes > 0 else { return }
+        StandardError.print(
+            "dropped: \(Format.count(report.droppedEnvelopes)) envelopes, \(Format.bytes(report.droppedBytes)): printing was "
+                + "slower than the traffic; select less, or raise --buffer")
+        throw ExitCode.lossOrDamage
+    }
+}
