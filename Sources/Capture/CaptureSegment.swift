@@ -41,7 +41,7 @@ public struct CaptureSegment: Sendable, Equatable {
 
     /// The metadata record that stands before the first chunk; nil if damage hides it.
     private static func startMetadata(of file: FileSource) throws -> Metadata? {
-        let reader = MCAPStreamReader(file, tailMayGrow: true)
+        let reader = MCAPStreamReader(file, tailMayGrow: true, readAhead: 4_096)
         while let item = try reader.next() {
             switch item {
             case .header: break

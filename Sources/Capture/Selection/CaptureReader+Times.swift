@@ -12,10 +12,8 @@ extension CaptureReader {
 
     /// Nanoseconds since 1970; nil without envelopes.
     public func firstReceivedAt() throws -> UInt64? {
-        // Events count in a summary, too: its times are bounds only.
-        let bounded = try segments.map { (segment: $0, bound: try Self.times(of: $0)?.lowerBound ?? 0) }
         var first: UInt64?
-        for (segment, bound) in bounded.sorted(by: { $0.bound < $1.bound }) {
+        for (segment, bound) in try bounded(by: { $0?.lowerBound ?? 0 }).sorted(by: { $0.bound < $1.bound }) {
             if let first, bound >= first { break }
             if let time = try Self.firstTime(in: segment) { first = min(first ?? time, time) }
         }
@@ -24,13 +22,20 @@ extension CaptureReader {
 
     /// Nanoseconds since 1970; nil without envelopes.
     public func lastReceivedAt() throws -> UInt64? {
-        let bounded = try segments.map { (segment: $0, bound: try Self.times(of: $0)?.upperBound ?? .max) }
         var last: UInt64?
-        for (segment, bound) in bounded.sorted(by: { $0.bound > $1.bound }) {
+        for (segment, bound) in try bounded(by: { $0?.upperBound ?? .max }).sorted(by: { $0.bound > $1.bound }) {
             if let last, bound <= last { break }
             if let time = try Self.lastTime(in: segment) { last = max(last ?? time, time) }
         }
         return last
+    }
+
+    /// The segments, each with a bound of its times. Events count in a summary, too: it tells no more than a bound.
+    private func bounded(
+        by bound: (ClosedRange<UInt64>?) -> UInt64
+    ) throws -> [(segment: CaptureSegment, bound: UInt64)] {
+        // Of one segment alone there is nothing to be left out.
+        try segments.map { ($0, bound(segments.count > 1 ? try Self.times(of: $0) : nil)) }
     }
 
     // MARK: - One segment

@@ -25,7 +25,8 @@ public final class MCAPIndexedReader {
         _ source: any ByteSource, limits: ReadLimits = ReadLimits(), from: UInt64? = nil, until: UInt64? = nil
     ) throws {
         let window = SourceWindow(source)
-        header = try Self.readHeader(window, limits)
+        // What lies between the header and the summary may never be wanted.
+        header = try Self.readHeader(SourceWindow(source, readAhead: 4_096), limits)
         let summary = try SummarySection(window, limits, from: from, until: until)
         channelTable = summary.channels
         channels = summary.channels.byID

@@ -48,8 +48,11 @@ public final class MCAPStreamReader {
     /// - Parameters:
     ///   - tailMayGrow: for a file that is being written. Read is what the source has now; a tail that is not whole yet
     ///     is no damage.
-    public init(_ source: any ByteSource, limits: ReadLimits = ReadLimits(), tailMayGrow: Bool = false) {
-        window = SourceWindow(source)
+    ///   - readAhead: bytes to read from the source at once; few where only the start of a file is wanted.
+    public init(
+        _ source: any ByteSource, limits: ReadLimits = ReadLimits(), tailMayGrow: Bool = false, readAhead: Int = 1 << 17
+    ) {
+        window = SourceWindow(source, readAhead: readAhead)
         self.limits = limits
         self.tailMayGrow = tailMayGrow
         decoder = ChunkDecoder(limits: limits)

@@ -6,10 +6,12 @@ final class SourceWindow {
     private var buffer = GrowableBuffer()
     /// Where the buffer's first byte stands in the source.
     private var start: UInt64 = 0
-    private static let readAhead = 1 << 17
+    private let readAhead: Int
 
-    init(_ source: any ByteSource) {
+    /// - Parameter readAhead: bytes to read at once; few where only the start of a file is wanted.
+    init(_ source: any ByteSource, readAhead: Int = 1 << 17) {
         self.source = source
+        self.readAhead = readAhead
         end = source.size
     }
 
@@ -42,7 +44,7 @@ final class SourceWindow {
     func forEachPiece(in range: Range<UInt64>, _ body: (UnsafeRawBufferPointer) -> Void) throws -> Bool {
         var offset = range.lowerBound
         while offset < range.upperBound {
-            let count = Int(min(range.upperBound - offset, UInt64(Self.readAhead)))
+            let count = Int(min(range.upperBound - offset, UInt64(readAhead)))
             guard let piece = try bytes(at: offset, count: count) else { return false }
             body(piece)
             offset += UInt64(count)
@@ -53,7 +55,7 @@ final class SourceWindow {
     private func fill(from offset: UInt64, count: Int) throws {
         buffer.truncate(to: 0)
         start = offset
-        let wanted = Int(min(UInt64(max(count, Self.readAhead)), end - offset))
+        let wanted = Int(min(UInt64(max(count, readAhead)), end - offset))
         let target = UnsafeMutableRawBufferPointer(start: buffer.extend(by: wanted), count: wanted)
         // Should the source throw, the buffer holds nothing rather than rubbish.
         buffer.truncate(to: 0)

@@ -29,8 +29,9 @@ struct SelectionOptions: ParsableArguments {
     /// - Throws: `CaptureError` if an end of the capture cannot be read; `ValidationError` if no time lies between.
     func selection(of capture: CaptureReader, now: UInt64 = Moment.now().realtime) throws -> CaptureSelection {
         var selection = envelopes.selection
-        selection.from = try from?.resolved(in: capture, now: now)
-        selection.until = try until?.resolved(in: capture, now: now)
+        var ends = CaptureEnds(of: capture, now: now)
+        selection.from = try from.map { try ends.resolve($0) }
+        selection.until = try until.map { try ends.resolve($0) }
         selection.channels = Set(channel)
         if let from = selection.from, let until = selection.until, from >= until {
             throw ValidationError(

@@ -55,7 +55,9 @@ import Testing
         let capture = try CaptureReader(paths: [directory.path])
         #expect(try capture.firstReceivedAt() == nil)
         #expect(try capture.lastReceivedAt() == nil)
-        #expect(try TimePoint.beforeEnd(5).resolved(in: capture, now: 100) == 0)
+        var ends = CaptureEnds(of: capture, now: 100)
+        let times = try [TimePoint.beforeEnd(5), .afterStart(5)].map { try ends.resolve($0) }
+        #expect(times == [0, 5])
     }
 
     @Test func whileItIsRecordedTimesCountBackFromNow() throws {
@@ -66,7 +68,9 @@ import Testing
         let isBeingRecorded = try capture.isBeingRecorded()
         #expect(isBeingRecorded)
         #expect(try capture.firstReceivedAt() == Self.at(1_000))
-        #expect(try TimePoint.beforeEnd(1_000_000_000).resolved(in: capture, now: Self.at(60_000)) == Self.at(59_000))
+        var ends = CaptureEnds(of: capture, now: Self.at(60_000))
+        let time = try ends.resolve(.beforeEnd(1_000_000_000))
+        #expect(time == Self.at(59_000))
         try writer.close(now)
     }
 
@@ -80,7 +84,9 @@ import Testing
         let directory = try TemporaryDirectory()
         try makeCapture(directory)
         let capture = try CaptureReader(paths: [directory.path])
-        #expect(try time.resolved(in: capture, now: 1) == expected)
+        var ends = CaptureEnds(of: capture, now: 1)
+        let resolved = try [time, time].map { try ends.resolve($0) }
+        #expect(resolved == [expected, expected])
     }
 
     // MARK: - How much is read

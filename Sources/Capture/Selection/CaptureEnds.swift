@@ -1,0 +1,32 @@
+/// The ends of one capture, from which times count; each is looked up once, and only if a time counts from it.
+public struct CaptureEnds {
+    private let capture: CaptureReader
+    private let now: UInt64
+    private var start: UInt64?
+    private var end: UInt64?
+
+    /// - Parameter now: nanoseconds since 1970.
+    public init(of capture: CaptureReader, now: UInt64) {
+        self.capture = capture
+        self.now = now
+    }
+
+    /// Nanoseconds since 1970. In a capture without envelopes, where every time is as good: 0 and what lies behind it.
+    ///
+    /// - Throws: ``CaptureError`` if the end that the time counts from cannot be read.
+    public mutating func resolve(_ time: TimePoint) throws -> UInt64 {
+        switch time {
+        case .at(let time):
+            return time
+        case .afterStart(let distance):
+            let known = try start ?? capture.firstReceivedAt() ?? 0
+            start = known
+            let (time, overflow) = known.addingReportingOverflow(distance)
+            return overflow ? .max : time
+        case .beforeEnd(let distance):
+            let known = try end ?? (capture.isBeingRecorded() ? now : capture.lastReceivedAt() ?? 0)
+            end = known
+            return known > distance ? known - distance : 0
+        }
+    }
+}
