@@ -1,5 +1,5 @@
 import Capture
-public import Logging
+import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
