@@ -74,7 +74,8 @@ let package = Package(
         .target(
             name: "Replay",
             dependencies: [
-                "Capture", "Prometheus", "Redis", "Relay", "SignalRBackplane",
+                "CLinux", "Capture", "Prometheus", "Redis", "Relay", "SignalRBackplane",
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -180,7 +181,10 @@ let package = Package(
             swiftSettings: house),
         .testTarget(
             name: "ReplayTests",
-            dependencies: ["Redis", "Replay", "SignalRBackplane", .product(name: "NIOCore", package: "swift-nio")],
+            dependencies: [
+                "Capture", "Redis", "Replay", "SignalRBackplane", "TestSupport",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
             swiftSettings: house),
         .testTarget(
             name: "HubNodeTests",

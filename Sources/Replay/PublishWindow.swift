@@ -17,6 +17,12 @@ final class PublishWindow: @unchecked Sendable {
         var lastID: Int64?
         var receivers = ReplayReport.Distribution()
         var failure: String?
+        /// The connection's end, if that was it.
+        var loss: RedisError?
+        /// The error reply, if that was it.
+        var refusal: String?
+        /// Published although an earlier one was refused: the pipeline was under way.
+        var confirmedBehindFailure = 0
     }
 
     /// Its value: true while there is room, or nothing to wait for any more.
@@ -27,6 +33,9 @@ final class PublishWindow: @unchecked Sendable {
     private var firstID: Int64?
     private var lastID: Int64?
     private var failure: String?
+    private var loss: RedisError?
+    private var refusal: String?
+    private var confirmedBehindFailure = 0
     private var receivers = Histogram<UInt32>(numberOfSignificantValueDigits: .three)
 
     /// Waits until `count` more commands may go out.
@@ -40,11 +49,39 @@ final class PublishWindow: @unchecked Sendable {
         return true
     }
 
+    /// Answered so far, without a failure before.
+    var progress: (confirmed: Int, lastID: Int64?) {
+        lock.lock()
+        defer { lock.unlock() }
+        return (confirmed, lastID)
+    }
+
+    /// Another connection: nothing is under way, and nothing has failed on it.
+    ///
+    /// - Parameter published: envelopes that are known to have been published, more than were confirmed perhaps.
+    func begin(published: Int) {
+        lock.lock()
+        confirmed = published
+        failure = nil
+        loss = nil
+        refusal = nil
+        confirmedBehindFailure = 0
+        lock.unlock()
+    }
+
+    /// Waits until at most so many are unanswered.
+    func settle(unanswered count: Int) {
+        wait(untilUnansweredAtMost: count)
+        lock.unlock()
+    }
+
     /// Waits until everything is answered, or lost.
     func drain() -> Outcome {
         wait(untilUnansweredAtMost: 0)
         defer { lock.unlock() }
-        var outcome = Outcome(confirmed: confirmed, firstID: firstID, lastID: lastID, failure: failure)
+        var outcome = Outcome(
+            confirmed: confirmed, firstID: firstID, lastID: lastID, failure: failure, loss: loss, refusal: refusal,
+            confirmedBehindFailure: confirmedBehindFailure)
         if confirmed > 0 {
             outcome.receivers = ReplayReport.Distribution(receivers)
         }
@@ -57,15 +94,17 @@ final class PublishWindow: @unchecked Sendable {
         unanswered -= 1
         switch reply {
         case .success(.array(let parts)) where parts.first?.integer != nil:
-            if failure == nil { confirmed += 1 }
+            if failure == nil { confirmed += 1 } else { confirmedBehindFailure += 1 }
             firstID = firstID ?? parts.first?.integer
             lastID = parts.first?.integer
             if parts.count > 1, let count = parts[1].integer { receivers.record(UInt64(max(0, count))) }
         case .success(.error(let text)):
+            if failure == nil { refusal = text }
             failure = failure ?? text
         case .success:
             failure = failure ?? "an answer that the script does not give"
         case .failure(let error):
+            if failure == nil { loss = error }
             failure = failure ?? error.description
         }
         lock.unlock(withValue: unanswered <= awaited)
@@ -84,6 +123,6 @@ extension ReplayReport.Distribution {
     init<Count>(_ histogram: Histogram<Count>) {
         self.init(
             count: Int(histogram.totalCount), minimum: histogram.min, median: histogram.valueAtPercentile(50),
-            p99: histogram.valueAtPercentile(99), maximum: histogram.max)
+            p90: histogram.valueAtPercentile(90), p99: histogram.valueAtPercentile(99), maximum: histogram.max)
     }
 }

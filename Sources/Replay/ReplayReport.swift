@@ -13,8 +13,21 @@ public struct ReplayReport: Sendable {
     /// Time that the capture spans, divided by the speed; nil at maximum speed. Nanoseconds.
     public internal(set) var ratedNanoseconds: UInt64?
     public internal(set) var actualNanoseconds: UInt64 = 0
-    /// Sent after the deadline, in nanoseconds; empty at maximum speed.
+    /// Handed to the connection after the deadline, in nanoseconds; empty at maximum speed.
     public internal(set) var lateness = Distribution()
+    /// Captured ids of envelopes that were sent and not answered: they may have been published twice, or not at all if the
+    /// replay stopped there.
+    public internal(set) var uncertain: [UInt64?] = []
+    /// Envelopes that an earlier run of this replay had published.
+    public internal(set) var resumedAfter = 0
+    /// Error answers and lost connections.
+    public internal(set) var errors = 0
+    /// It was asked to stop before the end.
+    public internal(set) var wasStopped = false
+    /// Captured id of the last envelope that was published.
+    public internal(set) var lastCapturedID: UInt64?
+    /// What was recorded and is gone from the capture.
+    public internal(set) var losses: [String] = []
     /// What of the capture could not be read.
     public internal(set) var damage: [String] = []
 
@@ -22,10 +35,17 @@ public struct ReplayReport: Sendable {
         public internal(set) var count = 0
         public internal(set) var minimum: UInt64 = 0
         public internal(set) var median: UInt64 = 0
+        public internal(set) var p90: UInt64 = 0
         public internal(set) var p99: UInt64 = 0
         public internal(set) var maximum: UInt64 = 0
     }
 
-    /// True if everything in the capture was published.
-    public var isComplete: Bool { skipped == 0 && damage.isEmpty }
+    /// True if everything that was selected was published, and once.
+    public var isComplete: Bool { skipped == 0 && damage.isEmpty && losses.isEmpty && uncertain.isEmpty && !wasStopped }
+
+    /// How much longer than rated it took, as a share: 0.001 is 0.1 %. nil at maximum speed and for a moment's replay.
+    public var drift: Double? {
+        guard let ratedNanoseconds, ratedNanoseconds > 0 else { return nil }
+        return (Double(actualNanoseconds) - Double(ratedNanoseconds)) / Double(ratedNanoseconds)
+    }
 }

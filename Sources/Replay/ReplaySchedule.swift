@@ -1,31 +1,82 @@
-/// When each envelope is due: absolute deadlines from one start, so that no error adds up over time.
+/// When each envelope is due, counted from the start: absolute deadlines, so that no error adds up over time.
 public struct ReplaySchedule: Sendable, Equatable {
     public enum Speed: Sendable, Equatable {
         /// 1 is the captured pace, 2 twice as fast.
         case times(Double)
+        /// So many envelopes a second, evenly.
+        case rate(Double)
         /// As fast as the target takes it.
         case maximum
     }
 
-    private let speed: Speed
-    private let start: UInt64
-    private let firstReceivedAt: UInt64
+    private static let latest = Double(UInt64.max / 2)
 
-    /// - Parameters:
-    ///   - start: when the first envelope is due, on the monotonic clock in nanoseconds.
-    ///   - firstReceivedAt: when the first envelope was received, as captured.
-    public init(speed: Speed, start: UInt64, firstReceivedAt: UInt64) {
-        if case .times(let factor) = speed { precondition(factor > 0 && factor.isFinite) }
+    private(set) var speed: Speed
+    /// Longer pauses, as the target sees them, are cut to this; nanoseconds.
+    private let longestPause: UInt64?
+    /// When the present speed began, and what was captured and handed out since then.
+    private var base: UInt64 = 0
+    private var captured: UInt64 = 0
+    private var count = 0
+    /// Receipt of the envelope before; nil at the start of a round.
+    private var lastReceivedAt: UInt64?
+    private var last: UInt64 = 0
+
+    /// - Parameter longestPause: in nanoseconds; nil for as long as they were.
+    public init(speed: Speed, longestPause: UInt64? = nil) {
+        Self.check(speed)
         self.speed = speed
-        self.start = start
-        self.firstReceivedAt = firstReceivedAt
+        self.longestPause = longestPause
     }
 
-    /// When an envelope received at this time is due, on the monotonic clock; nil for at once.
-    public func deadline(forReceivedAt receivedAt: UInt64) -> UInt64? {
-        guard case .times(let factor) = speed else { return nil }
+    /// When the next envelope is due, in nanoseconds since the start; nil for at once.
+    ///
+    /// - Parameter receivedAt: as captured.
+    public mutating func due(receivedAt: UInt64) -> UInt64? {
         // A capture of several segments may step back a little where they overlap: then it is due at once.
-        let offset = receivedAt > firstReceivedAt ? Double(receivedAt - firstReceivedAt) / factor : 0
-        return start + UInt64(min(offset, Double(UInt64.max / 2)))
+        if let lastReceivedAt, receivedAt > lastReceivedAt {
+            captured = captured.addingSaturated(min(receivedAt - lastReceivedAt, longestCapturedPause))
+        }
+        lastReceivedAt = max(lastReceivedAt ?? 0, receivedAt)
+        defer { count += 1 }
+        switch speed {
+        case .times(let factor): last = base.addingSaturated(UInt64(min(Double(captured) / factor, Self.latest)))
+        case .rate(let rate): last = base.addingSaturated(UInt64(min(Double(count) * 1e9 / rate, Self.latest)))
+        case .maximum: return nil
+        }
+        return last
+    }
+
+    /// The capture begins again, behind what was replayed.
+    public mutating func beginRound() {
+        lastReceivedAt = nil
+    }
+
+    /// From the envelope handed out last on.
+    public mutating func change(to speed: Speed) {
+        Self.check(speed)
+        base = last
+        captured = 0
+        count = 1
+        self.speed = speed
+    }
+
+    private var longestCapturedPause: UInt64 {
+        guard let longestPause, case .times(let factor) = speed else { return longestPause == nil ? .max : 0 }
+        return UInt64(min(Double(longestPause) * factor, Self.latest))
+    }
+
+    private static func check(_ speed: Speed) {
+        switch speed {
+        case .times(let value), .rate(let value): precondition(value > 0 && value.isFinite)
+        case .maximum: break
+        }
+    }
+}
+
+extension UInt64 {
+    fileprivate func addingSaturated(_ other: UInt64) -> UInt64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
     }
 }

@@ -139,6 +139,7 @@ struct SpeedArgument: ExpressibleByArgument {
     var defaultValueDescription: String {
         switch speed {
         case .times(let factor): "\(factor)"
+        case .rate(let rate): "\(rate)/s"
         case .maximum: "max"
         }
     }

@@ -56,10 +56,19 @@ struct OutputError: Error, CustomStringConvertible {
 
 enum StandardError {
     static func print(_ text: String) {
-        let bytes = Array((text + "\n").utf8)
+        write(text + "\n")
+    }
+
+    /// Without a line break.
+    static func write(_ text: String) {
+        let bytes = Array(text.utf8)
         // Nobody is left to tell if this fails.
-        _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        _ = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
     static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+}
+
+enum StandardInput {
+    static var isTerminal: Bool { isatty(STDIN_FILENO) == 1 }
 }

@@ -11,7 +11,9 @@ struct ReplayTests {
         try await withCapture { source, directory, payloads in
             try await RedisServer.with { target in
                 let received = try await Self.received(by: target, on: SmallCapture.channel, count: payloads.count) {
-                    let replay = try await Finished.relay(["replay", directory, "--to", target.url, "--speed", "max"])
+                    let replay = try await Finished.relay([
+                        "replay", directory, "--to", target.url, "--speed", "max", "--yes",
+                    ])
                     #expect(replay.exit == .code(0), "\(replay.errors)")
                     #expect(replay.output.contains(#/sent +40 envelopes/#))
                     #expect(replay.output.contains(#/ids given +1\.\.40/#))
@@ -26,7 +28,7 @@ struct ReplayTests {
     @Test("refuses the server it was recorded from, unless allowed")
     func refusesSource() async throws {
         try await withCapture { source, directory, payloads in
-            let refused = try await Finished.relay(["replay", directory, "--to", source.url, "--speed", "max"])
+            let refused = try await Finished.relay(["replay", directory, "--to", source.url, "--speed", "max", "--yes"])
             #expect(refused.exit == .code(1))
             #expect(refused.errors.contains("--allow-source"))
             try await source.withClient { client in
@@ -34,7 +36,7 @@ struct ReplayTests {
                 #expect(counter.text == "\(payloads.count)", "nothing was published")
             }
             let allowed = try await Finished.relay(
-                ["replay", directory, "--to", source.url, "--speed", "max", "--allow-source"])
+                ["replay", directory, "--to", source.url, "--speed", "max", "--allow-source", "--yes"])
             #expect(allowed.exit == .code(0), "\(allowed.errors)")
         }
     }
@@ -45,10 +47,12 @@ struct ReplayTests {
             try await RedisServer.with { target in
                 let received = try await Self.received(by: target, on: "staging", count: payloads.count) {
                     let replay = try await Finished.relay(
-                        ["replay", directory, "--to", target.url, "--speed", "10", "--channel", "staging"])
+                        ["replay", directory, "--to", target.url, "--speed", "10", "--to-channel", "staging", "--yes"])
                     #expect(replay.exit == .code(0), "\(replay.errors)")
                     #expect(replay.output.contains(#/duration .*, rated /#))
-                    #expect(replay.output.contains(#/lateness +p50 [\d.,]+ ms, p99 [\d.,]+ ms, max [\d.,]+ ms/#))
+                    #expect(
+                        replay.output.contains(
+                            #/lateness +p50 [\d.,]+ ms, p90 [\d.,]+ ms, p99 [\d.,]+ ms, max [\d.,]+ ms/#))
                 }
                 #expect(received.map { SmallCapture.blob(of: $0.data) } == payloads.map { SmallCapture.blob(of: $0) })
             }
@@ -68,7 +72,9 @@ struct ReplayTests {
                 let received = try await Self.received(
                     by: target, on: SmallCapture.channel, count: kept.lines.count
                 ) {
-                    let replay = try await Finished.relay(["replay", directory, "--to", target.url, "--speed", "max"])
+                    let replay = try await Finished.relay([
+                        "replay", directory, "--to", target.url, "--speed", "max", "--yes",
+                    ])
                     #expect(replay.exit == .code(3))
                     #expect(replay.errors.contains("damage: "))
                 }

@@ -20,6 +20,15 @@ import Testing
                 + "*5\r\n$7\r\nEVALSHA\r\n$6\r\nabc123\r\n$1\r\n1\r\n$7\r\nzürich\r\n$0\r\n\r\n")
     }
 
+    @Test func trackedAndNumbered() {
+        var batch = CommandBatch(sha1: "s", progressKey: "key", isNumbered: true)
+        Array("7 x".utf8).withUnsafeBytes { batch.append(channel: "c", blob: $0, id: 7, ordinal: 12) }
+        #expect(
+            String(buffer: batch.bytes)
+                == "*8\r\n$7\r\nEVALSHA\r\n$1\r\ns\r\n$1\r\n2\r\n$1\r\nc\r\n$3\r\nkey\r\n$3\r\n7 x\r\n$1\r\n7\r\n$2\r\n12\r\n"
+        )
+    }
+
     @Test func anyBytes() {
         var batch = CommandBatch(sha1: "s")
         append([0x00, 0xFF, 0x80], on: "c", to: &batch)

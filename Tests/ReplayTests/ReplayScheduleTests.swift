@@ -3,33 +3,49 @@ import Testing
 @testable import Replay
 
 @Suite struct ReplayScheduleTests {
-    /// The first envelope was received at 1,000 and is due at 50,000.
-    static let cases: [(speed: ReplaySchedule.Speed, receivedAt: UInt64, deadline: UInt64?)] = [
-        (.times(1), 1_000, 50_000),
-        (.times(1), 1_001, 50_001),
-        (.times(1), 3_601_000, 3_650_000),
-        (.times(2.5), 1_000, 50_000),
-        (.times(2.5), 11_000, 54_000),
-        (.times(0.5), 1_100, 50_200),
-        (.times(1_000_000), 1_000_000, 50_000),
-        (.times(1), 999, 50_000),
-        (.times(1), 0, 50_000),
-        (.times(0.000_000_000_1), .max, 50_000 + UInt64.max / 2 + 1),
-        (.maximum, 1_000, nil),
-        (.maximum, .max, nil),
+    static let paces: [(speed: ReplaySchedule.Speed, pause: UInt64?, received: [UInt64], due: [UInt64?])] = [
+        (.times(1), nil, [1_000, 1_001, 3_601_000], [0, 1, 3_600_000]),
+        (.times(2.5), nil, [1_000, 11_000], [0, 4_000]),
+        (.times(0.5), nil, [1_000, 1_100], [0, 200]),
+        // Where segments overlap the time of receipt can step back.
+        (.times(1), nil, [1_000, 999, 0, 1_010], [0, 0, 0, 10]),
+        (.times(0.000_000_000_1), nil, [0, .max], [0, UInt64.max / 2 + 1]),
+        // Pauses are cut as the target sees them.
+        (.times(1), 50, [0, 40, 1_000, 1_010], [0, 40, 90, 100]),
+        (.times(10), 50, [0, 400, 10_000], [0, 40, 90]),
+        (.rate(1_000), nil, [0, 5, 7_000_000_000], [0, 1_000_000, 2_000_000]),
+        (.rate(3), nil, [9, 9, 9, 9], [0, 333_333_333, 666_666_666, 1_000_000_000]),
+        (.maximum, nil, [1_000, .max], [nil, nil]),
     ]
 
-    @Test(arguments: cases) func deadline(speed: ReplaySchedule.Speed, receivedAt: UInt64, deadline: UInt64?) {
-        let schedule = ReplaySchedule(speed: speed, start: 50_000, firstReceivedAt: 1_000)
-        #expect(schedule.deadline(forReceivedAt: receivedAt) == deadline)
+    @Test(arguments: paces)
+    func due(speed: ReplaySchedule.Speed, pause: UInt64?, received: [UInt64], due: [UInt64?]) {
+        var schedule = ReplaySchedule(speed: speed, longestPause: pause)
+        #expect(received.map { schedule.due(receivedAt: $0) } == due)
+    }
+
+    @Test func aRoundBeginsWhereTheOneBeforeItEnded() {
+        var schedule = ReplaySchedule(speed: .times(1))
+        #expect([100, 150].map { schedule.due(receivedAt: $0) } == [0, 50])
+        schedule.beginRound()
+        #expect([100, 150].map { schedule.due(receivedAt: $0) } == [50, 100])
+    }
+
+    @Test func aChangedSpeedCountsFromTheEnvelopeBefore() {
+        var schedule = ReplaySchedule(speed: .times(1))
+        #expect([0, 100].map { schedule.due(receivedAt: $0) } == [0, 100])
+        schedule.change(to: .times(10))
+        #expect([200, 300].map { schedule.due(receivedAt: $0) } == [110, 120])
+        schedule.change(to: .rate(1e7))
+        #expect([1_000, 9_000].map { schedule.due(receivedAt: $0) } == [220, 320])
     }
 
     /// Each deadline counts from the start: a million steps of a third of a microsecond end where one long step does.
     @Test func noErrorAddsUp() {
-        let schedule = ReplaySchedule(speed: .times(3), start: 0, firstReceivedAt: 0)
+        var schedule = ReplaySchedule(speed: .times(3))
         var last: UInt64 = 0
         for step in 0...1_000_000 as ClosedRange<UInt64> {
-            let deadline = schedule.deadline(forReceivedAt: step * 1_000) ?? 0
+            let deadline = schedule.due(receivedAt: step * 1_000) ?? 0
             if deadline < last || deadline != step * 1_000 / 3 { Issue.record("step \(step): \(deadline)") }
             last = deadline
         }

@@ -13,4 +13,7 @@ int clinux_forbid_core_dumps(void);
 /// Returns its descriptor, or -1 with errno.
 int clinux_open_nameless(const char *directory);
 
+/// Timers of the calling thread fire when they are due, not up to 50 us later.
+void clinux_precise_timers(void);
+
 #endif

@@ -211,7 +211,7 @@ public struct Demo: Sendable {
             _ = await listener.payloads(quietFor: .milliseconds(200), timeout: .seconds(5))
             listener.forget()
             let replay = try await Replayer(
-                capture: capture, target: target, options: Replayer.Options(speed: .maximum)
+                capture: capture, target: target, options: ReplayOptions(speed: .maximum)
             ).run()
             let heard = await witness.heard(awaiting: live.heard.count, within: .seconds(20))
             return (replay, heard, await listener.payloads(awaiting: replay.sent, timeout: .seconds(10)))

@@ -1,0 +1,70 @@
+import Synchronization
+
+/// What somebody asks of a replay while it runs, from any thread.
+public final class ReplayControl: Sendable {
+    private struct State {
+        var isStopped = false
+        var isPaused = false
+        var steps = 0
+        var factor = 1.0
+    }
+
+    /// Where a replay is.
+    public struct Position: Sendable {
+        /// Envelopes handed to the connection, of this run and of those before it.
+        public var sent = 0
+        /// Of the last one, in nanoseconds.
+        public var lateness: UInt64 = 0
+        public var isPaused = false
+        /// 1 unless the speed was changed.
+        public var factor = 1.0
+    }
+
+    private let state = Mutex(State())
+    private let current = Mutex(Position())
+
+    public init() {}
+
+    /// Ends it in order: what was sent is waited for.
+    public func stop() { state.withLock { $0.isStopped = true } }
+
+    public func togglePause() { state.withLock { $0.isPaused.toggle() } }
+
+    /// One envelope, and then a pause.
+    public func step() {
+        state.withLock {
+            $0.isPaused = true
+            $0.steps += 1
+        }
+    }
+
+    /// - Parameter factor: 2 is twice as fast as now.
+    public func changeSpeed(by factor: Double) {
+        state.withLock { $0.factor = min(max($0.factor * factor, 0.01), 1_000) }
+    }
+
+    public var position: Position {
+        var position = current.withLock { $0 }
+        state.withLock { (position.isPaused, position.factor) = ($0.isPaused, $0.factor) }
+        return position
+    }
+
+    var isStopped: Bool { state.withLock { $0.isStopped } }
+    var isPaused: Bool { state.withLock { $0.isPaused } }
+    var factor: Double { state.withLock { $0.factor } }
+
+    func takeStep() -> Bool {
+        state.withLock { state in
+            guard state.steps > 0 else { return false }
+            state.steps -= 1
+            return true
+        }
+    }
+
+    func sent(_ count: Int, lateness: UInt64) {
+        current.withLock {
+            $0.sent = count
+            $0.lateness = lateness
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import Capture
+import SignalRBackplane
+
+/// What a replay would do, by one reading of the capture.
+public struct ReplayForecast: Sendable, Equatable {
+    public struct Route: Sendable, Equatable {
+        public var target: String
+        public internal(set) var envelopes = 0
+        public internal(set) var firstID: UInt64
+        public internal(set) var lastID: UInt64
+        var lowestID: UInt64
+    }
+
+    private static let listedHubs = 100
+
+    /// Of one round, without those that have no id.
+    public internal(set) var envelopes = 0
+    public internal(set) var bytes = 0
+    public internal(set) var skipped = 0
+    /// By captured event key.
+    public internal(set) var routes: [String: Route] = [:]
+    /// Messages by the hub that they are for, at most a hundred hubs.
+    public internal(set) var hubs: [String: Int] = [:]
+    /// Of one round at the chosen speed, in nanoseconds; nil at maximum speed.
+    public internal(set) var ratedNanoseconds: UInt64?
+    /// Ids that the capture itself says are missing.
+    public internal(set) var missingIDs: UInt64 = 0
+    /// What of the capture cannot be read, or is gone.
+    public internal(set) var damage: [String] = []
+
+    /// - Parameter progress: as ``CaptureReader`` reports it.
+    init(
+        of capture: CaptureReader, options: ReplayOptions, progress: ((CaptureProgress) -> Void)? = nil
+    ) throws {
+        var schedule = ReplaySchedule(speed: options.speed, longestPause: options.longestPause)
+        let report = try capture.forEach(options.selection) { item in
+            switch item {
+            case .envelope(let envelope):
+                guard options.limit.map({ envelopes < $0 }) ?? true else { return }
+                guard let blob = Reissue.blob(of: envelope.payload) else { return skipped += 1 }
+                envelopes += 1
+                bytes += blob.count
+                ratedNanoseconds = schedule.due(receivedAt: envelope.receivedAt)
+                note(envelope, options)
+            case .event(let event, _):
+                if event.event == "gap" || event.event == "dropped" || event.isLoss, let from = event.from,
+                    let to = event.to, to >= from
+                {
+                    missingIDs += to - from + 1
+                }
+            }
+        } progress: {
+            progress?($0)
+        }
+        damage = report.damage.map(\.description) + report.lossDescriptions
+    }
+
+    private mutating func note(_ envelope: CapturedEnvelope, _ options: ReplayOptions) {
+        let id = try? EnvelopeID.parse(envelope.payload).id
+        var route =
+            routes[envelope.channel]
+            ?? Route(target: options.target(of: envelope.channel), firstID: id ?? 0, lastID: 0, lowestID: .max)
+        route.envelopes += 1
+        if let id {
+            route.lastID = id
+            route.lowestID = min(route.lowestID, id)
+        }
+        routes[envelope.channel] = route
+        guard var walk = try? EnvelopeWalk(envelope.payload) else { return }
+        while let message = try? walk.next() {
+            guard let call = HubInvocation(scanning: message.value) else { continue }
+            let hub = call.hubName
+            if hubs.count < Self.listedHubs || hubs[hub] != nil { hubs[hub, default: 0] += 1 }
+        }
+    }
+
+    /// Captured event key to the target's.
+    var channels: [String: String] { routes.mapValues(\.target) }
+
+    /// Lowest captured id by the target's event key.
+    var firstIDs: [String: UInt64] {
+        Dictionary(routes.values.map { ($0.target, $0.lowestID) }, uniquingKeysWith: min)
+    }
+}

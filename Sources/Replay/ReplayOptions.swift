@@ -1,0 +1,79 @@
+public import Capture
+
+/// What of a capture is published, where, when and under which ids.
+public struct ReplayOptions: Sendable {
+    /// What becomes of the captured ids.
+    public enum IDs: String, Sendable, CaseIterable {
+        /// The target's own counter gives new ones, as for any node.
+        case reissue
+        /// The captured ones, shifted so that the first follows the target's counter; holes stay holes.
+        case rebase
+        /// The captured ones, and the very bytes.
+        case preserve
+    }
+
+    public var selection: CaptureSelection
+    /// Publish everything here; nil keeps each envelope on the channel it came from, or where `channelMap` leads.
+    public var channel: String?
+    /// Captured event key to the target's.
+    public var channelMap: [String: String]
+    /// Captured hub name, in lower case, to the one to call.
+    public var hubMap: [String: String]
+    public var speed: ReplaySchedule.Speed
+    /// Longer pauses are cut to this; nanoseconds.
+    public var longestPause: UInt64?
+    /// When the first envelope is due, nanoseconds since 1970; nil for at once.
+    public var startAt: UInt64?
+    /// Envelopes to publish at most.
+    public var limit: Int?
+    /// How often the capture is replayed; nil for without end.
+    public var rounds: Int?
+    public var ids: IDs
+    /// Set the creation time of each envelope to the time of its publication.
+    public var restamps: Bool
+    /// Publish even into the server and event key that the capture was recorded from.
+    public var allowsSource: Bool
+    /// Publish captured ids though the target's counter is beyond them, or somebody listens.
+    public var forcesIDs: Bool
+    /// Connect again and go on when the target is lost, or refuses for a reason that time heals.
+    public var retries: Bool
+    /// Path of the file that says how far the replay has come; an existing one is resumed from.
+    public var checkpoint: String?
+
+    public init(
+        selection: CaptureSelection = .all, channel: String? = nil, channelMap: [String: String] = [:],
+        hubMap: [String: String] = [:], speed: ReplaySchedule.Speed = .times(1), longestPause: UInt64? = nil,
+        startAt: UInt64? = nil, limit: Int? = nil, rounds: Int? = 1, ids: IDs = .reissue, restamps: Bool = false,
+        allowsSource: Bool = false, forcesIDs: Bool = false, retries: Bool = false, checkpoint: String? = nil
+    ) {
+        self.selection = selection
+        self.channel = channel
+        self.channelMap = channelMap
+        self.hubMap = hubMap
+        self.speed = speed
+        self.longestPause = longestPause
+        self.startAt = startAt
+        self.limit = limit
+        self.rounds = rounds
+        self.ids = ids
+        self.restamps = restamps
+        self.allowsSource = allowsSource
+        self.forcesIDs = forcesIDs
+        self.retries = retries
+        self.checkpoint = checkpoint
+    }
+
+    /// Where an envelope of a captured event key goes.
+    func target(of captured: String) -> String { channelMap[captured] ?? channel ?? captured }
+
+    /// Whether the target keeps account of how far a replay has come.
+    var isTracked: Bool { retries || checkpoint != nil }
+
+    /// What decides which envelope is the how-manieth: a checkpoint holds for the same only.
+    var fingerprint: String {
+        let selected = selection == .all ? "all" : "\(selection)"
+        let maps = (channelMap.map { "\($0)=\($1)" } + hubMap.map { "\($0)=\($1)" }).sorted().joined(separator: ",")
+        return "selection \(selected); channel \(channel ?? "-"); maps \(maps); ids \(ids.rawValue); "
+            + "rounds \(rounds.map { "\($0)" } ?? "forever"); limit \(limit.map { "\($0)" } ?? "-")"
+    }
+}

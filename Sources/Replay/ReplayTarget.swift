@@ -1,0 +1,46 @@
+public import Redis
+
+/// What is found at the target before anything is published.
+public struct ReplayTarget: Sendable, Equatable {
+    /// `host:port`
+    public var endpoint: String
+    /// nil if INFO is not permitted.
+    public var server: RedisServerInfo?
+    /// By the target's event key; 0 for one that does not exist, none where GET is not permitted.
+    public var counters: [String: UInt64] = [:]
+    /// By the target's event key; none where PUBSUB is not permitted.
+    public var subscribers: [String: Int] = [:]
+
+    static func look(_ client: RedisClient, channels: [String]) async throws -> ReplayTarget {
+        var target = ReplayTarget(endpoint: client.endpoint)
+        try await politely { target.server = try await client.serverInfo() }
+        for channel in channels {
+            try await politely {
+                let reply = try await client.send(["GET", .text(channel)])
+                guard let text = reply.text else { return target.counters[channel] = 0 }
+                guard let value = Double(text), value >= 0, value < 1e18 else {
+                    throw ReplayError.idsRefused(
+                        reason:
+                            "the key '\(channel)' at \(client.endpoint) holds no counter; is it another application's?"
+                    )
+                }
+                target.counters[channel] = UInt64(text) ?? UInt64(value)
+            }
+            try await politely {
+                let parts = try await client.send(["PUBSUB", "NUMSUB", .text(channel)]).array
+                if let parts, parts.count == 2, let count = parts[1].integer {
+                    target.subscribers[channel] = Int(count)
+                }
+            }
+        }
+        return target
+    }
+
+    private static func politely(_ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+        } catch let error as RedisError where error.isRefusalOfCommand {
+            // What it would have told stays unknown.
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import Redis
+import Replay
+
+/// What a replay would do, as a table for people, and what it should make them think.
+struct ForecastTable {
+    let forecast: ReplayForecast
+    let target: ReplayTarget
+    let options: ReplayOptions
+
+    /// On all event keys of the target.
+    var subscribers: Int {
+        Set(forecast.routes.values.map(\.target)).reduce(0) { $0 + (target.subscribers[$1] ?? 0) }
+    }
+
+    var lines: [String] {
+        let server = target.server.map { ", Redis \($0.version), \($0.mode), run_id \($0.runID)" } ?? ""
+        var lines = [
+            row("target", target.endpoint + server),
+            row("envelopes", "\(Format.count(forecast.envelopes)), \(Format.bytes(forecast.bytes))\(rounds)"),
+            row("duration", duration),
+            row("ids", options.ids.rawValue),
+        ]
+        for (captured, route) in forecast.routes.sorted(by: { $0.key < $1.key }) {
+            let counter = target.counters[route.target].map { "counter at \($0)" } ?? "counter unknown"
+            let listeners = target.subscribers[route.target].map { "\($0) subscribers" } ?? "subscribers unknown"
+            lines.append(
+                row(
+                    "channel",
+                    "\(captured) -> \(route.target): \(Format.count(route.envelopes)) envelopes, captured ids \(route.firstID)..\(route.lastID); \(counter), \(listeners)"
+                ))
+        }
+        let hubs = forecast.hubs.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        if !hubs.isEmpty {
+            let named = hubs.prefix(10).map { "\($0.key) \(Format.count($0.value))" }.joined(separator: ", ")
+            lines.append(row("hubs", named + (hubs.count > 10 ? ", and \(hubs.count - 10) more" : "")))
+        }
+        return lines
+    }
+
+    /// What is wrong with the capture, before anything of it is published.
+    var warnings: [String] {
+        var warnings: [String] = []
+        if forecast.missingIDs > 0 {
+            warnings.append(
+                "the capture has holes: \(Format.count(forecast.missingIDs)) ids are missing in the part that is read; 'info' lists them"
+            )
+        }
+        warnings += forecast.damage.prefix(5).map { "damaged: \($0)" }
+        if forecast.damage.count > 5 {
+            warnings.append("and \(forecast.damage.count - 5) more places; 'verify' lists them")
+        }
+        if forecast.skipped > 0 {
+            warnings.append("\(Format.count(forecast.skipped)) envelopes have no id and will not be published")
+        }
+        return warnings
+    }
+
+    private var rounds: String {
+        switch options.rounds {
+        case 1: ""
+        case let rounds?: ", \(rounds) times"
+        case nil: ", again and again"
+        }
+    }
+
+    private var duration: String {
+        guard let rated = forecast.ratedNanoseconds else { return "as fast as the target takes it" }
+        return Format.seconds(Double(rated) * 1e-9) + (options.rounds == 1 ? "" : " a round")
+    }
+
+    private func row(_ label: String, _ value: String) -> String {
+        label.padding(to: 14) + value
+    }
+}

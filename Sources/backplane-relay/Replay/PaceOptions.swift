@@ -1,0 +1,78 @@
+import ArgumentParser
+import Capture
+import Replay
+
+/// When envelopes are published.
+struct PaceOptions: ParsableArguments {
+    @Option(help: "1 is the captured pace, 2.5 faster, 0.5 slower, max as fast as the target takes it.")
+    var speed = SpeedArgument(.times(1))
+
+    @Option(help: "So many envelopes a second, evenly, instead of the captured pace: 500/s.")
+    var rate: RateArgument?
+
+    @Option(help: "Cut pauses that are longer to this, such as 2s.")
+    var capGap: TimeSpan?
+
+    @Option(help: "Replay it so many times, or 'forever'.")
+    var loop = LoopArgument(rounds: 1)
+
+    @Option(help: "Publish so many envelopes at most.")
+    var limit: Int?
+
+    @Option(help: "Begin at this time, RFC 3339.", transform: Self.time)
+    var startAt: UInt64?
+
+    func validate() throws {
+        if rate != nil, speed.speed != .times(1) {
+            throw ValidationError(
+                "--rate: it takes the place of the captured pace, so it cannot be combined with --speed")
+        }
+        if capGap != nil, rate != nil || speed.speed == .maximum {
+            throw ValidationError("--cap-gap: there are no pauses with --rate or --speed max")
+        }
+        if let limit, limit < 1 { throw ValidationError("--limit: \(limit) is not a number of 1 or more") }
+    }
+
+    var effectiveSpeed: ReplaySchedule.Speed { rate.map { .rate($0.perSecond) } ?? speed.speed }
+
+    private static func time(_ text: String) throws -> UInt64 {
+        guard let time = UTCTime.parse(text) else {
+            throw ValidationError("'\(text)' is no time; write it like 2026-11-22T21:58:00Z")
+        }
+        return time
+    }
+}
+
+/// `500/s`, `500`.
+struct RateArgument: ExpressibleByArgument {
+    let perSecond: Double
+
+    init?(argument: String) {
+        guard let number = Double(argument.hasSuffix("/s") ? String(argument.dropLast(2)) : argument), number > 0,
+            number.isFinite
+        else { return nil }
+        perSecond = number
+    }
+}
+
+/// `3`, `forever`.
+struct LoopArgument: ExpressibleByArgument {
+    /// nil for without end.
+    let rounds: Int?
+
+    init(rounds: Int?) {
+        self.rounds = rounds
+    }
+
+    init?(argument: String) {
+        if argument == "forever" {
+            rounds = nil
+        } else if let number = Int(argument), number > 0 {
+            rounds = number
+        } else {
+            return nil
+        }
+    }
+
+    var defaultValueDescription: String { rounds.map { "\($0)" } ?? "forever" }
+}

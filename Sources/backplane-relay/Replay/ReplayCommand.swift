@@ -1,0 +1,202 @@
+import ArgumentParser
+import Capture
+import FoundationEssentials
+import NIOConcurrencyHelpers
+import Redis
+import Replay
+
+struct ReplayCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "replay",
+        abstract: "Publish a capture into another Redis, in its order and pace.",
+        discussion: """
+            Example:
+              backplane-relay replay /var/lib/backplane-relay --to redis://staging:6379
+              backplane-relay replay capture.mcap --to redis://staging:6379 --from -15m --hub chatHub --speed 10 --yes
+              backplane-relay replay capture.mcap --to redis://staging:6379 --map-channel chat=chat-staging --dry-run
+
+            Captured ids are not published unless you ask: --ids reissue lets the target's counter give new ones, as for
+            any node, and real nodes accept them. --ids rebase keeps the distances, so that nodes see the same holes.
+            --ids preserve publishes the very bytes; only nodes that start afterwards, or tools, can make use of that.
+
+            Where somebody listens at the target it says what it would do and asks; --yes answers. On a terminal: space
+            pauses, . publishes one envelope, + and - change the speed, q or Ctrl-C ends it in order.
+
+            Exit status 3 if part of the selection could not be read or published, or may have been published twice.
+            """)
+
+    @OptionGroup var captures: CaptureArguments
+
+    @Option(help: "The target: an address as 'run' takes it with --redis, a URL or a StackExchange.Redis string.")
+    var to: String
+
+    @OptionGroup var connection: RedisConnectionOptions
+    @OptionGroup var selection: SelectionOptions
+    @OptionGroup var pace: PaceOptions
+    @OptionGroup var mapping: MappingOptions
+
+    @Option(help: "What becomes of the captured ids: reissue, rebase or preserve.")
+    var ids = IDsArgument(.reissue)
+
+    @Flag(help: "Publish captured ids though the target's counter is beyond them, or somebody listens.")
+    var force = false
+
+    @Flag(help: "Set each envelope's creation time to the time of its publication, so that latencies make sense.")
+    var restamp = false
+
+    @Option(help: "File that says how far the replay has come; started again with it, the replay goes on there.")
+    var checkpoint: String?
+
+    @Flag(help: "Connect again and go on when the target is lost, or refuses for a reason that time heals.")
+    var retry = false
+
+    @Flag(help: "Publish though somebody listens at the target.")
+    var yes = false
+
+    @Flag(help: "Say what would be done, and end.")
+    var dryRun = false
+
+    @Flag(help: "The report as one JSON object.")
+    var json = false
+
+    @Flag(help: "Allow the server and event key that were recorded: live clients there receive the messages again.")
+    var allowSource = false
+
+    @Flag(help: "Do not warn that values in the capture are hashed or redacted.")
+    var allowRedacted = false
+
+    func validate() throws {
+        _ = try connection.configuration(of: to, option: "--to")
+        if ids.ids == .preserve, pace.loop.rounds != 1 {
+            throw ValidationError("--loop: the same ids cannot be published twice; use --ids reissue or rebase")
+        }
+        if force, ids.ids == .reissue {
+            throw ValidationError("--force: it is about captured ids, so it needs --ids preserve or rebase")
+        }
+    }
+
+    func run() async throws {
+        let target = try connection.configuration(of: to, option: "--to")
+        for warning in connection.warnings(for: target) { StandardError.print("warning: \(warning)") }
+        let capture = try captures.open()
+        warnOfRedaction(in: capture)
+        let options = try options(for: capture)
+        let control = ReplayControl()
+        let interrupts = await Interrupts.trapped()
+        let bar = ProgressBar(label: "reading", total: capture.size)
+        let terminal = NIOLockedValueBox<ReplayTerminal?>(nil)
+        // Whoever presses Ctrl-C wants a report of what was done.
+        let stopping = Task {
+            await interrupts.next()
+            control.stop()
+        }
+        defer { stopping.cancel() }
+        let replayer = Replayer(
+            capture: capture, target: target, options: options, hostName: HostName.current(), control: control)
+        let report: ReplayReport?
+        do {
+            report = try await replayer.run(
+                approving: { forecast, found in
+                    bar.finish()
+                    guard try approve(forecast, found, options) else { return false }
+                    terminal.withLockedValue {
+                        $0 = ReplayTerminal.start(control, forecast: forecast, rounds: options.rounds)
+                    }
+                    return true
+                }, progress: { bar.update(done: $0.done) }, onRetry: { StandardError.print("\($0); trying again") })
+            terminal.withLockedValue { $0?.finish() }
+        } catch {
+            bar.finish()
+            terminal.withLockedValue { $0?.finish() }
+            throw error
+        }
+        guard let report else { return }
+        try conclude(report)
+    }
+
+    private func options(for capture: CaptureReader) throws -> ReplayOptions {
+        ReplayOptions(
+            selection: try selection.selection(of: capture), channel: mapping.toChannel,
+            channelMap: try mapping.channels, hubMap: try mapping.hubs, speed: pace.effectiveSpeed,
+            longestPause: pace.capGap?.nanoseconds, startAt: pace.startAt, limit: pace.limit, rounds: pace.loop.rounds,
+            ids: ids.ids, restamps: restamp, allowsSource: allowSource, forcesIDs: force, retries: retry,
+            checkpoint: checkpoint)
+    }
+
+    private func warnOfRedaction(in capture: CaptureReader) {
+        guard !allowRedacted, capture.sources().contains(where: { $0.payload == .hash || !$0.redactedKeys.isEmpty })
+        else { return }
+        StandardError.print(
+            "warning: values in this capture are hashed or redacted, and clients receive them so; --allow-redacted says that this is meant"
+        )
+    }
+
+    /// Says what will be done, and asks where somebody would notice.
+    private func approve(_ forecast: ReplayForecast, _ found: ReplayTarget, _ options: ReplayOptions) throws -> Bool {
+        let table = ForecastTable(forecast: forecast, target: found, options: options)
+        for warning in table.warnings { StandardError.print("warning: \(warning)") }
+        if dryRun {
+            try StandardOutput.print(lines: table.lines)
+            return false
+        }
+        let listeners = table.subscribers
+        guard listeners > 0, !yes else { return true }
+        for line in table.lines { StandardError.print(line) }
+        let who =
+            "\(listeners) \(listeners == 1 ? "subscriber listens" : "subscribers listen") at the target and will receive all of it"
+        guard StandardError.isTerminal, StandardInput.isTerminal else {
+            throw ValidationError("\(who); --yes says that this is meant, --dry-run shows what would be done")
+        }
+        StandardError.print("\(who). Publish? [y/N]")
+        guard ["y", "yes"].contains((readLine() ?? "").lowercased()) else {
+            StandardError.print("nothing was published")
+            throw ExitCode.failure
+        }
+        return true
+    }
+
+    private func conclude(_ report: ReplayReport) throws {
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys]
+            print(String(decoding: try encoder.encode(ReplaySummary(report)), as: UTF8.self))
+        } else {
+            print(ReplayTable.text(report))
+        }
+        for damage in report.damage.prefix(20) { StandardError.print("damage: \(damage)") }
+        for loss in report.losses.prefix(20) { StandardError.print("lost: \(loss)") }
+        if report.skipped > 0 {
+            StandardError.print("\(report.skipped) envelopes have no id that a node could take, and were not published")
+        }
+        if !report.uncertain.isEmpty {
+            let ids = report.uncertain.prefix(20).map { $0.map { "\($0)" } ?? "?" }.joined(separator: ", ")
+            StandardError.print(
+                "\(report.uncertain.count) envelopes may have been published twice: captured ids \(ids)\(report.uncertain.count > 20 ? ", ..." : "")"
+            )
+        }
+        if report.wasStopped {
+            StandardError.print(
+                "stopped before the end, behind captured id \(report.lastCapturedID.map { "\($0)" } ?? "-")"
+                    + (checkpoint != nil ? "; the same command goes on there" : ""))
+        }
+        if !report.isComplete { throw ExitCode.lossOrDamage }
+    }
+}
+
+/// `reissue`, `rebase`, `preserve`.
+struct IDsArgument: ExpressibleByArgument {
+    static let allValueStrings = ReplayOptions.IDs.allCases.map(\.rawValue)
+
+    let ids: ReplayOptions.IDs
+
+    init(_ ids: ReplayOptions.IDs) {
+        self.ids = ids
+    }
+
+    init?(argument: String) {
+        guard let ids = ReplayOptions.IDs(rawValue: argument) else { return nil }
+        self.ids = ids
+    }
+
+    var defaultValueDescription: String { ids.rawValue }
+}

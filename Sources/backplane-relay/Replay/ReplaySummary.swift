@@ -1,0 +1,64 @@
+import Replay
+
+/// How a replay went, for machines: times in seconds.
+struct ReplaySummary: Encodable {
+    struct Lateness: Encodable {
+        var p50: Double
+        var p90: Double
+        var p99: Double
+        var max: Double
+    }
+
+    struct Receivers: Encodable {
+        var min: UInt64
+        var median: UInt64
+        var max: UInt64
+    }
+
+    var sent: Int
+    var bytes: Int
+    var resumed_after: Int
+    var skipped: Int
+    var first_id: Int64?
+    var last_id: Int64?
+    var last_captured_id: UInt64?
+    var rated_seconds: Double?
+    var actual_seconds: Double
+    var drift: Double?
+    var lateness_seconds: Lateness?
+    var receivers: Receivers
+    var errors: Int
+    var uncertain: [UInt64?]
+    var damage: [String]
+    var lost: [String]
+    var stopped: Bool
+    var complete: Bool
+
+    init(_ report: ReplayReport) {
+        sent = report.sent
+        bytes = report.bytes
+        resumed_after = report.resumedAfter
+        skipped = report.skipped
+        first_id = report.firstID
+        last_id = report.lastID
+        last_captured_id = report.lastCapturedID
+        rated_seconds = report.ratedNanoseconds.map { Double($0) * 1e-9 }
+        actual_seconds = Double(report.actualNanoseconds) * 1e-9
+        drift = report.drift
+        let late = report.lateness
+        lateness_seconds =
+            late.count == 0
+            ? nil
+            : Lateness(
+                p50: Double(late.median) * 1e-9, p90: Double(late.p90) * 1e-9, p99: Double(late.p99) * 1e-9,
+                max: Double(late.maximum) * 1e-9)
+        receivers = Receivers(
+            min: report.receivers.minimum, median: report.receivers.median, max: report.receivers.maximum)
+        errors = report.errors
+        uncertain = report.uncertain
+        damage = report.damage
+        lost = report.losses
+        stopped = report.wasStopped
+        complete = report.isComplete
+    }
+}

@@ -1,0 +1,44 @@
+import Replay
+
+/// How a replay went, as a table for people.
+enum ReplayTable {
+    static func text(_ report: ReplayReport) -> String {
+        var lines = [
+            row("sent", "\(Format.count(report.sent)) envelopes, \(Format.bytes(report.bytes))"),
+            row("ids given", report.firstID.flatMap { first in report.lastID.map { "\(first)..\($0)" } } ?? "none"),
+            row(
+                "receivers",
+                "min \(report.receivers.minimum), median \(report.receivers.median), max \(report.receivers.maximum) a publish"
+            ),
+        ]
+        if report.resumedAfter > 0 {
+            lines.insert(
+                row("resumed", "behind \(Format.count(report.resumedAfter)) envelopes of an earlier run"), at: 0)
+        }
+        let actual = Double(report.actualNanoseconds) * 1e-9
+        if let rated = report.ratedNanoseconds {
+            let drift = report.drift.map { ", drift \(Format.decimal($0 * 100, digits: 1)) %" } ?? ""
+            lines.append(
+                row("duration", "\(Format.seconds(actual)), rated \(Format.seconds(Double(rated) * 1e-9))\(drift)"))
+            let late = report.lateness
+            lines.append(
+                row(
+                    "lateness",
+                    "p50 \(milliseconds(late.median)), p90 \(milliseconds(late.p90)), p99 \(milliseconds(late.p99)), max \(milliseconds(late.maximum))"
+                ))
+        } else {
+            let rate = actual > 0 ? Double(report.sent) / actual : 0
+            lines.append(row("duration", "\(Format.seconds(actual)), \(Format.count(Int(rate)))/s"))
+        }
+        if report.errors > 0 { lines.append(row("errors", "\(Format.count(report.errors)), overcome")) }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func milliseconds(_ nanoseconds: UInt64) -> String {
+        "\(Format.decimal(Double(nanoseconds) * 1e-6, digits: 3)) ms"
+    }
+
+    private static func row(_ label: String, _ value: String) -> String {
+        label.padding(to: 14) + value
+    }
+}

@@ -1,0 +1,71 @@
+import SignalRBackplane
+import Testing
+
+@testable import Replay
+
+@Suite struct EnvelopeRewriterTests {
+    private static let rewriter = EnvelopeRewriter(hubs: ["chathub": "TalkHub"], restamps: false)
+
+    private func rewrite(_ message: Message, by rewriter: EnvelopeRewriter = Self.rewriter) throws -> Message {
+        let blob = ScaleoutMessage(messages: [message], createdTicks: 42).encoded()
+        let rewritten = blob.withUnsafeBytes { rewriter.rewritten($0, now: 0) }
+        let body = try ScaleoutMessage(decoding: rewritten)
+        #expect(body.createdTicks == 42)
+        return try #require(body.messages.first)
+    }
+
+    @Test(
+        "signals",
+        arguments: [
+            ("h-chatHub", "h-TalkHub"), ("h-CHATHUB", "h-TalkHub"), ("hg-chatHub.room.7", "hg-TalkHub.room.7"),
+            ("hc-chatHub.abc", "hc-TalkHub.abc"), ("hu-chatHub.a.b", "hu-TalkHub.a.b"), ("h-other", "h-other"),
+            ("c-chatHub", "c-chatHub"), ("pc-chatHub", "pc-chatHub"), ("chatHub", "chatHub"),
+        ])
+    func keys(key: String, expected: String) throws {
+        let message = try rewrite(Message(source: "s", key: key, value: [], filter: "\(key)|x|"))
+        #expect(message.key == expected)
+        #expect(message.filter == "\(expected)|x|")
+    }
+
+    @Test(
+        "calls, all else byte for byte",
+        arguments: [
+            (#"{"H":"chatHub","M":"m","A":[1]}"#, #"{"H":"TalkHub","M":"m","A":[1]}"#),
+            (
+                #"{ "A":["chatHub"], "M":"chatHub" ,"H": "CHATHUB"}"#,
+                #"{ "A":["chatHub"], "M":"chatHub" ,"H": "TalkHub"}"#
+            ),
+            (#"{"H":"\u0063hatHub","M":"m","A":[]}"#, #"{"H":"TalkHub","M":"m","A":[]}"#),
+            (#"{"H":"chatHub2","M":"m","A":[]}"#, #"{"H":"chatHub2","M":"m","A":[]}"#),
+            (#"{"I":"P|0","P":{"H":"chatHub"}}"#, #"{"I":"P|0","P":{"H":"chatHub"}}"#),
+            ("no JSON chatHub", "no JSON chatHub"),
+        ])
+    func values(value: String, expected: String) throws {
+        let message = try rewrite(Message(source: "s", key: "h-x", value: Array(value.utf8)))
+        #expect(String(decoding: message.value, as: UTF8.self) == expected)
+    }
+
+    @Test("a command's group")
+    func commands() throws {
+        let command = Command(waitForAck: true, id: "i", type: .addToGroup, value: "hg-chatHub.room")
+        let message = try rewrite(Message(source: "s", key: "c-1", value: command.encoded(), commandID: "i"))
+        #expect(try Command(decoding: message.value).value == "hg-TalkHub.room")
+    }
+
+    @Test("restamped, and nothing else")
+    func restamp() throws {
+        let message = Message(source: "s", key: "h-chatHub", value: Array("x".utf8))
+        let blob = ScaleoutMessage(messages: [message], createdTicks: 42).encoded()
+        let rewriter = EnvelopeRewriter(hubs: [:], restamps: true)
+        let rewritten = blob.withUnsafeBytes { rewriter.rewritten($0, now: 1_700_000_000_000_000_000) }
+        let expected = ScaleoutMessage(
+            messages: [message], createdTicks: DotNetTicks(unixNanoseconds: 1_700_000_000_000_000_000).rawValue)
+        #expect(rewritten == expected.encoded())
+    }
+
+    @Test("what is no envelope stays as it is")
+    func garbage() {
+        let bytes: [UInt8] = [1, 2, 3]
+        #expect(bytes.withUnsafeBytes { Self.rewriter.rewritten($0, now: 0) } == bytes)
+    }
+}

@@ -1,0 +1,50 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Replay
+
+@Suite struct ReplayCheckpointTests {
+    private let checkpoint = ReplayCheckpoint(
+        token: "t", segments: ["a", "b"], options: "o", counters: ["chat": 7], confirmed: 3, lastCapturedID: 9,
+        lastID: 10)
+
+    @Test func comesBackAsItWas() async throws {
+        try await TemporaryDirectory.with { folder in
+            let path = folder + "/checkpoint"
+            #expect(try ReplayCheckpoint.read(path) == nil)
+            try checkpoint.write(path)
+            #expect(try ReplayCheckpoint.read(path) == checkpoint)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["checkpoint"])
+        }
+    }
+
+    @Test(arguments: [
+        "", "{}", "no JSON",
+        #"{"format":2,"token":"t","segments":[],"options":"","counters":{},"confirmed":0,"isFinished":false}"#,
+    ])
+    func somethingElseIsRefused(content: String) async throws {
+        try await TemporaryDirectory.with { folder in
+            let path = folder + "/checkpoint"
+            try content.write(toFile: path, atomically: false, encoding: .utf8)
+            let error = #expect(throws: ReplayError.self) { try ReplayCheckpoint.read(path) }
+            #expect(error?.description.contains(path) == true)
+        }
+    }
+
+    @Test func aPlaceThatCannotBeWrittenIsNamed() {
+        let error = #expect(throws: ReplayError.self) { try checkpoint.write("/nonexistent/checkpoint") }
+        #expect(error?.description.contains("/nonexistent/checkpoint") == true)
+    }
+
+    @Test func fitsWhatItWasMadeFor() {
+        #expect(checkpoint.mismatch(segments: ["a", "b"], options: "o") == nil)
+        // The capture has grown.
+        #expect(checkpoint.mismatch(segments: ["a", "b", "c"], options: "o") == nil)
+        #expect(checkpoint.mismatch(segments: ["b"], options: "o")?.contains("'a'") == true)
+        #expect(checkpoint.mismatch(segments: ["a", "b"], options: "other")?.contains("options") == true)
+        var finished = checkpoint
+        finished.isFinished = true
+        #expect(finished.mismatch(segments: ["a", "b"], options: "o")?.contains("finished") == true)
+    }
+}
