@@ -13,6 +13,8 @@ public enum ReplayError: Error, Sendable, CustomStringConvertible {
     case withoutPayload
     /// Captured ids would not be accepted there.
     case idsRefused(reason: String)
+    /// Somebody listens there, and nobody said that this is meant.
+    case someoneListens(String)
     /// The checkpoint belongs to something else, or cannot be used.
     case checkpoint(path: String, reason: String)
 
@@ -28,6 +30,7 @@ public enum ReplayError: Error, Sendable, CustomStringConvertible {
         case .withoutPayload:
             "the capture was recorded with --payload none: its messages have no values, and no client could read them"
         case .idsRefused(let reason): reason
+        case .someoneListens(let who): "\(who); --yes says that this is meant, --dry-run shows what would be done"
         case .checkpoint(let path, let reason): "checkpoint '\(path)': \(reason)"
         }
     }

@@ -197,7 +197,7 @@ final class ReplayRun: @unchecked Sendable {
     /// - Parameter offset: since the start, in nanoseconds; nil for at once.
     private func wait(until offset: UInt64?) throws {
         guard let offset else {
-            if control.isPaused || control.isStopped { try rest() }
+            if control.isPaused || control.isStopped { _ = try rest() }
             if start == nil { start = Moment.now().monotonic }
             return
         }
@@ -205,7 +205,11 @@ final class ReplayRun: @unchecked Sendable {
         adoptSpeed(offset)
         while true {
             if control.isStopped { throw End.stopped }
-            if control.isPaused { try rest() }
+            if control.isPaused, try rest() {
+                // Asked for by itself: due now, and what follows counts from now.
+                start = Moment.now().monotonic &- offset
+                break
+            }
             let now = Moment.now().monotonic
             let deadline = deadline(offset)
             if deadline <= now { break }
@@ -240,15 +244,20 @@ final class ReplayRun: @unchecked Sendable {
     }
 
     /// While somebody has paused it; all deadlines move by as much.
-    private func rest() throws {
+    ///
+    /// - Returns: true if it goes on with one envelope only.
+    private func rest() throws -> Bool {
         try send()
         let before = Moment.now().monotonic
-        while control.isPaused, !control.takeStep() {
+        var isStep = false
+        while control.isPaused, !isStep {
             if control.isStopped { throw End.stopped }
-            PreciseSleep.until(Moment.now().monotonic + Self.longestSleep)
+            isStep = control.takeStep()
+            if !isStep { PreciseSleep.until(Moment.now().monotonic + Self.longestSleep) }
         }
         if control.isStopped { throw End.stopped }
         if let start { self.start = start &+ (Moment.now().monotonic - before) }
+        return isStep
     }
 
     // MARK: - Sending

@@ -82,15 +82,8 @@ struct ReplayCommand: AsyncParsableCommand {
         warnOfRedaction(in: capture)
         let options = try options(for: capture)
         let control = ReplayControl()
-        let interrupts = await Interrupts.trapped()
         let bar = ProgressBar(label: "reading", total: capture.size)
         let terminal = NIOLockedValueBox<ReplayTerminal?>(nil)
-        // Whoever presses Ctrl-C wants a report of what was done.
-        let stopping = Task {
-            await interrupts.next()
-            control.stop()
-        }
-        defer { stopping.cancel() }
         let replayer = Replayer(
             capture: capture, target: target, options: options, hostName: HostName.current(), control: control)
         let report: ReplayReport?
@@ -99,6 +92,12 @@ struct ReplayCommand: AsyncParsableCommand {
                 approving: { forecast, found in
                     bar.finish()
                     guard try approve(forecast, found, options) else { return false }
+                    // From now on whoever presses Ctrl-C wants a report of what was done.
+                    let interrupts = await Interrupts.trapped()
+                    Task {
+                        await interrupts.next()
+                        control.stop()
+                    }
                     terminal.withLockedValue {
                         $0 = ReplayTerminal.start(control, forecast: forecast, rounds: options.rounds)
                     }
@@ -144,9 +143,7 @@ struct ReplayCommand: AsyncParsableCommand {
         for line in table.lines { StandardError.print(line) }
         let who =
             "\(listeners) \(listeners == 1 ? "subscriber listens" : "subscribers listen") at the target and will receive all of it"
-        guard StandardError.isTerminal, StandardInput.isTerminal else {
-            throw ValidationError("\(who); --yes says that this is meant, --dry-run shows what would be done")
-        }
+        guard StandardError.isTerminal, StandardInput.isTerminal else { throw ReplayError.someoneListens(who) }
         StandardError.print("\(who). Publish? [y/N]")
         guard ["y", "yes"].contains((readLine() ?? "").lowercased()) else {
             StandardError.print("nothing was published")
