@@ -85,6 +85,14 @@ let package = Package(
             ],
             swiftSettings: house),
         .target(
+            name: "Export",
+            dependencies: [
+                "Capture", "Redis", "Replay", "SignalRBackplane",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: house),
+        .target(
             name: "HubNode",
             dependencies: [
                 "Prometheus", "Redis", "SignalRBackplane",
@@ -126,7 +134,7 @@ let package = Package(
         .executableTarget(
             name: "backplane-relay",
             dependencies: [
-                "CLinux", "Capture", "EndToEnd", "HubNode", "MCAP", "Prometheus", "Redis", "Relay", "Replay",
+                "CLinux", "Capture", "EndToEnd", "Export", "HubNode", "MCAP", "Prometheus", "Redis", "Relay", "Replay",
                 "SignalRBackplane",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -186,6 +194,8 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: house),
+        .testTarget(
+            name: "ExportTests", dependencies: ["Capture", "Export", "SignalRBackplane"], swiftSettings: house),
         .testTarget(
             name: "HubNodeTests",
             dependencies: [

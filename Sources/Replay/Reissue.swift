@@ -3,11 +3,11 @@ import SignalRBackplane
 /// Takes the captured id off a payload, so that the target's own script can give a new one.
 ///
 /// Publishing a captured id again would make real nodes deliver endlessly or go deaf: the target's counter must stay dense and ascending.
-enum Reissue {
+public enum Reissue {
     /// The blob behind the id.
     ///
     /// - Returns: nil if the payload does not begin with a number and a space, so was not published by the script.
-    static func blob(of payload: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+    public static func blob(of payload: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         if let (_, offset) = try? EnvelopeID.parse(payload) {
             return UnsafeRawBufferPointer(rebasing: payload[offset...])
         }

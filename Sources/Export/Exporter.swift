@@ -1,0 +1,28 @@
+public import Capture
+
+/// Writes a capture in another form, envelope by envelope, into a buffer that the caller empties.
+public protocol Exporter {
+    /// What stands before the first envelope.
+    mutating func begin(into output: inout [UInt8])
+    mutating func append(_ envelope: CapturedEnvelope, to output: inout [UInt8])
+    /// Envelopes that have no place in this form.
+    var skipped: Int { get }
+}
+
+/// The forms there are.
+public enum ExportFormat: String, Sendable, CaseIterable {
+    /// An object an envelope, as `cat --json` prints it.
+    case jsonl
+    /// A row a message, RFC 4180.
+    case csv
+    /// Commands for `redis-cli --pipe` that publish it by the node's own script.
+    case resp
+
+    public var exporter: any Exporter {
+        switch self {
+        case .jsonl: JSONLinesExporter()
+        case .csv: CSVExporter()
+        case .resp: RESPExporter()
+        }
+    }
+}

@@ -1,0 +1,14 @@
+import Capture
+
+/// An object an envelope, a line each.
+struct JSONLinesExporter: Exporter {
+    let skipped = 0
+
+    func begin(into output: inout [UInt8]) {}
+
+    func append(_ envelope: CapturedEnvelope, to output: inout [UInt8]) {
+        EnvelopeJSON.append(
+            payload: envelope.payload, channel: envelope.channel, receivedAt: envelope.receivedAt, to: &output)
+        output.append(UInt8(ascii: "\n"))
+    }
+}

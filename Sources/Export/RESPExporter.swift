@@ -1,0 +1,33 @@
+import Capture
+import Crypto
+import NIOCore
+import Redis
+import Replay
+import SignalRBackplane
+
+/// Commands that publish each envelope by the node's own script, under ids that the server gives: a file for
+/// `redis-cli --pipe`, which needs none of our programs.
+struct RESPExporter: Exporter {
+    private(set) var skipped = 0
+    private let sha1: String
+
+    init() {
+        sha1 = Insecure.SHA1.hash(data: Array(BackplaneScript.republish.utf8))
+            .map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+    }
+
+    func begin(into output: inout [UInt8]) {
+        append(["SCRIPT", "LOAD", .text(BackplaneScript.republish)], to: &output)
+    }
+
+    mutating func append(_ envelope: CapturedEnvelope, to output: inout [UInt8]) {
+        guard let blob = Reissue.blob(of: envelope.payload) else { return skipped += 1 }
+        append(["EVALSHA", .text(sha1), "1", .text(envelope.channel), .bytes(Array(blob))], to: &output)
+    }
+
+    private func append(_ command: [RESPArgument], to output: inout [UInt8]) {
+        var buffer = ByteBuffer()
+        RESPEncoder.encode(command, into: &buffer)
+        output.append(contentsOf: buffer.readableBytesView)
+    }
+}
