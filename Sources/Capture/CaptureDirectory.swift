@@ -72,6 +72,12 @@ public enum CaptureDirectory {
         return files
     }
 
+    /// True if it holds no segments, or does not exist.
+    static func isEmpty(_ path: String) throws(CaptureError) -> Bool {
+        guard access(path, F_OK) == 0 else { return true }
+        return try names(in: path).isEmpty
+    }
+
     /// Makes the entries of the directory durable.
     static func sync(_ path: String) {
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -23,9 +23,16 @@ struct StandardOutput: ~Copyable {
 
     mutating func flush() throws {
         defer { buffer.removeAll(keepingCapacity: true) }
+        try Self.write(buffer, to: descriptor)
+    }
+
+    /// All of it, however little the system takes at a time.
+    static func write(_ bytes: [UInt8], to descriptor: CInt) throws {
         var done = 0
-        while done < buffer.count {
-            let count = buffer.withUnsafeBytes { write(descriptor, $0.baseAddress.map { $0 + done }, $0.count - done) }
+        while done < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress.map { $0 + done }, $0.count - done)
+            }
             if count < 0 {
                 if errno == EINTR { continue }
                 throw OutputError(code: errno)

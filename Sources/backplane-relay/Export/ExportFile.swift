@@ -55,14 +55,6 @@ struct ExportFile: ~Copyable {
 
     private mutating func flush() throws {
         defer { buffer.removeAll(keepingCapacity: true) }
-        var done = 0
-        while done < buffer.count {
-            let count = buffer.withUnsafeBytes { write(descriptor, $0.baseAddress.map { $0 + done }, $0.count - done) }
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw OutputError(code: errno)
-            }
-            done += count
-        }
+        try StandardOutput.write(buffer, to: descriptor)
     }
 }

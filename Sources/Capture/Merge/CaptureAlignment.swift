@@ -1,0 +1,122 @@
+/// Goes through several captures of one backplane side by side, in constant memory: what is held is what was received
+/// within the horizon.
+public struct CaptureAlignment {
+    /// The clocks of the recording machines differ by less, unless said otherwise; nanoseconds.
+    public static let defaultHorizon: UInt64 = 5_000_000_000
+
+    public struct Envelope {
+        public let channel: String
+        public let id: UInt64?
+        /// Nanoseconds since 1970, the earliest of all inputs.
+        public let receivedAt: UInt64
+        public let payload: [UInt8]
+        /// Indexes of the inputs that have it.
+        public let inputs: Set<Int>
+        /// Another payload has the same id.
+        public let isConflict: Bool
+        /// Ids before it that no input has.
+        public let missing: ClosedRange<UInt64>?
+        /// The last id before the counter was set back just before this one.
+        public let resetFrom: UInt64?
+    }
+
+    public enum Item {
+        case envelope(Envelope)
+        /// An event of one of the inputs that is about more than ids.
+        case event(CaptureEvent, at: UInt64, input: Int)
+    }
+
+    /// The clocks differ by more than the horizon.
+    public struct ClocksDiffer: Error, CustomStringConvertible {
+        public let channel: String
+        public let id: UInt64
+        public let horizon: UInt64
+
+        public var description: String {
+            "'\(channel)' id \(id) comes more than \(horizon / 1_000_000_000) s after what follows it: the clocks of the recording machines differ by more, or these captures are not of one Redis; give a longer --horizon"
+        }
+    }
+
+    private let captures: [CaptureReader]
+    private let selection: CaptureSelection
+    private let horizon: UInt64
+    private var aligners: [String: EnvelopeAligner] = [:]
+
+    /// - Parameter captures: 2 to 64.
+    public init(
+        _ captures: [CaptureReader], selection: CaptureSelection = .all,
+        horizon: UInt64 = CaptureAlignment.defaultHorizon
+    ) {
+        self.captures = captures
+        self.selection = selection
+        self.horizon = horizon
+    }
+
+    /// Hands out everything, each channel in the order of its ids.
+    ///
+    /// - Returns: what could not be read.
+    /// - Throws: ``ClocksDiffer``, ``CaptureError``, what `body` throws.
+    public mutating func forEach(_ body: (Item) throws -> Void) throws -> [CaptureReadReport.SegmentDamage] {
+        let cursors = captures.map { CaptureCursor($0, selection) }
+        var released: UInt64 = 0
+        while let (input, item) = try Self.earliest(cursors) {
+            switch item {
+            case .event(let event, let time):
+                try body(.event(event, at: time, input: input))
+            case .envelope(let channel, let id, let receivedAt, let payload):
+                do {
+                    try aligners[channel, default: EnvelopeAligner(inputs: captures.count, horizon: horizon)]
+                        .add(id: id, receivedAt: receivedAt, payload: payload, from: input)
+                } catch {
+                    throw ClocksDiffer(channel: channel, id: error.id, horizon: horizon)
+                }
+            }
+            let time = item.time > horizon ? item.time - horizon : 0
+            // Not at each envelope: a tenth of the horizon at a time.
+            if time > released + horizon / 10 {
+                released = time
+                try release(before: time, body)
+            }
+        }
+        try release(before: .max, body)
+        return cursors.flatMap(\.damage)
+    }
+
+    private static func earliest(_ cursors: [CaptureCursor]) throws -> (Int, CaptureCursor.Item)? {
+        var first: (input: Int, time: UInt64)?
+        for (index, cursor) in cursors.enumerated() {
+            if let time = try cursor.peek()?.time, time < first?.time ?? .max { first = (index, time) }
+        }
+        guard let first, let item = try cursors[first.input].next() else { return nil }
+        return (first.input, item)
+    }
+
+    private mutating func release(before time: UInt64, _ body: (Item) throws -> Void) throws {
+        var ready: [Envelope] = []
+        for channel in aligners.keys.sorted() {
+            for aligned in aligners[channel]?.release(before: time) ?? [] {
+                ready.append(
+                    Envelope(
+                        channel: channel, id: aligned.id, receivedAt: aligned.receivedAt, payload: aligned.payload,
+                        inputs: Set(captures.indices.filter { aligned.inputs & (1 << UInt64($0)) != 0 }),
+                        isConflict: aligned.isConflict, missing: aligned.missing, resetFrom: aligned.resetFrom))
+            }
+        }
+        for envelope in ChannelOrder.interleaved(ready) { try body(.envelope(envelope)) }
+    }
+}
+
+/// Puts channels side by side by time without changing the order within one.
+enum ChannelOrder {
+    /// - Parameter envelopes: channel after channel.
+    static func interleaved(_ envelopes: [CaptureAlignment.Envelope]) -> [CaptureAlignment.Envelope] {
+        var latest: [String: UInt64] = [:]
+        // An envelope counts from when the one before it on its channel came, if that was later.
+        let times = envelopes.map { envelope in
+            let time = max(latest[envelope.channel] ?? 0, envelope.receivedAt)
+            latest[envelope.channel] = time
+            return time
+        }
+        return envelopes.indices.sorted { (times[$0], $0) < (times[$1], $1) }.map { envelopes[$0] }
+    }
+}

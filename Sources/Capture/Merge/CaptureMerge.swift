@@ -1,0 +1,178 @@
+/// Makes one capture of several that relays recorded of the same backplane: each envelope once, holes of one filled from
+/// the other, what all of them lack named.
+public struct CaptureMerge {
+    /// How a channel came out.
+    public struct ChannelOutcome: Sendable, Equatable {
+        /// Envelopes that only this input has.
+        public internal(set) var onlyIn: [Int]
+        /// Envelopes that more than one input has.
+        public internal(set) var shared = 0
+        /// Envelopes with an id that another payload has, too; all are kept.
+        public internal(set) var conflicts = 0
+        /// Ids that no input has, the first thousand ranges.
+        public internal(set) var missing: [ClosedRange<UInt64>] = []
+        public internal(set) var missingIDs: UInt64 = 0
+        public internal(set) var resets = 0
+    }
+
+    public struct Outcome: Sendable {
+        public internal(set) var channels: [String: ChannelOutcome] = [:]
+        public internal(set) var damage: [CaptureReadReport.SegmentDamage] = []
+        /// Servers by run_id, or by address; more than one means a restart, or captures that do not belong together.
+        public internal(set) var servers: Set<String> = []
+
+        public var isComplete: Bool {
+            damage.isEmpty && channels.values.allSatisfy { $0.missingIDs == 0 && $0.conflicts == 0 }
+        }
+    }
+
+    private static let listedRanges = 1_000
+    /// Events that a merged capture says anew, or that were about one recording only.
+    private static let dropped: Set = ["gap", "duplicate", "counter_reset", "segment", "dropped", "lost"]
+
+    private let captures: [CaptureReader]
+    private let selection: CaptureSelection
+    private let horizon: UInt64
+    private let relayVersion: String
+    private let host: String
+    /// What inputs said of missing ids: for the cause of what stays missing.
+    private var reports: [CaptureEvent] = []
+    /// Other events, until what came before them is written.
+    private var held: [(event: CaptureEvent, at: UInt64)] = []
+    private var runID: String?
+    private var outcome = Outcome()
+
+    public init(
+        _ captures: [CaptureReader], selection: CaptureSelection = .all,
+        horizon: UInt64 = CaptureAlignment.defaultHorizon, relayVersion: String, host: String
+    ) {
+        self.captures = captures
+        self.selection = selection
+        self.horizon = horizon
+        self.relayVersion = relayVersion
+        self.host = host
+    }
+
+    /// - Parameters:
+    ///   - directory: made if it does not exist; must hold no segments.
+    ///   - progress: told of each envelope that was written.
+    /// - Throws: ``CaptureError``, ``CaptureAlignment/ClocksDiffer``.
+    public mutating func write(to directory: String, progress: (Int) -> Void = { _ in }) throws -> Outcome {
+        let sources = captures.flatMap { $0.sources() }
+        outcome.servers = Set(sources.map { $0.runID ?? $0.redis })
+        let channels = try channelNames()
+        guard !channels.isEmpty else { throw CaptureError.noSegments(path: captures.first?.segments.first?.path ?? "") }
+        if try !CaptureDirectory.isEmpty(directory) { throw CaptureError.exists(path: directory) }
+        let start = Moment.now()
+        let previous = try CaptureDirectory.prepare(directory, at: start) { _ in }
+        var source = sources.first ?? CaptureSource(relayVersion: relayVersion, host: host, redis: "unknown")
+        source.relayVersion = relayVersion
+        source.host = host
+        var writer = CaptureWriter(
+            configuration: CaptureWriter.Configuration(directory: directory, channels: channels, durability: .never),
+            source: source, previous: previous, observer: Silent())
+        let indexes = Dictionary(uniqueKeysWithValues: channels.enumerated().map { ($1, $0) })
+        runID = source.runID
+        var count = 0
+        var alignment = CaptureAlignment(captures, selection: selection, horizon: horizon)
+        var moment = start
+        outcome.damage = try alignment.forEach { item in
+            switch item {
+            case .event(let event, let time, _):
+                if event.namesMissingIDs { report(event) }
+                if !Self.dropped.contains(event.event) { held.append((event, time)) }
+            case .envelope(let envelope):
+                guard let index = indexes[envelope.channel] else { return }
+                try writeEvents(upTo: envelope.receivedAt, into: &writer)
+                moment = .at(envelope.receivedAt)
+                for event in note(envelope) { writer.append(event, at: moment) }
+                if writer.wantsFlush(beforePayloadOf: envelope.payload.count) { try writer.flush(moment) }
+                envelope.payload.withUnsafeBytes {
+                    writer.append(
+                        channel: index, id: envelope.id, publishTime: PublishTime.of($0),
+                        receivedAt: envelope.receivedAt, payload: $0, at: moment)
+                }
+                count += 1
+                progress(count)
+            }
+        }
+        try writeEvents(upTo: .max, into: &writer)
+        try writer.close(moment)
+        return outcome
+    }
+
+    /// - Parameter time: nanoseconds since 1970.
+    private mutating func writeEvents(upTo time: UInt64, into writer: inout CaptureWriter) throws {
+        let due = held.prefix { $0.at <= time }
+        for (event, at) in due {
+            if event.event == "subscribed", let next = event.runID, next != runID {
+                runID = next
+                try writer.connected(runID: next, redisVersion: event.redisVersion, at: .at(at))
+            }
+            writer.append(event, at: .at(at))
+        }
+        held.removeFirst(due.count)
+    }
+
+    private mutating func report(_ event: CaptureEvent) {
+        reports.append(event)
+        if reports.count > Self.listedRanges { reports.removeFirst() }
+    }
+
+    /// Counts an envelope; the events that belong before it.
+    private mutating func note(_ envelope: CaptureAlignment.Envelope) -> [CaptureEvent] {
+        var channel =
+            outcome.channels[envelope.channel]
+            ?? ChannelOutcome(onlyIn: Array(repeating: 0, count: captures.count))
+        defer { outcome.channels[envelope.channel] = channel }
+        if envelope.inputs.count == 1, let input = envelope.inputs.first {
+            channel.onlyIn[input] += 1
+        } else {
+            channel.shared += 1
+        }
+        if envelope.isConflict { channel.conflicts += 1 }
+        if let last = envelope.resetFrom {
+            channel.resets += 1
+            return [.counterReset(channel: envelope.channel, from: last, to: envelope.id ?? 0)]
+        }
+        guard let missing = envelope.missing else { return [] }
+        channel.missingIDs += missing.upperBound - missing.lowerBound + 1
+        if channel.missing.count < Self.listedRanges { channel.missing.append(missing) }
+        return [gap(missing, channel: envelope.channel)]
+    }
+
+    private mutating func gap(_ missing: ClosedRange<UInt64>, channel: String) -> CaptureEvent {
+        // What is behind us explains nothing any more.
+        reports.removeAll { $0.channel == channel && $0.to ?? 0 < missing.lowerBound }
+        let report = reports.first { report in
+            guard report.channel == channel, let from = report.from, let to = report.to else { return false }
+            return from <= missing.upperBound && to >= missing.lowerBound
+        }
+        var event = CaptureEvent.gap(
+            channel: channel, from: missing.lowerBound, to: missing.upperBound, cause: .foreignPublish)
+        if let cause = report?.cause ?? report?.reason { event.cause = cause }
+        return event
+    }
+
+    /// Of all inputs; by reading them, since a segment's start names only what was subscribed to.
+    private func channelNames() throws -> [String] {
+        var names: Set<String> = []
+        for capture in captures {
+            try capture.forEach(selection) { item in
+                if case .envelope(let envelope) = item { names.insert(envelope.channel) }
+            }
+        }
+        return names.sorted()
+    }
+
+    private final class Silent: CaptureWriterObserver {
+        func chunkWritten(bytes: Int, envelopes: Int, payloadBytes: Int, nanoseconds: UInt64) {}
+        func synced(nanoseconds: UInt64) {}
+        func segmentOpened(path: String) {}
+    }
+}
+
+extension Moment {
+    /// A moment of a recording, which is all the time that there is while it is written once more.
+    fileprivate static func at(_ time: UInt64) -> Moment { Moment(realtime: time, monotonic: time) }
+}

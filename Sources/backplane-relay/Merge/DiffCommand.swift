@@ -1,0 +1,74 @@
+import ArgumentParser
+import Capture
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+struct DiffCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "diff",
+        abstract: "Say which envelopes only one of two captures of the same backplane has.",
+        discussion: """
+            Example:
+              backplane-relay diff /captures/relay-a /captures/relay-b
+              backplane-relay diff a.mcap b.mcap --hub chatHub --all
+
+            A line for each run of ids: '<' only in the first, '>' only in the second, '!' an id with other bytes. --all
+            prints the messages themselves, as 'cat' does. Exit status 0 if there is no difference, 3 if there is.
+            """)
+
+    @OptionGroup var captures: SeveralCaptures
+
+    @Flag(help: "Print each envelope instead of runs of ids.")
+    var all = false
+
+    @OptionGroup var selection: SelectionOptions
+
+    func validate() throws {
+        guard captures.capture.count == 2 else { throw ValidationError("name two captures") }
+    }
+
+    func run() throws {
+        signal(SIGPIPE, SIG_IGN)
+        let captures = try captures.open()
+        var alignment = CaptureAlignment(
+            captures, selection: try selection.selection(of: captures[0]),
+            horizon: self.captures.horizon.nanoseconds)
+        var output = StandardOutput()
+        var runs = DifferenceRuns()
+        let lines = MessageLine(isColoured: StandardOutput.isTerminal)
+        do {
+            let damage = try alignment.forEach { item in
+                guard case .envelope(let envelope) = item else { return }
+                guard let run = runs.add(envelope) else { return }
+                if all {
+                    try output.append { buffer in
+                        buffer.append(contentsOf: "\(run.sign) ".utf8)
+                        envelope.payload.withUnsafeBytes {
+                            lines.append(
+                                CapturedEnvelope(
+                                    channel: envelope.channel, receivedAt: envelope.receivedAt, payload: $0),
+                                to: &buffer)
+                        }
+                    }
+                }
+            }
+            if !all {
+                for run in runs.finished() {
+                    try output.append { $0.append(contentsOf: (run.text + "\n").utf8) }
+                }
+            }
+            try output.flush()
+            for damage in damage.prefix(20) { StandardError.print("damage: \(damage)") }
+            StandardError.print(
+                "\(Format.count(runs.same)) envelopes in both, \(Format.count(runs.counts["<"] ?? 0)) only in the first, \(Format.count(runs.counts[">"] ?? 0)) only in the second, \(Format.count(runs.counts["!"] ?? 0)) with other bytes"
+            )
+            if !runs.counts.isEmpty || !damage.isEmpty { throw ExitCode.lossOrDamage }
+        } catch let error as OutputError where error.isBrokenPipe {
+            return
+        }
+    }
+}

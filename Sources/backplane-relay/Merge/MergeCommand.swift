@@ -1,0 +1,75 @@
+import ArgumentParser
+import Capture
+
+struct MergeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "merge",
+        abstract: "Make one capture of several that relays recorded of the same backplane.",
+        discussion: """
+            Example:
+              backplane-relay merge /captures/relay-a /captures/relay-b -o /captures/both
+
+            Each envelope is there once, in the order of ids, with the earliest time of receipt. What one capture lacks
+            and another has is no hole any more; what all lack is a 'gap' event with the cause that one of them names.
+            An id with different payloads is kept with all of them and counted as a conflict.
+
+            Exit status 3 if ids stay missing, payloads conflict, or part of a capture could not be read.
+            """)
+
+    @OptionGroup var captures: SeveralCaptures
+
+    @Option(name: [.short, .long], help: "Directory for the new capture; made if it does not exist.")
+    var output: String
+
+    @OptionGroup var selection: SelectionOptions
+
+    func run() throws {
+        let captures = try captures.open()
+        guard let first = captures.first else { return }
+        var merge = CaptureMerge(
+            captures, selection: try selection.selection(of: first), horizon: self.captures.horizon.nanoseconds,
+            relayVersion: BackplaneRelay.version, host: HostName.current())
+        let bar = ProgressBar(label: "merge", total: nil)
+        defer { bar.finish() }
+        let outcome = try merge.write(to: output) { count in
+            bar.update(done: UInt64(count), detail: "\(Format.count(count)) envelopes")
+        }
+        bar.finish()
+        if outcome.servers.count > 1 {
+            StandardError.print(
+                "warning: the captures are of \(outcome.servers.count) Redis processes; that is right if it was restarted, and wrong if these are two backplanes"
+            )
+        }
+        for (channel, result) in outcome.channels.sorted(by: { $0.key < $1.key }) { print(text(channel, result)) }
+        for damage in outcome.damage.prefix(20) { StandardError.print("damage: \(damage)") }
+        if !outcome.isComplete { throw ExitCode.lossOrDamage }
+    }
+
+    private func text(_ channel: String, _ result: CaptureMerge.ChannelOutcome) -> String {
+        let total = result.shared + result.onlyIn.reduce(0, +)
+        var lines = [row("channel", channel), row("envelopes", Format.count(total))]
+        lines.append(row("in several", Format.count(result.shared)))
+        for (input, count) in result.onlyIn.enumerated() {
+            lines.append(row("only in", "\(captures.capture[input]): \(Format.count(count))"))
+        }
+        if result.resets > 0 { lines.append(row("resets", Format.count(result.resets))) }
+        if result.conflicts > 0 {
+            lines.append(row("conflicts", "\(Format.count(result.conflicts)) envelopes share an id"))
+        }
+        let ranges = result.missing.prefix(10).map {
+            $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)..\($0.upperBound)"
+        }
+        lines.append(
+            row(
+                "missing",
+                result.missingIDs == 0
+                    ? "nothing"
+                    : "\(Format.count(result.missingIDs)) ids that no capture has: \(ranges.joined(separator: ", "))\(result.missing.count > 10 ? ", ..." : "")"
+            ))
+        return lines.joined(separator: "\n")
+    }
+
+    private func row(_ label: String, _ value: String) -> String {
+        label.padding(to: 14) + value
+    }
+}

@@ -1,0 +1,21 @@
+import ArgumentParser
+import Capture
+
+/// Captures that are compared, each a directory or a segment file.
+struct SeveralCaptures: ParsableArguments {
+    @Argument(help: "Captures of one backplane, two or more: directories that 'run --record' wrote, or .mcap files.")
+    var capture: [String]
+
+    @Option(help: "By how much the clocks of the recording machines may differ.")
+    var horizon = TimeSpan(nanoseconds: CaptureAlignment.defaultHorizon)
+
+    func validate() throws {
+        guard (2...64).contains(capture.count) else {
+            throw ValidationError("name two captures or more, up to 64; \(capture.count) given")
+        }
+    }
+
+    func open() throws -> [CaptureReader] {
+        try capture.map { try CaptureReader(paths: [$0]) }
+    }
+}
