@@ -98,6 +98,8 @@ final class ReplayRun: @unchecked Sendable {
     func attempt(through client: RedisClient, script: RedisScript) throws -> Ending {
         clinux_precise_timers()
         begin(client, script)
+        // Before the first envelope: whoever kills it now finds its token at the next start.
+        try save()
         var isStopped = false
         do {
             try readRounds()

@@ -79,6 +79,8 @@ public struct Replayer: Sendable {
         let run: ReplayRun
         do {
             let found = try await ReplayTarget.look(client, channels: Set(forecast.channels.values).sorted())
+            // ROLE does not tell it.
+            if found.server?.mode == "cluster" { throw RedisError.clusterMode(endpoint: found.endpoint) }
             let checkpoint = try checkpoint(at: found)
             let isBeginning = checkpoint.confirmed == 0
             let objection =

@@ -114,6 +114,11 @@ public struct CaptureMerge {
         held.removeFirst(due.count)
     }
 
+    /// False if ids between those selected are left out on purpose.
+    private var selectsWholeSequences: Bool {
+        selection == CaptureSelection(from: selection.from, until: selection.until, channels: selection.channels)
+    }
+
     private mutating func report(_ event: CaptureEvent) {
         reports.append(event)
         if reports.count > Self.listedRanges { reports.removeFirst() }
@@ -135,7 +140,7 @@ public struct CaptureMerge {
             channel.resets += 1
             return [.counterReset(channel: envelope.channel, from: last, to: envelope.id ?? 0)]
         }
-        guard let missing = envelope.missing else { return [] }
+        guard let missing = envelope.missing, selectsWholeSequences else { return [] }
         channel.missingIDs += missing.upperBound - missing.lowerBound + 1
         if channel.missing.count < Self.listedRanges { channel.missing.append(missing) }
         return [gap(missing, channel: envelope.channel)]
