@@ -37,6 +37,9 @@ struct StackExchangeString {
                 )
             }
             if part.first == "!" {
+                guard part.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+                    throw ConnectionStringError("the path of a unix socket holds a control character")
+                }
                 servers.append(.unix(path: String(part.dropFirst())))
             } else {
                 servers.append(.tcp(try HostAndPort(part[...])))
