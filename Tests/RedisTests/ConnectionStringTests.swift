@@ -194,6 +194,7 @@ import Testing
         ("re?dis", "holds a character that no host name has"),
         ("re#dis:6379", "holds a character that no host name has"),
         ("re\u{1B}[31mdis", "holds a character that no host name has"),
+        ("redis,!/run/re\u{1B}dis.sock", "holds a control character"),
         ("[[::1]:6379", "holds a character that no host name has"),
         ("password=hunter2", "names no server"),
         (",,", "names no server"),
