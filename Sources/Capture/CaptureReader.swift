@@ -65,6 +65,11 @@ public struct CaptureReadReport: Sendable {
     }
 }
 
+/// Thrown by whoever takes the items: ends the reading, which then returns what it found up to there.
+public struct CaptureReadingEnd: Error {
+    public init() {}
+}
+
 /// Reads a capture, segment by segment in the order of time, in constant memory; also one that is being recorded.
 ///
 /// Damage does not end the reading: what is whole is handed out, what is not is in the report.
@@ -101,7 +106,7 @@ public struct CaptureReader: Sendable {
     /// By time or channel only the chunks are read that can hold such envelopes; then damage elsewhere is not found.
     ///
     /// - Parameter progress: told, chunk by chunk, how far the reading has come.
-    /// - Throws: ``CaptureError`` if a file cannot be read at all; what `body` throws.
+    /// - Throws: ``CaptureError`` if a file cannot be read at all; what `body` throws, but for ``CaptureReadingEnd``.
     @discardableResult
     public func forEach(
         _ selection: CaptureSelection = .all, _ body: (CaptureItem) throws -> Void,
@@ -118,10 +123,14 @@ public struct CaptureReader: Sendable {
                     progress(position)
                 }
             }
-            if selection.canSkipChunks {
-                try seek(segment, wanted, &report, body, chunkDone)
-            } else {
-                try stream(segment, wanted, &report, body, chunkDone)
+            do {
+                if selection.canSkipChunks {
+                    try seek(segment, wanted, &report, body, chunkDone)
+                } else {
+                    try stream(segment, wanted, &report, body, chunkDone)
+                }
+            } catch is CaptureReadingEnd {
+                return report
             }
             position.done = start + segment.size
             progress?(position)
@@ -144,6 +153,10 @@ public struct CaptureReader: Sendable {
         let source = try FileSource(path: segment.path)
         let reader = MCAPStreamReader(source, tailMayGrow: source.isLive)
         var entry = CaptureReadReport.Segment(path: segment.path, size: source.size, state: .closed)
+        defer {
+            report.segments.append(entry)
+            report.damage += reader.damages.map { CaptureReadReport.SegmentDamage(path: segment.path, damage: $0) }
+        }
         while let item = try reader.next() {
             switch item {
             case .header, .metadata: break
@@ -159,8 +172,6 @@ public struct CaptureReader: Sendable {
                     }
             }
         }
-        report.segments.append(entry)
-        report.damage += reader.damages.map { CaptureReadReport.SegmentDamage(path: segment.path, damage: $0) }
     }
 
     /// Only the chunks that can hold what is wanted, by the summary; without one, all.
@@ -178,6 +189,7 @@ public struct CaptureReader: Sendable {
             return try stream(segment, wanted, &report, body, chunkDone)
         }
         var entry = CaptureReadReport.Segment(path: segment.path, size: source.size, state: .closed)
+        defer { report.segments.append(entry) }
         let names = wanted.selection.channels
         let channels = Set(
             reader.channels.values
@@ -190,7 +202,6 @@ public struct CaptureReader: Sendable {
                 report.damage.append(CaptureReadReport.SegmentDamage(path: segment.path, damage: damage))
             }
         }
-        report.segments.append(entry)
     }
 
     /// - Returns: the number of envelopes handed out.

@@ -23,6 +23,9 @@ final class PublishWindow: @unchecked Sendable {
         var refusal: String?
         /// Published although an earlier one was refused: the pipeline was under way.
         var confirmedBehindFailure = 0
+        var lateness = ReplayReport.Distribution()
+        /// When the socket got the last command, monotonic, in nanoseconds.
+        var lastWrittenAt: UInt64 = 0
     }
 
     /// Its value: true while there is room, or nothing to wait for any more.
@@ -37,6 +40,8 @@ final class PublishWindow: @unchecked Sendable {
     private var refusal: String?
     private var confirmedBehindFailure = 0
     private var receivers = Histogram<UInt32>(numberOfSignificantValueDigits: .three)
+    private var lateness = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
+    private var lastWrittenAt: UInt64 = 0
 
     /// Waits until `count` more commands may go out.
     ///
@@ -82,10 +87,23 @@ final class PublishWindow: @unchecked Sendable {
         var outcome = Outcome(
             confirmed: confirmed, firstID: firstID, lastID: lastID, failure: failure, loss: loss, refusal: refusal,
             confirmedBehindFailure: confirmedBehindFailure)
-        if confirmed > 0 {
-            outcome.receivers = ReplayReport.Distribution(receivers)
-        }
+        if receivers.totalCount > 0 { outcome.receivers = ReplayReport.Distribution(receivers) }
+        if lateness.totalCount > 0 { outcome.lateness = ReplayReport.Distribution(lateness) }
+        outcome.lastWrittenAt = lastWrittenAt
         return outcome
+    }
+
+    /// Commands were given to the socket.
+    ///
+    /// - Parameter deadlines: of those that had one.
+    /// - Returns: how late the last one was, in nanoseconds.
+    @discardableResult
+    func written(at now: UInt64, deadlines: [UInt64]) -> UInt64 {
+        lock.lock()
+        lastWrittenAt = now
+        for deadline in deadlines { lateness.record(now > deadline ? now - deadline : 0) }
+        lock.unlock(withValue: unanswered <= awaited)
+        return deadlines.last.map { now > $0 ? now - $0 : 0 } ?? 0
     }
 
     /// One reply of the publishing script: `{newId, receivers}`.

@@ -13,6 +13,8 @@ struct ReplayCheckpoint: Codable, Equatable {
     var format = Self.format
     /// Names this replay at the target.
     var token: String
+    /// The server that the envelopes were sent to last.
+    var target: ServerIdentity
     /// File names of the segments; later ones may have come since.
     var segments: [String]
     /// `ReplayOptions.fingerprint`
@@ -50,14 +52,29 @@ struct ReplayCheckpoint: Codable, Equatable {
             let descriptor = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
             guard descriptor >= 0 else { throw CocoaError(.fileWriteUnknown) }
             let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            // A full disk writes a part.
+            let code = written < 0 ? errno : ENOSPC
             close(descriptor)
-            guard written == bytes.count, rename(part, path) == 0 else { throw CocoaError(.fileWriteUnknown) }
+            guard written == bytes.count else {
+                errno = code
+                throw CocoaError(.fileWriteUnknown)
+            }
+            guard rename(part, path) == 0 else { throw CocoaError(.fileWriteUnknown) }
         } catch {
             throw .checkpoint(path: path, reason: "cannot be written: \(String(cString: strerror(errno)))")
         }
     }
 
-    /// Why it does not fit; nil if it does.
+    /// Why it does not fit this target; nil if it does.
+    ///
+    /// - Parameter isKnown: whether the target knows of this replay; one that took over from another does.
+    func mismatch(target found: ServerIdentity, isKnown: Bool) -> String? {
+        if isKnown || target.isSameProcess(as: found) || target.endpoint == found.endpoint { return nil }
+        return "it was made for the target \(target.endpoint), and \(found.endpoint) knows nothing of that replay; "
+            + "name that target, or another file"
+    }
+
+    /// Why it does not fit what is to be replayed; nil if it does.
     func mismatch(segments: [String], options: String) -> String? {
         if isFinished { return "this replay is finished; delete the file to replay once more" }
         if self.options != options {

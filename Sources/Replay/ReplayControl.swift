@@ -13,6 +13,8 @@ public final class ReplayControl: Sendable {
     public struct Position: Sendable {
         /// Envelopes handed to the connection, of this run and of those before it.
         public var sent = 0
+        /// When the last one of them was due, since the start, in nanoseconds; 0 at maximum speed.
+        public var offset: UInt64 = 0
         /// Of the last one, in nanoseconds.
         public var lateness: UInt64 = 0
         public var isPaused = false
@@ -61,10 +63,12 @@ public final class ReplayControl: Sendable {
         }
     }
 
-    func sent(_ count: Int, lateness: UInt64) {
+    func sent(_ count: Int, offset: UInt64) {
         current.withLock {
             $0.sent = count
-            $0.lateness = lateness
+            $0.offset = offset
         }
     }
+
+    func late(by lateness: UInt64) { current.withLock { $0.lateness = lateness } }
 }

@@ -2,11 +2,8 @@
 public enum ReplayError: Error, Sendable, CustomStringConvertible {
     /// The target is the server that the capture was recorded from, and its event key.
     case targetIsSource(endpoint: String, channel: String)
-    /// The target refused an envelope or was lost; the envelopes before it were published.
-    ///
-    /// - `lastID`: captured id of the last one.
-    /// - `behind`: published although they stood behind the refused one.
-    case stopped(confirmed: Int, lastID: UInt64?, behind: Int, cause: String)
+    /// The target refused an envelope or was lost; the report says which were published before.
+    case stopped(ReplayReport, cause: String)
     /// Nothing to replay.
     case empty
     /// The capture was recorded without the values of messages.
@@ -22,9 +19,11 @@ public enum ReplayError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .targetIsSource(let endpoint, let channel):
             "\(endpoint) is the very server that the capture was recorded from, and '\(channel)' the event key: its live clients would receive old messages; name another target or another event key (--map-channel), or allow it with --allow-source"
-        case .stopped(let confirmed, let lastID, let behind, let cause):
-            "stopped after \(confirmed) confirmed envelopes\(lastID.map { ", captured id \($0)" } ?? ""): \(cause)"
-                + (behind > 0 ? "; \(behind) behind it were under way and were published" : "")
+        case .stopped(let report, let cause):
+            "stopped after \(report.confirmed) confirmed envelopes"
+                + "\(report.lastCapturedID.map { ", captured id \($0)" } ?? ""): \(cause)"
+                + (report.publishedBehind > 0
+                    ? "; \(report.publishedBehind) behind it were under way and were published" : "")
         case .empty:
             "nothing is selected: the capture holds no such envelopes; 'info' says which event keys, ids and times it has"
         case .withoutPayload:

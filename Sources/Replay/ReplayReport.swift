@@ -1,5 +1,7 @@
 /// How a replay went.
 public struct ReplayReport: Sendable {
+    private static let listedUncertain = 65_536
+
     /// Envelopes that the target confirmed, and their payload bytes without ids.
     public internal(set) var sent = 0
     public internal(set) var bytes = 0
@@ -13,17 +15,22 @@ public struct ReplayReport: Sendable {
     /// Time that the capture spans, divided by the speed; nil at maximum speed. Nanoseconds.
     public internal(set) var ratedNanoseconds: UInt64?
     public internal(set) var actualNanoseconds: UInt64 = 0
-    /// Handed to the connection after the deadline, in nanoseconds; empty at maximum speed.
+    /// Given to the socket so long after the deadline, in nanoseconds; empty at maximum speed.
     public internal(set) var lateness = Distribution()
     /// Captured ids of envelopes that were sent and not answered: they may have been published twice, or not at all if the
-    /// replay stopped there.
-    public internal(set) var uncertain: [UInt64?] = []
+    /// replay stopped there. The first 65,536; nil for one without an id.
+    public private(set) var uncertain: [UInt64?] = []
+    public private(set) var uncertainCount = 0
     /// Envelopes that an earlier run of this replay had published.
     public internal(set) var resumedAfter = 0
     /// Error answers and lost connections.
     public internal(set) var errors = 0
     /// It was asked to stop before the end.
     public internal(set) var wasStopped = false
+    /// Why it ended before the end, in words.
+    public internal(set) var failure: String?
+    /// Published although one before them was refused: they were under way.
+    public internal(set) var publishedBehind = 0
     /// Captured id of the last envelope that was published.
     public internal(set) var lastCapturedID: UInt64?
     /// What was recorded and is gone from the capture.
@@ -41,7 +48,17 @@ public struct ReplayReport: Sendable {
     }
 
     /// True if everything that was selected was published, and once.
-    public var isComplete: Bool { skipped == 0 && damage.isEmpty && losses.isEmpty && uncertain.isEmpty && !wasStopped }
+    public var isComplete: Bool {
+        skipped == 0 && damage.isEmpty && losses.isEmpty && uncertainCount == 0 && !wasStopped && failure == nil
+    }
+
+    /// Envelopes that were published, by earlier runs too.
+    public var confirmed: Int { resumedAfter + sent }
+
+    mutating func addUncertain(_ ids: [UInt64?]) {
+        uncertainCount += ids.count
+        uncertain += ids.prefix(max(0, Self.listedUncertain - uncertain.count))
+    }
 
     /// How much longer than rated it took, as a share: 0.001 is 0.1 %. nil at maximum speed and for a moment's replay.
     public var drift: Double? {

@@ -75,7 +75,7 @@ public struct ReplaySchedule: Sendable, Equatable {
 }
 
 extension UInt64 {
-    fileprivate func addingSaturated(_ other: UInt64) -> UInt64 {
+    func addingSaturated(_ other: UInt64) -> UInt64 {
         let (sum, overflow) = addingReportingOverflow(other)
         return overflow ? .max : sum
     }

@@ -41,6 +41,16 @@ enum ReplayScript {
             """
     }
 
+    /// What to do about an error of the scripts' own; nil for any other.
+    static func remedy(for reply: String) -> String? {
+        switch reply.prefix(while: { $0 != " " }) {
+        case "COUNTER":
+            "somebody else publishes there, or did: stop that, or let the counter give the ids (--ids reissue)"
+        case "ORDER": "the same checkpoint is in use by another replay: wait for its end"
+        default: nil
+        }
+    }
+
     private static func inOrder(ordinal: Int) -> String {
         """
         local at = redis.call('GET', KEYS[2])

@@ -5,12 +5,9 @@ public import Redis
 
 /// Publishes a capture into another Redis, in the captured order and pace.
 ///
-/// The way of an envelope: `CaptureReader` -> `ReplaySchedule` (when) -> `EnvelopeRewriter`, `IDRebase` (as what)
-/// -> `CommandBatch` -> `PublishWindow` (what is under way) -> `ReplayCheckpoint` (what is done).
+/// The way of an envelope: `CaptureReader` -> `ReplayPacer` (when) -> `EnvelopeRewriter`, `IDRebase` (as what)
+/// -> `ReplaySender` (together with what) -> `PublishWindow` (what is under way) -> `ReplayAccount` (what is done).
 public struct Replayer: Sendable {
-    /// The longest wait between attempts, and the number of attempts in a row that bring nothing on.
-    private static let hopeless = 60
-
     private let capture: CaptureReader
     private let target: RedisConfiguration
     private let options: ReplayOptions
@@ -61,7 +58,14 @@ public struct Replayer: Sendable {
             let forecast = try await thread.runIfActive {
                 try ReplayForecast(of: capture, options: options, progress: progress)
             }
-            result = .success(try await run(forecast, approve, onRetry, group, thread))
+            guard forecast.envelopes > 0 || forecast.skipped > 0 else { throw ReplayError.empty }
+            let client = try await RedisClient.connect(to: target, eventLoopGroup: group)
+            do {
+                result = .success(try await run(forecast, client, approve, onRetry, group, thread))
+            } catch {
+                await client.close()
+                throw error
+            }
         } catch {
             result = .failure(error)
         }
@@ -71,141 +75,63 @@ public struct Replayer: Sendable {
     }
 
     private func run(
-        _ forecast: ReplayForecast, _ approve: @Sendable (ReplayForecast, ReplayTarget) async throws -> Bool,
+        _ forecast: ReplayForecast, _ client: RedisClient,
+        _ approve: @Sendable (ReplayForecast, ReplayTarget) async throws -> Bool,
         _ onRetry: @Sendable (String) -> Void, _ group: any EventLoopGroup, _ thread: NIOThreadPool
     ) async throws -> ReplayReport? {
-        guard forecast.envelopes > 0 || forecast.skipped > 0 else { throw ReplayError.empty }
-        let client = try await RedisClient.connect(to: target, eventLoopGroup: group)
-        let run: ReplayRun
-        do {
-            let found = try await ReplayTarget.look(client, channels: Set(forecast.channels.values).sorted())
-            // ROLE does not tell it.
-            if found.server?.mode == "cluster" { throw RedisError.clusterMode(endpoint: found.endpoint) }
-            let checkpoint = try checkpoint(at: found)
-            let isBeginning = checkpoint.confirmed == 0
-            let objection =
-                ReplayGuard.objection(
-                    to: found, sources: capture.sources(), channels: forecast.channels, host: hostName, options: options
-                )
-                ?? (isBeginning
-                    ? ReplayGuard.objectionToIDs(of: found, firstIDs: forecast.firstIDs, options: options) : nil)
-            if let objection { throw objection }
-            guard try await approve(forecast, found) else {
-                await client.close()
-                return nil
-            }
-            run = ReplayRun(
-                capture: capture, options: options, targetChannels: Set(forecast.channels.values).sorted(),
-                checkpoint: checkpoint, control: control)
-        } catch {
+        let channels = Set(forecast.channels.values).sorted()
+        let found = try await ReplayTarget.look(client, of: target, channels: channels)
+        let account = try await account(at: found, through: client)
+        // Names are looked up, and that waits.
+        let check = makeCheck(forecast)
+        if let objection = try await thread.runIfActive({ check(found) }) { throw objection }
+        if account.saved == 0,
+            let objection = makeGuard(forecast).objection(toIDsAt: found, firstIDs: forecast.firstIDs)
+        {
+            throw objection
+        }
+        guard try await approve(forecast, found) else {
             await client.close()
-            throw error
+            return nil
         }
-        return try await attempts(of: run, first: client, onRetry, group, thread)
+        let run = ReplayRun(
+            capture: capture, options: options, targetChannels: channels, account: account, control: control)
+        let attempts = ReplayAttempts(
+            run: run, target: target, options: options, control: control, check: check, group: group, thread: thread)
+        return try await attempts.carryOut(over: client, to: found, onRetry: onRetry)
     }
 
-    private func checkpoint(at found: ReplayTarget) throws -> ReplayCheckpoint {
+    private func makeGuard(_ forecast: ReplayForecast) -> ReplayGuard {
+        ReplayGuard(
+            sources: capture.sources(), runIDs: forecast.runIDs, channels: forecast.channels, options: options,
+            host: hostName)
+    }
+
+    private func makeCheck(_ forecast: ReplayForecast) -> @Sendable (ReplayTarget) -> ReplayError? {
+        { [self] found in
+            var check = makeGuard(forecast)
+            check.ownAddresses = HostAddresses.current().own
+            check.resolve = HostAddresses.resolve
+            return check.objection(to: found)
+        }
+    }
+
+    private func account(at found: ReplayTarget, through client: RedisClient) async throws -> ReplayAccount {
         let segments = capture.segments.map { $0.path.split(separator: "/").last.map(String.init) ?? $0.path }
-        if let path = options.checkpoint, let checkpoint = try ReplayCheckpoint.read(path) {
-            if let reason = checkpoint.mismatch(segments: segments, options: options.fingerprint) {
-                throw ReplayError.checkpoint(path: path, reason: reason)
-            }
-            return checkpoint
+        guard let path = options.checkpoint, let checkpoint = try ReplayCheckpoint.read(path) else {
+            let fresh = ReplayCheckpoint(
+                token: String(UInt64.random(in: 0...UInt64.max), radix: 36), target: found.identity,
+                segments: segments, options: options.fingerprint, counters: found.counters)
+            return ReplayAccount(fresh, isResumed: false, path: options.checkpoint)
         }
-        return ReplayCheckpoint(
-            token: String(UInt64.random(in: 0...UInt64.max), radix: 36), segments: segments,
-            options: options.fingerprint, counters: found.counters)
-    }
-
-    // MARK: - Attempts
-
-    private func attempts(
-        of run: ReplayRun, first: RedisClient, _ onRetry: @Sendable (String) -> Void, _ group: any EventLoopGroup,
-        _ thread: NIOThreadPool
-    ) async throws -> ReplayReport {
-        var client: RedisClient? = first
-        var backoff = ReconnectBackoff(limit: .seconds(5))
-        var random = SystemRandomNumberGenerator()
-        var inVain = 0
-        while true {
-            let before = run.sentIDs.confirmed
-            var failure: any Error
-            do {
-                let connected: RedisClient
-                if let client {
-                    connected = client
-                } else {
-                    connected = try await RedisClient.connect(to: target, eventLoopGroup: group)
-                }
-                defer { client = nil }
-                let ending: ReplayRun.Ending
-                do {
-                    ending = try await attempt(run, through: connected, thread)
-                } catch {
-                    await connected.close()
-                    throw error
-                }
-                await connected.close()
-                guard case .failed(let outcome) = ending else { return run.report }
-                failure = error(of: outcome, run)
-                guard options.retries, canPass(outcome, run) else { throw Final(error: failure) }
-            } catch let final as Final {
-                throw final.error
-            } catch let error as RedisError where options.retries && error.isTransient {
-                failure = error
-            }
-            if run.sentIDs.confirmed > before {
-                inVain = 0
-                backoff.reset()
-            }
-            inVain += 1
-            guard inVain < Self.hopeless, !control.isStopped else { throw failure }
-            onRetry("\(failure)")
-            try await Task.sleep(for: backoff.next(using: &random))
+        if let reason = checkpoint.mismatch(segments: segments, options: options.fingerprint) {
+            throw ReplayError.checkpoint(path: path, reason: reason)
         }
-    }
-
-    /// Is not tried again.
-    private struct Final: Error { let error: any Error }
-
-    private func attempt(
-        _ run: ReplayRun, through client: RedisClient, _ thread: NIOThreadPool
-    ) async throws -> ReplayRun.Ending {
-        let script = try await client.load(script: scriptText)
-        guard options.isTracked else {
-            return try await thread.runIfActive { try run.attempt(through: client, script: script) }
+        let account = ReplayAccount(checkpoint, isResumed: true, path: path)
+        let isKnown = try await client.send(["EXISTS", .text(account.progressKey)]).integer == 1
+        if let reason = checkpoint.mismatch(target: found.identity, isKnown: isKnown) {
+            throw ReplayError.checkpoint(path: path, reason: reason)
         }
-        let known = try await client.send(["GET", .text(run.progressKey)]).text.flatMap { Int($0) }
-        run.resolve(published: known)
-        try await client.send([
-            "SET", .text(run.progressKey), "\(run.sentIDs.confirmed)", "EX", "\(ReplayScript.memory)",
-        ])
-        let ending = try await thread.runIfActive { try run.attempt(through: client, script: script) }
-        if case .finished = ending { _ = try? await client.send(["DEL", .text(run.progressKey)]) }
-        return ending
-    }
-
-    private var scriptText: String {
-        switch options.ids {
-        case .reissue: ReplayScript.reissue(isTracked: options.isTracked)
-        case .rebase, .preserve: ReplayScript.numbered(isTracked: options.isTracked, isForced: options.forcesIDs)
-        }
-    }
-
-    private func canPass(_ outcome: PublishWindow.Outcome, _ run: ReplayRun) -> Bool {
-        if let refusal = outcome.refusal { return typed(refusal, run).isTransient }
-        return outcome.loss?.isTransient ?? false
-    }
-
-    private func error(of outcome: PublishWindow.Outcome, _ run: ReplayRun) -> ReplayError {
-        .stopped(
-            confirmed: outcome.confirmed, lastID: run.sentIDs.lastConfirmed, behind: outcome.confirmedBehindFailure,
-            cause: outcome.refusal.map { typed($0, run).description } ?? outcome.failure ?? "unknown")
-    }
-
-    private func typed(_ reply: String, _ run: ReplayRun) -> RedisError {
-        .from(
-            reply: reply, command: "EVALSHA", endpoint: target.endpoint, user: target.aclUser,
-            names: run.targetChannels + (options.isTracked ? [run.progressKey] : []))
+        return account
     }
 }

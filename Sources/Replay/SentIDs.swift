@@ -21,6 +21,9 @@ struct SentIDs {
         ids.append(id)
     }
 
+    /// The last one that an earlier run had published.
+    mutating func passed(_ id: UInt64?) { lastConfirmed = id }
+
     /// - Parameter ordinal: of the last confirmed one.
     mutating func confirm(upTo ordinal: Int) {
         while confirmed < ordinal, let id = ids.popFirst() {

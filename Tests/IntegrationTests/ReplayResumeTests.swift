@@ -31,6 +31,8 @@ struct ReplayResumeTests {
                                 // Long enough for the last one to come to its end.
                                 let life = kill == 7 ? 30_000 : Int.random(in: 100...700, using: &random)
                                 if let exit = try? await replay.exit(within: .milliseconds(life)) {
+                                    // The one before it was killed between its last word and its end.
+                                    if replay.errors.contains("this replay is finished") { return }
                                     #expect(exit == .code(0), "\(replay.errors)")
                                     #expect(replay.output.contains(#""uncertain":[]"#), "\(replay.output)")
                                     return
@@ -45,7 +47,7 @@ struct ReplayResumeTests {
                     #expect(Self.blobs(received) == payloads.map { SmallCapture.blob(of: $0) })
                 }
             }
-            print("killed \(kills) times, 0 lost, 0 twice")
+            print("killed \(kills) times")
         }
     }
 
@@ -102,7 +104,10 @@ struct ReplayResumeTests {
                     await target.stop()
                     if retries {
                         try await target.start()
-                        #expect(try await replay.exit() == .code(0), "\(replay.errors)")
+                        // It kept everything, but nobody can know that: what was under way is named.
+                        let exit = try await replay.exit()
+                        let isNamed = replay.errors.contains("may have been published twice")
+                        #expect(exit == .code(isNamed ? 3 : 0), "\(replay.errors)")
                         #expect(replay.errors.contains("trying again"))
                         #expect(try await target.command(["GET", .text(Self.channel)]).text == "\(payloads.count)")
                     } else {

@@ -1,5 +1,6 @@
 import Foundation
 import Redis
+import SignalRBackplane
 import TestSupport
 import Testing
 
@@ -81,6 +82,104 @@ struct ReplayTests {
                 #expect(
                     received.map { SmallCapture.blob(of: $0.data) }
                         == payloads.prefix(kept.lines.count).map { SmallCapture.blob(of: $0) })
+            }
+        }
+    }
+
+    @Test("a cluster is refused, and nothing is published")
+    func refusesCluster() async throws {
+        try await withCapture { _, directory, _ in
+            try await RedisServer.with(["--cluster-enabled", "yes"]) { target in
+                let replay = try await Finished.relay(["replay", directory, "--to", target.url, "--speed", "max"])
+                #expect(replay.exit == .code(1))
+                #expect(replay.errors.contains("cluster"), "\(replay.errors)")
+                #expect(try await target.command(["DBSIZE"]).integer == 0)
+            }
+        }
+    }
+
+    @Test("rebase: the captured distances behind the target's counter; preserve: the very bytes")
+    func ids() async throws {
+        try await withCapture { _, directory, payloads in
+            try await RedisServer.with { target in
+                try await target.command(["SET", .text(SmallCapture.channel), "500"])
+                let part = ["--from-id", "11", "--until-id", "20", "--speed", "max", "--yes"]
+                let rebased = try await Self.received(by: target, on: SmallCapture.channel, count: 10) {
+                    let replay = try await Finished.relay(
+                        ["replay", directory, "--to", target.url, "--ids", "rebase"] + part)
+                    #expect(replay.exit == .code(0), "\(replay.errors)")
+                }
+                #expect(rebased.map(\.id) == (501...510).map { UInt64($0) })
+                #expect(
+                    rebased.map { SmallCapture.blob(of: $0.data) }
+                        == payloads[10..<20].map { SmallCapture.blob(of: $0) })
+                #expect(try await target.command(["GET", .text(SmallCapture.channel)]).text == "510")
+
+                let preserve = ["replay", directory, "--to", target.url, "--ids", "preserve"] + part
+                let refused = try await Finished.relay(preserve)
+                #expect(refused.exit == .code(1))
+                #expect(refused.errors.contains("rebase"))
+                try await target.command(["DEL", .text(SmallCapture.channel)])
+                let preserved = try await Self.received(by: target, on: SmallCapture.channel, count: 10) {
+                    let heard = try await Finished.relay(preserve)
+                    #expect(heard.exit == .code(1), "somebody listens")
+                    let replay = try await Finished.relay(preserve + ["--force"])
+                    #expect(replay.exit == .code(0), "\(replay.errors)")
+                }
+                #expect(preserved.map { Array($0.data) } == Array(payloads[10..<20]))
+                #expect(try await target.command(["GET", .text(SmallCapture.channel)]).text == "20")
+            }
+        }
+    }
+
+    @Test("a hub and an event key of another name, the forecast of it, and no publish without --yes")
+    func mapsAndForecast() async throws {
+        try await withCapture { _, directory, payloads in
+            try await RedisServer.with { target in
+                let mapped = [
+                    "replay", directory, "--to", target.url, "--speed", "max", "--map-channel",
+                    "\(SmallCapture.channel)=other", "--map-hub", "chatHub=talkHub",
+                ]
+                let forecast = try await Finished.relay(mapped + ["--dry-run"])
+                #expect(forecast.exit == .code(0))
+                #expect(
+                    forecast.output.contains("chat -> other: 40 envelopes, captured ids 1..40"), "\(forecast.output)")
+                let received = try await Self.received(by: target, on: "other", count: payloads.count) {
+                    let unasked = try await Finished.relay(mapped)
+                    #expect(unasked.exit == .code(1))
+                    #expect(unasked.errors.contains("--yes"))
+                    #expect(try await target.command(["DBSIZE"]).integer == 0)
+                    let replay = try await Finished.relay(mapped + ["--yes"])
+                    #expect(replay.exit == .code(0), "\(replay.errors)")
+                }
+                #expect(received.count == payloads.count)
+                for message in received {
+                    let body = try Envelope(decoding: Array(message.data)).body
+                    #expect(body.messages.map(\.key) == ["h-talkHub"])
+                    #expect(
+                        String(decoding: body.messages[0].value, as: UTF8.self).hasPrefix(
+                            #"{"H":"talkHub","M":"broadcastMessage""#))
+                }
+            }
+        }
+    }
+
+    @Test("damage before --limit is told, though the reading ends there")
+    func damageBeforeLimit() async throws {
+        try await withCapture { _, directory, _ in
+            let file = try #require(try CaptureFiles.paths(in: directory).first)
+            var bytes = try Data(contentsOf: URL(fileURLWithPath: file))
+            // In the first chunk: behind the header and the metadata, before the second one.
+            let sync = try #require(bytes.firstIndex(of: 0x80))
+            bytes[sync + 200] ^= 0xFF
+            try bytes.write(to: URL(fileURLWithPath: file))
+            let verify = try await Finished.relay(["verify", directory])
+            #expect(verify.exit == .code(3), "it is damaged")
+            try await RedisServer.with { target in
+                let replay = try await Finished.relay(
+                    ["replay", directory, "--to", target.url, "--speed", "max", "--limit", "5"])
+                #expect(replay.exit == .code(3), "\(replay.errors)")
+                #expect(replay.errors.contains("damage: "))
             }
         }
     }

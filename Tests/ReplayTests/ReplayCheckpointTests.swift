@@ -6,8 +6,8 @@ import Testing
 
 @Suite struct ReplayCheckpointTests {
     private let checkpoint = ReplayCheckpoint(
-        token: "t", segments: ["a", "b"], options: "o", counters: ["chat": 7], confirmed: 3, lastCapturedID: 9,
-        lastID: 10)
+        token: "t", target: ServerIdentity(runID: "r", endpoint: "t:1"), segments: ["a", "b"], options: "o",
+        counters: ["chat": 7], confirmed: 3, lastCapturedID: 9, lastID: 10)
 
     @Test func comesBackAsItWas() async throws {
         try await TemporaryDirectory.with { folder in
@@ -35,6 +35,19 @@ import Testing
     @Test func aPlaceThatCannotBeWrittenIsNamed() {
         let error = #expect(throws: ReplayError.self) { try checkpoint.write("/nonexistent/checkpoint") }
         #expect(error?.description.contains("/nonexistent/checkpoint") == true)
+    }
+
+    @Test(
+        "the target: the same process or address, or one that knows of the replay",
+        arguments: [
+            ("r", "t:1", false, true), ("r", "other:1", false, true), ("s", "t:1", false, true),
+            ("s", "other:1", true, true), ("s", "other:1", false, false), (nil, "other:1", false, false),
+        ] as [(String?, String, Bool, Bool)])
+    func fitsTheTarget(runID: String?, endpoint: String, isKnown: Bool, fits: Bool) {
+        let objection = checkpoint.mismatch(
+            target: ServerIdentity(runID: runID, endpoint: endpoint), isKnown: isKnown)
+        #expect((objection == nil) == fits)
+        if let objection { #expect(objection.contains("t:1") && objection.contains(endpoint)) }
     }
 
     @Test func fitsWhatItWasMadeFor() {

@@ -33,8 +33,8 @@ extension RedisConfiguration {
         }
     }
 
-    /// The same by INFO, for where ROLE is denied.
-    func objection(to info: RedisServerInfo, at endpoint: String) -> RedisError? {
+    /// The same by INFO, which knows of cluster mode too, and for where ROLE is denied.
+    public func objection(to info: RedisServerInfo, at endpoint: String) -> RedisError? {
         switch (info.mode, info.role) {
         case ("cluster", _): .clusterMode(endpoint: endpoint)
         case ("sentinel", _): .sentinel(endpoint: endpoint)

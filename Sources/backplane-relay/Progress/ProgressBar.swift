@@ -52,7 +52,7 @@ final class ProgressBar: Sendable {
             let line = ProgressLine(
                 label: label, done: done, total: total, detail: detail(), elapsed: Double(now - start) * 1e-9)
             // A line as wide as the terminal could make it scroll.
-            Self.write("\r" + line.text(width: Self.width - 1) + "\u{1B}[K")
+            Self.write("\r" + line.text(width: StandardError.width - 1) + "\u{1B}[K")
         }
     }
 
@@ -62,12 +62,6 @@ final class ProgressBar: Sendable {
             if state.isDrawn, !state.isFinished { Self.write("\r\u{1B}[K") }
             state.isFinished = true
         }
-    }
-
-    private static var width: Int {
-        var size = winsize()
-        guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
-        return Int(size.ws_col)
     }
 
     private static func write(_ text: String) {

@@ -45,7 +45,7 @@ struct ProgressLine: Sendable, Equatable {
         return (elapsed * (1 - share) / share).rounded(.up)
     }
 
-    private static func bar(_ share: Double, width: Int) -> String {
+    static func bar(_ share: Double, width: Int) -> String {
         let filled = Int(share * Double(width))
         let head = filled < width ? ">" : ""
         return "[" + String(repeating: "=", count: filled) + head

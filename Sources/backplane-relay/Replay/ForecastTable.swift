@@ -7,13 +7,19 @@ struct ForecastTable {
     let target: ReplayTarget
     let options: ReplayOptions
 
-    /// On all event keys of the target.
-    var subscribers: Int {
-        Set(forecast.routes.values.map(\.target)).reduce(0) { $0 + (target.subscribers[$1] ?? 0) }
+    /// Who would receive it, on all event keys of the target, in words; nil for nobody.
+    var listeners: String? {
+        let counts = Set(forecast.routes.values.map(\.target)).map { target.subscribers[$0] }
+        let known = counts.reduce(0) { $0 + ($1 ?? 0) }
+        if known > 0 {
+            return
+                "\(known) \(known == 1 ? "subscriber listens" : "subscribers listen") at the target and will receive all of it"
+        }
+        return counts.contains(nil) ? "nobody can tell who listens at the target (PUBSUB NUMSUB is denied there)" : nil
     }
 
     var lines: [String] {
-        let server = target.server.map { ", Redis \($0.version), \($0.mode), run_id \($0.runID)" } ?? ""
+        let server = target.server.map { ", Redis \($0.version), \($0.mode) \($0.role), run_id \($0.runID)" } ?? ""
         var lines = [
             row("target", target.endpoint + server),
             row("envelopes", "\(Format.count(forecast.envelopes)), \(Format.bytes(forecast.bytes))\(rounds)"),

@@ -5,6 +5,12 @@ import NIOConcurrencyHelpers
 import Redis
 import Replay
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 struct ReplayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "replay",
@@ -92,25 +98,34 @@ struct ReplayCommand: AsyncParsableCommand {
                 approving: { forecast, found in
                     bar.finish()
                     guard try approve(forecast, found, options) else { return false }
-                    // From now on whoever presses Ctrl-C wants a report of what was done.
+                    // From now on whoever presses Ctrl-C wants a report of what was done; who presses it twice does not.
                     let interrupts = await Interrupts.trapped()
                     Task {
                         await interrupts.next()
                         control.stop()
+                        await interrupts.next()
+                        terminal.withLockedValue { $0?.finish() }
+                        Glibc.exit(130)
                     }
                     terminal.withLockedValue {
-                        $0 = ReplayTerminal.start(control, forecast: forecast, rounds: options.rounds)
+                        $0 = ReplayTerminal.start(control, line: ReplayLine(forecast, options))
                     }
                     return true
-                }, progress: { bar.update(done: $0.done) }, onRetry: { StandardError.print("\($0); trying again") })
+                }, progress: { bar.update(done: $0.done) },
+                onRetry: { cause in
+                    StandardError.print(
+                        (terminal.withLockedValue { $0 } == nil ? "" : "\r\u{1B}[K") + "\(cause); trying again")
+                })
             terminal.withLockedValue { $0?.finish() }
         } catch {
             bar.finish()
             terminal.withLockedValue { $0?.finish() }
+            if case ReplayError.stopped(let report, _) = error { try show(report) }
             throw error
         }
         guard let report else { return }
-        try conclude(report)
+        try show(report)
+        if !report.isComplete { throw ExitCode.lossOrDamage }
     }
 
     private func options(for capture: CaptureReader) throws -> ReplayOptions {
@@ -138,11 +153,8 @@ struct ReplayCommand: AsyncParsableCommand {
             try StandardOutput.print(lines: table.lines)
             return false
         }
-        let listeners = table.subscribers
-        guard listeners > 0, !yes else { return true }
+        guard let who = table.listeners, !yes else { return true }
         for line in table.lines { StandardError.print(line) }
-        let who =
-            "\(listeners) \(listeners == 1 ? "subscriber listens" : "subscribers listen") at the target and will receive all of it"
         guard StandardError.isTerminal, StandardInput.isTerminal else { throw ReplayError.someoneListens(who) }
         StandardError.print("\(who). Publish? [y/N]")
         guard ["y", "yes"].contains((readLine() ?? "").lowercased()) else {
@@ -152,7 +164,7 @@ struct ReplayCommand: AsyncParsableCommand {
         return true
     }
 
-    private func conclude(_ report: ReplayReport) throws {
+    private func show(_ report: ReplayReport) throws {
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys]
@@ -165,10 +177,10 @@ struct ReplayCommand: AsyncParsableCommand {
         if report.skipped > 0 {
             StandardError.print("\(report.skipped) envelopes have no id that a node could take, and were not published")
         }
-        if !report.uncertain.isEmpty {
-            let ids = report.uncertain.prefix(20).map { $0.map { "\($0)" } ?? "?" }.joined(separator: ", ")
+        if report.uncertainCount > 0 {
+            let what = report.failure == nil ? "may have been published twice" : "were not answered"
             StandardError.print(
-                "\(report.uncertain.count) envelopes may have been published twice: captured ids \(ids)\(report.uncertain.count > 20 ? ", ..." : "")"
+                "\(Format.count(report.uncertainCount)) envelopes \(what): captured ids \(UncertainIDs.text(report.uncertain))"
             )
         }
         if report.wasStopped {
@@ -176,24 +188,5 @@ struct ReplayCommand: AsyncParsableCommand {
                 "stopped before the end, behind captured id \(report.lastCapturedID.map { "\($0)" } ?? "-")"
                     + (checkpoint != nil ? "; the same command goes on there" : ""))
         }
-        if !report.isComplete { throw ExitCode.lossOrDamage }
     }
-}
-
-/// `reissue`, `rebase`, `preserve`.
-struct IDsArgument: ExpressibleByArgument {
-    static let allValueStrings = ReplayOptions.IDs.allCases.map(\.rawValue)
-
-    let ids: ReplayOptions.IDs
-
-    init(_ ids: ReplayOptions.IDs) {
-        self.ids = ids
-    }
-
-    init?(argument: String) {
-        guard let ids = ReplayOptions.IDs(rawValue: argument) else { return nil }
-        self.ids = ids
-    }
-
-    var defaultValueDescription: String { ids.rawValue }
 }

@@ -29,6 +29,9 @@ struct ReplaySummary: Encodable {
     var receivers: Receivers
     var errors: Int
     var uncertain: [UInt64?]
+    var uncertain_count: Int
+    /// Why it ended before the end.
+    var failure: String?
     var damage: [String]
     var lost: [String]
     var stopped: Bool
@@ -56,6 +59,8 @@ struct ReplaySummary: Encodable {
             min: report.receivers.minimum, median: report.receivers.median, max: report.receivers.maximum)
         errors = report.errors
         uncertain = report.uncertain
+        uncertain_count = report.uncertainCount
+        failure = report.failure
         damage = report.damage
         lost = report.losses
         stopped = report.wasStopped

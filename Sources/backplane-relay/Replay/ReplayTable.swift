@@ -30,7 +30,10 @@ enum ReplayTable {
             let rate = actual > 0 ? Double(report.sent) / actual : 0
             lines.append(row("duration", "\(Format.seconds(actual)), \(Format.count(Int(rate)))/s"))
         }
-        if report.errors > 0 { lines.append(row("errors", "\(Format.count(report.errors)), overcome")) }
+        if report.errors > 0 {
+            let end = report.failure == nil ? "overcome" : "the last one ended it"
+            lines.append(row("errors", "\(Format.count(report.errors)), \(end)"))
+        }
         return lines.joined(separator: "\n")
     }
 

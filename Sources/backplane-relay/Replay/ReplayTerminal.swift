@@ -1,3 +1,4 @@
+import CLinux
 import NIOConcurrencyHelpers
 import Replay
 
@@ -12,27 +13,23 @@ final class ReplayTerminal: Sendable {
     private static let interval = Duration.milliseconds(100)
 
     private let control: ReplayControl
-    private let total: Int?
-    private let saved: NIOLockedValueBox<termios>
+    private let line: ReplayLine
     private let isOver = NIOLockedValueBox(false)
 
-    /// - Returns: nil if there is no terminal.
-    static func start(_ control: ReplayControl, forecast: ReplayForecast, rounds: Int?) -> ReplayTerminal? {
-        guard StandardInput.isTerminal, StandardError.isTerminal else { return nil }
-        var settings = termios()
-        guard tcgetattr(STDIN_FILENO, &settings) == 0 else { return nil }
-        let terminal = ReplayTerminal(control, forecast: forecast, rounds: rounds, saved: settings)
-        // Keys come one by one, and unseen; Ctrl-C stays a signal.
-        settings.c_lflag &= ~tcflag_t(ICANON | ECHO)
-        tcsetattr(STDIN_FILENO, TCSANOW, &settings)
+    /// - Returns: nil if there is no terminal, or it is in the hands of another process.
+    static func start(_ control: ReplayControl, line: ReplayLine) -> ReplayTerminal? {
+        // Ctrl-C and Ctrl-Z stay signals.
+        guard StandardInput.isTerminal, StandardError.isTerminal, clinux_take_keys(STDIN_FILENO) == 0 else {
+            return nil
+        }
+        let terminal = ReplayTerminal(control, line: line)
         terminal.follow()
         return terminal
     }
 
-    private init(_ control: ReplayControl, forecast: ReplayForecast, rounds: Int?, saved: termios) {
+    private init(_ control: ReplayControl, line: ReplayLine) {
         self.control = control
-        total = rounds.map { $0 * forecast.envelopes }
-        self.saved = NIOLockedValueBox(saved)
+        self.line = line
     }
 
     /// The terminal as it was.
@@ -40,18 +37,22 @@ final class ReplayTerminal: Sendable {
         isOver.withLockedValue { isOver in
             guard !isOver else { return }
             isOver = true
-            saved.withLockedValue { _ = tcsetattr(STDIN_FILENO, TCSANOW, &$0) }
+            clinux_give_keys_back()
             StandardError.write("\r\u{1B}[K")
         }
     }
 
     private func follow() {
         Task.detached { [self] in
-            var line = ReplayLine(total: total)
+            var line = line
             while true {
                 while let key = Self.pendingKey() { pressed(key) }
                 let isOver = isOver.withLockedValue { isOver in
-                    if !isOver { StandardError.write("\r" + line.text(control.position) + "\u{1B}[K") }
+                    // In the background it would write between the lines of others.
+                    if !isOver, clinux_has_keys() == 1 {
+                        let text = line.text(control.position, width: StandardError.width - 1)
+                        StandardError.write("\r" + text + "\u{1B}[K")
+                    }
                     return isOver
                 }
                 if isOver { return }
@@ -64,7 +65,7 @@ final class ReplayTerminal: Sendable {
     private static func pendingKey() -> UInt8? {
         var ready = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
         var key: UInt8 = 0
-        guard poll(&ready, 1, 0) > 0, read(STDIN_FILENO, &key, 1) == 1 else { return nil }
+        guard clinux_has_keys() == 1, poll(&ready, 1, 0) > 0, read(STDIN_FILENO, &key, 1) == 1 else { return nil }
         return key
     }
 

@@ -12,6 +12,7 @@ public struct ReplayForecast: Sendable, Equatable {
     }
 
     private static let listedHubs = 100
+    private static let listedRunIDs = 1_000
 
     /// Of one round, without those that have no id.
     public internal(set) var envelopes = 0
@@ -23,10 +24,13 @@ public struct ReplayForecast: Sendable, Equatable {
     public internal(set) var hubs: [String: Int] = [:]
     /// Of one round at the chosen speed, in nanoseconds; nil at maximum speed.
     public internal(set) var ratedNanoseconds: UInt64?
-    /// Ids that the capture itself says are missing.
-    public internal(set) var missingIDs: UInt64 = 0
+    /// Ids that the capture itself says are missing, from the first envelope selected on.
+    public var missingIDs: UInt64 { holes.values.reduce(0) { $0.addingSaturated($1.count) } }
     /// What of the capture cannot be read, or is gone.
     public internal(set) var damage: [String] = []
+    /// Of the servers that the relay was subscribed to.
+    private(set) var runIDs: Set<String> = []
+    private var holes: [String: IDRanges] = [:]
 
     /// - Parameter progress: as ``CaptureReader`` reports it.
     init(
@@ -42,17 +46,21 @@ public struct ReplayForecast: Sendable, Equatable {
                 bytes += blob.count
                 ratedNanoseconds = schedule.due(receivedAt: envelope.receivedAt)
                 note(envelope, options)
-            case .event(let event, _):
-                if event.event == "gap" || event.event == "dropped" || event.isLoss, let from = event.from,
-                    let to = event.to, to >= from
-                {
-                    missingIDs += to - from + 1
-                }
+            case .event(let event, _): note(event)
             }
         } progress: {
             progress?($0)
         }
         damage = report.damage.map(\.description) + report.lossDescriptions
+    }
+
+    private mutating func note(_ event: CaptureEvent) {
+        if let runID = event.runID, runIDs.count < Self.listedRunIDs { runIDs.insert(runID) }
+        // What our own relay dropped is told twice, by itself and as a gap.
+        guard event.event == "gap" || event.event == "dropped" || event.isLoss, let channel = event.channel,
+            routes[channel] != nil, let from = event.from, let to = event.to, to >= from
+        else { return }
+        holes[channel, default: IDRanges()].insert(from...to)
     }
 
     private mutating func note(_ envelope: CapturedEnvelope, _ options: ReplayOptions) {

@@ -11,9 +11,19 @@ public struct ReplayTarget: Sendable, Equatable {
     /// By the target's event key; none where PUBSUB is not permitted.
     public var subscribers: [String: Int] = [:]
 
-    static func look(_ client: RedisClient, channels: [String]) async throws -> ReplayTarget {
+    var identity: ServerIdentity {
+        ServerIdentity(runID: server.flatMap { $0.runID.isEmpty ? nil : $0.runID }, endpoint: endpoint)
+    }
+
+    /// - Throws: `RedisError`, also for a replica and a cluster.
+    static func look(
+        _ client: RedisClient, of configuration: RedisConfiguration, channels: [String]
+    ) async throws -> ReplayTarget {
         var target = ReplayTarget(endpoint: client.endpoint)
         try await politely { target.server = try await client.serverInfo() }
+        if let server = target.server, let objection = configuration.objection(to: server, at: client.endpoint) {
+            throw objection
+        }
         for channel in channels {
             try await politely {
                 let reply = try await client.send(["GET", .text(channel)])

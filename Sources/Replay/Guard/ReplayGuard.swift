@@ -1,0 +1,81 @@
+import Capture
+import Redis
+
+/// Whether a replay may begin: decision logic without I/O.
+struct ReplayGuard {
+    /// Of the capture.
+    var sources: [CaptureSource]
+    /// Of the servers that the relay was subscribed to, as the capture's events name them.
+    var runIDs: Set<String> = []
+    /// Captured event keys and the target's, of what is selected.
+    var channels: [String: String]
+    var options: ReplayOptions
+    /// Name of this machine, and its numeric addresses.
+    var host: String
+    var ownAddresses: Set<String> = []
+    /// The numeric addresses of a host's name.
+    var resolve: (String) -> Set<String> = { _ in [] }
+
+    /// The server and an event key that were recorded: what its live clients would receive again.
+    func objection(to target: ReplayTarget) -> ReplayError? {
+        guard !options.allowsSource, isSource(target),
+            let channel = channels.keys.sorted().first(where: { channels.keys.contains(channels[$0] ?? $0) })
+        else { return nil }
+        return .targetIsSource(endpoint: target.endpoint, channel: channels[channel] ?? channel)
+    }
+
+    /// For `preserve`: real nodes take captured ids only if they have seen none above, so nobody may listen.
+    ///
+    /// - Parameter firstIDs: lowest captured id, by the target's event key.
+    func objection(toIDsAt target: ReplayTarget, firstIDs: [String: UInt64]) -> ReplayError? {
+        guard options.ids == .preserve, !options.forcesIDs else { return nil }
+        for (channel, first) in firstIDs.sorted(by: { $0.key < $1.key }) {
+            guard let counter = target.counters[channel] else {
+                return .idsRefused(
+                    reason:
+                        "the counter '\(channel)' at \(target.endpoint) cannot be read, so captured ids may not fit; permit GET, or --force"
+                )
+            }
+            if counter >= first {
+                return .idsRefused(
+                    reason:
+                        "the counter '\(channel)' at \(target.endpoint) is at \(counter), not below the first captured id \(first): nodes there would take captured ids for old ones; use --ids rebase, or --force"
+                )
+            }
+            guard let subscribers = target.subscribers[channel] else {
+                return .idsRefused(
+                    reason:
+                        "nobody can tell who listens on '\(channel)' at \(target.endpoint); permit PUBSUB NUMSUB, or --force"
+                )
+            }
+            if subscribers > 0 {
+                return .idsRefused(
+                    reason:
+                        "\(subscribers) subscribers listen on '\(channel)' at \(target.endpoint): ids that jump look like lost messages to them; stop them first, use --ids rebase, or --force"
+                )
+            }
+        }
+        return nil
+    }
+
+    /// By run_id. A server that was restarted since has another: then the place tells, however it is spelled.
+    private func isSource(_ target: ReplayTarget) -> Bool {
+        if let runID = target.server?.runID, !runID.isEmpty,
+            runIDs.contains(runID) || sources.contains(where: { $0.runID == runID })
+        {
+            return true
+        }
+        guard let place = place(target.endpoint, seenFrom: host) else { return false }
+        return sources.contains { source in
+            // Sentinels say nothing of where the server was.
+            guard source.redis.hasPrefix("unix:") || !source.redis.contains("/") else { return false }
+            return source.redis.split(separator: ",").contains { endpoint in
+                self.place(String(endpoint), seenFrom: source.host)?.isSame(as: place) ?? false
+            }
+        }
+    }
+
+    private func place(_ endpoint: String, seenFrom machine: String) -> ServerPlace? {
+        ServerPlace(endpoint: endpoint, seenFrom: machine, here: host, own: ownAddresses, resolve: resolve)
+    }
+}

@@ -1,0 +1,147 @@
+import NIOCore
+import NIOPosix
+import Redis
+import SignalRBackplane
+
+/// Carries a replay over one connection, or over as many as it takes.
+struct ReplayAttempts {
+    /// Attempts in a row that bring nothing on.
+    private static let hopeless = 60
+
+    let run: ReplayRun
+    let target: RedisConfiguration
+    let options: ReplayOptions
+    let control: ReplayControl
+    /// Whether a server that is met later may be published to.
+    let check: @Sendable (ReplayTarget) -> ReplayError?
+    let group: any EventLoopGroup
+    let thread: NIOThreadPool
+
+    /// - Parameters:
+    ///   - client: the first connection; closed when this returns.
+    ///   - found: the server at its other end.
+    ///   - onRetry: told of each failure that is tried again.
+    /// - Throws: ``ReplayError/stopped(_:cause:)``, `RedisError`, `CaptureError`.
+    func carryOut(
+        over client: RedisClient, to found: ReplayTarget, onRetry: @Sendable (String) -> Void
+    ) async throws -> ReplayReport {
+        var first: (RedisClient, ReplayTarget)? = (client, found)
+        var backoff = ReconnectBackoff(limit: .seconds(5))
+        var random = SystemRandomNumberGenerator()
+        var inVain = 0
+        while true {
+            let before = run.account.sentIDs.confirmed
+            let failure = try await attempt(first)
+            first = nil
+            guard let failure else { return run.report }
+            if run.account.sentIDs.confirmed > before {
+                inVain = 0
+                backoff.reset()
+            }
+            inVain += 1
+            guard failure.isPassing, options.retries, inVain < Self.hopeless, !control.isStopped else {
+                run.fail(failure.cause)
+                throw ReplayError.stopped(run.report, cause: failure.cause)
+            }
+            onRetry(failure.cause)
+            try await pause(backoff.next(using: &random))
+        }
+    }
+
+    /// Why an attempt did not come to its end.
+    private struct Failure {
+        var cause: String
+        /// The same may succeed later.
+        var isPassing: Bool
+    }
+
+    /// - Returns: nil if all is done, or somebody stopped it.
+    private func attempt(_ known: (RedisClient, ReplayTarget)?) async throws -> Failure? {
+        let client: RedisClient
+        do {
+            client =
+                if let known { known.0 } else {
+                    try await RedisClient.connect(to: target, eventLoopGroup: group)
+                }
+        } catch let error as RedisError {
+            return Failure(cause: error.description, isPassing: error.isTransient)
+        }
+        do {
+            let ending = try await attempt(through: client, known?.1)
+            await client.close()
+            guard case .failed(let outcome) = ending else { return nil }
+            return failure(of: outcome, at: client.endpoint)
+        } catch let error as RedisError {
+            await client.close()
+            return Failure(cause: error.description, isPassing: error.isTransient)
+        } catch {
+            await client.close()
+            throw error
+        }
+    }
+
+    private func attempt(through client: RedisClient, _ known: ReplayTarget?) async throws -> ReplayRun.Ending {
+        let found: ReplayTarget
+        if let known {
+            found = known
+        } else {
+            // Another server may answer by now.
+            found = try await ReplayTarget.look(client, of: target, channels: run.targetChannels)
+            let refused = try await thread.runIfActive { [check] in check(found) }
+            if let refused { throw refused }
+        }
+        try await restoreCounter(through: client)
+        let script = try await client.load(script: scriptText)
+        guard options.isTracked else {
+            run.resume(known: nil, at: found.identity)
+            return try await thread.runIfActive { try run.attempt(through: client, script: script) }
+        }
+        let key = RESPArgument.text(run.account.progressKey)
+        run.resume(known: try await client.send(["GET", key]).text.flatMap { Int($0) }, at: found.identity)
+        // Before the checkpoint's file is there: whoever finds the file and no key knows that the target has forgotten.
+        try await client.send(["SET", key, "\(run.account.sentIDs.confirmed)", "EX", "\(ReplayScript.memory)"])
+        let ending = try await thread.runIfActive { try run.attempt(through: client, script: script) }
+        if case .finished = ending { _ = try? await client.send(["DEL", key]) }
+        return ending
+    }
+
+    /// What a node does when it connects again: a Redis that has forgotten its counter must not give ids a second time.
+    private func restoreCounter(through client: RedisClient) async throws {
+        // Of several event keys it is not known which one the last id belongs to.
+        guard options.ids == .reissue, run.targetChannels.count == 1, let lastID = run.account.lastID else { return }
+        do {
+            try await client.send([
+                "EVAL", .text(BackplaneScript.restore), "1", .text(run.targetChannels[0]), "\(lastID)",
+            ])
+        } catch let error as RedisError where error.isRefusalOfCommand {
+            // Then ids begin again.
+        }
+    }
+
+    private var scriptText: String {
+        switch options.ids {
+        case .reissue: ReplayScript.reissue(isTracked: options.isTracked)
+        case .rebase, .preserve: ReplayScript.numbered(isTracked: options.isTracked, isForced: options.forcesIDs)
+        }
+    }
+
+    private func failure(of outcome: PublishWindow.Outcome, at endpoint: String) -> Failure {
+        guard let refusal = outcome.refusal else {
+            return Failure(cause: outcome.failure ?? "unknown", isPassing: outcome.loss?.isTransient ?? false)
+        }
+        if let remedy = ReplayScript.remedy(for: refusal) {
+            return Failure(cause: "\(endpoint) refused an envelope: \(refusal); \(remedy)", isPassing: false)
+        }
+        let error = RedisError.from(
+            reply: refusal, command: "EVALSHA", endpoint: endpoint, user: target.aclUser,
+            names: run.targetChannels + (options.isTracked ? [run.account.progressKey] : []))
+        // Somebody flushed the scripts: the next connection brings ours again.
+        return Failure(cause: error.description, isPassing: error.isTransient || refusal.hasPrefix("NOSCRIPT"))
+    }
+
+    /// Ends early when somebody stops the replay.
+    private func pause(_ duration: Duration) async throws {
+        let end = ContinuousClock.now + duration
+        while ContinuousClock.now < end, !control.isStopped { try await Task.sleep(for: .milliseconds(20)) }
+    }
+}
