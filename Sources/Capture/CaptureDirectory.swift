@@ -72,10 +72,20 @@ public enum CaptureDirectory {
         return files
     }
 
-    /// True if it holds no segments, or does not exist.
-    static func isEmpty(_ path: String) throws(CaptureError) -> Bool {
+    /// True if it holds nothing at all, or does not exist.
+    static func isVacant(_ path: String) -> Bool {
         guard access(path, F_OK) == 0 else { return true }
-        return try names(in: path).isEmpty
+        guard let directory = opendir(path) else { return false }
+        defer { closedir(directory) }
+        // "." and ".." are always there.
+        for _ in 0..<2 where readdir(directory) == nil { return true }
+        return readdir(directory) == nil
+    }
+
+    /// Deletes the segments of a directory that was made for them, and it.
+    static func discard(_ path: String) {
+        for name in (try? names(in: path)) ?? [] { unlink(path + "/" + name) }
+        rmdir(path)
     }
 
     /// Makes the entries of the directory durable.

@@ -13,7 +13,7 @@ struct MergeTests {
     func pair() async throws {
         try await withPair { folder, payloads in
             let (a, b, both) = (folder + "/a", folder + "/b", folder + "/both")
-            let merge = try await Finished.relay(["merge", a, b, "-o", both])
+            let merge = try await Finished.relay(["merge", a, b, "-o", both + "/"])
             #expect(merge.exit == .code(0), "\(merge.output)\(merge.errors)")
             #expect(merge.output.contains(#/envelopes +120/#), "\(merge.output)")
             #expect(merge.output.contains(#/in several +60/#))
@@ -33,6 +33,12 @@ struct MergeTests {
             }
             let again = try await Finished.relay(["merge", a, b, "-o", both])
             #expect(again.exit == .code(1))
+            // Refused half-way, it leaves nothing that could be taken for a capture.
+            let refused = try await Finished.relay(["merge", a, b, "-o", folder + "/none", "--horizon", "1ms"])
+            if refused.exit == .code(1) { #expect(refused.errors.contains("--horizon")) }
+            let left = try FileManager.default.contentsOfDirectory(atPath: folder)
+            #expect(!left.contains { $0.hasSuffix(".part") })
+            #expect(left.contains("none") == (refused.exit != .code(1)))
         }
     }
 

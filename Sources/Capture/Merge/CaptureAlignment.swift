@@ -66,7 +66,9 @@ public struct CaptureAlignment {
             case .envelope(let channel, let id, let receivedAt, let payload):
                 do {
                     try aligners[channel, default: EnvelopeAligner(inputs: captures.count, horizon: horizon)]
-                        .add(id: id, receivedAt: receivedAt, payload: payload, from: input)
+                        .add(
+                            id: id, receivedAt: receivedAt, createdAt: payload.withUnsafeBytes(PublishTime.of),
+                            payload: payload, from: input)
                 } catch {
                     throw ClocksDiffer(channel: channel, id: error.id, horizon: horizon)
                 }
@@ -85,7 +87,8 @@ public struct CaptureAlignment {
     private static func earliest(_ cursors: [CaptureCursor]) throws -> (Int, CaptureCursor.Item)? {
         var first: (input: Int, time: UInt64)?
         for (index, cursor) in cursors.enumerated() {
-            if let time = try cursor.peek()?.time, time < first?.time ?? .max { first = (index, time) }
+            guard let time = try cursor.peek()?.time else { continue }
+            if first.map({ time < $0.time }) ?? true { first = (index, time) }
         }
         guard let first, let item = try cursors[first.input].next() else { return nil }
         return (first.input, item)

@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Makes one capture of several that relays recorded of the same backplane: each envelope once, holes of one filled from
 /// the other, what all of them lack named.
 public struct CaptureMerge {
@@ -53,8 +59,10 @@ public struct CaptureMerge {
         self.host = host
     }
 
+    /// Until it is complete the capture stands in `<directory>.part`; after a failure there is nothing.
+    ///
     /// - Parameters:
-    ///   - directory: made if it does not exist; must hold no segments.
+    ///   - directory: made if it does not exist; must be empty.
     ///   - progress: told of each envelope that was written.
     /// - Throws: ``CaptureError``, ``CaptureAlignment/ClocksDiffer``.
     public mutating func write(to directory: String, progress: (Int) -> Void = { _ in }) throws -> Outcome {
@@ -62,14 +70,33 @@ public struct CaptureMerge {
         outcome.servers = Set(sources.map { $0.runID ?? $0.redis })
         let channels = try channelNames()
         guard !channels.isEmpty else { throw CaptureError.noSegments(path: captures.first?.segments.first?.path ?? "") }
-        if try !CaptureDirectory.isEmpty(directory) { throw CaptureError.exists(path: directory) }
+        var part = directory
+        while part.count > 1, part.hasSuffix("/") { part.removeLast() }
+        part += ".part"
+        // The second one is left of a merge that was interrupted.
+        for path in [directory, part] where !CaptureDirectory.isVacant(path) { throw CaptureError.exists(path: path) }
+        do {
+            try write(channels, of: sources, into: part, progress)
+            guard rename(part, directory) == 0 else {
+                throw CaptureError.system(operation: "rename to '\(directory)'", path: part, errno: errno)
+            }
+        } catch {
+            CaptureDirectory.discard(part)
+            throw error
+        }
+        return outcome
+    }
+
+    private mutating func write(
+        _ channels: [String], of sources: [CaptureSource], into directory: String, _ progress: (Int) -> Void
+    ) throws {
         let start = Moment.now()
         let previous = try CaptureDirectory.prepare(directory, at: start) { _ in }
         var source = sources.first ?? CaptureSource(relayVersion: relayVersion, host: host, redis: "unknown")
         source.relayVersion = relayVersion
         source.host = host
         var writer = CaptureWriter(
-            configuration: CaptureWriter.Configuration(directory: directory, channels: channels, durability: .never),
+            configuration: CaptureWriter.Configuration(directory: directory, channels: channels),
             source: source, previous: previous, observer: Silent())
         let indexes = Dictionary(uniqueKeysWithValues: channels.enumerated().map { ($1, $0) })
         runID = source.runID
@@ -81,6 +108,8 @@ public struct CaptureMerge {
             case .event(let event, let time, _):
                 if event.namesMissingIDs { report(event) }
                 if !Self.dropped.contains(event.event) { held.append((event, time)) }
+                // Where all channels are silent no envelope comes that it could stand before.
+                if time > 2 * horizon { try writeEvents(upTo: time - 2 * horizon, into: &writer) }
             case .envelope(let envelope):
                 guard let index = indexes[envelope.channel] else { return }
                 try writeEvents(upTo: envelope.receivedAt, into: &writer)
@@ -98,7 +127,6 @@ public struct CaptureMerge {
         }
         try writeEvents(upTo: .max, into: &writer)
         try writer.close(moment)
-        return outcome
     }
 
     /// - Parameter time: nanoseconds since 1970.
@@ -154,7 +182,7 @@ public struct CaptureMerge {
             return from <= missing.upperBound && to >= missing.lowerBound
         }
         var event = CaptureEvent.gap(
-            channel: channel, from: missing.lowerBound, to: missing.upperBound, cause: .foreignPublish)
+            channel: channel, from: missing.lowerBound, to: missing.upperBound, cause: .unknown)
         if let cause = report?.cause ?? report?.reason { event.cause = cause }
         return event
     }

@@ -20,6 +20,8 @@ struct EnvelopeAligner {
         var resetFrom: UInt64?
 
         fileprivate var epoch = 0
+        /// By the publisher's clock, which all inputs show alike; nil if it does not say.
+        fileprivate var createdAt: UInt64?
     }
 
     /// It came later than the horizon allows: the clocks differ by more.
@@ -37,9 +39,9 @@ struct EnvelopeAligner {
     /// By epoch and id.
     private var pending: [Aligned] = []
     private var withoutID: [Aligned] = []
-    private var epoch = 0
-    private var epochBegan: UInt64 = 0
-    private var last: (epoch: Int, id: UInt64)?
+    /// Of each epoch: when its first envelope was received and created.
+    private var epochs: [(began: UInt64, createdAt: UInt64?)] = [(0, nil)]
+    private var last: (epoch: Int, id: UInt64, createdAt: UInt64?)?
 
     /// - Parameters:
     ///   - inputs: 64 at most.
@@ -52,11 +54,15 @@ struct EnvelopeAligner {
 
     // MARK: - In
 
+    /// - Parameter createdAt: by the publisher's clock; nil if the payload does not say.
     /// - Throws: ``TooLate``; nothing of it is lost: the caller must not go on.
-    mutating func add(id: UInt64?, receivedAt: UInt64, payload: [UInt8], from input: Int) throws(TooLate) {
+    mutating func add(
+        id: UInt64?, receivedAt: UInt64, createdAt: UInt64? = nil, payload: [UInt8], from input: Int
+    ) throws(TooLate) {
         var aligned = Aligned(id: id, receivedAt: receivedAt, payload: payload, inputs: 1 << UInt64(input))
         guard let id else { return addWithoutID(aligned) }
-        aligned.epoch = epoch(of: id, at: receivedAt, input)
+        aligned.createdAt = createdAt
+        aligned.epoch = try epoch(of: aligned, id, input)
         inputs[input] = Input(epoch: aligned.epoch, lastID: id)
         if let last, aligned.epoch < last.epoch || aligned.epoch == last.epoch && id <= last.id {
             throw TooLate(id: id)
@@ -66,22 +72,33 @@ struct EnvelopeAligner {
 
     private mutating func insert(_ aligned: Aligned, _ id: UInt64) {
         var aligned = aligned
-        var index = pending.count
-        while index > 0, (pending[index - 1].epoch, pending[index - 1].id ?? 0) > (aligned.epoch, id) { index -= 1 }
-        // Those with the same id stand before it.
-        var same = index
-        while same > 0, pending[same - 1].epoch == aligned.epoch, pending[same - 1].id == id {
-            same -= 1
-            if pending[same].payload == aligned.payload {
-                guard pending[same].inputs & aligned.inputs == 0 else { continue }
-                pending[same].inputs |= aligned.inputs
-                pending[same].receivedAt = min(pending[same].receivedAt, aligned.receivedAt)
+        var index = firstIndex(epoch: aligned.epoch, id: id)
+        while index < pending.count, pending[index].epoch == aligned.epoch, pending[index].id == id {
+            defer { index += 1 }
+            if pending[index].payload == aligned.payload {
+                guard pending[index].inputs & aligned.inputs == 0 else { continue }
+                pending[index].inputs |= aligned.inputs
+                pending[index].receivedAt = min(pending[index].receivedAt, aligned.receivedAt)
                 return
             }
-            pending[same].isConflict = true
+            pending[index].isConflict = true
             aligned.isConflict = true
         }
         pending.insert(aligned, at: index)
+    }
+
+    /// Where this id stands in what waits, or would stand.
+    private func firstIndex(epoch: Int, id: UInt64) -> Int {
+        var (low, high) = (0, pending.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if (pending[middle].epoch, pending[middle].id ?? 0) < (epoch, id) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        return low
     }
 
     private mutating func addWithoutID(_ aligned: Aligned) {
@@ -97,24 +114,36 @@ struct EnvelopeAligner {
     }
 
     /// How often the counter had been set back when this id was given.
-    private mutating func epoch(of id: UInt64, at time: UInt64, _ input: Int) -> Int {
+    private mutating func epoch(of aligned: Aligned, _ id: UInt64, _ input: Int) throws(TooLate) -> Int {
+        let newest = epochs.count - 1
         guard let known = inputs[input].epoch else {
-            // What has left the window is older than anything of the same epoch that can still come.
-            if let last, last.epoch == epoch, id <= last.id { beginEpoch(at: time) }
-            return epoch
+            guard let last, last.epoch == newest, id <= last.id else { return newest }
+            // Either the counter was set back and no other input noticed, or this input's clock is behind: then this was
+            // created before what has left the window.
+            if let createdAt = aligned.createdAt, let lastCreatedAt = last.createdAt, createdAt <= lastCreatedAt {
+                throw TooLate(id: id)
+            }
+            return beginEpoch(with: aligned)
         }
-        if known < epoch {
-            // This input does not know yet that a new one has begun, or has slept through it.
-            if id < inputs[input].lastID || time > epochBegan + horizon { return epoch }
-            return known
-        }
-        if id < inputs[input].lastID { beginEpoch(at: time) }
-        return epoch
+        let fell = id < inputs[input].lastID
+        if known == newest { return fell ? beginEpoch(with: aligned) : newest }
+        // Others have seen newer ones begin. This input has not yet, or has slept through it.
+        let possible = (fell ? known + 1 : known)...newest
+        if possible.count == 1 || aligned.receivedAt > epochs[newest].began + horizon { return newest }
+        if let same = possible.first(where: { isPending(aligned, id, epoch: $0) }) { return same }
+        guard let createdAt = aligned.createdAt else { return possible.lowerBound }
+        return possible.last { epochs[$0].createdAt.map { $0 <= createdAt } ?? false } ?? possible.lowerBound
     }
 
-    private mutating func beginEpoch(at time: UInt64) {
-        epoch += 1
-        epochBegan = time
+    /// Whether another input has brought the same.
+    private func isPending(_ aligned: Aligned, _ id: UInt64, epoch: Int) -> Bool {
+        pending[firstIndex(epoch: epoch, id: id)...].prefix { $0.epoch == epoch && $0.id == id }
+            .contains { $0.payload == aligned.payload }
+    }
+
+    private mutating func beginEpoch(with first: Aligned) -> Int {
+        epochs.append((first.receivedAt, first.createdAt))
+        return epochs.count - 1
     }
 
     // MARK: - Out
@@ -148,6 +177,6 @@ struct EnvelopeAligner {
                 aligned.missing = (last.id + 1)...(id - 1)
             }
         }
-        last = (aligned.epoch, id)
+        last = (aligned.epoch, id, aligned.createdAt)
     }
 }

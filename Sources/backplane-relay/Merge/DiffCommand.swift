@@ -62,6 +62,10 @@ struct DiffCommand: ParsableCommand {
                 }
             }
             try output.flush()
+            if !all, runs.unlisted > 0 {
+                StandardError.print(
+                    "and \(Format.count(runs.unlisted)) differences behind these; --all prints every one")
+            }
             for damage in damage.prefix(20) { StandardError.print("damage: \(damage)") }
             StandardError.print(
                 "\(Format.count(runs.same)) envelopes in both, \(Format.count(runs.counts["<"] ?? 0)) only in the first, \(Format.count(runs.counts[">"] ?? 0)) only in the second, \(Format.count(runs.counts["!"] ?? 0)) with other bytes"

@@ -19,9 +19,11 @@ struct DifferenceRuns {
         }
     }
 
-    /// Runs kept for printing; a difference of more than that many runs says enough.
+    /// Runs kept for printing.
     static let limit = 10_000
 
+    /// Runs beyond the limit.
+    private(set) var unlisted = 0
     private(set) var same = 0
     private(set) var counts: [Character: Int] = [:]
     private var runs: [Run] = []
@@ -50,6 +52,9 @@ struct DifferenceRuns {
         } else if runs.count < Self.limit {
             open[envelope.channel] = runs.count
             runs.append(run)
+        } else {
+            open[envelope.channel] = nil
+            unlisted += 1
         }
         return run
     }

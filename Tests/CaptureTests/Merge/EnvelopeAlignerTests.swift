@@ -11,11 +11,15 @@ import Testing
         var input: Int
         var id: UInt64?
         var time: UInt64
+        /// By the publisher's clock.
+        var created: UInt64?
         var payload: String
     }
 
-    private func step(_ input: Int, _ id: UInt64?, at time: UInt64, _ payload: String? = nil) -> Step {
-        Step(input: input, id: id, time: time, payload: payload ?? "p\(id.map { "\($0)" } ?? "-")")
+    private func step(_ input: Int, _ id: UInt64?, at time: UInt64, _ payload: String? = nil, created: UInt64? = nil)
+        -> Step
+    {
+        Step(input: input, id: id, time: time, created: created, payload: payload ?? "p\(id.map { "\($0)" } ?? "-")")
     }
 
     private func align(_ steps: [Step], inputs: Int = 2) throws -> [EnvelopeAligner.Aligned] {
@@ -23,7 +27,9 @@ import Testing
         var released: [EnvelopeAligner.Aligned] = []
         let order = steps.indices.sorted { (steps[$0].time, $0) < (steps[$1].time, $1) }
         for step in order.map({ steps[$0] }) {
-            try aligner.add(id: step.id, receivedAt: step.time, payload: Array(step.payload.utf8), from: step.input)
+            try aligner.add(
+                id: step.id, receivedAt: step.time, createdAt: step.created, payload: Array(step.payload.utf8),
+                from: step.input)
             released += aligner.release(before: step.time > Self.horizon ? step.time - Self.horizon : 0)
         }
         return released + aligner.finish()
@@ -89,49 +95,82 @@ import Testing
         }
     }
 
-    /// A true sequence, of which each input loses another tenth, seen by clocks that differ.
+    @Test func aClockThatIsAnHourBehindIsToldAndNoReset() {
+        let (first, hour): ([Step], UInt64) = ((1...50).map { step(0, $0, at: $0 * 100, created: $0 * 100) }, 3_600_000)
+        #expect(throws: EnvelopeAligner.TooLate.self) {
+            try align(first + (1...50).map { step(1, $0, at: hour + $0 * 100, created: $0 * 100) })
+        }
+        // What was created afterwards under lower ids is of another epoch.
+        let later = (1...50).map { step(1, $0, at: hour + $0 * 100, created: hour + $0 * 100) }
+        #expect(throws: Never.self) {
+            #expect(try align(first + later).count { $0.resetFrom != nil } == 1)
+        }
+    }
+
+    /// The new epoch is met by the second input at an id above its last one of the old epoch.
+    @Test func aResetThatOneInputCannotSeeByItsIDs() throws {
+        let old =
+            (1...9).map { step(0, $0, at: $0 * 10, created: $0 * 10) }
+            + (1...5).map { step(1, $0, at: $0 * 10 + 1, created: $0 * 10) }
+        let new =
+            (1...30).map { step(0, $0, at: 200 + $0 * 10, "new \($0)", created: 200 + $0 * 10) }
+            + (12...30).map { step(1, $0, at: 201 + $0 * 10, "new \($0)", created: 200 + $0 * 10) }
+        let aligned = try align(old + new)
+        #expect(aligned.count == 39)
+        #expect(aligned.count { $0.resetFrom != nil } == 1)
+        #expect(!aligned.contains { $0.isConflict || $0.missing != nil })
+    }
+
+    /// A true sequence, of which each input loses another tenth, seen by clocks that differ either way; the counter is set
+    /// back while traffic goes on, and some payloads have no id.
     @Test(arguments: 0..<20) func theUnionAndNothingElse(run: Int) throws {
         var random = SplitMix64.announced(for: "theUnionAndNothingElse \(run)")
         let skew = UInt64.random(in: 0...2_000, using: &random)
+        let late = run % 2
         var id = UInt64.random(in: 1...1_000, using: &random)
         var time: UInt64 = 10_000
         var steps: [Step] = []
         var expected: [String] = []
         var missing: [UInt64] = []
+        var resets = 0
         var known: UInt64?
-        var lastOfSecond: UInt64 = 0
+        var clocks: [UInt64] = [0, 0]
+        var withoutID = 0
+        func see(_ input: Int, _ id: UInt64?, _ payload: String) {
+            // Each input is in the order of its own clock.
+            let delay = UInt64.random(in: 0...5, using: &random) + (input == late ? skew : 0)
+            clocks[input] = max(clocks[input], time + delay)
+            steps.append(step(input, id, at: clocks[input], payload, created: time))
+        }
         for number in 0..<2_000 {
             time += UInt64.random(in: 1...40, using: &random)
             if number % 700 == 699 {
-                // Both see the end of the epoch and the start of the next one.
-                time += 2 * Self.horizon
                 id = 0
                 known = nil
+                resets += 1
+            }
+            let holders = (0..<2).filter { _ in Int.random(in: 0..<10, using: &random) > 0 }
+            if number % 97 == 50 {
+                for holder in holders { see(holder, nil, "raw \(number)") }
+                if !holders.isEmpty { withoutID += 1 }
+                continue
             }
             id += 1
-            let isEdge = number % 700 > 690 || number % 700 < 5 || number % 700 == 699
-            let holders =
-                (isEdge ? 3 : 0) | (Int.random(in: 0..<10, using: &random) > 0 ? 1 : 0)
-                | (Int.random(in: 0..<10, using: &random) > 0 ? 2 : 0)
-            let delay = UInt64.random(in: 0...5, using: &random)
-            if holders & 1 != 0 { steps.append(step(0, id, at: time, "\(number)")) }
-            if holders & 2 != 0 {
-                // Each input is in the order of its own clock.
-                lastOfSecond = max(lastOfSecond, time + skew + delay)
-                steps.append(step(1, id, at: lastOfSecond, "\(number)"))
-            }
-            guard holders != 0 else { continue }
+            for holder in holders { see(holder, id, "\(number)") }
+            guard !holders.isEmpty else { continue }
             if let known, id > known + 1 { missing += Array((known + 1)..<id) }
             known = id
-            expected.append("\(id):\(holders)")
+            expected.append("\(id):\(holders.reduce(0) { $0 | 1 << $1 })")
         }
         let aligned = try align(steps)
+        let withID = aligned.filter { $0.id != nil }
         // Not the lists themselves: they are long.
-        let difference = zip(texts(aligned), expected).enumerated().first { $1.0 != $1.1 }
-        #expect(difference == nil && aligned.count == expected.count)
-        let isSame = aligned.flatMap { $0.missing.map(Array.init) ?? [] } == missing
+        let difference = zip(texts(withID), expected).enumerated().first { $1.0 != $1.1 }
+        #expect(difference == nil && withID.count == expected.count)
+        let isSame = withID.flatMap { $0.missing.map(Array.init) ?? [] } == missing
         #expect(isSame)
-        #expect(aligned.count { $0.resetFrom != nil } == 2)
+        #expect(withID.count { $0.resetFrom != nil } == resets)
         #expect(!aligned.contains { $0.isConflict })
+        #expect(aligned.count - withID.count == withoutID)
     }
 }
