@@ -28,6 +28,7 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
         .plugin(name: "BuildCommit", capability: .buildTool(), path: "Sources/BuildCommit"),
@@ -89,6 +90,7 @@ let package = Package(
             dependencies: [
                 "Capture", "Redis", "Replay", "SignalRBackplane",
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: house),
@@ -195,7 +197,11 @@ let package = Package(
             ],
             swiftSettings: house),
         .testTarget(
-            name: "ExportTests", dependencies: ["Capture", "Export", "SignalRBackplane"], swiftSettings: house),
+            name: "ExportTests",
+            dependencies: [
+                "Capture", "Export", "SignalRBackplane", .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: house),
         .testTarget(
             name: "HubNodeTests",
             dependencies: [

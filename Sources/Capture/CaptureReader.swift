@@ -55,6 +55,9 @@ public struct CaptureReadReport: Sendable {
     /// Events of what was recorded and is gone again.
     public internal(set) var losses: [CaptureEvent] = []
 
+    /// Of nothing read.
+    public init() {}
+
     /// Losses in words.
     public var lossDescriptions: [String] {
         losses.map { event in

@@ -1,6 +1,6 @@
 public import Capture
 
-/// Writes a capture in another form, envelope by envelope, into a buffer that the caller empties.
+/// Writes a capture as text of another form, envelope by envelope, into a buffer that the caller empties.
 public protocol Exporter {
     /// What stands before the first envelope.
     mutating func begin(into output: inout [UInt8])
@@ -17,12 +17,16 @@ public enum ExportFormat: String, Sendable, CaseIterable {
     case csv
     /// Commands for `redis-cli --pipe` that publish it by the node's own script.
     case resp
+    /// A database, ``SQLiteExport``.
+    case sqlite
 
-    public var exporter: any Exporter {
+    /// nil for a form that is no stream.
+    public var exporter: (any Exporter)? {
         switch self {
         case .jsonl: JSONLinesExporter()
         case .csv: CSVExporter()
         case .resp: RESPExporter()
+        case .sqlite: nil
         }
     }
 }

@@ -27,7 +27,11 @@ struct StandardOutput: ~Copyable {
     }
 
     /// All of it, however little the system takes at a time.
-    static func write(_ bytes: [UInt8], to descriptor: CInt) throws {
+    ///
+    /// - Parameter place: what the descriptor is, for the error.
+    static func write(
+        _ bytes: [UInt8], to descriptor: CInt, place: String = OutputError.standardOutput
+    ) throws {
         var done = 0
         while done < bytes.count {
             let count = bytes.withUnsafeBytes {
@@ -35,7 +39,7 @@ struct StandardOutput: ~Copyable {
             }
             if count < 0 {
                 if errno == EINTR { continue }
-                throw OutputError(code: errno)
+                throw OutputError(code: errno, place: place)
             }
             done += count
         }
@@ -53,9 +57,12 @@ struct StandardOutput: ~Copyable {
 }
 
 struct OutputError: Error, CustomStringConvertible {
-    let code: Int32
+    static let standardOutput = "standard output"
 
-    var description: String { "cannot write to standard output: \(String(cString: strerror(code)))" }
+    let code: Int32
+    var place = standardOutput
+
+    var description: String { "cannot write to \(place): \(String(cString: strerror(code)))" }
 
     /// The reader has gone, as `head` does: no reason for a message.
     var isBrokenPipe: Bool { code == EPIPE }

@@ -59,6 +59,48 @@ struct ExportTests {
         }
     }
 
+    @Test("sqlite: another program counts calls, finds an id, reads a payload as it was published")
+    func sqlite() async throws {
+        try await withCapture { directory, payloads, folder in
+            let file = folder + "/capture.db"
+            let export = try await Finished.relay(["export", directory, "--format", "sqlite", "-o", file])
+            #expect(export.exit == .code(0), "\(export.errors)")
+            #expect(export.errors.contains("\(payloads.count) envelopes"))
+            let script = """
+                import sqlite3, sys
+                db = sqlite3.connect(sys.argv[1])
+                print(db.execute('PRAGMA integrity_check').fetchone()[0])
+                for row in db.execute('SELECT hub, method, count(*) FROM calls GROUP BY 1, 2'): print(*row)
+                for row in db.execute('SELECT hex(payload) FROM envelopes ORDER BY id'): print(row[0])
+                print(db.execute("SELECT count(*) FROM events WHERE event = 'subscribed'").fetchone()[0])
+                for row in db.execute("EXPLAIN QUERY PLAN SELECT * FROM envelopes WHERE channel = 'x' AND id = 7"): print(row[3])
+                bad = db.execute("SELECT count(*) FROM envelopes WHERE received_at NOT LIKE '20__-__-__T%Z' OR created_at IS NULL")
+                print(bad.fetchone()[0])
+                """
+            let read = try await Finished.running(.python, ["-c", script, file])
+            let hex = payloads.map { payload in payload.map { String(format: "%02X", $0) }.joined() }
+            #expect(
+                read.lines == ["ok", "chatHub broadcastMessage \(payloads.count)"] + hex + [
+                    "1", "SEARCH envelopes USING INDEX envelopes_id (channel=? AND id=?)", "0",
+                ], "\(read.errors)")
+            #expect(FileManager.default.fileExists(atPath: file + ".part") == false)
+            #expect(try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int == 0o600)
+            let stream = try await Finished.relay(["export", directory, "--format", "sqlite"])
+            #expect(stream.exit == .code(64) && stream.errors.contains("-o FILE"))
+            let relay = try RelayProcess.path()
+            // A disk that is full in the middle: an error that names the file, and nothing left.
+            let full = try await Finished.running(
+                "/bin/sh",
+                [
+                    "-c",
+                    "ulimit -f 8; trap '' XFSZ; exec '\(relay)' export '\(directory)' --format sqlite -o '\(folder)/full.db'",
+                ])
+            #expect(full.exit == .code(1) && full.errors.contains("full.db"), "\(full.errors)")
+            let left = try FileManager.default.contentsOfDirectory(atPath: folder)
+            #expect(left.allSatisfy { !$0.hasPrefix("full") })
+        }
+    }
+
     @Test("a file that exists stays as it is; one that cannot be completed is not left")
     func files() async throws {
         try await withCapture { directory, _, folder in

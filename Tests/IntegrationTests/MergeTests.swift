@@ -55,6 +55,15 @@ struct MergeTests {
             let all = try await Finished.relay(["diff", a, b, "--all", "--from-id", "60", "--until-id", "61"])
             #expect(all.lines.count == 2)
             #expect(all.output.contains("chatHub.broadcastMessage(2)"))
+            let json = try await Finished.relay(["diff", a, b, "--json"])
+            #expect(
+                json.lines == [
+                    #"{"difference":"only_in_second","channel":"chat","from_id":31,"to_id":60,"envelopes":30}"#,
+                    #"{"difference":"only_in_first","channel":"chat","from_id":61,"to_id":90,"envelopes":30}"#,
+                ])
+            let envelopes = try await Finished.relay(["diff", a, b, "--json", "--all"])
+            #expect(envelopes.lines.count == 60)
+            #expect(envelopes.lines.first?.hasPrefix(#"{"difference":"only_in_second","envelope":{"channel":"#) == true)
             let same = try await Finished.relay(["diff", a, a])
             #expect(same.exit == .code(0), "\(same.output)\(same.errors)")
             #expect(same.output.isEmpty)

@@ -60,6 +60,12 @@ public struct CaptureAlignment {
         let cursors = captures.map { CaptureCursor($0, selection) }
         var released: UInt64 = 0
         while let (input, item) = try Self.earliest(cursors) {
+            let time = item.time > horizon ? item.time - horizon : 0
+            // Not at each envelope: a tenth of the horizon at a time.
+            if time > released + horizon / 10 {
+                released = time
+                try release(before: time, body)
+            }
             switch item {
             case .event(let event, let time):
                 try body(.event(event, at: time, input: input))
@@ -72,12 +78,6 @@ public struct CaptureAlignment {
                 } catch {
                     throw ClocksDiffer(channel: channel, id: error.id, horizon: horizon)
                 }
-            }
-            let time = item.time > horizon ? item.time - horizon : 0
-            // Not at each envelope: a tenth of the horizon at a time.
-            if time > released + horizon / 10 {
-                released = time
-                try release(before: time, body)
             }
         }
         try release(before: .max, body)

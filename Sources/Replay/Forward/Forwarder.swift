@@ -65,11 +65,12 @@ public final class Forwarder: EnvelopeBranch {
     public func run() async throws {
         var backoff = ReconnectBackoff()
         var random = SystemRandomNumberGenerator()
-        var everConnected = false
+        var wasAccepted = false
         while !Task.isCancelled {
             do {
                 try await withClient { client in
-                    everConnected = true
+                    let client = try await accepted(client)
+                    wasAccepted = true
                     backoff.reset()
                     try await forward(through: client) { [queue] in await queue.waitForMore() }
                 }
@@ -77,7 +78,8 @@ public final class Forwarder: EnvelopeBranch {
                 throw error
             } catch {
                 if Task.isCancelled { return }
-                if !everConnected, (error as? RedisError)?.isTransient == false { throw error }
+                // Before the target was ever accepted, what time does not heal is a wrong configuration.
+                if !wasAccepted, (error as? RedisError)?.isTransient == false { throw error }
                 metrics.errors.increment()
                 logger.warning(
                     "cannot forward, trying again",
@@ -91,7 +93,9 @@ public final class Forwarder: EnvelopeBranch {
     public func finish() async {
         if queue.oldest != nil {
             let rest = Task {
-                try await withClient(within: Self.lastTry) { try await forward(through: $0, waitForMore: nil) }
+                try await withClient(within: Self.lastTry) {
+                    try await forward(through: try await accepted($0), waitForMore: nil)
+                }
             }
             let limit = Task {
                 try await Task.sleep(for: .nanoseconds(Self.lastTry.nanoseconds))
@@ -122,15 +126,22 @@ public final class Forwarder: EnvelopeBranch {
         try result.get()
     }
 
-    /// Until the connection fails, or the task is cancelled, or nothing is left and there is nothing to wait for.
-    private func forward(through client: RedisClient, waitForMore: (() async -> Void)?) async throws {
+    /// - Throws: `RedisError` for a replica or a cluster, to which nodes do not publish.
+    private func accepted(_ client: RedisClient) async throws -> RedisClient {
         var server = ForwardPlaces.Server(endpoint: client.endpoint)
         do {
-            server.runID = try await client.serverInfo().runID
+            let info = try await client.serverInfo()
+            if let objection = target.objection(to: info, at: client.endpoint) { throw objection }
+            server.runID = info.runID
         } catch let error as RedisError where error.isRefusalOfCommand {
             // Then the address must do.
         }
         places.withLockedValue { [server] in $0.target = server }
+        return client
+    }
+
+    /// Until the connection fails, or the task is cancelled, or nothing is left and there is nothing to wait for.
+    private func forward(through client: RedisClient, waitForMore: (() async -> Void)?) async throws {
         var script = try await client.load(script: BackplaneScript.republish)
         metrics.up.set(1)
         logger.info("forwarding", metadata: ["target": "\(client.endpoint)"])

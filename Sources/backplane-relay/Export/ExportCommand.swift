@@ -6,14 +6,17 @@ import Foundation
 struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
-        abstract: "Write a capture as JSON lines, CSV, or commands for redis-cli.",
+        abstract: "Write a capture as JSON lines, CSV, a SQLite database, or commands for redis-cli.",
         discussion: """
             Example:
               backplane-relay export /var/lib/backplane-relay --format csv --from -1h -o lastHour.csv
               backplane-relay export capture.mcap --format resp | redis-cli -h staging --pipe
+              backplane-relay export capture --format sqlite -o capture.db
+              sqlite3 capture.db 'SELECT hub, method, count(*) FROM calls GROUP BY 1, 2'
 
             jsonl: an object an envelope, as 'cat --json' prints it. csv: a row a message (RFC 4180). resp: commands that
-            publish each envelope by the node's own script, under ids that the server gives.
+            publish each envelope by the node's own script, under ids that the server gives. sqlite: a database with the
+            tables envelopes, messages and events, and the view calls.
 
             FILE gets its name when it is complete; until then it is FILE.part. Exit status 3 if part of the capture could
             not be read or has no place in the form.
@@ -21,7 +24,7 @@ struct ExportCommand: ParsableCommand {
 
     @OptionGroup var captures: CaptureArguments
 
-    @Option(help: "jsonl, csv or resp.")
+    @Option(help: "jsonl, csv, resp or sqlite.")
     var format: FormatArgument
 
     @Option(name: [.short, .long], help: "The file to write; standard output without it.")
@@ -32,38 +35,77 @@ struct ExportCommand: ParsableCommand {
 
     @OptionGroup var selection: SelectionOptions
 
+    func validate() throws {
+        if format.format == .sqlite, output == nil {
+            throw ValidationError("a database is no stream; name a file with -o FILE")
+        }
+    }
+
     func run() throws {
         signal(SIGPIPE, SIG_IGN)
-        let capture = try captures.open()
-        let selection = try selection.selection(of: capture)
-        var file = try ExportFile(path: output, replaces: force)
-        var exporter = format.format.exporter
-        var envelopes = 0
-        let bar = ProgressBar(label: "export", total: capture.size, printsMeanwhile: output == nil)
-        defer { bar.finish() }
+        let file = try output.map { try PartFile(path: $0, replaces: force) }
         do {
-            try file.append { exporter.begin(into: &$0) }
-            let report = try capture.forEach(selection) { item in
-                guard case .envelope(let envelope) = item else { return }
-                envelopes += 1
-                try file.append { exporter.append(envelope, to: &$0) }
-            } progress: {
-                bar.update(done: $0.done, detail: "\(Format.count(envelopes)) envelopes")
+            if let exporter = format.format.exporter {
+                try export(by: exporter, to: file)
+            } else if let file {
+                try exportDatabase(to: file)
             }
-            try file.complete()
-            bar.finish()
-            if let output { StandardError.print("\(Format.count(envelopes)) envelopes in '\(output)'") }
-            if exporter.skipped > 0 {
-                StandardError.print("\(Format.count(exporter.skipped)) envelopes have no id, so they are not in it")
-            }
-            try report.complain()
-            if exporter.skipped > 0 { throw ExitCode.lossOrDamage }
         } catch let error as OutputError where error.isBrokenPipe && output == nil {
             return
         } catch {
-            if !(error is ExitCode) { file.abandon() }
+            if !(error is ExitCode) { file?.abandon() }
             throw error
         }
+    }
+
+    private func export(by exporter: any Exporter, to file: PartFile?) throws {
+        var exporter = exporter
+        var destination = try ExportFile(file)
+        try destination.append { exporter.begin(into: &$0) }
+        let report = try read { item in
+            guard case .envelope(let envelope) = item else { return }
+            try destination.append { exporter.append(envelope, to: &$0) }
+        }
+        try destination.complete()
+        try tell(report, skipped: exporter.skipped)
+    }
+
+    private func exportDatabase(to file: PartFile) throws {
+        // SQLite opens it again: an empty file is an empty database, and the mode is ours.
+        let descriptor = try file.open()
+        var report = Report()
+        try SQLiteExport.write(to: file.part) { export in report = try read(export.append) }
+        try file.complete(descriptor)
+        try tell(report, skipped: 0)
+    }
+
+    private struct Report {
+        var envelopes = 0
+        var reading = CaptureReadReport()
+    }
+
+    private func read(_ body: (CaptureItem) throws -> Void) throws -> Report {
+        let capture = try captures.open()
+        let selection = try selection.selection(of: capture)
+        var report = Report()
+        let bar = ProgressBar(label: "export", total: capture.size, printsMeanwhile: output == nil)
+        defer { bar.finish() }
+        report.reading = try capture.forEach(selection) { item in
+            if case .envelope = item { report.envelopes += 1 }
+            try body(item)
+        } progress: {
+            bar.update(done: $0.done, detail: "\(Format.count(report.envelopes)) envelopes")
+        }
+        return report
+    }
+
+    private func tell(_ report: Report, skipped: Int) throws {
+        if let output { StandardError.print("\(Format.count(report.envelopes)) envelopes in '\(output)'") }
+        if skipped > 0 {
+            StandardError.print("\(Format.count(skipped)) envelopes have no id, so they are not in it")
+        }
+        try report.reading.complain()
+        if skipped > 0 { throw ExitCode.lossOrDamage }
     }
 }
 

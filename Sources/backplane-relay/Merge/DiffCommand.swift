@@ -17,13 +17,16 @@ struct DiffCommand: ParsableCommand {
               backplane-relay diff a.mcap b.mcap --hub chatHub --all
 
             A line for each run of ids: '<' only in the first, '>' only in the second, '!' an id with other bytes. --all
-            prints the messages themselves, as 'cat' does. Exit status 0 if there is no difference, 3 if there is.
+            prints the messages themselves, as 'cat' does. --json prints an object a run, or an envelope. Exit status 0 if there is no difference, 3 if there is.
             """)
 
     @OptionGroup var captures: SeveralCaptures
 
     @Flag(help: "Print each envelope instead of runs of ids.")
     var all = false
+
+    @Flag(help: "Print JSON lines; with --all, each envelope as 'cat --json' prints it.")
+    var json = false
 
     @OptionGroup var selection: SelectionOptions
 
@@ -39,26 +42,16 @@ struct DiffCommand: ParsableCommand {
             horizon: self.captures.horizon.nanoseconds)
         var output = StandardOutput()
         var runs = DifferenceRuns()
-        let lines = MessageLine(isColoured: StandardOutput.isTerminal)
         do {
             let damage = try alignment.forEach { item in
                 guard case .envelope(let envelope) = item else { return }
                 guard let run = runs.add(envelope) else { return }
-                if all {
-                    try output.append { buffer in
-                        buffer.append(contentsOf: "\(run.sign) ".utf8)
-                        envelope.payload.withUnsafeBytes {
-                            lines.append(
-                                CapturedEnvelope(
-                                    channel: envelope.channel, receivedAt: envelope.receivedAt, payload: $0),
-                                to: &buffer)
-                        }
-                    }
-                }
+                if all { try output.append { append(envelope, run.kind, to: &$0) } }
             }
             if !all {
                 for run in runs.finished() {
-                    try output.append { $0.append(contentsOf: (run.text + "\n").utf8) }
+                    try output.append { $0.append(contentsOf: json ? run.json : Array(run.text.utf8)) }
+                    try output.append { $0.append(UInt8(ascii: "\n")) }
                 }
             }
             try output.flush()
@@ -68,11 +61,29 @@ struct DiffCommand: ParsableCommand {
             }
             for damage in damage.prefix(20) { StandardError.print("damage: \(damage)") }
             StandardError.print(
-                "\(Format.count(runs.same)) envelopes in both, \(Format.count(runs.counts["<"] ?? 0)) only in the first, \(Format.count(runs.counts[">"] ?? 0)) only in the second, \(Format.count(runs.counts["!"] ?? 0)) with other bytes"
+                "\(Format.count(runs.same)) envelopes in both, \(Format.count(runs.counts[.onlyInFirst] ?? 0)) only in the first, \(Format.count(runs.counts[.onlyInSecond] ?? 0)) only in the second, \(Format.count(runs.counts[.conflict] ?? 0)) with other bytes"
             )
             if !runs.counts.isEmpty || !damage.isEmpty { throw ExitCode.lossOrDamage }
         } catch let error as OutputError where error.isBrokenPipe {
             return
+        }
+    }
+
+    private func append(
+        _ envelope: CaptureAlignment.Envelope, _ kind: DifferenceRuns.Kind, to output: inout [UInt8]
+    ) {
+        envelope.payload.withUnsafeBytes { payload in
+            if json {
+                output.append(contentsOf: #"{"difference":"\#(kind.label)","envelope":"#.utf8)
+                EnvelopeJSON.append(
+                    payload: payload, channel: envelope.channel, receivedAt: envelope.receivedAt, to: &output)
+                output.append(contentsOf: "}\n".utf8)
+            } else {
+                output.append(contentsOf: "\(kind.rawValue) ".utf8)
+                MessageLine(isColoured: StandardOutput.isTerminal).append(
+                    CapturedEnvelope(
+                        channel: envelope.channel, receivedAt: envelope.receivedAt, payload: payload), to: &output)
+            }
         }
     }
 }

@@ -1,9 +1,26 @@
 import Capture
+import SignalRBackplane
 
 /// Puts differences that follow one another into one line.
 struct DifferenceRuns {
+    enum Kind: Character, CaseIterable {
+        case onlyInFirst = "<"
+        case onlyInSecond = ">"
+        /// One id, other bytes.
+        case conflict = "!"
+
+        /// For programs.
+        var label: String {
+            switch self {
+            case .onlyInFirst: "only_in_first"
+            case .onlyInSecond: "only_in_second"
+            case .conflict: "other_bytes"
+            }
+        }
+    }
+
     struct Run {
-        let sign: Character
+        let kind: Kind
         let channel: String
         var first: UInt64?
         var last: UInt64?
@@ -15,7 +32,17 @@ struct DifferenceRuns {
             case (let first?, let last?): ids = first == last ? "id \(first)" : "ids \(first)..\(last)"
             default: ids = "without id"
             }
-            return "\(sign) \(channel)  \(ids)  \(count) \(count == 1 ? "envelope" : "envelopes")"
+            return "\(kind.rawValue) \(channel)  \(ids)  \(count) \(count == 1 ? "envelope" : "envelopes")"
+        }
+
+        /// `{"difference", "channel", "from_id", "to_id", "envelopes"}`; ids null where there are none.
+        var json: [UInt8] {
+            var writer = JSONWriter()
+            writer.raw(#"{"difference":"\#(kind.label)","channel":"#)
+            writer.string(channel)
+            let ids = [first, last].map { id in id.map { "\($0)" } ?? "null" }
+            writer.raw(#","from_id":\#(ids[0]),"to_id":\#(ids[1]),"envelopes":\#(count)}"#)
+            return writer.bytes
         }
     }
 
@@ -25,26 +52,26 @@ struct DifferenceRuns {
     /// Runs beyond the limit.
     private(set) var unlisted = 0
     private(set) var same = 0
-    private(set) var counts: [Character: Int] = [:]
+    private(set) var counts: [Kind: Int] = [:]
     private var runs: [Run] = []
     /// Index of the run of each channel that may grow.
     private var open: [String: Int] = [:]
 
     /// - Returns: what kind of difference it is; nil for none.
     mutating func add(_ envelope: CaptureAlignment.Envelope) -> Run? {
-        let sign: Character
+        let kind: Kind
         if envelope.isConflict {
-            sign = "!"
+            kind = .conflict
         } else if envelope.inputs.count > 1 {
             same += 1
             open[envelope.channel] = nil
             return nil
         } else {
-            sign = envelope.inputs.contains(0) ? "<" : ">"
+            kind = envelope.inputs.contains(0) ? .onlyInFirst : .onlyInSecond
         }
-        counts[sign, default: 0] += 1
-        let run = Run(sign: sign, channel: envelope.channel, first: envelope.id, last: envelope.id)
-        if let index = open[envelope.channel], runs[index].sign == sign, let last = runs[index].last,
+        counts[kind, default: 0] += 1
+        let run = Run(kind: kind, channel: envelope.channel, first: envelope.id, last: envelope.id)
+        if let index = open[envelope.channel], runs[index].kind == kind, let last = runs[index].last,
             let id = envelope.id, id >= last
         {
             runs[index].last = id

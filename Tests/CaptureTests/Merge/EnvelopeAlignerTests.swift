@@ -27,10 +27,10 @@ import Testing
         var released: [EnvelopeAligner.Aligned] = []
         let order = steps.indices.sorted { (steps[$0].time, $0) < (steps[$1].time, $1) }
         for step in order.map({ steps[$0] }) {
+            released += aligner.release(before: step.time > Self.horizon ? step.time - Self.horizon : 0)
             try aligner.add(
                 id: step.id, receivedAt: step.time, createdAt: step.created, payload: Array(step.payload.utf8),
                 from: step.input)
-            released += aligner.release(before: step.time > Self.horizon ? step.time - Self.horizon : 0)
         }
         return released + aligner.finish()
     }
@@ -95,16 +95,14 @@ import Testing
         }
     }
 
-    @Test func aClockThatIsAnHourBehindIsToldAndNoReset() {
+    @Test func aClockThatIsAnHourBehindIsToldAndNoReset() throws {
         let (first, hour): ([Step], UInt64) = ((1...50).map { step(0, $0, at: $0 * 100, created: $0 * 100) }, 3_600_000)
         #expect(throws: EnvelopeAligner.TooLate.self) {
             try align(first + (1...50).map { step(1, $0, at: hour + $0 * 100, created: $0 * 100) })
         }
         // What was created afterwards under lower ids is of another epoch.
         let later = (1...50).map { step(1, $0, at: hour + $0 * 100, created: hour + $0 * 100) }
-        #expect(throws: Never.self) {
-            #expect(try align(first + later).count { $0.resetFrom != nil } == 1)
-        }
+        #expect(try align(first + later).count { $0.resetFrom != nil } == 1)
     }
 
     /// The new epoch is met by the second input at an id above its last one of the old epoch.
