@@ -54,6 +54,7 @@ public struct Relay: Service {
             channels: configuration.channels, version: configuration.version,
             recordDirectory: configuration.recording?.directory)
         let status = RelayStatus(records: configuration.recording != nil)
+        if configuration.recording != nil { metrics.tellRecording(status) }
         let intake = Intake(limit: configuration.bufferBytes, metrics: metrics)
         let context = EnvelopeBranchContext(
             registry: metrics.registry, channels: configuration.channels, logger: logger)
@@ -178,7 +179,7 @@ public struct Relay: Service {
         redis.clientName += "-watch"
         await RedisWatch(
             redis: redis, channels: configuration.channels, status: status,
-            metrics: WatchMetrics(metrics.registry, channels: configuration.channels),
+            metrics: WatchMetrics(metrics.registry, channels: metrics.channels),
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger
         ).run()
     }

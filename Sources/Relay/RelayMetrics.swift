@@ -91,6 +91,16 @@ final class RelayMetrics: Sendable {
         ProcessMetrics.register(in: registry)
     }
 
+    /// For a relay that records.
+    func tellRecording(_ status: RelayStatus) {
+        let recording = registry.gauge(
+            "backplane_relay_recording",
+            help:
+                "1 while the capture is being written, 0 while it is not: see write_errors_total, free_disk_bytes, the log."
+        )
+        registry.onScrape { recording.set(status.isWriting && !status.isDiskLow ? 1 : 0) }
+    }
+
     /// Envelopes lost on our side, for whatever reason.
     var droppedTotal: Int { droppedEnvelopes.values.reduce(0) { $0 + $1.value } }
 
@@ -102,6 +112,7 @@ final class RelayMetrics: Sendable {
 
 /// The metrics of one Redis channel.
 struct ChannelMetrics: Sendable {
+    let channel: String
     let up: Gauge
     let envelopes: Counter
     let envelopeBytes: Counter
@@ -116,24 +127,40 @@ struct ChannelMetrics: Sendable {
     let counterResets: Counter
     let lastID: Gauge
     let lastEnvelopeTimestamp: Gauge
+    let interleavedIDs: Counter
+    /// By raw value of the type.
+    let commands: [Counter]
+    let groupAckDuration: Histogram
+    let groupAcksMissing: Counter
+    /// With the labels channel, hub and method; limited.
+    let hubInvocations: Family<Counter>
+    let activeSignals: Gauge
+    private let latencyFloor: Family<Gauge>
     /// By raw value of the reason.
     let undecodable: [Counter]
 
     struct Families {
-        let up, lastID, lastEnvelopeTimestamp: Family<Gauge>
+        let up, lastID, lastEnvelopeTimestamp, activeSignals, latencyFloor: Family<Gauge>
         let envelopes, envelopeBytes, messages, clockSkew, gaps, missingIDs, duplicateIDs, counterResets,
-            undecodable: Family<Counter>
-        let envelopeSize, deliveryLatency: Family<Histogram>
+            interleavedIDs, commands, groupAcksMissing, hubInvocations, undecodable: Family<Counter>
+        let envelopeSize, deliveryLatency, groupAckDuration: Family<Histogram>
 
         init(_ registry: Registry) {
             let prefix = "signalr_backplane_"
             let channel = ["channel"]
             up = registry.gaugeFamily(
-                prefix + "up", help: "1 while the relay is subscribed to the channel, else 0.", labels: channel)
+                prefix + "up",
+                help:
+                    "1 while the relay is subscribed to the channel, else 0: nothing is seen or recorded; the log says why.",
+                labels: channel)
             envelopes = registry.counterFamily(
-                prefix + "envelopes_total", help: "Envelopes received.", labels: channel)
+                prefix + "envelopes_total",
+                help: "Envelopes received; each one goes to every node, so this is what bounds the backplane.",
+                labels: channel)
             envelopeBytes = registry.counterFamily(
-                prefix + "envelope_bytes_total", help: "Payload bytes received.", labels: channel)
+                prefix + "envelope_bytes_total",
+                help: "Payload bytes received; large messages to many are better fetched than pushed.",
+                labels: channel)
             messages = registry.counterFamily(
                 prefix + "messages_total", help: "SignalR messages inside the envelopes, by what they are for.",
                 labels: ["channel", "kind"])
@@ -143,7 +170,8 @@ struct ChannelMetrics: Sendable {
                 buckets: [128, 256, 512, 1_024, 2_048, 4_096, 16_384, 65_536, 262_144, 1_048_576, 16_777_216])
             deliveryLatency = registry.histogramFamily(
                 prefix + "delivery_latency_seconds",
-                help: "From the publisher's clock to receipt here; includes the difference of the two clocks.",
+                help:
+                    "From the publisher's clock to receipt here, the difference of the clocks included; compare with the floor.",
                 labels: channel,
                 buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10])
             clockSkew = registry.counterFamily(
@@ -167,6 +195,42 @@ struct ChannelMetrics: Sendable {
             lastEnvelopeTimestamp = registry.gaugeFamily(
                 prefix + "last_envelope_timestamp_seconds", help: "When the last envelope came, Unix time.",
                 labels: channel)
+            latencyFloor = registry.gaugeFamily(
+                prefix + "delivery_latency_floor_seconds",
+                help:
+                    "Lowest latency of the last 5 minutes: what clocks and network add to each; below 0 the publisher's clock is ahead.",
+                labels: channel)
+            interleavedIDs = registry.counterFamily(
+                prefix + "interleaved_ids_total",
+                help:
+                    "Times that ids jumped back to another counter: two applications share the event key; give each its own.",
+                labels: channel)
+            commands = registry.counterFamily(
+                prefix + "commands_total",
+                help:
+                    "Commands among nodes: initializing is a client that connects; floods of it are clients that cannot stay.",
+                labels: ["channel", "command"])
+            groupAckDuration = registry.histogramFamily(
+                prefix + "group_ack_duration_seconds",
+                help:
+                    "From a group command to its ack, as heard here; after 30 s the caller's task is cancelled. Look at slow nodes.",
+                labels: channel, buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30])
+            groupAcksMissing = registry.counterFamily(
+                prefix + "group_acks_missing_total",
+                help:
+                    "Group commands without an ack within 30 s: the connection is gone, or its node does not hear the backplane.",
+                labels: channel)
+            hubInvocations = registry.counterFamily(
+                prefix + "hub_invocations_total",
+                help:
+                    "Calls of client methods, by hub and method; the first 100 of a channel by name, the rest as other.",
+                labels: ["channel", "hub", "method"],
+                limit: ChildLimit(maximumChildren: CallCounts.maximumCalls, per: channel))
+            activeSignals = registry.gaugeFamily(
+                prefix + "active_signals",
+                help:
+                    "Different signals (hubs, groups, users, connections) addressed in the last 100 s, to some 3 %; each costs memory on every node.",
+                labels: channel)
             undecodable = registry.counterFamily(
                 prefix + "undecodable_total",
                 help: "Payloads that are no SignalR 2 envelope; recorded all the same. Is the event key shared?",
@@ -175,6 +239,7 @@ struct ChannelMetrics: Sendable {
     }
 
     init(_ families: Families, channel: String) {
+        self.channel = channel
         up = families.up.with(channel)
         envelopes = families.envelopes.with(channel)
         envelopeBytes = families.envelopeBytes.with(channel)
@@ -188,6 +253,16 @@ struct ChannelMetrics: Sendable {
         counterResets = families.counterResets.with(channel)
         lastID = families.lastID.with(channel)
         lastEnvelopeTimestamp = families.lastEnvelopeTimestamp.with(channel)
+        interleavedIDs = families.interleavedIDs.with(channel)
+        commands = CommandType.allCases.map { families.commands.with(channel, $0.label) }
+        groupAckDuration = families.groupAckDuration.with(channel)
+        groupAcksMissing = families.groupAcksMissing.with(channel)
+        hubInvocations = families.hubInvocations
+        activeSignals = families.activeSignals.with(channel)
+        latencyFloor = families.latencyFloor
         undecodable = EnvelopeError.Reason.allCases.map { families.undecodable.with(channel, $0.label) }
     }
+
+    /// The series exists from the first envelope on that tells its time.
+    func setLatencyFloor(_ seconds: Double) { latencyFloor.with(channel).set(seconds) }
 }

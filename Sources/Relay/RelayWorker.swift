@@ -35,6 +35,8 @@ struct RelayWorker: ~Copyable {
     private var sequenceLog = LogLimiter()
     private var dropLog = LogLimiter()
     private var subscriptions = 0
+    /// When the observers were last told of the time, of the monotonic clock.
+    private var lastTick: UInt64 = 0
 
     /// - Parameters:
     ///   - lastIDs: by channel name, from an earlier run that recorded into the same directory.
@@ -67,10 +69,17 @@ struct RelayWorker: ~Copyable {
             var bytes = 0
             for item in delivery.items { bytes += process(item, at: now) }
             recorder?.tick(.now())
+            tickObservers(now)
             if delivery.isClosed { break }
             if bytes < Self.littleWork, bytes > 0 { usleep(Self.rest) }
         }
         recorder?.close(.now())
+    }
+
+    private mutating func tickObservers(_ now: Moment) {
+        guard now.monotonic - lastTick >= 1_000_000_000 else { return }
+        lastTick = now.monotonic
+        for index in observers.indices { observers[index].tick(now) }
     }
 
     private mutating func waitingTime(at now: Moment) -> Double {
@@ -153,7 +162,7 @@ struct RelayWorker: ~Copyable {
     ) {
         recorder?.sequenceBroke(channel: channel)
         // What is missing since an earlier run belongs into the capture, not into the metrics of this process.
-        if cause != .notRecording { observers[channel].count(sequence) }
+        if cause != .notRecording { observers[channel].count(sequence, id: id ?? 0) }
         let name = channels[channel]
         let event: CaptureEvent
         switch sequence {
@@ -192,6 +201,7 @@ struct RelayWorker: ~Copyable {
         status.isSubscribed = false
         for channel in metrics.channels { channel.up.set(0) }
         explainer.disconnected(cause)
+        for index in observers.indices { observers[index].missedSomething() }
         recorder?.append(.disconnected(cause: cause.label), at: now)
     }
 
@@ -209,6 +219,7 @@ struct RelayWorker: ~Copyable {
 
     private mutating func clockStepped(by nanoseconds: Int64, at now: Moment) {
         recorder?.append(.clockStep(nanoseconds: nanoseconds), at: now)
+        for index in observers.indices { observers[index].missedSomething() }
         logger.warning("the clock was set", metadata: ["milliseconds": "\(nanoseconds / 1_000_000)"])
     }
 }

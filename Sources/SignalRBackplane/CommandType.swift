@@ -26,3 +26,34 @@ public enum CommandType: UInt8, CaseIterable, Sendable {
         }
     }
 }
+
+extension CommandType {
+    private static let member: StaticString = #""CommandType":"#
+
+    /// The type in a command's value, found without decoding the rest where it is written as real nodes write it.
+    ///
+    /// - Returns: nil if the value is no command.
+    public init?(in value: UnsafeRawBufferPointer) {
+        if let type = Self.found(in: value) {
+            self = type
+        } else if let type = try? Command(decoding: value).type {
+            self = type
+        } else {
+            return nil
+        }
+    }
+
+    /// Between quotation marks of its own the member cannot stand inside a string: there they would be escaped.
+    private static func found(in value: UnsafeRawBufferPointer) -> CommandType? {
+        let length = member.utf8CodeUnitCount
+        guard value.count > length else { return nil }
+        for start in 0..<(value.count - length - 1) where value[start] == member.utf8Start[0] {
+            guard (1..<length).allSatisfy({ value[start + $0] == member.utf8Start[$0] }) else { continue }
+            let digit = value[start + length]
+            let next = value[start + length + 1]
+            guard digit >= UInt8(ascii: "0"), next == UInt8(ascii: ",") || next == UInt8(ascii: "}") else { return nil }
+            return CommandType(rawValue: digit - UInt8(ascii: "0"))
+        }
+        return nil
+    }
+}

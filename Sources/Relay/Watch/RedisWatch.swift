@@ -57,10 +57,11 @@ struct RedisWatch: Sendable {
     /// Until the connection fails.
     private func poll(_ client: RedisClient) async throws {
         var refused: Set<Question> = []
+        var memory = Memory(channels: channels.count, metrics)
         while !Task.isCancelled {
             for question in Question.allCases where !refused.contains(question) {
                 do {
-                    try await ask(question, client)
+                    try await ask(question, client, &memory)
                 } catch let error as RedisError where error.isRefusalOfCommand {
                     refused.insert(question)
                 } catch RedisError.serverError {
@@ -77,18 +78,36 @@ struct RedisWatch: Sendable {
         case outputBuffer
     }
 
-    private func ask(_ question: Question, _ client: RedisClient) async throws {
+    /// What was found at the last looks, by channel.
+    private struct Memory {
+        var silence: [SilenceDetector]
+        var bytes: [Int]
+
+        init(channels: Int, _ metrics: WatchMetrics) {
+            silence = Array(repeating: SilenceDetector(), count: channels)
+            bytes = (0..<channels).map(metrics.envelopeBytes(channel:))
+        }
+    }
+
+    private func ask(_ question: Question, _ client: RedisClient, _ memory: inout Memory) async throws {
         switch question {
         case .subscribers:
             let reply = try await client.send(["PUBSUB", "NUMSUB"] + channels.map { .text($0) })
             guard let parts = reply.array, parts.count == channels.count * 2 else { return }
             for index in channels.indices {
-                if let count = parts[index * 2 + 1].integer { metrics.setSubscribers(Int(count), channel: index) }
+                guard let count = parts[index * 2 + 1].integer else { continue }
+                metrics.setSubscribers(Int(count), channel: index)
+                let bytes = metrics.envelopeBytes(channel: index)
+                metrics.addEgress(ofBytes: bytes - memory.bytes[index], to: Int(count), channel: index)
+                memory.bytes[index] = bytes
             }
         case .counters:
             for (index, channel) in channels.enumerated() {
                 if let id = try await client.send(["GET", .text(channel)]).text.flatMap({ UInt64($0) }) {
                     metrics.setIssuedID(id, channel: index)
+                    let envelopes = metrics.envelopes(channel: index)
+                    let isSilent = memory.silence[index].look(issuedID: id, envelopes: envelopes)
+                    metrics.setSilent(isSilent, channel: index)
                 }
             }
         case .outputBuffer:

@@ -2,7 +2,7 @@ import Capture
 import Prometheus
 import SignalRBackplane
 
-/// Looks at each envelope of one channel in place: id, sequence, kinds, size, latency.
+/// Looks at each envelope of one channel in place: id, sequence, kinds, calls, commands and acks, signals, size, latency.
 ///
 /// Counts in plain integers, envelope by envelope; ``publish()`` adds them to the shared metrics, batch by batch.
 struct ChannelObserver {
@@ -18,24 +18,34 @@ struct ChannelObserver {
 
     private let metrics: ChannelMetrics
     private var tracker: SequenceTracker
+    private var interleaving = CounterInterleaving()
+    private var acks = AckTracker()
+    private var calls: CallCounts
+    private var signals = ActiveSignals()
+    private var floor = LatencyFloor()
 
     private var envelopes = 0
     private var bytes = 0
     private var kinds: [Int]
+    private var commands: [Int]
     private var undecodable: [Int]
     private var clockSkew = 0
     private var sizes: HistogramAccumulator
     private var latencies: HistogramAccumulator
+    private var ackDurations: HistogramAccumulator
     private var lastReceivedAt: UInt64 = 0
 
     /// - Parameter lastID: from an earlier run that recorded this channel.
     init(metrics: ChannelMetrics, lastID: UInt64?) {
         self.metrics = metrics
         tracker = SequenceTracker(lastID: lastID)
+        calls = CallCounts(metrics.hubInvocations, channel: metrics.channel)
         kinds = Array(repeating: 0, count: MessageKind.allCases.count)
+        commands = Array(repeating: 0, count: CommandType.allCases.count)
         undecodable = Array(repeating: 0, count: EnvelopeError.Reason.allCases.count)
         sizes = HistogramAccumulator(like: metrics.envelopeSize)
         latencies = HistogramAccumulator(like: metrics.deliveryLatency)
+        ackDurations = HistogramAccumulator(like: metrics.groupAckDuration)
     }
 
     @inline(__always)
@@ -48,7 +58,7 @@ struct ChannelObserver {
         do {
             var walk = try EnvelopeWalk(payload)
             seen.id = walk.id
-            while let message = try walk.next() { kinds[Int(message.kind.rawValue)] &+= 1 }
+            while let message = try walk.next() { observe(message, receivedAt: receivedAt) }
             if let createdAt = DotNetTicks(rawValue: walk.createdTicks).unixNanoseconds, createdAt >= 0 {
                 seen.publishTime = UInt64(createdAt)
                 observeLatency(from: UInt64(createdAt), to: receivedAt)
@@ -63,7 +73,30 @@ struct ChannelObserver {
     }
 
     @inline(__always)
+    private mutating func observe(_ message: MessageView, receivedAt: UInt64) {
+        let kind = message.kind
+        kinds[Int(kind.rawValue)] &+= 1
+        switch kind {
+        case .hub, .group, .user, .client: calls.observe(message.value)
+        case .command: observeCommand(message, receivedAt: receivedAt)
+        case .ack:
+            if let duration = acks.answered(commandID: message.commandID, at: receivedAt) {
+                ackDurations.observe(Double(duration) * 1e-9)
+            }
+            return
+        case .connection, .persistentConnection, .persistentConnectionGroup, .other: break
+        }
+        signals.insert(ByteHash.of(message.key))
+    }
+
+    private mutating func observeCommand(_ message: MessageView, receivedAt: UInt64) {
+        if let type = CommandType(in: message.value) { commands[Int(type.rawValue)] &+= 1 }
+        if message.waitForAck { acks.sent(commandID: message.commandID, at: receivedAt) }
+    }
+
+    @inline(__always)
     private mutating func observeLatency(from createdAt: UInt64, to receivedAt: UInt64) {
+        floor.observe(Int64(bitPattern: receivedAt &- createdAt))
         if receivedAt >= createdAt {
             latencies.observe(Double(receivedAt - createdAt) * 1e-9)
         } else {
@@ -72,15 +105,31 @@ struct ChannelObserver {
     }
 
     /// Counts a deviation of the ids.
-    func count(_ sequence: SequenceTracker.Observation) {
+    mutating func count(_ sequence: SequenceTracker.Observation, id: UInt64) {
+        if interleaving.jumps(sequence, id: id) { metrics.interleavedIDs.increment() }
         switch sequence {
         case .gap(let from, let to):
             metrics.gaps.increment()
             metrics.missingIDs.increment(by: Int(clamping: to - from + 1))
+            missedSomething()
         case .duplicate: metrics.duplicateIDs.increment()
         case .counterReset: metrics.counterResets.increment()
         case .first, .inOrder, .late: break
         }
+    }
+
+    /// An ack may have been in what was not seen.
+    mutating func missedSomething() { acks.forget() }
+
+    /// What goes on without envelopes; about once a second.
+    mutating func tick(_ now: Moment) {
+        let seconds = now.monotonic / 1_000_000_000
+        signals.advance(to: seconds)
+        floor.advance(to: seconds)
+        metrics.activeSignals.set(Double(signals.count))
+        if let floor = floor.value { metrics.setLatencyFloor(Double(floor) * 1e-9) }
+        let missing = acks.expire(at: now.realtime)
+        if missing > 0 { metrics.groupAcksMissing.increment(by: missing) }
     }
 
     /// Adds what was counted since the last call to the shared metrics.
@@ -92,6 +141,12 @@ struct ChannelObserver {
             metrics.messages[index].increment(by: kinds[index])
             kinds[index] = 0
         }
+        for index in commands.indices where commands[index] > 0 {
+            metrics.commands[index].increment(by: commands[index])
+            commands[index] = 0
+        }
+        calls.publish()
+        metrics.groupAckDuration.merge(&ackDurations)
         for index in undecodable.indices where undecodable[index] > 0 {
             metrics.undecodable[index].increment(by: undecodable[index])
             undecodable[index] = 0

@@ -1,3 +1,4 @@
+import Capture
 import Foundation
 import SignalRBackplane
 import Testing
@@ -14,9 +15,30 @@ import Testing
         let seen = payloads.map { payload in
             payload.withUnsafeBytes { observer.observe($0, receivedAt: Self.now) }
         }
-        for sequence in seen.compactMap(\.sequence) { observer.count(sequence) }
+        for seen in seen {
+            if let sequence = seen.sequence { observer.count(sequence, id: seen.id ?? 0) }
+        }
+        observer.tick(Moment(realtime: Self.now + 31_000_000_000, monotonic: 31_000_000_000))
         observer.publish()
         return seen
+    }
+
+    @Test func aGroupCommandThatNobodyAcknowledges() throws {
+        let command = Command(waitForAck: true, id: "7e5b6b53", type: .addToGroup, value: "hg-chatHub.room")
+        let message = Message(
+            source: "s", key: "c-1", value: command.encoded(), commandID: command.id, waitForAck: true)
+        let ticks = DotNetTicks(unixNanoseconds: Int64(Self.now)).rawValue
+        let payload = Envelope(id: 1, body: ScaleoutMessage(messages: [message], createdTicks: ticks)).encoded()
+        let missing = #"signalr_backplane_group_acks_missing_total{channel="chat"}"#
+        let metrics = makeMetrics()
+        #expect(metrics.sample(missing) == 0)
+        _ = observe([payload], metrics: metrics)
+        #expect(metrics.sample(missing) == 1)
+        #expect(metrics.sample(#"signalr_backplane_group_ack_duration_seconds_count{channel="chat"}"#) == 0)
+        // What was not seen may have held the ack.
+        let other = makeMetrics()
+        _ = observe([payload, Array("9".utf8) + payload.dropFirst()], metrics: other)
+        #expect(other.sample(missing) == 0)
     }
 
     /// By the design's table of signals, written down a second time.
@@ -47,6 +69,37 @@ import Testing
             #expect(
                 metrics.sample("signalr_backplane_messages_total{channel=\"chat\",kind=\"\(kind.label)\"}")
                     == Double(expected[kind.label] ?? 0), "\(kind.label)")
+        }
+        let real = try vectors.flatMap { try Envelope(decoding: Array($0.payload)).body.messages }
+        let commands = try real.filter { !$0.commandID.isEmpty && !$0.isAck }.map { try Command(decoding: $0.value) }
+        #expect(!commands.isEmpty)
+        for type in CommandType.allCases {
+            #expect(
+                metrics.sample("signalr_backplane_commands_total{channel=\"chat\",command=\"\(type.label)\"}")
+                    == Double(commands.count { $0.type == type }), "\(type)")
+        }
+        var waiting: Set<String> = []
+        var answered = 0
+        for message in real {
+            if message.isAck, waiting.remove(message.commandID) != nil { answered += 1 }
+            if message.waitForAck { waiting.insert(message.commandID) }
+        }
+        #expect(answered > 0)
+        #expect(
+            metrics.sample(#"signalr_backplane_group_ack_duration_seconds_count{channel="chat"}"#)
+                == Double(answered))
+        let signals = Set(real.filter { !$0.isAck }.map(\.key)).count
+        let active = metrics.sample(#"signalr_backplane_active_signals{channel="chat"}"#) ?? 0
+        #expect(abs(active - Double(signals)) <= max(1, Double(signals) * 0.1))
+        let calls = Dictionary(
+            grouping: real.compactMap { message in
+                message.value.withUnsafeBytes { HubInvocation(scanning: $0).map { [$0.hubName, $0.methodName] } }
+            }, by: { $0 })
+        #expect(calls.count >= 3)
+        for (call, times) in calls {
+            let series =
+                #"signalr_backplane_hub_invocations_total{channel="chat",hub="\#(call[0])",method="\#(call[1])"}"#
+            #expect(metrics.sample(series) == Double(times.count), "\(call)")
         }
         // Ids 49..72 were published while nobody recorded; two blocks at the end are apart from the rest.
         var missing: UInt64 = 0

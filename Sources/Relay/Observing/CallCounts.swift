@@ -1,0 +1,97 @@
+import Prometheus
+import SignalRBackplane
+
+/// Counts the calls of hub methods on one channel, by hub and method.
+///
+/// Found by the hash of the bytes that hold both names; decoded once, when first met. Bounded: what comes after
+/// `maximumCalls` different ones is counted as `other`, as is a name longer than a label should be.
+struct CallCounts {
+    static let maximumCalls = 100
+    private static let longestName = 100
+    /// A power of two with room to spare: half of it stays empty.
+    private static let slots = 512
+    private static let usedSlots = slots / 2
+
+    private struct Call {
+        let counter: Counter
+        var count = 0
+    }
+
+    private let channel: String
+    private let family: Family<Counter>
+    /// Empty until the first call; then a call's index in `known` by the slot of its hash, -1 for none.
+    private var hashes: [UInt64] = []
+    private var calls: [Int] = []
+    private var known: [Call] = []
+    private var other = 0
+
+    /// - Parameter family: with the labels channel, hub and method, limited to ``maximumCalls`` a channel.
+    init(_ family: Family<Counter>, channel: String) {
+        self.family = family
+        self.channel = channel
+    }
+
+    /// - Parameter value: of a message for clients; one that is no call is not counted.
+    @inline(__always)
+    mutating func observe(_ value: UnsafeRawBufferPointer) {
+        if let name = HubCallName(quickly: value) {
+            let hash = ByteHash.of(name.key)
+            if !count(hash) { meet(hash, hub: name.hub, method: name.method) }
+        } else {
+            observeSlowly(value)
+        }
+    }
+
+    /// Escaped names, members in another order, or no call at all.
+    private mutating func observeSlowly(_ value: UnsafeRawBufferPointer) {
+        guard let call = HubInvocation(scanning: value) else { return }
+        let hash = ByteHash.of(call.hub) &* 31 &+ ByteHash.of(call.method)
+        if !count(hash) { meet(hash, hub: call.hubName, method: call.methodName) }
+    }
+
+    /// - Returns: false if it was never met.
+    @inline(__always)
+    private mutating func count(_ hash: UInt64) -> Bool {
+        guard !calls.isEmpty else { return false }
+        var slot = Int(truncatingIfNeeded: hash) & (Self.slots &- 1)
+        while calls[slot] >= 0 {
+            if hashes[slot] == hash {
+                known[calls[slot]].count &+= 1
+                return true
+            }
+            slot = (slot &+ 1) & (Self.slots &- 1)
+        }
+        return false
+    }
+
+    private mutating func meet(_ hash: UInt64, hub: String, method: String) {
+        guard known.count < Self.usedSlots else {
+            other += 1
+            return
+        }
+        if calls.isEmpty {
+            hashes = Array(repeating: 0, count: Self.slots)
+            calls = Array(repeating: -1, count: Self.slots)
+        }
+        let isLong = max(hub.utf8.count, method.utf8.count) > Self.longestName
+        let rest = ChildLimit.overflowValue
+        var slot = Int(truncatingIfNeeded: hash) & (Self.slots - 1)
+        while calls[slot] >= 0 { slot = (slot + 1) & (Self.slots - 1) }
+        hashes[slot] = hash
+        calls[slot] = known.count
+        let counter = isLong ? family.with(channel, rest, rest) : family.with(channel, hub, method)
+        known.append(Call(counter: counter, count: 1))
+    }
+
+    /// Adds what was counted since the last call to the shared counters.
+    mutating func publish() {
+        for index in known.indices where known[index].count > 0 {
+            known[index].counter.increment(by: known[index].count)
+            known[index].count = 0
+        }
+        if other > 0 {
+            family.with(channel, ChildLimit.overflowValue, ChildLimit.overflowValue).increment(by: other)
+            other = 0
+        }
+    }
+}

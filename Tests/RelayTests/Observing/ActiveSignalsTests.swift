@@ -1,0 +1,53 @@
+import SignalRBackplane
+import Testing
+
+@testable import Relay
+
+@Suite struct ActiveSignalsTests {
+    private func hash(_ number: Int) -> UInt64 { Array("hg-chatHub.room-\(number)".utf8).withUnsafeBytes(ByteHash.of) }
+
+    /// Three times the standard error of 1,024 registers, and the half of rounding.
+    private func tolerance(_ count: Int) -> Int { max(1, Int(Double(count) * 3 * 0.0325)) }
+
+    @Test(arguments: [0, 1, 2, 10, 100, 1_000, 3_000, 10_000, 200_000]) func countsDifferentOnes(count: Int) {
+        var signals = ActiveSignals()
+        for _ in 0..<2 {
+            for number in 0..<count { signals.insert(hash(number)) }
+        }
+        #expect(abs(signals.count - count) <= tolerance(count), "\(signals.count)")
+    }
+
+    @Test func theyAreForgottenAfterTheWindow() {
+        var signals = ActiveSignals()
+        signals.advance(to: 1_000)
+        for number in 0..<500 { signals.insert(hash(number)) }
+        signals.advance(to: 1_050)
+        for number in 400..<900 { signals.insert(hash(number)) }
+        #expect(abs(signals.count - 900) <= tolerance(900))
+        signals.advance(to: 1_099)
+        #expect(abs(signals.count - 900) <= tolerance(900))
+        signals.advance(to: 1_100)
+        #expect(abs(signals.count - 500) <= tolerance(500))
+        signals.advance(to: 1_150)
+        #expect(signals.count == 0)
+        signals.insert(hash(1))
+        signals.advance(to: 9_000)
+        #expect(signals.count == 0)
+    }
+
+    @Test func floorOfTheLastFiveMinutes() {
+        var floor = LatencyFloor()
+        #expect(floor.value == nil)
+        floor.observe(5_000_000)
+        floor.observe(-2_000_000)
+        #expect(floor.value == -2_000_000)
+        floor.advance(to: 60)
+        floor.observe(1_000_000)
+        floor.advance(to: 299)
+        #expect(floor.value == -2_000_000)
+        floor.advance(to: 300)
+        #expect(floor.value == 1_000_000)
+        floor.advance(to: 3_000)
+        #expect(floor.value == nil)
+    }
+}

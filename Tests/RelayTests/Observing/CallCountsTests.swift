@@ -1,0 +1,70 @@
+import Prometheus
+import SignalRBackplane
+import Testing
+
+@testable import Relay
+
+@Suite struct CallCountsTests {
+    private let registry = Registry()
+    private let family: Family<Counter>
+
+    init() {
+        family = registry.counterFamily(
+            "calls_total", help: "h", labels: ["channel", "hub", "method"],
+            limit: ChildLimit(maximumChildren: CallCounts.maximumCalls, per: ["channel"]))
+    }
+
+    private func count(_ values: [String]) -> [String] {
+        var calls = CallCounts(family, channel: "chat")
+        for value in values { Array(value.utf8).withUnsafeBytes { calls.observe($0) } }
+        calls.publish()
+        return String(decoding: registry.expose(.text), as: UTF8.self).split(separator: "\n").map(String.init)
+            .filter { !$0.hasPrefix("#") }
+    }
+
+    @Test func theSameCallHoweverItIsWritten() {
+        let lines = count([
+            #"{"H":"chatHub","M":"say","A":["x"]}"#,
+            #"{"H":"chatHub","M":"say","A":[1,2],"S":{}}"#,
+            #"{"M":"say","H":"chatHub","A":[]}"#,
+            #"{ "H": "chatHub", "M": "say", "A": [] }"#,
+            "{\"H\":\"chat\\u0048ub\",\"M\":\"say\",\"A\":[]}",
+            #"{"H":"chatHub","M":"leave","A":[]}"#,
+        ])
+        #expect(
+            lines == [
+                #"calls_total{channel="chat",hub="chatHub",method="leave"} 1"#,
+                #"calls_total{channel="chat",hub="chatHub",method="say"} 5"#,
+            ])
+    }
+
+    @Test(arguments: ["", "{", "[]", #"{"H":"a""#, #"{"H":"a","M":"#, #"{"I":"P|0","P":{}}"#, #"{"H":"a\"#, "\u{0}"])
+    func whatIsNoCallIsNotCounted(value: String) {
+        #expect(count([value]).isEmpty)
+    }
+
+    @Test func beyondTheLimitTheyAreCountedTogether() {
+        let lines = count((0..<400).map { #"{"H":"hub","M":"m\#($0)","A":[]}"# })
+        #expect(lines.count == CallCounts.maximumCalls + 1)
+        #expect(lines.contains(#"calls_total{channel="chat",hub="other",method="other"} 300"#))
+    }
+
+    @Test func aNameThatIsTooLongForALabel() {
+        let lines = count([#"{"H":"\#(String(repeating: "x", count: 101))","M":"m","A":[]}"#])
+        #expect(lines == [#"calls_total{channel="chat",hub="other",method="other"} 1"#])
+    }
+
+    /// Nothing is lost between the quick and the thorough way, whatever the bytes.
+    @Test func anyBytes() {
+        var random = SystemRandomNumberGenerator()
+        let alphabet = Array(#"{"H":"","M":,A[]\u0 x"#.utf8)
+        for _ in 0..<20_000 {
+            let length = Int.random(in: 0...40, using: &random)
+            let value = (0..<length).map { _ in alphabet.randomElement(using: &random) ?? 0 }
+            value.withUnsafeBytes { bytes in
+                guard let call = HubInvocation(scanning: bytes), let name = HubCallName(quickly: bytes) else { return }
+                #expect(call.hubName == name.hub && call.methodName == name.method, "\(value)")
+            }
+        }
+    }
+}
