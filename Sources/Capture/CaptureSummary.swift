@@ -69,6 +69,8 @@ public struct CaptureSummary: Sendable, Encodable {
     /// Events by name.
     public var events: [String: Int] = [:]
     public var channels: [Channel] = []
+    /// Envelopes over time, and where some are missing.
+    public var profile = RateProfile()
     /// What was recorded of the payloads: `full`, `hash`, `none`; more than one if that was changed.
     public var payload: [String] = []
     /// Names of JSON members whose values were left out.
@@ -83,7 +85,7 @@ public struct CaptureSummary: Sendable, Encodable {
         case durationSeconds = "duration_seconds"
         case envelopes, bytes
         case fileBytes = "file_bytes"
-        case events, channels, damage, payload
+        case events, channels, damage, payload, profile
         case redactedKeys = "redacted_json_keys"
     }
 
@@ -107,8 +109,9 @@ public struct CaptureSummary: Sendable, Encodable {
         var last: UInt64 = 0
         let report = try capture.forEach { item in
             switch item {
-            case .event(let event, _):
+            case .event(let event, let time):
                 events[event.event, default: 0] += 1
+                if event.explainsHoles { profile.addHole(at: time) }
                 if event.event == "counter_reset", let name = event.channel { counters[name]?.noteReset() }
                 guard event.namesMissingIDs, let name = event.channel else { break }
                 causes[name, default: []].append(event)
@@ -120,6 +123,7 @@ public struct CaptureSummary: Sendable, Encodable {
             case .envelope(let envelope):
                 first = first ?? envelope.receivedAt
                 last = max(last, envelope.receivedAt)
+                profile.addEnvelope(at: envelope.receivedAt)
                 if counters[envelope.channel] == nil {
                     counters[envelope.channel] = ChannelCounter(channel: envelope.channel)
                     order.append(envelope.channel)

@@ -43,6 +43,7 @@ struct InfoCommand: ParsableCommand {
 /// A summary as a table for people.
 struct InfoTable {
     private static let listedHoles = 20
+    private static let sparklineWidth = 60
     private let summary: CaptureSummary
 
     init(_ summary: CaptureSummary) {
@@ -56,6 +57,7 @@ struct InfoTable {
         }
         let rate = summary.rate.map { ", \(Format.decimal($0, digits: 1))/s" } ?? ""
         lines.append(row("envelopes", "\(Format.count(summary.envelopes))\(rate)"))
+        lines += profileLines
         lines.append(row("bytes", sizes))
         if summary.payload != ["full"], !summary.payload.isEmpty {
             lines.append(row("payload", summary.payload.joined(separator: ", ")))
@@ -75,6 +77,14 @@ struct InfoTable {
             let state = segment.state == "closed" ? "" : "  \(segment.state)"
             lines.append(row("", "\(segment.path)  \(Format.bytes(Int(segment.bytes)))\(state)"))
         }
+        return lines
+    }
+
+    private var profileLines: [String] {
+        let line = Sparkline(summary.profile, width: Self.sparklineWidth)
+        guard line.bars.count > 1 else { return [] }
+        var lines = [row("rate", "\(line.bars)  up to \(Format.decimal(line.peakPerSecond, digits: 1))/s")]
+        if !line.marks.isEmpty { lines.append(row("holes", line.marks)) }
         return lines
     }
 

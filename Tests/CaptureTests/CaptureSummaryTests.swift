@@ -140,7 +140,7 @@ import Testing
         #expect(
             Set(object.keys) == [
                 "segments", "first_received_at", "last_received_at", "duration_seconds", "envelopes", "bytes",
-                "file_bytes", "events", "channels", "damage", "payload", "redacted_json_keys",
+                "file_bytes", "events", "channels", "damage", "payload", "profile", "redacted_json_keys",
             ])
         let channel = try #require((object["channels"] as? [[String: Any]])?.first)
         #expect(channel["missing_ids"] as? Int == 2)
