@@ -213,6 +213,7 @@ let package = Package(
             ],
             resources: [.copy("Vectors")],
             swiftSettings: house),
+        .testTarget(name: "DashboardTests", dependencies: ["TestSupport"], swiftSettings: house),
         .testTarget(
             name: "CommandTests",
             dependencies: ["backplane-relay", .product(name: "Logging", package: "swift-log")],
