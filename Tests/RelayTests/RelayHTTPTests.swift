@@ -27,7 +27,8 @@ import Testing
         status: RelayStatus = RelayStatus(records: true), metrics: RelayMetrics = makeMetrics(), token: WebToken? = nil
     ) async throws -> Answer {
         let responder = RelayHTTP.router(
-            metrics: metrics, status: status, channels: ["chat", "game"], token: token
+            metrics: metrics, status: status, channels: ["chat", "game"],
+            sessions: token.map { WebSessions(token: $0) }
         ).buildResponder()
         var headers = HTTPFields()
         headers[.accept] = accept

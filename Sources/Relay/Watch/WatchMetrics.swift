@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 import Prometheus
 
 /// What ``RedisWatch`` learns. A series exists from its first answer on: a 0 that nobody measured would be a lie.
@@ -7,9 +8,12 @@ struct WatchMetrics: Sendable {
     private let issuedID: Family<Gauge>
     private let outputBuffer: Family<Gauge>
     private let outputBufferLimit: Family<Gauge>
+    /// By channel index; nil as long as Redis has not told.
+    private let lastSubscribers: NIOLockedValueBox<[Int?]>
 
     init(_ registry: Registry, channels: [String]) {
         self.channels = channels
+        lastSubscribers = NIOLockedValueBox(Array(repeating: nil, count: channels.count))
         subscribers = registry.gaugeFamily(
             "signalr_backplane_subscribers",
             help: "Subscribers of the channel, this relay included; fewer than nodes + 1 means that a node is deaf.",
@@ -28,7 +32,14 @@ struct WatchMetrics: Sendable {
             help: "Hard client-output-buffer-limit for subscribers; 0 is no limit.", labels: [])
     }
 
-    func setSubscribers(_ count: Int, channel: Int) { subscribers.with(channels[channel]).set(Double(count)) }
+    func setSubscribers(_ count: Int, channel: Int) {
+        subscribers.with(channels[channel]).set(Double(count))
+        lastSubscribers.withLockedValue { $0[channel] = count }
+    }
+
+    /// As Redis told last; nil if it has not.
+    func subscribers(channel: Int) -> Int? { lastSubscribers.withLockedValue { $0[channel] } }
+
     func setIssuedID(_ id: UInt64, channel: Int) { issuedID.with(channels[channel]).set(Double(id)) }
     func setOutputBuffer(_ bytes: Int) { outputBuffer.with().set(Double(bytes)) }
     func setOutputBufferLimit(_ bytes: Int) { outputBufferLimit.with().set(Double(bytes)) }
