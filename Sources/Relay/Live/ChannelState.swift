@@ -66,7 +66,9 @@ struct ChannelState: Sendable, Equatable {
             addTraffic(kind, to: &sentence)
             addMissing(kind, to: &sentence)
             if recording == .off { sentence.add(", not recorded (no --record)") }
-            if listeners == 0 { sentence.add("; no node is subscribed: is the event key spelled as in Startup.cs?") }
+            if kind == .quiet, listeners == 0 {
+                sentence.add("; no node is subscribed: is the event key spelled as in Startup.cs?")
+            }
         }
         return ChannelVerdict(kind: kind, sentence: sentence)
     }
@@ -114,7 +116,9 @@ struct ChannelState: Sendable, Equatable {
             sentence.add("subscribing since {}: Redis has not answered yet", since)
         case .redisDown:
             guard case .lost(let since, let cause) = connection else { return }
-            sentence.add("Redis is not reachable since {} (\(Self.words(cause))); envelopes are missed", since)
+            sentence.add(
+                "Redis down: no connection since {} (\(CauseWords.text(cause))); what is published meanwhile is missed",
+                since)
         case .paused:
             guard case .paused(let since, let lost) = recording else { return }
             sentence.add("recording paused: the disk is low since {}, \(Self.envelopes(lost)) not recorded; ", since)
@@ -134,12 +138,13 @@ struct ChannelState: Sendable, Equatable {
                 reset.at)
         case .gap:
             guard let gap else { return }
-            sentence.add("gap: \(Self.ids(gap.missing)) missing since {} (\(Self.words(gap.cause))); ", gap.firstAt)
+            sentence.add(
+                "gap: \(Self.ids(gap.missing)) missing since {} (\(CauseWords.text(gap.cause))); ", gap.firstAt)
         }
     }
 
     private func addTraffic(_ kind: ChannelVerdict.Kind, to sentence: inout Sentence) {
-        if isQuiet {
+        if isQuiet || rate == 0 {
             if let lastEnvelopeAt {
                 sentence.add("no envelope since {}", lastEnvelopeAt)
             } else if case .subscribed(let since) = connection {
@@ -206,10 +211,5 @@ struct ChannelState: Sendable, Equatable {
 
     private static func ids(_ number: Int) -> String {
         number == 1 ? "1 id" : "\(count(UInt64(max(0, number)))) ids"
-    }
-
-    /// `connection_lost` as people say it.
-    private static func words(_ label: String) -> String {
-        label.replacing("_", with: " ")
     }
 }

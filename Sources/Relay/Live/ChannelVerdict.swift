@@ -29,8 +29,8 @@ struct ChannelVerdict: Sendable, Equatable {
             switch self {
             case .healthy: .good
             case .quiet: .idle
-            case .subscribing, .gap, .reset: .warning
-            case .redisDown, .dropping, .paused, .notRecording, .hanging: .bad
+            case .subscribing, .reset: .warning
+            case .redisDown, .gap, .dropping, .paused, .notRecording, .hanging: .bad
             }
         }
     }

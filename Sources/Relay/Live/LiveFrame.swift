@@ -131,7 +131,9 @@ struct LiveFrame {
     }
 
     private static func add(_ event: LiveEvent, to writer: inout JSONWriter) {
-        writer.raw(#"{"n":\#(event.number),"at":\#(milliseconds(event.at)),"#)
+        writer.raw(#"{"n":\#(event.number),"at":\#(milliseconds(event.at)),"why":"#)
+        writer.string(CauseWords.text(event.event.cause ?? event.event.reason ?? "unknown"))
+        writer.raw(",")
         // The object as it stands in a capture, of which the first brace is taken.
         writer.raw(event.event.json().dropFirst())
     }

@@ -11,17 +11,18 @@ const make = (name, attributes = {}, ...children) => {
   return element;
 };
 
-// The next of 1, 2, 5, 10, 20 ...: an axis that does not change with every sample.
-export function niceCeiling(value) {
+// The next of 1, 2, 5, 10, 20 ... of a unit: an axis that does not change with every sample.
+function niceCeiling(value, thousand) {
   if (!(value > 0)) return 1;
-  const power = 10 ** Math.floor(Math.log10(value));
+  const unit = thousand ** Math.max(0, Math.floor(Math.log(value) / Math.log(thousand)));
+  const power = unit * 10 ** Math.floor(Math.log10(value / unit));
   return [1, 2, 5, 10].map(step => step * power).find(step => step >= value * 0.9999) ?? 10 * power;
 }
 
 export class Chart {
-  // series: [{ label, column }], the first one filled; bars: whether they are drawn as bars.
-  constructor({ title, series, format, bars = false }) {
-    Object.assign(this, { title, series, format, bars });
+  // series: [{ label, column }], the first one filled; thousand: of the unit's prefixes; bars: instead of lines.
+  constructor({ title, series, format, thousand = 1000, bars = false }) {
+    Object.assign(this, { title, series, format, thousand, bars });
     this.samples = [];
     this.cursor = null;
     this.figure = document.createElement('figure');
@@ -56,7 +57,7 @@ export class Chart {
     const plot = { width: width - margin.left - margin.right, height: height - margin.top - margin.bottom };
     const start = this.now - this.span;
     const samples = this.samples.filter(sample => sample[0] >= start);
-    const top = niceCeiling(Math.max(0, ...samples.flatMap(s => this.series.map(line => s[line.column] ?? 0))));
+    const top = niceCeiling(Math.max(0, ...samples.flatMap(s => this.series.map(line => s[line.column] ?? 0))), this.thousand);
     const x = time => margin.left + ((time - start) / this.span) * plot.width;
     const y = value => margin.top + plot.height * (1 - value / top);
     this.scale = { start, plot, x };
@@ -135,6 +136,7 @@ export class Chart {
   }
 
   text(sample) {
+    if (this.series.every(line => sample[line.column] === null)) return '–';
     return this.series.map(line => `${this.format(sample[line.column])}${line.label ? ` ${line.label}` : ''}`).join(', ');
   }
 

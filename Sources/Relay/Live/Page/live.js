@@ -34,6 +34,12 @@ const cell = (content, name) => {
   return element;
 };
 
+const noneYet = () => {
+  const element = cell('none yet');
+  element.colSpan = 3;
+  return row(element);
+};
+
 const row = (...cells) => {
   const element = document.createElement('tr');
   element.append(...cells);
@@ -52,7 +58,7 @@ class Channel {
     this.section.setAttribute('aria-label', `Channel ${name}`);
     this.charts = [
       new Chart({ title: 'Envelopes a second', series: [{ column: 1 }], format: rate }),
-      new Chart({ title: 'Bytes a second', series: [{ column: 2 }], format: bytes }),
+      new Chart({ title: 'Bytes a second', series: [{ column: 2 }], format: bytes, thousand: 1024 }),
       new Chart({ title: 'Latency', series: [{ label: 'median', column: 4 }, { label: 'p99', column: 5 }], format: duration }),
       new Chart({ title: 'Missing ids', series: [{ column: 3 }], format: count, bars: true }),
     ];
@@ -84,11 +90,11 @@ class Channel {
     const kinds = told.kinds.map(([kind, number]) =>
       row(cell(kind.replaceAll('_', ' ')), cell(count(number), 'number'), cell(share(number, total), 'number')));
     if (told.undecodable > 0) kinds.push(row(cell('undecodable'), cell(count(told.undecodable), 'number'), cell('–', 'number')));
-    if (!kinds.length) kinds.push(row(cell('none yet')));
+    if (!kinds.length) kinds.push(noneYet());
     this.section.querySelector('.kinds tbody').replaceChildren(...kinds);
     const calls = told.calls.map(([hub, method, number]) =>
       row(cell(hub, 'name'), cell(method, 'name'), cell(share(number, told.sampled), 'number')));
-    if (!calls.length) calls.push(row(cell('none yet')));
+    if (!calls.length) calls.push(noneYet());
     this.section.querySelector('.calls tbody').replaceChildren(...calls);
     this.section.querySelector('.sampled').textContent = count(told.sampled);
   }
@@ -158,7 +164,7 @@ function showLines() {
 
 function lineRow(line) {
   const call = document.createElement('span');
-  call.textContent = line.hub === undefined ? '' : `${line.hub}.${line.method}`;
+  if (line.hub !== undefined) call.append(`${line.hub}.`, document.createElement('wbr'), line.method);
   const what = cell(call, 'name');
   if (line.messages > 1) what.append(` and ${line.messages - 1} more`);
   if (line.value !== undefined) {

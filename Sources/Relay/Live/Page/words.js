@@ -62,15 +62,15 @@ const ids = (from, to) => (from === to ? `id ${from}` : `ids ${count(from)} to $
 
 const events = {
   subscribed: e => `subscribed${e.redis_version ? ` to Redis ${e.redis_version}` : ''}`,
-  disconnected: e => `connection to Redis lost: ${said(e.cause)}`,
-  gap: e => `${count(e.to - e.from + 1)} missing, ${ids(e.from, e.to)}: ${said(e.cause)}`,
+  disconnected: e => `connection to Redis lost: ${e.why}`,
+  gap: e => `${count(e.to - e.from + 1)} missing, ${ids(e.from, e.to)}: ${e.why}`,
   duplicate: e => `id ${e.from} came twice`,
   counter_reset: e => `counter set back from ${count(e.from)} to ${count(e.to)}`,
-  dropped: e => `${count(e.envelopes ?? 0)} envelopes received and not recorded: ${said(e.reason)}`,
+  dropped: e => `${count(e.envelopes ?? 0)} envelopes received and not recorded: ${e.why}`,
   clock_step: e => `the clock was set by ${Math.round((e.nanoseconds ?? 0) / 1e6)} ms`,
   recording_paused: () => 'recording paused: the disk is low',
   recording_resumed: () => 'recording goes on',
-  segment_deleted: e => `segment deleted: ${said(e.reason)}`,
+  segment_deleted: e => `segment deleted: ${e.why}`,
 };
 
 export const eventWords = event => (events[event.event] ? events[event.event](event) : said(event.event));
