@@ -71,6 +71,7 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
+            resources: [.embedInCode("Live/Page")],
             swiftSettings: house),
         .target(
             name: "Replay",

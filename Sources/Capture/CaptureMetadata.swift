@@ -37,7 +37,7 @@ public enum CaptureMetadata {
     }
 
     /// Ids that are not in the capture, both included.
-    struct MissingRange: Encodable {
+    struct MissingRange: Codable {
         let channel: String
         let from: UInt64
         let to: UInt64
@@ -111,6 +111,16 @@ public enum CaptureMetadata {
     /// Last id by channel, from `capture` (before the segment) or `capture.end` (at its end).
     static func lastIDs(in entries: [String: String]) -> [String: UInt64] {
         ids(entries[Key.lastIDs])
+    }
+
+    /// How many ids `capture.end` says are missing; nil if it does not say, or not all.
+    static func missingIDs(in entries: [String: String]) -> UInt64? {
+        guard entries[Key.missingTruncated] == nil, let text = entries[Key.missing],
+            let ranges = try? JSONDecoder().decode([MissingRange].self, from: Data(text.utf8))
+        else { return nil }
+        return ranges.reduce(0) { sum, range in
+            range.to >= range.from ? sum &+ (range.to - range.from &+ 1) : sum
+        }
     }
 
     /// First id by channel, from `capture.end`; earlier versions did not write it.

@@ -115,6 +115,18 @@ public final class EnvelopeBatch: @unchecked Sendable {
         }
     }
 
+    /// The first `count` envelopes, or all if there are fewer, as ``forEach(_:)``.
+    public func forEach(
+        first count: Int, _ body: (_ channel: Int, _ receivedAt: UInt64, _ payload: UnsafeRawBufferPointer) -> Void
+    ) {
+        for index in 0..<min(max(0, count), storage.pointee.entryCount) {
+            let entry = storage.pointee.entries[index]
+            body(
+                Int(entry.channel), entry.receivedAt,
+                UnsafeRawBufferPointer(start: storage.pointee.bytes + entry.offset, count: Int(entry.count)))
+        }
+    }
+
     /// Empties the batch for reuse.
     public func reset() {
         if storage.pointee.byteCapacity > Self.keptBytes {

@@ -10,7 +10,7 @@ public import ServiceLifecycle
 ///
 /// The way of an envelope:
 /// ``RedisSubscriber`` (event loop) -> `Intake` (bounded in bytes) -> `RelayWorker` (own thread) -> `ChannelObserver`
-/// -> metrics, and `Recorder` -> `CaptureWriter` -> segment file; then an ``EnvelopeBranch``, if there is one.
+/// -> metrics, and `Recorder` -> `CaptureWriter` -> segment file; then each ``EnvelopeBranch``, the live page's the last.
 public struct Relay: Service {
     private let configuration: RelayConfiguration
     private let logger: Logger
@@ -58,7 +58,13 @@ public struct Relay: Service {
         let intake = Intake(limit: configuration.bufferBytes, metrics: metrics)
         let context = EnvelopeBranchContext(
             registry: metrics.registry, channels: configuration.channels, logger: logger)
-        let branches = configuration.branches.map { $0(context) }
+        let watched = WatchMetrics(metrics.registry, channels: metrics.channels)
+        let feed = LiveFeed(
+            configuration: LiveFeed.Configuration(
+                version: configuration.version, showsValues: configuration.showsPayloads, links: configuration.links,
+                mayDownload: configuration.access.token != nil),
+            metrics: metrics, status: status, watch: watched, recordDirectory: configuration.recording?.directory)
+        let branches = configuration.branches.map { $0(context) } + [feed]
 
         let housekeeper = configuration.recording.map { recording in
             Housekeeper(
@@ -80,14 +86,15 @@ public struct Relay: Service {
             await housekeeper?.look()
             try await thread.runIfActive {
                 var worker = makeWorker(
-                    previous: previous, intake: intake, branches: branches, metrics: metrics, status: status,
-                    housekeeper: housekeeper)
+                    previous: previous, intake: intake, branches: branches, journal: feed.journal, metrics: metrics,
+                    status: status, housekeeper: housekeeper)
                 worker.run()
             }
         }
-        controls.connect { request in answer(request, intake: intake, metrics: metrics) }
+        controls.connect { request in answer(request, intake: intake, metrics: metrics, feed: feed) }
         let outcome = await subscribeAndServe(
-            preparation, intake: intake, branches: branches, metrics: metrics, status: status, group: group)
+            preparation, intake: intake, branches: branches, feed: feed, metrics: metrics, watched: watched,
+            status: status, group: group)
         controls.disconnect()
         intake.close()
         let work = await worked
@@ -108,8 +115,8 @@ public struct Relay: Service {
     }
 
     private func makeWorker(
-        previous: CaptureDirectory.Previous?, intake: Intake, branches: [any EnvelopeBranch], metrics: RelayMetrics,
-        status: RelayStatus, housekeeper: Housekeeper?
+        previous: CaptureDirectory.Previous?, intake: Intake, branches: [any EnvelopeBranch], journal: LiveJournal,
+        metrics: RelayMetrics, status: RelayStatus, housekeeper: Housekeeper?
     ) -> RelayWorker {
         var recorder: Recorder?
         if let recording = configuration.recording, let previous {
@@ -126,20 +133,21 @@ public struct Relay: Service {
         return RelayWorker(
             channels: configuration.channels, lastIDs: previous?.lastIDs ?? [:], intake: intake, recorder: recorder,
             filter: configuration.payload.leavesAll ? nil : PayloadFilter(configuration.payload),
-            branches: branches, metrics: metrics, status: status, logger: logger)
+            branches: branches, journal: journal, metrics: metrics, status: status, logger: logger)
     }
 
     /// Returns when all have ended: on shutdown, or because one of them failed.
     private func subscribeAndServe(
         _ preparation: Task<CaptureDirectory.Previous?, any Error>,
-        intake: Intake, branches: [any EnvelopeBranch], metrics: RelayMetrics, status: RelayStatus,
-        group eventLoopGroup: MultiThreadedEventLoopGroup
+        intake: Intake, branches: [any EnvelopeBranch], feed: LiveFeed, metrics: RelayMetrics, watched: WatchMetrics,
+        status: RelayStatus, group eventLoopGroup: MultiThreadedEventLoopGroup
     ) async -> Result<Void, any Error> {
         let subscriber = RedisSubscriber(
             configuration: configuration.redis, channels: configuration.channels, eventLoopGroup: eventLoopGroup,
             sink: intake, logger: logger)
         let web = RelayWeb(
-            configuration: configuration, metrics: metrics, status: status, logger: logger
+            configuration: configuration, metrics: metrics, status: status, feed: feed,
+            sessions: configuration.access.token.map { WebSessions(token: $0) }, logger: logger
         ) { [supervisor, onListening] port in
             onListening(port)
             supervisor?.started()
@@ -149,7 +157,7 @@ public struct Relay: Service {
                 await Self.result { try await cancelWhenGracefulShutdown { try await subscriber.run() } }
             }
             group.addTask { await Self.result { try await cancelWhenGracefulShutdown { try await web.run() } } }
-            group.addTask { await Self.result { await cancelWhenGracefulShutdown { await watch(metrics, status) } } }
+            group.addTask { await Self.result { await cancelWhenGracefulShutdown { await watch(watched, status) } } }
             for branch in branches {
                 group.addTask { await Self.result { try await cancelWhenGracefulShutdown { try await branch.run() } } }
             }
@@ -174,22 +182,23 @@ public struct Relay: Service {
         }
     }
 
-    private func watch(_ metrics: RelayMetrics, _ status: RelayStatus) async {
+    private func watch(_ metrics: WatchMetrics, _ status: RelayStatus) async {
         var redis = configuration.redis
         redis.clientName += "-watch"
         await RedisWatch(
             redis: redis, channels: configuration.channels, status: status,
-            metrics: WatchMetrics(metrics.registry, channels: metrics.channels),
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger
+            metrics: metrics, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger
         ).run()
     }
 
-    private func answer(_ request: RelayControls.Request, intake: Intake, metrics: RelayMetrics) {
+    private func answer(_ request: RelayControls.Request, intake: Intake, metrics: RelayMetrics, feed: LiveFeed) {
         switch request {
         case .rotate:
             intake.command(.rotate)
             do {
                 try configuration.access.token?.reload()
+                // Who looks must show the token that is now in force.
+                if configuration.access.token != nil { feed.pages.closeAll() }
             } catch {
                 logger.error("the HTTP token stays as it is", metadata: ["cause": "\(error)"])
             }

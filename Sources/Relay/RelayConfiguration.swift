@@ -19,6 +19,10 @@ public struct RelayConfiguration: Sendable {
     public var listenPort: Int
     /// Who may see them.
     public var access: WebAccess
+    /// Whether the live page shows the values of messages: what users wrote.
+    public var showsPayloads: Bool
+    /// On the live page.
+    public var links: LiveLinks
     /// Makes what takes envelopes beside the recorder.
     public var branches: [@Sendable (EnvelopeBranchContext) -> any EnvelopeBranch]
     public var version: String
@@ -29,7 +33,8 @@ public struct RelayConfiguration: Sendable {
         redis: RedisConfiguration, channels: [String], recording: CaptureWriter.Configuration? = nil,
         payload: PayloadPolicy = PayloadPolicy(), housekeeping: HousekeepingPolicy = HousekeepingPolicy(),
         bufferBytes: Int = 64 << 20, listenHost: String = "127.0.0.1", listenPort: Int = 9464,
-        access: WebAccess = WebAccess(), branches: [@Sendable (EnvelopeBranchContext) -> any EnvelopeBranch] = [],
+        access: WebAccess = WebAccess(), showsPayloads: Bool = false, links: LiveLinks = LiveLinks(),
+        branches: [@Sendable (EnvelopeBranchContext) -> any EnvelopeBranch] = [],
         version: String, hostName: String
     ) {
         precondition(!channels.isEmpty && bufferBytes > 0)
@@ -42,6 +47,8 @@ public struct RelayConfiguration: Sendable {
         self.listenHost = listenHost
         self.listenPort = listenPort
         self.access = access
+        self.showsPayloads = showsPayloads
+        self.links = links
         self.branches = branches
         self.version = version
         self.hostName = hostName

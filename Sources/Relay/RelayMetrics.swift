@@ -104,6 +104,12 @@ final class RelayMetrics: Sendable {
     /// Envelopes lost on our side, for whatever reason.
     var droppedTotal: Int { droppedEnvelopes.values.reduce(0) { $0 + $1.value } }
 
+    /// Received and taken in, but not written.
+    var lostTotal: Int { dropped(.writeError) + dropped(.diskLow) }
+
+    /// Envelopes, since the start.
+    func dropped(_ reason: DropReason) -> Int { droppedEnvelopes[reason]?.value ?? 0 }
+
     func drop(_ reason: DropReason, envelopes: Int, bytes: Int) {
         droppedEnvelopes[reason]?.increment(by: envelopes)
         droppedBytes[reason]?.increment(by: bytes)

@@ -30,6 +30,8 @@ struct RelayWorker: ~Copyable {
     private var recorder: Recorder?
     /// nil if payloads are recorded as they are.
     private let filter: PayloadFilter?
+    /// Told of the same events as the capture; nil where nobody can look.
+    private let journal: LiveJournal?
     private var explainer: GapExplainer
     private var clock = ClockMonitor()
     private var sequenceLog = LogLimiter()
@@ -42,8 +44,8 @@ struct RelayWorker: ~Copyable {
     ///   - lastIDs: by channel name, from an earlier run that recorded into the same directory.
     init(
         channels: [String], lastIDs: [String: UInt64], intake: Intake, recorder: consuming Recorder?,
-        filter: PayloadFilter? = nil, branches: [any EnvelopeBranch] = [], metrics: RelayMetrics, status: RelayStatus,
-        logger: Logger
+        filter: PayloadFilter? = nil, branches: [any EnvelopeBranch] = [], journal: LiveJournal? = nil,
+        metrics: RelayMetrics, status: RelayStatus, logger: Logger
     ) {
         self.channels = channels
         self.intake = intake
@@ -53,6 +55,7 @@ struct RelayWorker: ~Copyable {
         self.recorder = recorder
         self.filter = filter
         self.branches = branches
+        self.journal = journal
         observers = zip(channels, metrics.channels).map { name, metrics in
             ChannelObserver(metrics: metrics, lastID: lastIDs[name])
         }
@@ -115,10 +118,20 @@ struct RelayWorker: ~Copyable {
         switch command {
         case .rotate: recorder?.rotateNow(now)
         case .flush: recorder?.flushNow(now)
-        case .pause(let free): recorder?.pause(free: free, at: now)
-        case .resume(let free): recorder?.unpause(free: free, at: now)
-        case .note(let event): recorder?.append(event, at: now)
+        case .pause(let free):
+            recorder?.pause(free: free, at: now)
+            journal?.note(.recordingPaused(free: free), at: now)
+        case .resume(let free):
+            recorder?.unpause(free: free, at: now)
+            journal?.note(.recordingResumed(free: free), at: now)
+        case .note(let event): note(event, at: now)
         }
+    }
+
+    /// Something that befell the recording, for the capture and for whoever looks.
+    private mutating func note(_ event: CaptureEvent, at now: Moment) {
+        recorder?.append(event, at: now)
+        journal?.note(event, at: now)
     }
 
     /// The hot path.
@@ -175,7 +188,7 @@ struct RelayWorker: ~Copyable {
         case .first, .inOrder, .late:
             return
         }
-        recorder?.append(event, at: now)
+        note(event, at: now)
         guard let suppressed = sequenceLog.admit(at: now.monotonic) else { return }
         logger.warning(
             "\(event.event)",
@@ -195,6 +208,7 @@ struct RelayWorker: ~Copyable {
         for branch in branches { branch.subscribed(subscription) }
         let server = subscription.server
         recorder?.connected(runID: server?.runID, redisVersion: server?.version, at: now)
+        journal?.note(.subscribed(runID: server?.runID, redisVersion: server?.version), at: now)
     }
 
     private mutating func disconnected(_ cause: DisconnectCause, at now: Moment) {
@@ -202,13 +216,13 @@ struct RelayWorker: ~Copyable {
         for channel in metrics.channels { channel.up.set(0) }
         explainer.disconnected(cause)
         for index in observers.indices { observers[index].missedSomething() }
-        recorder?.append(.disconnected(cause: cause.label), at: now)
+        note(.disconnected(cause: cause.label), at: now)
     }
 
     private mutating func dropped(envelopes: Int, bytes: Int, at now: Moment) {
         explainer.dropped()
         let reason = RelayMetrics.DropReason.bufferFull.rawValue
-        recorder?.append(.dropped(channel: nil, envelopes: envelopes, bytes: bytes, reason: reason), at: now)
+        note(.dropped(channel: nil, envelopes: envelopes, bytes: bytes, reason: reason), at: now)
         guard let suppressed = dropLog.admit(at: now.monotonic) else { return }
         logger.error(
             "intake full, envelopes dropped; is the disk too slow, or --buffer too small?",
@@ -218,7 +232,7 @@ struct RelayWorker: ~Copyable {
     }
 
     private mutating func clockStepped(by nanoseconds: Int64, at now: Moment) {
-        recorder?.append(.clockStep(nanoseconds: nanoseconds), at: now)
+        note(.clockStep(nanoseconds: nanoseconds), at: now)
         for index in observers.indices { observers[index].missedSomething() }
         logger.warning("the clock was set", metadata: ["milliseconds": "\(nanoseconds / 1_000_000)"])
     }

@@ -38,12 +38,20 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup var web: WebOptions
     @OptionGroup var log: LogOptions
 
+    @Flag(help: "Show the values of messages on the live page: it then shows what users write to each other.")
+    var showPayloads = false
+
     func validate() throws {
         guard !channel.isEmpty, channel.allSatisfy({ !$0.isEmpty }) else {
             throw ValidationError("--channel: name at least one event key")
         }
         guard Set(channel).count == channel.count else {
             throw ValidationError("--channel: each event key is given once")
+        }
+        guard !showPayloads || recording.recordsAllOfPayloads else {
+            throw ValidationError(
+                "--show-payloads: would show what --payload or --redact-json-keys keeps out of the capture; give one of them"
+            )
         }
     }
 
@@ -57,7 +65,8 @@ struct RunCommand: AsyncParsableCommand {
                 redis: redis, channels: channel, recording: recording.writer(channels: channel),
                 payload: try recording.payloadPolicy(), housekeeping: try recording.housekeeping(),
                 bufferBytes: buffer.bytes, listenHost: web.listen.host, listenPort: web.listen.port,
-                access: try web.access(), branches: try forwarding.branches(from: redis, logger: log.logger),
+                access: try web.access(), showsPayloads: showPayloads,
+                branches: try forwarding.branches(from: redis, logger: log.logger),
                 version: BackplaneRelay.version, hostName: HostName.current()),
             logger: log.logger, supervisor: supervisor)
         try await ServiceRunner.run(

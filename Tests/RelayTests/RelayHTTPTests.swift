@@ -13,6 +13,7 @@ import Testing
         var status: HTTPResponse.Status
         var contentType: String?
         var text: String
+        var headers = HTTPFields()
     }
 
     private struct Collector: ResponseBodyWriter {
@@ -23,18 +24,25 @@ import Testing
     }
 
     private func get(
-        _ path: String, accept: String? = nil, authorization: String? = nil,
-        status: RelayStatus = RelayStatus(records: true), metrics: RelayMetrics = makeMetrics(), token: WebToken? = nil
+        _ path: String, method: HTTPRequest.Method = .get, accept: String? = nil, authorization: String? = nil,
+        cookie: String? = nil, form: String = "", status: RelayStatus = RelayStatus(records: true),
+        metrics: RelayMetrics = makeMetrics(), token: WebToken? = nil, sessions: WebSessions? = nil
     ) async throws -> Answer {
+        let sessions = sessions ?? token.map { WebSessions(token: $0) }
+        let feed = LiveFeed(
+            configuration: LiveFeed.Configuration(version: "1"), metrics: metrics, status: status,
+            watch: WatchMetrics(Registry(), channels: metrics.channelNames), recordDirectory: nil)
         let responder = RelayHTTP.router(
-            metrics: metrics, status: status, channels: ["chat", "game"], token: token
+            metrics: metrics, status: status, channels: ["chat", "game"], sessions: sessions,
+            live: LiveRoutes(feed: feed, sessions: sessions, isSecure: false)
         ).buildResponder()
         var headers = HTTPFields()
         headers[.accept] = accept
         headers[.authorization] = authorization
+        headers[.cookie] = cookie
         let request = Request(
-            head: HTTPRequest(method: .get, scheme: "http", authority: "relay", path: path, headerFields: headers),
-            body: RequestBody(buffer: ByteBuffer()))
+            head: HTTPRequest(method: method, scheme: "http", authority: "relay", path: path, headerFields: headers),
+            body: RequestBody(buffer: ByteBuffer(string: form)))
         let context = BasicRequestContext(
             source: ApplicationRequestContextSource(
                 channel: NIOAsyncTestingChannel(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))
@@ -48,7 +56,8 @@ import Testing
         try await response.body.write(Collector(stream: continuation))
         var text = ""
         for await buffer in stream { text += String(buffer: buffer) }
-        return Answer(status: response.status, contentType: response.headers[.contentType], text: text)
+        return Answer(
+            status: response.status, contentType: response.headers[.contentType], text: text, headers: response.headers)
     }
 
     static let formats: [(accept: String?, contentType: String, ending: String)] = [
@@ -99,7 +108,10 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: path) }
         let token = try WebToken(file: path)
         for authorization in [nil, "", "Bearer", "Bearer ", "Basic 0123456789abcdef", "Bearer 0123456789abcdeg"] {
-            for path in ["/metrics", "/-/ready", "/", "/nothing", "/-/healthy/x", "/-/healthyx"] {
+            for path in [
+                "/metrics", "/-/ready", "/", "/nothing", "/-/healthy/x", "/-/healthyx", "/live", "/live.js", "/login/x",
+                "/segments/x.mcap",
+            ] {
                 let answer = try await get(path, authorization: authorization, token: token)
                 #expect(answer.status == .unauthorized, "\(path) with \(authorization ?? "nothing")")
                 #expect(answer.text == "")
@@ -117,5 +129,45 @@ import Testing
         #expect(answer.contentType == "text/plain; charset=utf-8")
         for word in ["chat, game", "/metrics", "/-/ready", "/-/healthy"] { #expect(answer.text.contains(word)) }
         #expect(try await get("/nothing").status == .notFound)
+    }
+
+    @Test func aBrowserGetsThePage() async throws {
+        let answer = try await get("/", accept: "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
+        #expect(answer.contentType == "text/html; charset=utf-8")
+        #expect(answer.text.contains("/live.js"))
+        let policy = try #require(answer.headers[.contentSecurityPolicy])
+        for rule in ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {
+            #expect(policy.contains(rule))
+        }
+        #expect(!answer.text.contains("<script>") && !answer.text.contains("style="), "the policy forbids them")
+        for path in ["/live.js", "/chart.js", "/words.js", "/live.css"] {
+            #expect(try await get(path).status == .ok)
+        }
+    }
+
+    @Test func aBrowserLogsInWithTheToken() async throws {
+        let path = "/tmp/backplane-relay-token-\(UUID().uuidString)"
+        try Data("0123456789abcdef".utf8).write(to: URL(filePath: path))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let sessions = WebSessions(token: try WebToken(file: path))
+        var answer = try await get("/", accept: "text/html", sessions: sessions)
+        #expect(answer.status == .unauthorized && answer.text.contains("action=\"/login\""))
+        #expect(try await get("/live.css", sessions: sessions).status == .ok)
+
+        answer = try await get("/login", method: .post, form: "token=wrong", sessions: sessions)
+        #expect(answer.status == .unauthorized && answer.headers[.setCookie] == nil)
+        answer = try await get("/login", method: .post, form: "token=0123456789abcdef", sessions: sessions)
+        #expect(answer.status == .tooManyRequests && answer.headers[.setCookie] == nil)
+        try await Task.sleep(for: .seconds(1))
+        answer = try await get("/login", method: .post, form: "token=0123456789abcdef", sessions: sessions)
+        #expect(answer.status == .seeOther && answer.headers[.location] == "/")
+        let cookie = try #require(answer.headers[.setCookie])
+        #expect(cookie.contains("; HttpOnly; SameSite=Strict"))
+
+        let pair = String(cookie.prefix { $0 != ";" })
+        answer = try await get("/", accept: "text/html", cookie: pair, sessions: sessions)
+        #expect(answer.status == .ok && answer.text.contains("/live.js"))
+        #expect(try await get("/metrics", cookie: pair, sessions: sessions).status == .ok)
+        #expect(try await get("/metrics", cookie: pair + "0", sessions: sessions).status == .unauthorized)
     }
 }

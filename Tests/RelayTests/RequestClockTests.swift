@@ -96,4 +96,32 @@ import Testing
         loop.advanceTime(by: .seconds(1))
         #expect(!channel.isActive, "idle for too long")
     }
+
+    @Test func aStreamLastsAsLongAsItIsRead() throws {
+        let (channel, loop) = try connected()
+        try channel.writeInbound(Self.head)
+        try channel.writeInbound(HTTPRequestPart.end(nil))
+        var head = HTTPResponse(status: .ok)
+        head.headerFields[.contentType] = "text/event-stream"
+        try channel.writeOutbound(HTTPResponsePart.head(head))
+        for _ in 0..<100 {
+            loop.advanceTime(by: .seconds(1))
+            try channel.writeOutbound(HTTPResponsePart.body(ByteBuffer(string: "data: 1\n\n")))
+            #expect(channel.isActive)
+        }
+        // Nothing more gets through.
+        loop.advanceTime(by: Self.limits.response)
+        #expect(!channel.isActive)
+    }
+
+    @Test func otherAnswersHaveOneTimeForAllTheirPieces() throws {
+        let (channel, loop) = try connected()
+        try channel.writeInbound(Self.head)
+        try channel.writeInbound(HTTPRequestPart.end(nil))
+        try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .ok)))
+        loop.advanceTime(by: Self.limits.response - .seconds(1))
+        try channel.writeOutbound(HTTPResponsePart.body(ByteBuffer(string: "x")))
+        loop.advanceTime(by: .seconds(1))
+        #expect(!channel.isActive)
+    }
 }

@@ -74,6 +74,7 @@ public struct SegmentInventory: Sendable {
         else { return segment }
         segment.endedAt = end[CaptureMetadata.Key.endedAt].flatMap(UTCTime.parse) ?? modified
         segment.ids = ids(end)
+        segment.missingIDs = CaptureMetadata.missingIDs(in: end)
         return segment
     }
 

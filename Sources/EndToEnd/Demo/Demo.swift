@@ -75,11 +75,12 @@ public struct Demo: Sendable {
     /// Runs the relay while people chat on two nodes.
     private func record(from source: RedisConfiguration, network: SignalRNetwork) async throws -> Live {
         let (ports, portFound) = AsyncStream.makeStream(of: Int.self)
+        let links = LiveLinks()
         let relay = Relay(
             configuration: RelayConfiguration(
                 redis: source, channels: [Self.channel],
                 recording: CaptureWriter.Configuration(directory: directory, channels: [Self.channel]),
-                listenPort: 0, version: version, hostName: hostName),
+                listenPort: 0, links: links, version: version, hostName: hostName),
             logger: logger, onListening: { portFound.yield($0) })
         let services = ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -93,10 +94,12 @@ public struct Demo: Sendable {
             }
             group.addTask {
                 guard let port = await ports.first(where: { _ in true }) else { return nil }
+                report("live page     http://127.0.0.1:\(port)/")
                 report("metrics       http://127.0.0.1:\(port)/metrics")
                 try await waitUntilReady(port: port)
                 let live = try await nodes(on: source).run(onPublished: { _, _, _ in }) { nodes in
-                    try await chat(at: nodes, on: source, metricsPort: port, network: network)
+                    links.set(nodes.map { LiveLink(title: "Chat at \($0.name)", url: "http://\($0.url.authority)/") })
+                    return try await chat(at: nodes, on: source, metricsPort: port, network: network)
                 }
                 try await waitUntilReceived(live.published.count, port: port)
                 await services.triggerGracefulShutdown()

@@ -53,6 +53,12 @@ public final class Histogram: Sendable {
         accumulator.reset()
     }
 
+    /// The bounds that it was made with; one more bucket reaches up to +Inf.
+    public var upperBounds: [Double] { (0..<bounds.count).map { bounds.upperBound(ofBucket: $0) } }
+
+    /// How many observations each bucket holds by itself, the one up to +Inf last.
+    public var bucketCounts: [Int] { snapshot().bucketCounts }
+
     /// How many observations each bucket holds by itself, the one up to +Inf last, and the sum of all values.
     func snapshot() -> (bucketCounts: [Int], sum: Double) {
         let counts = (0..<bounds.bucketCount).map { buckets[$0].load(ordering: .relaxed) }

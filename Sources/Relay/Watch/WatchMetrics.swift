@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 import Prometheus
 
 /// What ``RedisWatch`` learns. A series exists from its first answer on: a 0 that nobody measured would be a lie.
@@ -13,9 +14,12 @@ struct WatchMetrics: Sendable {
     private let egressBytes: Family<Counter>
     private let outputBuffer: Family<Gauge>
     private let outputBufferLimit: Family<Gauge>
+    /// By channel index; nil as long as Redis has not told.
+    private let lastSubscribers: NIOLockedValueBox<[Int?]>
 
     init(_ registry: Registry, channels: [ChannelMetrics]) {
         self.channels = channels
+        lastSubscribers = NIOLockedValueBox(Array(repeating: nil, count: channels.count))
         subscribers = registry.gaugeFamily(
             "signalr_backplane_subscribers",
             help: "Subscribers of the channel, this relay included; fewer than nodes + 1 means that a node is deaf.",
@@ -49,7 +53,13 @@ struct WatchMetrics: Sendable {
             help: "Hard client-output-buffer-limit for subscribers; 0 is no limit.", labels: [])
     }
 
-    func setSubscribers(_ count: Int, channel: Int) { subscribers.with(channels[channel].channel).set(Double(count)) }
+    func setSubscribers(_ count: Int, channel: Int) {
+        subscribers.with(channels[channel].channel).set(Double(count))
+        lastSubscribers.withLockedValue { $0[channel] = count }
+    }
+
+    /// As Redis told last; nil if it has not.
+    func subscribers(channel: Int) -> Int? { lastSubscribers.withLockedValue { $0[channel] } }
 
     /// - Parameter bytes: payload bytes received since the last call.
     func addEgress(ofBytes bytes: Int, to subscribers: Int, channel: Int) {

@@ -2,16 +2,24 @@ import Hummingbird
 import NIOCore
 import Prometheus
 
-/// The relay's HTTP surface: `/metrics`, `/-/healthy`, `/-/ready`, and `/` that names them.
+/// The relay's HTTP surface: `/metrics`, `/-/healthy`, `/-/ready`, and `/`: the live page for a browser, else what names
+/// the rest.
 enum RelayHTTP {
     static let healthyPath = "/-/healthy"
 
-    /// - Parameter token: nil lets everybody in.
+    /// - Parameters:
+    ///   - sessions: nil lets everybody in.
+    ///   - live: nil leaves the live page out.
     static func router(
-        metrics: RelayMetrics, status: RelayStatus, channels: [String], token: WebToken? = nil
+        metrics: RelayMetrics, status: RelayStatus, channels: [String], sessions: WebSessions? = nil,
+        live: LiveRoutes? = nil
     ) -> Router<BasicRequestContext> {
         let router = Router()
-        if let token { router.add(middleware: BearerTokenMiddleware(token: token)) }
+        if let sessions {
+            let openPaths = (live == nil ? [] : LiveRoutes.openPaths).union([healthyPath])
+            router.add(middleware: TokenMiddleware(sessions: sessions, openPaths: openPaths))
+        }
+        live?.add(to: router)
         router.get("/metrics") { request, _ in
             let format = ExpositionFormat.negotiate(accept: request.headers[.accept])
             return Response(
@@ -25,12 +33,14 @@ enum RelayHTTP {
             if let reason = status.notReadyReason { return text(.serviceUnavailable, "not ready: \(reason)\n") }
             return text(.ok, "ready\n")
         }
-        router.get("/") { _, _ in
-            text(
+        router.get("/") { request, _ in
+            if live != nil, LivePage.isWanted(by: request) { return LivePage.page }
+            return text(
                 .ok,
                 """
                 backplane-relay watches \(channels.joined(separator: ", "))
 
+                /            the live page, in a browser
                 /metrics     Prometheus metrics
                 /-/ready     200 while subscribed and, when recording, writing
                 /-/healthy   200 while the process runs

@@ -16,6 +16,8 @@ struct RelayWeb: Sendable {
     let configuration: RelayConfiguration
     let metrics: RelayMetrics
     let status: RelayStatus
+    let feed: LiveFeed
+    let sessions: WebSessions?
     let logger: Logger
     var limits = WebLimits()
     /// Called once it is bound, with its port.
@@ -51,7 +53,8 @@ struct RelayWeb: Sendable {
         }
         return Application(
             router: RelayHTTP.router(
-                metrics: metrics, status: status, channels: configuration.channels, token: access.token),
+                metrics: metrics, status: status, channels: configuration.channels, sessions: sessions,
+                live: LiveRoutes(feed: feed, sessions: sessions, isSecure: access.certificate != nil)),
             server: try server(),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.listenHost, port: configuration.listenPort),

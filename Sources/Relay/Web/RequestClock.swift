@@ -1,3 +1,4 @@
+import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
 
@@ -9,9 +10,14 @@ final class RequestClock: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
+    /// Answers that have no end, or are large: each piece of them must be read in time, not the whole.
+    private static let streamingTypes: Set<String> = ["text/event-stream", "application/octet-stream"]
+
     private let limits: WebLimits
     private var bodyBytes = 0
     private var isAnswering = false
+    private var isStreaming = false
+    private var isQuiescing = false
     private var deadline: Scheduled<Void>?
 
     init(limits: WebLimits) {
@@ -51,23 +57,40 @@ final class RequestClock: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard case .end = unwrapOutboundIn(data) else {
+        switch unwrapOutboundIn(data) {
+        case .head(let head):
+            isStreaming = Self.streamingTypes.contains(head.headerFields[.contentType] ?? "")
             context.write(data, promise: promise)
-            return
+        case .body where isStreaming:
+            let written = whenWritten(promise, context) { clock, context in
+                if clock.isAnswering, !clock.isQuiescing { clock.start(clock.limits.response, context: context) }
+            }
+            context.write(data, promise: written)
+        case .body:
+            context.write(data, promise: promise)
+        case .end:
+            let written = whenWritten(promise, context) { clock, context in
+                clock.isAnswering = false
+                if !clock.isQuiescing { clock.start(clock.limits.idle, context: context) }
+            }
+            context.write(data, promise: written)
         }
+    }
+
+    private func whenWritten(
+        _ promise: EventLoopPromise<Void>?, _ context: ChannelHandlerContext,
+        _ body: @escaping @Sendable (RequestClock, ChannelHandlerContext) -> Void
+    ) -> EventLoopPromise<Void> {
         let written = promise ?? context.eventLoop.makePromise()
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        written.futureResult.whenSuccess {
-            let (clock, context) = bound.value
-            clock.isAnswering = false
-            clock.start(clock.limits.idle, context: context)
-        }
-        context.write(data, promise: written)
+        written.futureResult.whenSuccess { body(bound.value.0, bound.value.1) }
+        return written
     }
 
     /// The server stops: nobody is waited for who has not even asked.
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event is ChannelShouldQuiesceEvent {
+            isQuiescing = true
             start(isAnswering ? limits.farewell : .zero, context: context)
         }
         context.fireUserInboundEventTriggered(event)

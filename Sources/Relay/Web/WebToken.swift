@@ -25,6 +25,9 @@ public final class WebToken: Sendable {
         digest.withLockedValue { $0 = new }
     }
 
+    /// Changes with the token, and says nothing about it to anybody outside.
+    var fingerprint: SHA256Digest { digest.withLockedValue { $0 } }
+
     /// Takes the same time whatever the difference is: digests are compared, in constant time.
     func matches(_ candidate: some DataProtocol) -> Bool {
         digest.withLockedValue { $0 } == SHA256.hash(data: candidate)

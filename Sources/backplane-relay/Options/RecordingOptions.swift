@@ -92,6 +92,9 @@ struct RecordingOptions: ParsableArguments {
         return policy
     }
 
+    /// False if something is kept out of the capture on purpose.
+    var recordsAllOfPayloads: Bool { payload == .full && redactedKeys.isEmpty }
+
     private var redactedKeys: [String] {
         redactJsonKeys.flatMap { $0.split(separator: ",") }.map { String($0) }
     }

@@ -3,7 +3,7 @@ import Relay
 
 /// Where the relay's HTTP surface is, and who may use it.
 struct WebOptions: ParsableArguments {
-    @Option(help: "Address of /metrics, /-/healthy and /-/ready.")
+    @Option(help: "Address of the live page, /metrics, /-/healthy and /-/ready.")
     var listen = ListenAddress(host: "127.0.0.1", port: 9464)
 
     @Option(help: "File with the bearer token that HTTP clients must show, except for /-/healthy.")

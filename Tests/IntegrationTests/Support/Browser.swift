@@ -32,7 +32,12 @@ final class Browser: Sendable {
                     ],
                 ]
                 let answer = try await call(
-                    "POST", port, "/session", ["capabilities": ["alwaysMatch": ["goog:chromeOptions": options]]])
+                    "POST", port, "/session",
+                    [
+                        "capabilities": [
+                            "alwaysMatch": ["goog:chromeOptions": options, "goog:loggingPrefs": ["browser": "ALL"]]
+                        ]
+                    ])
                 guard let session = (answer as? [String: Any])?["sessionId"] as? String else {
                     throw TestFailure("chromedriver opened no session: \(answer)")
                 }
@@ -83,6 +88,42 @@ final class Browser: Sendable {
         else { throw TestFailure("chromedriver made no screenshot") }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try data.write(to: URL(fileURLWithPath: folder + "/" + name + ".png"))
+    }
+
+    /// The same of the whole page, below the window's edge too.
+    func wholeScreenshot(_ name: String) async throws {
+        let size = try await text("return `${innerWidth},${document.documentElement.scrollHeight}`")
+            .split(separator: ",").compactMap { Int($0) }
+        let height = try await text("return `${innerHeight}`")
+        try await chromium(
+            "Emulation.setDeviceMetricsOverride",
+            ["width": size[0], "height": min(size[1], 4_000), "deviceScaleFactor": 1, "mobile": false])
+        // A chart follows the size in its next frame.
+        try await Task.sleep(for: .milliseconds(200))
+        try await screenshot(name)
+        try await chromium(
+            "Emulation.setDeviceMetricsOverride",
+            ["width": size[0], "height": Int(height) ?? 700, "deviceScaleFactor": 1, "mobile": false])
+    }
+
+    /// The page as on a screen of this size, not of the smallest window that Chromium makes, in light or in dark.
+    func emulate(width: Int, height: Int, dark: Bool = false) async throws {
+        try await chromium(
+            "Emulation.setDeviceMetricsOverride",
+            ["width": width, "height": height, "deviceScaleFactor": 1, "mobile": false])
+        try await chromium(
+            "Emulation.setEmulatedMedia",
+            ["features": [["name": "prefers-color-scheme", "value": dark ? "dark" : "light"]]])
+    }
+
+    /// What the page's console says of errors since the last call.
+    func consoleErrors() async throws -> [String] {
+        let entries = try await command("POST", "/se/log", ["type": "browser"]) as? [[String: Any]] ?? []
+        return entries.filter { $0["level"] as? String == "SEVERE" }.compactMap { $0["message"] as? String }
+    }
+
+    private func chromium(_ command: String, _ parameters: [String: Any]) async throws {
+        _ = try await self.command("POST", "/goog/cdp/execute", ["cmd": command, "params": parameters])
     }
 
     private func find(_ selector: String) async throws -> String {

@@ -1,0 +1,20 @@
+/// Says the word that an event has for its cause or reason as people do.
+enum CauseWords {
+    private static let texts = [
+        "closed_by_server": "Redis closed it",
+        "connection_lost": "the connection was lost",
+        "disk_low": "the disk was low",
+        "buffer_full": "the intake was full",
+        "dropped": "our intake was full",
+        "foreign_publish": "the counter moved without a publish",
+        "io_error": "network error",
+        "no_answer": "Redis does not answer",
+        "not_recording": "the relay was not running",
+        "output_buffer_limit": "Redis' output buffer was full",
+        "redis_restart": "Redis was restarted",
+        "write_error": "the capture could not be written",
+    ]
+
+    /// Any other word stays, without its underscores.
+    static func text(_ label: String) -> String { texts[label] ?? label.replacing("_", with: " ") }
+}

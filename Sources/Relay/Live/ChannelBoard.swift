@@ -1,0 +1,87 @@
+import Capture
+import Prometheus
+import SignalRBackplane
+
+/// What the live page knows of one channel: sampled from its counters once a second, and told by events.
+struct ChannelBoard: Sendable {
+    /// Seconds that rate and latency of the sentence are taken over.
+    private static let averaged = 5
+
+    let name: String
+    private let metrics: ChannelMetrics
+    private(set) var samples = SampleRing()
+    private(set) var gap: ChannelState.Gap?
+    private(set) var reset: ChannelState.Reset?
+    var calls = TopCalls()
+    private var envelopes: Int
+    private var bytes: Int
+    private var missing: Int
+    private var latency: LatencyWindow
+
+    init(name: String, metrics: ChannelMetrics) {
+        self.name = name
+        self.metrics = metrics
+        envelopes = metrics.envelopes.value
+        bytes = metrics.envelopeBytes.value
+        missing = metrics.missingIDs.value
+        latency = LatencyWindow(metrics.deliveryLatency)
+    }
+
+    /// - Parameter seconds: since the last sample.
+    mutating func sample(at time: UInt64, seconds: Double) {
+        let now = (metrics.envelopes.value, metrics.envelopeBytes.value, metrics.missingIDs.value)
+        samples.append(
+            LiveSample(
+                at: time, envelopes: Double(now.0 - envelopes) / seconds, bytes: Double(now.1 - bytes) / seconds,
+                missing: now.2 - missing, latency: latency.advance(to: metrics.deliveryLatency)))
+        (envelopes, bytes, missing) = now
+    }
+
+    /// An event that concerns this channel.
+    mutating func observe(_ event: LiveEvent) {
+        let (from, to) = (event.event.from ?? 0, event.event.to ?? 0)
+        switch event.event.event {
+        // What is missing since an earlier run is no news of this one.
+        case "gap" where event.event.cause != "not_recording" && to >= from:
+            let count = Int(clamping: to - from + 1)
+            let cause = event.event.cause ?? "unknown"
+            if let last = gap, last.lastAt + ChannelState.newsSpan > event.at {
+                let (sum, overflow) = last.missing.addingReportingOverflow(count)
+                gap = ChannelState.Gap(
+                    firstAt: last.firstAt, lastAt: event.at, missing: overflow ? .max : sum, cause: cause)
+            } else {
+                gap = ChannelState.Gap(firstAt: event.at, lastAt: event.at, missing: count, cause: cause)
+            }
+        case "counter_reset":
+            reset = ChannelState.Reset(at: event.at, from: from, to: to)
+        default:
+            break
+        }
+    }
+
+    var rate: Double {
+        let recent = samples.suffix(Self.averaged)
+        return recent.isEmpty ? 0 : recent.reduce(0) { $0 + $1.envelopes } / Double(recent.count)
+    }
+
+    /// The median of the newest second in which something came.
+    var recentLatency: Double? { samples.suffix(Self.averaged).last { $0.latency != nil }?.latency?.median }
+
+    /// Nanoseconds since 1970; nil as long as nothing came.
+    var lastEnvelopeAt: UInt64? {
+        let seconds = metrics.lastEnvelopeTimestamp.value
+        return seconds > 0 ? UInt64(seconds * 1e9) : nil
+    }
+
+    /// Of this run.
+    var missingTotal: Int { metrics.missingIDs.value }
+
+    /// Messages of this run by kind, those that came.
+    var kinds: [(label: String, count: Int)] {
+        MessageKind.allCases.map { ($0.label, metrics.messages[Int($0.rawValue)].value) }.filter { $0.1 > 0 }
+            .sorted { $0.1 > $1.1 }
+    }
+
+    /// Payloads of this run that are no envelope.
+    var undecodable: Int { metrics.undecodable.reduce(0) { $0 + $1.value } }
+}

@@ -1,0 +1,215 @@
+/// All that decides what is said of one channel. Times are nanoseconds since 1970.
+struct ChannelState: Sendable, Equatable {
+    enum Recording: Sendable, Equatable {
+        /// Not asked for.
+        case off
+        case writing
+        /// The disk is low.
+        case paused(since: UInt64, lost: Int)
+        case failing(since: UInt64, lost: Int)
+    }
+
+    /// Ids that went missing one after another, as one.
+    struct Gap: Sendable, Equatable {
+        var firstAt: UInt64
+        var lastAt: UInt64
+        var missing: Int
+        /// The word of the event.
+        var cause: String
+    }
+
+    struct Reset: Sendable, Equatable {
+        var at: UInt64
+        var from: UInt64
+        var to: UInt64
+    }
+
+    struct Drops: Sendable, Equatable {
+        var firstAt: UInt64
+        var lastAt: UInt64
+        var envelopes: Int
+    }
+
+    /// What happened less long ago is news.
+    static let newsSpan: UInt64 = 60_000_000_000
+    /// Without an envelope for this long a channel is quiet.
+    static let quietSpan: UInt64 = 10_000_000_000
+    /// The recorder's thread goes round at least once a second.
+    static let hangSpan: UInt64 = 4_000_000_000
+
+    var now: UInt64
+    /// Since when the ids are watched.
+    var watchedSince: UInt64
+    var connection: LiveConnection
+    /// For how long the recorder's thread has not gone round, in nanoseconds.
+    var silence: UInt64 = 0
+    /// Envelopes a second.
+    var rate = 0.0
+    /// Median, in seconds.
+    var latency: Double?
+    var lastEnvelopeAt: UInt64?
+    /// Subscribers of the channel besides this relay; nil where Redis does not tell.
+    var listeners: Int?
+    var gap: Gap?
+    var reset: Reset?
+    var drops: Drops?
+    var recording = Recording.off
+
+    var verdict: ChannelVerdict {
+        let kind = kind
+        var sentence = Sentence()
+        addOpening(kind, to: &sentence)
+        switch kind {
+        // What is known of the traffic is of before.
+        case .subscribing, .redisDown, .hanging: break
+        default:
+            addTraffic(kind, to: &sentence)
+            addMissing(kind, to: &sentence)
+            if recording == .off { sentence.add(", not recorded (no --record)") }
+            if kind == .quiet, listeners == 0 {
+                sentence.add("; no node is subscribed: is the event key spelled as in Startup.cs?")
+            }
+        }
+        return ChannelVerdict(kind: kind, sentence: sentence)
+    }
+
+    // MARK: - Which it is
+
+    private var kind: ChannelVerdict.Kind {
+        if silence >= Self.hangSpan { return .hanging }
+        switch connection {
+        case .connecting: return .subscribing
+        case .lost: return .redisDown
+        case .subscribed: break
+        }
+        switch recording {
+        case .paused: return .paused
+        case .failing: return .notRecording
+        case .off, .writing: break
+        }
+        if isNews(drops?.lastAt) { return .dropping }
+        if isNews(reset?.at) { return .reset }
+        if isNews(gap?.lastAt) { return .gap }
+        return isQuiet ? .quiet : .healthy
+    }
+
+    private var isQuiet: Bool {
+        guard let lastEnvelopeAt else { return true }
+        return lastEnvelopeAt + Self.quietSpan <= now
+    }
+
+    private func isNews(_ time: UInt64?) -> Bool {
+        time.map { $0 + Self.newsSpan > now } ?? false
+    }
+
+    // MARK: - What is said of it
+
+    private func addOpening(_ kind: ChannelVerdict.Kind, to sentence: inout Sentence) {
+        switch kind {
+        case .healthy: sentence.add("healthy: ")
+        case .quiet: sentence.add("quiet: ")
+        case .hanging:
+            sentence.add(
+                "the recorder hangs since {}: the disk does not answer; what stands here is from before", now - silence)
+        case .subscribing:
+            guard case .connecting(let since) = connection else { return }
+            sentence.add("subscribing since {}: Redis has not answered yet", since)
+        case .redisDown:
+            guard case .lost(let since, let cause) = connection else { return }
+            sentence.add(
+                "Redis down: no connection since {} (\(CauseWords.text(cause))); what is published meanwhile is missed",
+                since)
+        case .paused:
+            guard case .paused(let since, let lost) = recording else { return }
+            sentence.add("recording paused: the disk is low since {}, \(Self.envelopes(lost)) not recorded; ", since)
+        case .notRecording:
+            guard case .failing(let since, let lost) = recording else { return }
+            sentence.add(
+                "not recording: the capture cannot be written since {}, \(Self.envelopes(lost)) lost; ", since)
+        case .dropping:
+            guard let drops else { return }
+            sentence.add(
+                "dropping: \(Self.envelopes(drops.envelopes)) received and not recorded since {}; is the disk too slow, or --buffer too small? ",
+                drops.firstAt)
+        case .reset:
+            guard let reset else { return }
+            sentence.add(
+                "counter set back at {}: id \(Self.count(reset.to)) came after \(Self.count(reset.from)), clients may go deaf until it catches up; ",
+                reset.at)
+        case .gap:
+            guard let gap else { return }
+            sentence.add(
+                "gap: \(Self.ids(gap.missing)) missing since {} (\(CauseWords.text(gap.cause))); ", gap.firstAt)
+        }
+    }
+
+    private func addTraffic(_ kind: ChannelVerdict.Kind, to sentence: inout Sentence) {
+        if isQuiet || rate == 0 {
+            if let lastEnvelopeAt {
+                sentence.add("no envelope since {}", lastEnvelopeAt)
+            } else if case .subscribed(let since) = connection {
+                sentence.add("no envelope yet, subscribed since {}", since)
+            }
+        } else {
+            sentence.add("\(Self.rate(rate)) envelopes/s")
+            if let latency { sentence.add(", latency \(Self.duration(latency))") }
+        }
+        switch listeners {
+        case nil, 0?: break
+        case 1?: sentence.add(", 1 other subscriber")
+        case let count?: sentence.add(", \(Self.count(UInt64(count))) other subscribers")
+        }
+    }
+
+    private func addMissing(_ kind: ChannelVerdict.Kind, to sentence: inout Sentence) {
+        switch (kind, gap) {
+        case (.gap, _):
+            break
+        case (_, let gap?) where isNews(gap.lastAt):
+            sentence.add(", \(Self.ids(gap.missing)) missing since {}", gap.firstAt)
+        case (_, let gap?):
+            sentence.add(", nothing missing since {}", gap.lastAt)
+        case (_, nil):
+            sentence.add(", nothing missing since {}", watchedSince)
+        }
+    }
+
+    // MARK: - Numbers in words
+
+    /// With commas between thousands.
+    static func count(_ number: UInt64) -> String {
+        let digits = Array("\(number)")
+        var text = ""
+        for (index, digit) in digits.enumerated() {
+            if index > 0, (digits.count - index).isMultiple(of: 3) { text.append(",") }
+            text.append(digit)
+        }
+        return text
+    }
+
+    static func rate(_ rate: Double) -> String {
+        guard rate > 0 else { return "0" }
+        if rate < 0.1 { return "less than 0.1" }
+        if rate < 10 {
+            let tenths = Int((rate * 10).rounded())
+            return tenths.isMultiple(of: 10) ? "\(tenths / 10)" : "\(tenths / 10).\(tenths % 10)"
+        }
+        return count(UInt64(rate.rounded()))
+    }
+
+    static func duration(_ seconds: Double) -> String {
+        let milliseconds = seconds * 1_000
+        if milliseconds < 1 { return "below 1 ms" }
+        if milliseconds < 1_000 { return "\(Int(milliseconds.rounded())) ms" }
+        let tenths = Int((seconds * 10).rounded())
+        return "\(tenths / 10).\(tenths % 10) s"
+    }
+
+    private static func envelopes(_ number: Int) -> String {
+        number == 1 ? "1 envelope" : "\(count(UInt64(max(0, number)))) envelopes"
+    }
+
+    private static func ids(_ number: Int) -> String {
+        number == 1 ? "1 id" : "\(count(UInt64(max(0, number)))) ids"
+    }
+}

@@ -1,0 +1,40 @@
+/// How a channel is: what the page says of it first.
+struct ChannelVerdict: Sendable, Equatable {
+    /// How much it matters: decides colour and shape.
+    enum Level: String, Sendable {
+        case good, idle, warning, bad
+    }
+
+    enum Kind: String, Sendable, CaseIterable {
+        case healthy
+        /// Subscribed, and nothing comes.
+        case quiet
+        case subscribing
+        /// The connection to Redis is gone.
+        case redisDown = "redis_down"
+        /// Ids went missing a moment ago.
+        case gap
+        /// The counter was set back a moment ago.
+        case reset
+        /// Received, and not recorded, for want of memory.
+        case dropping
+        /// The disk is low.
+        case paused
+        /// The capture cannot be written.
+        case notRecording = "not_recording"
+        /// The recorder's thread does not go round.
+        case hanging
+
+        var level: Level {
+            switch self {
+            case .healthy: .good
+            case .quiet: .idle
+            case .subscribing, .reset: .warning
+            case .redisDown, .gap, .dropping, .paused, .notRecording, .hanging: .bad
+            }
+        }
+    }
+
+    var kind: Kind
+    var sentence: Sentence
+}

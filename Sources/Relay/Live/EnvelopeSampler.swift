@@ -1,0 +1,63 @@
+import NIOConcurrencyHelpers
+import Redis
+import Synchronization
+
+/// Takes a few envelopes a second out of the stream for the live feed, on the recorder's thread.
+///
+/// While no page is open it costs one look at a flag for each batch. Else it looks at the first envelopes of a batch and
+/// takes what its budget allows: the feed is a sample, and says so.
+final class EnvelopeSampler: Sendable {
+    private struct State {
+        /// By channel index: what may still be taken until the next refill.
+        var budget: [Int]
+        var taken: [SampledEnvelope] = []
+    }
+
+    /// Envelopes of one channel between two refills.
+    static let share = 2
+    /// Of a batch this many are looked at.
+    static let lookedAt = 64
+    /// Envelopes that wait for ``take()``.
+    static let limit = 64
+
+    private let isWanted = Atomic(false)
+    private let state: NIOLockedValueBox<State>
+    private let channels: Int
+
+    init(channels: Int) {
+        self.channels = channels
+        state = NIOLockedValueBox(State(budget: Array(repeating: 0, count: channels)))
+    }
+
+    /// Whether anybody looks.
+    func want(_ wanted: Bool) {
+        isWanted.store(wanted, ordering: .relaxed)
+    }
+
+    /// On the recorder's thread.
+    @inline(__always)
+    func offer(_ batch: EnvelopeBatch) {
+        guard isWanted.load(ordering: .relaxed) else { return }
+        sample(batch)
+    }
+
+    private func sample(_ batch: EnvelopeBatch) {
+        state.withLockedValue { state in
+            guard state.budget.contains(where: { $0 > 0 }) else { return }
+            batch.forEach(first: Self.lookedAt) { channel, receivedAt, payload in
+                guard state.budget[channel] > 0, state.taken.count < Self.limit else { return }
+                state.budget[channel] -= 1
+                state.taken.append(SampledEnvelope(payload, channel: channel, receivedAt: receivedAt))
+            }
+        }
+    }
+
+    /// What was taken since the last call; refills the budget.
+    func take() -> [SampledEnvelope] {
+        state.withLockedValue { state in
+            defer { state.taken = [] }
+            for channel in state.budget.indices { state.budget[channel] = Self.share }
+            return state.taken
+        }
+    }
+}

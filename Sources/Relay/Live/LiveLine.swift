@@ -1,0 +1,45 @@
+import SignalRBackplane
+
+/// One envelope of the live feed.
+struct LiveLine: Sendable, Equatable {
+    /// What is shown of a name; longer ones are cut.
+    static let nameLimit = 80
+    /// What is shown of a value, in characters.
+    static let valueLimit = 2_000
+
+    /// Ascending, so that a page knows what it has shown.
+    var number: UInt64
+    var channel: Int
+    /// Nanoseconds since 1970.
+    var at: UInt64
+    var id: UInt64?
+    /// `undecodable` if it is no SignalR 2 envelope.
+    var kind: String
+    var messages: Int
+    var hub: String?
+    var method: String?
+    /// Payload bytes.
+    var size: Int
+    /// In seconds; nil if the publisher's time is not known, or lies ahead of ours.
+    var latency: Double?
+    /// The message's value; only with `--show-payloads`.
+    var value: String?
+
+    init(_ envelope: SampledEnvelope, number: UInt64, showsValue: Bool) {
+        self.number = number
+        channel = envelope.channel
+        at = envelope.receivedAt
+        id = envelope.id
+        kind = envelope.kind?.label ?? "undecodable"
+        messages = envelope.messages
+        size = envelope.size
+        if let createdAt = envelope.createdAt, createdAt <= at { latency = Double(at - createdAt) * 1e-9 }
+        envelope.value.withUnsafeBytes { value in
+            if let call = HubInvocation(scanning: value) {
+                hub = String(call.hubName.prefix(Self.nameLimit))
+                method = String(call.methodName.prefix(Self.nameLimit))
+            }
+            if showsValue { self.value = String(String(decoding: value, as: UTF8.self).prefix(Self.valueLimit)) }
+        }
+    }
+}

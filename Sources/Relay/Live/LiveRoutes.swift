@@ -1,0 +1,92 @@
+import Capture
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// The live page's part of the HTTP surface: the page, its stream, the segments, the login.
+struct LiveRoutes: Sendable {
+    static let loginPath = "/login"
+    /// What a browser needs before it has shown the token.
+    static let openPaths: Set<String> = [loginPath, LivePage.stylePath]
+    /// A stream ends then, and the browser opens another: nobody looks longer than his session is good for.
+    private static let longestStream = Duration.seconds(1_800)
+    private static let formLimit = 4 * 1024
+
+    let feed: LiveFeed
+    /// nil lets everybody in, and gives nobody a segment.
+    let sessions: WebSessions?
+    /// Whether the surface is served by TLS.
+    let isSecure: Bool
+
+    func add(to router: Router<BasicRequestContext>) {
+        router.get(RouterPath(LivePage.stylePath)) { _, _ in LivePage.style }
+        for script in LivePage.scripts {
+            router.get(RouterPath(script.path)) { _, _ in LivePage.script(script.bytes) }
+        }
+        router.get("/live") { _, _ in stream() }
+        router.get("/segments/:name") { _, context in
+            await SegmentDownload(shelf: feed.shelf, isAllowed: sessions != nil).response(
+                name: context.parameters.get("name"))
+        }
+        guard let sessions else { return }
+        router.get(RouterPath(Self.loginPath)) { _, _ in LivePage.login(.ok) }
+        router.post(RouterPath(Self.loginPath)) { request, _ in try await login(request, sessions) }
+        router.post("/logout") { request, _ in
+            sessions.logout(cookies: request.headers[.cookie])
+            return Response(status: .seeOther, headers: [.location: "/"])
+        }
+    }
+
+    // MARK: - The stream
+
+    private func stream() -> Response {
+        guard !feed.pages.isFull else {
+            return Response(
+                status: .serviceUnavailable, headers: [.contentType: "text/plain; charset=utf-8", .retryAfter: "10"],
+                body: ResponseBody(byteBuffer: ByteBuffer(string: "too many live pages are open\n")))
+        }
+        return Response(
+            status: .ok,
+            headers: [
+                .contentType: "text/event-stream", .cacheControl: "no-store", .xContentTypeOptions: "nosniff",
+            ],
+            body: ResponseBody { [feed] writer in
+                if let page = feed.pages.open() {
+                    defer { feed.pages.close(page) }
+                    try await Self.send(to: page, from: feed, &writer)
+                }
+                try await writer.finish(nil)
+            })
+    }
+
+    private static func send(
+        to page: LivePages.Page, from feed: LiveFeed, _ writer: inout any ResponseBodyWriter
+    ) async throws {
+        let end = ContinuousClock.now + longestStream
+        try await writer.write(ByteBuffer(string: "retry: 1000\n\n"))
+        try await writer.write(feed.wholeFrame())
+        for await frame in page.frames {
+            try await writer.write(page.takeIsBehind() ? feed.wholeFrame() : frame)
+            if ContinuousClock.now >= end { return }
+        }
+    }
+
+    // MARK: - The login
+
+    private func login(_ request: Request, _ sessions: WebSessions) async throws -> Response {
+        let form = try await request.body.collect(upTo: Self.formLimit)
+        switch sessions.login(FormToken.value(in: String(buffer: form)), at: .now()) {
+        case .wrongToken:
+            return LivePage.login(.unauthorized, note: "That is not the token of this relay.")
+        case .tooSoon:
+            var response = LivePage.login(.tooManyRequests, note: "One try a second: please try again.")
+            response.headers[.retryAfter] = "1"
+            return response
+        case .opened(let secret):
+            let cookie =
+                "\(sessions.cookieName)=\(secret); Path=/; Max-Age=\(WebSessions.lifetimeSeconds); HttpOnly; SameSite=Strict"
+            return Response(
+                status: .seeOther, headers: [.location: "/", .setCookie: cookie + (isSecure ? "; Secure" : "")])
+        }
+    }
+}

@@ -1,0 +1,324 @@
+// The live page: takes what the relay sends and shows it. Texts from outside only ever become text nodes.
+
+import { Chart } from './chart.js';
+import { bytes, clock, count, duration, eventLevel, eventWords, rate, sentence, time } from './words.js';
+
+const span = 900e3;
+const shownLines = 60;
+const shownEvents = 200;
+const patience = 5000;
+const $ = id => document.getElementById(id);
+
+const shapes = {
+  good: 'M12 1a11 11 0 1 0 0 22 11 11 0 0 0 0-22zm-1.6 16.2-5-5 2-2 3 3 6.200-6.200 2 2z',
+  idle: 'M12 1a11 11 0 1 0 0 22 11 11 0 0 0 0-22zm-4.500 6h3v10h-3zm6 0h3v10h-3z',
+  warning: 'M12 1 .5 22h23zm-1.300 7h2.600v7h-2.600zm0 8.500h2.600v2.600h-2.600z',
+  bad: 'M7.500 1h9l6.500 6.500v9l-6.500 6.500h-9l-6.500-6.500v-9zm1.300 5.800-2 2 3.200 3.200-3.200 3.200 2 2 3.200-3.200 3.200 3.200 2-2-3.200-3.200 3.200-3.200-2-2-3.200 3.200z',
+};
+
+let sequence = -1;
+let heardAt = 0;
+let stream = null;
+let retry = 0;
+let isPaused = false;
+let channels = [];
+let events = [];
+let lines = [];
+let lastEvent = 0;
+let lastLine = 0;
+
+const cell = (content, name) => {
+  const element = document.createElement('td');
+  element.append(content);
+  if (name) element.className = name;
+  return element;
+};
+
+const noneYet = () => {
+  const element = cell('none yet');
+  element.colSpan = 3;
+  return row(element);
+};
+
+const row = (...cells) => {
+  const element = document.createElement('tr');
+  element.append(...cells);
+  return element;
+};
+
+// MARK: Channels
+
+class Channel {
+  constructor(name) {
+    this.name = name;
+    this.samples = [];
+    this.kind = null;
+    this.section = $('channel').content.firstElementChild.cloneNode(true);
+    this.section.querySelector('h2').textContent = name;
+    this.section.setAttribute('aria-label', `Channel ${name}`);
+    this.charts = [
+      new Chart({ title: 'Envelopes a second', series: [{ column: 1 }], format: rate }),
+      new Chart({ title: 'Bytes a second', series: [{ column: 2 }], format: bytes, thousand: 1024 }),
+      new Chart({ title: 'Latency', series: [{ label: 'median', column: 4 }, { label: 'p99', column: 5 }], format: duration }),
+      new Chart({ title: 'Missing ids', series: [{ column: 3 }], format: count, bars: true }),
+    ];
+    this.section.querySelector('.charts').append(...this.charts.map(chart => chart.figure));
+  }
+
+  take(told, now) {
+    const newest = this.samples.at(-1)?.[0] ?? 0;
+    this.samples.push(...told.samples.filter(sample => sample[0] > newest));
+    while (this.samples.length && this.samples[0][0] < now - span) this.samples.shift();
+    this.showState(told, now);
+    if (told.kinds) this.showTables(told);
+  }
+
+  showState(told, now) {
+    const line = this.section.querySelector('.sentence');
+    line.replaceChildren(...sentence(told.text, told.times, now));
+    line.dataset.kind = told.kind;
+    this.section.dataset.level = told.level;
+    this.section.querySelector('.shape path').setAttribute('d', shapes[told.level] ?? shapes.idle);
+    // A reader hears of a change, not of every second.
+    if (this.kind !== null && this.kind !== told.kind) $('announcer').textContent = `${this.name}: ${line.textContent}`;
+    this.kind = told.kind;
+    this.level = told.level;
+  }
+
+  showTables(told) {
+    const total = told.kinds.reduce((sum, [, number]) => sum + number, 0);
+    const kinds = told.kinds.map(([kind, number]) =>
+      row(cell(kind.replaceAll('_', ' ')), cell(count(number), 'number'), cell(share(number, total), 'number')));
+    if (told.undecodable > 0) kinds.push(row(cell('undecodable'), cell(count(told.undecodable), 'number'), cell('–', 'number')));
+    if (!kinds.length) kinds.push(noneYet());
+    this.section.querySelector('.kinds tbody').replaceChildren(...kinds);
+    const calls = told.calls.map(([hub, method, number]) =>
+      row(cell(hub, 'name'), cell(method, 'name'), cell(share(number, told.sampled), 'number')));
+    if (!calls.length) calls.push(noneYet());
+    this.section.querySelector('.calls tbody').replaceChildren(...calls);
+    this.section.querySelector('.sampled').textContent = count(told.sampled);
+  }
+
+  draw(now) {
+    const mine = events.filter(event => event.channel === undefined || event.channel === this.name);
+    const marks = mine.map(event => ({ at: event.at, level: eventLevel(event), words: `${clock(event.at)} ${eventWords(event)}` }));
+    for (const chart of this.charts) chart.update(this.samples, marks, outages(), now);
+  }
+}
+
+const share = (number, total) => (total > 0 ? `${Math.round((number / total) * 100)} %` : '–');
+
+// From each loss of the connection to the subscription that ended it.
+function outages() {
+  const spans = [];
+  for (const event of events) {
+    if (event.event === 'disconnected' && (!spans.length || spans.at(-1)[1] !== null)) spans.push([event.at, null]);
+    if (event.event === 'subscribed' && spans.length && spans.at(-1)[1] === null) spans.at(-1)[1] = event.at;
+  }
+  return spans;
+}
+
+function showChannels(told, now) {
+  const names = told.map(channel => channel.name).join('\n');
+  if (names !== channels.map(channel => channel.name).join('\n')) {
+    channels = told.map(channel => new Channel(channel.name));
+    $('channels').replaceChildren(...channels.map(channel => channel.section));
+    document.body.classList.toggle('many', channels.length > 1);
+  }
+  told.forEach((channel, index) => channels[index].take(channel, now));
+  const order = ['bad', 'warning', 'idle', 'good'];
+  const worst = [...channels].sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level))[0];
+  if (worst) document.title = `${worst.kind.replaceAll('_', ' ')}: ${worst.name} – backplane-relay`;
+}
+
+// MARK: Events, envelopes, segments
+
+function showEvents(told) {
+  const fresh = told.filter(event => event.n > lastEvent);
+  if (!fresh.length) return;
+  lastEvent = fresh.at(-1).n;
+  events = [...events, ...fresh].slice(-shownEvents);
+  const rows = fresh.reverse().map(event => {
+    const words = document.createElement('span');
+    words.className = `event ${eventLevel(event)}`;
+    words.textContent = eventWords(event);
+    return row(cell(time(event.at, clock(event.at))), cell(event.channel ?? 'all', 'of-many'), cell(words));
+  });
+  $('event-rows').prepend(...rows);
+  while ($('event-rows').childElementCount > shownEvents) $('event-rows').lastElementChild.remove();
+  $('no-events').hidden = true;
+}
+
+function takeLines(told) {
+  const fresh = told.filter(line => line.n > lastLine);
+  if (!fresh.length) return;
+  lastLine = fresh.at(-1).n;
+  lines = [...lines, ...fresh].slice(-shownLines);
+  if (!isPaused) showLines();
+}
+
+function showLines() {
+  $('lines').replaceChildren(...lines.toReversed().map(lineRow));
+  $('no-lines').hidden = lines.length > 0;
+}
+
+function lineRow(line) {
+  const call = document.createElement('span');
+  if (line.hub !== undefined) call.append(`${line.hub}.`, document.createElement('wbr'), line.method);
+  const what = cell(call, 'name');
+  if (line.messages > 1) what.append(` and ${line.messages - 1} more`);
+  if (line.value !== undefined) {
+    const value = document.createElement('code');
+    value.textContent = line.value;
+    what.append(value);
+  }
+  return row(
+    cell(time(line.at, clock(line.at))), cell(channels[line.channel]?.name ?? '', 'of-many'), cell(line.id ?? '–', 'number'),
+    cell(line.kind.replaceAll('_', ' ')), what, cell(bytes(line.size), 'number'), cell(duration(line.latency), 'number'));
+}
+
+const states = {
+  complete: 'complete', recording: 'recording', unclosed: 'not closed', unknown: 'not known',
+};
+
+function showSegments(told) {
+  $('segments-table').hidden = told.newest.length === 0;
+  const all = told.total > told.newest.length ? `the newest ${told.newest.length} of ` : '';
+  const downloads = told.downloads ? '' : ' Downloads need a token: start the relay with --web-token-file.';
+  $('segments-hint').textContent = `${all}${count(told.total)} ${told.total === 1 ? 'segment' : 'segments'}, ${bytes(told.bytes)}.${downloads}`;
+  $('segment-rows').replaceChildren(...told.newest.map(segment => {
+    const ids = segment.ids.map(([channel, from, to]) => `${channels.length > 1 ? `${channel} ` : ''}${from}–${to}`).join(', ');
+    const word = segment.state === 'incomplete' ? `${count(segment.missing)} missing` : states[segment.state] ?? segment.state;
+    const state = document.createElement('span');
+    state.className = `event ${{ complete: 'good', incomplete: 'bad', unclosed: 'warning' }[segment.state] ?? 'idle'}`;
+    state.textContent = word;
+    return row(
+      cell(segment.name, 'name'), cell(bytes(segment.size), 'number'), cell(ids || '–'), cell(state),
+      cell(told.downloads ? download(segment) : ''));
+  }));
+}
+
+function download(segment) {
+  if (['recording', 'unclosed'].includes(segment.state)) return '';
+  const link = document.createElement('a');
+  link.href = `/segments/${encodeURIComponent(segment.name)}`;
+  link.download = segment.name;
+  link.textContent = 'Download';
+  link.setAttribute('aria-label', `Download ${segment.name}`);
+  return link;
+}
+
+function showLinks(told) {
+  $('links').replaceChildren(...told.filter(link => /^https?:\/\//.test(link.url)).map(({ title, url }) => {
+    const link = document.createElement('a');
+    link.href = url;
+    link.textContent = title;
+    link.rel = 'noreferrer';
+    return link;
+  }));
+}
+
+// MARK: The stream
+
+function take(message, isWhole) {
+  const told = JSON.parse(message.data);
+  heardAt = performance.now();
+  showConnection('live');
+  if (isWhole) sequence = -1;
+  // Sent before what is shown already.
+  if (told.seq <= sequence) return;
+  sequence = told.seq;
+  if (isWhole) forget();
+  if (told.version !== undefined) $('version').textContent = told.version;
+  if (told.values !== undefined) $('values-hint').textContent = told.values ? 'With their values, as users wrote them.' : '';
+  if (told.links) showLinks(told.links);
+  showChannels(told.channels, told.now);
+  if (told.events) showEvents(told.events);
+  if (told.lines) takeLines(told.lines);
+  if (told.segments) showSegments(told.segments);
+  if (isWhole && !told.segments) showNothingRecorded(told);
+  for (const channel of channels) channel.draw(told.now);
+}
+
+// Another relay may have come in the place of the one before; its numbers begin anew.
+function forget() {
+  [events, lines, lastEvent, lastLine] = [[], [], 0, 0];
+  for (const channel of channels) channel.samples = [];
+  $('event-rows').replaceChildren();
+  $('no-events').hidden = false;
+  if (!isPaused) showLines();
+}
+
+function showNothingRecorded(told) {
+  $('segments-table').hidden = true;
+  $('segments-hint').textContent = told.records ? 'The record directory is looked at.'
+    : 'Nothing is recorded: start the relay with --record to keep the envelopes.';
+}
+
+function showConnection(state, words = '') {
+  const isLive = state === 'live';
+  if (isLive && document.body.dataset.connection === 'live') return;
+  document.body.dataset.connection = state;
+  $('connection').dataset.state = state;
+  $('connection').textContent = isLive ? 'Live' : 'Not live';
+  $('lost').hidden = isLive;
+  $('lost').textContent = words;
+}
+
+function lose(words = 'Connection to the relay lost, trying again. What stands here is from before.') {
+  showConnection('lost', words);
+  stream?.close();
+  stream = null;
+  clearTimeout(retry);
+  retry = setTimeout(probe, 1000);
+}
+
+// Why it is so: the relay is away, or it wants to see a token, or too many look.
+async function probe() {
+  try {
+    const answer = await fetch('/-/ready', { cache: 'no-store', signal: AbortSignal.timeout(patience) });
+    if (answer.status === 401) return location.reload();
+    connect();
+  } catch {
+    lose();
+  }
+}
+
+function connect() {
+  stream?.close();
+  stream = new EventSource('/live');
+  heardAt = performance.now();
+  stream.addEventListener('state', message => take(message, true));
+  for (const name of ['tick', 'change']) stream.addEventListener(name, message => take(message, false));
+  stream.addEventListener('error', () => lose());
+}
+
+// A second without a word is one too many; a browser notices a dead connection only much later.
+setInterval(() => {
+  if (stream && performance.now() - heardAt > patience) lose();
+}, 500);
+
+$('pause').addEventListener('click', () => {
+  isPaused = !isPaused;
+  $('pause').setAttribute('aria-pressed', String(isPaused));
+  $('pause').textContent = isPaused ? 'Go on' : 'Pause';
+  if (!isPaused) showLines();
+});
+
+// A browser opens six connections to a relay, all tabs together: those that nobody looks at give theirs back.
+let hiding = 0;
+document.addEventListener('visibilitychange', () => {
+  clearTimeout(hiding);
+  if (document.hidden) {
+    hiding = setTimeout(() => {
+      stream?.close();
+      stream = null;
+      clearTimeout(retry);
+      showConnection('hidden', 'Not looked at; goes on when you are back.');
+    }, 10_000);
+  } else if (!stream) {
+    connect();
+  }
+});
+
+connect();

@@ -1,0 +1,64 @@
+import Capture
+import NIOConcurrencyHelpers
+import NIOPosix
+
+/// The segments of the record directory as the page lists them, looked at now and then on a thread that may wait.
+final class SegmentShelf: Sendable {
+    struct Segment: Sendable, Equatable {
+        var stored: StoredSegment
+
+        /// `recording`, `unclosed` (its relay died), `complete`, `incomplete`, or `unknown` where it does not say.
+        var state: String {
+            if stored.isOpen { return "recording" }
+            if !stored.isClosed { return "unclosed" }
+            guard let missing = stored.missingIDs else { return "unknown" }
+            return missing == 0 ? "complete" : "incomplete"
+        }
+    }
+
+    struct Listing: Sendable, Equatable {
+        /// The newest first, at most ``SegmentShelf/shown``.
+        var newest: [Segment] = []
+        /// Of all.
+        var total = 0
+        var bytes: UInt64 = 0
+    }
+
+    static let shown = 50
+
+    let directory: String
+    private let thread: NIOThreadPool
+    private let inventory: NIOLockedValueBox<SegmentInventory>
+    private let last = NIOLockedValueBox<Listing?>(nil)
+
+    init(directory: String, thread: NIOThreadPool = .singleton) {
+        self.directory = directory
+        self.thread = thread
+        inventory = NIOLockedValueBox(SegmentInventory(directory: directory))
+    }
+
+    /// As of the last look; nil before the first.
+    var listing: Listing? { last.withLockedValue { $0 } }
+
+    /// - Returns: true if something has changed.
+    func look() async -> Bool {
+        guard let segments = try? await thread.runIfActive({ [self] in try scan() }) else { return false }
+        let listing = Listing(
+            newest: segments.suffix(Self.shown).reversed().map { Segment(stored: $0) }, total: segments.count,
+            bytes: segments.reduce(0) { $0 + $1.size })
+        return last.withLockedValue { last in
+            defer { last = listing }
+            return last != listing
+        }
+    }
+
+    /// A closed segment of this name, as the directory lists it now; nil for anything else, whatever the name holds.
+    func closed(_ name: String) async -> StoredSegment? {
+        guard let segments = try? await thread.runIfActive({ [self] in try scan() }) else { return nil }
+        return segments.first { $0.name == name && !$0.isOpen && $0.isClosed }
+    }
+
+    private func scan() throws -> [StoredSegment] {
+        try inventory.withLockedValue { try $0.scan() }
+    }
+}

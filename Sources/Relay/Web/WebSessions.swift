@@ -1,0 +1,94 @@
+import Capture
+import Crypto
+import NIOConcurrencyHelpers
+
+/// Browsers that have shown the token once and carry a cookie since. In memory only: a restart ends them all, and so does a
+/// new token.
+final class WebSessions: Sendable {
+    private struct Session {
+        var expiresAt: UInt64
+        var fingerprint: SHA256Digest
+    }
+
+    private struct State {
+        /// By the hash of the secret: to look one up takes a time that tells nothing about those that exist.
+        var sessions: [SHA256Digest: Session] = [:]
+        var nextTryAt: UInt64 = 0
+    }
+
+    enum Outcome: Equatable {
+        /// With the value of the cookie.
+        case opened(String)
+        case wrongToken
+        /// One try a second.
+        case tooSoon
+    }
+
+    static let lifetimeSeconds = 12 * 3_600
+    static let tryInterval: UInt64 = 1_000_000_000
+    private static let limit = 256
+
+    let token: WebToken
+    /// Another one for each process: relays on one host must not take each other's cookie away.
+    let cookieName: String
+    private let state = NIOLockedValueBox(State())
+
+    init(token: WebToken) {
+        self.token = token
+        cookieName = "backplane-relay-" + Self.hex(4)
+    }
+
+    func login(_ candidate: String, at now: Moment) -> Outcome {
+        let isAdmitted = state.withLockedValue { state in
+            guard now.monotonic >= state.nextTryAt else { return false }
+            state.nextTryAt = now.monotonic + Self.tryInterval
+            return true
+        }
+        guard isAdmitted else { return .tooSoon }
+        guard token.matches(Array(candidate.utf8)) else { return .wrongToken }
+        let secret = Self.hex(32)
+        let session = Session(
+            expiresAt: now.monotonic + UInt64(Self.lifetimeSeconds) * 1_000_000_000, fingerprint: token.fingerprint)
+        state.withLockedValue { state in
+            state.sessions = state.sessions.filter { $0.value.expiresAt > now.monotonic }
+            if state.sessions.count >= Self.limit,
+                let oldest = state.sessions.min(by: { $0.value.expiresAt < $1.value.expiresAt })
+            {
+                state.sessions[oldest.key] = nil
+            }
+            state.sessions[Self.key(secret)] = session
+        }
+        return .opened(secret)
+    }
+
+    /// - Parameter cookies: the header's value.
+    func isOpen(cookies: String?, at now: Moment) -> Bool {
+        guard let secret = secret(in: cookies) else { return false }
+        guard let session = state.withLockedValue({ $0.sessions[Self.key(secret)] }) else { return false }
+        return session.expiresAt > now.monotonic && session.fingerprint == token.fingerprint
+    }
+
+    func logout(cookies: String?) {
+        guard let secret = secret(in: cookies) else { return }
+        state.withLockedValue { $0.sessions[Self.key(secret)] = nil }
+    }
+
+    private func secret(in cookies: String?) -> String? {
+        for cookie in cookies?.split(separator: ";") ?? [] {
+            let cookie = cookie.drop { $0 == " " }
+            guard let equals = cookie.firstIndex(of: "="), cookie[..<equals] == cookieName else { continue }
+            return String(cookie[cookie.index(after: equals)...])
+        }
+        return nil
+    }
+
+    private static func key(_ secret: String) -> SHA256Digest { SHA256.hash(data: Array(secret.utf8)) }
+
+    private static func hex(_ bytes: Int) -> String {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<bytes).map { _ in
+            let byte = UInt8.random(in: .min ... .max, using: &generator)
+            return (byte < 16 ? "0" : "") + String(byte, radix: 16)
+        }.joined()
+    }
+}

@@ -1,0 +1,161 @@
+import Foundation
+import Redis
+import SignalRBackplane
+import TestSupport
+import Testing
+
+/// The live page as an operator sees it: a real Chromium, a real Redis, a relay of its own.
+@Suite("The live page in Chromium", .serialized, .needs(.redisServer, .chromium, .chromedriver))
+struct LivePageTests {
+    /// From the event to the screen.
+    private static let promise = Duration.seconds(1)
+
+    @Test("a busy channel; then a gap, and Redis away, each on the screen within a second; then all is well again")
+    func busy() async throws {
+        try await page(recording: true) { page, redis, _ in
+            try await page.waitFor("quiet")
+            try await page.picture("quiet")
+            try await redis.withClient { client in
+                let publisher = try await NodePublisher(client, channel: "chat")
+                let traffic = Traffic(publisher)
+                try await page.waitFor("healthy")
+                try await Task.sleep(for: .seconds(6))
+                #expect(
+                    try await page.sentence().contains(
+                        #/^healthy: [\d,]+ envelopes/s, latency .* nothing missing since \d\d:\d\d:\d\d$/#))
+                #expect(try await page.text("return `${document.querySelectorAll('#lines tr').length}`") != "0")
+                try await page.picture("busy")
+                _ = try await traffic.stop()
+
+                // Ids are given out that nobody publishes.
+                try await redis.command(["INCRBY", "chat", "12"])
+                let gapAt = Date.now
+                _ = try await publisher.publish(1)
+                try await page.waitFor("gap", since: gapAt, within: Self.promise)
+                #expect(try await page.sentence().contains("12 ids missing since"))
+                try await page.picture("gap")
+            }
+            let downAt = Date.now
+            await redis.stop()
+            try await page.waitFor("redis_down", since: downAt, within: Self.promise)
+            #expect(try await page.sentence().contains("Redis down: no connection since"))
+            try await Task.sleep(for: .seconds(3))
+            try await page.picture("redis-down")
+            try await redis.start()
+            try await page.waitFor("gap")
+            try await page.checkConsole()
+        }
+    }
+
+    @Test("without a recording the page says so")
+    func noRecording() async throws {
+        try await page(recording: false, options: ["--channel", "game"]) { page, _, _ in
+            try await page.waitFor("quiet")
+            #expect(try await page.sentence().contains("not recorded (no --record)"))
+            #expect(
+                try await page.text("return document.querySelector('#segments-hint').textContent")
+                    .contains("Nothing is recorded"))
+            try await page.picture("no-recording")
+            try await page.checkConsole()
+        }
+    }
+
+    @Test("names from the wire stay text")
+    func hostileNames() async throws {
+        let hurt = #"<img src=x onerror="window.hurt=1">"#
+        try await page(recording: true, channel: hurt, options: ["--show-payloads"]) { page, redis, _ in
+            let call =
+                #"{"H":"<img src=x onerror=\"window.hurt=1\">","M":"<script>window.hurt=1</script>","A":["</td>"]}"#
+            let message = Message(source: "s", key: "h-" + hurt, value: Array(call.utf8))
+            let blob = ScaleoutMessage(messages: [message], createdTicks: 638_000_000_000_000_000).encoded()
+            try await redis.withClient { client in
+                let script = try await client.load(script: BackplaneScript.publish)
+                for _ in 0..<30 {
+                    _ = try await client.send(["EVALSHA", .text(script.sha1), "1", .text(hurt), .bytes(blob)])
+                    try await Task.sleep(for: .milliseconds(50))
+                }
+            }
+            try await eventually("the envelope is shown") {
+                try await page.text("return document.querySelector('#lines').textContent").contains("<script>")
+                    ? true : nil
+            }
+            try await eventually("the table of calls shows it") {
+                try await page.text("return document.querySelector('.calls tbody').textContent").contains("<img")
+                    ? true : nil
+            }
+            #expect(try await page.text("return document.querySelector('#lines code').textContent").contains("</td>"))
+            #expect(try await page.text("return String(window.hurt)") == "undefined")
+            #expect(try await page.text("return `${document.querySelectorAll('img').length}`") == "0")
+            try await page.picture("hostile")
+            try await page.checkConsole()
+        }
+    }
+
+    @Test("the login shows the page and gives segments; a relay that ends is told")
+    func login() async throws {
+        try await TemporaryDirectory.with { folder in
+            let token = "0123456789abcdef+%&="
+            try Data((token + "\n").utf8).write(to: URL(filePath: folder + "/token"))
+            try await page(recording: true, options: ["--web-token-file", folder + "/token"], isOpen: false) {
+                page, redis, relay in
+                try await page.picture("login")
+                try await page.browser.type("not the token\n", into: "#token")
+                try await eventually("it is refused") {
+                    try await page.text("return document.querySelector('.note').textContent").contains("not the token")
+                        ? true : nil
+                }
+                try await Task.sleep(for: .seconds(1))
+                try await page.browser.type(token + "\n", into: "#token")
+                try await page.waitFor("quiet")
+                relay.child.signal(SIGHUP)
+                let size = try await eventually("a closed segment can be had") {
+                    let answer = try await page.text(
+                        """
+                        const link = document.querySelector('#segment-rows a');
+                        if (!link) return '';
+                        const request = new XMLHttpRequest();
+                        request.open('GET', link.href, false);
+                        request.overrideMimeType('text/plain; charset=x-user-defined');
+                        request.send();
+                        return `${request.status} ${request.responseText.length} ${request.responseText.slice(1, 5)}`;
+                        """)
+                    return answer.hasPrefix("200") ? answer : nil
+                }
+                #expect(size.hasSuffix(" MCAP"), "\(size)")
+                try await page.picture("segments")
+                _ = try await page.browser.consoleErrors()
+                let endedAt = Date.now
+                relay.child.signal(SIGKILL)
+                try await eventually("the page tells that the relay is away", within: .seconds(2)) {
+                    try await page.text("return document.querySelector('#lost').textContent").contains("lost")
+                        ? true : nil
+                }
+                #expect(Date.now.timeIntervalSince(endedAt) < 1.5)
+                try await page.picture("relay-away")
+            }
+        }
+    }
+
+    // MARK: - A page to look at
+
+    private func page(
+        recording: Bool, channel: String = "chat", options: [String] = [], isOpen: Bool = true,
+        _ body: (WatchedPage, RedisServer, RelayProcess) async throws -> Void
+    ) async throws {
+        try await TemporaryDirectory.with { folder in
+            try await RedisServer.with { redis in
+                let record = recording ? ["--record", folder + "/capture", "--min-free-disk", "0"] : []
+                let arguments = ["--redis", redis.url, "--channel", channel] + record + options
+                try await RelayProcess.with(arguments, waitsUntilReady: false) { relay in
+                    try await Browser.with(width: 1_280, height: 900) { browser in
+                        try await browser.emulate(width: 1_280, height: 900)
+                        try await browser.open("http://127.0.0.1:\(relay.port)/")
+                        let page = WatchedPage(browser: browser)
+                        if isOpen { try await page.waitUntilLive() }
+                        try await body(page, redis, relay)
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// A live page in a browser, and what a person would see of it.
+struct WatchedPage: Sendable {
+    let browser: Browser
+
+    func waitUntilLive() async throws {
+        try await eventually("the page is live") {
+            try await text("return document.body.dataset.connection ?? ''") == "live" ? true : nil
+        }
+    }
+
+    func text(_ script: String) async throws -> String { try await browser.text(script) }
+
+    func sentence() async throws -> String {
+        try await text("return document.querySelector('.sentence').textContent")
+    }
+
+    /// Waits until the channel is in a state, as the page names it.
+    func waitFor(_ kind: String) async throws {
+        try await eventually("the channel is \(kind)", within: .seconds(15)) {
+            try await text("return document.querySelector('.sentence')?.dataset.kind ?? ''") == kind ? true : nil
+        }
+    }
+
+    /// The same, and the browser's own clock says when it was on the screen.
+    func waitFor(_ kind: String, since event: Date, within limit: Duration) async throws {
+        let script = """
+            const line = document.querySelector('.sentence');
+            if (!window.changes) {
+              window.changes = [];
+              new MutationObserver(() => window.changes.push([line.dataset.kind, Date.now()]))
+                .observe(line, { attributes: true, attributeFilter: ['data-kind'] });
+              window.changes.push([line.dataset.kind, Date.now()]);
+            }
+            const found = window.changes.filter(change => change[0] === '\(kind)' && change[1] >= \(Int(event.timeIntervalSince1970 * 1_000)));
+            return found.length ? String(found[0][1]) : '';
+            """
+        let shownAt = try await eventually("the page says \(kind)", within: .seconds(15)) {
+            try await Double(text(script))
+        }
+        let taken = shownAt / 1_000 - event.timeIntervalSince1970
+        print("live page: \(kind) on the screen after \(Int(taken * 1_000)) ms")
+        #expect(.seconds(taken) <= limit, "\(kind) was on the screen after \(taken) s")
+    }
+
+    /// Wide and narrow, light and dark; on a narrow screen nothing may stick out.
+    func picture(_ name: String) async throws {
+        for (width, dark) in [(1_280, false), (400, true), (400, false), (1_280, true)] {
+            try await browser.emulate(width: width, height: 900, dark: dark)
+            let overhang = try await text(
+                "return `${document.documentElement.scrollWidth - document.documentElement.clientWidth}`")
+            #expect(overhang == "0", "\(name) at \(width) px scrolls sideways by \(overhang)")
+            try await browser.wholeScreenshot("live-\(name)-\(width)-\(dark ? "dark" : "light")")
+        }
+        try await browser.emulate(width: 1_280, height: 900)
+    }
+
+    func checkConsole() async throws {
+        let errors = try await browser.consoleErrors()
+        #expect(errors.isEmpty, "\(errors)")
+    }
+}

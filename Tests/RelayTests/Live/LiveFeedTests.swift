@@ -1,0 +1,89 @@
+import Capture
+import Foundation
+import Logging
+import NIOCore
+import Prometheus
+import Testing
+
+@testable import Relay
+
+@Suite struct LiveFeedTests {
+    private static let hostile = "<img src=x onerror=alert(1)>\"\n\u{2028}\u{0}"
+
+    private let metrics = makeMetrics([hostile])
+    private let status = RelayStatus(records: false)
+    private let feed: LiveFeed
+
+    init() {
+        feed = LiveFeed(
+            configuration: LiveFeed.Configuration(
+                version: "1", links: LiveLinks([LiveLink(title: "Chat", url: "http://127.0.0.1:1/")])),
+            metrics: metrics, status: status, watch: WatchMetrics(metrics.registry, channels: [Self.hostile]),
+            recordDirectory: nil, at: Self.moment(0))
+    }
+
+    private static func moment(_ seconds: Double) -> Moment {
+        Moment(realtime: UInt64((1_000 + seconds) * 1e9), monotonic: UInt64((1_000 + seconds) * 1e9))
+    }
+
+    /// The events of a stream, their data parsed.
+    private func parse(_ buffer: ByteBuffer) throws -> (event: String, data: [String: Any]) {
+        let text = String(buffer: buffer)
+        #expect(text.hasSuffix("\n\n"))
+        let lines = text.dropLast(2).split(separator: "\n", omittingEmptySubsequences: false)
+        try #require(lines.count == 2, "one line of data: \(text)")
+        let data = try JSONSerialization.jsonObject(with: Data(lines[1].dropFirst("data: ".count).utf8))
+        return (String(lines[0].dropFirst("event: ".count)), try #require(data as? [String: Any]))
+    }
+
+    @Test func everythingIsJSONWhateverTheNamesAre() throws {
+        feed.journal.note(.subscribed(runID: "r", redisVersion: "7"), at: Self.moment(0.1))
+        feed.journal.note(.gap(channel: Self.hostile, from: 3, to: 5, cause: .foreignPublish), at: Self.moment(0.2))
+        metrics.channels[0].envelopes.increment(by: 10)
+        metrics.channels[0].deliveryLatency.observe(0.003)
+        feed.look(at: Self.moment(1), isOpen: false)
+        let (event, data) = try parse(feed.wholeFrame())
+        #expect(event == "state")
+        let channel = try #require((data["channels"] as? [[String: Any]])?.first)
+        #expect(channel["name"] as? String == Self.hostile)
+        #expect(channel["kind"] as? String == "gap")
+        #expect((channel["samples"] as? [[Any]])?.count == 1)
+        let events = try #require(data["events"] as? [[String: Any]])
+        #expect(events.map { $0["event"] as? String } == ["subscribed", "gap"])
+        #expect(events.last?["channel"] as? String == Self.hostile)
+        #expect((data["links"] as? [[String: String]])?.first?["title"] == "Chat")
+        #expect(data["segments"] == nil)
+    }
+
+    @Test func whatHappensIsSentAtOnceAndASecondOnce() async throws {
+        let page = try #require(feed.pages.open())
+        var frames = page.frames.makeAsyncIterator()
+        func next() async throws -> (event: String, data: [String: Any]) {
+            try parse(try #require(await frames.next()))
+        }
+        feed.look(at: Self.moment(0.1), isOpen: true)
+        var (event, data) = try await next()
+        #expect(event == "change" && data["events"] == nil, "the first verdict")
+        feed.look(at: Self.moment(0.2), isOpen: true)
+        feed.journal.note(.subscribed(runID: nil, redisVersion: nil), at: Self.moment(0.25))
+        feed.look(at: Self.moment(0.3), isOpen: true)
+        (event, data) = try await next()
+        #expect(event == "change")
+        #expect((data["events"] as? [Any])?.count == 1)
+        feed.look(at: Self.moment(1), isOpen: true)
+        (event, data) = try await next()
+        #expect(event == "tick" && data["events"] == nil)
+        #expect(((data["channels"] as? [[String: Any]])?.first?["samples"] as? [Any])?.count == 1)
+        let sequence = try #require(data["seq"] as? Int)
+        #expect(try parse(feed.wholeFrame()).data["seq"] as? Int == sequence)
+        feed.pages.close(page)
+        #expect(await frames.next() == nil)
+    }
+
+    @Test func fifteenMinutesAreKept() throws {
+        for second in 1...1_000 { feed.look(at: Self.moment(Double(second)), isOpen: false) }
+        let channel = (try parse(feed.wholeFrame()).data["channels"] as? [[String: Any]])?.first
+        let samples = try #require(channel?["samples"] as? [[Any]])
+        #expect(samples.count == 900)
+    }
+}
