@@ -20,8 +20,8 @@ struct DashboardLint {
         self.dashboard = dashboard
     }
 
-    private mutating func demand(_ condition: Bool, _ rule: DashboardRule, _ text: @autoclosure () -> String) {
-        if !condition { findings.append(Finding(rule: rule, text: text())) }
+    private mutating func demand(_ condition: Bool, _ rule: DashboardRule, _ text: String) {
+        if !condition { findings.append(Finding(rule: rule, text: text)) }
     }
 
     private mutating func run() {
