@@ -31,7 +31,7 @@ import Testing
         let sessions = sessions ?? token.map { WebSessions(token: $0) }
         let feed = LiveFeed(
             configuration: LiveFeed.Configuration(version: "1"), metrics: metrics, status: status,
-            watch: WatchMetrics(Registry(), channels: metrics.channelNames), recordDirectory: nil)
+            watch: WatchMetrics(Registry(), channels: metrics.channels), recordDirectory: nil)
         let responder = RelayHTTP.router(
             metrics: metrics, status: status, channels: ["chat", "game"], sessions: sessions,
             live: LiveRoutes(feed: feed, sessions: sessions, isSecure: false)

@@ -18,7 +18,7 @@ import Testing
         feed = LiveFeed(
             configuration: LiveFeed.Configuration(
                 version: "1", links: LiveLinks([LiveLink(title: "Chat", url: "http://127.0.0.1:1/")])),
-            metrics: metrics, status: status, watch: WatchMetrics(metrics.registry, channels: [Self.hostile]),
+            metrics: metrics, status: status, watch: WatchMetrics(metrics.registry, channels: metrics.channels),
             recordDirectory: nil, at: Self.moment(0))
     }
 
