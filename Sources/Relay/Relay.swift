@@ -16,19 +16,23 @@ public struct Relay: Service {
     private let logger: Logger
     private let supervisor: (any RelaySupervisor)?
     private let onListening: @Sendable (_ port: Int) -> Void
+    private let onGlance: (@Sendable (RelayGlance) -> Void)?
     private let controls = RelayControls()
 
     /// - Parameters:
     ///   - supervisor: is told of the relay's life.
     ///   - onListening: called once the HTTP surface is bound, with its port.
+    ///   - onGlance: called once a second; must not wait.
     public init(
         configuration: RelayConfiguration, logger: Logger, supervisor: (any RelaySupervisor)? = nil,
-        onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
+        onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in },
+        onGlance: (@Sendable (RelayGlance) -> Void)? = nil
     ) {
         self.configuration = configuration
         self.logger = logger
         self.supervisor = supervisor
         self.onListening = onListening
+        self.onGlance = onGlance
     }
 
     // MARK: - While it runs, from any thread
@@ -62,7 +66,7 @@ public struct Relay: Service {
         let feed = LiveFeed(
             configuration: LiveFeed.Configuration(
                 version: configuration.version, showsValues: configuration.showsPayloads, links: configuration.links,
-                mayDownload: configuration.access.token != nil),
+                mayDownload: configuration.access.token != nil, onGlance: onGlance),
             metrics: metrics, status: status, watch: watched, recordDirectory: configuration.recording?.directory)
         let branches = configuration.branches.map { $0(context) } + [feed]
 

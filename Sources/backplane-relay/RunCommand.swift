@@ -2,6 +2,7 @@ import ArgumentParser
 import Capture
 import Logging
 import MCAP
+import NIOConcurrencyHelpers
 import NIOPosix
 import Redis
 import Relay
@@ -68,12 +69,22 @@ struct RunCommand: AsyncParsableCommand {
                 access: try web.access(), showsPayloads: showPayloads,
                 branches: try forwarding.branches(from: redis, logger: log.logger),
                 version: BackplaneRelay.version, hostName: HostName.current()),
-            logger: log.logger, supervisor: supervisor)
+            logger: log.logger, supervisor: supervisor,
+            onGlance: StandardError.isTerminal ? Self.statusLine(below: log.destination) : nil)
+        // Whatever ends it, the terminal's next line is the shell's own.
+        defer { log.destination.show(statusLine: "") }
         try await ServiceRunner.run(
             relay, log: log,
             signals: SignalActions(
                 hangup: { relay.rotate() }, user1: { relay.logStatistics() }, user2: { relay.flush() }),
             onStop: { supervisor?.stopping() })
+    }
+
+    private static func statusLine(below log: LogDestination) -> @Sendable (RelayGlance) -> Void {
+        let line = NIOLockedValueBox(StatusLine())
+        return { glance in
+            log.show(statusLine: line.withLockedValue { $0.text(glance, width: StandardError.width) })
+        }
     }
 
     private func check(_ redis: RedisConfiguration) async throws {

@@ -2,6 +2,7 @@ import Capture
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
+import Prometheus
 import Redis
 
 /// Keeps what the live page shows, and sends it to those that are open.
@@ -15,6 +16,8 @@ final class LiveFeed: EnvelopeBranch {
         var links = LiveLinks()
         /// Whether who looks has shown a token.
         var mayDownload = false
+        /// Called once a second.
+        var onGlance: (@Sendable (RelayGlance) -> Void)?
     }
 
     private struct State {
@@ -128,7 +131,7 @@ final class LiveFeed: EnvelopeBranch {
             subscribers: metrics.channels.indices.map { watch.subscribers(channel: $0) })
         let entries = journal.take()
         let envelopes = isOpen ? sampler.take() : []
-        let frame = state.withLockedValue { state -> ByteBuffer? in
+        let (frame, glance) = state.withLockedValue { state -> (ByteBuffer?, RelayGlance?) in
             let events = state.board.update(look, entries: entries, at: now)
             if events.contains(where: { $0.event.event.hasPrefix("segment") }) { state.shelfIsAsked = true }
             let isTick = now.monotonic >= state.nextSample
@@ -137,16 +140,27 @@ final class LiveFeed: EnvelopeBranch {
                 // What was slept through is not made up for.
                 state.nextSample = max(state.nextSample + Self.second, now.monotonic + Self.second / 2)
             }
+            let glance = isTick && configuration.onGlance != nil ? self.glance(at: state.board) : nil
             guard isOpen else {
                 if !state.board.lines.isEmpty { state.board.forgetLines() }
                 (state.events, state.lines) = ([], [])
-                return nil
+                return (nil, glance)
             }
             state.events += events
             state.lines += state.board.add(envelopes)
-            return Self.frame(&state, isTick: isTick, at: now, configuration, shelf?.listing)
+            return (Self.frame(&state, isTick: isTick, at: now, configuration, shelf?.listing), glance)
         }
         if let frame { pages.send(frame) }
+        if let glance { configuration.onGlance?(glance) }
+    }
+
+    private func glance(at board: LiveBoard) -> RelayGlance {
+        RelayGlance(
+            channels: zip(board.channels, board.verdicts).map { channel, verdict in
+                RelayGlance.Channel(
+                    name: channel.name, isCalm: verdict.kind == .healthy || verdict.kind == .quiet,
+                    sentence: verdict.sentence.text, times: verdict.sentence.times)
+            }, recordedBytes: metrics.recordedBytes.value, writtenBytes: metrics.writtenBytes.value)
     }
 
     /// - Returns: nil if nothing is worth one yet.

@@ -13,6 +13,8 @@ final class LogDestination: Sendable {
     private struct State {
         var descriptor: CInt
         var limiter = RepeatLimiter()
+        /// Stands below the log on a terminal; empty if there is none.
+        var statusLine = ""
     }
 
     private let path: String?
@@ -61,7 +63,17 @@ final class LogDestination: Sendable {
             if level <= .debug || state.limiter.admit(message, at: now.monotonic) {
                 lines += format.line(time: now.realtime, level: level, message: message, metadata: metadata)
             }
-            Self.write(lines, to: state.descriptor)
+            Self.write(lines, above: state.statusLine, to: state.descriptor)
+        }
+    }
+
+    /// Keeps a line below the log, on standard error; an empty one takes it away. Does nothing where that is no terminal.
+    func show(statusLine text: String) {
+        guard StandardError.isTerminal else { return }
+        state.withLockedValue { state in
+            guard text != state.statusLine else { return }
+            state.statusLine = text
+            Self.write(Array(("\r" + text + Self.clearToEnd).utf8), to: STDERR_FILENO)
         }
     }
 
@@ -71,7 +83,7 @@ final class LogDestination: Sendable {
         state.withLockedValue { state in
             var lines: [UInt8] = []
             for omitted in state.limiter.ended(at: now.monotonic, all: true) { append(omitted, at: now, to: &lines) }
-            Self.write(lines, to: state.descriptor)
+            Self.write(lines, above: state.statusLine, to: state.descriptor)
         }
     }
 
@@ -79,6 +91,15 @@ final class LogDestination: Sendable {
         lines += format.line(
             time: now.realtime, level: .notice, message: "repeated lines left out",
             metadata: [("count", "\(omitted.count)"), ("line", omitted.message)])
+    }
+
+    private static let clearToEnd = "\u{1B}[K"
+
+    private static func write(_ lines: [UInt8], above statusLine: String, to descriptor: CInt) {
+        guard !statusLine.isEmpty, !lines.isEmpty, descriptor == STDERR_FILENO else {
+            return write(lines, to: descriptor)
+        }
+        write(Array(("\r" + clearToEnd).utf8) + lines + Array(statusLine.utf8), to: descriptor)
     }
 
     /// A log that cannot be written must not stop what it tells of.

@@ -1,0 +1,50 @@
+import Relay
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// The one line that `run` keeps on a terminal: what the live page says of the channels, and what is written.
+struct StatusLine {
+    private var last: RelayGlance?
+
+    /// - Parameter width: of the terminal, in columns.
+    mutating func text(_ glance: RelayGlance, width: Int) -> String {
+        defer { last = glance }
+        var parts = [channels(glance.channels)]
+        if glance.writtenBytes > 0 {
+            let rate = last.map { "\(Format.bytes(max(0, glance.writtenBytes - $0.writtenBytes)))/s, " } ?? ""
+            let ratio = Double(glance.recordedBytes) / Double(glance.writtenBytes)
+            parts.append(
+                "written \(rate)\(Format.bytes(glance.writtenBytes)), ratio \(Format.decimal(ratio, digits: 1))")
+        }
+        // A line as wide as the terminal could make it scroll.
+        return String(parts.joined(separator: "  ").prefix(max(0, width - 1)))
+    }
+
+    /// Of several channels those that call for somebody, if any does.
+    private func channels(_ channels: [RelayGlance.Channel]) -> String {
+        if channels.count == 1 { return describe(channels[0]) }
+        let troubled = channels.filter { !$0.isCalm }
+        guard !troubled.isEmpty else { return "\(channels.count) channels, nothing missing" }
+        return "\(troubled.count) of \(channels.count) channels: " + troubled.map(describe).joined(separator: "; ")
+    }
+
+    private func describe(_ channel: RelayGlance.Channel) -> String {
+        var sentence = channel.sentence
+        for (index, time) in channel.times.enumerated() {
+            sentence.replace("{\(index)}", with: Self.clock(time))
+        }
+        return MessageLine.printable("\(channel.name)  \(sentence)".utf8)
+    }
+
+    /// The time of day where the terminal is.
+    private static func clock(_ nanoseconds: UInt64) -> String {
+        var seconds = time_t(nanoseconds / 1_000_000_000)
+        var parts = tm()
+        localtime_r(&seconds, &parts)
+        return [parts.tm_hour, parts.tm_min, parts.tm_sec].map { ($0 < 10 ? "0" : "") + "\($0)" }.joined(separator: ":")
+    }
+}

@@ -1,0 +1,40 @@
+import Testing
+
+@testable import Relay
+@testable import backplane_relay
+
+@Suite struct StatusLineTests {
+    private func channel(_ name: String, _ sentence: String, isCalm: Bool = true, _ times: UInt64...)
+        -> RelayGlance.Channel
+    {
+        RelayGlance.Channel(name: name, isCalm: isCalm, sentence: sentence, times: times)
+    }
+
+    @Test func oneChannelSaysItsSentenceAndWhatIsWritten() {
+        var line = StatusLine()
+        let chat = channel("chat", "healthy: 12 envelopes/s, nothing missing since {0}", 1_795_400_000_000_000_000)
+        _ = line.text(RelayGlance(channels: [chat], recordedBytes: 1_000, writtenBytes: 1_000), width: 200)
+        let text = line.text(RelayGlance(channels: [chat], recordedBytes: 20_480, writtenBytes: 5_120), width: 200)
+        #expect(
+            text.wholeMatch(
+                of:
+                    #/chat  healthy: 12 envelopes/s, nothing missing since \d\d:\d\d:\d\d  written 4.0 KiB/s, 5.0 KiB, ratio 4.0/#
+            ) != nil, "\(text)")
+        #expect(
+            line.text(RelayGlance(channels: [chat], recordedBytes: 0, writtenBytes: 0), width: 20)
+                == "chat  healthy: 12 e")
+    }
+
+    @Test func ofSeveralThoseThatCallForSomebody() {
+        var line = StatusLine()
+        let calm = [channel("a", "healthy: x"), channel("b", "quiet: y")]
+        #expect(
+            line.text(RelayGlance(channels: calm, recordedBytes: 0, writtenBytes: 0), width: 99)
+                == "2 channels, nothing missing")
+        let troubled =
+            calm + [channel("c", "Redis down", isCalm: false), channel("d\u{1B}[2J", "gap: 3", isCalm: false)]
+        #expect(
+            line.text(RelayGlance(channels: troubled, recordedBytes: 0, writtenBytes: 0), width: 99)
+                == "2 of 4 channels: c  Redis down; d\u{FFFD}[2J  gap: 3")
+    }
+}
