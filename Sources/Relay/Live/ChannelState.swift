@@ -170,7 +170,8 @@ struct ChannelState: Sendable, Equatable {
         case (_, let gap?):
             sentence.add(", nothing missing since {}", gap.lastAt)
         case (_, nil):
-            sentence.add(", nothing missing since {}", watchedSince)
+            // Where nothing came nothing can be missing.
+            if lastEnvelopeAt != nil { sentence.add(", nothing missing since {}", watchedSince) }
         }
     }
 

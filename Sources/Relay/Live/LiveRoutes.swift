@@ -67,7 +67,9 @@ struct LiveRoutes: Sendable {
         try await writer.write(feed.wholeFrame())
         for await frame in page.frames {
             try await writer.write(page.takeIsBehind() ? feed.wholeFrame() : frame)
-            if ContinuousClock.now >= end { return }
+            guard ContinuousClock.now < end else {
+                return try await writer.write(ByteBuffer(string: "event: again\ndata: {}\n\n"))
+            }
         }
     }
 

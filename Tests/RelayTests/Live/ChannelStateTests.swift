@@ -61,7 +61,7 @@ import Testing
         },
         Case(
             .quiet,
-            "quiet: no envelope yet, subscribed since <9999>, nothing missing since <9999>; no node is subscribed: is the event key spelled as in Startup.cs?"
+            "quiet: no envelope yet, subscribed since <9999>; no node is subscribed: is the event key spelled as in Startup.cs?"
         ) {
             $0.rate = 0
             $0.connection = .subscribed(since: at(9_999))

@@ -270,7 +270,7 @@ function lose(words = 'Connection to the relay lost, trying again. What stands h
   stream?.close();
   stream = null;
   clearTimeout(retry);
-  retry = setTimeout(probe, 1000);
+  if (!document.hidden) retry = setTimeout(probe, 1000);
 }
 
 // Why it is so: the relay is away, or it wants to see a token, or too many look.
@@ -290,6 +290,8 @@ function connect() {
   heardAt = performance.now();
   stream.addEventListener('state', message => take(message, true));
   for (const name of ['tick', 'change']) stream.addEventListener(name, message => take(message, false));
+  // The relay lets a stream last for a while only.
+  stream.addEventListener('again', () => connect());
   stream.addEventListener('error', () => lose());
 }
 
