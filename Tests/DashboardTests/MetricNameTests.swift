@@ -7,15 +7,6 @@ struct MetricNameTests {
     /// Prometheus makes these itself.
     private static let ofPrometheus: Set = ["up", "ALERTS", "ALERTS_FOR_STATE"]
 
-    /// Promised by the relay; each goes from here when its source is there.
-    private static let promised: Set = [
-        "signalr_backplane_group_ack_duration_seconds", "signalr_backplane_group_acks_missing_total",
-        "signalr_backplane_commands_total", "signalr_backplane_hub_invocations_total",
-        "signalr_backplane_active_signals", "signalr_backplane_unseen_ids", "signalr_backplane_silent",
-        "signalr_backplane_delivery_latency_floor_seconds", "signalr_backplane_egress_bytes_total",
-        "signalr_backplane_interleaved_ids_total", "backplane_relay_recording",
-    ]
-
     /// What the sources register, found as text.
     private static let registered: Set<String> = {
         let sources = Repository.folder.appending(path: "Sources")
@@ -44,7 +35,7 @@ struct MetricNameTests {
 
     @Test("every metric of a panel is one that we export", arguments: Repository.dashboardNames)
     func panels(name: String) throws {
-        let known = Self.registered.union(Self.promised).union(Self.ofPrometheus)
+        let known = Self.registered.union(Self.ofPrometheus)
         for (owner, expression) in try Repository.dashboard(name).expressions {
             #expect(unknown(in: expression, known: known).isEmpty, "\(owner)")
         }
@@ -53,7 +44,7 @@ struct MetricNameTests {
     @Test("every metric of a rule is one that we export or record", arguments: ["rules.yaml", "alerts.yaml"])
     func rules(name: String) throws {
         let recorded = try RuleFile(Repository.text("dashboards/prometheus/rules.yaml")).recorded
-        let known = Self.registered.union(Self.promised).union(Self.ofPrometheus).union(recorded)
+        let known = Self.registered.union(Self.ofPrometheus).union(recorded)
         let rules = try RuleFile(Repository.text("dashboards/prometheus/" + name)).rules
         #expect(!rules.isEmpty)
         for rule in rules {
