@@ -42,13 +42,16 @@ enum FuzzConnectionString {
     }
 
     private static func isPrinted(_ configuration: RedisConfiguration) -> Bool {
-        for case .unix(let path) in configuration.servers where path.contains(password) { return true }
-        return configuration.sentinelMaster?.contains(password) == true
+        for case .unix(let path) in configuration.servers where holdsPassword(path) { return true }
+        return configuration.sentinelMaster.map(holdsPassword) == true
     }
 
     private static func checkSilent(_ printed: String, _ text: String) {
-        Fuzzer.check(!printed.lowercased().contains("k4n4rie"), "'\(text)' makes '\(printed)'")
+        Fuzzer.check(!holdsPassword(printed), "'\(text)' makes '\(printed)'")
     }
+
+    /// In any case: a host's name is lowered, and what is mutated may hold a copy of its own.
+    private static func holdsPassword(_ text: String) -> Bool { text.lowercased().contains("k4n4rie") }
 
     /// What is printed as the address is an address: read again, it names the same servers.
     private static func checkAgain(_ configuration: RedisConfiguration, _ text: String) {
