@@ -61,5 +61,6 @@ struct AlertTests {
         #expect(
             alert.fields["runbook_url"]
                 == "https://github.com/backplane-relay/backplane-relay#\(name.lowercased())")
+        #expect(try Repository.text("README.md").contains("<a id=\"\(name.lowercased())\"></a>"))
     }
 }

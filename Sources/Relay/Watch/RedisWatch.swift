@@ -103,9 +103,10 @@ struct RedisWatch: Sendable {
             }
         case .counters:
             for (index, channel) in channels.enumerated() {
+                // Before the counter: what is published in between has not been seen, and is not expected yet.
+                let envelopes = metrics.envelopes(channel: index)
                 if let id = try await client.send(["GET", .text(channel)]).text.flatMap({ UInt64($0) }) {
                     metrics.setIssuedID(id, channel: index)
-                    let envelopes = metrics.envelopes(channel: index)
                     let isSilent = memory.silence[index].look(issuedID: id, envelopes: envelopes)
                     metrics.setSilent(isSilent, channel: index)
                 }

@@ -37,7 +37,7 @@ struct WatchMetrics: Sendable {
         silent = registry.gaugeFamily(
             "signalr_backplane_silent",
             help:
-                "1 while the counter moves and nothing arrives: messages are published on another channel (channelPrefix?) or server.",
+                "1 while the counter moves and nothing arrives: a dead connection, or messages that go to another server or channel.",
             labels: ["channel"])
         egressBytes = registry.counterFamily(
             "signalr_backplane_egress_bytes_total",
