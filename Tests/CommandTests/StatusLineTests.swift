@@ -22,7 +22,7 @@ import Testing
             ) != nil, "\(text)")
         #expect(
             line.text(RelayGlance(channels: [chat], recordedBytes: 0, writtenBytes: 0), width: 20)
-                == "chat  healthy: 12 e")
+                == "chat  healthy: 1...")
     }
 
     @Test func ofSeveralThoseThatCallForSomebody() {

@@ -21,7 +21,8 @@ struct StatusLine {
                 "written \(rate)\(Format.bytes(glance.writtenBytes)), ratio \(Format.decimal(ratio, digits: 1))")
         }
         // A line as wide as the terminal could make it scroll.
-        return String(parts.joined(separator: "  ").prefix(max(0, width - 1)))
+        let (line, room) = (parts.joined(separator: "  "), max(3, width - 1))
+        return line.count <= room ? line : line.prefix(room - 3) + "..."
     }
 
     /// Of several channels those that call for somebody, if any does.
