@@ -13,6 +13,7 @@ struct DemoCommand: AsyncParsableCommand {
             Example:
               backplane-relay demo --duration 20s
               backplane-relay demo --keep-running
+              backplane-relay demo --duration 30s --speed 1
 
             Starts two redis-servers on free ports and stops them at the end. With --keep-running, open the two chat pages
             in two browser windows: what one sends appears in both. Ctrl-C then goes on with the replay, a second one ends
@@ -25,6 +26,9 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(help: "Keep the capture in this directory; without it, it goes to a new one below /tmp.")
     var record: String?
 
+    @Option(help: "Speed of the replay: max, or 1 for the pace of the chat, 2.5 faster.")
+    var speed = SpeedArgument(.maximum)
+
     @Flag(help: "Leave nodes and relay running after the traffic, until Ctrl-C.")
     var keepRunning = false
 
@@ -36,7 +40,7 @@ struct DemoCommand: AsyncParsableCommand {
         let demo = Demo(
             duration: .nanoseconds(Int64(duration.nanoseconds)), directory: directory, version: BackplaneRelay.version,
             hostName: HostName.current(), logger: logger,
-            keepRunning: keepRunning ? untilInterrupted : nil, report: { print($0) })
+            speed: speed.speed, keepRunning: keepRunning ? untilInterrupted : nil, report: { print($0) })
         guard let outcome = try await interrupts.run({ try await demo.run() }) else {
             throw ExitCode(130)
         }
@@ -55,7 +59,7 @@ struct DemoCommand: AsyncParsableCommand {
         for difference in outcome.differences { lines.append("DIFFERENCE    \(difference)") }
         lines.append(
             outcome.passed
-                ? "PASS          every envelope was recorded byte for byte, and a client at the second Redis heard what one at the first heard"
+                ? "PASS          every envelope was recorded byte for byte, and clients at the second Redis heard what one at the first heard"
                 : "FAIL          \(outcome.differences.count) differences")
         return lines.joined(separator: "\n")
     }

@@ -195,12 +195,17 @@ struct CommandLineTests {
         }
     }
 
-    @Test("the demo passes", .needs(.redisServer))
-    func demo() async throws {
+    @Test(
+        "the demo passes: clients of two nodes over three transports hear the replay as the chat was heard",
+        .needs(.redisServer), arguments: ["max", "1"])
+    func demo(speed: String) async throws {
         try await TemporaryDirectory.with { folder in
-            let demo = try await Finished.relay(["demo", "--duration", "3s", "--record", folder + "/capture"])
+            let demo = try await Finished.relay([
+                "demo", "--duration", "3s", "--record", folder + "/capture", "--speed", speed,
+            ])
             #expect(demo.exit == .code(0), "\(demo.output)\(demo.errors)")
             #expect(demo.output.contains("PASS"))
+            #expect(demo.output.contains(speed == "1" ? "with a drift of" : "at full speed"))
         }
     }
 

@@ -4,12 +4,12 @@ import NIOCore
 import NIOPosix
 import Redis
 import Relay
-import Replay
+public import Replay
 import ServiceLifecycle
 import SignalRBackplane
 
 /// Everything on this machine: two hub nodes with people who chat, a relay that records their backplane, a second Redis
-/// that receives the replay, a hub node there, and the proof that a client of it hears what a client here has heard.
+/// that receives the replay, two hub nodes there, and the proof that clients of them hear what a client here has heard.
 public struct Demo: Sendable {
     static let hub = "chatHub"
     static let rooms = ["lobby", "support", "ops", "部屋1"]
@@ -25,21 +25,25 @@ public struct Demo: Sendable {
     private let logger: Logger
     private let report: @Sendable (String) -> Void
     private let keepRunning: (@Sendable () async -> Void)?
+    private let speed: ReplaySchedule.Speed
 
     /// - Parameters:
     ///   - duration: of the traffic.
     ///   - directory: where the capture goes.
     ///   - keepRunning: if given, nodes and relay stay after the traffic until it returns, for people with browsers.
+    ///   - speed: of the replay.
     ///   - report: told what happens, a line at a time.
     public init(
         duration: Duration, directory: String, version: String, hostName: String, logger: Logger,
-        keepRunning: (@Sendable () async -> Void)? = nil, report: @escaping @Sendable (String) -> Void
+        speed: ReplaySchedule.Speed = .maximum, keepRunning: (@Sendable () async -> Void)? = nil,
+        report: @escaping @Sendable (String) -> Void
     ) {
         self.duration = duration
         self.directory = directory
         self.version = version
         self.hostName = hostName
         self.logger = logger
+        self.speed = speed
         self.keepRunning = keepRunning
         self.report = report
     }
@@ -206,33 +210,47 @@ public struct Demo: Sendable {
         let listening = Task { try await subscriber.run() }
         defer { listening.cancel() }
         await listener.waitUntilSubscribed()
-        let (replay, heard, received) = try await nodes(on: target, count: 1).run(onPublished: { _, _, _ in }) {
-            nodes in
-            let witness = Witness(node: nodes[0].url, transport: .webSockets, network: network)
-            try await witness.enter()
-            // Its own joins are no part of the replay.
+        let (replay, heard, received) = try await nodes(on: target).run(onPublished: { _, _, _ in }) { nodes in
+            // Each at another node or over another transport than the one before.
+            let witnesses = zip([nodes[0], nodes[1], nodes[1]], TransportKind.allCases).map {
+                Witness(node: $0.url, transport: $1, network: network)
+            }
+            for witness in witnesses { try await witness.enter() }
+            // Their own joins are no part of the replay.
             _ = await listener.payloads(quietFor: .milliseconds(200), timeout: .seconds(5))
             listener.forget()
             let replay = try await Replayer(
-                capture: capture, target: target, options: ReplayOptions(speed: .maximum)
+                capture: capture, target: target, options: ReplayOptions(speed: speed)
             ).run()
-            let heard = await witness.heard(awaiting: live.heard.count, within: .seconds(20))
+            var heard: [[Witness.Heard]] = []
+            for witness in witnesses {
+                heard.append(await witness.heard(awaiting: live.heard.count, within: .seconds(20)))
+            }
             return (replay, heard, await listener.payloads(awaiting: replay.sent, timeout: .seconds(10)))
         }
         differences += Comparison.differences(
             expected: live.published.map { .content($0) }, actual: received.map { .content($0) }, what: "replayed")
-        report("replayed      \(replay.sent) envelopes at full speed into the second Redis")
+        let pace = replay.drift.map { "with a drift of \(percent($0))" } ?? "at full speed"
+        report("replayed      \(replay.sent) envelopes \(pace) into the second Redis")
         report(
-            "heard         \(live.heard.count) calls by a client at the first Redis, \(heard.count) by one at the second"
-        )
-        differences += Comparison.differences(
-            expected: live.heard, actual: heard, what: "the client at the second Redis")
+            "heard         \(live.heard.count) calls by a client at the first Redis, "
+                + "\(heard.map { "\($0.count)" }.joined(separator: ", ")) by clients of two nodes at the second")
+        for (transport, heard) in zip(TransportKind.allCases, heard) {
+            differences += Comparison.differences(
+                expected: live.heard, actual: heard, what: "the client at the second Redis over \(transport.rawValue)")
+        }
 
         let segments = capture.segments
         return DemoOutcome(
-            published: live.published.count, recorded: recorded.count, heard: heard.count, replay: replay,
+            published: live.published.count, recorded: recorded.count, heard: heard.first?.count ?? 0, replay: replay,
             segments: segments.map(\.path), segmentBytes: segments.reduce(0) { $0 + $1.size },
             payloadBytes: recorded.reduce(0) { $0 + $1.count }, differences: differences)
+    }
+
+    /// `0.0 %`
+    private func percent(_ share: Double) -> String {
+        let tenths = Int((abs(share) * 1_000).rounded())
+        return "\(tenths / 10).\(tenths % 10) %"
     }
 
     // MARK: - Waiting and reporting
