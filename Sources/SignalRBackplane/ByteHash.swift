@@ -3,12 +3,14 @@
 public enum ByteHash {
     private static let seed = UInt64.random(in: .min ... .max)
     private static let factor: UInt64 = 0x9E37_79B9_7F4A_7C15
-    private static let tailFactor: UInt64 = 0xE703_7ED1_A0B4_28DB
+
+    @inline(__always)
+    public static func of(_ bytes: UnsafeRawBufferPointer) -> UInt64 { of(bytes, seed: seed) }
 
     /// Eight bytes at a time; two texts of different length with the same words differ by the length.
     @inline(__always)
-    public static func of(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
-        guard let base = bytes.baseAddress else { return fold(seed, factor) }
+    static func of(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> UInt64 {
+        guard let base = bytes.baseAddress else { return mixed(seed) }
         var state = seed ^ UInt64(truncatingIfNeeded: bytes.count)
         var offset = 0
         while offset &+ 8 <= bytes.count {
@@ -20,13 +22,21 @@ public enum ByteHash {
             tail = tail << 8 | UInt64(base.load(fromByteOffset: offset, as: UInt8.self))
             offset &+= 1
         }
-        return fold(state ^ tail, tailFactor)
+        return mixed(fold(state ^ tail, factor))
     }
 
-    /// Both halves of the product, so that each bit of the input reaches each bit of the result.
+    /// Both halves of the product: what stands high in the input reaches what stands low in the result.
     @inline(__always)
     private static func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
-        let product = (a ^ seed.byteSwapped).multipliedFullWidth(by: b)
+        let product = a.multipliedFullWidth(by: b)
         return product.high ^ product.low
+    }
+
+    /// Lets each bit of the input turn half of the bits of the result: the finaliser of SplitMix64 (Steele et al., 2014).
+    @inline(__always)
+    private static func mixed(_ value: UInt64) -> UInt64 {
+        let first = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
+        let second = (first ^ first >> 27) &* 0x94D0_49BB_1331_11EB
+        return second ^ second >> 31
     }
 }
