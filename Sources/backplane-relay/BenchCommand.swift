@@ -60,9 +60,10 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let logger = Log(destination: .standardError(format: .text), level: .warning).logger
+        // What the relay has to warn of is for those who attach one to a Redis that matters.
+        let logger = Log(destination: .standardError(format: .text), level: .error).logger
         let redis = try redis.map { try connection.configuration(of: $0, option: "--redis") }
-        if let redis { for warning in connection.warnings(for: redis) { logger.warning("\(warning)") } }
+        if let redis { for warning in connection.warnings(for: redis) { StandardError.print("warning: \(warning)") } }
         let showsSteps = StandardError.isTerminal
         let bench = Bench(
             configuration: BenchConfiguration(
