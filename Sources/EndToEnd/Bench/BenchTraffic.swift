@@ -24,7 +24,7 @@ struct BenchTraffic: Sendable {
         blobBytes = payloadBytes - Self.idBytes
         count = Self.poolBytes / blobBytes + 1
         var random = SplitMix64(seed: seed)
-        let words = (0..<Self.vocabulary).map { _ in Self.word(2...10, &random) }
+        let words = (0..<Self.vocabulary).map { _ in Array((Self.word(2...10, &random) + " ").utf8) }
         let people = (0..<Self.chatters).map { _ in (id: Self.guid(&random), name: Self.word(3...7, &random)) }
         var blobs: [UInt8] = []
         blobs.reserveCapacity(count * blobBytes)
@@ -41,7 +41,7 @@ struct BenchTraffic: Sendable {
             }
             var text: [UInt8] = []
             let room = blobBytes - blob([]).count
-            while text.count < room { text += words[Int.random(in: words.indices, using: &random)].utf8 + [0x20] }
+            while text.count < room { text += words[Int.random(in: words.indices, using: &random)] }
             blobs += blob(Array(text.prefix(room)))
         }
         precondition(blobs.count == count * blobBytes, "a blob does not fit into \(blobBytes) bytes")
