@@ -119,7 +119,7 @@ let package = Package(
         .target(
             name: "EndToEnd",
             dependencies: [
-                "Capture", "HubNode", "Prometheus", "Redis", "Relay", "Replay", "SignalRBackplane",
+                "Capture", "HubNode", "MCAP", "Prometheus", "Redis", "Relay", "Replay", "SignalRBackplane",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),

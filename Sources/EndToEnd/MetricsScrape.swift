@@ -26,6 +26,15 @@ public struct MetricsScrape: Sendable {
 
     /// The value of one series; nil if it is not there.
     public subscript(_ series: String) -> Double? { samples[series] }
+
+    /// All series of a name, with what stands between their braces.
+    func series(of name: String) -> [(labels: Substring, value: Double)] {
+        samples.compactMap { series, value in
+            guard series.hasPrefix(name) else { return nil }
+            let rest = series.dropFirst(name.count)
+            return rest.isEmpty || rest.first == "{" ? (rest, value) : nil
+        }
+    }
 }
 
 /// The smallest possible HTTP request to a server on this machine.

@@ -17,7 +17,7 @@ struct BackplaneRelay: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, TailCommand.self, InfoCommand.self, CatCommand.self, VerifyCommand.self,
             RecoverCommand.self, MergeCommand.self, DiffCommand.self, ExportCommand.self,
-            ReplayCommand.self, HubCommand.self, CheckCommand.self, DemoCommand.self,
+            ReplayCommand.self, HubCommand.self, CheckCommand.self, BenchCommand.self, DemoCommand.self,
         ])
 
     static let version = "0.1.0"

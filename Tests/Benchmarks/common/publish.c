@@ -1,6 +1,6 @@
 /* Publishes envelopes as SignalR 2 nodes do: their script by EVALSHA, pipelined, at full speed or a fixed rate.
  *
- * usage: publish [-p] [-r RATE] [-b BURST] [-d DEPTH] HOST PORT CHANNEL COUNT SIZE
+ * usage: publish [-p] [-r RATE] [-b BURST] [-d DEPTH] [-n DIFFERENT] HOST PORT CHANNEL COUNT SIZE
  *
  * COUNT     envelopes to publish.
  * SIZE      bytes of a payload, to within the digits of its id.
@@ -8,6 +8,7 @@
  * -r RATE   envelopes a second, against absolute deadlines from the start: a late one does not delay the next.
  * -b BURST  envelopes that fall due together under -r (default 1).
  * -d DEPTH  commands without a reply at any time, at most (default 64).
+ * -n DIFFERENT  contents made in advance, then again from the first (default: 4 MiB of them).
  *
  * Every reply is checked: ids must be dense, and each publish must have reached a subscriber in plain mode.
  * Standard output: one line "published envelopes=N seconds=S rate=R behind_us=L", where L is by how much the latest
@@ -44,6 +45,7 @@ struct options {
     int64_t rate; /* 0 = full speed */
     int64_t burst;
     int64_t depth;
+    int64_t different; /* 0 = as many as fill the pool */
     const char *channel;
     int64_t count;
     size_t payload_size;
@@ -215,18 +217,19 @@ static void publish_all(struct publisher *publisher) {
 }
 
 static void usage(void) {
-    fprintf(stderr, "usage: publish [-p] [-r RATE] [-b BURST] [-d DEPTH] HOST PORT CHANNEL COUNT SIZE\n");
+    fprintf(stderr, "usage: publish [-p] [-r RATE] [-b BURST] [-d DEPTH] [-n DIFFERENT] HOST PORT CHANNEL COUNT SIZE\n");
     exit(64);
 }
 
 int main(int argc, char **argv) {
     struct options options = {.burst = 1, .depth = 64};
-    for (int option; (option = getopt(argc, argv, "pr:b:d:")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "pr:b:d:n:")) != -1;) {
         switch (option) {
         case 'p': options.plain = true; break;
         case 'r': options.rate = number(optarg, 1); break;
         case 'b': options.burst = number(optarg, 1); break;
         case 'd': options.depth = number(optarg, 1); break;
+        case 'n': options.different = number(optarg, 1); break;
         default: usage();
         }
     }
@@ -238,7 +241,8 @@ int main(int argc, char **argv) {
 
     size_t blob_size = options.payload_size - id_digits - 1;
     struct publisher publisher = {.options = options};
-    publisher.chat = chat_create(blob_size, pool_bytes / blob_size + 1, seed);
+    size_t different = options.different ? (size_t)options.different : pool_bytes / blob_size + 1;
+    publisher.chat = chat_create(blob_size, different, seed);
     if (publisher.chat.blobs == NULL) fail("chat", "no memory");
     int port = (int)number(arguments[1], 1);
     publisher.redis = redisConnectWithTimeout(arguments[0], port, (struct timeval){.tv_sec = 5});

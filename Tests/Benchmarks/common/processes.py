@@ -1,4 +1,4 @@
-"""Child processes of the benchmark, and what the kernel says of them."""
+"""Child processes of the benchmarks, and what the kernel says of them."""
 
 import http.client
 import os
@@ -14,7 +14,8 @@ STOP_TIMEOUT = 15.0
 # A contestant whose count stands still for so long will receive no more.
 STALL_TIMEOUT = 5.0
 
-DEBIAN_PACKAGES = {"gcc": "gcc", "redis-server": "redis-server", "redis-cli": "redis-tools", "setpriv": "util-linux"}
+DEBIAN_PACKAGES = {"gcc": "gcc", "redis-server": "redis-server", "redis-cli": "redis-tools",
+                   "redis-benchmark": "redis-tools", "setpriv": "util-linux", "zstd": "zstd"}
 
 
 class Failure(Exception):
@@ -128,31 +129,6 @@ class RedisServer(Child):
     def answers(self):
         self.check_alive()
         return self.command("PING") == "PONG"
-
-
-class Baseline(Child):
-    """baseline.c; counts are read from its output."""
-
-    def __init__(self, programs, redis, channel, folder, totals):
-        self.file = os.path.join(folder, "baseline.bin")
-        super().__init__("baseline", [
-            os.path.join(programs, "baseline"), "127.0.0.1", redis.port, channel, self.file, *totals], folder)
-
-    def is_ready(self):
-        self.check_alive()
-        return "subscribed\n" in self.output()
-
-    def received(self):
-        """Only as exact as the totals that it was started with; 0 before the first."""
-        self.check_alive()
-        reports = [line for line in self.output().split("\n")[:-1] if line.startswith("received ")]
-        return int(reports[-1].split()[1].removeprefix("envelopes=")) if reports else 0
-
-    def dropped(self):
-        return 0
-
-    def bytes_on_disk(self):
-        return os.path.getsize(self.file)
 
 
 class Relay(Child):
