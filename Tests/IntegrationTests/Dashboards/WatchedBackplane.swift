@@ -49,7 +49,7 @@ struct WatchedBackplane: Sendable {
         let arguments = [
             "--redis", redis.url, "--channel", busy, "--channel", quiet, "--channel", still,
             // Small, so that everything about segments happens within seconds.
-            "--record", recordDirectory, "--segment-duration", "1s", "--retain-size", "200KiB", "--min-free-disk",
+            "--record", recordDirectory, "--segment-duration", "2s", "--retain-size", "200KiB", "--min-free-disk",
             "1MiB",
             "--archive-command", "test ! -e \(noArchive)", "--buffer", "1MiB", "--forward", target.url,
         ]
