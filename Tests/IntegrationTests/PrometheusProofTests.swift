@@ -1,6 +1,7 @@
 import Foundation
 import Redis
 import SignalRBackplane
+import Synchronization
 import TestSupport
 import Testing
 
@@ -31,18 +32,28 @@ extension WithHubNodes {
                     async let archive: Void = failingArchive(scene, queries)
                     try await faultsOfIDs(scene, queries)
                     try await faultsOfSubscribers(scene, queries)
+                    try await faultsOfCalls(scene, queries)
                     try await silence
                     try await archive
-                    // Before the disk makes the relay drop envelopes: an ack may be in one, and it forgets who waits.
-                    try await acks
-                    try await faultsOfTheDisk(scene, queries)
                     try await everyPanelHasData(scene, queries)
+                    // Before the relay misses envelopes: an ack may be in one, and it forgets who waits.
+                    try await acks
+                    try await faultsOfConnections(scene, queries)
+                    try await faultsOfTheDisk(scene, queries)
                     try await faultsOfServers(scene, queries)
                     try await everyRuleIsHealthy(scene)
                     try await deaths(scene, queries)
                     group.cancelAll()
+                    try await printAlerts(scene)
                 }
             }
+        }
+
+        /// All that ever fired, so that a reader sees what came along with the faults.
+        private func printAlerts(_ scene: WatchedBackplane) async throws {
+            let fired = try await scene.prometheus.query(#"max_over_time(ALERTS{alertstate="firing"}[10m])"#)
+            let names = Set(fired.compactMap { $0.labels["alertname"] })
+            print("\(names.count) alerts fired in all: \(names.sorted().joined(separator: " "))")
         }
 
         // MARK: - Without a fault
@@ -152,7 +163,7 @@ extension WithHubNodes {
 
         private func missingAck(_ scene: WatchedBackplane, _ queries: [PanelQuery]) async throws {
             let fault = InjectedFault(
-                name: "group change without an ack", alerts: [.init(name: "BackplaneAcksMissing")],
+                name: "group change without an ack", limit: .seconds(45), alerts: [.init(name: "BackplaneAcksMissing")],
                 changes: [
                     .init(dashboard: "backplane", panel: "Acks missing"),
                     .init(dashboard: "backplane", panel: "Which part, since when", letter: "H"),
@@ -163,13 +174,8 @@ extension WithHubNodes {
                 let message = Message(
                     source: "5d79f717-a44d-4b23-ae9c-fb5f3a54d40b", key: "c-deaf", value: command.encoded(),
                     commandID: id, waitForAck: true)
-                let now = DotNetTicks(unixNanoseconds: Int64(Date().timeIntervalSince1970 * 1e9))
-                let body = ScaleoutMessage(messages: [message], createdTicks: now.rawValue)
                 try await scene.redis.withClient { client in
-                    let script = try await client.load(script: BackplaneScript.publish)
-                    _ = try await client.send([
-                        "EVALSHA", .text(script.sha1), "1", .text(WatchedBackplane.busy), .bytes(body.encoded()),
-                    ])
+                    try await scene.publish(message, on: WatchedBackplane.busy, by: client)
                 }
             }
         }
@@ -220,6 +226,27 @@ extension WithHubNodes {
             try await fault.prove(by: scene.prometheus, queries: queries) { await scene.subscriber.terminate() }
         }
 
+        private func faultsOfCalls(_ scene: WatchedBackplane, _ queries: [PanelQuery]) async throws {
+            let fault = InjectedFault(
+                name: "failing hub calls", alerts: [.init(name: "BackplaneHubCallsFailing")],
+                changes: [.init(dashboard: "hub-and-probe", panel: "Failing calls")])
+            try await fault.prove(by: scene.prometheus, queries: queries) {
+                scene.callsFail.store(true, ordering: .relaxed)
+            }
+        }
+
+        private func faultsOfConnections(_ scene: WatchedBackplane, _ queries: [PanelQuery]) async throws {
+            let fault = InjectedFault(
+                name: "subscriptions killed again and again", alerts: [.init(name: "BackplaneReconnecting")],
+                changes: [.init(dashboard: "relay", panel: "Subscriptions made again")])
+            try await fault.prove(by: scene.prometheus, queries: queries) {
+                for count in 1...4 {
+                    try await scene.redis.command(["CLIENT", "KILL", "TYPE", "pubsub"])
+                    try await scene.relay.waitForMetric("backplane_relay_reconnects_total", atLeast: count)
+                }
+            }
+        }
+
         private func faultsOfTheDisk(_ scene: WatchedBackplane, _ queries: [PanelQuery]) async throws {
             let slow = InjectedFault(
                 name: "slow disk",
@@ -232,12 +259,7 @@ extension WithHubNodes {
             try await withThrowingTaskGroup { group in
                 try await slow.prove(by: scene.prometheus, queries: queries) {
                     try scene.disk.begin(.slow)
-                    group.addTask {
-                        while !Task.isCancelled {
-                            try await scene.publish(50, on: WatchedBackplane.busy, size: 10_000)
-                            try? await Task.sleep(for: .milliseconds(100))
-                        }
-                    }
+                    group.addTask { try await scene.flood() }
                 }
                 group.cancelAll()
             }

@@ -2,11 +2,12 @@ import EndToEnd
 import Foundation
 import Redis
 import SignalRBackplane
+import Synchronization
 import TestSupport
 
 /// A backplane with everything that `dashboards/` watches, each a process of its own: Redis, a relay that records, archives,
 /// deletes and forwards, a hub node, the probe, two more subscribers, and a Prometheus with the rules of `dashboards/`.
-struct WatchedBackplane: Sendable {
+final class WatchedBackplane: Sendable {
     /// Hub node, clients and envelopes without an end.
     static let busy = "chat"
     /// Only what a test publishes on purpose; one subscriber besides the relay.
@@ -27,6 +28,26 @@ struct WatchedBackplane: Sendable {
     /// While this file exists, the archive command fails.
     let noArchive: String
     let prometheus: PrometheusServer
+    /// Whether a part of the hub calls of ``keepBusy()`` ends with an error.
+    let callsFail = Atomic(false)
+
+    private init(
+        redis: RedisServer, forwardTarget: RedisServer, relay: RelayProcess, hub: ChildProcess, hubPort: Int,
+        probe: ChildProcess, subscriber: ChildProcess, disk: FailingWrites, recordDirectory: String, noArchive: String,
+        prometheus: PrometheusServer
+    ) {
+        self.redis = redis
+        self.forwardTarget = forwardTarget
+        self.relay = relay
+        self.hub = hub
+        self.hubPort = hubPort
+        self.probe = probe
+        self.subscriber = subscriber
+        self.disk = disk
+        self.recordDirectory = recordDirectory
+        self.noArchive = noArchive
+        self.prometheus = prometheus
+    }
 
     static func with(_ body: (WatchedBackplane) async throws -> Void) async throws {
         try await RedisServer.with { redis in
@@ -116,8 +137,8 @@ struct WatchedBackplane: Sendable {
     /// cancelled.
     func keepBusy() async {
         await withTaskGroup { group in
-            group.addTask { await publish() }
-            group.addTask { await call() }
+            group.addTask { await self.publish() }
+            group.addTask { await self.call() }
         }
     }
 
@@ -145,7 +166,7 @@ struct WatchedBackplane: Sendable {
                     try await client.invoke("send", ["alice", "hello"])
                     try await client.invoke("sendToGroup", ["room", "alice", "hello"])
                     try await client.invoke("leaveGroup", ["room"])
-                    _ = try? await client.invoke("fail", ["on purpose"])
+                    if callsFail.load(ordering: .relaxed) { _ = try? await client.invoke("fail", ["on purpose"]) }
                     try await Task.sleep(for: .milliseconds(100))
                 }
                 await client.signalR.stop()
@@ -154,10 +175,31 @@ struct WatchedBackplane: Sendable {
         }
     }
 
-    /// Publishes as a node does.
+    /// Some megabytes a second, until the task is cancelled.
+    func flood() async throws {
+        let text = String(repeating: "x", count: 50_000)
+        let value = #"{"H":"chatHub","M":"broadcastMessage","A":["\#(text)"]}"#
+        let message = Message(source: UUID().uuidString, key: "h-chatHub", value: Array(value.utf8))
+        try await redis.withClient { client in
+            while !Task.isCancelled {
+                for _ in 0..<5 { try await publish(message, on: Self.busy, by: client) }
+                try? await Task.sleep(for: .milliseconds(50))
+            }
+        }
+    }
+
+    /// Publishes chat messages as a node does.
     @discardableResult
-    func publish(_ count: Int, on channel: String, size: Int = 100) async throws -> [NodePublisher.Published] {
-        try await redis.withClient { try await NodePublisher($0, channel: channel).publish(count, size: size) }
+    func publish(_ count: Int, on channel: String) async throws -> [NodePublisher.Published] {
+        try await redis.withClient { try await NodePublisher($0, channel: channel).publish(count) }
+    }
+
+    /// Publishes a message as a node does.
+    func publish(_ message: Message, on channel: String, by client: RedisClient) async throws {
+        let now = DotNetTicks(unixNanoseconds: Int64(Date().timeIntervalSince1970 * 1e9))
+        let body = ScaleoutMessage(messages: [message], createdTicks: now.rawValue)
+        let script = try await client.load(script: BackplaneScript.publish)
+        try await client.send(["EVALSHA", .text(script.sha1), "1", .text(channel), .bytes(body.encoded())])
     }
 
     /// Publishes a payload as it is, past the counter.
