@@ -158,7 +158,7 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            path: "Tests/TestSupport", swiftSettings: house),
+            path: "Tests/TestSupport", resources: [.copy("Shims")], swiftSettings: house),
         .testTarget(
             name: "SignalRBackplaneTests", dependencies: ["SignalRBackplane", "TestSupport"],
             resources: [.copy("Vectors")],
@@ -249,7 +249,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
-            exclude: ["run"], resources: [.copy("Shims")], swiftSettings: house),
+            exclude: ["run"], swiftSettings: house),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -47,7 +47,7 @@ struct DiskFaultTests {
 
     @Test(
         "writes that return EIO, at once or after half of the bytes, and fdatasync",
-        arguments: FailingWrites.Failure.allCases)
+        arguments: [FailingWrites.Failure.write, .short, .sync])
     func inputOutputError(failure: FailingWrites.Failure) async throws {
         try await TemporaryDirectory.with { folder in
             let writes = try await FailingWrites(in: folder)

@@ -51,20 +51,13 @@ struct MetricsTests {
     @Test("a real Prometheus scrapes it", .needs(.prometheus))
     func prometheus() async throws {
         try await withTraffic { relay in
-            try await TemporaryDirectory.with { folder in
-                let port = try FreePort.find()
-                let prometheus = try await startPrometheus(on: port, scraping: relay.port, folder: folder)
-                do {
-                    try await eventually("Prometheus has scraped the relay", within: .seconds(40)) {
-                        try await query("up", of: port) == ["": "1"] ? true : nil
-                    }
-                    let seen = try await query("signalr_backplane_envelopes_total", of: port)
-                    #expect(seen == ["chat": "30", "orders": "12"])
-                } catch {
-                    await prometheus.terminate()
-                    throw TestFailure("\(error)\n\(prometheus.errors.suffix(2_000))")
+            try await PrometheusServer.with(scraping: [.init(job: "relay", port: relay.port)]) { prometheus in
+                try await eventually("Prometheus has scraped the relay", within: .seconds(40)) {
+                    try await prometheus.query("up").first?.values == [1] ? true : nil
                 }
-                await prometheus.terminate()
+                let seen = try await prometheus.query("signalr_backplane_envelopes_total")
+                    .map { ($0.labels["channel"] ?? "", $0.values) }
+                #expect(Dictionary(uniqueKeysWithValues: seen) == ["chat": [30], "orders": [12]])
             }
         }
     }
@@ -115,55 +108,5 @@ struct MetricsTests {
                 try await body(relay)
             }
         }
-    }
-
-    private func startPrometheus(on port: Int, scraping target: Int, folder: String) async throws -> ChildProcess {
-        let configuration = """
-            global: { scrape_interval: 1s, scrape_timeout: 1s }
-            scrape_configs:
-              - job_name: relay
-                static_configs: [ { targets: [ "127.0.0.1:\(target)" ] } ]
-            """
-        let file = folder + "/prometheus.yml"
-        try configuration.write(toFile: file, atomically: false, encoding: .utf8)
-        return try await ChildProcess.start(
-            Tool.prometheus.requiredPath(),
-            [
-                "--config.file=\(file)", "--storage.tsdb.path=\(folder)/data",
-                "--web.listen-address=127.0.0.1:\(port)",
-            ], folder: folder)
-    }
-
-    /// The values of a metric by the label `channel`, as Prometheus' HTTP API gives them.
-    private func query(_ metric: String, of port: Int) async throws -> [String: String] {
-        struct Answer: Decodable {
-            struct Body: Decodable { let result: [Series] }
-            struct Series: Decodable {
-                let metric: [String: String]
-                let value: [Value]
-            }
-            enum Value: Decodable {
-                case number(Double)
-                case text(String)
-
-                init(from decoder: any Decoder) throws {
-                    let container = try decoder.singleValueContainer()
-                    if let text = try? container.decode(String.self) {
-                        self = .text(text)
-                    } else {
-                        self = .number(try container.decode(Double.self))
-                    }
-                }
-            }
-            let data: Body
-        }
-        guard let answer = try await HTTPAnswer.get(port: port, "/api/v1/query?query=\(metric)"), answer.status == 200
-        else { return [:] }
-        let series = try JSONDecoder().decode(Answer.self, from: Data(answer.body.utf8)).data.result
-        return Dictionary(
-            uniqueKeysWithValues: series.compactMap { series in
-                guard case .text(let value)? = series.value.last else { return nil }
-                return (series.metric["channel"] ?? "", value)
-            })
     }
 }

@@ -1,12 +1,11 @@
 import Foundation
-import TestSupport
 
 /// C code of `Shims`, loaded into the relay by `LD_PRELOAD`.
-enum Shim {
+public enum Shim {
     /// Compiles it with gcc into `folder`.
     ///
     /// - Returns: the path of the library.
-    static func compile(_ name: String, in folder: String) async throws -> String {
+    public static func compile(_ name: String, in folder: String) async throws -> String {
         guard let source = Bundle.module.url(forResource: name, withExtension: "c", subdirectory: "Shims") else {
             throw TestFailure("no Shims/\(name).c in the test bundle")
         }
@@ -18,7 +17,7 @@ enum Shim {
     }
 
     /// What several shims want in the environment of one relay.
-    static func environment(_ shims: [[String: String]]) -> [String: String] {
+    public static func environment(_ shims: [[String: String]]) -> [String: String] {
         shims.reduce(into: [:]) { all, one in all.merge(one) { $0 + ":" + $1 } }
     }
 }

@@ -1,0 +1,118 @@
+import TestSupport
+
+/// Something that goes wrong, the alerts that must tell of it, and the panels that must show it.
+struct InjectedFault {
+    struct ExpectedAlert: CustomStringConvertible {
+        let name: String
+        var labels: [String: String] = [:]
+
+        var description: String { name }
+
+        func isFiring(in alerts: [PrometheusServer.Alert]) -> Bool {
+            alerts.contains { alert in
+                alert.isFiring && alert.labels["alertname"] == name
+                    && labels.allSatisfy { alert.labels[$0.key] == $0.value }
+            }
+        }
+    }
+
+    struct ExpectedChange {
+        enum Direction {
+            case rises
+            case falls
+            case vanishes
+        }
+
+        let dashboard: String
+        let panel: String
+        var letter = "A"
+        /// Of the series that is to change, as far as it has these labels.
+        var labels: [String: String] = [:]
+        var direction = Direction.rises
+
+        func isSeen(from before: Double?, to after: Double?) -> Bool {
+            switch (direction, before, after) {
+            // What has no series yet has not happened yet.
+            case (.rises, let before, let after?): after > before ?? 0
+            case (.falls, let before?, let after?): after < before
+            case (.vanishes, .some, nil): true
+            default: false
+            }
+        }
+    }
+
+    let name: String
+    /// How long all of it may take, with a scrape and an evaluation each second.
+    var limit = Duration.seconds(30)
+    let alerts: [ExpectedAlert]
+    let changes: [ExpectedChange]
+}
+
+extension InjectedFault {
+    /// Injects the fault, and waits until every alert fires and every panel has changed.
+    ///
+    /// Prints how long each alert took.
+    ///
+    /// - Throws: ``TestFailure`` if an alert fired before, or something is not seen in time.
+    func prove(
+        by prometheus: PrometheusServer, queries: [PanelQuery], inject: () async throws -> Void
+    ) async throws {
+        let before = try await prometheus.alerts()
+        for alert in alerts where alert.isFiring(in: before) { throw TestFailure("\(name): \(alert) fires already") }
+        var watched: [(change: ExpectedChange, query: PanelQuery, before: Double?)] = []
+        for change in changes {
+            // Panels of different kinds may share a title: all of them are to show it.
+            let found = queries.filter {
+                $0.dashboard == change.dashboard && $0.panel == change.panel && $0.letter == change.letter
+            }
+            if found.isEmpty { throw TestFailure("no query \(change)") }
+            for query in found { watched.append((change, query, try await value(of: query, change, prometheus))) }
+        }
+
+        let start = ContinuousClock.now
+        try await inject()
+        try await expectAlerts(since: start, prometheus)
+        for (change, query, before) in watched {
+            var after: Double?
+            do {
+                try await eventually("\(query) changes", within: limit) {
+                    after = try await value(of: query, change, prometheus)
+                    return change.isSeen(from: before, to: after) ? true : nil
+                }
+            } catch {
+                throw TestFailure("\(name): \(error); \(change.direction) from \(text(before)) to \(text(after))")
+            }
+        }
+    }
+
+    private func expectAlerts(since start: ContinuousClock.Instant, _ prometheus: PrometheusServer) async throws {
+        var missing = alerts
+        do {
+            try await eventually("alerts fire", within: limit) {
+                let firing = try await prometheus.alerts()
+                let seconds = (ContinuousClock.now - start) / .seconds(1)
+                missing.removeAll { alert in
+                    guard alert.isFiring(in: firing) else { return false }
+                    let tenths = (seconds * 10).rounded() / 10
+                    print("alert \(alert) fired after \(tenths) s (\(name))")
+                    return true
+                }
+                return missing.isEmpty ? true : nil
+            }
+        } catch {
+            throw TestFailure("\(name): \(error): \(missing)")
+        }
+    }
+
+    /// The present value of the series that is to change: the largest, or the smallest if it is to fall.
+    private func value(
+        of query: PanelQuery, _ change: ExpectedChange, _ prometheus: PrometheusServer
+    ) async throws -> Double? {
+        let values = try await prometheus.query(query.expression).filter { series in
+            change.labels.allSatisfy { series.labels[$0.key] ?? $0.value == $0.value }
+        }.flatMap(\.values).filter(\.isFinite)
+        return change.direction == .falls ? values.min() : values.max()
+    }
+
+    private func text(_ value: Double?) -> String { value.map { "\($0)" } ?? "nothing" }
+}

@@ -1,0 +1,209 @@
+import EndToEnd
+import Foundation
+import Redis
+import SignalRBackplane
+import Synchronization
+import TestSupport
+
+/// A backplane with everything that `dashboards/` watches, each a process of its own: Redis, a relay that records, archives,
+/// deletes and forwards, a hub node, the probe, two more subscribers, and a Prometheus with the rules of `dashboards/`.
+final class WatchedBackplane: Sendable {
+    /// Hub node, clients and envelopes without an end.
+    static let busy = "chat"
+    /// Only what a test publishes on purpose; one subscriber besides the relay.
+    static let quiet = "orders"
+    /// Nothing at all; one subscriber besides the relay.
+    static let still = "still"
+
+    let redis: RedisServer
+    let forwardTarget: RedisServer
+    let relay: RelayProcess
+    let hub: ChildProcess
+    let hubPort: Int
+    let probe: ChildProcess
+    /// Subscribes to ``quiet``.
+    let subscriber: ChildProcess
+    let disk: FailingWrites
+    let recordDirectory: String
+    /// While this file exists, the archive command fails.
+    let noArchive: String
+    let prometheus: PrometheusServer
+    /// Whether a part of the hub calls of ``keepBusy()`` ends with an error.
+    let callsFail = Atomic(false)
+
+    private init(
+        redis: RedisServer, forwardTarget: RedisServer, relay: RelayProcess, hub: ChildProcess, hubPort: Int,
+        probe: ChildProcess, subscriber: ChildProcess, disk: FailingWrites, recordDirectory: String, noArchive: String,
+        prometheus: PrometheusServer
+    ) {
+        self.redis = redis
+        self.forwardTarget = forwardTarget
+        self.relay = relay
+        self.hub = hub
+        self.hubPort = hubPort
+        self.probe = probe
+        self.subscriber = subscriber
+        self.disk = disk
+        self.recordDirectory = recordDirectory
+        self.noArchive = noArchive
+        self.prometheus = prometheus
+    }
+
+    static func with(_ body: (WatchedBackplane) async throws -> Void) async throws {
+        try await RedisServer.with { redis in
+            try await RedisServer.with { target in
+                try await TemporaryDirectory.with { folder in
+                    try await with(redis, forwardingTo: target, folder: folder, body)
+                }
+            }
+        }
+    }
+
+    private static func with(
+        _ redis: RedisServer, forwardingTo target: RedisServer, folder: String,
+        _ body: (WatchedBackplane) async throws -> Void
+    ) async throws {
+        let disk = try await FailingWrites(in: folder)
+        let recordDirectory = folder + "/capture"
+        let noArchive = folder + "/no-archive"
+        let probePort = try FreePort.find()
+        let arguments = [
+            "--redis", redis.url, "--channel", busy, "--channel", quiet, "--channel", still,
+            // Small, so that everything about segments happens within seconds.
+            "--record", recordDirectory, "--segment-duration", "2s", "--retain-size", "200KiB", "--min-free-disk",
+            "1MiB",
+            "--archive-command", "test ! -e \(noArchive)", "--buffer", "1MiB", "--forward", target.url,
+        ]
+        try await RelayProcess.with(arguments, environment: disk.environment) { relay in
+            var children: [ChildProcess] = []
+            func start(_ path: String, _ arguments: [String]) async throws -> ChildProcess {
+                let child = try await ChildProcess.start(path, arguments, folder: folder)
+                children.append(child)
+                return child
+            }
+            do {
+                let hub = try await start(
+                    RelayProcess.path(), ["hub", "--listen", "127.0.0.1:0", "--redis", redis.url, "--channel", busy])
+                let probe = try await start(
+                    RelayProcess.path(),
+                    [
+                        "check", "--redis", redis.url, "--channel", "check", "--messages", "10", "--transport",
+                        "webSockets", "--interval", "2s", "--listen", "127.0.0.1:\(probePort)",
+                    ])
+                let cli = try Tool.redisCLI.requiredPath()
+                _ = try await start(cli, ["-p", "\(redis.port)", "SUBSCRIBE", still])
+                let subscriber = try await start(cli, ["-p", "\(redis.port)", "SUBSCRIBE", quiet])
+                let hubPort = try await eventually("the hub node listens") {
+                    hub.errors.firstMatch(of: #/page=http://127\.0\.0\.1:(\d+)/#).flatMap { Int($0.1) }
+                }
+                let targets = [
+                    PrometheusServer.Target(job: "backplane-relay", port: relay.port),
+                    PrometheusServer.Target(job: "backplane-hub", port: hubPort),
+                    PrometheusServer.Target(job: "backplane-check", port: probePort),
+                ]
+                let rules = try ruleFiles(in: folder)
+                try await PrometheusServer.with(scraping: targets, ruleFiles: rules) { prometheus in
+                    try await body(
+                        WatchedBackplane(
+                            redis: redis, forwardTarget: target, relay: relay, hub: hub, hubPort: hubPort, probe: probe,
+                            subscriber: subscriber, disk: disk, recordDirectory: recordDirectory, noArchive: noArchive,
+                            prometheus: prometheus))
+                }
+                for child in children { await child.terminate() }
+            } catch {
+                let said = children.map { $0.errors.suffix(1_000) }.joined(separator: "\n")
+                for child in children { await child.terminate() }
+                throw TestFailure("\(error)\n\(said)")
+            }
+        }
+    }
+
+    /// The rules of `dashboards/`. An alert waits two seconds at most instead of minutes, or the test would take as long;
+    /// the windows of the expressions stay.
+    private static func ruleFiles(in folder: String) throws -> [String] {
+        try ["rules.yaml", "alerts.yaml"].map { name in
+            let text = try String(
+                contentsOf: Repository.dashboards.appending(path: "prometheus/\(name)"), encoding: .utf8)
+            let path = folder + "/" + name
+            try text.replacing(#/\bfor: \d+[mh]\b/#, with: "for: 2s")
+                .write(toFile: path, atomically: false, encoding: .utf8)
+            return path
+        }
+    }
+
+    // MARK: - Traffic
+
+    /// Envelopes of a node, calls of hub clients and connections that come and go, through all faults, until the task is
+    /// cancelled.
+    func keepBusy() async {
+        await withTaskGroup { group in
+            group.addTask { await self.publish() }
+            group.addTask { await self.call() }
+        }
+    }
+
+    private func publish() async {
+        while !Task.isCancelled {
+            try? await redis.withClient { client in
+                let publisher = try await NodePublisher(client, channel: Self.busy)
+                while !Task.isCancelled {
+                    _ = try await publisher.publish(5)
+                    try await Task.sleep(for: .milliseconds(50))
+                }
+            }
+            try? await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    private func call() async {
+        while !Task.isCancelled {
+            try? await SignalRNetwork.with { network in
+                let client = try HubClient(port: hubPort, reconnectsByItself: false, network: network)
+                try await client.signalR.start()
+                for _ in 0..<5 {
+                    // Each change of a group is acknowledged.
+                    try await client.invoke("joinGroup", ["room"])
+                    try await client.invoke("send", ["alice", "hello"])
+                    try await client.invoke("sendToGroup", ["room", "alice", "hello"])
+                    try await client.invoke("leaveGroup", ["room"])
+                    if callsFail.load(ordering: .relaxed) { _ = try? await client.invoke("fail", ["on purpose"]) }
+                    try await Task.sleep(for: .milliseconds(100))
+                }
+                await client.signalR.stop()
+            }
+            try? await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    /// Some megabytes a second, until the task is cancelled.
+    func flood() async throws {
+        let text = String(repeating: "x", count: 50_000)
+        let value = #"{"H":"chatHub","M":"broadcastMessage","A":["\#(text)"]}"#
+        let message = Message(source: UUID().uuidString, key: "h-chatHub", value: Array(value.utf8))
+        try await redis.withClient { client in
+            while !Task.isCancelled {
+                for _ in 0..<5 { try await publish(message, on: Self.busy, by: client) }
+                try? await Task.sleep(for: .milliseconds(50))
+            }
+        }
+    }
+
+    /// Publishes chat messages as a node does.
+    @discardableResult
+    func publish(_ count: Int, on channel: String) async throws -> [NodePublisher.Published] {
+        try await redis.withClient { try await NodePublisher($0, channel: channel).publish(count) }
+    }
+
+    /// Publishes a message as a node does.
+    func publish(_ message: Message, on channel: String, by client: RedisClient) async throws {
+        let now = DotNetTicks(unixNanoseconds: Int64(Date().timeIntervalSince1970 * 1e9))
+        let body = ScaleoutMessage(messages: [message], createdTicks: now.rawValue)
+        let script = try await client.load(script: BackplaneScript.publish)
+        try await client.send(["EVALSHA", .text(script.sha1), "1", .text(channel), .bytes(body.encoded())])
+    }
+
+    /// Publishes a payload as it is, past the counter.
+    func publish(payload: [UInt8], on channel: String) async throws {
+        try await redis.command(["PUBLISH", .text(channel), .bytes(payload)])
+    }
+}
