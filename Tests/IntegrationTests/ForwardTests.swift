@@ -181,6 +181,20 @@ struct ForwardTests {
         }
     }
 
+    @Test("a cluster is refused at the start, by its name")
+    func refusesCluster() async throws {
+        try await RedisServer.with { source in
+            try await RedisServer.withCluster { target in
+                let run = try await Finished.relay([
+                    "run", "--redis", source.url, "--channel", Self.channel, "--listen", "127.0.0.1:0", "--forward",
+                    target.url,
+                ])
+                #expect(run.exit == .code(1))
+                #expect(run.errors.contains("runs in cluster mode"), "\(run.errors)")
+            }
+        }
+    }
+
     @Test(
         "options that make no sense are told",
         arguments: [

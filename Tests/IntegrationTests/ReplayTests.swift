@@ -89,7 +89,7 @@ struct ReplayTests {
     @Test("a cluster is refused, and nothing is published")
     func refusesCluster() async throws {
         try await withCapture { _, directory, _ in
-            try await RedisServer.with(["--cluster-enabled", "yes"]) { target in
+            try await RedisServer.withCluster { target in
                 let replay = try await Finished.relay(["replay", directory, "--to", target.url, "--speed", "max"])
                 #expect(replay.exit == .code(1))
                 #expect(replay.errors.contains("cluster"), "\(replay.errors)")

@@ -22,6 +22,14 @@ public final class RedisServer: Sendable {
         self.namespace = namespace
     }
 
+    /// A server in cluster mode. Its bus has a port of its own: by default the one 10,000 above, which need not exist.
+    public static func withCluster<Value>(
+        isolation: isolated (any Actor)? = #isolation, _ body: (RedisServer) async throws -> Value
+    ) async throws -> Value {
+        try await with(
+            ["--cluster-enabled", "yes", "--cluster-port", "\(FreePort.find())"], isolation: isolation, body)
+    }
+
     /// Starts a server, runs `body` against it and ends it, however `body` returns.
     ///
     /// - Parameters:
