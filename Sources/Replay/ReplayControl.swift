@@ -5,6 +5,8 @@ public final class ReplayControl: Sendable {
     private struct State {
         var isStopped = false
         var isPaused = false
+        /// The replaying thread has noticed, and has handed over what it had.
+        var isResting = false
         var steps = 0
         var factor = 1.0
     }
@@ -17,6 +19,7 @@ public final class ReplayControl: Sendable {
         public var offset: UInt64 = 0
         /// Of the last one, in nanoseconds.
         public var lateness: UInt64 = 0
+        /// True once nothing more is sent.
         public var isPaused = false
         /// 1 unless the speed was changed.
         public var factor = 1.0
@@ -46,14 +49,18 @@ public final class ReplayControl: Sendable {
     }
 
     public var position: Position {
+        // First whether it rests: then what it has sent is all of it.
+        let (isPaused, factor) = state.withLock { ($0.isPaused && $0.isResting, $0.factor) }
         var position = current.withLock { $0 }
-        state.withLock { (position.isPaused, position.factor) = ($0.isPaused, $0.factor) }
+        (position.isPaused, position.factor) = (isPaused, factor)
         return position
     }
 
     var isStopped: Bool { state.withLock { $0.isStopped } }
     var isPaused: Bool { state.withLock { $0.isPaused } }
     var factor: Double { state.withLock { $0.factor } }
+
+    func rests(_ isResting: Bool) { state.withLock { $0.isResting = isResting } }
 
     func takeStep() -> Bool {
         state.withLock { state in

@@ -122,6 +122,8 @@ struct ReplayPacer {
     /// - Returns: true if it goes on with one envelope only.
     private mutating func rest(_ flush: (UInt64) throws -> Void) throws -> Bool {
         try flush(lastOffset)
+        control.rests(true)
+        defer { control.rests(false) }
         let before = Moment.now().monotonic
         var isStep = false
         while control.isPaused, !isStep {
