@@ -2,6 +2,7 @@ import Foundation
 import NIOCore
 import NIOPosix
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Redis
@@ -48,7 +49,7 @@ struct AttachTests {
     @Test func firstMasterOfSeveralIsUsed() async throws {
         try await RedisServer.withServer { master in
             try await RedisServer.withServer(["--replicaof", "127.0.0.1 \(port(of: master))"]) { replica in
-                let nobody = RedisEndpoint.tcp(host: "127.0.0.1", port: try RedisServer.freePort())
+                let nobody = RedisEndpoint.tcp(host: "127.0.0.1", port: try FreePort.find())
                 let configuration = RedisConfiguration(
                     servers: [nobody] + replica.configuration.servers + master.configuration.servers)
                 try await Attaching.subscriber(configuration) { events in
@@ -72,7 +73,7 @@ struct AttachTests {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         // Its bus takes the port 10000 above.
         try await RedisServer.withServer(
-            ["--cluster-enabled", "yes", "--dir", folder, "--cluster-port", "\(try RedisServer.freePort())"]
+            ["--cluster-enabled", "yes", "--dir", folder, "--cluster-port", "\(try FreePort.find())"]
         ) { server in
             let failure = try await Attaching.failure(of: server.configuration)
             #expect(failure == .clusterMode(endpoint: server.configuration.endpoint))

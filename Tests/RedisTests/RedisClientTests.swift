@@ -2,6 +2,7 @@ import NIOCore
 import NIOPosix
 import Redis
 import Synchronization
+import TestSupport
 import Testing
 
 /// ``RedisClient`` against a real redis-server.
@@ -218,7 +219,7 @@ struct RedisClientTests {
     // MARK: - What goes wrong
 
     @Test func nobodyListens() async throws {
-        let configuration = RedisConfiguration(host: "127.0.0.1", port: try RedisServer.freePort())
+        let configuration = RedisConfiguration(host: "127.0.0.1", port: try FreePort.find())
         guard
             case .cannotConnect(let endpoint, let reason) = await refusal(of: {
                 try await withClient(configuration) { _ in }

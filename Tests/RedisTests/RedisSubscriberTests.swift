@@ -278,7 +278,7 @@ struct RedisSubscriberTests {
     @Test func stopsWhileWaitingToReconnect() async throws {
         let log = LogCollector()
         let subscriber = RedisSubscriber(
-            configuration: RedisConfiguration(host: "127.0.0.1", port: try RedisServer.freePort()),
+            configuration: RedisConfiguration(host: "127.0.0.1", port: try FreePort.find()),
             channels: ["chat"], eventLoopGroup: group, sink: RecordingSink(), logger: log.logger)
         let run = Task { try await subscriber.run() }
         for await message in log.messages where message.contains("cannot subscribe, trying again") { break }

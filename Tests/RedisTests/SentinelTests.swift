@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import Redis
@@ -35,7 +36,7 @@ struct SentinelTests {
                     // The first sentinel is not there: the next is asked.
                     var configuration = sentinel.configuration
                     configuration.servers.insert(
-                        .tcp(host: "127.0.0.1", port: try RedisServer.freePort()), at: 0)
+                        .tcp(host: "127.0.0.1", port: try FreePort.find()), at: 0)
                     try await Attaching.subscriber(configuration) { events in
                         let before = try await events.nextSubscription()
                         #expect(before.endpoint == first.configuration.endpoint)
@@ -120,7 +121,7 @@ struct SentinelTests {
     }
 
     @Test func noSentinelIsWaitedFor() async throws {
-        let nobody = RedisEndpoint.tcp(host: "127.0.0.1", port: try RedisServer.freePort())
+        let nobody = RedisEndpoint.tcp(host: "127.0.0.1", port: try FreePort.find())
         let configuration = RedisConfiguration(servers: [nobody], sentinelMaster: "mymaster")
         let failure = try #require(await Attaching.refusal(of: configuration))
         #expect(failure.isTransient)

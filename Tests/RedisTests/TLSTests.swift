@@ -11,7 +11,7 @@ struct TLSTests {
         _ certificates: Certificates, _ name: String, demandsClientCertificate: Bool = false,
         _ body: (RedisServer, RedisConfiguration) async throws -> Void
     ) async throws {
-        let port = try RedisServer.freePort()
+        let port = try FreePort.find()
         let arguments = certificates.serverArguments(
             name, port: port, demandsClientCertificate: demandsClientCertificate)
         try await RedisServer.withServer(arguments) { server in

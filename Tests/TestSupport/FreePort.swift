@@ -1,21 +1,34 @@
 import Foundation
+import Synchronization
 
-/// A port of the loopback interface that nobody listens on now.
+/// Ports of the loopback interface that nobody listens on.
 public enum FreePort {
+    /// Below those that the kernel gives to sockets that ask for none (32768 and up): one of those that is free now may
+    /// be another socket's before a server of ours listens on it. Begins anywhere, for the sake of other test runs.
+    private static let range = 12_000..<32_000
+    private static let next = Atomic(Int.random(in: 0..<range.count))
+
+    /// Never the same twice in a test run.
     public static func find() throws -> Int {
+        for _ in range {
+            let port = range.lowerBound + (next.add(1, ordering: .relaxed).oldValue % range.count)
+            if try isFree(port) { return port }
+        }
+        throw TestFailure("no free port in \(range)")
+    }
+
+    private static func isFree(_ port: Int) throws -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw TestFailure("socket: errno \(errno)") }
         defer { close(descriptor) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
         address.sin_addr.s_addr = UInt32(INADDR_LOOPBACK).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = withUnsafeMutablePointer(to: &address) { pointer in
+        return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(descriptor, pointer, length) == 0 ? getsockname(descriptor, pointer, &length) : -1
+                bind(descriptor, pointer, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
             }
         }
-        guard result == 0 else { throw TestFailure("no free port: errno \(errno)") }
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 }

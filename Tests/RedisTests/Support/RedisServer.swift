@@ -1,6 +1,7 @@
 import Foundation
 import Redis
 import Synchronization
+import TestSupport
 
 /// A real redis-server of Debian's package `redis-server`, a child of the test, alone on a free port.
 final class RedisServer: Sendable {
@@ -24,7 +25,8 @@ final class RedisServer: Sendable {
         _ arguments: [String] = [], isolation: isolated (any Actor)? = #isolation,
         _ body: (RedisServer) async throws -> Value
     ) async throws -> Value {
-        let server = try await startOnFreePort(arguments)
+        let server = RedisServer(port: try FreePort.find(), arguments: arguments)
+        try await server.start()
         do {
             let value = try await body(server)
             await server.kill()
@@ -65,37 +67,4 @@ final class RedisServer: Sendable {
 
     /// Under CI a missing server fails the tests instead of skipping them.
     static var shouldBeTested: Bool { path != nil || ProcessInfo.processInfo.environment["CI"] == "true" }
-
-    private static func startOnFreePort(_ arguments: [String]) async throws -> RedisServer {
-        var failure: any Error = Failure(description: "no port was tried")
-        // Between the look for a free port and the start another process may take it.
-        for _ in 0..<5 {
-            let server = RedisServer(port: try freePort(), arguments: arguments)
-            do {
-                try await server.start()
-                return server
-            } catch {
-                failure = error
-            }
-        }
-        throw failure
-    }
-
-    /// A port of the loopback interface that nobody listens on now.
-    static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard descriptor >= 0 else { throw Failure(description: "socket: errno \(errno)") }
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(INADDR_LOOPBACK).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(descriptor, pointer, length) == 0 ? getsockname(descriptor, pointer, &length) : -1
-            }
-        }
-        guard result == 0 else { throw Failure(description: "no free port: errno \(errno)") }
-        return Int(UInt16(bigEndian: address.sin_port))
-    }
 }

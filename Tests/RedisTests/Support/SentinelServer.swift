@@ -1,6 +1,7 @@
 import Foundation
 import NIOPosix
 import Redis
+import TestSupport
 
 /// A real `redis-server --sentinel` that watches over one master.
 struct SentinelServer {
@@ -10,7 +11,7 @@ struct SentinelServer {
     static func with<Value>(
         master: Int, isolation: isolated (any Actor)? = #isolation, _ body: (SentinelServer) async throws -> Value
     ) async throws -> Value {
-        let port = try RedisServer.freePort()
+        let port = try FreePort.find()
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("sentinel-\(UUID()).conf").path
         defer { try? FileManager.default.removeItem(atPath: file) }
         try """
