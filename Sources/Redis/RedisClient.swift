@@ -164,15 +164,17 @@ public final class RedisClient: Sendable {
     ///
     /// - Parameters:
     ///   - count: commands in `bytes`, at least 1.
+    ///   - beforeWrite: called on the event loop as the last thing before that.
     ///   - onWrite: called on the event loop when they were given to the socket, or refused by it.
     ///   - onReply: called `count` times on the event loop, in order; error replies come as ``RESPValue/error(_:)``,
     ///     a lost connection as a failure for each command still unanswered.
     public func pipeline(
-        _ bytes: ByteBuffer, count: Int, onWrite: (@Sendable () -> Void)? = nil,
-        onReply: @escaping @Sendable (Result<RESPValue, RedisError>) -> Void
+        _ bytes: ByteBuffer, count: Int, beforeWrite: (@Sendable () -> Void)? = nil,
+        onWrite: (@Sendable () -> Void)? = nil, onReply: @escaping @Sendable (Result<RESPValue, RedisError>) -> Void
     ) {
         precondition(count > 0)
         channel.eventLoop.execute { [handler] in
+            beforeWrite?()
             handler.value.send(bytes, expecting: count, onReply: onReply)
             onWrite?()
         }

@@ -9,6 +9,9 @@ struct ReplayPacer {
     private static let headStart: UInt64 = 1_000_000
     /// Nobody waits longer for a key that was pressed, or for Ctrl-C; nanoseconds.
     private static let longestSleep: UInt64 = 20_000_000
+    /// How long before its deadline an envelope is handed over, in nanoseconds, if there is time: this thread and the event
+    /// loop need about that long to wake up. ``ReplaySender`` lets it wait there until it is due.
+    private static let lead: UInt64 = 80_000
 
     private let control: ReplayControl
     private let speed: ReplaySchedule.Speed
@@ -36,7 +39,7 @@ struct ReplayPacer {
     /// for those that are passed over.
     mutating func due(receivedAt: UInt64) -> UInt64? { schedule.due(receivedAt: receivedAt) }
 
-    /// Waits until an envelope is due.
+    /// Waits until an envelope is due, or nearly so.
     ///
     /// - Parameters:
     ///   - offset: of ``due(receivedAt:)``.
@@ -51,6 +54,8 @@ struct ReplayPacer {
         }
         if start == nil { try begin(at: offset, flush) }
         adoptSpeed()
+        // Where envelopes follow each other too closely, the event loop would do nothing but wait.
+        let lead = offset >= lastOffset + 2 * Self.lead ? Self.lead : 0
         while true {
             if control.isStopped { throw Stopped() }
             if control.isPaused, try rest(flush) {
@@ -60,9 +65,9 @@ struct ReplayPacer {
             }
             let now = Moment.now().monotonic
             let deadline = deadline(offset)
-            if deadline <= now { break }
+            if deadline <= now + lead { break }
             try flush(lastOffset)
-            PreciseSleep.until(min(deadline, now + Self.longestSleep))
+            PreciseSleep.until(min(deadline - lead, now + Self.longestSleep))
         }
         lastOffset = offset
         return deadline(offset)

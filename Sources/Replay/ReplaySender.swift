@@ -61,7 +61,10 @@ final class ReplaySender {
         guard batch.count > 0 else { return }
         try keepCheckpointNear()
         guard window.admit(batch.count) else { throw TargetFailed() }
-        client.pipeline(batch.bytes, count: batch.count) { [window, control, deadlines] in
+        client.pipeline(batch.bytes, count: batch.count) { [deadline = deadlines.last] in
+            // The pacer hands over a little early.
+            if let deadline { PreciseSleep.spin(until: deadline) }
+        } onWrite: { [window, control, deadlines] in
             let lateness = window.written(at: Moment.now().monotonic, deadlines: deadlines)
             if !deadlines.isEmpty { control.late(by: lateness) }
         } onReply: { [window] in
