@@ -17,12 +17,10 @@ public enum EnvelopeJSON {
             var walk = try EnvelopeWalk(payload)
             appendHead(channel: channel, id: walk.id, receivedAt: receivedAt, to: &output)
             appendTimes(ticks: walk.createdTicks, receivedAt: receivedAt, to: &output)
-            output.append(ascii: ",\"messages\":[")
             var isFirst = true
             while let message = try walk.next() {
-                if !isFirst { output.append(UInt8(ascii: ",")) }
+                append(message, isFirst: isFirst, to: &output)
                 isFirst = false
-                append(message, to: &output)
             }
             output.append(ascii: "]}")
         } catch {
@@ -37,54 +35,64 @@ public enum EnvelopeJSON {
         }
     }
 
+    /// Beyond the strings that a part has: its names and its punctuation, numbers and times.
+    private static let fixedLimit = 192
+
     private static func appendHead(channel: String, id: UInt64?, receivedAt: UInt64, to output: inout [UInt8]) {
-        output.append(ascii: "{\"channel\":")
-        output.append(jsonString: channel)
-        output.append(ascii: ",\"id\":")
-        if let id { output.append(decimal: id) } else { output.append(ascii: "null") }
-        output.append(ascii: ",\"received_at\":\"")
-        UTCTime.appendRFC3339(receivedAt, to: &output)
-        output.append(UInt8(ascii: "\""))
-    }
-
-    private static func appendTimes(ticks: Int64, receivedAt: UInt64, to output: inout [UInt8]) {
-        guard let createdAt = DotNetTicks(rawValue: ticks).unixNanoseconds, createdAt >= 0,
-            let received = Int64(exactly: receivedAt)
-        else {
-            output.append(ascii: ",\"created_at\":null,\"latency_ns\":null")
-            return
+        var channel = channel
+        channel.withUTF8 { channel in
+            output.append(addingCapacity: fixedLimit + OutputSpan.jsonStringLimit(channel.count)) { line in
+                line.append("{\"channel\":")
+                line.append(jsonString: UnsafeRawBufferPointer(channel))
+                line.append(",\"id\":")
+                if let id { line.append(decimal: id) } else { line.append("null") }
+                line.append(",\"received_at\":\"")
+                UTCTime.appendRFC3339(receivedAt, to: &line)
+                line.append("\"")
+            }
         }
-        output.append(ascii: ",\"created_at\":\"")
-        UTCTime.appendRFC3339(UInt64(createdAt), to: &output)
-        output.append(ascii: "\",\"latency_ns\":")
-        let latency = received - createdAt
-        if latency < 0 { output.append(UInt8(ascii: "-")) }
-        output.append(decimal: latency.magnitude)
     }
 
-    /// A loop that the compiler turns into vector instructions.
-    private static func lowestByte(of bytes: UnsafeRawBufferPointer) -> UInt8 {
-        var lowest = UInt8.max
-        for byte in bytes { lowest = min(lowest, byte) }
-        return lowest
+    /// Up to where the messages begin.
+    private static func appendTimes(ticks: Int64, receivedAt: UInt64, to output: inout [UInt8]) {
+        output.append(addingCapacity: fixedLimit) { line in
+            if let createdAt = DotNetTicks(rawValue: ticks).unixNanoseconds, createdAt >= 0,
+                let received = Int64(exactly: receivedAt)
+            {
+                line.append(",\"created_at\":\"")
+                UTCTime.appendRFC3339(UInt64(createdAt), to: &line)
+                line.append("\",\"latency_ns\":")
+                let latency = received - createdAt
+                if latency < 0 { line.append("-") }
+                line.append(decimal: latency.magnitude)
+            } else {
+                line.append(",\"created_at\":null,\"latency_ns\":null")
+            }
+            line.append(",\"messages\":[")
+        }
     }
 
-    private static func append(_ message: MessageView, to output: inout [UInt8]) {
-        output.append(ascii: "{\"source\":")
-        output.append(jsonString: message.source)
-        output.append(ascii: ",\"key\":")
-        output.append(jsonString: message.key)
-        output.append(ascii: ",\"kind\":\"")
-        output.append(ascii: message.kind.label)
-        output.append(UInt8(ascii: "\""))
-        if let invocation = HubInvocation(scanning: message.value) {
-            output.append(ascii: ",\"hub\":")
-            output.append(jsonString: invocation.hubName)
-            output.append(ascii: ",\"method\":")
-            output.append(jsonString: invocation.methodName)
+    private static func append(_ message: MessageView, isFirst: Bool, to output: inout [UInt8]) {
+        let strings = OutputSpan.jsonStringLimit(message.source.count) + OutputSpan.jsonStringLimit(message.key.count)
+        output.append(addingCapacity: fixedLimit + strings) { line in
+            line.append(isFirst ? "{\"source\":" : ",{\"source\":")
+            line.append(jsonString: message.source)
+            line.append(",\"key\":")
+            line.append(jsonString: message.key)
+            line.append(",\"kind\":\"")
+            var kind = message.kind.label
+            kind.withUTF8 { line.append(UnsafeRawBufferPointer($0)) }
+            line.append("\"")
+        }
+        let isText = JSONText.isUTF8(message.value)
+        let invocation = HubInvocation(scanning: message.value)
+        if let invocation {
+            append(name: invocation.hub, isText, decoded: { invocation.hubName }, ",\"hub\":", to: &output)
+            append(name: invocation.method, isText, decoded: { invocation.methodName }, ",\"method\":", to: &output)
         }
         output.append(ascii: ",\"value\":")
-        if JSONText.isJSON(message.value) {
+        // A call is JSON, or it would not have been found.
+        if isText, invocation != nil || JSONText.isJSON(message.value) {
             // Line breaks between tokens would break the line; inside a string JSON allows none.
             if lowestByte(of: message.value) >= 0x20 {
                 output.append(contentsOf: message.value)
@@ -96,55 +104,63 @@ public enum EnvelopeJSON {
             output.append(base64: message.value)
             output.append(UInt8(ascii: "\""))
         }
-        output.append(ascii: ",\"command\":")
-        if message.commandID.isEmpty {
-            output.append(ascii: "null")
-        } else {
-            output.append(jsonString: message.commandID)
+        appendTail(of: message, to: &output)
+    }
+
+    /// What follows the value.
+    private static func appendTail(of message: MessageView, to output: inout [UInt8]) {
+        let strings =
+            OutputSpan.jsonStringLimit(message.commandID.count) + OutputSpan.jsonStringLimit(message.filter.count)
+        output.append(addingCapacity: fixedLimit + strings) { line in
+            line.append(",\"command\":")
+            if message.commandID.isEmpty { line.append("null") } else { line.append(jsonString: message.commandID) }
+            line.append(message.waitForAck ? ",\"wait_for_ack\":true" : ",\"wait_for_ack\":false")
+            line.append(message.isAck ? ",\"is_ack\":true" : ",\"is_ack\":false")
+            line.append(",\"filter\":")
+            line.append(jsonString: message.filter)
+            line.append("}")
         }
-        output.append(ascii: message.waitForAck ? ",\"wait_for_ack\":true" : ",\"wait_for_ack\":false")
-        output.append(ascii: message.isAck ? ",\"is_ack\":true" : ",\"is_ack\":false")
-        output.append(ascii: ",\"filter\":")
-        output.append(jsonString: message.filter)
-        output.append(UInt8(ascii: "}"))
+    }
+
+    /// A name of a call.
+    ///
+    /// - Parameter name: as it stands in the value, which is JSON.
+    private static func append(
+        name: UnsafeRawBufferPointer, _ isText: Bool, decoded: () -> String, _ label: StaticString,
+        to output: inout [UInt8]
+    ) {
+        output.append(addingCapacity: fixedLimit) { $0.append(label) }
+        if isText, !name.contains(UInt8(ascii: "\\")) {
+            output.append(addingCapacity: name.count + 2) { line in
+                line.append("\"")
+                line.append(name)
+                line.append("\"")
+            }
+        } else {
+            output.append(jsonString: decoded())
+        }
+    }
+
+    /// A loop that the compiler turns into vector instructions.
+    private static func lowestByte(of bytes: UnsafeRawBufferPointer) -> UInt8 {
+        var lowest = UInt8.max
+        for byte in bytes { lowest = min(lowest, byte) }
+        return lowest
     }
 }
 
 extension [UInt8] {
-    fileprivate mutating func append(ascii text: String) {
-        append(contentsOf: text.utf8)
-    }
-
-    fileprivate mutating func append(decimal number: UInt64) {
-        append(contentsOf: String(number).utf8)
+    fileprivate mutating func append(ascii text: StaticString) {
+        append(addingCapacity: text.utf8CodeUnitCount) { $0.append(text) }
     }
 
     fileprivate mutating func append(jsonString text: String) {
         var text = text
-        text.withUTF8 { append(jsonString: UnsafeRawBufferPointer($0)) }
-    }
-
-    /// - Parameter text: valid UTF-8.
-    fileprivate mutating func append(jsonString text: UnsafeRawBufferPointer) {
-        append(UInt8(ascii: "\""))
-        var pending = 0
-        for (index, byte) in text.enumerated()
-        where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
-            append(contentsOf: text[pending..<index])
-            pending = index + 1
-            append(UInt8(ascii: "\\"))
-            switch byte {
-            case UInt8(ascii: "\n"): append(UInt8(ascii: "n"))
-            case UInt8(ascii: "\r"): append(UInt8(ascii: "r"))
-            case UInt8(ascii: "\t"): append(UInt8(ascii: "t"))
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): append(byte)
-            default:
-                append(ascii: byte < 0x10 ? "u000" : "u00")
-                append(contentsOf: String(byte, radix: 16).utf8)
+        text.withUTF8 { text in
+            append(addingCapacity: OutputSpan<UInt8>.jsonStringLimit(text.count)) {
+                $0.append(jsonString: UnsafeRawBufferPointer(text))
             }
         }
-        append(contentsOf: text[pending...])
-        append(UInt8(ascii: "\""))
     }
 
     fileprivate mutating func append(base64 bytes: UnsafeRawBufferPointer) {

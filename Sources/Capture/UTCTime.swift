@@ -1,45 +1,51 @@
 /// Nanoseconds since 1970 as text, and back. No calendar library: `cat` formats two of these for each envelope.
 public enum UTCTime {
+    static let rfc3339Length = 30
+
     /// `2026-11-22T21:58:00.123456789Z`, RFC 3339 with nanoseconds.
     public static func rfc3339(_ nanoseconds: UInt64) -> String {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(30)
         appendRFC3339(nanoseconds, to: &bytes)
         return String(decoding: bytes, as: UTF8.self)
     }
 
     public static func appendRFC3339(_ nanoseconds: UInt64, to bytes: inout [UInt8]) {
+        bytes.append(addingCapacity: rfc3339Length) { appendRFC3339(nanoseconds, to: &$0) }
+    }
+
+    static func appendRFC3339(_ nanoseconds: UInt64, to bytes: inout OutputSpan<UInt8>) {
         let time = BrokenDown(nanoseconds)
-        append(time.year, digits: 4, to: &bytes)
+        bytes.append(time.year, digits: 4)
         bytes.append(UInt8(ascii: "-"))
-        append(time.month, digits: 2, to: &bytes)
+        bytes.append(time.month, digits: 2)
         bytes.append(UInt8(ascii: "-"))
-        append(time.day, digits: 2, to: &bytes)
+        bytes.append(time.day, digits: 2)
         bytes.append(UInt8(ascii: "T"))
-        append(time.hour, digits: 2, to: &bytes)
+        bytes.append(time.hour, digits: 2)
         bytes.append(UInt8(ascii: ":"))
-        append(time.minute, digits: 2, to: &bytes)
+        bytes.append(time.minute, digits: 2)
         bytes.append(UInt8(ascii: ":"))
-        append(time.second, digits: 2, to: &bytes)
+        bytes.append(time.second, digits: 2)
         bytes.append(UInt8(ascii: "."))
-        append(time.nanosecond, digits: 9, to: &bytes)
+        bytes.append(time.nanosecond, digits: 9)
         bytes.append(UInt8(ascii: "Z"))
     }
 
     /// `20261122T215800.123Z`, for file names: sorts as the time does.
     static func fileStamp(_ nanoseconds: UInt64) -> String {
         let time = BrokenDown(nanoseconds)
-        var bytes: [UInt8] = []
-        append(time.year, digits: 4, to: &bytes)
-        append(time.month, digits: 2, to: &bytes)
-        append(time.day, digits: 2, to: &bytes)
-        bytes.append(UInt8(ascii: "T"))
-        append(time.hour, digits: 2, to: &bytes)
-        append(time.minute, digits: 2, to: &bytes)
-        append(time.second, digits: 2, to: &bytes)
-        bytes.append(UInt8(ascii: "."))
-        append(time.nanosecond / 1_000_000, digits: 3, to: &bytes)
-        bytes.append(UInt8(ascii: "Z"))
+        let bytes = [UInt8](capacity: 20) { bytes in
+            bytes.append(time.year, digits: 4)
+            bytes.append(time.month, digits: 2)
+            bytes.append(time.day, digits: 2)
+            bytes.append(UInt8(ascii: "T"))
+            bytes.append(time.hour, digits: 2)
+            bytes.append(time.minute, digits: 2)
+            bytes.append(time.second, digits: 2)
+            bytes.append(UInt8(ascii: "."))
+            bytes.append(time.nanosecond / 1_000_000, digits: 3)
+            bytes.append(UInt8(ascii: "Z"))
+        }
         return String(decoding: bytes, as: UTF8.self)
     }
 
@@ -102,15 +108,6 @@ public enum UTCTime {
         case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
         case 4, 6, 9, 11: 30
         default: 31
-        }
-    }
-
-    private static func append(_ number: Int, digits: Int, to bytes: inout [UInt8]) {
-        var divisor = 1
-        for _ in 1..<digits { divisor *= 10 }
-        while divisor > 0 {
-            bytes.append(UInt8(ascii: "0") + UInt8(number / divisor % 10))
-            divisor /= 10
         }
     }
 

@@ -15,6 +15,17 @@ public enum JSONText {
         bytes.withUnsafeBytes { isJSON($0) }
     }
 
+    /// Offset of the next byte that cannot stand in a JSON string as it is: `"`, `\` or a control character; the number of
+    /// bytes if there is none.
+    public static func endOfPlainText(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        JSONString.endOfPlainText(in: bytes, from: start)
+    }
+
+    /// Whether the bytes are well-formed UTF-8.
+    public static func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        UTF8Validation.firstInvalidOffset(in: bytes) == nil
+    }
+
     /// The text that a JSON string holds, its escapes decoded. Lone surrogates become U+FFFD, as in .NET.
     ///
     /// - Returns: nil if the bytes are not one JSON string.
