@@ -154,11 +154,11 @@ public struct CaptureReader: Sendable {
         _ body: (CaptureItem) throws -> Void, _ chunkDone: ((_ offset: UInt64) -> Void)?
     ) throws {
         let source = try FileSource(path: segment.path)
-        let reader = MCAPStreamReader(source, tailMayGrow: source.isLive)
+        let reader = ChunkReadAhead(MCAPStreamReader(source, tailMayGrow: source.isLive))
         var entry = CaptureReadReport.Segment(path: segment.path, size: source.size, state: .closed)
         defer {
             report.segments.append(entry)
-            report.damage += reader.damages.map { CaptureReadReport.SegmentDamage(path: segment.path, damage: $0) }
+            report.damage += reader.stop().map { CaptureReadReport.SegmentDamage(path: segment.path, damage: $0) }
         }
         while let item = try reader.next() {
             switch item {

@@ -1,7 +1,10 @@
 import SignalRBackplane
 
 /// Text written to memory that was made before, so that nothing grows or moves between its parts. What does not fit traps.
+///
+/// Inlined where the size of a part is known: copying it is then a few instructions.
 extension OutputSpan<UInt8> {
+    @inline(__always)
     mutating func append(_ bytes: UnsafeRawBufferPointer) {
         precondition(bytes.count <= freeCapacity)
         guard bytes.count > 0 else { return }
@@ -12,11 +15,13 @@ extension OutputSpan<UInt8> {
         }
     }
 
+    @inline(__always)
     mutating func append(_ text: StaticString) {
         append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
     /// With zeros before it; what has more digits loses its first ones.
+    @inline(__always)
     mutating func append(_ number: Int, digits: Int) {
         precondition(digits <= freeCapacity)
         withUnsafeMutableBufferPointer { buffer, count in

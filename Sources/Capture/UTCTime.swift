@@ -78,20 +78,22 @@ public enum UTCTime {
 
         init(_ nanoseconds: UInt64) {
             nanosecond = Int(nanoseconds % 1_000_000_000)
-            let seconds = Int(nanoseconds / 1_000_000_000)
-            second = seconds % 60
-            minute = seconds / 60 % 60
-            hour = seconds / 3_600 % 24
+            let seconds = nanoseconds / 1_000_000_000
+            // 32 bits for what divides often: it is less than half the work.
+            let secondOfDay = UInt32(truncatingIfNeeded: seconds % 86_400)
+            second = Int(secondOfDay % 60)
+            minute = Int(secondOfDay / 60 % 60)
+            hour = Int(secondOfDay / 3_600)
             // Days to a date in the proleptic Gregorian calendar, counted in eras of 400 years that begin in March.
-            let days = seconds / 86_400 + 719_468
+            let days = UInt32(truncatingIfNeeded: seconds / 86_400) + 719_468
             let era = days / 146_097
             let dayOfEra = days - era * 146_097
             let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
             let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
             let monthFromMarch = (5 * dayOfYear + 2) / 153
-            day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
-            month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-            year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+            day = Int(dayOfYear - (153 * monthFromMarch + 2) / 5 + 1)
+            month = Int(monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9)
+            year = Int(yearOfEra + era * 400) + (month <= 2 ? 1 : 0)
         }
     }
 

@@ -41,6 +41,8 @@ struct CatCommand: ParsableCommand {
         let bar = ProgressBar(label: "cat", total: capture.size, printsMeanwhile: true)
         defer { bar.finish() }
         let lines = MessageLine(isColoured: StandardOutput.isTerminal)
+        // Read once: an option is looked up each time.
+        let json = json
         do {
             let report = try capture.forEach(selection) { item in
                 guard case .envelope(let envelope) = item else { return }
