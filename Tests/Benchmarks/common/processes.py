@@ -15,7 +15,7 @@ STOP_TIMEOUT = 15.0
 STALL_TIMEOUT = 5.0
 
 DEBIAN_PACKAGES = {"gcc": "gcc", "redis-server": "redis-server", "redis-cli": "redis-tools",
-                   "redis-benchmark": "redis-tools", "setpriv": "util-linux", "zstd": "zstd"}
+                   "redis-benchmark": "redis-tools", "openssl": "openssl", "setpriv": "util-linux", "zstd": "zstd"}
 
 
 class Failure(Exception):
@@ -47,10 +47,11 @@ def wait_until(condition, timeout, what):
 class Child:
     """A process that ends with this one at the latest. Its output goes to `folder`/`name`.log."""
 
-    def __init__(self, name, command, folder):
+    def __init__(self, name, command, folder, added_environment=None):
         self.name = name
         self.log = os.path.join(folder, f"{name}.log")
         environment = {key: value for key, value in os.environ.items() if not key.startswith("BACKPLANE_RELAY_")}
+        environment.update(added_environment or {})
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [program("setpriv"), "--pdeathsig", "TERM", "--", *map(str, command)],
@@ -104,13 +105,15 @@ class RedisServer(Child):
     """A redis-server on a free port of 127.0.0.1, without persistence.
 
     Its output buffer for a subscriber may grow to 1 GB instead of 32 MB: at full speed a contestant may fall behind,
-    on a busy machine even the C loop, and one that Redis has cut off cannot be compared. `backlog_bytes` tells."""
+    on a busy machine even the C loop, and one that Redis has cut off cannot be compared. `backlog_bytes` tells.
 
-    def __init__(self, folder):
+    `options` are added to its command line."""
+
+    def __init__(self, folder, options=()):
         self.port = free_port()
         super().__init__("redis-server", [
             program("redis-server"), "--bind", "127.0.0.1", "--port", self.port, "--save", "", "--appendonly", "no",
-            "--dir", folder, "--client-output-buffer-limit", "pubsub 1gb 0 0"], folder)
+            "--dir", folder, "--client-output-buffer-limit", "pubsub 1gb 0 0", *options], folder)
         try:
             wait_until(self.answers, START_TIMEOUT, "redis-server")
         except BaseException:
@@ -132,15 +135,17 @@ class RedisServer(Child):
 
 
 class Relay(Child):
-    """`backplane-relay run --record`; counts are read from its metrics."""
+    """`backplane-relay run --record`; counts are read from its metrics. `url` names another way to the Redis,
+    `options` are added to the command line."""
 
-    def __init__(self, binary, compression, redis, channel, folder):
+    def __init__(self, binary, compression, redis, channel, folder, url=None, options=(), environment=None):
         self.port = free_port()
         self.folder = os.path.join(folder, "capture")
         os.mkdir(self.folder)
         super().__init__(f"relay-{compression}", [
-            binary, "run", "--redis", f"redis://127.0.0.1:{redis.port}", "--channel", channel, "--record", self.folder,
-            "--compression", compression, "--listen", f"127.0.0.1:{self.port}"], folder)
+            binary, "run", "--redis", url or f"redis://127.0.0.1:{redis.port}", "--channel", channel,
+            "--record", self.folder, "--compression", compression, "--listen", f"127.0.0.1:{self.port}", *options],
+            folder, environment)
 
     def get(self, path):
         """(status, body); (0, "") while nobody listens."""
