@@ -266,6 +266,8 @@ struct ChannelMetrics: Sendable {
         undecodable = EnvelopeError.Reason.allCases.map { families.undecodable.with(channel, $0.label) }
     }
 
-    /// The series exists from the first envelope on that tells its time.
-    func setLatencyFloor(_ seconds: Double) { latencyFloor.with(channel).set(seconds) }
+    /// - Parameter seconds: nil, and there is no series, as long as no envelope of the last minutes tells its time.
+    func setLatencyFloor(_ seconds: Double?) {
+        if let seconds { latencyFloor.with(channel).set(seconds) } else { latencyFloor.remove(channel) }
+    }
 }
