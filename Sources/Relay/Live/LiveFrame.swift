@@ -61,10 +61,10 @@ struct LiveFrame {
         json.raw("}")
     }
 
-    mutating func addVersion(_ version: String, showsValues: Bool, records: Bool) {
+    mutating func addVersion(_ version: String, showsValues: Bool, records: Bool, hasToken: Bool) {
         json.raw(#","version":"#)
         json.string(version)
-        json.raw(#","values":\#(showsValues),"records":\#(records)"#)
+        json.raw(#","values":\#(showsValues),"records":\#(records),"token":\#(hasToken)"#)
     }
 
     mutating func addLinks(_ links: [LiveLink]) {

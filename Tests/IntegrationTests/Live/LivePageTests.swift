@@ -123,6 +123,7 @@ struct LivePageTests {
                 }
                 #expect(size.hasSuffix(" MCAP"), "\(size)")
                 try await page.picture("segments")
+                try await logOutAndIn(page, token: token)
                 _ = try await page.browser.consoleErrors()
                 let endedAt = Date.now
                 relay.child.signal(SIGKILL)
@@ -136,7 +137,24 @@ struct LivePageTests {
         }
     }
 
-    // MARK: - A page to look at
+    /// By the button.
+    private func logOutAndIn(_ page: WatchedPage, token: String) async throws {
+        try await page.browser.click("#logout button")
+        try await eventually("the login is back") {
+            try await page.text("return document.querySelector('#token') ? 'login' : ''") == "login" ? true : nil
+        }
+        #expect(
+            try await page.text(
+                """
+                const request = new XMLHttpRequest();
+                request.open('GET', '/metrics', false);
+                request.send();
+                return String(request.status);
+                """) == "401")
+        try await Task.sleep(for: .seconds(1))
+        try await page.browser.type(token + "\n", into: "#token")
+        try await page.waitFor("quiet")
+    }
 
     private func page(
         recording: Bool, channel: String = "chat", options: [String] = [], isOpen: Bool = true,

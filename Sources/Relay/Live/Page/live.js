@@ -233,6 +233,7 @@ function take(message, isWhole) {
   if (told.values !== undefined) $('values-hint').textContent = told.values ? 'With their values, as users wrote them.' : '';
   if (told.links) showLinks(told.links);
   showChannels(told.channels, told.now);
+  if (told.token !== undefined) $('logout').hidden = !told.token;
   if (told.events) showEvents(told.events);
   if (told.lines) takeLines(told.lines);
   if (told.segments) showSegments(told.segments);
