@@ -161,19 +161,9 @@ struct LivePageTests {
         _ body: (WatchedPage, RedisServer, RelayProcess) async throws -> Void
     ) async throws {
         try await TemporaryDirectory.with { folder in
-            try await RedisServer.with { redis in
-                let record = recording ? ["--record", folder + "/capture", "--min-free-disk", "0"] : []
-                let arguments = ["--redis", redis.url, "--channel", channel] + record + options
-                try await RelayProcess.with(arguments, waitsUntilReady: false) { relay in
-                    try await Browser.with(width: 1_280, height: 900) { browser in
-                        try await browser.emulate(width: 1_280, height: 900)
-                        try await browser.open("http://127.0.0.1:\(relay.port)/")
-                        let page = WatchedPage(browser: browser)
-                        if isOpen { try await page.waitUntilLive() }
-                        try await body(page, redis, relay)
-                    }
-                }
-            }
+            try await WatchedPage.with(
+                recordDirectory: recording ? folder + "/capture" : nil, channel: channel, options: options,
+                isOpen: isOpen, body)
         }
     }
 }

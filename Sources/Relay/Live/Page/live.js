@@ -160,6 +160,7 @@ function takeLines(told) {
 function showLines() {
   $('lines').replaceChildren(...lines.toReversed().map(lineRow));
   $('no-lines').hidden = lines.length > 0;
+  $('lines-table').hidden = lines.length === 0;
 }
 
 function lineRow(line) {
@@ -192,9 +193,9 @@ function showSegments(told) {
     const state = document.createElement('span');
     state.className = `event ${{ complete: 'good', incomplete: 'bad', unclosed: 'warning' }[segment.state] ?? 'idle'}`;
     state.textContent = word;
-    return row(
-      cell(segment.name, 'name'), cell(bytes(segment.size), 'number'), cell(ids || '–'), cell(state),
-      cell(told.downloads ? download(segment) : ''));
+    const name = cell(segment.name, 'name');
+    if (told.downloads) name.append(download(segment));
+    return row(name, cell(bytes(segment.size), 'number'), cell(ids || '–'), cell(state));
   }));
 }
 
