@@ -159,7 +159,8 @@ final class LiveFeed: EnvelopeBranch {
             channels: zip(board.channels, board.verdicts).map { channel, verdict in
                 RelayGlance.Channel(
                     name: channel.name, isCalm: verdict.kind == .healthy || verdict.kind == .quiet,
-                    sentence: verdict.sentence.text, times: verdict.sentence.times)
+                    sentence: verdict.sentence.text, times: verdict.sentence.times,
+                    missing: channel.missingTotal)
             }, recordedBytes: metrics.recordedBytes.value, writtenBytes: metrics.writtenBytes.value)
     }
 

@@ -100,7 +100,7 @@ struct LiveFrame {
     // MARK: - Elements
 
     private static func add(_ verdict: ChannelVerdict, to writer: inout JSONWriter) {
-        writer.raw(#","kind":"\#(verdict.kind.rawValue)","level":"\#(verdict.kind.level.rawValue)","text":"#)
+        writer.raw(#","kind":"\#(verdict.kind.rawValue)","level":"\#(verdict.level.rawValue)","text":"#)
         writer.string(verdict.sentence.text)
         list(#","times":"#, verdict.sentence.times, to: &writer) { $0.raw("\(milliseconds($1))") }
     }
