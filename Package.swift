@@ -39,6 +39,7 @@ let package = Package(
         .target(name: "SignalRBackplane", swiftSettings: house),
         .target(name: "MCAP", dependencies: ["CZstd", "CDeflate"], swiftSettings: house),
         .target(name: "Prometheus", swiftSettings: house),
+        .target(name: "ProcessMetrics", dependencies: ["Prometheus"], swiftSettings: house),
         .target(
             name: "Redis",
             dependencies: [
@@ -55,7 +56,7 @@ let package = Package(
         .target(
             name: "Relay",
             dependencies: [
-                "CLinux", "Capture", "MCAP", "Prometheus", "Redis", "SignalRBackplane",
+                "CLinux", "Capture", "MCAP", "ProcessMetrics", "Prometheus", "Redis", "SignalRBackplane",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -98,7 +99,7 @@ let package = Package(
         .target(
             name: "HubNode",
             dependencies: [
-                "Prometheus", "Redis", "SignalRBackplane",
+                "ProcessMetrics", "Prometheus", "Redis", "SignalRBackplane",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -119,7 +120,8 @@ let package = Package(
         .target(
             name: "EndToEnd",
             dependencies: [
-                "Capture", "HubNode", "MCAP", "Prometheus", "Redis", "Relay", "Replay", "SignalRBackplane",
+                "Capture", "HubNode", "MCAP", "ProcessMetrics", "Prometheus", "Redis", "Relay", "Replay",
+                "SignalRBackplane",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),

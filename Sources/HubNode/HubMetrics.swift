@@ -1,3 +1,4 @@
+import ProcessMetrics
 import Prometheus
 
 /// What a hub node counts. Series known in advance exist from the start, at 0.
@@ -33,9 +34,6 @@ final class HubMetrics: Sendable {
     }
 
     init(version: String) {
-        registry.gaugeFamily(
-            "backplane_relay_build_info", help: "Always 1; the labels say which build runs.", labels: ["version"]
-        ).with(version).set(1)
         up = registry.gauge(
             "backplane_relay_hub_up",
             help:
@@ -92,6 +90,7 @@ final class HubMetrics: Sendable {
         let refusals = registry.counterFamily(
             "backplane_relay_hub_refused_requests_total", help: "Requests that were turned away.", labels: ["reason"])
         self.refusals = Dictionary(uniqueKeysWithValues: Refusal.allCases.map { ($0, refusals.with($0.rawValue)) })
+        registry.registerProcess(version: version)
     }
 
     func connections(_ transport: TransportKind) -> Gauge {

@@ -66,7 +66,7 @@ public struct Relay: Service {
         let feed = LiveFeed(
             configuration: LiveFeed.Configuration(
                 version: configuration.version, showsValues: configuration.showsPayloads, links: configuration.links,
-                mayDownload: configuration.access.token != nil, onGlance: onGlance),
+                hasToken: configuration.access.token != nil, onGlance: onGlance),
             metrics: metrics, status: status, watch: watched, recordDirectory: configuration.recording?.directory)
         let branches = configuration.branches.map { $0(context) } + [feed]
 

@@ -8,6 +8,8 @@ public struct RelayGlance: Sendable, Equatable {
         public var sentence: String
         /// Nanoseconds since 1970.
         public var times: [UInt64]
+        /// Ids since the start.
+        public var missing: Int
     }
 
     public var channels: [Channel]

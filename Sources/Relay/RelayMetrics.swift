@@ -1,4 +1,5 @@
 import Capture
+import ProcessMetrics
 import Prometheus
 import SignalRBackplane
 
@@ -42,10 +43,6 @@ final class RelayMetrics: Sendable {
         channelNames = names
         channels = names.map { ChannelMetrics(families, channel: $0) }
 
-        registry.gaugeFamily(
-            "backplane_relay_build_info", help: "Always 1; the labels say which build of the relay runs.",
-            labels: ["version"]
-        ).with(version).set(1)
         reconnects = registry.counter(
             "backplane_relay_reconnects_total",
             help: "Subscriptions made again after one was lost; envelopes published in between were missed.")
@@ -88,7 +85,7 @@ final class RelayMetrics: Sendable {
                 if let free = CaptureDirectory.freeBytes(at: recordDirectory) { freeDiskBytes.set(Double(free)) }
             }
         }
-        ProcessMetrics.register(in: registry)
+        registry.registerProcess(version: version)
     }
 
     /// For a relay that records.
@@ -269,6 +266,8 @@ struct ChannelMetrics: Sendable {
         undecodable = EnvelopeError.Reason.allCases.map { families.undecodable.with(channel, $0.label) }
     }
 
-    /// The series exists from the first envelope on that tells its time.
-    func setLatencyFloor(_ seconds: Double) { latencyFloor.with(channel).set(seconds) }
+    /// - Parameter seconds: nil, and there is no series, as long as no envelope of the last minutes tells its time.
+    func setLatencyFloor(_ seconds: Double?) {
+        if let seconds { latencyFloor.with(channel).set(seconds) } else { latencyFloor.remove(channel) }
+    }
 }

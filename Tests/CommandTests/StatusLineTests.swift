@@ -4,10 +4,10 @@ import Testing
 @testable import backplane_relay
 
 @Suite struct StatusLineTests {
-    private func channel(_ name: String, _ sentence: String, isCalm: Bool = true, _ times: UInt64...)
-        -> RelayGlance.Channel
-    {
-        RelayGlance.Channel(name: name, isCalm: isCalm, sentence: sentence, times: times)
+    private func channel(
+        _ name: String, _ sentence: String, isCalm: Bool = true, missing: Int = 0, _ times: UInt64...
+    ) -> RelayGlance.Channel {
+        RelayGlance.Channel(name: name, isCalm: isCalm, sentence: sentence, times: times, missing: missing)
     }
 
     @Test func oneChannelSaysItsSentenceAndWhatIsWritten() {
@@ -31,6 +31,10 @@ import Testing
         #expect(
             line.text(RelayGlance(channels: calm, recordedBytes: 0, writtenBytes: 0), width: 99)
                 == "2 channels, nothing missing")
+        let after = calm + [channel("c", "healthy: z", missing: 1_200)]
+        #expect(
+            line.text(RelayGlance(channels: after, recordedBytes: 0, writtenBytes: 0), width: 99)
+                == "3 channels, no trouble now, ids missing since the start: 1,200")
         let troubled =
             calm + [channel("c", "Redis down", isCalm: false), channel("d\u{1B}[2J", "gap: 3", isCalm: false)]
         #expect(

@@ -305,6 +305,8 @@ extension WithHubNodes {
                 changes: [
                     .init(dashboard: "relay", panel: "Subscribed", direction: .falls),
                     .init(dashboard: "backplane", panel: "Which part, since when", letter: "A"),
+                    // Nobody can be asked who listens.
+                    .init(dashboard: "backplane", panel: "Subscribers", direction: .vanishes),
                     .init(dashboard: "backplane", panel: "Which part, since when", letter: "M"),
                     .init(dashboard: "backplane", panel: "Which part, since when", letter: "N"),
                     .init(dashboard: "hub-and-probe", panel: "Nodes up", direction: .falls),

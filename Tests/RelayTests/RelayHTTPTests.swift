@@ -1,4 +1,5 @@
 import Foundation
+import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
@@ -25,7 +26,8 @@ import Testing
 
     private func get(
         _ path: String, method: HTTPRequest.Method = .get, accept: String? = nil, authorization: String? = nil,
-        cookie: String? = nil, form: String = "", status: RelayStatus = RelayStatus(records: true),
+        cookie: String? = nil, origin: String? = nil, fetchSite: String? = nil, form: String = "",
+        status: RelayStatus = RelayStatus(records: true),
         metrics: RelayMetrics = makeMetrics(), token: WebToken? = nil, sessions: WebSessions? = nil
     ) async throws -> Answer {
         let sessions = sessions ?? token.map { WebSessions(token: $0) }
@@ -40,6 +42,8 @@ import Testing
         headers[.accept] = accept
         headers[.authorization] = authorization
         headers[.cookie] = cookie
+        headers[.origin] = origin
+        if let name = HTTPField.Name("Sec-Fetch-Site") { headers[name] = fetchSite }
         let request = Request(
             head: HTTPRequest(method: method, scheme: "http", authority: "relay", path: path, headerFields: headers),
             body: RequestBody(buffer: ByteBuffer(string: form)))
@@ -169,5 +173,66 @@ import Testing
         #expect(answer.status == .ok && answer.text.contains("/live.js"))
         #expect(try await get("/metrics", cookie: pair, sessions: sessions).status == .ok)
         #expect(try await get("/metrics", cookie: pair + "0", sessions: sessions).status == .unauthorized)
+    }
+
+    @Test func loggingOutTakesTheCookieAndEndsTheSession() async throws {
+        try await withSession { sessions, cookie in
+            let answer = try await get(
+                "/logout", method: .post, cookie: cookie, origin: "http://relay", sessions: sessions)
+            #expect(answer.status == .seeOther && answer.headers[.location] == "/")
+            let taken = try #require(answer.headers[.setCookie])
+            #expect(taken == "\(sessions.cookieName)=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict")
+            #expect(try await get("/metrics", cookie: cookie, sessions: sessions).status == .unauthorized)
+            // Again, or after a restart of the relay: there is nothing to end, and no error to look at.
+            #expect(try await get("/logout", method: .post, cookie: cookie, sessions: sessions).status == .seeOther)
+        }
+    }
+
+    static let strangers: [(origin: String?, fetchSite: String?)] = [
+        ("http://other", nil), ("http://relay:8080", nil), ("http://relay.other", nil), ("null", nil), ("relay", nil),
+        (nil, "cross-site"), ("http://relay", "same-site"), ("http://other", "same-origin"),
+    ]
+
+    @Test(arguments: strangers) func anotherSitesPagePostsNothing(origin: String?, fetchSite: String?) async throws {
+        try await withSession { sessions, cookie in
+            for path in ["/logout", "/login"] {
+                let answer = try await get(
+                    path, method: .post, cookie: cookie, origin: origin, fetchSite: fetchSite,
+                    form: "token=0123456789abcdef", sessions: sessions)
+                #expect(answer.status == .forbidden && answer.headers[.setCookie] == nil)
+            }
+            #expect(try await get("/metrics", cookie: cookie, sessions: sessions).status == .ok)
+        }
+    }
+
+    @Test(
+        arguments: [
+            (nil, nil), ("http://relay", "same-origin"), ("https://RELAY", nil), (nil, "none"),
+        ] as [(String?, String?)]) func ownPagesAndProgramsPost(origin: String?, fetchSite: String?) async throws
+    {
+        try await withSession { sessions, cookie in
+            let answer = try await get(
+                "/logout", method: .post, cookie: cookie, origin: origin, fetchSite: fetchSite, sessions: sessions)
+            #expect(answer.status == .seeOther)
+        }
+    }
+
+    @Test func loggingOutIsNoLink() async throws {
+        try await withSession { sessions, cookie in
+            let answer = try await get("/logout", cookie: cookie, sessions: sessions)
+            #expect(answer.status == .notFound)
+            #expect(try await get("/metrics", cookie: cookie, sessions: sessions).status == .ok)
+        }
+    }
+
+    /// - Parameter body: with the cookie of a browser that has logged in.
+    private func withSession(_ body: (WebSessions, _ cookie: String) async throws -> Void) async throws {
+        let path = "/tmp/backplane-relay-token-\(UUID().uuidString)"
+        try Data("0123456789abcdef".utf8).write(to: URL(filePath: path))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let sessions = WebSessions(token: try WebToken(file: path))
+        let answer = try await get("/login", method: .post, form: "token=0123456789abcdef", sessions: sessions)
+        let cookie = try #require(answer.headers[.setCookie])
+        try await body(sessions, String(cookie.prefix { $0 != ";" }))
     }
 }

@@ -11,6 +11,8 @@ public struct FailingWrites: Sendable {
         case sync
         /// It writes all, a second late.
         case slow
+        /// It does not come back before the failure ends, as on a network file system whose server is gone.
+        case stuck
     }
 
     private let library: String

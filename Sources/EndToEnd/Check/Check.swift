@@ -19,6 +19,9 @@ public struct Check: Sendable {
         self.report = report
     }
 
+    /// Of the program that runs it.
+    var version: String { configuration.version }
+
     /// Takes some seconds; every wait in it is bounded.
     ///
     /// - Throws: ``EndToEndError``, ``SignalRClientError`` or `RedisError` for what keeps the check from being carried

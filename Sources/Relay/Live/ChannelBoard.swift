@@ -53,7 +53,7 @@ struct ChannelBoard: Sendable {
                 gap = ChannelState.Gap(firstAt: event.at, lastAt: event.at, missing: count, cause: cause)
             }
         case "counter_reset":
-            reset = ChannelState.Reset(at: event.at, from: from, to: to)
+            reset = ChannelState.Reset(at: event.at, from: from, to: to, highest: max(from, reset?.highest ?? 0))
         default:
             break
         }
@@ -72,6 +72,9 @@ struct ChannelBoard: Sendable {
         let seconds = metrics.lastEnvelopeTimestamp.value
         return seconds > 0 ? UInt64(seconds * 1e9) : nil
     }
+
+    /// 0 before the first envelope.
+    var lastID: UInt64 { UInt64(exactly: metrics.lastID.value) ?? .max }
 
     /// Of this run.
     var missingTotal: Int { metrics.missingIDs.value }

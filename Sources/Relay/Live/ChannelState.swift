@@ -22,6 +22,8 @@ struct ChannelState: Sendable, Equatable {
         var at: UInt64
         var from: UInt64
         var to: UInt64
+        /// Before this reset or an earlier one: clients may wait for it.
+        var highest: UInt64
     }
 
     struct Drops: Sendable, Equatable {
@@ -34,6 +36,8 @@ struct ChannelState: Sendable, Equatable {
     static let newsSpan: UInt64 = 60_000_000_000
     /// Without an envelope for this long a channel is quiet.
     static let quietSpan: UInt64 = 10_000_000_000
+    /// A Redis that has not answered for this long is down.
+    static let patience: UInt64 = 10_000_000_000
     /// The recorder's thread goes round at least once a second.
     static let hangSpan: UInt64 = 4_000_000_000
 
@@ -48,12 +52,16 @@ struct ChannelState: Sendable, Equatable {
     /// Median, in seconds.
     var latency: Double?
     var lastEnvelopeAt: UInt64?
+    /// Of the newest envelope; 0 before the first.
+    var lastID: UInt64 = 0
     /// Subscribers of the channel besides this relay; nil where Redis does not tell.
     var listeners: Int?
     var gap: Gap?
     var reset: Reset?
     var drops: Drops?
     var recording = Recording.off
+    /// Whether what is not recorded is of other channels, too.
+    var isOneOfMany = false
 
     var verdict: ChannelVerdict {
         let kind = kind
@@ -69,8 +77,9 @@ struct ChannelState: Sendable, Equatable {
             if kind == .quiet, listeners == 0 {
                 sentence.add("; no node is subscribed: is the event key spelled as in Startup.cs?")
             }
+            addDeafness(kind, to: &sentence)
         }
-        return ChannelVerdict(kind: kind, sentence: sentence)
+        return ChannelVerdict(kind: kind, level: isTakingLong ? .bad : kind.level, sentence: sentence)
     }
 
     // MARK: - Which it is
@@ -98,6 +107,12 @@ struct ChannelState: Sendable, Equatable {
         return lastEnvelopeAt + Self.quietSpan <= now
     }
 
+    /// Redis should have answered by now.
+    private var isTakingLong: Bool {
+        guard kind == .subscribing, case .connecting(let since) = connection else { return false }
+        return since + Self.patience <= now
+    }
+
     private func isNews(_ time: UInt64?) -> Bool {
         time.map { $0 + Self.newsSpan > now } ?? false
     }
@@ -109,11 +124,15 @@ struct ChannelState: Sendable, Equatable {
         case .healthy: sentence.add("healthy: ")
         case .quiet: sentence.add("quiet: ")
         case .hanging:
-            sentence.add(
-                "the recorder hangs since {}: the disk does not answer; what stands here is from before", now - silence)
+            let what =
+                recording == .off
+                ? "the relay hangs since {}: is this machine overloaded? What"
+                : "the recorder hangs since {}: the disk does not answer; what"
+            sentence.add(what + " stands here is from before", now - silence)
         case .subscribing:
             guard case .connecting(let since) = connection else { return }
-            sentence.add("subscribing since {}: Redis has not answered yet", since)
+            sentence.add(
+                "subscribing since {}: Redis has not answered yet" + (isTakingLong ? "; the log says why" : ""), since)
         case .redisDown:
             guard case .lost(let since, let cause) = connection else { return }
             sentence.add(
@@ -121,15 +140,15 @@ struct ChannelState: Sendable, Equatable {
                 since)
         case .paused:
             guard case .paused(let since, let lost) = recording else { return }
-            sentence.add("recording paused: the disk is low since {}, \(Self.envelopes(lost)) not recorded; ", since)
+            sentence.add("recording paused: the disk is low since {}, \(ofAll(lost)) not recorded; ", since)
         case .notRecording:
             guard case .failing(let since, let lost) = recording else { return }
             sentence.add(
-                "not recording: the capture cannot be written since {}, \(Self.envelopes(lost)) lost; ", since)
+                "not recording: the capture cannot be written since {}, \(ofAll(lost)) lost; ", since)
         case .dropping:
             guard let drops else { return }
             sentence.add(
-                "dropping: \(Self.envelopes(drops.envelopes)) received and not recorded since {}; is the disk too slow, or --buffer too small? ",
+                "dropping: \(ofAll(drops.envelopes)) received and not recorded since {}; is the disk too slow, or --buffer too small? ",
                 drops.firstAt)
         case .reset:
             guard let reset else { return }
@@ -162,17 +181,27 @@ struct ChannelState: Sendable, Equatable {
     }
 
     private func addMissing(_ kind: ChannelVerdict.Kind, to sentence: inout Sentence) {
+        // Beside what is not recorded, "nothing missing" would be a contradiction.
+        let nothing = kind == .paused || kind == .notRecording ? "all ids received" : "nothing missing"
         switch (kind, gap) {
         case (.gap, _):
             break
         case (_, let gap?) where isNews(gap.lastAt):
             sentence.add(", \(Self.ids(gap.missing)) missing since {}", gap.firstAt)
         case (_, let gap?):
-            sentence.add(", nothing missing since {}", gap.lastAt)
+            sentence.add(", \(nothing) since {}", gap.lastAt)
         case (_, nil):
             // Where nothing came nothing can be missing.
-            if lastEnvelopeAt != nil { sentence.add(", nothing missing since {}", watchedSince) }
+            if lastEnvelopeAt != nil { sentence.add(", \(nothing) since {}", watchedSince) }
         }
+    }
+
+    /// What a minute does not heal.
+    private func addDeafness(_ kind: ChannelVerdict.Kind, to sentence: inout Sentence) {
+        guard kind != .reset, let reset, lastID < reset.highest else { return }
+        sentence.add(
+            "; the counter was set back at {}: clients from before may be deaf until id \(Self.count(reset.highest))",
+            reset.at)
     }
 
     // MARK: - Numbers in words
@@ -204,6 +233,11 @@ struct ChannelState: Sendable, Equatable {
         if milliseconds < 1_000 { return "\(Int(milliseconds.rounded())) ms" }
         let tenths = Int((seconds * 10).rounded())
         return "\(tenths / 10).\(tenths % 10) s"
+    }
+
+    /// Recording is one for all channels.
+    private func ofAll(_ envelopes: Int) -> String {
+        Self.envelopes(envelopes) + (isOneOfMany ? " of all channels" : "")
     }
 
     private static func envelopes(_ number: Int) -> String {

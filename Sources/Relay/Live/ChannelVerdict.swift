@@ -25,6 +25,7 @@ struct ChannelVerdict: Sendable, Equatable {
         /// The recorder's thread does not go round.
         case hanging
 
+        /// What it is at first; some get worse with time.
         var level: Level {
             switch self {
             case .healthy: .good
@@ -36,5 +37,6 @@ struct ChannelVerdict: Sendable, Equatable {
     }
 
     var kind: Kind
+    var level: Level
     var sentence: Sentence
 }

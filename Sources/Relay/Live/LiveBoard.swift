@@ -102,8 +102,9 @@ struct LiveBoard: Sendable {
         return ChannelState(
             now: now.realtime, watchedSince: watchedSince ?? startedAt, connection: connection, silence: look.silence,
             rate: channel.rate, latency: channel.recentLatency, lastEnvelopeAt: channel.lastEnvelopeAt,
-            listeners: look.subscribers[index].map { max(0, $0 - 1) }, gap: channel.gap, reset: channel.reset,
-            drops: recording.drops, recording: recording.state)
+            lastID: channel.lastID, listeners: look.subscribers[index].map { max(0, $0 - 1) }, gap: channel.gap,
+            reset: channel.reset,
+            drops: recording.drops, recording: recording.state, isOneOfMany: channels.count > 1)
     }
 
     var verdicts: [ChannelVerdict] { channels.indices.map { state(ofChannel: $0).verdict } }

@@ -14,8 +14,8 @@ final class LiveFeed: EnvelopeBranch {
         var version: String
         var showsValues = false
         var links = LiveLinks()
-        /// Whether who looks has shown a token.
-        var mayDownload = false
+        /// Whether who looks has shown a token: only then there is something to download, and to log out of.
+        var hasToken = false
         /// Called once a second.
         var onGlance: (@Sendable (RelayGlance) -> Void)?
     }
@@ -159,7 +159,8 @@ final class LiveFeed: EnvelopeBranch {
             channels: zip(board.channels, board.verdicts).map { channel, verdict in
                 RelayGlance.Channel(
                     name: channel.name, isCalm: verdict.kind == .healthy || verdict.kind == .quiet,
-                    sentence: verdict.sentence.text, times: verdict.sentence.times)
+                    sentence: verdict.sentence.text, times: verdict.sentence.times,
+                    missing: channel.missingTotal)
             }, recordedBytes: metrics.recordedBytes.value, writtenBytes: metrics.writtenBytes.value)
     }
 
@@ -180,7 +181,7 @@ final class LiveFeed: EnvelopeBranch {
         frame.addChannels(state.board, samples: isTick ? .newest : .none, tables: isTick)
         if !state.events.isEmpty { frame.addEvents(state.events) }
         if !state.lines.isEmpty { frame.addLines(state.lines) }
-        if state.shelfChanged { frame.addSegments(listing, mayDownload: configuration.mayDownload) }
+        if state.shelfChanged { frame.addSegments(listing, mayDownload: configuration.hasToken) }
         if links != state.links { frame.addLinks(links) }
         state.verdicts = verdicts
         state.links = links
@@ -195,12 +196,13 @@ final class LiveFeed: EnvelopeBranch {
         let (board, sequence) = state.withLockedValue { ($0.board, $0.sequence) }
         var frame = LiveFrame("state", sequence: sequence, board: board)
         frame.addVersion(
-            configuration.version, showsValues: configuration.showsValues, records: shelf != nil)
+            configuration.version, showsValues: configuration.showsValues, records: shelf != nil,
+            hasToken: configuration.hasToken)
         frame.addLinks(configuration.links.all)
         frame.addChannels(board, samples: .all, tables: true)
         frame.addEvents(board.events)
         frame.addLines(board.lines)
-        frame.addSegments(shelf?.listing, mayDownload: configuration.mayDownload)
+        frame.addSegments(shelf?.listing, mayDownload: configuration.hasToken)
         return frame.finished()
     }
 }

@@ -61,10 +61,10 @@ struct LiveFrame {
         json.raw("}")
     }
 
-    mutating func addVersion(_ version: String, showsValues: Bool, records: Bool) {
+    mutating func addVersion(_ version: String, showsValues: Bool, records: Bool, hasToken: Bool) {
         json.raw(#","version":"#)
         json.string(version)
-        json.raw(#","values":\#(showsValues),"records":\#(records)"#)
+        json.raw(#","values":\#(showsValues),"records":\#(records),"token":\#(hasToken)"#)
     }
 
     mutating func addLinks(_ links: [LiveLink]) {
@@ -100,7 +100,7 @@ struct LiveFrame {
     // MARK: - Elements
 
     private static func add(_ verdict: ChannelVerdict, to writer: inout JSONWriter) {
-        writer.raw(#","kind":"\#(verdict.kind.rawValue)","level":"\#(verdict.kind.level.rawValue)","text":"#)
+        writer.raw(#","kind":"\#(verdict.kind.rawValue)","level":"\#(verdict.level.rawValue)","text":"#)
         writer.string(verdict.sentence.text)
         list(#","times":"#, verdict.sentence.times, to: &writer) { $0.raw("\(milliseconds($1))") }
     }

@@ -37,7 +37,8 @@ enum LivePage {
         var response = file("text/html; charset=utf-8", bytes)
         response.status = status
         response.headers[.contentSecurityPolicy] = contentSecurityPolicy
-        response.headers[.referrerPolicy] = "no-referrer"
+        // Nothing to others. With "no-referrer" a browser would hide the origin of our own forms from us, too.
+        response.headers[.referrerPolicy] = "same-origin"
         return response
     }
 

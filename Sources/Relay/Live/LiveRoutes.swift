@@ -6,8 +6,9 @@ import NIOCore
 /// The live page's part of the HTTP surface: the page, its stream, the segments, the login.
 struct LiveRoutes: Sendable {
     static let loginPath = "/login"
-    /// What a browser needs before it has shown the token.
-    static let openPaths: Set<String> = [loginPath, LivePage.stylePath]
+    static let logoutPath = "/logout"
+    /// What a browser needs before it has shown the token. A session that has ended can be logged out of, too.
+    static let openPaths: Set<String> = [loginPath, logoutPath, LivePage.stylePath]
     /// A stream ends then, and the browser opens another: nobody looks longer than his session is good for.
     private static let longestStream = Duration.seconds(1_800)
     private static let formLimit = 4 * 1024
@@ -23,7 +24,7 @@ struct LiveRoutes: Sendable {
         for script in LivePage.scripts {
             router.get(RouterPath(script.path)) { _, _ in LivePage.script(script.bytes) }
         }
-        router.get("/live") { _, _ in stream() }
+        router.get("/live") { request, _ in stream(cookies: request.headers[.cookie]) }
         router.get("/segments/:name") { _, context in
             await SegmentDownload(shelf: feed.shelf, isAllowed: sessions != nil).response(
                 name: context.parameters.get("name"))
@@ -31,15 +32,17 @@ struct LiveRoutes: Sendable {
         guard let sessions else { return }
         router.get(RouterPath(Self.loginPath)) { _, _ in LivePage.login(.ok) }
         router.post(RouterPath(Self.loginPath)) { request, _ in try await login(request, sessions) }
-        router.post("/logout") { request, _ in
+        router.post(RouterPath(Self.logoutPath)) { request, _ in
             sessions.logout(cookies: request.headers[.cookie])
-            return Response(status: .seeOther, headers: [.location: "/"])
+            return Response(
+                status: .seeOther, headers: [.location: "/", .setCookie: cookie("", of: sessions, seconds: 0)])
         }
     }
 
     // MARK: - The stream
 
-    private func stream() -> Response {
+    /// - Parameter cookies: of the request.
+    private func stream(cookies: String?) -> Response {
         guard !feed.pages.isFull else {
             return Response(
                 status: .serviceUnavailable, headers: [.contentType: "text/plain; charset=utf-8", .retryAfter: "10"],
@@ -50,22 +53,29 @@ struct LiveRoutes: Sendable {
             headers: [
                 .contentType: "text/event-stream", .cacheControl: "no-store", .xContentTypeOptions: "nosniff",
             ],
-            body: ResponseBody { [feed] writer in
+            body: ResponseBody { [feed, sessions] writer in
                 if let page = feed.pages.open() {
                     defer { feed.pages.close(page) }
-                    try await Self.send(to: page, from: feed, &writer)
+                    // Who came by a bearer has no session that could end.
+                    let isOfSession = sessions?.isOpen(cookies: cookies, at: .now()) == true
+                    try await Self.send(to: page, from: feed, &writer) {
+                        !isOfSession || sessions?.isOpen(cookies: cookies, at: .now()) == true
+                    }
                 }
                 try await writer.finish(nil)
             })
     }
 
+    /// - Parameter isAllowed: asked before each frame, of which there is one a second at least.
     private static func send(
-        to page: LivePages.Page, from feed: LiveFeed, _ writer: inout any ResponseBodyWriter
+        to page: LivePages.Page, from feed: LiveFeed, _ writer: inout any ResponseBodyWriter,
+        while isAllowed: @Sendable () -> Bool
     ) async throws {
         let end = ContinuousClock.now + longestStream
         try await writer.write(ByteBuffer(string: "retry: 1000\n\n"))
         try await writer.write(feed.wholeFrame())
         for await frame in page.frames {
+            guard isAllowed() else { return }
             try await writer.write(page.takeIsBehind() ? feed.wholeFrame() : frame)
             guard ContinuousClock.now < end else {
                 return try await writer.write(ByteBuffer(string: "event: again\ndata: {}\n\n"))
@@ -85,10 +95,14 @@ struct LiveRoutes: Sendable {
             response.headers[.retryAfter] = "1"
             return response
         case .opened(let secret):
-            let cookie =
-                "\(sessions.cookieName)=\(secret); Path=/; Max-Age=\(WebSessions.lifetimeSeconds); HttpOnly; SameSite=Strict"
-            return Response(
-                status: .seeOther, headers: [.location: "/", .setCookie: cookie + (isSecure ? "; Secure" : "")])
+            let cookie = cookie(secret, of: sessions, seconds: WebSessions.lifetimeSeconds)
+            return Response(status: .seeOther, headers: [.location: "/", .setCookie: cookie])
         }
+    }
+
+    /// - Parameter seconds: 0 takes it from the browser.
+    private func cookie(_ secret: String, of sessions: WebSessions, seconds: Int) -> String {
+        "\(sessions.cookieName)=\(secret); Path=/; Max-Age=\(seconds); HttpOnly; SameSite=Strict"
+            + (isSecure ? "; Secure" : "")
     }
 }

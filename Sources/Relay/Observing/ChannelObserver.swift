@@ -127,7 +127,7 @@ struct ChannelObserver {
         signals.advance(to: seconds)
         floor.advance(to: seconds)
         metrics.activeSignals.set(Double(signals.count))
-        if let floor = floor.value { metrics.setLatencyFloor(Double(floor) * 1e-9) }
+        metrics.setLatencyFloor(floor.value.map { Double($0) * 1e-9 })
         let missing = acks.expire(at: now.realtime)
         if missing > 0 { metrics.groupAcksMissing.increment(by: missing) }
     }

@@ -9,7 +9,7 @@ import Redis
 struct RedisWatch: Sendable {
     static let interval = Duration.seconds(5)
     private static let firstRetry = Duration.seconds(1)
-    private static let lastRetry = Duration.seconds(60)
+    private static let lastRetry = Duration.seconds(10)
 
     let redis: RedisConfiguration
     let channels: [String]
@@ -35,6 +35,7 @@ struct RedisWatch: Sendable {
                 } onCancel: {
                     Task { await client.close() }
                 }
+                metrics.forgetAnswers()
                 await client.close()
             }
             // Cancelled while waiting: the loop's condition ends it.
@@ -51,72 +52,73 @@ struct RedisWatch: Sendable {
                 "some commands are not permitted; what they tell is left out",
                 metadata: ["commands": "\(report.notPermitted.joined(separator: " "))"])
         }
-        if let limit = report.outputBufferLimit { metrics.setOutputBufferLimit(limit.hardBytes) }
     }
 
     /// Until the connection fails.
     private func poll(_ client: RedisClient) async throws {
-        var refused: Set<Question> = []
-        var memory = Memory(channels: channels.count, metrics)
+        var open =
+            [.subscribers] + channels.indices.map { Question.counter(channel: $0) } + [
+                .outputBuffer, .outputBufferLimit,
+            ]
+        // The looks that it compares must follow each other.
+        var silence = channels.map { _ in SilenceDetector() }
         while !Task.isCancelled {
-            for question in Question.allCases where !refused.contains(question) {
+            for question in open {
                 do {
-                    try await ask(question, client, &memory)
+                    try await ask(question, client, &silence)
                 } catch let error as RedisError where error.isRefusalOfCommand {
-                    refused.insert(question)
+                    open.removeAll { $0 == question }
+                    forget(question)
                 } catch RedisError.serverError {
                     // Such as a key of another type: the next round may find another answer.
+                    forget(question)
                 }
             }
             try await Task.sleep(for: Self.interval)
         }
     }
 
-    private enum Question: CaseIterable {
+    private enum Question: Equatable {
         case subscribers
-        case counters
+        case counter(channel: Int)
         case outputBuffer
+        case outputBufferLimit
     }
 
-    /// What was found at the last looks, by channel.
-    private struct Memory {
-        var silence: [SilenceDetector]
-        var bytes: [Int]
-
-        init(channels: Int, _ metrics: WatchMetrics) {
-            silence = Array(repeating: SilenceDetector(), count: channels)
-            bytes = (0..<channels).map(metrics.envelopeBytes(channel:))
-        }
-    }
-
-    private func ask(_ question: Question, _ client: RedisClient, _ memory: inout Memory) async throws {
+    private func ask(_ question: Question, _ client: RedisClient, _ silence: inout [SilenceDetector]) async throws {
         switch question {
         case .subscribers:
             let reply = try await client.send(["PUBSUB", "NUMSUB"] + channels.map { .text($0) })
-            guard let parts = reply.array, parts.count == channels.count * 2 else { return }
+            guard let parts = reply.array, parts.count == channels.count * 2 else { return forget(question) }
             for index in channels.indices {
-                guard let count = parts[index * 2 + 1].integer else { continue }
-                metrics.setSubscribers(Int(count), channel: index)
-                let bytes = metrics.envelopeBytes(channel: index)
-                metrics.addEgress(ofBytes: bytes - memory.bytes[index], to: Int(count), channel: index)
-                memory.bytes[index] = bytes
+                metrics.setSubscribers(parts[index * 2 + 1].integer.map { Int($0) }, channel: index)
             }
-        case .counters:
-            for (index, channel) in channels.enumerated() {
-                // Before the counter: what is published in between has not been seen, and is not expected yet.
-                let envelopes = metrics.envelopes(channel: index)
-                if let id = try await client.send(["GET", .text(channel)]).text.flatMap({ UInt64($0) }) {
-                    metrics.setIssuedID(id, channel: index)
-                    let isSilent = memory.silence[index].look(issuedID: id, envelopes: envelopes)
-                    metrics.setSilent(isSilent, channel: index)
-                }
-            }
+        case .counter(let channel):
+            // Before the counter: what is published in between has not been seen, and is not expected yet.
+            let envelopes = metrics.envelopes(channel: channel)
+            let reply = try await client.send(["GET", .text(channels[channel])])
+            guard let id = reply.text.flatMap({ UInt64($0) }) else { return forget(question) }
+            metrics.setIssuedID(id, channel: channel)
+            metrics.setSilent(silence[channel].look(issuedID: id, envelopes: envelopes), channel: channel)
         case .outputBuffer:
-            guard let connection = status.connectionID else { return }
+            guard let connection = status.connectionID else { return forget(question) }
             let reply = try await client.send(["CLIENT", "LIST", "ID", "\(connection)"])
-            if let bytes = reply.text.flatMap({ InfoFields(client: $0)["omem"] }).flatMap({ Int($0) }) {
-                metrics.setOutputBuffer(bytes)
-            }
+            // Nothing of a connection that is gone.
+            metrics.setOutputBuffer(reply.text.flatMap { InfoFields(client: $0)["omem"] }.flatMap { Int($0) })
+        case .outputBufferLimit:
+            // Each time: to raise it while Redis runs is the remedy when it is too low.
+            let setting = try await client.send(["CONFIG", "GET", "client-output-buffer-limit"]).array?.last?.text
+            let limit = setting.flatMap { PreflightReport.OutputBufferLimit(setting: $0) }
+            metrics.setOutputBufferLimit(limit?.hardBytes)
+        }
+    }
+
+    private func forget(_ question: Question) {
+        switch question {
+        case .subscribers: for index in channels.indices { metrics.setSubscribers(nil, channel: index) }
+        case .counter(let channel): metrics.forgetCounter(channel: channel)
+        case .outputBuffer: metrics.setOutputBuffer(nil)
+        case .outputBufferLimit: metrics.setOutputBufferLimit(nil)
         }
     }
 }

@@ -1,7 +1,8 @@
 import NIOConcurrencyHelpers
 import Prometheus
 
-/// What ``RedisWatch`` learns. A series exists from its first answer on: a 0 that nobody measured would be a lie.
+/// What ``RedisWatch`` learns. A series exists from its first answer on, and as long as Redis answers: a 0 that nobody
+/// measured would be a lie, and so would the number of before an outage.
 struct WatchMetrics: Sendable {
     /// Besides to nodes and relays, a payload goes to a replica and, within the command, comes in.
     private static let otherCopies = 2
@@ -16,10 +17,13 @@ struct WatchMetrics: Sendable {
     private let outputBufferLimit: Family<Gauge>
     /// By channel index; nil as long as Redis has not told.
     private let lastSubscribers: NIOLockedValueBox<[Int?]>
+    /// Payload bytes of each channel that egress was counted for.
+    private let countedBytes: NIOLockedValueBox<[Int]>
 
     init(_ registry: Registry, channels: [ChannelMetrics]) {
         self.channels = channels
         lastSubscribers = NIOLockedValueBox(Array(repeating: nil, count: channels.count))
+        countedBytes = NIOLockedValueBox(channels.map(\.envelopeBytes.value))
         subscribers = registry.gaugeFamily(
             "signalr_backplane_subscribers",
             help: "Subscribers of the channel, this relay included; fewer than nodes + 1 means that a node is deaf.",
@@ -50,20 +54,25 @@ struct WatchMetrics: Sendable {
             labels: [])
         outputBufferLimit = registry.gaugeFamily(
             "backplane_relay_redis_output_buffer_limit_bytes",
-            help: "Hard client-output-buffer-limit for subscribers; 0 is no limit.", labels: [])
+            help:
+                "Hard client-output-buffer-limit for subscribers, as Redis told last; 0 is no limit. Raise it if bursts come near.",
+            labels: [])
     }
 
-    func setSubscribers(_ count: Int, channel: Int) {
-        subscribers.with(channels[channel].channel).set(Double(count))
-        lastSubscribers.withLockedValue { $0[channel] = count }
-    }
+    // MARK: - Answers; nil if Redis does not tell
 
-    /// As Redis told last; nil if it has not.
-    func subscribers(channel: Int) -> Int? { lastSubscribers.withLockedValue { $0[channel] } }
-
-    /// - Parameter bytes: payload bytes received since the last call.
-    func addEgress(ofBytes bytes: Int, to subscribers: Int, channel: Int) {
-        egressBytes.with(channels[channel].channel).increment(by: bytes * (subscribers + Self.otherCopies))
+    /// Counts as egress what was received since the last answer.
+    func setSubscribers(_ count: Int?, channel index: Int) {
+        lastSubscribers.withLockedValue { $0[index] = count }
+        let channel = channels[index]
+        set(subscribers, channel.channel, count.map { Double($0) })
+        guard let count else { return }
+        let bytes = channel.envelopeBytes.value
+        let fresh = countedBytes.withLockedValue { counted in
+            defer { counted[index] = bytes }
+            return bytes - counted[index]
+        }
+        egressBytes.with(channel.channel).increment(by: fresh * (count + Self.otherCopies))
     }
 
     func setIssuedID(_ id: UInt64, channel: Int) {
@@ -75,8 +84,37 @@ struct WatchMetrics: Sendable {
 
     func setSilent(_ isSilent: Bool, channel: Int) { silent.with(channels[channel].channel).set(isSilent ? 1 : 0) }
 
+    func setOutputBuffer(_ bytes: Int?) {
+        if let bytes { outputBuffer.with().set(Double(bytes)) } else { outputBuffer.remove() }
+    }
+
+    func setOutputBufferLimit(_ bytes: Int?) {
+        if let bytes { outputBufferLimit.with().set(Double(bytes)) } else { outputBufferLimit.remove() }
+    }
+
+    /// The counter key is not there, is no number, or may not be read.
+    func forgetCounter(channel: Int) {
+        for family in [issuedID, unseenIDs, silent] { set(family, channels[channel].channel, nil) }
+    }
+
+    /// There is nobody to ask. The limit of the output buffer stays: it is a setting, and what has just happened may
+    /// be due to it.
+    func forgetAnswers() {
+        for index in channels.indices {
+            setSubscribers(nil, channel: index)
+            forgetCounter(channel: index)
+        }
+        setOutputBuffer(nil)
+    }
+
+    private func set(_ family: Family<Gauge>, _ channel: String, _ value: Double?) {
+        if let value { family.with(channel).set(value) } else { family.remove(channel) }
+    }
+
+    // MARK: - For whoever asks
+
+    /// As Redis told last; nil if it does not tell.
+    func subscribers(channel: Int) -> Int? { lastSubscribers.withLockedValue { $0[channel] } }
+
     func envelopes(channel: Int) -> Int { channels[channel].envelopes.value }
-    func envelopeBytes(channel: Int) -> Int { channels[channel].envelopeBytes.value }
-    func setOutputBuffer(_ bytes: Int) { outputBuffer.with().set(Double(bytes)) }
-    func setOutputBufferLimit(_ bytes: Int) { outputBufferLimit.with().set(Double(bytes)) }
 }

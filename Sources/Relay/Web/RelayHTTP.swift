@@ -15,6 +15,7 @@ enum RelayHTTP {
         live: LiveRoutes? = nil
     ) -> Router<BasicRequestContext> {
         let router = Router()
+        router.add(middleware: SameOriginMiddleware())
         if let sessions {
             let openPaths = (live == nil ? [] : LiveRoutes.openPaths).union([healthyPath])
             router.add(middleware: TokenMiddleware(sessions: sessions, openPaths: openPaths))

@@ -29,7 +29,13 @@ struct StatusLine {
     private func channels(_ channels: [RelayGlance.Channel]) -> String {
         if channels.count == 1 { return describe(channels[0]) }
         let troubled = channels.filter { !$0.isCalm }
-        guard !troubled.isEmpty else { return "\(channels.count) channels, nothing missing" }
+        guard !troubled.isEmpty else {
+            // News of a minute ago is no trouble any more, but what is missing stays so.
+            let missing = channels.reduce(0) { $0 + $1.missing }
+            return missing == 0
+                ? "\(channels.count) channels, nothing missing"
+                : "\(channels.count) channels, no trouble now, ids missing since the start: \(Format.count(missing))"
+        }
         return "\(troubled.count) of \(channels.count) channels: " + troubled.map(describe).joined(separator: "; ")
     }
 

@@ -37,6 +37,7 @@ struct CheckProbeTests {
                 #expect(scrape["backplane_relay_check_latency_seconds_count"] ?? 0 > 100)
                 #expect(scrape["backplane_relay_check_last_run_timestamp_seconds"] ?? 0 > 1_700_000_000)
                 #expect(scrape["backplane_relay_check_duration_seconds"] ?? 0 > 0)
+                #expect(scrape[#"backplane_relay_build_info{version="test"}"#] == 1)
                 await services.triggerGracefulShutdown()
                 try await group.waitForAll()
             }
@@ -44,7 +45,7 @@ struct CheckProbeTests {
     }
 
     @Test func countsWhatCannotBeCarriedOut() {
-        let metrics = CheckMetrics()
+        let metrics = CheckMetrics(version: "test")
         metrics.recordError(duration: 1.5, at: 1000)
         let scrape = MetricsScrape(text: String(decoding: metrics.registry.expose(.text), as: UTF8.self))
         #expect(scrape["backplane_relay_check_success"] == 0)

@@ -123,6 +123,7 @@ struct LivePageTests {
                 }
                 #expect(size.hasSuffix(" MCAP"), "\(size)")
                 try await page.picture("segments")
+                try await logOutAndIn(page, token: token)
                 _ = try await page.browser.consoleErrors()
                 let endedAt = Date.now
                 relay.child.signal(SIGKILL)
@@ -136,26 +137,33 @@ struct LivePageTests {
         }
     }
 
-    // MARK: - A page to look at
+    /// By the button.
+    private func logOutAndIn(_ page: WatchedPage, token: String) async throws {
+        try await page.browser.click("#logout button")
+        try await eventually("the login is back") {
+            try await page.text("return document.querySelector('#token') ? 'login' : ''") == "login" ? true : nil
+        }
+        #expect(
+            try await page.text(
+                """
+                const request = new XMLHttpRequest();
+                request.open('GET', '/metrics', false);
+                request.send();
+                return String(request.status);
+                """) == "401")
+        try await Task.sleep(for: .seconds(1))
+        try await page.browser.type(token + "\n", into: "#token")
+        try await page.waitFor("quiet")
+    }
 
     private func page(
         recording: Bool, channel: String = "chat", options: [String] = [], isOpen: Bool = true,
         _ body: (WatchedPage, RedisServer, RelayProcess) async throws -> Void
     ) async throws {
         try await TemporaryDirectory.with { folder in
-            try await RedisServer.with { redis in
-                let record = recording ? ["--record", folder + "/capture", "--min-free-disk", "0"] : []
-                let arguments = ["--redis", redis.url, "--channel", channel] + record + options
-                try await RelayProcess.with(arguments, waitsUntilReady: false) { relay in
-                    try await Browser.with(width: 1_280, height: 900) { browser in
-                        try await browser.emulate(width: 1_280, height: 900)
-                        try await browser.open("http://127.0.0.1:\(relay.port)/")
-                        let page = WatchedPage(browser: browser)
-                        if isOpen { try await page.waitUntilLive() }
-                        try await body(page, redis, relay)
-                    }
-                }
-            }
+            try await WatchedPage.with(
+                recordDirectory: recording ? folder + "/capture" : nil, channel: channel, options: options,
+                isOpen: isOpen, body)
         }
     }
 }

@@ -6,6 +6,32 @@ import Testing
 struct WatchedPage: Sendable {
     let browser: Browser
 
+    /// Opens the page of a relay and a Redis of its own.
+    ///
+    /// - Parameters:
+    ///   - environment: of the relay.
+    ///   - isOpen: false if the page asks for a token first.
+    static func with(
+        recordDirectory: String?, channel: String = "chat", options: [String] = [], environment: [String: String] = [:],
+        isOpen: Bool = true, isolation: isolated (any Actor)? = #isolation,
+        _ body: (WatchedPage, RedisServer, RelayProcess) async throws -> Void
+    ) async throws {
+        try await RedisServer.with { redis in
+            let record = recordDirectory.map { ["--record", $0] } ?? []
+            let minimum = recordDirectory == nil || options.contains("--min-free-disk") ? [] : ["--min-free-disk", "0"]
+            let arguments = ["--redis", redis.url, "--channel", channel] + record + minimum + options
+            try await RelayProcess.with(arguments, environment: environment, waitsUntilReady: false) { relay in
+                try await Browser.with(width: 1_280, height: 900) { browser in
+                    try await browser.emulate(width: 1_280, height: 900)
+                    try await browser.open("http://127.0.0.1:\(relay.port)/")
+                    let page = WatchedPage(browser: browser)
+                    if isOpen { try await page.waitUntilLive() }
+                    try await body(page, redis, relay)
+                }
+            }
+        }
+    }
+
     func waitUntilLive() async throws {
         try await eventually("the page is live") {
             try await text("return document.body.dataset.connection ?? ''") == "live" ? true : nil
@@ -17,6 +43,9 @@ struct WatchedPage: Sendable {
     func sentence() async throws -> String {
         try await text("return document.querySelector('.sentence').textContent")
     }
+
+    /// All that stands in the table of events.
+    func events() async throws -> String { try await text("return document.querySelector('#event-rows').textContent") }
 
     /// Waits until the channel is in a state, as the page names it.
     func waitFor(_ kind: String) async throws {

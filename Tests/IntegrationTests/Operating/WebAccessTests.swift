@@ -57,6 +57,51 @@ struct WebAccessTests {
         }
     }
 
+    @Test("logging out ends the session and what it looks at; another site's page cannot do it")
+    func logout() async throws {
+        try await TemporaryDirectory.with { folder in
+            try Data(Self.token.utf8).write(to: URL(filePath: folder + "/token"))
+            try await RedisServer.with { redis in
+                let arguments = ["--redis", redis.url, "--channel", "chat", "--web-token-file", folder + "/token"]
+                try await RelayProcess.with(arguments, waitsUntilReady: false) { relay in
+                    let url = "http://127.0.0.1:\(relay.port)"
+                    let jar = ["--cookie", folder + "/jar", "--cookie-jar", folder + "/jar"]
+                    var answer = try await Self.curl(jar + ["--data", "token=\(Self.token)", url + "/login"])
+                    #expect(answer.output == "\n303")
+                    let kept = try String(contentsOfFile: folder + "/jar", encoding: .utf8)
+
+                    let stream = try await ChildProcess.start(
+                        Tool.curl.requiredPath(),
+                        ["--silent", "--no-buffer", "--cookie", folder + "/jar", url + "/live"], folder: folder)
+                    do {
+                        try await eventually("the stream is open") {
+                            stream.output.contains("event: state") ? true : nil
+                        }
+                        let post = jar + ["--request", "POST"]
+                        for stranger in ["Origin: http://127.0.0.1:1", "Sec-Fetch-Site: same-site"] {
+                            answer = try await Self.curl(post + ["--header", stranger, url + "/logout"])
+                            #expect(answer.output == "\n403")
+                        }
+                        answer = try await Self.curl(jar + [url + "/-/ready"])
+                        #expect(!answer.output.hasSuffix("401"))
+
+                        answer = try await Self.curl(post + ["--header", "Origin: \(url)", url + "/logout"])
+                        #expect(answer.output == "\n303")
+                        #expect(try await stream.exit(within: .seconds(10)) == .code(0), "the stream ends by itself")
+                    } catch {
+                        await stream.terminate()
+                        throw error
+                    }
+                    let left = try String(contentsOfFile: folder + "/jar", encoding: .utf8)
+                    #expect(!left.contains("backplane-relay-"))
+                    try kept.write(toFile: folder + "/jar", atomically: false, encoding: .utf8)
+                    answer = try await Self.curl(["--cookie", folder + "/jar", url + "/metrics"])
+                    #expect(answer.output == "\n401", "a cookie that was kept opens nothing")
+                }
+            }
+        }
+    }
+
     @Test("files of no use are named before anything starts", arguments: ["cert", "key", "pair", "token"])
     func badFiles(what: String) async throws {
         try await TemporaryDirectory.with { folder in

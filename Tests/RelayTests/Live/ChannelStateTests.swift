@@ -72,6 +72,9 @@ import Testing
         Case(.subscribing, "subscribing since <9998>: Redis has not answered yet") {
             $0.connection = .connecting(since: at(9_998))
         },
+        Case(.subscribing, "subscribing since <9990>: Redis has not answered yet; the log says why") {
+            $0.connection = .connecting(since: at(9_990))
+        },
         Case(
             .redisDown,
             "Redis down: no connection since <9997> (Redis closed it); what is published meanwhile is missed"
@@ -94,7 +97,18 @@ import Testing
         Case(
             .reset,
             "counter set back at <9990>: id 1 came after 8,120, clients may go deaf until it catches up; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>"
-        ) { $0.reset = .init(at: at(9_990), from: 8_120, to: 1) },
+        ) { $0.reset = .init(at: at(9_990), from: 8_120, to: 1, highest: 8_120) },
+        Case(
+            .healthy,
+            "healthy: 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>; the counter was set back at <9000>: clients from before may be deaf until id 8,120"
+        ) {
+            $0.reset = .init(at: at(9_000), from: 12, to: 1, highest: 8_120)
+            $0.lastID = 8_119
+        },
+        Case(.healthy, "healthy: 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>") {
+            $0.reset = .init(at: at(9_000), from: 12, to: 1, highest: 8_120)
+            $0.lastID = 8_120
+        },
         Case(
             .dropping,
             "dropping: 3,000 envelopes received and not recorded since <9990>; is the disk too slow, or --buffer too small? 1,240 envelopes/s, latency 3 ms, 5 other subscribers, 3,000 ids missing since <9991>"
@@ -104,12 +118,23 @@ import Testing
         },
         Case(
             .paused,
-            "recording paused: the disk is low since <9900>, 312 envelopes not recorded; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>"
+            "recording paused: the disk is low since <9900>, 312 envelopes not recorded; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, all ids received since <1000>"
         ) { $0.recording = .paused(since: at(9_900), lost: 312) },
         Case(
             .notRecording,
-            "not recording: the capture cannot be written since <9900>, 1 envelope lost; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>"
+            "not recording: the capture cannot be written since <9900>, 1 envelope lost; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, all ids received since <1000>"
         ) { $0.recording = .failing(since: at(9_900), lost: 1) },
+        Case(
+            .paused,
+            "recording paused: the disk is low since <9900>, 312 envelopes of all channels not recorded; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, all ids received since <1000>"
+        ) {
+            $0.recording = .paused(since: at(9_900), lost: 312)
+            $0.isOneOfMany = true
+        },
+        Case(.hanging, "the relay hangs since <9993>: is this machine overloaded? What stands here is from before") {
+            $0.recording = .off
+            $0.silence = 7 * second
+        },
         Case(
             .hanging,
             "the recorder hangs since <9993>: the disk does not answer; what stands here is from before"
@@ -134,6 +159,14 @@ import Testing
 
     @Test func everyKindHasACase() {
         #expect(Set(Self.cases.map(\.kind)) == Set(ChannelVerdict.Kind.allCases))
+    }
+
+    @Test func aRedisThatTakesLongIsDown() {
+        var state = Self.healthy
+        state.connection = .connecting(since: state.now - ChannelState.patience + 1)
+        #expect(state.verdict.level == .warning)
+        state.now += 1
+        #expect(state.verdict.level == .bad)
     }
 
     @Test func newsGrowOld() {

@@ -1,6 +1,6 @@
 // Loaded into the relay by LD_PRELOAD: while the file named by FAILING_WRITES exists, what it says happens to writes into
 // segment files. "write": pwrite fails with EIO; "short": it writes half and then fails; "sync": fdatasync fails with EIO;
-// "slow": pwrite takes a second; "hang": it waits until the file says something else.
+// "slow": pwrite takes a second; "stuck": it does not come back until the file says something else.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -40,7 +40,7 @@ static ssize_t write_at(const char *name, int descriptor, const void *bytes, siz
         return -1;
     }
     if (fails("slow", descriptor)) sleep(1);
-    while (fails("hang", descriptor)) usleep(10000);
+    while (fails("stuck", descriptor)) usleep(10000);
     if (count > 1 && fails("short", descriptor)) {
         interrupted = 1;
         return next(descriptor, bytes, count / 2, offset);

@@ -1,4 +1,5 @@
 import NIOCore
+import ProcessMetrics
 public import Prometheus
 
 /// What the repeated check tells Prometheus.
@@ -15,7 +16,8 @@ public struct CheckMetrics: Sendable {
     /// How a run can end: the verdicts, and the error of a run that could not be carried out.
     private static let error = "error"
 
-    public init() {
+    /// - Parameter version: of the program that runs the check.
+    public init(version: String) {
         registry = Registry()
         success = registry.gauge(
             "backplane_relay_check_success",
@@ -48,6 +50,7 @@ public struct CheckMetrics: Sendable {
             buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10])
         for verdict in CheckVerdict.allCases { _ = runs.with(verdict.rawValue) }
         _ = runs.with(Self.error)
+        registry.registerProcess(version: version)
     }
 
     func record(_ outcome: CheckOutcome, at time: Double) {

@@ -20,7 +20,7 @@ public struct CheckProbe: Service {
     private let logger: Logger
     private let onOutcome: @Sendable (CheckOutcome) -> Void
     private let onListening: @Sendable (_ port: Int) -> Void
-    private let metrics = CheckMetrics()
+    private let metrics: CheckMetrics
 
     /// - Parameters:
     ///   - interval: from the start of one check to the start of the next; one that takes longer is followed at once.
@@ -37,6 +37,7 @@ public struct CheckProbe: Service {
         self.logger = logger
         self.onOutcome = onOutcome
         self.onListening = onListening
+        metrics = CheckMetrics(version: check.version)
     }
 
     /// - Throws: ``EndToEndError`` if the address cannot be bound.

@@ -78,6 +78,7 @@ class Channel {
     line.replaceChildren(...sentence(told.text, told.times, now));
     line.dataset.kind = told.kind;
     this.section.dataset.level = told.level;
+    this.section.dataset.kind = told.kind;
     this.section.querySelector('.shape path').setAttribute('d', shapes[told.level] ?? shapes.idle);
     // A reader hears of a change, not of every second.
     if (this.kind !== null && this.kind !== told.kind) $('announcer').textContent = `${this.name}: ${line.textContent}`;
@@ -159,6 +160,7 @@ function takeLines(told) {
 
 function showLines() {
   $('lines').replaceChildren(...lines.toReversed().map(lineRow));
+  $('lines-table').hidden = lines.length === 0;
   $('no-lines').hidden = lines.length > 0;
 }
 
@@ -178,7 +180,8 @@ function lineRow(line) {
 }
 
 const states = {
-  complete: 'complete', recording: 'recording', unclosed: 'not closed', unknown: 'not known',
+  // Not "recording": it stays open while recording pauses or fails.
+  complete: 'complete', recording: 'open', unclosed: 'not closed', unknown: 'not known',
 };
 
 function showSegments(told) {
@@ -192,9 +195,9 @@ function showSegments(told) {
     const state = document.createElement('span');
     state.className = `event ${{ complete: 'good', incomplete: 'bad', unclosed: 'warning' }[segment.state] ?? 'idle'}`;
     state.textContent = word;
-    return row(
-      cell(segment.name, 'name'), cell(bytes(segment.size), 'number'), cell(ids || '–'), cell(state),
-      cell(told.downloads ? download(segment) : ''));
+    const name = cell(segment.name, 'name');
+    if (told.downloads) name.append(download(segment));
+    return row(name, cell(bytes(segment.size), 'number'), cell(ids || '–'), cell(state));
   }));
 }
 
@@ -230,6 +233,7 @@ function take(message, isWhole) {
   sequence = told.seq;
   if (isWhole) forget();
   if (told.version !== undefined) $('version').textContent = told.version;
+  if (told.token !== undefined) $('logout').hidden = !told.token;
   if (told.values !== undefined) $('values-hint').textContent = told.values ? 'With their values, as users wrote them.' : '';
   if (told.links) showLinks(told.links);
   showChannels(told.channels, told.now);

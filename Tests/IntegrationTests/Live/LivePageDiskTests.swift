@@ -1,0 +1,106 @@
+import Foundation
+import Redis
+import TestSupport
+import Testing
+
+/// What the live page says while the disk does not do what it should: real full, failing and stuck writes.
+@Suite("The live page and the disk", .serialized, .needs(.redisServer, .chromium, .chromedriver))
+struct LivePageDiskTests {
+    @Test(
+        "the disk is low: paused, with what is not recorded; there is space again: healthy",
+        .enabled(if: TinyDisk.shouldBeTested, "mounting takes root"))
+    func paused() async throws {
+        try await TinyDisk.with(megabytes: 8) { disk in
+            let options = ["--min-free-disk", "2MiB", "--compression", "none"]
+            try await WatchedPage.with(recordDirectory: disk + "/capture", options: options) { page, redis, _ in
+                try await busy(page, redis) {
+                    let lowAt = Date.now
+                    try TinyDisk.fill(disk, leaving: 1 << 20)
+                    // The relay looks at the disk once a second.
+                    try await page.waitFor("paused", since: lowAt, within: .seconds(2))
+                    try await eventually("what is not recorded is counted") {
+                        try await page.sentence().contains(
+                            #/^recording paused: the disk is low since \d\d:\d\d:\d\d, [1-9][\d,]* envelopes not recorded; /#
+                        )
+                            ? true : nil
+                    }
+                    try await page.picture("paused")
+                    let emptyAt = Date.now
+                    try TinyDisk.empty(disk)
+                    try await page.waitFor("healthy", since: emptyAt, within: .seconds(2))
+                    #expect(try await page.events().contains("recording goes on"))
+                }
+            }
+        }
+    }
+
+    @Test("writes fail: not recording, with what is lost; they work again: healthy", .needs(.gcc))
+    func failing() async throws {
+        try await TemporaryDirectory.with { folder in
+            let disk = try await FailingWrites(in: folder)
+            try await WatchedPage.with(recordDirectory: folder + "/capture", environment: disk.environment) {
+                page, redis, _ in
+                try await busy(page, redis) {
+                    let failsAt = Date.now
+                    try disk.begin(.write)
+                    try await page.waitFor("not_recording", since: failsAt, within: .seconds(1))
+                    try await eventually("what is lost is counted") {
+                        try await page.sentence().contains(
+                            #/^not recording: the capture cannot be written since \d\d:\d\d:\d\d, [1-9][\d,]* envelopes lost; /#
+                        )
+                            ? true : nil
+                    }
+                    try await page.picture("not-recording")
+                    try disk.end()
+                    try await page.waitFor("healthy")
+                }
+            }
+        }
+    }
+
+    @Test("a write does not come back: the recorder hangs; it comes back: what was dropped meanwhile", .needs(.gcc))
+    func stuck() async throws {
+        try await TemporaryDirectory.with { folder in
+            let disk = try await FailingWrites(in: folder)
+            try await WatchedPage.with(
+                recordDirectory: folder + "/capture", options: ["--buffer", "1MiB"], environment: disk.environment
+            ) { page, redis, _ in
+                try await busy(page, redis) {
+                    let stuckAt = Date.now
+                    try disk.begin(.stuck)
+                    // A second above what a thread may take for its round.
+                    try await page.waitFor("hanging", since: stuckAt, within: .seconds(5))
+                    try await page.picture("hanging")
+                    let returnsAt = Date.now
+                    try disk.end()
+                    try await page.waitFor("dropping", since: returnsAt, within: .seconds(1))
+                    #expect(
+                        try await page.sentence().contains(
+                            #/^dropping: [1-9][\d,]* envelopes received and not recorded since /#))
+                    try await page.picture("dropping")
+                }
+            }
+        }
+    }
+
+    /// - Parameter body: while some hundred kilobytes a second go through a channel that is healthy.
+    private func busy(
+        _ page: WatchedPage, _ redis: RedisServer, _ body: () async throws -> Void
+    ) async throws {
+        try await redis.withClient { client in
+            let publisher = try await NodePublisher(client, channel: "chat")
+            let publishing = Task {
+                while !Task.isCancelled {
+                    _ = try await publisher.publish(10, size: 2_000)
+                    try? await Task.sleep(for: .milliseconds(50))
+                }
+            }
+            defer { publishing.cancel() }
+            try await page.waitFor("healthy")
+            try await body()
+            publishing.cancel()
+            try await publishing.value
+        }
+        try await page.checkConsole()
+    }
+}

@@ -1,0 +1,88 @@
+import EndToEnd
+import Foundation
+import TestSupport
+import Testing
+
+/// Whichever command Prometheus scrapes: it says which build it is and what it takes of the machine.
+@Suite("Every command's /metrics", .serialized, .needs(.redisServer))
+struct ProcessMetricsTests {
+    enum Command: CaseIterable {
+        case run, hub, check
+
+        var arguments: [String] {
+            switch self {
+            case .run: ["run", "--channel", "chat"]
+            case .hub: ["hub", "--channel", "chat"]
+            case .check: ["check", "--channel", "check", "--messages", "1", "--interval", "1h"]
+            }
+        }
+
+        /// What the command logs once it listens.
+        var listening: Regex<(Substring, Substring)> {
+            switch self {
+            case .hub: #/page=http://127\.0\.0\.1:(\d+)//#
+            case .run, .check: #/metrics=http://127\.0\.0\.1:(\d+)/metrics/#
+            }
+        }
+    }
+
+    @Test("names its build and has process_*", arguments: Command.allCases)
+    func process(command: Command) async throws {
+        // The commit stands behind it.
+        let version = try await Finished.relay(["--version"]).output.prefix { !$0.isWhitespace }
+        try await withCommand(command) { port, start in
+            let scrape = try await MetricsScrape.read(port: port)
+            #expect(scrape[#"backplane_relay_build_info{version="\#(version)"}"#] == 1)
+            // The kernel tells the start in hundredths of a second after a boot told in seconds.
+            #expect(abs(try #require(scrape["process_start_time_seconds"]) - start.timeIntervalSince1970) < 5)
+            let resident = try #require(scrape["process_resident_memory_bytes"])
+            #expect(resident > 1_048_576)
+            #expect(try #require(scrape["process_virtual_memory_bytes"]) >= resident)
+            let openFiles = try #require(scrape["process_open_fds"])
+            #expect(openFiles > 2)
+            #expect(try #require(scrape["process_max_fds"]) >= openFiles)
+            let processorTime = try #require(scrape["process_cpu_seconds_total"])
+            #expect(processorTime > 0)
+            try await eventually("the processor time of answering is counted") {
+                try await MetricsScrape.read(port: port)["process_cpu_seconds_total"] ?? 0 > processorTime ? true : nil
+            }
+        }
+    }
+
+    @Test("is what promtool has nothing to say about", .needs(.promtool), arguments: Command.allCases)
+    func promtool(command: Command) async throws {
+        try await withCommand(command) { port, _ in
+            let text = try await MetricsScrape.read(port: port).text
+            try await TemporaryDirectory.with { folder in
+                let file = folder + "/metrics"
+                try text.write(toFile: file, atomically: false, encoding: .utf8)
+                let check = try await Finished.running(
+                    "/bin/sh", ["-c", #"exec "$0" check metrics < "$1""#, Tool.promtool.requiredPath(), file])
+                #expect(check.exit == .code(0))
+                #expect(check.output + check.errors == "")
+            }
+        }
+    }
+
+    private func withCommand(_ command: Command, _ body: (_ port: Int, _ start: Date) async throws -> Void) async throws
+    {
+        try await RedisServer.with { redis in
+            try await TemporaryDirectory.with { folder in
+                let start = Date()
+                let child = try await ChildProcess.start(
+                    RelayProcess.path(), command.arguments + ["--redis", redis.url, "--listen", "127.0.0.1:0"],
+                    folder: folder)
+                do {
+                    let port = try await eventually("\(command) listens") {
+                        child.errors.firstMatch(of: command.listening).flatMap { Int($0.1) }
+                    }
+                    try await body(port, start)
+                    await child.terminate()
+                } catch {
+                    await child.terminate()
+                    throw TestFailure("\(error)\n\(child.errors.suffix(2_000))")
+                }
+            }
+        }
+    }
+}

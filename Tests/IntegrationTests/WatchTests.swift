@@ -1,0 +1,76 @@
+import Redis
+import TestSupport
+import Testing
+
+/// What the relay asks of Redis is shown as long as Redis answers, and no longer.
+@Suite("What is asked of Redis", .serialized, .needs(.redisServer))
+struct WatchTests {
+    private static let subscribers = #"signalr_backplane_subscribers{channel="chat"}"#
+    private static let issuedID = #"signalr_backplane_issued_id{channel="chat"}"#
+    private static let outputBuffer = "backplane_relay_redis_output_buffer_bytes"
+    private static let outputBufferLimit = "backplane_relay_redis_output_buffer_limit_bytes"
+    private static let asked = [
+        subscribers, issuedID, #"signalr_backplane_unseen_ids{channel="chat"}"#,
+        #"signalr_backplane_silent{channel="chat"}"#, outputBuffer,
+    ]
+
+    private func with(_ body: (RelayProcess, RedisServer) async throws -> Void) async throws {
+        try await RedisServer.with { redis in
+            try await redis.command(["SET", "chat", "12"])
+            try await redis.command(["LPUSH", "list", "no counter"])
+            let arguments = ["--redis", redis.url, "--channel", "list", "--channel", "chat"]
+            try await RelayProcess.with(arguments) { relay in
+                try await wait(relay, "all is answered") { shown in Self.asked.allSatisfy { shown[$0] != nil } }
+                try await body(relay, redis)
+            }
+        }
+    }
+
+    private func wait(_ relay: RelayProcess, _ what: String, _ isSo: ([String: Double]) -> Bool) async throws {
+        try await eventually(what, within: .seconds(30)) { isSo(try await relay.metrics()) ? true : nil }
+    }
+
+    @Test("while Redis is away nothing of before is shown; when it is back, what it says then")
+    func outage() async throws {
+        try await with { relay, redis in
+            await redis.stop()
+            try await wait(relay, "no answer is shown") { shown in Self.asked.allSatisfy { shown[$0] == nil } }
+            let shown = try await relay.metrics()
+            #expect(shown[#"signalr_backplane_up{channel="chat"}"#] == 0)
+            #expect(shown[Self.outputBufferLimit] == 33_554_432, "a setting stays")
+            #expect(shown[#"signalr_backplane_envelopes_total{channel="chat"}"#] == 0, "what was counted stays")
+
+            // It keeps nothing: the counter is not there yet.
+            try await redis.start()
+            try await wait(relay, "the subscriber is counted") { $0[Self.subscribers] == 1 }
+            #expect(try await relay.metrics()[Self.issuedID] == nil)
+            try await redis.command(["INCR", "chat"])
+            try await wait(relay, "the counter is shown") { $0[Self.issuedID] == 1 }
+        }
+    }
+
+    @Test("a key that is gone or no counter has no number; another channel keeps its own; a raised limit is seen")
+    func answers() async throws {
+        try await with { relay, redis in
+            #expect(try await relay.metrics()[#"signalr_backplane_issued_id{channel="list"}"#] == nil)
+            try await redis.command(["DEL", "chat"])
+            try await redis.command(["DEL", "list"])
+            try await redis.command(["SET", "list", "7"])
+            try await redis.command(["CONFIG", "SET", "client-output-buffer-limit", "pubsub 64mb 8mb 60"])
+            try await wait(relay, "each shows what is so now") { shown in
+                shown[Self.issuedID] == nil && shown[#"signalr_backplane_issued_id{channel="list"}"#] == 7
+                    && shown[Self.outputBufferLimit] == 67_108_864
+            }
+            #expect(try await relay.metrics()[Self.subscribers] == 1)
+        }
+    }
+
+    @Test("where a right is taken away, what it told is not shown any more")
+    func permission() async throws {
+        try await with { relay, redis in
+            try await redis.command(["ACL", "SETUSER", "default", "-pubsub"])
+            try await wait(relay, "the number of subscribers is gone") { $0[Self.subscribers] == nil }
+            #expect(try await relay.metrics()[Self.issuedID] == 12)
+        }
+    }
+}
