@@ -40,7 +40,7 @@ def words(size):
 
 def delivered_text(size):
     """What a hub node sends to each client for a broadcast of `words(size)`, to within a character."""
-    return json.dumps({"C": "d-0-00000000,0|0,1", "M": [
+    return json.dumps({"C": "s-0,3E8", "M": [
         {"H": "chatHub", "M": "broadcastMessage", "A": ["bench", words(size)]}]}, separators=(",", ":"))
 
 

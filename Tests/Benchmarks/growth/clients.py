@@ -18,7 +18,6 @@ def by_clients(context, clients, deliveries):
     with tempfile.TemporaryDirectory(prefix="backplane-relay-run-") as folder:
         hub = Hub(context.relay, context.redis, f"bench-{time.time_ns()}", folder)
         try:
-            idle = hub.rss_bytes()
             listeners = hub.connect(context.programs, folder, clients, MESSAGE_SIZE, WINDOW)
             try:
                 connected = hub.rss_bytes()
@@ -34,4 +33,4 @@ def by_clients(context, clients, deliveries):
             raise
         finally:
             hub.stop()
-    return {**run, "us": spent * 1e6 / broadcasts, "idle_bytes": idle, "connected_bytes": connected, "busy_bytes": busy}
+    return {**run, "us": spent * 1e6 / broadcasts, "connected_bytes": connected, "busy_bytes": busy}

@@ -61,11 +61,14 @@ def by_channels(context, channels, envelopes):
 def by_size(context, size, bytes_per_second, seconds):
     """As many bytes a second whatever the size, in bursts."""
     rate = max(bytes_per_second // size, BURSTS_PER_SECOND)
-    pace = ["-r", rate, "-b", max(rate // BURSTS_PER_SECOND, 1)]
-    return record(context, size, [max(rate * seconds // 10, 1), rate * seconds], pace=pace)[0]
+    return record(context, size, [max(rate * seconds // 10, 1), rate * seconds], pace=bursts(rate))[0]
 
 
-def by_length(context, small_segments, envelopes, parts):
-    """Figures of each part of one recording."""
+def by_length(context, small_segments, envelopes, parts, rate):
+    """Figures of each part of one recording, `envelopes` each."""
     options = SMALL_SEGMENTS + RETENTION if small_segments else []
-    return record(context, 1_000, [envelopes // parts] * (parts + 1), options=options)
+    return record(context, 1_000, [envelopes] * (parts + 1), options=options, pace=bursts(rate))
+
+
+def bursts(rate):
+    return ["-r", rate, "-b", max(rate // BURSTS_PER_SECOND, 1)]
