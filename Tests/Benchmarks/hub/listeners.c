@@ -11,8 +11,8 @@
  *
  * Standard input: a number of broadcasts a line, the next line only after the answer to the one before; its end is the
  * end. Standard output: "connected listeners=N seconds=S", then for each line
- * "delivered broadcasts=N deliveries=N seconds=S first_us=F", times counted from the first send: to the last delivery, to
- * the first one. Exit status: 0 done, 1 failed (a delivery that is missing for 10 s, too), 64 usage. */
+ * "delivered broadcasts=N deliveries=N seconds=S first_us=F", times counted from the first send: to the last delivery,
+ * to the first one. Exit status: 0 done, 1 failed (a delivery that is missing for 10 s, too), 64 usage. */
 #define _GNU_SOURCE /* memmem */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -236,8 +236,8 @@ static void run(struct listeners *listeners, int64_t broadcasts) {
             broadcast(listeners, sent++);
         receive(listeners, 1000);
         if (now() - listeners->latest > patience_seconds * second) {
-            fprintf(stderr, "listeners: %lld of %lld deliveries, then none for %d s\n", (long long)listeners->deliveries,
-                    (long long)expected, patience_seconds);
+            fprintf(stderr, "listeners: %lld of %lld deliveries, then none for %d s\n",
+                    (long long)listeners->deliveries, (long long)expected, patience_seconds);
             exit(1);
         }
     }
