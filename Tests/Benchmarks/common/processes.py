@@ -47,7 +47,7 @@ def wait_until(condition, timeout, what):
 class Child:
     """A process that ends with this one at the latest. Its output goes to `folder`/`name`.log."""
 
-    def __init__(self, name, command, folder, added_environment=None):
+    def __init__(self, name, command, folder, added_environment=None, stdin=subprocess.DEVNULL):
         self.name = name
         self.log = os.path.join(folder, f"{name}.log")
         environment = {key: value for key, value in os.environ.items() if not key.startswith("BACKPLANE_RELAY_")}
@@ -55,7 +55,7 @@ class Child:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [program("setpriv"), "--pdeathsig", "TERM", "--", *map(str, command)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment)
+                stdin=stdin, stdout=log, stderr=subprocess.STDOUT, env=environment)
 
     @property
     def pid(self):
@@ -83,11 +83,17 @@ class Child:
 
     def peak_rss_bytes(self):
         """From VmHWM: wait4's ru_maxrss would begin with that of the Python process it was forked from."""
+        return self.memory_bytes("VmHWM")
+
+    def rss_bytes(self):
+        return self.memory_bytes("VmRSS")
+
+    def memory_bytes(self, field):
         with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
             for line in status:
-                if line.startswith("VmHWM:"):
+                if line.startswith(field + ":"):
                     return int(line.split()[1]) * 1024
-        raise Failure(f"{self.name}: no VmHWM in /proc/{self.pid}/status")
+        raise Failure(f"{self.name}: no {field} in /proc/{self.pid}/status")
 
     def stop(self):
         """SIGTERM; SIGKILL if that does not help. Returns the exit status."""
@@ -134,18 +140,12 @@ class RedisServer(Child):
         return self.command("PING") == "PONG"
 
 
-class Relay(Child):
-    """`backplane-relay run --record`; counts are read from its metrics. `url` names another way to the Redis,
-    `options` are added to the command line."""
+class Server(Child):
+    """A child that answers HTTP at 127.0.0.1:`port`: whether it is ready, and its metrics."""
 
-    def __init__(self, binary, compression, redis, channel, folder, url=None, options=(), environment=None):
-        self.port = free_port()
-        self.folder = os.path.join(folder, "capture")
-        os.mkdir(self.folder)
-        super().__init__(f"relay-{compression}", [
-            binary, "run", "--redis", url or f"redis://127.0.0.1:{redis.port}", "--channel", channel,
-            "--record", self.folder, "--compression", compression, "--listen", f"127.0.0.1:{self.port}", *options],
-            folder, environment)
+    def __init__(self, name, command, folder, port, environment=None):
+        self.port = port
+        super().__init__(name, command, folder, environment)
 
     def get(self, path):
         """(status, body); (0, "") while nobody listens."""
@@ -171,6 +171,20 @@ class Relay(Child):
             raise Failure(f"{self.name}: no metric {name} at /metrics (status {status})")
         return int(sum(float(line.rpartition(" ")[2]) for line in series))
 
+
+class Relay(Server):
+    """`backplane-relay run --record`; counts are read from its metrics. `url` names another way to the Redis,
+    `options` are added to the command line."""
+
+    def __init__(self, binary, compression, redis, channel, folder, url=None, options=(), environment=None):
+        port = free_port()
+        self.folder = os.path.join(folder, "capture")
+        os.mkdir(self.folder)
+        super().__init__(f"relay-{compression}", [
+            binary, "run", "--redis", url or f"redis://127.0.0.1:{redis.port}", "--channel", channel,
+            "--record", self.folder, "--compression", compression, "--listen", f"127.0.0.1:{port}", *options],
+            folder, port, environment)
+
     def received(self):
         """Envelopes that went all the way: seen and handed to the recorder."""
         return min(self.metric("signalr_backplane_envelopes_total"),
@@ -181,6 +195,9 @@ class Relay(Child):
 
     def bytes_on_disk(self):
         return sum(entry.stat().st_size for entry in os.scandir(self.folder) if entry.is_file())
+
+    def files(self):
+        return sum(entry.is_file() for entry in os.scandir(self.folder))
 
 
 def wait_for_envelopes(contestant, total):

@@ -1,6 +1,6 @@
 /* Publishes envelopes as SignalR 2 nodes do: their script by EVALSHA, pipelined, at full speed or a fixed rate.
  *
- * usage: publish [-p] [-r RATE] [-b BURST] [-d DEPTH] [-n DIFFERENT] HOST PORT CHANNEL COUNT SIZE
+ * usage: publish [-p] [-r RATE] [-b BURST] [-d DEPTH] [-n DIFFERENT] [-c CHANNELS] HOST PORT CHANNEL COUNT SIZE
  *
  * COUNT     envelopes to publish.
  * SIZE      bytes of a payload, to within the digits of its id.
@@ -9,6 +9,7 @@
  * -b BURST  envelopes that fall due together under -r (default 1).
  * -d DEPTH  commands without a reply at any time, at most (default 64).
  * -n DIFFERENT  contents made in advance, then again from the first (default: 4 MiB of them).
+ * -c CHANNELS   so many channels in turn, CHANNEL-0, CHANNEL-1 and so on, instead of CHANNEL alone.
  *
  * Every reply is checked: ids must be dense, and each publish must have reached a subscriber in plain mode.
  * Standard output: one line "published envelopes=N seconds=S rate=R behind_us=L", where L is by how much the latest
@@ -46,9 +47,15 @@ struct options {
     int64_t burst;
     int64_t depth;
     int64_t different; /* 0 = as many as fill the pool */
+    int64_t channels; /* 0 = one, named without a number */
     const char *channel;
     int64_t count;
     size_t payload_size;
+};
+
+struct channel {
+    char name[256];
+    long long next_id; /* 0 = known after the first reply; in plain mode drawn beforehand */
 };
 
 struct publisher {
@@ -57,7 +64,8 @@ struct publisher {
     struct chat chat;
     char script_hash[41];
     char *plain_payload;
-    long long first_id; /* known after the first reply, or beforehand in plain mode */
+    struct channel *channels; /* envelope i goes to channel i modulo their number */
+    int64_t channel_count;
     int64_t sent;
     int64_t answered;
     int64_t started;
@@ -101,13 +109,33 @@ static void load_script(struct publisher *publisher) {
     freeReplyObject(reply);
 }
 
+static void name_channels(struct publisher *publisher) {
+    const struct options *options = &publisher->options;
+    publisher->channel_count = options->channels ? options->channels : 1;
+    publisher->channels = calloc((size_t)publisher->channel_count, sizeof *publisher->channels);
+    if (publisher->channels == NULL) fail("channels", "no memory");
+    for (int64_t i = 0; i < publisher->channel_count; i++) {
+        struct channel *channel = &publisher->channels[i];
+        int length = options->channels
+                         ? snprintf(channel->name, sizeof channel->name, "%s-%lld", options->channel, (long long)i)
+                         : snprintf(channel->name, sizeof channel->name, "%s", options->channel);
+        if (length >= (int)sizeof channel->name) fail("CHANNEL", "longer than 255 bytes");
+    }
+}
+
 static void draw_ids(struct publisher *publisher) {
     const struct options *options = &publisher->options;
-    redisReply *reply = command_reply(
-        publisher, "INCRBY", REDIS_REPLY_INTEGER,
-        redisCommand(publisher->redis, "INCRBY %s %lld", options->channel, (long long)options->count));
-    publisher->first_id = reply->integer - options->count + 1;
-    freeReplyObject(reply);
+    for (int64_t i = 0; i < publisher->channel_count; i++) {
+        struct channel *channel = &publisher->channels[i];
+        /* What this channel gets of them, in turn. */
+        int64_t count = (options->count - i + publisher->channel_count - 1) / publisher->channel_count;
+        if (count <= 0) continue;
+        redisReply *reply =
+            command_reply(publisher, "INCRBY", REDIS_REPLY_INTEGER,
+                          redisCommand(publisher->redis, "INCRBY %s %lld", channel->name, (long long)count));
+        channel->next_id = reply->integer - count + 1;
+        freeReplyObject(reply);
+    }
     publisher->plain_payload = malloc(longest_id + 1 + publisher->chat.size);
     if (publisher->plain_payload == NULL) fail("payload", "no memory");
 }
@@ -120,11 +148,12 @@ static void append(struct publisher *publisher, int argc, const char **argv, con
 }
 
 static void append_next(struct publisher *publisher) {
-    const char *channel = publisher->options.channel;
+    struct channel *to = &publisher->channels[publisher->sent % publisher->channel_count];
+    const char *channel = to->name;
     size_t channel_length = strlen(channel), blob_length = publisher->chat.size;
     const char *blob = (const char *)chat_stamped_blob(&publisher->chat, (size_t)publisher->sent);
     if (publisher->options.plain) {
-        int prefix = sprintf(publisher->plain_payload, "%lld ", publisher->first_id + publisher->sent);
+        int prefix = sprintf(publisher->plain_payload, "%lld ", to->next_id++);
         memcpy(publisher->plain_payload + prefix, blob, blob_length);
         const char *argv[] = {"PUBLISH", channel, publisher->plain_payload};
         append(publisher, 3, argv, (size_t[]){7, channel_length, (size_t)prefix + blob_length});
@@ -168,9 +197,10 @@ static void check(struct publisher *publisher, const redisReply *reply) {
         if (reply->type != REDIS_REPLY_INTEGER || reply->integer < 1) fail("PUBLISH", "reached no subscriber");
     } else {
         if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3) fail("EVALSHA", "unexpected reply");
+        struct channel *from = &publisher->channels[publisher->answered % publisher->channel_count];
         long long id = reply->element[0]->integer;
-        if (publisher->answered == 0) publisher->first_id = id;
-        if (id != publisher->first_id + publisher->answered) fail("EVALSHA", "ids are not dense: another publisher?");
+        if (from->next_id != 0 && id != from->next_id) fail("EVALSHA", "ids are not dense: another publisher?");
+        from->next_id = id + 1;
     }
     publisher->answered += 1;
 }
@@ -217,19 +247,21 @@ static void publish_all(struct publisher *publisher) {
 }
 
 static void usage(void) {
-    fprintf(stderr, "usage: publish [-p] [-r RATE] [-b BURST] [-d DEPTH] [-n DIFFERENT] HOST PORT CHANNEL COUNT SIZE\n");
+    fprintf(stderr, "usage: publish [-p] [-r RATE] [-b BURST] [-d DEPTH] [-n DIFFERENT] [-c CHANNELS] "
+                    "HOST PORT CHANNEL COUNT SIZE\n");
     exit(64);
 }
 
 int main(int argc, char **argv) {
     struct options options = {.burst = 1, .depth = 64};
-    for (int option; (option = getopt(argc, argv, "pr:b:d:n:")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "pr:b:d:n:c:")) != -1;) {
         switch (option) {
         case 'p': options.plain = true; break;
         case 'r': options.rate = number(optarg, 1); break;
         case 'b': options.burst = number(optarg, 1); break;
         case 'd': options.depth = number(optarg, 1); break;
         case 'n': options.different = number(optarg, 1); break;
+        case 'c': options.channels = number(optarg, 1); break;
         default: usage();
         }
     }
@@ -249,11 +281,13 @@ int main(int argc, char **argv) {
     if (publisher.redis == NULL || publisher.redis->err)
         fail("connect", publisher.redis ? publisher.redis->errstr : "no memory");
     prctl(PR_SET_TIMERSLACK, 1); /* the default of 50 us is a whole interval at 20,000 a second */
+    name_channels(&publisher);
     if (options.plain) draw_ids(&publisher);
     else load_script(&publisher);
     publish_all(&publisher);
     redisFree(publisher.redis);
     free(publisher.plain_payload);
+    free(publisher.channels);
     chat_destroy(&publisher.chat);
     return 0;
 }
