@@ -91,8 +91,7 @@ public enum EnvelopeJSON {
             append(name: invocation.method, isText, decoded: { invocation.methodName }, ",\"method\":", to: &output)
         }
         output.append(ascii: ",\"value\":")
-        // A call is JSON, or it would not have been found.
-        if isText, invocation != nil || JSONText.isJSON(message.value) {
+        if JSONText.isJSON(message.value) {
             // Line breaks between tokens would break the line; inside a string JSON allows none.
             if lowestByte(of: message.value) >= 0x20 {
                 output.append(contentsOf: message.value)
