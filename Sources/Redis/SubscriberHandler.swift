@@ -81,8 +81,14 @@ final class SubscriberHandler: ChannelInboundHandler {
             break
         }
         if let batch = reader.batch, batch.count > 0 {
-            reader.batch = sink.nextBatch()
-            sink.deliver(batch)
+            if isSubscribed {
+                reader.batch = sink.nextBatch()
+                sink.deliver(batch)
+            } else {
+                // Redis confirms every channel before it sends anything of them. So this is a connection that is refused:
+                // to a server whose default user has no password a wrong one denies nothing but the login.
+                batch.reset()
+            }
         }
         // Last: closing tells the sink at once, and the envelopes came before it.
         if let cause { fail(cause, context: context) }

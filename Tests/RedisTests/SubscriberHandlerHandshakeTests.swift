@@ -114,14 +114,15 @@ import Testing
                 == .authenticationFailed(endpoint: "redis:6379", reply: wrongPass))
     }
 
-    /// A wrong password where none is needed: the rest of the handshake goes well, and still we are not subscribed.
+    /// A wrong password where none is needed: the rest of the handshake goes well, envelopes come, and still we are not
+    /// subscribed.
     @Test func nothingIsSubscribedAfterARefusal() throws {
         let harness = try SubscriberHarness(
             configuration: RedisConfiguration(host: "redis", password: Secret("hunter2")), channels: ["chat"])
         let reply = "ERR AUTH <password> called without any password configured for the default user."
         try harness.receive(
             Array("-\(reply)\r\n".utf8) + SubscriberHarness.greeting + Wire.confirmation("chat")
-                + Wire.confirmation("chat"))
+                + Wire.confirmation("chat") + Wire.message("chat", "1 a"))
         #expect(harness.subscribed.error as? RedisError == .authenticationFailed(endpoint: "redis:6379", reply: reply))
         #expect(harness.sink.events.isEmpty)
     }
