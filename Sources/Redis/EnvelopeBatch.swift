@@ -68,6 +68,15 @@ public final class EnvelopeBatch: @unchecked Sendable {
         storage.pointee.byteCapacity + storage.pointee.entryCapacity * MemoryLayout<Entry>.stride
     }
 
+    /// What the batch holds at most in memory with the envelopes of another behind its own, in bytes.
+    public func footprint(with other: EnvelopeBatch) -> Int {
+        var bytes = storage.pointee.byteCapacity
+        while bytes < byteCount + other.byteCount { bytes *= 2 }
+        var entries = storage.pointee.entryCapacity
+        while entries < count + other.count { entries *= 2 }
+        return bytes + entries * MemoryLayout<Entry>.stride
+    }
+
     /// When the bytes of the envelopes appended next were read from the socket, in nanoseconds since 1970: one clock
     /// read for a whole read.
     public var receivedAt: UInt64 {

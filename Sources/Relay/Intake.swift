@@ -32,6 +32,8 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
     /// of a batch each.
     private static let smallBytes = 16 * 1024
     private static let mergedBytes = 64 * 1024
+    /// The same for all batches once the intake fills: from then on memory counts for more than a copy.
+    private static let mergedBytesWhenFilling = 512 * 1024
 
     private let limit: Int
     private let metrics: RelayMetrics
@@ -104,10 +106,12 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
     }
 
     private func mergeIntoLast(_ batch: EnvelopeBatch) -> Bool {
-        guard batch.byteCount < Self.smallBytes, case .batch(let last)? = items.last,
-            last.byteCount + batch.byteCount <= Self.mergedBytes, bytes + batch.byteCount <= limit
+        let isFilling = bytes > limit / 16
+        guard isFilling || batch.byteCount < Self.smallBytes, case .batch(let last)? = items.last,
+            last.byteCount + batch.byteCount <= (isFilling ? Self.mergedBytesWhenFilling : Self.mergedBytes)
         else { return false }
         let before = last.footprint
+        guard bytes - before + last.footprint(with: batch) <= limit else { return false }
         last.append(contentsOf: batch)
         bytes += last.footprint - before
         return true

@@ -16,6 +16,9 @@ import SignalRBackplane
 struct RelayWorker: ~Copyable {
     /// The longest wait without a look at the clocks.
     private static let longestWait = 1.0
+    /// How old the shared metrics may be at most while envelopes come in, in nanoseconds: with many channels adding to
+    /// them costs more than counting.
+    private static let publishInterval: UInt64 = 50_000_000
     /// After little work it rests this long, so that many small reads do not cost a wake-up each, in microseconds.
     private static let rest: UInt32 = 5_000
     private static let littleWork = 1 << 20
@@ -39,6 +42,10 @@ struct RelayWorker: ~Copyable {
     private var subscriptions = 0
     /// When the observers were last told of the time, of the monotonic clock.
     private var lastTick: UInt64 = 0
+    /// When the observers last added to the shared metrics, of the monotonic clock.
+    private var lastPublish: UInt64 = 0
+    /// Whether they have counted since.
+    private var hasCounted = false
 
     /// - Parameters:
     ///   - lastIDs: by channel name, from an earlier run that recorded into the same directory.
@@ -73,6 +80,7 @@ struct RelayWorker: ~Copyable {
             for item in delivery.items { bytes += process(item, at: now) }
             recorder?.tick(.now())
             tickObservers(now)
+            publish(now, atOnce: delivery.isClosed)
             if delivery.isClosed { break }
             if bytes < Self.littleWork, bytes > 0 { usleep(Self.rest) }
         }
@@ -85,8 +93,17 @@ struct RelayWorker: ~Copyable {
         for index in observers.indices { observers[index].tick(now) }
     }
 
+    /// Adds what was counted to the shared metrics, unless that was done just now.
+    private mutating func publish(_ now: Moment, atOnce: Bool) {
+        guard hasCounted, atOnce || now.monotonic - lastPublish >= Self.publishInterval else { return }
+        lastPublish = now.monotonic
+        hasCounted = false
+        for index in observers.indices { observers[index].publish() }
+    }
+
     private mutating func waitingTime(at now: Moment) -> Double {
-        guard let deadline = recorder?.nextDeadline else { return Self.longestWait }
+        let publish = hasCounted ? lastPublish + Self.publishInterval : nil
+        guard let deadline = [recorder?.nextDeadline, publish].compactMap({ $0 }).min() else { return Self.longestWait }
         guard deadline > now.monotonic else { return 0 }
         return min(Double(deadline - now.monotonic) * 1e-9, Self.longestWait)
     }
@@ -141,7 +158,7 @@ struct RelayWorker: ~Copyable {
             let seen = observe(payload, channel: channel, receivedAt: receivedAt, at: now)
             recorder?.append(channel: channel, seen: seen, receivedAt: receivedAt, payload: payload, at: now)
         }
-        for index in observers.indices { observers[index].publish() }
+        hasCounted = true
     }
 
     /// For a capture that does not hold the payloads as they are.
@@ -152,7 +169,7 @@ struct RelayWorker: ~Copyable {
                 recorder?.append(channel: channel, seen: seen, receivedAt: receivedAt, payload: $0, at: now)
             }
         }
-        for index in observers.indices { observers[index].publish() }
+        hasCounted = true
     }
 
     @inline(__always)

@@ -56,7 +56,7 @@ import Testing
     }
 
     /// Too large to be merged.
-    private static let large = 100_000
+    private static let large = 300_000
 
     @Test func whenFullTheNewestIsDroppedCountedAndItsPlaceMarked() {
         let metrics = makeMetrics()
@@ -141,6 +141,22 @@ import Testing
         for _ in 0..<400 { intake.deliver(Self.batch(1, count: 1_000)) }
         #expect(metrics.intakeBytes.value <= Double(limit))
         #expect(metrics.dropped(.bufferFull).envelopes ?? 0 > 0)
+    }
+
+    /// What waits is what was received and little more, however much a read brings: here 40 MB in a buffer of 64 MiB.
+    @Test(arguments: [1, 20, 40, 70, 100, 130, 200])
+    func aStuckConsumerIsWaitedForWithoutWaste(envelopesARead: Int) {
+        let metrics = makeMetrics()
+        let intake = Intake(limit: 64 << 20, metrics: metrics)
+        for _ in 0..<40_000 / envelopesARead {
+            let batch = intake.nextBatch()
+            [UInt8](repeating: 1, count: 1_024).withUnsafeBytes { payload in
+                for _ in 0..<envelopesARead { batch.append(channel: 0, payload: payload) }
+            }
+            intake.deliver(batch)
+        }
+        #expect(metrics.dropped(.bufferFull).envelopes == 0)
+        #expect(metrics.intakeBytes.value <= Double(55 << 20))
     }
 
     @Test func recycledBatchesAreUsedAgain() {
