@@ -7,6 +7,8 @@ enum BusEvent: Sendable {
     /// Nothing is heard or nothing can be published, until the next `opened`.
     case closed(reason: String)
     case envelope(Envelope)
+    /// Of what came with one read from Redis, this was all.
+    case readComplete
     /// A payload that is none of ours.
     case undecodable(EnvelopeError)
     /// Ids that were never heard, both included.

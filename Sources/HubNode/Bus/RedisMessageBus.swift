@@ -184,6 +184,7 @@ actor RedisMessageBus {
 
     func received(_ batch: EnvelopeBatch) {
         defer {
+            handle(.readComplete)
             batch.reset()
             spareBatch = batch
         }

@@ -14,9 +14,12 @@ struct Frame {
     /// JSON each.
     var messages: [ByteBuffer] = []
 
-    func encoded() -> ByteBuffer {
+    func encoded() -> EncodedFrame {
         let size = messages.reduce(48 + (groupsToken?.utf8.count ?? 0)) { $0 + $1.readableBytes + 1 }
-        var buffer = ByteBufferAllocator().buffer(capacity: size)
+        return EncodedFrame(capacity: size) { write(into: &$0) }
+    }
+
+    private func write(into buffer: inout ByteBuffer) {
         buffer.writeStaticString(#"{"C":""#)
         buffer.writeString(Cursor.text(cursor))
         buffer.writeStaticString(#"""#)
@@ -34,6 +37,5 @@ struct Frame {
             buffer.writeImmutableBuffer(message)
         }
         buffer.writeStaticString("]}")
-        return buffer
     }
 }

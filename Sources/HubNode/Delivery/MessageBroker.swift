@@ -23,6 +23,8 @@ actor MessageBroker {
     var acknowledgements = PendingAcknowledgements()
     var newestID: UInt64?
     var outletCount: UInt64 = 0
+    /// Those that have been written to since the last flush: a webSocket gets what one read brought in one piece.
+    private var unflushed: [Session] = []
     private(set) var isDraining = false
     /// Why nothing is heard at the moment; nil while all is well.
     private(set) var outage: String? = "not connected to Redis yet"
@@ -77,13 +79,17 @@ actor MessageBroker {
             let envelope = StoredEnvelope(envelope)
             store.append(envelope)
             deliver(envelope)
+        case .readComplete:
+            flush()
         }
     }
 
     private func deliver(_ envelope: StoredEnvelope) {
+        let now = NIODeadline.now()
         for message in envelope.messages {
             // Those who are up to date all get the same bytes.
-            var shared: ByteBuffer?
+            var shared: EncodedFrame?
+            var sharedCount = 0
             var someWait = false
             for session in index.subscribers(of: message.key) {
                 if let command = message.command {
@@ -95,12 +101,14 @@ actor MessageBroker {
                     let frame = shared ?? Frame(cursor: envelope.id, messages: [message.value]).encoded()
                     shared = frame
                     session.outbox.sentDirectly(id: envelope.id)
-                    send(frame, messages: 1, to: session)
+                    write(frame, to: session, at: now)
+                    sharedCount += 1
                 } else {
                     enqueue(message, id: envelope.id, for: session)
                     someWait = true
                 }
             }
+            if sharedCount > 0 { metrics.delivered.increment(by: sharedCount) }
             guard someWait else { continue }
             for session in index.subscribers(of: message.key) where !session.outbox.isIdle { pump(session) }
         }
@@ -133,11 +141,37 @@ actor MessageBroker {
         }
     }
 
-    private func send(_ frame: ByteBuffer, messages: Int, to session: Session) {
+    private func send(_ frame: EncodedFrame, messages: Int, to session: Session) {
         give(.frame(frame), to: session)
         session.hasCurrentCursor = true
         session.lastActive = .now()
         metrics.delivered.increment(by: messages)
+    }
+
+    /// As ``send(_:messages:to:)``, but a webSocket waits for the end of the read with it.
+    private func write(_ frame: EncodedFrame, to session: Session, at now: NIODeadline) {
+        if case .webSocket(let line) = session.outlet?.line {
+            line.write(frame)
+            if !session.isUnflushed {
+                session.isUnflushed = true
+                unflushed.append(session)
+            }
+        } else {
+            give(.frame(frame), to: session)
+        }
+        session.hasCurrentCursor = true
+        session.lastActive = now
+    }
+
+    private func flush() {
+        let sessions = unflushed
+        unflushed.removeAll(keepingCapacity: true)
+        for session in sessions {
+            session.isUnflushed = false
+            // No access to the session is held meanwhile, see ``give(_:to:)``.
+            let line = session.outlet?.line
+            if case .webSocket(let line) = line { line.flush() }
+        }
     }
 
     func give(_ delivery: Outlet.Delivery, to session: Session) {

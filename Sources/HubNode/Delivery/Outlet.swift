@@ -4,8 +4,7 @@ import NIOCore
 struct Outlet {
     /// What a stream or a poll gets when it asks for more.
     enum Delivery: Sendable {
-        /// JSON.
-        case frame(ByteBuffer)
+        case frame(EncodedFrame)
         /// Nothing has come for a while: say that we live.
         case keepAlive
         /// The transport is over: another has taken its place, or the connection has ended.

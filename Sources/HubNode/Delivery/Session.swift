@@ -18,6 +18,8 @@ final class Session {
     var groups: [String: Membership] = [:]
     var outbox: Outbox
     var outlet: Outlet?
+    /// Whether something is written that is not flushed.
+    var isUnflushed = false
     /// What waited when the client came back: it may be more than the limit, since it is there already.
     var resumedMessages = 0
     var resumedBytes = 0

@@ -9,21 +9,25 @@ final class WebSocketHandler: ChannelInboundHandler {
     typealias OutboundOut = WebSocketFrame
 
     private let request: SessionRequest
+    private let line: WebSocketLine
     private let broker: MessageBroker
     private let dispatcher: HubDispatcher
     private let metrics: HubMetrics
     private var outlet: UInt64?
 
-    init(request: SessionRequest, broker: MessageBroker, dispatcher: HubDispatcher, metrics: HubMetrics) {
+    init(
+        request: SessionRequest, line: WebSocketLine, broker: MessageBroker, dispatcher: HubDispatcher,
+        metrics: HubMetrics
+    ) {
         self.request = request
+        self.line = line
         self.broker = broker
         self.dispatcher = dispatcher
         self.metrics = metrics
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        let line = WebSocketLine(channel: context.channel)
-        let request = request
+        let (request, line) = (request, line)
         outlet = broker.assumeIsolated { $0.open(request, line: .webSocket(line)) }
     }
 
@@ -31,16 +35,16 @@ final class WebSocketHandler: ChannelInboundHandler {
         let frame = unwrapInboundIn(data)
         switch frame.opcode {
         case .text:
-            received(Array(buffer: frame.unmaskedData), line: WebSocketLine(channel: context.channel))
+            received(Array(buffer: frame.unmaskedData))
         case .ping:
             context.writeAndFlush(
                 wrapOutboundOut(WebSocketFrame(fin: true, opcode: .pong, data: frame.unmaskedData)), promise: nil)
         case .connectionClose:
-            WebSocketLine(channel: context.channel).close()
+            line.close()
         case .pong:
             break
         default:
-            WebSocketLine(channel: context.channel).close(.unacceptableData)
+            line.close(.unacceptableData)
         }
     }
 
@@ -60,7 +64,7 @@ final class WebSocketHandler: ChannelInboundHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event is ChannelShouldQuiesceEvent {
-            WebSocketLine(channel: context.channel).close(.goingAway)
+            line.close(.goingAway)
         }
         context.fireUserInboundEventTriggered(event)
     }
@@ -68,19 +72,19 @@ final class WebSocketHandler: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if error is NIOWebSocketFrameAggregator.Error || error as? NIOWebSocketError == .invalidFrameLength {
             metrics.refused(.tooLarge)
-            WebSocketLine(channel: context.channel).close(.messageTooLarge)
+            line.close(.messageTooLarge)
         } else {
             context.close(promise: nil)
         }
     }
 
-    private func received(_ json: [UInt8], line: WebSocketLine) {
+    private func received(_ json: [UInt8]) {
         guard let call = HubRequest(decoding: json) else {
             metrics.refused(.protocolError)
             line.close(.dataInconsistentWithMessage)
             return
         }
-        let (request, dispatcher) = (request, dispatcher)
+        let (request, dispatcher, line) = (request, dispatcher, line)
         broker.assumeIsolated { broker in
             broker.answer(call, of: request, by: dispatcher) { answer in
                 if let answer {

@@ -2,18 +2,27 @@ import NIOCore
 import NIOWebSocket
 
 /// A webSocket as the broker writes to it: on the event loop, without waiting.
-struct WebSocketLine: Sendable {
+final class WebSocketLine: Sendable {
     private let channel: any Channel
+    /// What is written from here goes past the encoder of frames.
+    private let encoder: NIOLoopBound<ChannelHandlerContext>
 
-    init(channel: any Channel) {
+    /// - Parameter channel: upgraded to webSockets; this is called on its event loop.
+    /// - Throws: `ChannelPipelineError` if it is not.
+    init(channel: any Channel) throws {
         self.channel = channel
+        encoder = NIOLoopBound(
+            try channel.pipeline.syncOperations.context(handlerType: WebSocketFrameEncoder.self),
+            eventLoop: channel.eventLoop)
     }
 
     var isWritable: Bool { channel.isWritable }
 
     func send(_ delivery: Outlet.Delivery) {
         switch delivery {
-        case .frame(let json): send(text: json)
+        case .frame(let frame):
+            write(frame)
+            flush()
         case .keepAlive: send(text: ByteBuffer(staticString: "{}"))
         case .end: close()
         }
@@ -21,6 +30,15 @@ struct WebSocketLine: Sendable {
 
     func send(text: ByteBuffer) {
         channel.writeAndFlush(WebSocketFrame(fin: true, opcode: .text, data: text), promise: nil)
+    }
+
+    /// Nothing goes out before ``flush()``.
+    func write(_ frame: EncodedFrame) {
+        encoder.value.write(NIOAny(frame.webSocket), promise: nil)
+    }
+
+    func flush() {
+        encoder.value.flush()
     }
 
     /// Says goodbye and closes; the peer's answer is not waited for.

@@ -24,7 +24,8 @@ struct WebSocketUpgrader: Sendable {
                                 minNonFinalFragmentSize: 0, maxAccumulatedFrameCount: 1024,
                                 maxAccumulatedFrameSize: maximumMessageBytes),
                             WebSocketHandler(
-                                request: request, broker: broker, dispatcher: dispatcher, metrics: metrics),
+                                request: request, line: try WebSocketLine(channel: channel), broker: broker,
+                                dispatcher: dispatcher, metrics: metrics),
                         ])
                     }
                     return .webSocket
