@@ -18,9 +18,13 @@ public enum ByteHash {
             offset &+= 8
         }
         var tail: UInt64 = 0
-        while offset < bytes.count {
-            tail = tail << 8 | UInt64(base.load(fromByteOffset: offset, as: UInt8.self))
-            offset &+= 1
+        if offset < bytes.count {
+            if bytes.count >= 8 {
+                // Some of them once more: cheaper than one at a time.
+                tail = base.loadUnaligned(fromByteOffset: bytes.count &- 8, as: UInt64.self)
+            } else {
+                for byte in bytes { tail = tail << 8 | UInt64(byte) }
+            }
         }
         return mixed(fold(state ^ tail, factor))
     }

@@ -39,11 +39,29 @@ public struct HubCallName {
     @inline(__always)
     private static func end(of value: UnsafeRawBufferPointer, from start: Int) -> Int? {
         var index = start
+        // Eight bytes at a time, as long as there are eight.
+        while index &+ 8 <= value.count {
+            let word = UInt64(littleEndian: value.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            let stops = marked(UInt8(ascii: "\""), in: word) | marked(UInt8(ascii: "\\"), in: word)
+            if stops != 0 {
+                index &+= stops.trailingZeroBitCount / 8
+                return value[index] == UInt8(ascii: "\"") ? index : nil
+            }
+            index &+= 8
+        }
         while index < value.count {
             if value[index] == UInt8(ascii: "\"") { return index }
             if value[index] == UInt8(ascii: "\\") { return nil }
             index &+= 1
         }
         return nil
+    }
+
+    /// The highest bit of each byte that equals `byte`, exact up to the first one (Mycroft, 1987).
+    @inline(__always)
+    private static func marked(_ byte: UInt8, in word: UInt64) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let difference = word ^ (ones &* UInt64(byte))
+        return (difference &- ones) & ~difference & 0x8080_8080_8080_8080
     }
 }
