@@ -24,6 +24,9 @@ struct CallCounts {
     private var calls: [Int] = []
     private var known: [Call] = []
     private var other = 0
+    /// How a call that comes often begins, and its index in `known`.
+    private var frequentHead = FrequentBytes()
+    private var frequentCall = 0
 
     /// - Parameter family: with the labels channel, hub and method, limited to ``maximumCalls`` a channel.
     init(_ family: Family<Counter>, channel: String) {
@@ -34,9 +37,15 @@ struct CallCounts {
     /// - Parameter value: of a message for clients; one that is no call is not counted.
     @inline(__always)
     mutating func observe(_ value: UnsafeRawBufferPointer) {
-        if let name = HubCallName(quickly: value) {
+        if frequentHead.begin(value) {
+            known[frequentCall].count &+= 1
+        } else if let name = HubCallName(quickly: value) {
             let hash = ByteHash.of(name.key)
-            if !count(hash) { meet(hash, hub: name.hub, method: name.method) }
+            if let call = count(hash) {
+                if frequentHead.missed(name.head) { frequentCall = call }
+            } else {
+                meet(hash, hub: name.hub, method: name.method)
+            }
         } else {
             observeSlowly(value)
         }
@@ -46,22 +55,22 @@ struct CallCounts {
     private mutating func observeSlowly(_ value: UnsafeRawBufferPointer) {
         guard let call = HubInvocation(scanning: value) else { return }
         let hash = ByteHash.of(call.hub) &* 31 &+ ByteHash.of(call.method)
-        if !count(hash) { meet(hash, hub: call.hubName, method: call.methodName) }
+        if count(hash) == nil { meet(hash, hub: call.hubName, method: call.methodName) }
     }
 
-    /// - Returns: false if it was never met.
+    /// - Returns: its index in `known`; nil if it was never met.
     @inline(__always)
-    private mutating func count(_ hash: UInt64) -> Bool {
-        guard !calls.isEmpty else { return false }
+    private mutating func count(_ hash: UInt64) -> Int? {
+        guard !calls.isEmpty else { return nil }
         var slot = Int(truncatingIfNeeded: hash) & (Self.slots &- 1)
         while calls[slot] >= 0 {
             if hashes[slot] == hash {
                 known[calls[slot]].count &+= 1
-                return true
+                return calls[slot]
             }
             slot = (slot &+ 1) & (Self.slots &- 1)
         }
-        return false
+        return nil
     }
 
     private mutating func meet(_ hash: UInt64, hub: String, method: String) {

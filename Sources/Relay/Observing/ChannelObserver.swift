@@ -86,7 +86,7 @@ struct ChannelObserver {
             return
         case .connection, .persistentConnection, .persistentConnectionGroup, .other: break
         }
-        signals.insert(ByteHash.of(message.key))
+        signals.insert(message.key)
     }
 
     private mutating func observeCommand(_ message: MessageView, receivedAt: UInt64) {

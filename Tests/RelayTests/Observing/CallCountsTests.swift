@@ -43,6 +43,17 @@ import Testing
         #expect(count([value]).isEmpty)
     }
 
+    /// Each to its own, whichever of them is known to be frequent; names that begin with one another among them.
+    @Test func manyOfAFew() {
+        let methods = ["say", "sayAll", "sa", "s", ""]
+        let sequence = (0..<5_000).map { methods[($0 * $0 / 7 + $0 / 100) % methods.count] }
+        let lines = count(sequence.map { #"{"H":"chatHub","M":"\#($0)","A":["say"]}"# })
+        for method in methods {
+            let expected = sequence.count { $0 == method }
+            #expect(lines.contains(#"calls_total{channel="chat",hub="chatHub",method="\#(method)"} \#(expected)"#))
+        }
+    }
+
     @Test func beyondTheLimitTheyAreCountedTogether() {
         let lines = count((0..<400).map { #"{"H":"hub","M":"m\#($0)","A":[]}"# })
         #expect(lines.count == CallCounts.maximumCalls + 1)
