@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct ByteHashTests {
     private func hash(_ text: String, seed: UInt64) -> UInt64 {
-        Array(text.utf8).withUnsafeBytes { ByteHash.of($0, seed: seed) }
+        Array(text.utf8).withUnsafeBytes { ByteHash.of($0, seed: ByteHash.Seed(seed)) }
     }
 
     /// Keys that differ in a few digits, thrown into 1,024 boxes by the low bits and by the high ones: as many boxes stay
@@ -28,7 +28,20 @@ import Testing
             "", "\0", "\0\0", "a", "abcdefgh", "abcdefgh\0", "abcdefgi", "bbcdefgh", "abcdefghabcdefgh",
             "abcdefghabcdefgi",
         ]
+        .flatMap { [$0, $0 + "0123456789ABCDEF", $0 + "0123456789ABCDEF0123456789ABCDEF"] }
         #expect(Set(texts.map { hash($0, seed: 7) }).count == texts.count)
         #expect(hash("abc", seed: 7) == hash("abc", seed: 7) && hash("abc", seed: 7) != hash("abc", seed: 8))
+    }
+
+    /// Whatever the length, and wherever the byte stands that differs.
+    @Test func eachByteCounts() {
+        for length in 1...70 {
+            var hashes: Set = [hash(String(repeating: "a", count: length), seed: 7)]
+            for place in 0..<length {
+                let (before, behind) = (String(repeating: "a", count: place), length - place - 1)
+                hashes.insert(hash(before + "b" + String(repeating: "a", count: behind), seed: 7))
+            }
+            #expect(hashes.count == length + 1)
+        }
     }
 }

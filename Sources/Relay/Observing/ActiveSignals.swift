@@ -22,18 +22,11 @@ struct ActiveSignals {
     private var slice = 0
     /// Number of 10 s intervals since the clock began.
     private var interval: UInt64 = 0
-    /// A key that is in the current slice already.
-    private var frequentKey = FrequentBytes()
 
+    /// - Parameter key: of a signal.
     @inline(__always)
     mutating func insert(_ key: UnsafeRawBufferPointer) {
-        if frequentKey.equal(key) { return }
-        _ = frequentKey.missed(key)
-        insert(ByteHash.of(key))
-    }
-
-    @inline(__always)
-    private mutating func insert(_ hash: UInt64) {
+        let hash = ByteHash.of(key)
         if ranks.isEmpty { ranks = Array(repeating: 0, count: Self.slices * Self.registers) }
         let register = slice &* Self.registers &+ Int(truncatingIfNeeded: hash & UInt64(Self.registers - 1))
         let rank = UInt8(truncatingIfNeeded: (hash >> UInt64(Self.indexBits)).trailingZeroBitCount &+ 1)
@@ -49,7 +42,6 @@ struct ActiveSignals {
     mutating func advance(to seconds: UInt64) {
         let now = seconds / Self.sliceSeconds
         guard now > interval else { return }
-        frequentKey.forget()
         for _ in 0..<min(Int(clamping: now - interval), Self.slices) {
             slice = (slice + 1) % Self.slices
             if isUsed[slice] {

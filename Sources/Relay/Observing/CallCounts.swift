@@ -25,7 +25,7 @@ struct CallCounts {
     private var known: [Call] = []
     private var other = 0
     /// How a call that comes often begins, and its index in `known`.
-    private var frequentHead = FrequentBytes()
+    private var frequentHead = FrequentHead()
     private var frequentCall = 0
 
     /// - Parameter family: with the labels channel, hub and method, limited to ``maximumCalls`` a channel.
@@ -37,7 +37,7 @@ struct CallCounts {
     /// - Parameter value: of a message for clients; one that is no call is not counted.
     @inline(__always)
     mutating func observe(_ value: UnsafeRawBufferPointer) {
-        if frequentHead.begin(value) {
+        if frequentHead.begins(value) {
             known[frequentCall].count &+= 1
         } else if let name = HubCallName(quickly: value) {
             let hash = ByteHash.of(name.key)
