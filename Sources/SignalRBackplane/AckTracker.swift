@@ -13,6 +13,7 @@ public struct AckTracker: Sendable {
         let time: UInt64
     }
 
+    private let hash = ByteHash()
     /// When each command was sent that has no ack yet, by the hash of its id.
     private var pending: [UInt64: UInt64] = [:]
     /// In the order of sending; some may be answered already.
@@ -23,7 +24,7 @@ public struct AckTracker: Sendable {
 
     /// - Parameter time: in nanoseconds, of any clock that goes on.
     public mutating func sent(commandID: UnsafeRawBufferPointer, at time: UInt64) {
-        let command = ByteHash.of(commandID)
+        let command = hash.of(commandID)
         pending[command] = time
         order.append(Sent(command: command, time: time))
         if order.count - oldest > Self.maximumPending { forgetOldest() }
@@ -31,7 +32,7 @@ public struct AckTracker: Sendable {
 
     /// - Returns: how long it took, in nanoseconds; nil if nobody waits for it, such as for its second ack.
     public mutating func answered(commandID: UnsafeRawBufferPointer, at time: UInt64) -> UInt64? {
-        guard let sent = pending.removeValue(forKey: ByteHash.of(commandID)) else { return nil }
+        guard let sent = pending.removeValue(forKey: hash.of(commandID)) else { return nil }
         return time > sent ? time - sent : 0
     }
 

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct ByteHashTests {
     private func hash(_ text: String, seed: UInt64) -> UInt64 {
-        Array(text.utf8).withUnsafeBytes { ByteHash.of($0, seed: ByteHash.Seed(seed)) }
+        Array(text.utf8).withUnsafeBytes { ByteHash(seed: seed).of($0) }
     }
 
     /// Keys that differ in a few digits, thrown into 1,024 boxes by the low bits and by the high ones: as many boxes stay

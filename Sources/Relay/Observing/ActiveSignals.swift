@@ -16,6 +16,7 @@ struct ActiveSignals {
     private static let sliceSeconds = window / UInt64(slices)
     private static let indexBits = registers.trailingZeroBitCount
 
+    private let hash = ByteHash()
     /// By slice and register: the longest run of zeros met, plus one. Empty until the first signal.
     private var ranks: [UInt8] = []
     private var isUsed = Array(repeating: false, count: slices)
@@ -26,7 +27,7 @@ struct ActiveSignals {
     /// - Parameter key: of a signal.
     @inline(__always)
     mutating func insert(_ key: UnsafeRawBufferPointer) {
-        let hash = ByteHash.of(key)
+        let hash = self.hash.of(key)
         if ranks.isEmpty { ranks = Array(repeating: 0, count: Self.slices * Self.registers) }
         let register = slice &* Self.registers &+ Int(truncatingIfNeeded: hash & UInt64(Self.registers - 1))
         let rank = UInt8(truncatingIfNeeded: (hash >> UInt64(Self.indexBits)).trailingZeroBitCount &+ 1)

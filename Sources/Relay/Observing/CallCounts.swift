@@ -17,6 +17,7 @@ struct CallCounts {
         var count = 0
     }
 
+    private let hash = ByteHash()
     private let channel: String
     private let family: Family<Counter>
     /// Empty until the first call; then a call's index in `known` by the slot of its hash, -1 for none.
@@ -40,7 +41,7 @@ struct CallCounts {
         if frequentHead.begins(value) {
             known[frequentCall].count &+= 1
         } else if let name = HubCallName(quickly: value) {
-            let hash = ByteHash.of(name.key)
+            let hash = self.hash.of(name.key)
             if let call = count(hash) {
                 if frequentHead.missed(name.head) { frequentCall = call }
             } else {
@@ -54,7 +55,7 @@ struct CallCounts {
     /// Escaped names, members in another order, or no call at all.
     private mutating func observeSlowly(_ value: UnsafeRawBufferPointer) {
         guard let call = HubInvocation(scanning: value) else { return }
-        let hash = ByteHash.of(call.hub) &* 31 &+ ByteHash.of(call.method)
+        let hash = self.hash.of(call.hub) &* 31 &+ self.hash.of(call.method)
         if count(hash) == nil { meet(hash, hub: call.hubName, method: call.methodName) }
     }
 

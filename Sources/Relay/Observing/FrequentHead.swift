@@ -15,16 +15,16 @@ struct FrequentHead {
     @inline(__always)
     func begins(_ value: UnsafeRawBufferPointer) -> Bool {
         guard count > 0, value.count >= count else { return false }
-        return bytes.withUnsafeBytes { head in
-            // Without a branch for each word; the last one overlaps the one before.
-            var difference: UInt64 = 0
-            var offset = 0
-            while offset &+ 8 < count {
-                difference |= Self.word(head, offset) ^ Self.word(value, offset)
-                offset &+= 8
-            }
-            return difference | Self.word(head, count &- 8) ^ Self.word(value, count &- 8) == 0
+        // A span and no closure, for which the array would be retained.
+        let head = bytes.span.bytes
+        // Without a branch for each word; the last one overlaps the one before.
+        var difference: UInt64 = 0
+        var offset = 0
+        while offset &+ 8 < count {
+            difference |= Self.word(head, offset) ^ Self.word(value, offset)
+            offset &+= 8
         }
+        return difference | Self.word(head, count &- 8) ^ Self.word(value, count &- 8) == 0
     }
 
     /// Takes note of the head of a value that begins with another one.
@@ -43,6 +43,11 @@ struct FrequentHead {
         bytes.withUnsafeMutableBytes { $0.copyMemory(from: head) }
         count = head.count
         return true
+    }
+
+    @inline(__always)
+    private static func word(_ bytes: borrowing RawSpan, _ offset: Int) -> UInt64 {
+        bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
     }
 
     @inline(__always)
