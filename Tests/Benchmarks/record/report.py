@@ -2,6 +2,12 @@
 
 import statistics
 
+from tables import verdict
+
+# The relay may take so much memory besides its buffer, whose default is 64 MiB.
+OWN_MIB, BUFFER_MIB = 64, 64
+RATIO_GOALS = {"none": 1.0, "zstd": 2.0}
+
 COLUMNS = ("us/envelope", "min", "max", "in kernel", "ratio", "min", "max", "peak RSS", "dropped", "lost",
            "backlog", "file B/envelope", "Redis us/envelope", "rate")
 
@@ -46,6 +52,7 @@ def summary(runs):
                 "backlog_bytes": max(run["backlog_bytes"] for run in own),
                 "file_bytes_per_envelope": statistics.median(run["file_bytes_per_envelope"] for run in own),
                 "redis_us_per_envelope": statistics.median(redis_microseconds(run) for run in own),
+                "share_of_redis": statistics.median(run["cpu_seconds"] / run["redis_cpu_seconds"] for run in own),
                 "rate": statistics.median(run["rate"] for run in own),
             })
     return entries
@@ -76,4 +83,17 @@ def table(entries):
     lines = ["  ".join(cell.rjust(width) if index else cell.ljust(width)
                        for index, (cell, width) in enumerate(zip(row, widths))) for row in rows]
     title = f"{first['size']} B, {first['load']}, {first['envelopes']} envelopes a run, {first['rounds']} rounds"
-    return "\n".join([title, *lines])
+    return "\n".join([title, *lines, *(goals(entry) for entry in entries if entry["contestant"] != "baseline")])
+
+
+def goals(entry):
+    """What was asked of a relay, and whether it was met."""
+    figures = []
+    if entry["ratio"]:
+        goal = next(goal for name, goal in RATIO_GOALS.items() if name in entry["contestant"])
+        figures.append(("ratio", f"{entry['ratio']['median']:.2f}", verdict(entry["ratio"]["median"], goal)))
+    share, memory = entry["share_of_redis"], entry["peak_rss_bytes"] / 2**20
+    figures += [("CPU of Redis' own", f"{share:.2f}", verdict(share, 0.5)),
+                ("dropped", entry["dropped"], verdict(entry["dropped"], 0)),
+                ("peak RSS", f"{memory:.0f} MiB", verdict(memory, OWN_MIB + BUFFER_MIB))]
+    return f"{entry['contestant']}: " + "; ".join(f"{name} {value} {text}" for name, value, text in figures)
