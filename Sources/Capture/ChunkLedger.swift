@@ -48,11 +48,15 @@ struct ChunkLedger {
     /// Puts each entry together with the next one of its channel.
     private mutating func coalesce() {
         var merged: [Entry] = []
-        var waiting: [Int: Int] = [:]
+        merged.reserveCapacity(entries.count)
+        // By channel: where its last entry stands that has no other with it yet.
+        let channelCount = (entries.lazy.map(\.channel).max() ?? -1) + 1
+        var waiting = [Int?](repeating: nil, count: channelCount)
         for entry in entries {
-            if let index = waiting.removeValue(forKey: entry.channel) {
+            if let index = waiting[entry.channel] {
                 merged[index].tally.add(entry.tally)
                 merged[index].end = entry.end
+                waiting[entry.channel] = nil
             } else {
                 waiting[entry.channel] = merged.count
                 merged.append(entry)

@@ -79,9 +79,11 @@ struct MessageIndexes: ~Copyable, @unchecked Sendable {
         UInt64(slots[slot].entries.count / Layout.messageIndexEntry)
     }
 
+    private var usedSlotCount: Int { (0..<slotCount).count { !isEmpty(slot: $0) } }
+
     /// The messages of each channel that has any.
     var messageCounts: [UInt16: UInt64] {
-        var counts: [UInt16: UInt64] = [:]
+        var counts = [UInt16: UInt64](minimumCapacity: usedSlotCount)
         for slot in 0..<slotCount where !isEmpty(slot: slot) {
             counts[channelID(ofSlot: slot)] = messageCount(ofSlot: slot)
         }
@@ -91,7 +93,7 @@ struct MessageIndexes: ~Copyable, @unchecked Sendable {
     /// Appends one message index record for each channel with messages to `buffer`, whose first byte stands at
     /// `bufferOffset` of the file, and returns where each stands in the file.
     func encode(into buffer: inout GrowableBuffer, at bufferOffset: UInt64) -> [UInt16: UInt64] {
-        var offsets: [UInt16: UInt64] = [:]
+        var offsets = [UInt16: UInt64](minimumCapacity: usedSlotCount)
         for slot in 0..<slotCount where !isEmpty(slot: slot) {
             let entries = entries(ofSlot: slot)
             precondition(entries.count <= Int(UInt32.max), "a chunk holds at most 2^28 messages a channel")
