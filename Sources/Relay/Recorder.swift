@@ -12,16 +12,20 @@ struct Recorder: ~Copyable {
     private let channels: [String]
     private let metrics: RelayMetrics
     private let status: RelayStatus
+    /// Told what a capture cannot be told meanwhile.
+    private let journal: LiveJournal?
     private let logger: Logger
     private var outage: RecordingOutage?
 
     init(
-        writer: consuming CaptureWriter, channels: [String], metrics: RelayMetrics, status: RelayStatus, logger: Logger
+        writer: consuming CaptureWriter, channels: [String], metrics: RelayMetrics, status: RelayStatus,
+        journal: LiveJournal? = nil, logger: Logger
     ) {
         self.writer = writer
         self.channels = channels
         self.metrics = metrics
         self.status = status
+        self.journal = journal
         self.logger = logger
     }
 
@@ -171,7 +175,7 @@ struct Recorder: ~Copyable {
             logger.warning("recording goes on in a new segment")
         } catch {
             failed(error)
-            beginOutage(now)
+            beginOutage(error, at: now)
         }
     }
 
@@ -180,11 +184,19 @@ struct Recorder: ~Copyable {
         logger.error("cannot write the capture", metadata: ["cause": "\(error)"])
     }
 
-    private mutating func beginOutage(_ now: Moment) {
+    private mutating func beginOutage(_ error: CaptureError, at now: Moment) {
         status.isWriting = false
         outage = RecordingOutage(channels: channels.count, at: now.monotonic)
+        tellFailure(error, at: now)
         loseChunk()
         logger.error("recording is interrupted; envelopes are counted as dropped until it works again")
+    }
+
+    /// Once an outage: it may have begun as a pause for want of space.
+    private mutating func tellFailure(_ error: CaptureError, at now: Moment) {
+        guard outage?.isFailure == false else { return }
+        outage?.isFailure = true
+        journal?.note(.writingFailed(error), at: now)
     }
 
     /// Writes what happened during the outage; if that works, it is over.
@@ -200,8 +212,10 @@ struct Recorder: ~Copyable {
                 metadata: [
                     "lost": "\(ended.lostEnvelopes)"
                 ])
+            if ended.isFailure { journal?.note(.writingResumed(lost: ended.lostEnvelopes), at: now) }
         } catch {
             failed(error)
+            tellFailure(error, at: now)
             _ = writer.discardChunk()
             outage?.failedAgain(at: now.monotonic)
         }

@@ -12,6 +12,8 @@ struct RecordingOutage {
     private var wait = Self.firstRetry
     /// True while recording pauses for want of space; nothing is tried then.
     var isDiskLow = false
+    /// True once a write has failed; an outage for want of space needs no failure.
+    var isFailure = false
     private(set) var heldEvents: [CaptureEvent] = []
     /// By channel index.
     private var lostToErrors: [ChannelTally]

@@ -132,7 +132,7 @@ public struct Relay: Service {
             recorder = Recorder(
                 writer: CaptureWriter(
                     configuration: recording, source: source, previous: previous, observer: observer),
-                channels: configuration.channels, metrics: metrics, status: status, logger: logger)
+                channels: configuration.channels, metrics: metrics, status: status, journal: journal, logger: logger)
         }
         return RelayWorker(
             channels: configuration.channels, lastIDs: previous?.lastIDs ?? [:], intake: intake, recorder: recorder,

@@ -13,6 +13,8 @@ public struct RelayGlance: Sendable, Equatable {
     }
 
     public var channels: [Channel]
+    /// False without a directory to record into.
+    public var records: Bool
     /// Payload bytes recorded since the start, before compression.
     public var recordedBytes: Int
     /// Bytes by which segment files grew since the start; 0 for a relay that does not record.

@@ -13,6 +13,7 @@ import Testing
         let path: String
         let metrics = makeMetrics(["chat", "game"])
         let status = RelayStatus(records: true)
+        let journal = LiveJournal()
 
         init() throws {
             parent = NSTemporaryDirectory() + "/recorder-tests-" + UUID().uuidString
@@ -32,7 +33,7 @@ import Testing
                         directory: path, channels: channels, rotation: rotation, durability: .never),
                     source: CaptureSource(relayVersion: "1", host: "h", redis: "r:1"), previous: .init(),
                     observer: RecorderMetrics(metrics)),
-                channels: channels, metrics: metrics, status: status,
+                channels: channels, metrics: metrics, status: status, journal: journal,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         }
 
@@ -159,6 +160,10 @@ import Testing
                 .dropped(channel: "game", envelopes: 1, bytes: 7, reason: "write_error", ids: 70...70),
             ])
         #expect(capture.events.contains(.disconnected(cause: "io_error")))
+        // The page is told when it began and ended, and no more than that.
+        var (failed, resumed) = (CaptureEvent(event: "writing_failed"), CaptureEvent(event: "writing_resumed"))
+        (failed.reason, resumed.envelopes) = ("Not a directory", 6)
+        #expect(scene.journal.take().events.map(\.event) == [failed, resumed])
         // They came back with their directory; meanwhile they were not there.
         let moved = capture.events.filter { $0.event == "segment_moved" }
         #expect(moved.map(\.from) == [1] && moved.map(\.to) == [5])

@@ -161,7 +161,8 @@ final class LiveFeed: EnvelopeBranch {
                     name: channel.name, isCalm: verdict.kind == .healthy || verdict.kind == .quiet,
                     sentence: verdict.sentence.text, times: verdict.sentence.times,
                     missing: channel.missingTotal)
-            }, recordedBytes: metrics.recordedBytes.value, writtenBytes: metrics.writtenBytes.value)
+            }, records: shelf != nil, recordedBytes: metrics.recordedBytes.value,
+            writtenBytes: metrics.writtenBytes.value)
     }
 
     /// - Returns: nil if nothing is worth one yet.

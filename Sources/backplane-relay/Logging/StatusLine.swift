@@ -13,7 +13,7 @@ struct StatusLine {
     /// - Parameter width: of the terminal, in columns.
     mutating func text(_ glance: RelayGlance, width: Int) -> String {
         defer { last = glance }
-        var parts = [channels(glance.channels)]
+        var parts = [channels(glance.channels, areRecorded: glance.records)]
         if glance.writtenBytes > 0 {
             let rate = last.map { "\(Format.bytes(max(0, glance.writtenBytes - $0.writtenBytes)))/s, " } ?? ""
             let ratio = Double(glance.recordedBytes) / Double(glance.writtenBytes)
@@ -26,15 +26,16 @@ struct StatusLine {
     }
 
     /// Of several channels those that call for somebody, if any does.
-    private func channels(_ channels: [RelayGlance.Channel]) -> String {
+    private func channels(_ channels: [RelayGlance.Channel], areRecorded: Bool) -> String {
         if channels.count == 1 { return describe(channels[0]) }
         let troubled = channels.filter { !$0.isCalm }
         guard !troubled.isEmpty else {
             // News of a minute ago is no trouble any more, but what is missing stays so.
             let missing = channels.reduce(0) { $0 + $1.missing }
-            return missing == 0
-                ? "\(channels.count) channels, nothing missing"
-                : "\(channels.count) channels, no trouble now, ids missing since the start: \(Format.count(missing))"
+            let state =
+                missing == 0
+                ? "nothing missing" : "no trouble now, ids missing since the start: \(Format.count(missing))"
+            return "\(channels.count) channels, \(state)" + (areRecorded ? "" : ", not recorded (no --record)")
         }
         return "\(troubled.count) of \(channels.count) channels: " + troubled.map(describe).joined(separator: "; ")
     }

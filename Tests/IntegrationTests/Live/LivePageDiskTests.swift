@@ -50,9 +50,18 @@ struct LivePageDiskTests {
                         )
                             ? true : nil
                     }
+                    try await eventually("the failure has its row") {
+                        try await page.events().contains("the capture cannot be written: Input/output error")
+                            ? true : nil
+                    }
                     try await page.picture("not-recording")
                     try disk.end()
                     try await page.waitFor("healthy")
+                    try await eventually("its end has one, too") {
+                        try await page.events().contains(
+                            #/the capture is written again; [1-9][\d,]* envelopes were lost/#)
+                            ? true : nil
+                    }
                 }
             }
         }

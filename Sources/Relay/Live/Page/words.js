@@ -70,14 +70,17 @@ const events = {
   clock_step: e => `the clock was set by ${Math.round((e.nanoseconds ?? 0) / 1e6)} ms`,
   recording_paused: () => 'recording paused: the disk is low',
   recording_resumed: () => 'recording goes on',
+  writing_failed: e => `the capture cannot be written: ${e.why}`,
+  writing_resumed: e => `the capture is written again; ${count(e.envelopes ?? 0)} envelopes were lost`,
   segment_deleted: e => `segment deleted: ${e.why}`,
 };
 
 export const eventWords = event => (events[event.event] ? events[event.event](event) : said(event.event));
 
 const levels = {
-  gap: 'bad', disconnected: 'bad', dropped: 'bad', recording_paused: 'bad', counter_reset: 'warning',
-  duplicate: 'warning', clock_step: 'warning', subscribed: 'good', recording_resumed: 'good',
+  gap: 'bad', disconnected: 'bad', dropped: 'bad', recording_paused: 'bad', writing_failed: 'bad',
+  counter_reset: 'warning', duplicate: 'warning', clock_step: 'warning',
+  subscribed: 'good', recording_resumed: 'good', writing_resumed: 'good',
 };
 
 export const eventLevel = event => levels[event.event] ?? 'idle';
