@@ -148,19 +148,21 @@ actor MessageBroker {
         metrics.delivered.increment(by: messages)
     }
 
-    /// As ``send(_:messages:to:)``, but a webSocket waits for the end of the read with it.
+    /// As ``send(_:messages:to:)``, but a webSocket waits for the end of the read with it, unless much waits already.
     private func write(_ frame: EncodedFrame, to session: Session, at now: NIODeadline) {
-        if case .webSocket(let line) = session.outlet?.line {
-            line.write(frame)
-            if !session.isUnflushed {
-                session.isUnflushed = true
-                unflushed.append(session)
-            }
-        } else {
-            give(.frame(frame), to: session)
-        }
         session.hasCurrentCursor = true
         session.lastActive = now
+        // As in ``give(_:to:)``.
+        let line = session.outlet?.line
+        guard case .webSocket(let line) = line else { return give(.frame(frame), to: session) }
+        line.write(frame)
+        if !line.isWritable {
+            // It is full because nothing was flushed, not because the client is slow.
+            line.flush()
+        } else if !session.isUnflushed {
+            session.isUnflushed = true
+            unflushed.append(session)
+        }
     }
 
     private func flush() {

@@ -218,6 +218,28 @@ extension WithHubNodes {
             }
         }
 
+        /// What one read from Redis brings is flushed together, as long as a webSocket has room for it.
+        @Test("a burst is no slowness: a client that reads gets all of it, however little may wait")
+        func burst() async throws {
+            try await RedisServer.with { redis in
+                try await TestHubNode.with(redis: redis, configure: { $0.limits.outboundMessages = 4 }) { port in
+                    try await SignalRNetwork.with { network in
+                        let alice = try HubClient(port: port, transport: .webSockets, network: network)
+                        try await alice.signalR.start()
+                        try await redis.withClient { client in
+                            let publisher = try await NodePublisher(client, channel: "chat")
+                            for round in 1...3 {
+                                _ = try await publisher.publish(400, size: 1_000)
+                                try await eventually("all have come") { alice.calls.count == round * 400 ? true : nil }
+                            }
+                        }
+                        #expect(
+                            try await MetricsScrape.read(port: port)["backplane_relay_hub_slow_clients_total"] == 0)
+                    }
+                }
+            }
+        }
+
         @Test("a message above 64 KiB on a webSocket ends it; one below passes")
         func inboundLimit() async throws {
             try await withTwoNodes { a, _, network, _ in
