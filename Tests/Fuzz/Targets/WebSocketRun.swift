@@ -39,10 +39,14 @@ enum WebSocketRun {
                 broker.assumeIsolated { step < 64 ? $0.drain() : $0.tick() }
             }
             nextID &+= 1
+            // What some envelopes bring goes out together with what follows.
+            if step & 64 == 0 { broker.assumeIsolated { $0.handle(.readComplete) } }
             FuzzHubNode.executor.drain()
             for channel in channels { check(channel) }
         }
+        broker.assumeIsolated { $0.handle(.readComplete) }
         for channel in channels {
+            check(channel)
             _ = try? channel.finish(acceptAlreadyClosed: true)
             FuzzHubNode.executor.drain()
             channel.embeddedEventLoop.run()
@@ -59,10 +63,11 @@ enum WebSocketRun {
         channel.embeddedEventLoop.run()
         do {
             try channel.connect(to: SocketAddress(unixDomainSocketPath: "/fuzz")).wait()
+            try channel.pipeline.syncOperations.addHandler(WebSocketFrameEncoder())
             try channel.pipeline.syncOperations.addHandler(
                 WebSocketHandler(
-                    request: request, broker: broker, dispatcher: FuzzHubNode.dispatcher,
-                    metrics: FuzzHubNode.metrics))
+                    request: request, line: WebSocketLine(channel: channel), broker: broker,
+                    dispatcher: FuzzHubNode.dispatcher, metrics: FuzzHubNode.metrics))
         } catch {
             Fuzzer.fail("no channel: \(error)")
         }
@@ -86,10 +91,17 @@ enum WebSocketRun {
         return .envelope(Envelope(id: id, body: ScaleoutMessage(messages: [message], createdTicks: 0)))
     }
 
-    /// All that goes out is a frame whose text begins as one of ours does.
+    /// All that goes out is whole frames, whose text begins as one of ours does.
     private static func check(_ channel: EmbeddedChannel) {
         do {
-            while let frame = try channel.readOutbound(as: WebSocketFrame.self) {
+            var sent = ByteBuffer()
+            while var part = try channel.readOutbound(as: ByteBuffer.self) { sent.writeBuffer(&part) }
+            guard sent.readableBytes > 0 else { return }
+            let decoder = EmbeddedChannel(
+                handler: ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: sent.readableBytes)))
+            try decoder.writeInbound(sent)
+            defer { Fuzzer.check((try? decoder.finish().isClean) == true, "half a frame was sent") }
+            while let frame = try decoder.readInbound(as: WebSocketFrame.self) {
                 guard frame.opcode == .text else { continue }
                 let first = frame.data.getInteger(at: frame.data.readerIndex, as: UInt8.self)
                 Fuzzer.check(first == UInt8(ascii: "{"), "sent \(String(buffer: frame.data))")
