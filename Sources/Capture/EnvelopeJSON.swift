@@ -91,7 +91,9 @@ public enum EnvelopeJSON {
             append(name: invocation.method, isText, decoded: { invocation.methodName }, ",\"method\":", to: &output)
         }
         output.append(ascii: ",\"value\":")
-        if JSONText.isJSON(message.value) {
+        // A call was found in JSON, only the depth was not looked at.
+        let isCall = invocation != nil && isText && !JSONText.mayBeTooDeep(message.value)
+        if isCall || JSONText.isJSON(message.value) {
             // Line breaks between tokens would break the line; inside a string JSON allows none.
             if lowestByte(of: message.value) >= 0x20 {
                 output.append(contentsOf: message.value)

@@ -15,6 +15,15 @@ public enum JSONText {
         bytes.withUnsafeBytes { isJSON($0) }
     }
 
+    /// Whether a value could be nested deeper than ``isJSON(_:)`` takes, by the number of its brackets: a quick look for
+    /// one that is known to be JSON otherwise.
+    public static func mayBeTooDeep(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var brackets = 0
+        // `[` and `{` differ in one bit.
+        for byte in bytes { brackets &+= byte & 0xDF == UInt8(ascii: "[") ? 1 : 0 }
+        return brackets > JSONScanner.maximumDepth
+    }
+
     /// Offset of the next byte that cannot stand in a JSON string as it is: `"`, `\` or a control character; the number of
     /// bytes if there is none.
     public static func endOfPlainText(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {

@@ -80,6 +80,24 @@ import Testing
         #expect((messages[0]["value"] as? NSObject) == (expected as? NSObject))
     }
 
+    /// A call as deep as we take it stays JSON; a deeper one is base64, as any value. Brackets in strings, however many,
+    /// are no depth.
+    @Test(arguments: 50...80) func aDeepCall(depth: Int) throws {
+        for (text, isJSON) in [
+            (#"{"H":"h","M":"m","A":"# + Self.nested(depth - 1) + "}", depth <= 64),
+            (#"{"H":"h","M":"m","A":[],"S":"# + Self.nested(depth - 1) + "}", depth <= 64),
+            (#"{"H":"h","M":"m","A":[""# + String(repeating: "[{", count: depth) + #""]}"#, true),
+        ] {
+            #expect(JSONText.isJSON(Array(text.utf8)) == isJSON)
+            let line = line([Message(source: "", key: "h-h", value: Array(text.utf8))])
+            #expect(line.contains(isJSON ? #""value":"# + text : #""value":"e"#), "\(line)")
+        }
+    }
+
+    private static func nested(_ depth: Int) -> String {
+        String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+    }
+
     @Test func controlCharactersAndQuotes() throws {
         let hostile = "a\"b\\c\n\r\t\u{0}\u{1}\u{1F}\u{7F}\u{2028}é😀/"
         let line = line([Message(source: hostile, key: "h-" + hostile, value: [], commandID: hostile, filter: hostile)])
