@@ -31,19 +31,6 @@ import Testing
         #expect(throws: ArchiveCommand.UnknownPlaceholder.self) { _ = try ArchiveCommand(template) }
     }
 
-    /// A real shell takes each as one word and runs nothing of it.
-    @Test(arguments: ["printf %%s %p", "printf %%s '%p'", #"printf %%s "%p""#])
-    func aShellTakesAValueAsOneWord(_ template: String) async throws {
-        let folder = NSTemporaryDirectory() + "/archive-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let hostile = #"/a b/$(touch \#(folder)/x);'"`touch \#(folder)/y`\*"#
-        let command = try ArchiveCommand(template).expanded(path: hostile, name: "f") + " > \(folder)/out"
-        #expect(await ShellCommand(command, timeout: .seconds(20)).run().succeeded)
-        #expect(try String(contentsOfFile: folder + "/out", encoding: .utf8) == hostile)
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["out"])
-    }
-
     @Test func waitsGrowUpToAMinute() {
         var backoff = ArchiveBackoff()
         #expect((0..<8).map { _ in backoff.failed() } == [1, 2, 4, 8, 16, 32, 60, 60].map { .seconds($0) })

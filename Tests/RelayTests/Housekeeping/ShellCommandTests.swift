@@ -3,6 +3,7 @@ import Testing
 
 @testable import Relay
 
+/// With real shells and real time, which `Tests/run` gives it.
 @Suite struct ShellCommandTests {
     private static func run(_ command: String, timeout: Duration = .seconds(20)) async -> ShellCommand.Outcome {
         await ShellCommand(command, timeout: timeout).run()
@@ -33,6 +34,19 @@ import Testing
         // Gone, or a zombie that nobody has waited for yet.
         let state = (try? String(contentsOfFile: "/proc/\(child)/stat", encoding: .utf8))?.split(separator: ")").last
         #expect(state == nil || state?.hasPrefix(" Z") == true)
+    }
+
+    /// What an archive command is given for `%p`, a real shell takes as one word and runs nothing of it.
+    @Test(arguments: ["printf %%s %p", "printf %%s '%p'", #"printf %%s "%p""#])
+    func aShellTakesAValueAsOneWord(_ template: String) async throws {
+        let folder = NSTemporaryDirectory() + "/archive-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let hostile = #"/a b/$(touch \#(folder)/x);'"`touch \#(folder)/y`\*"#
+        let command = try ArchiveCommand(template).expanded(path: hostile, name: "f") + " > \(folder)/out"
+        #expect(await Self.run(command).succeeded)
+        #expect(try String(contentsOfFile: folder + "/out", encoding: .utf8) == hostile)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["out"])
     }
 
     @Test func secretsOfTheRelayAreNotHandedOn() async {
