@@ -4,25 +4,22 @@
 public struct HubCallName {
     /// The bytes that hold both names, quotation marks between them and all: the same for each call of this method.
     public let key: UnsafeRawBufferPointer
-    /// How the value begins, the quotation mark behind the method included: whatever begins so is a call of it.
-    public let head: UnsafeRawBufferPointer
     private let hubLength: Int
 
-    private static let opening: StaticString = #"{"H":""#
+    private static let head: StaticString = #"{"H":""#
     private static let middle: StaticString = #"","M":""#
 
     /// - Returns: nil if it does not begin so, or a name is escaped.
     @inline(__always)
     public init?(quickly value: UnsafeRawBufferPointer) {
-        let start = Self.opening.utf8CodeUnitCount
-        guard Self.holds(value, Self.opening, at: 0), let hubEnd = Self.end(of: value, from: start),
+        let start = Self.head.utf8CodeUnitCount
+        guard Self.holds(value, Self.head, at: 0), let hubEnd = Self.end(of: value, from: start),
             Self.holds(value, Self.middle, at: hubEnd)
         else { return nil }
         let methodStart = hubEnd + Self.middle.utf8CodeUnitCount
         guard let methodEnd = Self.end(of: value, from: methodStart) else { return nil }
         hubLength = hubEnd - start
         key = UnsafeRawBufferPointer(rebasing: value[start..<methodEnd])
-        head = UnsafeRawBufferPointer(rebasing: value[...methodEnd])
     }
 
     /// Malformed UTF-8 becomes U+FFFD.

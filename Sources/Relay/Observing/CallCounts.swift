@@ -25,9 +25,6 @@ struct CallCounts {
     private var calls: [Int] = []
     private var known: [Call] = []
     private var other = 0
-    /// How a call that comes often begins, and its index in `known`.
-    private var frequentHead = FrequentHead()
-    private var frequentCall = 0
 
     /// - Parameter family: with the labels channel, hub and method, limited to ``maximumCalls`` a channel.
     init(_ family: Family<Counter>, channel: String) {
@@ -38,15 +35,9 @@ struct CallCounts {
     /// - Parameter value: of a message for clients; one that is no call is not counted.
     @inline(__always)
     mutating func observe(_ value: UnsafeRawBufferPointer) {
-        if frequentHead.begins(value) {
-            known[frequentCall].count &+= 1
-        } else if let name = HubCallName(quickly: value) {
+        if let name = HubCallName(quickly: value) {
             let hash = self.hash.of(name.key)
-            if let call = count(hash) {
-                if frequentHead.missed(name.head) { frequentCall = call }
-            } else {
-                meet(hash, hub: name.hub, method: name.method)
-            }
+            if !count(hash) { meet(hash, hub: name.hub, method: name.method) }
         } else {
             observeSlowly(value)
         }
@@ -56,22 +47,22 @@ struct CallCounts {
     private mutating func observeSlowly(_ value: UnsafeRawBufferPointer) {
         guard let call = HubInvocation(scanning: value) else { return }
         let hash = self.hash.of(call.hub) &* 31 &+ self.hash.of(call.method)
-        if count(hash) == nil { meet(hash, hub: call.hubName, method: call.methodName) }
+        if !count(hash) { meet(hash, hub: call.hubName, method: call.methodName) }
     }
 
-    /// - Returns: its index in `known`; nil if it was never met.
+    /// - Returns: false if it was never met.
     @inline(__always)
-    private mutating func count(_ hash: UInt64) -> Int? {
-        guard !calls.isEmpty else { return nil }
+    private mutating func count(_ hash: UInt64) -> Bool {
+        guard !calls.isEmpty else { return false }
         var slot = Int(truncatingIfNeeded: hash) & (Self.slots &- 1)
         while calls[slot] >= 0 {
             if hashes[slot] == hash {
                 known[calls[slot]].count &+= 1
-                return calls[slot]
+                return true
             }
             slot = (slot &+ 1) & (Self.slots &- 1)
         }
-        return nil
+        return false
     }
 
     private mutating func meet(_ hash: UInt64, hub: String, method: String) {

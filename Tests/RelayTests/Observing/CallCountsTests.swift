@@ -43,7 +43,7 @@ import Testing
         #expect(count([value]).isEmpty)
     }
 
-    /// Each to its own, whichever of them is known to be frequent; names that begin with one another among them.
+    /// Each to its own, names that begin with one another among them.
     @Test func manyOfAFew() {
         let methods = ["say", "sayAll", "sa", "s", ""]
         let sequence = (0..<5_000).map { methods[($0 * $0 / 7 + $0 / 100) % methods.count] }
