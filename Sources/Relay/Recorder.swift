@@ -144,6 +144,8 @@ struct Recorder: ~Copyable {
         guard outage?.isDiskLow == true else { return }
         outage?.hold(.recordingResumed(free: free))
         outage?.setDiskLow(false)
+        // That recording goes on is told before: if it does not, that is told again.
+        outage?.isFailureTold = false
         status.isDiskLow = false
         metrics.storage.recordingPaused.set(0)
         logger.notice("there is space again", metadata: ["free": "\(free)"])
@@ -192,10 +194,10 @@ struct Recorder: ~Copyable {
         logger.error("recording is interrupted; envelopes are counted as dropped until it works again")
     }
 
-    /// Once an outage: it may have begun as a pause for want of space.
+    /// Once an outage, and again behind a pause for want of space.
     private mutating func tellFailure(_ error: CaptureError, at now: Moment) {
-        guard outage?.isFailure == false else { return }
-        outage?.isFailure = true
+        guard outage?.isFailureTold == false else { return }
+        outage?.isFailureTold = true
         journal?.note(.writingFailed(error), at: now)
     }
 
@@ -212,7 +214,8 @@ struct Recorder: ~Copyable {
                 metadata: [
                     "lost": "\(ended.lostEnvelopes)"
                 ])
-            if ended.isFailure { journal?.note(.writingResumed(lost: ended.lostEnvelopes), at: now) }
+            let lost = ended.envelopesLostToErrors
+            if ended.isFailureTold || lost > 0 { journal?.note(.writingResumed(lost: lost), at: now) }
         } catch {
             failed(error)
             tellFailure(error, at: now)

@@ -12,8 +12,8 @@ struct RecordingOutage {
     private var wait = Self.firstRetry
     /// True while recording pauses for want of space; nothing is tried then.
     var isDiskLow = false
-    /// True once a write has failed; an outage for want of space needs no failure.
-    var isFailure = false
+    /// True once it is told that a write failed; an outage for want of space needs no failure.
+    var isFailureTold = false
     private(set) var heldEvents: [CaptureEvent] = []
     /// By channel index.
     private var lostToErrors: [ChannelTally]
@@ -28,7 +28,8 @@ struct RecordingOutage {
     var reason: RelayMetrics.DropReason { isDiskLow ? .diskLow : .writeError }
 
     /// Of all channels.
-    var lostEnvelopes: Int { (lostToErrors + lostToPause).reduce(0) { $0 + $1.envelopes } }
+    var lostEnvelopes: Int { envelopesLostToErrors + lostToPause.reduce(0) { $0 + $1.envelopes } }
+    var envelopesLostToErrors: Int { lostToErrors.reduce(0) { $0 + $1.envelopes } }
 
     mutating func lose(channel: Int, id: UInt64?, bytes: Int) {
         if isDiskLow {

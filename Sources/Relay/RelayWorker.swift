@@ -102,8 +102,8 @@ struct RelayWorker: ~Copyable {
     }
 
     private mutating func waitingTime(at now: Moment) -> Double {
-        let publish = hasCounted ? lastPublish + Self.publishInterval : nil
-        guard let deadline = [recorder?.nextDeadline, publish].compactMap({ $0 }).min() else { return Self.longestWait }
+        var deadline = recorder?.nextDeadline ?? .max
+        if hasCounted { deadline = min(deadline, lastPublish + Self.publishInterval) }
         guard deadline > now.monotonic else { return 0 }
         return min(Double(deadline - now.monotonic) * 1e-9, Self.longestWait)
     }
@@ -139,8 +139,9 @@ struct RelayWorker: ~Copyable {
             recorder?.pause(free: free, at: now)
             journal?.note(.recordingPaused(free: free), at: now)
         case .resume(let free):
-            recorder?.unpause(free: free, at: now)
+            // Before what is written: if that fails, it is the last word.
             journal?.note(.recordingResumed(free: free), at: now)
+            recorder?.unpause(free: free, at: now)
         case .note(let event): note(event, at: now)
         }
     }

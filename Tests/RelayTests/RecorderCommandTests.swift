@@ -14,6 +14,7 @@ import Testing
         let path = NSTemporaryDirectory() + "/recorder-commands-" + UUID().uuidString
         let metrics = makeMetrics(["chat"])
         let status = RelayStatus(records: true)
+        let journal = LiveJournal()
         let intake: Intake
 
         init() throws {
@@ -41,10 +42,10 @@ import Testing
                     configuration: .init(directory: path, channels: ["chat"], durability: durability),
                     source: CaptureSource(relayVersion: "1", host: "h", redis: "r:1"), previous: .init(),
                     observer: RecorderMetrics(metrics)),
-                channels: ["chat"], metrics: metrics, status: status, logger: logger)
+                channels: ["chat"], metrics: metrics, status: status, journal: journal, logger: logger)
             var worker = RelayWorker(
-                channels: ["chat"], lastIDs: [:], intake: intake, recorder: recorder, metrics: metrics, status: status,
-                logger: logger)
+                channels: ["chat"], lastIDs: [:], intake: intake, recorder: recorder, journal: journal,
+                metrics: metrics, status: status, logger: logger)
             worker.run()
         }
 
@@ -120,6 +121,19 @@ import Testing
         #expect(capture.ids == [])
         #expect(capture.events.filter { $0.event == "dropped" }.map(\.to) == [4])
         #expect(try CaptureSummary(of: CaptureReader(paths: [scene.path])).channels.map(\.missingIDs) == [4])
+    }
+
+    /// There is space again, and still nothing can be written: that is the page's last word.
+    @Test func whenWritingFailsBehindAPauseThePageSaysSoLast() throws {
+        let scene = try Scene()
+        try FileManager.default.removeItem(atPath: scene.path)
+        try Data().write(to: URL(fileURLWithPath: scene.path))
+        scene.intake.command(.pause(free: 5))
+        scene.deliver(1...3)
+        scene.intake.command(.resume(free: 50))
+        scene.work()
+        let told = scene.journal.take().events.map(\.event.event)
+        #expect(told == ["writing_failed", "recording_paused", "recording_resumed", "writing_failed"])
     }
 
     @Test func aRelayWhoseDiskIsLowIsNotReady() {

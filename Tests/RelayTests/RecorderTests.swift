@@ -171,6 +171,25 @@ import Testing
         #expect(scene.metrics.sample("backplane_relay_recorded_envelopes_total") == 6)
     }
 
+    /// A pause is no failure, but writing may fail behind it: what the page counts then is what was lost since.
+    @Test func aFailureBehindAPauseCountsOnlyItsOwn() throws {
+        let scene = try Scene()
+        var recorder = scene.makeRecorder()
+        recorder.pause(free: 1, at: Self.moment(milliseconds: 0))
+        for id in 1...3 as ClosedRange<UInt64> { record(id, into: &recorder, at: Self.moment(milliseconds: id)) }
+        #expect(scene.journal.take().events.isEmpty)
+        try scene.takeDirectoryAway()
+        recorder.unpause(free: 100, at: Self.moment(milliseconds: 10))
+        for id in 4...5 as ClosedRange<UInt64> { record(id, into: &recorder, at: Self.moment(milliseconds: id)) }
+        try scene.bringDirectoryBack()
+        recorder.tick(Self.moment(milliseconds: 30_000))
+        let told = scene.journal.take().events.map(\.event)
+        #expect(told.map(\.event) == ["writing_failed", "writing_resumed"])
+        #expect(told.last?.envelopes == 2)
+        recorder.close(Self.moment(milliseconds: 30_001))
+        #expect(scene.metrics.dropped(.diskLow).envelopes == 3 && scene.metrics.dropped(.writeError).envelopes == 2)
+    }
+
     /// The chunk in memory is lost only when a second segment refuses it, too.
     @Test func aChunkThatNoSegmentTakesIsCounted() throws {
         let scene = try Scene()

@@ -19,7 +19,7 @@ extension CaptureEvent {
         return event
     }
 
-    /// - Parameter lost: envelopes since writing failed.
+    /// - Parameter lost: envelopes that could not be written; those of a pause for want of space are not among them.
     static func writingResumed(lost: Int) -> CaptureEvent {
         var event = CaptureEvent(event: "writing_resumed")
         event.envelopes = lost
