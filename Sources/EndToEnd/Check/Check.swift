@@ -48,7 +48,9 @@ public struct Check: Sendable {
     private func run(_ nodes: [CheckedNode], text: CheckText, post: PostOffice) async throws -> CheckOutcome {
         let network = SignalRNetwork()
         do {
-            let outcome = try await run(nodes, text: text, post: post, network: network)
+            let outcome = try await RedisProbe.whileAnswered(by: configuration.redis) {
+                try await run(nodes, text: text, post: post, network: network)
+            }
             try await network.shutdown()
             return outcome
         } catch {

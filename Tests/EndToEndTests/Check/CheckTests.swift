@@ -95,4 +95,51 @@ struct CheckTests {
         }
         #expect("\(String(describing: error))".contains("127.0.0.1"))
     }
+
+    /// The Redis goes away while a node does not answer: an error that names it, not after all attempts at the node.
+    @Test func aDeadRedisIsNamedBeforeTheWaitsForNodesEnd() async throws {
+        let (requests, request) = AsyncStream.makeStream(of: String.self)
+        let count = try await RedisServerProcess.run { redis in
+            let killer = Task {
+                let client = try await RedisClient.connect(
+                    to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+                var count = 0
+                for await endpoint in requests where endpoint == "negotiate" {
+                    count += 1
+                    if count == 1 { _ = try? await client.send(["SHUTDOWN", "NOSAVE"]) }
+                }
+                return count
+            }
+            try await ScriptedNode.run(["negotiate": ""], onRequest: { request.yield($0) }) { port in
+                var configuration = Self.configuration(redis, hubs: [try NodeURL("http://127.0.0.1:\(port)/signalr")])
+                configuration.transports = [.longPolling]
+                let check = Check(configuration: configuration, logger: Nodes.logger)
+                let error = await #expect(throws: RedisError.self) { try await check.run() }
+                #expect("\(String(describing: error))".contains("127.0.0.1"))
+            }
+            request.finish()
+            return try await killer.value
+        }
+        #expect((1..<CheckSession.attempts).contains(count))
+    }
+
+    /// A Redis that is back in time does not end what goes on.
+    @Test func aRedisThatIsBackInTimeEndsNothing() async throws {
+        try await RedisServerProcess.run { redis in
+            let client = try await RedisClient.connect(
+                to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+            let value = try await RedisProbe.whileAnswered(by: redis) {
+                // As long as nobody is told: the probe's own connection is lost, and every answer is late.
+                for _ in 0..<3 {
+                    try await client.send(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
+                    try await client.send(["CLIENT", "PAUSE", "1500", "ALL"])
+                    // Answered when the pause is over.
+                    try await client.send(["PING"])
+                }
+                return 1
+            }
+            #expect(value == 1)
+            await client.close()
+        }
+    }
 }

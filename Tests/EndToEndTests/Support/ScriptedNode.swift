@@ -5,14 +5,17 @@ import NIOPosix
 enum ScriptedNode {
     /// Runs `body` with the port of a server.
     ///
-    /// - Parameter answers: by the last part of the path; the raw answer, whose connection then stays open.
+    /// - Parameters:
+    ///   - answers: by the last part of the path; the raw answer, whose connection then stays open.
+    ///   - onRequest: told that last part, before the answer.
     static func run<Value>(
-        _ answers: [String: String], _ body: (_ port: Int) async throws -> Value
+        _ answers: [String: String], onRequest: @escaping @Sendable (String) -> Void = { _ in },
+        _ body: (_ port: Int) async throws -> Value
     ) async throws -> Value {
         let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(Handler(answers))
+                    try channel.pipeline.syncOperations.addHandler(Handler(answers, onRequest))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
@@ -47,10 +50,12 @@ enum ScriptedNode {
         typealias OutboundOut = ByteBuffer
 
         private let answers: [String: String]
+        private let onRequest: @Sendable (String) -> Void
         private var request = ""
 
-        init(_ answers: [String: String]) {
+        init(_ answers: [String: String], _ onRequest: @escaping @Sendable (String) -> Void) {
             self.answers = answers
+            self.onRequest = onRequest
         }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -59,6 +64,7 @@ enum ScriptedNode {
             let path = request.split(separator: " ").dropFirst().first ?? ""
             let endpoint = path.split(separator: "?").first?.split(separator: "/").last ?? ""
             request = ""
+            onRequest(String(endpoint))
             let answer = answers[String(endpoint)] ?? "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
             context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
         }
