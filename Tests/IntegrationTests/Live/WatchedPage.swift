@@ -56,23 +56,37 @@ struct WatchedPage: Sendable {
 
     /// The same, and the browser's own clock says when it was on the screen.
     func waitFor(_ kind: String, since event: Date, within limit: Duration) async throws {
+        try await waitFor(
+            kind, as: "document.querySelector('.sentence')?.dataset.kind", since: event, within: limit)
+    }
+
+    /// The page says that the relay is away; the browser's own clock says since when.
+    func waitUntilAway(since event: Date, within limit: Duration) async throws {
+        try await waitFor(
+            "lost", as: "document.querySelector('#lost')?.textContent.match(/lost/)?.[0]", since: event, within: limit)
+    }
+
+    /// - Parameter expression: in JavaScript; it becomes `value` by a change of the page.
+    private func waitFor(_ value: String, as expression: String, since event: Date, within limit: Duration) async throws
+    {
         let script = """
-            const line = document.querySelector('.sentence');
-            if (!window.changes) {
-              window.changes = [];
-              new MutationObserver(() => window.changes.push([line.dataset.kind, Date.now()]))
-                .observe(line, { attributes: true, attributeFilter: ['data-kind'] });
-              window.changes.push([line.dataset.kind, Date.now()]);
+            const now = () => \(expression);
+            window.changes ??= {};
+            const changes = window.changes["\(expression)"] ??= [];
+            if (!changes.length) {
+              new MutationObserver(() => changes.push([now(), Date.now()]))
+                .observe(document.body, { attributes: true, childList: true, characterData: true, subtree: true });
+              changes.push([now(), Date.now()]);
             }
-            const found = window.changes.filter(change => change[0] === '\(kind)' && change[1] >= \(Int(event.timeIntervalSince1970 * 1_000)));
-            return found.length ? String(found[0][1]) : '';
+            const found = changes.find(([value, at]) => value === '\(value)' && at >= \(Int(event.timeIntervalSince1970 * 1_000)));
+            return found ? String(found[1]) : '';
             """
-        let shownAt = try await eventually("the page says \(kind)", within: .seconds(15)) {
+        let shownAt = try await eventually("the page says \(value)", within: .seconds(15)) {
             try await Double(text(script))
         }
         let taken = shownAt / 1_000 - event.timeIntervalSince1970
-        print("live page: \(kind) on the screen after \(Int(taken * 1_000)) ms")
-        #expect(.seconds(taken) <= limit, "\(kind) was on the screen after \(taken) s")
+        print("live page: \(value) on the screen after \(Int(taken * 1_000)) ms")
+        #expect(.seconds(taken) <= limit, "\(value) was on the screen after \(taken) s")
     }
 
     /// Wide and narrow, light and dark; on a narrow screen nothing may stick out.
