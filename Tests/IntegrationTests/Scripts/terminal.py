@@ -1,7 +1,8 @@
 """Runs a command on a terminal of its own and does what somebody at its keyboard would do.
 
 Arguments: steps, "--", the command. A step "?REGEX" waits until what the command has shown since the step before matches;
-every other step is typed. Prints all that was shown; ends with the command's exit status, or 99 if a wait took 20 s.
+a step "=FILE" makes that file, so that others know how far this is; every other step is typed. Prints all that was
+shown; ends with the command's exit status, or 99 if a wait took 20 s.
 """
 import os
 import pty
@@ -38,6 +39,9 @@ def finish(status):
 
 
 for step in steps:
+    if step.startswith("="):
+        open(step[1:], "x").close()
+        continue
     if not step.startswith("?"):
         os.write(terminal, step.encode())
         continue
