@@ -1,3 +1,4 @@
+import Capture
 import Foundation
 import HTTPTypes
 import Hummingbird
@@ -150,20 +151,12 @@ import Testing
     }
 
     @Test func aBrowserLogsInWithTheToken() async throws {
-        let path = "/tmp/backplane-relay-token-\(UUID().uuidString)"
-        try Data("0123456789abcdef".utf8).write(to: URL(filePath: path))
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        let sessions = WebSessions(token: try WebToken(file: path))
+        let sessions = try webSessions()
         var answer = try await get("/", accept: "text/html", sessions: sessions)
         #expect(answer.status == .unauthorized && answer.text.contains("action=\"/login\""))
         #expect(try await get("/live.css", sessions: sessions).status == .ok)
 
-        answer = try await get("/login", method: .post, form: "token=wrong", sessions: sessions)
-        #expect(answer.status == .unauthorized && answer.headers[.setCookie] == nil)
-        answer = try await get("/login", method: .post, form: "token=0123456789abcdef", sessions: sessions)
-        #expect(answer.status == .tooManyRequests && answer.headers[.setCookie] == nil)
-        try await Task.sleep(for: .seconds(1))
-        answer = try await get("/login", method: .post, form: "token=0123456789abcdef", sessions: sessions)
+        answer = try await get("/login", method: .post, form: Self.form, sessions: sessions)
         #expect(answer.status == .seeOther && answer.headers[.location] == "/")
         let cookie = try #require(answer.headers[.setCookie])
         #expect(cookie.contains("; HttpOnly; SameSite=Strict"))
@@ -173,6 +166,18 @@ import Testing
         #expect(answer.status == .ok && answer.text.contains("/live.js"))
         #expect(try await get("/metrics", cookie: pair, sessions: sessions).status == .ok)
         #expect(try await get("/metrics", cookie: pair + "0", sessions: sessions).status == .unauthorized)
+    }
+
+    @Test func aWrongTokenOpensNothingAndTheNextTryComesTooSoon() async throws {
+        let sessions = try webSessions()
+        var answer = try await get("/login", method: .post, form: "token=wrong", sessions: sessions)
+        #expect(answer.status == .unauthorized && answer.headers[.setCookie] == nil)
+        // However late the next request comes.
+        var later = Moment.now()
+        later.monotonic += 3_600_000_000_000
+        #expect(sessions.login("wrong", at: later) == .wrongToken)
+        answer = try await get("/login", method: .post, form: Self.form, sessions: sessions)
+        #expect(answer.status == .tooManyRequests && answer.headers[.setCookie] == nil)
     }
 
     @Test func loggingOutTakesTheCookieAndEndsTheSession() async throws {
@@ -225,13 +230,19 @@ import Testing
         }
     }
 
-    /// - Parameter body: with the cookie of a browser that has logged in.
-    private func withSession(_ body: (WebSessions, _ cookie: String) async throws -> Void) async throws {
+    private static let form = "token=0123456789abcdef"
+
+    private func webSessions() throws -> WebSessions {
         let path = "/tmp/backplane-relay-token-\(UUID().uuidString)"
         try Data("0123456789abcdef".utf8).write(to: URL(filePath: path))
         defer { try? FileManager.default.removeItem(atPath: path) }
-        let sessions = WebSessions(token: try WebToken(file: path))
-        let answer = try await get("/login", method: .post, form: "token=0123456789abcdef", sessions: sessions)
+        return WebSessions(token: try WebToken(file: path))
+    }
+
+    /// - Parameter body: with the cookie of a browser that has logged in.
+    private func withSession(_ body: (WebSessions, _ cookie: String) async throws -> Void) async throws {
+        let sessions = try webSessions()
+        let answer = try await get("/login", method: .post, form: Self.form, sessions: sessions)
         let cookie = try #require(answer.headers[.setCookie])
         try await body(sessions, String(cookie.prefix { $0 != ";" }))
     }

@@ -43,7 +43,7 @@ struct ClientFaultTests {
 
     @Test func aFirstFrameThatDoesNotComePointsAtRedis() async throws {
         let answers = [
-            "negotiate": ScriptedNode.negotiation(open: 0.5), "connect": ScriptedNode.stream("data: initialized\n\n"),
+            "negotiate": ScriptedNode.negotiation(open: 3), "connect": ScriptedNode.stream("data: initialized\n\n"),
         ]
         let states = try await Self.states(answers) { if case .disconnected = $0 { true } else { false } }
         #expect("\(states)".contains("its way over Redis is broken"))
