@@ -115,7 +115,7 @@ struct RESPReader: ~Copyable {
 }
 
 /// What the object functions know of the reply under way.
-private struct ReplyState {
+private struct ReplyState: ~Copyable {
     private enum Frame {
         /// Between replies, or inside one that ``ReplyBuilder`` puts together.
         case general

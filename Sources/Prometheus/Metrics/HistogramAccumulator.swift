@@ -8,6 +8,13 @@ public struct HistogramAccumulator: Sendable {
     var buckets = InlineArray<32, Int>(repeating: 0)
     @usableFromInline
     var sum = 0.0
+    /// The bucket of the last value, and what belongs into it: above `low`, up to `high`. What comes next is mostly alike.
+    @usableFromInline
+    var last = 0
+    @usableFromInline
+    var low = 0.0
+    @usableFromInline
+    var high = 0.0
 
     /// An empty accumulator with the buckets of `histogram`.
     public init(like histogram: Histogram) {
@@ -18,8 +25,16 @@ public struct HistogramAccumulator: Sendable {
     @inlinable
     public mutating func observe(_ value: Double) {
         guard value >= 0, value <= .greatestFiniteMagnitude else { return }
-        buckets[unchecked: bounds.bucket(of: value)] &+= 1
+        if !(value > low && value <= high) { find(value) }
+        buckets[unchecked: last] &+= 1
         sum += value
+    }
+
+    @usableFromInline
+    mutating func find(_ value: Double) {
+        last = bounds.bucket(of: value)
+        low = last == 0 ? -1 : bounds.upperBound(ofBucket: last - 1)
+        high = bounds.upperBound(ofBucket: last)
     }
 
     mutating func reset() {
