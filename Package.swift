@@ -183,7 +183,7 @@ let package = Package(
         .testTarget(
             name: "RelayTests",
             dependencies: [
-                "Capture", "MCAP", "Prometheus", "Redis", "Relay", "SignalRBackplane",
+                "Capture", "MCAP", "Prometheus", "Redis", "Relay", "SignalRBackplane", "TestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),

@@ -14,7 +14,8 @@ struct ReplayTerminalTests {
                 "?replay .* of",
                 "q",
             ],
-            arguments: ["--rate", "20"]
+            // It must not reach its end before the last key.
+            arguments: ["--rate", "1"]
         ) { run, counter in
             #expect(run.exit == .code(3), "\(run.output)")
             let paused = run.output.matches(of: #/paused .* (\d+) of/#).compactMap { Int($0.1) }

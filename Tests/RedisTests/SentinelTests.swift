@@ -6,7 +6,7 @@ import Testing
 @testable import Redis
 
 /// A master, a replica and a sentinel, all real.
-@Suite(.enabled(if: RedisServer.shouldBeTested, "redis-server is not installed"), .timeLimit(.minutes(1)), .serialized)
+@Suite(.enabled(if: RedisServer.shouldBeTested, "redis-server is not installed"), .timeLimit(.minutes(3)), .serialized)
 struct SentinelTests {
     /// What an administrator asks a sentinel.
     private func ask(

@@ -12,7 +12,8 @@ struct ClientFaultTests {
 
     /// Starts a client of server-sent events at a scripted node, and waits for what `matches`.
     private static func states(
-        _ answers: [String: String], until matches: @escaping @Sendable (SignalRClientState) -> Bool
+        _ answers: [String: String], requestTimeout: Duration = .seconds(30),
+        until matches: @escaping @Sendable (SignalRClientState) -> Bool
     ) async throws -> [SignalRClientState] {
         try await ScriptedNode.run(answers) { port in
             try await SharedNetwork.run { network in
@@ -20,7 +21,7 @@ struct ClientFaultTests {
                 let client = SignalRClient(
                     configuration: SignalRClientConfiguration(
                         node: try NodeURL("http://127.0.0.1:\(port)/signalr"), hubs: ["chatHub"],
-                        transport: .serverSentEvents, reconnectsByItself: false, requestTimeout: .seconds(2)),
+                        transport: .serverSentEvents, reconnectsByItself: false, requestTimeout: requestTimeout),
                     network: network, onEvent: log.add)
                 try? await client.start()
                 let came = await log.wait { events in
@@ -80,7 +81,8 @@ struct ClientFaultTests {
     }
 
     @Test func aNodeThatNeverAnswersIsGivenUp() async throws {
-        let states = try await Self.states(["negotiate": "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"]) {
+        let answers = ["negotiate": "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"]
+        let states = try await Self.states(answers, requestTimeout: .seconds(2)) {
             if case .disconnected = $0 { true } else { false }
         }
         #expect("\(states)".contains("did not answer /negotiate within 2 s"))

@@ -71,36 +71,31 @@ extension InjectedFault {
 
         let start = ContinuousClock.now
         try await inject()
-        try await expectAlerts(since: start, prometheus)
-        for (change, query, before) in watched {
-            var after: Double?
-            do {
-                try await eventually("\(query) changes", within: limit) {
-                    after = try await value(of: query, change, prometheus)
-                    return change.isSeen(from: before, to: after) ? true : nil
-                }
-            } catch {
-                throw TestFailure("\(name): \(error); \(change.direction) from \(text(before)) to \(text(after))")
-            }
-        }
-    }
-
-    private func expectAlerts(since start: ContinuousClock.Instant, _ prometheus: PrometheusServer) async throws {
-        var missing = alerts
+        var silent = alerts
+        var unchanged = watched.map { (seen: $0, last: Double?.none) }
         do {
-            try await eventually("alerts fire", within: limit) {
+            // Both in one loop: what a panel shows of a single event is gone after its range, the alert may come late.
+            try await eventually("alerts fire and panels change", within: limit) {
+                for index in unchanged.indices.reversed() {
+                    let (change, query, before) = unchanged[index].seen
+                    unchanged[index].last = try await value(of: query, change, prometheus)
+                    if change.isSeen(from: before, to: unchanged[index].last) { unchanged.remove(at: index) }
+                }
                 let firing = try await prometheus.alerts()
                 let seconds = (ContinuousClock.now - start) / .seconds(1)
-                missing.removeAll { alert in
+                silent.removeAll { alert in
                     guard alert.isFiring(in: firing) else { return false }
                     let tenths = (seconds * 10).rounded() / 10
                     print("alert \(alert) fired after \(tenths) s (\(name))")
                     return true
                 }
-                return missing.isEmpty ? true : nil
+                return silent.isEmpty && unchanged.isEmpty ? true : nil
             }
         } catch {
-            throw TestFailure("\(name): \(error): \(missing)")
+            let panels = unchanged.map { entry in
+                "\(entry.seen.query) \(entry.seen.change.direction) from \(text(entry.seen.before)) to \(text(entry.last))"
+            }
+            throw TestFailure("\(name): \(error): \(silent) \(panels)")
         }
     }
 

@@ -55,7 +55,8 @@ extension WithHubNodes {
 
         @Test("serverSentEvents: the stream, what is sent meanwhile, the end")
         func serverSentEventsStream() async throws {
-            try await withNode { port in
+            // No sign of life comes between the frames, however late they are taken.
+            try await withNode(keepAlive: .seconds(300)) { port in
                 let token = try await HubToken.negotiate(port: port)
                 let connect = try HTTPExchange.named("SSE connect (kept open 13 s: keep alive after 10 s)")
                 try await open(connect, port: port, token: token) { stream in
@@ -81,7 +82,7 @@ extension WithHubNodes {
 
         @Test("longPolling: polls answered later, again, and from any cursor")
         func longPollingPolls() async throws {
-            try await withNode { port in
+            try await withNode(keepAlive: .seconds(300)) { port in
                 // What other clients had sent before this one came.
                 let other = try await HubToken.negotiate(port: port)
                 let before = try HTTPExchange.named("longPolling poll from an old cursor s-0,0").body
@@ -193,13 +194,19 @@ extension WithHubNodes {
             }
         }
 
-        private func withNode(_ body: (_ port: Int) async throws -> Void) async throws {
+        private func withNode(
+            keepAlive: Duration = HubNodeTiming().keepAlive, _ body: (_ port: Int) async throws -> Void
+        ) async throws {
             try await RedisServer.with { redis in
                 try await TestHubNode.with(
                     redis: redis, hubs: [Self.hub],
                     configure: {
                         $0.detailedErrors = true
                         $0.allowsJSONP = true
+                        // What /negotiate tells.
+                        $0.timing = HubNodeTiming()
+                        $0.timing.keepAlive = keepAlive
+                        $0.timing.drain = .zero
                     }, body)
             }
         }

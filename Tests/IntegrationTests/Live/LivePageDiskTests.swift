@@ -28,7 +28,9 @@ struct LivePageDiskTests {
                     let emptyAt = Date.now
                     try TinyDisk.empty(disk)
                     try await page.waitFor("healthy", since: emptyAt, within: .seconds(2))
-                    #expect(try await page.events().contains("recording goes on"))
+                    try await eventually("that has its row") {
+                        try await page.events().contains("recording goes on") ? true : nil
+                    }
                 }
             }
         }
@@ -73,13 +75,15 @@ struct LivePageDiskTests {
             let disk = try await FailingWrites(in: folder)
             try await WatchedPage.with(
                 recordDirectory: folder + "/capture", options: ["--buffer", "1MiB"], environment: disk.environment
-            ) { page, redis, _ in
+            ) { page, redis, relay in
                 try await busy(page, redis) {
                     let stuckAt = Date.now
                     try disk.begin(.stuck)
                     // A second above what a thread may take for its round.
                     try await page.waitFor("hanging", since: stuckAt, within: .seconds(5))
                     try await page.picture("hanging")
+                    try await relay.waitForMetric(
+                        #"backplane_relay_dropped_envelopes_total{reason="buffer_full"}"#, atLeast: 1)
                     let returnsAt = Date.now
                     try disk.end()
                     try await page.waitFor("dropping", since: returnsAt, within: .seconds(1))

@@ -125,6 +125,7 @@ struct LivePageTests {
                 try await page.picture("segments")
                 try await logOutAndIn(page, token: token)
                 _ = try await page.browser.consoleErrors()
+                try await page.startWatching()
                 let endedAt = Date.now
                 relay.child.signal(SIGKILL)
                 try await page.waitUntilAway(since: endedAt, within: .milliseconds(1_500))

@@ -1,12 +1,23 @@
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
 /// A live page in a browser, and what a person would see of it.
 struct WatchedPage: Sendable {
-    let browser: Browser
+    /// How often the whole is tried until everything is on the screen in time: browser, relay and test share two
+    /// processors with other tests, and each may stand still for a second.
+    private static let attempts = 3
 
-    /// Opens the page of a relay and a Redis of its own.
+    let browser: Browser
+    private let delays = Delays()
+
+    /// What came to the screen later than promised.
+    private final class Delays: Sendable {
+        let late = Mutex<[String]>([])
+    }
+
+    /// Opens the page of a relay and a Redis of its own; once more if something came to the screen too late.
     ///
     /// - Parameters:
     ///   - environment: of the relay.
@@ -16,17 +27,35 @@ struct WatchedPage: Sendable {
         isOpen: Bool = true, isolation: isolated (any Actor)? = #isolation,
         _ body: (WatchedPage, RedisServer, RelayProcess) async throws -> Void
     ) async throws {
+        var late: [String] = []
+        for attempt in 1...attempts {
+            let delays = try await once(
+                recordDirectory: recordDirectory, channel: channel, options: options, environment: environment,
+                isOpen: isOpen, body)
+            late = delays.late.withLock { $0 }
+            if late.isEmpty { return }
+            print("live page, attempt \(attempt): \(late.joined(separator: ", "))")
+        }
+        Issue.record("in none of \(attempts) attempts was everything on the screen in time: \(late)")
+    }
+
+    private static func once(
+        recordDirectory: String?, channel: String, options: [String], environment: [String: String], isOpen: Bool,
+        isolation: isolated (any Actor)? = #isolation,
+        _ body: (WatchedPage, RedisServer, RelayProcess) async throws -> Void
+    ) async throws -> Delays {
         try await RedisServer.with { redis in
             let record = recordDirectory.map { ["--record", $0] } ?? []
             let minimum = recordDirectory == nil || options.contains("--min-free-disk") ? [] : ["--min-free-disk", "0"]
             let arguments = ["--redis", redis.url, "--channel", channel] + record + minimum + options
-            try await RelayProcess.with(arguments, environment: environment, waitsUntilReady: false) { relay in
+            return try await RelayProcess.with(arguments, environment: environment, waitsUntilReady: false) { relay in
                 try await Browser.with(width: 1_280, height: 900) { browser in
                     try await browser.emulate(width: 1_280, height: 900)
                     try await browser.open("http://127.0.0.1:\(relay.port)/")
                     let page = WatchedPage(browser: browser)
                     if isOpen { try await page.waitUntilLive() }
                     try await body(page, redis, relay)
+                    return page.delays
                 }
             }
         }
@@ -36,6 +65,7 @@ struct WatchedPage: Sendable {
         try await eventually("the page is live") {
             try await text("return document.body.dataset.connection ?? ''") == "live" ? true : nil
         }
+        try await startWatching()
     }
 
     func text(_ script: String) async throws -> String { try await browser.text(script) }
@@ -49,44 +79,51 @@ struct WatchedPage: Sendable {
 
     /// Waits until the channel is in a state, as the page names it.
     func waitFor(_ kind: String) async throws {
-        try await eventually("the channel is \(kind)", within: .seconds(15)) {
+        try await eventually("the channel is \(kind)", within: .seconds(30)) {
             try await text("return document.querySelector('.sentence')?.dataset.kind ?? ''") == kind ? true : nil
         }
     }
 
     /// The same, and the browser's own clock says when it was on the screen.
     func waitFor(_ kind: String, since event: Date, within limit: Duration) async throws {
-        try await waitFor(
-            kind, as: "document.querySelector('.sentence')?.dataset.kind", since: event, within: limit)
+        try await waitFor(kind, in: "kind", since: event, within: limit)
     }
 
     /// The page says that the relay is away; the browser's own clock says since when.
     func waitUntilAway(since event: Date, within limit: Duration) async throws {
-        try await waitFor(
-            "lost", as: "document.querySelector('#lost')?.textContent.match(/lost/)?.[0]", since: event, within: limit)
+        try await waitFor("lost", in: "away", since: event, within: limit)
     }
 
-    /// - Parameter expression: in JavaScript; it becomes `value` by a change of the page.
-    private func waitFor(_ value: String, as expression: String, since event: Date, within limit: Duration) async throws
-    {
-        let script = """
-            const now = () => \(expression);
-            window.changes ??= {};
-            const changes = window.changes["\(expression)"] ??= [];
-            if (!changes.length) {
-              new MutationObserver(() => changes.push([now(), Date.now()]))
-                .observe(document.body, { attributes: true, childList: true, characterData: true, subtree: true });
-              changes.push([now(), Date.now()]);
-            }
-            const found = changes.find(([value, at]) => value === '\(value)' && at >= \(Int(event.timeIntervalSince1970 * 1_000)));
-            return found ? String(found[1]) : '';
+    /// Has the browser note each change of what is asked for later, and its time. Once a document.
+    func startWatching() async throws {
+        _ = try await text(
             """
-        let shownAt = try await eventually("the page says \(value)", within: .seconds(15)) {
+            if (window.changes) return '';
+            window.changes = [];
+            const note = () => window.changes.push({
+              at: Date.now(),
+              kind: document.querySelector('.sentence')?.dataset.kind,
+              away: document.querySelector('#lost')?.textContent.match(/lost/)?.[0],
+            });
+            new MutationObserver(note)
+              .observe(document.body, { attributes: true, childList: true, characterData: true, subtree: true });
+            note();
+            return '';
+            """)
+    }
+
+    private func waitFor(_ value: String, in field: String, since event: Date, within limit: Duration) async throws {
+        let since = Int(event.timeIntervalSince1970 * 1_000)
+        let script = """
+            const found = window.changes.find(change => change.\(field) === '\(value)' && change.at >= \(since));
+            return found ? String(found.at) : '';
+            """
+        let shownAt = try await eventually("the page says \(value)", within: .seconds(30)) {
             try await Double(text(script))
         }
         let taken = shownAt / 1_000 - event.timeIntervalSince1970
         print("live page: \(value) on the screen after \(Int(taken * 1_000)) ms")
-        #expect(.seconds(taken) <= limit, "\(value) was on the screen after \(taken) s")
+        if .seconds(taken) > limit { delays.late.withLock { $0.append("\(value) after \(taken) s") } }
     }
 
     /// Wide and narrow, light and dark; on a narrow screen nothing may stick out.

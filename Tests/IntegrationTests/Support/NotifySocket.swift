@@ -1,13 +1,15 @@
 import Foundation
+import Synchronization
 import TestSupport
 
 /// The socket on which systemd listens to its services.
-final class NotifySocket {
+final class NotifySocket: Sendable {
     private let descriptor: Int32
-    private var received: [String] = []
+    private let received = Mutex<[String]>([])
+    private let taken = Mutex(0)
 
     init(path: String) throws {
-        descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+        descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
@@ -17,27 +19,36 @@ final class NotifySocket {
             }
         }
         guard bound == 0 else { throw TestFailure("no socket at \(path): errno \(errno)") }
+        // The kernel keeps ten messages and drops what comes then: they are read while nobody waits, too.
+        Thread { [descriptor, weak self] in
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            while true {
+                let count = recv(descriptor, &buffer, buffer.count, 0)
+                guard count > 0, let self else { break }
+                received.withLock { $0.append(String(decoding: buffer.prefix(count), as: UTF8.self)) }
+            }
+            close(descriptor)
+        }.start()
     }
 
     deinit {
-        close(descriptor)
+        // Wakes the thread, which closes it.
+        shutdown(descriptor, Int32(SHUT_RDWR))
     }
 
-    /// Reads until this message comes; those before it are passed over.
+    /// Waits until this message comes; those before it are passed over.
     func wait(for message: String) async throws {
         do {
-            try await eventually(message) { next() == message ? true : nil }
+            try await eventually(message) { () -> Bool? in
+                let messages = received.withLock { $0 }
+                return taken.withLock { taken in
+                    guard let index = messages[taken...].firstIndex(of: message) else { return nil }
+                    taken = index + 1
+                    return true
+                }
+            }
         } catch {
-            throw TestFailure("\(error); received were \(received.suffix(5))")
+            throw TestFailure("\(error); received were \(received.withLock { $0 }.suffix(5))")
         }
-    }
-
-    private func next() -> String? {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = recv(descriptor, &buffer, buffer.count, 0)
-        guard count > 0 else { return nil }
-        let message = String(decoding: buffer.prefix(count), as: UTF8.self)
-        received.append(message)
-        return message
     }
 }
