@@ -52,12 +52,12 @@ struct MetricsTests {
     func prometheus() async throws {
         try await withTraffic { relay in
             try await PrometheusServer.with(scraping: [.init(job: "relay", port: relay.port)]) { prometheus in
-                try await eventually("Prometheus has scraped the relay", within: .seconds(40)) {
-                    try await prometheus.query("up").first?.values == [1] ? true : nil
+                _ = try await eventually("Prometheus has scraped the relay", within: .seconds(40)) { () -> Bool? in
+                    let isUp = try await prometheus.query("up").first?.values == [1]
+                    let seen = try await prometheus.query("signalr_backplane_envelopes_total")
+                        .map { ($0.labels["channel"] ?? "", $0.values) }
+                    return isUp && Dictionary(uniqueKeysWithValues: seen) == ["chat": [30], "orders": [12]] ? true : nil
                 }
-                let seen = try await prometheus.query("signalr_backplane_envelopes_total")
-                    .map { ($0.labels["channel"] ?? "", $0.values) }
-                #expect(Dictionary(uniqueKeysWithValues: seen) == ["chat": [30], "orders": [12]])
             }
         }
     }

@@ -45,7 +45,9 @@ struct StorageTests {
                     try await publish(publisher, until: "five segments are deleted") {
                         try await relay.metric(#"backplane_relay_deleted_segments_total{reason="size"}"#) >= 5
                     }
-                    #expect(try await relay.metric("backplane_relay_retained_bytes") < 60 * 1024)
+                    try await eventually("little is kept") {
+                        try await relay.metric("backplane_relay_retained_bytes") < 60 * 1024 ? true : nil
+                    }
                     #expect(try await relay.stop() == .code(0))
                 }
                 #expect(FileManager.default.contents(atPath: directory + "/notes.mcap") == Data("mine".utf8))
@@ -71,7 +73,9 @@ struct StorageTests {
                         try await relay.metric("backplane_relay_archive_failures_total") >= 1
                     }
                     #expect(try await relay.metric("backplane_relay_archived_segments_total") == 0)
-                    #expect(relay.child.errors.contains("cannot create regular file"))
+                    try await eventually("the log says why") {
+                        relay.child.errors.contains("cannot create regular file") ? true : nil
+                    }
                     mkdir(archive, 0o700)
                     try await publish(publisher, until: "three segments are archived") {
                         try await relay.metric("backplane_relay_archived_segments_total") >= 3

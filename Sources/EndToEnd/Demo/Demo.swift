@@ -155,14 +155,32 @@ public struct Demo: Sendable {
         }
         for chatter in chatters { await chatter.client.stop() }
 
-        // What the last commands set off is still under way: done when nothing more comes.
-        let published = await collector.payloads(quietFor: .milliseconds(300), timeout: .seconds(10))
+        let published = try await everything(beyond: 0, in: collector, on: source)
         let expected = Witness.expected(of: published)
         let heard = await witness.heard(awaiting: expected.count, within: .seconds(10))
         await witness.leave()
         // The abort of the witness is the last envelope.
-        let all = await collector.payloads(quietFor: .milliseconds(300), timeout: .seconds(10))
+        let all = try await everything(beyond: published.count, in: collector, on: source)
         return Live(published: all, heard: heard)
+    }
+
+    /// All that was published: what the last commands set off is still under way until Redis has counted more than
+    /// `count` envelopes and counts no more.
+    private func everything(
+        beyond count: Int, in collector: EnvelopeCollector, on redis: RedisConfiguration
+    ) async throws -> [[UInt8]] {
+        let client = try await RedisClient.connect(
+            to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+        let deadline = ContinuousClock.now + .seconds(10)
+        var counted = -1
+        var last: Int
+        repeat {
+            last = counted
+            try await Task.sleep(for: .milliseconds(300))
+            counted = try await client.send(["GET", .text(Self.channel)]).text.flatMap { Int($0) } ?? 0
+        } while (counted != last || counted <= count) && ContinuousClock.now < deadline
+        await client.close()
+        return await collector.payloads(awaiting: counted, timeout: .seconds(10))
     }
 
     /// Half of the people at each node, in turn over each transport.

@@ -102,10 +102,19 @@ struct PreflightTests {
                     try await HTTPAnswer.get(port: relay.port, "/metrics")?.body.contains(listeners + " 1\n") == true
                         ? true : nil
                 }
-                #expect(try await relay.metric(#"signalr_backplane_issued_id{channel="chat"}"#) == 12)
-                #expect(try await relay.metric("backplane_relay_redis_output_buffer_limit_bytes") == 33_554_432)
-                #expect(try await relay.metric("backplane_relay_redis_output_buffer_bytes") == 0)
-                #expect(relay.child.errors.contains("maxmemory-policy is allkeys-lru"))
+                // Asked for behind it.
+                for (series, value) in [
+                    (#"signalr_backplane_issued_id{channel="chat"}"#, 12.0),
+                    ("backplane_relay_redis_output_buffer_limit_bytes", 33_554_432),
+                    ("backplane_relay_redis_output_buffer_bytes", 0),
+                ] {
+                    try await eventually("\(series) is \(value)") {
+                        try await relay.metrics()[series] == value ? true : nil
+                    }
+                }
+                try await eventually("the pre-flight is done") {
+                    relay.child.errors.contains("maxmemory-policy is allkeys-lru") ? true : nil
+                }
                 let names = try await redis.withClient { try await $0.send(["CLIENT", "LIST"]).text ?? "" }
                 #expect(names.contains("name=backplane-relay ") && names.contains("name=backplane-relay-watch "))
             }
