@@ -52,7 +52,9 @@ import Testing
         let seed = UInt64(boundCount)
         var random = SplitMix64(seed: seed)
         let bounds = Set((0..<boundCount).map { _ in Double.random(in: 0...100, using: &random) }).sorted()
-        let values = bounds + bounds.map(\.nextUp) + bounds.map(\.nextDown).filter { $0 >= 0 } + [0, 50, 1e300]
+        let edges = bounds.flatMap { [$0.nextDown, $0, $0, $0.nextUp, $0.nextUp, $0] }.filter { $0 >= 0 }
+        // Neighbours after each other, and far ones: an accumulator remembers the bucket of the value before.
+        let values = edges + edges.shuffled(using: &random) + [0, 0, 50, 1e300, 1e300, 0]
 
         let observed = Subject(bounds)
         let merged = Subject(bounds)
