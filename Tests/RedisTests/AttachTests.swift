@@ -8,7 +8,7 @@ import Testing
 @testable import Redis
 
 /// The ways to a server, and what stands in the way, against real servers.
-@Suite(.enabled(if: RedisServer.shouldBeTested, "redis-server is not installed"), .timeLimit(.minutes(1)), .serialized)
+@Suite(.needs(.redisServer), .timeLimit(.minutes(1)), .serialized)
 struct AttachTests {
     private func temporaryPath(_ name: String) -> String {
         FileManager.default.temporaryDirectory.appendingPathComponent("\(name)-\(UUID().uuidString.prefix(8))").path
@@ -16,7 +16,7 @@ struct AttachTests {
 
     @Test func unixSocket() async throws {
         let path = temporaryPath("redis.sock")
-        try await RedisServer.withServer(["--unixsocket", path]) { server in
+        try await RedisServer.with(["--unixsocket", path]) { server in
             let configuration = try RedisConfiguration(connectionString: "unix://\(path)?db=2")
             try await Attaching.subscriber(configuration) { events in
                 let subscription = try await events.nextSubscription()
@@ -33,7 +33,7 @@ struct AttachTests {
     }
 
     @Test func ourConnectionIsTheOneOfTheClientList() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             try await Attaching.subscriber(server.configuration) { events in
                 let id = try #require(try await events.nextSubscription().connectionID)
                 let list = try await Attaching.client(server.configuration) { client in
@@ -47,8 +47,8 @@ struct AttachTests {
     // MARK: - Several servers
 
     @Test func firstMasterOfSeveralIsUsed() async throws {
-        try await RedisServer.withServer { master in
-            try await RedisServer.withServer(["--replicaof", "127.0.0.1 \(port(of: master))"]) { replica in
+        try await RedisServer.with { master in
+            try await RedisServer.with(["--replicaof", "127.0.0.1 \(port(of: master))"]) { replica in
                 let nobody = RedisEndpoint.tcp(host: "127.0.0.1", port: try FreePort.find())
                 let configuration = RedisConfiguration(
                     servers: [nobody] + replica.configuration.servers + master.configuration.servers)
@@ -72,7 +72,7 @@ struct AttachTests {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         // Its bus takes the port 10000 above.
-        try await RedisServer.withServer(
+        try await RedisServer.with(
             ["--cluster-enabled", "yes", "--dir", folder, "--cluster-port", "\(try FreePort.find())"]
         ) { server in
             let failure = try await Attaching.failure(of: server.configuration)
@@ -86,7 +86,7 @@ struct AttachTests {
         let path = temporaryPath("password")
         defer { try? FileManager.default.removeItem(atPath: path) }
         try "hunter2\n".write(toFile: path, atomically: true, encoding: .utf8)
-        try await RedisServer.withServer(["--requirepass", "hunter2"]) { server in
+        try await RedisServer.with(["--requirepass", "hunter2"]) { server in
             var configuration = server.configuration
             configuration.passwordFile = PasswordFile(path: path)
             let log = LogCollector()
@@ -111,7 +111,7 @@ struct AttachTests {
     }
 
     @Test func wrongRightsNameTheRule() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             try await Attaching.client(server.configuration) { client in
                 try await client.send(["ACL", "SETUSER", "relay", "on", ">hunter2", "+ping", "resetchannels", "&chat"])
             }
@@ -137,7 +137,7 @@ struct AttachTests {
     // MARK: - What publishing meets
 
     @Test func refusedWritesAreTyped() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             let endpoint = server.configuration.endpoint
             try await Attaching.client(server.configuration) { client in
                 try await client.send(["CONFIG", "SET", "maxmemory", "1"])
@@ -250,7 +250,7 @@ private final class FullListener {
         }
         port = Int(UInt16(bigEndian: address.sin_port))
         self.descriptors = descriptors
-        guard made else { throw RedisServer.Failure(description: "no listener: errno \(errno)") }
+        guard made else { throw TestFailure("no listener: errno \(errno)") }
         for _ in 0..<4 {
             let filler = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
             self.descriptors.append(filler)

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// ``RedisClient`` against a real redis-server.
-@Suite(.enabled(if: RedisServer.shouldBeTested, "redis-server is not installed"), .timeLimit(.minutes(1)), .serialized)
+@Suite(.needs(.redisServer), .timeLimit(.minutes(1)), .serialized)
 struct RedisClientTests {
     private let group = MultiThreadedEventLoopGroup.singleton
 
@@ -37,7 +37,7 @@ struct RedisClientTests {
     // MARK: - Commands
 
     @Test func sendsCommandsOfAllKinds() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             try await withClient(server.configuration) { client in
                 let binary: [UInt8] = [UInt8](0...255) + [13, 10]
                 #expect(try await client.send(["PING"]) == .status("PONG"))
@@ -55,7 +55,7 @@ struct RedisClientTests {
     }
 
     @Test func errorReplyIsThrownAndTheConnectionGoesOn() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             try await withClient(server.configuration) { client in
                 try await client.send(["SET", "text", "x"])
                 let failure = await refusal { try await client.send(["INCR", "text"]) }
@@ -68,7 +68,7 @@ struct RedisClientTests {
     }
 
     @Test func concurrentCallersGetTheirOwnAnswers() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             try await withClient(server.configuration) { client in
                 try await withThrowingTaskGroup(of: Bool.self) { tasks in
                     for number in 0..<200 {
@@ -81,7 +81,7 @@ struct RedisClientTests {
     }
 
     @Test func pipelineAnswersInOrderErrorsIncluded() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             try await withClient(server.configuration) { client in
                 var bytes = ByteBuffer()
                 for _ in 0..<1000 { RESPEncoder.encode(["INCR", "n"], into: &bytes) }
@@ -108,7 +108,7 @@ struct RedisClientTests {
     // MARK: - Scripts
 
     @Test func evaluateFallsBackToTheText() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             try await withClient(server.configuration) { client in
                 let script = try await client.load(script: "return {KEYS[1], ARGV[1], redis.call('INCR', KEYS[1])}")
                 #expect(script.sha1.count == 40)
@@ -128,7 +128,7 @@ struct RedisClientTests {
     }
 
     @Test func badScriptIsRefused() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             try await withClient(server.configuration) { client in
                 guard
                     case .serverError(let command, let reply) = await refusal(of: { try await client.load(script: "(") }
@@ -146,7 +146,7 @@ struct RedisClientTests {
     // MARK: - Login
 
     @Test func serverInfo() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             let info = try await withClient(server.configuration) { try await $0.serverInfo() }
             #expect(info.runID.count == 40)
             #expect(info.version.split(separator: ".").count == 3)
@@ -156,7 +156,7 @@ struct RedisClientTests {
     }
 
     @Test func password() async throws {
-        try await RedisServer.withServer(["--requirepass", "hunter2"]) { server in
+        try await RedisServer.with(["--requirepass", "hunter2"]) { server in
             var configuration = server.configuration
             let missing = await refusal { try await withClient(configuration) { _ in } }
             #expect(missing == .authenticationRequired(endpoint: configuration.endpoint))
@@ -177,7 +177,7 @@ struct RedisClientTests {
     }
 
     @Test func aclUser() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             try await withClient(server.configuration) { client in
                 // May not even name its connection.
                 try await client.send(["ACL", "SETUSER", "relay", "on", ">hunter2", "+ping", "resetchannels"])
@@ -203,7 +203,7 @@ struct RedisClientTests {
     }
 
     @Test func selectsTheDatabase() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             var third = server.configuration
             third.database = 3
             try await withClient(third) { try await $0.send(["SET", "key", "in 3"]) }
@@ -233,7 +233,7 @@ struct RedisClientTests {
     }
 
     @Test func serverThatSaysNothing() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             server.freeze()
             let failure = await refusal {
                 try await RedisClient.connect(
@@ -244,7 +244,7 @@ struct RedisClientTests {
     }
 
     @Test func fullServerIsTransient() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             try await withClient(server.configuration) { client in
                 try await client.send(["CONFIG", "SET", "maxclients", "1"])
                 // The refusal may be lost to the reset that follows it; worth another attempt it is in any case.
@@ -255,7 +255,7 @@ struct RedisClientTests {
     }
 
     @Test func lostConnectionFailsWhatIsUnanswered() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             try await withClient(server.configuration) { client in
                 let (answers, continuation) = AsyncStream<Result<RESPValue, RedisError>>.makeStream()
                 var bytes = ByteBuffer()
@@ -265,7 +265,7 @@ struct RedisClientTests {
                 client.pipeline(bytes, count: 2) { continuation.yield($0) }
                 var iterator = answers.makeAsyncIterator()
                 #expect(await iterator.next() == .success(.status("PONG")))
-                await server.kill()
+                await server.stop()
                 let closed = RedisError.connectionClosed(endpoint: server.configuration.endpoint)
                 #expect(await iterator.next() == .failure(closed))
                 #expect(await refusal { try await client.send(["PING"]) } == closed)
@@ -274,7 +274,7 @@ struct RedisClientTests {
     }
 
     @Test func closeFailsWhatIsUnanswered() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             let client = try await RedisClient.connect(to: server.configuration, eventLoopGroup: group)
             async let waiting = refusal { try await client.send(["BLPOP", "nothing", "0"]) }
             // Whether BLPOP is sent before the close or comes too late for it, the caller is told the same.

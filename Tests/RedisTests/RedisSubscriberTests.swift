@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// ``RedisSubscriber`` against a real redis-server.
-@Suite(.enabled(if: RedisServer.shouldBeTested, "redis-server is not installed"), .timeLimit(.minutes(1)), .serialized)
+@Suite(.needs(.redisServer), .timeLimit(.minutes(1)), .serialized)
 struct RedisSubscriberTests {
     private let group = MultiThreadedEventLoopGroup.singleton
 
@@ -26,7 +26,7 @@ struct RedisSubscriberTests {
         mutating func nextIsSubscribed() async throws -> String {
             let event = try await next()
             guard case .subscribed(let subscription) = event, let info = subscription.server else {
-                throw RedisServer.Failure(description: "not subscribed but \(event)")
+                throw TestFailure("not subscribed but \(event)")
             }
             return info.runID
         }
@@ -82,7 +82,7 @@ struct RedisSubscriberTests {
             [], [0], [13, 10], Array("*3\r\n$7\r\nmessage\r\n".utf8), [UInt8](0...255), random.bytes(16 * 1024),
             random.bytes(300_000), Array("1 end".utf8),
         ]
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             try await withSubscriber(server.configuration) { events in
                 _ = try await events.nextIsSubscribed()
                 try await withClient(server.configuration) { client in
@@ -98,7 +98,7 @@ struct RedisSubscriberTests {
 
     @Test func manyEnvelopesArriveInOrder() async throws {
         let count = 20_000
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             try await withSubscriber(server.configuration) { events in
                 _ = try await events.nextIsSubscribed()
                 var bytes = ByteBuffer()
@@ -115,7 +115,7 @@ struct RedisSubscriberTests {
     }
 
     @Test func channelsAreToldApartByTheirIndex() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             try await withSubscriber(server.configuration, channels: ["chat", "orders", "chät"]) { events in
                 _ = try await events.nextIsSubscribed()
                 for (index, channel) in ["chat", "orders", "chät"].enumerated().reversed() {
@@ -130,7 +130,7 @@ struct RedisSubscriberTests {
     // MARK: - Reconnecting
 
     @Test func comesBackAfterClientKill() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             try await withSubscriber(server.configuration) { events in
                 let runID = try await events.nextIsSubscribed()
                 for round in 1...3 {
@@ -151,10 +151,10 @@ struct RedisSubscriberTests {
     }
 
     @Test func comesBackAfterARestartAndKnowsIt() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             try await withSubscriber(server.configuration) { events in
                 let before = try await events.nextIsSubscribed()
-                await server.kill()
+                await server.stop()
                 guard case .disconnected = try await events.next() else {
                     Issue.record("the end of the server went unnoticed")
                     return
@@ -171,8 +171,8 @@ struct RedisSubscriberTests {
 
     @Test func waitsForAServerThatIsNotThereYet() async throws {
         let log = LogCollector()
-        try await RedisServer.withServer { server in
-            await server.kill()
+        try await RedisServer.with { server in
+            await server.stop()
             try await withSubscriber(server.configuration, logger: log.logger) { events in
                 for await message in log.messages where message.contains("cannot subscribe, trying again") { break }
                 try await server.start()
@@ -187,7 +187,7 @@ struct RedisSubscriberTests {
     /// After a first success a wrong password may be a passing state of the server too.
     @Test func retriesEvenAChangedPassword() async throws {
         let log = LogCollector()
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             try await withSubscriber(server.configuration, logger: log.logger) { events in
                 _ = try await events.nextIsSubscribed()
                 try await withClient(server.configuration) { client in
@@ -213,7 +213,7 @@ struct RedisSubscriberTests {
     }
 
     @Test func wrongPasswordIsThrown() async throws {
-        try await RedisServer.withServer(["--requirepass", "hunter2"]) { server in
+        try await RedisServer.with(["--requirepass", "hunter2"]) { server in
             var configuration = server.configuration
             configuration.password = Secret("hunter3")
             let wrong = try await failure(of: configuration)
@@ -235,7 +235,7 @@ struct RedisSubscriberTests {
     }
 
     @Test func missingRightIsThrown() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             try await withClient(server.configuration) { client in
                 try await client.send(
                     ["ACL", "SETUSER", "relay", "on", ">hunter2", "+subscribe", "+ping", "resetchannels", "&orders"])
@@ -255,7 +255,7 @@ struct RedisSubscriberTests {
 
     /// Neither CLIENT, ROLE nor INFO is needed.
     @Test func leastRightsSuffice() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             try await withClient(server.configuration) { client in
                 try await client.send(
                     ["ACL", "SETUSER", "relay", "on", ">hunter2", "+subscribe", "+ping", "resetchannels", "&chat"])
@@ -287,7 +287,7 @@ struct RedisSubscriberTests {
     }
 
     @Test func stopsDuringTheHandshake() async throws {
-        try await RedisServer.withServer { server in
+        try await RedisServer.with { server in
             server.freeze()
             let sink = RecordingSink()
             let subscriber = RedisSubscriber(

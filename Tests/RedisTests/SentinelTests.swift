@@ -6,33 +6,12 @@ import Testing
 @testable import Redis
 
 /// A master, a replica and a sentinel, all real.
-@Suite(.enabled(if: RedisServer.shouldBeTested, "redis-server is not installed"), .timeLimit(.minutes(3)), .serialized)
+@Suite(.needs(.redisServer, .redisCLI), .timeLimit(.minutes(3)), .serialized)
 struct SentinelTests {
-    /// What an administrator asks a sentinel.
-    private func ask(
-        _ sentinel: SentinelServer, _ command: [RESPArgument]
-    ) async throws -> RESPValue {
-        let client = try await Sentinels(configuration: sentinel.configuration, eventLoopGroup: Attaching.group)
-            .connect(to: .tcp(host: "127.0.0.1", port: sentinel.port))
-        defer { client.abandon() }
-        return try await client.send(command)
-    }
-
-    /// A failover needs a replica that the sentinel knows and that is in step.
-    private func waitForReplica(_ sentinel: SentinelServer) async throws {
-        while true {
-            let replicas = try await ask(sentinel, ["SENTINEL", "replicas", "mymaster"])
-            let fields = replicas.array?.first?.array?.compactMap(\.text) ?? []
-            if let index = fields.firstIndex(of: "master-link-status"), fields[index + 1] == "ok" { return }
-            // The sentinel tells nobody of this step: ask again.
-            try await Task.sleep(for: .milliseconds(100))
-        }
-    }
-
     @Test func followsTheSwitch() async throws {
-        try await RedisServer.withServer { first in
-            try await RedisServer.withServer(["--replicaof", "127.0.0.1 \(first.port)"]) { second in
-                try await SentinelServer.with(master: first.port) { sentinel in
+        try await RedisServer.with { first in
+            try await RedisServer.with(["--replicaof", "127.0.0.1 \(first.port)"]) { second in
+                try await Sentinel.with(watching: first) { sentinel in
                     // The first sentinel is not there: the next is asked.
                     var configuration = sentinel.configuration
                     configuration.servers.insert(
@@ -40,8 +19,8 @@ struct SentinelTests {
                     try await Attaching.subscriber(configuration) { events in
                         let before = try await events.nextSubscription()
                         #expect(before.endpoint == first.configuration.endpoint)
-                        try await waitForReplica(sentinel)
-                        _ = try await ask(sentinel, ["SENTINEL", "FAILOVER", "mymaster"])
+                        try await sentinel.waitForReplica()
+                        try await sentinel.failOver()
                         let left = try await events.next()
                         #expect(left == .disconnected(.failover))
                         let after = try await events.nextSubscription()
@@ -59,13 +38,13 @@ struct SentinelTests {
 
     /// The master does not wait to be told: it is gone, and the sentinel finds out.
     @Test func followsAfterTheMasterDied() async throws {
-        try await RedisServer.withServer { first in
-            try await RedisServer.withServer(["--replicaof", "127.0.0.1 \(first.port)"]) { second in
-                try await SentinelServer.with(master: first.port) { sentinel in
+        try await RedisServer.with { first in
+            try await RedisServer.with(["--replicaof", "127.0.0.1 \(first.port)"]) { second in
+                try await Sentinel.with(watching: first, downAfter: .seconds(1)) { sentinel in
                     try await Attaching.subscriber(sentinel.configuration) { events in
                         _ = try await events.nextSubscription()
-                        try await waitForReplica(sentinel)
-                        await first.kill()
+                        try await sentinel.waitForReplica()
+                        await first.stop()
                         guard case .disconnected = try await events.next() else {
                             Issue.record("the end of the master went unnoticed")
                             return
@@ -80,8 +59,8 @@ struct SentinelTests {
 
     /// The master of the sentinels says that it is a replica: their word is asked for again.
     @Test func demotedMasterIsAskedForAgain() async throws {
-        try await RedisServer.withServer { server in
-            try await SentinelServer.with(master: server.port) { sentinel in
+        try await RedisServer.with { server in
+            try await Sentinel.with(watching: server) { sentinel in
                 try await Attaching.client(server.configuration) { client in
                     try await client.send(["REPLICAOF", "127.0.0.1", "1"])
                 }
@@ -95,8 +74,8 @@ struct SentinelTests {
 
     /// The login for the servers goes to a sentinel without one as well.
     @Test func sentinelWithoutTheLoginOfTheServers() async throws {
-        try await RedisServer.withServer(["--requirepass", "hunter2"]) { server in
-            try await SentinelServer.with(master: server.port) { sentinel in
+        try await RedisServer.with(["--requirepass", "hunter2"]) { server in
+            try await Sentinel.with(watching: server) { sentinel in
                 var configuration = sentinel.configuration
                 configuration.password = Secret("hunter2")
                 try await Attaching.subscriber(configuration) { events in _ = try await events.nextSubscription() }
@@ -105,8 +84,8 @@ struct SentinelTests {
     }
 
     @Test func unknownNameIsRefused() async throws {
-        try await RedisServer.withServer { server in
-            try await SentinelServer.with(master: server.port) { sentinel in
+        try await RedisServer.with { server in
+            try await Sentinel.with(watching: server) { sentinel in
                 var configuration = sentinel.configuration
                 configuration.sentinelMaster = "yourmaster"
                 let unknown = try await Attaching.failure(of: configuration)

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// TLS against a real redis-server with certificates made for the test.
-@Suite(.enabled(if: RedisServer.shouldBeTested, "redis-server is not installed"), .timeLimit(.minutes(1)), .serialized)
+@Suite(.needs(.redisServer), .timeLimit(.minutes(1)), .serialized)
 struct TLSTests {
     private func withServer(
         _ certificates: Certificates, _ name: String, demandsClientCertificate: Bool = false,
@@ -14,7 +14,7 @@ struct TLSTests {
         let port = try FreePort.find()
         let arguments = certificates.serverArguments(
             name, port: port, demandsClientCertificate: demandsClientCertificate)
-        try await RedisServer.withServer(arguments) { server in
+        try await RedisServer.with(arguments) { server in
             try await body(
                 server,
                 RedisConfiguration(
@@ -45,7 +45,7 @@ struct TLSTests {
                         let event = try await events.next()
                         #expect(event == .envelope(ReceivedEnvelope(0, large)))
                     }
-                    await server.kill()
+                    await server.stop()
                     let end = try await events.next()
                     guard case .disconnected = end else {
                         Issue.record("the end of the server went unnoticed: \(end)")

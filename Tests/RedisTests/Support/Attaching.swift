@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import Redis
+import TestSupport
 import Testing
 
 /// Runs subscribers and clients for tests that are about how they attach.
@@ -23,7 +24,7 @@ enum Attaching {
         mutating func nextSubscription() async throws -> Subscription {
             let event = try await next()
             guard case .subscribed(let subscription) = event else {
-                throw RedisServer.Failure(description: "not subscribed but \(event)")
+                throw TestFailure("not subscribed but \(event)")
             }
             return subscription
         }

@@ -1,15 +1,15 @@
 import Foundation
-import Redis
-import TestSupport
+public import Redis
 
 /// A real `redis-server --sentinel`, quorum 1, that knows one master as `mymaster`.
-struct Sentinel: Sendable {
+public struct Sentinel: Sendable {
     private static let master = "mymaster"
 
-    let port: Int
+    public let port: Int
 
-    static func with<Value>(
-        watching master: RedisServer, isolation: isolated (any Actor)? = #isolation,
+    /// - Parameter downAfter: how long the master may be silent; one that is only late must not count as dead.
+    public static func with<Value>(
+        watching master: RedisServer, downAfter: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation,
         _ body: (Sentinel) async throws -> Value
     ) async throws -> Value {
         try await TemporaryDirectory.with { folder in
@@ -20,7 +20,7 @@ struct Sentinel: Sendable {
             bind 127.0.0.1
             dir \(folder)
             sentinel monitor \(Self.master) \(master.host) \(master.port) 1
-            sentinel down-after-milliseconds \(Self.master) 1000
+            sentinel down-after-milliseconds \(Self.master) \(Int(downAfter / .milliseconds(1)))
             sentinel failover-timeout \(Self.master) 5000
             """.write(toFile: file, atomically: true, encoding: .utf8)
             let child = try await ChildProcess.start(
@@ -38,14 +38,14 @@ struct Sentinel: Sendable {
     }
 
     /// For who follows the master.
-    var url: String { "redis+sentinel://127.0.0.1:\(port)/\(Self.master)" }
+    public var url: String { "redis+sentinel://127.0.0.1:\(port)/\(Self.master)" }
 
-    var configuration: RedisConfiguration {
+    public var configuration: RedisConfiguration {
         RedisConfiguration(servers: [.tcp(host: "127.0.0.1", port: port)], sentinelMaster: Self.master)
     }
 
     /// A failover needs a replica that the sentinel knows and that is in step; the sentinel tells nobody of that.
-    func waitForReplica() async throws {
+    public func waitForReplica() async throws {
         try await eventually("the sentinel knows the replica", within: .seconds(90)) { () -> Bool? in
             let fields = try await ask(["SENTINEL", "REPLICAS", Self.master]).split(separator: "\n")
             guard let name = fields.firstIndex(of: "master-link-status") else { return nil }
@@ -53,7 +53,7 @@ struct Sentinel: Sendable {
         }
     }
 
-    func failOver() async throws {
+    public func failOver() async throws {
         _ = try await ask(["SENTINEL", "FAILOVER", Self.master])
     }
 
