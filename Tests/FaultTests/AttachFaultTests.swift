@@ -28,9 +28,7 @@ struct AttachFaultTests {
             let account = try await Scene.run(master, options(sentinel)) { scene in
                 try await sentinel.waitForReplica()
                 try await sentinel.failOver()
-                // A sentinel that was not scheduled for 2 s does nothing for 30 s (its TILT mode).
-                try await scene.relay().waitForMetric(
-                    "backplane_relay_reconnects_total", atLeast: 1, within: .seconds(90))
+                try await scene.relay().waitForMetric("backplane_relay_reconnects_total", atLeast: 1)
                 // The nodes' connections to the demoted master stay open, and it takes no more from them.
                 try await scene.waitUntilRecording()
             }
@@ -46,7 +44,7 @@ struct AttachFaultTests {
                 try await sentinel.waitForReplica()
                 await master.stop()
                 try await scene.relay().waitForMetric(
-                    "backplane_relay_reconnects_total", atLeast: 1, within: .seconds(90))
+                    "backplane_relay_reconnects_total", atLeast: 1, within: .seconds(40))
                 try await scene.waitUntilRecording()
             }
             account.expectBalanced("master died")

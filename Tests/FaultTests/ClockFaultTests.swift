@@ -44,8 +44,7 @@ struct ClockFaultTests {
                         try await Task.sleep(for: .milliseconds(Int.random(in: 0...80, using: &random)))
                         try clock.set(seconds: -3_600 * round)
                         try await scene.relay().waitForMetric(
-                            "backplane_relay_recorded_envelopes_total", atLeast: Int(recorded) + 1, within: .seconds(60)
-                        )
+                            "backplane_relay_recorded_envelopes_total", atLeast: Int(recorded) + 1, within: .seconds(5))
                     }
                     scene.publisher.isPaused = false
                 }

@@ -83,7 +83,7 @@ struct RedisFaultTests {
             let account = try await Scene.run(redis) { scene in
                 redis.freeze()
                 defer { redis.thaw() }
-                try await eventually("the relay gives the connection up", within: .seconds(60)) {
+                try await eventually("the relay gives the connection up") {
                     try await scene.relay().readiness() == 503 ? true : nil
                 }
                 redis.thaw()

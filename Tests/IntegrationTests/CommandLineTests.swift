@@ -190,7 +190,7 @@ struct CommandLineTests {
                         }
                     }
                     relay.child.signal(SIGTERM)
-                    let exit = try await relay.child.exit()
+                    let exit = try await relay.child.exit(within: .seconds(5))
                     #expect(exit == .signal(SIGTERM))
                 }
             }

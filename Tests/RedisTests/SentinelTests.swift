@@ -6,7 +6,7 @@ import Testing
 @testable import Redis
 
 /// A master, a replica and a sentinel, all real.
-@Suite(.needs(.redisServer, .redisCLI), .timeLimit(.minutes(3)), .serialized)
+@Suite(.needs(.redisServer, .redisCLI), .timeLimit(.minutes(1)), .serialized)
 struct SentinelTests {
     @Test func followsTheSwitch() async throws {
         try await RedisServer.with { first in

@@ -10,7 +10,7 @@ public struct HTTPAnswer {
     /// - Returns: nil while nobody answers.
     public static func get(port: Int, _ path: String, accept: String? = nil) async throws -> HTTPAnswer? {
         guard let url = URL(string: "http://127.0.0.1:\(port)\(path)") else { throw TestFailure("no URL: \(path)") }
-        var request = URLRequest(url: url, timeoutInterval: 60)
+        var request = URLRequest(url: url, timeoutInterval: 10)
         if let accept { request.setValue(accept, forHTTPHeaderField: "Accept") }
         request.setValue("close", forHTTPHeaderField: "Connection")
         guard let (data, response) = try? await session.data(for: request), let answer = response as? HTTPURLResponse

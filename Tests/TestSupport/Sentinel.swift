@@ -46,7 +46,7 @@ public struct Sentinel: Sendable {
 
     /// A failover needs a replica that the sentinel knows and that is in step; the sentinel tells nobody of that.
     public func waitForReplica() async throws {
-        try await eventually("the sentinel knows the replica", within: .seconds(90)) { () -> Bool? in
+        try await eventually("the sentinel knows the replica") { () -> Bool? in
             let fields = try await ask(["SENTINEL", "REPLICAS", Self.master]).split(separator: "\n")
             guard let name = fields.firstIndex(of: "master-link-status") else { return nil }
             return fields[name + 1] == "ok" ? true : nil

@@ -168,8 +168,7 @@ struct ClientNodeTests {
                 let clients = logs.map { log in
                     SignalRClient(
                         configuration: SignalRClientConfiguration(
-                            node: nodes[0].url, hubs: ["chatHub"], requestTimeout: .seconds(60),
-                            openTimeout: .seconds(60)),
+                            node: nodes[0].url, hubs: ["chatHub"], openTimeout: .seconds(60)),
                         network: network, onEvent: log.add)
                 }
                 try await withThrowingTaskGroup(of: Void.self) { group in

@@ -39,7 +39,7 @@ final class EventLog: Sendable {
     /// - Returns: whether it came to that within 10 s.
     func wait(until matches: @escaping @Sendable ([SignalRClientEvent]) -> Bool) async -> Bool {
         let timer = Task {
-            try await Task.sleep(for: .seconds(60))
+            try await Task.sleep(for: .seconds(10))
             state.withLock { state in
                 state.waiting?.promise.resume(returning: false)
                 state.waiting = nil

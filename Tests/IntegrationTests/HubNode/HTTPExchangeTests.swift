@@ -203,10 +203,7 @@ extension WithHubNodes {
                     configure: {
                         $0.detailedErrors = true
                         $0.allowsJSONP = true
-                        // What /negotiate tells.
-                        $0.timing = HubNodeTiming()
                         $0.timing.keepAlive = keepAlive
-                        $0.timing.drain = .zero
                     }, body)
             }
         }

@@ -29,7 +29,7 @@ extension WithHubNodes {
                                 }
                                 await alice.signalR.dropTransport()
                                 try await alice.signalR.reconnect(to: NodeURL("http://127.0.0.1:\(b)/signalr"))
-                                #expect(try await nodeA.exit() == .code(0))
+                                #expect(try await nodeA.exit(within: .seconds(10)) == .code(0))
                                 try await alice.invoke("sendToGroup", ["room", "alice", "at b"])
                                 try await alice.expect([
                                     #"broadcastMessage["alice","at a"]"#, #"groupMessage["room","alice","at b"]"#,

@@ -1,23 +1,12 @@
 import Foundation
-import Synchronization
 import TestSupport
 import Testing
 
 /// A live page in a browser, and what a person would see of it.
 struct WatchedPage: Sendable {
-    /// How often the whole is tried until everything is on the screen in time: browser, relay and test share two
-    /// processors with other tests, and each may stand still for a second.
-    private static let attempts = 3
-
     let browser: Browser
-    private let delays = Delays()
 
-    /// What came to the screen later than promised.
-    private final class Delays: Sendable {
-        let late = Mutex<[String]>([])
-    }
-
-    /// Opens the page of a relay and a Redis of its own; once more if something came to the screen too late.
+    /// Opens the page of a relay and a Redis of its own.
     ///
     /// - Parameters:
     ///   - environment: of the relay.
@@ -27,35 +16,17 @@ struct WatchedPage: Sendable {
         isOpen: Bool = true, isolation: isolated (any Actor)? = #isolation,
         _ body: (WatchedPage, RedisServer, RelayProcess) async throws -> Void
     ) async throws {
-        var late: [String] = []
-        for attempt in 1...attempts {
-            let delays = try await once(
-                recordDirectory: recordDirectory, channel: channel, options: options, environment: environment,
-                isOpen: isOpen, body)
-            late = delays.late.withLock { $0 }
-            if late.isEmpty { return }
-            print("live page, attempt \(attempt): \(late.joined(separator: ", "))")
-        }
-        Issue.record("in none of \(attempts) attempts was everything on the screen in time: \(late)")
-    }
-
-    private static func once(
-        recordDirectory: String?, channel: String, options: [String], environment: [String: String], isOpen: Bool,
-        isolation: isolated (any Actor)? = #isolation,
-        _ body: (WatchedPage, RedisServer, RelayProcess) async throws -> Void
-    ) async throws -> Delays {
         try await RedisServer.with { redis in
             let record = recordDirectory.map { ["--record", $0] } ?? []
             let minimum = recordDirectory == nil || options.contains("--min-free-disk") ? [] : ["--min-free-disk", "0"]
             let arguments = ["--redis", redis.url, "--channel", channel] + record + minimum + options
-            return try await RelayProcess.with(arguments, environment: environment, waitsUntilReady: false) { relay in
+            try await RelayProcess.with(arguments, environment: environment, waitsUntilReady: false) { relay in
                 try await Browser.with(width: 1_280, height: 900) { browser in
                     try await browser.emulate(width: 1_280, height: 900)
                     try await browser.open("http://127.0.0.1:\(relay.port)/")
                     let page = WatchedPage(browser: browser)
                     if isOpen { try await page.waitUntilLive() }
                     try await body(page, redis, relay)
-                    return page.delays
                 }
             }
         }
@@ -79,7 +50,7 @@ struct WatchedPage: Sendable {
 
     /// Waits until the channel is in a state, as the page names it.
     func waitFor(_ kind: String) async throws {
-        try await eventually("the channel is \(kind)", within: .seconds(30)) {
+        try await eventually("the channel is \(kind)", within: .seconds(15)) {
             try await text("return document.querySelector('.sentence')?.dataset.kind ?? ''") == kind ? true : nil
         }
     }
@@ -118,12 +89,12 @@ struct WatchedPage: Sendable {
             const found = window.changes.find(change => change.\(field) === '\(value)' && change.at >= \(since));
             return found ? String(found.at) : '';
             """
-        let shownAt = try await eventually("the page says \(value)", within: .seconds(30)) {
+        let shownAt = try await eventually("the page says \(value)", within: .seconds(15)) {
             try await Double(text(script))
         }
         let taken = shownAt / 1_000 - event.timeIntervalSince1970
         print("live page: \(value) on the screen after \(Int(taken * 1_000)) ms")
-        if .seconds(taken) > limit { delays.late.withLock { $0.append("\(value) after \(taken) s") } }
+        #expect(.seconds(taken) <= limit, "\(value) was on the screen after \(taken) s")
     }
 
     /// Wide and narrow, light and dark; on a narrow screen nothing may stick out.

@@ -87,7 +87,7 @@ struct WebAccessTests {
 
                         answer = try await Self.curl(post + ["--header", "Origin: \(url)", url + "/logout"])
                         #expect(answer.output == "\n303")
-                        #expect(try await stream.exit() == .code(0), "the stream ends by itself")
+                        #expect(try await stream.exit(within: .seconds(10)) == .code(0), "the stream ends by itself")
                     } catch {
                         await stream.terminate()
                         throw error

@@ -68,7 +68,7 @@ struct TailTests {
                         return lines.filter { !$0.contains(#""event""#) } == expected ? true : nil
                     }
                     tail.signal(SIGTERM)
-                    let exit = try await tail.exit()
+                    let exit = try await tail.exit(within: .seconds(10))
                     #expect(exit == .code(0))
                 }
             }
@@ -96,7 +96,7 @@ struct TailTests {
                     try await client.send(["SET", "chat", "0"])
                     _ = try await publisher.publish(1)
                 }
-                let exit = try await tail.exit()
+                let exit = try await tail.exit(within: .seconds(10))
                 #expect(exit == .code(0))
                 let lines = tail.output.split(separator: "\n")
                 #expect(lines.count { $0.contains("broadcastMessage") } == 3)
@@ -128,7 +128,7 @@ struct TailTests {
             try await withTail([], to: redis, shell: { command, _ in "set -o pipefail; \(command) | head -3" }) {
                 shell, _ in
                 try await MixedTraffic.publish(to: redis)
-                let exit = try await shell.exit()
+                let exit = try await shell.exit(within: .seconds(10))
                 #expect(exit == .code(0))
                 #expect(shell.output.split(separator: "\n").count == 3)
                 #expect(!shell.errors.contains("rror"), "\(shell.errors)")
@@ -141,7 +141,7 @@ struct TailTests {
         try await RedisServer.with { redis in
             try await withTail([], to: redis) { tail, _ in
                 tail.signal(number)
-                let exit = try await tail.exit()
+                let exit = try await tail.exit(within: .seconds(10))
                 #expect(exit == .code(0))
             }
         }
@@ -150,7 +150,7 @@ struct TailTests {
     @Test("time ends it, whether there is a Redis or not")
     func duration() async throws {
         let arguments = ["--redis", "redis://127.0.0.1:1", "--channel", "chat", "--duration", "3s"]
-        let run = try await Finished.relay(["tail"] + arguments)
+        let run = try await Finished.relay(["tail"] + arguments, within: .seconds(20))
         #expect(run.exit == .code(0))
         #expect(run.output.isEmpty)
         #expect(run.errors.contains("cannot subscribe"))
@@ -214,7 +214,7 @@ struct TailTests {
             try await withTail([], to: redis, shell: slowReader) { tail, _ in
                 _ = try await flood(redis)
                 tail.signal(SIGTERM)
-                let exit = try await tail.exit()
+                let exit = try await tail.exit(within: .seconds(10))
                 #expect(exit == .code(3))
                 #expect(tail.errors.contains("dropped: "))
             }

@@ -23,8 +23,7 @@ final class HubClient: Sendable {
         signalR = SignalRClient(
             configuration: SignalRClientConfiguration(
                 node: try NodeURL("http://127.0.0.1:\(port)/signalr"), hubs: ["chatHub"], transport: transport,
-                query: query, reconnectsByItself: reconnectsByItself, requestTimeout: .seconds(60),
-                openTimeout: .seconds(60)),
+                query: query, reconnectsByItself: reconnectsByItself),
             network: network
         ) { event in
             switch event {

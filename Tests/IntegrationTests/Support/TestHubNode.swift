@@ -15,8 +15,6 @@ enum TestHubNode {
             redis: redis.configuration, channel: channel, name: name, listenPort: 0)
         // Nobody is there to lead the clients elsewhere.
         configuration.timing.drain = .zero
-        // Node and clients share the test's process, which may stand still for seconds.
-        configuration.timing.transportConnect = .seconds(60)
         configure(&configuration)
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
         let node = HubNode(
