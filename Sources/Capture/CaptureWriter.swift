@@ -34,8 +34,11 @@ public struct CaptureWriter: ~Copyable {
         }
     }
 
-    /// A chunk closes when its records reach this many bytes; a larger message is a chunk of its own.
-    static let chunkSize = 256 * 1024
+    /// A chunk closes when its records reach this many bytes; a larger message is a chunk of its own. The more channels,
+    /// the larger, up to 1 MiB: a chunk names each of its channels three times, which has to be worth it.
+    static func chunkSize(channels: Int) -> Int {
+        min(max(256 * 1024, channels * 1024), 1 << 20)
+    }
     /// A chunk closes at this age, in nanoseconds: 200 ms are promised, the rest is for compressing and writing.
     static let chunkAge: UInt64 = 150_000_000
     /// How often the file is looked for by its name, in nanoseconds.
@@ -46,6 +49,7 @@ public struct CaptureWriter: ~Copyable {
     let observer: any CaptureWriterObserver
     var source: CaptureSource
 
+    private let chunkSize: Int
     var chunk = ChunkBuilder()
     private var chunkOpenedAt: UInt64 = 0
     private var chunkTallies: [ChannelTally]
@@ -73,6 +77,7 @@ public struct CaptureWriter: ~Copyable {
         self.configuration = configuration
         self.source = source
         self.observer = observer
+        chunkSize = Self.chunkSize(channels: configuration.channels.count)
         previousSegment = previous.segment
         lastIDs = configuration.channels.map { previous.lastIDs[$0] }
         chunkTallies = Array(repeating: ChannelTally(), count: configuration.channels.count)
@@ -99,7 +104,7 @@ public struct CaptureWriter: ~Copyable {
     /// True if the chunk should be flushed before a payload of this size is appended.
     @inline(__always)
     public func wantsFlush(beforePayloadOf count: Int) -> Bool {
-        !chunk.isEmpty && chunk.byteCount + count > Self.chunkSize
+        !chunk.isEmpty && chunk.byteCount + count > chunkSize
     }
 
     /// One envelope, byte for byte.

@@ -139,9 +139,7 @@ public struct MCAPWriter: ~Copyable {
         next.gap.update(buffer.bytes(in: metadataStart..<buffer.count))
         appendMarker(&next)
         DataEnd().encode(into: &buffer)
-        var closing = summary
-        for index in indexes { closing.add(index) }
-        closing.encode(into: &buffer, at: outputOffset)
+        summary.encode(into: &buffer, at: outputOffset, with: indexes)
         next.end = outputOffset + UInt64(buffer.count)
         next.fileSize = next.end
         next.phase = .closed
@@ -188,13 +186,13 @@ public struct MCAPWriter: ~Copyable {
     public var fileSize: UInt64 { progress.fileSize }
 
     /// Where the record of the last committed chunk ends, in bytes from the start of the file; 0 without chunks.
-    public var lastChunkEnd: UInt64 { summary.chunks.last?.chunkEnd ?? 0 }
+    public var lastChunkEnd: UInt64 { summary.lastChunkEnd }
 
     /// What the committed chunks and metadata hold.
     public var statistics: Statistics { summary.statistics }
 
     public var messageCount: UInt64 { summary.statistics.messageCount }
-    public var chunkCount: Int { summary.chunks.count }
+    public var chunkCount: Int { Int(summary.statistics.chunkCount) }
 
     // MARK: - Parts
 

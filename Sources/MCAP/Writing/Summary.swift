@@ -1,11 +1,16 @@
 /// What the summary section of a file will say, collected while the file is written.
-struct Summary {
-    var statistics = Statistics()
+///
+/// Chunk indexes are kept as the records they become: each lists every channel of its chunk, so with a thousand channels
+/// a map for each would outgrow all else.
+struct Summary: ~Copyable {
+    private(set) var statistics = Statistics()
     /// In the order of their first message.
-    private(set) var channels: [Channel] = []
+    private var channels: [Channel] = []
     private var positions: [UInt16: Int] = [:]
-    private(set) var chunks: [ChunkIndex] = []
-    private(set) var metadata: [MetadataIndex] = []
+    private var chunkIndexes = GrowableBuffer()
+    /// Where the record of the last chunk ends, in bytes from the start of the file; 0 without chunks.
+    private(set) var lastChunkEnd: UInt64 = 0
+    private var metadata: [MetadataIndex] = []
 
     func channel(_ id: UInt16) -> Channel? { positions[id].map { channels[$0] } }
 
@@ -17,7 +22,8 @@ struct Summary {
     }
 
     mutating func add(_ chunk: ChunkIndex, counts: [UInt16: UInt64]) {
-        chunks.append(chunk)
+        chunk.encode(into: &chunkIndexes)
+        lastChunkEnd = chunk.chunkEnd
         statistics.add(chunkFrom: chunk.startTime, until: chunk.endTime, counts: counts)
     }
 
@@ -28,8 +34,12 @@ struct Summary {
 
     /// Appends summary section, summary offset section, footer and magic.
     ///
-    /// - Parameter bufferOffset: where the first byte of `buffer` stands in the file.
-    func encode(into buffer: inout GrowableBuffer, at bufferOffset: UInt64) {
+    /// - Parameters:
+    ///   - bufferOffset: where the first byte of `buffer` stands in the file.
+    ///   - last: metadata that stands behind all that was added.
+    func encode(into buffer: inout GrowableBuffer, at bufferOffset: UInt64, with last: [MetadataIndex]) {
+        var statistics = statistics
+        statistics.metadataCount += UInt32(last.count)
         let start = buffer.count
         var groups: [SummaryOffset] = []
         func group(_ opcode: Opcode, in buffer: inout GrowableBuffer, _ records: (inout GrowableBuffer) -> Void) {
@@ -43,8 +53,8 @@ struct Summary {
         // Channels come first: statistics that count by channel must stand after them.
         group(.channel, in: &buffer) { for channel in channels { channel.encode(into: &$0) } }
         group(.statistics, in: &buffer) { statistics.encode(into: &$0) }
-        group(.chunkIndex, in: &buffer) { for chunk in chunks { chunk.encode(into: &$0) } }
-        group(.metadataIndex, in: &buffer) { for index in metadata { index.encode(into: &$0) } }
+        group(.chunkIndex, in: &buffer) { $0.append(chunkIndexes.bytes) }
+        group(.metadataIndex, in: &buffer) { for index in metadata + last { index.encode(into: &$0) } }
         let offsetStart = buffer.count
         for group in groups { group.encode(into: &buffer) }
 

@@ -15,6 +15,8 @@ struct ActiveSignals {
     private static let registers = 1_024
     private static let sliceSeconds = window / UInt64(slices)
     private static let indexBits = registers.trailingZeroBitCount
+    /// Of a hash that is 0 behind its index bits.
+    private static let highestRank = UInt64.bitWidth + 1
 
     private let hash = ByteHash()
     /// By slice and register: the longest run of zeros met, plus one. Empty until the first signal.
@@ -56,16 +58,20 @@ struct ActiveSignals {
     var count: Int {
         let used = isUsed.indices.filter { isUsed[$0] }
         guard !used.isEmpty else { return 0 }
-        var sum = 0.0
-        var zeros = 0
-        for register in 0..<Self.registers {
-            var rank: UInt8 = 0
-            for slice in used { rank = max(rank, ranks[slice * Self.registers + register]) }
-            sum += exp2(-Double(rank))
-            if rank == 0 { zeros += 1 }
+        // How many registers have each rank within the window; with a thousand channels this is asked often.
+        var registers = [Int](repeating: 0, count: Self.highestRank + 1)
+        ranks.withUnsafeBufferPointer { ranks in
+            for register in 0..<Self.registers {
+                var highest: UInt8 = 0
+                for slice in used { highest = max(highest, ranks[slice &* Self.registers &+ register]) }
+                registers[Int(highest)] &+= 1
+            }
         }
+        var sum = 0.0
+        for (rank, count) in registers.enumerated() { sum += Double(count) * exp2(-Double(rank)) }
         let size = Double(Self.registers)
         let estimate = 0.7213 / (1 + 1.079 / size) * size * size / sum
+        let zeros = registers[0]
         let isSmall = estimate <= 2.5 * size && zeros > 0
         return Int((isSmall ? size * log(size / Double(zeros)) : estimate).rounded())
     }

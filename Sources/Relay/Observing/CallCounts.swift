@@ -13,6 +13,7 @@ struct CallCounts {
     private static let usedSlots = slots / 2
 
     private struct Call {
+        let hash: UInt64
         let counter: Counter
         var count = 0
     }
@@ -20,9 +21,9 @@ struct CallCounts {
     private let hash = ByteHash()
     private let channel: String
     private let family: Family<Counter>
-    /// Empty until the first call; then a call's index in `known` by the slot of its hash, -1 for none.
-    private var hashes: [UInt64] = []
-    private var calls: [Int] = []
+    /// Empty until the first call; then a call's index in `known` by the slot of its hash, -1 for none. Small, since
+    /// there may be a thousand channels.
+    private var calls: [Int16] = []
     private var known: [Call] = []
     private var other = 0
 
@@ -56,8 +57,9 @@ struct CallCounts {
         guard !calls.isEmpty else { return false }
         var slot = Int(truncatingIfNeeded: hash) & (Self.slots &- 1)
         while calls[slot] >= 0 {
-            if hashes[slot] == hash {
-                known[calls[slot]].count &+= 1
+            let call = Int(calls[slot])
+            if known[call].hash == hash {
+                known[call].count &+= 1
                 return true
             }
             slot = (slot &+ 1) & (Self.slots &- 1)
@@ -70,18 +72,14 @@ struct CallCounts {
             other += 1
             return
         }
-        if calls.isEmpty {
-            hashes = Array(repeating: 0, count: Self.slots)
-            calls = Array(repeating: -1, count: Self.slots)
-        }
+        if calls.isEmpty { calls = Array(repeating: -1, count: Self.slots) }
         let isLong = max(hub.utf8.count, method.utf8.count) > Self.longestName
         let rest = ChildLimit.overflowValue
         var slot = Int(truncatingIfNeeded: hash) & (Self.slots - 1)
         while calls[slot] >= 0 { slot = (slot + 1) & (Self.slots - 1) }
-        hashes[slot] = hash
-        calls[slot] = known.count
+        calls[slot] = Int16(known.count)
         let counter = isLong ? family.with(channel, rest, rest) : family.with(channel, hub, method)
-        known.append(Call(counter: counter, count: 1))
+        known.append(Call(hash: hash, counter: counter, count: 1))
     }
 
     /// Adds what was counted since the last call to the shared counters.
