@@ -16,11 +16,6 @@ import SignalRBackplane
 struct RelayWorker: ~Copyable {
     /// The longest wait without a look at the clocks.
     private static let longestWait = 1.0
-    /// How often what was counted is added to the shared metrics while envelopes come in, in nanoseconds.
-    private static let publishInterval: UInt64 = 50_000_000
-    /// Of how many channels each time: with many, adding costs more than counting. So the metrics of a hundred channels
-    /// are 50 ms old at most, those of a thousand 500 ms.
-    private static let publishedAtOnce = 100
     /// After little work it rests this long, so that many small reads do not cost a wake-up each, in microseconds.
     private static let rest: UInt32 = 5_000
     private static let littleWork = 1 << 20
@@ -44,12 +39,7 @@ struct RelayWorker: ~Copyable {
     private var subscriptions = 0
     /// When the observers were last told of the time, of the monotonic clock.
     private var lastTick: UInt64 = 0
-    /// When the observers last added to the shared metrics, of the monotonic clock.
-    private var lastPublish: UInt64 = 0
-    /// Which of them is next to.
-    private var nextToPublish = 0
-    /// How many of them, from that one on, may have counted since.
-    private var unpublished = 0
+    private var publishTurns: PublishTurns
 
     /// - Parameters:
     ///   - lastIDs: by channel name, from an earlier run that recorded into the same directory.
@@ -70,6 +60,7 @@ struct RelayWorker: ~Copyable {
         observers = zip(channels, metrics.channels).map { name, metrics in
             ChannelObserver(metrics: metrics, lastID: lastIDs[name])
         }
+        publishTurns = PublishTurns(observers: channels.count)
         explainer = GapExplainer(channels: channels.count, resumes: !lastIDs.isEmpty)
     }
 
@@ -84,10 +75,11 @@ struct RelayWorker: ~Copyable {
             for item in delivery.items { bytes += process(item, at: now) }
             recorder?.tick(.now())
             tickObservers(now)
-            publish(now, atOnce: delivery.isClosed)
+            publish(publishTurns.take(at: now.monotonic))
             if delivery.isClosed { break }
             if bytes < Self.littleWork, bytes > 0 { usleep(Self.rest) }
         }
+        publish(observers.indices)
         recorder?.close(.now())
     }
 
@@ -97,21 +89,13 @@ struct RelayWorker: ~Copyable {
         for index in observers.indices { observers[index].tick(now) }
     }
 
-    /// Adds what was counted to the shared metrics, if it is time.
-    private mutating func publish(_ now: Moment, atOnce: Bool) {
-        guard unpublished > 0, atOnce || now.monotonic - lastPublish >= Self.publishInterval else { return }
-        lastPublish = now.monotonic
-        let count = atOnce ? unpublished : min(unpublished, Self.publishedAtOnce)
-        for _ in 0..<count {
-            observers[nextToPublish].publish()
-            nextToPublish = (nextToPublish + 1) % observers.count
-        }
-        unpublished -= count
+    private mutating func publish(_ turn: Range<Int>) {
+        for index in turn { observers[index].publish() }
     }
 
     private mutating func waitingTime(at now: Moment) -> Double {
         var deadline = recorder?.nextDeadline ?? .max
-        if unpublished > 0 { deadline = min(deadline, lastPublish + Self.publishInterval) }
+        if let turn = publishTurns.deadline { deadline = min(deadline, turn) }
         guard deadline > now.monotonic else { return 0 }
         return min(Double(deadline - now.monotonic) * 1e-9, Self.longestWait)
     }
@@ -167,7 +151,7 @@ struct RelayWorker: ~Copyable {
             let seen = observe(payload, channel: channel, receivedAt: receivedAt, at: now)
             recorder?.append(channel: channel, seen: seen, receivedAt: receivedAt, payload: payload, at: now)
         }
-        unpublished = observers.count
+        publishTurns.counted()
     }
 
     /// For a capture that does not hold the payloads as they are.
@@ -178,7 +162,7 @@ struct RelayWorker: ~Copyable {
                 recorder?.append(channel: channel, seen: seen, receivedAt: receivedAt, payload: $0, at: now)
             }
         }
-        unpublished = observers.count
+        publishTurns.counted()
     }
 
     @inline(__always)

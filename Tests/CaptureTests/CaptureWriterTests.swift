@@ -6,24 +6,30 @@ import Testing
 @Suite struct CaptureWriterTests {
     // MARK: - Chunks
 
-    @Test func aChunkIsFlushedBefore256KiB() throws {
+    /// Many channels make larger chunks.
+    @Test(arguments: [(1, 262_144), (256, 262_144), (300, 307_200), (1_024, 1_048_576), (4_000, 1_048_576)])
+    func aChunkIsFlushedBeforeItIsFull(channels: Int, limit: Int) throws {
         let directory = try TemporaryDirectory()
         let log = WriterLog()
-        var writer = makeWriter(directory.path, log: log)
-        let size = payload(1, size: 1_000).count
-        for id in 1...400 as ClosedRange<UInt64> {
+        var writer = makeWriter(directory.path, channels: (1...channels).map { "chat-\($0)" }, log: log)
+        let all = 1...UInt64(limit / 700)
+        for id in all {
             let payload = payload(id, size: 1_000)
             if writer.wantsFlush(beforePayloadOf: payload.count) { try writer.flush(.start) }
             writer.append(payload, at: .start)
         }
         try writer.close(.start)
         let written = try chunks(in: try bytes(ofFile: directory.files[0]))
-        #expect(written.flatMap(\.envelopes) == (1...400).map { payload($0, size: 1_000) })
+        #expect(written.flatMap(\.envelopes) == all.map { payload($0, size: 1_000) })
         #expect(written.count == 2)
         let first = written[0].envelopes.count
-        #expect((first + 1) * (size + 31) > 256 * 1024 && first * size <= 256 * 1024)
-        #expect(log.chunks.map(\.envelopes) == [first, 400 - first])
-        let total = (1...400).reduce(0) { $0 + payload($1, size: 1_000).count }
+        func records(_ envelopes: Int) -> Int {
+            all.prefix(envelopes).reduce(0) { $0 + 31 + payload($1, size: 1_000).count }
+        }
+        // The chunk also holds the records of its channels and the first event.
+        #expect(records(first) <= limit && records(first + 1) > limit - 1_000)
+        #expect(log.chunks.map(\.envelopes) == [first, all.count - first])
+        let total = all.reduce(0) { $0 + payload($1, size: 1_000).count }
         #expect(log.chunks.map(\.payloadBytes).reduce(0, +) == total)
     }
 

@@ -23,6 +23,10 @@ struct ActiveSignals {
     private var ranks: [UInt8] = []
     private var isUsed = Array(repeating: false, count: slices)
     private var slice = 0
+    /// Hashes met in this slice, each by its own last bits: most messages are for signals met just now, and with many
+    /// channels each look at the registers waits for memory.
+    private var recent = ActiveSignals.noneRecent
+    private static let noneRecent = InlineArray<8, UInt64> { $0 == 0 ? 1 : 0 }
     /// Number of 10 s intervals since the clock began.
     private var interval: UInt64 = 0
 
@@ -30,6 +34,9 @@ struct ActiveSignals {
     @inline(__always)
     mutating func insert(_ key: UnsafeRawBufferPointer) {
         let hash = self.hash.of(key)
+        let place = Int(truncatingIfNeeded: hash & 7)
+        if recent[place] == hash { return }
+        recent[place] = hash
         if ranks.isEmpty { ranks = Array(repeating: 0, count: Self.slices * Self.registers) }
         let register = slice &* Self.registers &+ Int(truncatingIfNeeded: hash & UInt64(Self.registers - 1))
         let rank = UInt8(truncatingIfNeeded: (hash >> UInt64(Self.indexBits)).trailingZeroBitCount &+ 1)
@@ -45,6 +52,7 @@ struct ActiveSignals {
     mutating func advance(to seconds: UInt64) {
         let now = seconds / Self.sliceSeconds
         guard now > interval else { return }
+        recent = Self.noneRecent
         for _ in 0..<min(Int(clamping: now - interval), Self.slices) {
             slice = (slice + 1) % Self.slices
             if isUsed[slice] {

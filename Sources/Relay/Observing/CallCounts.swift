@@ -25,6 +25,9 @@ struct CallCounts {
     /// there may be a thousand channels.
     private var calls: [Int16] = []
     private var known: [Call] = []
+    /// The last call met and its place in `known`: the next one is mostly the same.
+    private var lastHash: UInt64 = 0
+    private var last = -1
     private var other = 0
 
     /// - Parameter family: with the labels channel, hub and method, limited to ``maximumCalls`` a channel.
@@ -54,12 +57,18 @@ struct CallCounts {
     /// - Returns: false if it was never met.
     @inline(__always)
     private mutating func count(_ hash: UInt64) -> Bool {
+        if hash == lastHash, last >= 0 {
+            known[last].count &+= 1
+            return true
+        }
         guard !calls.isEmpty else { return false }
         var slot = Int(truncatingIfNeeded: hash) & (Self.slots &- 1)
         while calls[slot] >= 0 {
             let call = Int(calls[slot])
             if known[call].hash == hash {
                 known[call].count &+= 1
+                last = call
+                lastHash = hash
                 return true
             }
             slot = (slot &+ 1) & (Self.slots &- 1)

@@ -26,7 +26,8 @@ struct ChannelObserver {
 
     private var envelopes = 0
     private var bytes = 0
-    private var kinds: [Int]
+    /// By raw value. Inline, as is what else each envelope touches: with many channels every array is a wait for memory.
+    private var kinds = InlineArray<10, Int>(repeating: 0)
     private var commands: [Int]
     private var undecodable: [Int]
     private var clockSkew = 0
@@ -40,7 +41,7 @@ struct ChannelObserver {
         self.metrics = metrics
         tracker = SequenceTracker(lastID: lastID)
         calls = CallCounts(metrics.hubInvocations, channel: metrics.channel)
-        kinds = Array(repeating: 0, count: MessageKind.allCases.count)
+        precondition(kinds.count == MessageKind.allCases.count)
         commands = Array(repeating: 0, count: CommandType.allCases.count)
         undecodable = Array(repeating: 0, count: EnvelopeError.Reason.allCases.count)
         sizes = HistogramAccumulator(like: metrics.envelopeSize)

@@ -1,9 +1,7 @@
 /// The lowest latency of the last five minutes: the network at its best, plus the difference of the two clocks. Below 0
 /// if the publisher's clock is ahead of ours.
 struct LatencyFloor {
-    private static let minutes = 5
-
-    private var lowest = Array(repeating: Int64.max, count: minutes)
+    private var lowest = InlineArray<5, Int64>(repeating: .max)
     private var minute: UInt64 = 0
     private var index = 0
 
@@ -17,8 +15,8 @@ struct LatencyFloor {
     mutating func advance(to seconds: UInt64) {
         let now = seconds / 60
         guard now > minute else { return }
-        for _ in 0..<min(Int(clamping: now - minute), Self.minutes) {
-            index = (index + 1) % Self.minutes
+        for _ in 0..<min(Int(clamping: now - minute), lowest.count) {
+            index = (index + 1) % lowest.count
             lowest[index] = .max
         }
         minute = now
@@ -26,7 +24,8 @@ struct LatencyFloor {
 
     /// In nanoseconds; nil without an envelope that tells.
     var value: Int64? {
-        guard let value = lowest.min(), value < .max else { return nil }
-        return value
+        var value = Int64.max
+        for index in lowest.indices { value = min(value, lowest[index]) }
+        return value < .max ? value : nil
     }
 }

@@ -1,0 +1,50 @@
+import Testing
+
+@testable import Relay
+
+@Suite struct PublishTurnsTests {
+    private static let interval = PublishTurns.interval
+
+    /// The turns until nobody waits, each as soon as it is due.
+    private func turns(_ turns: inout PublishTurns, from now: inout UInt64) -> [Range<Int>] {
+        var taken: [Range<Int>] = []
+        while let deadline = turns.deadline {
+            now = max(now, deadline)
+            taken.append(turns.take(at: now))
+        }
+        return taken
+    }
+
+    @Test(arguments: [
+        (1, [0..<1]), (100, [0..<100]), (101, [0..<100, 100..<101]), (250, [0..<100, 100..<200, 200..<250]),
+    ])
+    func allTakeTheirTurn(observers: Int, expected: [Range<Int>]) {
+        var turns = PublishTurns(observers: observers)
+        var now = Self.interval
+        for _ in 0..<2 {
+            #expect(turns.take(at: now).isEmpty, "nobody has counted")
+            turns.counted()
+            #expect(self.turns(&turns, from: &now) == expected)
+        }
+    }
+
+    @Test func noneBeforeItsTime() {
+        var turns = PublishTurns(observers: 250)
+        turns.counted()
+        #expect(turns.take(at: 10 * Self.interval) == 0..<100)
+        #expect(turns.deadline == 11 * Self.interval)
+        #expect(turns.take(at: 11 * Self.interval - 1).isEmpty)
+        #expect(turns.take(at: 11 * Self.interval) == 100..<200)
+    }
+
+    /// Who counts again after a turn waits for one more; nobody is passed over.
+    @Test func countingInBetween() {
+        var turns = PublishTurns(observers: 250)
+        var now = Self.interval
+        turns.counted()
+        #expect(turns.take(at: now) == 0..<100)
+        turns.counted()
+        #expect(self.turns(&turns, from: &now) == [100..<200, 200..<250, 0..<100])
+        #expect(turns.deadline == nil)
+    }
+}
