@@ -58,6 +58,10 @@ public struct CaptureWriter: ~Copyable {
     private var chunkRanges: [CaptureEvent] = []
     private var lastLogTime: UInt64 = 0
 
+    /// How full the queue is that envelopes come from, 0 to 1: see ``CompressionChoice``.
+    public var backlog = 0.0
+    var choice = CompressionChoice()
+
     var segment: OpenSegment?
     var previousSegment: String?
     /// Last id written, by channel index.
@@ -188,9 +192,12 @@ public struct CaptureWriter: ~Copyable {
         let segment = try openedSegment(now)
         let start = Moment.now().monotonic
         let written: Int
+        let compresses: Bool
         do throws(CaptureError) {
-            segment.writer.encodeChunk(chunk)
+            compresses = encodeChunk(into: segment, at: start)
+            let encoded = Moment.now().monotonic
             written = try segment.writeEncoded()
+            choice.wrote(written, nanoseconds: Moment.now().monotonic - encoded)
         } catch {
             examineFile(byName: true, now)
             abandonSegment()
@@ -206,12 +213,23 @@ public struct CaptureWriter: ~Copyable {
         }
         chunkRanges.removeAll()
         chunk.reset()
+        if !compresses { observer.chunkLeftUncompressed() }
         observer.chunkWritten(
             bytes: written, envelopes: total.envelopes, payloadBytes: total.bytes,
             nanoseconds: Moment.now().monotonic - start)
         if unsyncedSince == nil { unsyncedSince = now.monotonic }
         if configuration.durability == .eachFlush { try sync() }
         try rotateIfDue(now)
+    }
+
+    /// - Returns: whether it is compressed, if it is to be.
+    private mutating func encodeChunk(into segment: OpenSegment, at start: UInt64) -> Bool {
+        let compresses = configuration.compression == .none || choice.compresses(backlog: backlog, at: start)
+        segment.writer.encodeChunk(chunk, compressing: compresses)
+        choice.encoded(
+            chunk.byteCount, into: segment.writer.output.count, compressing: compresses,
+            nanoseconds: Moment.now().monotonic - start)
+        return compresses
     }
 
     /// After a failure: begins a new segment and writes the chunk into it, if there is none open.
@@ -244,7 +262,9 @@ public struct CaptureWriter: ~Copyable {
             abandonSegment()
             throw error
         }
-        observer.synced(nanoseconds: Moment.now().monotonic - start)
+        let duration = Moment.now().monotonic - start
+        choice.wrote(0, nanoseconds: duration)
+        observer.synced(nanoseconds: duration)
     }
 
     /// Writes what waits and forces it to the disk, whatever the durability.

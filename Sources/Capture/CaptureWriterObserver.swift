@@ -5,6 +5,8 @@ public protocol CaptureWriterObserver: AnyObject {
     ///   - envelopes, payloadBytes: what the chunk holds of the backplane.
     ///   - nanoseconds: for compressing and writing.
     func chunkWritten(bytes: Int, envelopes: Int, payloadBytes: Int, nanoseconds: UInt64)
+    /// The chunk was stored as it is, since compressing would have held the recorder up further.
+    func chunkLeftUncompressed()
     func synced(nanoseconds: UInt64)
     func segmentOpened(path: String)
     /// Nothing more will be written to it: closed with its summary, or given up.
@@ -14,6 +16,7 @@ public protocol CaptureWriterObserver: AnyObject {
 }
 
 extension CaptureWriterObserver {
+    public func chunkLeftUncompressed() {}
     public func segmentEnded(path: String) {}
     public func segmentLost(_ loss: SegmentLoss) {}
 }

@@ -145,12 +145,16 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
     }
 
     /// The consumer is done with a batch.
-    func recycle(_ batch: EnvelopeBatch) {
+    ///
+    /// - Returns: how full this still is, 0 to 1.
+    @discardableResult
+    func recycle(_ batch: EnvelopeBatch) -> Double {
         lock.lock()
         bytes -= batch.footprint
         let filled = bytes
         keep(batch)
         lock.unlock()
         metrics.intakeBytes.set(Double(filled))
+        return Double(filled) / Double(limit)
     }
 }

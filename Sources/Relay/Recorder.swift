@@ -29,6 +29,9 @@ struct Recorder: ~Copyable {
         self.logger = logger
     }
 
+    /// How full the intake is, 0 to 1.
+    mutating func fallsBehind(by backlog: Double) { writer.backlog = backlog }
+
     /// One envelope, byte for byte.
     @inline(__always)
     mutating func append(

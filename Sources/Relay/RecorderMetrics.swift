@@ -6,6 +6,7 @@ import Prometheus
 final class RecorderMetrics: CaptureWriterObserver {
     private let metrics: RelayMetrics
     private let logger: Logger?
+    private var uncompressedLog = LogLimiter()
     private let onSegmentEnded: (_ path: String) -> Void
 
     /// - Parameter onSegmentEnded: called on the recorder's thread; must not wait.
@@ -22,6 +23,14 @@ final class RecorderMetrics: CaptureWriterObserver {
         metrics.recordedBytes.increment(by: payloadBytes)
         metrics.writtenBytes.increment(by: bytes)
         metrics.chunkWriteSeconds.observe(Double(nanoseconds) * 1e-9)
+    }
+
+    func chunkLeftUncompressed() {
+        metrics.uncompressedChunks.increment()
+        guard let suppressed = uncompressedLog.admit(at: Moment.now().monotonic) else { return }
+        logger?.warning(
+            "compressing holds the recorder up, chunks are stored as they are until it has caught up",
+            metadata: ["suppressed": "\(suppressed)"])
     }
 
     func synced(nanoseconds: UInt64) {

@@ -25,6 +25,7 @@ final class RelayMetrics: Sendable {
     let recordedBytes: Counter
     let writtenBytes: Counter
     let segments: Counter
+    let uncompressedChunks: Counter
     let chunkWriteSeconds: Histogram
     let fsyncSeconds: Histogram
     let writeErrors: Counter
@@ -67,6 +68,9 @@ final class RelayMetrics: Sendable {
         writtenBytes = registry.counter(
             "backplane_relay_written_bytes_total", help: "Bytes by which segment files grew, after compression.")
         segments = registry.counter("backplane_relay_segments_total", help: "Segment files begun.")
+        uncompressedChunks = registry.counter(
+            "backplane_relay_uncompressed_chunks_total",
+            help: "Chunks stored as they were, since compressing held the recorder up while the intake filled.")
         chunkWriteSeconds = registry.histogram(
             "backplane_relay_chunk_write_seconds",
             help: "Time to compress and write one chunk; long ones mean a slow disk.",

@@ -109,7 +109,7 @@ struct RelayWorker: ~Copyable {
             let bytes = batch.byteCount
             process(batch, at: now)
             for branch in branches { branch.offer(batch) }
-            intake.recycle(batch)
+            recorder?.fallsBehind(by: intake.recycle(batch))
             return bytes
         case .subscribed(let subscription):
             subscribed(subscription, at: now)

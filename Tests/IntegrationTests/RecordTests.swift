@@ -47,6 +47,45 @@ struct RecordTests {
         }
     }
 
+    @Test("where compressing holds the recorder up, chunks are stored as they are and nothing is lost")
+    func compressionGivesWay() async throws {
+        var random = SplitMix64(seed: 7)
+        let text = (0..<1 << 20).map { _ in UInt8(ascii: "a") + UInt8(random.next() & 15) }
+        let size = 10_000
+        try await RedisServer.with { redis in
+            try await TemporaryDirectory.with { folder in
+                let directory = folder + "/capture"
+                let arguments = [
+                    "--redis", redis.url, "--channel", Vectors.channel, "--record", directory,
+                    "--compression-level", "19", "--buffer", "32MiB",
+                ]
+                var last = 0
+                try await RelayProcess.with(arguments) { relay in
+                    _ = try await redis.withClient { client in
+                        try await eventually("chunks are stored as they are", within: .seconds(60)) {
+                            for _ in 0..<100 {
+                                last += 1
+                                let start = last * size % (text.count - size)
+                                let payload = Array("\(last) ".utf8) + text[start..<start + size]
+                                try await client.send(["PUBLISH", .text(Vectors.channel), .bytes(payload)])
+                            }
+                            return try await relay.metric("backplane_relay_uncompressed_chunks_total") > 0 ? true : nil
+                        }
+                    }
+                    try await relay.waitForMetric("backplane_relay_recorded_envelopes_total", atLeast: last)
+                    let dropped = #"backplane_relay_dropped_envelopes_total{reason="buffer_full"}"#
+                    #expect(try await relay.metric(dropped) == 0)
+                    #expect(relay.child.errors.contains("compressing holds the recorder up"))
+                    #expect(try await relay.stop() == .code(0))
+                }
+                let files = try CaptureFiles.paths(in: directory)
+                let recorded = try await MCAPMessage.read(files).filter { $0.topic == Vectors.channel }
+                #expect(recorded.map(\.id) == (1...UInt64(last)).map { $0 })
+                try await CaptureFiles.examine(files)
+            }
+        }
+    }
+
     private func expect(_ payloads: [[UInt8]], _ huge: [[UInt8]], in directory: String) async throws {
         let files = try CaptureFiles.paths(in: directory)
         let messages = try await MCAPMessage.read(files)

@@ -9,15 +9,18 @@ struct ChunkEncoder: ~Copyable {
 
     /// Appends the chunk record.
     ///
+    /// - Parameter compressing: false to store it as it is.
     /// - Returns: the chunk's index, still without its place in the file and its message indexes.
-    mutating func append(_ chunk: borrowing ChunkBuilder, to buffer: inout GrowableBuffer) -> ChunkIndex {
+    mutating func append(
+        _ chunk: borrowing ChunkBuilder, to buffer: inout GrowableBuffer, compressing: Bool
+    ) -> ChunkIndex {
         let records = chunk.records.bytes
         let header = ChunkHeader(
             startTime: chunk.startTime, endTime: chunk.endTime, uncompressedSize: UInt64(records.count),
             uncompressedCRC: CRC32.of(records), compression: "")
         let start = buffer.count
 
-        if case .zstd(let level) = compression {
+        if compressing, case .zstd(let level) = compression {
             if compressor == nil { compressor = ZstdCompressor(level: level) }
             var header = header
             header.compression = "zstd"

@@ -88,8 +88,9 @@ public struct MCAPWriter: ~Copyable {
 
     /// One chunk with its marker and its message indexes.
     ///
+    /// - Parameter compressing: false to store this one as it is, whatever the others are.
     /// - Precondition: the chunk is not empty, and its channels mean the same as in earlier chunks of the file.
-    public mutating func encodeChunk(_ chunk: borrowing ChunkBuilder) {
+    public mutating func encodeChunk(_ chunk: borrowing ChunkBuilder, compressing: Bool = true) {
         precondition(!chunk.isEmpty, "an empty chunk must not be written")
         var used: [Channel] = []
         for (slot, channel) in chunk.channels.enumerated() where !chunk.indexes.isEmpty(slot: slot) {
@@ -101,7 +102,7 @@ public struct MCAPWriter: ~Copyable {
         }
         var next = beginChunk()
         let chunkStart = buffer.count
-        var index = encoder.append(chunk, to: &buffer)
+        var index = encoder.append(chunk, to: &buffer, compressing: compressing)
         index.offset = outputOffset + UInt64(chunkStart)
         finishChunk(&next, index, chunk.indexes, channels: used)
     }

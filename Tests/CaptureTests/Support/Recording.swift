@@ -29,6 +29,10 @@ final class WriterLog: CaptureWriterObserver {
         growth += bytes
     }
 
+    private(set) var uncompressedChunks = 0
+
+    func chunkLeftUncompressed() { uncompressedChunks += 1 }
+
     func synced(nanoseconds: UInt64) { syncs += 1 }
 
     func segmentOpened(path: String) { segments.append(path) }

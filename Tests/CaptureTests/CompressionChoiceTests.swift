@@ -1,0 +1,96 @@
+import MCAP
+import Testing
+
+@testable import Capture
+
+@Suite struct CompressionChoiceTests {
+    private static let start: UInt64 = 7_000_000_000
+
+    /// A megabyte, compressed to a quarter and stored as it is, and what each took in milliseconds.
+    private func measured(compressing: UInt64, storing: UInt64, writing: UInt64, syncing: UInt64 = 0) -> CompressionChoice {
+        var choice = CompressionChoice()
+        _ = choice.compresses(backlog: 0, at: Self.start)
+        choice.encoded(1_000_000, into: 250_000, compressing: true, nanoseconds: compressing * 1_000_000)
+        choice.encoded(1_000_000, into: 1_000_000, compressing: false, nanoseconds: storing * 1_000_000)
+        choice.wrote(1_250_000, nanoseconds: writing * 1_000_000)
+        choice.wrote(0, nanoseconds: syncing * 1_000_000)
+        return choice
+    }
+
+    private func compresses(_ choice: inout CompressionChoice, _ backlog: Double) -> Bool {
+        choice.compresses(backlog: backlog, at: Self.start)
+    }
+
+    @Test func whatKeepsUpIsCompressed() {
+        var choice = measured(compressing: 900, storing: 1, writing: 1)
+        #expect(compresses(&choice, 0))
+        #expect(compresses(&choice, 0.49))
+    }
+
+    @Test func nothingIsKnownAtFirst() {
+        var choice = CompressionChoice()
+        #expect(compresses(&choice, 1))
+    }
+
+    /// Per megabyte: 5 ms and a quarter of the writing against 1 ms and all of it.
+    @Test(arguments: [
+        (writing: 0 as UInt64, syncing: 0 as UInt64, expected: false),
+        (writing: 5, syncing: 0, expected: false),
+        (writing: 6, syncing: 0, expected: false),
+        (writing: 7, syncing: 0, expected: true),
+        (writing: 2_000, syncing: 0, expected: true),
+        (writing: 1, syncing: 5, expected: false),
+        (writing: 1, syncing: 6, expected: true),
+    ])
+    func theCheaperWayIsTaken(writing: UInt64, syncing: UInt64, expected: Bool) {
+        var choice = measured(compressing: 5, storing: 1, writing: writing, syncing: syncing)
+        #expect(compresses(&choice, 1) == expected)
+    }
+
+    @Test func itLastsUntilTheRecorderHasCaughtUp() {
+        var choice = measured(compressing: 5, storing: 1, writing: 1)
+        let steps: [(backlog: Double, expected: Bool)] = [
+            (0.4, true), (0.5, false), (0.9, false), (0.3, false), (0.13, false), (0.125, true), (0.4, true),
+            (0.5, false), (0, true),
+        ]
+        for (backlog, expected) in steps {
+            #expect(compresses(&choice, backlog) == expected, "at \(backlog)")
+        }
+    }
+
+    /// The disk stood still for two seconds and is as fast as before: that is not held against it for long.
+    @Test func aStallIsForgotten() {
+        var choice = measured(compressing: 5, storing: 1, writing: 2_000)
+        #expect(compresses(&choice, 1))
+        var now = Self.start
+        var halfLives = 0
+        while choice.compresses(backlog: 1, at: now), halfLives < 20 {
+            now += CompressionChoice.halfLife
+            halfLives += 1
+            choice.encoded(100_000_000, into: 25_000_000, compressing: true, nanoseconds: 500_000_000)
+            choice.wrote(25_000_000, nanoseconds: 20_000_000)
+        }
+        #expect((1...5).contains(halfLives), "\(halfLives)")
+    }
+
+    @Test func theWriterStoresChunksMeanwhile() throws {
+        let directory = try TemporaryDirectory()
+        let log = WriterLog()
+        var writer = makeWriter(directory.path, log: log)
+        // Far more than this machine can be wrong by.
+        writer.choice.encoded(1_000, into: 250, compressing: true, nanoseconds: 1_000_000_000_000)
+        writer.choice.wrote(1_000, nanoseconds: 1)
+        var now = Moment.start
+        for (index, backlog) in [0, 1, 0.4, 0].enumerated() {
+            writer.backlog = backlog
+            let first = UInt64(index * 100 + 1)
+            now = try writer.record(first...first + 99, from: now)
+        }
+        try writer.close(now)
+        let written = try chunks(in: try bytes(ofFile: directory.files[0]))
+        #expect(written.map(\.compression) == ["zstd", "", "", "zstd"])
+        #expect(written.flatMap(\.envelopes) == (1...400).map { payload($0) })
+        #expect(log.uncompressedChunks == 2)
+        #expect(try Reading(directory.path).damage == [])
+    }
+}
