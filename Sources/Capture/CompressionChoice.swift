@@ -5,8 +5,8 @@
 /// helps. So both ways are measured, and the cheaper one is taken; as long as the recorder keeps up, all is compressed.
 struct CompressionChoice {
     /// The recorder is behind from this fill of the queue before it on, and until the other.
-    static let behind = 0.5
-    static let caughtUp = 0.125
+    static let behind = 0.25
+    static let caughtUp = 0.0625
     /// What was measured counts half after this time, in nanoseconds: several intervals of forcing to the disk.
     static let halfLife: UInt64 = 4_000_000_000
 
