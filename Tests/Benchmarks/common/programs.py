@@ -13,10 +13,10 @@ SOURCES = {"publish": [os.path.join(HERE, "publish.c"), os.path.join(HERE, "chat
 PUBLISH_TIMEOUT = 300
 
 
-def build(folder, name, *sources):
+def build(folder, name, *sources, libraries=()):
     """Compiles a C program into `folder`/`name`; without `sources`, one of this folder's."""
     compilation = subprocess.run(
-        [program("gcc"), *C_FLAGS, *(sources or SOURCES[name]), "-lhiredis", "-o", os.path.join(folder, name)],
+        [program("gcc"), *C_FLAGS, *(sources or SOURCES[name]), "-lhiredis", *libraries, "-o", os.path.join(folder, name)],
         capture_output=True, text=True, check=False)
     if "hiredis.h: No such file" in compilation.stderr or "-lhiredis" in compilation.stderr:
         raise Failure("hiredis is missing; Debian package libhiredis-dev brings it")

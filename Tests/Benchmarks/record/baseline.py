@@ -8,10 +8,11 @@ from processes import Child
 class Baseline(Child):
     """baseline.c; counts are read from its output."""
 
-    def __init__(self, programs, redis, channel, folder, totals):
+    def __init__(self, programs, redis, channel, folder, totals, compresses=False):
         self.file = os.path.join(folder, "baseline.bin")
+        options = ["-z"] if compresses else []
         super().__init__("baseline", [
-            os.path.join(programs, "baseline"), "127.0.0.1", redis.port, channel, self.file, *totals], folder)
+            os.path.join(programs, "baseline"), *options, "127.0.0.1", redis.port, channel, self.file, *totals], folder)
 
     def is_ready(self):
         self.check_alive()

@@ -21,9 +21,9 @@ def redis_microseconds(run):
     return run["redis_cpu_seconds"] * 1e6 / run["envelopes"]
 
 
-def ratios(runs, contestant):
-    """One a round: this contestant's CPU an envelope over the baseline's of the same round."""
-    baseline = {run["round"]: contestant_microseconds(run) for run in runs if run["contestant"] == "baseline"}
+def ratios(runs, contestant, peer="baseline"):
+    """One a round: this contestant's CPU an envelope over the peer's of the same round."""
+    baseline = {run["round"]: contestant_microseconds(run) for run in runs if run["contestant"] == peer}
     return [contestant_microseconds(run) / baseline[run["round"]] for run in runs
             if run["contestant"] == contestant and run["round"] in baseline]
 
@@ -40,12 +40,14 @@ def summary(runs):
         for contestant in dict.fromkeys(sorted((run["contestant"] for run in here), key=contestant_order)):
             own = [run for run in here if run["contestant"] == contestant]
             against_baseline = ratios(here, contestant)
+            against_zstd = ratios(here, contestant, "baseline-zstd") if "zstd" in contestant else []
             entries.append({
                 "size": size, "load": load, "contestant": contestant, "rounds": len(own),
                 "envelopes": own[0]["envelopes"],
                 "us_per_envelope": spread([contestant_microseconds(run) for run in own]),
                 "kernel_share": statistics.median(run["kernel_share"] for run in own),
                 "ratio": spread(against_baseline) if against_baseline and contestant != "baseline" else None,
+                "ratio_to_zstd": spread(against_zstd) if against_zstd else None,
                 "peak_rss_bytes": max(run["peak_rss_bytes"] for run in own),
                 "dropped": sum(run["dropped"] for run in own),
                 "lost": sum(run["lost"] for run in own),
@@ -83,7 +85,7 @@ def table(entries):
     lines = ["  ".join(cell.rjust(width) if index else cell.ljust(width)
                        for index, (cell, width) in enumerate(zip(row, widths))) for row in rows]
     title = f"{first['size']} B, {first['load']}, {first['envelopes']} envelopes a run, {first['rounds']} rounds"
-    return "\n".join([title, *lines, *(goals(entry) for entry in entries if entry["contestant"] != "baseline")])
+    return "\n".join([title, *lines, *(goals(entry) for entry in entries if "baseline" not in entry["contestant"])])
 
 
 def goals(entry):
@@ -92,8 +94,10 @@ def goals(entry):
     if entry["ratio"]:
         goal = next(goal for name, goal in RATIO_GOALS.items() if name in entry["contestant"])
         figures.append(("ratio", f"{entry['ratio']['median']:.2f}", verdict(entry["ratio"]["median"], goal)))
+    if entry["ratio_to_zstd"]:
+        figures.append(("beside the C loop that compresses, too,", f"{entry['ratio_to_zstd']['median']:.2f}", ""))
     share, memory = entry["share_of_redis"], entry["peak_rss_bytes"] / 2**20
     figures += [("CPU of Redis' own", f"{share:.2f}", verdict(share, 0.5)),
                 ("dropped", entry["dropped"], verdict(entry["dropped"], 0)),
                 ("peak RSS", f"{memory:.0f} MiB", verdict(memory, OWN_MIB + BUFFER_MIB))]
-    return f"{entry['contestant']}: " + "; ".join(f"{name} {value} {text}" for name, value, text in figures)
+    return f"{entry['contestant']}: " + "; ".join(f"{name} {value} {text}".rstrip() for name, value, text in figures)
