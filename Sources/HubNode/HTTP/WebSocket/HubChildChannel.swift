@@ -71,7 +71,9 @@ struct HubChildChannel: HTTPChannelHandler {
         do {
             switch try await value.negotiated.get() {
             case .http(let channel): await handleHTTP(asyncChannel: channel, logger: logger)
-            case .webSocket: try await value.channel.closeFuture.get()
+            // It lives on in its handlers, without a task: to end one task of a group costs more the more there are, and
+            // there may be thousands of webSockets.
+            case .webSocket: break
             }
         } catch {
             // The connection ended before its first request, or that was not HTTP.
