@@ -3,8 +3,10 @@ struct ExpositionWriter {
     private let format: ExpositionFormat
     private var bytes: [UInt8] = []
 
-    init(_ format: ExpositionFormat) {
+    /// - Parameter capacity: bytes that are expected, so that the text of a thousand channels is not copied as it grows.
+    init(_ format: ExpositionFormat, capacity: Int = 0) {
         self.format = format
+        bytes.reserveCapacity(capacity)
     }
 
     /// Writes what stands above the samples of a metric.
@@ -29,32 +31,44 @@ struct ExpositionWriter {
     ///
     /// - Parameters:
     ///   - family: the metric without the suffix of a counter.
-    ///   - suffix: what the sample's name has beyond it: "", `_total`, `_bucket`, `_sum`, `_count`.
-    ///   - value: spelled as ``NumberText`` does.
-    mutating func writeSample(_ family: String, _ suffix: String, _ labels: LabelText, _ value: String) {
-        write(family, suffix)
-        if !labels.bytes.isEmpty {
-            write("{")
-            bytes.append(contentsOf: labels.bytes)
-            write("}")
-        }
-        write(" ", value, "\n")
+    ///   - suffix: what the sample's name has beyond it: "", `_total`, `_sum`, `_count`.
+    mutating func writeSample(_ family: String, _ suffix: String, _ labels: LabelText, _ value: Double) {
+        writeSeries(family, suffix, labels)
+        write(NumberText.value(value), "\n")
+    }
+
+    mutating func writeSample(_ family: String, _ suffix: String, _ labels: LabelText, _ value: Int) {
+        writeSeries(family, suffix, labels)
+        bytes.appendDigits(of: value)
+        write("\n")
     }
 
     /// Writes the buckets, each including those below it, the sum, and the count, which is the last bucket.
     ///
     /// Both formats get the same spelling of `le`: a label is part of a series' identity, and the identity must not depend
     /// on which format was negotiated.
-    mutating func writeHistogram(_ family: String, _ labels: LabelText, _ histogram: Histogram) {
+    ///
+    /// - Parameter bounds: from ``boundTexts(of:)``.
+    mutating func writeHistogram(_ family: String, _ labels: LabelText, _ histogram: Histogram, bounds: [[UInt8]]) {
         let snapshot = histogram.snapshot()
+        let series = Array("\(family)_bucket{".utf8) + labels.bytes + (labels.bytes.isEmpty ? "" : ",").utf8
         var count = 0
-        for (bucket, observations) in snapshot.bucketCounts.enumerated() {
+        for (bound, observations) in zip(bounds, snapshot.bucketCounts) {
             count += observations
-            let bound = NumberText.bound(histogram.bounds.upperBound(ofBucket: bucket))
-            writeSample(family, "_bucket", labels.adding("le", bound), String(count))
+            bytes.append(contentsOf: series)
+            bytes.append(contentsOf: bound)
+            bytes.appendDigits(of: count)
+            write("\n")
         }
-        writeSample(family, "_sum", labels, NumberText.value(snapshot.sum))
-        writeSample(family, "_count", labels, String(count))
+        writeSample(family, "_sum", labels, snapshot.sum)
+        writeSample(family, "_count", labels, count)
+    }
+
+    /// What stands behind the other labels in the lines of a histogram's buckets, up to the number.
+    static func boundTexts(of bounds: BucketBounds) -> [[UInt8]] {
+        (0..<bounds.bucketCount).map { bucket in
+            Array("le=\"\(NumberText.bound(bounds.upperBound(ofBucket: bucket)))\"} ".utf8)
+        }
     }
 
     /// The whole exposition, with the mark that OpenMetrics ends in.
@@ -71,9 +85,21 @@ struct ExpositionWriter {
         write("\n")
     }
 
-    private mutating func write(_ texts: String...) {
-        for text in texts {
-            bytes.append(contentsOf: text.utf8)
+    private mutating func writeSeries(_ family: String, _ suffix: String, _ labels: LabelText) {
+        write(family, suffix)
+        if !labels.bytes.isEmpty {
+            write("{")
+            bytes.append(contentsOf: labels.bytes)
+            write("}")
         }
+        write(" ")
+    }
+
+    private mutating func write(_ text: String) {
+        bytes.append(contentsOf: text.utf8)
+    }
+
+    private mutating func write(_ texts: String...) {
+        for text in texts { write(text) }
     }
 }

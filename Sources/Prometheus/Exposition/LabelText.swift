@@ -11,13 +11,6 @@ struct LabelText {
         }
     }
 
-    /// The same labels and one more.
-    func adding(_ name: String, _ value: String) -> LabelText {
-        var copy = self
-        copy.append(name, value)
-        return copy
-    }
-
     private mutating func append(_ name: String, _ value: String) {
         if !bytes.isEmpty {
             bytes.append(UInt8(ascii: ","))

@@ -31,3 +31,16 @@ enum NumberText {
         return "\(mantissa)e+\(exponent < 10 ? "0" : "")\(exponent)"
     }
 }
+
+extension [UInt8] {
+    /// Appends a number that is not negative, without making a string of it.
+    mutating func appendDigits(of number: Int) {
+        let start = count
+        var rest = number
+        repeat {
+            append(UInt8(ascii: "0") + UInt8(rest % 10))
+            rest /= 10
+        } while rest > 0
+        self[start...].reverse()
+    }
+}

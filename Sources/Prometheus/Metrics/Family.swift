@@ -4,8 +4,14 @@ import Synchronization
 ///
 /// Finding a child takes a lock and a hash of its label values: look it up once and keep it, never per envelope.
 public final class Family<Metric: AnyObject & Sendable>: Sendable {
+    typealias Child = (labelValues: [String], metric: Metric)
+
     private struct State {
         var children: [[String]: Metric] = [:]
+        /// Counts each child that comes or goes.
+        var changes = 0
+        /// The children in the order of their label values, as of so many changes: a thousand take long to sort.
+        var sorted: (children: [Child], changes: Int)?
         /// Children that count against the limit, by the overflow child that they would have ended in.
         var limited: [[String]: Int] = [:]
     }
@@ -41,6 +47,7 @@ public final class Family<Metric: AnyObject & Sendable>: Sendable {
             }
             let child = make()
             state.children[values] = child
+            state.changes += 1
             return child
         }
     }
@@ -53,6 +60,7 @@ public final class Family<Metric: AnyObject & Sendable>: Sendable {
         checkCount(of: labelValues)
         state.withLock { state in
             guard state.children.removeValue(forKey: labelValues) != nil else { return }
+            state.changes += 1
             let overflow = overflowValues(for: labelValues)
             if labelValues != overflow {
                 state.limited[overflow]? -= 1
@@ -61,10 +69,15 @@ public final class Family<Metric: AnyObject & Sendable>: Sendable {
     }
 
     /// The children in the order of their label values.
-    func sortedChildren() -> [(labelValues: [String], metric: Metric)] {
-        state.withLock { $0.children }
+    func sortedChildren() -> [Child] {
+        let (children, changes, known) = state.withLock { ($0.children, $0.changes, $0.sorted) }
+        if let known, known.changes == changes { return known.children }
+        // Not under the lock: whoever looks for a child must not wait for it.
+        let sorted = children
             .sorted { $0.key.lexicographicallyPrecedes($1.key) }
             .map { (labelValues: $0.key, metric: $0.value) }
+        state.withLock { $0.sorted = (sorted, changes) }
+        return sorted
     }
 
     private func checkCount(of labelValues: [String]) {

@@ -19,19 +19,22 @@ struct Registration: Sendable {
         case .counters(let family):
             for child in family.sortedChildren() {
                 let labels = LabelText(family.labels, child.labelValues)
-                writer.writeSample(name.family, "_total", labels, String(child.metric.value))
+                writer.writeSample(name.family, "_total", labels, child.metric.value)
             }
         case .gauges(let family):
             for child in family.sortedChildren() {
                 let labels = LabelText(family.labels, child.labelValues)
-                writer.writeSample(name.family, "", labels, NumberText.value(child.metric.value))
+                writer.writeSample(name.family, "", labels, child.metric.value)
             }
         case .histograms(let family):
-            for child in family.sortedChildren() {
-                writer.writeHistogram(name.family, LabelText(family.labels, child.labelValues), child.metric)
+            let children = family.sortedChildren()
+            let bounds = children.first.map { ExpositionWriter.boundTexts(of: $0.metric.bounds) } ?? []
+            for child in children {
+                let labels = LabelText(family.labels, child.labelValues)
+                writer.writeHistogram(name.family, labels, child.metric, bounds: bounds)
             }
         case .reading(let read):
-            writer.writeSample(name.family, "_total", LabelText([], []), NumberText.value(read()))
+            writer.writeSample(name.family, "_total", LabelText([], []), read())
         }
     }
 }

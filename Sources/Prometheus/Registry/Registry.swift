@@ -10,6 +10,8 @@ public final class Registry: Sendable {
         var registrations: [Registration] = []
         var names: Set<String> = []
         var refreshers: [@Sendable () -> Void] = []
+        /// Of the last exposition, in bytes.
+        var lastSize = 0
     }
 
     private let state = Mutex(State())
@@ -102,11 +104,14 @@ public final class Registry: Sendable {
         for refresh in state.withLock({ $0.refreshers }) {
             refresh()
         }
-        var writer = ExpositionWriter(format)
-        for registration in state.withLock({ $0.registrations }) {
+        let (registrations, lastSize) = state.withLock { ($0.registrations, $0.lastSize) }
+        var writer = ExpositionWriter(format, capacity: lastSize + lastSize / 16)
+        for registration in registrations {
             registration.expose(to: &writer)
         }
-        return writer.finish()
+        let bytes = writer.finish()
+        state.withLock { $0.lastSize = bytes.count }
+        return bytes
     }
 
     private func register(
