@@ -42,6 +42,19 @@ import Testing
         #expect(family.with("x").value == 0)
     }
 
+    @Test func theOrderIsKeptUpFromOneScrapeToTheNext() {
+        let family = family(["a"])
+        family.with("m").increment()
+        #expect(registry.sampleLines() == [#"c_total{a="m"} 1"#])
+        family.with("m").increment()
+        family.with("b").increment()
+        #expect(registry.sampleLines() == [#"c_total{a="b"} 1"#, #"c_total{a="m"} 2"#])
+        family.remove("m")
+        #expect(registry.sampleLines() == [#"c_total{a="b"} 1"#])
+        family.with("m").increment(by: 7)
+        #expect(registry.sampleLines() == [#"c_total{a="b"} 1"#, #"c_total{a="m"} 7"#])
+    }
+
     @Test func beyondTheLimitAllIsOther() {
         let family = family(["hub", "method"], limit: ChildLimit(maximumChildren: 2))
         family.with("h", "1").increment()

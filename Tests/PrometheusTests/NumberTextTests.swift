@@ -39,4 +39,10 @@ import Testing
             #expect(Double(NumberText.bound(number.magnitude)) == number.magnitude, "seed \(seed)")
         }
     }
+
+    @Test(arguments: [0, 1, 9, 10, 99, 100, 1_234_567_890, Int.max]) func digits(number: Int) {
+        var bytes = Array("a ".utf8)
+        bytes.appendDigits(of: number)
+        #expect(String(decoding: bytes, as: UTF8.self) == "a \(number)")
+    }
 }
