@@ -6,17 +6,32 @@ public struct HubCallName {
     public let key: UnsafeRawBufferPointer
     private let hubLength: Int
 
-    private static let head: StaticString = #"{"H":""#
-    private static let middle: StaticString = #"","M":""#
+    /// What stands before the names, as one word with room to spare: no call is so short that it ends within.
+    private struct Piece {
+        let count: Int
+        let word: UInt64
+
+        /// `{"H":"`
+        static var head: Piece { Piece(count: 6, word: 0x0000_223A_2248_227B) }
+        /// `","M":"`
+        static var middle: Piece { Piece(count: 7, word: 0x0022_3A22_4D22_2C22) }
+
+        @inline(__always)
+        func stands(in value: UnsafeRawBufferPointer, at offset: Int) -> Bool {
+            guard value.count &- offset >= 8 else { return false }
+            let found = UInt64(littleEndian: value.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            return (found ^ word) << UInt64(64 - 8 * count) == 0
+        }
+    }
 
     /// - Returns: nil if it does not begin so, or a name is escaped.
     @inline(__always)
     public init?(quickly value: UnsafeRawBufferPointer) {
-        let start = Self.head.utf8CodeUnitCount
-        guard Self.holds(value, Self.head, at: 0), let hubEnd = Self.end(of: value, from: start),
-            Self.holds(value, Self.middle, at: hubEnd)
+        let start = Piece.head.count
+        guard Piece.head.stands(in: value, at: 0), let hubEnd = Self.end(of: value, from: start),
+            Piece.middle.stands(in: value, at: hubEnd)
         else { return nil }
-        let methodStart = hubEnd + Self.middle.utf8CodeUnitCount
+        let methodStart = hubEnd + Piece.middle.count
         guard let methodEnd = Self.end(of: value, from: methodStart) else { return nil }
         hubLength = hubEnd - start
         key = UnsafeRawBufferPointer(rebasing: value[start..<methodEnd])
@@ -25,14 +40,7 @@ public struct HubCallName {
     /// Malformed UTF-8 becomes U+FFFD.
     public var hub: String { String(decoding: key[..<hubLength], as: UTF8.self) }
     public var method: String {
-        String(decoding: key[(key.startIndex + hubLength + Self.middle.utf8CodeUnitCount)...], as: UTF8.self)
-    }
-
-    @inline(__always)
-    private static func holds(_ value: UnsafeRawBufferPointer, _ text: StaticString, at offset: Int) -> Bool {
-        guard value.count &- offset >= text.utf8CodeUnitCount else { return false }
-        for index in 0..<text.utf8CodeUnitCount where value[offset &+ index] != text.utf8Start[index] { return false }
-        return true
+        String(decoding: key[(key.startIndex + hubLength + Piece.middle.count)...], as: UTF8.self)
     }
 
     /// Where the string ends that begins here; nil if it has escapes or no end.
