@@ -73,7 +73,8 @@ public final class Family<Metric: AnyObject & Sendable>: Sendable {
         let (children, changes, known) = state.withLock { ($0.children, $0.changes, $0.sorted) }
         if let known, known.changes == changes { return known.children }
         // Not under the lock: whoever looks for a child must not wait for it.
-        let sorted = children
+        let sorted =
+            children
             .sorted { $0.key.lexicographicallyPrecedes($1.key) }
             .map { (labelValues: $0.key, metric: $0.value) }
         state.withLock { $0.sorted = (sorted, changes) }
