@@ -40,7 +40,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [0, 1, 9, 10, 99, 100, 1_234_567_890, Int.max]) func digits(number: Int) {
+    @Test(arguments: [0, 1, 9, 10, 99, 100, 1_234_567_890, Int.max, -1, -10, Int.min])
+    func digits(number: Int) {
         var bytes = Array("a ".utf8)
         bytes.appendDigits(of: number)
         #expect(String(decoding: bytes, as: UTF8.self) == "a \(number)")

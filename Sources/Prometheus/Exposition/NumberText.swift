@@ -33,12 +33,13 @@ enum NumberText {
 }
 
 extension [UInt8] {
-    /// Appends a number that is not negative, without making a string of it.
+    /// Appends a number, without making a string of it. A counter that went beyond `Int.max` is below 0.
     mutating func appendDigits(of number: Int) {
+        if number < 0 { append(UInt8(ascii: "-")) }
         let start = count
-        var rest = number
+        var rest = number.magnitude
         repeat {
-            append(UInt8(ascii: "0") + UInt8(rest % 10))
+            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
             rest /= 10
         } while rest > 0
         self[start...].reverse()
