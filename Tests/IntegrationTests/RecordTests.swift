@@ -57,7 +57,7 @@ struct RecordTests {
                 let directory = folder + "/capture"
                 let arguments = [
                     "--redis", redis.url, "--channel", Vectors.channel, "--record", directory,
-                    "--compression-level", "19", "--buffer", "32MiB",
+                    "--compression-level", "19", "--buffer", "128MiB",
                 ]
                 var last = 0
                 try await RelayProcess.with(arguments) { relay in
