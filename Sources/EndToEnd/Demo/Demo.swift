@@ -171,16 +171,28 @@ public struct Demo: Sendable {
     ) async throws -> [[UInt8]] {
         let client = try await RedisClient.connect(
             to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+        let counted: Int
+        do {
+            counted = try await Self.counted(beyond: count, by: client)
+        } catch {
+            await client.close()
+            throw error
+        }
+        await client.close()
+        return await collector.payloads(awaiting: counted, timeout: .seconds(10))
+    }
+
+    /// What Redis has counted once it counts no further, or after 10 s.
+    private static func counted(beyond count: Int, by client: RedisClient) async throws -> Int {
         let deadline = ContinuousClock.now + .seconds(10)
         var counted = -1
         var last: Int
         repeat {
             last = counted
             try await Task.sleep(for: .milliseconds(300))
-            counted = try await client.send(["GET", .text(Self.channel)]).text.flatMap { Int($0) } ?? 0
+            counted = try await client.send(["GET", .text(channel)]).text.flatMap { Int($0) } ?? 0
         } while (counted != last || counted <= count) && ContinuousClock.now < deadline
-        await client.close()
-        return await collector.payloads(awaiting: counted, timeout: .seconds(10))
+        return counted
     }
 
     /// Half of the people at each node, in turn over each transport.
