@@ -7,7 +7,8 @@ struct CompressionChoice {
     /// The recorder is behind from this fill of the queue before it on, and until the other.
     static let behind = 0.25
     static let caughtUp = 0.0625
-    /// What was measured counts half after this time, in nanoseconds: several intervals of forcing to the disk.
+    /// What was measured counts half after this time, in nanoseconds: several intervals of forcing to the disk. A way that
+    /// was not taken meanwhile is tried again: what it took once may have been a stall.
     static let halfLife: UInt64 = 4_000_000_000
 
     private struct Encoding {
@@ -15,17 +16,28 @@ struct CompressionChoice {
         var records = 0.0
         var written = 0.0
         var nanoseconds = 0.0
+        /// Whether anything was added since it was halved.
+        private var isFresh = false
 
         mutating func add(_ other: Encoding) {
+            isFresh = true
             records += other.records
             written += other.written
             nanoseconds += other.nanoseconds
         }
 
-        mutating func halve() {
+        mutating func age() {
+            guard isFresh else { return self = Encoding() }
+            isFresh = false
             records /= 2
             written /= 2
             nanoseconds /= 2
+        }
+
+        init(records: Int = 0, written: Int = 0, nanoseconds: UInt64 = 0) {
+            self.records = Double(records)
+            self.written = Double(written)
+            self.nanoseconds = Double(nanoseconds)
         }
     }
 
@@ -57,8 +69,7 @@ struct CompressionChoice {
     ///   - records: bytes of it, uncompressed.
     ///   - written: bytes that it became.
     mutating func encoded(_ records: Int, into written: Int, compressing: Bool, nanoseconds: UInt64) {
-        let encoding = Encoding(
-            records: Double(records), written: Double(written), nanoseconds: Double(nanoseconds))
+        let encoding = Encoding(records: records, written: written, nanoseconds: nanoseconds)
         if compressing { compressed.add(encoding) } else { stored.add(encoding) }
     }
 
@@ -72,8 +83,8 @@ struct CompressionChoice {
         guard let halvedAt else { return halvedAt = now }
         guard now - halvedAt >= Self.halfLife else { return }
         self.halvedAt = now
-        compressed.halve()
-        stored.halve()
+        compressed.age()
+        stored.age()
         writtenBytes /= 2
         writingNanoseconds /= 2
     }

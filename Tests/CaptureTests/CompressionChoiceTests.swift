@@ -75,6 +75,22 @@ import Testing
         #expect((1...5).contains(halfLives), "\(halfLives)")
     }
 
+    /// One chunk took a thousand times as long as it should, whichever way: the other way is not taken for ever.
+    @Test(arguments: [(compressing: 5 as UInt64, storing: 1_000 as UInt64), (1_000, 5)])
+    func aStallInOneChunkIsForgotten(compressing: UInt64, storing: UInt64) {
+        var choice = measured(compressing: compressing, storing: storing, writing: 1)
+        let first = compresses(&choice, 1)
+        #expect(first == (compressing < storing))
+        var now = Self.start
+        for _ in 0..<2 {
+            now += CompressionChoice.halfLife
+            choice.encoded(1_000_000, into: 250_000, compressing: first, nanoseconds: 5_000_000)
+            choice.wrote(1_000_000, nanoseconds: 1_000_000)
+            if choice.compresses(backlog: 1, at: now) != first { return }
+        }
+        Issue.record("the other way was never tried again")
+    }
+
     @Test func theWriterStoresChunksMeanwhile() throws {
         let directory = try TemporaryDirectory()
         let log = WriterLog()

@@ -1,10 +1,11 @@
 /// Which observers add what they counted to the shared metrics next, and when.
 ///
 /// With many channels adding costs more than counting, so they take turns: the metrics of a hundred channels are 50 ms
-/// old at most, those of a thousand 500 ms. Times are nanoseconds of the monotonic clock.
+/// old at most, those of a thousand 500 ms; after a pass that took longer, a turn is as much longer. Times are
+/// nanoseconds of the monotonic clock.
 struct PublishTurns {
     static let interval: UInt64 = 50_000_000
-    /// Observers in one turn.
+    /// Observers in a turn that is on time.
     static let longest = 100
 
     private let observers: Int
@@ -26,8 +27,9 @@ struct PublishTurns {
     /// The turn that is due; empty if none is.
     mutating func take(at now: UInt64) -> Range<Int> {
         guard let deadline, now >= deadline else { return 0..<0 }
+        let due = Int(min((now - last) / Self.interval, UInt64(observers))) * Self.longest
         last = now
-        let turn = next..<next + min(waiting, Self.longest, observers - next)
+        let turn = next..<next + min(waiting, due, observers - next)
         next = turn.upperBound == observers ? 0 : turn.upperBound
         waiting -= turn.count
         return turn

@@ -31,10 +31,19 @@ import Testing
     @Test func noneBeforeItsTime() {
         var turns = PublishTurns(observers: 250)
         turns.counted()
-        #expect(turns.take(at: 10 * Self.interval) == 0..<100)
-        #expect(turns.deadline == 11 * Self.interval)
-        #expect(turns.take(at: 11 * Self.interval - 1).isEmpty)
-        #expect(turns.take(at: 11 * Self.interval) == 100..<200)
+        #expect(turns.take(at: Self.interval) == 0..<100)
+        #expect(turns.deadline == 2 * Self.interval)
+        #expect(turns.take(at: 2 * Self.interval - 1).isEmpty)
+        #expect(turns.take(at: 2 * Self.interval) == 100..<200)
+    }
+
+    /// A pass through a full intake takes long: no metric may be older for it than the pass was, and one turn.
+    @Test func aLateTurnIsLonger() {
+        var turns = PublishTurns(observers: 1_000)
+        turns.counted()
+        #expect(turns.take(at: 3 * Self.interval) == 0..<300)
+        turns.counted()
+        #expect(turns.take(at: 23 * Self.interval) == 300..<1_000)
     }
 
     /// Who counts again after a turn waits for one more; nobody is passed over.
