@@ -26,7 +26,7 @@ struct ChannelObserver {
 
     private var envelopes = 0
     private var bytes = 0
-    /// By raw value. Inline, as is what else each envelope touches: with many channels every array is a wait for memory.
+    /// By raw value. Inline: with many channels every array that an envelope touches is a wait for memory.
     private var kinds = InlineArray<10, Int>(repeating: 0)
     private var commands: [Int]
     private var undecodable: [Int]

@@ -40,7 +40,7 @@ def summary(runs):
         for contestant in dict.fromkeys(sorted((run["contestant"] for run in here), key=contestant_order)):
             own = [run for run in here if run["contestant"] == contestant]
             against_baseline = ratios(here, contestant)
-            against_zstd = ratios(here, contestant, "baseline-zstd") if "zstd" in contestant else []
+            against_zstd = ratios(here, contestant, "baseline-zstd") if contestant.startswith("relay zstd") else []
             entries.append({
                 "size": size, "load": load, "contestant": contestant, "rounds": len(own),
                 "envelopes": own[0]["envelopes"],
