@@ -61,8 +61,10 @@ final class ClientHandler: ChannelInboundHandler {
                 return
             }
             pending[0].missing -= 1
-            pending[0].onReply(.success(reply))
+            // Taken off first: whoever is told may send, or close.
+            let onReply = pending[0].onReply
             if pending[0].missing == 0 { pending.removeFirst() }
+            onReply(.success(reply))
         }
         if let problem { fail(.notRedis(endpoint: tls.endpoint, reason: problem), context: context) }
     }

@@ -18,8 +18,9 @@ def build(folder, name, *sources, libraries=()):
     compilation = subprocess.run(
         [program("gcc"), *C_FLAGS, *(sources or SOURCES[name]), "-lhiredis", *libraries, "-o", os.path.join(folder, name)],
         capture_output=True, text=True, check=False)
-    if "hiredis.h: No such file" in compilation.stderr or "-lhiredis" in compilation.stderr:
-        raise Failure("hiredis is missing; Debian package libhiredis-dev brings it")
+    for library in ("hiredis", "zstd"):
+        if f"{library}.h: No such file" in compilation.stderr or f"-l{library}" in compilation.stderr:
+            raise Failure(f"{library} is missing; Debian package lib{library}-dev brings it")
     if compilation.returncode != 0:
         raise Failure(f"{name} does not compile:\n{compilation.stderr}")
 
