@@ -37,12 +37,16 @@ public final class ChildProcess: Sendable {
         // Not Foundation's Process: it crashed the test runner once in some thousand starts, while it looked for open
         // files.
         let (identifiers, started) = AsyncStream<pid_t>.makeStream()
-        let variables = environment.map { (Environment.Key(stringLiteral: $0), Optional($1)) }
+        // A crash says first where it was: of all threads the output of a test run would keep the wrong ones.
+        var variables: [Environment.Key: String?] = [
+            "SWIFT_BACKTRACE": "enable=yes,threads=crashed,images=none,interactive=no,color=no"
+        ]
+        for (name, value) in environment { variables[Environment.Key(stringLiteral: name)] = value }
         let exited = Task {
             defer { started.finish() }
             let result = try await Subprocess.run(
                 .path(FilePath(path)), arguments: Arguments(arguments),
-                environment: .inherit.updating(Dictionary(uniqueKeysWithValues: variables)), input: .none,
+                environment: .inherit.updating(variables), input: .none,
                 output: .fileDescriptor(output, closeAfterSpawningProcess: true),
                 error: .fileDescriptor(errors, closeAfterSpawningProcess: true)
             ) { execution in
