@@ -61,10 +61,8 @@ final class ClientHandler: ChannelInboundHandler {
                 return
             }
             pending[0].missing -= 1
-            // Taken off first: whoever is told may send, or close.
-            let onReply = pending[0].onReply
+            pending[0].onReply(.success(reply))
             if pending[0].missing == 0 { pending.removeFirst() }
-            onReply(.success(reply))
         }
         if let problem { fail(.notRedis(endpoint: tls.endpoint, reason: problem), context: context) }
     }
