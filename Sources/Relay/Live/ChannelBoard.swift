@@ -9,7 +9,7 @@ struct ChannelBoard: Sendable {
 
     let name: String
     private let metrics: ChannelMetrics
-    private(set) var samples = SampleRing()
+    private(set) var samples: SampleRing
     private(set) var gap: ChannelState.Gap?
     private(set) var reset: ChannelState.Reset?
     var calls = TopCalls()
@@ -18,9 +18,11 @@ struct ChannelBoard: Sendable {
     private var missing: Int
     private var latency: LatencyWindow
 
-    init(name: String, metrics: ChannelMetrics) {
+    /// - Parameter samples: so many are kept.
+    init(name: String, metrics: ChannelMetrics, samples: Int) {
         self.name = name
         self.metrics = metrics
+        self.samples = SampleRing(capacity: samples)
         envelopes = metrics.envelopes.value
         bytes = metrics.envelopeBytes.value
         missing = metrics.missingIDs.value

@@ -65,7 +65,10 @@ final class LiveFeed: EnvelopeBranch {
         journal = LiveJournal(at: now)
         shelf = recordDirectory.map { SegmentShelf(directory: $0) }
         sampler = EnvelopeSampler(channels: metrics.channels.count)
-        let channels = zip(metrics.channelNames, metrics.channels).map { ChannelBoard(name: $0, metrics: $1) }
+        let samples = SampleRing.capacity(channels: metrics.channels.count)
+        let channels = zip(metrics.channelNames, metrics.channels).map {
+            ChannelBoard(name: $0, metrics: $1, samples: samples)
+        }
         state = NIOLockedValueBox(
             State(
                 board: LiveBoard(

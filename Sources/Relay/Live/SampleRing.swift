@@ -1,18 +1,25 @@
 /// The newest samples of a channel; the oldest go.
 struct SampleRing: Sendable {
     /// 15 minutes of seconds.
-    static let capacity = 900
+    static let longest = 900
+    /// As many are kept at least as the sentence of a channel is taken over, and then some.
+    static let shortest = 10
+    /// Samples of all channels together: 2.5 MB here, and as much again while they are written for a page.
+    static let budget = 45_000
 
     private var storage: [LiveSample] = []
     /// Where the oldest one is, once all places are taken.
     private var start = 0
     private let capacity: Int
 
-    init(capacity: Int = Self.capacity) {
+    init(capacity: Int) {
         precondition(capacity > 0)
         self.capacity = capacity
         storage.reserveCapacity(capacity)
     }
+
+    /// Samples that each of so many channels may keep.
+    static func capacity(channels: Int) -> Int { max(shortest, min(longest, budget / max(1, channels))) }
 
     mutating func append(_ sample: LiveSample) {
         if storage.count < capacity {

@@ -9,7 +9,7 @@ import Testing
     private static let start: UInt64 = 1_795_400_000 * second
 
     private func board(_ events: [(second: UInt64, event: CaptureEvent)]) -> ChannelBoard {
-        var board = ChannelBoard(name: "chat", metrics: makeMetrics().channels[0])
+        var board = ChannelBoard(name: "chat", metrics: makeMetrics().channels[0], samples: 10)
         for (index, event) in events.enumerated() {
             let at = Self.start + event.second * Self.second
             board.observe(LiveEvent(number: UInt64(index + 1), at: at, event: event.event))

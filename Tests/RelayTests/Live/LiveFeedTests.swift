@@ -55,6 +55,22 @@ import Testing
         #expect(data["segments"] == nil)
     }
 
+    /// A page that opens must not take the memory that recording needs, however many channels there are.
+    @Test func whatAPageIsToldIsBounded() throws {
+        let metrics = makeMetrics((0..<1_000).map { "channel-\($0)" })
+        let feed = LiveFeed(
+            configuration: LiveFeed.Configuration(version: "1"), metrics: metrics, status: status,
+            watch: WatchMetrics(metrics.registry, channels: metrics.channels), recordDirectory: nil, at: Self.moment(0))
+        for second in 1...60 {
+            for channel in metrics.channels { channel.envelopes.increment(by: 12_345) }
+            feed.look(at: Self.moment(Double(second)), isOpen: false)
+        }
+        let channels = try #require(try parse(feed.wholeFrame()).data["channels"] as? [[String: Any]])
+        #expect(channels.count == 1_000)
+        #expect(channels.allSatisfy { ($0["samples"] as? [[Any]])?.count == 45 })
+        #expect(channels.allSatisfy { ($0["samples"] as? [[Any]])?.last?.first as? Int == 1_060_000 })
+    }
+
     @Test func whatHappensIsSentAtOnceAndASecondOnce() async throws {
         let page = try #require(feed.pages.open())
         var frames = page.frames.makeAsyncIterator()

@@ -20,4 +20,9 @@ import Testing
         }
         #expect(ring.count == 4)
     }
+
+    @Test(arguments: [(0, 900), (1, 900), (50, 900), (51, 882), (100, 450), (1_000, 45), (5_000, 10), (100_000, 10)])
+    func manyChannelsKeepFewerEach(channels: Int, samples: Int) {
+        #expect(SampleRing.capacity(channels: channels) == samples)
+    }
 }
