@@ -63,9 +63,10 @@ struct RecordTests {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
                 let directory = folder + "/capture"
+                // The buffer holds it all, in whatever pieces it comes; a quarter of that is reached soon.
                 let arguments = [
                     "--redis", redis.url, "--channel", Vectors.channel, "--record", directory,
-                    "--compression-level", "19", "--buffer", "16MiB", "--fsync", "never",
+                    "--compression-level", "19", "--buffer", "24MiB", "--fsync", "never",
                 ]
                 try await RelayProcess.with(arguments) { relay in
                     try await redis.withClient { client in
