@@ -211,12 +211,14 @@ struct TailTests {
     @Test("a reader that stands still does not hold the end")
     func stalledReader() async throws {
         try await RedisServer.with { redis in
-            try await withTail([], to: redis, shell: slowReader) { tail, _ in
+            try await withTail([], to: redis, shell: slowReader) { tail, folder in
                 _ = try await flood(redis)
                 tail.signal(SIGTERM)
                 let exit = try await tail.exit(within: .seconds(10))
                 #expect(exit == .code(3))
                 #expect(tail.errors.contains("dropped: "))
+                // The reader would wait for ever.
+                try "go\n".write(toFile: folder + "/gate", atomically: false, encoding: .utf8)
             }
         }
     }
