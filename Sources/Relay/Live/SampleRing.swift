@@ -2,9 +2,9 @@
 struct SampleRing: Sendable {
     /// 15 minutes of seconds.
     static let longest = 900
-    /// As many are kept at least as the sentence of a channel is taken over, and then some.
+    /// More than the sentence of a channel is taken over.
     static let shortest = 10
-    /// Samples of all channels together: 2.5 MB here, and as much again while they are written for a page.
+    /// Samples of all channels together, of up to 4,500: 2.5 MB here, and as much again while they are written for a page.
     static let budget = 45_000
 
     private var storage: [LiveSample] = []
