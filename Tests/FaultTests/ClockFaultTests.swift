@@ -38,8 +38,7 @@ struct ClockFaultTests {
                     try await scene.pauseAtBoundary()
                     for round in 1...5 {
                         let recorded = try await scene.relay().metric("backplane_relay_recorded_envelopes_total")
-                        scene.publisher.publish(1)
-                        try await scene.publisher.more(1)
+                        try await scene.publisher.publishAlone()
                         // Into the time that the envelope waits for its chunk to close.
                         try await Task.sleep(for: .milliseconds(Int.random(in: 0...80, using: &random)))
                         try clock.set(seconds: -3_600 * round)

@@ -16,6 +16,8 @@ struct BurstMaker {
     var isPaused = false
     /// To be done in the next burst.
     var requests: [Request] = []
+    /// Since a burst was taken, until all of it is answered.
+    var isUnderWay = false
     private var number = 0
     private let noise: [UInt8]
 
@@ -25,13 +27,16 @@ struct BurstMaker {
     }
 
     mutating func takeBurst() -> [Request] {
-        defer { requests = [] }
-        guard !isPaused else { return requests }
-        return requests
-            + (0..<Int.random(in: load.burst, using: &random)).map { _ in
+        var burst = requests
+        requests = []
+        if !isPaused {
+            burst += (0..<Int.random(in: load.burst, using: &random)).map { _ in
                 let isLarge = Int.random(in: 1...load.largeEvery, using: &random) == 1
                 return .envelope(size: Int.random(in: isLarge ? load.largeSize : load.size, using: &random))
             }
+        }
+        isUnderWay = !burst.isEmpty
+        return burst
     }
 
     /// A chat message that no other equals.

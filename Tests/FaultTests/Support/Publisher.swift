@@ -34,6 +34,22 @@ final class Publisher: Sendable {
         set { state.withLock { $0.isPaused = newValue } }
     }
 
+    /// Pauses, and waits until all that was asked for is published and no answer is outstanding.
+    func pause() async throws {
+        isPaused = true
+        try await eventually("nothing is under way", within: .seconds(30)) {
+            state.withLock { $0.requests.isEmpty && !$0.isUnderWay ? true : nil }
+        }
+    }
+
+    /// Publishes one envelope after a ``pause()`` and waits until it is confirmed.
+    func publishAlone() async throws {
+        // Before it is asked for: it may be confirmed before we go on.
+        let goal = ledger.count + 1
+        publish(1)
+        try await confirmed(goal, "an envelope that is published alone is confirmed", within: .seconds(30))
+    }
+
     /// Publishes without an id, as something that is not SignalR.
     func publishRaw(_ count: Int) { request(.raw, count) }
 
@@ -61,10 +77,11 @@ final class Publisher: Sendable {
 
     /// Waits until `count` more publications are confirmed.
     func more(_ count: Int, within limit: Duration = .seconds(30)) async throws {
-        let goal = ledger.count + count
-        try await eventually("\(count) more envelopes are published", within: limit) {
-            ledger.count >= goal ? true : nil
-        }
+        try await confirmed(ledger.count + count, "\(count) more envelopes are published", within: limit)
+    }
+
+    private func confirmed(_ goal: Int, _ what: String, within limit: Duration) async throws {
+        try await eventually(what, within: limit) { ledger.count >= goal ? true : nil }
     }
 
     private func run() async {
@@ -108,6 +125,7 @@ final class Publisher: Sendable {
                 return ledger.begin(.burnt, blob: [])
             }
         }
+        defer { state.withLock { $0.isUnderWay = false } }
         return await withCheckedContinuation { continuation in
             let answers = BurstAnswers(ledger: ledger, indexes: indexes) { continuation.resume(returning: $0) }
             client.pipeline(commands, count: indexes.count) { answers.add($0) }

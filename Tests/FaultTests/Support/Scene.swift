@@ -155,13 +155,11 @@ final class Scene: Sendable {
 
     /// Pauses the traffic and waits until the relay has read all of it.
     func pauseAtBoundary() async throws {
-        publisher.isPaused = true
-        publisher.publish(1)
-        try await publisher.more(1)
-        // Asked each time: what was under way at the pause is confirmed only now.
+        try await publisher.pause()
+        try await publisher.publishAlone()
+        let last = publisher.ledger.lastID.map { Double($0) }
         try await eventually("the relay has read everything") {
-            let last = publisher.ledger.lastID.map { Double($0) }
-            return try await relay().metric(#"signalr_backplane_last_id{channel="\#(Self.channel)"}"#) == last
+            try await relay().metric(#"signalr_backplane_last_id{channel="\#(Self.channel)"}"#) == last
                 ? true : nil
         }
     }
@@ -170,10 +168,9 @@ final class Scene: Sendable {
     private func settle() async throws -> Account {
         if !isRelayRunning { try await startRelay() }
         try await waitUntilRecording()
-        publisher.isPaused = true
+        try await publisher.pause()
         // A last envelope that nothing stands in the way of: what is missing before it, it shows.
-        publisher.publish(1)
-        try await publisher.more(1)
+        try await publisher.publishAlone()
         await publisher.stop()
         try await expectRecordedOrDropped()
         try await stopRelay()
