@@ -6,12 +6,10 @@ import Testing
 /// What changes under a relay that stays attached: the master, the password, the certificate.
 @Suite("Attach fault", .serialized, .needs(.redisServer, .redisCLI, .python, .openssl), .timeLimit(.minutes(3)))
 struct AttachFaultTests {
-    private func withReplica(
-        downAfter: Duration = .seconds(30), _ body: (RedisServer, RedisServer, Sentinel) async throws -> Void
-    ) async throws {
+    private func withReplica(_ body: (RedisServer, RedisServer, Sentinel) async throws -> Void) async throws {
         try await RedisServer.with { master in
             try await RedisServer.with(["--replicaof", "\(master.host) \(master.port)"]) { replica in
-                try await Sentinel.with(watching: master, downAfter: downAfter) { sentinel in
+                try await Sentinel.with(watching: master) { sentinel in
                     try await body(master, replica, sentinel)
                 }
             }
@@ -39,9 +37,10 @@ struct AttachFaultTests {
 
     @Test("a master that died: what it had not replicated, its successor counts again")
     func masterDied() async throws {
-        try await withReplica(downAfter: .seconds(1)) { master, _, sentinel in
+        try await withReplica { master, _, sentinel in
             let account = try await Scene.run(master, options(sentinel)) { scene in
                 try await sentinel.waitForReplica()
+                try await sentinel.shortenPatience()
                 await master.stop()
                 try await scene.relay().waitForMetric(
                     "backplane_relay_reconnects_total", atLeast: 1, within: .seconds(40))

@@ -111,7 +111,10 @@ struct DiskFaultTests {
     func directoryRemoved() async throws {
         try await RedisServer.with { redis in
             let account = try await Scene.run(redis) { scene in
-                try FileManager.default.removeItem(atPath: scene.directory)
+                // The relay may make its next segment between the last one's end and the directory's.
+                try await eventually("the directory is removed") {
+                    (try? FileManager.default.removeItem(atPath: scene.directory)) == nil ? nil : true
+                }
                 try await scene.publisher.more(500)
                 try await scene.waitUntilRecording()
             }
@@ -141,12 +144,16 @@ struct DiskFaultTests {
     func segmentTruncated(to fraction: Double) async throws {
         try await RedisServer.with { redis in
             let account = try await Scene.run(redis) { scene in
+                // Between the relay's look at the file and its write, nobody could see the cut.
+                try await scene.pauseAtBoundary()
+                try await scene.waitUntilAllIsRecorded()
                 for file in try CaptureFiles.paths(in: scene.directory) {
                     let size = try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int ?? 0
                     guard truncate(file, Int(Double(size) * fraction)) == 0 else {
                         throw TestFailure("truncate: errno \(errno)")
                     }
                 }
+                scene.publisher.isPaused = false
                 try await scene.publisher.more(500)
                 try await scene.waitUntilRecording()
                 // What is left of the file is closed, or removed if nothing is, at the next start.

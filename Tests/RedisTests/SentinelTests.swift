@@ -40,10 +40,11 @@ struct SentinelTests {
     @Test func followsAfterTheMasterDied() async throws {
         try await RedisServer.with { first in
             try await RedisServer.with(["--replicaof", "127.0.0.1 \(first.port)"]) { second in
-                try await Sentinel.with(watching: first, downAfter: .seconds(1)) { sentinel in
+                try await Sentinel.with(watching: first) { sentinel in
                     try await Attaching.subscriber(sentinel.configuration) { events in
                         _ = try await events.nextSubscription()
                         try await sentinel.waitForReplica()
+                        try await sentinel.shortenPatience()
                         await first.stop()
                         guard case .disconnected = try await events.next() else {
                             Issue.record("the end of the master went unnoticed")

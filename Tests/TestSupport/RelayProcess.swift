@@ -83,9 +83,12 @@ public final class RelayProcess: Sendable {
 
     /// All series of `/metrics`, by their names as written, such as `signalr_backplane_gaps_total{channel="chat"}`.
     public func metrics() async throws -> [String: Double] {
-        guard let answer = try await HTTPAnswer.get(port: port, "/metrics"), answer.status == 200 else {
-            throw TestFailure("no answer from /metrics")
-        }
+        guard let metrics = try await metricsIfAnswered() else { throw TestFailure("no answer from /metrics") }
+        return metrics
+    }
+
+    private func metricsIfAnswered() async throws -> [String: Double]? {
+        guard let answer = try await HTTPAnswer.get(port: port, "/metrics"), answer.status == 200 else { return nil }
         var series: [String: Double] = [:]
         for line in answer.body.split(separator: "\n") where !line.hasPrefix("#") {
             guard let space = line.lastIndex(of: " ") else { continue }
@@ -103,8 +106,20 @@ public final class RelayProcess: Sendable {
     public func waitForMetric(
         _ series: String, atLeast count: Int, within limit: Duration = .seconds(20)
     ) async throws {
-        try await eventually("\(series) reaches \(count)", within: limit) {
-            try await metric(series) >= Double(count) ? true : nil
+        try await waitForMetrics("\(series) reaches \(count)", within: limit) { metrics in
+            guard let value = metrics[series] else { throw TestFailure("/metrics has no series \(series)") }
+            return value >= Double(count)
+        }
+    }
+
+    /// Waits until the metrics are as `what` says; a scrape without an answer is repeated.
+    public func waitForMetrics(
+        _ what: String, within limit: Duration = .seconds(20), isolation: isolated (any Actor)? = #isolation,
+        _ isReached: ([String: Double]) throws -> Bool
+    ) async throws {
+        try await eventually(what, within: limit) { () -> Bool? in
+            guard let metrics = try await metricsIfAnswered() else { return nil }
+            return try isReached(metrics) ? true : nil
         }
     }
 

@@ -7,9 +7,9 @@ public struct Sentinel: Sendable {
 
     public let port: Int
 
-    /// - Parameter downAfter: how long the master may be silent; one that is only late must not count as dead.
+    /// The master may be silent for 30 s: one that is only late must not count as dead.
     public static func with<Value>(
-        watching master: RedisServer, downAfter: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation,
+        watching master: RedisServer, isolation: isolated (any Actor)? = #isolation,
         _ body: (Sentinel) async throws -> Value
     ) async throws -> Value {
         try await TemporaryDirectory.with { folder in
@@ -20,7 +20,7 @@ public struct Sentinel: Sendable {
             bind 127.0.0.1
             dir \(folder)
             sentinel monitor \(Self.master) \(master.host) \(master.port) 1
-            sentinel down-after-milliseconds \(Self.master) \(Int(downAfter / .milliseconds(1)))
+            sentinel down-after-milliseconds \(Self.master) 30000
             sentinel failover-timeout \(Self.master) 5000
             """.write(toFile: file, atomically: true, encoding: .utf8)
             let child = try await ChildProcess.start(
@@ -53,8 +53,16 @@ public struct Sentinel: Sendable {
         }
     }
 
+    /// Begins a failover, as soon as the sentinel finds a replica that is good for it.
     public func failOver() async throws {
-        _ = try await ask(["SENTINEL", "FAILOVER", Self.master])
+        try await eventually("the sentinel begins a failover") {
+            try await ask(["SENTINEL", "FAILOVER", Self.master]).hasPrefix("OK") ? true : nil
+        }
+    }
+
+    /// From now on a master that is silent for a second is dead.
+    public func shortenPatience() async throws {
+        _ = try await ask(["SENTINEL", "SET", Self.master, "down-after-milliseconds", "1000"])
     }
 
     private func ask(_ command: [String]) async throws -> String {

@@ -8,6 +8,7 @@ import Testing
 final class Scene: Sendable {
     static let channel = "chat"
     private static let recorded = "backplane_relay_recorded_envelopes_total"
+    private static let lastID = #"signalr_backplane_last_id{channel="\#(channel)"}"#
 
     struct Options: Sendable {
         var seed = UInt64.random(in: 0...UInt64.max)
@@ -133,10 +134,23 @@ final class Scene: Sendable {
     /// Waits until the relay has recorded something that is published from now on.
     func waitUntilRecording(within limit: Duration = .seconds(40)) async throws {
         try await relay().waitUntilReady(within: limit)
-        try await publisher.more(1)
+        // It may be ready only because it has not noticed yet what befell it, and write what it read before that.
+        let begun = publisher.ledger.publications.count
+        try await relay().waitForMetrics("the relay hears what is published from now on", within: limit) { metrics in
+            publisher.ledger.publications[begun...].contains { publication in
+                guard publication.kind == .envelope, publication.outcome == .done else { return false }
+                // One whose id nobody can read shows nowhere.
+                return publication.id.map { Double($0) == metrics[Self.lastID] } ?? true
+            }
+        }
         let before = try await relay().metric(Self.recorded)
         try await publisher.more(20)
         try await relay().waitForMetric(Self.recorded, atLeast: Int(before) + 1, within: limit)
+    }
+
+    /// Waits until everything that was ever confirmed is recorded by this relay.
+    func waitUntilAllIsRecorded(within limit: Duration = .seconds(20)) async throws {
+        try await relay().waitForMetric(Self.recorded, atLeast: publisher.ledger.count, within: limit)
     }
 
     /// Waits until a relay has written this to its log.
@@ -158,10 +172,7 @@ final class Scene: Sendable {
         try await publisher.pause()
         try await publisher.publishAlone()
         let last = publisher.ledger.lastID.map { Double($0) }
-        try await eventually("the relay has read everything") {
-            try await relay().metric(#"signalr_backplane_last_id{channel="\#(Self.channel)"}"#) == last
-                ? true : nil
-        }
+        try await relay().waitForMetrics("the relay has read everything") { $0[Self.lastID] == last }
     }
 
     /// Waits until the last envelope is recorded, ends the relay, and compares.
@@ -186,18 +197,16 @@ final class Scene: Sendable {
     /// What the relay received, it recorded or dropped: its metrics say so once it has nothing left to do.
     private func expectRecordedOrDropped() async throws {
         let lastID = publisher.ledger.lastID
-        try await eventually("all that was received is recorded or dropped, by the metrics") { () -> Bool? in
-            let metrics = try await relay().metrics()
+        try await relay().waitForMetrics("all that was received is recorded or dropped, by the metrics") { metrics in
             let received = metrics[#"signalr_backplane_envelopes_total{channel="\#(Self.channel)"}"#]
-            let last = metrics[#"signalr_backplane_last_id{channel="\#(Self.channel)"}"#]
             let kept = metrics[Self.recorded] ?? 0
             // buffer_full is refused before it is counted as received.
             let dropped = metrics.reduce(0.0) { sum, sample in
                 sample.key.hasPrefix("backplane_relay_dropped_envelopes_total{") && !sample.key.contains("buffer_full")
                     ? sum + sample.value : sum
             }
-            guard received == kept + dropped else { return nil }
-            return lastID == nil || last == lastID.map { Double($0) } ? true : nil
+            return received == kept + dropped
+                && (lastID == nil || metrics[Self.lastID] == lastID.map { Double($0) })
         }
     }
 }

@@ -27,17 +27,21 @@ import Testing
         let file = NSTemporaryDirectory() + "/shell-" + UUID().uuidString
         defer { try? FileManager.default.removeItem(atPath: file) }
         // The shell may be late, and be killed before it has said whom it started.
-        for timeout in [2, 4, 8] where !FileManager.default.fileExists(atPath: file) {
+        var child: pid_t? {
+            (try? String(contentsOfFile: file, encoding: .utf8)).flatMap {
+                pid_t($0.trimmingCharacters(in: .whitespacesAndNewlines))
+            }
+        }
+        for timeout in [2, 4, 8] where child == nil {
             let started = ContinuousClock.now
             let outcome = await Self.run("sleep 600 & echo $! > '\(file)'; wait", timeout: .seconds(timeout))
             #expect(!outcome.succeeded && outcome.description.hasPrefix("timeout"))
             #expect(ContinuousClock.now - started < .seconds(20))
         }
-        let child = try #require(
-            pid_t(String(contentsOfFile: file, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)))
+        let started = try #require(child)
         // Gone, or a zombie that nobody has waited for yet.
         try await eventually("it has ended") {
-            let state = (try? String(contentsOfFile: "/proc/\(child)/stat", encoding: .utf8))?.split(separator: ")")
+            let state = (try? String(contentsOfFile: "/proc/\(started)/stat", encoding: .utf8))?.split(separator: ")")
                 .last
             return state == nil || state?.hasPrefix(" Z") == true ? true : nil
         }

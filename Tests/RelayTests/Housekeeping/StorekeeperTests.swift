@@ -116,11 +116,12 @@ import Testing
     @Test func aSegmentThatEndsIsSeenAtOnce() throws {
         let scene = try Scene()
         var keeper = scene.keeper(HousekeepingPolicy(archive: try ArchiveCommand("true")))
-        keeper.look(ended: [], at: .now())
+        let now = Moment.now()
+        keeper.look(ended: [], at: now)
         try scene.record(1...1)
-        keeper.look(ended: [], at: .now())
+        keeper.look(ended: [], at: now)
         #expect(keeper.nextToArchive == nil, "nothing said so yet")
-        keeper.look(ended: scene.names, at: .now())
+        keeper.look(ended: scene.names, at: now)
         #expect(keeper.nextToArchive?.name == scene.names[0])
     }
 }
