@@ -67,7 +67,10 @@ extension WithHubNodes {
                 let alice = try HubClient(port: a, network: network)
                 try await alice.signalR.start()
                 for number in 1...5 { try await alice.invoke("send", ["alice", .string("\(number)")]) }
+                // Confirmed is not yet heard by the node.
+                try await alice.expect((1...5).map { #"broadcastMessage["alice","\#($0)"]"# })
                 await redis.stop()
+                for port in [a, b] { try await waitUntilReady(port, status: 503) }
                 try await redis.start()
                 for port in [a, b] { try await waitUntilReady(port) }
                 // Five messages and the command that initialized the connection.
@@ -175,6 +178,7 @@ extension WithHubNodes {
                             try await bob.invoke("joinGroup", ["room"])
                             return bob
                         }
+                        try await eventually("bob is asked to reconnect") { bob.asksToReconnect > 0 ? true : nil }
                         // A client that polls once more in time is told once more.
                         #expect(transport == .longPolling ? bob.asksToReconnect >= 1 : bob.asksToReconnect == 1)
                         try await alice.invoke("sendToGroup", ["room", "alice", "meanwhile"])
@@ -318,9 +322,9 @@ extension WithHubNodes {
 
         // MARK: - Around it
 
-        private func waitUntilReady(_ port: Int) async throws {
-            try await eventually("the node is ready") {
-                try await HTTPAnswer.get(port: port, "/-/ready")?.status == 200 ? true : nil
+        private func waitUntilReady(_ port: Int, status: Int = 200) async throws {
+            try await eventually("the node answers /-/ready with \(status)") {
+                try await HTTPAnswer.get(port: port, "/-/ready")?.status == status ? true : nil
             }
         }
 

@@ -46,7 +46,7 @@ extension WithHubNodes {
                     redis: redis,
                     configure: {
                         $0.timing.keepAlive = .seconds(1)
-                        $0.timing.longPoll = .seconds(3)
+                        $0.timing.longPoll = .seconds(6)
                     }
                 ) { port in
                     try await body(port, try await HubToken.negotiate(port: port))

@@ -14,10 +14,10 @@ struct LivePageDiskTests {
             let options = ["--min-free-disk", "2MiB", "--compression", "none"]
             try await WatchedPage.with(recordDirectory: disk + "/capture", options: options) { page, redis, _ in
                 try await busy(page, redis) {
-                    let lowAt = Date.now
-                    try TinyDisk.fill(disk, leaving: 1 << 20)
                     // The relay looks at the disk once a second.
-                    try await page.waitFor("paused", since: lowAt, within: .seconds(2))
+                    try await page.waitFor("paused", within: .seconds(2)) {
+                        try TinyDisk.fill(disk, leaving: 1 << 20)
+                    }
                     try await eventually("what is not recorded is counted") {
                         try await page.sentence().contains(
                             #/^recording paused: the disk is low since \d\d:\d\d:\d\d, [1-9][\d,]* envelopes not recorded; /#
@@ -25,9 +25,7 @@ struct LivePageDiskTests {
                             ? true : nil
                     }
                     try await page.picture("paused")
-                    let emptyAt = Date.now
-                    try TinyDisk.empty(disk)
-                    try await page.waitFor("healthy", since: emptyAt, within: .seconds(2))
+                    try await page.waitFor("healthy", within: .seconds(2)) { try TinyDisk.empty(disk) }
                     try await eventually("that has its row") {
                         try await page.events().contains("recording goes on") ? true : nil
                     }
@@ -43,9 +41,7 @@ struct LivePageDiskTests {
             try await WatchedPage.with(recordDirectory: folder + "/capture", environment: disk.environment) {
                 page, redis, _ in
                 try await busy(page, redis) {
-                    let failsAt = Date.now
-                    try disk.begin(.write)
-                    try await page.waitFor("not_recording", since: failsAt, within: .seconds(1))
+                    try await page.waitFor("not_recording", within: .seconds(1)) { try disk.begin(.write) }
                     try await eventually("what is lost is counted") {
                         try await page.sentence().contains(
                             #/^not recording: the capture cannot be written since \d\d:\d\d:\d\d, [1-9][\d,]* envelopes lost; /#
@@ -77,16 +73,12 @@ struct LivePageDiskTests {
                 recordDirectory: folder + "/capture", options: ["--buffer", "1MiB"], environment: disk.environment
             ) { page, redis, relay in
                 try await busy(page, redis) {
-                    let stuckAt = Date.now
-                    try disk.begin(.stuck)
                     // A second above what a thread may take for its round.
-                    try await page.waitFor("hanging", since: stuckAt, within: .seconds(5))
+                    try await page.waitFor("hanging", within: .seconds(5)) { try disk.begin(.stuck) }
                     try await page.picture("hanging")
                     try await relay.waitForMetric(
                         #"backplane_relay_dropped_envelopes_total{reason="buffer_full"}"#, atLeast: 1)
-                    let returnsAt = Date.now
-                    try disk.end()
-                    try await page.waitFor("dropping", since: returnsAt, within: .seconds(1))
+                    try await page.waitFor("dropping", within: .seconds(1)) { try disk.end() }
                     #expect(
                         try await page.sentence().contains(
                             #/^dropping: [1-9][\d,]* envelopes received and not recorded since /#))

@@ -29,15 +29,11 @@ struct LivePageTests {
 
                 // Ids are given out that nobody publishes.
                 try await redis.command(["INCRBY", "chat", "12"])
-                let gapAt = Date.now
-                _ = try await publisher.publish(1)
-                try await page.waitFor("gap", since: gapAt, within: Self.promise)
+                try await page.waitFor("gap", within: Self.promise) { _ = try await publisher.publish(1) }
                 #expect(try await page.sentence().contains("12 ids missing since"))
                 try await page.picture("gap")
             }
-            let downAt = Date.now
-            await redis.stop()
-            try await page.waitFor("redis_down", since: downAt, within: Self.promise)
+            try await page.waitFor("redis_down", within: Self.promise) { await redis.stop() }
             #expect(try await page.sentence().contains("Redis down: no connection since"))
             try await Task.sleep(for: .seconds(3))
             try await page.picture("redis-down")
@@ -126,9 +122,7 @@ struct LivePageTests {
                 try await logOutAndIn(page, token: token)
                 _ = try await page.browser.consoleErrors()
                 try await page.startWatching()
-                let endedAt = Date.now
-                relay.child.signal(SIGKILL)
-                try await page.waitUntilAway(since: endedAt, within: .milliseconds(1_500))
+                try await page.waitUntilAway(within: .milliseconds(1_500)) { relay.child.signal(SIGKILL) }
                 try await page.picture("relay-away")
             }
         }

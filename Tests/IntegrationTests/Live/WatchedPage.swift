@@ -55,14 +55,16 @@ struct WatchedPage: Sendable {
         }
     }
 
-    /// The same, and the browser's own clock says when it was on the screen.
-    func waitFor(_ kind: String, since event: Date, within limit: Duration) async throws {
-        try await waitFor(kind, in: "kind", since: event, within: limit)
+    /// The same; the browser's own clock says how long after the end of `event` it was on the screen.
+    func waitFor(
+        _ kind: String, within limit: Duration, of event: () async throws -> Void
+    ) async throws {
+        try await waitFor(kind, in: "kind", within: limit, of: event)
     }
 
-    /// The page says that the relay is away; the browser's own clock says since when.
-    func waitUntilAway(since event: Date, within limit: Duration) async throws {
-        try await waitFor("lost", in: "away", since: event, within: limit)
+    /// The page says that the relay is away, by the browser's own clock.
+    func waitUntilAway(within limit: Duration, of event: () async throws -> Void) async throws {
+        try await waitFor("lost", in: "away", within: limit, of: event)
     }
 
     /// Has the browser note each change of what is asked for later, and its time. Once a document.
@@ -83,8 +85,12 @@ struct WatchedPage: Sendable {
             """)
     }
 
-    private func waitFor(_ value: String, in field: String, since event: Date, within limit: Duration) async throws {
-        let since = Int(event.timeIntervalSince1970 * 1_000)
+    private func waitFor(
+        _ value: String, in field: String, within limit: Duration, of event: () async throws -> Void
+    ) async throws {
+        let since = Int(Date.now.timeIntervalSince1970 * 1_000)
+        try await event()
+        let ended = Date.now
         let script = """
             const found = window.changes.find(change => change.\(field) === '\(value)' && change.at >= \(since));
             return found ? String(found.at) : '';
@@ -92,7 +98,7 @@ struct WatchedPage: Sendable {
         let shownAt = try await eventually("the page says \(value)", within: .seconds(15)) {
             try await Double(text(script))
         }
-        let taken = shownAt / 1_000 - event.timeIntervalSince1970
+        let taken = max(0, shownAt / 1_000 - ended.timeIntervalSince1970)
         print("live page: \(value) on the screen after \(Int(taken * 1_000)) ms")
         #expect(.seconds(taken) <= limit, "\(value) was on the screen after \(taken) s")
     }

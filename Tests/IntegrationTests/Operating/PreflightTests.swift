@@ -22,7 +22,11 @@ struct PreflightTests {
                     _ = try await client.send(["CONFIG", "SET", "save", "3600 1"])
                 }
                 try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { _ in
-                    let check = try await Self.check(redis, ["--record", folder + "/capture"])
+                    var check = try await Self.check(redis, ["--record", folder + "/capture"])
+                    // On a busy machine one may take that long, but not each.
+                    for _ in 1...10 where check.output.contains("a PING took") {
+                        check = try await Self.check(redis, ["--record", folder + "/capture"])
+                    }
                     #expect(check.exit == .code(0), "\(check.output)\(check.errors)")
                     for part in [
                         "redis         127.0.0.1:\(redis.port), a PING takes", "server        Redis ",

@@ -190,10 +190,25 @@ struct TailTests {
     func slowReaderLoses() async throws {
         try await RedisServer.with { redis in
             try await withTail([], to: redis, shell: slowReader) { tail, folder in
-                let published = try await flood(redis)
+                var published = try await flood(redis)
                 try "go\n".write(toFile: folder + "/gate", atomically: false, encoding: .utf8)
                 let printed = { (try? String(contentsOfFile: folder + "/printed", encoding: .utf8)) ?? "" }
                 try await eventually("it says so") { printed().contains(#""event":"dropped""#) ? true : nil }
+                // What tail has not read yet when it is told to end, nobody counts; what it prints now, it read last.
+                try await redis.withClient { client in
+                    let publisher = try await NodePublisher(client, channel: "chat")
+                    func publish() async throws -> String {
+                        published += 1
+                        return try await #""id":\#(publisher.publish(1)[0].id),"#
+                    }
+                    var ids: [String] = []
+                    try await eventually("an envelope finds room again") { () -> Bool? in
+                        try await ids.append(publish())
+                        return ids.contains { printed().contains($0) } ? true : nil
+                    }
+                    let last = try await publish()
+                    try await eventually("the last one is printed") { printed().contains(last) ? true : nil }
+                }
                 tail.signal(SIGTERM)
                 let exit = try await tail.exit(within: .seconds(20))
                 #expect(exit == .code(3))
