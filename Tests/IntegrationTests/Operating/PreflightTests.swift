@@ -22,11 +22,7 @@ struct PreflightTests {
                     _ = try await client.send(["CONFIG", "SET", "save", "3600 1"])
                 }
                 try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { _ in
-                    var check = try await Self.check(redis, ["--record", folder + "/capture"])
-                    // On a busy machine one may take that long, but not each.
-                    for _ in 1...10 where check.output.contains("a PING took") {
-                        check = try await Self.check(redis, ["--record", folder + "/capture"])
-                    }
+                    let check = try await Self.check(redis, ["--record", folder + "/capture"])
                     #expect(check.exit == .code(0), "\(check.output)\(check.errors)")
                     for part in [
                         "redis         127.0.0.1:\(redis.port), a PING takes", "server        Redis ",
@@ -36,7 +32,12 @@ struct PreflightTests {
                         "channel       chat: 1 subscribers, counter 7 in database 0, SUBSCRIBE permitted",
                         "record        \(folder)/capture (will be made), ", "OK            the relay can attach",
                     ] { #expect(check.output.contains(part), "\(part) in:\n\(check.output)") }
-                    #expect(!check.output.contains("warning"), "\(check.output)")
+                    // What is measured warns of a busy machine, and rightly.
+                    let measured = ["a PING took ", "takes only ", "the clock of Redis differs "]
+                    let warnings = check.output.split(separator: "\n").filter { line in
+                        line.hasPrefix("warning") && !measured.contains { line.contains($0) }
+                    }
+                    #expect(warnings == [], "\(check.output)")
                 }
                 #expect(!FileManager.default.fileExists(atPath: folder + "/capture"))
                 #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == [])
