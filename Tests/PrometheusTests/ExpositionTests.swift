@@ -1,3 +1,4 @@
+import Foundation
 import Prometheus
 import Testing
 
@@ -80,6 +81,37 @@ import Testing
                 # EOF
 
                 """)
+    }
+
+    @Test(arguments: [ExpositionFormat.text, .openMetrics]) func longOnesComeInPieces(format: ExpositionFormat) {
+        let registry = Registry()
+        let counters = registry.counterFamily("c_total", help: "Many.", labels: ["n"])
+        let sizes = registry.histogramFamily("h", help: "Many.", labels: ["n"], buckets: [1])
+        var counted: [String] = []
+        var sized: [String] = []
+        for number in 10_000..<20_000 {
+            counters.with("\(number)").increment(by: number)
+            counted.append(#"c_total{n="\#(number)"} \#(number)"#)
+            sizes.with("\(number)").observe(Double(number))
+            sized += [
+                #"h_bucket{n="\#(number)",le="1.0"} 0"#, #"h_bucket{n="\#(number)",le="+Inf"} 1"#,
+                #"h_sum{n="\#(number)"} \#(number)"#, #"h_count{n="\#(number)"} 1"#,
+            ]
+        }
+        let pieces = Array(registry.exposition(format))
+        #expect(pieces.count > 4)
+        #expect(pieces.dropLast().allSatisfy { ((256 << 10)..<(257 << 10)).contains($0.count) })
+        let text = String(decoding: pieces.joined(), as: UTF8.self)
+        #expect(text.split(separator: "\n").filter { !$0.hasPrefix("#") }.map(String.init) == counted + sized)
+        #expect(text.components(separatedBy: "# HELP").count == 3)
+        #expect(text.hasSuffix("} 1\n" + (format == .openMetrics ? "# EOF\n" : "")))
+        #expect(text.components(separatedBy: "# EOF").count == (format == .openMetrics ? 2 : 1))
+    }
+
+    @Test func nothingComesAfterTheEnd() {
+        var exposition = registry().exposition(.openMetrics)
+        #expect(exposition.next() != nil)
+        #expect(exposition.next() == nil && exposition.next() == nil)
     }
 
     @Test func emptyRegistry() {

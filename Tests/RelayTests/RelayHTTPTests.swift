@@ -86,6 +86,20 @@ import Testing
         #expect(answer.text.contains("# EOF") == ending.contains("# EOF"))
     }
 
+    @Test func metricsOfManyChannelsAreWhole() async throws {
+        let names = (100..<300).map { "channel \($0)" }
+        let metrics = makeMetrics(names)
+        for (index, channel) in metrics.channels.enumerated() { channel.envelopes.increment(by: index) }
+        let answer = try await get("/metrics", metrics: metrics)
+        let lines = answer.text.split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(
+            lines.filter { $0.hasPrefix("signalr_backplane_envelopes_total") }
+                == names.enumerated().map { #"signalr_backplane_envelopes_total{channel="\#($1)"} \#($0)"# })
+        // One ends where the next piece begins.
+        #expect(lines.dropLast().allSatisfy { $0.wholeMatch(of: #/# .*|[a-z_]+(\{.*\})? \S+/#) != nil })
+        #expect(lines.last == "")
+    }
+
     @Test func healthyIsWhoeverAnswers() async throws {
         let answer = try await get("/-/healthy")
         #expect(answer.status == .ok)

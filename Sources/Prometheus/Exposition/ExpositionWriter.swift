@@ -2,11 +2,19 @@
 struct ExpositionWriter {
     private let format: ExpositionFormat
     private var bytes: [UInt8] = []
+    private var isFinished = false
 
-    /// - Parameter capacity: bytes that are expected, so that the text of a thousand channels is not copied as it grows.
-    init(_ format: ExpositionFormat, capacity: Int = 0) {
+    init(_ format: ExpositionFormat) {
         self.format = format
-        bytes.reserveCapacity(capacity)
+    }
+
+    /// Bytes written since they were last taken.
+    var count: Int { bytes.count }
+
+    /// What was written since the last call.
+    mutating func take() -> [UInt8] {
+        defer { bytes = [] }
+        return bytes
     }
 
     /// Writes what stands above the samples of a metric.
@@ -71,12 +79,12 @@ struct ExpositionWriter {
         }
     }
 
-    /// The whole exposition, with the mark that OpenMetrics ends in.
-    consuming func finish() -> [UInt8] {
-        if format == .openMetrics {
+    /// Writes the mark that OpenMetrics ends in, once.
+    mutating func finish() {
+        if format == .openMetrics, !isFinished {
             write("# EOF\n")
         }
-        return bytes
+        isFinished = true
     }
 
     private mutating func writeHelp(_ name: String, _ help: String, quotes: Bool) {

@@ -8,33 +8,45 @@ struct Registration: Sendable {
         case reading(@Sendable () -> Double)
     }
 
+    /// What a metric has children for, at one moment.
+    struct Children: Sendable {
+        static let none = Children(count: 0) { _, _ in }
+
+        let count: Int
+        /// Writes one sample, or one set of buckets, for the child at an index.
+        let write: @Sendable (Int, inout ExpositionWriter) -> Void
+    }
+
     let name: MetricName
     let help: String
     let source: Source
 
-    /// Writes the metadata and one sample, or one set of buckets, for each child.
-    func expose(to writer: inout ExpositionWriter) {
-        writer.writeMetadata(name, help: help)
+    /// In the order in which they are exposed.
+    func children() -> Children {
         switch source {
         case .counters(let family):
-            for child in family.sortedChildren() {
-                let labels = LabelText(family.labels, child.labelValues)
-                writer.writeSample(name.family, "_total", labels, child.metric.value)
+            let children = family.sortedChildren()
+            return Children(count: children.count) { [name] index, writer in
+                let labels = LabelText(family.labels, children[index].labelValues)
+                writer.writeSample(name.family, "_total", labels, children[index].metric.value)
             }
         case .gauges(let family):
-            for child in family.sortedChildren() {
-                let labels = LabelText(family.labels, child.labelValues)
-                writer.writeSample(name.family, "", labels, child.metric.value)
+            let children = family.sortedChildren()
+            return Children(count: children.count) { [name] index, writer in
+                let labels = LabelText(family.labels, children[index].labelValues)
+                writer.writeSample(name.family, "", labels, children[index].metric.value)
             }
         case .histograms(let family):
             let children = family.sortedChildren()
             let bounds = children.first.map { ExpositionWriter.boundTexts(of: $0.metric.bounds) } ?? []
-            for child in children {
-                let labels = LabelText(family.labels, child.labelValues)
-                writer.writeHistogram(name.family, labels, child.metric, bounds: bounds)
+            return Children(count: children.count) { [name] index, writer in
+                let labels = LabelText(family.labels, children[index].labelValues)
+                writer.writeHistogram(name.family, labels, children[index].metric, bounds: bounds)
             }
         case .reading(let read):
-            writer.writeSample(name.family, "_total", LabelText([], []), read())
+            return Children(count: 1) { [name] _, writer in
+                writer.writeSample(name.family, "_total", LabelText([], []), read())
+            }
         }
     }
 }

@@ -10,8 +10,6 @@ public final class Registry: Sendable {
         var registrations: [Registration] = []
         var names: Set<String> = []
         var refreshers: [@Sendable () -> Void] = []
-        /// Of the last exposition, in bytes.
-        var lastSize = 0
     }
 
     private let state = Mutex(State())
@@ -98,20 +96,18 @@ public final class Registry: Sendable {
         state.withLock { $0.refreshers.append(body) }
     }
 
-    /// Everything registered, as the body of the answer to a scrape. UTF-8.
-    public func expose(_ format: ExpositionFormat) -> [UInt8] {
+    /// Everything registered, as the body of the answer to a scrape, piece by piece.
+    public func exposition(_ format: ExpositionFormat) -> Exposition {
         // Neither runs under the lock: refreshers may well register, and a scrape must not delay whoever does.
         for refresh in state.withLock({ $0.refreshers }) {
             refresh()
         }
-        let (registrations, lastSize) = state.withLock { ($0.registrations, $0.lastSize) }
-        var writer = ExpositionWriter(format, capacity: lastSize + lastSize / 16)
-        for registration in registrations {
-            registration.expose(to: &writer)
-        }
-        let bytes = writer.finish()
-        state.withLock { $0.lastSize = bytes.count }
-        return bytes
+        return Exposition(state.withLock { $0.registrations }, format)
+    }
+
+    /// The same as a whole, for a process with few series. UTF-8.
+    public func expose(_ format: ExpositionFormat) -> [UInt8] {
+        exposition(format).reduce(into: []) { $0 += $1 }
     }
 
     private func register(

@@ -25,7 +25,7 @@ enum RelayHTTP {
             let format = ExpositionFormat.negotiate(accept: request.headers[.accept])
             return Response(
                 status: .ok, headers: [.contentType: format.contentType],
-                body: ResponseBody(byteBuffer: ByteBuffer(bytes: metrics.registry.expose(format))))
+                body: body(of: metrics.registry.exposition(format)))
         }
         router.get(RouterPath(healthyPath)) { _, _ in
             text(.ok, "backplane-relay is running\n")
@@ -49,6 +49,19 @@ enum RelayHTTP {
                 """)
         }
         return router
+    }
+
+    /// One piece with its length; several as they are made, so that many channels are never in memory as a whole.
+    private static func body(of exposition: Exposition) -> ResponseBody {
+        var rest = exposition
+        let first = ByteBuffer(bytes: rest.next() ?? [])
+        guard let second = rest.next() else { return ResponseBody(byteBuffer: first) }
+        return ResponseBody { [rest] writer in
+            try await writer.write(first)
+            try await writer.write(ByteBuffer(bytes: second))
+            for piece in rest { try await writer.write(ByteBuffer(bytes: piece)) }
+            try await writer.finish(nil)
+        }
     }
 
     private static func text(_ status: HTTPResponse.Status, _ text: String) -> Response {

@@ -1,0 +1,38 @@
+/// The answer to a scrape in pieces, each made when it is asked for: with a thousand channels it is megabytes long, and
+/// several scrapers may ask at once.
+///
+/// Which children a metric has is settled when its turn comes. Buckets, sum and count of a histogram are always of one
+/// moment.
+public struct Exposition: Sequence, IteratorProtocol, Sendable {
+    /// Bytes from which a piece is handed out; it is larger by at most the lines of one child.
+    static let pieceSize = 256 << 10
+
+    private var registrations: ArraySlice<Registration>
+    private var children = Registration.Children.none
+    private var nextChild = 0
+    private var writer: ExpositionWriter
+
+    init(_ registrations: [Registration], _ format: ExpositionFormat) {
+        self.registrations = registrations[...]
+        writer = ExpositionWriter(format)
+    }
+
+    /// - Returns: UTF-8, never empty; nil after the end.
+    public mutating func next() -> [UInt8]? {
+        while writer.count < Self.pieceSize {
+            if nextChild < children.count {
+                children.write(nextChild, &writer)
+                nextChild += 1
+            } else if let registration = registrations.popFirst() {
+                writer.writeMetadata(registration.name, help: registration.help)
+                children = registration.children()
+                nextChild = 0
+            } else {
+                writer.finish()
+                break
+            }
+        }
+        let piece = writer.take()
+        return piece.isEmpty ? nil : piece
+    }
+}
