@@ -130,7 +130,8 @@ public enum CaptureDirectory {
     /// Last id by channel, as a closed segment says at its end; one without an end is read for it.
     private static func lastIDs(of path: String) -> [String: UInt64] {
         guard let source = try? FileSource(path: path) else { return [:] }
-        guard let reader = try? MCAPIndexedReader(source) else {
+        // Of no chunk: their indexes may list thousands of channels.
+        guard let reader = try? MCAPIndexedReader(source, from: .max) else {
             // What another process records is its own.
             return source.isLive ? [:] : (try? OrphanRecovery.lastIDs(of: source)) ?? [:]
         }

@@ -25,7 +25,11 @@ extension CaptureEvent {
     }
 
     /// Retention deleted a segment; one event for each channel with ids in it.
-    public static func segmentDeleted(_ segment: StoredSegment, reason: RetentionReason) -> [CaptureEvent] {
+    ///
+    /// - Parameter ids: first to last, by channel.
+    public static func segmentDeleted(
+        _ segment: StoredSegment, ids: [String: ClosedRange<UInt64>], reason: RetentionReason
+    ) -> [CaptureEvent] {
         func event(_ channel: String?, _ ids: ClosedRange<UInt64>?) -> CaptureEvent {
             var event = CaptureEvent(event: "segment_deleted", channel: channel)
             event.from = ids?.lowerBound
@@ -36,8 +40,8 @@ extension CaptureEvent {
             event.bytes = Int(clamping: segment.size)
             return event
         }
-        if segment.ids.isEmpty { return [event(nil, nil)] }
-        return segment.ids.sorted { $0.key < $1.key }.map { event($0.key, $0.value) }
+        if ids.isEmpty { return [event(nil, nil)] }
+        return ids.sorted { $0.key < $1.key }.map { event($0.key, $0.value) }
     }
 
     /// - Parameter free: bytes left on the file system.

@@ -64,7 +64,9 @@ extension CaptureWriter {
     mutating func rotateIfDue(_ now: Moment) throws(CaptureError) {
         guard let segment, let openedAt = segmentAge else { return }
         let age = now.monotonic > openedAt ? now.monotonic - openedAt : 0
-        guard configuration.rotation.isDue(size: segment.writer.fileSize, age: age) else { return }
+        let isDue = configuration.rotation.isDue(
+            size: segment.writer.fileSize, indexSize: segment.writer.indexSize, age: age)
+        guard isDue else { return }
         // A flush comes back here with an empty chunk.
         guard chunk.isEmpty else { return try flush(now) }
         try closeSegment(now)

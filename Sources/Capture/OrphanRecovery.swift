@@ -57,7 +57,7 @@ enum OrphanRecovery {
     }
 
     private static func isClosed(_ source: FileSource) -> Bool {
-        (try? MCAPIndexedReader(source)) != nil
+        (try? MCAPIndexedReader(source, from: .max)) != nil
     }
 
     /// Last id by Redis channel, of a segment without an end.

@@ -4,6 +4,10 @@ public struct RotationPolicy: Sendable, Equatable {
     public var segmentSize: UInt64
     /// Age of a segment at which the next begins, in nanoseconds.
     public var segmentDuration: UInt64
+    /// Bytes of index at which the next begins: they stay in memory until the segment is closed, and then twice. Each
+    /// chunk lists its channels there, so only a segment of hundreds of channels comes to it. Just below a power of two,
+    /// to which the memory for it grows.
+    public var indexSize = 15 << 20
 
     public init(segmentSize: UInt64 = 256 << 20, segmentDuration: UInt64 = 3_600_000_000_000) {
         precondition(segmentSize > 0 && segmentDuration > 0)
@@ -13,9 +17,10 @@ public struct RotationPolicy: Sendable, Equatable {
 
     /// - Parameters:
     ///   - size: bytes written so far.
+    ///   - indexSize: bytes of index so far.
     ///   - age: nanoseconds since the segment was begun, on a clock that does not step.
-    public func isDue(size: UInt64, age: UInt64) -> Bool {
-        size >= segmentSize || age >= segmentDuration
+    public func isDue(size: UInt64, indexSize: Int, age: UInt64) -> Bool {
+        size >= segmentSize || indexSize >= self.indexSize || age >= segmentDuration
     }
 }
 

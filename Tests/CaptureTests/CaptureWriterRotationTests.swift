@@ -43,6 +43,27 @@ import Testing
         }
     }
 
+    /// What a segment keeps in memory until its end is bounded, too.
+    @Test func bySizeOfTheIndex() throws {
+        let directory = try TemporaryDirectory()
+        var rotation = RotationPolicy()
+        rotation.indexSize = 500
+        var writer = makeWriter(directory.path, rotation: rotation)
+        var now = Moment.start
+        for id in 1...50 as ClosedRange<UInt64> {
+            writer.append(payload(id), at: now)
+            now = now.after(milliseconds: 200)
+            try writer.tick(now)
+        }
+        try writer.close(now)
+        // An index of a chunk with one or two channels takes less than 100 bytes.
+        #expect((7...12).contains(directory.names.count), "\(directory.names.count)")
+        let reading = try Reading(directory.path)
+        #expect(reading.ids == (1...50).map { UInt64($0) })
+        #expect(reading.damage == [] && Set(reading.states) == [.closed])
+        try expectChain(directory, reading)
+    }
+
     @Test func byDuration() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path, rotation: RotationPolicy(segmentDuration: 60_000_000_000))

@@ -67,18 +67,29 @@ public struct SegmentInventory: Sendable {
         var segment = StoredSegment(
             name: name, size: source.size, startedAt: start.startedAt, endedAt: modified, isOpen: source.isLive,
             isClosed: false)
-        guard !source.isLive, let reader = try? MCAPIndexedReader(source) else { return segment }
+        guard !source.isLive, let reader = summaryReader(of: source) else { return segment }
         segment.isClosed = true
-        guard let index = reader.metadataIndexes.last(where: { $0.name == CaptureMetadata.endName }),
-            let end = try? reader.read(index).entries
-        else { return segment }
+        guard let end = end(in: reader) else { return segment }
         segment.endedAt = end[CaptureMetadata.Key.endedAt].flatMap(UTCTime.parse) ?? modified
-        segment.ids = ids(end)
         segment.missingIDs = CaptureMetadata.missingIDs(in: end)
         return segment
     }
 
-    private static func ids(_ end: [String: String]) -> [String: ClosedRange<UInt64>] {
+    /// For what stands in the summary besides the chunks, of which there may be thousands of a thousand channels.
+    private static func summaryReader(of source: FileSource) -> MCAPIndexedReader? {
+        try? MCAPIndexedReader(source, from: .max)
+    }
+
+    private static func end(in reader: MCAPIndexedReader) -> [String: String]? {
+        reader.metadataIndexes.last { $0.name == CaptureMetadata.endName }.flatMap { try? reader.read($0).entries }
+    }
+
+    /// First to last id, by Redis channel, as far as a closed segment says at its end. Read each time and not kept: there
+    /// may be hundreds of segments, of a thousand channels each.
+    public static func ids(of name: String, in directory: String) -> [String: ClosedRange<UInt64>] {
+        guard let source = try? FileSource(path: directory + "/" + name, followsLinks: false), !source.isLive,
+            let reader = summaryReader(of: source), let end = end(in: reader)
+        else { return [:] }
         let firstIDs = CaptureMetadata.firstIDs(in: end)
         var ids: [String: ClosedRange<UInt64>] = [:]
         for (channel, last) in CaptureMetadata.lastIDs(in: end) {

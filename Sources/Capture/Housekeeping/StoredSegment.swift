@@ -12,15 +12,13 @@ public struct StoredSegment: Sendable, Equatable {
     public var isOpen: Bool
     /// False for one whose relay could not close it.
     public var isClosed: Bool
-    /// First to last id, by Redis channel, as far as the segment says at its end.
-    public var ids: [String: ClosedRange<UInt64>]
     /// Ids that its end says are missing in it; nil where it does not say: open, unclosed, or after a crash.
     public var missingIDs: UInt64?
     public var isArchived: Bool
 
     public init(
         name: String, size: UInt64, startedAt: UInt64, endedAt: UInt64, isOpen: Bool = false, isClosed: Bool = true,
-        ids: [String: ClosedRange<UInt64>] = [:], missingIDs: UInt64? = nil, isArchived: Bool = false
+        missingIDs: UInt64? = nil, isArchived: Bool = false
     ) {
         self.name = name
         self.size = size
@@ -28,7 +26,6 @@ public struct StoredSegment: Sendable, Equatable {
         self.endedAt = endedAt
         self.isOpen = isOpen
         self.isClosed = isClosed
-        self.ids = ids
         self.missingIDs = missingIDs
         self.isArchived = isArchived
     }

@@ -186,6 +186,9 @@ public struct MCAPWriter: ~Copyable {
     /// Bytes of the file as committed, trailer included; 0 before its start is.
     public var fileSize: UInt64 { progress.fileSize }
 
+    /// Bytes of memory that the committed chunks' share of the summary takes until the end.
+    public var indexSize: Int { summary.indexSize }
+
     /// Where the record of the last committed chunk ends, in bytes from the start of the file; 0 without chunks.
     public var lastChunkEnd: UInt64 { summary.lastChunkEnd }
 

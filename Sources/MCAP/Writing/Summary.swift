@@ -12,6 +12,9 @@ struct Summary: ~Copyable {
     private(set) var lastChunkEnd: UInt64 = 0
     private var metadata: [MetadataIndex] = []
 
+    /// Bytes of the chunk indexes.
+    var indexSize: Int { chunkIndexes.count }
+
     func channel(_ id: UInt16) -> Channel? { positions[id].map { channels[$0] } }
 
     mutating func add(_ channel: Channel) {

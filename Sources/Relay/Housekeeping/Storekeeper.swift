@@ -133,6 +133,7 @@ struct Storekeeper {
 
     private mutating func delete(_ deletion: RetentionPolicy.Deletion, at now: Moment) {
         guard let index = segments.firstIndex(where: { $0.name == deletion.name }) else { return }
+        let ids = SegmentInventory.ids(of: deletion.name, in: directory)
         do {
             guard try SegmentRemoval.remove(deletion.name, from: directory) else { return }
         } catch {
@@ -140,7 +141,9 @@ struct Storekeeper {
         }
         let segment = segments.remove(at: index)
         metrics.deleted(deletion.reason)
-        for event in CaptureEvent.segmentDeleted(segment, reason: deletion.reason) { intake.command(.note(event)) }
+        for event in CaptureEvent.segmentDeleted(segment, ids: ids, reason: deletion.reason) {
+            intake.command(.note(event))
+        }
         logger.log(
             level: deletion.reason == .diskLow ? .warning : .notice,
             deletion.reason == .diskLow
@@ -148,7 +151,7 @@ struct Storekeeper {
             metadata: [
                 "segment": "\(segment.name)", "reason": "\(deletion.reason.rawValue)", "bytes": "\(segment.size)",
                 "ids":
-                    "\(segment.ids.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.lowerBound)..\($0.value.upperBound)" }.joined(separator: ", "))",
+                    "\(ids.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.lowerBound)..\($0.value.upperBound)" }.joined(separator: ", "))",
             ])
         publish()
     }

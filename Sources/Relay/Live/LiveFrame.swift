@@ -161,7 +161,7 @@ struct LiveFrame {
             #","size":\#(segment.stored.size),"start":\#(milliseconds(segment.stored.startedAt)),"end":\#(milliseconds(segment.stored.endedAt)),"state":"\#(segment.state)""#
         )
         if let missing = segment.stored.missingIDs { writer.raw(#","missing":\#(missing)"#) }
-        list(#","ids":"#, segment.stored.ids.sorted { $0.key < $1.key }, to: &writer) { writer, ids in
+        list(#","ids":"#, segment.ids.sorted { $0.key < $1.key }, to: &writer) { writer, ids in
             writer.raw("[")
             writer.string(ids.key)
             writer.raw(#","\#(ids.value.lowerBound)","\#(ids.value.upperBound)"]"#)

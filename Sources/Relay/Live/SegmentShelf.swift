@@ -6,6 +6,8 @@ import NIOPosix
 final class SegmentShelf: Sendable {
     struct Segment: Sendable, Equatable {
         var stored: StoredSegment
+        /// First to last id, by channel.
+        var ids: [String: ClosedRange<UInt64>] = [:]
 
         /// `recording`, `unclosed` (its relay died), `complete`, `incomplete`, or `unknown` where it does not say.
         var state: String {
@@ -42,10 +44,14 @@ final class SegmentShelf: Sendable {
 
     /// - Returns: true if something has changed.
     func look() async -> Bool {
-        guard let segments = try? await thread.runIfActive({ [self] in try scan() }) else { return false }
-        let listing = Listing(
-            newest: segments.suffix(Self.shown).reversed().map { Segment(stored: $0) }, total: segments.count,
-            bytes: segments.reduce(0) { $0 + $1.size })
+        let known = listing?.newest ?? []
+        let looked = try? await thread.runIfActive { [self] in
+            let segments = try scan()
+            return Listing(
+                newest: segments.suffix(Self.shown).reversed().map { segment($0, known: known) }, total: segments.count,
+                bytes: segments.reduce(0) { $0 + $1.size })
+        }
+        guard let listing = looked else { return false }
         return last.withLockedValue { last in
             defer { last = listing }
             return last != listing
@@ -56,6 +62,15 @@ final class SegmentShelf: Sendable {
     func closed(_ name: String) async -> StoredSegment? {
         guard let segments = try? await thread.runIfActive({ [self] in try scan() }) else { return nil }
         return segments.first { $0.name == name && !$0.isOpen && $0.isClosed }
+    }
+
+    /// - Parameter known: those of the last look; what is closed stays as it is.
+    private func segment(_ stored: StoredSegment, known: [Segment]) -> Segment {
+        guard stored.isClosed else { return Segment(stored: stored) }
+        let before = known.first {
+            $0.stored.isClosed && $0.stored.name == stored.name && $0.stored.size == stored.size
+        }
+        return Segment(stored: stored, ids: before?.ids ?? SegmentInventory.ids(of: stored.name, in: directory))
     }
 
     private func scan() throws -> [StoredSegment] {

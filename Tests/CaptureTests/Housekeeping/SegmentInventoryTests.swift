@@ -36,7 +36,9 @@ import Testing
             #expect(segments.map(\.name) == names)
             #expect(segments.map(\.isOpen) == [false, false, false, true])
             #expect(segments.map(\.isClosed) == [true, true, true, false])
-            #expect(segments.map { $0.ids["chat"] } == [1...10, 11...20, 21...30, nil])
+            #expect(
+                segments.map { SegmentInventory.ids(of: $0.name, in: directory.path)["chat"] }
+                    == [1...10, 11...20, 21...30, nil])
             #expect(segments.allSatisfy { !$0.isArchived && $0.startedAt >= Moment.start.realtime })
         }
         try ArchiveMarker.make(for: names[1], in: directory.path)
