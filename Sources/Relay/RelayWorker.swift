@@ -211,9 +211,10 @@ struct RelayWorker: ~Copyable {
     private mutating func subscribed(_ subscription: Subscription, at now: Moment) {
         subscriptions += 1
         if subscriptions > 1 { metrics.reconnects.increment() }
-        status.isSubscribed = true
-        status.connectionID = subscription.connectionID
+        // First: who is told that the relay is ready must not read that it is down.
         for channel in metrics.channels { channel.up.set(1) }
+        status.connectionID = subscription.connectionID
+        status.isSubscribed = true
         explainer.subscribed(subscription)
         for branch in branches { branch.subscribed(subscription) }
         let server = subscription.server
@@ -222,8 +223,8 @@ struct RelayWorker: ~Copyable {
     }
 
     private mutating func disconnected(_ cause: DisconnectCause, at now: Moment) {
-        status.isSubscribed = false
         for channel in metrics.channels { channel.up.set(0) }
+        status.isSubscribed = false
         explainer.disconnected(cause)
         for index in observers.indices { observers[index].missedSomething() }
         note(.disconnected(cause: cause.label), at: now)

@@ -12,7 +12,6 @@ struct BenchTests {
             let envelopes: Int
             let recorded: Int
             let lost: Int
-            let behind_seconds: Double
             let microseconds_per_envelope: Double
             let written_bytes_per_second: Double
             let latency_p50_seconds: Double?
@@ -42,10 +41,8 @@ struct BenchTests {
                     "bench", "--redis", redis.url, "--seconds", "0.5", "--max-rate", "1000", "--expect", "100",
                     "--record", folder, "--json",
                 ])
+                #expect(bench.exit == .code(0), "\(bench.output)\(bench.errors)")
                 let summary = try JSONDecoder().decode(Summary.self, from: Data(bench.output.utf8))
-                // On a busy machine the relay may be late; then nothing counts as carried.
-                let keptUp = summary.report.climbs.map { $0.steps.allSatisfy { $0.behind_seconds <= 1 } }
-                #expect(bench.exit == .code(keptUp.contains(false) ? 1 : 0), "\(bench.output)\(bench.errors)")
                 #expect(!summary.report.redis_is_ours)
                 #expect(summary.report.zstd_bytes_per_second > 0)
                 #expect(summary.report.climbs.map(\.compression) == ["none", "zstd"])
@@ -56,10 +53,7 @@ struct BenchTests {
                     #expect(step.microseconds_per_envelope > 0 && step.written_bytes_per_second > 0)
                     #expect(step.latency_p50_seconds != nil)
                 }
-                #expect(summary.carried.count == keptUp.count)
-                for (carried, keptUp) in zip(summary.carried, keptUp) where keptUp {
-                    #expect(carried.envelopes_per_second > 100 && carried.headroom ?? 0 > 1)
-                }
+                #expect(summary.carried.allSatisfy { $0.envelopes_per_second > 100 && $0.headroom ?? 0 > 1 })
                 #expect(try await redis.command(["DBSIZE"]).integer == 0)
                 #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
             }

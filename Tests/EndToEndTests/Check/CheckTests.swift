@@ -1,5 +1,6 @@
 import NIOPosix
 import Redis
+import TestSupport
 import Testing
 
 @testable import EndToEnd
@@ -83,9 +84,11 @@ struct CheckTests {
                 var configuration = Self.configuration(redis)
                 configuration.messages = 100_000
                 let killer = Task {
-                    try await Task.sleep(for: .seconds(2))
                     let client = try await RedisClient.connect(
                         to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+                    try await eventually("messages are under way") {
+                        try await client.send(["GET", "test"]).text.flatMap { Int($0) } ?? 0 > 100 ? true : nil
+                    }
                     // It answers by closing the connection.
                     _ = try? await client.send(["SHUTDOWN", "NOSAVE"])
                 }

@@ -14,6 +14,8 @@ struct LivePageDiskTests {
             let options = ["--min-free-disk", "2MiB", "--compression", "none"]
             try await WatchedPage.with(recordDirectory: disk + "/capture", options: options) { page, redis, _ in
                 try await busy(page, redis) {
+                    // The rest must be quick.
+                    try TinyDisk.fill(disk, leaving: 3 << 20)
                     // The relay looks at the disk once a second.
                     try await page.waitFor("paused", within: .seconds(2)) {
                         try TinyDisk.fill(disk, leaving: 1 << 20)

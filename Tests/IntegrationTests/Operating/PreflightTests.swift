@@ -32,10 +32,12 @@ struct PreflightTests {
                         "channel       chat: 1 subscribers, counter 7 in database 0, SUBSCRIBE permitted",
                         "record        \(folder)/capture (will be made), ", "OK            the relay can attach",
                     ] { #expect(check.output.contains(part), "\(part) in:\n\(check.output)") }
-                    // What is measured warns of a busy machine, and rightly.
-                    let measured = ["a PING took ", "takes only ", "the clock of Redis differs "]
+                    // A busy machine may be slow: only where the figure shown says so may it be warned of.
+                    let roundTrip = Self.figure(#/a PING takes ([\d.]+) ms/#, in: check) ?? 0
+                    let disk = Self.figure(#/ free, takes ([\d.]+) MB\/s/#, in: check) ?? .infinity
                     let warnings = check.output.split(separator: "\n").filter { line in
-                        line.hasPrefix("warning") && !measured.contains { line.contains($0) }
+                        line.hasPrefix("warning") && !(roundTrip >= 50 && line.contains("a PING took "))
+                            && !(disk <= 20 && line.contains("takes only "))
                     }
                     #expect(warnings == [], "\(check.output)")
                 }
@@ -43,6 +45,10 @@ struct PreflightTests {
                 #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == [])
             }
         }
+    }
+
+    private static func figure(_ shown: Regex<(Substring, Substring)>, in check: Finished) -> Double? {
+        check.output.firstMatch(of: shown).flatMap { Double($0.1) }
     }
 
     @Test("the least rights: what is not permitted is left out, and recording works")

@@ -23,6 +23,7 @@ struct SignalTests {
                 #expect(line["dropped"] == "0")
                 #expect(line["level"] == "notice")
                 #expect(try await relay.stop() == .code(0))
+                #expect(relay.child.errors.hasSuffix("}\n"), "the last line is whole")
                 for line in try Self.objects(relay) { #expect(line["time"]?.hasSuffix("Z") == true) }
             }
         }

@@ -23,9 +23,7 @@ final class HubClient: Sendable {
         signalR = SignalRClient(
             configuration: SignalRClientConfiguration(
                 node: try NodeURL("http://127.0.0.1:\(port)/signalr"), hubs: ["chatHub"], transport: transport,
-                query: query, reconnectsByItself: reconnectsByItself,
-                // A node of a test shares two processors with a hundred clients.
-                openTimeout: .seconds(60)),
+                query: query, reconnectsByItself: reconnectsByItself),
             network: network
         ) { event in
             switch event {
