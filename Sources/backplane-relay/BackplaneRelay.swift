@@ -9,7 +9,8 @@ struct BackplaneRelay: AsyncParsableCommand {
         abstract: "Watches, records and replays the Redis backplane of ASP.NET SignalR.",
         discussion: """
             Every option can also be set by an environment variable: BACKPLANE_RELAY_ and the option's name in capitals,
-            so --redis is BACKPLANE_RELAY_REDIS. Put addresses with passwords there, not on the command line.
+            so --redis is BACKPLANE_RELAY_REDIS. Put addresses with passwords there, not on the command line. What selects
+            within a capture (--channel, --hub, --from, --limit, ...) is taken from the command line alone.
 
             Exit status: 0 done, 1 failed, 3 done but with loss or damage, 64 wrong usage.
             """,
@@ -23,18 +24,50 @@ struct BackplaneRelay: AsyncParsableCommand {
     static let version = "0.1.0"
 
     static func main() async {
-        let arguments = EnvironmentOptions.merged(into: Array(CommandLine.arguments.dropFirst()))
+        let merged = EnvironmentOptions.merged(into: Array(CommandLine.arguments.dropFirst()))
         ProcessList.hideSecrets(variables: EnvironmentOptions.variables)
         do {
-            var command = try parseAsRoot(arguments)
+            // The parser's description of itself takes longer than most commands: only for what looks wrong.
+            let isCommand = configuration.subcommands.contains {
+                $0.configuration.commandName == merged.arguments.first
+            }
+            if !isCommand || merged.arguments.contains(where: Suggestion.hasSingleDash),
+                let root = CommandDescription.root(),
+                let complaint = Suggestion.complaint(about: merged.arguments, in: root)
+            {
+                throw ValidationError(complaint)
+            }
+            var command = try parseAsRoot(merged.arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
                 try command.run()
             }
         } catch {
-            exit(withError: error)
+            finish(error, of: merged)
         }
+    }
+
+    /// Ends the process with what the error says: help on standard output, all else on standard error.
+    private static func finish(_ error: any Error, of merged: EnvironmentOptions.Merged) -> Never {
+        let code = exitCode(for: error)
+        let message = fullMessage(for: error)
+        if code == .success {
+            do {
+                if !message.isEmpty { try StandardOutput.print(lines: [message]) }
+            } catch {
+                StandardError.print("Error: \(error)")
+                exit(withError: ExitCode.failure)
+            }
+        } else if code == .validationFailure, let root = CommandDescription.root() {
+            StandardError.print(Suggestion.improved(message, command: merged.arguments.first ?? "", in: root))
+            // Not a look into the whole message: the usage below the first line names every option.
+            let complaint = message.split(separator: "\n").first.map { String($0) } ?? ""
+            if let origin = merged.origin(ofOptionsIn: complaint) { StandardError.print("Note: \(origin)") }
+        } else if !message.isEmpty {
+            StandardError.print(message)
+        }
+        exit(withError: code)
     }
 }
 

@@ -56,16 +56,4 @@ import Testing
             #expect(message.contains(value) && message.contains(remedy), "\(message)")
         }
     }
-
-    @Test(arguments: ["cat", "tail"]) func theEnvironmentSetsThem(_ command: String) {
-        let merged = EnvironmentOptions.merged(
-            into: [command, "x", "--kind", "hub"],
-            environment: [
-                "BACKPLANE_RELAY_HUB": "a,b", "BACKPLANE_RELAY_FROM_ID": "7", "BACKPLANE_RELAY_KIND": "user",
-                "BACKPLANE_RELAY_FROM": "-15m",
-            ])
-        #expect(merged.contains("--hub=a") && merged.contains("--hub=b") && merged.contains("--from-id=7"))
-        #expect(!merged.contains("--kind=user"), "the command line wins")
-        #expect(merged.contains("--from=-15m") == (command == "cat"))
-    }
 }

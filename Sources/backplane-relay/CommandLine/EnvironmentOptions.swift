@@ -1,0 +1,100 @@
+import ArgumentParser
+import FoundationEssentials
+
+/// Lets every option be set by the environment: `--segment-size` by `BACKPLANE_RELAY_SEGMENT_SIZE`.
+///
+/// An option on the command line wins. A repeatable option takes a comma-separated list, a flag `true` or `1`. What
+/// selects within a capture is not taken from it: variables that were set for `run` would hide a part of the capture
+/// without a word.
+enum EnvironmentOptions {
+    static let prefix = "BACKPLANE_RELAY_"
+
+    /// A command line with what the environment adds.
+    struct Merged {
+        var arguments: [String]
+        /// The variable that each added option came from, by its flag.
+        var variables: [String: String] = [:]
+
+        /// Says where the options that an error message names came from, so that nobody looks for them on the command
+        /// line; nil if all stand there.
+        func origin(ofOptionsIn message: String) -> String? {
+            let words = message.split { !($0.isLetter || $0.isNumber || $0 == "-") }.map { String($0) }
+            let named = variables.keys.filter { words.contains($0) }.sorted()
+            guard !named.isEmpty else { return nil }
+            return named.map { "\($0) is set by the environment variable \(variables[$0] ?? "")" }
+                .joined(separator: "; ") + "."
+        }
+    }
+
+    /// The variables that are set.
+    static var variables: [String] {
+        ProcessInfo.processInfo.environment.keys.filter { $0.hasPrefix(prefix) }
+    }
+
+    static func merged(
+        into arguments: [String], environment: [String: String] = ProcessInfo.processInfo.environment
+    ) -> Merged {
+        var merged = Merged(arguments: arguments)
+        guard environment.keys.contains(where: { $0.hasPrefix(prefix) }), let name = arguments.first,
+            let options = options(of: name)
+        else { return merged }
+        for option in options where !arguments.contains(where: { $0 == option.flag || $0.hasPrefix(option.flag + "=") })
+        {
+            guard let value = environment[option.variable], !value.isEmpty else { continue }
+            let added: [String]
+            switch option.kind {
+            case .flag: added = ["1", "true", "yes"].contains(value.lowercased()) ? [option.flag] : []
+            case .single: added = ["\(option.flag)=\(value)"]
+            case .repeatable: added = value.split(separator: ",").map { "\(option.flag)=\($0)" }
+            }
+            guard !added.isEmpty else { continue }
+            merged.arguments.insert(contentsOf: added, at: 1)
+            merged.variables[option.flag] = option.variable
+        }
+        return merged
+    }
+
+    private struct Option {
+        enum Kind { case flag, single, repeatable }
+
+        let flag: String
+        let kind: Kind
+
+        var variable: String {
+            prefix + flag.drop { $0 == "-" }.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
+        }
+    }
+
+    private static func options(of name: String) -> [Option]? {
+        guard let command = CommandDescription.root()?.subcommands?.first(where: { $0.commandName == name }) else {
+            return nil
+        }
+        let excluded = excluded(from: command)
+        return command.arguments?.compactMap { argument in
+            guard let name = argument.longName, !excluded.contains(name) else { return nil }
+            switch argument.kind {
+            case .flag: return Option(flag: "--" + name, kind: .flag)
+            case .option: return Option(flag: "--" + name, kind: argument.isRepeating ? .repeatable : .single)
+            case .positional: return nil
+            }
+        }
+    }
+
+    /// The options of a command that the command line alone sets.
+    private static func excluded(from command: CommandDescription) -> Set<String> {
+        var excluded: Set = ["help", "version"]
+        if command.readsCaptures {
+            excluded.formUnion(CommandDescription.parsed(SelectionProbe._dumpHelp())?.options ?? [])
+            // How many of the selected.
+            excluded.insert("limit")
+        }
+        // The directory of `run`, which keeps what is real, is no place for the demo's chat.
+        if command.commandName == DemoCommand.configuration.commandName { excluded.insert("record") }
+        return excluded
+    }
+
+    /// Has the options that select within a capture, and no other.
+    private struct SelectionProbe: ParsableCommand {
+        @OptionGroup var selection: SelectionOptions
+    }
+}

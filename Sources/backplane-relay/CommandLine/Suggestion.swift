@@ -1,0 +1,116 @@
+import ArgumentParser
+
+/// What somebody meant who mistyped a command or an option.
+enum Suggestion {
+    /// - Returns: the word of `words` that is nearest, if it is near enough not to be a guess.
+    static func nearest(to word: String, among words: [String]) -> String? {
+        let typed = word.lowercased()
+        let limit = min(2, max(1, typed.count / 3))
+        let near = words.map { (word: $0, distance: distance(typed, $0.lowercased())) }.filter { $0.distance <= limit }
+        if let nearest = near.min(by: { $0.distance < $1.distance }) { return nearest.word }
+        // Cut short, if only one is meant.
+        let begun = words.filter { typed.count >= 2 && $0.hasPrefix(typed) }
+        return begun.count == 1 ? begun[0] : nil
+    }
+
+    /// Insertions, deletions, substitutions and swaps of neighbours that make one word of the other.
+    static func distance(_ first: String, _ second: String) -> Int {
+        let (first, second) = (Array(first.prefix(64)), Array(second.prefix(64)))
+        guard !first.isEmpty, !second.isEmpty else { return max(first.count, second.count) }
+        var beforeLast: [Int] = []
+        var last = Array(0...second.count)
+        for row in 1...first.count {
+            var current = [row]
+            for column in 1...second.count {
+                let isSame = first[row - 1] == second[column - 1]
+                var least = min(last[column] + 1, current[column - 1] + 1, last[column - 1] + (isSame ? 0 : 1))
+                if row > 1, column > 1, first[row - 1] == second[column - 2], first[row - 2] == second[column - 1] {
+                    least = min(least, beforeLast[column - 2] + 1)
+                }
+                current.append(least)
+            }
+            (beforeLast, last) = (last, current)
+        }
+        return last[second.count]
+    }
+
+    /// What is wrong with the first word of a command line, before the parser sees it, which would only say that it did
+    /// not expect it.
+    ///
+    /// - Returns: nil if it is a command, or nothing is there.
+    static func complaint(about arguments: [String], in root: CommandDescription) -> String? {
+        guard let first = arguments.first else { return nil }
+        let commands = (root.subcommands ?? []).map(\.commandName)
+        if first == "help" {
+            guard arguments.count > 1, !arguments[1].hasPrefix("-") else { return nil }
+            return unknownCommand(arguments[1], among: commands)
+        }
+        guard first.hasPrefix("-") else {
+            return unknownCommand(first, among: commands) ?? singleDash(in: arguments, of: first, root)
+        }
+        let name = String(first.prefix { $0 != "=" })
+        let known = ["-h", "--help", "--version", "--generate-completion-script", "--experimental-dump-help", "--"]
+        guard !known.contains(name), !name.hasPrefix("---") else { return nil }
+        let option = String(name.drop { $0 == "-" })
+        if let owner = root.subcommands?.first(where: { $0.options.contains(option) }), option != "help" {
+            return
+                "\(name) stands before the command; options follow it: backplane-relay \(owner.commandName) \(name) ..."
+        }
+        let meant = nearest(to: option, among: ["help", "version"]).map { "; did you mean '--\($0)'?" }
+        return "unknown option '\(printable(name))'\(meant ?? "; 'backplane-relay --help' lists the commands")"
+    }
+
+    /// Whether it could be a long option with one dash, which the parser takes for a row of short ones, `-h` among them.
+    static func hasSingleDash(_ argument: String) -> Bool {
+        argument.count > 2 && argument.first == "-" && argument.dropFirst().first?.isLetter == true
+    }
+
+    private static func singleDash(
+        in arguments: [String], of name: String, _ root: CommandDescription
+    ) -> String? {
+        let options = root.subcommands?.first { $0.commandName == name }?.options ?? []
+        for (before, argument) in zip(arguments, arguments.dropFirst()) where hasSingleDash(argument) {
+            // It may be the value of an option.
+            if before.hasPrefix("--"), !before.contains("=") { continue }
+            let option = String(argument.dropFirst().prefix { $0 != "=" })
+            if options.contains(option) { return "'-\(option)' has one dash; write --\(option)" }
+        }
+        return nil
+    }
+
+    private static func unknownCommand(_ name: String, among commands: [String]) -> String? {
+        guard !commands.contains(name), name != "help" else { return nil }
+        let meant = nearest(to: name, among: commands + ["help"]).map { "; did you mean '\($0)'?" }
+        return "unknown command '\(printable(name))'\(meant ?? "; 'backplane-relay --help' lists the commands")"
+    }
+
+    /// The parser suggests an option only by its distance, which may be another word altogether.
+    ///
+    /// - Parameter message: of the parser, in full.
+    /// - Returns: the message with a better first line; as it is if it is about something else.
+    static func improved(_ message: String, command name: String, in root: CommandDescription) -> String {
+        let start = "Error: Unknown option '"
+        guard message.hasPrefix(start), let command = root.subcommands?.first(where: { $0.commandName == name }) else {
+            return message
+        }
+        var lines = message.split(separator: "\n", omittingEmptySubsequences: false).map { String($0) }
+        let typed = String(lines[0].dropFirst(start.count).prefix { $0 != "'" })
+        let option = String(typed.drop { $0 == "-" }.prefix { $0 != "=" })
+        let owners = (root.subcommands ?? []).filter { $0.options.contains(option) }.map(\.commandName)
+        let remedy: String
+        if let meant = nearest(to: option, among: command.options) {
+            remedy = "; did you mean '--\(meant)'?"
+        } else if !owners.isEmpty {
+            remedy = "; it is one of \(owners.joined(separator: ", ")), not of \(name)"
+        } else {
+            remedy = ""
+        }
+        lines[0] = "Error: unknown option '\(printable(typed))'\(remedy)"
+        return lines.joined(separator: "\n")
+    }
+
+    /// A word that was typed, without what could steer a terminal, and not if it could be an address with a password.
+    private static func printable(_ text: String) -> String {
+        text.contains { "=@,;:".contains($0) } ? "..." : MessageLine.printable(text.utf8)
+    }
+}
