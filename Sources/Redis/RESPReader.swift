@@ -17,7 +17,6 @@ struct RESPReader: ~Copyable {
     /// Twice what Redis accepts as one string unless told otherwise (`proto-max-bulk-len`).
     private static let longestElement = 1 << 30
 
-    private let reader: UnsafeMutablePointer<redisReader>
     private let functions: UnsafeMutablePointer<redisReplyObjectFunctions>
     private let state: UnsafeMutablePointer<ReplyState>
     private let longestElement: Int
@@ -28,19 +27,24 @@ struct RESPReader: ~Copyable {
     init(channels: [String] = [], longestElement: Int = Self.longestElement) {
         self.longestElement = longestElement
         state = .allocate(capacity: 1)
-        state.initialize(to: ReplyState(channels: channels))
         functions = .allocate(capacity: 1)
         functions.initialize(to: ReplyState.objectFunctions)
+        state.initialize(to: ReplyState(channels: channels, reader: Self.makeReader(functions)))
+        state.pointee.reader.pointee.privdata = UnsafeMutableRawPointer(state)
+    }
+
+    private static func makeReader(
+        _ functions: UnsafeMutablePointer<redisReplyObjectFunctions>
+    ) -> UnsafeMutablePointer<redisReader> {
         guard let reader = redisReaderCreateWithFunctions(functions) else {
             preconditionFailure("out of memory for a Redis reader")
         }
-        self.reader = reader
-        reader.pointee.privdata = UnsafeMutableRawPointer(state)
-        reader.pointee.maxbuf = Self.keptBuffer
+        reader.pointee.maxbuf = keptBuffer
+        return reader
     }
 
     deinit {
-        redisReaderFree(reader)
+        redisReaderFree(state.pointee.reader)
         functions.deinitialize(count: 1)
         functions.deallocate()
         state.deinitialize(count: 1)
@@ -53,6 +57,13 @@ struct RESPReader: ~Copyable {
         nonmutating set { state.pointee.batch = newValue }
     }
 
+    /// Asked about each large payload before it has come in, and given it when it has. Without one a large payload is read
+    /// as a small one is.
+    var sink: (any EnvelopeSink)? {
+        get { state.pointee.sink }
+        nonmutating set { state.pointee.sink = newValue }
+    }
+
     /// Messages of channels that nobody asked for, since the start.
     var strayMessages: Int { state.pointee.strayMessages }
 
@@ -62,7 +73,9 @@ struct RESPReader: ~Copyable {
     func feed(_ bytes: UnsafeRawBufferPointer) -> String? {
         var rest = bytes[...]
         var size = Self.smallestFeed
+        if state.pointee.large != nil, let problem = continueLarge(&rest) { return problem }
         while !rest.isEmpty {
+            let reader = state.pointee.reader
             let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(size))
             rest = rest.dropFirst(size)
             guard redisReaderFeed(reader, piece.baseAddress, piece.count) == REDIS_OK else { return errorText }
@@ -75,11 +88,87 @@ struct RESPReader: ~Copyable {
                 size = Self.smallestFeed
             }
             // What is left is one unfinished element. A length is only announced: nothing was reserved for it so far.
-            guard reader.pointee.len - reader.pointee.pos <= longestElement, announcedLength <= longestElement else {
-                return "one element of more than \(longestElement) bytes"
+            let announced = announcedLength
+            if announced > EnvelopeBatch.largePayload, let begun = beginLarge(of: announced) {
+                if begun == .take, announced > longestElement { return tooLong }
+                if let problem = continueLarge(&rest) { return problem }
+                continue
+            }
+            guard reader.pointee.len - reader.pointee.pos <= longestElement, announced <= longestElement else {
+                return tooLong
             }
         }
         return nil
+    }
+
+    private var tooLong: String { "one element of more than \(longestElement) bytes" }
+
+    // MARK: - Large payloads
+
+    /// The unfinished element is a payload so large that hiredis shall not hold it: the sink says what becomes of it.
+    ///
+    /// - Parameter count: its bytes.
+    /// - Returns: nil if it is no payload, or if nobody can be asked.
+    private func beginLarge(of count: Int) -> PayloadAdmission? {
+        guard state.pointee.awaitsPayload, count < .max, let sink = state.pointee.sink else { return nil }
+        let channel = state.pointee.messageChannel
+        // A channel that nobody asked for has no index; nothing of it is kept.
+        let admission = channel < 0 ? .tooLarge : sink.admission(ofPayload: count, channel: channel)
+        guard admission != .take || count <= longestElement else { return admission }
+        state.pointee.large = LargePayload(count: count, channel: channel, admission: admission)
+        // It is the last element of its reply: a fresh reader goes on behind it, whatever the old one thinks it has begun.
+        let old = state.pointee.reader
+        let fresh = Self.makeReader(functions)
+        fresh.pointee.privdata = UnsafeMutableRawPointer(state)
+        state.pointee.reader = fresh
+        state.pointee.leavePayload()
+        let unread = UnsafeRawBufferPointer(start: old.pointee.buf, count: old.pointee.len).dropFirst(old.pointee.pos)
+        if let header = unread.prefix(64).firstIndex(of: UInt8(ascii: "\n")) {
+            var start = unread[(header + 1)...]
+            // Less than the whole of it, or hiredis would have finished it.
+            _ = state.pointee.large?.take(&start)
+        }
+        redisReaderFree(old)
+        return admission
+    }
+
+    /// - Returns: what is wrong with the bytes.
+    private func continueLarge(_ rest: inout Slice<UnsafeRawBufferPointer>) -> String? {
+        guard let outcome = state.pointee.large?.take(&rest) else { return nil }
+        guard let large = state.pointee.large, outcome != .unfinished else { return nil }
+        state.pointee.large = nil
+        if outcome == .malformed {
+            abandon(large)
+            return "no line feed behind a string of \(large.count) bytes"
+        }
+        guard large.channel >= 0 else {
+            state.pointee.strayMessages += 1
+            return nil
+        }
+        guard let sink = state.pointee.sink else { return nil }
+        // What came before it goes first.
+        if let before = batch, before.count > 0 {
+            batch = sink.nextBatch()
+            batch?.receivedAt = before.receivedAt
+            sink.deliver(before)
+        }
+        if let whole = large.batch(receivedAt: batch?.receivedAt ?? 0) {
+            sink.deliver(whole)
+        } else {
+            sink.skipped(large.skipped(receivedAt: batch?.receivedAt ?? 0))
+        }
+        return nil
+    }
+
+    /// The connection has ended: what was begun will not come.
+    func abandonLarge() {
+        if let large = state.pointee.large { abandon(large) }
+        state.pointee.large = nil
+    }
+
+    private func abandon(_ large: LargePayload) {
+        large.free()
+        if large.admission == .take { state.pointee.sink?.abandoned(payloadOf: large.count) }
     }
 
     /// The complete replies that were no messages, in order, once.
@@ -91,6 +180,7 @@ struct RESPReader: ~Copyable {
 
     /// Bytes of the unfinished string; 0 if none is unfinished, or its header is.
     private var announcedLength: Int {
+        let reader = state.pointee.reader
         // hiredis has read the type. A whole line of digits that it leaves where it is can only be a string's header; one
         // without its line feed may be an integer.
         let unread = UnsafeRawBufferPointer(start: reader.pointee.buf, count: reader.pointee.len)
@@ -108,7 +198,7 @@ struct RESPReader: ~Copyable {
     }
 
     private var errorText: String {
-        withUnsafeBytes(of: &reader.pointee.errstr) { text in
+        withUnsafeBytes(of: &state.pointee.reader.pointee.errstr) { text in
             String(decoding: text.prefix { $0 != 0 }, as: UTF8.self)
         }
     }
@@ -121,14 +211,16 @@ private struct ReplyState: ~Copyable {
         case general
         /// An array of three was announced: perhaps a message.
         case undecided
-        /// A message whose channel is `messageChannel`, -1 if it is none of ours.
+        /// A message whose channel comes next.
         case message
+        /// A message whose channel is `messageChannel`, -1 if it is none of ours; its payload comes next.
+        case payload
         /// A message whose channel or payload is no string; it is passed over to its end.
         case malformed
     }
 
     private var frame = Frame.general
-    private var messageChannel = -1
+    private(set) var messageChannel = -1
     private var channels: ChannelTable
     private let collectsMessages: Bool
     private var builder = ReplyBuilder()
@@ -139,8 +231,14 @@ private struct ReplyState: ~Copyable {
     private var unretainedBatch: Unmanaged<EnvelopeBatch>?
     var replies: [RESPValue] = []
     var strayMessages = 0
+    /// hiredis' reader; another one after each large payload.
+    var reader: UnsafeMutablePointer<redisReader>
+    /// A payload that is taken past hiredis; nil nearly always.
+    var large: LargePayload?
+    var sink: (any EnvelopeSink)?
 
-    init(channels: [String]) {
+    init(channels: [String], reader: UnsafeMutablePointer<redisReader>) {
+        self.reader = reader
         self.channels = ChannelTable(channels)
         collectsMessages = !channels.isEmpty
     }
@@ -161,7 +259,7 @@ private struct ReplyState: ~Copyable {
     @inline(__always)
     private mutating func string(_ bytes: UnsafeRawBufferPointer, type: Int32, index: Int) {
         switch frame {
-        case .message where index == 2:
+        case .payload:
             if messageChannel >= 0, let unretainedBatch {
                 unretainedBatch._withUnsafeGuaranteedRef { $0.append(channel: messageChannel, payload: bytes) }
             } else {
@@ -170,6 +268,7 @@ private struct ReplyState: ~Copyable {
             frame = .general
         case .message:
             messageChannel = channels.index(of: bytes) ?? -1
+            frame = .payload
         case .malformed:
             break
         case .undecided where index == 0 && Self.isMessageWord(bytes):
@@ -201,12 +300,18 @@ private struct ReplyState: ~Copyable {
     /// Asked at each element that is no string: inside a message there is none. Such a message cannot come from Redis;
     /// the whole of it is dropped as stray.
     private mutating func isMalformed() -> Bool {
-        if frame == .message {
+        if frame == .message || frame == .payload {
             strayMessages += 1
             frame = .malformed
         }
         return frame == .malformed
     }
+
+    /// True where the next element is the payload of a message, the last of its reply.
+    var awaitsPayload: Bool { frame == .payload }
+
+    /// The payload is taken by somebody else.
+    mutating func leavePayload() { frame = .general }
 
     /// All elements of a reply were met.
     @inline(__always)

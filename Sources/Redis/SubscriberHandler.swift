@@ -131,6 +131,7 @@ final class SubscriberHandler: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         ticker?.cancel()
         handshakeTimeout?.cancel()
+        reader.abandonLarge()
         let cause = cause ?? .closedByServer
         if isSubscribed {
             sink.disconnected(cause)
@@ -162,6 +163,7 @@ final class SubscriberHandler: ChannelInboundHandler {
             break
         case .subscribed:
             isSubscribed = true
+            reader.sink = sink
             handshakeTimeout?.cancel()
             sink.subscribed(handshake.subscription)
             subscribed.succeed(())

@@ -8,6 +8,8 @@ enum IntakeItem: Sendable {
     case disconnected(DisconnectCause)
     /// Envelopes were refused here, at this point of the stream, because the intake was full.
     case dropped(envelopes: Int, bytes: Int)
+    /// A large payload was passed over while it came in, since there was no room for it.
+    case skipped(SkippedPayload)
     /// Something that the recorder is asked to do at this point of the stream.
     case command(RecorderCommand)
 }
@@ -42,7 +44,7 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
     private var items: [IntakeItem] = []
     private var isClosed = false
     private var spare: [EnvelopeBatch] = []
-    /// Memory of the waiting batches and of those that the consumer works on.
+    /// Memory of the waiting batches, of those that the consumer works on, and of large payloads that come in.
     private var bytes = 0
 
     /// - Parameter limit: memory that waiting batches may hold together, in bytes.
@@ -63,7 +65,10 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
 
     func deliver(_ batch: EnvelopeBatch) {
         lock.lock()
-        if mergeIntoLast(batch) {
+        if batch.isAdmitted {
+            // Counted since it began to come in.
+            items.append(.batch(batch))
+        } else if mergeIntoLast(batch) {
             keep(batch)
         } else if bytes + batch.footprint <= limit {
             bytes += batch.footprint
@@ -74,6 +79,31 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
         let filled = bytes
         lock.unlock(setting: true)
         metrics.intakeBytes.set(Double(filled))
+    }
+
+    func admission(ofPayload count: Int, channel: Int) -> PayloadAdmission {
+        let needed = EnvelopeBatch.footprint(ofPayload: count)
+        guard needed <= limit else { return .tooLarge }
+        lock.lock()
+        let hasRoom = bytes + needed <= limit
+        if hasRoom { bytes += needed }
+        let filled = bytes
+        lock.unlock()
+        metrics.intakeBytes.set(Double(filled))
+        return hasRoom ? .take : .noRoom
+    }
+
+    func abandoned(payloadOf count: Int) {
+        lock.lock()
+        bytes -= EnvelopeBatch.footprint(ofPayload: count)
+        let filled = bytes
+        lock.unlock()
+        metrics.intakeBytes.set(Double(filled))
+    }
+
+    func skipped(_ payload: SkippedPayload) {
+        metrics.drop(payload.isTooLarge ? .tooLarge : .bufferFull, envelopes: 1, bytes: payload.bytes)
+        append(.skipped(payload))
     }
 
     func subscribed(_ subscription: Subscription) {

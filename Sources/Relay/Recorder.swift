@@ -119,6 +119,18 @@ struct Recorder: ~Copyable {
         }
     }
 
+    /// An envelope that was seen and never held: the capture says so at once.
+    mutating func passedOver(
+        channel: Int, id: UInt64?, bytes: Int, reason: RelayMetrics.DropReason, at now: Moment
+    ) {
+        // What is recorded before it and behind it are two runs of ids.
+        sequenceBroke(channel: channel)
+        append(
+            .dropped(
+                channel: channels[channel], envelopes: 1, bytes: bytes, reason: reason.rawValue, ids: id.map { $0...$0 }),
+            at: now)
+    }
+
     // MARK: - Want of space
 
     /// Closes the segment; from now on envelopes are counted as dropped.

@@ -9,6 +9,8 @@ final class RelayMetrics: Sendable {
     enum DropReason: String, CaseIterable {
         /// The intake was full.
         case bufferFull = "buffer_full"
+        /// A single envelope larger than the intake.
+        case tooLarge = "too_large"
         /// The capture could not be written.
         case writeError = "write_error"
         /// Recording paused for want of space.
@@ -143,11 +145,12 @@ struct ChannelMetrics: Sendable {
     let hubInvocations: Family<Counter>
     let activeSignals: Gauge
     private let latencyFloor: Family<Gauge>
+    private let largestEnvelope: Family<Gauge>
     /// By raw value of the reason.
     let undecodable: [Counter]
 
     struct Families {
-        let up, lastID, lastEnvelopeTimestamp, activeSignals, latencyFloor: Family<Gauge>
+        let up, lastID, lastEnvelopeTimestamp, activeSignals, latencyFloor, largestEnvelope: Family<Gauge>
         let envelopes, envelopeBytes, messages, clockSkew, gaps, missingIDs, duplicateIDs, counterResets,
             interleavedIDs, commands, groupAcksMissing, hubInvocations, undecodable: Family<Counter>
         let envelopeSize, deliveryLatency, groupAckDuration: Family<Histogram>
@@ -202,6 +205,11 @@ struct ChannelMetrics: Sendable {
             lastEnvelopeTimestamp = registry.gaugeFamily(
                 prefix + "last_envelope_timestamp_seconds", help: "When the last envelope came, Unix time.",
                 labels: channel)
+            largestEnvelope = registry.gaugeFamily(
+                "signalr_backplane_largest_envelope_bytes",
+                help:
+                    "Largest envelope of the last 15 minutes. Redis disconnects every subscriber at one above its output buffer limit, and none gets it.",
+                labels: ["channel"])
             latencyFloor = registry.gaugeFamily(
                 prefix + "delivery_latency_floor_seconds",
                 help:
@@ -267,7 +275,13 @@ struct ChannelMetrics: Sendable {
         hubInvocations = families.hubInvocations
         activeSignals = families.activeSignals.with(channel)
         latencyFloor = families.latencyFloor
+        largestEnvelope = families.largestEnvelope
         undecodable = EnvelopeError.Reason.allCases.map { families.undecodable.with(channel, $0.label) }
+    }
+
+    /// - Parameter bytes: nil, and there is no series, without an envelope in that time.
+    func setLargestEnvelope(_ bytes: Int?) {
+        if let bytes { largestEnvelope.with(channel).set(Double(bytes)) } else { largestEnvelope.remove(channel) }
     }
 
     /// - Parameter seconds: nil, and there is no series, as long as no envelope of the last minutes tells its time.

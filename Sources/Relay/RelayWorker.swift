@@ -36,6 +36,7 @@ struct RelayWorker: ~Copyable {
     private var clock = ClockMonitor()
     private var sequenceLog = LogLimiter()
     private var dropLog = LogLimiter()
+    private var oversizeLog = LogLimiter()
     private var subscriptions = 0
     /// When the observers were last told of the time, of the monotonic clock.
     private var lastTick: UInt64 = 0
@@ -117,6 +118,8 @@ struct RelayWorker: ~Copyable {
             disconnected(cause, at: now)
         case .dropped(let envelopes, let bytes):
             dropped(envelopes: envelopes, bytes: bytes, at: now)
+        case .skipped(let payload):
+            skipped(payload, at: now)
         case .command(let command):
             obey(command, at: now)
         }
@@ -239,6 +242,30 @@ struct RelayWorker: ~Copyable {
             "intake full, envelopes dropped; is the disk too slow, or --buffer too small?",
             metadata: [
                 "envelopes": "\(envelopes)", "bytes": "\(bytes)", "suppressed": "\(suppressed)",
+            ])
+    }
+
+    private mutating func skipped(_ payload: SkippedPayload, at now: Moment) {
+        let channel = payload.channel
+        let reason = payload.isTooLarge ? RelayMetrics.DropReason.tooLarge : .bufferFull
+        let seen = observers[channel].passedOver(payload)
+        let cause = explainer.arrived(on: channel)
+        if let sequence = seen.sequence { deviated(sequence, id: seen.id, cause: cause, channel: channel, at: now) }
+        publishTurns.counted()
+        recorder?.passedOver(channel: channel, id: seen.id, bytes: payload.bytes, reason: reason, at: now)
+        journal?.note(
+            .dropped(
+                channel: channels[channel], envelopes: 1, bytes: payload.bytes, reason: reason.rawValue,
+                ids: seen.id.map { $0...$0 }), at: now)
+        guard let suppressed = oversizeLog.admit(at: now.monotonic) else { return }
+        logger.error(
+            payload.isTooLarge
+                ? "an envelope is larger than --buffer and was dropped while it came in; raise --buffer to record such envelopes"
+                : "intake full, a large envelope was dropped while it came in; is the disk too slow, or --buffer too small?",
+            metadata: [
+                "channel": "\(channels[channel])", "id": "\(seen.id.map(String.init) ?? "unknown")",
+                "bytes": "\(payload.bytes)", "buffer": "\(Int(metrics.intakeLimitBytes.value))",
+                "suppressed": "\(suppressed)",
             ])
     }
 

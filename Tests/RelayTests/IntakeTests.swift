@@ -1,7 +1,7 @@
 import Prometheus
-import Redis
 import Testing
 
+@testable import Redis
 @testable import Relay
 
 @Suite struct IntakeTests {
@@ -11,6 +11,7 @@ import Testing
         case subscribed(String?)
         case disconnected(DisconnectCause)
         case dropped(envelopes: Int, bytes: Int)
+        case skipped(bytes: Int, isTooLarge: Bool)
         case command(RecorderCommand)
 
         struct Envelope: Equatable {
@@ -33,6 +34,7 @@ import Testing
             case .subscribed(let subscription): self = .subscribed(subscription.server?.runID)
             case .disconnected(let cause): self = .disconnected(cause)
             case .dropped(let envelopes, let bytes): self = .dropped(envelopes: envelopes, bytes: bytes)
+            case .skipped(let payload): self = .skipped(bytes: payload.bytes, isTooLarge: payload.isTooLarge)
             case .command(let command): self = .command(command)
             }
         }
@@ -91,6 +93,34 @@ import Testing
                 .dropped(envelopes: 1, bytes: Self.large), .batch([Self.envelope(8, count: Self.large)]),
             ])
         #expect(metrics.intakeBytes.value == Double(footprint))
+    }
+
+    @Test func aLargePayloadHasItsRoomBeforeItComes() {
+        let metrics = makeMetrics()
+        let intake = Intake(limit: 10 << 20, metrics: metrics)
+        #expect(intake.admission(ofPayload: 11 << 20, channel: 0) == .tooLarge)
+        #expect(intake.admission(ofPayload: 6 << 20, channel: 0) == .take)
+        #expect(metrics.intakeBytes.value >= Double(6 << 20))
+        // The one under way counts: a second one waits for no room.
+        #expect(intake.admission(ofPayload: 6 << 20, channel: 0) == .noRoom)
+        intake.abandoned(payloadOf: 6 << 20)
+        #expect(metrics.intakeBytes.value == 0)
+
+        #expect(intake.admission(ofPayload: 6 << 20, channel: 0) == .take)
+        intake.deliver(
+            EnvelopeBatch(
+                adopting: .allocate(byteCount: 6 << 20, alignment: 16), count: 6 << 20, channel: 0, receivedAt: 1))
+        intake.skipped(SkippedPayload(channel: 0, bytes: 7, start: [], receivedAt: 1, isTooLarge: false))
+        intake.skipped(SkippedPayload(channel: 0, bytes: 8, start: [], receivedAt: 1, isTooLarge: true))
+        let delivery = intake.take(waitingAtMost: 0)
+        #expect(
+            delivery.items.dropFirst().map(Seen.init) == [
+                .skipped(bytes: 7, isTooLarge: false), .skipped(bytes: 8, isTooLarge: true),
+            ])
+        #expect(metrics.dropped(.bufferFull) == (1, 7))
+        #expect(metrics.dropped(.tooLarge) == (1, 8))
+        recycle(delivery, in: intake)
+        #expect(metrics.intakeBytes.value == 0)
     }
 
     private func recycle(_ delivery: Intake.Delivery, in intake: Intake) {

@@ -12,6 +12,7 @@ enum CauseWords {
         "not_recording": "the relay was not running",
         "output_buffer_limit": "Redis' output buffer was full",
         "redis_restart": "Redis was restarted",
+        "too_large": "an envelope was larger than --buffer",
         "write_error": "the capture could not be written",
     ]
 

@@ -30,6 +30,8 @@ struct ChannelState: Sendable, Equatable {
         var firstAt: UInt64
         var lastAt: UInt64
         var envelopes: Int
+        /// Those among them that were larger than the whole intake.
+        var oversized = 0
     }
 
     /// What happened less long ago is news.
@@ -147,9 +149,11 @@ struct ChannelState: Sendable, Equatable {
                 "not recording: the capture cannot be written since {}, \(ofAll(lost)) lost; ", since)
         case .dropping:
             guard let drops else { return }
+            let why =
+                drops.oversized == drops.envelopes
+                ? "larger than --buffer" : "is the disk too slow, or --buffer too small?"
             sentence.add(
-                "dropping: \(ofAll(drops.envelopes)) received and not recorded since {}; is the disk too slow, or --buffer too small? ",
-                drops.firstAt)
+                "dropping: \(ofAll(drops.envelopes)) received and not recorded since {}; \(why) ", drops.firstAt)
         case .reset:
             guard let reset else { return }
             sentence.add(

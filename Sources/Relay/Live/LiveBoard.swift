@@ -11,6 +11,7 @@ struct LiveBoard: Sendable {
         /// Since the start.
         var lost = 0
         var overflowed = 0
+        var oversized = 0
         /// By channel index.
         var subscribers: [Int?]
     }
@@ -54,7 +55,7 @@ struct LiveBoard: Sendable {
         // Before it has subscribed a recorder has nothing to write.
         recording.look(
             isWriting: look.isWriting || watchedSince == nil, isDiskLow: look.isDiskLow, lost: look.lost,
-            overflowed: look.overflowed, at: now.realtime)
+            overflowed: look.overflowed, oversized: look.oversized, at: now.realtime)
         overrun += entries.overrun
         for event in entries.events {
             for index in channels.indices

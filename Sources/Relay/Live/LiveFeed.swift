@@ -131,6 +131,7 @@ final class LiveFeed: EnvelopeBranch {
         let look = LiveBoard.Look(
             isWriting: status.isWriting, isDiskLow: status.isDiskLow, silence: status.silence(at: now),
             lost: metrics.lostTotal, overflowed: metrics.dropped(.bufferFull),
+            oversized: metrics.dropped(.tooLarge),
             subscribers: metrics.channels.indices.map { watch.subscribers(channel: $0) })
         let entries = journal.take()
         let envelopes = isOpen ? sampler.take() : []

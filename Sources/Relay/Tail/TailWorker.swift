@@ -82,9 +82,26 @@ struct TailWorker: ~Copyable {
                     channel: nil, envelopes: envelopes, bytes: bytes,
                     reason: RelayMetrics.DropReason.bufferFull.rawValue),
                 at: now.realtime)
+        case .skipped(let payload): skipped(payload)
         case .command:
             break
         }
+    }
+
+    /// A large payload that nobody held.
+    private mutating func skipped(_ payload: SkippedPayload) {
+        report.droppedEnvelopes += 1
+        report.droppedBytes += payload.bytes
+        let id = payload.start.withUnsafeBytes { start in
+            follow(start, channel: payload.channel, receivedAt: payload.receivedAt)
+            return try? EnvelopeID.parse(start).id
+        }
+        let reason = payload.isTooLarge ? RelayMetrics.DropReason.tooLarge : .bufferFull
+        hand(
+            .dropped(
+                channel: channels[payload.channel], envelopes: 1, bytes: payload.bytes, reason: reason.rawValue,
+                ids: id.map { $0...$0 }),
+            at: payload.receivedAt)
     }
 
     private mutating func process(_ payload: UnsafeRawBufferPointer, channel: Int, receivedAt: UInt64) {
