@@ -5,7 +5,8 @@ import FoundationEssentials
 /// A capture knows its own holes: whatever is missing in it, an event says what and why.
 public struct CaptureEvent: Codable, Equatable, Sendable {
     /// `subscribed`, `disconnected`, `gap`, `duplicate`, `counter_reset`, `dropped`, `clock_step`, `segment`, `lost`,
-    /// `segment_moved`, `segment_deleted`, `recording_paused`, `recording_resumed`.
+    /// `segment_moved`, `segment_deleted`, `recording_paused`, `recording_resumed`,
+    /// `demoted`, `promoted`.
     public var event: String
     /// The Redis channel it concerns; nil if it concerns all.
     public var channel: String?

@@ -71,7 +71,7 @@ public enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
     case protocolError(String)
     /// The server ended the subscription with an error reply.
     case serverError(String)
-    /// The sentinels named another master, and we left for it.
+    /// Another server is the master now, by what the sentinels or the servers say, and we left for it.
     case failover
     /// We were told to stop.
     case stopped
@@ -96,7 +96,7 @@ public enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
         case .noAnswer: "the server no longer answers PING"
         case .protocolError(let text): "the server sent something that is not RESP: \(text)"
         case .serverError(let text): "the server answered with an error: \(text)"
-        case .failover: "the sentinels named another master"
+        case .failover: "another server is the master now"
         case .stopped: "stopped"
         }
     }

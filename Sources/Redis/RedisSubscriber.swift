@@ -1,5 +1,6 @@
 public import Logging
 public import NIOCore
+import Synchronization
 
 /// Holds a subscription to channels of one Redis server, through every reconnect, and hands what arrives to a sink.
 ///
@@ -29,6 +30,8 @@ public final class RedisSubscriber: Sendable {
     private let eventLoopGroup: any EventLoopGroup
     private let sink: any EnvelopeSink
     private let logger: Logger
+    /// Of the subscription that is held.
+    private let held = Mutex<(any Channel)?>(nil)
 
     /// - Parameters:
     ///   - channels: the Redis channels (event keys), at least one; their order gives the index in ``EnvelopeBatch``.
@@ -82,6 +85,11 @@ public final class RedisSubscriber: Sendable {
         }
     }
 
+    /// Leaves the server for whichever is the master now; from any thread.
+    package func leaveForMaster() {
+        if let channel = held.withLock({ $0 }) { leave(channel, cause: .failover) }
+    }
+
     private var channelList: String { channels.joined(separator: ", ") }
 
     private func log(_ error: any Error, everSubscribed: Bool) {
@@ -119,6 +127,8 @@ public final class RedisSubscriber: Sendable {
         return try await withTaskCancellationHandler {
             try await subscribed.futureResult.get()
             onSubscribed()
+            held.withLock { $0 = channel }
+            defer { held.withLock { $0 = nil } }
             logger.info(
                 "subscribed", metadata: ["redis": "\(server)", "channels": "\(channelList)"])
             // Ends with this scope.

@@ -161,7 +161,17 @@ public struct Relay: Service {
                 await Self.result { try await cancelWhenGracefulShutdown { try await subscriber.run() } }
             }
             group.addTask { await Self.result { try await cancelWhenGracefulShutdown { try await web.run() } } }
-            group.addTask { await Self.result { await cancelWhenGracefulShutdown { await watch(watched, status) } } }
+            group.addTask {
+                await Self.result {
+                    await cancelWhenGracefulShutdown {
+                        await watch(watched, status) {
+                            intake.command(.note($0))
+                        } follow: {
+                            subscriber.leaveForMaster()
+                        }
+                    }
+                }
+            }
             for branch in branches {
                 group.addTask { await Self.result { try await cancelWhenGracefulShutdown { try await branch.run() } } }
             }
@@ -186,12 +196,16 @@ public struct Relay: Service {
         }
     }
 
-    private func watch(_ metrics: WatchMetrics, _ status: RelayStatus) async {
+    private func watch(
+        _ metrics: WatchMetrics, _ status: RelayStatus, note: @escaping @Sendable (CaptureEvent) -> Void,
+        follow: @escaping @Sendable () -> Void
+    ) async {
         var redis = configuration.redis
         redis.clientName += "-watch"
         await RedisWatch(
             redis: redis, channels: configuration.channels, status: status,
-            metrics: metrics, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger
+            metrics: metrics, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger, note: note,
+            follow: follow
         ).run()
     }
 

@@ -217,6 +217,8 @@ struct RelayWorker: ~Copyable {
         // First: who is told that the relay is ready must not read that it is down.
         for channel in metrics.channels { channel.up.set(1) }
         status.connectionID = subscription.connectionID
+        // A replica would have been refused.
+        status.masterLoss = nil
         status.isSubscribed = true
         explainer.subscribed(subscription)
         for branch in branches { branch.subscribed(subscription) }

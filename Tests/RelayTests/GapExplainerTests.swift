@@ -32,7 +32,7 @@ import Testing
                 .arrived(1, .connectionLost), .arrived(1, nil),
             ]),
         Story(
-            testDescription: "the sentinels named another master",
+            testDescription: "another server is the master now",
             steps: [
                 .subscribed(runID: "a", outputBuffer: 0), .failover,
                 .subscribed(runID: "b", outputBuffer: 0, at: "other:6379"), .arrived(0, .failover), .arrived(0, nil),

@@ -26,6 +26,14 @@ struct ChannelState: Sendable, Equatable {
         var highest: UInt64
     }
 
+    /// A subscriber that reads too slowly, or not at all.
+    struct Slow: Sendable, Equatable {
+        var name: String
+        var address: String
+        /// Bytes that wait in Redis for it.
+        var waiting: Int
+    }
+
     struct Drops: Sendable, Equatable {
         var firstAt: UInt64
         var lastAt: UInt64
@@ -47,6 +55,7 @@ struct ChannelState: Sendable, Equatable {
     /// Since when the ids are watched.
     var watchedSince: UInt64
     var connection: LiveConnection
+    var masterLoss: MasterLoss?
     /// For how long the recorder's thread has not gone round, in nanoseconds.
     var silence: UInt64 = 0
     /// Envelopes a second.
@@ -58,6 +67,8 @@ struct ChannelState: Sendable, Equatable {
     var lastID: UInt64 = 0
     /// Subscribers of the channel besides this relay; nil where Redis does not tell.
     var listeners: Int?
+    /// Subscribers of the channel that do not read; empty also where the server's rows cannot be told to be this channel's.
+    var slow: [Slow] = []
     var gap: Gap?
     var reset: Reset?
     var drops: Drops?
@@ -93,6 +104,7 @@ struct ChannelState: Sendable, Equatable {
         case .lost: return .redisDown
         case .subscribed: break
         }
+        if masterLoss != nil { return .demoted }
         switch recording {
         case .paused: return .paused
         case .failing: return .notRecording
@@ -101,6 +113,7 @@ struct ChannelState: Sendable, Equatable {
         if isNews(drops?.lastAt) { return .dropping }
         if isNews(reset?.at) { return .reset }
         if isNews(gap?.lastAt) { return .gap }
+        if !slow.isEmpty { return .slowSubscriber }
         return isQuiet ? .quiet : .healthy
     }
 
@@ -140,6 +153,12 @@ struct ChannelState: Sendable, Equatable {
             sentence.add(
                 "Redis down: no connection since {} (\(CauseWords.text(cause))); what is published meanwhile is missed",
                 since)
+        case .demoted:
+            guard let masterLoss else { return }
+            sentence.add(
+                "Redis demoted: since {} the server is a replica"
+                    + (masterLoss.master.map { " of \(Self.withoutBraces($0))" } ?? "")
+                    + ", and nodes publish to its master; ", masterLoss.since)
         case .paused:
             guard case .paused(let since, let lost) = recording else { return }
             sentence.add("recording paused: the disk is low since {}, \(ofAll(lost)) not recorded; ", since)
@@ -151,7 +170,7 @@ struct ChannelState: Sendable, Equatable {
             guard let drops else { return }
             let why =
                 drops.oversized == drops.envelopes
-                ? "larger than --buffer" : "is the disk too slow, or --buffer too small?"
+                ? "larger than --buffer;" : "is the disk too slow, or --buffer too small?"
             sentence.add(
                 "dropping: \(ofAll(drops.envelopes)) received and not recorded since {}; \(why) ", drops.firstAt)
         case .reset:
@@ -159,6 +178,12 @@ struct ChannelState: Sendable, Equatable {
             sentence.add(
                 "counter set back at {}: id \(Self.count(reset.to)) came after \(Self.count(reset.from)), clients may go deaf until it catches up; ",
                 reset.at)
+        case .slowSubscriber:
+            guard let first = slow.first else { return }
+            let more = slow.count > 1 ? " (and \(slow.count - 1) more)" : ""
+            sentence.add(
+                "slow subscriber: '\(Self.withoutBraces(first.name))' at \(Self.withoutBraces(first.address))\(more) does not read what Redis has for it, \(Self.mebibytes(first.waiting)) wait; "
+            )
         case .gap:
             guard let gap else { return }
             sentence.add(
@@ -209,6 +234,16 @@ struct ChannelState: Sendable, Equatable {
     }
 
     // MARK: - Numbers in words
+
+    static func mebibytes(_ bytes: Int) -> String {
+        let tenths = bytes / 104_858
+        return "\(tenths / 10).\(tenths % 10) MiB"
+    }
+
+    /// What comes from outside must not look like the place of a time.
+    static func withoutBraces(_ text: String) -> String {
+        String(text.map { $0 == "{" || $0 == "}" ? "?" : $0 })
+    }
 
     /// With commas between thousands.
     static func count(_ number: UInt64) -> String {

@@ -45,6 +45,17 @@ struct LiveFrame {
         case none, newest, all
     }
 
+    mutating func addClients(_ clients: [(key: SubscriberTable.Key, row: SubscriberTable.Row)]) {
+        list("clients", clients) { writer, client in
+            writer.raw(#"{"name":"#)
+            writer.string(client.key.name)
+            writer.raw(#","ip":"#)
+            writer.string(client.key.address)
+            writer.raw(
+                #","connections":\#(client.row.connections),"waiting":\#(client.row.waiting),"slow":\#(client.row.isSlow)}"#)
+        }
+    }
+
     mutating func addEvents(_ events: [LiveEvent]) {
         list("events", events) { Self.add($1, to: &$0) }
     }

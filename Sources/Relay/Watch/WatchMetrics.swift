@@ -15,6 +15,8 @@ struct WatchMetrics: Sendable {
     private let egressBytes: Family<Counter>
     private let outputBuffer: Family<Gauge>
     private let outputBufferLimit: Family<Gauge>
+    private let isMaster: Family<Gauge>
+    let subscriberRows: SubscriberMetrics
     /// By channel index; nil as long as Redis has not told.
     private let lastSubscribers: NIOLockedValueBox<[Int?]>
     /// Payload bytes of each channel that egress was counted for.
@@ -51,6 +53,12 @@ struct WatchMetrics: Sendable {
         outputBuffer = registry.gaugeFamily(
             "backplane_relay_redis_output_buffer_bytes",
             help: "What waits in Redis for this relay (CLIENT LIST, omem); near its limit Redis disconnects us.",
+            labels: [])
+        subscriberRows = SubscriberMetrics(registry)
+        isMaster = registry.gaugeFamily(
+            "backplane_relay_redis_is_master",
+            help:
+                "1 while the server that is subscribed to is a master, 0 while it is a replica: nodes publish elsewhere.",
             labels: [])
         outputBufferLimit = registry.gaugeFamily(
             "backplane_relay_redis_output_buffer_limit_bytes",
@@ -92,6 +100,10 @@ struct WatchMetrics: Sendable {
         if let bytes { outputBufferLimit.with().set(Double(bytes)) } else { outputBufferLimit.remove() }
     }
 
+    func setIsMaster(_ master: Bool?) {
+        if let master { isMaster.with().set(master ? 1 : 0) } else { isMaster.remove() }
+    }
+
     /// The counter key is not there, is no number, or may not be read.
     func forgetCounter(channel: Int) {
         for family in [issuedID, unseenIDs, silent] { set(family, channels[channel].channel, nil) }
@@ -105,6 +117,7 @@ struct WatchMetrics: Sendable {
             forgetCounter(channel: index)
         }
         setOutputBuffer(nil)
+        setIsMaster(nil)
     }
 
     private func set(_ family: Family<Gauge>, _ channel: String, _ value: Double?) {
