@@ -28,6 +28,7 @@ struct PreflightPrinter {
         }
         if let limit = report.outputBufferLimit { lines.append(line("pubsub limit", text(of: limit))) }
         for channel in report.channels { lines.append(line("channel", text(of: channel))) }
+        if let reason = report.namesUnknown { lines.append(line("other names", reason)) }
         if let directory = report.directory { lines.append(line("record", text(of: directory))) }
         if !report.notPermitted.isEmpty {
             lines.append(line("not permitted", report.notPermitted.joined(separator: " ") + " (not needed to record)"))

@@ -31,6 +31,9 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "Memory for envelopes that wait for a slow disk; when it is full, new ones are dropped and counted.")
     var buffer = ByteSize(bytes: 64 << 20)
 
+    @Option(help: "Where nobody else listens to a channel: channels of this Redis up to which it is asked for names.")
+    var maxChannelScan = ChannelScanPolicy.defaultLimit
+
     @Flag(help: "Look at Redis, its channels and the record directory, say what may go wrong, and end.")
     var checkOnly = false
 
@@ -46,6 +49,9 @@ struct RunCommand: AsyncParsableCommand {
         guard !channel.isEmpty, channel.allSatisfy({ !$0.isEmpty }) else {
             throw ValidationError("--channel: name at least one event key")
         }
+        guard maxChannelScan >= 0 else {
+            throw ValidationError("--max-channel-scan: \(maxChannelScan) is no number of channels; 0 never asks")
+        }
         guard Set(channel).count == channel.count else {
             throw ValidationError("--channel: each event key is given once")
         }
@@ -60,13 +66,19 @@ struct RunCommand: AsyncParsableCommand {
         let log = try log.makeLog()
         let redis = try redis.configuration(logger: log.logger)
         if checkOnly { return try await check(redis) }
+        log.logger.notice(
+            "watching",
+            metadata: [
+                "redis": "\(redis.endpoint)", "channels": "\(channel.joined(separator: ", "))",
+                "recording": "\(recording.record ?? "off (no --record)")",
+            ])
         let supervisor = SystemdNotifier()
         let relay = Relay(
             configuration: RelayConfiguration(
                 redis: redis, channels: channel, recording: recording.writer(channels: channel),
                 payload: try recording.payloadPolicy(), housekeeping: try recording.housekeeping(),
                 bufferBytes: buffer.bytes, listenHost: web.listen.host, listenPort: web.listen.port,
-                access: try web.access(), showsPayloads: showPayloads,
+                access: try web.access(), showsPayloads: showPayloads, maxChannelScan: maxChannelScan,
                 branches: try forwarding.branches(from: redis, logger: log.logger),
                 version: BackplaneRelay.version, hostName: HostName.current()),
             logger: log.logger, supervisor: supervisor,
@@ -89,7 +101,7 @@ struct RunCommand: AsyncParsableCommand {
 
     private func check(_ redis: RedisConfiguration) async throws {
         let report = try await Preflight.run(
-            redis: redis, channels: channel, directory: recording.record,
+            redis: redis, channels: channel, directory: recording.record, maxChannelScan: maxChannelScan,
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         let printer = PreflightPrinter(
             report: report, findings: report.findings(minimumFreeBytes: UInt64(recording.minFreeDisk.bytes)))

@@ -45,11 +45,17 @@ struct TailCommand: AsyncParsableCommand {
     @Option(help: "Memory for envelopes that wait to be printed; when it is full, new ones are dropped and counted.")
     var buffer = ByteSize(bytes: 16 << 20)
 
+    @Option(help: "Where nobody else listens to a channel: channels of this Redis up to which it is asked for names.")
+    var maxChannelScan = ChannelScanPolicy.defaultLimit
+
     @OptionGroup var log: LogOptions
 
     func validate() throws {
         guard !channel.isEmpty, channel.allSatisfy({ !$0.isEmpty }) else {
             throw ValidationError("--channel: name at least one event key")
+        }
+        guard maxChannelScan >= 0 else {
+            throw ValidationError("--max-channel-scan: \(maxChannelScan) is no number of channels; 0 never asks")
         }
         guard Set(channel).count == channel.count else {
             throw ValidationError("--channel: each event key is given once")
@@ -68,7 +74,7 @@ struct TailCommand: AsyncParsableCommand {
         let tail = Tail(
             redis: try redis.configuration(logger: log.logger), channels: channel, selection: envelopes.selection,
             limit: limit, duration: duration.map { .nanoseconds(Int64($0.nanoseconds)) }, bufferBytes: buffer.bytes,
-            logger: log.logger)
+            maxChannelScan: maxChannelScan, logger: log.logger)
         let interrupts = await Interrupts.trapped()
         let printer = { @Sendable [json, logger = log.logger] stop in
             TailPrinter(json: json, stop: stop, logger: logger)

@@ -67,6 +67,8 @@ struct ChannelState: Sendable, Equatable {
     var lastID: UInt64 = 0
     /// Subscribers of the channel besides this relay; nil where Redis does not tell.
     var listeners: Int?
+    /// The channel that was probably meant, where nobody else listens to this one.
+    var meant: String?
     /// Subscribers of the channel that do not read; empty also where the server's rows cannot be told to be this channel's.
     var slow: [Slow] = []
     var gap: Gap?
@@ -88,7 +90,8 @@ struct ChannelState: Sendable, Equatable {
             addMissing(kind, to: &sentence)
             if recording == .off { sentence.add(", not recorded (no --record)") }
             if kind == .quiet, listeners == 0 {
-                sentence.add("; no node is subscribed: is the event key spelled as in Startup.cs?")
+                let question = meant.map { "did you mean '\(Self.withoutBraces($0))'?" }
+                sentence.add("; no node is subscribed: \(question ?? "is the event key spelled as in Startup.cs?")")
             }
             addDeafness(kind, to: &sentence)
         }

@@ -133,7 +133,7 @@ final class LiveFeed: EnvelopeBranch {
             lost: metrics.lostTotal, overflowed: metrics.dropped(.bufferFull),
             oversized: metrics.dropped(.tooLarge),
             subscribers: metrics.channels.indices.map { watch.subscribers(channel: $0) },
-            clients: watch.subscriberRows.table)
+            meant: metrics.channels.indices.map { watch.meant(channel: $0) }, clients: watch.subscriberRows.table)
         let entries = journal.take()
         let envelopes = isOpen ? sampler.take() : []
         let (frame, glance) = state.withLockedValue { state -> (ByteBuffer?, RelayGlance?) in

@@ -15,13 +15,14 @@ public struct Preflight {
     /// - Throws: `RedisError` if Redis cannot be reached or will not serve.
     public static func run(
         redis configuration: RedisConfiguration, channels: [String], directory: String?,
-        eventLoopGroup: any EventLoopGroup
+        maxChannelScan: Int = ChannelScanPolicy.defaultLimit, eventLoopGroup: any EventLoopGroup
     ) async throws -> PreflightReport {
         let client = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup)
         let preflight = Preflight(client: client, configuration: configuration, channels: channels)
         var report: PreflightReport
         do {
             report = try await preflight.look()
+            try await preflight.findMeant(limit: maxChannelScan, &report)
             await client.close()
         } catch {
             await client.close()
@@ -71,6 +72,22 @@ public struct Preflight {
         report.clockDifferenceNanoseconds = try await clockDifference(&report)
         for channel in channels { report.channels.append(try await look(at: channel, &report)) }
         return report
+    }
+
+    /// What was meant by channels to which nobody listens.
+    private func findMeant(limit: Int, _ report: inout PreflightReport) async throws {
+        let lonely = report.channels.indices.filter { report.channels[$0].subscribers == 0 }
+        guard !lonely.isEmpty else { return }
+        var policy = ChannelScanPolicy(limit: limit)
+        switch try await ChannelDirectory(client: client).names(&policy) {
+        case .success(let names):
+            let others = ChannelGroups(names).others
+            for index in lonely {
+                report.channels[index].meant = ChannelHint.meant(
+                    by: report.channels[index].name, among: others, besides: channels)
+            }
+        case .failure(let reason): report.namesUnknown = reason.description
+        }
     }
 
     private func look(at name: String, _ report: inout PreflightReport) async throws -> ChannelReport {

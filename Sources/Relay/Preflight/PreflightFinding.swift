@@ -36,7 +36,7 @@ extension PreflightReport {
         if channel.subscribers == 0 {
             findings.append(
                 .warning(
-                    "\(name) has no subscribers, so no node listens there: is the event key spelled as in Startup.cs, and do the nodes use no channelPrefix?"
+                    "\(name) has no subscribers, so no node listens there: \(channel.meant.map { "did you mean '\($0)'?" } ?? "is the event key spelled as in Startup.cs, and do the nodes use no channelPrefix?")"
                 ))
         }
         switch channel.counter {

@@ -32,6 +32,8 @@ public struct PreflightReport: Sendable {
     /// The clock of Redis minus ours; nil if TIME is not permitted.
     public var clockDifferenceNanoseconds: Int64?
     public var channels: [ChannelReport] = []
+    /// Why nobody can tell which channel was meant; nil if that was no question.
+    public var namesUnknown: String?
     /// Commands that the server did not permit, in the order in which they were tried.
     public var notPermitted: [String] = []
     /// nil if the relay is not going to record.
@@ -56,6 +58,8 @@ public struct ChannelReport: Sendable, Equatable {
     public var counter: Counter
     /// Why SUBSCRIBE was refused; nil if it was not, or not tried.
     public var refusal: String?
+    /// A channel with subscribers that was probably meant; nil if none is near, or nobody may be asked.
+    public var meant: String?
 
     public init(name: String, subscribers: Int? = nil, counter: Counter = .unknown, refusal: String? = nil) {
         self.name = name

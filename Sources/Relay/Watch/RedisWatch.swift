@@ -14,6 +14,8 @@ struct RedisWatch: Sendable {
 
     let redis: RedisConfiguration
     let channels: [String]
+    /// As of ``ChannelScanPolicy``.
+    let maxChannelScan: Int
     let status: RelayStatus
     let metrics: WatchMetrics
     let eventLoopGroup: any EventLoopGroup
@@ -30,6 +32,7 @@ struct RedisWatch: Sendable {
         var role = RoleWatch(
             redis: redis, status: status, metrics: metrics, logger: logger, note: note, follow: follow)
         var subscribers = SubscriberWatch(metrics: metrics.subscriberRows, logger: logger)
+        var hint = ChannelHint(channels: channels, limit: maxChannelScan, logger: logger)
         while !Task.isCancelled {
             // The subscription logs why Redis cannot be reached; a second voice would say nothing new.
             do {
@@ -42,7 +45,7 @@ struct RedisWatch: Sendable {
                         try await preflight(client)
                         looked = true
                     }
-                    try await poll(client, &role, &subscribers)
+                    try await poll(client, &role, &subscribers, &hint)
                 } onCancel: {
                     Task { await client.close() }
                 }
@@ -73,7 +76,7 @@ struct RedisWatch: Sendable {
 
     /// Until the connection fails.
     private func poll(
-        _ client: RedisClient, _ role: inout RoleWatch, _ subscribers: inout SubscriberWatch
+        _ client: RedisClient, _ role: inout RoleWatch, _ subscribers: inout SubscriberWatch, _ hint: inout ChannelHint
     ) async throws {
         var open =
             [.subscribers] + channels.indices.map { Question.counter(channel: $0) } + [
@@ -97,6 +100,11 @@ struct RedisWatch: Sendable {
                 }
             }
             try await subscribers.look(client)
+            let counts = channels.indices.map { metrics.subscribers(channel: $0) }
+            // While we ourselves have not subscribed, who listens alone may be a node.
+            if status.isSubscribed, let meant = try await hint.look(client, subscribers: counts) {
+                metrics.setMeant(meant)
+            }
             // What nodes feel at once is asked twice as often.
             try await Task.sleep(for: Self.interval / 2)
             try await role.look(client, eventLoopGroup: eventLoopGroup)

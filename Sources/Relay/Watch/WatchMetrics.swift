@@ -19,12 +19,15 @@ struct WatchMetrics: Sendable {
     let subscriberRows: SubscriberMetrics
     /// By channel index; nil as long as Redis has not told.
     private let lastSubscribers: NIOLockedValueBox<[Int?]>
+    /// By channel index: the name that was probably meant where nobody else listens.
+    private let meant: NIOLockedValueBox<[String?]>
     /// Payload bytes of each channel that egress was counted for.
     private let countedBytes: NIOLockedValueBox<[Int]>
 
     init(_ registry: Registry, channels: [ChannelMetrics]) {
         self.channels = channels
         lastSubscribers = NIOLockedValueBox(Array(repeating: nil, count: channels.count))
+        meant = NIOLockedValueBox(Array(repeating: nil, count: channels.count))
         countedBytes = NIOLockedValueBox(channels.map(\.envelopeBytes.value))
         subscribers = registry.gaugeFamily(
             "signalr_backplane_subscribers",
@@ -128,6 +131,10 @@ struct WatchMetrics: Sendable {
 
     /// As Redis told last; nil if it does not tell.
     func subscribers(channel: Int) -> Int? { lastSubscribers.withLockedValue { $0[channel] } }
+
+    func setMeant(_ names: [String?]) { meant.withLockedValue { $0 = names } }
+
+    func meant(channel: Int) -> String? { meant.withLockedValue { $0[channel] } }
 
     func envelopes(channel: Int) -> Int { channels[channel].envelopes.value }
 }

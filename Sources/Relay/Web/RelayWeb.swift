@@ -63,8 +63,8 @@ struct RelayWeb: Sendable {
                     limits.connections, logger: Logger(label: "http") { _ in SwiftLogNoOpLogHandler() })),
             onServerRunning: { [configuration, logger, onListening] channel in
                 let port = channel.localAddress?.port ?? 0
-                logger.info(
-                    "listening", metadata: ["metrics": "\(scheme)://\(configuration.listenHost):\(port)/metrics"])
+                let address = "\(scheme)://\(configuration.listenHost):\(port)"
+                logger.notice("listening", metadata: ["page": "\(address)/", "metrics": "\(address)/metrics"])
                 onListening(port)
             },
             logger: Logger(label: "http") { _ in SwiftLogNoOpLogHandler() })
