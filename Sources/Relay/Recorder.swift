@@ -127,7 +127,8 @@ struct Recorder: ~Copyable {
         sequenceBroke(channel: channel)
         append(
             .dropped(
-                channel: channels[channel], envelopes: 1, bytes: bytes, reason: reason.rawValue, ids: id.map { $0...$0 }),
+                channel: channels[channel], envelopes: 1, bytes: bytes, reason: reason.rawValue, ids: id.map { $0...$0 }
+            ),
             at: now)
     }
 

@@ -203,7 +203,8 @@ public struct Relay: Service {
         var redis = configuration.redis
         redis.clientName += "-watch"
         await RedisWatch(
-            redis: redis, channels: configuration.channels, maxChannelScan: configuration.maxChannelScan, status: status,
+            redis: redis, channels: configuration.channels, maxChannelScan: configuration.maxChannelScan,
+            status: status,
             metrics: metrics, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger, note: note,
             follow: follow
         ).run()

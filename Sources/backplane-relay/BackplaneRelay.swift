@@ -16,7 +16,8 @@ struct BackplaneRelay: AsyncParsableCommand {
             """,
         version: BuildCommit.name.isEmpty ? version : "\(version) (commit \(BuildCommit.name))",
         subcommands: [
-            RunCommand.self, TailCommand.self, ChannelsCommand.self, InfoCommand.self, CatCommand.self, VerifyCommand.self,
+            RunCommand.self, TailCommand.self, ChannelsCommand.self, InfoCommand.self, CatCommand.self,
+            VerifyCommand.self,
             RecoverCommand.self, MergeCommand.self, DiffCommand.self, ExportCommand.self,
             ReplayCommand.self, HubCommand.self, CheckCommand.self, BenchCommand.self, DemoCommand.self,
         ])

@@ -1,9 +1,12 @@
+import Foundation
 import Redis
 import TestSupport
 import Testing
 
 /// A process that does not read is told from what waits for it in Redis.
-@Suite("A subscriber that does not read", .serialized, .needs(editions: .redis7, .redis6, .valkey9), .needs(.python, .curl))
+@Suite(
+    "A subscriber that does not read", .serialized, .needs(editions: .redis7, .redis6, .valkey9), .needs(.python, .curl)
+)
 struct SlowSubscriberTests {
     private static let slow = #"signalr_backplane_subscriber_slow{name="web1",ip="127.0.0.1"}"#
     private static let waiting = #"signalr_backplane_subscriber_output_buffer_bytes{name="web1",ip="127.0.0.1"}"#

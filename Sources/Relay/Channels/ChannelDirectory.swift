@@ -31,7 +31,8 @@ public struct ChannelDirectory: Sendable {
         do {
             let result: Result<[ListedChannel], ChannelsUnknown>
             switch try await directory.names(&policy) {
-            case .success(let names): result = .success(try await directory.describe(names, database: configuration.database))
+            case .success(let names):
+                result = .success(try await directory.describe(names, database: configuration.database))
             case .failure(let reason): result = .failure(reason)
             }
             await client.close()

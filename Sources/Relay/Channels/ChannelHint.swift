@@ -47,15 +47,20 @@ struct ChannelHint {
             meant[index] = near
             guard told.updateValue(near, forKey: name) != near else { continue }
             logger.warning(
-                "nobody else is subscribed to the channel; did you mean the other one?",
-                metadata: ["channel": "\(name)", "did you mean": "\(near)"])
+                "nobody else is subscribed to the channel; did you mean '\(near)'?", metadata: ["channel": "\(name)"])
         }
         return meant
     }
 
     /// - Parameter others: channels that are watched already.
     static func meant(by name: String, among names: [String], besides others: [String] = []) -> String? {
-        NearName.nearest(to: name, among: names.filter { !$0.hasPrefix("__") && !$0.hasSuffix("__Booksleeve_MasterChanged") && !others.contains($0) })
+        NearName.nearest(to: name, among: names.filter { isEventKey($0) && !others.contains($0) })
+    }
+
+    /// What others name to themselves is no event key, and nobody means what could steer a terminal.
+    private static func isEventKey(_ name: String) -> Bool {
+        !name.hasPrefix("__") && !name.hasSuffix("__Booksleeve_MasterChanged")
+            && !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
     }
 
     /// For a command that has no watch: asks once it must have subscribed itself.

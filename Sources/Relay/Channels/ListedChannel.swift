@@ -22,7 +22,8 @@ public struct ListedChannel: Sendable, Equatable {
     public var channels = 1
 
     public init(
-        name: String, kind: Kind, subscribers: Int? = nil, lastID: UInt64? = nil, database: Int? = nil, channels: Int = 1
+        name: String, kind: Kind, subscribers: Int? = nil, lastID: UInt64? = nil, database: Int? = nil,
+        channels: Int = 1
     ) {
         self.name = name
         self.kind = kind
@@ -77,8 +78,11 @@ struct ChannelGroups: Equatable {
         var candidates: Set<String> = []
         for name in names {
             for mark in marks {
-                let found = mark.hasSuffix(":") ? name.range(of: mark) : name.hasSuffix(mark) ? name.lastRange(of: mark) : nil
-                if let found, found.lowerBound > name.startIndex { candidates.insert(String(name[..<found.lowerBound])) }
+                let found =
+                    mark.hasSuffix(":") ? name.range(of: mark) : name.hasSuffix(mark) ? name.lastRange(of: mark) : nil
+                if let found, found.lowerBound > name.startIndex {
+                    candidates.insert(String(name[..<found.lowerBound]))
+                }
             }
         }
         var hubs: Set<String> = []

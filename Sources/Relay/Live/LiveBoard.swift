@@ -110,7 +110,8 @@ struct LiveBoard: Sendable {
             now: now.realtime, watchedSince: watchedSince ?? startedAt, connection: connection,
             masterLoss: look.masterLoss, silence: look.silence,
             rate: channel.rate, latency: channel.recentLatency, lastEnvelopeAt: channel.lastEnvelopeAt,
-            lastID: channel.lastID, listeners: look.subscribers[index].map { max(0, $0 - 1) }, meant: look.meant.isEmpty ? nil : look.meant[index],
+            lastID: channel.lastID, listeners: look.subscribers[index].map { max(0, $0 - 1) },
+            meant: look.meant.isEmpty ? nil : look.meant[index],
             slow: slowSubscribers(ofChannel: index), gap: channel.gap,
             reset: channel.reset,
             drops: recording.drops, recording: recording.state, isOneOfMany: channels.count > 1)

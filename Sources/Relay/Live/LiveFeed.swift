@@ -129,7 +129,8 @@ final class LiveFeed: EnvelopeBranch {
     /// One look at the relay, and a frame for the pages if there is something to tell.
     func look(at now: Moment, isOpen: Bool) {
         let look = LiveBoard.Look(
-            isWriting: status.isWriting, isDiskLow: status.isDiskLow, masterLoss: status.masterLoss, silence: status.silence(at: now),
+            isWriting: status.isWriting, isDiskLow: status.isDiskLow, masterLoss: status.masterLoss,
+            silence: status.silence(at: now),
             lost: metrics.lostTotal, overflowed: metrics.dropped(.bufferFull),
             oversized: metrics.dropped(.tooLarge),
             subscribers: metrics.channels.indices.map { watch.subscribers(channel: $0) },

@@ -52,7 +52,8 @@ struct LiveFrame {
             writer.raw(#","ip":"#)
             writer.string(client.key.address)
             writer.raw(
-                #","connections":\#(client.row.connections),"waiting":\#(client.row.waiting),"slow":\#(client.row.isSlow)}"#)
+                #","connections":\#(client.row.connections),"waiting":\#(client.row.waiting),"slow":\#(client.row.isSlow)}"#
+            )
         }
     }
 

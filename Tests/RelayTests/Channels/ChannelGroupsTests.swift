@@ -10,7 +10,9 @@ import Testing
     @Test func aHubWithItsConnectionsIsOne() {
         let hub = "orcChat.Hubs.ChatHub"
         let names =
-            [":all", ":internal:groups", ":internal:ack:web1_0af3", ":internal:return:web1_0af3", ":user:ann"].map { hub + $0 }
+            [":all", ":internal:groups", ":internal:ack:web1_0af3", ":internal:return:web1_0af3", ":user:ann"].map {
+                hub + $0
+            }
             + (0..<3_000).map { "\(hub):connection:c\($0)" } + ["chat", "orc__Booksleeve_MasterChanged"]
         let groups = ChannelGroups(names)
         #expect(groups.hubs == [Self.hub(hub, 3_005, hub + ":all")])

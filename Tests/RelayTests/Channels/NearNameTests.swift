@@ -16,7 +16,10 @@ import Testing
         ("ab", ["prodab", "xy"], nil),
         ("a", ["b", "c"], "b"),
         ("caht", ["cat", "chat"], "cat"),
-        (String(repeating: "x", count: 5_000), [String(repeating: "x", count: 5_001)], String(repeating: "x", count: 5_001)),
+        (
+            String(repeating: "x", count: 5_000), [String(repeating: "x", count: 5_001)],
+            String(repeating: "x", count: 5_001)
+        ),
     ]
 
     @Test(arguments: cases) func nearest(typed: String, names: [String], expected: String?) {
@@ -25,6 +28,7 @@ import Testing
 
     @Test func whatIsNoEventKeyIsNotMeant() {
         #expect(ChannelHint.meant(by: "chat", among: ["__chat", "chat__Booksleeve_MasterChanged"]) == nil)
+        #expect(ChannelHint.meant(by: "chat", among: ["cha\u{1B}", "chat\n"]) == nil)
         #expect(ChannelHint.meant(by: "chta", among: ["chat"], besides: ["chta", "chat"]) == nil)
     }
 }

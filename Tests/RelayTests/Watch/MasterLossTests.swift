@@ -39,7 +39,8 @@ import Testing
         (.replica(endpoint: "a:1", master: "b:1"), .replica(of: "b:1")),
         (.demotedMaster(endpoint: "a:1", name: "mymaster"), .replica(of: nil)),
         (
-            .serverError(command: "GET", reply: "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set"),
+            .serverError(
+                command: "GET", reply: "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set"),
             .replica(of: nil)
         ),
         (.serverError(command: "GET", reply: "WRONGTYPE Operation against a key"), nil),
