@@ -174,6 +174,22 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
         return delivery
     }
 
+    /// The consumer is done with the batch of a large payload but for `work`, which writes what it has copied: the memory is
+    /// given back before it, the room behind it. So no other large payload comes while there are two copies of this one.
+    @discardableResult
+    func recycle(large batch: EnvelopeBatch, after work: () -> Void) -> Double {
+        let room = batch.footprint
+        batch.reset()
+        work()
+        lock.lock()
+        bytes -= room
+        let filled = bytes
+        keep(batch)
+        lock.unlock()
+        metrics.intakeBytes.set(Double(filled))
+        return Double(filled) / Double(limit)
+    }
+
     /// The consumer is done with a batch.
     ///
     /// - Returns: how full this still is, 0 to 1.

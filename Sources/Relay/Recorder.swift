@@ -97,6 +97,9 @@ struct Recorder: ~Copyable {
         attempt(now) { writer throws(CaptureError) in try writer.rotateNow(now) }
     }
 
+    /// Writes what waits: a large payload is in memory twice while that is done, so it is not put off.
+    mutating func flushLarge(_ now: Moment) { flush(now) }
+
     /// Writes what waits and forces it to the disk.
     mutating func flushNow(_ now: Moment) {
         attempt(now) { writer throws(CaptureError) in try writer.flushNow(now) }

@@ -110,7 +110,10 @@ struct RelayWorker: ~Copyable {
             let bytes = batch.byteCount
             process(batch, at: now)
             for branch in branches { branch.offer(batch) }
-            recorder?.fallsBehind(by: intake.recycle(batch))
+            let isLarge = batch.isAdmitted
+            let fill =
+                isLarge ? intake.recycle(large: batch) { recorder?.flushLarge(now) } : intake.recycle(batch)
+            recorder?.fallsBehind(by: fill)
             return bytes
         case .subscribed(let subscription):
             subscribed(subscription, at: now)

@@ -119,7 +119,12 @@ import Testing
             ])
         #expect(metrics.dropped(.bufferFull) == (1, 7))
         #expect(metrics.dropped(.tooLarge) == (1, 8))
-        recycle(delivery, in: intake)
+        guard case .batch(let batch) = delivery.items[0] else { return }
+        // Its room is taken until it is written, its memory is not.
+        intake.recycle(large: batch) {
+            #expect(batch.footprint < 1 << 20)
+            #expect(intake.admission(ofPayload: 6 << 20, channel: 0) == .noRoom)
+        }
         #expect(metrics.intakeBytes.value == 0)
     }
 

@@ -239,7 +239,7 @@ struct ChannelState: Sendable, Equatable {
     // MARK: - Numbers in words
 
     static func mebibytes(_ bytes: Int) -> String {
-        let tenths = bytes * 10 >> 20
+        let tenths = (bytes * 10) >> 20
         return "\(tenths / 10).\(tenths % 10) MiB"
     }
 
