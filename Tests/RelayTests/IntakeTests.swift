@@ -12,6 +12,7 @@ import Testing
         case disconnected(DisconnectCause)
         case dropped(envelopes: Int, bytes: Int)
         case command(RecorderCommand)
+        case counters
 
         struct Envelope: Equatable {
             var channel: Int
@@ -32,7 +33,8 @@ import Testing
                 self = .batch(envelopes)
             case .subscribed(let subscription): self = .subscribed(subscription.server?.runID)
             case .disconnected(let cause): self = .disconnected(cause)
-            case .dropped(let envelopes, let bytes): self = .dropped(envelopes: envelopes, bytes: bytes)
+            case .dropped(let envelopes, let bytes, _): self = .dropped(envelopes: envelopes, bytes: bytes)
+            case .counters: self = .counters
             case .command(let command): self = .command(command)
             }
         }
