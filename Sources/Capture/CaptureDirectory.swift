@@ -13,12 +13,19 @@ public enum CaptureDirectory {
     public struct Previous: Sendable, Equatable {
         /// File name of the newest segment.
         public var segment: String?
-        /// Last id recorded, by Redis channel.
+        /// Last id that is recorded or told as missing, by Redis channel.
         public var lastIDs: [String: UInt64]
+        /// Where ids behind the last one may be missing for another reason than that nobody recorded, by Redis channel.
+        package var doubts: [String: RecordingDoubt] = [:]
 
         public init(segment: String? = nil, lastIDs: [String: UInt64] = [:]) {
             self.segment = segment
             self.lastIDs = lastIDs
+        }
+
+        /// Why ids are missing behind the last one of a channel.
+        package func cause(_ channel: String) -> GapCause {
+            doubts[channel]?.cause.flatMap(GapCause.init) ?? .notRecording
         }
     }
 
@@ -48,7 +55,11 @@ public enum CaptureDirectory {
         segments = SegmentOrder.sorted(segments)
         var previous = Previous(segment: segments.last.map { name(of: $0.path) })
         for segment in segments.suffix(consideredSegments) {
-            for (channel, id) in lastIDs(of: segment.path) { previous.lastIDs[channel] = id }
+            let ends = ends(of: segment.path)
+            for (channel, id) in ends.lastIDs {
+                previous.lastIDs[channel] = id
+                previous.doubts[channel] = ends.doubts[channel]
+            }
         }
         return previous
     }
@@ -127,17 +138,19 @@ public enum CaptureDirectory {
         path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
     }
 
-    /// Last id by channel, as a closed segment says at its end; one without an end is read for it.
-    private static func lastIDs(of path: String) -> [String: UInt64] {
-        guard let source = try? FileSource(path: path) else { return [:] }
+    /// As a closed segment says at its end; one without an end is read for it.
+    private static func ends(of path: String) -> RecordingEnds {
+        guard let source = try? FileSource(path: path) else { return RecordingEnds() }
         // Of no chunk: their indexes may list thousands of channels.
         guard let reader = try? MCAPIndexedReader(source, from: .max) else {
             // What another process records is its own.
-            return source.isLive ? [:] : (try? OrphanRecovery.lastIDs(of: source)) ?? [:]
+            return source.isLive ? RecordingEnds() : (try? OrphanRecovery.ends(of: source)) ?? RecordingEnds()
         }
         guard let index = reader.metadataIndexes.last(where: { $0.name == CaptureMetadata.endName }),
             let metadata = try? reader.read(index)
-        else { return [:] }
-        return CaptureMetadata.lastIDs(in: metadata.entries)
+        else { return RecordingEnds() }
+        return RecordingEnds(
+            lastIDs: CaptureMetadata.lastIDs(in: metadata.entries), doubts: CaptureMetadata.doubts(in: metadata.entries)
+        )
     }
 }

@@ -31,6 +31,9 @@ public enum CaptureMetadata {
         static let bytes = "bytes"
         static let missing = "missing"
         static let missingTruncated = "missing_truncated"
+        static let ending = "ending"
+        static let checkedIDs = "checked_ids"
+        static let mayBeMissing = "may_be_missing"
         static let recovered = "recovered"
         static let recoveredFrom = "recovered_from"
         static let damages = "damages"
@@ -46,10 +49,10 @@ public enum CaptureMetadata {
     /// The record at the start of a segment.
     ///
     /// - Parameters:
-    ///   - lastIDs: by Redis channel, before this segment.
+    ///   - ends: before this segment, as at the end of one.
     ///   - previousSegment: its file name.
     static func start(
-        source: CaptureSource, channels: [String], lastIDs: [String: UInt64], previousSegment: String?, at now: Moment
+        source: CaptureSource, channels: [String], ends: RecordingEnds, previousSegment: String?, at now: Moment
     ) -> Metadata {
         var entries = [
             Key.relayVersion: source.relayVersion,
@@ -57,8 +60,9 @@ public enum CaptureMetadata {
             Key.redis: source.redis,
             Key.channels: json(channels),
             Key.startedAt: UTCTime.rfc3339(now.realtime),
-            Key.lastIDs: json(lastIDs),
+            Key.lastIDs: json(ends.lastIDs),
         ]
+        if !ends.doubts.isEmpty { entries[Key.mayBeMissing] = json(ends.doubts) }
         entries[Key.runID] = source.runID
         entries[Key.redisVersion] = source.redisVersion
         entries[Key.previousSegment] = previousSegment
@@ -72,20 +76,29 @@ public enum CaptureMetadata {
     /// - Parameters:
     ///   - total: envelopes and bytes of all channels.
     ///   - firstIDs: by Redis channel, of this segment.
-    ///   - lastIDs: by Redis channel, at the end of this segment.
+    ///   - ends: at the end of this segment: by Redis channel, the last id that is recorded or told as missing, and where
+    ///     ids behind it may be missing.
     ///   - missing: as the events of the segment say; nil where nobody knows, after a crash.
+    ///   - ending: nil after a crash.
     static func end(
-        total: ChannelTally, firstIDs: [String: UInt64], lastIDs: [String: UInt64], missing: [MissingRange]?,
-        missingTruncated: Bool = false,
-        at now: Moment
+        total: ChannelTally, firstIDs: [String: UInt64], ends: RecordingEnds, missing: [MissingRange]?,
+        missingTruncated: Bool = false, ending: SegmentEnding?, at now: Moment
     ) -> Metadata {
         var entries = [
             Key.endedAt: UTCTime.rfc3339(now.realtime),
             Key.envelopes: "\(total.envelopes)",
             Key.bytes: "\(total.bytes)",
             Key.firstIDs: json(firstIDs),
-            Key.lastIDs: json(lastIDs),
+            Key.lastIDs: json(ends.lastIDs),
         ]
+        switch ending {
+        case .goesOn: entries[Key.ending] = "goes_on"
+        case .stopped(let checkedIDs):
+            entries[Key.ending] = "stopped"
+            entries[Key.checkedIDs] = json(checkedIDs)
+        case nil: break
+        }
+        if !ends.doubts.isEmpty { entries[Key.mayBeMissing] = json(ends.doubts) }
         if let missing {
             entries[Key.missing] = json(missing)
             if missingTruncated { entries[Key.missingTruncated] = "true" }
@@ -121,6 +134,22 @@ public enum CaptureMetadata {
         return ranges.reduce(0) { sum, range in
             range.to >= range.from ? sum &+ (range.to - range.from &+ 1) : sum
         }
+    }
+
+    /// How the segment came to its close, from `capture.end`; nil if it does not say: after a crash, or of an earlier
+    /// version.
+    static func ending(in entries: [String: String]) -> SegmentEnding? {
+        switch entries[Key.ending] {
+        case "goes_on": .goesOn
+        case "stopped": .stopped(checkedIDs: ids(entries[Key.checkedIDs]))
+        default: nil
+        }
+    }
+
+    /// Where ids may be missing, by channel, from `capture.end`.
+    static func doubts(in entries: [String: String]) -> [String: RecordingDoubt] {
+        guard let text = entries[Key.mayBeMissing] else { return [:] }
+        return (try? JSONDecoder().decode([String: RecordingDoubt].self, from: Data(text.utf8))) ?? [:]
     }
 
     /// First id by channel, from `capture.end`; earlier versions did not write it.

@@ -40,6 +40,8 @@ public struct CaptureReadReport: Sendable {
         public let size: UInt64
         public var state: State
         public var envelopes = 0
+        /// nil if the segment does not say, or is not closed.
+        package var ending: SegmentEnding?
     }
 
     public struct SegmentDamage: Sendable, CustomStringConvertible {
@@ -54,6 +56,12 @@ public struct CaptureReadReport: Sendable {
     public internal(set) var damage: [SegmentDamage] = []
     /// Events of what was recorded and is gone again.
     public internal(set) var losses: [CaptureEvent] = []
+    var account = RecordingAccount()
+
+    /// Whether the recording is whole, as far as its events say.
+    package var verdict: RecordingVerdict { account.verdict(isDamaged: !damage.isEmpty || !losses.isEmpty) }
+    /// Where it cannot be told whether ids are missing, by channel.
+    package var doubts: [String: RecordingDoubt] { account.doubts }
 
     /// Of nothing read.
     public init() {}
@@ -162,7 +170,11 @@ public struct CaptureReader: Sendable {
         }
         while let item = try reader.next() {
             switch item {
-            case .header, .metadata: break
+            case .header: break
+            case .metadata(let metadata):
+                if metadata.name == CaptureMetadata.endName {
+                    entry.ending = CaptureMetadata.ending(in: metadata.entries)
+                }
             case .chunk(let chunk):
                 entry.envelopes += try handOut(chunk, wanted.matcher, &report, body)
                 chunkDone?(chunk.offset + chunk.length)
@@ -173,6 +185,7 @@ public struct CaptureReader: Sendable {
                     case .unclosed: source.isLive ? .recording : .unclosed
                     case .cut: .cut
                     }
+                report.account.segmentEnded(entry)
             }
         }
     }
@@ -205,6 +218,9 @@ public struct CaptureReader: Sendable {
                 report.damage.append(CaptureReadReport.SegmentDamage(path: segment.path, damage: damage))
             }
         }
+        let end = reader.metadataIndexes.last { $0.name == CaptureMetadata.endName }
+        entry.ending = end.flatMap { try? reader.read($0) }.flatMap { CaptureMetadata.ending(in: $0.entries) }
+        report.account.segmentEnded(entry)
     }
 
     /// - Returns: the number of envelopes handed out.
@@ -214,10 +230,12 @@ public struct CaptureReader: Sendable {
     ) throws -> Int {
         var count = 0
         var lookup = TopicLookup(chunk.channels, matcher)
+        var latest = LatestPayloads()
         try chunk.forEachMessage { (message: MessageView) throws in
             guard matcher.selects(receivedAt: message.logTime) else { return }
             switch lookup.topic(of: message.channelID) {
             case .envelopes(let name):
+                latest.note(message.data, channelID: message.channelID)
                 guard matcher.selects(payload: message.data) else { return }
                 count += 1
                 try body(
@@ -226,12 +244,15 @@ public struct CaptureReader: Sendable {
             case .events:
                 guard let event = CaptureEvent(json: message.data) else { return }
                 if let channel = event.channel, !matcher.selects(channel: channel) { return }
+                latest.tell(&report.account, chunk.channels)
+                report.account.note(event)
                 if event.isLoss, report.losses.count < Self.listedLosses { report.losses.append(event) }
                 try body(.event(event, at: message.logTime))
             case .unwanted:
                 break
             }
         }
+        latest.tell(&report.account, chunk.channels)
         return count
     }
 }

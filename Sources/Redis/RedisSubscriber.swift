@@ -1,6 +1,6 @@
 public import Logging
+import NIOConcurrencyHelpers
 public import NIOCore
-import Synchronization
 
 /// Holds a subscription to channels of one Redis server, through every reconnect, and hands what arrives to a sink.
 ///
@@ -30,16 +30,19 @@ public final class RedisSubscriber: Sendable {
     private let eventLoopGroup: any EventLoopGroup
     private let sink: any EnvelopeSink
     private let logger: Logger
-    /// Of the subscription that is held.
-    private let held = Mutex<(any Channel)?>(nil)
+    private let onSubscribed: @Sendable () -> Void
+    /// The connection of the confirmed subscription; nil while there is none.
+    private let current = NIOLockedValueBox<(any Channel)?>(nil)
 
     /// - Parameters:
     ///   - channels: the Redis channels (event keys), at least one; their order gives the index in ``EnvelopeBatch``.
     ///   - timing: nil for what the configuration says.
     ///   - sink: takes the envelopes, on the event loop.
+    ///   - onSubscribed: called after each confirmed subscription; must not wait.
     public init(
         configuration: RedisConfiguration, channels: [String], timing: Timing? = nil,
-        eventLoopGroup: any EventLoopGroup, sink: any EnvelopeSink, logger: Logger
+        eventLoopGroup: any EventLoopGroup, sink: any EnvelopeSink, logger: Logger,
+        onSubscribed: @escaping @Sendable () -> Void = {}
     ) {
         precondition(!channels.isEmpty, "a subscriber needs a channel")
         self.configuration = configuration
@@ -52,6 +55,26 @@ public final class RedisSubscriber: Sendable {
         self.eventLoopGroup = eventLoopGroup
         self.sink = sink
         self.logger = logger
+        self.onSubscribed = onSubscribed
+    }
+
+    /// Waits until everything that Redis has sent to the subscription by now has been handed to the sink.
+    ///
+    /// - Parameter body: called on the event loop at that point of the stream.
+    /// - Returns: false if there is no subscription or it ends before; then `body` is not called.
+    package func fence(_ body: @escaping @Sendable () -> Void) async -> Bool {
+        guard let channel = current.withLockedValue({ $0 }) else { return false }
+        return await withCheckedContinuation { continuation in
+            channel.eventLoop.execute {
+                guard let context = try? channel.pipeline.syncOperations.context(handlerType: SubscriberHandler.self),
+                    let handler = context.handler as? SubscriberHandler
+                else { return continuation.resume(returning: false) }
+                handler.fence(context: context) { isPassed in
+                    if isPassed { body() }
+                    continuation.resume(returning: isPassed)
+                }
+            }
+        }
     }
 
     /// Subscribes, and subscribes again whenever the connection ends, until the task is cancelled.
@@ -87,7 +110,7 @@ public final class RedisSubscriber: Sendable {
 
     /// Leaves the server for whichever is the master now; from any thread.
     package func leaveForMaster() {
-        if let channel = held.withLock({ $0 }) { leave(channel, cause: .failover) }
+        if let channel = current.withLockedValue({ $0 }) { leave(channel, cause: .failover) }
     }
 
     private var channelList: String { channels.joined(separator: ", ") }
@@ -126,9 +149,10 @@ public final class RedisSubscriber: Sendable {
         }
         return try await withTaskCancellationHandler {
             try await subscribed.futureResult.get()
+            current.withLockedValue { $0 = channel }
+            defer { current.withLockedValue { $0 = nil } }
             onSubscribed()
-            held.withLock { $0 = channel }
-            defer { held.withLock { $0 = nil } }
+            self.onSubscribed()
             logger.info(
                 "subscribed", metadata: ["redis": "\(server)", "channels": "\(channelList)"])
             // Ends with this scope.

@@ -7,9 +7,11 @@ enum IntakeItem: Sendable {
     case subscribed(Subscription)
     case disconnected(DisconnectCause)
     /// Envelopes were refused here, at this point of the stream, because the intake was full.
-    case dropped(envelopes: Int, bytes: Int)
+    case dropped(envelopes: Int, bytes: Int, ids: DroppedIDs)
     /// A large payload was passed over while it came in, since there was no room for it.
     case skipped(SkippedPayload)
+    /// How far the counters have come: what they gave out and is not in the stream before this point will not come.
+    case counters(CounterReadings)
     /// Something that the recorder is asked to do at this point of the stream.
     case command(RecorderCommand)
 }
@@ -114,6 +116,11 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
         append(.disconnected(cause))
     }
 
+    /// See ``IntakeItem/counters(_:)``. From any thread.
+    func counters(_ readings: CounterReadings) {
+        append(.counters(readings))
+    }
+
     /// Asks the recorder, from any thread. Asking the same again at once is asking once.
     func command(_ command: RecorderCommand) {
         lock.lock()
@@ -149,11 +156,15 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
 
     private func drop(_ batch: EnvelopeBatch) {
         metrics.drop(.bufferFull, envelopes: batch.count, bytes: batch.byteCount)
-        if case .dropped(let envelopes, let bytes)? = items.last {
-            items[items.count - 1] = .dropped(envelopes: envelopes + batch.count, bytes: bytes + batch.byteCount)
-        } else {
-            items.append(.dropped(envelopes: batch.count, bytes: batch.byteCount))
+        var dropped = (envelopes: 0, bytes: 0, ids: DroppedIDs())
+        if case .dropped(let envelopes, let bytes, let ids)? = items.last {
+            dropped = (envelopes, bytes, ids)
+            items.removeLast()
         }
+        dropped.ids.add(batch)
+        items.append(
+            .dropped(
+                envelopes: dropped.envelopes + batch.count, bytes: dropped.bytes + batch.byteCount, ids: dropped.ids))
         keep(batch)
     }
 

@@ -106,10 +106,12 @@ struct Recorder: ~Copyable {
     }
 
     /// Flushes and closes the segment; what could not be written is counted, and said in the log.
-    mutating func close(_ now: Moment) {
+    ///
+    /// - Parameter checkedIDs: by channel name, up to where all that was given out is recorded or told as missing.
+    mutating func close(_ now: Moment, checkedIDs: [String: UInt64] = [:]) {
         // Also if the disk is low: which ids are lost takes little.
         if outage != nil { resume(now) }
-        attempt(now) { writer throws(CaptureError) in try writer.close(now) }
+        attempt(now) { writer throws(CaptureError) in try writer.close(now, .stopped(checkedIDs: checkedIDs)) }
         status.isWriting = false
         guard let outage else { return }
         for event in outage.events(channels: channels) where event.event == "dropped" {
@@ -143,7 +145,7 @@ struct Recorder: ~Copyable {
     mutating func pause(free: UInt64, at now: Moment) {
         let wasOut = outage != nil
         append(.recordingPaused(free: free), at: now)
-        attempt(now) { writer throws(CaptureError) in try writer.close(now) }
+        attempt(now) { writer throws(CaptureError) in try writer.close(now, .goesOn) }
         if outage == nil {
             outage = RecordingOutage(channels: channels.count, at: now.monotonic)
         } else if !wasOut {

@@ -134,6 +134,7 @@ struct ChannelMetrics: Sendable {
     let missingIDs: Counter
     let duplicateIDs: Counter
     let counterResets: Counter
+    let idsInDoubt: Counter
     let lastID: Gauge
     let lastEnvelopeTimestamp: Gauge
     let interleavedIDs: Counter
@@ -152,7 +153,7 @@ struct ChannelMetrics: Sendable {
     struct Families {
         let up, lastID, lastEnvelopeTimestamp, activeSignals, latencyFloor, largestEnvelope: Family<Gauge>
         let envelopes, envelopeBytes, messages, clockSkew, gaps, missingIDs, duplicateIDs, counterResets,
-            interleavedIDs, commands, groupAcksMissing, hubInvocations, undecodable: Family<Counter>
+            idsInDoubt, interleavedIDs, commands, groupAcksMissing, hubInvocations, undecodable: Family<Counter>
         let envelopeSize, deliveryLatency, groupAckDuration: Family<Histogram>
 
         init(_ registry: Registry) {
@@ -200,6 +201,11 @@ struct ChannelMetrics: Sendable {
                 prefix + "id_resets_total",
                 help:
                     "Times that ids went back (Redis restart, failover, flush); clients may go deaf until it catches up.",
+                labels: channel)
+            idsInDoubt = registry.counterFamily(
+                prefix + "ids_in_doubt_total",
+                help:
+                    "Times that nobody could tell whether ids are missing, for the counter could not be read: see the log.",
                 labels: channel)
             lastID = registry.gaugeFamily(prefix + "last_id", help: "Id of the last envelope.", labels: channel)
             lastEnvelopeTimestamp = registry.gaugeFamily(
@@ -266,6 +272,7 @@ struct ChannelMetrics: Sendable {
         missingIDs = families.missingIDs.with(channel)
         duplicateIDs = families.duplicateIDs.with(channel)
         counterResets = families.counterResets.with(channel)
+        idsInDoubt = families.idsInDoubt.with(channel)
         lastID = families.lastID.with(channel)
         lastEnvelopeTimestamp = families.lastEnvelopeTimestamp.with(channel)
         interleavedIDs = families.interleavedIDs.with(channel)

@@ -12,7 +12,8 @@ struct BackplaneRelay: AsyncParsableCommand {
             so --redis is BACKPLANE_RELAY_REDIS. Put addresses with passwords there, not on the command line. What selects
             within a capture (--channel, --hub, --from, --limit, ...) is taken from the command line alone.
 
-            Exit status: 0 done, 1 failed, 3 done but with loss or damage, 64 wrong usage.
+            Exit status: 0 done, 1 failed, 3 done but with loss or damage, 64 wrong usage. Loss is what a recording lacks
+            although it should have run; time in which nobody recorded is none.
             """,
         version: BuildCommit.name.isEmpty ? version : "\(version) (commit \(BuildCommit.name))",
         subcommands: [

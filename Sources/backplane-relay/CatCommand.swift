@@ -21,7 +21,8 @@ struct CatCommand: ParsableCommand {
             is selected if one of its messages fits; one that does not decode if nothing is asked of messages.
 
             Without --json: a line a message with time, id, signal, hub.method and size. With it: a JSON object an
-            envelope. Exit status 3 if part of the capture could not be read; it says on standard error what.
+            envelope. Exit status 3 if part of the capture could not be read, or the recording lost envelopes in what is
+            selected; it says on standard error what.
             """)
 
     @OptionGroup var captures: CaptureArguments

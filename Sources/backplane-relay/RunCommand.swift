@@ -19,6 +19,8 @@ struct RunCommand: AsyncParsableCommand {
               backplane-relay run --check-only --redis redis://127.0.0.1:6379 --channel chat
 
             It subscribes and reads; it publishes nothing into the Redis that it watches. SIGTERM or SIGINT stops it: what was received is written first.
+            Before it ends it reads the counters, so that what was lost is in the capture. Exit status 3 if a relay with --record
+            lost envelopes: dropped them, or never received them because the connection was lost.
             SIGHUP begins a new segment and opens the log file anew, SIGUSR1 logs a line of figures, SIGUSR2 forces what
             was received to the disk.
             """)
@@ -90,6 +92,7 @@ struct RunCommand: AsyncParsableCommand {
             signals: SignalActions(
                 hangup: { relay.rotate() }, user1: { relay.logStatistics() }, user2: { relay.flush() }),
             onStop: { supervisor?.stopping() })
+        try relay.losses.verdict.exit()
     }
 
     private static func statusLine(below log: LogDestination) -> @Sendable (RelayGlance) -> Void {

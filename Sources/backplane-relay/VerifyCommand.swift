@@ -9,8 +9,8 @@ struct VerifyCommand: ParsableCommand {
             Example:
               backplane-relay verify /var/lib/backplane-relay
 
-            Exit status 0 if every byte is accounted for, 3 if anything is damaged or torn off; 'recover' then saves what
-            is whole.
+            Exit status 3 if anything is damaged or torn off ('recover' then saves what is whole), or if the recording lost
+            envelopes while it should have run. 0 if not; also where it cannot be told, which the last line says.
             """)
 
     @OptionGroup var captures: CaptureArguments
@@ -32,7 +32,21 @@ struct VerifyCommand: ParsableCommand {
                 "\(damaged == 0 ? "ok     " : "DAMAGED")  \(segment.path)  \(segment.state.rawValue), \(Format.count(segment.envelopes)) envelopes"
             )
         }
+        if report.damage.isEmpty {
+            print(
+                "\(Format.count(envelopes)) envelopes in \(report.segments.count) segments: no damage, \(Self.text(report.verdict))"
+            )
+        }
+        for line in report.doubts.lines { print(line) }
         try report.complain()
-        print("\(Format.count(envelopes)) envelopes in \(report.segments.count) segments: no damage")
+    }
+
+    private static func text(_ verdict: RecordingVerdict) -> String {
+        if verdict.hasLoss { return "but envelopes were lost" }
+        return switch verdict.isComplete {
+        case true: "ids complete"
+        case false: "ids are missing that were not to be recorded; 'info' lists them"
+        case nil: "whether ids are missing cannot be told"
+        }
     }
 }

@@ -13,6 +13,7 @@ import Testing
         case dropped(envelopes: Int, bytes: Int)
         case skipped(bytes: Int, isTooLarge: Bool)
         case command(RecorderCommand)
+        case counters
 
         struct Envelope: Equatable {
             var channel: Int
@@ -33,8 +34,9 @@ import Testing
                 self = .batch(envelopes)
             case .subscribed(let subscription): self = .subscribed(subscription.server?.runID)
             case .disconnected(let cause): self = .disconnected(cause)
-            case .dropped(let envelopes, let bytes): self = .dropped(envelopes: envelopes, bytes: bytes)
+            case .dropped(let envelopes, let bytes, _): self = .dropped(envelopes: envelopes, bytes: bytes)
             case .skipped(let payload): self = .skipped(bytes: payload.bytes, isTooLarge: payload.isTooLarge)
+            case .counters: self = .counters
             case .command(let command): self = .command(command)
             }
         }

@@ -144,7 +144,9 @@ struct LiveFrame {
 
     private static func add(_ event: LiveEvent, to writer: inout JSONWriter) {
         writer.raw(#"{"n":\#(event.number),"at":\#(milliseconds(event.at)),"why":"#)
-        writer.string(CauseWords.text(event.event.cause ?? event.event.reason ?? "unknown"))
+        // Of a doubt, why nobody can tell.
+        let doubt = event.event.event == CaptureEvent.mayBeMissingName ? event.event.reason : nil
+        writer.string(CauseWords.text(doubt ?? event.event.cause ?? event.event.reason ?? "unknown"))
         writer.raw(",")
         // The object as it stands in a capture, of which the first brace is taken.
         writer.raw(event.event.json().dropFirst())

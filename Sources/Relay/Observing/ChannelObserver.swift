@@ -51,6 +51,17 @@ struct ChannelObserver {
         ackDurations = HistogramAccumulator(like: metrics.groupAckDuration)
     }
 
+    /// The last id that arrived or is known to be missing.
+    var lastID: UInt64? { tracker.lastID }
+    /// How often the ids went back.
+    var resets: UInt64 { tracker.resets }
+
+    /// An envelope with this id arrived, and was dropped unseen.
+    mutating func observe(id: UInt64) -> SequenceTracker.Observation { tracker.observe(id) }
+
+    /// Ids up to this one will not come. What the tracker makes of it is for ``count(_:id:)``.
+    mutating func missed(through id: UInt64) -> SequenceTracker.Observation? { tracker.missed(through: id) }
+
     @inline(__always)
     mutating func observe(_ payload: UnsafeRawBufferPointer, receivedAt: UInt64) -> Seen {
         envelopes &+= 1

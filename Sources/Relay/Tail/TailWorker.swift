@@ -30,7 +30,7 @@ struct TailWorker: ~Copyable {
         self.output = output
         matcher = EnvelopeMatcher(selection)
         trackers = channels.map { _ in SequenceTracker() }
-        explainer = GapExplainer(channels: channels.count, resumes: false)
+        explainer = GapExplainer(earlier: channels.map { _ in nil })
     }
 
     /// Works until the intake is closed and empty, the limit is reached, or the output fails.
@@ -73,7 +73,7 @@ struct TailWorker: ~Copyable {
             explainer.disconnected(cause)
             // That we were told to stop is no news.
             if cause != .stopped { hand(.disconnected(cause: cause.label), at: now.realtime) }
-        case .dropped(let envelopes, let bytes):
+        case .dropped(let envelopes, let bytes, _):
             explainer.dropped()
             report.droppedEnvelopes += envelopes
             report.droppedBytes += bytes
@@ -83,7 +83,7 @@ struct TailWorker: ~Copyable {
                     reason: RelayMetrics.DropReason.bufferFull.rawValue),
                 at: now.realtime)
         case .skipped(let payload): skipped(payload)
-        case .command:
+        case .command, .counters:
             break
         }
     }

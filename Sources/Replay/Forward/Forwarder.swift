@@ -23,7 +23,7 @@ public final class Forwarder: EnvelopeBranch {
     private let places: NIOLockedValueBox<ForwardPlaces>
     /// How long the envelope waited that was confirmed last, in nanoseconds.
     private let lastWait = NIOLockedValueBox<UInt64>(0)
-    private let dropLog = NIOLockedValueBox(LogLimiter())
+    private let log: NIOLockedValueBox<EventLog>
 
     /// - Parameters:
     ///   - source: where the relay is told to subscribe.
@@ -35,6 +35,7 @@ public final class Forwarder: EnvelopeBranch {
     ) {
         self.target = target
         logger = context.logger
+        log = NIOLockedValueBox(EventLog(context.logger))
         metrics = ForwardMetrics(context.registry, channels: context.channels, limit: bufferBytes)
         queue = ForwardQueue(limit: bufferBytes)
         places = NIOLockedValueBox(
@@ -107,6 +108,7 @@ public final class Forwarder: EnvelopeBranch {
             limit.cancel()
         }
         if queue.count > 0 { drop(.stopped, queue.count, "the relay stops") }
+        log.withLockedValue { $0.flush(at: .max) }
     }
 
     private func withClient(
@@ -228,20 +230,19 @@ public final class Forwarder: EnvelopeBranch {
     private func refused(_ text: String, at endpoint: String) throws {
         let error = RedisError.from(reply: text, command: "EVALSHA", endpoint: endpoint, user: target.aclUser)
         if case .readOnly = error { throw error }
-        if let suppressed = dropLog.withLockedValue({ $0.admit(at: Moment.now().monotonic) }) {
-            logger.error(
-                "the forward target refuses envelopes", metadata: ["cause": "\(error)", "suppressed": "\(suppressed)"])
+        log.withLockedValue {
+            $0.write(
+                .error, "the forward target refuses envelopes", kind: "refused", at: Moment.now().monotonic,
+                ["cause": "\(error)"])
         }
     }
 
     private func drop(_ reason: ForwardMetrics.DropReason, _ count: Int, _ cause: String) {
         metrics.drop(reason, count)
-        guard let suppressed = dropLog.withLockedValue({ $0.admit(at: Moment.now().monotonic) }) else { return }
-        logger.warning(
-            "not forwarded",
-            metadata: [
-                "envelopes": "\(count)", "reason": "\(reason.rawValue)", "cause": "\(cause)",
-                "suppressed": "\(suppressed)",
-            ])
+        log.withLockedValue {
+            $0.write(
+                .warning, "not forwarded", kind: reason.rawValue, at: Moment.now().monotonic,
+                ["envelopes": "\(count)", "reason": "\(reason.rawValue)", "cause": "\(cause)"])
+        }
     }
 }

@@ -19,7 +19,7 @@ struct ExportCommand: ParsableCommand {
             tables envelopes, messages and events, and the view calls.
 
             FILE gets its name when it is complete; until then it is FILE.part. Exit status 3 if part of the capture could
-            not be read or has no place in the form.
+            not be read or has no place in the form, or the recording lost envelopes in what is selected.
             """)
 
     @OptionGroup var captures: CaptureArguments

@@ -13,7 +13,8 @@ struct MergeCommand: ParsableCommand {
             and another has is no hole any more; what all lack is a 'gap' event with the cause that one of them names.
             An id with different payloads is kept with all of them and counted as a conflict.
 
-            Exit status 3 if ids stay missing, payloads conflict, or part of a capture could not be read.
+            Exit status 3 if ids stay missing that were lost while a relay should have recorded, payloads conflict, or part of
+            a capture could not be read. 0 if ids stay missing for time in which nobody recorded, or were never published.
             """)
 
     @OptionGroup var captures: SeveralCaptures
@@ -42,7 +43,9 @@ struct MergeCommand: ParsableCommand {
         }
         for (channel, result) in outcome.channels.sorted(by: { $0.key < $1.key }) { print(text(channel, result)) }
         for damage in outcome.damage.prefix(20) { StandardError.print("damage: \(damage)") }
-        if !outcome.isComplete { throw ExitCode.lossOrDamage }
+        for line in outcome.doubts.lines { StandardError.print("cannot tell: \(line)") }
+        if outcome.conflicts > 0 { throw ExitCode.lossOrDamage }
+        try outcome.verdict.exit()
     }
 
     private func text(_ channel: String, _ result: CaptureMerge.ChannelOutcome) -> String {

@@ -1,3 +1,4 @@
+import Capture
 import Redis
 import Replay
 
@@ -36,6 +37,7 @@ struct ForecastTable {
                 ))
         }
         let hubs = forecast.hubs.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        lines.append(row("recording", recording))
         if !hubs.isEmpty {
             let named = hubs.prefix(10).map { "\($0.key) \(Format.count($0.value))" }.joined(separator: ", ")
             lines.append(row("hubs", named + (hubs.count > 10 ? ", and \(hubs.count - 10) more" : "")))
@@ -51,6 +53,10 @@ struct ForecastTable {
                 "the capture has holes: \(Format.count(forecast.missingIDs)) ids are missing in the part that is read; 'info' lists them"
             )
         }
+        if forecast.recording.hasLoss {
+            warnings.append("the recording lost envelopes while it should have run; 'info' says which and why")
+        }
+        warnings += forecast.doubts.lines.prefix(5)
         warnings += forecast.damage.prefix(5).map { "damaged: \($0)" }
         if forecast.damage.count > 5 {
             warnings.append("and \(forecast.damage.count - 5) more places; 'verify' lists them")
@@ -59,6 +65,14 @@ struct ForecastTable {
             warnings.append("\(Format.count(forecast.skipped)) envelopes have no id and will not be published")
         }
         return warnings
+    }
+
+    private var recording: String {
+        switch forecast.recording.isComplete {
+        case true: "complete"
+        case false: "not complete"
+        case nil: "it cannot be told whether it is complete"
+        }
     }
 
     private var rounds: String {

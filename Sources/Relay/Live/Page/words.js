@@ -64,6 +64,8 @@ const events = {
   subscribed: e => `subscribed${e.redis_version ? ` to Redis ${e.redis_version}` : ''}`,
   disconnected: e => `connection to Redis lost: ${e.why}`,
   gap: e => `${count(e.to - e.from + 1)} missing, ${ids(e.from, e.to)}: ${e.why}`,
+  may_be_missing: e =>
+    `nobody can tell whether ids are missing${e.after === undefined ? '' : ` after ${count(e.after)}`}: ${e.why}`,
   duplicate: e => `id ${e.from} came twice`,
   counter_reset: e => `counter set back from ${count(e.from)} to ${count(e.to)}`,
   dropped: e => `${count(e.envelopes ?? 0)} ${e.envelopes === 1 ? 'envelope' : 'envelopes'} received and not recorded: ${e.why}`,
@@ -81,7 +83,7 @@ export const eventWords = event => (events[event.event] ? events[event.event](ev
 
 const levels = {
   demoted: 'bad', promoted: 'good', gap: 'bad', disconnected: 'bad', dropped: 'bad', recording_paused: 'bad', writing_failed: 'bad',
-  counter_reset: 'warning', duplicate: 'warning', clock_step: 'warning',
+  counter_reset: 'warning', may_be_missing: 'warning', duplicate: 'warning', clock_step: 'warning',
   subscribed: 'good', recording_resumed: 'good', writing_resumed: 'good',
 };
 
