@@ -108,7 +108,7 @@ struct Recorder: ~Copyable {
     /// Flushes and closes the segment; what could not be written is counted, and said in the log.
     mutating func close(_ now: Moment) {
         // Also if the disk is low: which ids are lost takes little.
-        if outage != nil { resume(now) }
+        if outage != nil { resume(now, isStopping: true) }
         attempt(now) { writer throws(CaptureError) in try writer.close(now) }
         status.isWriting = false
         guard let outage else { return }
@@ -221,7 +221,7 @@ struct Recorder: ~Copyable {
     }
 
     /// Writes what happened during the outage; if that works, it is over.
-    private mutating func resume(_ now: Moment) {
+    private mutating func resume(_ now: Moment, isStopping: Bool = false) {
         guard let ended = outage else { return }
         for event in ended.events(channels: channels) { writer.append(event, at: now) }
         do {
@@ -229,7 +229,7 @@ struct Recorder: ~Copyable {
             outage = nil
             status.isWriting = true
             logger.notice(
-                "recording works again",
+                isStopping ? "what was lost is noted in the capture" : "recording works again",
                 metadata: [
                     "lost": "\(ended.lostEnvelopes)"
                 ])

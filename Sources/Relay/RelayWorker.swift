@@ -206,12 +206,12 @@ struct RelayWorker: ~Copyable {
         }
         note(event, at: now)
         guard let suppressed = sequenceLog.admit(at: now.monotonic) else { return }
-        logger.warning(
-            "\(event.event)",
-            metadata: [
-                "channel": "\(name)", "from": "\(event.from ?? 0)", "to": "\(event.to ?? 0)",
-                "cause": "\(event.cause ?? "-")", "suppressed": "\(suppressed)",
-            ])
+        var metadata: Logger.Metadata = [
+            "channel": "\(name)", "from": "\(event.from ?? 0)", "to": "\(event.to ?? 0)",
+            "suppressed": "\(suppressed)",
+        ]
+        if let cause = event.cause { metadata["cause"] = "\(cause)" }
+        logger.warning("\(event.event)", metadata: metadata)
     }
 
     private mutating func subscribed(_ subscription: Subscription, at now: Moment) {
@@ -226,8 +226,8 @@ struct RelayWorker: ~Copyable {
         explainer.subscribed(subscription)
         for branch in branches { branch.subscribed(subscription) }
         let server = subscription.server
-        recorder?.connected(runID: server?.runID, redisVersion: server?.version, at: now)
-        journal?.note(.subscribed(runID: server?.runID, redisVersion: server?.version), at: now)
+        recorder?.connected(runID: server?.runID, redisVersion: server?.versionText, at: now)
+        journal?.note(.subscribed(runID: server?.runID, redisVersion: server?.versionText), at: now)
     }
 
     private mutating func disconnected(_ cause: DisconnectCause, at now: Moment) {
