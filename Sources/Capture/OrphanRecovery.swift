@@ -44,7 +44,8 @@ enum OrphanRecovery {
             try? file.truncate(to: size)
             throw error
         }
-        return "closed '\(path)' after a crash: \(report.messageCount) messages in \(report.chunks.count) chunks"
+        return
+            "closed '\(path)' after a crash: \(Quantity.text(report.messageCount, "message")) in \(Quantity.text(report.chunks.count, "chunk"))"
             + (torn > 0 ? ", a torn write of \(torn) bytes cut off" : "")
     }
 

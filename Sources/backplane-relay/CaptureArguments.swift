@@ -21,9 +21,9 @@ extension CaptureReadReport {
             throw ExitCode.lossOrDamage
         }
         for damage in damage.prefix(20) { StandardError.print("damage: \(damage)") }
-        if damage.count > 20 { StandardError.print("damage: and \(damage.count - 20) more places") }
+        if damage.count > 20 { StandardError.print("damage: and \(Format.count(damage.count - 20, "more place"))") }
         StandardError.print(
-            "\(damage.count) damaged \(damage.count == 1 ? "place" : "places"); what could be read is complete")
+            "\(Format.count(damage.count, "damaged place")); what could be read is complete")
         throw ExitCode.lossOrDamage
     }
 }

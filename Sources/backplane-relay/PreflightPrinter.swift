@@ -43,9 +43,10 @@ struct PreflightPrinter {
         let problems = findings.count { $0.severity == .problem }
         let warnings = findings.count - problems
         if problems > 0 {
-            return "the relay cannot do what it is asked for: \(problems) problems, \(warnings) warnings"
+            return
+                "the relay cannot do what it is asked for: \(Format.count(problems, "problem")), \(Format.count(warnings, "warning"))"
         }
-        return warnings == 0 ? "the relay can attach" : "the relay can attach; \(warnings) warnings"
+        return warnings == 0 ? "the relay can attach" : "the relay can attach; \(Format.count(warnings, "warning"))"
     }
 
     private func line(_ name: String, _ text: String) -> String { name.padding(to: 14) + text }
@@ -70,7 +71,7 @@ struct PreflightPrinter {
     }
 
     private func text(of channel: ChannelReport) -> String {
-        let subscribers = channel.subscribers.map { "\(Format.count($0)) subscribers" } ?? "subscribers unknown"
+        let subscribers = channel.subscribers.map { Format.count($0, "subscriber") } ?? "subscribers unknown"
         let counter =
             switch channel.counter {
             case .unknown: "counter unknown"

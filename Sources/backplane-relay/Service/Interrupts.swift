@@ -12,9 +12,14 @@ final class Interrupts: Sendable {
     private let state = NIOLockedValueBox(State())
 
     /// From now on SIGINT and SIGTERM do not end the process by themselves.
-    static func trapped() async -> Interrupts {
+    ///
+    /// - Parameter hangup: SIGHUP neither, where something would be left behind by a terminal that is closed.
+    static func trapped(hangup: Bool = false) async -> Interrupts {
         let interrupts = Interrupts()
-        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        let signals =
+            hangup
+            ? await UnixSignalsSequence(trapping: .sigint, .sigterm, .sighup)
+            : await UnixSignalsSequence(trapping: .sigint, .sigterm)
         Task {
             for await _ in signals { interrupts.arrived() }
         }
@@ -39,6 +44,16 @@ final class Interrupts: Sendable {
         } catch  where work.isCancelled {
             return nil
         }
+    }
+
+    /// Cancels the work, whether somebody waits for an interrupt or not.
+    func cancel() {
+        let (waiting, cancel) = state.withLockedValue { state in
+            defer { state.waiting = nil }
+            return (state.waiting, state.cancel)
+        }
+        cancel?()
+        waiting?.resume()
     }
 
     private func arrived() {
