@@ -63,7 +63,8 @@ struct DemoCommand: AsyncParsableCommand {
                     try StandardOutput.print(lines: [line])
                 } catch {
                     lost.withLockedValue { $0 = $0 ?? error as? OutputError }
-                    interrupts.cancel()
+                    // Not from within the task that is cancelled.
+                    Task.detached { interrupts.cancel() }
                 }
             })
         let outcome = try await interrupts.run { try await demo.run() }
