@@ -67,7 +67,11 @@ struct DemoCommand: AsyncParsableCommand {
                     Task.detached { interrupts.cancel() }
                 }
             })
-        let outcome = try await interrupts.run { try await demo.run() }
+        let giveUp = { @Sendable () -> Void in
+            directory.remove()
+            Glibc.exit(lost.withLockedValue { $0 } == nil ? 130 : 1)
+        }
+        let outcome = try await interrupts.run(orGiveUp: giveUp) { try await demo.run() }
         if let error = lost.withLockedValue({ $0 }) {
             if error.isBrokenPipe { return }
             throw error
@@ -110,6 +114,11 @@ private struct DemoDirectory: Sendable {
     init(_ record: String?) throws {
         isKept = record != nil
         if let record {
+            let held = (try? FileManager.default.contentsOfDirectory(atPath: record)) ?? []
+            // It would be compared with what is published now.
+            guard !held.contains(where: { $0.hasSuffix(".mcap") }) else {
+                throw ValidationError("--record: '\(record)' holds a capture already; name another directory")
+            }
             path = record
             return
         }

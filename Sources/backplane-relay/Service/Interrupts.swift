@@ -35,10 +35,25 @@ final class Interrupts: Sendable {
 
     /// Runs `body`, which the next interrupt that nobody waits for cancels.
     ///
+    /// - Parameters:
+    ///   - patience: how long cancelled work may take to end.
+    ///   - giveUp: ends the process when it takes longer.
     /// - Returns: nil if it was cancelled.
-    func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value? {
+    func run<Value: Sendable>(
+        patience: Duration = .seconds(10), orGiveUp giveUp: (@Sendable () -> Void)? = nil,
+        _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value? {
         let work = Task { try await body() }
-        state.withLockedValue { $0.cancel = { work.cancel() } }
+        state.withLockedValue {
+            $0.cancel = {
+                work.cancel()
+                guard let giveUp else { return }
+                Task.detached {
+                    try await Task.sleep(for: patience)
+                    giveUp()
+                }
+            }
+        }
         do {
             return try await work.value
         } catch  where work.isCancelled {
