@@ -70,8 +70,11 @@ public struct CaptureReadReport: Sendable {
     public var lossDescriptions: [String] {
         losses.map { event in
             let ids = event.from.flatMap { from in event.to.map { "ids \(from)..\($0)" } } ?? "ids unknown"
-            return "\(event.channel ?? "all channels"): \(event.envelopes ?? 0) envelopes (\(ids)) were recorded in "
-                + "'\(event.segment ?? "?")' and are gone: \(event.cause ?? "unknown")"
+            let count = event.envelopes ?? 0
+            let (was, isGone) = count == 1 ? ("was", "is gone") : ("were", "are gone")
+            return
+                "\(event.channel ?? "all channels"): \(Quantity.text(count, "envelope")) (\(ids)) \(was) recorded in "
+                + "'\(event.segment ?? "?")' and \(isGone): \(event.cause ?? "unknown")"
         }
     }
 }

@@ -45,7 +45,7 @@ enum OrphanRecovery {
             throw error
         }
         return
-            "closed '\(path)', which an earlier run left open: \(report.messageCount) messages in \(report.chunks.count) chunks"
+            "closed '\(path)', which an earlier run left open: \(Quantity.text(report.messageCount, "message")) in \(Quantity.text(report.chunks.count, "chunk"))"
             + (torn > 0 ? ", a torn write of \(torn) bytes cut off" : "")
     }
 

@@ -203,7 +203,8 @@ public final class RedisClient: Sendable {
         }
     }
 
-    private func ask(_ arguments: [RESPArgument]) async throws -> RESPValue {
+    /// Sends one command; an error reply is a reply like others.
+    package func ask(_ arguments: [RESPArgument]) async throws -> RESPValue {
         var buffer = channel.allocator.buffer(capacity: 128)
         RESPEncoder.encode(arguments, into: &buffer)
         return try await withCheckedThrowingContinuation { continuation in

@@ -39,12 +39,17 @@ struct BackplaneRelay: AsyncParsableCommand {
             {
                 throw ValidationError(complaint)
             }
+            let isVariable = { merged.variables[$0] != nil }
+            if let complaint = OptionRequirements.complaint(about: merged.arguments, isVariable: isVariable) {
+                throw ValidationError(complaint)
+            }
             var command = try parseAsRoot(merged.arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
                 try command.run()
             }
+            try StandardOutput.requirePrinted()
         } catch {
             finish(error, of: merged)
         }
@@ -67,8 +72,15 @@ struct BackplaneRelay: AsyncParsableCommand {
             // Not a look into the whole message: the usage below the first line names every option.
             let complaint = message.split(separator: "\n").first.map { String($0) } ?? ""
             if let origin = merged.origin(ofOptionsIn: complaint) { StandardError.print("Note: \(origin)") }
-        } else if !message.isEmpty {
-            StandardError.print(message)
+        } else {
+            if !message.isEmpty { StandardError.print(message) }
+            do {
+                // A command that ends with loss or damage has printed before, too.
+                try StandardOutput.requirePrinted()
+            } catch {
+                StandardError.print("Error: \(error)")
+                exit(withError: ExitCode.failure)
+            }
         }
         exit(withError: code)
     }

@@ -19,10 +19,9 @@ extension CaptureReadReport {
         let verdict = verdict ?? self.verdict
         for loss in lossDescriptions.prefix(20) { StandardError.print("lost: \(loss)") }
         for damage in damage.prefix(20) { StandardError.print("damage: \(damage)") }
-        if damage.count > 20 { StandardError.print("damage: and \(damage.count - 20) more places") }
+        if damage.count > 20 { StandardError.print("damage: and \(Format.count(damage.count - 20, "more place"))") }
         if !damage.isEmpty {
-            StandardError.print(
-                "\(damage.count) damaged \(damage.count == 1 ? "place" : "places"); what could be read is complete")
+            StandardError.print("\(Format.count(damage.count, "damaged place")); what could be read is complete")
         }
         if verdict.hasLoss {
             StandardError.print(

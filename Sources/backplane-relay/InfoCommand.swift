@@ -133,7 +133,7 @@ struct InfoTable {
             return "\(isComplete ? "complete: " : "")ids \(first)..\(last), 0 missing\(isComplete ? "" : " in between")"
         }
         return
-            "ids \(first)..\(last), \(Format.count(channel.missingIDs)) missing in \(Format.count(channel.holeCount)) holes"
+            "ids \(first)..\(last), \(Format.count(channel.missingIDs)) missing in \(Format.count(channel.holeCount, "hole"))"
     }
 
     private func row(_ label: String, _ value: String) -> String {

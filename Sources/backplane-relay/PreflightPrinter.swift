@@ -54,12 +54,10 @@ struct PreflightPrinter {
         let warnings = findings.count - problems
         if problems > 0 {
             return
-                "the relay cannot do what it is asked for: \(Self.count(problems, "problem")), \(Self.count(warnings, "warning"))"
+                "the relay cannot do what it is asked for: \(Format.count(problems, "problem")), \(Format.count(warnings, "warning"))"
         }
-        return warnings == 0 ? "the relay can attach" : "the relay can attach; \(Self.count(warnings, "warning"))"
+        return warnings == 0 ? "the relay can attach" : "the relay can attach; \(Format.count(warnings, "warning"))"
     }
-
-    private static func count(_ number: Int, _ word: String) -> String { "\(number) \(word)\(number == 1 ? "" : "s")" }
 
     private func line(_ name: String, _ text: String) -> String { name.padding(to: 14) + text }
 
@@ -83,9 +81,7 @@ struct PreflightPrinter {
     }
 
     private func text(of channel: ChannelReport) -> String {
-        var subscribers =
-            channel.subscribers.map { "\(Format.count($0)) \($0 == 1 ? "subscriber" : "subscribers")" }
-            ?? "subscribers unknown"
+        var subscribers = channel.subscribers.map { Format.count($0, "subscriber") } ?? "subscribers unknown"
         if let clients = report.clients, isShared(channel, clients), channel.subscribers != 0 {
             subscribers += " (\(text(of: clients)))"
         }

@@ -23,7 +23,8 @@ struct RecoverCommand: ParsableCommand {
         for segment in try captures.open().segments {
             let outcome = try CaptureRecovery.recover(segment.path, into: output, at: .now())
             print(
-                "\(outcome.path)  \(Format.count(outcome.messages)) messages in \(Format.count(outcome.chunks)) chunks")
+                "\(outcome.path)  \(Format.count(outcome.messages, "message")) in \(Format.count(outcome.chunks, "chunk"))"
+            )
             for damage in outcome.damage {
                 StandardError.print("lost: \(damage)")
                 lost += 1

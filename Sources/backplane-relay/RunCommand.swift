@@ -31,7 +31,10 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "The event key (\"AppName\" in Startup.cs); give it again for more channels.")
     var channel: [String]
 
-    @Option(help: "Memory for envelopes that wait for a slow disk; when it is full, new ones are dropped and counted.")
+    @Option(
+        help:
+            "Memory for envelopes that wait for a slow disk; when it is full, new ones are dropped and counted. 1MiB or more."
+    )
     var buffer = ByteSize(bytes: 64 << 20)
 
     @Option(help: "Where nobody else listens to a channel: channels of this Redis up to which it is asked for names.")
@@ -58,6 +61,8 @@ struct RunCommand: AsyncParsableCommand {
         guard Set(channel).count == channel.count else {
             throw ValidationError("--channel: each event key is given once")
         }
+        try buffer.require(
+            atLeast: ByteSize(bytes: 1 << 20), "--buffer", because: "\(buffer.bytes) bytes hold too few envelopes")
         guard !showPayloads || recording.recordsAllOfPayloads else {
             throw ValidationError(
                 "--show-payloads: would show what --payload or --redact-json-keys keeps out of the capture; give one of them"

@@ -23,18 +23,18 @@ struct VerifyCommand: ParsableCommand {
         let report = try capture.forEach { item in
             if case .envelope = item { envelopes += 1 }
         } progress: {
-            bar.update(done: $0.done, detail: "\(Format.count(envelopes)) envelopes")
+            bar.update(done: $0.done, detail: Format.count(envelopes, "envelope"))
         }
         bar.finish()
         for segment in report.segments {
             let damaged = report.damage.filter { $0.path == segment.path }.count
             print(
-                "\(damaged == 0 ? "ok     " : "DAMAGED")  \(segment.path)  \(segment.state.rawValue), \(Format.count(segment.envelopes)) envelopes"
+                "\(damaged == 0 ? "ok     " : "DAMAGED")  \(segment.path)  \(segment.state.rawValue), \(Format.count(segment.envelopes, "envelope"))"
             )
         }
         if report.damage.isEmpty {
             print(
-                "\(Format.count(envelopes)) envelopes in \(report.segments.count) segments: no damage, \(Self.text(report.verdict))"
+                "\(Format.count(envelopes, "envelope")) in \(Format.count(report.segments.count, "segment")): no damage, \(Self.text(report.verdict))"
             )
         }
         for line in report.doubts.lines { print(line) }

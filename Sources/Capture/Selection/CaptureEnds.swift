@@ -18,6 +18,8 @@ public struct CaptureEnds {
         switch time {
         case .at(let time):
             return time
+        case .clock(let clock):
+            return try LocalTime.last(clock: clock, upTo: resolve(.beforeEnd(0)))
         case .afterStart(let distance):
             let known = try start ?? capture.firstReceivedAt() ?? 0
             start = known

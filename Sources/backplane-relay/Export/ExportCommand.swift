@@ -94,15 +94,15 @@ struct ExportCommand: ParsableCommand {
             if case .envelope = item { report.envelopes += 1 }
             try body(item)
         } progress: {
-            bar.update(done: $0.done, detail: "\(Format.count(report.envelopes)) envelopes")
+            bar.update(done: $0.done, detail: Format.count(report.envelopes, "envelope"))
         }
         return report
     }
 
     private func tell(_ report: Report, skipped: Int) throws {
-        if let output { StandardError.print("\(Format.count(report.envelopes)) envelopes in '\(output)'") }
+        if let output { StandardError.print("\(Format.count(report.envelopes, "envelope")) in '\(output)'") }
         if skipped > 0 {
-            StandardError.print("\(Format.count(skipped)) envelopes have no id, so they are not in it")
+            StandardError.print("\(Format.count(skipped, "envelope has", "envelopes have")) no id, so not in it")
         }
         try report.reading.complain()
         if skipped > 0 { throw ExitCode.lossOrDamage }

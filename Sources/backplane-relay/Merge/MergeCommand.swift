@@ -33,7 +33,7 @@ struct MergeCommand: ParsableCommand {
         let bar = ProgressBar(label: "merge", total: nil)
         defer { bar.finish() }
         let outcome = try merge.write(to: output) { count in
-            bar.update(done: UInt64(count), detail: "\(Format.count(count)) envelopes")
+            bar.update(done: UInt64(count), detail: Format.count(count, "envelope"))
         }
         bar.finish()
         if outcome.servers.count > 1 {
@@ -57,7 +57,7 @@ struct MergeCommand: ParsableCommand {
         }
         if result.resets > 0 { lines.append(row("resets", Format.count(result.resets))) }
         if result.conflicts > 0 {
-            lines.append(row("conflicts", "\(Format.count(result.conflicts)) envelopes share an id"))
+            lines.append(row("conflicts", "\(Format.count(result.conflicts, "envelope")) share an id"))
         }
         let ranges = result.missing.prefix(10).map {
             $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)..\($0.upperBound)"
@@ -67,7 +67,7 @@ struct MergeCommand: ParsableCommand {
                 "missing",
                 result.missingIDs == 0
                     ? "nothing"
-                    : "\(Format.count(result.missingIDs)) ids that no capture has: \(ranges.joined(separator: ", "))\(result.missing.count > 10 ? ", ..." : "")"
+                    : "\(Format.count(result.missingIDs, "id")) that no capture has: \(ranges.joined(separator: ", "))\(result.missing.count > 10 ? ", ..." : "")"
             ))
         return lines.joined(separator: "\n")
     }

@@ -35,6 +35,9 @@ struct ForwardOptions: ParsableArguments {
             }
             return
         }
+        try forwardBuffer.require(
+            atLeast: ByteSize(bytes: 1 << 20), "--forward-buffer",
+            because: "\(forwardBuffer.bytes) bytes hold too few envelopes")
         if forwardChannel?.isEmpty == true { throw ValidationError("--forward-channel: name an event key") }
         _ = try target()
     }

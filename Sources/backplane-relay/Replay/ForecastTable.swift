@@ -14,7 +14,7 @@ struct ForecastTable {
         let known = counts.reduce(0) { $0 + ($1 ?? 0) }
         if known > 0 {
             return
-                "\(known) \(known == 1 ? "subscriber listens" : "subscribers listen") at the target and will receive all of it"
+                "\(Format.count(known, "subscriber listens", "subscribers listen")) at the target and will receive all of it"
         }
         return counts.contains(nil) ? "nobody can tell who listens at the target (PUBSUB NUMSUB is denied there)" : nil
     }
@@ -29,11 +29,12 @@ struct ForecastTable {
         ]
         for (captured, route) in forecast.routes.sorted(by: { $0.key < $1.key }) {
             let counter = target.counters[route.target].map { "counter at \($0)" } ?? "counter unknown"
-            let listeners = target.subscribers[route.target].map { "\($0) subscribers" } ?? "subscribers unknown"
+            let listeners =
+                target.subscribers[route.target].map { Format.count($0, "subscriber") } ?? "subscribers unknown"
             lines.append(
                 row(
                     "channel",
-                    "\(captured) -> \(route.target): \(Format.count(route.envelopes)) envelopes, captured ids \(route.firstID)..\(route.lastID); \(counter), \(listeners)"
+                    "\(captured) -> \(route.target): \(Format.count(route.envelopes, "envelope")), captured ids \(route.firstID)..\(route.lastID); \(counter), \(listeners)"
                 ))
         }
         let hubs = forecast.hubs.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
@@ -50,7 +51,7 @@ struct ForecastTable {
         var warnings: [String] = []
         if forecast.missingIDs > 0 {
             warnings.append(
-                "the capture has holes: \(Format.count(forecast.missingIDs)) ids are missing in the part that is read; 'info' lists them"
+                "the capture has holes: \(Format.count(forecast.missingIDs, "id is", "ids are")) missing in the part that is read; 'info' lists them"
             )
         }
         if forecast.recording.hasLoss {
@@ -59,10 +60,11 @@ struct ForecastTable {
         warnings += forecast.doubts.lines.prefix(5)
         warnings += forecast.damage.prefix(5).map { "damaged: \($0)" }
         if forecast.damage.count > 5 {
-            warnings.append("and \(forecast.damage.count - 5) more places; 'verify' lists them")
+            warnings.append("and \(Format.count(forecast.damage.count - 5, "more place")); 'verify' lists them")
         }
         if forecast.skipped > 0 {
-            warnings.append("\(Format.count(forecast.skipped)) envelopes have no id and will not be published")
+            warnings.append(
+                "\(Format.count(forecast.skipped, "envelope has", "envelopes have")) no id and will not be published")
         }
         return warnings
     }
@@ -78,7 +80,7 @@ struct ForecastTable {
     private var rounds: String {
         switch options.rounds {
         case 1: ""
-        case let rounds?: ", \(rounds) times"
+        case let rounds?: ", \(Format.count(rounds, "time"))"
         case nil: ", again and again"
         }
     }

@@ -186,12 +186,17 @@ struct ReplayCommand: AsyncParsableCommand {
                 "lost: the recording lost envelopes while it should have run; 'info' says which and why")
         }
         if report.skipped > 0 {
-            StandardError.print("\(report.skipped) envelopes have no id that a node could take, and were not published")
+            StandardError.print(
+                "\(Format.count(report.skipped, "envelope has", "envelopes have")) no id that a node could take: not published"
+            )
         }
         if report.uncertainCount > 0 {
-            let what = report.failure == nil ? "may have been published twice" : "were not answered"
+            let what =
+                report.failure == nil
+                ? "may have been published twice"
+                : "\(report.uncertainCount == 1 ? "was" : "were") not answered"
             StandardError.print(
-                "\(Format.count(report.uncertainCount)) envelopes \(what): captured ids \(UncertainIDs.text(report.uncertain))"
+                "\(Format.count(report.uncertainCount, "envelope")) \(what): captured ids \(UncertainIDs.text(report.uncertain))"
             )
         }
         if report.wasStopped {
