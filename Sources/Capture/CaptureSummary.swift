@@ -75,6 +75,10 @@ public struct CaptureSummary: Sendable, Encodable {
     public var payload: [String] = []
     /// Names of JSON members whose values were left out.
     public var redactedKeys: [String] = []
+    /// Bytes of the files that could not be made use of.
+    public var unreadBytes: UInt64 = 0
+    /// Messages of other programs, by topic: passed over.
+    public var foreignTopics: [String: Int] = [:]
     /// What could not be read, or was recorded and is gone, in words; empty for a capture in order.
     public var damage: [String] = []
 
@@ -87,6 +91,8 @@ public struct CaptureSummary: Sendable, Encodable {
         case fileBytes = "file_bytes"
         case events, channels, damage, payload, profile
         case redactedKeys = "redacted_json_keys"
+        case unreadBytes = "unread_bytes"
+        case foreignTopics = "foreign_topics"
     }
 
     /// Envelopes a second over the whole span; nil below two envelopes.
@@ -140,6 +146,8 @@ public struct CaptureSummary: Sendable, Encodable {
         bytes = channels.reduce(0) { $0 + $1.bytes }
         fileBytes = segments.reduce(0) { $0 + $1.bytes }
         damage = report.damage.map(\.description) + report.lossDescriptions
+        unreadBytes = report.unreadBytes
+        foreignTopics = report.foreignTopics
         let sources = capture.sources()
         payload = Set(sources.map(\.payload.rawValue)).sorted()
         redactedKeys = Set(sources.flatMap(\.redactedKeys)).sorted()

@@ -22,7 +22,7 @@ struct InfoCommand: ParsableCommand {
 
     func run() throws {
         let capture = try captures.open()
-        let bar = ProgressBar(label: "info", total: capture.size)
+        let bar = ProgressBar(label: "info", total: capture.knownSize)
         defer { bar.finish() }
         let summary = try CaptureSummary(of: capture) { bar.update(done: $0.done) }
         bar.finish()
@@ -64,6 +64,13 @@ struct InfoTable {
         }
         if !summary.redactedKeys.isEmpty {
             lines.append(row("redacted", summary.redactedKeys.joined(separator: ", ")))
+        }
+        if summary.unreadBytes > 0 {
+            lines.append(row("unread", "\(Format.count(Int(clamping: summary.unreadBytes))) bytes are damaged"))
+        }
+        for (topic, count) in summary.foreignTopics.sorted(by: { $0.key < $1.key }).prefix(Self.listedHoles) {
+            lines.append(
+                row("other", "\(Format.count(count)) messages of another program on '\(MessageLine.printable(topic.utf8))'"))
         }
         if !summary.events.isEmpty { lines.append(row("events", list(summary.events))) }
         for channel in summary.channels { lines += channelLines(channel) }

@@ -18,7 +18,7 @@ struct VerifyCommand: ParsableCommand {
     func run() throws {
         var envelopes = 0
         let capture = try captures.open()
-        let bar = ProgressBar(label: "verify", total: capture.size)
+        let bar = ProgressBar(label: "verify", total: capture.knownSize)
         defer { bar.finish() }
         let report = try capture.forEach { item in
             if case .envelope = item { envelopes += 1 }
@@ -33,6 +33,9 @@ struct VerifyCommand: ParsableCommand {
             )
         }
         try report.complain()
-        print("\(Format.count(envelopes)) envelopes in \(report.segments.count) segments: no damage")
+        let count = report.segments.count
+        print(
+            "\(Format.count(envelopes)) \(envelopes == 1 ? "envelope" : "envelopes") in \(count) \(count == 1 ? "segment" : "segments"): no damage"
+        )
     }
 }

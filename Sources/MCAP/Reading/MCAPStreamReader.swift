@@ -1,14 +1,17 @@
 /// Reads a file from its start to its end, checks all of it, and goes on after damage.
 ///
 /// Needs no summary. Memory: one chunk, and some hundred bytes for each chunk read so far, which the summary is compared
-/// with. After damage it goes on at the next valid ``Marker``; what it passed over is in ``damages``. Checked are: the
-/// CRC and times of each chunk, message indexes against the messages, marker CRCs over all that stands between chunks,
-/// the CRC of the data section if there is one, and the summary's CRC and contents.
+/// with; of a stream not more than 65,536 are remembered. After damage it goes on at the next ``Marker``, wherever it
+/// stands now, or at the next whole chunk; what it passed over is in ``damages``. Files that stand behind each other are
+/// read one after the other. Checked are: the CRC and times of each chunk, message indexes against the messages, marker
+/// CRCs over all that stands between chunks, the CRC of the data section if there is one, and the summary's CRC and
+/// contents.
 ///
-/// Files of other programs are read too: lz4 chunks and messages outside of chunks are reported as ``Damage`` that says
-/// so, schemas and attachments are passed over. The private opcode 0x80 with 40 bytes is taken for a marker.
+/// Files of other programs are read too: schemas and attachments are passed over, messages outside of chunks come as
+/// chunks that are ``DecodedChunk/isLoose``. The private opcode 0x80 with 40 bytes is taken for a marker.
 public final class MCAPStreamReader {
     public enum Item {
+        /// Once for each file.
         case header(Header)
         case metadata(Metadata)
         case chunk(DecodedChunk)
@@ -16,10 +19,25 @@ public final class MCAPStreamReader {
         case end(Ending)
     }
 
-    enum Phase { case start, header, data, summary, ended }
+    enum Phase {
+        case start, header, data, summary
+        /// Behind the end of a file.
+        case behind(Ending)
+        case ended
+
+        var isData: Bool { if case .data = self { true } else { false } }
+        var isHeader: Bool { if case .header = self { true } else { false } }
+        var isSummary: Bool { if case .summary = self { true } else { false } }
+        var isEnded: Bool { if case .ended = self { true } else { false } }
+    }
 
     /// What is wrong so far, in the order of the file. Complete after the item `.end`.
     public internal(set) var damages: [Damage] = []
+    /// Whether there was anything of an MCAP file so far.
+    public internal(set) var foundAnything = false
+
+    /// Which of the files that stand behind each other the last item is of, from 0.
+    public var fileNumber: Int { file.number }
 
     let window: SourceWindow
     let limits: ReadLimits
@@ -29,21 +47,43 @@ public final class MCAPStreamReader {
     var phase = Phase.start
     /// Where the next record begins.
     var position: UInt64 = 0
-    var log = DataLog()
     /// Behind the last chunk or marker that is whole. What was passed since may have lied about its length.
-    var verified: UInt64 = 0
+    var verified: UInt64 = 0 { didSet { window.discard(before: verified) } }
     /// Of all bytes since the last chunk, or since the start of the file; nil if not known after damage.
     var gap: CRC32? = CRC32()
     var gapStart: UInt64 = 0
-    /// False once a search found no more: damage must not cost a search of the whole rest each time.
-    var hasMarkersAhead = true
     /// The CRC of the data section needs a second pass, which a file gets once.
     var mayCheckDataEnd = true
-    /// Of the next marker; nil if not known after damage.
-    var expectedOrdinal: UInt64? = 0
     /// The message indexes at hand, from a chunk until the next record of another kind.
     var indexCheck: MessageIndexCheck?
     var summary = SummaryCheck(start: 0)
+    /// Messages outside of chunks are read one by one up to here: together they could not be.
+    var singlesUntil: UInt64 = 0
+
+    /// The files met so far, by number; that of `file` is kept apart.
+    var files = [FilePart(number: 0, start: 0)]
+    /// The file being read.
+    var file = FilePart(number: 0, start: 0)
+    /// Where the last file begins whose magic was read.
+    var lastFileStart: UInt64?
+    /// Where the chunk says it is that could not be read: what stands in it may be payload.
+    var shadow: Range<UInt64>?
+    /// Behind this place nothing was found to go on from.
+    var hasNoLandmarksBehind: UInt64?
+    /// What the last search for a marker of a known file found, and from where it searched.
+    var knownMarkerAhead: (from: UInt64, found: KnownMarker?)?
+    /// Where reading last went on after damage: it always goes forward.
+    var lastLanding: UInt64?
+    /// Bytes that searching looked at.
+    var work: UInt64 = 0
+    var fingerprints: Set<ChunkFingerprint> = []
+    /// Read once a chunk needs them.
+    var summaryChannels: [Channel]?
+
+    var log: DataLog {
+        _read { yield file.log }
+        _modify { yield &file.log }
+    }
 
     /// - Parameters:
     ///   - tailMayGrow: for a file that is being written. Read is what the source has now; a tail that is not whole yet
@@ -62,15 +102,19 @@ public final class MCAPStreamReader {
     ///
     /// - Throws: what the source throws. Damage is not thrown but collected.
     public func next() throws -> Item? {
-        while phase != .ended {
-            if damages.count >= limits.maximumDamages {
-                report(at: position, length: window.end - min(position, window.end), .tooManyDamages, lost: nil)
-                return finish(.cut)
-            }
+        while !phase.isEnded {
             do {
-                if let item = try step() { return item }
+                guard damages.count < limits.maximumDamages else { throw RecordFault(reason: .tooManyDamages) }
+                do {
+                    if let item = try step() { return item }
+                } catch let fault as RecordFault {
+                    if let item = try recover(from: fault) { return item }
+                }
             } catch let fault as RecordFault {
-                if let item = try recover(from: fault) { return item }
+                // The rest of a stream is not waited for.
+                let end = window.isEndKnown ? window.end : position
+                report(at: position, length: end - min(position, end), fault.reason, lost: nil)
+                return finish(.cut)
             }
         }
         return nil
@@ -83,12 +127,14 @@ public final class MCAPStreamReader {
             try readLeadingMagic()
             return nil
         case .header, .data, .summary:
-            if tailMayGrow, phase != .summary, isWithinTrailer { return finish(.unclosed) }
+            if tailMayGrow, !phase.isSummary, isWithinTrailer { return finish(.unclosed) }
             if try readMarker() { return nil }
             guard let frame = try window.frame(at: position) else {
                 throw RecordFault(reason: .truncated)
             }
-            return phase == .summary ? try readSummary(frame) : try readData(frame)
+            return phase.isSummary ? try readSummary(frame) : try readData(frame)
+        case .behind(let ending):
+            return try goOnBehind(ending)
         case .ended:
             return nil
         }
@@ -100,15 +146,40 @@ public final class MCAPStreamReader {
 
     private func readLeadingMagic() throws {
         let magicSize = Layout.magic.count
-        guard let magic = try window.bytes(at: 0, count: magicSize) else {
+        guard let magic = try window.bytes(at: position, count: magicSize) else {
             phase = .header
+            if let rest = try window.piece(at: position, atLeast: 1, limit: magicSize), !rest.isEmpty {
+                foundAnything = foundAnything || Layout.magic.starts(with: rest)
+            }
             throw RecordFault(reason: .truncated)
         }
         // A header may follow all the same; if none does, that is the next damage.
-        if !magic.elementsEqual(Layout.magic) { report(at: 0, length: UInt64(magicSize), .leadingMagic, lost: 0) }
+        if magic.elementsEqual(Layout.magic) {
+            foundAnything = true
+            lastFileStart = position
+        } else {
+            report(at: position, length: UInt64(magicSize), .leadingMagic, lost: 0)
+        }
         gap?.update(magic)
-        position = UInt64(magicSize)
+        position += UInt64(magicSize)
         phase = .header
+    }
+
+    /// What stands behind the end of a file: another one, or something of this one, where bytes were mixed up.
+    private func goOnBehind(_ ending: Ending) throws -> Item? {
+        if try window.isEnd(position) { return finish(ending) }
+        if files.count < FilePart.limit, try window.isFileStart(at: position) {
+            report(at: position, length: 0, .anotherFile, lost: 0)
+            begin(at: position)
+            return nil
+        }
+        guard let landing = try resynchronize(from: position) else {
+            report(at: position, length: try rest(from: position), .trailingBytes, lost: nil)
+            return finish(ending)
+        }
+        report(at: position, length: landing.offset - position, .trailingBytes, lost: nil)
+        try land(on: landing)
+        return nil
     }
 
     // MARK: - Going on
@@ -128,35 +199,142 @@ public final class MCAPStreamReader {
         damages.append(Damage(offset: offset, length: length, reason: reason, messagesLost: lost))
     }
 
-    /// Goes on at the next marker. In a file of another program, which has none: behind the record, if it seems to end.
+    /// Bytes from `offset` to the end. A stream is read for it.
+    private func rest(from offset: UInt64) throws -> UInt64 {
+        var end = offset
+        while window.isStream, !window.isEndKnown, let piece = try window.piece(at: end, atLeast: 1, limit: 1 << 17) {
+            end += UInt64(piece.count)
+            window.discard(before: end)
+        }
+        return window.end - min(offset, window.end)
+    }
+
+    /// Goes on where the next place is that can be believed. In a file of another program: behind the record, if it seems to end.
     private func recover(from fault: RecordFault) throws -> Item? {
-        // A record with a wrong length may have hidden a marker: look from where all was well.
-        let searched = verified < position ? verified : position + 1
-        if hasMarkersAhead, let marker = try window.nextMarker(from: searched, sync: log.lastMarker?.sync) {
-            let start = marker < position ? verified : position
-            report(at: start, length: marker - start, fault.reason, lost: nil)
-            goOn(at: marker, .data)
-            return nil
+        if fault.reason == .tooManyDamages { throw fault }
+        if let claim = try window.claimOfChunk(at: position, limits: limits) {
+            shadow = position..<claim.end
         }
-        // Later searches would begin later: none of them can find one either.
-        hasMarkersAhead = false
-        if !isMarked, let end = try window.frame(at: position)?.end {
+        if !isMarked, phase.isData || phase.isSummary, fault.reason != .truncated, let end = try skippableEnd() {
             report(at: position, length: end - position, fault.reason, lost: nil)
-            goOn(at: end, phase == .summary ? .summary : .data)
+            goOn(at: end, phase)
             return nil
         }
-        if tailMayGrow, fault.reason == .truncated { return finish(.unclosed) }
-        let lost: Int? = phase == .summary ? 0 : nil
-        report(at: position, length: window.end - min(position, window.end), fault.reason, lost: lost)
-        return finish(.cut)
+        // A record with a wrong length may have hidden something: look from where all was well.
+        var searched = verified < position ? verified : position + 1
+        if let lastLanding { searched = max(searched, lastLanding + 1) }
+        guard let landing = try resynchronize(from: searched) else {
+            if tailMayGrow, fault.reason == .truncated { return finish(.unclosed) }
+            let lost: Int? = phase.isSummary ? 0 : nil
+            report(at: position, length: try rest(from: position), fault.reason, lost: lost)
+            return finish(.cut)
+        }
+        let (start, reason) =
+            landing.offset < position ? takeBack(until: landing.offset, fault.reason) : (position, fault.reason)
+        report(at: start, length: landing.offset - start, reason, lost: nil)
+        try land(on: landing)
+        return nil
+    }
+
+    /// The end of the record at hand, if something may stand behind it.
+    private func skippableEnd() throws -> UInt64? {
+        guard let frame = try window.frame(at: position), Opcode(rawValue: frame.opcode) != nil,
+            !window.isStream || frame.length <= limits.maximumRecordSize
+        else { return nil }
+        return try window.isPlausibleRecord(at: frame.end) ? frame.end : nil
+    }
+
+    /// Forgets the damages since all was well: their extent was a wrong one.
+    ///
+    /// - Returns: where the unreadable begins, and what was found there first.
+    private func takeBack(
+        until landing: UInt64, _ reason: Damage.Reason
+    ) -> (start: UInt64, reason: Damage.Reason) {
+        var first: Damage?
+        damages.removeAll { damage in
+            guard damage.offset >= verified, damage.unreadBytes > 0 else { return false }
+            first = first ?? damage
+            return true
+        }
+        indexCheck = nil
+        return (min(first?.offset ?? verified, landing), first?.reason ?? reason)
     }
 
     private func goOn(at offset: UInt64, _ phase: Phase) {
         position = offset
         self.phase = phase
         gap = nil
-        expectedOrdinal = nil
+        file.expectedOrdinal = nil
+        file.chunkOrdinal = nil
         indexCheck = nil
+    }
+
+    private func land(on landing: Landing) throws {
+        lastLanding = landing.offset
+        shadow = nil
+        indexCheck = nil
+        switch landing {
+        case .file(let offset):
+            // The bytes before it are no file, or another one.
+            if !file.isUntouched || files.count > 1 { report(at: offset, length: 0, .anotherFile, lost: 0) }
+            begin(at: offset)
+        case .marker(let marker, let offset):
+            enter(fileOf: marker, at: offset)
+            goOn(at: offset, .data)
+            verified = offset
+        case .chunk(let offset, let nextOrdinal):
+            goOn(at: offset, .data)
+            file.expectedOrdinal = nextOrdinal
+            file.chunkOrdinal = nextOrdinal.map { $0 &- 1 }
+            verified = offset
+            foundAnything = true
+        }
+    }
+
+    // MARK: - Files
+
+    /// What was seen of each file.
+    var allLogs: [DataLog] {
+        var logs = files.map(\.log)
+        logs[file.number] = file.log
+        return logs
+    }
+
+    /// Begins to read the file at `offset`.
+    private func begin(at offset: UInt64) {
+        endMessageIndexes()
+        if file.isUntouched {
+            file = FilePart(number: file.number, start: offset)
+            files[file.number] = file
+        } else {
+            enter(FilePart(number: files.count, start: offset))
+        }
+        position = offset
+        verified = offset
+        phase = .start
+        gap = CRC32()
+        gapStart = offset
+        shadow = nil
+        mayCheckDataEnd = true
+    }
+
+    /// Makes the file of a marker that is met in damaged bytes the one being read.
+    func enter(fileOf marker: Marker, at place: UInt64) {
+        if file.sync == nil || file.sync == marker.sync { return }
+        if let known = files.first(where: { $0.sync == marker.sync && $0.number != file.number }) {
+            enter(known)
+        } else {
+            // How much of its start is gone, nobody knows.
+            enter(FilePart(number: files.count, start: place &- marker.offset))
+        }
+    }
+
+    func enter(_ other: FilePart) {
+        files[file.number] = file
+        file = other
+        if other.number == files.count { files.append(other) }
+        knownMarkerAhead = nil
+        gap = nil
     }
 
     func finish(_ ending: Ending) -> Item {
