@@ -63,7 +63,9 @@ public final class CaptureStream: Sendable {
         let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array((directory + "/backplane-relay-XXXXXX").utf8CString)
         let file = mkstemp(&template)
-        guard file >= 0 else { throw .system(operation: "make a file for the copy of '\(name)'", path: directory, errno: errno) }
+        guard file >= 0 else {
+            throw .system(operation: "make a file for the copy of '\(name)'", path: directory, errno: errno)
+        }
         _ = fcntl(file, F_SETFD, FD_CLOEXEC)
         unlink(template)
         var offset: UInt64 = 0

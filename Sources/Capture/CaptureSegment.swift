@@ -29,7 +29,8 @@ public struct CaptureSegment: Sendable, Equatable {
     /// - Throws: ``CaptureError`` if the file cannot be opened or read. Damage is for the reading to report.
     init(path: String, isNamed: Bool = false) throws(CaptureError) {
         let file = try FileSource(path: path)
-        try self.init(path: path, size: file.size, stream: nil, copy: nil, isNamed: isNamed, start: file, isLive: file.isLive)
+        try self.init(
+            path: path, size: file.size, stream: nil, copy: nil, isNamed: isNamed, start: file, isLive: file.isLive)
     }
 
     init(stream: CaptureStream) throws(CaptureError) {
@@ -45,7 +46,8 @@ public struct CaptureSegment: Sendable, Equatable {
     }
 
     private init(
-        path: String, size: UInt64, stream: CaptureStream?, copy: SpooledCopy?, isNamed: Bool, start bytes: any ByteSource,
+        path: String, size: UInt64, stream: CaptureStream?, copy: SpooledCopy?, isNamed: Bool,
+        start bytes: any ByteSource,
         isLive: Bool
     ) throws(CaptureError) {
         self.path = path

@@ -70,7 +70,9 @@ struct InfoTable {
         }
         for (topic, count) in summary.foreignTopics.sorted(by: { $0.key < $1.key }).prefix(Self.listedHoles) {
             lines.append(
-                row("other", "\(Format.count(count)) messages of another program on '\(MessageLine.printable(topic.utf8))'"))
+                row(
+                    "other",
+                    "\(Format.count(count)) messages of another program on '\(MessageLine.printable(topic.utf8))'"))
         }
         if !summary.events.isEmpty { lines.append(row("events", list(summary.events))) }
         for channel in summary.channels { lines += channelLines(channel) }

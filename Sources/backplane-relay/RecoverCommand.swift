@@ -35,7 +35,8 @@ struct RecoverCommand: ParsableCommand {
             if outcome.unreadBytes > 0 { StandardError.print(skipped(outcome, of: segment.path)) }
             if outcome.withoutSchema > 0 {
                 StandardError.print(
-                    "\(Format.count(outcome.withoutSchema)) messages of other programs were written without their schemas")
+                    "\(Format.count(outcome.withoutSchema)) messages of other programs were written without their schemas"
+                )
             }
             isWhole = isWhole && outcome.damage.isEmpty
         }

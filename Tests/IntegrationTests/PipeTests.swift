@@ -21,7 +21,9 @@ struct PipeTests {
     @Test("cat, info, verify and export read a pipe as they read a file", arguments: ["-", "/dev/stdin"])
     func pipe(_ name: String) async throws {
         try await withCapture { path, folder in
-            for command in ["cat --json", "cat", "verify", "info --json", "export --format jsonl", "cat --channel chat"] {
+            for command in [
+                "cat --json", "cat", "verify", "info --json", "export --format jsonl", "cat --channel chat",
+            ] {
                 let file = try await shell("\"$1\" \(command) \"$2\"", path)
                 let piped = try await shell("cat \"$2\" | \"$1\" \(command) \(name)", path)
                 let substituted = try await shell("\"$1\" \(command) <(cat \"$2\")", path)

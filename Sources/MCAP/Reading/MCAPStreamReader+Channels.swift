@@ -11,7 +11,9 @@ extension MCAPStreamReader {
     private static let candidates = 64
 
     /// The chunk in `frame`, with channels from the summary if it needs them.
-    func decodeChunk(_ frame: RecordFrame, channels: inout ChannelTable) throws -> (chunk: DecodedChunk, timesDiffer: Bool) {
+    func decodeChunk(_ frame: RecordFrame, channels: inout ChannelTable) throws -> (
+        chunk: DecodedChunk, timesDiffer: Bool
+    ) {
         do {
             return try decoder.decode(frame, from: window, channels: &channels, allowingExtension: !isMarked)
         } catch let fault as RecordFault {
@@ -47,7 +49,9 @@ extension MCAPStreamReader {
         guard let bytes = try window.bytes(at: start, count: Int(footerStart - start)) else { return [] }
         let ends = Self.dataEnds(in: bytes)
         for end in ends {
-            if let channels = try channels(inSummaryAt: start + UInt64(end), footer, at: footerStart) { return channels }
+            if let channels = try channels(inSummaryAt: start + UInt64(end), footer, at: footerStart) {
+                return channels
+            }
         }
         return []
     }

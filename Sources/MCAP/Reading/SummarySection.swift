@@ -41,8 +41,9 @@ struct SummarySection {
             try Self.check(footer, footerStart: footerStart, window)
             try read(footer.summaryStart..<footerStart, window, limits)
         }
-        guard !listsChunks || statistics?.messageCount == listedMessages, listsChunks || statistics?.chunkCount != 0
-            || statistics?.messageCount == 0
+        guard !listsChunks || statistics?.messageCount == listedMessages,
+            listsChunks || statistics?.chunkCount != 0
+                || statistics?.messageCount == 0
         else { throw NoSummary.messagesOutsideChunks }
         let hasUnlisted = statistics.map { $0.chunkCount > 0 || $0.messageCount > 0 } ?? true
         guard listsChunks || !hasUnlisted else { throw NoSummary.withoutChunkIndexes }

@@ -30,7 +30,6 @@ public struct ScanReport: Equatable, Sendable {
     /// True if its writer finished the file and nothing of it is damaged.
     public var isClosedCleanly: Bool { ending == .closed && damages.isEmpty }
 
-
     /// What a writer needs to go on where the file ends.
     func resumption() throws(MCAPWriteError) -> Resumption {
         guard ending != .closed else { throw .notResumable(.closed) }
