@@ -71,15 +71,15 @@ public enum CaptureDirectory {
         return UInt64(status.f_bavail) * UInt64(status.f_frsize)
     }
 
-    /// The segment files that a path names: itself, or those in it.
-    static func segmentFiles(at path: String) throws(CaptureError) -> [String] {
-        var status = stat()
-        guard stat(path, &status) == 0 else {
-            throw errno == ENOENT ? .notFound(path: path) : .system(operation: "look at", path: path, errno: errno)
-        }
-        guard status.st_mode & S_IFMT == S_IFDIR else { return [path] }
+    /// The segment files in a directory.
+    static func segmentFiles(in path: String) throws(CaptureError) -> [String] {
         let files = try files(in: path)
-        guard !files.isEmpty else { throw .noSegments(path: path) }
+        guard !files.isEmpty else {
+            if let (name, tool) = ForeignBytes.compressedName(in: try names(in: path, suffix: "")) {
+                throw .compressed(path: path + "/" + name, by: String(tool.prefix { $0 != " " }), tool: tool)
+            }
+            throw .noSegments(path: path)
+        }
         return files
     }
 
@@ -121,7 +121,11 @@ public enum CaptureDirectory {
     }
 
     /// Names of the `.mcap` files in a directory, sorted.
-    static func names(in path: String) throws(CaptureError) -> [String] {
+    ///
+    /// - Parameter suffix: of others.
+    static func names(
+        in path: String, suffix: String = SegmentName.fileExtension
+    ) throws(CaptureError) -> [String] {
         guard let directory = opendir(path) else { throw .system(operation: "list", path: path, errno: errno) }
         defer { closedir(directory) }
         var names: [String] = []
@@ -129,7 +133,7 @@ public enum CaptureDirectory {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
-            if name.hasSuffix(SegmentName.fileExtension), !name.hasPrefix(".") { names.append(name) }
+            if name.hasSuffix(suffix), !name.hasPrefix(".") { names.append(name) }
         }
         return names.sorted()
     }

@@ -78,6 +78,10 @@ public struct CaptureSummary: Sendable, Encodable {
     public var payload: [String] = []
     /// Names of JSON members whose values were left out.
     public var redactedKeys: [String] = []
+    /// Bytes of the files that could not be made use of.
+    public var unreadBytes: UInt64 = 0
+    /// Messages of other programs, by topic: passed over.
+    public var foreignTopics: [String: Int] = [:]
     /// Envelopes that were received and not recorded, of which nobody knows the ids.
     public var lostWithoutIDs = 0
     /// Whether the recording is whole; in JSON true, false, or null where it cannot be told.
@@ -94,6 +98,8 @@ public struct CaptureSummary: Sendable, Encodable {
         case fileBytes = "file_bytes"
         case events, channels, damage, payload, profile
         case redactedKeys = "redacted_json_keys"
+        case unreadBytes = "unread_bytes"
+        case foreignTopics = "foreign_topics"
         case lostWithoutIDs = "lost_without_ids"
         case verdict = "complete"
     }
@@ -149,6 +155,8 @@ public struct CaptureSummary: Sendable, Encodable {
         fileBytes = segments.reduce(0) { $0 + $1.bytes }
         damage = report.damage.map(\.description) + report.lossDescriptions
         judge(report)
+        unreadBytes = report.unreadBytes
+        foreignTopics = report.foreignTopics
         let sources = capture.sources()
         payload = Set(sources.map(\.payload.rawValue)).sorted()
         redactedKeys = Set(sources.flatMap(\.redactedKeys)).sorted()

@@ -2,11 +2,12 @@ import ArgumentParser
 import Capture
 
 struct CaptureArguments: ParsableArguments {
-    @Argument(help: "Directories that 'run --record' wrote, or .mcap files.")
+    @Argument(help: "Directories that 'run --record' wrote, or .mcap files; - is standard input.")
     var capture: [String]
 
-    func open() throws -> CaptureReader {
-        try CaptureReader(paths: capture)
+    /// - Parameter streams: what is done with what comes through a pipe.
+    func open(streams: StreamHandling = .read) throws -> CaptureReader {
+        try CaptureReader(paths: capture, streams: streams)
     }
 }
 
@@ -17,17 +18,30 @@ extension CaptureReadReport {
     /// - Throws: exit status 3 for loss or damage.
     func complain(verdict: RecordingVerdict? = nil) throws {
         let verdict = verdict ?? self.verdict
+        tellForeign()
         for loss in lossDescriptions.prefix(20) { StandardError.print("lost: \(loss)") }
         for damage in damage.prefix(20) { StandardError.print("damage: \(damage)") }
         if damage.count > 20 { StandardError.print("damage: and \(Format.count(damage.count - 20, "more place"))") }
         if !damage.isEmpty {
-            StandardError.print("\(Format.count(damage.count, "damaged place")); what could be read is complete")
+            let unread = unreadBytes == 0 ? "" : "; \(Format.count(Int(clamping: unreadBytes), "byte")) could not be read"
+            StandardError.print("\(Format.count(damage.count, "damaged place"))\(unread)")
         }
         if verdict.hasLoss {
             StandardError.print(
                 "lost: the recording lost envelopes while it should have run; 'info' says which and why")
         }
         try verdict.exit()
+    }
+
+    /// Says on standard error what is not of SignalR.
+    func tellForeign() {
+        let count = foreignTopics.values.reduce(otherForeign, +)
+        guard count > 0 else { return }
+        let topics = foreignTopics.keys.sorted().prefix(5).map { "'\(MessageLine.printable($0.utf8))'" }
+        let more = foreignTopics.count > topics.count || otherForeign > 0 ? ", ..." : ""
+        StandardError.print(
+            "\(Format.count(count, "message")) of other programs passed over: "
+                + (foreignTopics.count == 1 ? "topic " : "topics ") + topics.joined(separator: ", ") + more)
     }
 }
 

@@ -15,6 +15,7 @@ struct CatCommand: ParsableCommand {
             Example:
               backplane-relay cat /var/lib/backplane-relay
               backplane-relay cat --json chat-20261122T215800.123Z.mcap | jq -r '.messages[].method'
+              kubectl exec relay -- cat /data/chat.mcap | backplane-relay cat -
               backplane-relay cat --from -15m --hub chatHub --signal 'hg-*.ops' /var/lib/backplane-relay
 
             Options that select can be combined: all that are given must fit, of the values of one option one. An envelope
@@ -50,14 +51,17 @@ struct CatCommand: ParsableCommand {
         let selection = try selection.selection(of: capture)
         var output = StandardOutput()
         var envelopes = 0
-        let bar = ProgressBar(label: "cat", total: capture.size, printsMeanwhile: true)
+        let bar = ProgressBar(label: "cat", total: capture.knownSize, printsMeanwhile: true)
         defer { bar.finish() }
         var lines = MessageLine(lines.style)
         // Read once: an option is looked up each time.
         let (json, limit) = (json, limit)
+        let isStreamed = capture.isStreamed
+        var failure: (any Error)?
         do {
             let report = try capture.forEach(selection) { item in
                 guard case .envelope(let envelope) = item else { return }
+                if let failure { throw failure }
                 envelopes += 1
                 try output.append { buffer in
                     if json {
@@ -72,7 +76,12 @@ struct CatCommand: ParsableCommand {
                 if envelopes == limit { throw CaptureReadingEnd() }
             } progress: {
                 bar.update(done: $0.done, detail: Format.count(envelopes, "envelope"))
+                // Of a pipe the next envelopes may be long in coming.
+                if isStreamed, failure == nil {
+                    do { try output.flush() } catch { failure = error }
+                }
             }
+            if let failure { throw failure }
             try output.flush()
             bar.finish()
             try report.complain()

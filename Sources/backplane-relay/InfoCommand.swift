@@ -23,7 +23,7 @@ struct InfoCommand: ParsableCommand {
 
     func run() throws {
         let capture = try captures.open()
-        let bar = ProgressBar(label: "info", total: capture.size)
+        let bar = ProgressBar(label: "info", total: capture.knownSize)
         defer { bar.finish() }
         let summary = try CaptureSummary(of: capture) { bar.update(done: $0.done) }
         bar.finish()
@@ -66,7 +66,17 @@ struct InfoTable {
         }
         if summary.lostWithoutIDs > 0 {
             lines.append(
-                row("lost", "\(Format.count(summary.lostWithoutIDs)) envelopes received and not recorded, ids unknown"))
+                row("lost", "\(Format.count(summary.lostWithoutIDs, "envelope")) received and not recorded, ids unknown"))
+        }
+        if summary.unreadBytes > 0 {
+            let count = Int(clamping: summary.unreadBytes)
+            lines.append(row("unread", "\(Format.count(count, "byte")) \(count == 1 ? "is" : "are") damaged"))
+        }
+        for (topic, count) in summary.foreignTopics.sorted(by: { $0.key < $1.key }).prefix(Self.listedHoles) {
+            lines.append(
+                row(
+                    "other",
+                    "\(Format.count(count, "message")) of another program on '\(MessageLine.printable(topic.utf8))'"))
         }
         if !summary.events.isEmpty { lines.append(row("events", list(summary.events))) }
         for channel in summary.channels { lines += channelLines(channel) }

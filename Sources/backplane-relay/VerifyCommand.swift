@@ -18,7 +18,7 @@ struct VerifyCommand: ParsableCommand {
     func run() throws {
         var envelopes = 0
         let capture = try captures.open()
-        let bar = ProgressBar(label: "verify", total: capture.size)
+        let bar = ProgressBar(label: "verify", total: capture.knownSize)
         defer { bar.finish() }
         let report = try capture.forEach { item in
             if case .envelope = item { envelopes += 1 }

@@ -62,7 +62,7 @@ import Testing
         #expect(try CaptureDirectory.prepare(directory.path, at: .start) { log.append($0) } == .init())
         #expect(log == [])
         #expect(throws: CaptureError.noSegments(path: directory.path)) {
-            _ = try CaptureDirectory.segmentFiles(at: directory.path)
+            _ = try CaptureDirectory.segmentFiles(in: directory.path)
         }
     }
 

@@ -141,6 +141,7 @@ import Testing
             Set(object.keys) == [
                 "segments", "first_received_at", "last_received_at", "duration_seconds", "envelopes", "bytes",
                 "file_bytes", "events", "channels", "damage", "payload", "profile", "redacted_json_keys",
+                "unread_bytes", "foreign_topics",
                 "lost_without_ids", "complete",
             ])
         #expect(object["complete"] as? Bool == false)

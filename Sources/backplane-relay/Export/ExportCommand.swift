@@ -88,7 +88,7 @@ struct ExportCommand: ParsableCommand {
         let capture = try captures.open()
         let selection = try selection.selection(of: capture)
         var report = Report()
-        let bar = ProgressBar(label: "export", total: capture.size, printsMeanwhile: output == nil)
+        let bar = ProgressBar(label: "export", total: capture.knownSize, printsMeanwhile: output == nil)
         defer { bar.finish() }
         report.reading = try capture.forEach(selection) { item in
             if case .envelope = item { report.envelopes += 1 }

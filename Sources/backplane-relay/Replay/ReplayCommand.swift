@@ -85,7 +85,7 @@ struct ReplayCommand: AsyncParsableCommand {
     func run() async throws {
         let target = try connection.configuration(of: to, option: "--to")
         for warning in connection.warnings(for: target) { StandardError.print("warning: \(warning)") }
-        let capture = try captures.open()
+        let capture = try captures.open(streams: .spool)
         warnOfRedaction(in: capture)
         let options = try options(for: capture)
         let control = ReplayControl()
