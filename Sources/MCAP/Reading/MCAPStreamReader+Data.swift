@@ -54,7 +54,7 @@ extension MCAPStreamReader {
     }
 
     private func readChunk(_ frame: RecordFrame) throws -> Item? {
-        if window.isStream, try window.claimOfChunk(at: frame.start, limits: limits) == nil {
+        if window.isStream, try window.claimOfChunk(at: frame.start, limits: limits, allowingOddTimes: true) == nil {
             // Its length would be waited for, which may never come.
             throw RecordFault(reason: .malformed(opcode: frame.opcode, field: "length"))
         }
