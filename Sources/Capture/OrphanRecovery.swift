@@ -44,7 +44,8 @@ enum OrphanRecovery {
             try? file.truncate(to: size)
             throw error
         }
-        return "closed '\(path)' after a crash: \(report.messageCount) messages in \(report.chunks.count) chunks"
+        return
+            "closed '\(path)', which an earlier run left open: \(report.messageCount) messages in \(report.chunks.count) chunks"
             + (torn > 0 ? ", a torn write of \(torn) bytes cut off" : "")
     }
 

@@ -92,10 +92,10 @@ public enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .closedByServer: "the server closed the connection"
-        case .ioError(let text): "connection error: \(text)"
+        case .ioError(let text): "the connection broke: \(text)"
         case .noAnswer: "the server no longer answers PING"
-        case .protocolError(let text): "the server sent something that is not RESP: \(text)"
-        case .serverError(let text): "the server answered with an error: \(text)"
+        case .protocolError: "the server sent something that is not of Redis' protocol"
+        case .serverError(let text): "the server ended the subscription: \(text)"
         case .failover: "another server is the master now"
         case .stopped: "stopped"
         }

@@ -118,7 +118,7 @@ final class SubscriberHandler: ChannelInboundHandler {
             if !isSubscribed, self.failure == nil, (error as? IOError)?.errnoCode == ECONNRESET {
                 self.failure = tls.closed
             }
-            fail(.ioError(String(describing: error)), context: context)
+            fail(.ioError(ConnectFailure.words(of: error)), context: context)
             return
         }
         switch failure {
@@ -202,7 +202,7 @@ final class SubscriberHandler: ChannelInboundHandler {
         switch cause {
         case .protocolError(let text): return .notRedis(endpoint: tls.endpoint, reason: text)
         case .ioError(let text):
-            return .cannotConnect(endpoint: tls.endpoint, reason: text)
+            return .cannotConnect(endpoint: tls.endpoint, failure: .other(text))
         case .noAnswer: return tls.noAnswer(seconds: Int(timing.handshakeTimeout.nanoseconds / 1_000_000_000))
         case .closedByServer, .serverError, .failover, .stopped: return tls.closed
         }

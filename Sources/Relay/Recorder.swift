@@ -110,7 +110,7 @@ struct Recorder: ~Copyable {
     /// - Parameter checkedIDs: by channel name, up to where all that was given out is recorded or told as missing.
     mutating func close(_ now: Moment, checkedIDs: [String: UInt64] = [:]) {
         // Also if the disk is low: which ids are lost takes little.
-        if outage != nil { resume(now) }
+        if outage != nil { resume(now, isStopping: true) }
         attempt(now) { writer throws(CaptureError) in try writer.close(now, .stopped(checkedIDs: checkedIDs)) }
         status.isWriting = false
         guard let outage else { return }
@@ -223,7 +223,7 @@ struct Recorder: ~Copyable {
     }
 
     /// Writes what happened during the outage; if that works, it is over.
-    private mutating func resume(_ now: Moment) {
+    private mutating func resume(_ now: Moment, isStopping: Bool = false) {
         guard let ended = outage else { return }
         for event in ended.events(channels: channels) { writer.append(event, at: now) }
         do {
@@ -231,7 +231,7 @@ struct Recorder: ~Copyable {
             outage = nil
             status.isWriting = true
             logger.notice(
-                "recording works again",
+                isStopping ? "what was lost is noted in the capture" : "recording works again",
                 metadata: [
                     "lost": "\(ended.lostEnvelopes)"
                 ])

@@ -215,8 +215,8 @@ struct RelayWorker: ~Copyable {
         explainer.subscribed(subscription)
         for branch in branches { branch.subscribed(subscription) }
         let server = subscription.server
-        recorder?.connected(runID: server?.runID, redisVersion: server?.version, at: now)
-        journal?.note(.subscribed(runID: server?.runID, redisVersion: server?.version), at: now)
+        recorder?.connected(runID: server?.runID, redisVersion: server?.versionText, at: now)
+        journal?.note(.subscribed(runID: server?.runID, redisVersion: server?.versionText), at: now)
     }
 
     private mutating func disconnected(_ cause: DisconnectCause, at now: Moment) {

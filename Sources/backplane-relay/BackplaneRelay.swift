@@ -53,7 +53,8 @@ struct BackplaneRelay: AsyncParsableCommand {
     /// Ends the process with what the error says: help on standard output, all else on standard error.
     private static func finish(_ error: any Error, of merged: EnvironmentOptions.Merged) -> Never {
         let code = exitCode(for: error)
-        let message = fullMessage(for: error)
+        let message = HiddenArguments.concealed(
+            ArgumentForms.improved(fullMessage(for: error)), arguments: merged.arguments)
         if code == .success {
             do {
                 if !message.isEmpty { try StandardOutput.print(lines: [message]) }

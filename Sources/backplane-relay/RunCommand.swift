@@ -6,6 +6,7 @@ import NIOConcurrencyHelpers
 import NIOPosix
 import Redis
 import Relay
+import Replay
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -66,8 +67,9 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let log = try log.makeLog()
-        let redis = try redis.configuration(logger: log.logger)
+        let redis = try redis.configuration(logger: log.logger).namedAsObserver()
         if checkOnly { return try await check(redis) }
+        try await forwarding.requireTarget(from: redis, channels: channel)
         log.logger.notice(
             "watching",
             metadata: [
@@ -103,11 +105,18 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     private func check(_ redis: RedisConfiguration) async throws {
-        let report = try await Preflight.run(
+        let report = await Preflight.run(
             redis: redis, channels: channel, directory: recording.record, maxChannelScan: maxChannelScan,
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+        let forward = try await forwarding.look(from: redis, channels: channel)
+        var problems = web.problems()
+        if let problem = forward?.problem { problems.append(ForwardOptions.sentence(of: problem)) }
         let printer = PreflightPrinter(
-            report: report, findings: report.findings(minimumFreeBytes: UInt64(recording.minFreeDisk.bytes)))
+            report: report,
+            findings: report.findings(minimumFreeBytes: UInt64(recording.minFreeDisk.bytes))
+                + problems.map { .problem($0) },
+            forward: forward.map { "\($0.endpoint)\($0.server.map { ", \($0.title), \($0.mode)" } ?? "")" },
+            listen: web.listen.defaultValueDescription)
         try StandardOutput.print(lines: printer.lines)
         guard printer.passed else { throw ExitCode.failure }
     }

@@ -72,7 +72,8 @@ struct TailCommand: AsyncParsableCommand {
         let log = try log.makeLog()
         defer { log.destination.finish() }
         let tail = Tail(
-            redis: try redis.configuration(logger: log.logger), channels: channel, selection: envelopes.selection,
+            redis: try redis.configuration(logger: log.logger).namedAsObserver("tail"), channels: channel,
+            selection: envelopes.selection,
             limit: limit, duration: duration.map { .nanoseconds(Int64($0.nanoseconds)) }, bufferBytes: buffer.bytes,
             maxChannelScan: maxChannelScan, logger: log.logger)
         let interrupts = await Interrupts.trapped()

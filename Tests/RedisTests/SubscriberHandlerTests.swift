@@ -163,7 +163,7 @@ import Testing
             Issue.record("ended as \(String(describing: harness.ended.value))")
             return
         }
-        #expect(text.contains("104"))
+        #expect(text.contains("reset by peer"))
         #expect(harness.sink.events.last == .disconnected(.ioError(text)))
     }
 

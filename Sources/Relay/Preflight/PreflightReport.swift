@@ -15,6 +15,12 @@ public struct PreflightReport: Sendable {
         }
     }
 
+    /// Why Redis cannot be reached, or will not serve; then nothing else is known of it.
+    public var unreachable: String?
+    /// Why this server is not the one to attach to.
+    public var objection: String?
+    /// nil if CLIENT LIST is not permitted.
+    public var clients: SubscribedClients?
     /// `host:port` or what the address is, without secrets.
     public var endpoint = ""
     /// The database that is searched for counters.

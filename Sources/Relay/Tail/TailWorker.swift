@@ -67,7 +67,7 @@ struct TailWorker: ~Copyable {
         case .subscribed(let subscription):
             explainer.subscribed(subscription)
             hand(
-                .subscribed(runID: subscription.server?.runID, redisVersion: subscription.server?.version),
+                .subscribed(runID: subscription.server?.runID, redisVersion: subscription.server?.versionText),
                 at: now.realtime)
         case .disconnected(let cause):
             explainer.disconnected(cause)

@@ -52,7 +52,7 @@ struct TailPrinter: TailOutput {
         case "gap":
             logger.warning(
                 "gap: ids are missing",
-                metadata: ["channel": channel(event), "ids": "\(ids)", "cause": "\(event.cause ?? "-")"])
+                metadata: ["channel": channel(event), "ids": "\(ids)", "cause": "\(event.cause ?? "unknown")"])
         case "counter_reset":
             logger.warning(
                 "the counter was set back",

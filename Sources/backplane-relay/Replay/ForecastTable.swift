@@ -20,7 +20,7 @@ struct ForecastTable {
     }
 
     var lines: [String] {
-        let server = target.server.map { ", Redis \($0.version), \($0.mode) \($0.role), run_id \($0.runID)" } ?? ""
+        let server = target.server.map { ", \($0.title), \($0.mode) \($0.role), run_id \($0.runID)" } ?? ""
         var lines = [
             row("target", target.endpoint + server),
             row("envelopes", "\(Format.count(forecast.envelopes)), \(Format.bytes(forecast.bytes))\(rounds)"),
