@@ -58,14 +58,7 @@ struct MessageLine {
 
     /// Names come from the wire: what could steer a terminal is replaced.
     static func printable(_ bytes: some Sequence<UInt8>) -> String {
-        let bytes = Array(bytes)
-        // Nearly all are plain ASCII; to look up what each character is costs more than all else in a line.
-        if bytes.allSatisfy({ (0x20..<0x7F).contains($0) }) { return String(decoding: bytes, as: UTF8.self) }
-        return String(
-            String.UnicodeScalarView(
-                String(decoding: bytes, as: UTF8.self).unicodeScalars.map { scalar in
-                    scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar
-                }))
+        PrintableText.line(bytes)
     }
 
     private enum Colour: Int {
