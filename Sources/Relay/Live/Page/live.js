@@ -220,8 +220,9 @@ function showClients(told) {
     state.className = `event ${client.slow ? 'warning' : 'idle'}`;
     state.textContent = client.slow ? 'slow' : client.waiting > 0 ? 'behind' : 'nothing waits';
     return row(
-      cell(client.name, 'name'), cell(client.ip), cell(count(client.connections), 'number'),
-      cell(bytes(client.waiting), 'number'), cell(state));
+      cell(client.name, 'name', 'Name'), cell(client.ip, '', 'Address'),
+      cell(count(client.connections), 'number', 'Connections'), cell(bytes(client.waiting), 'number', 'Waits in Redis'),
+      cell(state, '', 'State'));
   }));
 }
 
