@@ -30,7 +30,7 @@ struct InfoCommand: ParsableCommand {
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(summary), as: UTF8.self))
+            print(json: String(decoding: try encoder.encode(summary), as: UTF8.self))
         } else {
             print(InfoTable(summary).text)
         }
