@@ -43,19 +43,19 @@ public struct SQLiteExport {
         self.database = database
         envelope = try database.prepare(
             """
-                INSERT INTO envelopes (channel, id, received_ns, created_ns, payload, error) VALUES (?, ?, ?, ?, ?, ?)
-                """)
+            INSERT INTO envelopes (channel, id, received_ns, created_ns, payload, error) VALUES (?, ?, ?, ?, ?, ?)
+            """)
         message = try database.prepare(
             """
-                INSERT INTO messages
-                (envelope, position, source, signal, kind, hub, method, value, command_id, wait_for_ack, is_ack, filter)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """)
+            INSERT INTO messages
+            (envelope, position, source, signal, kind, hub, method, value, command_id, wait_for_ack, is_ack, filter)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """)
         event = try database.prepare(
             """
-                INSERT INTO events (time_ns, event, channel, from_id, to_id, cause, envelopes, json)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                """)
+            INSERT INTO events (time_ns, event, channel, from_id, to_id, cause, envelopes, json)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            """)
     }
 
     public func append(_ item: CaptureItem) throws {
@@ -75,14 +75,16 @@ public struct SQLiteExport {
         } catch {
             let id = try? EnvelopeID.parse(captured.payload).id
             try envelope.execute(
-                channel, id.map(Self.number) ?? .null, received, .null, .blob(captured.payload), .text(error.description)
+                channel, id.map(Self.number) ?? .null, received, .null, .blob(captured.payload),
+                .text(error.description)
             )
             return
         }
         var walk = try EnvelopeWalk(captured.payload)
         let created = DotNetTicks(rawValue: walk.createdTicks).unixNanoseconds
         try envelope.execute(
-            channel, Self.number(walk.id), received, created.map { .integer($0) } ?? .null, .blob(captured.payload), .null)
+            channel, Self.number(walk.id), received, created.map { .integer($0) } ?? .null, .blob(captured.payload),
+            .null)
         let row = database.lastInsertedRow
         var position: Int64 = 0
         while let view = try walk.next() {
