@@ -18,7 +18,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -34,9 +33,11 @@ let package = Package(
         .systemLibrary(name: "CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .target(name: "CLinux"),
+        .target(name: "Cryptography", dependencies: ["COpenSSL"], swiftSettings: house),
         .target(name: "SignalRBackplane", swiftSettings: house),
         .target(name: "MCAP", dependencies: ["CZstd", "CDeflate", "CLZ4"], swiftSettings: house),
         .target(name: "Prometheus", swiftSettings: house),
@@ -57,8 +58,8 @@ let package = Package(
         .target(
             name: "Relay",
             dependencies: [
-                "CLinux", "Capture", "MCAP", "ProcessMetrics", "Prometheus", "Redis", "SignalRBackplane",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "CLinux", "Capture", "Cryptography", "MCAP", "ProcessMetrics", "Prometheus", "Redis",
+                "SignalRBackplane",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -78,9 +79,8 @@ let package = Package(
         .target(
             name: "Replay",
             dependencies: [
-                "CLinux", "Capture", "Prometheus", "Redis", "Relay", "SignalRBackplane",
+                "CLinux", "Capture", "Cryptography", "Prometheus", "Redis", "Relay", "SignalRBackplane",
                 .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -91,16 +91,14 @@ let package = Package(
         .target(
             name: "Export",
             dependencies: [
-                "CSQLite", "Capture", "Redis", "Replay", "SignalRBackplane",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "CSQLite", "Capture", "Cryptography", "Redis", "Replay", "SignalRBackplane",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: house),
         .target(
             name: "HubNode",
             dependencies: [
-                "ProcessMetrics", "Prometheus", "Redis", "SignalRBackplane",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "Cryptography", "ProcessMetrics", "Prometheus", "Redis", "SignalRBackplane",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -139,10 +137,10 @@ let package = Package(
         .executableTarget(
             name: "backplane-relay",
             dependencies: [
-                "CLinux", "Capture", "EndToEnd", "Export", "HubNode", "MCAP", "Prometheus", "Redis", "Relay", "Replay",
+                "CLinux", "Capture", "Cryptography", "EndToEnd", "Export", "HubNode", "MCAP", "Prometheus", "Redis",
+                "Relay", "Replay",
                 "SignalRBackplane",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -165,6 +163,7 @@ let package = Package(
             name: "SignalRBackplaneTests", dependencies: ["SignalRBackplane", "TestSupport"],
             resources: [.copy("Vectors")],
             swiftSettings: house),
+        .testTarget(name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: house),
         .testTarget(name: "MCAPTests", dependencies: ["MCAP", "TestSupport"], swiftSettings: house),
         .testTarget(name: "PrometheusTests", dependencies: ["Prometheus", "TestSupport"], swiftSettings: house),
         .testTarget(
@@ -183,7 +182,7 @@ let package = Package(
         .testTarget(
             name: "RelayTests",
             dependencies: [
-                "Capture", "MCAP", "Prometheus", "Redis", "Relay", "SignalRBackplane", "TestSupport",
+                "Capture", "Cryptography", "MCAP", "Prometheus", "Redis", "Relay", "SignalRBackplane", "TestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -202,7 +201,7 @@ let package = Package(
         .testTarget(
             name: "ExportTests",
             dependencies: [
-                "Capture", "Export", "SignalRBackplane", .product(name: "Crypto", package: "swift-crypto"),
+                "Capture", "Cryptography", "Export", "SignalRBackplane",
             ],
             swiftSettings: house),
         .testTarget(

@@ -1,5 +1,5 @@
 import Capture
-import Crypto
+import Cryptography
 import NIOCore
 import Redis
 import Replay
@@ -12,8 +12,7 @@ struct RESPExporter: Exporter {
     private let sha1: String
 
     init() {
-        sha1 = Insecure.SHA1.hash(data: Array(BackplaneScript.republish.utf8))
-            .map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+        sha1 = SHA1.hash(Array(BackplaneScript.republish.utf8)).hex
     }
 
     func begin(into output: inout [UInt8]) {
