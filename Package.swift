@@ -77,9 +77,19 @@ let package = Package(
             resources: [.embedInCode("Live/Page")],
             swiftSettings: house),
         .target(
+            name: "Forward",
+            dependencies: [
+                "Capture", "Cryptography", "Prometheus", "Redis", "Relay", "SignalRBackplane",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: house),
+        .target(
             name: "Replay",
             dependencies: [
-                "CLinux", "Capture", "Cryptography", "Prometheus", "Redis", "Relay", "SignalRBackplane",
+                "CLinux", "Capture", "Redis", "SignalRBackplane",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -91,7 +101,7 @@ let package = Package(
         .target(
             name: "Export",
             dependencies: [
-                "CSQLite", "Capture", "Cryptography", "Redis", "Replay", "SignalRBackplane",
+                "CSQLite", "Capture", "Cryptography", "Redis", "SignalRBackplane",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: house),
@@ -137,7 +147,8 @@ let package = Package(
         .executableTarget(
             name: "backplane-relay",
             dependencies: [
-                "CLinux", "Capture", "Cryptography", "EndToEnd", "Export", "HubNode", "MCAP", "Prometheus", "Redis",
+                "CLinux", "Capture", "Cryptography", "EndToEnd", "Export", "Forward", "HubNode", "MCAP", "Prometheus",
+                "Redis",
                 "Relay", "Replay",
                 "SignalRBackplane",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -191,6 +202,9 @@ let package = Package(
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
             ],
             swiftSettings: house),
+        .testTarget(
+            name: "ForwardTests", dependencies: ["Forward", "Redis"], swiftSettings: house),
+        .testTarget(name: "DocumentationTests", swiftSettings: house),
         .testTarget(
             name: "ReplayTests",
             dependencies: [

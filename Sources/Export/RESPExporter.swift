@@ -2,7 +2,6 @@ import Capture
 import Cryptography
 import NIOCore
 import Redis
-import Replay
 import SignalRBackplane
 
 /// Commands that publish each envelope by the node's own script, under ids that the server gives: a file for

@@ -1,9 +1,9 @@
 import ArgumentParser
+import Forward
 import FoundationEssentials
 import Logging
 import Redis
 import Relay
-import Replay
 
 /// The live relay into another Redis.
 struct ForwardOptions: ParsableArguments {
