@@ -1,12 +1,12 @@
 import ArgumentParser
 import Capture
+import Forward
 import Logging
 import MCAP
 import NIOConcurrencyHelpers
 import NIOPosix
 import Redis
 import Relay
-import Replay
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Replay
+@testable import Forward
 
 @Suite("Forward places")
 struct ForwardPlacesTests {
