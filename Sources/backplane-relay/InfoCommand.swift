@@ -66,7 +66,9 @@ struct InfoTable {
         }
         if summary.lostWithoutIDs > 0 {
             lines.append(
-                row("lost", "\(Format.count(summary.lostWithoutIDs, "envelope")) received and not recorded, ids unknown"))
+                row(
+                    "lost", "\(Format.count(summary.lostWithoutIDs, "envelope")) received and not recorded, ids unknown"
+                ))
         }
         if summary.unreadBytes > 0 {
             let count = Int(clamping: summary.unreadBytes)
