@@ -1,5 +1,5 @@
 import MCAP
-import SignalRBackplane
+public import SignalRBackplane
 
 #if canImport(Glibc)
     import Glibc
@@ -14,9 +14,9 @@ public enum CaptureDirectory {
         /// File name of the newest segment.
         public var segment: String?
         /// Last id recorded, by Redis channel.
-        public var lastIDs: [String: UInt64]
+        public var lastIDs: OrdinalNameMap<UInt64>
 
-        public init(segment: String? = nil, lastIDs: [String: UInt64] = [:]) {
+        public init(segment: String? = nil, lastIDs: OrdinalNameMap<UInt64> = [:]) {
             self.segment = segment
             self.lastIDs = lastIDs
         }
@@ -128,7 +128,7 @@ public enum CaptureDirectory {
     }
 
     /// Last id by channel, as a closed segment says at its end; one without an end is read for it.
-    private static func lastIDs(of path: String) -> [String: UInt64] {
+    private static func lastIDs(of path: String) -> OrdinalNameMap<UInt64> {
         guard let source = try? FileSource(path: path) else { return [:] }
         // Of no chunk: their indexes may list thousands of channels.
         guard let reader = try? MCAPIndexedReader(source, from: .max) else {

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import MCAP
+import SignalRBackplane
 
 /// The metadata records of a segment: `capture` at its start says where it comes from, `capture.end` at its close what
 /// is in it. Each segment stands alone.
@@ -49,7 +50,7 @@ public enum CaptureMetadata {
     ///   - lastIDs: by Redis channel, before this segment.
     ///   - previousSegment: its file name.
     static func start(
-        source: CaptureSource, channels: [String], lastIDs: [String: UInt64], previousSegment: String?, at now: Moment
+        source: CaptureSource, channels: [String], lastIDs: OrdinalNameMap<UInt64>, previousSegment: String?, at now: Moment
     ) -> Metadata {
         var entries = [
             Key.relayVersion: source.relayVersion,
@@ -57,7 +58,7 @@ public enum CaptureMetadata {
             Key.redis: source.redis,
             Key.channels: json(channels),
             Key.startedAt: UTCTime.rfc3339(now.realtime),
-            Key.lastIDs: json(lastIDs),
+            Key.lastIDs: text(of: lastIDs),
         ]
         entries[Key.runID] = source.runID
         entries[Key.redisVersion] = source.redisVersion
@@ -75,7 +76,7 @@ public enum CaptureMetadata {
     ///   - lastIDs: by Redis channel, at the end of this segment.
     ///   - missing: as the events of the segment say; nil where nobody knows, after a crash.
     static func end(
-        total: ChannelTally, firstIDs: [String: UInt64], lastIDs: [String: UInt64], missing: [MissingRange]?,
+        total: ChannelTally, firstIDs: OrdinalNameMap<UInt64>, lastIDs: OrdinalNameMap<UInt64>, missing: [MissingRange]?,
         missingTruncated: Bool = false,
         at now: Moment
     ) -> Metadata {
@@ -83,8 +84,8 @@ public enum CaptureMetadata {
             Key.endedAt: UTCTime.rfc3339(now.realtime),
             Key.envelopes: "\(total.envelopes)",
             Key.bytes: "\(total.bytes)",
-            Key.firstIDs: json(firstIDs),
-            Key.lastIDs: json(lastIDs),
+            Key.firstIDs: text(of: firstIDs),
+            Key.lastIDs: text(of: lastIDs),
         ]
         if let missing {
             entries[Key.missing] = json(missing)
@@ -109,7 +110,7 @@ public enum CaptureMetadata {
     }
 
     /// Last id by channel, from `capture` (before the segment) or `capture.end` (at its end).
-    static func lastIDs(in entries: [String: String]) -> [String: UInt64] {
+    static func lastIDs(in entries: [String: String]) -> OrdinalNameMap<UInt64> {
         ids(entries[Key.lastIDs])
     }
 
@@ -124,13 +125,28 @@ public enum CaptureMetadata {
     }
 
     /// First id by channel, from `capture.end`; earlier versions did not write it.
-    static func firstIDs(in entries: [String: String]) -> [String: UInt64] {
+    static func firstIDs(in entries: [String: String]) -> OrdinalNameMap<UInt64> {
         ids(entries[Key.firstIDs])
     }
 
-    private static func ids(_ text: String?) -> [String: UInt64] {
+    /// As an object. Not by Foundation's coders: to them two names that Unicode holds equal are one.
+    private static func text(of ids: OrdinalNameMap<UInt64>) -> String {
+        var writer = JSONWriter()
+        for (index, name) in ids.keys.map({ OrdinalName($0) }).sorted().enumerated() {
+            writer.raw(index == 0 ? "{" : ",")
+            writer.string(name.text)
+            writer.raw(":\(ids[name.text] ?? 0)")
+        }
+        writer.raw(ids.isEmpty ? "{}" : "}")
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+
+    private static func ids(_ text: String?) -> OrdinalNameMap<UInt64> {
         guard let text else { return [:] }
-        return (try? JSONDecoder().decode([String: UInt64].self, from: Data(text.utf8))) ?? [:]
+        return OrdinalNameMap(
+            JSONText.members(Array(text.utf8)).compactMap { name, value in
+                UInt64(String(decoding: value, as: UTF8.self)).map { (name, $0) }
+            })
     }
 }
 

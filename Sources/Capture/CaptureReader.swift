@@ -1,4 +1,5 @@
 public import MCAP
+import SignalRBackplane
 
 /// One envelope of a capture. The payload is valid during the call that hands it out.
 public struct CapturedEnvelope {
@@ -196,7 +197,7 @@ public struct CaptureReader: Sendable {
         let names = wanted.selection.channels
         let channels = Set(
             reader.channels.values
-                .filter { names.contains($0.topic) || $0.topic == CaptureMetadata.eventsTopic }.map(\.id))
+                .filter { names.contains(OrdinalName($0.topic)) || $0.topic == CaptureMetadata.eventsTopic }.map(\.id))
         for index in reader.chunks(channelIDs: names.isEmpty ? nil : channels) {
             do {
                 entry.envelopes += try handOut(try reader.read(index), wanted.matcher, &report, body)
@@ -214,7 +215,7 @@ public struct CaptureReader: Sendable {
     ) throws -> Int {
         var count = 0
         var lookup = TopicLookup(chunk.channels, matcher)
-        try chunk.forEachMessage { (message: MessageView) throws in
+        try chunk.forEachMessage { (message: MCAP.MessageView) throws in
             guard matcher.selects(receivedAt: message.logTime) else { return }
             switch lookup.topic(of: message.channelID) {
             case .envelopes(let name):

@@ -1,4 +1,5 @@
 public import MCAP
+import SignalRBackplane
 
 #if canImport(Glibc)
     import Glibc

@@ -61,7 +61,7 @@ enum OrphanRecovery {
     }
 
     /// Last id by Redis channel, of a segment without an end.
-    static func lastIDs(of source: FileSource) throws -> [String: UInt64] {
+    static func lastIDs(of source: FileSource) throws -> OrdinalNameMap<UInt64> {
         let contents = try contents(of: source)
         return lastIDs(since: contents.start, contents.tallies)
     }
@@ -79,7 +79,7 @@ enum OrphanRecovery {
             missing: nil, at: now)
     }
 
-    private static func lastIDs(since start: Metadata?, _ tallies: [String: ChannelTally]) -> [String: UInt64] {
+    private static func lastIDs(since start: Metadata?, _ tallies: OrdinalNameMap<ChannelTally>) -> OrdinalNameMap<UInt64> {
         var lastIDs = start.map { CaptureMetadata.lastIDs(in: $0.entries) } ?? [:]
         for (channel, tally) in tallies { lastIDs[channel] = tally.lastID ?? lastIDs[channel] }
         return lastIDs
@@ -88,9 +88,9 @@ enum OrphanRecovery {
     /// Reads all of it.
     private static func contents(
         of source: FileSource
-    ) throws -> (start: Metadata?, tallies: [String: ChannelTally]) {
+    ) throws -> (start: Metadata?, tallies: OrdinalNameMap<ChannelTally>) {
         var start: Metadata?
-        var tallies: [String: ChannelTally] = [:]
+        var tallies: OrdinalNameMap<ChannelTally> = [:]
         let reader = MCAPStreamReader(source)
         while let item = try reader.next() {
             if case .metadata(let metadata) = item, metadata.name == CaptureMetadata.startName { start = metadata }

@@ -74,10 +74,12 @@ public struct SQLiteExport {
     private func append(_ captured: CapturedEnvelope) throws {
         let payload = Data(captured.payload)
         let received = Int64(bitPattern: captured.receivedAt)
+        let created: Int64?
         do {
             // Walked twice, so that an envelope that does not decode to its end has no messages.
             var check = try EnvelopeWalk(captured.payload)
             while try check.next() != nil {}
+            created = DotNetTicks(rawValue: check.createdTicks).unixNanoseconds
         } catch {
             let id = try? EnvelopeID.parse(captured.payload).id
             try envelope.execute(arguments: [
@@ -86,7 +88,6 @@ public struct SQLiteExport {
             return
         }
         var walk = try EnvelopeWalk(captured.payload)
-        let created = DotNetTicks(rawValue: walk.createdTicks).unixNanoseconds
         try envelope.execute(arguments: [captured.channel, Self.number(walk.id), received, created, payload, nil])
         let row = database.lastInsertedRowID
         var position = 0

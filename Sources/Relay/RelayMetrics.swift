@@ -145,11 +145,13 @@ struct ChannelMetrics: Sendable {
     private let latencyFloor: Family<Gauge>
     /// By raw value of the reason.
     let undecodable: [Counter]
+    /// In the order of `EnvelopeOddities.allCases`.
+    let odd: [Counter]
 
     struct Families {
         let up, lastID, lastEnvelopeTimestamp, activeSignals, latencyFloor: Family<Gauge>
         let envelopes, envelopeBytes, messages, clockSkew, gaps, missingIDs, duplicateIDs, counterResets,
-            interleavedIDs, commands, groupAcksMissing, hubInvocations, undecodable: Family<Counter>
+            interleavedIDs, commands, groupAcksMissing, hubInvocations, undecodable, odd: Family<Counter>
         let envelopeSize, deliveryLatency, groupAckDuration: Family<Histogram>
 
         init(_ registry: Registry) {
@@ -242,6 +244,11 @@ struct ChannelMetrics: Sendable {
                 prefix + "undecodable_total",
                 help: "Payloads that are no SignalR 2 envelope; recorded all the same. Is the event key shared?",
                 labels: ["channel", "reason"])
+            odd = registry.counterFamily(
+                prefix + "odd_envelopes_total",
+                help:
+                    "Envelopes that nodes decode though no node writes them so, by what is odd. Who else publishes on the event key?",
+                labels: ["channel", "reason"])
         }
     }
 
@@ -268,6 +275,7 @@ struct ChannelMetrics: Sendable {
         activeSignals = families.activeSignals.with(channel)
         latencyFloor = families.latencyFloor
         undecodable = EnvelopeError.Reason.allCases.map { families.undecodable.with(channel, $0.label) }
+        odd = EnvelopeOddities.allCases.map { families.odd.with(channel, $0.label) }
     }
 
     /// - Parameter seconds: nil, and there is no series, as long as no envelope of the last minutes tells its time.

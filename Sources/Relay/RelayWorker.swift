@@ -44,7 +44,7 @@ struct RelayWorker: ~Copyable {
     /// - Parameters:
     ///   - lastIDs: by channel name, from an earlier run that recorded into the same directory.
     init(
-        channels: [String], lastIDs: [String: UInt64], intake: Intake, recorder: consuming Recorder?,
+        channels: [String], lastIDs: OrdinalNameMap<UInt64>, intake: Intake, recorder: consuming Recorder?,
         filter: PayloadFilter? = nil, branches: [any EnvelopeBranch] = [], journal: LiveJournal? = nil,
         metrics: RelayMetrics, status: RelayStatus, logger: Logger
     ) {

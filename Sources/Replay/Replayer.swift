@@ -2,6 +2,7 @@ public import Capture
 import NIOCore
 import NIOPosix
 public import Redis
+import SignalRBackplane
 
 /// Publishes a capture into another Redis, in the captured order and pace.
 ///
@@ -79,7 +80,7 @@ public struct Replayer: Sendable {
         _ approve: @Sendable (ReplayForecast, ReplayTarget) async throws -> Bool,
         _ onRetry: @Sendable (String) -> Void, _ group: any EventLoopGroup, _ thread: NIOThreadPool
     ) async throws -> ReplayReport? {
-        let channels = Set(forecast.channels.values).sorted()
+        let channels = Set(forecast.channels.values.map { OrdinalName($0) }).sorted().map(\.text)
         let found = try await ReplayTarget.look(client, of: target, channels: channels)
         let account = try await account(at: found, through: client)
         // Names are looked up, and that waits.
@@ -121,7 +122,7 @@ public struct Replayer: Sendable {
         guard let path = options.checkpoint, let checkpoint = try ReplayCheckpoint.read(path) else {
             let fresh = ReplayCheckpoint(
                 token: String(UInt64.random(in: 0...UInt64.max), radix: 36), target: found.identity,
-                segments: segments, options: options.fingerprint, counters: found.counters)
+                segments: segments, options: options.fingerprint, counters: Dictionary(found.counters.map { ($0.key, $0.value) }) { first, _ in first })
             return ReplayAccount(fresh, isResumed: false, path: options.checkpoint)
         }
         if let reason = checkpoint.mismatch(segments: segments, options: options.fingerprint) {

@@ -6,6 +6,7 @@ import NIOConcurrencyHelpers
 import NIOPosix
 import Redis
 import Relay
+import SignalRBackplane
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -46,7 +47,7 @@ struct RunCommand: AsyncParsableCommand {
         guard !channel.isEmpty, channel.allSatisfy({ !$0.isEmpty }) else {
             throw ValidationError("--channel: name at least one event key")
         }
-        guard Set(channel).count == channel.count else {
+        guard channel.areDifferentOrdinally else {
             throw ValidationError("--channel: each event key is given once")
         }
         guard !showPayloads || recording.recordsAllOfPayloads else {

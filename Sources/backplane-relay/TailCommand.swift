@@ -2,6 +2,7 @@ import ArgumentParser
 import Capture
 import Redis
 import Relay
+import SignalRBackplane
 
 #if canImport(Glibc)
     import Glibc
@@ -51,7 +52,7 @@ struct TailCommand: AsyncParsableCommand {
         guard !channel.isEmpty, channel.allSatisfy({ !$0.isEmpty }) else {
             throw ValidationError("--channel: name at least one event key")
         }
-        guard Set(channel).count == channel.count else {
+        guard channel.areDifferentOrdinally else {
             throw ValidationError("--channel: each event key is given once")
         }
         guard buffer.bytes >= 1 << 20 else {

@@ -1,4 +1,5 @@
 import MCAP
+public import SignalRBackplane
 
 #if canImport(Glibc)
     import Glibc
@@ -86,12 +87,12 @@ public struct SegmentInventory: Sendable {
 
     /// First to last id, by Redis channel, as far as a closed segment says at its end. Read each time and not kept: there
     /// may be hundreds of segments, of a thousand channels each.
-    public static func ids(of name: String, in directory: String) -> [String: ClosedRange<UInt64>] {
+    public static func ids(of name: String, in directory: String) -> OrdinalNameMap<ClosedRange<UInt64>> {
         guard let source = try? FileSource(path: directory + "/" + name, followsLinks: false), !source.isLive,
             let reader = summaryReader(of: source), let end = end(in: reader)
         else { return [:] }
         let firstIDs = CaptureMetadata.firstIDs(in: end)
-        var ids: [String: ClosedRange<UInt64>] = [:]
+        var ids: OrdinalNameMap<ClosedRange<UInt64>> = [:]
         for (channel, last) in CaptureMetadata.lastIDs(in: end) {
             guard let first = firstIDs[channel] else { continue }
             ids[channel] = min(first, last)...max(first, last)

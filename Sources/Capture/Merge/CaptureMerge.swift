@@ -1,3 +1,5 @@
+public import SignalRBackplane
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -22,7 +24,7 @@ public struct CaptureMerge {
     }
 
     public struct Outcome: Sendable {
-        public internal(set) var channels: [String: ChannelOutcome] = [:]
+        public internal(set) var channels: OrdinalNameMap<ChannelOutcome> = [:]
         public internal(set) var damage: [CaptureReadReport.SegmentDamage] = []
         /// Servers by run_id, or by address; more than one means a restart, or captures that do not belong together.
         public internal(set) var servers: Set<String> = []
@@ -176,9 +178,9 @@ public struct CaptureMerge {
 
     private mutating func gap(_ missing: ClosedRange<UInt64>, channel: String) -> CaptureEvent {
         // What is behind us explains nothing any more.
-        reports.removeAll { $0.channel == channel && $0.to ?? 0 < missing.lowerBound }
+        reports.removeAll { $0.channel?.isSameOrdinally(as: channel) == true && $0.to ?? 0 < missing.lowerBound }
         let report = reports.first { report in
-            guard report.channel == channel, let from = report.from, let to = report.to else { return false }
+            guard report.channel?.isSameOrdinally(as: channel) == true, let from = report.from, let to = report.to else { return false }
             return from <= missing.upperBound && to >= missing.lowerBound
         }
         var event = CaptureEvent.gap(
@@ -189,13 +191,13 @@ public struct CaptureMerge {
 
     /// Of all inputs; by reading them, since a segment's start names only what was subscribed to.
     private func channelNames() throws -> [String] {
-        var names: Set<String> = []
+        var names: Set<OrdinalName> = []
         for capture in captures {
             try capture.forEach(selection) { item in
-                if case .envelope(let envelope) = item { names.insert(envelope.channel) }
+                if case .envelope(let envelope) = item { names.insert(OrdinalName(envelope.channel)) }
             }
         }
-        return names.sorted()
+        return names.sorted().map(\.text)
     }
 
     private final class Silent: CaptureWriterObserver {

@@ -1,5 +1,5 @@
 import Capture
-import SignalRBackplane
+public import SignalRBackplane
 
 /// What a replay would do, by one reading of the capture.
 public struct ReplayForecast: Sendable, Equatable {
@@ -19,9 +19,9 @@ public struct ReplayForecast: Sendable, Equatable {
     public internal(set) var bytes = 0
     public internal(set) var skipped = 0
     /// By captured event key.
-    public internal(set) var routes: [String: Route] = [:]
+    public internal(set) var routes: OrdinalNameMap<Route> = [:]
     /// Messages by the hub that they are for, at most a hundred hubs.
-    public internal(set) var hubs: [String: Int] = [:]
+    public internal(set) var hubs: OrdinalNameMap<Int> = [:]
     /// Of one round at the chosen speed, in nanoseconds; nil at maximum speed.
     public internal(set) var ratedNanoseconds: UInt64?
     /// Ids that the capture itself says are missing, from the first envelope selected on.
@@ -30,7 +30,7 @@ public struct ReplayForecast: Sendable, Equatable {
     public internal(set) var damage: [String] = []
     /// Of the servers that the relay was subscribed to.
     private(set) var runIDs: Set<String> = []
-    private var holes: [String: IDRanges] = [:]
+    private var holes: OrdinalNameMap<IDRanges> = [:]
 
     /// - Parameter progress: as ``CaptureReader`` reports it.
     init(
@@ -83,10 +83,12 @@ public struct ReplayForecast: Sendable, Equatable {
     }
 
     /// Captured event key to the target's.
-    var channels: [String: String] { routes.mapValues(\.target) }
+    var channels: OrdinalNameMap<String> { routes.mapValues(\.target) }
 
     /// Lowest captured id by the target's event key.
-    var firstIDs: [String: UInt64] {
-        Dictionary(routes.values.map { ($0.target, $0.lowestID) }, uniquingKeysWith: min)
+    var firstIDs: OrdinalNameMap<UInt64> {
+        var lowest: OrdinalNameMap<UInt64> = [:]
+        for route in routes.values { lowest[route.target, default: .max] = min(lowest[route.target] ?? .max, route.lowestID) }
+        return lowest
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Capture
+import SignalRBackplane
 
 /// Which envelopes of a capture are wanted. All options given must fit; of the values of one, one.
 struct SelectionOptions: ParsableArguments {
@@ -32,7 +33,7 @@ struct SelectionOptions: ParsableArguments {
         var ends = CaptureEnds(of: capture, now: now)
         selection.from = try from.map { try ends.resolve($0) }
         selection.until = try until.map { try ends.resolve($0) }
-        selection.channels = Set(channel)
+        selection.channels = Set(channel.map { OrdinalName($0) })
         if let from = selection.from, let until = selection.until, from >= until {
             throw ValidationError(
                 "--until: \(UTCTime.rfc3339(until)) is not after --from, \(UTCTime.rfc3339(from)), so nothing is selected"
