@@ -89,7 +89,9 @@ extension String: HubValue {
         }
         switch LenientJSON(json) {
         // As a real node: what is written without quotation marks becomes the text that it is.
-        case .number?, .bool?: self = String(decoding: json.filter { $0 > 0x20 }, as: UTF8.self)
+        case .number?, .bool?:
+            guard let text = LenientJSON(json)?.asString ?? nil else { throw HubValueError.notAString }
+            self = text
         default: throw HubValueError.notAString
         }
     }

@@ -41,7 +41,7 @@ public indirect enum LenientJSON: Sendable {
     public var asString: String?? {
         switch self {
         case .string(let text), .notFinite(let text): text
-        case .number(let text): DotNetNumber(text) == nil ? nil : text
+        case .number(let text): DotNetNumber(text).map { _ in Optional(text) }
         case .bool(let value): value ? "true" : "false"
         case .null: .some(nil)
         case .undefined, .object, .array: nil
