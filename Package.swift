@@ -220,7 +220,10 @@ let package = Package(
         .testTarget(name: "DashboardTests", dependencies: ["TestSupport"], swiftSettings: house),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["backplane-relay", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "backplane-relay", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: house),
         .testTarget(
             name: "EndToEndTests",

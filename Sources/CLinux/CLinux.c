@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <termios.h>
 #include <time.h>
@@ -11,6 +12,13 @@
 
 int clinux_forbid_core_dumps(void) {
     return prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
+}
+
+int clinux_flush_standard_output(void) {
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
+    // The cause of an earlier failure is gone; the most likely one is said.
+    return errno != 0 ? errno : ENOSPC;
 }
 
 int clinux_open_nameless(const char *directory) {

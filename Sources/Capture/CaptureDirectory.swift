@@ -13,12 +13,19 @@ public enum CaptureDirectory {
     public struct Previous: Sendable, Equatable {
         /// File name of the newest segment.
         public var segment: String?
-        /// Last id recorded, by Redis channel.
+        /// Last id that is recorded or told as missing, by Redis channel.
         public var lastIDs: OrdinalNameMap<UInt64>
+        /// Where ids behind the last one may be missing for another reason than that nobody recorded, by Redis channel.
+        package var doubts: OrdinalNameMap<RecordingDoubt> = [:]
 
         public init(segment: String? = nil, lastIDs: OrdinalNameMap<UInt64> = [:]) {
             self.segment = segment
             self.lastIDs = lastIDs
+        }
+
+        /// Why ids are missing behind the last one of a channel.
+        package func cause(_ channel: String) -> GapCause {
+            doubts[channel]?.cause.flatMap(GapCause.init) ?? .notRecording
         }
     }
 
@@ -48,7 +55,11 @@ public enum CaptureDirectory {
         segments = SegmentOrder.sorted(segments)
         var previous = Previous(segment: segments.last.map { name(of: $0.path) })
         for segment in segments.suffix(consideredSegments) {
-            for (channel, id) in lastIDs(of: segment.path) { previous.lastIDs[channel] = id }
+            let ends = ends(of: segment.path)
+            for (channel, id) in ends.lastIDs {
+                previous.lastIDs[channel] = id
+                previous.doubts[channel] = ends.doubts[channel]
+            }
         }
         return previous
     }
@@ -60,15 +71,15 @@ public enum CaptureDirectory {
         return UInt64(status.f_bavail) * UInt64(status.f_frsize)
     }
 
-    /// The segment files that a path names: itself, or those in it.
-    static func segmentFiles(at path: String) throws(CaptureError) -> [String] {
-        var status = stat()
-        guard stat(path, &status) == 0 else {
-            throw errno == ENOENT ? .notFound(path: path) : .system(operation: "look at", path: path, errno: errno)
-        }
-        guard status.st_mode & S_IFMT == S_IFDIR else { return [path] }
+    /// The segment files in a directory.
+    static func segmentFiles(in path: String) throws(CaptureError) -> [String] {
         let files = try files(in: path)
-        guard !files.isEmpty else { throw .noSegments(path: path) }
+        guard !files.isEmpty else {
+            if let (name, tool) = ForeignBytes.compressedName(in: try names(in: path, suffix: "")) {
+                throw .compressed(path: path + "/" + name, by: String(tool.prefix { $0 != " " }), tool: tool)
+            }
+            throw .noSegments(path: path)
+        }
         return files
     }
 
@@ -110,7 +121,11 @@ public enum CaptureDirectory {
     }
 
     /// Names of the `.mcap` files in a directory, sorted.
-    static func names(in path: String) throws(CaptureError) -> [String] {
+    ///
+    /// - Parameter suffix: of others.
+    static func names(
+        in path: String, suffix: String = SegmentName.fileExtension
+    ) throws(CaptureError) -> [String] {
         guard let directory = opendir(path) else { throw .system(operation: "list", path: path, errno: errno) }
         defer { closedir(directory) }
         var names: [String] = []
@@ -118,7 +133,7 @@ public enum CaptureDirectory {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
-            if name.hasSuffix(SegmentName.fileExtension), !name.hasPrefix(".") { names.append(name) }
+            if name.hasSuffix(suffix), !name.hasPrefix(".") { names.append(name) }
         }
         return names.sorted()
     }
@@ -127,17 +142,19 @@ public enum CaptureDirectory {
         path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
     }
 
-    /// Last id by channel, as a closed segment says at its end; one without an end is read for it.
-    private static func lastIDs(of path: String) -> OrdinalNameMap<UInt64> {
-        guard let source = try? FileSource(path: path) else { return [:] }
+    /// As a closed segment says at its end; one without an end is read for it.
+    private static func ends(of path: String) -> RecordingEnds {
+        guard let source = try? FileSource(path: path) else { return RecordingEnds() }
         // Of no chunk: their indexes may list thousands of channels.
         guard let reader = try? MCAPIndexedReader(source, from: .max) else {
             // What another process records is its own.
-            return source.isLive ? [:] : (try? OrphanRecovery.lastIDs(of: source)) ?? [:]
+            return source.isLive ? RecordingEnds() : (try? OrphanRecovery.ends(of: source)) ?? RecordingEnds()
         }
         guard let index = reader.metadataIndexes.last(where: { $0.name == CaptureMetadata.endName }),
             let metadata = try? reader.read(index)
-        else { return [:] }
-        return CaptureMetadata.lastIDs(in: metadata.entries)
+        else { return RecordingEnds() }
+        return RecordingEnds(
+            lastIDs: CaptureMetadata.lastIDs(in: metadata.entries), doubts: CaptureMetadata.doubts(in: metadata.entries)
+        )
     }
 }

@@ -15,6 +15,16 @@ public enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
     case exists(path: String)
     /// A directory without a segment in it.
     case noSegments(path: String)
+    /// The file is no MCAP file at all, not even a damaged one.
+    ///
+    /// - Parameter what: what it is, as the sentence goes on behind its name.
+    case notMCAP(path: String, what: String)
+    /// The file as a whole is compressed.
+    case compressed(path: String, by: String, tool: String)
+    /// A pipe was read already, or would have to be read twice.
+    case readOnce(path: String)
+    /// A pipe, where only files will do.
+    case needsFile(path: String)
     /// The file is no MCAP file of ours.
     case notACapture(path: String, reason: String)
 
@@ -36,9 +46,25 @@ public enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
             "'\(path)' exists already; name another directory"
         case .noSegments(let path):
             "there is no \(SegmentName.fileExtension) file in '\(path)'; name a directory that 'run --record' wrote, or its files"
+        case .notMCAP(let path, let what):
+            "'\(path)' \(what)"
+        case .compressed(let path, let name, let tool):
+            "'\(path)' is compressed by \(name); decompress it first: \(tool) \(CaptureError.quoted(path)) | backplane-relay cat -"
+        case .readOnce(let path):
+            "'\(path)' is a pipe and can be read only once: write it to a file first"
+        case .needsFile(let path):
+            "'\(path)' is a pipe, and this command goes to and fro in its files: write it to a file first"
         case .notACapture(let path, let reason):
             "'\(path)' is not a capture: \(reason)"
         }
+    }
+
+    /// As a shell takes it.
+    private static func quoted(_ path: String) -> String {
+        let isPlain = path.utf8.allSatisfy {
+            ($0 | 0x20) >= 0x61 && ($0 | 0x20) <= 0x7A || $0 >= 0x2D && $0 <= 0x3A || $0 == 0x5F
+        }
+        return isPlain ? path : "'" + path.replacing("'", with: "'\\''") + "'"
     }
 
     private static func remedy(for code: Int32) -> String {

@@ -55,6 +55,18 @@ extension CaptureEvent {
         diskEvent("recording_resumed", free: free)
     }
 
+    /// The server that is subscribed to became a replica.
+    ///
+    /// - Parameter master: `host:port` of the master that it follows, if it tells.
+    public static func demoted(master: String?) -> CaptureEvent {
+        var event = CaptureEvent(event: "demoted")
+        event.reason = master
+        return event
+    }
+
+    /// The server that is subscribed to is a master again.
+    public static func promoted() -> CaptureEvent { CaptureEvent(event: "promoted") }
+
     private static func diskEvent(_ name: String, free: UInt64) -> CaptureEvent {
         var event = CaptureEvent(event: name)
         event.reason = "disk_low"

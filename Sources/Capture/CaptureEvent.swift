@@ -5,13 +5,15 @@ import FoundationEssentials
 /// A capture knows its own holes: whatever is missing in it, an event says what and why.
 public struct CaptureEvent: Codable, Equatable, Sendable {
     /// `subscribed`, `disconnected`, `gap`, `duplicate`, `counter_reset`, `dropped`, `clock_step`, `segment`, `lost`,
-    /// `segment_moved`, `segment_deleted`, `recording_paused`, `recording_resumed`.
+    /// `segment_moved`, `segment_deleted`, `recording_paused`, `recording_resumed`, `may_be_missing`, `demoted`, `promoted`.
     public var event: String
     /// The Redis channel it concerns; nil if it concerns all.
     public var channel: String?
     /// First and last id, inclusive: what is missing (`gap`, `dropped`), or the id before and after (`counter_reset`).
     public var from: UInt64?
     public var to: UInt64?
+    /// Of `may_be_missing`: the last id that is accounted for.
+    public var after: UInt64?
     public var cause: String?
     public var reason: String?
     public var envelopes: Int?
@@ -25,7 +27,7 @@ public struct CaptureEvent: Codable, Equatable, Sendable {
     public var previous: String?
 
     enum CodingKeys: String, CodingKey {
-        case event, channel, from, to, cause, reason, envelopes, bytes, nanoseconds
+        case event, channel, from, to, after, cause, reason, envelopes, bytes, nanoseconds
         case runID = "run_id"
         case redisVersion = "redis_version"
         case segment, previous
@@ -54,6 +56,17 @@ public struct CaptureEvent: Codable, Equatable, Sendable {
         event.from = from
         event.to = to
         event.cause = cause.rawValue
+        return event
+    }
+
+    /// Of the event that says that nobody can tell whether ids are missing.
+    package static let mayBeMissingName = "may_be_missing"
+
+    package static func mayBeMissing(channel: String, _ doubt: RecordingDoubt) -> CaptureEvent {
+        var event = CaptureEvent(event: mayBeMissingName, channel: channel)
+        event.after = doubt.after
+        event.reason = doubt.reason.rawValue
+        event.cause = doubt.cause
         return event
     }
 
@@ -133,6 +146,8 @@ public enum GapCause: String, Codable, Sendable, CaseIterable {
     case failover
     /// The relay was not recording in between.
     case notRecording = "not_recording"
+    /// They had not arrived when the relay stopped, although Redis had given them out.
+    case stopped
     /// Nothing happened to us: the counter moved without a PUBLISH on the channel.
     case foreignPublish = "foreign_publish"
     /// The capture holds no event that explains it.

@@ -32,6 +32,9 @@ public enum CaptureMetadata {
         static let bytes = "bytes"
         static let missing = "missing"
         static let missingTruncated = "missing_truncated"
+        static let ending = "ending"
+        static let checkedIDs = "checked_ids"
+        static let mayBeMissing = "may_be_missing"
         static let recovered = "recovered"
         static let recoveredFrom = "recovered_from"
         static let damages = "damages"
@@ -47,10 +50,10 @@ public enum CaptureMetadata {
     /// The record at the start of a segment.
     ///
     /// - Parameters:
-    ///   - lastIDs: by Redis channel, before this segment.
+    ///   - ends: before this segment, as at the end of one.
     ///   - previousSegment: its file name.
     static func start(
-        source: CaptureSource, channels: [String], lastIDs: OrdinalNameMap<UInt64>, previousSegment: String?, at now: Moment
+        source: CaptureSource, channels: [String], ends: RecordingEnds, previousSegment: String?, at now: Moment
     ) -> Metadata {
         var entries = [
             Key.relayVersion: source.relayVersion,
@@ -58,8 +61,9 @@ public enum CaptureMetadata {
             Key.redis: source.redis,
             Key.channels: json(channels),
             Key.startedAt: UTCTime.rfc3339(now.realtime),
-            Key.lastIDs: text(of: lastIDs),
+            Key.lastIDs: text(of: ends.lastIDs),
         ]
+        if !ends.doubts.isEmpty { entries[Key.mayBeMissing] = text(of: ends.doubts) }
         entries[Key.runID] = source.runID
         entries[Key.redisVersion] = source.redisVersion
         entries[Key.previousSegment] = previousSegment
@@ -73,20 +77,29 @@ public enum CaptureMetadata {
     /// - Parameters:
     ///   - total: envelopes and bytes of all channels.
     ///   - firstIDs: by Redis channel, of this segment.
-    ///   - lastIDs: by Redis channel, at the end of this segment.
+    ///   - ends: at the end of this segment: by Redis channel, the last id that is recorded or told as missing, and where
+    ///     ids behind it may be missing.
     ///   - missing: as the events of the segment say; nil where nobody knows, after a crash.
+    ///   - ending: nil after a crash.
     static func end(
-        total: ChannelTally, firstIDs: OrdinalNameMap<UInt64>, lastIDs: OrdinalNameMap<UInt64>, missing: [MissingRange]?,
-        missingTruncated: Bool = false,
-        at now: Moment
+        total: ChannelTally, firstIDs: OrdinalNameMap<UInt64>, ends: RecordingEnds, missing: [MissingRange]?,
+        missingTruncated: Bool = false, ending: SegmentEnding?, at now: Moment
     ) -> Metadata {
         var entries = [
             Key.endedAt: UTCTime.rfc3339(now.realtime),
             Key.envelopes: "\(total.envelopes)",
             Key.bytes: "\(total.bytes)",
             Key.firstIDs: text(of: firstIDs),
-            Key.lastIDs: text(of: lastIDs),
+            Key.lastIDs: text(of: ends.lastIDs),
         ]
+        switch ending {
+        case .goesOn: entries[Key.ending] = "goes_on"
+        case .stopped(let checkedIDs):
+            entries[Key.ending] = "stopped"
+            entries[Key.checkedIDs] = text(of: checkedIDs)
+        case nil: break
+        }
+        if !ends.doubts.isEmpty { entries[Key.mayBeMissing] = text(of: ends.doubts) }
         if let missing {
             entries[Key.missing] = json(missing)
             if missingTruncated { entries[Key.missingTruncated] = "true" }
@@ -124,28 +137,45 @@ public enum CaptureMetadata {
         }
     }
 
+    /// How the segment came to its close, from `capture.end`; nil if it does not say: after a crash, or of an earlier
+    /// version.
+    static func ending(in entries: [String: String]) -> SegmentEnding? {
+        switch entries[Key.ending] {
+        case "goes_on": .goesOn
+        case "stopped": .stopped(checkedIDs: ids(entries[Key.checkedIDs]))
+        default: nil
+        }
+    }
+
+    /// Where ids may be missing, by channel, from `capture.end`.
+    static func doubts(in entries: [String: String]) -> OrdinalNameMap<RecordingDoubt> {
+        members(entries[Key.mayBeMissing])
+    }
+
     /// First id by channel, from `capture.end`; earlier versions did not write it.
     static func firstIDs(in entries: [String: String]) -> OrdinalNameMap<UInt64> {
         ids(entries[Key.firstIDs])
     }
 
     /// As an object. Not by Foundation's coders: to them two names that Unicode holds equal are one.
-    private static func text(of ids: OrdinalNameMap<UInt64>) -> String {
+    private static func text(of values: OrdinalNameMap<some Encodable>) -> String {
         var writer = JSONWriter()
-        for (index, name) in ids.keys.map({ OrdinalName($0) }).sorted().enumerated() {
+        for (index, entry) in values.sorted(by: { OrdinalName($0.key) < OrdinalName($1.key) }).enumerated() {
             writer.raw(index == 0 ? "{" : ",")
-            writer.string(name.text)
-            writer.raw(":\(ids[name.text] ?? 0)")
+            writer.string(entry.key)
+            writer.raw(":" + json(entry.value))
         }
-        writer.raw(ids.isEmpty ? "{}" : "}")
+        writer.raw(values.isEmpty ? "{}" : "}")
         return String(decoding: writer.bytes, as: UTF8.self)
     }
 
-    private static func ids(_ text: String?) -> OrdinalNameMap<UInt64> {
+    private static func ids(_ text: String?) -> OrdinalNameMap<UInt64> { members(text) }
+
+    private static func members<Value: Decodable>(_ text: String?) -> OrdinalNameMap<Value> {
         guard let text else { return [:] }
         return OrdinalNameMap(
             JSONText.members(Array(text.utf8)).compactMap { name, value in
-                UInt64(String(decoding: value, as: UTF8.self)).map { (name, $0) }
+                (try? JSONDecoder().decode(Value.self, from: Data(value))).map { (name, $0) }
             })
     }
 }

@@ -1,5 +1,5 @@
 public import MCAP
-import SignalRBackplane
+package import SignalRBackplane
 
 /// One envelope of a capture. The payload is valid during the call that hands it out.
 public struct CapturedEnvelope {
@@ -38,9 +38,11 @@ public struct CaptureReadReport: Sendable {
         }
 
         public let path: String
-        public let size: UInt64
+        public internal(set) var size: UInt64
         public var state: State
         public var envelopes = 0
+        /// nil if the segment does not say, or is not closed.
+        package var ending: SegmentEnding?
     }
 
     public struct SegmentDamage: Sendable, CustomStringConvertible {
@@ -53,18 +55,42 @@ public struct CaptureReadReport: Sendable {
     public internal(set) var segments: [Segment] = []
     /// Empty if all of it is whole.
     public internal(set) var damage: [SegmentDamage] = []
+    /// Messages of other programs that were passed over, by topic; of the first 100 topics.
+    public internal(set) var foreignTopics: [String: Int] = [:]
+    /// Messages of topics beyond those.
+    public internal(set) var otherForeign = 0
     /// Events of what was recorded and is gone again.
     public internal(set) var losses: [CaptureEvent] = []
+    var account = RecordingAccount()
+
+    /// Whether the recording is whole, as far as its events say.
+    package var verdict: RecordingVerdict { account.verdict(isDamaged: !damage.isEmpty || !losses.isEmpty) }
+    /// Where it cannot be told whether ids are missing, by channel.
+    package var doubts: OrdinalNameMap<RecordingDoubt> { account.doubts }
 
     /// Of nothing read.
     public init() {}
+
+    /// Bytes of the files that could not be made use of.
+    public var unreadBytes: UInt64 { damage.reduce(0) { $0 + $1.damage.unreadBytes } }
+
+    mutating func countForeign(_ topic: String) {
+        if foreignTopics[topic] != nil || foreignTopics.count < 100 {
+            foreignTopics[topic, default: 0] += 1
+        } else {
+            otherForeign += 1
+        }
+    }
 
     /// Losses in words.
     public var lossDescriptions: [String] {
         losses.map { event in
             let ids = event.from.flatMap { from in event.to.map { "ids \(from)..\($0)" } } ?? "ids unknown"
-            return "\(event.channel ?? "all channels"): \(event.envelopes ?? 0) envelopes (\(ids)) were recorded in "
-                + "'\(event.segment ?? "?")' and are gone: \(event.cause ?? "unknown")"
+            let count = event.envelopes ?? 0
+            let (was, isGone) = count == 1 ? ("was", "is gone") : ("were", "are gone")
+            return
+                "\(event.channel ?? "all channels"): \(Quantity.text(count, "envelope")) (\(ids)) \(was) recorded in "
+                + "'\(event.segment ?? "?")' and \(isGone): \(event.cause ?? "unknown")"
         }
     }
 }
@@ -83,18 +109,35 @@ public struct CaptureReader: Sendable {
     /// The files, in the order of time.
     public let segments: [CaptureSegment]
 
-    /// - Parameter paths: directories with segments, or segment files.
-    /// - Throws: ``CaptureError``.
-    public init(paths: [String]) throws(CaptureError) {
+    /// - Parameters:
+    ///   - paths: directories with segments, segment files, or pipes; "-" is standard input.
+    ///   - streams: what is done with pipes.
+    /// - Throws: ``CaptureError``, also for what has nothing of MCAP in it.
+    public init(paths: [String], streams: StreamHandling = .read) throws(CaptureError) {
         var segments: [CaptureSegment] = []
         for path in paths {
-            for file in try CaptureDirectory.segmentFiles(at: path) { segments.append(try CaptureSegment(path: file)) }
+            switch (try CaptureInput(path), streams) {
+            case (.directory(let path), _):
+                for file in try CaptureDirectory.segmentFiles(in: path) {
+                    segments.append(try CaptureSegment(path: file))
+                }
+            case (.file(let path), _): segments.append(try CaptureSegment(path: path, isNamed: true))
+            case (.stream(let stream), .read): segments.append(try CaptureSegment(stream: stream))
+            case (.stream(let stream), .spool): segments.append(try CaptureSegment(spooling: stream))
+            case (.stream(let stream), .refuse): throw .needsFile(path: stream.name)
+            }
         }
         self.segments = SegmentOrder.sorted(segments)
     }
 
-    /// Bytes of all files.
+    /// Bytes of all files; streams not counted.
     public var size: UInt64 { segments.reduce(0) { $0 + $1.size } }
+
+    /// True if some of it comes through a pipe: it can be read once, and nobody knows how much there is.
+    public var isStreamed: Bool { segments.contains { $0.stream != nil } }
+
+    /// Bytes of all files, nil where nobody knows.
+    public var knownSize: UInt64? { isStreamed ? nil : size }
 
     /// Where the segments were recorded, each source once.
     public func sources() -> [CaptureSource] {
@@ -128,7 +171,7 @@ public struct CaptureReader: Sendable {
                 }
             }
             do {
-                if selection.canSkipChunks {
+                if selection.canSkipChunks, segment.stream == nil {
                     try seek(segment, wanted, &report, body, chunkDone)
                 } else {
                     try stream(segment, wanted, &report, body, chunkDone)
@@ -154,16 +197,22 @@ public struct CaptureReader: Sendable {
         _ segment: CaptureSegment, _ wanted: Wanted, _ report: inout CaptureReadReport,
         _ body: (CaptureItem) throws -> Void, _ chunkDone: ((_ offset: UInt64) -> Void)?
     ) throws {
-        let source = try FileSource(path: segment.path)
-        let reader = ChunkReadAhead(MCAPStreamReader(source, tailMayGrow: source.isLive))
+        let (source, isLive) = try segment.open()
+        let reader = ChunkReadAhead(MCAPStreamReader(source, tailMayGrow: isLive))
         var entry = CaptureReadReport.Segment(path: segment.path, size: source.size, state: .closed)
         defer {
+            let (damages, _) = reader.stop()
+            if source.isStream { entry.size = source.size }
             report.segments.append(entry)
-            report.damage += reader.stop().map { CaptureReadReport.SegmentDamage(path: segment.path, damage: $0) }
+            report.damage += damages.map { CaptureReadReport.SegmentDamage(path: segment.path, damage: $0) }
         }
         while let item = try reader.next() {
             switch item {
-            case .header, .metadata: break
+            case .header: break
+            case .metadata(let metadata):
+                if metadata.name == CaptureMetadata.endName {
+                    entry.ending = CaptureMetadata.ending(in: metadata.entries)
+                }
             case .chunk(let chunk):
                 entry.envelopes += try handOut(chunk, wanted.matcher, &report, body)
                 chunkDone?(chunk.offset + chunk.length)
@@ -171,9 +220,13 @@ public struct CaptureReader: Sendable {
                 entry.state =
                     switch ending {
                     case .closed: .closed
-                    case .unclosed: source.isLive ? .recording : .unclosed
+                    case .unclosed: isLive ? .recording : .unclosed
                     case .cut: .cut
                     }
+                if source.isStream, !reader.stop().foundAnything {
+                    throw ForeignBytes.error(segment.stream?.beginning ?? [], path: segment.path)
+                }
+                report.account.segmentEnded(entry)
             }
         }
     }
@@ -183,7 +236,7 @@ public struct CaptureReader: Sendable {
         _ segment: CaptureSegment, _ wanted: Wanted, _ report: inout CaptureReadReport,
         _ body: (CaptureItem) throws -> Void, _ chunkDone: ((_ offset: UInt64) -> Void)?
     ) throws {
-        let source = try FileSource(path: segment.path)
+        let source = try segment.openFile()
         let reader: MCAPIndexedReader
         do {
             reader = try MCAPIndexedReader(source, from: wanted.selection.from, until: wanted.selection.until)
@@ -206,6 +259,9 @@ public struct CaptureReader: Sendable {
                 report.damage.append(CaptureReadReport.SegmentDamage(path: segment.path, damage: damage))
             }
         }
+        let end = reader.metadataIndexes.last { $0.name == CaptureMetadata.endName }
+        entry.ending = end.flatMap { try? reader.read($0) }.flatMap { CaptureMetadata.ending(in: $0.entries) }
+        report.account.segmentEnded(entry)
     }
 
     /// - Returns: the number of envelopes handed out.
@@ -215,10 +271,12 @@ public struct CaptureReader: Sendable {
     ) throws -> Int {
         var count = 0
         var lookup = TopicLookup(chunk.channels, matcher)
+        var latest = LatestPayloads()
         try chunk.forEachMessage { (message: MCAP.MessageView) throws in
             guard matcher.selects(receivedAt: message.logTime) else { return }
             switch lookup.topic(of: message.channelID) {
             case .envelopes(let name):
+                latest.note(message.data, channelID: message.channelID)
                 guard matcher.selects(payload: message.data) else { return }
                 count += 1
                 try body(
@@ -227,44 +285,17 @@ public struct CaptureReader: Sendable {
             case .events:
                 guard let event = CaptureEvent(json: message.data) else { return }
                 if let channel = event.channel, !matcher.selects(channel: channel) { return }
+                latest.tell(&report.account, chunk.channels)
+                report.account.note(event)
                 if event.isLoss, report.losses.count < Self.listedLosses { report.losses.append(event) }
                 try body(.event(event, at: message.logTime))
+            case .foreign(let topic):
+                report.countForeign(topic)
             case .unwanted:
                 break
             }
         }
+        latest.tell(&report.account, chunk.channels)
         return count
-    }
-}
-
-/// What a channel of a chunk is to us; most messages in a row are of one.
-private struct TopicLookup {
-    enum Topic {
-        case envelopes(String)
-        case events
-        /// A channel that is not selected, or of another program.
-        case unwanted
-    }
-
-    private let channels: [UInt16: Channel]
-    private let matcher: EnvelopeMatcher
-    private var last: (id: UInt16, topic: Topic)?
-
-    init(_ channels: [UInt16: Channel], _ matcher: EnvelopeMatcher) {
-        self.channels = channels
-        self.matcher = matcher
-    }
-
-    mutating func topic(of id: UInt16) -> Topic {
-        if let last, last.id == id { return last.topic }
-        let topic: Topic =
-            switch channels[id] {
-            case let channel? where channel.messageEncoding == CaptureMetadata.envelopeEncoding:
-                matcher.selects(channel: channel.topic) ? .envelopes(channel.topic) : .unwanted
-            case let channel? where channel.topic == CaptureMetadata.eventsTopic: .events
-            default: .unwanted
-            }
-        last = (id, topic)
-        return topic
     }
 }

@@ -1,79 +1,173 @@
 import MCAP
 
-/// Saves what is whole of a damaged segment into a new file.
+/// Saves what is whole of a damaged segment into new files.
 public enum CaptureRecovery {
     public struct Outcome: Sendable {
-        /// The new file.
-        public var path: String
+        /// The new files: one for each file whose chunks were found, as several may stand behind each other.
+        public var paths: [String] = []
         public var messages = 0
         public var chunks = 0
+        /// Messages of other programs' chunks that were written without their schemas.
+        public var withoutSchema = 0
         /// What could not be saved, in words.
         public var damage: [String] = []
+        /// Which bytes of the damaged file could not be made use of.
+        public var unread: [Range<UInt64>] = []
+
+        public var unreadBytes: UInt64 { unread.reduce(0) { $0 + ($1.upperBound - $1.lowerBound) } }
     }
 
     /// Copies every whole chunk, before the damage and after it, byte for byte.
     ///
-    /// - Parameter directory: for the new file, which has the name of the old one; made if it does not exist.
-    /// - Throws: ``CaptureError``, also if the new file exists already.
+    /// - Parameter directory: for the new files, the first of which has the name of the old one; made if it does not
+    ///   exist.
+    /// - Throws: ``CaptureError``, also if a new file exists already, or if nothing of the old one is MCAP; then nothing
+    ///   is written.
     public static func recover(_ path: String, into directory: String, at now: Moment) throws -> Outcome {
-        try CaptureDirectory.make(directory)
-        let name = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
-        let output = directory + "/" + name
-        let source = try FileSource(path: path)
-        let reader = MCAPStreamReader(source, tailMayGrow: source.isLive)
-        guard let file = try SegmentFile.create(path: output) else {
-            throw CaptureError.exists(path: output)
+        guard let segment = try CaptureReader(paths: [path]).segments.first else {
+            throw CaptureError.noSegments(path: path)
         }
-        var outcome = Outcome(path: output)
-        var header = Header(profile: CaptureMetadata.profile, library: "backplane-relay")
-        var metadata: [Metadata] = []
-        var writer: MCAPWriter?
+        return try recover(segment, into: directory, at: now)
+    }
 
-        func start() throws {
-            guard writer == nil else { return }
-            writer = MCAPWriter(header: header, sync: .random(), compression: .none)
-            writer!.encodeStart(metadata: metadata)
-            try write(&writer!, to: file)
-            metadata = []
-        }
-
+    /// The same for a segment of an open capture.
+    public static func recover(_ segment: CaptureSegment, into directory: String, at now: Moment) throws -> Outcome {
+        let (source, isLive) = try segment.open()
+        let reader = MCAPStreamReader(source, tailMayGrow: isLive)
+        var files = RecoveredFiles(name: segment.recoveredName, directory: directory)
+        var outcome = Outcome()
         while let item = try reader.next() {
             switch item {
-            case .header(let found): header = found
-            case .metadata(let found): metadata.append(found)
+            case .header(let header): files.add(header, number: reader.fileNumber)
+            case .metadata(let metadata): files.add(metadata, number: reader.fileNumber)
             case .chunk(let chunk):
-                try start()
                 do {
-                    try writer!.encodeCopy(of: chunk)
-                } catch {
+                    try files.write(chunk, &outcome)
+                } catch let error as MCAPWriteError {
                     outcome.damage.append("chunk at \(chunk.offset): \(error)")
-                    continue
                 }
-                try write(&writer!, to: file)
-                outcome.messages += chunk.messageCount
-                outcome.chunks += 1
             case .end: break
             }
         }
-        try start()
-        writer!.encodeEnd(
-            metadata: metadata + [
-                Metadata(
-                    name: CaptureMetadata.recoveredName,
-                    entries: [
-                        CaptureMetadata.Key.recoveredFrom: name,
-                        CaptureMetadata.Key.endedAt: UTCTime.rfc3339(now.realtime),
-                        CaptureMetadata.Key.damages: "\(reader.damages.count)",
-                    ])
+        guard reader.foundAnything else {
+            let start = segment.stream?.beginning ?? []
+            throw segment.stream == nil
+                ? CaptureError.notMCAP(path: segment.path, what: "is not an MCAP file, and nothing of one is in it")
+                : ForeignBytes.error(start, path: segment.path)
+        }
+        outcome.paths = try files.close(
+            recovered: [
+                CaptureMetadata.Key.recoveredFrom: segment.recoveredName,
+                CaptureMetadata.Key.endedAt: UTCTime.rfc3339(now.realtime),
+                CaptureMetadata.Key.damages: "\(reader.damages.count)",
             ])
-        try write(&writer!, to: file)
-        try file.sync()
-        outcome.damage += reader.damages.map { "\(path): \($0)" }
+        outcome.damage += reader.damages.map { "\(segment.path): \($0)" }
+        outcome.unread = reader.damages.filter { $0.unreadBytes > 0 }.map { $0.offset..<$0.offset + $0.unreadBytes }
         return outcome
     }
+}
 
-    private static func write(_ writer: inout MCAPWriter, to file: SegmentFile) throws(CaptureError) {
-        try file.write(writer.output, at: writer.outputOffset)
-        writer.commit()
+extension CaptureSegment {
+    /// Of the new file.
+    fileprivate var recoveredName: String {
+        guard stream == nil else { return "recovered" + SegmentName.fileExtension }
+        return path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
+    }
+}
+
+/// The new files of one recovery, each begun when there is something for it.
+private struct RecoveredFiles {
+    /// One file under way.
+    private final class Output {
+        let file: SegmentFile
+        var writer: MCAPWriter
+
+        init(_ file: SegmentFile, _ writer: consuming MCAPWriter) {
+            self.file = file
+            self.writer = writer
+        }
+
+        func write() throws(CaptureError) {
+            try file.write(writer.output, at: writer.outputOffset)
+            writer.commit()
+        }
+    }
+
+    /// What a file is begun with.
+    private struct Start {
+        var header = Header(profile: CaptureMetadata.profile, library: "backplane-relay")
+        var metadata: [Metadata] = []
+    }
+
+    private let name: String
+    private let directory: String
+    private var starts: [Int: Start] = [:]
+    private var outputs: [Int: Output] = [:]
+
+    init(name: String, directory: String) {
+        self.name = name
+        self.directory = directory
+    }
+
+    mutating func add(_ header: Header, number: Int) { starts[number, default: Start()].header = header }
+
+    mutating func add(_ metadata: Metadata, number: Int) {
+        starts[number, default: Start()].metadata.append(metadata)
+    }
+
+    /// - Throws: ``MCAPWriteError`` if this chunk cannot be saved; ``CaptureError``.
+    mutating func write(_ chunk: DecodedChunk, _ outcome: inout CaptureRecovery.Outcome) throws {
+        let output = try output(of: chunk.fileNumber)
+        do {
+            try output.writer.encodeCopy(of: chunk)
+        } catch MCAPWriteError.chunkNotSelfContained {
+            // Of another program: what the chunk needs stands elsewhere, or it is none.
+            guard chunk.messageCount > 0 else { return }
+            try output.writer.encodeMessages(of: chunk)
+            if chunk.channels.values.contains(where: { $0.schemaID != 0 }) {
+                outcome.withoutSchema += chunk.messageCount
+            }
+        }
+        try output.write()
+        outcome.messages += chunk.messageCount
+        outcome.chunks += 1
+    }
+
+    /// Ends all files.
+    ///
+    /// - Parameter recovered: what each says at its end of where it comes from.
+    /// - Returns: their paths.
+    mutating func close(recovered: [String: String]) throws -> [String] {
+        // Of a file without a chunk there is one all the same: it says what was recorded, and that nothing is left.
+        if outputs.isEmpty { _ = try output(of: 0) }
+        return try outputs.sorted { $0.key < $1.key }.map { number, output in
+            let metadata = starts[number]?.metadata ?? []
+            output.writer.encodeEnd(
+                metadata: metadata + [Metadata(name: CaptureMetadata.recoveredName, entries: recovered)])
+            try output.write()
+            try output.file.sync()
+            return output.file.path
+        }
+    }
+
+    private mutating func output(of number: Int) throws -> Output {
+        if let output = outputs[number] { return output }
+        try CaptureDirectory.make(directory)
+        // The first one has the old name, whichever file it is of.
+        let path = directory + "/" + (outputs.isEmpty ? name : numbered(outputs.count + 1))
+        guard let file = try SegmentFile.create(path: path) else { throw CaptureError.exists(path: path) }
+        let start = starts[number] ?? Start()
+        starts[number]?.metadata = []
+        var writer = MCAPWriter(header: start.header, sync: .random(), compression: .zstd(level: 1))
+        writer.encodeStart(metadata: start.metadata)
+        let output = Output(file, writer)
+        try output.write()
+        outputs[number] = output
+        return output
+    }
+
+    private func numbered(_ number: Int) -> String {
+        guard name.hasSuffix(SegmentName.fileExtension) else { return "\(name)-\(number)" }
+        return name.dropLast(SegmentName.fileExtension.count) + "-\(number)" + SegmentName.fileExtension
     }
 }

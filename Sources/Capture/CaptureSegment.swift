@@ -1,5 +1,11 @@
 import MCAP
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// One file of a capture, as far as its start tells.
 public struct CaptureSegment: Sendable, Equatable {
     public let path: String
@@ -12,14 +18,47 @@ public struct CaptureSegment: Sendable, Equatable {
     /// File name of the segment that was recorded before it; nil if it does not say.
     public let previous: String?
 
+    /// Where it is read from, if not from a file of that path.
+    let stream: CaptureStream?
+    /// A copy that has no name.
+    private let copy: SpooledCopy?
+    /// True if the user named it: then it must be a capture, and not only look like one.
+    let isNamed: Bool
+
+    /// - Parameter isNamed: then a file with nothing of MCAP in it is an error; else that is for the reading to report.
     /// - Throws: ``CaptureError`` if the file cannot be opened or read. Damage is for the reading to report.
-    init(path: String) throws(CaptureError) {
+    init(path: String, isNamed: Bool = false) throws(CaptureError) {
         let file = try FileSource(path: path)
+        try self.init(
+            path: path, size: file.size, stream: nil, copy: nil, isNamed: isNamed, start: file, isLive: file.isLive)
+    }
+
+    init(stream: CaptureStream) throws(CaptureError) {
+        try self.init(
+            path: stream.name, size: 0, stream: stream, copy: nil, isNamed: true, start: stream.start(), isLive: false)
+    }
+
+    init(spooling stream: CaptureStream) throws(CaptureError) {
+        let copy = SpooledCopy(descriptor: try stream.spool())
+        let file = try FileSource(path: copy.path)
+        try self.init(
+            path: stream.name, size: file.size, stream: nil, copy: copy, isNamed: true, start: file, isLive: false)
+    }
+
+    private init(
+        path: String, size: UInt64, stream: CaptureStream?, copy: SpooledCopy?, isNamed: Bool,
+        start bytes: any ByteSource,
+        isLive: Bool
+    ) throws(CaptureError) {
         self.path = path
-        size = file.size
+        self.size = size
+        self.stream = stream
+        self.copy = copy
+        self.isNamed = isNamed
         var start: Metadata?
         do {
-            start = try Self.startMetadata(of: file)
+            if let stream { stream.beginning = try ForeignBytes.start(of: bytes) }
+            start = try Self.startMetadata(of: bytes, path: path, isNamed: isNamed && !isLive)
         } catch let error as CaptureError {
             throw error
         } catch {
@@ -39,16 +78,55 @@ public struct CaptureSegment: Sendable, Equatable {
         }
     }
 
+    /// Opens it for reading.
+    ///
+    /// - Throws: ``CaptureError``, also if it is a stream that was read already.
+    func open() throws(CaptureError) -> (source: any ByteSource, isLive: Bool) {
+        if let stream { return (try stream.take(), false) }
+        let file = try openFile()
+        return (file, file.isLive)
+    }
+
+    /// Opens it for reading to and fro.
+    ///
+    /// - Throws: ``CaptureError``, also if it is a stream.
+    func openFile() throws(CaptureError) -> FileSource {
+        guard stream == nil else { throw .readOnce(path: path) }
+        return try FileSource(path: copy?.path ?? path)
+    }
+
     /// The metadata record that stands before the first chunk; nil if damage hides it.
-    private static func startMetadata(of file: FileSource) throws -> Metadata? {
-        let reader = MCAPStreamReader(file, tailMayGrow: true, readAhead: 4_096)
+    private static func startMetadata(of source: any ByteSource, path: String, isNamed: Bool) throws -> Metadata? {
+        let start = try ForeignBytes.start(of: source)
+        if isNamed, !ForeignBytes.beginsAsMCAP(start) {
+            if start.isEmpty { throw ForeignBytes.error(start, path: path) }
+            if let error = ForeignBytes.compression(start, path: path) { throw error }
+        }
+        // A stream that begins with something else is searched once, when it is read.
+        if source.isStream, !ForeignBytes.beginsAsMCAP(start) { return nil }
+        let reader = MCAPStreamReader(source, tailMayGrow: !source.isStream, readAhead: 4_096)
         while let item = try reader.next() {
             switch item {
             case .header: break
             case .metadata(let metadata) where metadata.name == CaptureMetadata.startName: return metadata
-            case .metadata, .chunk, .end: return nil
+            case .metadata, .chunk: return nil
+            case .end:
+                if isNamed, !reader.foundAnything { throw ForeignBytes.error(start, path: path) }
+                return nil
             }
         }
         return nil
     }
+}
+
+/// A file without a name, open as long as somebody may read it.
+final class SpooledCopy: Sendable, Equatable {
+    private let descriptor: CInt
+    var path: String { "/proc/self/fd/\(descriptor)" }
+
+    init(descriptor: CInt) { self.descriptor = descriptor }
+
+    deinit { close(descriptor) }
+
+    static func == (one: SpooledCopy, other: SpooledCopy) -> Bool { one === other }
 }

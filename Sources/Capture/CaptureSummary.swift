@@ -43,6 +43,8 @@ public struct CaptureSummary: Sendable, Encodable {
         public var holeCount = 0
         public var duplicateIDs = 0
         public var counterResets: [Reset] = []
+        /// nil if ids behind the last one are not in doubt.
+        package var mayBeMissing: RecordingDoubt?
 
         enum CodingKeys: String, CodingKey {
             case channel, envelopes, bytes, messages, undecodable, oddities
@@ -55,6 +57,7 @@ public struct CaptureSummary: Sendable, Encodable {
             case holeCount = "hole_count"
             case duplicateIDs = "duplicate_ids"
             case counterResets = "counter_resets"
+            case mayBeMissing = "may_be_missing"
         }
     }
 
@@ -77,6 +80,14 @@ public struct CaptureSummary: Sendable, Encodable {
     public var payload: [String] = []
     /// Names of JSON members whose values were left out.
     public var redactedKeys: [String] = []
+    /// Bytes of the files that could not be made use of.
+    public var unreadBytes: UInt64 = 0
+    /// Messages of other programs, by topic: passed over.
+    public var foreignTopics: [String: Int] = [:]
+    /// Envelopes that were received and not recorded, of which nobody knows the ids.
+    public var lostWithoutIDs = 0
+    /// Whether the recording is whole; in JSON true, false, or null where it cannot be told.
+    package var verdict = RecordingVerdict()
     /// What could not be read, or was recorded and is gone, in words; empty for a capture in order.
     public var damage: [String] = []
 
@@ -89,15 +100,16 @@ public struct CaptureSummary: Sendable, Encodable {
         case fileBytes = "file_bytes"
         case events, channels, damage, payload, profile
         case redactedKeys = "redacted_json_keys"
+        case unreadBytes = "unread_bytes"
+        case foreignTopics = "foreign_topics"
+        case lostWithoutIDs = "lost_without_ids"
+        case verdict = "complete"
     }
 
     /// Envelopes a second over the whole span; nil below two envelopes.
     public var rate: Double? {
         envelopes > 1 && durationSeconds > 0 ? Double(envelopes - 1) / durationSeconds : nil
     }
-
-    /// True if no id is missing and nothing is damaged.
-    public var isComplete: Bool { damage.isEmpty && channels.allSatisfy { $0.missingIDs == 0 } }
 
     /// Reads the whole capture once, in constant memory.
     ///
@@ -114,6 +126,7 @@ public struct CaptureSummary: Sendable, Encodable {
             case .event(let event, let time):
                 events[event.event, default: 0] += 1
                 if event.explainsHoles { profile.addHole(at: time) }
+                if event.event == "dropped", event.from == nil { lostWithoutIDs += event.envelopes ?? 0 }
                 if event.event == "counter_reset", let name = event.channel { counters[name]?.noteReset() }
                 guard event.namesMissingIDs, let name = event.channel else { break }
                 causes[name, default: []].append(event)
@@ -137,11 +150,15 @@ public struct CaptureSummary: Sendable, Encodable {
         }
         segments = report.segments.map { Segment(path: $0.path, bytes: $0.size, state: $0.state.rawValue) }
         channels = order.compactMap { counters[$0]?.summary(explainedBy: causes[$0] ?? []) }
-            .filter { $0.envelopes > 0 || $0.missingIDs > 0 }
+            .filter { $0.envelopes > 0 || $0.missingIDs > 0 || report.doubts[$0.channel] != nil }
+        for index in channels.indices { channels[index].mayBeMissing = report.doubts[channels[index].channel] }
         envelopes = channels.reduce(0) { $0 + $1.envelopes }
         bytes = channels.reduce(0) { $0 + $1.bytes }
         fileBytes = segments.reduce(0) { $0 + $1.bytes }
         damage = report.damage.map(\.description) + report.lossDescriptions
+        judge(report)
+        unreadBytes = report.unreadBytes
+        foreignTopics = report.foreignTopics
         let sources = capture.sources()
         payload = Set(sources.map(\.payload.rawValue)).sorted()
         redactedKeys = Set(sources.flatMap(\.redactedKeys)).sorted()
@@ -150,5 +167,22 @@ public struct CaptureSummary: Sendable, Encodable {
             lastReceivedAt = UTCTime.rfc3339(last)
             durationSeconds = Double(last - first) * 1e-9
         }
+    }
+
+    /// By what is missing, not by what events tell: a merged capture has what one of its recordings lost.
+    private mutating func judge(_ report: CaptureReadReport) {
+        verdict.isDamaged = !damage.isEmpty
+        verdict.isInDoubt = report.verdict.isInDoubt
+        for channel in channels where channel.missingIDs > 0 {
+            verdict.hasHoles = true
+            for hole in channel.holes { verdict.missing(cause: hole.cause) }
+            if channel.holeCount > channel.holes.count, report.verdict.hasLoss { verdict.hasLoss = true }
+        }
+        if lostWithoutIDs > 0 { verdict.missing(cause: GapCause.dropped.rawValue) }
+        // The intake names the ids of what it drops in gaps; older versions did not, where no id came behind.
+        let named = channels.flatMap(\.holes).filter { $0.cause == GapCause.dropped.rawValue }.reduce(0) {
+            $0 + $1.count
+        }
+        lostWithoutIDs = max(0, lostWithoutIDs - Int(clamping: named))
     }
 }

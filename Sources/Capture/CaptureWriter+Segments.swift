@@ -11,7 +11,7 @@ import SignalRBackplane
 extension CaptureWriter {
     /// Closes the open segment and begins the next one.
     public mutating func rotateNow(_ now: Moment) throws(CaptureError) {
-        try close(now)
+        try close(now, .goesOn)
         _ = try openedSegment(now)
     }
 
@@ -38,7 +38,7 @@ extension CaptureWriter {
         let lost = segment.lost(behind: left)
         if cause == .moved {
             // It is whole, wherever it is: so it gets its summary.
-            try? finish(segment, now)
+            try? finish(segment, .goesOn, now)
         }
         let name = segment.file.name
         abandonSegment()
@@ -55,7 +55,7 @@ extension CaptureWriter {
     public mutating func connected(runID: String?, redisVersion: String?, at now: Moment) throws(CaptureError) {
         if runID != source.runID, segment != nil {
             try flush(now)
-            try closeSegment(now)
+            try closeSegment(.goesOn, now)
         }
         source.runID = runID
         source.redisVersion = redisVersion
@@ -70,7 +70,7 @@ extension CaptureWriter {
         guard isDue else { return }
         // A flush comes back here with an empty chunk.
         guard chunk.isEmpty else { return try flush(now) }
-        try closeSegment(now)
+        try closeSegment(.goesOn, now)
         _ = try openedSegment(now)
     }
 
@@ -97,7 +97,7 @@ extension CaptureWriter {
             sync: SyncMarker.random(), compression: configuration.compression)
         writer.encodeStart(metadata: [
             CaptureMetadata.start(
-                source: source, channels: configuration.channels, lastIDs: lastIDsByName,
+                source: source, channels: configuration.channels, ends: writtenEnds,
                 previousSegment: previousSegment, at: now)
         ])
         let opened = OpenSegment(
@@ -130,10 +130,10 @@ extension CaptureWriter {
     }
 
     /// Closes the open segment with its summary.
-    mutating func closeSegment(_ now: Moment) throws(CaptureError) {
+    mutating func closeSegment(_ ending: SegmentEnding, _ now: Moment) throws(CaptureError) {
         guard let closing = segment else { return }
         do throws(CaptureError) {
-            try finish(closing, now)
+            try finish(closing, ending, now)
             if configuration.durability != .never { try sync() }
         } catch {
             abandonSegment()
@@ -142,13 +142,13 @@ extension CaptureWriter {
         abandonSegment()
     }
 
-    private func finish(_ segment: OpenSegment, _ now: Moment) throws(CaptureError) {
+    private func finish(_ segment: OpenSegment, _ ending: SegmentEnding, _ now: Moment) throws(CaptureError) {
         var firstIDs: OrdinalNameMap<UInt64> = [:]
         for (name, id) in zip(configuration.channels, segment.firstIDs) { firstIDs[name] = id }
         segment.writer.encodeEnd(metadata: [
             CaptureMetadata.end(
-                total: segment.total, firstIDs: firstIDs, lastIDs: lastIDsByName, missing: segment.missing,
-                missingTruncated: segment.missingTruncated, at: now)
+                total: segment.total, firstIDs: firstIDs, ends: writtenEnds, missing: segment.missing,
+                missingTruncated: segment.missingTruncated, ending: ending, at: now)
         ])
         _ = try segment.writeEncoded()
     }
@@ -163,17 +163,15 @@ extension CaptureWriter {
     }
 
     /// Flushes and closes. The writer can be used again after it: a new segment then begins.
-    public mutating func close(_ now: Moment) throws(CaptureError) {
+    ///
+    /// - Parameter ending: what the segment says of its close.
+    package mutating func close(
+        _ now: Moment, _ ending: SegmentEnding = .stopped(checkedIDs: [:])
+    ) throws(CaptureError) {
         try flush(now)
         examineFile(byName: true, now)
         // What was found to be gone is told in a segment of its own.
         try flush(now)
-        try closeSegment(now)
-    }
-
-    private var lastIDsByName: OrdinalNameMap<UInt64> {
-        var ids: OrdinalNameMap<UInt64> = [:]
-        for (name, id) in zip(configuration.channels, lastIDs) { ids[name] = id }
-        return ids
+        try closeSegment(ending, now)
     }
 }

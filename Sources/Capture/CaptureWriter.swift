@@ -62,11 +62,14 @@ public struct CaptureWriter: ~Copyable {
     /// How full the queue is that envelopes come from, 0 to 1: see ``CompressionChoice``.
     public var backlog = 0.0
     var choice = CompressionChoice()
-
     var segment: OpenSegment?
     var previousSegment: String?
-    /// Last id written, by channel index.
-    var lastIDs: [UInt64?]
+    /// Up to the last chunk that is written.
+    var writtenEnds: RecordingEnds
+    /// Of what is in the chunk, too.
+    private var ends: RecordingEnds
+    /// By channel index: how many envelopes of the chunk ``ends`` knows of.
+    private var noted: [Int]
     var unsyncedSince: UInt64?
     /// When the open segment's file was last looked for by its name, on the monotonic clock.
     var lookedAt: UInt64 = 0
@@ -84,7 +87,12 @@ public struct CaptureWriter: ~Copyable {
         self.observer = observer
         chunkSize = Self.chunkSize(channels: configuration.channels.count)
         previousSegment = previous.segment
-        lastIDs = configuration.channels.map { previous.lastIDs[$0] }
+        let channels = Set(configuration.channels.map { OrdinalName($0) })
+        ends = RecordingEnds(
+            lastIDs: previous.lastIDs.filter { channels.contains(OrdinalName($0)) },
+            doubts: previous.doubts.filter { channels.contains(OrdinalName($0)) })
+        writtenEnds = ends
+        noted = Array(repeating: 0, count: configuration.channels.count)
         chunkTallies = Array(repeating: ChannelTally(), count: configuration.channels.count)
         for channel in mcapChannels { chunk.register(channel) }
     }
@@ -143,11 +151,23 @@ public struct CaptureWriter: ~Copyable {
     public mutating func append(_ event: CaptureEvent, at now: Moment) {
         if chunk.isEmpty { chunkOpenedAt = now.monotonic }
         if now.realtime > lastLogTime { lastLogTime = now.realtime }
-        if event.namesMissingIDs || event.event == "counter_reset" { chunkRanges.append(event) }
+        if event.namesMissingIDs || event.event == "counter_reset" || event.event == CaptureEvent.mayBeMissingName {
+            chunkRanges.append(event)
+        }
+        noteChunk()
+        ends.note(event)
         let json = event.json()
         json.withUnsafeBytes {
             chunk.append(
                 channelID: eventsChannel, sequence: 0, logTime: lastLogTime, publishTime: lastLogTime, data: $0)
+        }
+    }
+
+    /// Tells ``ends`` of the chunk's envelopes: before an event, whose place among them counts.
+    private mutating func noteChunk() {
+        for index in chunkTallies.indices where chunkTallies[index].envelopes > noted[index] {
+            noted[index] = chunkTallies[index].envelopes
+            ends.recorded(configuration.channels[index], id: chunkTallies[index].lastID)
         }
     }
 
@@ -204,13 +224,15 @@ public struct CaptureWriter: ~Copyable {
             abandonSegment()
             throw error
         }
+        noteChunk()
+        writtenEnds = ends
         segment.committed(chunkTallies, events: chunkRanges)
         var total = ChannelTally()
         for index in chunkTallies.indices where chunkTallies[index].envelopes > 0 {
             total.envelopes += chunkTallies[index].envelopes
             total.bytes += chunkTallies[index].bytes
-            lastIDs[index] = chunkTallies[index].lastID ?? lastIDs[index]
             chunkTallies[index] = ChannelTally()
+            noted[index] = 0
         }
         chunkRanges.removeAll()
         chunk.reset()
@@ -246,7 +268,10 @@ public struct CaptureWriter: ~Copyable {
         defer {
             chunk.reset()
             chunkRanges.removeAll()
-            for index in chunkTallies.indices { chunkTallies[index] = ChannelTally() }
+            for index in chunkTallies.indices {
+                chunkTallies[index] = ChannelTally()
+                noted[index] = 0
+            }
         }
         return (chunkTallies, chunkRanges)
     }

@@ -62,7 +62,7 @@ struct ChannelCounter {
         // What retention deleted is missing for a reason that is nobody's fault: it only explains a hole.
         guard event.event != "segment_deleted", let from = event.from, let to = event.to, from <= to else { return }
         // Its envelopes came before the first one that is here.
-        if let first = channel.firstID, to < first, channel.counterResets.isEmpty, event.event != "gap" {
+        if let first = channel.firstID, to < first, channel.counterResets.isEmpty, event.countsBeforeFirstEnvelope {
             count(from: from, to: to)
             return
         }
@@ -87,7 +87,7 @@ struct ChannelCounter {
             countPending { _ in true }
             countPendingReset()
         // A gap before the first envelope of all is none of the capture's: it begins there.
-        case .first: countPending { $0.event != "gap" && ($0.to ?? 0) < id }
+        case .first: countPending { $0.countsBeforeFirstEnvelope && ($0.to ?? 0) < id }
         case .duplicate, .late: return
         case .inOrder, .gap: break
         }
@@ -129,7 +129,7 @@ struct ChannelCounter {
     func summary(explainedBy causes: [CaptureEvent]) -> CaptureSummary.Channel {
         var whole = self
         // Nothing follows that would show them as a gap.
-        whole.countPending { $0.event != "gap" || tracker.lastID != nil }
+        whole.countPending { $0.countsBeforeFirstEnvelope || tracker.lastID != nil }
         if isResetAnnounced { whole.countPendingReset() }
         var summary = whole.channel
         let (missing, overflow) = tracker.missing.addingReportingOverflow(whole.unseen)
@@ -147,5 +147,13 @@ struct ChannelCounter {
         summary.holeCount += split.count - summary.holes.count
         summary.holes = Array(split.prefix(CaptureSummary.listedHoles))
         return summary
+    }
+}
+
+extension CaptureEvent {
+    /// False for a gap that is none of the capture's, if it stands before all envelopes of the channel: the capture begins
+    /// there. What was lost by then is its own.
+    fileprivate var countsBeforeFirstEnvelope: Bool {
+        event != "gap" || RecordingVerdict.isLoss(cause: cause ?? GapCause.unknown.rawValue)
     }
 }

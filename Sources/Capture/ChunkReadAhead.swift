@@ -20,6 +20,7 @@ final class ChunkReadAhead: @unchecked Sendable {
 
     private let reader: MCAPStreamReader
     private var thread: pthread_t?
+    private var isJoined = false
     private var slot: Turn?
     private let isFilled = ThreadSemaphore()
     private let isEmptied = ThreadSemaphore()
@@ -43,6 +44,7 @@ final class ChunkReadAhead: @unchecked Sendable {
     /// - Throws: what the reader threw, and then nothing more may be asked for.
     func next() throws -> MCAPStreamReader.Item? {
         guard thread != nil else { return try reader.next() }
+        if isJoined { return nil }
         isFilled.wait()
         let turn = slot.take()
         isEmptied.signal()
@@ -55,14 +57,15 @@ final class ChunkReadAhead: @unchecked Sendable {
 
     /// Ends the reading, wherever it is, and waits for that.
     ///
-    /// - Returns: what was wrong with what was read.
-    func stop() -> [Damage] {
-        if let thread {
+    /// - Returns: what was wrong with what was read, and whether there was anything of MCAP.
+    func stop() -> (damages: [Damage], foundAnything: Bool) {
+        if let thread, !isJoined {
             isStopped.store(true, ordering: .releasing)
             isEmptied.signal()
             pthread_join(thread, nil)
+            isJoined = true
         }
-        return reader.damages
+        return (reader.damages, reader.foundAnything)
     }
 
     private func read() {

@@ -141,11 +141,29 @@ public enum EnvelopeJSON {
         output.append(addingCapacity: fixedLimit + strings) { line in
             line.append(",\"command\":")
             if message.commandID.isEmpty { line.append("null") } else { line.append(jsonString: message.commandID) }
+            if let name = commandName(of: message) {
+                line.append(",\"command_name\":\"")
+                line.append(name)
+                line.append("\"")
+            }
             line.append(message.waitForAck ? ",\"wait_for_ack\":true" : ",\"wait_for_ack\":false")
             line.append(message.isAck ? ",\"is_ack\":true" : ",\"is_ack\":false")
             line.append(",\"filter\":")
             line.append(jsonString: message.filter)
             line.append("}")
+        }
+    }
+
+    /// What one node asks of another; nil for what is no command, or none that is known.
+    private static func commandName(of message: MessageView) -> StaticString? {
+        guard !message.commandID.isEmpty, !message.isAck, let command = try? Command(decoding: message.value) else {
+            return nil
+        }
+        switch command.type {
+        case .initializing: return "Initializing"
+        case .addToGroup: return "AddToGroup"
+        case .removeFromGroup: return "RemoveFromGroup"
+        case .abort: return "Abort"
         }
     }
 

@@ -44,7 +44,8 @@ enum OrphanRecovery {
             try? file.truncate(to: size)
             throw error
         }
-        return "closed '\(path)' after a crash: \(report.messageCount) messages in \(report.chunks.count) chunks"
+        return
+            "closed '\(path)', which an earlier run left open: \(Quantity.text(report.messageCount, "message")) in \(Quantity.text(report.chunks.count, "chunk"))"
             + (torn > 0 ? ", a torn write of \(torn) bytes cut off" : "")
     }
 
@@ -60,49 +61,48 @@ enum OrphanRecovery {
         (try? MCAPIndexedReader(source, from: .max)) != nil
     }
 
-    /// Last id by Redis channel, of a segment without an end.
-    static func lastIDs(of source: FileSource) throws -> OrdinalNameMap<UInt64> {
-        let contents = try contents(of: source)
-        return lastIDs(since: contents.start, contents.tallies)
-    }
+    /// Up to where the recording of a segment without an end is accounted for.
+    static func ends(of source: FileSource) throws -> RecordingEnds { try contents(of: source).ends }
 
     /// What the relay would have written at the close.
     private static func endMetadata(
         of source: FileSource, report: ScanReport, at now: Moment
     ) throws -> Metadata {
-        let tallies = try contents(of: source).tallies
-        let start = report.metadata.first { $0.name == CaptureMetadata.startName }
+        let contents = try contents(of: source)
         var total = ChannelTally()
-        for tally in tallies.values { total.add(tally) }
+        for tally in contents.tallies.values { total.add(tally) }
         return CaptureMetadata.end(
-            total: total, firstIDs: tallies.compactMapValues(\.firstID), lastIDs: lastIDs(since: start, tallies),
-            missing: nil, at: now)
+            total: total, firstIDs: contents.tallies.compactMapValues(\.firstID), ends: contents.ends, missing: nil,
+            ending: nil, at: now)
     }
 
-    private static func lastIDs(since start: Metadata?, _ tallies: OrdinalNameMap<ChannelTally>) -> OrdinalNameMap<UInt64> {
-        var lastIDs = start.map { CaptureMetadata.lastIDs(in: $0.entries) } ?? [:]
-        for (channel, tally) in tallies { lastIDs[channel] = tally.lastID ?? lastIDs[channel] }
-        return lastIDs
+    private struct Contents {
+        var ends = RecordingEnds()
+        var tallies: OrdinalNameMap<ChannelTally> = [:]
     }
 
     /// Reads all of it.
-    private static func contents(
-        of source: FileSource
-    ) throws -> (start: Metadata?, tallies: OrdinalNameMap<ChannelTally>) {
-        var start: Metadata?
-        var tallies: OrdinalNameMap<ChannelTally> = [:]
+    private static func contents(of source: FileSource) throws -> Contents {
+        var contents = Contents()
         let reader = MCAPStreamReader(source)
         while let item = try reader.next() {
-            if case .metadata(let metadata) = item, metadata.name == CaptureMetadata.startName { start = metadata }
+            if case .metadata(let metadata) = item, metadata.name == CaptureMetadata.startName {
+                contents.ends = RecordingEnds(
+                    lastIDs: CaptureMetadata.lastIDs(in: metadata.entries),
+                    doubts: CaptureMetadata.doubts(in: metadata.entries))
+            }
             guard case .chunk(let chunk) = item else { continue }
             chunk.forEachMessage { (message: MCAP.MessageView) in
-                guard let channel = chunk.channels[message.channelID],
-                    channel.messageEncoding == CaptureMetadata.envelopeEncoding
-                else { return }
-                let id = try? EnvelopeID.parse(message.data).id
-                tallies[channel.topic, default: ChannelTally()].add(id: id, bytes: message.data.count)
+                guard let channel = chunk.channels[message.channelID] else { return }
+                if channel.messageEncoding == CaptureMetadata.envelopeEncoding {
+                    let id = try? EnvelopeID.parse(message.data).id
+                    contents.tallies[channel.topic, default: ChannelTally()].add(id: id, bytes: message.data.count)
+                    contents.ends.recorded(channel.topic, id: id)
+                } else if channel.topic == CaptureMetadata.eventsTopic, let event = CaptureEvent(json: message.data) {
+                    contents.ends.note(event)
+                }
             }
         }
-        return (start, tallies)
+        return contents
     }
 }

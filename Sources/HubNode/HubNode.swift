@@ -86,7 +86,12 @@ public struct HubNode: Service {
                         try await server.run()
                     } catch let error as IOError {
                         throw HubNodeError.cannotListen(
-                            address: address, reason: String(cString: strerror(error.errnoCode)))
+                            address: address,
+                            reason: error.errnoCode == EADDRINUSE
+                                ? "it is in use by another process"
+                                : String(cString: strerror(error.errnoCode)).lowercased())
+                    } catch is SocketAddressError.UnknownHost {
+                        throw HubNodeError.cannotListen(address: address, reason: "its host has no address here")
                     }
                 }
             }

@@ -27,6 +27,10 @@ public final class EnvelopeBatch: @unchecked Sendable {
     static let keptBytes = 512 * 1024
     static let keptEntries = 8192
 
+    /// Payloads above this are taken past hiredis, into memory of their own. Far above what is read at a time, so that
+    /// one never begins and ends within one read.
+    public static let largePayload = 1 << 20
+
     // A struct behind a pointer: class properties would be checked for exclusive access at each envelope.
     @usableFromInline
     struct Storage {
@@ -37,6 +41,7 @@ public final class EnvelopeBatch: @unchecked Sendable {
         @usableFromInline var entryCapacity: Int
         @usableFromInline var entryCount = 0
         @usableFromInline var receivedAt: UInt64 = 0
+        @usableFromInline var isAdmitted = false
     }
 
     @usableFromInline let storage: UnsafeMutablePointer<Storage>
@@ -47,6 +52,21 @@ public final class EnvelopeBatch: @unchecked Sendable {
             to: Storage(
                 bytes: .allocate(byteCount: 64 * 1024, alignment: 16), byteCapacity: 64 * 1024,
                 entries: .allocate(capacity: 256), entryCapacity: 256))
+    }
+
+    /// A batch of one large payload.
+    ///
+    /// - Parameter memory: its bytes, `count` of them; the batch frees it.
+    init(adopting memory: UnsafeMutableRawPointer, count: Int, channel: Int, receivedAt: UInt64) {
+        storage = .allocate(capacity: 1)
+        storage.initialize(
+            to: Storage(
+                bytes: memory, byteCapacity: count, byteCount: count, entries: .allocate(capacity: 1), entryCapacity: 1,
+                entryCount: 1, receivedAt: receivedAt, isAdmitted: true))
+        storage.pointee.entries.initialize(
+            to: Entry(
+                offset: 0, count: UInt32(truncatingIfNeeded: count), channel: UInt32(truncatingIfNeeded: channel),
+                receivedAt: receivedAt))
     }
 
     deinit {
@@ -63,10 +83,16 @@ public final class EnvelopeBatch: @unchecked Sendable {
     @inlinable
     public var byteCount: Int { storage.pointee.byteCount }
 
+    /// True if this is a large payload for which the sink was asked, and has reserved what it takes.
+    public var isAdmitted: Bool { storage.pointee.isAdmitted }
+
     /// What the batch holds in memory, in bytes: what a bounded queue must count.
     public var footprint: Int {
         storage.pointee.byteCapacity + storage.pointee.entryCapacity * MemoryLayout<Entry>.stride
     }
+
+    /// What the batch of one large payload holds in memory, in bytes.
+    public static func footprint(ofPayload bytes: Int) -> Int { bytes + MemoryLayout<Entry>.stride }
 
     /// What the batch holds at most in memory with the envelopes of another behind its own, in bytes.
     public func footprint(with other: EnvelopeBatch) -> Int {
@@ -151,6 +177,7 @@ public final class EnvelopeBatch: @unchecked Sendable {
         storage.pointee.byteCount = 0
         storage.pointee.entryCount = 0
         storage.pointee.receivedAt = 0
+        storage.pointee.isAdmitted = false
     }
 
     @usableFromInline

@@ -5,10 +5,58 @@ public protocol EnvelopeSink: AnyObject, Sendable {
     func nextBatch() -> EnvelopeBatch
     /// A batch with at least one envelope; it belongs to the sink from now on.
     func deliver(_ batch: EnvelopeBatch)
+    /// A payload of more than ``EnvelopeBatch/largePayload`` bytes is on its way. What is taken comes as a batch of its own,
+    /// with ``EnvelopeBatch/isAdmitted``, or is ``abandoned(payloadOf:)``; what is not is ``skipped(_:)``.
+    ///
+    /// - Parameters:
+    ///   - bytes: its length, as the server announced it.
+    ///   - channel: as in ``EnvelopeBatch``.
+    func admission(ofPayload bytes: Int, channel: Int) -> PayloadAdmission
+    /// The connection ended before a payload that was admitted had come in.
+    func abandoned(payloadOf bytes: Int)
+    /// A payload that was not admitted has passed.
+    func skipped(_ payload: SkippedPayload)
     /// All channels are confirmed.
     func subscribed(_ subscription: Subscription)
     /// A subscription that had been confirmed has ended.
     func disconnected(_ cause: DisconnectCause)
+}
+
+extension EnvelopeSink {
+    public func admission(ofPayload bytes: Int, channel: Int) -> PayloadAdmission { .take }
+    public func abandoned(payloadOf bytes: Int) {}
+    public func skipped(_ payload: SkippedPayload) {}
+}
+
+/// What becomes of a large payload.
+public enum PayloadAdmission: Sendable {
+    case take
+    /// It does not fit now.
+    case noRoom
+    /// It would never fit.
+    case tooLarge
+}
+
+/// A payload that went by without being held.
+public struct SkippedPayload: Sendable, Equatable {
+    /// Index of the channel, as in ``EnvelopeBatch``.
+    public var channel: Int
+    /// Its length.
+    public var bytes: Int
+    /// Its first bytes, enough for the id.
+    public var start: [UInt8]
+    /// When its end was read, nanoseconds since 1970.
+    public var receivedAt: UInt64
+    /// False if only the moment was wrong.
+    public var isTooLarge: Bool
+
+    public init(channel: Int, bytes: Int, start: [UInt8], receivedAt: UInt64, isTooLarge: Bool) {
+        self.channel = channel
+        self.bytes = bytes
+        self.start = start
+        self.receivedAt = receivedAt
+        self.isTooLarge = isTooLarge
+    }
 }
 
 /// Why a subscription ended.
@@ -23,7 +71,7 @@ public enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
     case protocolError(String)
     /// The server ended the subscription with an error reply.
     case serverError(String)
-    /// The sentinels named another master, and we left for it.
+    /// Another server is the master now, by what the sentinels or the servers say, and we left for it.
     case failover
     /// We were told to stop.
     case stopped
@@ -44,11 +92,11 @@ public enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .closedByServer: "the server closed the connection"
-        case .ioError(let text): "connection error: \(text)"
+        case .ioError(let text): "the connection broke: \(text)"
         case .noAnswer: "the server no longer answers PING"
-        case .protocolError(let text): "the server sent something that is not RESP: \(text)"
-        case .serverError(let text): "the server answered with an error: \(text)"
-        case .failover: "the sentinels named another master"
+        case .protocolError: "the server sent something that is not of Redis' protocol"
+        case .serverError(let text): "the server ended the subscription: \(text)"
+        case .failover: "another server is the master now"
         case .stopped: "stopped"
         }
     }

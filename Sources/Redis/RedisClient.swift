@@ -47,7 +47,8 @@ public final class RedisClient: Sendable {
         loginTimeout: TimeAmount? = nil, onMessage: (@Sendable (RESPValue) -> Void)? = nil
     ) async throws -> RedisClient {
         let answerTimeout = TimeAmount.milliseconds(configuration.answerTimeoutMilliseconds)
-        let credentials = try configuration.credentials()
+        let credentials =
+            purpose == .sentinel ? try configuration.sentinelCredentials() : try configuration.credentials()
         // Of each socket that was tried; a connection may have failed by the time we look for its handler in it.
         let handlers = Mutex<[ObjectIdentifier: NIOLoopBound<ClientHandler>]>([:])
         let channel = try await Dialer(
@@ -83,15 +84,20 @@ public final class RedisClient: Sendable {
     }
 
     private func logIn(with credentials: RedisCredentials?, purpose: Purpose) async throws {
-        if let credentials {
-            let reply = try await ask(credentials.authCommand)
+        var refusal: RedisError?
+        if let credentials, case .error(let text) = try await ask(credentials.authCommand) {
+            let error = RedisError.from(reply: credentials.scrubbed(text), command: "AUTH", endpoint: endpoint)
             // Most sentinels have no login of their own and refuse any; those that have say so at the first command.
-            if case .error(let text) = reply, purpose == .server {
-                throw RedisError.from(reply: text, command: "AUTH", endpoint: endpoint)
-            }
+            guard purpose == .sentinel else { throw error }
+            refusal = .sentinelRefusedLogin(
+                endpoint: endpoint, reply: credentials.scrubbed(text), isOwn: configuration.sentinelPassword != nil)
         }
-        // A name is a courtesy: an ACL may deny it.
-        try await askPolitely(["CLIENT", "SETNAME", .text(configuration.printableClientName)])
+        do {
+            // A name is a courtesy: an ACL may deny it.
+            try await askPolitely(["CLIENT", "SETNAME", .text(configuration.printableClientName)])
+        } catch RedisError.authenticationRequired where purpose == .sentinel {
+            throw refusal ?? .sentinelWantsLogin(endpoint: endpoint)
+        }
         guard purpose == .server else { return }
         let reply = try await askPolitely(["ROLE"])
         if let role = RedisRole(reply: reply), let objection = configuration.objection(to: role, at: endpoint) {
@@ -197,7 +203,8 @@ public final class RedisClient: Sendable {
         }
     }
 
-    private func ask(_ arguments: [RESPArgument]) async throws -> RESPValue {
+    /// Sends one command; an error reply is a reply like others.
+    package func ask(_ arguments: [RESPArgument]) async throws -> RESPValue {
         var buffer = channel.allocator.buffer(capacity: 128)
         RESPEncoder.encode(arguments, into: &buffer)
         return try await withCheckedThrowingContinuation { continuation in

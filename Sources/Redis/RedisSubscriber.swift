@@ -1,4 +1,5 @@
 public import Logging
+import NIOConcurrencyHelpers
 public import NIOCore
 
 /// Holds a subscription to channels of one Redis server, through every reconnect, and hands what arrives to a sink.
@@ -29,14 +30,19 @@ public final class RedisSubscriber: Sendable {
     private let eventLoopGroup: any EventLoopGroup
     private let sink: any EnvelopeSink
     private let logger: Logger
+    private let onSubscribed: @Sendable () -> Void
+    /// The connection of the confirmed subscription; nil while there is none.
+    private let current = NIOLockedValueBox<(any Channel)?>(nil)
 
     /// - Parameters:
     ///   - channels: the Redis channels (event keys), at least one; their order gives the index in ``EnvelopeBatch``.
     ///   - timing: nil for what the configuration says.
     ///   - sink: takes the envelopes, on the event loop.
+    ///   - onSubscribed: called after each confirmed subscription; must not wait.
     public init(
         configuration: RedisConfiguration, channels: [String], timing: Timing? = nil,
-        eventLoopGroup: any EventLoopGroup, sink: any EnvelopeSink, logger: Logger
+        eventLoopGroup: any EventLoopGroup, sink: any EnvelopeSink, logger: Logger,
+        onSubscribed: @escaping @Sendable () -> Void = {}
     ) {
         precondition(!channels.isEmpty, "a subscriber needs a channel")
         self.configuration = configuration
@@ -49,6 +55,26 @@ public final class RedisSubscriber: Sendable {
         self.eventLoopGroup = eventLoopGroup
         self.sink = sink
         self.logger = logger
+        self.onSubscribed = onSubscribed
+    }
+
+    /// Waits until everything that Redis has sent to the subscription by now has been handed to the sink.
+    ///
+    /// - Parameter body: called on the event loop at that point of the stream.
+    /// - Returns: false if there is no subscription or it ends before; then `body` is not called.
+    package func fence(_ body: @escaping @Sendable () -> Void) async -> Bool {
+        guard let channel = current.withLockedValue({ $0 }) else { return false }
+        return await withCheckedContinuation { continuation in
+            channel.eventLoop.execute {
+                guard let context = try? channel.pipeline.syncOperations.context(handlerType: SubscriberHandler.self),
+                    let handler = context.handler as? SubscriberHandler
+                else { return continuation.resume(returning: false) }
+                handler.fence(context: context) { isPassed in
+                    if isPassed { body() }
+                    continuation.resume(returning: isPassed)
+                }
+            }
+        }
     }
 
     /// Subscribes, and subscribes again whenever the connection ends, until the task is cancelled.
@@ -80,6 +106,11 @@ public final class RedisSubscriber: Sendable {
             // Cancelled while waiting: the loop's condition ends it.
             try? await Task.sleep(for: backoff.next(using: &random))
         }
+    }
+
+    /// Leaves the server for whichever is the master now; from any thread.
+    package func leaveForMaster() {
+        if let channel = current.withLockedValue({ $0 }) { leave(channel, cause: .failover) }
     }
 
     private var channelList: String { channels.joined(separator: ", ") }
@@ -118,7 +149,10 @@ public final class RedisSubscriber: Sendable {
         }
         return try await withTaskCancellationHandler {
             try await subscribed.futureResult.get()
+            current.withLockedValue { $0 = channel }
+            defer { current.withLockedValue { $0 = nil } }
             onSubscribed()
+            self.onSubscribed()
             logger.info(
                 "subscribed", metadata: ["redis": "\(server)", "channels": "\(channelList)"])
             // Ends with this scope.

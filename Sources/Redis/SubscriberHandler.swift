@@ -1,3 +1,4 @@
+import DequeModule
 import NIOCore
 
 #if canImport(Glibc)
@@ -24,6 +25,8 @@ final class SubscriberHandler: ChannelInboundHandler {
     private var cause: DisconnectCause?
     private var ticker: RepeatedTask?
     private var handshakeTimeout: Scheduled<Void>?
+    /// Of each PING that waits for its PONG: who asked for it; nil for the look after a dead peer.
+    private var pings = Deque<((_ isPassed: Bool) -> Void)?>()
 
     /// Succeeds when every channel is confirmed.
     private let subscribed: EventLoopPromise<Void>
@@ -74,7 +77,9 @@ final class SubscriberHandler: ChannelInboundHandler {
         reader.batch?.receivedAt = Self.now()
         let problem = buffer.withUnsafeReadableBytes { reader.feed($0) }
         var cause = problem.map { DisconnectCause.protocolError($0) }
+        var fences: [(Bool) -> Void] = []
         for reply in reader.takeReplies() {
+            if isSubscribed, reply.isPong, let fence = pings.popFirst() ?? nil { fences.append(fence) }
             guard let refusal = received(reply) else { continue }
             // All commands were sent at once: the first refusal tells why, those of the rest only follow from it.
             cause = refusal
@@ -90,6 +95,8 @@ final class SubscriberHandler: ChannelInboundHandler {
                 batch.reset()
             }
         }
+        // What came in this read behind the PONG is handed on before it, too, which does no harm.
+        for fence in fences { fence(true) }
         // Last: closing tells the sink at once, and the envelopes came before it.
         if let cause { fail(cause, context: context) }
     }
@@ -111,7 +118,7 @@ final class SubscriberHandler: ChannelInboundHandler {
             if !isSubscribed, self.failure == nil, (error as? IOError)?.errnoCode == ECONNRESET {
                 self.failure = tls.closed
             }
-            fail(.ioError(String(describing: error)), context: context)
+            fail(.ioError(ConnectFailure.words(of: error)), context: context)
             return
         }
         switch failure {
@@ -131,6 +138,7 @@ final class SubscriberHandler: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         ticker?.cancel()
         handshakeTimeout?.cancel()
+        reader.abandonLarge()
         let cause = cause ?? .closedByServer
         if isSubscribed {
             sink.disconnected(cause)
@@ -140,7 +148,16 @@ final class SubscriberHandler: ChannelInboundHandler {
             subscribed.fail(error)
             ended.fail(error)
         }
+        while let fence = pings.popFirst() { fence?(false) }
         context.fireChannelInactive()
+    }
+
+    /// Asks with a PING, whose answer comes behind everything that Redis has sent by then.
+    ///
+    /// - Parameter onPassed: called with true behind the last of it, or with false if the connection ends before.
+    func fence(context: ChannelHandlerContext, _ onPassed: @escaping (_ isPassed: Bool) -> Void) {
+        guard isSubscribed, cause == nil, context.channel.isActive else { return onPassed(false) }
+        ping(context: context, onPassed)
     }
 
     /// Ends the connection on our own wish: `stopped` or `failover`.
@@ -154,7 +171,12 @@ final class SubscriberHandler: ChannelInboundHandler {
     private func received(_ reply: RESPValue) -> DisconnectCause? {
         if isSubscribed {
             // PONG answers our PING, and more confirmations mean nothing new.
-            if case .error(let text) = reply { return .serverError(text) }
+            if case .error(let text) = reply {
+                // Where the ACL does not permit PING, a fence is not to be had; that is no reason to leave.
+                guard text.hasPrefix("NOPERM"), let fence = pings.first ?? nil else { return .serverError(text) }
+                pings.removeFirst()
+                fence(false)
+            }
             return nil
         }
         switch handshake.received(reply) {
@@ -162,6 +184,7 @@ final class SubscriberHandler: ChannelInboundHandler {
             break
         case .subscribed:
             isSubscribed = true
+            reader.sink = sink
             handshakeTimeout?.cancel()
             sink.subscribed(handshake.subscription)
             subscribed.succeed(())
@@ -179,7 +202,7 @@ final class SubscriberHandler: ChannelInboundHandler {
         switch cause {
         case .protocolError(let text): return .notRedis(endpoint: tls.endpoint, reason: text)
         case .ioError(let text):
-            return .cannotConnect(endpoint: tls.endpoint, reason: text)
+            return .cannotConnect(endpoint: tls.endpoint, failure: .other(text))
         case .noAnswer: return tls.noAnswer(seconds: Int(timing.handshakeTimeout.nanoseconds / 1_000_000_000))
         case .closedByServer, .serverError, .failover, .stopped: return tls.closed
         }
@@ -194,11 +217,15 @@ final class SubscriberHandler: ChannelInboundHandler {
         switch monitor.tick() {
         case .none: break
         case .giveUp: fail(.noAnswer, context: context)
-        case .sendPing:
-            var buffer = context.channel.allocator.buffer(capacity: 32)
-            RESPEncoder.encode(["PING"], into: &buffer)
-            context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        case .sendPing: ping(context: context, nil)
         }
+    }
+
+    private func ping(context: ChannelHandlerContext, _ onPassed: ((Bool) -> Void)?) {
+        pings.append(onPassed)
+        var buffer = context.channel.allocator.buffer(capacity: 32)
+        RESPEncoder.encode(["PING"], into: &buffer)
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
     }
 
     private func fail(_ cause: DisconnectCause, context: ChannelHandlerContext) {
@@ -212,4 +239,9 @@ final class SubscriberHandler: ChannelInboundHandler {
         clock_gettime(CLOCK_REALTIME, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
+}
+
+extension RESPValue {
+    /// A subscriber's answer to PING.
+    fileprivate var isPong: Bool { array?.first?.text == "pong" || text == "PONG" }
 }

@@ -59,7 +59,9 @@ struct SubscriberHandshake {
         guard let step = steps.first else { return .subscribed }
         switch step {
         case .auth:
-            if case .error(let text) = reply { return fail(text, command: "AUTH") }
+            if case .error(let text) = reply {
+                return fail(credentials?.scrubbed(text) ?? text, command: "AUTH")
+            }
         case .setName, .connectionID:
             // Courtesies: an ACL that denies CLIENT must not keep us out.
             if let refusal = refusal(reply, command: "CLIENT") { return refusal }

@@ -7,18 +7,27 @@ import Redis
 struct GapExplainer {
     private var disruptions = 0
     private var cause: GapCause?
+    /// Of the last thing that happened in this run.
+    var latestCause: GapCause? { cause }
     /// By channel index: how many disruptions its last envelope knew of.
     private var settled: [Int]
     private var server: RedisServerInfo?
     private var endpoint: String?
+    /// By channel index: why ids are missing since an earlier run recorded the last one; nil without one.
+    private let earlier: [GapCause?]
+    /// Whether what ``arrived(on:)`` told last is about that time.
+    private(set) var explainsEarlierRun = false
 
-    /// - Parameter resumes: true if ids are known from an earlier run: what is missing since then was not recorded.
-    init(channels: Int, resumes: Bool) {
-        settled = Array(repeating: 0, count: channels)
-        if resumes { disrupt(.notRecording) }
+    /// - Parameter earlier: see above.
+    init(earlier: [GapCause?]) {
+        self.earlier = earlier
+        settled = earlier.map { $0 == nil ? 1 : 0 }
+        disruptions = 1
     }
 
     mutating func disconnected(_ cause: DisconnectCause) {
+        // Of our own accord: what comes from now on is not ours.
+        guard cause != .stopped else { return }
         disrupt(cause == .failover ? .failover : .connectionLost)
     }
 
@@ -53,8 +62,19 @@ struct GapExplainer {
     @inline(__always)
     mutating func arrived(on channel: Int) -> GapCause? {
         if settled[channel] == disruptions { return nil }
+        return settle(channel)
+    }
+
+    /// Why ids are missing since an earlier run.
+    func earlierCause(_ channel: Int) -> GapCause { earlier[channel] ?? .notRecording }
+
+    /// True if ids of this channel may be missing for something that happened in this run.
+    func isDisrupted(_ channel: Int) -> Bool { disruptions > 1 && settled[channel] != disruptions }
+
+    private mutating func settle(_ channel: Int) -> GapCause? {
+        explainsEarlierRun = disruptions == 1
         settled[channel] = disruptions
-        return cause
+        return explainsEarlierRun ? earlier[channel] : cause
     }
 
     private mutating func disrupt(_ cause: GapCause) {

@@ -7,7 +7,11 @@ enum IntakeItem: Sendable {
     case subscribed(Subscription)
     case disconnected(DisconnectCause)
     /// Envelopes were refused here, at this point of the stream, because the intake was full.
-    case dropped(envelopes: Int, bytes: Int)
+    case dropped(envelopes: Int, bytes: Int, ids: DroppedIDs)
+    /// A large payload was passed over while it came in, since there was no room for it.
+    case skipped(SkippedPayload)
+    /// How far the counters have come: what they gave out and is not in the stream before this point will not come.
+    case counters(CounterReadings)
     /// Something that the recorder is asked to do at this point of the stream.
     case command(RecorderCommand)
 }
@@ -42,7 +46,7 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
     private var items: [IntakeItem] = []
     private var isClosed = false
     private var spare: [EnvelopeBatch] = []
-    /// Memory of the waiting batches and of those that the consumer works on.
+    /// Memory of the waiting batches, of those that the consumer works on, and of large payloads that come in.
     private var bytes = 0
 
     /// - Parameter limit: memory that waiting batches may hold together, in bytes.
@@ -63,7 +67,10 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
 
     func deliver(_ batch: EnvelopeBatch) {
         lock.lock()
-        if mergeIntoLast(batch) {
+        if batch.isAdmitted {
+            // Counted since it began to come in.
+            items.append(.batch(batch))
+        } else if mergeIntoLast(batch) {
             keep(batch)
         } else if bytes + batch.footprint <= limit {
             bytes += batch.footprint
@@ -76,12 +83,42 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
         metrics.intakeBytes.set(Double(filled))
     }
 
+    func admission(ofPayload count: Int, channel: Int) -> PayloadAdmission {
+        let needed = EnvelopeBatch.footprint(ofPayload: count)
+        guard needed <= limit else { return .tooLarge }
+        lock.lock()
+        let hasRoom = bytes + needed <= limit
+        if hasRoom { bytes += needed }
+        let filled = bytes
+        lock.unlock()
+        metrics.intakeBytes.set(Double(filled))
+        return hasRoom ? .take : .noRoom
+    }
+
+    func abandoned(payloadOf count: Int) {
+        lock.lock()
+        bytes -= EnvelopeBatch.footprint(ofPayload: count)
+        let filled = bytes
+        lock.unlock()
+        metrics.intakeBytes.set(Double(filled))
+    }
+
+    func skipped(_ payload: SkippedPayload) {
+        metrics.drop(payload.isTooLarge ? .tooLarge : .bufferFull, envelopes: 1, bytes: payload.bytes)
+        append(.skipped(payload))
+    }
+
     func subscribed(_ subscription: Subscription) {
         append(.subscribed(subscription))
     }
 
     func disconnected(_ cause: DisconnectCause) {
         append(.disconnected(cause))
+    }
+
+    /// See ``IntakeItem/counters(_:)``. From any thread.
+    func counters(_ readings: CounterReadings) {
+        append(.counters(readings))
     }
 
     /// Asks the recorder, from any thread. Asking the same again at once is asking once.
@@ -119,11 +156,15 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
 
     private func drop(_ batch: EnvelopeBatch) {
         metrics.drop(.bufferFull, envelopes: batch.count, bytes: batch.byteCount)
-        if case .dropped(let envelopes, let bytes)? = items.last {
-            items[items.count - 1] = .dropped(envelopes: envelopes + batch.count, bytes: bytes + batch.byteCount)
-        } else {
-            items.append(.dropped(envelopes: batch.count, bytes: batch.byteCount))
+        var dropped = (envelopes: 0, bytes: 0, ids: DroppedIDs())
+        if case .dropped(let envelopes, let bytes, let ids)? = items.last {
+            dropped = (envelopes, bytes, ids)
+            items.removeLast()
         }
+        dropped.ids.add(batch)
+        items.append(
+            .dropped(
+                envelopes: dropped.envelopes + batch.count, bytes: dropped.bytes + batch.byteCount, ids: dropped.ids))
         keep(batch)
     }
 
@@ -142,6 +183,22 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
         items = []
         lock.unlock(setting: isClosed)
         return delivery
+    }
+
+    /// The consumer is done with the batch of a large payload but for `work`, which writes what it has copied: the memory is
+    /// given back before it, the room behind it. So no other large payload comes while there are two copies of this one.
+    @discardableResult
+    func recycle(large batch: EnvelopeBatch, after work: () -> Void) -> Double {
+        let room = batch.footprint
+        batch.reset()
+        work()
+        lock.lock()
+        bytes -= room
+        let filled = bytes
+        keep(batch)
+        lock.unlock()
+        metrics.intakeBytes.set(Double(filled))
+        return Double(filled) / Double(limit)
     }
 
     /// The consumer is done with a batch.

@@ -1,4 +1,6 @@
 /// Keeps a repeated log line from flooding the log: one a second, then how many were left out.
+///
+/// For lines of one kind; ``flush(at:)`` says what it holds back when no more come.
 public struct LogLimiter: Sendable {
     static let interval: UInt64 = 1_000_000_000
 
@@ -15,6 +17,14 @@ public struct LogLimiter: Sendable {
             return nil
         }
         nextAt = now + Self.interval
+        defer { suppressed = 0 }
+        return suppressed
+    }
+
+    /// - Parameter now: as above; `.max` at the end.
+    /// - Returns: how many lines are held back and would stay so, if no more come; nil for none, or not yet.
+    public mutating func flush(at now: UInt64) -> Int? {
+        guard suppressed > 0, now >= nextAt else { return nil }
         defer { suppressed = 0 }
         return suppressed
     }

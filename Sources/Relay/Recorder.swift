@@ -1,6 +1,7 @@
 import Capture
 import Logging
 import Prometheus
+import SignalRBackplane
 
 /// Records, whatever the disk does: writes through a ``CaptureWriter``, and when that fails tries a new segment at once
 /// and then again and again, counting what is lost in between.
@@ -97,16 +98,21 @@ struct Recorder: ~Copyable {
         attempt(now) { writer throws(CaptureError) in try writer.rotateNow(now) }
     }
 
+    /// Writes what waits: a large payload is in memory twice while that is done, so it is not put off.
+    mutating func flushLarge(_ now: Moment) { flush(now) }
+
     /// Writes what waits and forces it to the disk.
     mutating func flushNow(_ now: Moment) {
         attempt(now) { writer throws(CaptureError) in try writer.flushNow(now) }
     }
 
     /// Flushes and closes the segment; what could not be written is counted, and said in the log.
-    mutating func close(_ now: Moment) {
+    ///
+    /// - Parameter checkedIDs: by channel name, up to where all that was given out is recorded or told as missing.
+    mutating func close(_ now: Moment, checkedIDs: OrdinalNameMap<UInt64> = [:]) {
         // Also if the disk is low: which ids are lost takes little.
-        if outage != nil { resume(now) }
-        attempt(now) { writer throws(CaptureError) in try writer.close(now) }
+        if outage != nil { resume(now, isStopping: true) }
+        attempt(now) { writer throws(CaptureError) in try writer.close(now, .stopped(checkedIDs: checkedIDs)) }
         status.isWriting = false
         guard let outage else { return }
         for event in outage.events(channels: channels) where event.event == "dropped" {
@@ -119,6 +125,19 @@ struct Recorder: ~Copyable {
         }
     }
 
+    /// An envelope that was seen and never held: the capture says so at once.
+    mutating func passedOver(
+        channel: Int, id: UInt64?, bytes: Int, reason: RelayMetrics.DropReason, at now: Moment
+    ) {
+        // What is recorded before it and behind it are two runs of ids.
+        sequenceBroke(channel: channel)
+        append(
+            .dropped(
+                channel: channels[channel], envelopes: 1, bytes: bytes, reason: reason.rawValue, ids: id.map { $0...$0 }
+            ),
+            at: now)
+    }
+
     // MARK: - Want of space
 
     /// Closes the segment; from now on envelopes are counted as dropped.
@@ -127,7 +146,7 @@ struct Recorder: ~Copyable {
     mutating func pause(free: UInt64, at now: Moment) {
         let wasOut = outage != nil
         append(.recordingPaused(free: free), at: now)
-        attempt(now) { writer throws(CaptureError) in try writer.close(now) }
+        attempt(now) { writer throws(CaptureError) in try writer.close(now, .goesOn) }
         if outage == nil {
             outage = RecordingOutage(channels: channels.count, at: now.monotonic)
         } else if !wasOut {
@@ -205,7 +224,7 @@ struct Recorder: ~Copyable {
     }
 
     /// Writes what happened during the outage; if that works, it is over.
-    private mutating func resume(_ now: Moment) {
+    private mutating func resume(_ now: Moment, isStopping: Bool = false) {
         guard let ended = outage else { return }
         for event in ended.events(channels: channels) { writer.append(event, at: now) }
         do {
@@ -213,7 +232,7 @@ struct Recorder: ~Copyable {
             outage = nil
             status.isWriting = true
             logger.notice(
-                "recording works again",
+                isStopping ? "what was lost is noted in the capture" : "recording works again",
                 metadata: [
                     "lost": "\(ended.lostEnvelopes)"
                 ])

@@ -5,16 +5,20 @@ import Prometheus
 /// Carries what a ``CaptureWriter`` does into metrics and log, and to housekeeping.
 final class RecorderMetrics: CaptureWriterObserver {
     private let metrics: RelayMetrics
+    private let account: RunAccount
     private let logger: Logger?
-    private var uncompressedLog = LogLimiter()
+    private var log: EventLog?
     private let onSegmentEnded: (_ path: String) -> Void
 
     /// - Parameter onSegmentEnded: called on the recorder's thread; must not wait.
     init(
-        _ metrics: RelayMetrics, logger: Logger? = nil, onSegmentEnded: @escaping (_ path: String) -> Void = { _ in }
+        _ metrics: RelayMetrics, account: RunAccount = RunAccount(), logger: Logger? = nil,
+        onSegmentEnded: @escaping (_ path: String) -> Void = { _ in }
     ) {
         self.metrics = metrics
+        self.account = account
         self.logger = logger
+        log = logger.map { EventLog($0) }
         self.onSegmentEnded = onSegmentEnded
     }
 
@@ -23,14 +27,14 @@ final class RecorderMetrics: CaptureWriterObserver {
         metrics.recordedBytes.increment(by: payloadBytes)
         metrics.writtenBytes.increment(by: bytes)
         metrics.chunkWriteSeconds.observe(Double(nanoseconds) * 1e-9)
+        log?.flush(at: Moment.now().monotonic)
     }
 
     func chunkLeftUncompressed() {
         metrics.uncompressedChunks.increment()
-        guard let suppressed = uncompressedLog.admit(at: Moment.now().monotonic) else { return }
-        logger?.warning(
-            "compressing holds the recorder up, chunks are stored as they are until it has caught up",
-            metadata: ["suppressed": "\(suppressed)"])
+        log?.write(
+            .warning, "compressing holds the recorder up, chunks are stored as they are until it has caught up",
+            kind: "uncompressed", at: Moment.now().monotonic, [:])
     }
 
     func synced(nanoseconds: UInt64) {
@@ -42,11 +46,13 @@ final class RecorderMetrics: CaptureWriterObserver {
     }
 
     func segmentEnded(path: String) {
+        log?.flush(at: .max)
         onSegmentEnded(path)
     }
 
     func segmentLost(_ loss: SegmentLoss) {
         metrics.storage.lost(loss)
+        if loss.cause != .moved { account.lost(envelopes: loss.envelopes) }
         logger?.error(
             "somebody touched the open segment; recording goes on in a new one",
             metadata: [

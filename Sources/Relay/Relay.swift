@@ -1,5 +1,6 @@
 import Capture
 public import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Prometheus
@@ -19,6 +20,7 @@ public struct Relay: Service {
     private let onListening: @Sendable (_ port: Int) -> Void
     private let onGlance: (@Sendable (RelayGlance) -> Void)?
     private let controls = RelayControls()
+    private let ended = NIOLockedValueBox(RelayLosses())
 
     /// - Parameters:
     ///   - supervisor: is told of the relay's life.
@@ -47,6 +49,9 @@ public struct Relay: Service {
     /// Writes one line of figures to the log.
     public func logStatistics() { controls.send(.logStatistics) }
 
+    /// What was lost while it should have been recorded; after ``run()`` has ended. Empty for a relay that only observes.
+    public var losses: RelayLosses { ended.withLockedValue { $0 } }
+
     // MARK: - Running
 
     /// Runs until graceful shutdown or cancellation; then stops reading, drains what was received, closes the segment.
@@ -60,6 +65,7 @@ public struct Relay: Service {
             recordDirectory: configuration.recording?.directory)
         let status = RelayStatus(records: configuration.recording != nil)
         if configuration.recording != nil { metrics.tellRecording(status) }
+        let account = RunAccount()
         let intake = Intake(limit: configuration.bufferBytes, metrics: metrics)
         let context = EnvelopeBranchContext(
             registry: metrics.registry, channels: configuration.channels, logger: logger)
@@ -92,7 +98,7 @@ public struct Relay: Service {
             try await thread.runIfActive {
                 var worker = makeWorker(
                     previous: previous, intake: intake, branches: branches, journal: feed.journal, metrics: metrics,
-                    status: status, housekeeper: housekeeper)
+                    status: status, account: account, housekeeper: housekeeper)
                 worker.run()
             }
         }
@@ -108,9 +114,26 @@ public struct Relay: Service {
         await housekeeper?.finish(housekeeping)
         try await thread.shutdownGracefully()
         try await group.shutdownGracefully()
+        tellLosses(account, metrics)
         try outcome.get()
         try work.get()
         logger.info("stopped", metadata: ["recorded": "\(metrics.recordedEnvelopes.value)"])
+    }
+
+    private func tellLosses(_ account: RunAccount, _ metrics: RelayMetrics) {
+        guard configuration.recording != nil else { return }
+        var losses = RelayLosses()
+        losses.droppedEnvelopes = metrics.droppedTotal
+        losses.missingIDs = account.missingIDs
+        losses.goneEnvelopes = account.goneEnvelopes
+        ended.withLockedValue { [losses] in $0 = losses }
+        guard !losses.isEmpty else { return }
+        logger.error(
+            "envelopes were lost in this run; the capture says which",
+            metadata: [
+                "dropped": "\(losses.droppedEnvelopes)", "missing_ids": "\(losses.missingIDs)",
+                "gone": "\(losses.goneEnvelopes)",
+            ])
     }
 
     private func prepareDirectory() throws -> CaptureDirectory.Previous? {
@@ -121,7 +144,7 @@ public struct Relay: Service {
 
     private func makeWorker(
         previous: CaptureDirectory.Previous?, intake: Intake, branches: [any EnvelopeBranch], journal: LiveJournal,
-        metrics: RelayMetrics, status: RelayStatus, housekeeper: Housekeeper?
+        metrics: RelayMetrics, status: RelayStatus, account: RunAccount, housekeeper: Housekeeper?
     ) -> RelayWorker {
         var recorder: Recorder?
         if let recording = configuration.recording, let previous {
@@ -129,16 +152,18 @@ public struct Relay: Service {
                 relayVersion: configuration.version, host: configuration.hostName,
                 redis: configuration.redis.endpoint, payload: configuration.payload.mode,
                 redactedKeys: configuration.payload.redactedKeys)
-            let observer = RecorderMetrics(metrics, logger: logger) { housekeeper?.segmentEnded(path: $0) }
+            let observer = RecorderMetrics(metrics, account: account, logger: logger) {
+                housekeeper?.segmentEnded(path: $0)
+            }
             recorder = Recorder(
                 writer: CaptureWriter(
                     configuration: recording, source: source, previous: previous, observer: observer),
                 channels: configuration.channels, metrics: metrics, status: status, journal: journal, logger: logger)
         }
         return RelayWorker(
-            channels: configuration.channels, lastIDs: previous?.lastIDs ?? [:], intake: intake, recorder: recorder,
+            channels: configuration.channels, previous: previous ?? .init(), intake: intake, recorder: recorder,
             filter: configuration.payload.leavesAll ? nil : PayloadFilter(configuration.payload),
-            branches: branches, journal: journal, metrics: metrics, status: status, logger: logger)
+            branches: branches, journal: journal, metrics: metrics, status: status, account: account, logger: logger)
     }
 
     /// Returns when all have ended: on shutdown, or because one of them failed.
@@ -147,9 +172,14 @@ public struct Relay: Service {
         intake: Intake, branches: [any EnvelopeBranch], feed: LiveFeed, metrics: RelayMetrics, watched: WatchMetrics,
         status: RelayStatus, group eventLoopGroup: MultiThreadedEventLoopGroup
     ) async -> Result<Void, any Error> {
-        let subscriber = RedisSubscriber(
-            configuration: configuration.redis, channels: configuration.channels, eventLoopGroup: eventLoopGroup,
-            sink: intake, logger: logger)
+        var asking = configuration.redis
+        asking.clientName += "-watch"
+        let subscription = AuditedSubscription(
+            redis: configuration.redis, channels: configuration.channels,
+            reader: CounterReader(
+                redis: asking, channels: configuration.channels,
+                eventLoopGroup: MultiThreadedEventLoopGroup.singleton),
+            intake: intake, eventLoopGroup: eventLoopGroup, logger: logger)
         let web = RelayWeb(
             configuration: configuration, metrics: metrics, status: status, feed: feed,
             sessions: configuration.access.token.map { WebSessions(token: $0) }, logger: logger
@@ -158,11 +188,20 @@ public struct Relay: Service {
             supervisor?.started()
         }
         return await withTaskGroup(of: Result<Void, any Error>.self) { group in
-            group.addTask {
-                await Self.result { try await cancelWhenGracefulShutdown { try await subscriber.run() } }
-            }
+            // Ends by itself, when it has looked whether anything is missing.
+            group.addTask { await Self.result { try await subscription.run() } }
             group.addTask { await Self.result { try await cancelWhenGracefulShutdown { try await web.run() } } }
-            group.addTask { await Self.result { await cancelWhenGracefulShutdown { await watch(watched, status) } } }
+            group.addTask {
+                await Self.result {
+                    await cancelWhenGracefulShutdown {
+                        await watch(watched, status) {
+                            intake.command(.note($0))
+                        } follow: {
+                            subscription.leaveForMaster()
+                        }
+                    }
+                }
+            }
             for branch in branches {
                 group.addTask { await Self.result { try await cancelWhenGracefulShutdown { try await branch.run() } } }
             }
@@ -187,12 +226,17 @@ public struct Relay: Service {
         }
     }
 
-    private func watch(_ metrics: WatchMetrics, _ status: RelayStatus) async {
+    private func watch(
+        _ metrics: WatchMetrics, _ status: RelayStatus, note: @escaping @Sendable (CaptureEvent) -> Void,
+        follow: @escaping @Sendable () -> Void
+    ) async {
         var redis = configuration.redis
         redis.clientName += "-watch"
         await RedisWatch(
-            redis: redis, channels: configuration.channels, status: status,
-            metrics: metrics, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger
+            redis: redis, channels: configuration.channels, maxChannelScan: configuration.maxChannelScan,
+            status: status,
+            metrics: metrics, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger, note: note,
+            follow: follow
         ).run()
     }
 

@@ -23,6 +23,8 @@ public struct RelayConfiguration: Sendable {
     public var showsPayloads: Bool
     /// On the live page.
     public var links: LiveLinks
+    /// Channels of the Redis up to which it is asked for their names, where nobody listens to a channel.
+    public var maxChannelScan: Int
     /// Makes what takes envelopes beside the recorder.
     public var branches: [@Sendable (EnvelopeBranchContext) -> any EnvelopeBranch]
     public var version: String
@@ -34,6 +36,7 @@ public struct RelayConfiguration: Sendable {
         payload: PayloadPolicy = PayloadPolicy(), housekeeping: HousekeepingPolicy = HousekeepingPolicy(),
         bufferBytes: Int = 64 << 20, listenHost: String = "127.0.0.1", listenPort: Int = 9464,
         access: WebAccess = WebAccess(), showsPayloads: Bool = false, links: LiveLinks = LiveLinks(),
+        maxChannelScan: Int = ChannelScanPolicy.defaultLimit,
         branches: [@Sendable (EnvelopeBranchContext) -> any EnvelopeBranch] = [],
         version: String, hostName: String
     ) {
@@ -49,6 +52,7 @@ public struct RelayConfiguration: Sendable {
         self.access = access
         self.showsPayloads = showsPayloads
         self.links = links
+        self.maxChannelScan = maxChannelScan
         self.branches = branches
         self.version = version
         self.hostName = hostName

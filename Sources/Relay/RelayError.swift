@@ -1,7 +1,7 @@
 /// What keeps a relay from running, besides Redis and the disk.
 public enum RelayError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The HTTP surface cannot be bound.
-    case cannotListen(address: String, reason: String)
+    case cannotListen(host: String, port: Int, ListenFailure)
     /// The file of the bearer token is of no use.
     case badWebToken(path: String, reason: String)
     /// A file of the HTTP surface's TLS is of no use.
@@ -9,8 +9,8 @@ public enum RelayError: Error, Sendable, Equatable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .cannotListen(let address, let reason):
-            "cannot serve /metrics at \(address): \(reason); name another address with --listen"
+        case .cannotListen(let host, let port, let failure):
+            "cannot serve the live page and /metrics: \(failure.sentence(host: host, port: port)); name another address with --listen"
         case .badWebToken(let path, let reason):
             "--web-token-file: '\(path)' \(reason); make one with: (umask 077; openssl rand -hex 32 > \(path))"
         case .badCertificate(let path, let reason):

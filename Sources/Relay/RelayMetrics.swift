@@ -9,6 +9,8 @@ final class RelayMetrics: Sendable {
     enum DropReason: String, CaseIterable {
         /// The intake was full.
         case bufferFull = "buffer_full"
+        /// A single envelope larger than the intake.
+        case tooLarge = "too_large"
         /// The capture could not be written.
         case writeError = "write_error"
         /// Recording paused for want of space.
@@ -132,6 +134,7 @@ struct ChannelMetrics: Sendable {
     let missingIDs: Counter
     let duplicateIDs: Counter
     let counterResets: Counter
+    let idsInDoubt: Counter
     let lastID: Gauge
     let lastEnvelopeTimestamp: Gauge
     let interleavedIDs: Counter
@@ -143,15 +146,16 @@ struct ChannelMetrics: Sendable {
     let hubInvocations: Family<Counter>
     let activeSignals: Gauge
     private let latencyFloor: Family<Gauge>
+    private let largestEnvelope: Family<Gauge>
     /// By raw value of the reason.
     let undecodable: [Counter]
     /// In the order of `EnvelopeOddities.allCases`.
     let odd: [Counter]
 
     struct Families {
-        let up, lastID, lastEnvelopeTimestamp, activeSignals, latencyFloor: Family<Gauge>
+        let up, lastID, lastEnvelopeTimestamp, activeSignals, latencyFloor, largestEnvelope: Family<Gauge>
         let envelopes, envelopeBytes, messages, clockSkew, gaps, missingIDs, duplicateIDs, counterResets,
-            interleavedIDs, commands, groupAcksMissing, hubInvocations, undecodable, odd: Family<Counter>
+            idsInDoubt, interleavedIDs, commands, groupAcksMissing, hubInvocations, undecodable, odd: Family<Counter>
         let envelopeSize, deliveryLatency, groupAckDuration: Family<Histogram>
 
         init(_ registry: Registry) {
@@ -200,10 +204,20 @@ struct ChannelMetrics: Sendable {
                 help:
                     "Times that ids went back (Redis restart, failover, flush); clients may go deaf until it catches up.",
                 labels: channel)
+            idsInDoubt = registry.counterFamily(
+                prefix + "ids_in_doubt_total",
+                help:
+                    "Times that nobody could tell whether ids are missing, for the counter could not be read: see the log.",
+                labels: channel)
             lastID = registry.gaugeFamily(prefix + "last_id", help: "Id of the last envelope.", labels: channel)
             lastEnvelopeTimestamp = registry.gaugeFamily(
                 prefix + "last_envelope_timestamp_seconds", help: "When the last envelope came, Unix time.",
                 labels: channel)
+            largestEnvelope = registry.gaugeFamily(
+                "signalr_backplane_largest_envelope_bytes",
+                help:
+                    "Largest envelope of the last 15 minutes. Redis disconnects every subscriber at one above its output buffer limit, and none gets it.",
+                labels: ["channel"])
             latencyFloor = registry.gaugeFamily(
                 prefix + "delivery_latency_floor_seconds",
                 help:
@@ -265,6 +279,7 @@ struct ChannelMetrics: Sendable {
         missingIDs = families.missingIDs.with(channel)
         duplicateIDs = families.duplicateIDs.with(channel)
         counterResets = families.counterResets.with(channel)
+        idsInDoubt = families.idsInDoubt.with(channel)
         lastID = families.lastID.with(channel)
         lastEnvelopeTimestamp = families.lastEnvelopeTimestamp.with(channel)
         interleavedIDs = families.interleavedIDs.with(channel)
@@ -274,8 +289,14 @@ struct ChannelMetrics: Sendable {
         hubInvocations = families.hubInvocations
         activeSignals = families.activeSignals.with(channel)
         latencyFloor = families.latencyFloor
+        largestEnvelope = families.largestEnvelope
         undecodable = EnvelopeError.Reason.allCases.map { families.undecodable.with(channel, $0.label) }
         odd = EnvelopeOddities.allCases.map { families.odd.with(channel, $0.label) }
+    }
+
+    /// - Parameter bytes: nil, and there is no series, without an envelope in that time.
+    func setLargestEnvelope(_ bytes: Int?) {
+        if let bytes { largestEnvelope.with(channel).set(Double(bytes)) } else { largestEnvelope.remove(channel) }
     }
 
     /// - Parameter seconds: nil, and there is no series, as long as no envelope of the last minutes tells its time.

@@ -1,4 +1,5 @@
 import Capture
+import NIOConcurrencyHelpers
 import Synchronization
 
 /// How the relay is: what `/-/ready` and a service manager ask for.
@@ -9,6 +10,7 @@ final class RelayStatus: Sendable {
     private let connection = Atomic(0)
     /// 0 until the recorder thread has begun.
     private let lastBeat = Atomic<UInt64>(0)
+    private let lostMaster = NIOLockedValueBox<MasterLoss?>(nil)
     private let records: Bool
 
     /// - Parameter records: false for a relay that only observes.
@@ -41,9 +43,16 @@ final class RelayStatus: Sendable {
         set { connection.store(newValue ?? 0, ordering: .relaxed) }
     }
 
+    /// Set while the server that is subscribed to is a replica.
+    var masterLoss: MasterLoss? {
+        get { lostMaster.withLockedValue { $0 } }
+        set { lostMaster.withLockedValue { $0 = newValue } }
+    }
+
     /// nil if ready; else why not, in words.
     var notReadyReason: String? {
         if !isSubscribed { return "not subscribed to Redis" }
+        if let masterLoss { return masterLoss.reason }
         if records, isDiskLow { return "the disk is low" }
         if records, !isWriting { return "the capture is not being written" }
         return nil

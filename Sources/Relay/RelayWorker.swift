@@ -20,48 +20,61 @@ struct RelayWorker: ~Copyable {
     private static let rest: UInt32 = 5_000
     private static let littleWork = 1 << 20
 
-    private let channels: [String]
+    let channels: [String]
     private let intake: Intake
-    private let metrics: RelayMetrics
+    let metrics: RelayMetrics
     private let status: RelayStatus
     private let logger: Logger
-    private var observers: [ChannelObserver]
+    var observers: [ChannelObserver]
     private let branches: [any EnvelopeBranch]
-    private var recorder: Recorder?
+    var recorder: Recorder?
     /// nil if payloads are recorded as they are.
     private let filter: PayloadFilter?
     /// Told of the same events as the capture; nil where nobody can look.
-    private let journal: LiveJournal?
-    private var explainer: GapExplainer
+    let journal: LiveJournal?
+    var explainer: GapExplainer
     private var clock = ClockMonitor()
-    private var sequenceLog = LogLimiter()
-    private var dropLog = LogLimiter()
-    private var subscriptions = 0
+    var log: EventLog
+    let account: RunAccount
+    /// By channel index.
+    var comparisons: [CounterComparison]
+    /// By channel index, of an earlier run.
+    let earlierIDs: [UInt64?]
+    /// By channel name, the last look of all: see ``SegmentEnding``.
+    var checkedIDs: OrdinalNameMap<UInt64> = [:]
+    private(set) var subscriptions = 0
     /// When the observers were last told of the time, of the monotonic clock.
     private var lastTick: UInt64 = 0
-    private var publishTurns: PublishTurns
+    var publishTurns: PublishTurns
 
     /// - Parameters:
-    ///   - lastIDs: by channel name, from an earlier run that recorded into the same directory.
+    ///   - previous: of an earlier run that recorded into the same directory.
+    ///   - account: told what is lost.
     init(
-        channels: [String], lastIDs: OrdinalNameMap<UInt64>, intake: Intake, recorder: consuming Recorder?,
+        channels: [String], previous: CaptureDirectory.Previous = .init(), intake: Intake,
+        recorder: consuming Recorder?,
         filter: PayloadFilter? = nil, branches: [any EnvelopeBranch] = [], journal: LiveJournal? = nil,
-        metrics: RelayMetrics, status: RelayStatus, logger: Logger
+        metrics: RelayMetrics, status: RelayStatus, account: RunAccount = RunAccount(), logger: Logger
     ) {
         self.channels = channels
         self.intake = intake
         self.metrics = metrics
         self.status = status
         self.logger = logger
+        self.account = account
+        log = EventLog(logger)
         self.recorder = recorder
         self.filter = filter
         self.branches = branches
         self.journal = journal
         observers = zip(channels, metrics.channels).map { name, metrics in
-            ChannelObserver(metrics: metrics, lastID: lastIDs[name])
+            ChannelObserver(metrics: metrics, lastID: previous.lastIDs[name])
         }
+        comparisons = channels.map { _ in CounterComparison() }
+        earlierIDs = channels.map { previous.lastIDs[$0] }
         publishTurns = PublishTurns(observers: channels.count)
-        explainer = GapExplainer(channels: channels.count, resumes: !lastIDs.isEmpty)
+        explainer = GapExplainer(
+            earlier: channels.map { previous.lastIDs[$0] == nil ? nil : previous.cause($0) })
     }
 
     /// Works until the intake is closed and empty, then closes the capture.
@@ -80,12 +93,14 @@ struct RelayWorker: ~Copyable {
             if bytes < Self.littleWork, bytes > 0 { usleep(Self.rest) }
         }
         publish(observers.indices)
-        recorder?.close(.now())
+        log.flush(at: .max)
+        recorder?.close(.now(), checkedIDs: checkedIDs)
     }
 
     private mutating func tickObservers(_ now: Moment) {
         guard now.monotonic - lastTick >= 1_000_000_000 else { return }
         lastTick = now.monotonic
+        log.flush(at: now.monotonic)
         for index in observers.indices { observers[index].tick(now) }
     }
 
@@ -109,14 +124,21 @@ struct RelayWorker: ~Copyable {
             let bytes = batch.byteCount
             process(batch, at: now)
             for branch in branches { branch.offer(batch) }
-            recorder?.fallsBehind(by: intake.recycle(batch))
+            let isLarge = batch.isAdmitted
+            let fill =
+                isLarge ? intake.recycle(large: batch) { recorder?.flushLarge(now) } : intake.recycle(batch)
+            recorder?.fallsBehind(by: fill)
             return bytes
         case .subscribed(let subscription):
             subscribed(subscription, at: now)
         case .disconnected(let cause):
             disconnected(cause, at: now)
-        case .dropped(let envelopes, let bytes):
-            dropped(envelopes: envelopes, bytes: bytes, at: now)
+        case .dropped(let envelopes, let bytes, let ids):
+            dropped(envelopes: envelopes, bytes: bytes, ids: ids, at: now)
+        case .skipped(let payload):
+            skipped(payload, at: now)
+        case .counters(let readings):
+            compare(readings, at: now)
         case .command(let command):
             obey(command, at: now)
         }
@@ -139,7 +161,7 @@ struct RelayWorker: ~Copyable {
     }
 
     /// Something that befell the recording, for the capture and for whoever looks.
-    private mutating func note(_ event: CaptureEvent, at now: Moment) {
+    mutating func note(_ event: CaptureEvent, at now: Moment) {
         recorder?.append(event, at: now)
         journal?.note(event, at: now)
     }
@@ -172,41 +194,14 @@ struct RelayWorker: ~Copyable {
         let seen = observers[channel].observe(payload, receivedAt: receivedAt)
         let cause = explainer.arrived(on: channel)
         switch seen.sequence {
-        case nil, .inOrder, .first: break
+        case nil, .inOrder: break
+        case .first: if let cause { firstArrived(seen.id ?? 0, cause: cause, channel: channel, at: now) }
         case .some(let sequence): deviated(sequence, id: seen.id, cause: cause, channel: channel, at: now)
         }
         return seen
     }
 
-    // MARK: - Deviations
-
-    private mutating func deviated(
-        _ sequence: SequenceTracker.Observation, id: UInt64?, cause: GapCause?, channel: Int, at now: Moment
-    ) {
-        recorder?.sequenceBroke(channel: channel)
-        // What is missing since an earlier run belongs into the capture, not into the metrics of this process.
-        if cause != .notRecording { observers[channel].count(sequence, id: id ?? 0) }
-        let name = channels[channel]
-        let event: CaptureEvent
-        switch sequence {
-        case .gap(let from, let to):
-            event = .gap(channel: name, from: from, to: to, cause: cause ?? .foreignPublish)
-        case .duplicate:
-            event = .duplicate(channel: name, id: id ?? 0)
-        case .counterReset(let from, let to):
-            event = .counterReset(channel: name, from: from, to: to)
-        case .first, .inOrder, .late:
-            return
-        }
-        note(event, at: now)
-        guard let suppressed = sequenceLog.admit(at: now.monotonic) else { return }
-        logger.warning(
-            "\(event.event)",
-            metadata: [
-                "channel": "\(name)", "from": "\(event.from ?? 0)", "to": "\(event.to ?? 0)",
-                "cause": "\(event.cause ?? "-")", "suppressed": "\(suppressed)",
-            ])
-    }
+    // MARK: - What befalls the connection
 
     private mutating func subscribed(_ subscription: Subscription, at now: Moment) {
         subscriptions += 1
@@ -214,12 +209,14 @@ struct RelayWorker: ~Copyable {
         // First: who is told that the relay is ready must not read that it is down.
         for channel in metrics.channels { channel.up.set(1) }
         status.connectionID = subscription.connectionID
+        // A replica would have been refused.
+        status.masterLoss = nil
         status.isSubscribed = true
         explainer.subscribed(subscription)
         for branch in branches { branch.subscribed(subscription) }
         let server = subscription.server
-        recorder?.connected(runID: server?.runID, redisVersion: server?.version, at: now)
-        journal?.note(.subscribed(runID: server?.runID, redisVersion: server?.version), at: now)
+        recorder?.connected(runID: server?.runID, redisVersion: server?.versionText, at: now)
+        journal?.note(.subscribed(runID: server?.runID, redisVersion: server?.versionText), at: now)
     }
 
     private mutating func disconnected(_ cause: DisconnectCause, at now: Moment) {
@@ -228,18 +225,6 @@ struct RelayWorker: ~Copyable {
         explainer.disconnected(cause)
         for index in observers.indices { observers[index].missedSomething() }
         note(.disconnected(cause: cause.label), at: now)
-    }
-
-    private mutating func dropped(envelopes: Int, bytes: Int, at now: Moment) {
-        explainer.dropped()
-        let reason = RelayMetrics.DropReason.bufferFull.rawValue
-        note(.dropped(channel: nil, envelopes: envelopes, bytes: bytes, reason: reason), at: now)
-        guard let suppressed = dropLog.admit(at: now.monotonic) else { return }
-        logger.error(
-            "intake full, envelopes dropped; is the disk too slow, or --buffer too small?",
-            metadata: [
-                "envelopes": "\(envelopes)", "bytes": "\(bytes)", "suppressed": "\(suppressed)",
-            ])
     }
 
     private mutating func clockStepped(by nanoseconds: Int64, at now: Moment) {

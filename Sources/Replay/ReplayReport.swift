@@ -1,3 +1,5 @@
+package import Capture
+
 /// How a replay went.
 public struct ReplayReport: Sendable {
     private static let listedUncertain = 65_536
@@ -37,6 +39,8 @@ public struct ReplayReport: Sendable {
     public internal(set) var losses: [String] = []
     /// What of the capture could not be read.
     public internal(set) var damage: [String] = []
+    /// Whether the recording is whole, in what was selected.
+    package internal(set) var recording = RecordingVerdict()
 
     public struct Distribution: Sendable, Equatable {
         public internal(set) var count = 0

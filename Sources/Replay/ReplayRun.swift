@@ -128,6 +128,7 @@ final class ReplayRun: @unchecked Sendable {
             report.skipped = skipped
             report.damage = read.damage.map(\.description)
             report.losses = read.lossDescriptions
+            report.recording = read.verdict
             if let end { throw end }
             guard ordinal > before, !isAtLimit else { return }
             round += 1

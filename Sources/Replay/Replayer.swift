@@ -122,7 +122,7 @@ public struct Replayer: Sendable {
         guard let path = options.checkpoint, let checkpoint = try ReplayCheckpoint.read(path) else {
             let fresh = ReplayCheckpoint(
                 token: String(UInt64.random(in: 0...UInt64.max), radix: 36), target: found.identity,
-                segments: segments, options: options.fingerprint, counters: Dictionary(found.counters.map { ($0.key, $0.value) }) { first, _ in first })
+                segments: segments, options: options.fingerprint, counters: found.counters)
             return ReplayAccount(fresh, isResumed: false, path: options.checkpoint)
         }
         if let reason = checkpoint.mismatch(segments: segments, options: options.fingerprint) {

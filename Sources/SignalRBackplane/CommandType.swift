@@ -17,7 +17,7 @@ public enum CommandType: UInt8, CaseIterable, Sendable {
     }
 
     /// The name in .NET's enumeration, which some serializer settings write in place of the number.
-    var wireName: String {
+    public var wireName: String {
         switch self {
         case .initializing: "Initializing"
         case .addToGroup: "AddToGroup"

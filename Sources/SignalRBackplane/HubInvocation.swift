@@ -6,6 +6,8 @@ public struct HubInvocation {
     private let methodText: JSONString
     /// Number of arguments.
     public let argumentCount: Int
+    /// The array of the arguments as it stands in the JSON, brackets included.
+    public let arguments: UnsafeRawBufferPointer
 
     /// Takes members in any order, unknown ones included; of a name that comes twice, the last one counts.
     ///
@@ -14,7 +16,7 @@ public struct HubInvocation {
     public init?(scanning value: UnsafeRawBufferPointer) {
         var hub: JSONString?
         var method: JSONString?
-        var argumentCount: Int?
+        var arguments: (count: Int, text: UnsafeRawBufferPointer)?
         var scanner = JSONScanner(value)
         let isObject = scanner.object { scanner, name in
             switch name.onlyByte {
@@ -25,16 +27,17 @@ public struct HubInvocation {
                 method = scanner.string()
                 return method != nil
             case UInt8(ascii: "A"):
-                argumentCount = scanner.countElements()
-                return argumentCount != nil
+                arguments = scanner.countedArray()
+                return arguments != nil
             default:
                 return scanner.skipValue()
             }
         }
-        guard isObject, scanner.peek() == nil, let hub, let method, let argumentCount else { return nil }
+        guard isObject, scanner.peek() == nil, let hub, let method, let arguments else { return nil }
         hubText = hub
         methodText = method
-        self.argumentCount = argumentCount
+        argumentCount = arguments.count
+        self.arguments = arguments.text
     }
 
     /// The hub's name as it stands in the JSON, escapes not decoded: the cheapest key for counting.

@@ -64,6 +64,13 @@ struct JSONScanner {
         return consume(UInt8(ascii: "]")) ? count : nil
     }
 
+    /// - Returns: how many elements the array has, and its text; nil if this is not an array.
+    mutating func countedArray() -> (count: Int, text: UnsafeRawBufferPointer)? {
+        guard peek() != nil else { return nil }
+        let start = position
+        return countElements().map { ($0, UnsafeRawBufferPointer(rebasing: bytes[start..<position])) }
+    }
+
     /// - Returns: the text of a value of any kind, nil if there is none.
     mutating func value() -> UnsafeRawBufferPointer? {
         guard peek() != nil else { return nil }

@@ -65,7 +65,7 @@ public struct SequenceTracker: Sendable {
             return .duplicate
         }
         if id > last {
-            return openGap(last + 1...id - 1, before: id)
+            return openGap(last + 1...id - 1, seen: id)
         }
         if fill(id) {
             late += 1
@@ -77,7 +77,19 @@ public struct SequenceTracker: Sendable {
         return .counterReset(from: last, to: id)
     }
 
-    private mutating func openGap(_ gap: ClosedRange<UInt64>, before id: UInt64) -> Observation {
+    /// Ids up to this one were given out and will not come: the next one is measured against it.
+    ///
+    /// - Returns: the gap; nil if there is none, since the last id is not below it.
+    public mutating func missed(through id: UInt64) -> Observation? {
+        guard let last else {
+            self.last = id
+            return nil
+        }
+        return id > last ? openGap(last + 1...id, seen: id) : nil
+    }
+
+    /// - Parameter id: the last id from now on.
+    private mutating func openGap(_ gap: ClosedRange<UInt64>, seen id: UInt64) -> Observation {
         gaps += 1
         // Ids come from outside: a hostile one must not overflow the sum. The count itself cannot: 0 and UInt64.max are
         // never both missing.

@@ -25,6 +25,12 @@ struct ByteSize: ExpressibleByArgument {
         self.bytes = bytes
     }
 
+    /// - Throws: `ValidationError` if it is smaller.
+    func require(atLeast floor: ByteSize, _ option: String, because: String) throws {
+        guard bytes < floor.bytes else { return }
+        throw ValidationError("\(option): \(because); \(floor.defaultValueDescription) or more")
+    }
+
     var defaultValueDescription: String {
         for (unit, factor) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] where bytes % factor == 0 {
             return "\(bytes / factor)\(unit)"
@@ -34,7 +40,7 @@ struct ByteSize: ExpressibleByArgument {
 }
 
 /// `200ms`, `20s`, `15m`, `1h`, `7d`.
-struct TimeSpan: ExpressibleByArgument {
+struct TimeSpan: ExpressibleByArgument, Comparable {
     let nanoseconds: UInt64
 
     init(nanoseconds: UInt64) {
@@ -50,6 +56,19 @@ struct TimeSpan: ExpressibleByArgument {
         else { return nil }
         nanoseconds = UInt64(number * factor)
     }
+
+    /// - Throws: `ValidationError` if it is outside.
+    func require(_ range: ClosedRange<TimeSpan>, _ option: String) throws {
+        guard nanoseconds < range.lowerBound.nanoseconds || nanoseconds > range.upperBound.nanoseconds else { return }
+        throw ValidationError(
+            "\(option): a time from \(range.lowerBound.defaultValueDescription) to "
+                + range.upperBound.defaultValueDescription)
+    }
+
+    static func < (first: TimeSpan, second: TimeSpan) -> Bool { first.nanoseconds < second.nanoseconds }
+
+    static func milliseconds(_ count: UInt64) -> TimeSpan { TimeSpan(nanoseconds: count * 1_000_000) }
+    static func hours(_ count: UInt64) -> TimeSpan { TimeSpan(nanoseconds: count * 3_600_000_000_000) }
 
     var defaultValueDescription: String {
         for (unit, factor) in [("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000)]
@@ -127,12 +146,18 @@ struct SpeedArgument: ExpressibleByArgument {
     init?(argument: String) {
         if argument == "max" {
             speed = .maximum
-        } else if let factor = Double(argument.hasSuffix("x") ? String(argument.dropLast()) : argument), factor > 0,
-            factor.isFinite
+        } else if let factor = Double(argument.hasSuffix("x") ? String(argument.dropLast()) : argument), factor.isFinite
         {
             speed = .times(factor)
         } else {
             return nil
+        }
+    }
+
+    /// Its range is said where the option is known.
+    func validate(_ option: String = "--speed") throws {
+        if case .times(let factor) = speed, !(0.001...1_000).contains(factor) {
+            throw ValidationError("\(option): a factor from 0.001 to 1000, or max")
         }
     }
 

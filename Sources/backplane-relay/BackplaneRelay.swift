@@ -12,11 +12,13 @@ struct BackplaneRelay: AsyncParsableCommand {
             so --redis is BACKPLANE_RELAY_REDIS. Put addresses with passwords there, not on the command line. What selects
             within a capture (--channel, --hub, --from, --limit, ...) is taken from the command line alone.
 
-            Exit status: 0 done, 1 failed, 3 done but with loss or damage, 64 wrong usage.
+            Exit status: 0 done, 1 failed, 3 done but with loss or damage, 64 wrong usage. Loss is what a recording lacks
+            although it should have run; time in which nobody recorded is none.
             """,
         version: BuildCommit.name.isEmpty ? version : "\(version) (commit \(BuildCommit.name))",
         subcommands: [
-            RunCommand.self, TailCommand.self, InfoCommand.self, CatCommand.self, VerifyCommand.self,
+            RunCommand.self, TailCommand.self, ChannelsCommand.self, InfoCommand.self, CatCommand.self,
+            VerifyCommand.self,
             RecoverCommand.self, MergeCommand.self, DiffCommand.self, ExportCommand.self,
             ReplayCommand.self, HubCommand.self, CheckCommand.self, BenchCommand.self, DemoCommand.self,
         ])
@@ -37,12 +39,17 @@ struct BackplaneRelay: AsyncParsableCommand {
             {
                 throw ValidationError(complaint)
             }
+            let isVariable = { merged.variables[$0] != nil }
+            if let complaint = OptionRequirements.complaint(about: merged.arguments, isVariable: isVariable) {
+                throw ValidationError(complaint)
+            }
             var command = try parseAsRoot(merged.arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
                 try command.run()
             }
+            try StandardOutput.requirePrinted()
         } catch {
             finish(error, of: merged)
         }
@@ -51,7 +58,8 @@ struct BackplaneRelay: AsyncParsableCommand {
     /// Ends the process with what the error says: help on standard output, all else on standard error.
     private static func finish(_ error: any Error, of merged: EnvironmentOptions.Merged) -> Never {
         let code = exitCode(for: error)
-        let message = fullMessage(for: error)
+        let message = HiddenArguments.concealed(
+            ArgumentForms.improved(fullMessage(for: error)), arguments: merged.arguments)
         if code == .success {
             do {
                 if !message.isEmpty { try StandardOutput.print(lines: [message]) }
@@ -64,8 +72,15 @@ struct BackplaneRelay: AsyncParsableCommand {
             // Not a look into the whole message: the usage below the first line names every option.
             let complaint = message.split(separator: "\n").first.map { String($0) } ?? ""
             if let origin = merged.origin(ofOptionsIn: complaint) { StandardError.print("Note: \(origin)") }
-        } else if !message.isEmpty {
-            StandardError.print(message)
+        } else {
+            if !message.isEmpty { StandardError.print(message) }
+            do {
+                // A command that ends with loss or damage has printed before, too.
+                try StandardOutput.requirePrinted()
+            } catch {
+                StandardError.print("Error: \(error)")
+                exit(withError: ExitCode.failure)
+            }
         }
         exit(withError: code)
     }

@@ -127,7 +127,9 @@ private struct BenchTable {
     }
 
     private var head: [String] {
-        let redis = report.redisVersion.map { "Redis \($0)" } ?? "a Redis that does not tell its version"
+        let redis =
+            report.redisVersion.map { $0.first?.isNumber == true ? "Redis \($0)" : $0 }
+            ?? "a Redis that does not tell its version"
         let disk = report.diskBytesPerSecond.map { "\(Format.bytes(Int($0)))/s written and forced" } ?? "not measured"
         let free = report.freeDiskBytes.map { ", \(Format.bytes(Int($0))) free" } ?? ""
         return [

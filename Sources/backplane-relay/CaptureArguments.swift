@@ -1,29 +1,63 @@
 import ArgumentParser
 import Capture
+import SignalRBackplane
 
 struct CaptureArguments: ParsableArguments {
-    @Argument(help: "Directories that 'run --record' wrote, or .mcap files.")
+    @Argument(help: "Directories that 'run --record' wrote, or .mcap files; - is standard input.")
     var capture: [String]
 
-    func open() throws -> CaptureReader {
-        try CaptureReader(paths: capture)
+    /// - Parameter streams: what is done with what comes through a pipe.
+    func open(streams: StreamHandling = .read) throws -> CaptureReader {
+        try CaptureReader(paths: capture, streams: streams)
     }
 }
 
 extension CaptureReadReport {
-    /// Says on standard error what could not be read.
+    /// Says on standard error what could not be read, what the recording lost, and where that cannot be told.
     ///
-    /// - Throws: exit status 3 if there was anything.
-    func complain() throws {
+    /// - Parameter verdict: of a reading that knows more than the events; nil for that of the events.
+    /// - Throws: exit status 3 for loss or damage.
+    func complain(verdict: RecordingVerdict? = nil) throws {
+        let verdict = verdict ?? self.verdict
+        tellForeign()
         for loss in lossDescriptions.prefix(20) { StandardError.print("lost: \(loss)") }
-        guard !damage.isEmpty else {
-            if losses.isEmpty { return }
-            throw ExitCode.lossOrDamage
-        }
         for damage in damage.prefix(20) { StandardError.print("damage: \(damage)") }
-        if damage.count > 20 { StandardError.print("damage: and \(damage.count - 20) more places") }
+        if damage.count > 20 { StandardError.print("damage: and \(Format.count(damage.count - 20, "more place"))") }
+        if !damage.isEmpty {
+            let unread = unreadBytes == 0 ? "" : "; \(Format.count(Int(clamping: unreadBytes), "byte")) could not be read"
+            StandardError.print("\(Format.count(damage.count, "damaged place"))\(unread)")
+        }
+        if verdict.hasLoss {
+            StandardError.print(
+                "lost: the recording lost envelopes while it should have run; 'info' says which and why")
+        }
+        try verdict.exit()
+    }
+
+    /// Says on standard error what is not of SignalR.
+    func tellForeign() {
+        let count = foreignTopics.values.reduce(otherForeign, +)
+        guard count > 0 else { return }
+        let topics = foreignTopics.keys.sorted().prefix(5).map { "'\(MessageLine.printable($0.utf8))'" }
+        let more = foreignTopics.count > topics.count || otherForeign > 0 ? ", ..." : ""
         StandardError.print(
-            "\(damage.count) damaged \(damage.count == 1 ? "place" : "places"); what could be read is complete")
-        throw ExitCode.lossOrDamage
+            "\(Format.count(count, "message")) of other programs passed over: "
+                + (foreignTopics.count == 1 ? "topic " : "topics ") + topics.joined(separator: ", ") + more)
+    }
+}
+
+extension RecordingVerdict {
+    /// - Throws: the exit status, unless it is 0.
+    func exit() throws {
+        if exitStatus != 0 { throw ExitCode(exitStatus) }
+    }
+}
+
+extension OrdinalNameMap<RecordingDoubt> {
+    /// Lines for people, by channel.
+    var lines: [String] {
+        sorted { OrdinalName($0.key) < OrdinalName($1.key) }.map { channel, doubt in
+            "channel \(MessageLine.printable(channel.utf8)): \(doubt.text)"
+        }
     }
 }

@@ -16,8 +16,9 @@ struct CheckCommand: AsyncParsableCommand {
               backplane-relay check --redis redis.example --channel check --interval 30s
 
             Without --hub-url it starts hub nodes in this process, and tells of each lost message whether its node knows
-            of the loss. Nodes of --hub-url must offer the chat hub's methods and share one token (machine) key. Use an
-            event key of its own, or clients of the application receive the check's messages.
+            of the loss. Nodes of --hub-url must offer the chat hub's methods and share one token (machine) key, and what
+            they publish must come on --channel at --redis: else FAIL, and what differs is named. Use an event key of its
+            own, or clients of the application receive the check's messages.
 
             Exit status: 0 PASS; 3 PASS WITH LOSS, messages are missing and their nodes say that they missed them;
             1 FAIL, or the check could not be carried out.
@@ -28,7 +29,7 @@ struct CheckCommand: AsyncParsableCommand {
     @Option(help: "The event key (\"AppName\" in Startup.cs).")
     var channel: String
 
-    @Option(help: "Hub nodes to start in this process.")
+    @Option(help: "Hub nodes to start in this process, 1 to 100.")
     var nodes = 2
 
     @Option(help: "Check this running hub node instead, such as http://node1:8080/signalr; give it again for more.")
@@ -57,6 +58,7 @@ struct CheckCommand: AsyncParsableCommand {
         guard (1...1_000_000).contains(messages) else {
             throw ValidationError("--messages: a number from 1 to 1000000")
         }
+        try interval?.require(.milliseconds(1_000)...(.hours(24 * 7)), "--interval")
         for url in hubUrl {
             do {
                 _ = try NodeURL(url)
@@ -176,7 +178,8 @@ private struct CheckPrinter: Sendable {
         if let latency = outcome.latency {
             lines.append(
                 "latency     p50 \(Format.seconds(latency.p50Seconds)), p99 \(Format.seconds(latency.p99Seconds)), "
-                    + "max \(Format.seconds(latency.maxSeconds)) over \(Format.count(latency.deliveries)) deliveries")
+                    + "max \(Format.seconds(latency.maxSeconds)) over \(Format.count(latency.deliveries, "delivery", "deliveries"))"
+            )
         }
         lines.append("duration    \(Format.seconds(outcome.durationSeconds))")
         lines.append("\((outcome.verdict.title + "  ").padding(to: 12))\(meaning(outcome))")
@@ -198,11 +201,14 @@ private struct CheckPrinter: Sendable {
         case .pass: return "everything arrived once, in order, where it should and nowhere else"
         case .passWithLoss:
             return
-                "\(Format.count(outcome.losses.count)) deliveries are missing; their nodes were deaf for these ids and say so"
+                "\(Format.count(outcome.losses.count, "delivery is", "deliveries are")) missing; their nodes were deaf for these ids and say so"
         case .fail:
             let unexplained = outcome.losses.count { !$0.isExplained }
-            return
-                "\(Format.count(unexplained)) deliveries are lost and \(Format.count(outcome.faults.count)) things wrong; see below"
+            let parts = [
+                unexplained == 0 ? nil : Format.count(unexplained, "delivery is lost", "deliveries are lost"),
+                outcome.faults.isEmpty ? nil : Format.count(outcome.faults.count, "thing is wrong", "things are wrong"),
+            ]
+            return "\(parts.compactMap { $0 }.joined(separator: ", ")); see below"
         }
     }
 }

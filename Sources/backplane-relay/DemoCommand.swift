@@ -2,7 +2,14 @@ import ArgumentParser
 import EndToEnd
 import FoundationEssentials
 import Logging
+import NIOConcurrencyHelpers
 import Replay
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,7 +22,7 @@ struct DemoCommand: AsyncParsableCommand {
               backplane-relay demo --keep-running
               backplane-relay demo --duration 30s --speed 1
 
-            Starts two redis-servers on free ports and stops them at the end. With --keep-running, open the two chat pages
+            Starts two redis-servers on free ports and stops them at the end; nothing stays but what --record keeps. With --keep-running, open the two chat pages
             in two browser windows: what one sends appears in both. Ctrl-C then goes on with the replay, a second one ends
             everything. Exit status 1 if anything differs.
             """)
@@ -23,44 +30,105 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(help: "How long the traffic lasts.")
     var duration = TimeSpan(nanoseconds: 20_000_000_000)
 
-    @Option(help: "Keep the capture in this directory; without it, it goes to a new one below /tmp.")
+    @Option(help: "Keep the capture in this directory; without it nothing is left.")
     var record: String?
 
-    @Option(help: "Speed of the replay: max, or 1 for the pace of the chat, 2.5 faster.")
+    @Option(help: "Speed of the replay: max, or 1 for the pace of the chat, 2.5 faster, from 0.001 to 1000.")
     var speed = SpeedArgument(.maximum)
 
     @Flag(help: "Leave nodes and relay running after the traffic, until Ctrl-C.")
     var keepRunning = false
 
+    func validate() throws {
+        try speed.validate()
+        try duration.require(.milliseconds(100)...(.hours(1)), "--duration")
+    }
+
     func run() async throws {
-        let logger = Log(destination: .standardError(format: .text), level: .warning).logger
-        let directory = record ?? "/tmp/backplane-relay-demo-\(ProcessInfo.processInfo.processIdentifier)"
-        let interrupts = await Interrupts.trapped()
+        // A reader that has gone must not leave servers and files behind: it ends the demo in order.
+        signal(SIGPIPE, SIG_IGN)
+        // What a relay has to warn of is for those who attach one to a Redis that matters, not to the demo's own.
+        let logger = Log(destination: .standardError(format: .text), level: .error).logger
+        let interrupts = await Interrupts.trapped(hangup: true)
+        let lost = NIOLockedValueBox<OutputError?>(nil)
+        let directory = try DemoDirectory(record)
+        defer { directory.remove() }
         let untilInterrupted = { @Sendable () async -> Void in await interrupts.next() }
         let demo = Demo(
-            duration: .nanoseconds(Int64(duration.nanoseconds)), directory: directory, version: BackplaneRelay.version,
-            hostName: HostName.current(), logger: logger,
-            speed: speed.speed, keepRunning: keepRunning ? untilInterrupted : nil, report: { print($0) })
-        guard let outcome = try await interrupts.run({ try await demo.run() }) else {
-            throw ExitCode(130)
+            duration: .nanoseconds(Int64(duration.nanoseconds)), directory: directory.path,
+            version: BackplaneRelay.version, hostName: HostName.current(), logger: logger,
+            speed: speed.speed, keepRunning: keepRunning ? untilInterrupted : nil,
+            report: { line in
+                do {
+                    try StandardOutput.print(lines: [line])
+                } catch {
+                    lost.withLockedValue { $0 = $0 ?? error as? OutputError }
+                    // Not from within the task that is cancelled.
+                    Task.detached { interrupts.cancel() }
+                }
+            })
+        let giveUp = { @Sendable () -> Void in
+            directory.remove()
+            Glibc.exit(lost.withLockedValue { $0 } == nil ? 130 : 1)
         }
-        print("")
-        print(summary(of: outcome, directory: directory))
+        let outcome = try await interrupts.run(orGiveUp: giveUp) { try await demo.run() }
+        if let error = lost.withLockedValue({ $0 }) {
+            if error.isBrokenPipe { return }
+            throw error
+        }
+        guard let outcome else { throw ExitCode(130) }
+        do {
+            try StandardOutput.print(lines: ["", summary(of: outcome, directory: directory)])
+        } catch let error as OutputError where error.isBrokenPipe {
+            return
+        }
         guard outcome.passed else { throw ExitCode.failure }
     }
 
-    private func summary(of outcome: DemoOutcome, directory: String) -> String {
+    private func summary(of outcome: DemoOutcome, directory: DemoDirectory) -> String {
+        let kept = directory.isKept ? ": \(directory.path)" : ", removed; --record DIR keeps it"
         var lines = [
-            "published     \(Format.count(outcome.published)) envelopes by the nodes' own script",
-            "capture       \(Format.bytes(outcome.payloadBytes)) of payloads in \(Format.bytes(Int(outcome.segmentBytes))) of files: \(directory)",
-            "              look into it: backplane-relay info \(directory)",
-            "replay        \(Format.count(outcome.replay.sent)) envelopes in \(Format.seconds(Double(outcome.replay.actualNanoseconds) * 1e-9))",
+            "published     \(Format.count(outcome.published, "envelope")) by the nodes' own script; \(Format.count(outcome.recorded)) recorded, \(Format.count(outcome.replay.sent)) replayed",
+            "heard         \(Format.count(outcome.heard, "call")) by each listening client; the other envelopes are commands, acknowledgements and messages for somebody else",
+            "capture       \(Format.bytes(outcome.payloadBytes)) of payloads in \(Format.bytes(Int(outcome.segmentBytes))) of files\(kept)",
         ]
+        if directory.isKept { lines.append("              look into it: backplane-relay info \(directory.path)") }
+        lines.append(
+            "replay        \(Format.count(outcome.replay.sent, "envelope")) in \(Format.seconds(Double(outcome.replay.actualNanoseconds) * 1e-9))"
+        )
         for difference in outcome.differences { lines.append("DIFFERENCE    \(difference)") }
         lines.append(
             outcome.passed
                 ? "PASS          every envelope was recorded byte for byte, and clients at the second Redis heard what one at the first heard"
-                : "FAIL          \(outcome.differences.count) differences")
+                : "FAIL          \(Format.count(outcome.differences.count, "difference"))")
         return lines.joined(separator: "\n")
+    }
+}
+
+/// Where the demo records: where it was told to, or in a directory of its own that goes away with it.
+private struct DemoDirectory: Sendable {
+    let path: String
+    let isKept: Bool
+
+    /// - Throws: ``OutputError`` if no directory can be made.
+    init(_ record: String?) throws {
+        isKept = record != nil
+        if let record {
+            let held = (try? FileManager.default.contentsOfDirectory(atPath: record)) ?? []
+            // It would be compared with what is published now.
+            guard !held.contains(where: { $0.hasSuffix(".mcap") }) else {
+                throw ValidationError("--record: '\(record)' holds a capture already; name another directory")
+            }
+            path = record
+            return
+        }
+        let folder = ProcessInfo.processInfo.environment["TMPDIR"].flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
+        var template = Array("\(folder)/backplane-relay-demo-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw OutputError(code: errno, place: "'\(folder)'") }
+        path = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    func remove() {
+        if !isKept { try? FileManager.default.removeItem(atPath: path) }
     }
 }

@@ -1,13 +1,15 @@
+import Capture
+
 /// Numbers as people read them.
 enum Format {
     /// `1,240`
-    static func count(_ number: some BinaryInteger) -> String {
-        var text = ""
-        for (index, digit) in String(number).reversed().enumerated() {
-            if index > 0, index % 3 == 0, digit != "-" { text.append(",") }
-            text.append(digit)
-        }
-        return String(text.reversed())
+    static func count(_ number: some BinaryInteger) -> String { Quantity.grouped(number) }
+
+    /// `1 envelope`, `1,240 envelopes`
+    ///
+    /// - Parameter plural: where it is not the noun with an s.
+    static func count(_ number: some BinaryInteger, _ noun: String, _ plural: String? = nil) -> String {
+        Quantity.text(number, noun, plural)
     }
 
     /// `512 B`, `3.4 KiB`, `1.2 GiB`

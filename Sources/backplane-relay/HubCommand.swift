@@ -64,8 +64,15 @@ struct HubCommand: AsyncParsableCommand {
         guard path.hasPrefix("/"), path.count > 1, !path.hasSuffix("/"), !path.contains("?") else {
             throw ValidationError("--path: a path such as /signalr, with a slash at its beginning and none at its end")
         }
-        guard maxConnections > 0 else { throw ValidationError("--max-connections: at least 1") }
-        guard clientBuffer > 0 else { throw ValidationError("--client-buffer: at least 1") }
+        guard (1...1_000_000).contains(maxConnections) else {
+            throw ValidationError("--max-connections: a number from 1 to 1000000")
+        }
+        guard (1...1_000_000).contains(clientBuffer) else {
+            throw ValidationError("--client-buffer: a number of messages from 1 to 1000000")
+        }
+        try storeSize.require(
+            atLeast: ByteSize(bytes: 64 << 10), "--store-size",
+            because: "\(storeSize.bytes) bytes hold too few envelopes for clients that reconnect")
         for origin in allowOrigin where origin != "*" && !(origin.hasPrefix("http://") || origin.hasPrefix("https://"))
         {
             throw ValidationError("--allow-origin: an origin such as https://chat.example, not '\(origin)'")

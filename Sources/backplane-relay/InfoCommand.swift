@@ -11,8 +11,9 @@ struct InfoCommand: ParsableCommand {
               backplane-relay info /var/lib/backplane-relay
               backplane-relay info --json *.mcap
 
-            Exit status 3 if part of the capture is damaged, or was recorded and is gone. Missing ids alone are no damage:
-            they were never recorded, and the capture says why.
+            Exit status 3 if the recording lost envelopes while it should have run (connection lost, intake or disk full), or
+            part of the capture is damaged or gone. 0 if ids are missing because nobody recorded or nobody published them,
+            and where completeness cannot be told: "complete" in --json is true, false, or null for that.
             """)
 
     @OptionGroup var captures: CaptureArguments
@@ -22,7 +23,7 @@ struct InfoCommand: ParsableCommand {
 
     func run() throws {
         let capture = try captures.open()
-        let bar = ProgressBar(label: "info", total: capture.size)
+        let bar = ProgressBar(label: "info", total: capture.knownSize)
         defer { bar.finish() }
         let summary = try CaptureSummary(of: capture) { bar.update(done: $0.done) }
         bar.finish()
@@ -33,10 +34,8 @@ struct InfoCommand: ParsableCommand {
         } else {
             print(InfoTable(summary).text)
         }
-        guard summary.damage.isEmpty else {
-            for damage in summary.damage { StandardError.print("damage: \(damage)") }
-            throw ExitCode.lossOrDamage
-        }
+        for damage in summary.damage { StandardError.print("damage: \(damage)") }
+        try summary.verdict.exit()
     }
 }
 
@@ -64,6 +63,20 @@ struct InfoTable {
         }
         if !summary.redactedKeys.isEmpty {
             lines.append(row("redacted", summary.redactedKeys.joined(separator: ", ")))
+        }
+        if summary.lostWithoutIDs > 0 {
+            lines.append(
+                row("lost", "\(Format.count(summary.lostWithoutIDs, "envelope")) received and not recorded, ids unknown"))
+        }
+        if summary.unreadBytes > 0 {
+            let count = Int(clamping: summary.unreadBytes)
+            lines.append(row("unread", "\(Format.count(count, "byte")) \(count == 1 ? "is" : "are") damaged"))
+        }
+        for (topic, count) in summary.foreignTopics.sorted(by: { $0.key < $1.key }).prefix(Self.listedHoles) {
+            lines.append(
+                row(
+                    "other",
+                    "\(Format.count(count, "message")) of another program on '\(MessageLine.printable(topic.utf8))'"))
         }
         if !summary.events.isEmpty { lines.append(row("events", list(summary.events))) }
         for channel in summary.channels { lines += channelLines(channel) }
@@ -111,6 +124,7 @@ struct InfoTable {
             lines.append(row("counter reset", "from \(reset.from) to \(reset.to)"))
         }
         lines.append(row("ids", verdict(channel)))
+        if let doubt = channel.mayBeMissing { lines.append(row("", "cannot tell: \(doubt.text)")) }
         for hole in channel.holes.prefix(Self.listedHoles) {
             lines.append(row("", "missing \(hole.from)..\(hole.to) (\(Format.count(hole.count))): \(hole.cause)"))
         }
@@ -126,10 +140,11 @@ struct InfoTable {
             return channel.missingIDs == 0 ? "none" : "none, \(Format.count(channel.missingIDs)) missing"
         }
         if channel.missingIDs == 0, channel.counterResets.isEmpty {
-            return "complete: ids \(first)..\(last), 0 missing"
+            let isComplete = channel.mayBeMissing == nil && summary.lostWithoutIDs == 0
+            return "\(isComplete ? "complete: " : "")ids \(first)..\(last), 0 missing\(isComplete ? "" : " in between")"
         }
         return
-            "ids \(first)..\(last), \(Format.count(channel.missingIDs)) missing in \(Format.count(channel.holeCount)) holes"
+            "ids \(first)..\(last), \(Format.count(channel.missingIDs)) missing in \(Format.count(channel.holeCount, "hole"))"
     }
 
     private func row(_ label: String, _ value: String) -> String {

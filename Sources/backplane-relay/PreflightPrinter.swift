@@ -5,16 +5,20 @@ import Relay
 struct PreflightPrinter {
     let report: PreflightReport
     let findings: [PreflightFinding]
+    /// The forward target in words; nil if nothing is forwarded.
+    var forward: String?
+    var listen: String?
 
     var passed: Bool { !findings.contains { $0.severity == .problem } }
 
     var lines: [String] {
-        var lines = [
-            line("redis", "\(report.endpoint), a PING takes \(Format.seconds(seconds(report.roundTripNanoseconds)))")
-        ]
+        let answer =
+            report.unreachable == nil
+            ? "a PING takes \(Format.seconds(seconds(report.roundTripNanoseconds)))" : "cannot be used"
+        var lines = [line("redis", "\(report.endpoint), \(answer)")]
         if let server = report.server {
             lines.append(
-                line("server", "Redis \(server.version), \(server.mode), \(server.role), run_id \(server.runID)"))
+                line("server", "\(server.title), \(server.mode), \(server.role), run_id \(server.runID)"))
         }
         if let user = report.user { lines.append(line("user", user)) }
         if let difference = report.clockDifferenceNanoseconds {
@@ -28,6 +32,13 @@ struct PreflightPrinter {
         }
         if let limit = report.outputBufferLimit { lines.append(line("pubsub limit", text(of: limit))) }
         for channel in report.channels { lines.append(line("channel", text(of: channel))) }
+        if let reason = report.namesUnknown { lines.append(line("other names", reason)) }
+        if let clients = report.clients, report.channels.contains(where: { !isShared($0, clients) }) {
+            lines.append(
+                line("subscribers", "of all channels of this server: \(text(of: clients))"))
+        }
+        if let forward { lines.append(line("forward", forward)) }
+        if let listen { lines.append(line("listen", listen)) }
         if let directory = report.directory { lines.append(line("record", text(of: directory))) }
         if !report.notPermitted.isEmpty {
             lines.append(line("not permitted", report.notPermitted.joined(separator: " ") + " (not needed to record)"))
@@ -42,9 +53,10 @@ struct PreflightPrinter {
         let problems = findings.count { $0.severity == .problem }
         let warnings = findings.count - problems
         if problems > 0 {
-            return "the relay cannot do what it is asked for: \(problems) problems, \(warnings) warnings"
+            return
+                "the relay cannot do what it is asked for: \(Format.count(problems, "problem")), \(Format.count(warnings, "warning"))"
         }
-        return warnings == 0 ? "the relay can attach" : "the relay can attach; \(warnings) warnings"
+        return warnings == 0 ? "the relay can attach" : "the relay can attach; \(Format.count(warnings, "warning"))"
     }
 
     private func line(_ name: String, _ text: String) -> String { name.padding(to: 14) + text }
@@ -69,7 +81,10 @@ struct PreflightPrinter {
     }
 
     private func text(of channel: ChannelReport) -> String {
-        let subscribers = channel.subscribers.map { "\(Format.count($0)) subscribers" } ?? "subscribers unknown"
+        var subscribers = channel.subscribers.map { Format.count($0, "subscriber") } ?? "subscribers unknown"
+        if let clients = report.clients, isShared(channel, clients), channel.subscribers != 0 {
+            subscribers += " (\(text(of: clients)))"
+        }
         let counter =
             switch channel.counter {
             case .unknown: "counter unknown"
@@ -79,6 +94,15 @@ struct PreflightPrinter {
             }
         return
             "\(channel.name): \(subscribers), \(counter), SUBSCRIBE \(channel.refusal == nil ? "permitted" : "refused")"
+    }
+
+    /// Whether the server's subscribers are the channel's.
+    private func isShared(_ channel: ChannelReport, _ clients: SubscribedClients) -> Bool {
+        channel.subscribers.map { clients.areAll(of: $0) } ?? false
+    }
+
+    private func text(of clients: SubscribedClients) -> String {
+        "\(clients.observers) \(clients.observers == 1 ? "relay" : "relays"), \(clients.others) \(clients.others == 1 ? "other" : "others")"
     }
 
     private func text(of directory: DirectoryReport) -> String {

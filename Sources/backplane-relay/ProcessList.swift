@@ -1,4 +1,5 @@
 import CLinux
+import Redis
 
 #if canImport(Glibc)
     import Glibc
@@ -25,35 +26,8 @@ enum ProcessList {
 
     private static func overwriteSecrets(in text: UnsafeMutablePointer<CChar>) {
         let bytes = UnsafeMutableBufferPointer(start: text, count: strlen(text))
-        for range in secrets(in: bytes.map { UInt8(bitPattern: $0) }) {
+        for range in AddressSecrets.ranges(in: bytes.map { UInt8(bitPattern: $0) }) {
             for position in range { bytes[position] = CChar(UInt8(ascii: "*")) }
         }
-    }
-
-    /// `password=...` up to the next comma, and what stands between `:` and `@` of a URL.
-    static func secrets(in argument: [UInt8]) -> [Range<Int>] {
-        var ranges: [Range<Int>] = []
-        let lowercased = String(decoding: argument, as: UTF8.self).lowercased()
-        let lower = Array(lowercased.utf8)
-        guard lower.count == argument.count else { return lower.isEmpty ? [] : [0..<argument.count] }
-        let key = Array("password=".utf8)
-        var start = 0
-        while let found = find(key, in: lower, from: start) {
-            let end = lower[(found + key.count)...].firstIndex(of: UInt8(ascii: ",")) ?? lower.count
-            ranges.append(found + key.count..<end)
-            start = end
-        }
-        if let scheme = find(Array("://".utf8), in: lower, from: 0),
-            let at = lower.lastIndex(of: UInt8(ascii: "@")), at > scheme + 3,
-            let colon = lower[(scheme + 3)..<at].firstIndex(of: UInt8(ascii: ":"))
-        {
-            ranges.append(colon + 1..<at)
-        }
-        return ranges
-    }
-
-    private static func find(_ needle: [UInt8], in bytes: [UInt8], from start: Int) -> Int? {
-        guard bytes.count - start >= needle.count else { return nil }
-        return (start...(bytes.count - needle.count)).first { bytes[$0..<($0 + needle.count)].elementsEqual(needle) }
     }
 }

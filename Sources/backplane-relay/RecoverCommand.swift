@@ -7,28 +7,49 @@ struct RecoverCommand: ParsableCommand {
         abstract: "Save what is whole of damaged or unclosed segments into new files.",
         discussion: """
             Example:
-              backplane-relay recover --output /tmp/saved /var/lib/backplane-relay
+              backplane-relay recover /var/lib/backplane-relay -o /tmp/saved
+              zstd -dc chat.mcap.zst | backplane-relay recover - -o /tmp/saved
 
-            The originals are not touched. An unclosed segment alone needs no recovery: every reader opens it, and the
-            next 'run --record' closes it. Exit status 3 if anything was lost.
+            The originals are not touched. Chunks are found wherever they stand now, also if bytes are missing or too many
+            before them; of several files behind each other each becomes a file. What was skipped is listed, in bytes. An
+            unclosed segment alone needs no recovery: every reader opens it, and the next 'run --record' closes it. Exit
+            status 3 if anything was lost or skipped.
             """)
 
     @OptionGroup var captures: CaptureArguments
 
-    @Option(help: "Directory for the new files; made if it does not exist.")
+    @Option(name: [.short, .long], help: "Directory for the new files; made if it does not exist.")
     var output: String
 
     func run() throws {
-        var lost = 0
+        var isWhole = true
         for segment in try captures.open().segments {
-            let outcome = try CaptureRecovery.recover(segment.path, into: output, at: .now())
+            let outcome = try CaptureRecovery.recover(segment, into: output, at: .now())
             print(
-                "\(outcome.path)  \(Format.count(outcome.messages)) messages in \(Format.count(outcome.chunks)) chunks")
-            for damage in outcome.damage {
-                StandardError.print("lost: \(damage)")
-                lost += 1
+                "\(outcome.paths.joined(separator: ", "))  \(Format.count(outcome.messages, "message")) in \(Format.count(outcome.chunks, "chunk"))"
+            )
+            for damage in outcome.damage.prefix(Self.listed) { StandardError.print("lost: \(damage)") }
+            if outcome.damage.count > Self.listed {
+                StandardError.print("lost: and \(Format.count(outcome.damage.count - Self.listed, "more place"))")
             }
+            if outcome.unreadBytes > 0 { StandardError.print(skipped(outcome, of: segment.path)) }
+            if outcome.withoutSchema > 0 {
+                StandardError.print(
+                    "\(Format.count(outcome.withoutSchema, "message")) of other programs written without a schema"
+                )
+            }
+            isWhole = isWhole && outcome.damage.isEmpty
         }
-        if lost > 0 { throw ExitCode.lossOrDamage }
+        if !isWhole { throw ExitCode.lossOrDamage }
+    }
+
+    private static let listed = 100
+
+    /// How much of the file was not read, and where.
+    private func skipped(_ outcome: CaptureRecovery.Outcome, of path: String) -> String {
+        let places = outcome.unread.prefix(20).map { "\($0.lowerBound)..\($0.upperBound - 1)" }
+        let count = outcome.unreadBytes
+        return "skipped: \(Format.count(Int(clamping: count), "byte")) of '\(path)' could not be read: bytes "
+            + places.joined(separator: ", ") + (outcome.unread.count > places.count ? ", ..." : "")
     }
 }

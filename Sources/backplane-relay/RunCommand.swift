@@ -6,6 +6,7 @@ import NIOConcurrencyHelpers
 import NIOPosix
 import Redis
 import Relay
+import Replay
 import SignalRBackplane
 
 struct RunCommand: AsyncParsableCommand {
@@ -20,6 +21,8 @@ struct RunCommand: AsyncParsableCommand {
               backplane-relay run --check-only --redis redis://127.0.0.1:6379 --channel chat
 
             It subscribes and reads; it publishes nothing into the Redis that it watches. SIGTERM or SIGINT stops it: what was received is written first.
+            Before it ends it reads the counters, so that what was lost is in the capture. Exit status 3 if a relay with --record
+            lost envelopes: dropped them, or never received them because the connection was lost.
             SIGHUP begins a new segment and opens the log file anew, SIGUSR1 logs a line of figures, SIGUSR2 forces what
             was received to the disk.
             """)
@@ -29,8 +32,14 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "The event key (\"AppName\" in Startup.cs); give it again for more channels.")
     var channel: [String]
 
-    @Option(help: "Memory for envelopes that wait for a slow disk; when it is full, new ones are dropped and counted.")
+    @Option(
+        help:
+            "Memory for envelopes that wait for a slow disk; when it is full, new ones are dropped and counted. 1MiB or more."
+    )
     var buffer = ByteSize(bytes: 64 << 20)
+
+    @Option(help: "Where nobody else listens to a channel: channels of this Redis up to which it is asked for names.")
+    var maxChannelScan = ChannelScanPolicy.defaultLimit
 
     @Flag(help: "Look at Redis, its channels and the record directory, say what may go wrong, and end.")
     var checkOnly = false
@@ -47,9 +56,14 @@ struct RunCommand: AsyncParsableCommand {
         guard !channel.isEmpty, channel.allSatisfy({ !$0.isEmpty }) else {
             throw ValidationError("--channel: name at least one event key")
         }
+        guard maxChannelScan >= 0 else {
+            throw ValidationError("--max-channel-scan: \(maxChannelScan) is no number of channels; 0 never asks")
+        }
         guard channel.areDifferentOrdinally else {
             throw ValidationError("--channel: each event key is given once")
         }
+        try buffer.require(
+            atLeast: ByteSize(bytes: 1 << 20), "--buffer", because: "\(buffer.bytes) bytes hold too few envelopes")
         guard !showPayloads || recording.recordsAllOfPayloads else {
             throw ValidationError(
                 "--show-payloads: would show what --payload or --redact-json-keys keeps out of the capture; give one of them"
@@ -59,15 +73,22 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let log = try log.makeLog()
-        let redis = try redis.configuration(logger: log.logger)
+        let redis = try redis.configuration(logger: log.logger).namedAsObserver()
         if checkOnly { return try await check(redis) }
+        try await forwarding.requireTarget(from: redis, channels: channel)
+        log.logger.notice(
+            "watching",
+            metadata: [
+                "redis": "\(redis.endpoint)", "channels": "\(channel.joined(separator: ", "))",
+                "recording": "\(recording.record ?? "off (no --record)")",
+            ])
         let supervisor = SystemdNotifier()
         let relay = Relay(
             configuration: RelayConfiguration(
                 redis: redis, channels: channel, recording: recording.writer(channels: channel),
                 payload: try recording.payloadPolicy(), housekeeping: try recording.housekeeping(),
                 bufferBytes: buffer.bytes, listenHost: web.listen.host, listenPort: web.listen.port,
-                access: try web.access(), showsPayloads: showPayloads,
+                access: try web.access(), showsPayloads: showPayloads, maxChannelScan: maxChannelScan,
                 branches: try forwarding.branches(from: redis, logger: log.logger),
                 version: BackplaneRelay.version, hostName: HostName.current()),
             logger: log.logger, supervisor: supervisor,
@@ -79,6 +100,7 @@ struct RunCommand: AsyncParsableCommand {
             signals: SignalActions(
                 hangup: { relay.rotate() }, user1: { relay.logStatistics() }, user2: { relay.flush() }),
             onStop: { supervisor?.stopping() })
+        try relay.losses.verdict.exit()
     }
 
     private static func statusLine(below log: LogDestination) -> @Sendable (RelayGlance) -> Void {
@@ -89,11 +111,18 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     private func check(_ redis: RedisConfiguration) async throws {
-        let report = try await Preflight.run(
-            redis: redis, channels: channel, directory: recording.record,
+        let report = await Preflight.run(
+            redis: redis, channels: channel, directory: recording.record, maxChannelScan: maxChannelScan,
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+        let forward = try await forwarding.look(from: redis, channels: channel)
+        var problems = web.problems()
+        if let problem = forward?.problem { problems.append(ForwardOptions.sentence(of: problem)) }
         let printer = PreflightPrinter(
-            report: report, findings: report.findings(minimumFreeBytes: UInt64(recording.minFreeDisk.bytes)))
+            report: report,
+            findings: report.findings(minimumFreeBytes: UInt64(recording.minFreeDisk.bytes))
+                + problems.map { .problem($0) },
+            forward: forward.map { "\($0.endpoint)\($0.server.map { ", \($0.title), \($0.mode)" } ?? "")" },
+            listen: web.listen.defaultValueDescription)
         try StandardOutput.print(lines: printer.lines)
         guard printer.passed else { throw ExitCode.failure }
     }

@@ -1,3 +1,5 @@
+import CLinux
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -53,7 +55,18 @@ struct StandardOutput: ~Copyable {
         try output.flush()
     }
 
+    /// Writes what `print` has buffered.
+    ///
+    /// - Throws: ``OutputError`` if any of it could not be written, at any time.
+    static func requirePrinted() throws {
+        let code = clinux_flush_standard_output()
+        if code != 0 { throw OutputError(code: code) }
+    }
+
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+    /// Columns of the terminal.
+    static var width: Int { StandardError.width(of: STDOUT_FILENO) }
 }
 
 struct OutputError: Error, CustomStringConvertible {
@@ -83,9 +96,11 @@ enum StandardError {
     static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
     /// Columns of the terminal.
-    static var width: Int {
+    static var width: Int { width(of: STDERR_FILENO) }
+
+    fileprivate static func width(of descriptor: CInt) -> Int {
         var size = winsize()
-        guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
         return Int(size.ws_col)
     }
 }

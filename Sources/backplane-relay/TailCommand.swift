@@ -20,7 +20,8 @@ struct TailCommand: AsyncParsableCommand {
               backplane-relay tail --redis redis://127.0.0.1:6379 --channel chat --hub chatHub --grep error --limit 10
               BACKPLANE_RELAY_REDIS='redis.example:6379,password=...' backplane-relay tail --channel chat --json
 
-            The lines are those of 'cat', and so are the options that select. Gaps, resets of the counter and lost
+            The lines are those of 'cat', and so are the options that select. On a terminal times are local (--utc); in a pipe
+            and in JSON they are RFC 3339 in UTC. Gaps, resets of the counter and lost
             connections are logged on standard error; with --json they are objects with an "event" among the others.
 
             It subscribes and reads, and always reads on: a reader of its output that is slower than the traffic costs
@@ -37,14 +38,22 @@ struct TailCommand: AsyncParsableCommand {
     @Flag(help: "One JSON object an envelope, and one an event.")
     var json = false
 
-    @Option(help: "End after this many envelopes.")
+    @OptionGroup var lines: LineOptions
+
+    @Option(help: "End after this many envelopes, 1 or more.")
     var limit: Int?
 
     @Option(help: "End after this time, such as 10s.")
     var duration: TimeSpan?
 
-    @Option(help: "Memory for envelopes that wait to be printed; when it is full, new ones are dropped and counted.")
+    @Option(
+        help:
+            "Memory for envelopes that wait to be printed; when it is full, new ones are dropped and counted. 1MiB or more."
+    )
     var buffer = ByteSize(bytes: 16 << 20)
+
+    @Option(help: "Where nobody else listens to a channel: channels of this Redis up to which it is asked for names.")
+    var maxChannelScan = ChannelScanPolicy.defaultLimit
 
     @OptionGroup var log: LogOptions
 
@@ -52,12 +61,15 @@ struct TailCommand: AsyncParsableCommand {
         guard !channel.isEmpty, channel.allSatisfy({ !$0.isEmpty }) else {
             throw ValidationError("--channel: name at least one event key")
         }
+        guard maxChannelScan >= 0 else {
+            throw ValidationError("--max-channel-scan: \(maxChannelScan) is no number of channels; 0 never asks")
+        }
         guard channel.areDifferentOrdinally else {
             throw ValidationError("--channel: each event key is given once")
         }
-        guard buffer.bytes >= 1 << 20 else {
-            throw ValidationError("--buffer: \(buffer.bytes) bytes hold too few envelopes; 1MiB or more")
-        }
+        try buffer.require(
+            atLeast: ByteSize(bytes: 1 << 20), "--buffer", because: "\(buffer.bytes) bytes hold too few envelopes")
+        try lines.validate(json: json)
         if let limit, limit < 1 { throw ValidationError("--limit: \(limit) envelopes cannot be printed; 1 or more") }
     }
 
@@ -67,12 +79,13 @@ struct TailCommand: AsyncParsableCommand {
         let log = try log.makeLog()
         defer { log.destination.finish() }
         let tail = Tail(
-            redis: try redis.configuration(logger: log.logger), channels: channel, selection: envelopes.selection,
+            redis: try redis.configuration(logger: log.logger).namedAsObserver("tail"), channels: channel,
+            selection: envelopes.selection,
             limit: limit, duration: duration.map { .nanoseconds(Int64($0.nanoseconds)) }, bufferBytes: buffer.bytes,
-            logger: log.logger)
+            maxChannelScan: maxChannelScan, logger: log.logger)
         let interrupts = await Interrupts.trapped()
-        let printer = { @Sendable [json, logger = log.logger] stop in
-            TailPrinter(json: json, stop: stop, logger: logger)
+        let printer = { @Sendable [json, style = lines.style, logger = log.logger] stop in
+            TailPrinter(json: json, style: style, stop: stop, logger: logger)
         }
         // Told to stop, it still has to say what it could not print: so an interrupt must not take the result.
         let outcome = try await interrupts.run { await Self.outcome { try await tail.run(to: printer) } }
@@ -99,7 +112,7 @@ struct TailCommand: AsyncParsableCommand {
     private func complain(about report: TailReport) throws {
         guard report.droppedEnvelopes > 0 else { return }
         StandardError.print(
-            "dropped: \(Format.count(report.droppedEnvelopes)) envelopes, \(Format.bytes(report.droppedBytes)): printing was "
+            "dropped: \(Format.count(report.droppedEnvelopes, "envelope")), \(Format.bytes(report.droppedBytes)): printing was "
                 + "slower than the traffic; select less, or raise --buffer")
         throw ExitCode.lossOrDamage
     }

@@ -9,8 +9,8 @@ struct VerifyCommand: ParsableCommand {
             Example:
               backplane-relay verify /var/lib/backplane-relay
 
-            Exit status 0 if every byte is accounted for, 3 if anything is damaged or torn off; 'recover' then saves what
-            is whole.
+            Exit status 3 if anything is damaged or torn off ('recover' then saves what is whole), or if the recording lost
+            envelopes while it should have run. 0 if not; also where it cannot be told, which the last line says.
             """)
 
     @OptionGroup var captures: CaptureArguments
@@ -18,21 +18,35 @@ struct VerifyCommand: ParsableCommand {
     func run() throws {
         var envelopes = 0
         let capture = try captures.open()
-        let bar = ProgressBar(label: "verify", total: capture.size)
+        let bar = ProgressBar(label: "verify", total: capture.knownSize)
         defer { bar.finish() }
         let report = try capture.forEach { item in
             if case .envelope = item { envelopes += 1 }
         } progress: {
-            bar.update(done: $0.done, detail: "\(Format.count(envelopes)) envelopes")
+            bar.update(done: $0.done, detail: Format.count(envelopes, "envelope"))
         }
         bar.finish()
         for segment in report.segments {
             let damaged = report.damage.filter { $0.path == segment.path }.count
             print(
-                "\(damaged == 0 ? "ok     " : "DAMAGED")  \(segment.path)  \(segment.state.rawValue), \(Format.count(segment.envelopes)) envelopes"
+                "\(damaged == 0 ? "ok     " : "DAMAGED")  \(segment.path)  \(segment.state.rawValue), \(Format.count(segment.envelopes, "envelope"))"
             )
         }
+        if report.damage.isEmpty {
+            print(
+                "\(Format.count(envelopes, "envelope")) in \(Format.count(report.segments.count, "segment")): no damage, \(Self.text(report.verdict))"
+            )
+        }
+        for line in report.doubts.lines { print(line) }
         try report.complain()
-        print("\(Format.count(envelopes)) envelopes in \(report.segments.count) segments: no damage")
+    }
+
+    private static func text(_ verdict: RecordingVerdict) -> String {
+        if verdict.hasLoss { return "but envelopes were lost" }
+        return switch verdict.isComplete {
+        case true: "ids complete"
+        case false: "ids are missing that were not to be recorded; 'info' lists them"
+        case nil: "whether ids are missing cannot be told"
+        }
     }
 }

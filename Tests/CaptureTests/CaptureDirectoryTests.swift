@@ -51,7 +51,7 @@ import Testing
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path, channels: ["chat", "game"], previous: .init(lastIDs: ["game": 7]))
         try writer.record(1...5, from: .start)
-        #expect(try OrphanRecovery.lastIDs(of: FileSource(path: directory.files[0])) == ["chat": 5, "game": 7])
+        #expect(try OrphanRecovery.ends(of: FileSource(path: directory.files[0])).lastIDs == ["chat": 5, "game": 7])
     }
 
     @Test func otherFilesAreNoSegments() throws {
@@ -62,7 +62,7 @@ import Testing
         #expect(try CaptureDirectory.prepare(directory.path, at: .start) { log.append($0) } == .init())
         #expect(log == [])
         #expect(throws: CaptureError.noSegments(path: directory.path)) {
-            _ = try CaptureDirectory.segmentFiles(at: directory.path)
+            _ = try CaptureDirectory.segmentFiles(in: directory.path)
         }
     }
 

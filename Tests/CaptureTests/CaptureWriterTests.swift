@@ -147,7 +147,7 @@ import Testing
         writer.append(.gap(channel: "chat", from: 47, to: 49, cause: .connectionLost), at: end)
         writer.append(.dropped(channel: "chat", envelopes: 1, bytes: 3, reason: "write_error", ids: 50...50), at: end)
         writer.append(.dropped(channel: nil, envelopes: 1, bytes: 3, reason: "buffer_full"), at: end)
-        try writer.close(end)
+        try writer.close(end, .stopped(checkedIDs: ["game": 0]))
         let file = try bytes(ofFile: directory.files[0])
         #expect(
             try metadata("capture", in: file) == [
@@ -160,7 +160,7 @@ import Testing
             try metadata("capture.end", in: file) == [
                 "ended_at": "2026-11-22T21:41:00.003000000Z", "envelopes": "3",
                 "bytes": "\((44...46).reduce(0) { $0 + payload($1).count })", "first_ids": #"{"chat":44}"#,
-                "last_ids": #"{"chat":46}"#,
+                "last_ids": #"{"chat":50}"#, "ending": "stopped", "checked_ids": #"{"game":0}"#,
                 "missing":
                     #"[{"channel":"chat","from":42,"to":43},{"channel":"chat","from":47,"to":49},{"channel":"chat","from":50,"to":50}]"#,
             ])

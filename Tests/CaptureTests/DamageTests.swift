@@ -16,7 +16,8 @@ import Testing
         #expect(whole.allSatisfy { $0.compression == (compression == .none ? "" : "zstd") })
         let path = directory.path + "/" + name
         try write(bytes, toFile: path)
-        for cut in (0..<bytes.count).reversed() {
+        // Of an empty file nobody can say that it was a capture.
+        for cut in (1..<bytes.count).reversed() {
             await Task.yield()
             try #require(truncate(path, off_t(cut)) == 0)
             let reading = try Reading(path)

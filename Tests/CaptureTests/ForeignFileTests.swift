@@ -5,9 +5,12 @@ import Testing
 
 /// Files that Python's `mcap` wrote, where it is installed.
 @Suite(.enabled(if: PythonMCAP.isInstalled)) struct ForeignFileTests {
-    private func reading(_ options: String, encoding: String = CaptureMetadata.envelopeEncoding) throws -> Reading {
+    private func reading(
+        _ options: String, encoding: String = CaptureMetadata.envelopeEncoding, at given: String? = nil,
+        filter: CaptureSelection = .all
+    ) throws -> Reading {
         let directory = try TemporaryDirectory()
-        let path = directory.path + "/foreign.mcap"
+        let path = given ?? directory.path + "/foreign.mcap"
         try PythonMCAP.run(
             """
             import sys
@@ -24,15 +27,43 @@ import Testing
                     writer.add_message(other, log_time=id * 1000, publish_time=id, data=b"{}")
                 writer.finish()
             """, path, encoding)
-        return try Reading(path)
+        return try Reading(path, filter: filter)
     }
 
-    @Test func envelopesAreRead() throws {
-        let reading = try reading("compression=CompressionType.NONE")
+    @Test(arguments: [
+        "compression=CompressionType.NONE", "compression=CompressionType.ZSTD", "compression=CompressionType.LZ4",
+        "use_chunking=False", "compression=CompressionType.LZ4, chunk_size=100",
+    ])
+    func envelopesAreRead(options: String) throws {
+        let reading = try reading(options)
         #expect(reading.ids == (1...10).map { $0 })
         #expect(reading.envelopes.map(\.receivedAt) == (1...10).map { $0 * 1_000 })
         #expect(Set(reading.envelopes.map(\.channel)) == ["chat"])
         #expect(reading.damage == [])
+        #expect(reading.report.foreignTopics == ["/camera": 10])
+    }
+
+    /// By its index, where it has one that lists all messages.
+    @Test(arguments: ["compression=CompressionType.LZ4, chunk_size=100", "use_chunking=False"])
+    func aRangeIsRead(options: String) throws {
+        let reading = try reading(options, filter: CaptureSelection(from: 3_000, until: 6_000))
+        #expect(reading.ids == [3, 4, 5])
+        #expect(reading.damage == [])
+    }
+
+    /// Chunks by lz4 with a schema, or messages without a chunk: no copy of a chunk is possible.
+    @Test(arguments: ["compression=CompressionType.LZ4", "use_chunking=False"])
+    func isRecovered(options: String) throws {
+        let (source, target) = (try TemporaryDirectory(), try TemporaryDirectory())
+        let path = source.path + "/foreign.mcap"
+        let whole = try reading(options, at: path)
+        let outcome = try CaptureRecovery.recover(path, into: target.path, at: .start)
+        #expect(outcome.damage == [])
+        #expect(outcome.messages == 20)
+        #expect(outcome.withoutSchema > 0)
+        let saved = try Reading(target.path)
+        #expect(saved.envelopes == whole.envelopes)
+        #expect(saved.damage == [])
     }
 
     @Test func otherChannelsArePassedOver() throws {
@@ -40,12 +71,6 @@ import Testing
         #expect(reading.envelopes.isEmpty)
         #expect(reading.events.isEmpty)
         #expect(reading.damage == [])
-    }
-
-    @Test func messagesOutsideOfChunksAreRefusedClearly() throws {
-        let reading = try reading("use_chunking=False")
-        #expect(reading.envelopes.isEmpty)
-        #expect(try #require(reading.damage.first).contains("messages outside of chunks are not supported"))
     }
 }
 

@@ -53,7 +53,7 @@ import Testing
         try write(bytes, toFile: path)
         var log: [String] = []
         let previous = try CaptureDirectory.prepare(directory.path, at: .start) { log.append($0) }
-        #expect(log == ["closed '\(path)' after a crash: 34 messages in 3 chunks"])
+        #expect(log == ["closed '\(path)', which an earlier run left open: 34 messages in 3 chunks"])
         #expect(previous == CaptureDirectory.Previous(segment: name, lastIDs: ["chat": 36]))
         let payloads = try Reading(path).envelopes.map(\.payload)
         #expect(

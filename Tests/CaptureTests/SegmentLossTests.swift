@@ -39,7 +39,7 @@ import Testing
         #expect(
             summary.channels[0].holes == [CaptureSummary.Hole(from: 1, to: 10, cause: "segment_removed")])
         #expect(summary.channels[0].missingIDs == 10)
-        #expect(!summary.isComplete && summary.damage.count == 1)
+        #expect(summary.verdict.isComplete == false && summary.damage.count == 1)
         #expect(log.losses.map(\.cause) == [.removed] && log.losses.map(\.envelopes) == [10])
     }
 
@@ -75,7 +75,7 @@ import Testing
             let summary = try CaptureSummary(of: CaptureReader(paths: [directory.path]))
             #expect(summary.channels[0].envelopes + Int(summary.channels[0].missingIDs) == 60, "cut at \(cut)")
             #expect(summary.channels[0].holes.allSatisfy { $0.cause == "segment_truncated" })
-            #expect(!summary.isComplete, "exit status 3")
+            #expect(summary.verdict.exitStatus == 3)
         }
     }
 

@@ -23,6 +23,36 @@ struct ConnectionFaultTests {
         }
     }
 
+    @Test("cut off and stopped before another id came: the counter tells what no id shows any more")
+    func stoppedBeforeAnotherID() async throws {
+        try await RedisServer.with { redis in
+            let account = try await Scene.run(redis, Scene.Options(isDeafAtTheEnd: true)) { _ in }
+            account.expectBalanced("stopped before another id")
+            #expect(account.beyondKnowledge == 0)
+            #expect(account.missing == ["connection_lost": 3])
+        }
+    }
+
+    @Test("cut off and stopped in full traffic, again and again: each hole keeps its causes")
+    func cutOffAndStopped() async throws {
+        try await RedisServer.with { redis in
+            let account = try await Scene.run(redis) { scene in
+                for _ in 0..<5 {
+                    try scene.relay().child.signal(SIGSTOP)
+                    try await redis.command(["CLIENT", "KILL", "TYPE", "pubsub"])
+                    try await scene.publisher.more(50)
+                    try await scene.stopRelay()
+                    try await scene.publisher.more(50)
+                    try await scene.startRelay()
+                    try await scene.waitUntilRecording()
+                }
+            }
+            account.expectBalanced("cut off and stopped")
+            #expect(account.beyondKnowledge == 0)
+            #expect(Set(account.missing.keys) == ["connection_lost", "not_recording"])
+        }
+    }
+
     @Test("the output buffer's limit while the relay stands still: Redis closes, and the capture says why")
     func outputBufferLimit() async throws {
         try await RedisServer.with(["--client-output-buffer-limit", "pubsub 1mb 0 0"]) { redis in

@@ -92,7 +92,7 @@ struct CrashTests {
 
     private func expectClosed(_ orphan: String?, by relay: RelayProcess) {
         guard let orphan else { return }
-        #expect(relay.child.errors.contains("closed '\(orphan)' after a crash"))
+        #expect(relay.child.errors.contains("closed '\(orphan)', which an earlier run left open"))
     }
 
     // MARK: - What the kills left

@@ -13,7 +13,7 @@ struct DamageTests {
     @Test("cut anywhere")
     func cut() async throws {
         try await withCapture { whole, lines, random in
-            try await forEach((0..<Self.cuts).map { _ in Int.random(in: 0..<whole.count, using: &random) }) { cut in
+            try await forEach((0..<Self.cuts).map { _ in Int.random(in: 1..<whole.count, using: &random) }) { cut in
                 try await examine(whole.prefix(cut), lines: lines, what: "cut at \(cut) of \(whole.count)")
             }
         }

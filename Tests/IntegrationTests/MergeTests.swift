@@ -76,7 +76,7 @@ struct MergeTests {
             let merge = try await Finished.relay([
                 "merge", folder + "/a", folder + "/a", "-o", folder + "/both",
             ])
-            #expect(merge.exit == .code(3))
+            #expect(merge.exit == .code(0), "nobody recorded: no loss")
             #expect(merge.output.contains("30 ids that no capture has: 31..60"), "\(merge.output)")
             let info = try await Finished.relay(["info", folder + "/both"])
             #expect(info.output.contains("missing 31..60 (30): not_recording"), "\(info.output)")

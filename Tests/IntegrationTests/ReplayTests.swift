@@ -86,10 +86,11 @@ struct ReplayTests {
         }
     }
 
-    @Test("a cluster is refused, and nothing is published")
-    func refusesCluster() async throws {
+    @Test("a cluster is refused, and nothing is published", arguments: RedisEdition.allCases)
+    func refusesCluster(edition: RedisEdition) async throws {
+        guard edition.path != nil else { return }
         try await withCapture { _, directory, _ in
-            try await RedisServer.withCluster { target in
+            try await RedisServer.withCluster(edition: edition) { target in
                 let replay = try await Finished.relay(["replay", directory, "--to", target.url, "--speed", "max"])
                 #expect(replay.exit == .code(1))
                 #expect(replay.errors.contains("cluster"), "\(replay.errors)")

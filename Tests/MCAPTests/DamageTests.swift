@@ -111,7 +111,7 @@ import Testing
         let recording = Recording(Self.chunks, compression: .none, closed: true)
         let reading = try Reading(recording.bytes + [1, 2, 3])
         let damage = Damage(
-            offset: UInt64(recording.bytes.count), length: 3, reason: .trailingBytes, messagesLost: 0)
+            offset: UInt64(recording.bytes.count), length: 3, reason: .trailingBytes, messagesLost: nil)
         #expect(reading.damages == [damage])
         #expect(reading.ending == .closed)
     }

@@ -77,30 +77,38 @@ struct ForeignFileTests {
     }
 
     @Test func withoutChunkIndexesTheIndexedReaderRefers() throws {
-        for options in ["{'index_types': IndexType.NONE}", "{'use_chunking': False}"] {
-            let bytes = try file(options)
-            #expect(throws: NoSummary.withoutChunkIndexes) { try MCAPIndexedReader(MemorySource(bytes)) }
-        }
+        let unindexed = try file("{'index_types': IndexType.NONE}")
+        #expect(throws: NoSummary.withoutChunkIndexes) { try MCAPIndexedReader(MemorySource(unindexed)) }
+        let unchunked = try file("{'use_chunking': False}")
+        #expect(throws: NoSummary.messagesOutsideChunks) { try MCAPIndexedReader(MemorySource(unchunked)) }
     }
 
-    @Test func lz4IsRefusedByName() throws {
+    @Test func lz4IsRead() throws {
         let bytes = try file("{'chunk_size': 500, 'compression': CompressionType.LZ4}")
         let reading = try Reading(bytes)
-        #expect(reading.messages.isEmpty)
-        #expect(reading.damages.allSatisfy { $0.reason == .unsupportedCompression("lz4") })
-        #expect(reading.damages.reduce(0) { $0 + ($1.messagesLost ?? 0) } == 50)
-        #expect(reading.ending == .closed)
+        #expect(reading.damages == [])
+        #expect(reading.chunks.count > 1)
+        check(reading.messages)
         let reader = try MCAPIndexedReader(MemorySource(bytes))
-        let error = #expect(throws: Damage.self) { try reader.read(reader.chunkIndexes[0]) }
-        #expect(error?.reason == .unsupportedCompression("lz4"))
+        #expect(reader.chunkIndexes.allSatisfy { $0.compression == "lz4" })
+        check(try reader.chunkIndexes.flatMap { try reader.read($0).messages })
     }
 
-    @Test func messagesOutsideOfChunksAreCounted() throws {
-        let reading = try Reading(file("{'use_chunking': False}"))
-        #expect(reading.messages.isEmpty)
-        #expect(reading.damages.allSatisfy { $0.reason == .messagesOutsideChunk })
-        #expect(reading.damages.reduce(0) { $0 + ($1.messagesLost ?? 0) } == 50)
-        #expect(reading.damages.count == 2, "neighbours are one damage")
+    @Test(arguments: ["True", "False"]) func messagesOutsideOfChunksAreRead(dataCRC: String) throws {
+        let reading = try Reading(file("{'use_chunking': False, 'enable_data_crcs': \(dataCRC)}"))
+        #expect(reading.damages == [])
+        #expect(reading.metadata == [Metadata(name: "m", entries: ["x": "y"])])
+        #expect(reading.ending == .closed)
+        check(reading.messages)
+    }
+
+    /// Some writers put messages into chunks and others beside them.
+    @Test(arguments: [Compression.none, .zstd(level: 1)]) func mixedFileIsRead(compression: Compression) throws {
+        let mixed = try MixedFile(self.file("{'use_chunking': False}"), self.file("{'chunk_size': 500}"))
+        let reading = try Reading(mixed.bytes)
+        #expect(reading.messages.count == 100)
+        #expect(reading.damages.map(\.reason) == [])
+        #expect(throws: NoSummary.messagesOutsideChunks) { try MCAPIndexedReader(MemorySource(mixed.bytes)) }
     }
 
     @Test func chunksThatNeedASchemaAreNotCopied() throws {
@@ -163,10 +171,15 @@ struct ForeignFileTests {
         #expect(throws: MCAPWriteError.notResumable(.withoutMarkers)) { try report.resumption() }
     }
 
-    @Test func everyFlipOfAForeignFileEndsInOrder() async throws {
+    @Test(arguments: [
+        "{'chunk_size': 500, 'compression': CompressionType.ZSTD}",
+        "{'chunk_size': 500, 'compression': CompressionType.LZ4}",
+        "{'chunk_size': 500, 'compression': CompressionType.NONE}",
+    ])
+    func everyFlipOfAForeignFileEndsInOrder(options: String) async throws {
         let seed: UInt64 = 95
         var random = SplitMix64(seed: seed)
-        let original = try file("{'chunk_size': 500, 'compression': CompressionType.ZSTD}")
+        let original = try file(options)
         let messages = Set(try Reading(original).messages.map(\.data))
         for offset in original.indices {
             await Task.yield()
@@ -176,5 +189,100 @@ struct ForeignFileTests {
             // Without markers less is found again, but nothing is made up.
             try #require(reading.messages.allSatisfy { messages.contains($0.data) }, "byte \(offset), seed \(seed)")
         }
+    }
+
+    @Test(arguments: ["{'chunk_size': 500, 'compression': CompressionType.LZ4}", "{'use_chunking': False}"])
+    func everyCutOfAForeignFileEndsInOrder(options: String) async throws {
+        let original = try file(options)
+        let whole = try Reading(original)
+        for cut in original.indices {
+            await Task.yield()
+            let reading = try Reading(Array(original[..<cut]))
+            try #require(whole.messages.starts(with: reading.messages), "cut at \(cut)")
+            try #require(!reading.damages.isEmpty, "cut at \(cut)")
+        }
+    }
+
+    /// No markers: the chunks themselves are found.
+    @Test(arguments: ["ZSTD", "LZ4", "NONE"]) func chunksAreFoundBehindShiftedBytes(compression: String) async throws {
+        let original = try file("{'chunk_size': 400, 'compression': CompressionType.\(compression)}")
+        let chunks = try Reading(original).chunks
+        var random = SplitMix64.announced()
+        for _ in 0..<500 {
+            await Task.yield()
+            var bytes = original
+            let place = Int.random(in: 40..<chunks[2].offset, using: &random)
+            let count = Int.random(in: 1...90, using: &random)
+            if Bool.random(using: &random) {
+                bytes.insert(contentsOf: (0..<count).map { _ in .random(in: 0...255, using: &random) }, at: place)
+            } else {
+                bytes.removeSubrange(place..<min(place + count, chunks[2].offset))
+            }
+            let reading = try Reading(bytes)
+            let found = reading.chunks.map(\.messages)
+            for chunk in chunks[2...] {
+                try #require(found.count { $0 == chunk.messages } == 1, "\(count) bytes at \(place)")
+            }
+            try #require(found.allSatisfy { found in chunks.contains { $0.messages == found } })
+            try #require(!reading.damages.isEmpty)
+        }
+    }
+}
+
+/// The messages of one file outside of chunks, and behind them the chunks of another one.
+private struct MixedFile {
+    private(set) var bytes: [UInt8]
+
+    init(_ loose: [UInt8], _ chunked: [UInt8]) throws {
+        bytes = Layout.magic
+        var counts: [UInt16: UInt64] = [:]
+        var statistics = Statistics()
+        var channels: [[UInt8]] = []
+        for source in [loose, chunked] {
+            let hasHeader = bytes.count > Layout.magic.count
+            var position = Layout.magic.count
+            var isData = true
+            while position < source.count - Layout.magic.count {
+                let length = source[position + 1..<position + 9].reversed().reduce(0) { $0 << 8 | Int($1) }
+                let record = source[position..<position + 9 + length]
+                let content = Array(record.dropFirst(9))
+                try content.withUnsafeBytes { content in
+                    switch Opcode(rawValue: source[position]) {
+                    case .header?: if !hasHeader { bytes += record }
+                    case .dataEnd?: isData = false
+                    case .schema?, .channel?:
+                        if isData { bytes += record } else if hasHeader { channels.append(Array(record)) }
+                    case .message?, .messageIndex?: if isData { bytes += record }
+                    case .chunk?: bytes += record
+                    case .statistics?:
+                        let found = try Statistics(content: content)
+                        statistics = found
+                        for (id, count) in found.channelMessageCounts { counts[id, default: 0] += count }
+                    default: break
+                    }
+                }
+                position += record.count
+            }
+        }
+        try finish(statistics, counts, channels)
+    }
+
+    private mutating func finish(
+        _ statistics: Statistics, _ counts: [UInt16: UInt64], _ channels: [[UInt8]]
+    ) throws {
+        var statistics = statistics
+        statistics.channelMessageCounts = counts
+        statistics.messageCount = counts.values.reduce(0, +)
+        statistics.attachmentCount = 0
+        statistics.metadataCount = 0
+        var buffer = GrowableBuffer()
+        DataEnd().encode(into: &buffer)
+        let start = bytes.count + buffer.count
+        for channel in channels { buffer.append(channel) }
+        statistics.encode(into: &buffer)
+        for chunk in try Recovery.scan(MemorySource(bytes)).chunks { chunk.index.encode(into: &buffer) }
+        Footer(summaryStart: UInt64(start)).encode(into: &buffer)
+        buffer.append(Layout.magic)
+        bytes += Array(buffer.bytes)
     }
 }

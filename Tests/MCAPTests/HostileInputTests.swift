@@ -126,6 +126,44 @@ import Testing
         #expect(source.readBytes < 8 * source.size)
     }
 
+    /// Chunks inside of chunks, each of which seems to reach to the end of the file, and none is whole.
+    @Test func nestedChunksAreNotHashedForEver() throws {
+        let size = 1 << 18
+        var bytes = Layout.magic + Self.emptyHeader
+        while bytes.count < size {
+            let data = UInt64(2 * size - bytes.count - 49)
+            var chunk = GrowableBuffer()
+            let header = ChunkHeader(
+                startTime: 1, endTime: 2, uncompressedSize: data, uncompressedCRC: 1, compression: "")
+            _ = header.encodeOpening(into: &chunk)
+            chunk.overwrite(data + 40, at: 1)
+            chunk.overwrite(data, at: chunk.count - 8)
+            bytes += Array(chunk.bytes)
+        }
+        bytes += Array(repeating: 0xFF, count: 2 * size - bytes.count)
+        let source = CountingSource(bytes)
+        let reader = MCAPStreamReader(source)
+        while try reader.next() != nil {}
+        #expect(reader.damages.last?.reason == .tooManyDamages)
+        #expect(source.readBytes < 512 * source.size)
+    }
+
+    /// Thousands of markers, each of a file of its own.
+    @Test func markersOfManyFilesAreNotAllSearchedFor() throws {
+        var bytes = Layout.magic + Self.emptyHeader
+        for number in 0..<8_000 as Range<UInt64> {
+            var marker = GrowableBuffer()
+            Marker(sync: SyncMarker(first: number, second: 1), ordinal: number, offset: number, precedingCRC: 0)
+                .encode(into: &marker)
+            bytes += Array(marker.bytes) + [0]
+        }
+        let source = CountingSource(bytes)
+        let reader = MCAPStreamReader(source)
+        while try reader.next() != nil {}
+        #expect(!reader.damages.isEmpty)
+        #expect(source.readBytes < 128 * source.size)
+    }
+
     /// Hundreds of data ends with a CRC, each followed by a valid marker, so that data seems to go on.
     @Test func dataSectionIsHashedOnce() throws {
         let dataEnd: [UInt8] = [15, 4, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4]

@@ -109,8 +109,12 @@ import Testing
         // The CRC is python3's zlib.crc32 of the 36 bytes before it.
         #expect(record == [0x80, 40, 0, 0, 0, 0, 0, 0, 0] + covered + [0x5A, 0x55, 0x2F, 0xF0])
         let parsed = content(record)
-        #expect(parsed.withUnsafeBytes { Marker(content: $0, at: 0x0300) } == marker)
-        #expect(parsed.withUnsafeBytes { Marker(content: $0, at: 0x0301) } == nil)
+        #expect(parsed.withUnsafeBytes { Marker(content: $0) } == marker)
+        for index in parsed.indices {
+            var flipped = parsed
+            flipped[index] ^= 1
+            #expect(flipped.withUnsafeBytes { Marker(content: $0) } == nil)
+        }
     }
 
     @Test func trailerIsDataEndEmptyFooterAndMagic() {

@@ -107,6 +107,54 @@ import Testing
                 servers: [.tcp(host: "s1", port: 26379), .tcp(host: "s2", port: 5)], sentinelMaster: "mymaster",
                 database: 1)
         ),
+        ("::1,abortConnect=false", RedisConfiguration(host: "::1")),
+        ("redis:0", RedisConfiguration(host: "redis")),
+        ("abortConnect=false,redis:1", RedisConfiguration(host: "redis", port: 1)),
+        (
+            "10.0.0.1:1,abortConnect=false,10.0.0.2:2,10.0.0.1:1",
+            RedisConfiguration(servers: [.tcp(host: "10.0.0.1", port: 1), .tcp(host: "10.0.0.2", port: 2)])
+        ),
+        (
+            "password=x,redis.example:1,10.0.0.2",
+            RedisConfiguration(
+                servers: [.tcp(host: "redis.example", port: 1), .tcp(host: "10.0.0.2", port: 6379)],
+                password: Secret("x"))
+        ),
+        (
+            "redis,setlib=false,highPriorityThreads=true,tcpKeepAlive=true,highIntegrity=true,protocol=resp3,"
+                + "responseTimeout=5,preserveAsyncOrder=true,heartbeatInterval=1000,HeartbeatConsistencyChecks=true",
+            RedisConfiguration(host: "redis")
+        ),
+        ("redis:1,ssl=true,sslProtocols=3072", RedisConfiguration(host: "redis", port: 1, tls: RedisTLS())),
+        ("redis:1,ssl=true,sslProtocols=15360", RedisConfiguration(host: "redis", port: 1, tls: RedisTLS())),
+        (
+            "redis:1,ssl=true,sslProtocols=12288|Tls13",
+            RedisConfiguration(host: "redis", port: 1, tls: RedisTLS(minimumVersion: .tls13))
+        ),
+        (
+            "a.redis.cache.windows.net:6380,password=x=",
+            RedisConfiguration(
+                host: "a.redis.cache.windows.net", port: 6380, tls: RedisTLS(), password: Secret("x="))
+        ),
+        (
+            "s1,serviceName=mymaster,password=a;b c\"%,sentinelPassword=s=1,sentinelUser=watch",
+            RedisConfiguration(
+                servers: [.tcp(host: "s1", port: 26379)], sentinelMaster: "mymaster", password: Secret("a;b c\"%"),
+                sentinelUsername: "watch", sentinelPassword: Secret("s=1"))
+        ),
+        ("\"redis:1,password=x\"", RedisConfiguration(host: "redis", port: 1, password: Secret("x"))),
+        ("ConnectionStrings__Redis=redis:1\n", RedisConfiguration(host: "redis", port: 1)),
+        (
+            "export BACKPLANE_RELAY_REDIS='redis:1,\n password=x'",
+            RedisConfiguration(host: "redis", port: 1, password: Secret("x"))
+        ),
+        (
+            "\"Redis\": \"redis:1,password=a=b;\",",
+            RedisConfiguration(host: "redis", port: 1, password: Secret("a=b;"))
+        ),
+        ("redis:1;", RedisConfiguration(host: "redis", port: 1)),
+        ("valkey://redis:1", RedisConfiguration(host: "redis", port: 1)),
+        ("redis://:pa,ss=w;o rd\"%25@redis", RedisConfiguration(host: "redis", password: Secret("pa,ss=w;o rd\"%"))),
         (
             "!/run/redis.sock,password=a=b",
             RedisConfiguration(
@@ -120,105 +168,42 @@ import Testing
     @Test(arguments: [
         ("redis,channelPrefix=app,password=hunter2", ["'channelPrefix' is ignored"]),
         ("redis,channelPrefix=app", ["subscribes to the channel that is published on"]),
-        ("redis,fooBar=hunter2", ["option 'fooBar'"]),
+        ("redis,fooBar=hunter2", ["part 2 of the connection string is no option that is known"]),
         // Perhaps the rest of a password with a comma in it.
-        ("redis,hunter2=hunter2", ["an option of the connection string is not known"]),
+        ("redis,hunter2=hunter2", ["part 2 of the connection string is no option that is known"]),
+        ("redis,abortConect=hunter2", ["is 'abortConnect' meant?"]),
+        ("redis,pwd=hunter2", ["is 'password' meant?"]),
+        ("redis,Pasword = hunter2", ["is 'password' meant?"]),
+        ("redis,password=x,hunter2=", ["part 3 of the connection string stands behind 'password'"]),
+        ("redis,password=x,hunter2=,ssl=true", ["part 3"]),
+        (
+            "redis,sentinelPassword=x,hunter2=y,serviceName=m",
+            ["part 3 of the connection string stands behind 'sentinelPassword'"]
+        ),
+        (
+            "redis:1,password=x,hunter2:2",
+            ["part 3 of the connection string stands behind a password and is taken for a server"]
+        ),
+        ("password=x,hunter2", ["part 2 of the connection string stands behind a password and is taken for a server"]),
+        ("redis,connectTimeout=0", ["'connectTimeout' is ignored"]),
+        ("redis,sentinelPassword=hunter2", ["no effect without 'serviceName'"]),
+        ("redis,sentinelUser=relay,serviceName=m", ["only together with 'sentinelPassword'"]),
         ("redis,$CONFIG=hunter2", ["renamed commands"]),
         ("redis,tunnel=http:hunter2", ["'tunnel' is ignored"]),
         ("redis,ssl=true,sslProtocols=Tls|Tls12", ["below 1.2"]),
         ("redis,user=relay", ["'user' is ignored"]),
-        ("redis,unheardOf=hunter2,channelPrefix=hunter2", ["option 'unheardOf'", "'channelPrefix'"]),
+        ("redis,unheardOf=hunter2,channelPrefix=hunter2", ["part 2", "'channelPrefix'"]),
     ])
     func warns(text: String, expected: [String]) throws {
         let warnings = try RedisConfiguration(connectionString: text).warnings
         #expect(warnings.count == expected.count)
-        for (warning, words) in zip(warnings, expected) { #expect(warning.contains(words)) }
-        #expect(!warnings.joined().contains("hunter2"))
+        for (warning, words) in zip(warnings, expected) { #expect(warning.contains(words), "\(warning)") }
+        let configuration = try RedisConfiguration(connectionString: text)
+        #expect(!(warnings.joined() + configuration.endpoint + "\(configuration.servers)").contains("hunter2"))
     }
 
     @Test func userWithoutPasswordIsNotSent() throws {
         #expect(try RedisConfiguration(connectionString: "redis,user=relay").username == nil)
-    }
-
-    /// The error names the part at fault and never shows the password, `hunter2` in all of them.
-    @Test(arguments: [
-        ("", "address is empty"),
-        (" \n", "address is empty"),
-        ("ftp://:hunter2@redis", "'ftp://' is not supported"),
-        ("unix://run/redis.sock", "three slashes"),
-        ("unix://relay:hunter2@run", "three slashes"),
-        ("unix:///", "2 to 107 bytes"),
-        ("unix:///" + String(repeating: "x", count: 107), "2 to 107 bytes"),
-        ("unix:///run/redis.sock?pass=hunter2", "one parameter"),
-        ("unix:///run/redis.sock?db=hunter2", "'db' of the unix:// URL is a database number"),
-        ("unix://relay@/run/redis.sock", "names a user but no password"),
-        ("redis+sentinel://:hunter2@s1", "name of the master is missing"),
-        ("redis+sentinel://:hunter2@s1,s2/", "name of the master is missing"),
-        ("redis+sentinel://:hunter2@s1,,s2/mymaster", "host name is missing"),
-        ("redis+sentinel:///mymaster", "host name is missing"),
-        ("redis+sentinel://s1:x/mymaster", "port is a number"),
-        ("redis+sentinel://s1/mymaster/hunter2", "what follows the master"),
-        ("redis+sentinel://s1,password=hunter2/mymaster", "holds a character that no host name has"),
-        ("redis+sentinel://s1/mymaster?hunter2", "parameters after '?'"),
-        ("redis://", "host name is missing"),
-        ("redis://:hunter2@", "host name is missing"),
-        ("redis://:hunter2@:6379", "host name is missing"),
-        ("redis:///0", "host name is missing"),
-        ("redis://:hunter2@redis:", "port is a number from 1 to 65535"),
-        ("redis://:hunter2@redis:0", "port is a number from 1 to 65535"),
-        ("redis://:hunter2@redis:65536", "port is a number from 1 to 65535"),
-        ("redis://:hunter2@redis:hunter2", "port is a number from 1 to 65535"),
-        ("redis://:hunter2@redis:99999999999999999999", "port is a number from 1 to 65535"),
-        ("redis://:hunter2@redis/x", "path of the redis:// URL is a database number"),
-        ("redis://:hunter2@redis/-1", "path of the redis:// URL is a database number"),
-        ("redis://:hunter2@redis?db=1", "parameters after '?'"),
-        ("redis://:hunter2@redis#1", "parameters after '#'"),
-        ("redis://hunter2@redis", "names a user but no password"),
-        ("redis://hunter2:@redis", "names a user but no password"),
-        ("redis://:hunter2%@redis", "password of the redis:// URL holds a '%'"),
-        ("redis://:hunter2%4@redis", "password of the redis:// URL holds a '%'"),
-        ("redis://:hunter2%+4@redis", "password of the redis:// URL holds a '%'"),
-        ("redis://:hunter2%zz@redis", "password of the redis:// URL holds a '%'"),
-        ("redis://r%x:hunter2@redis", "user of the redis:// URL holds a '%'"),
-        ("redis://:hunter2%FF@redis", "password of the redis:// URL is not UTF-8"),
-        ("redis://:hunter2@::1", "IPv6 address is written in brackets"),
-        ("redis://:hunter2@[::1", "closing one is missing"),
-        ("redis://:hunter2@[::1]6379", "comes :port or nothing"),
-        ("redis://:hunter2@[]:6379", "host name is missing"),
-        // The two notations mixed up: without a check the host, which is printed, would hold the password.
-        ("redis://redis,password=hunter2", "holds a character that no host name has"),
-        ("redis://redis,password=hunter2:6379", "holds a character that no host name has"),
-        ("hunter2@redis:6379", "holds a character that no host name has"),
-        ("relay:hunter2@redis:6379", "IPv6 address is written in brackets"),
-        ("redis password:hunter2", "holds a character that no host name has"),
-        ("re?dis", "holds a character that no host name has"),
-        ("re#dis:6379", "holds a character that no host name has"),
-        ("re\u{1B}[31mdis", "holds a character that no host name has"),
-        ("redis,!/run/re\u{1B}dis.sock", "holds a control character"),
-        ("[[::1]:6379", "holds a character that no host name has"),
-        ("password=hunter2", "names no server"),
-        (",,", "names no server"),
-        ("redis:6379;password=hunter2", "names no server"),
-        ("redis:port,password=hunter2", "port is a number from 1 to 65535"),
-        ("::1,password=hunter2", "IPv6 address is written in brackets"),
-        ("redis,password=hunter2,ssl=maybe", "'ssl' is true or false"),
-        ("redis,password=hunter2,sslProtocols=hunter2", "'sslProtocols' is Tls12"),
-        ("redis,password=x,hunter2", "without '=' follows the options"),
-        ("redis,password=hunter2,syncTimeout=0", "'syncTimeout' is a number"),
-        ("redis,password=hunter2,keepAlive=hunter2", "'keepAlive' is a number"),
-        ("redis,password=hunter2,defaultDatabase=x", "'defaultDatabase' is a database number"),
-        ("redis,password=hunter2,defaultDatabase=-1", "'defaultDatabase' is a database number"),
-        ("redis,password=hunter2,connectTimeout=0", "'connectTimeout' is a number"),
-        ("redis,password=hunter2,connectTimeout=5s", "'connectTimeout' is a number"),
-        ("redis,password=hunter2://x,ssl=hunter2", "'ssl' is true or false"),
-        (":hunter2://redis", "IPv6 address is written in brackets"),
-    ])
-    func refuses(text: String, reason: String) throws {
-        let error = try #require(throws: ConnectionStringError.self) {
-            try RedisConfiguration(connectionString: text)
-        }
-        #expect(error.description.contains(reason))
-        #expect(!error.description.contains("hunter2"))
     }
 
     @Test func passwordFileStandsInForThePassword() throws {

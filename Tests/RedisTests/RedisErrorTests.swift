@@ -1,3 +1,5 @@
+import Foundation
+import NIOCore
 import Testing
 
 @testable import Redis
@@ -7,7 +9,7 @@ import Testing
 
     @Test(
         arguments: [
-            (.cannotConnect(endpoint: endpoint, reason: "refused"), true),
+            (.cannotConnect(endpoint: endpoint, failure: .refused), true),
             (.connectionClosed(endpoint: endpoint), true),
             (.noAnswer(endpoint: endpoint, seconds: 10), true),
             (.notRedis(endpoint: endpoint, reason: "got \"H\""), false),
@@ -24,6 +26,9 @@ import Testing
             (.wrongDatabase(endpoint: endpoint, database: 99), false),
             (.replica(endpoint: endpoint, master: nil), false),
             (.clusterMode(endpoint: endpoint), false),
+            (.clusterUnknown(endpoint: endpoint), false),
+            (.sentinelWantsLogin(endpoint: endpoint), false),
+            (.sentinelRefusedLogin(endpoint: endpoint, reply: "x", isOwn: true), false),
             (.sentinel(endpoint: endpoint), false),
             (.unknownMaster(name: "m", sentinels: "s"), false),
             (.noSentinel(name: "m", reasons: []), true),
@@ -134,10 +139,31 @@ import Testing
 
     @Test(
         arguments: [
-            (.cannotConnect(endpoint: endpoint, reason: "refused"), "cannot connect to Redis at redis:6379: refused"),
+            (
+                .cannotConnect(endpoint: endpoint, failure: .refused),
+                "Redis at redis:6379 refused the connection: is it running, and is this its port?"
+            ),
+            (.cannotConnect(endpoint: endpoint, failure: .unknownHost), "no address is known for the host"),
+            (.cannotConnect(endpoint: endpoint, failure: .timedOut(milliseconds: 5_000)), "within 5 s: is the address"),
+            (.cannotConnect(endpoint: endpoint, failure: .timedOut(milliseconds: 250)), "within 250 ms: is the"),
+            (.cannotConnect(endpoint: endpoint, failure: .noRoute), "no route to Redis at redis:6379"),
+            (.cannotConnect(endpoint: "unix:/run/r", failure: .noSocket), "there is no socket unix:/run/r"),
+            (.cannotConnect(endpoint: "unix:/run/r", failure: .refused), "nobody listens at the socket"),
+            (.cannotConnect(endpoint: "unix:/run/r", failure: .notPermitted), "may not open the socket"),
+            (.cannotConnect(endpoint: endpoint, failure: .tooManyOpenFiles), "LimitNOFILE"),
+            (.sentinelWantsLogin(endpoint: "s:1"), "sentinelPassword"),
+            (
+                .sentinelRefusedLogin(endpoint: "s:1", reply: "WRONGPASS x.", isOwn: true),
+                "WRONGPASS x; check sentinelUser"
+            ),
+            (
+                .sentinelRefusedLogin(endpoint: "s:1", reply: "WRONGPASS x.", isOwn: false),
+                "refused the login of the servers"
+            ),
+            (.clusterUnknown(endpoint: endpoint), "permit INFO, HELLO or CLUSTER INFO"),
             (.connectionClosed(endpoint: endpoint), "redis:6379 closed the connection"),
             (.noAnswer(endpoint: endpoint, seconds: 10), "within 10 s"),
-            (.notRedis(endpoint: endpoint, reason: "why"), "(why; is the port right"),
+            (.notRedis(endpoint: endpoint, reason: "why"), "is not Redis: its answer is not of Redis' protocol"),
             (.notRedis(endpoint: endpoint, reason: "got \"H\" as reply type byte"), "like a web server"),
             (.notRedis(endpoint: endpoint, reason: "got \"\\x15\" as reply type byte"), "write rediss://"),
             (.connectionClosed(endpoint: endpoint), "write rediss://"),
@@ -161,5 +187,35 @@ import Testing
         ] as [(RedisError, String)])
     func describes(error: RedisError, words: String) {
         #expect(error.description.contains(words))
+    }
+
+    @Test(arguments: [
+        ("ERR invalid password", "hunter2", "ERR invalid password"),
+        (
+            "WRONGPASS invalid username-password pair or user is disabled.", "ab",
+            "WRONGPASS invalid username-password pair or user is disabled."
+        ),
+        ("ERR proxy: login 'hunter2' refused", "hunter2", "ERR ..."), ("hunter2?", "hunter2", "an error"),
+        ("ERR proxy: refused", "hunter2", "ERR proxy: refused"),
+    ])
+    func repliesToALogin(reply: String, password: String, printed: String) {
+        #expect(RedisCredentials(username: nil, password: Secret(password)).scrubbed(reply) == printed)
+    }
+
+    /// What the system reports, in a kind of our own; its words never show.
+    @Test(
+        arguments: [
+            (IOError(errnoCode: ECONNREFUSED, reason: "connect(descriptor:addr:size:)"), .refused),
+            (IOError(errnoCode: EHOSTUNREACH, reason: "x"), .noRoute),
+            (IOError(errnoCode: ENOENT, reason: "x"), .noSocket),
+            (IOError(errnoCode: EACCES, reason: "x"), .notPermitted),
+            (IOError(errnoCode: EMFILE, reason: "x"), .tooManyOpenFiles),
+            (IOError(errnoCode: ETIMEDOUT, reason: "x"), .timedOut(milliseconds: 0)),
+            (IOError(errnoCode: EPROTO, reason: "connect(descriptor:addr:size:)"), .other("Protocol error")),
+            (ChannelError.connectTimeout(.seconds(5)), .timedOut(milliseconds: 5_000)),
+            (ChannelError.alreadyClosed, .other("the connection could not be made")),
+        ] as [(any Error, ConnectFailure)])
+    func connectFailures(error: any Error, expected: ConnectFailure) {
+        #expect(ConnectFailure(error) == expected)
     }
 }

@@ -46,4 +46,42 @@ import Testing
     @Test func colonsInAValueBelongToIt() {
         #expect(RedisServerInfo(infoText: "redis_version:7:8\n").version == "7:8")
     }
+
+    /// Each product has names of its own, and some keep Redis' beside them for old clients.
+    @Test(arguments: [
+        (
+            "redis_version:7.0.15\r\nredis_mode:standalone\r\ncluster_enabled:0\r\n", "Redis 7.0.15", "7.0.15",
+            "standalone"
+        ),
+        ("redis_version:7.0.15\r\nredis_mode:cluster\r\n", "Redis 7.0.15", "7.0.15", "cluster"),
+        (
+            "redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:9.1.2\r\nserver_mode:cluster\r\n",
+            "Valkey 9.1.2", "Valkey 9.1.2", "cluster"
+        ),
+        (
+            "redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.0.1\r\nserver_mode:standalone\r\n",
+            "Valkey 8.0.1", "Valkey 8.0.1", "standalone"
+        ),
+        (
+            "redis_version:6.3.4\r\nredis_mode:cluster\r\nexecutable:/usr/bin/keydb-server\r\n", "KeyDB 6.3.4",
+            "KeyDB 6.3.4", "cluster"
+        ),
+        (
+            "redis_version:7.4.0\r\ndragonfly_version:df-v1.30.0\r\nredis_mode:standalone\r\n", "Dragonfly 1.30.0",
+            "Dragonfly 1.30.0", "standalone"
+        ),
+        (
+            "redis_version:7.4.0\r\ndragonfly_version:df-v1.30.0\r\nredis_mode:standalone\r\n# Cluster\r\ncluster_enabled:1\r\n",
+            "Dragonfly 1.30.0", "Dragonfly 1.30.0", "cluster"
+        ),
+        ("garnet_version:1.0.63\r\ngarnet_mode:cluster\r\n", "Garnet 1.0.63", "Garnet 1.0.63", "cluster"),
+        ("cluster_enabled:0\r\n", "Redis", "", "standalone"),
+        ("role:master\r\n", "Redis", "", ""),
+    ])
+    func products(text: String, title: String, version: String, mode: String) {
+        let info = RedisServerInfo(infoText: text)
+        #expect(info.title == title)
+        #expect(info.versionText == version)
+        #expect(info.mode == mode)
+    }
 }

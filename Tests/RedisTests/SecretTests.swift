@@ -14,6 +14,7 @@ import Testing
         var dumped = ""
         dump(secret, to: &dumped)
         dump(RedisConfiguration(host: "redis", password: secret), to: &dumped)
+        dump(RedisEndpoint.concealed(host: secret, port: 1, part: 2), to: &dumped)
         let texts = [
             "\(secret)",
             String(describing: secret),
@@ -23,6 +24,8 @@ import Testing
             String(describing: Mirror(reflecting: secret).children.map { $0.value }),
             String(describing: RedisConfiguration(host: "redis", password: secret)),
             String(reflecting: RedisConfiguration(host: "redis", password: secret)),
+            "\(RedisEndpoint.concealed(host: secret, port: 1, part: 2))",
+            String(reflecting: RedisConfiguration(servers: [], password: secret, sentinelPassword: secret)),
             dumped,
         ]
         for text in texts { #expect(!text.contains("hunter2")) }

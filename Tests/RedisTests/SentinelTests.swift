@@ -84,6 +84,28 @@ struct SentinelTests {
         }
     }
 
+    /// As `serviceName=...,password=...,sentinelPassword=...` has it.
+    @Test func sentinelWithALoginOfItsOwn() async throws {
+        try await RedisServer.with(["--requirepass", "hunter2"]) { server in
+            try await Sentinel.with(watching: server, lines: ["requirepass spw"]) { sentinel in
+                let address = "127.0.0.1:\(sentinel.port),serviceName=mymaster,password=hunter2"
+                let both = try RedisConfiguration(connectionString: address + ",sentinelPassword=spw")
+                try await Attaching.subscriber(both) { events in _ = try await events.nextSubscription() }
+
+                let one = try RedisConfiguration(connectionString: address)
+                let refused = try #require(await Attaching.refusal(of: one))
+                #expect(refused.description.contains("refused the login of the servers"))
+                #expect(refused.description.contains("write sentinelPassword=..."))
+                let wrong = try RedisConfiguration(connectionString: address + ",sentinelPassword=xpw")
+                let own = try #require(await Attaching.refusal(of: wrong))
+                #expect(own.description.contains("check sentinelUser and sentinelPassword"))
+                let none = try RedisConfiguration(connectionString: "127.0.0.1:\(sentinel.port),serviceName=mymaster")
+                let wanted = try #require(await Attaching.refusal(of: none))
+                #expect(wanted == .sentinelWantsLogin(endpoint: "127.0.0.1:\(sentinel.port)"))
+            }
+        }
+    }
+
     @Test func unknownNameIsRefused() async throws {
         try await RedisServer.with { server in
             try await Sentinel.with(watching: server) { sentinel in

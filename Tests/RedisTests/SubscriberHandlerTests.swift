@@ -34,6 +34,57 @@ import Testing
         harness.closeByServer()
     }
 
+    // MARK: - Fences
+
+    private static let pong = Array("*2\r\n$4\r\npong\r\n$0\r\n\r\n".utf8)
+
+    /// The PONG stands behind everything that was sent before it: that is in the sink by then.
+    @Test func aFenceIsPassedBehindWhatCameBefore() throws {
+        let harness = try SubscriberHarness()
+        try harness.subscribe()
+        var passed: [(isPassed: Bool, batches: Int)] = []
+        let context = try harness.channel.pipeline.syncOperations.context(handler: harness.handler)
+        harness.handler.fence(context: context) { passed.append(($0, harness.sink.batches.count)) }
+        #expect(try harness.sent() == Self.ping)
+        try harness.receive(Wire.message("chat", "1 a"))
+        #expect(passed.isEmpty)
+        try harness.receive(Wire.message("chat", "2 b") + Self.pong)
+        #expect(passed.map(\.isPassed) == [true] && passed.map(\.batches) == [2])
+        harness.closeByServer()
+        #expect(passed.count == 1)
+    }
+
+    /// The look after a dead peer asks by PING, too: answers are told apart by their order.
+    @Test func aFenceWaitsForItsOwnPong() throws {
+        let harness = try SubscriberHarness()
+        try harness.subscribe()
+        harness.advance(by: .seconds(10))
+        #expect(try harness.sent() == Self.ping)
+        var passed: [Bool] = []
+        let context = try harness.channel.pipeline.syncOperations.context(handler: harness.handler)
+        harness.handler.fence(context: context) { passed.append($0) }
+        try harness.receive(Self.pong)
+        #expect(passed.isEmpty)
+        try harness.receive(Self.pong)
+        #expect(passed == [true])
+        harness.closeByServer()
+    }
+
+    @Test func aFenceFailsWithTheConnectionAndWherePingIsDenied() throws {
+        let harness = try SubscriberHarness()
+        try harness.subscribe()
+        var passed: [Bool] = []
+        let context = try harness.channel.pipeline.syncOperations.context(handler: harness.handler)
+        harness.handler.fence(context: context) { passed.append($0) }
+        try harness.receive(Array("-NOPERM this user has no permissions to run the 'ping' command\r\n".utf8))
+        #expect(passed == [false] && harness.ended.value == nil, "that is no reason to leave")
+        harness.handler.fence(context: context) { passed.append($0) }
+        harness.closeByServer()
+        #expect(passed == [false, false] && harness.ended.value == .closedByServer)
+    }
+
+    // MARK: - Times
+
     @Test func envelopesAreStampedWithTheClock() throws {
         let harness = try SubscriberHarness()
         try harness.subscribe()
@@ -112,7 +163,7 @@ import Testing
             Issue.record("ended as \(String(describing: harness.ended.value))")
             return
         }
-        #expect(text.contains("104"))
+        #expect(text.contains("reset by peer"))
         #expect(harness.sink.events.last == .disconnected(.ioError(text)))
     }
 

@@ -18,6 +18,17 @@ import Testing
         #expect(TLSFailure(words: "error: \(words)", validity: nil, at: 100) == expected)
     }
 
+    @Test(arguments: [
+        (
+            "handshakeFailed([Error: 268435 error:100000f7:SSL routines:OPENSSL_internal:BAD_SIGNATURE])",
+            "bad signature"
+        ),
+        ("something else", "the log of the server may say why"),
+    ])
+    func otherWords(words: String, plain: String) {
+        #expect(TLSFailure.other(words).description == "the handshake failed: \(plain)")
+    }
+
     @Test(
         arguments: [
             (0, 99, .expired(99)), (101, 200, .notYetValid), (0, 200, .unknownAuthority),

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct GapExplainerTests {
     enum Step {
-        case disconnected, dropped, failover
+        case stopped, disconnected, dropped, failover
         case subscribed(runID: String?, outputBuffer: Int?, at: String = "redis:6379")
         case arrived(Int, GapCause?)
     }
@@ -25,6 +25,16 @@ import Testing
             testDescription: "an earlier run recorded", resumes: true,
             steps: [.subscribed(runID: "a", outputBuffer: 0), .arrived(0, .notRecording), .arrived(0, nil)]),
         Story(
+            testDescription: "that we leave explains nothing",
+            steps: [.subscribed(runID: "a", outputBuffer: 0), .stopped, .arrived(0, nil)]),
+        Story(
+            testDescription: "what happened in this run counts for more than that nobody recorded before",
+            resumes: true,
+            steps: [
+                .subscribed(runID: "a", outputBuffer: 0), .arrived(1, .notRecording), .disconnected,
+                .arrived(0, .connectionLost), .arrived(1, .connectionLost),
+            ]),
+        Story(
             testDescription: "the connection was lost",
             steps: [
                 .subscribed(runID: "a", outputBuffer: 0), .arrived(0, nil), .disconnected,
@@ -32,7 +42,7 @@ import Testing
                 .arrived(1, .connectionLost), .arrived(1, nil),
             ]),
         Story(
-            testDescription: "the sentinels named another master",
+            testDescription: "another server is the master now",
             steps: [
                 .subscribed(runID: "a", outputBuffer: 0), .failover,
                 .subscribed(runID: "b", outputBuffer: 0, at: "other:6379"), .arrived(0, .failover), .arrived(0, nil),
@@ -102,10 +112,11 @@ import Testing
     ]
 
     @Test(arguments: stories) func explains(_ story: Story) {
-        var explainer = GapExplainer(channels: 2, resumes: story.resumes)
+        var explainer = GapExplainer(earlier: [nil, nil].map { _ in story.resumes ? .notRecording : nil })
         for (index, step) in story.steps.enumerated() {
             switch step {
             case .disconnected: explainer.disconnected(.closedByServer)
+            case .stopped: explainer.disconnected(.stopped)
             case .failover: explainer.disconnected(.failover)
             case .dropped: explainer.dropped()
             case .subscribed(let runID, let kills, let endpoint):

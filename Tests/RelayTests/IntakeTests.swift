@@ -1,7 +1,7 @@
 import Prometheus
-import Redis
 import Testing
 
+@testable import Redis
 @testable import Relay
 
 @Suite struct IntakeTests {
@@ -11,7 +11,9 @@ import Testing
         case subscribed(String?)
         case disconnected(DisconnectCause)
         case dropped(envelopes: Int, bytes: Int)
+        case skipped(bytes: Int, isTooLarge: Bool)
         case command(RecorderCommand)
+        case counters
 
         struct Envelope: Equatable {
             var channel: Int
@@ -32,7 +34,9 @@ import Testing
                 self = .batch(envelopes)
             case .subscribed(let subscription): self = .subscribed(subscription.server?.runID)
             case .disconnected(let cause): self = .disconnected(cause)
-            case .dropped(let envelopes, let bytes): self = .dropped(envelopes: envelopes, bytes: bytes)
+            case .dropped(let envelopes, let bytes, _): self = .dropped(envelopes: envelopes, bytes: bytes)
+            case .skipped(let payload): self = .skipped(bytes: payload.bytes, isTooLarge: payload.isTooLarge)
+            case .counters: self = .counters
             case .command(let command): self = .command(command)
             }
         }
@@ -91,6 +95,39 @@ import Testing
                 .dropped(envelopes: 1, bytes: Self.large), .batch([Self.envelope(8, count: Self.large)]),
             ])
         #expect(metrics.intakeBytes.value == Double(footprint))
+    }
+
+    @Test func aLargePayloadHasItsRoomBeforeItComes() {
+        let metrics = makeMetrics()
+        let intake = Intake(limit: 10 << 20, metrics: metrics)
+        #expect(intake.admission(ofPayload: 11 << 20, channel: 0) == .tooLarge)
+        #expect(intake.admission(ofPayload: 6 << 20, channel: 0) == .take)
+        #expect(metrics.intakeBytes.value >= Double(6 << 20))
+        // The one under way counts: a second one waits for no room.
+        #expect(intake.admission(ofPayload: 6 << 20, channel: 0) == .noRoom)
+        intake.abandoned(payloadOf: 6 << 20)
+        #expect(metrics.intakeBytes.value == 0)
+
+        #expect(intake.admission(ofPayload: 6 << 20, channel: 0) == .take)
+        intake.deliver(
+            EnvelopeBatch(
+                adopting: .allocate(byteCount: 6 << 20, alignment: 16), count: 6 << 20, channel: 0, receivedAt: 1))
+        intake.skipped(SkippedPayload(channel: 0, bytes: 7, start: [], receivedAt: 1, isTooLarge: false))
+        intake.skipped(SkippedPayload(channel: 0, bytes: 8, start: [], receivedAt: 1, isTooLarge: true))
+        let delivery = intake.take(waitingAtMost: 0)
+        #expect(
+            delivery.items.dropFirst().map(Seen.init) == [
+                .skipped(bytes: 7, isTooLarge: false), .skipped(bytes: 8, isTooLarge: true),
+            ])
+        #expect(metrics.dropped(.bufferFull) == (1, 7))
+        #expect(metrics.dropped(.tooLarge) == (1, 8))
+        guard case .batch(let batch) = delivery.items[0] else { return }
+        // Its room is taken until it is written, its memory is not.
+        intake.recycle(large: batch) {
+            #expect(batch.footprint < 1 << 20)
+            #expect(intake.admission(ofPayload: 6 << 20, channel: 0) == .noRoom)
+        }
+        #expect(metrics.intakeBytes.value == 0)
     }
 
     private func recycle(_ delivery: Intake.Delivery, in intake: Intake) {

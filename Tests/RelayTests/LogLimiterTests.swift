@@ -12,4 +12,17 @@ import Testing
         ]
         for (at, admitted) in story { #expect(limiter.admit(at: at) == admitted, "at \(at)") }
     }
+
+    @Test func whatIsHeldBackIsSaidThoughNoMoreComes() {
+        var limiter = LogLimiter()
+        let second = LogLimiter.interval
+        #expect(limiter.flush(at: .max) == nil)
+        #expect(limiter.admit(at: second) == 0)
+        #expect(limiter.flush(at: .max) == nil)
+        #expect(limiter.admit(at: second + 1) == nil)
+        #expect(limiter.flush(at: second + 2) == nil)
+        #expect(limiter.flush(at: 2 * second) == 1)
+        #expect(limiter.flush(at: .max) == nil)
+        #expect(limiter.admit(at: 2 * second) == 0)
+    }
 }

@@ -27,6 +27,16 @@ import Testing
 
     static let cases: [Case] = [
         Case(testDescription: "no subscribers", severity: .warning) { $0.channels[0].subscribers = 0 },
+        Case(testDescription: "a relay only", severity: .warning) {
+            $0.channels[0].subscribers = 1
+            $0.clients = SubscribedClients(observers: 1, others: 0)
+        },
+        Case(testDescription: "a relay only, as far as can be told", severity: .warning) {
+            $0.channels[0].subscribers = 1
+            $0.clients = SubscribedClients(observers: 1, others: 4)
+        },
+        Case(testDescription: "unreachable", severity: .problem) { $0.unreachable = "refused" },
+        Case(testDescription: "a cluster", severity: .problem) { $0.objection = "cluster" },
         Case(testDescription: "no counter", severity: .warning) { $0.channels[0].counter = .absent },
         Case(testDescription: "another key", severity: .warning) { $0.channels[0].counter = .other("a list") },
         Case(testDescription: "near 1e14", severity: .warning) { $0.channels[0].counter = .value(99_999_999_999_000) },
@@ -59,8 +69,29 @@ import Testing
         #expect(report.findings(minimumFreeBytes: 1 << 30).map(\.severity) == [testCase.severity])
     }
 
+    @Test func tellsSubscribersApart() {
+        let list = """
+            id=1 addr=127.0.0.1:5 name=backplane-relay sub=2 psub=0
+            id=2 addr=127.0.0.1:6 name=backplane-relay-tail sub=1 psub=0
+            id=3 addr=127.0.0.1:7 name=web1-backplane-relay sub=1 psub=0
+            id=4 addr=127.0.0.1:8 name=backplane-relay-hub sub=1 psub=0
+            id=5 addr=127.0.0.1:9 name=WEB1(SE.Redis-v2.8) sub=1 psub=0
+            id=6 addr=127.0.0.1:9 name= sub=0 psub=3
+
+            """
+        let clients = SubscribedClients(list: list)
+        #expect(clients == SubscribedClients(observers: 3, others: 2))
+        #expect(clients.verdict(on: 4) == .mayBeNodes)
+        #expect(clients.verdict(on: 3) == .unclear)
+        #expect(clients.areAll(of: 5) && !clients.areAll(of: 4))
+        #expect(SubscribedClients(observers: 2, others: 0).verdict(on: 1) == .observersOnly)
+        #expect(SubscribedClients(observers: 0, others: 0).verdict(on: 1) == .mayBeNodes)
+    }
+
     @Test func harmlessVariants() {
         var report = Self.good
+        report.clients = SubscribedClients(observers: 2, others: 1)
+        #expect(report.findings() == [], "three subscribers, two of them relays")
         report.memory = RedisMemory(limit: 0, policy: "allkeys-lru")
         report.persistence = RedisPersistence(appendOnlyFile: false, snapshots: "3600 1")
         report.outputBufferLimit = .init(hardBytes: 0, softBytes: 8 << 20, softSeconds: 60)

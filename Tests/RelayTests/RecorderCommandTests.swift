@@ -1,6 +1,7 @@
 import Capture
 import Foundation
 import Logging
+import Prometheus
 import Redis
 import SignalRBackplane
 import Testing
@@ -17,19 +18,20 @@ import Testing
         let journal = LiveJournal()
         let intake: Intake
 
-        init() throws {
+        init(limit: Int = 1 << 20) throws {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-            intake = Intake(limit: 1 << 20, metrics: metrics)
+            intake = Intake(limit: limit, metrics: metrics)
         }
 
         deinit {
             try? FileManager.default.removeItem(atPath: path)
         }
 
-        func deliver(_ ids: ClosedRange<UInt64>) {
+        func deliver(_ ids: ClosedRange<UInt64>, size: Int = 0) {
             let batch = intake.nextBatch()
             batch.receivedAt = Moment.now().realtime
-            for id in ids { Array("\(id) blob".utf8).withUnsafeBytes { batch.append(channel: 0, payload: $0) } }
+            let rest = String(repeating: "x", count: size)
+            for id in ids { Array("\(id) blob\(rest)".utf8).withUnsafeBytes { batch.append(channel: 0, payload: $0) } }
             intake.deliver(batch)
         }
 
@@ -44,7 +46,7 @@ import Testing
                     observer: RecorderMetrics(metrics)),
                 channels: ["chat"], metrics: metrics, status: status, journal: journal, logger: logger)
             var worker = RelayWorker(
-                channels: ["chat"], lastIDs: [:], intake: intake, recorder: recorder, journal: journal,
+                channels: ["chat"], intake: intake, recorder: recorder, journal: journal,
                 metrics: metrics, status: status, logger: logger)
             worker.run()
         }
@@ -61,6 +63,36 @@ import Testing
             #expect(report.damage.isEmpty)
             return (ids, events, report.segments.count)
         }
+    }
+
+    @Test func whatTheIntakeDropsLastIsNamedByItsIDs() throws {
+        let scene = try Scene(limit: 1_000_000)
+        scene.deliver(1...3)
+        scene.deliver(4...6, size: 400_000)
+        scene.deliver(7...7, size: 1_000_000)
+        scene.work()
+        let (ids, events, _) = try scene.read()
+        #expect(ids == [1, 2, 3])
+        #expect(events.filter { $0.event == "dropped" }.map(\.envelopes) == [4])
+        #expect(
+            events.filter { $0.event == "gap" } == [.gap(channel: "chat", from: 4, to: 7, cause: .dropped)])
+        #expect(scene.metrics.channels[0].missingIDs.value == 4)
+        let summary = try CaptureSummary(of: CaptureReader(paths: [scene.path]))
+        #expect(summary.verdict.isComplete == false && summary.verdict.exitStatus == 3)
+        #expect(summary.channels[0].holes.map { "\($0.from)..\($0.to) \($0.cause)" } == ["4..7 dropped"])
+        #expect(summary.lostWithoutIDs == 0)
+        let previous = try CaptureDirectory.prepare(scene.path, at: .now()) { _ in }
+        #expect(previous.lastIDs == ["chat": 7])
+    }
+
+    @Test func aRecordingOfNothingButDropsIsNotComplete() throws {
+        let scene = try Scene(limit: 1)
+        scene.deliver(1...3)
+        scene.work()
+        let summary = try CaptureSummary(of: CaptureReader(paths: [scene.path]))
+        #expect(summary.envelopes == 0)
+        #expect(summary.verdict.isComplete == false && summary.verdict.exitStatus == 3)
+        #expect(summary.channels[0].missingIDs == 3)
     }
 
     @Test func rotateBeginsTheNextSegmentAtItsPlaceInTheStream() throws {

@@ -16,4 +16,13 @@ import Testing
         status.isWriting = writing
         #expect(status.notReadyReason == reason)
     }
+
+    @Test func aReplicaIsNotReady() {
+        let status = RelayStatus(records: false)
+        status.isSubscribed = true
+        status.masterLoss = MasterLoss(master: "b:6379", since: 1)
+        #expect(status.notReadyReason == "Redis is a replica of b:6379 now: nodes publish to its master")
+        status.masterLoss = nil
+        #expect(status.notReadyReason == nil)
+    }
 }

@@ -153,4 +153,20 @@ import Testing
             return skipped.isEmpty ? .inOrder : .gap(from: skipped.lowerBound, to: skipped.upperBound - 1)
         }
     }
+
+    /// What the counter gave out and nobody received.
+    @Test func whatIsKnownToBeMissingIsNotMissingOnceMore() {
+        var tracker = SequenceTracker(lastID: 10)
+        #expect(tracker.missed(through: 13) == .gap(from: 11, to: 13))
+        #expect(tracker.missed(through: 13) == nil)
+        #expect(tracker.missed(through: 5) == nil)
+        #expect(tracker.observe(14) == .inOrder)
+        #expect(tracker.observe(12) == .late)
+        #expect(tracker.missing == 2)
+        var first = SequenceTracker()
+        #expect(first.missed(through: 7) == nil)
+        #expect(first.observe(8) == .inOrder)
+        var last = SequenceTracker(lastID: 1)
+        #expect(last.missed(through: .max) == .gap(from: 2, to: .max))
+    }
 }

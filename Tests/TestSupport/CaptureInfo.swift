@@ -32,12 +32,22 @@ public struct CaptureInfo: Decodable {
         public let missingIds: UInt64
         public let holes: [Hole]
         public let counterResets: [Reset]
+        public let mayBeMissing: Doubt?
+    }
+
+    /// Why nobody can tell whether ids are missing behind the last one.
+    public struct Doubt: Decodable, Equatable {
+        public let after: UInt64?
+        public let reason: String
+        public let cause: String?
     }
 
     public let segments: [Segment]
     public let envelopes: Int
     public let channels: [Channel]
     public let damage: [String]
+    /// nil where it cannot be told.
+    public let complete: Bool?
 
     public static func read(_ path: String) async throws -> CaptureInfo {
         let info = try await Finished.relay(["info", "--json", path])

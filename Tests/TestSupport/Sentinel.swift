@@ -9,7 +9,7 @@ public struct Sentinel: Sendable {
 
     /// The master may be silent for 30 s: one that is only late must not count as dead.
     public static func with<Value>(
-        watching master: RedisServer, isolation: isolated (any Actor)? = #isolation,
+        watching master: RedisServer, lines: [String] = [], isolation: isolated (any Actor)? = #isolation,
         _ body: (Sentinel) async throws -> Value
     ) async throws -> Value {
         try await TemporaryDirectory.with { folder in
@@ -22,6 +22,7 @@ public struct Sentinel: Sendable {
             sentinel monitor \(Self.master) \(master.host) \(master.port) 1
             sentinel down-after-milliseconds \(Self.master) 30000
             sentinel failover-timeout \(Self.master) 5000
+            \(lines.joined(separator: "\n"))
             """.write(toFile: file, atomically: true, encoding: .utf8)
             let child = try await ChildProcess.start(
                 Tool.redisServer.requiredPath(), [file, "--sentinel"], folder: folder)
@@ -63,6 +64,12 @@ public struct Sentinel: Sendable {
     /// From now on a master that is silent for a second is dead.
     public func shortenPatience() async throws {
         _ = try await ask(["SENTINEL", "SET", Self.master, "down-after-milliseconds", "1000"])
+    }
+
+    /// From now on another server is the master, as if it had been so from the beginning.
+    public func watch(_ master: RedisServer) async throws {
+        _ = try await ask(["SENTINEL", "REMOVE", Self.master])
+        _ = try await ask(["SENTINEL", "MONITOR", Self.master, master.host, "\(master.port)", "1"])
     }
 
     private func ask(_ command: [String]) async throws -> String {

@@ -10,6 +10,9 @@
 /// Returns 0, or -1 with errno.
 int clinux_forbid_core_dumps(void);
 
+// Writes what stdio has buffered of standard output; the error number if any of it, at any time, could not be written.
+int clinux_flush_standard_output(void);
+
 /// Opens a file in a directory that has no name, so that nothing is left of it.
 ///
 /// Returns its descriptor, or -1 with errno.

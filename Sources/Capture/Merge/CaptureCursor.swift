@@ -48,8 +48,8 @@ final class CaptureCursor {
         while true {
             if reader == nil {
                 guard let segment = segments.popFirst() else { return false }
-                let source = try FileSource(path: segment.path)
-                reader = (segment.path, MCAPStreamReader(source, tailMayGrow: source.isLive))
+                let (source, isLive) = try segment.open()
+                reader = (segment.path, MCAPStreamReader(source, tailMayGrow: isLive))
             }
             guard let (path, reader) = reader else { continue }
             switch try reader.next() {

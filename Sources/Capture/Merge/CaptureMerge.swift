@@ -29,14 +29,28 @@ public struct CaptureMerge {
         /// Servers by run_id, or by address; more than one means a restart, or captures that do not belong together.
         public internal(set) var servers: Set<String> = []
 
-        public var isComplete: Bool {
-            damage.isEmpty && channels.values.allSatisfy { $0.missingIDs == 0 && $0.conflicts == 0 }
+        /// Of the new capture, by the ids that stay missing; conflicts are no part of it.
+        package var verdict: RecordingVerdict {
+            var verdict = RecordingVerdict()
+            verdict.isDamaged = !damage.isEmpty
+            for cause in causes { verdict.missing(cause: cause) }
+            verdict.isInDoubt = !doubts.isEmpty
+            return verdict
         }
+
+        public var conflicts: Int { channels.values.reduce(0) { $0 + $1.conflicts } }
+
+        /// Why ids are missing.
+        var causes: Set<String> = []
+        /// Where ids may be missing behind the last one, by channel.
+        package internal(set) var doubts: OrdinalNameMap<RecordingDoubt> = [:]
     }
 
     private static let listedRanges = 1_000
     /// Events that a merged capture says anew, or that were about one recording only.
-    private static let dropped: Set = ["gap", "duplicate", "counter_reset", "segment", "dropped", "lost"]
+    private static let dropped: Set = [
+        "gap", "duplicate", "counter_reset", "segment", "dropped", "lost", CaptureEvent.mayBeMissingName,
+    ]
 
     private let captures: [CaptureReader]
     private let selection: CaptureSelection
@@ -48,6 +62,11 @@ public struct CaptureMerge {
     /// Other events, until what came before them is written.
     private var held: [(event: CaptureEvent, at: UInt64)] = []
     private var runID: String?
+    /// By channel: the last id that an input has or tells as missing, and that of the new capture.
+    private var accountedIDs: OrdinalNameMap<UInt64> = [:]
+    private var writtenIDs: OrdinalNameMap<UInt64> = [:]
+    /// By channel, the highest id up to which one input accounts for all.
+    private var checkedIDs: OrdinalNameMap<UInt64> = [:]
     private var outcome = Outcome()
 
     public init(
@@ -128,7 +147,8 @@ public struct CaptureMerge {
             }
         }
         try writeEvents(upTo: .max, into: &writer)
-        try writer.close(moment)
+        for event in lostAtTheEnd() { writer.append(event, at: moment) }
+        try writer.close(moment, .stopped(checkedIDs: checkedIDs))
     }
 
     /// - Parameter time: nanoseconds since 1970.
@@ -166,6 +186,7 @@ public struct CaptureMerge {
             channel.shared += 1
         }
         if envelope.isConflict { channel.conflicts += 1 }
+        if let id = envelope.id { writtenIDs[envelope.channel] = id }
         if let last = envelope.resetFrom {
             channel.resets += 1
             return [.counterReset(channel: envelope.channel, from: last, to: envelope.id ?? 0)]
@@ -174,6 +195,20 @@ public struct CaptureMerge {
         channel.missingIDs += missing.upperBound - missing.lowerBound + 1
         if channel.missing.count < Self.listedRanges { channel.missing.append(missing) }
         return [gap(missing, channel: envelope.channel)]
+    }
+
+    /// What inputs tell as missing behind the last envelope that any of them has.
+    private mutating func lostAtTheEnd() -> [CaptureEvent] {
+        guard selectsWholeSequences else { return [] }
+        var events: [CaptureEvent] = []
+        for (name, last) in accountedIDs.sorted(by: { $0.key < $1.key }) {
+            guard let written = writtenIDs[name], written < last else { continue }
+            let missing = written + 1...last
+            outcome.channels[name]?.missingIDs += last - written
+            outcome.channels[name]?.missing.append(missing)
+            events.append(gap(missing, channel: name))
+        }
+        return events
     }
 
     private mutating func gap(_ missing: ClosedRange<UInt64>, channel: String) -> CaptureEvent {
@@ -186,16 +221,30 @@ public struct CaptureMerge {
         var event = CaptureEvent.gap(
             channel: channel, from: missing.lowerBound, to: missing.upperBound, cause: .unknown)
         if let cause = report?.cause ?? report?.reason { event.cause = cause }
+        outcome.causes.insert(event.cause ?? GapCause.unknown.rawValue)
         return event
     }
 
     /// Of all inputs; by reading them, since a segment's start names only what was subscribed to.
-    private func channelNames() throws -> [String] {
+    private mutating func channelNames() throws -> [String] {
         var names: Set<OrdinalName> = []
+        var ends: OrdinalNameMap<[(last: UInt64, doubt: RecordingDoubt?)]> = [:]
         for capture in captures {
-            try capture.forEach(selection) { item in
+            let report = try capture.forEach(selection) { item in
                 if case .envelope(let envelope) = item { names.insert(OrdinalName(envelope.channel)) }
             }
+            let doubts = report.doubts
+            for (name, last) in report.account.lastIDs { ends[name, default: []].append((last, doubts[name])) }
+        }
+        for (name, inputs) in ends {
+            // The one that came furthest; of those that came as far, one that knows.
+            guard
+                let furthest = inputs.max(by: {
+                    ($0.last, $0.doubt == nil ? 1 : 0) < ($1.last, $1.doubt == nil ? 1 : 0)
+                })
+            else { continue }
+            accountedIDs[name] = furthest.last
+            if let doubt = furthest.doubt { outcome.doubts[name] = doubt } else { checkedIDs[name] = furthest.last }
         }
         return names.sorted().map(\.text)
     }

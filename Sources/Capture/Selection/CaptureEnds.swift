@@ -15,9 +15,16 @@ public struct CaptureEnds {
     ///
     /// - Throws: ``CaptureError`` if the end that the time counts from cannot be read.
     public mutating func resolve(_ time: TimePoint) throws -> UInt64 {
+        if case .at(let time) = time { return time }
+        // What was read for it would be gone.
+        if let stream = capture.segments.first(where: { $0.stream != nil }) {
+            throw CaptureError.readOnce(path: stream.path)
+        }
         switch time {
         case .at(let time):
             return time
+        case .clock(let clock):
+            return try LocalTime.last(clock: clock, upTo: resolve(.beforeEnd(0)))
         case .afterStart(let distance):
             let known = try start ?? capture.firstReceivedAt() ?? 0
             start = known

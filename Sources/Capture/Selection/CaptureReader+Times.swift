@@ -6,7 +6,7 @@ import MCAP
 extension CaptureReader {
     /// True while a relay writes one of the segments.
     public func isBeingRecorded() throws(CaptureError) -> Bool {
-        for segment in segments where try FileSource(path: segment.path).isLive { return true }
+        for segment in segments where try segment.openFile().isLive { return true }
         return false
     }
 
@@ -75,7 +75,7 @@ extension CaptureReader {
     /// nil if the segment has no summary, or a damaged one: then it is read from its start.
     private static func indexed(_ segment: CaptureSegment, until: UInt64? = nil) throws -> MCAPIndexedReader? {
         do {
-            return try MCAPIndexedReader(try FileSource(path: segment.path), until: until)
+            return try MCAPIndexedReader(try segment.openFile(), until: until)
         } catch is NoSummary {
             return nil
         } catch is Damage {
@@ -86,7 +86,7 @@ extension CaptureReader {
     private static func scan(
         _ segment: CaptureSegment, goesOn: (ClosedRange<UInt64>) -> Bool
     ) throws -> ClosedRange<UInt64>? {
-        let source = try FileSource(path: segment.path)
+        let source = try segment.openFile()
         let reader = MCAPStreamReader(source, tailMayGrow: source.isLive)
         var found: ClosedRange<UInt64>?
         while let item = try reader.next() {

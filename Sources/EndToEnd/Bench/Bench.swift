@@ -38,9 +38,10 @@ public struct Bench: Sendable {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: directory) }
         onStep("looking at Redis and the disk")
-        let look = try await Preflight.run(
+        let look = await Preflight.run(
             redis: redis, channels: [channel], directory: directory,
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+        if let reason = look.unreachable ?? look.objection { throw EndToEndError(reason) }
         if let free = look.directory?.freeBytes, free < Self.neededFree {
             throw EndToEndError(
                 "'\(configuration.directory)' has \(free >> 20) MiB free; the bench writes up to "
@@ -68,7 +69,7 @@ public struct Bench: Sendable {
             await Self.leave(publisher, channel)
             try await group.shutdownGracefully()
             return BenchReport(
-                redis: look.endpoint, redisVersion: look.server?.version, redisIsOurs: isOurs,
+                redis: look.endpoint, redisVersion: look.server?.versionText, redisIsOurs: isOurs,
                 roundTripSeconds: Double(look.roundTripNanoseconds) * 1e-9, processors: ProcessorTime.processorCount,
                 payloadBytes: configuration.payloadBytes, secondsPerRate: configuration.seconds,
                 directory: configuration.directory, diskBytesPerSecond: look.directory?.bytesPerSecond,

@@ -30,26 +30,36 @@ public struct Check: Sendable {
         try await RedisProbe.require(configuration.redis)
         let text = CheckText.random()
         let post = PostOffice()
+        let counter = CounterRecord()
         if configuration.hubs.isEmpty {
             let nodes = InProcessNodes(
                 count: configuration.nodeCount, redis: configuration.redis, channel: configuration.channel,
                 version: configuration.version, logger: logger)
             return try await nodes.run(onPublished: post.published) { nodes in
-                try await run(nodes, text: text, post: post)
+                try await run(nodes, text: text, post: post, counter: counter)
             }
         }
         let nodes = configuration.hubs.enumerated().map { index, url in
             CheckedNode(name: "node \(index + 1)", url: url, log: nil)
         }
         return try await ChannelListening(redis: configuration.redis, channel: configuration.channel, logger: logger)
-            .run(onPublished: post.published) { try await run(nodes, text: text, post: post) }
+            .run(
+                onPublished: { id, key, value in
+                    counter.published(id)
+                    post.published(envelope: id, key: key, value: value)
+                }
+            ) { try await run(nodes, text: text, post: post, counter: counter) }
     }
 
-    private func run(_ nodes: [CheckedNode], text: CheckText, post: PostOffice) async throws -> CheckOutcome {
+    private func run(
+        _ nodes: [CheckedNode], text: CheckText, post: PostOffice, counter: CounterRecord
+    ) async throws -> CheckOutcome {
         let network = SignalRNetwork()
         do {
-            let outcome = try await RedisProbe.whileAnswered(by: configuration.redis) {
-                try await run(nodes, text: text, post: post, network: network)
+            let outcome = try await RedisProbe.whileAnswered(
+                by: configuration.redis, counter: configuration.channel, onCounter: counter.read
+            ) {
+                try await run(nodes, text: text, post: post, counter: counter, network: network)
             }
             try await network.shutdown()
             return outcome
@@ -60,26 +70,28 @@ public struct Check: Sendable {
     }
 
     private func run(
-        _ nodes: [CheckedNode], text: CheckText, post: PostOffice, network: SignalRNetwork
+        _ nodes: [CheckedNode], text: CheckText, post: PostOffice, counter: CounterRecord, network: SignalRNetwork
     ) async throws -> CheckOutcome {
         let start = ContinuousClock.now
         let seating = Seating(nodes: nodes.map(\.name), transports: configuration.transports, run: text.run)
         let mailroom = Mailroom(homes: seating.seats.map(\.node), text: text)
         post.deliver(to: mailroom)
-        let entrance = Entrance(nodes: nodes, mailroom: mailroom, network: network, redis: configuration.redis)
+        let entrance = Entrance(
+            nodes: nodes, mailroom: mailroom, network: network, redis: configuration.redis,
+            channel: configuration.channel, counter: counter)
         for node in nodes { report("\(node.name) at \(node.url)") }
         let participants = try await entrance.admit(seating.seats)
         let session = CheckSession(
             nodes: nodes, participants: participants, mailroom: mailroom, redis: configuration.redis,
-            messages: configuration.messages)
-        let calls: [CheckStep: CallTally]
+            channel: configuration.channel, messages: configuration.messages, counter: counter)
+        let progress: CheckSteps.Progress
         do {
-            calls = try await CheckSteps(session: session, report: report).run()
+            progress = try await CheckSteps(session: session, report: report).run()
         } catch {
             await Self.stop(participants)
             throw error
         }
-        let judge = Judge(session: session, calls: calls)
+        let judge = Judge(session: session, progress: progress)
         let outcome = judge.outcome(duration: ContinuousClock.now - start)
         await Self.stop(participants)
         return outcome

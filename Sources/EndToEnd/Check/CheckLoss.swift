@@ -18,6 +18,9 @@ public struct CheckLoss: Sendable, Encodable, Equatable, CustomStringConvertible
     public let missedFrom: UInt64?
     public let missedTo: UInt64?
 
+    /// What the counter did meanwhile, in words; nil if it only rose.
+    public let counter: String?
+
     public var isExplained: Bool { missedFrom != nil }
 
     public var description: String {
@@ -36,8 +39,10 @@ public struct CheckLoss: Sendable, Encodable, Equatable, CustomStringConvertible
                 ? "\(node) was deaf for id \(missedFrom)" : "\(node) was deaf for ids \(missedFrom)..\(missedTo)"
         } else {
             why =
-                nodeTells
-                ? "\(node) did not report it as missed" : "look into the log of \(node) for a lost connection to Redis"
+                counter
+                ?? (nodeTells
+                    ? "\(node) did not report it as missed"
+                    : "look into the log of \(node) for a lost connection to Redis")
         }
         return "\(check.title): message \(message) (\(method), \(which)) did not reach \(client): \(why)"
     }

@@ -10,6 +10,8 @@ public struct CheckOutcome: Sendable, Encodable {
     public let faults: [String]
     /// What was worth a second try, in words.
     public let notes: [String]
+    /// Where the counter went back while the check ran.
+    public let counterResets: [CounterReset]
     /// From a send to each of its receipts; nil if nothing was received.
     public let latency: LatencySummary?
     public let durationSeconds: Double

@@ -1,3 +1,4 @@
+import Capture
 import NIOCore
 import NIOPosix
 import Redis
@@ -18,7 +19,9 @@ struct CheckSession: Sendable {
     let participants: [Participant]
     let mailroom: Mailroom
     let redis: RedisConfiguration
+    let channel: String
     let messages: Int
+    let counter: CounterRecord
 
     var everyone: Set<Int> { Set(participants.indices) }
 
@@ -90,9 +93,33 @@ struct CheckSession: Sendable {
             !ledger.arrivals[participant.index].contains { sent.contains($0.message) }
         }
         throw EndToEndError(
-            "\(step.title): \(deaf.map(\.name).joined(separator: ", ")) received none of \(sent.count) messages to all "
-                + "within \(Self.fencing.components.seconds) s; look at the log of the node and at its connection to Redis"
-        )
+            "\(deaf.map(\.name).joined(separator: ", ")) received none of \(Quantity.text(sent.count, "message")) to all "
+                + "within \(Self.fencing.components.seconds) s; \(deafness)")
+    }
+
+    /// Why clients may receive nothing.
+    var deafness: String {
+        guard let reset = CounterRecord.text(of: resets, channel: channel) else {
+            return "look at the log of the node and at its connection to Redis"
+        }
+        return "\(reset): clients that were above receive nothing until ids have passed where they were, or until they "
+            + "connect anew. Who ran FLUSHALL or deleted the key, or did Redis restart without its data?"
+    }
+
+    /// Where the counter went back, from whoever tells it most exactly: the nodes, envelopes, the key.
+    var resets: [CounterReset] {
+        let logged = nodes.compactMap { $0.log?.current.resets }.max { $0.count < $1.count } ?? []
+        let seen = counter.resets
+        return logged.count >= seen.count ? logged : seen
+    }
+
+    /// A step that could not be carried out: what is known by then stays.
+    func abandon(_ step: CheckStep, because error: EndToEndError) {
+        mailroom.fault(step, "it could not be proven \(step.proof): \(error)")
+        // Who was to come back is away still.
+        if step == .reconnect || step == .otherNode { mailroom.release(all: step) }
+        let left = CheckStep.allCases.drop { $0 != step }.dropFirst().map(\.title)
+        if !left.isEmpty { mailroom.note("not tried after that: \(left.joined(separator: ", "))") }
     }
 
     // MARK: - Trying again
@@ -114,7 +141,9 @@ struct CheckSession: Sendable {
                 try Task.checkCancellation()
                 guard attempt < Self.attempts, Self.mayPass(error) else {
                     try await requireRedis()
-                    throw EndToEndError("\(what): \(error)\(attempt > 1 ? " (tried \(attempt) times)" : "")")
+                    throw EndToEndError(
+                        "\(what): \(error)\(attempt > 1 ? " (tried \(attempt) times)" : "")",
+                        cause: error as? SignalRClientError)
                 }
                 mailroom.note("\(what): \(error); tried again")
                 try await Task.sleep(for: Self.pause * attempt)

@@ -1,21 +1,39 @@
 /// The order of a check.
 struct CheckSteps: Sendable {
+    /// How far a check has come.
+    struct Progress: Sendable {
+        /// Of the steps that count answers.
+        var calls: [CheckStep: CallTally]
+        /// The step that could not be carried out; those behind it were not tried.
+        var unproven: CheckStep?
+    }
+
     let session: CheckSession
     let report: @Sendable (String) -> Void
 
-    /// - Returns: the tallies of the steps that count answers.
-    func run() async throws -> [CheckStep: CallTally] {
-        let tallies: [CheckStep: CallTally] = [.results: CallTally(), .errors: CallTally(), .progress: CallTally()]
+    /// A step that cannot be carried out ends the check, but takes away nothing of what is proven by then.
+    ///
+    /// - Throws: `RedisError` if Redis cannot be reached; `CancellationError`.
+    func run() async throws -> Progress {
+        var progress = Progress(
+            calls: [.backplane: CallTally(), .results: CallTally(), .errors: CallTally(), .progress: CallTally()])
         for step in CheckStep.allCases {
             report(step.title)
-            try await run(step, tallies[step] ?? CallTally())
+            do {
+                try await run(step, progress.calls[step] ?? CallTally())
+            } catch let error as EndToEndError {
+                progress.unproven = step
+                session.abandon(step, because: error)
+                break
+            }
         }
-        return tallies
+        return progress
     }
 
     private func run(_ step: CheckStep, _ tally: CallTally) async throws {
         switch step {
         case .connect: try await session.fence(.connect)
+        case .backplane: try await session.backplane(tally)
         case .broadcast: try await session.broadcast()
         case .groups: try await session.groups()
         case .users: try await session.users()

@@ -7,6 +7,8 @@ struct Entrance: Sendable {
     let mailroom: Mailroom
     let network: SignalRNetwork
     let redis: RedisConfiguration
+    let channel: String
+    let counter: CounterRecord
 
     /// - Throws: ``EndToEndError`` naming the client that cannot connect, and why; `RedisError` if Redis is the reason.
     func admit(_ seats: [Seating.Seat]) async throws -> [Participant] {
@@ -30,7 +32,9 @@ struct Entrance: Sendable {
     }
 
     private func admit(_ seat: Seating.Seat, index: Int) async throws -> Participant {
-        let session = CheckSession(nodes: nodes, participants: [], mailroom: mailroom, redis: redis, messages: 0)
+        let session = CheckSession(
+            nodes: nodes, participants: [], mailroom: mailroom, redis: redis, channel: channel, messages: 0,
+            counter: counter)
         let client = try await session.retry("\(seat.name) connects") {
             // A client whose start failed is spent.
             let client = SignalRClient(

@@ -1,9 +1,13 @@
+import Capture
+
 /// Makes the outcome of what the mailroom and the nodes have written down.
 struct Judge {
     let session: CheckSession
-    let calls: [CheckStep: CallTally]
+    let progress: CheckSteps.Progress
 
-    private var clients: String { "\(session.participants.count) clients on \(Self.nodes(session.nodes.count))" }
+    private var clients: String {
+        "\(Quantity.text(session.participants.count, "client")) on \(Quantity.text(session.nodes.count, "node"))"
+    }
 
     func outcome(duration: Duration) -> CheckOutcome {
         let logs = session.nodes.map { $0.log?.current ?? NodeLog.State() }
@@ -19,13 +23,15 @@ struct Judge {
                 faults.append(fault(finding, ledger: ledger))
             }
         }
+        let resets = session.resets
         let rows = CheckStep.allCases.compactMap { row($0, ledger: ledger, losses: losses, faults: faults) }
         let verdict: CheckVerdict =
             rows.contains { $0.verdict == .fail } ? .fail : losses.isEmpty ? .pass : .passWithLoss
         return CheckOutcome(
             verdict: verdict, nodes: session.nodes.map { "\($0.name) \($0.url)" },
             clients: session.participants.map(\.name), rows: rows, losses: losses,
-            faults: faults.map { "\($0.step.title): \($0.text)" }, notes: session.mailroom.notes + remarks(logs),
+            faults: faults.map { "\($0.step.title): \($0.text)" },
+            notes: session.mailroom.notes + remarks(logs, resets: resets), counterResets: resets,
             latency: LatencySummary(nanoseconds: session.mailroom.latency), durationSeconds: duration / .seconds(1))
     }
 
@@ -33,8 +39,14 @@ struct Judge {
         _ step: CheckStep, ledger: Ledger, losses: [CheckLoss], faults: [(step: CheckStep, text: String)]
     ) -> CheckRow? {
         if step == .otherNode, session.nodes.count < 2 { return nil }
+        // Nodes in this process were told the channel, and tell themselves what they publish.
+        if step == .backplane, session.isInProcess { return nil }
+        let steps = CheckStep.allCases
+        if let end = progress.unproven.flatMap(steps.firstIndex), let index = steps.firstIndex(of: step), index > end {
+            return nil
+        }
         var (expected, received) = ledger.tally(step)
-        if let tally = calls[step]?.current {
+        if let tally = progress.calls[step]?.current {
             expected += tally.expected
             received += tally.received
         }
@@ -46,7 +58,11 @@ struct Judge {
         let faults = faults.count { $0.step == step }
         let unexplained = losses.count { !$0.isExplained }
         var words: [String] = []
-        if faults > 0 { words.append("\(faults) wrong") }
+        if step == progress.unproven {
+            words.append("not proven")
+        } else if faults > 0 {
+            words.append("\(faults) wrong")
+        }
         if unexplained > 0 { words.append("\(unexplained) lost") }
         if losses.count > unexplained { words.append("\(losses.count - unexplained) missed by a deaf node") }
         return CheckRow(
@@ -65,7 +81,7 @@ struct Judge {
             envelopeAtMost: entry.envelope == nil ? ledger.envelopeAtMost(message) : nil, client: participant.name,
             transport: participant.transport, node: session.nodes[node].name, nodeTells: session.nodes[node].log != nil,
             missedFrom: missed?.lowerBound,
-            missedTo: missed?.upperBound)
+            missedTo: missed?.upperBound, counter: CounterRecord.text(of: session.resets, channel: session.channel))
     }
 
     private func fault(_ finding: Finding, ledger: Ledger) -> (step: CheckStep, text: String) {
@@ -79,7 +95,10 @@ struct Judge {
         case .lost(let number, let client, _, _):
             return (ledger.entries[number].step, "\(message(number)) did not reach \(name(client))")
         case .duplicate(let number, let client, let times):
-            return (ledger.entries[number].step, "\(message(number)) came \(times) times to \(name(client))")
+            return (
+                ledger.entries[number].step,
+                "\(message(number)) came \(Quantity.text(times, "time")) to \(name(client))"
+            )
         case .leaked(let number, let client):
             return (ledger.entries[number].step, "\(message(number)) came to \(name(client)), for whom it was not")
         case .outOfOrder(let number, let other, let client):
@@ -92,14 +111,17 @@ struct Judge {
     }
 
     /// What the nodes went through.
-    private func remarks(_ logs: [NodeLog.State]) -> [String] {
-        zip(session.nodes, logs).flatMap { node, log in
-            let closures = Dictionary(grouping: log.closures, by: { $0 }).sorted { $0.key < $1.key }
-            return closures.map { "\(node.name) was cut off from Redis \($0.value.count) times: \($0.key)" }
-                + log.resets.map { "\(node.name) saw the counter set back from \($0.from) to \($0.to)" }
-                + log.missed.ranges.map { "\(node.name) missed ids \($0.lowerBound)..\($0.upperBound)" }
-        }
+    private func remarks(_ logs: [NodeLog.State], resets: [CounterReset]) -> [String] {
+        let counter = CounterRecord.text(of: resets, channel: session.channel).map { [$0] } ?? []
+        return counter
+            + zip(session.nodes, logs).flatMap { node, log in
+                let closures = Dictionary(grouping: log.closures, by: { $0 }).sorted { $0.key < $1.key }
+                return closures.map {
+                    "\(node.name) was cut off from Redis \(Quantity.text($0.value.count, "time")): \($0.key)"
+                }
+                    + log.resets.map { "\(node.name) saw the counter set back from \($0.from) to \($0.to)" }
+                    + log.missed.ranges.map { "\(node.name) missed ids \($0.lowerBound)..\($0.upperBound)" }
+            }
     }
 
-    private static func nodes(_ count: Int) -> String { count == 1 ? "1 node" : "\(count) nodes" }
 }

@@ -1,3 +1,4 @@
+import Capture
 import SignalRBackplane
 
 /// Compares what was sent with what arrived, one by one, in order.
@@ -30,7 +31,7 @@ enum Comparison {
     ) -> [String] {
         var differences: [String] = []
         if expected.count != actual.count {
-            differences.append("\(what): \(actual.count) \(unit)s instead of \(expected.count)")
+            differences.append("\(what): \(Quantity.text(actual.count, unit)) instead of \(expected.count)")
         }
         for (index, pair) in zip(expected, actual).enumerated() {
             guard differences.count < listed else { break }

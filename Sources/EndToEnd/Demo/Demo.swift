@@ -139,7 +139,7 @@ public struct Demo: Sendable {
         let chatters = try await enter(nodes, network: network)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for chatter in chatters { group.addTask { try await chatter.chat() } }
-            let progress = Task { try await reportProgress(port: metricsPort, collector: collector) }
+            let progress = Task { try await reportProgress(port: metricsPort) }
             // People do not stop by themselves: the first to end is the clock, or somebody with an error.
             group.addTask { try await Task.sleep(for: duration) }
             defer {
@@ -210,7 +210,7 @@ public struct Demo: Sendable {
             chatters.append(Chatter(name: name, client: client, seed: UInt64(number)))
         }
         report(
-            "chatting      \(chatters.count) clients on \(nodes.count) nodes over webSockets, serverSentEvents and longPolling"
+            "chatting      \(Quantity.text(chatters.count, "client")) on \(Quantity.text(nodes.count, "node")) over webSockets, serverSentEvents and longPolling"
         )
         return chatters
     }
@@ -229,7 +229,9 @@ public struct Demo: Sendable {
         for damage in read.damage { differences.append("damage in the capture: \(damage)") }
         differences += Comparison.differences(
             expected: live.published.map { .payload($0) }, actual: recorded.map { .payload($0) }, what: "recorded")
-        report("recorded      \(recorded.count) of \(live.published.count) published envelopes")
+        report(
+            "recorded      \(Quantity.grouped(recorded.count)) of \(Quantity.text(live.published.count, "published envelope"))"
+        )
         differences += Comparison.differences(
             expected: Witness.expected(of: live.published), actual: live.heard, what: "the client at the first Redis")
 
@@ -261,10 +263,11 @@ public struct Demo: Sendable {
         differences += Comparison.differences(
             expected: live.published.map { .content($0) }, actual: received.map { .content($0) }, what: "replayed")
         let pace = replay.drift.map { "with a drift of \(percent($0))" } ?? "at full speed"
-        report("replayed      \(replay.sent) envelopes \(pace) into the second Redis")
+        report("replayed      \(Quantity.text(replay.sent, "envelope")) \(pace) into the second Redis")
         report(
-            "heard         \(live.heard.count) calls by a client at the first Redis, "
-                + "\(heard.map { "\($0.count)" }.joined(separator: ", ")) by clients of two nodes at the second")
+            "heard         \(Quantity.text(live.heard.count, "call")) by a client at the first Redis, "
+                + "\(heard.map { Quantity.grouped($0.count) }.joined(separator: ", ")) by clients of two nodes at the second"
+        )
         for (transport, heard) in zip(TransportKind.allCases, heard) {
             differences += Comparison.differences(
                 expected: live.heard, actual: heard, what: "the client at the second Redis over \(transport.rawValue)")
@@ -305,20 +308,25 @@ public struct Demo: Sendable {
     private static let envelopesSeries = #"signalr_backplane_envelopes_total{channel="\#(channel)"}"#
 
     /// Shows the live numbers each second, until the task is cancelled.
-    private func reportProgress(port: Int, collector: EnvelopeCollector) async throws {
+    private func reportProgress(port: Int) async throws {
         let channel = #"{channel="\#(Self.channel)"}"#
-        var last = collector.count
+        var last = 0
+        var lastAt = ContinuousClock.now
         while true {
             try await Task.sleep(for: .seconds(1))
             let scrape = try await MetricsScrape.read(port: port)
             func value(_ series: String) -> Int { Int(scrape[series] ?? 0) }
-            let published = collector.count
+            // All of one scrape, so that the numbers belong together.
+            let seen = value(Self.envelopesSeries)
+            let waiting = max(0, seen - value("backplane_relay_recorded_envelopes_total"))
+            let now = ContinuousClock.now
+            let rate = Int((Double(seen - last) / ((now - lastAt) / .seconds(1))).rounded())
             report(
-                "live          \(published - last)/s published, \(value(Self.envelopesSeries)) seen, "
-                    + "\(value("backplane_relay_recorded_envelopes_total")) recorded, "
-                    + "\(value("signalr_backplane_missing_ids_total" + channel)) missing, "
+                "live          \(Quantity.text(seen, "envelope")) so far, \(rate)/s; "
+                    + "\(Quantity.grouped(seen - waiting)) recorded, \(Quantity.grouped(waiting)) on the way to the disk, "
+                    + "\(Quantity.grouped(value("signalr_backplane_missing_ids_total" + channel))) missing, "
                     + "\(value("backplane_relay_written_bytes_total") / 1024) KiB on disk")
-            last = published
+            (last, lastAt) = (seen, now)
         }
     }
 }

@@ -49,7 +49,8 @@ actor RedisMessageBus {
     func run(_ handle: @escaping @Sendable (BusEvent) -> Void) async throws {
         self.handle = handle
         let subscriber = RedisSubscriber(
-            configuration: redis, channels: [channel], eventLoopGroup: eventLoopGroup, sink: BusSink(bus: self),
+            configuration: redis.named("hub"), channels: [channel], eventLoopGroup: eventLoopGroup,
+            sink: BusSink(bus: self),
             logger: logger)
         defer {
             for send in gate.close(reason: "the node is stopping") {

@@ -90,6 +90,15 @@ struct MessageIndexes: ~Copyable, @unchecked Sendable {
         return counts
     }
 
+    /// Bytes of what ``encode(into:at:)`` appends.
+    var encodedSize: UInt64 {
+        var size = 0
+        for slot in 0..<slotCount where !isEmpty(slot: slot) {
+            size += Layout.recordHeader + 6 + entries(ofSlot: slot).count
+        }
+        return UInt64(size)
+    }
+
     /// Appends one message index record for each channel with messages to `buffer`, whose first byte stands at
     /// `bufferOffset` of the file, and returns where each stands in the file.
     func encode(into buffer: inout GrowableBuffer, at bufferOffset: UInt64) -> [UInt16: UInt64] {

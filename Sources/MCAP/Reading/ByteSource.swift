@@ -7,6 +7,32 @@ public protocol ByteSource {
     ///
     /// - Returns: how many bytes were read; fewer than asked for only at the end of the source.
     func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int
+
+    /// The same, satisfied with `count` bytes if no more are there yet. Only a stream makes a difference.
+    func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, atLeast count: Int) throws -> Int
+
+    /// True if the bytes arrive one after another, as from a pipe: `size` is not known before the end.
+    var isStream: Bool { get }
+
+    /// What stands before `offset` is not read again: a stream may forget it.
+    func discard(before offset: UInt64)
+
+    /// CRC-32 of the bytes before `offset`, if the source counted along because it cannot read them again.
+    func checksum(before offset: UInt64) -> UInt32?
+}
+
+extension ByteSource {
+    public var isStream: Bool { false }
+
+    public func read(
+        at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, atLeast count: Int
+    ) throws -> Int {
+        try read(at: offset, into: buffer)
+    }
+
+    public func discard(before offset: UInt64) {}
+
+    public func checksum(before offset: UInt64) -> UInt32? { nil }
 }
 
 /// A file's bytes that are in memory.

@@ -2,6 +2,7 @@
 final class ChunkDecoder {
     private let limits: ReadLimits
     private let decompressor = ZstdDecompressor()
+    private var lz4 = LZ4Decompressor()
     private var last: DecodedChunk?
 
     init(limits: ReadLimits) {
@@ -38,6 +39,7 @@ final class ChunkDecoder {
         // What a later format says behind the data is not for us to copy into a file of our own.
         chunk.record.truncate(to: header.size + data.count)
         try unpack(data, header, into: chunk)
+        chunk.uncompressedCRC = header.uncompressedCRC
         chunk.index = ChunkIndex(
             startTime: header.startTime, endTime: header.endTime, offset: frame.start, length: frame.size,
             messageIndexOffsets: [:], messageIndexLength: 0, compression: header.compression,
@@ -50,8 +52,12 @@ final class ChunkDecoder {
         return (chunk, timesDiffer)
     }
 
-    private func reusableChunk() -> DecodedChunk {
-        if last != nil, isKnownUniquelyReferenced(&last), let last { return last }
+    /// A chunk for what ``decode(_:from:channels:allowingExtension:)`` does not read.
+    func reusableChunk() -> DecodedChunk {
+        if last != nil, isKnownUniquelyReferenced(&last), let last {
+            last.isLoose = false
+            return last
+        }
         let chunk = DecodedChunk()
         last = chunk
         return chunk
@@ -75,6 +81,10 @@ final class ChunkDecoder {
         case "zstd":
             chunk.inflated.truncate(to: 0)
             try decompressor.append(data, size: Int(header.uncompressedSize), to: &chunk.inflated)
+            chunk.records = chunk.inflated.bytes
+        case "lz4":
+            chunk.inflated.truncate(to: 0)
+            try lz4.append(data, size: Int(header.uncompressedSize), to: &chunk.inflated)
             chunk.records = chunk.inflated.bytes
         default:
             throw RecordFault(reason: .unsupportedCompression(header.compression), framingHolds: true)

@@ -26,8 +26,6 @@ public struct Damage: Error, Equatable, Sendable {
         case malformed(opcode: UInt8, field: String)
         /// A record that cannot stand there, or is not known.
         case unexpectedRecord(opcode: UInt8)
-        /// Messages outside of chunks, which this reader does not support.
-        case messagesOutsideChunk
 
         case unsupportedCompression(String)
         case decompression(String)
@@ -55,10 +53,25 @@ public struct Damage: Error, Equatable, Sendable {
         /// The summary contradicts what was read.
         case summary(SummaryPart)
         case footer
+        /// Another file begins here.
+        case anotherFile
+        /// What follows stands by so many bytes before (negative) or behind the place where it was written.
+        case moved(by: Int64)
+        /// A chunk that was read already stands here once more.
+        case duplicate
         case trailingMagic
         case trailingBytes
         /// More damages than ``ReadLimits/maximumDamages``: the rest was not looked at.
         case tooManyDamages
+    }
+
+    /// Bytes that nobody could make use of: of what they held nothing is known.
+    public var unreadBytes: UInt64 {
+        switch reason {
+        // Read, and at odds with what else is there.
+        case .precedingCRC, .dataEndCRC, .summaryCRC, .footer, .summary, .duplicate, .chunkTimes: 0
+        default: length
+        }
     }
 
     public enum SummaryPart: String, Equatable, Sendable {

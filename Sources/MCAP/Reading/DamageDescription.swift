@@ -4,6 +4,9 @@ extension Damage: CustomStringConvertible {
         let extent = length == 0 ? "" : " (\(length) bytes)"
         let cost =
             switch messagesLost {
+            // Nobody knows what was in bytes that were not read.
+            case 0? where unreadBytes > 0: "; these bytes were not read"
+            case 0? where reason.isAboutPlace: ""
             case 0?: "; no message is lost"
             case let lost?: "; \(lost) \(lost == 1 ? "message is" : "messages are") lost"
             case nil: "; messages may be lost"
@@ -22,7 +25,6 @@ extension Damage.Reason: CustomStringConvertible {
             "record \(hex(opcode)) needs \(size) bytes, the limit is \(limit)"
         case .malformed(let opcode, let field): "record \(hex(opcode)) is malformed in its field \(field)"
         case .unexpectedRecord(let opcode): "a record \(hex(opcode)) cannot stand here"
-        case .messagesOutsideChunk: "messages outside of chunks are not supported"
         case .unsupportedCompression(let name): "chunk compression '\(name)' is not supported"
         case .decompression(let cause): "a chunk cannot be uncompressed: \(cause)"
         case .chunkCRC(let expected, let actual): "a chunk's checksum is \(hex(actual)), not \(hex(expected))"
@@ -40,9 +42,23 @@ extension Damage.Reason: CustomStringConvertible {
         case .summaryCRC(let expected, let actual): "the summary's checksum is \(hex(actual)), not \(hex(expected))"
         case .summary(let part): "the summary's \(part.rawValue) contradict what the file holds"
         case .footer: "the footer contradicts what stands before it"
+        case .anotherFile: "another MCAP file begins here"
+        case .moved(let distance):
+            distance < 0
+                ? "\(distance.magnitude) bytes are missing before this place"
+                : "\(distance.magnitude) bytes too many stand before this place"
+        case .duplicate: "a chunk stands here that was read already"
         case .trailingMagic: "the file does not end as an MCAP file does"
         case .trailingBytes: "there are bytes behind the end of the file's contents"
         case .tooManyDamages: "there is too much damage to go on"
+        }
+    }
+
+    /// True if it says where something stands, and nothing of what is lost.
+    fileprivate var isAboutPlace: Bool {
+        switch self {
+        case .moved, .anotherFile, .duplicate: true
+        default: false
         }
     }
 
@@ -50,8 +66,9 @@ extension Damage.Reason: CustomStringConvertible {
     fileprivate var remedy: String? {
         switch self {
         case .leadingMagic: "is it an MCAP file?"
-        case .unsupportedCompression, .messagesOutsideChunk: "rewrite the file with zstd chunks by another MCAP tool"
+        case .unsupportedCompression: "rewrite the file with zstd chunks by another MCAP tool"
         case .tooLarge: "raise the limit if the file is trusted"
+        case .moved: nil
         default: "recover copies all whole chunks into a new file"
         }
     }

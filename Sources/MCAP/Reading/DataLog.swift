@@ -1,6 +1,11 @@
 /// What a stream reader has seen of the data section: to be compared with the summary, or to be continued.
 struct DataLog {
+    /// Chunks remembered of a stream, which may have no end.
+    static let streamLimit = 65_536
+
     var statistics = Statistics()
+    /// True if chunks were left out of `chunks`.
+    var isAbridged = false
     var channels = ChannelTable()
     /// Those described up to the end of the last chunk, or up to the first marker.
     var channelsWithChunks = ChannelTable()
@@ -13,17 +18,27 @@ struct DataLog {
     /// Of the marker before the last chunk.
     var ordinalBeforeLastChunk: UInt64?
 
-    mutating func add(_ chunk: DecodedChunk) {
+    /// - Parameter limit: of the chunks to remember.
+    mutating func add(_ chunk: DecodedChunk, limit: Int) {
         let counts = chunk.messageCounts
-        chunks.append(ScannedChunk(index: chunk.index, messageCounts: counts))
+        if chunks.count < limit {
+            chunks.append(ScannedChunk(index: chunk.index, messageCounts: counts))
+        } else {
+            isAbridged = true
+        }
         statistics.add(chunkFrom: chunk.startTime, until: chunk.endTime, counts: counts)
         ordinalBeforeLastChunk = lastMarker?.ordinal
         channelsWithChunks = channels
     }
 
+    /// Messages that stand outside of chunks.
+    mutating func addLoose(_ chunk: DecodedChunk) {
+        statistics.add(looseFrom: chunk.startTime, until: chunk.endTime, counts: chunk.messageCounts)
+    }
+
     /// A message index of the last chunk that fits it.
     mutating func addMessageIndex(of channelID: UInt16, at frame: RecordFrame) {
-        guard let last = chunks.indices.last else { return }
+        guard !isAbridged, let last = chunks.indices.last else { return }
         chunks[last].index.messageIndexOffsets[channelID] = frame.start
         chunks[last].index.messageIndexLength += frame.size
     }

@@ -7,7 +7,13 @@ public final class DecodedChunk {
     /// The channels that the chunk's messages are on.
     public internal(set) var channels: [UInt16: Channel] = [:]
     public internal(set) var messageCount = 0
+    /// True if its messages stand outside of chunks in the file.
+    public internal(set) var isLoose = false
+    /// Which of the files that stand behind each other it is of, from 0. Each has its own channels.
+    public internal(set) var fileNumber = 0
 
+    /// As the chunk says; 0 = it does not.
+    var uncompressedCRC: UInt32 = 0
     /// The content of the chunk record as it is in the file, up to the end of its data.
     var record = GrowableBuffer()
     /// The uncompressed records, if they are not in `record` already.
@@ -34,7 +40,7 @@ public final class DecodedChunk {
     public var offset: UInt64 { index.offset }
     /// Bytes of the whole chunk record.
     public var length: UInt64 { index.length }
-    /// `zstd`, or the empty string for a stored chunk.
+    /// `zstd`, `lz4`, or the empty string for a stored chunk.
     public var compression: String { index.compression }
     /// Bytes of its records in the file.
     public var compressedSize: UInt64 { index.compressedSize }

@@ -2,7 +2,7 @@ extension MCAPStreamReader {
     /// Reads one record of the data section.
     func readData(_ frame: RecordFrame) throws -> Item? {
         let opcode = Opcode(rawValue: frame.opcode)
-        guard (phase == .header) == (opcode == .header) else {
+        guard phase.isHeader == (opcode == .header) else {
             throw RecordFault(reason: .unexpectedRecord(opcode: frame.opcode))
         }
         if opcode != .messageIndex { endMessageIndexes() }
@@ -11,6 +11,7 @@ extension MCAPStreamReader {
             let header = try read(frame, as: .header, Header.init(content:))
             try pass(frame)
             phase = .data
+            foundAnything = true
             return .header(header)
         case .metadata?:
             let allowingExtension = !isMarked
@@ -27,8 +28,8 @@ extension MCAPStreamReader {
         case .channel?:
             try log.channels.add(try read(frame, as: .channel, Channel.init(content:)))
             try pass(frame)
-        case .message?:
-            try passMessage(frame)
+        case .message? where !isMarked:
+            return try readMessages(from: frame)
         case .dataEnd?:
             try readDataEnd(frame)
         case .footer?:
@@ -53,21 +54,62 @@ extension MCAPStreamReader {
     }
 
     private func readChunk(_ frame: RecordFrame) throws -> Item? {
+        if window.isStream, try window.claimOfChunk(at: frame.start, limits: limits) == nil {
+            // Its length would be waited for, which may never come.
+            throw RecordFault(reason: .malformed(opcode: frame.opcode, field: "length"))
+        }
+        let allowingExtension = !isMarked
         do {
-            let (chunk, timesDiffer) = try decoder.decode(
-                frame, from: window, channels: &log.channels, allowingExtension: !isMarked)
+            let chunk: DecodedChunk
+            let timesDiffer: Bool
+            if damages.isEmpty {
+                (chunk, timesDiffer) = try decoder.decode(
+                    frame, from: window, channels: &file.log.channels, allowingExtension: allowingExtension)
+            } else {
+                var channels = log.channels
+                (chunk, timesDiffer) = try decodeChunk(frame, channels: &channels)
+                log.channels = channels
+            }
+            if let ordinal = file.chunkOrdinal, isMarked, file.read.contains(ordinal) {
+                report(at: frame.start, length: frame.size, .duplicate, lost: 0)
+                indexCheck = MessageIndexCheck(ofLostChunk: nil)
+                passChunk(frame)
+                file.chunkOrdinal = nil
+                return nil
+            }
             if timesDiffer { report(at: frame.start, length: 0, .chunkTimes, lost: 0) }
-            log.add(chunk)
+            chunk.fileNumber = file.number
+            log.add(chunk, limit: window.isStream ? DataLog.streamLimit : .max)
+            if fingerprints.count < ChunkFingerprint.limit { fingerprints.insert(ChunkFingerprint(chunk)) }
             indexCheck = MessageIndexCheck(of: chunk)
             passChunk(frame)
             verified = position
+            shadow = nil
+            foundAnything = true
+            noteRead(chunk)
             return .chunk(chunk)
         } catch let fault as RecordFault where fault.framingHolds {
+            try spend(frame.size)
             report(at: frame.start, length: frame.size, fault.reason, lost: nil)
             indexCheck = MessageIndexCheck(ofLostChunk: damages.count - 1)
+            shadow = frame.start..<frame.end
             passChunk(frame)
             return nil
         }
+    }
+
+    /// Remembers which chunk of the file it is, and what must stand behind it.
+    private func noteRead(_ chunk: DecodedChunk) {
+        guard isMarked, let ordinal = file.chunkOrdinal else {
+            file.anchor = nil
+            return
+        }
+        file.read.insert(ordinal)
+        file.chunkOrdinal = nil
+        let end = position + chunk.messageIndexes.encodedSize
+        file.anchor = (end, end &- file.shift)
+        file.anchorOrdinal = ordinal &+ 1
+        file.isChunkDue = false
     }
 
     private func passChunk(_ frame: RecordFrame) {
@@ -108,29 +150,81 @@ extension MCAPStreamReader {
         }
     }
 
-    /// A message outside of chunks; neighbours become one damage.
-    private func passMessage(_ frame: RecordFrame) throws {
-        if let last = damages.last, last.reason == .messagesOutsideChunk, last.offset + last.length == frame.start {
-            damages[damages.count - 1].length += frame.size
-            damages[damages.count - 1].messagesLost = last.messagesLost.map { $0 + 1 }
-        } else {
-            report(at: frame.start, length: frame.size, .messagesOutsideChunk, lost: 1)
+    /// Messages outside of chunks, and what describes them between: as many as are at hand, as if they were a chunk.
+    private func readMessages(from first: RecordFrame) throws -> Item? {
+        let chunk = decoder.reusableChunk()
+        chunk.record.truncate(to: 0)
+        var end = first.start
+        var next: RecordFrame? = first
+        while let frame = next, Self.belongsToMessages(frame) {
+            guard frame.length <= limits.maximumRecordSize else {
+                guard end == first.start else { break }
+                throw RecordFault(
+                    reason: .tooLarge(opcode: frame.opcode, size: frame.length, limit: limits.maximumRecordSize))
+            }
+            guard try window.append(at: frame.start, count: Int(frame.size), to: &chunk.record) else {
+                throw RecordFault(reason: .truncated)
+            }
+            end = frame.end
+            if end <= singlesUntil || chunk.record.count >= 1 << 18 { break }
+            // What did not arrive yet is for the next time.
+            guard window.isAtHand(end, count: Layout.recordHeader), let frame = try window.frame(at: end),
+                window.isAtHand(end, count: Int(min(frame.size, 1 << 20)))
+            else { break }
+            next = frame
         }
-        try pass(frame)
+        chunk.records = chunk.record.bytes
+        chunk.isLoose = true
+        chunk.index = ChunkIndex(
+            startTime: 0, endTime: 0, offset: first.start, length: end - first.start, messageIndexOffsets: [:],
+            messageIndexLength: 0, compression: "", compressedSize: UInt64(chunk.record.count),
+            uncompressedSize: UInt64(chunk.record.count))
+        var learned = log.channels
+        do {
+            try chunk.walk(channels: &learned)
+        } catch {
+            guard first.end == end else {
+                singlesUntil = end
+                return nil
+            }
+            report(at: first.start, length: first.size, error.reason, lost: 1)
+            try pass(first)
+            return nil
+        }
+        log.channels = learned
+        log.addLoose(chunk)
+        chunk.fileNumber = file.number
+        try pass(RecordFrame(opcode: first.opcode, start: first.start, length: end - first.contentStart))
+        verified = position
+        foundAnything = true
+        return .chunk(chunk)
+    }
+
+    private static func belongsToMessages(_ frame: RecordFrame) -> Bool {
+        frame.opcode == Opcode.message.rawValue || frame.opcode == Opcode.channel.rawValue
+            || frame.opcode == Opcode.schema.rawValue
     }
 
     private func readDataEnd(_ frame: RecordFrame) throws {
         let expected = try read(frame, as: .dataEnd, DataEnd.init(content:)).dataSectionCRC
         if expected != 0, mayCheckDataEnd {
             mayCheckDataEnd = false
-            var crc = CRC32()
-            _ = try window.forEachPiece(in: 0..<frame.start) { crc.update($0) }
-            if crc.value != expected {
-                report(at: frame.start, length: 0, .dataEndCRC(expected: expected, actual: crc.value), lost: 0)
+            if let actual = try dataChecksum(until: frame.start), actual != expected {
+                report(at: frame.start, length: 0, .dataEndCRC(expected: expected, actual: actual), lost: 0)
             }
         }
         position = frame.end
         beginSummary(at: frame.end)
+    }
+
+    /// Of the data section; nil in a stream that holds something else before the file.
+    private func dataChecksum(until end: UInt64) throws -> UInt32? {
+        let start = isMarked ? 0 : file.shift
+        if window.isStream { return start == 0 ? window.checksum(before: end) : nil }
+        guard start <= end else { return nil }
+        var crc = CRC32()
+        _ = try window.forEachPiece(in: start..<end) { crc.update($0) }
+        return crc.value
     }
 
     private func beginSummary(at offset: UInt64) {

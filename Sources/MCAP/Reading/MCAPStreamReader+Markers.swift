@@ -17,7 +17,8 @@ extension MCAPStreamReader {
         let hasSize = length == UInt64(Marker.contentSize)
 
         if let marker = try window.marker(at: position) {
-            let isOurs = log.lastMarker.map { $0.sync == marker.sync } ?? true
+            try adopt(marker)
+            let isOurs = file.sync.map { $0 == marker.sync } ?? true
             if !isMarker || !hasSize || !isOurs { reportMarker() }
             if isOurs { try take(marker) } else { passUnreadableMarker() }
             return true
@@ -29,17 +30,47 @@ extension MCAPStreamReader {
         return true
     }
 
+    /// Finds out which file a marker is of that stands where a marker may stand.
+    private func adopt(_ marker: Marker) throws {
+        guard let sync = file.sync else {
+            knownMarkerAhead = nil
+            // A file that was met before, once more: which of its chunks were read is known.
+            if let known = files.first(where: { $0.sync == marker.sync }) {
+                enter(known)
+                file.shift = position &- marker.offset
+            }
+            return
+        }
+        guard sync != marker.sync, files.count < FilePart.limit else { return }
+        // The marker of this file may have been overwritten, and then the next one follows. Else its rest is gone.
+        let known = try nextKnownMarker(from: position + 1)
+        if let known, known.file == file.number, known.marker.ordinal == file.expectedOrdinal.map({ $0 &+ 1 }) {
+            return
+        }
+        endMessageIndexes()
+        report(at: position, length: 0, .anotherFile, lost: 0)
+        enter(fileOf: marker, at: position)
+        file.shift = position &- marker.offset
+        file.expectedOrdinal = nil
+        if !phase.isData { phase = .data }
+    }
+
     private func take(_ marker: Marker) throws {
-        if let expected = expectedOrdinal, expected != marker.ordinal {
+        let shift = position &- marker.offset
+        if let expected = file.expectedOrdinal, expected != marker.ordinal, !file.read.contains(marker.ordinal) {
             let reason = Damage.Reason.markersMissing(expected: expected, found: marker.ordinal)
             // They may be hidden in a record that was passed.
             guard verified == position else { throw RecordFault(reason: reason) }
             report(at: position, length: 0, reason, lost: nil)
         }
         endMessageIndexes()
-        if phase != .data {
+        if !phase.isData {
             report(at: position, length: 0, .unexpectedRecord(opcode: Opcode.marker.rawValue), lost: 0)
             phase = .data
+        }
+        if shift != file.shift {
+            report(at: position, length: 0, .moved(by: Int64(bitPattern: shift &- file.shift)), lost: 0)
+            file.shift = shift
         }
         if let actual = gap?.value, actual != marker.precedingCRC {
             report(
@@ -47,16 +78,23 @@ extension MCAPStreamReader {
                 .precedingCRC(expected: marker.precedingCRC, actual: actual), lost: 0)
             gap = nil
         }
+        foundAnything = true
         log.add(marker)
-        expectedOrdinal = marker.ordinal &+ 1
+        file.expectedOrdinal = marker.ordinal &+ 1
+        file.chunkOrdinal = marker.ordinal
+        shadow = nil
         try pass(markerFrame)
         verified = position
+        file.anchor = (position, marker.offset &+ UInt64(Marker.recordSize))
+        file.anchorOrdinal = marker.ordinal &+ 1
+        file.isChunkDue = !file.read.contains(marker.ordinal)
     }
 
     private func passUnreadableMarker() {
         endMessageIndexes()
         gap = nil
-        expectedOrdinal = expectedOrdinal.map { $0 &+ 1 }
+        file.chunkOrdinal = file.expectedOrdinal
+        file.expectedOrdinal = file.expectedOrdinal.map { $0 &+ 1 }
         position = markerFrame.end
     }
 

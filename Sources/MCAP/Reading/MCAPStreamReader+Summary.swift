@@ -25,24 +25,35 @@ extension MCAPStreamReader {
         let hasMagic = magic.elementsEqual(Layout.magic)
 
         let hasSummary = frame.start > summary.start
+        func written(_ place: UInt64) -> UInt64 { place == 0 ? 0 : place &- file.shift }
         if footer.summaryCRC != 0, footer.summaryCRC != summary.crc.value {
             let reason = Damage.Reason.summaryCRC(expected: footer.summaryCRC, actual: summary.crc.value)
             report(at: summary.start, length: frame.end - summary.start, reason, lost: 0)
-        } else if footer.summaryStart != (hasSummary ? summary.start : 0)
-            || footer.summaryOffsetStart != summary.offsetStart
+        } else if footer.summaryStart != (hasSummary ? written(summary.start) : 0)
+            || footer.summaryOffsetStart != written(summary.offsetStart)
         {
             report(at: frame.start, length: frame.size, .footer, lost: 0)
         } else if hasSummary {
             compareSummary(isTrusted: footer.summaryCRC != 0)
         }
-        if !hasMagic { report(at: frame.end, length: UInt64(Layout.magic.count), .trailingMagic, lost: 0) }
-        let end = frame.end + UInt64(Layout.magic.count)
-        if end < window.end { report(at: end, length: window.end - end, .trailingBytes, lost: 0) }
-        return finish(hasSummary ? .closed : .unclosed)
+        position = frame.end
+        if hasMagic {
+            position += UInt64(Layout.magic.count)
+        } else {
+            // Another file may begin within what should be the magic.
+            var length: UInt64 = 0
+            while length < UInt64(Layout.magic.count), try !window.isFileStart(at: position + length) { length += 1 }
+            report(at: position, length: length, .trailingMagic, lost: 0)
+            position += length
+        }
+        phase = .behind(hasSummary ? .closed : .unclosed)
+        return nil
     }
 
     /// Compares the summary with what was read; if something was lost, the summary may say how much.
     private func compareSummary(isTrusted: Bool) {
+        // It speaks of one file, and the damages of all.
+        guard files.count == 1 else { return }
         let losses = damages.indices.filter { damages[$0].messagesLost != 0 }
         guard losses.isEmpty else {
             guard isTrusted, let total = summary.statistics?.messageCount else { return }
@@ -55,6 +66,8 @@ extension MCAPStreamReader {
         }
         // In a file that is damaged otherwise, a contradiction would only say so again.
         guard damages.isEmpty else { return }
+        // A stream without end is not remembered as a whole.
+        guard !log.isAbridged else { return }
         for part in summary.contradictions(to: log, isComplete: isMarked) {
             report(at: summary.start, length: 0, .summary(part), lost: 0)
         }

@@ -1,14 +1,17 @@
 /// Reads a file from its start to its end, checks all of it, and goes on after damage.
 ///
 /// Needs no summary. Memory: one chunk, and some hundred bytes for each chunk read so far, which the summary is compared
-/// with. After damage it goes on at the next valid ``Marker``; what it passed over is in ``damages``. Checked are: the
-/// CRC and times of each chunk, message indexes against the messages, marker CRCs over all that stands between chunks,
-/// the CRC of the data section if there is one, and the summary's CRC and contents.
+/// with; of a stream not more than 65,536 are remembered. After damage it goes on at the next ``Marker``, wherever it
+/// stands now, or at the next whole chunk; what it passed over is in ``damages``. Files that stand behind each other are
+/// read one after the other. Checked are: the CRC and times of each chunk, message indexes against the messages, marker
+/// CRCs over all that stands between chunks, the CRC of the data section if there is one, and the summary's CRC and
+/// contents.
 ///
-/// Files of other programs are read too: lz4 chunks and messages outside of chunks are reported as ``Damage`` that says
-/// so, schemas and attachments are passed over. The private opcode 0x80 with 40 bytes is taken for a marker.
+/// Files of other programs are read too: schemas and attachments are passed over, messages outside of chunks come as
+/// chunks that are ``DecodedChunk/isLoose``. The private opcode 0x80 with 40 bytes is taken for a marker.
 public final class MCAPStreamReader {
     public enum Item {
+        /// Once for each file.
         case header(Header)
         case metadata(Metadata)
         case chunk(DecodedChunk)
@@ -16,10 +19,25 @@ public final class MCAPStreamReader {
         case end(Ending)
     }
 
-    enum Phase { case start, header, data, summary, ended }
+    enum Phase {
+        case start, header, data, summary
+        /// Behind the end of a file.
+        case behind(Ending)
+        case ended
+
+        var isData: Bool { if case .data = self { true } else { false } }
+        var isHeader: Bool { if case .header = self { true } else { false } }
+        var isSummary: Bool { if case .summary = self { true } else { false } }
+        var isEnded: Bool { if case .ended = self { true } else { false } }
+    }
 
     /// What is wrong so far, in the order of the file. Complete after the item `.end`.
     public internal(set) var damages: [Damage] = []
+    /// Whether there was anything of an MCAP file so far.
+    public internal(set) var foundAnything = false
+
+    /// Which of the files that stand behind each other the last item is of, from 0.
+    public var fileNumber: Int { file.number }
 
     let window: SourceWindow
     let limits: ReadLimits
@@ -29,21 +47,43 @@ public final class MCAPStreamReader {
     var phase = Phase.start
     /// Where the next record begins.
     var position: UInt64 = 0
-    var log = DataLog()
     /// Behind the last chunk or marker that is whole. What was passed since may have lied about its length.
-    var verified: UInt64 = 0
+    var verified: UInt64 = 0 { didSet { window.discard(before: verified) } }
     /// Of all bytes since the last chunk, or since the start of the file; nil if not known after damage.
     var gap: CRC32? = CRC32()
     var gapStart: UInt64 = 0
-    /// False once a search found no more: damage must not cost a search of the whole rest each time.
-    var hasMarkersAhead = true
     /// The CRC of the data section needs a second pass, which a file gets once.
     var mayCheckDataEnd = true
-    /// Of the next marker; nil if not known after damage.
-    var expectedOrdinal: UInt64? = 0
     /// The message indexes at hand, from a chunk until the next record of another kind.
     var indexCheck: MessageIndexCheck?
     var summary = SummaryCheck(start: 0)
+    /// Messages outside of chunks are read one by one up to here: together they could not be.
+    var singlesUntil: UInt64 = 0
+
+    /// The files met so far, by number; that of `file` is kept apart.
+    var files = [FilePart(number: 0, start: 0)]
+    /// The file being read.
+    var file = FilePart(number: 0, start: 0)
+    /// Where the last file begins whose magic was read.
+    var lastFileStart: UInt64?
+    /// Where the chunk says it is that could not be read: what stands in it may be payload.
+    var shadow: Range<UInt64>?
+    /// Behind this place nothing was found to go on from.
+    var hasNoLandmarksBehind: UInt64?
+    /// What the last search for a marker of a known file found, and from where it searched.
+    var knownMarkerAhead: (from: UInt64, found: KnownMarker?)?
+    /// Where reading last went on after damage: it always goes forward.
+    var lastLanding: UInt64?
+    /// Bytes that searching looked at.
+    var work: UInt64 = 0
+    var fingerprints: Set<ChunkFingerprint> = []
+    /// Read once a chunk needs them.
+    var summaryChannels: [Channel]?
+
+    var log: DataLog {
+        _read { yield file.log }
+        _modify { yield &file.log }
+    }
 
     /// - Parameters:
     ///   - tailMayGrow: for a file that is being written. Read is what the source has now; a tail that is not whole yet
@@ -62,15 +102,19 @@ public final class MCAPStreamReader {
     ///
     /// - Throws: what the source throws. Damage is not thrown but collected.
     public func next() throws -> Item? {
-        while phase != .ended {
-            if damages.count >= limits.maximumDamages {
-                report(at: position, length: window.end - min(position, window.end), .tooManyDamages, lost: nil)
-                return finish(.cut)
-            }
+        while !phase.isEnded {
             do {
-                if let item = try step() { return item }
+                guard damages.count < limits.maximumDamages else { throw RecordFault(reason: .tooManyDamages) }
+                do {
+                    if let item = try step() { return item }
+                } catch let fault as RecordFault {
+                    if let item = try recover(from: fault) { return item }
+                }
             } catch let fault as RecordFault {
-                if let item = try recover(from: fault) { return item }
+                // The rest of a stream is not waited for.
+                let end = window.isEndKnown ? window.end : position
+                report(at: position, length: end - min(position, end), fault.reason, lost: nil)
+                return finish(.cut)
             }
         }
         return nil
@@ -83,12 +127,14 @@ public final class MCAPStreamReader {
             try readLeadingMagic()
             return nil
         case .header, .data, .summary:
-            if tailMayGrow, phase != .summary, isWithinTrailer { return finish(.unclosed) }
+            if tailMayGrow, !phase.isSummary, isWithinTrailer { return finish(.unclosed) }
             if try readMarker() { return nil }
             guard let frame = try window.frame(at: position) else {
                 throw RecordFault(reason: .truncated)
             }
-            return phase == .summary ? try readSummary(frame) : try readData(frame)
+            return phase.isSummary ? try readSummary(frame) : try readData(frame)
+        case .behind(let ending):
+            return try goOnBehind(ending)
         case .ended:
             return nil
         }
@@ -100,15 +146,40 @@ public final class MCAPStreamReader {
 
     private func readLeadingMagic() throws {
         let magicSize = Layout.magic.count
-        guard let magic = try window.bytes(at: 0, count: magicSize) else {
+        guard let magic = try window.bytes(at: position, count: magicSize) else {
             phase = .header
+            if let rest = try window.piece(at: position, atLeast: 1, limit: magicSize), !rest.isEmpty {
+                foundAnything = foundAnything || Layout.magic.starts(with: rest)
+            }
             throw RecordFault(reason: .truncated)
         }
         // A header may follow all the same; if none does, that is the next damage.
-        if !magic.elementsEqual(Layout.magic) { report(at: 0, length: UInt64(magicSize), .leadingMagic, lost: 0) }
+        if magic.elementsEqual(Layout.magic) {
+            foundAnything = true
+            lastFileStart = position
+        } else {
+            report(at: position, length: UInt64(magicSize), .leadingMagic, lost: 0)
+        }
         gap?.update(magic)
-        position = UInt64(magicSize)
+        position += UInt64(magicSize)
         phase = .header
+    }
+
+    /// What stands behind the end of a file: another one, or something of this one, where bytes were mixed up.
+    private func goOnBehind(_ ending: Ending) throws -> Item? {
+        if try window.isEnd(position) { return finish(ending) }
+        if files.count < FilePart.limit, try window.isFileStart(at: position) {
+            report(at: position, length: 0, .anotherFile, lost: 0)
+            begin(at: position)
+            return nil
+        }
+        guard let landing = try resynchronize(from: position) else {
+            report(at: position, length: try rest(from: position), .trailingBytes, lost: nil)
+            return finish(ending)
+        }
+        report(at: position, length: landing.offset - position, .trailingBytes, lost: nil)
+        try land(on: landing)
+        return nil
     }
 
     // MARK: - Going on
@@ -126,37 +197,6 @@ public final class MCAPStreamReader {
 
     func report(at offset: UInt64, length: UInt64, _ reason: Damage.Reason, lost: Int?) {
         damages.append(Damage(offset: offset, length: length, reason: reason, messagesLost: lost))
-    }
-
-    /// Goes on at the next marker. In a file of another program, which has none: behind the record, if it seems to end.
-    private func recover(from fault: RecordFault) throws -> Item? {
-        // A record with a wrong length may have hidden a marker: look from where all was well.
-        let searched = verified < position ? verified : position + 1
-        if hasMarkersAhead, let marker = try window.nextMarker(from: searched, sync: log.lastMarker?.sync) {
-            let start = marker < position ? verified : position
-            report(at: start, length: marker - start, fault.reason, lost: nil)
-            goOn(at: marker, .data)
-            return nil
-        }
-        // Later searches would begin later: none of them can find one either.
-        hasMarkersAhead = false
-        if !isMarked, let end = try window.frame(at: position)?.end {
-            report(at: position, length: end - position, fault.reason, lost: nil)
-            goOn(at: end, phase == .summary ? .summary : .data)
-            return nil
-        }
-        if tailMayGrow, fault.reason == .truncated { return finish(.unclosed) }
-        let lost: Int? = phase == .summary ? 0 : nil
-        report(at: position, length: window.end - min(position, window.end), fault.reason, lost: lost)
-        return finish(.cut)
-    }
-
-    private func goOn(at offset: UInt64, _ phase: Phase) {
-        position = offset
-        self.phase = phase
-        gap = nil
-        expectedOrdinal = nil
-        indexCheck = nil
     }
 
     func finish(_ ending: Ending) -> Item {

@@ -19,7 +19,7 @@ struct MessageIndexCheck {
         damage = nil
     }
 
-    init(ofLostChunk damage: Int) {
+    init(ofLostChunk damage: Int?) {
         chunk = nil
         self.damage = damage
     }

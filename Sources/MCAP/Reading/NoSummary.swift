@@ -4,14 +4,17 @@ public enum NoSummary: Error, Equatable, CustomStringConvertible {
     case unclosed
     /// It does not end as an MCAP file does.
     case cut
-    /// Its summary lists no chunks although there are some, or messages stand outside of chunks.
+    /// Its summary lists no chunks although there are some.
     case withoutChunkIndexes
+    /// There are more messages than its chunks have, or it does not say how many.
+    case messagesOutsideChunks
 
     public var description: String {
         switch self {
         case .unclosed: "the file has no summary because it was never closed; read it from its start"
         case .cut: "the file is cut off before its summary; read it from its start"
         case .withoutChunkIndexes: "the file's summary does not list its chunks; read it from its start"
+        case .messagesOutsideChunks: "the file has messages that its summary does not list; read it from its start"
         }
     }
 }

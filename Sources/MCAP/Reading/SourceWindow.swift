@@ -1,7 +1,12 @@
 /// A read-ahead view of a source, as large as the source was at first.
 final class SourceWindow {
-    /// Where the source ended when reading began. What it grew by since is not read.
-    let end: UInt64
+    /// Of a stream whose end nobody has seen.
+    private static let unknownEnd = UInt64.max / 2
+
+    /// Where the source ended when reading began. What it grew by since is not read. Of a stream: beyond all bounds
+    /// until its end was met.
+    private(set) var end: UInt64
+    let isStream: Bool
     private let source: any ByteSource
     private var buffer = GrowableBuffer()
     /// Where the buffer's first byte stands in the source.
@@ -12,7 +17,39 @@ final class SourceWindow {
     init(_ source: any ByteSource, readAhead: Int = 1 << 17) {
         self.source = source
         self.readAhead = readAhead
-        end = source.size
+        isStream = source.isStream
+        end = source.isStream ? Self.unknownEnd : source.size
+    }
+
+    /// False for a stream that may go on.
+    var isEndKnown: Bool { end != Self.unknownEnd }
+
+    /// What stands before `offset` is not wanted again.
+    func discard(before offset: UInt64) { source.discard(before: offset) }
+
+    /// CRC-32 of all bytes before `offset`; nil where they can be read for it.
+    func checksum(before offset: UInt64) -> UInt32? { source.checksum(before: offset) }
+
+    /// True if nothing has to be waited for to know the bytes, or that they are not there.
+    func isAtHand(_ offset: UInt64, count: Int) -> Bool {
+        !isStream || isEndKnown || (offset >= start && offset + UInt64(count) <= start + UInt64(buffer.count))
+    }
+
+    /// True if no byte stands at `offset` or behind it.
+    func isEnd(_ offset: UInt64) throws -> Bool {
+        guard isStream, !isEndKnown else { return offset >= end }
+        return try bytes(at: offset, count: 1) == nil
+    }
+
+    /// The bytes from `offset` on, as many as are there at once, at most `limit`; fewer than `count` only at the end,
+    /// nil behind it. Valid until the next call.
+    func piece(at offset: UInt64, atLeast count: Int, limit: Int) throws -> UnsafeRawBufferPointer? {
+        if try bytes(at: offset, count: count) == nil {
+            guard offset < end, let rest = try bytes(at: offset, count: Int(end - offset)) else { return nil }
+            return rest
+        }
+        let first = Int(offset - start)
+        return buffer.bytes(in: first..<min(buffer.count, first + limit))
     }
 
     /// The bytes from `offset` on, valid until the next call; nil if the source has not that many.
@@ -37,7 +74,10 @@ final class SourceWindow {
             destination.copyMemory(from: buffer.base + first, byteCount: copied)
         }
         let rest = UnsafeMutableRawBufferPointer(start: destination + copied, count: count - copied)
-        return try rest.isEmpty || source.read(at: offset + UInt64(copied), into: rest) == rest.count
+        if rest.isEmpty { return true }
+        let read = try source.read(at: offset + UInt64(copied), into: rest)
+        if read < rest.count, isStream { end = offset + UInt64(copied + max(read, 0)) }
+        return read == rest.count
     }
 
     /// Passes all bytes of `range` to `body`, piece by piece; false if the source has not that many.
@@ -59,7 +99,8 @@ final class SourceWindow {
         let target = UnsafeMutableRawBufferPointer(start: buffer.extend(by: wanted), count: wanted)
         // Should the source throw, the buffer holds nothing rather than rubbish.
         buffer.truncate(to: 0)
-        let read = try source.read(at: offset, into: target)
+        let read = try source.read(at: offset, into: target, atLeast: count)
         _ = buffer.extend(by: min(read, wanted))
+        if isStream, read < count { end = offset + UInt64(max(read, 0)) }
     }
 }

@@ -5,6 +5,8 @@ struct SummarySection {
     private(set) var chunkIndexes: [ChunkIndex] = []
     private(set) var metadataIndexes: [MetadataIndex] = []
     private var listsChunks = false
+    /// Messages that the message indexes of all chunks list, wanted or not.
+    private var listedMessages: UInt64 = 0
     private let from: UInt64?
     private let until: UInt64?
 
@@ -39,6 +41,10 @@ struct SummarySection {
             try Self.check(footer, footerStart: footerStart, window)
             try read(footer.summaryStart..<footerStart, window, limits)
         }
+        guard !listsChunks || statistics?.messageCount == listedMessages,
+            listsChunks || statistics?.chunkCount != 0
+                || statistics?.messageCount == 0
+        else { throw NoSummary.messagesOutsideChunks }
         let hasUnlisted = statistics.map { $0.chunkCount > 0 || $0.messageCount > 0 } ?? true
         guard listsChunks || !hasUnlisted else { throw NoSummary.withoutChunkIndexes }
     }
@@ -74,12 +80,24 @@ struct SummarySection {
         case .statistics: statistics = try parse(content, as: opcode, Statistics.init(content:))
         case .chunkIndex:
             listsChunks = true
+            listedMessages &+= Self.messages(inChunkIndex: content)
             if isWanted(chunkIndex: content) {
                 chunkIndexes.append(try parse(content, as: opcode, ChunkIndex.init(content:)))
             }
         case .metadataIndex: metadataIndexes.append(try parse(content, as: opcode, MetadataIndex.init(content:)))
         default: break
         }
+    }
+
+    /// From the length of the message indexes: an entry a message, and for each channel what every record has.
+    private static func messages(inChunkIndex content: UnsafeRawBufferPointer) -> UInt64 {
+        guard content.count >= 44 else { return 0 }
+        let mapSize = UInt64(UInt32(littleEndian: content.loadUnaligned(fromByteOffset: 32, as: UInt32.self)))
+        guard mapSize <= UInt64(content.count - 44) else { return 0 }
+        let length = UInt64(
+            littleEndian: content.loadUnaligned(fromByteOffset: 36 + Int(mapSize), as: UInt64.self))
+        let fixed = mapSize / 10 * UInt64(Layout.recordHeader + 6)
+        return length >= fixed ? (length - fixed) / UInt64(Layout.messageIndexEntry) : 0
     }
 
     /// By the first and last log time, with which the record begins. One too short for them is for the parser to refuse.

@@ -6,6 +6,8 @@ enum Layout {
     static let messageHeader = 22
     /// Log time and offset of one message in a message index.
     static let messageIndexEntry = 16
+    /// Times, size, CRC, and two empty strings' lengths: the content of a chunk record without name and records.
+    static let chunkHeader = 40
     static let dataEndContent = 4
     static let footerContent = 20
     /// What of the footer's content the summary CRC covers: all but the CRC itself.

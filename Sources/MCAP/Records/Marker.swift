@@ -1,12 +1,13 @@
 /// Our private record: a place from where a reader can go on after damage.
 ///
 /// A marker stands after the leading metadata, before each chunk, and before the data end of a closed file. It is valid
-/// by itself: its CRC holds and it says its own place in the file, which bytes copied from elsewhere do not.
+/// by itself: its CRC holds. It says where it was written, so a reader that finds it elsewhere knows by how much the
+/// bytes around it were moved.
 public struct Marker: Equatable, Sendable {
     public var sync: SyncMarker
     /// Counts the markers of the file, from 0.
     public var ordinal: UInt64
-    /// Bytes from the start of the file to the marker's own opcode.
+    /// Bytes from the start of the file to the marker's own opcode, when it was written.
     public var offset: UInt64
     /// CRC-32 of all bytes since the end of the previous chunk record, or since the start of the file.
     public var precedingCRC: UInt32
@@ -29,19 +30,17 @@ public struct Marker: Equatable, Sendable {
 }
 
 extension Marker {
-    /// The marker in `content`, or nil unless it is forty bytes whose CRC holds and that belong at `place`.
-    init?(content: UnsafeRawBufferPointer, at place: UInt64) {
+    /// The marker in `content`, or nil unless it is forty bytes whose CRC holds.
+    init?(content: UnsafeRawBufferPointer) {
         guard content.count == Marker.contentSize else { return nil }
         func load<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, _ type: T.Type) -> T {
             T(littleEndian: content.loadUnaligned(fromByteOffset: offset, as: type))
         }
         let covered = UnsafeRawBufferPointer(rebasing: content[..<Marker.coveredSize])
-        guard load(Marker.coveredSize, UInt32.self) == CRC32.of(covered), load(24, UInt64.self) == place else {
-            return nil
-        }
+        guard load(Marker.coveredSize, UInt32.self) == CRC32.of(covered) else { return nil }
         sync = SyncMarker(first: load(0, UInt64.self), second: load(8, UInt64.self))
         ordinal = load(16, UInt64.self)
-        offset = place
+        offset = load(24, UInt64.self)
         precedingCRC = load(32, UInt32.self)
     }
 }

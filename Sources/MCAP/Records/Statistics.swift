@@ -42,8 +42,13 @@ public struct Statistics: Equatable, Sendable {
 
     /// Adds one chunk that holds `counts` messages a channel between the two log times.
     mutating func add(chunkFrom chunkStart: UInt64, until chunkEnd: UInt64, counts: [UInt16: UInt64]) {
-        let added = counts.values.reduce(0, +)
         chunkCount += 1
+        add(looseFrom: chunkStart, until: chunkEnd, counts: counts)
+    }
+
+    /// Adds messages that stand outside of chunks.
+    mutating func add(looseFrom chunkStart: UInt64, until chunkEnd: UInt64, counts: [UInt16: UInt64]) {
+        let added = counts.values.reduce(0, +)
         guard added > 0 else { return }
         startTime = messageCount == 0 ? chunkStart : min(startTime, chunkStart)
         endTime = max(endTime, chunkEnd)

@@ -1,7 +1,7 @@
 /// Sixteen random bytes, the same in all markers of one file and in no other file.
 ///
 /// Who does not know them cannot forge a marker inside of recorded data.
-public struct SyncMarker: Equatable, Sendable {
+public struct SyncMarker: Hashable, Sendable {
     public var first: UInt64
     public var second: UInt64
 

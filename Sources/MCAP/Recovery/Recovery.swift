@@ -21,7 +21,8 @@ public enum Recovery {
         report.sync = reader.log.lastMarker?.sync
         report.channels = reader.log.channels.inOrder
         report.channelsToResume = reader.log.channelsWithChunks.inOrder
-        report.chunks = reader.log.chunks
+        report.chunks = reader.allLogs.flatMap(\.chunks)
+        report.messageCount = reader.allLogs.reduce(0) { $0 + $1.statistics.messageCount }
         report.damages = reader.damages
         try findEnd(&report, reader)
         return report

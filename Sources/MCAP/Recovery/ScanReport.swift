@@ -10,6 +10,8 @@ public struct ScanReport: Equatable, Sendable {
     public var channels: [Channel] = []
     /// The whole chunks, in the order of the file.
     public var chunks: [ScannedChunk] = []
+    /// Messages in whole chunks, and outside of chunks.
+    public var messageCount: UInt64 = 0
     public var damages: [Damage] = []
     public var ending: Ending
     /// Where the last whole chunk ends, in bytes from the start of the file: behind its message indexes if they are
@@ -27,9 +29,6 @@ public struct ScanReport: Equatable, Sendable {
 
     /// True if its writer finished the file and nothing of it is damaged.
     public var isClosedCleanly: Bool { ending == .closed && damages.isEmpty }
-
-    /// Messages in whole chunks.
-    public var messageCount: UInt64 { chunks.reduce(0) { $1.messageCounts.values.reduce($0, +) } }
 
     /// What a writer needs to go on where the file ends.
     func resumption() throws(MCAPWriteError) -> Resumption {

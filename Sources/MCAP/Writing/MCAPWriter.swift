@@ -131,6 +131,28 @@ public struct MCAPWriter: ~Copyable {
         finishChunk(&next, index, chunk.messageIndexes, channels: channels)
     }
 
+    /// The messages of a chunk that ``encodeCopy(of:)`` refuses: byte for byte, in a new chunk, their channels without
+    /// schemas.
+    ///
+    /// - Throws: ``MCAPWriteError/channelConflict(channelID:)``; then nothing is encoded.
+    /// - Precondition: the chunk has messages.
+    public mutating func encodeMessages(of chunk: DecodedChunk) throws(MCAPWriteError) {
+        var builder = ChunkBuilder()
+        for var channel in chunk.channels.values.sorted(by: { $0.id < $1.id }) {
+            channel.schemaID = 0
+            if let known = summary.channel(channel.id), known != channel {
+                throw .channelConflict(channelID: channel.id)
+            }
+            builder.register(channel)
+        }
+        chunk.forEachMessage {
+            builder.append(
+                channelID: $0.channelID, sequence: $0.sequence, logTime: $0.logTime, publishTime: $0.publishTime,
+                data: $0.data)
+        }
+        encodeChunk(builder)
+    }
+
     /// Metadata, the end of the data and the summary. Last, and once.
     public mutating func encodeEnd(metadata: [Metadata]) {
         precondition(progress.phase == .open, "only a started file can be closed, and once")

@@ -10,9 +10,12 @@ public struct RedisConfiguration: Sendable, Equatable {
     public var sentinelMaster: String?
     /// Nil for a plain connection. Sentinels are spoken to in the same way.
     public var tls: RedisTLS?
-    /// ACL user; nil logs in as `default`. Sentinels get the same login.
+    /// ACL user; nil logs in as `default`. Sentinels get the same login, unless they have one of their own.
     public var username: String?
     public var password: Secret?
+    /// The login of sentinels; without a password of theirs they get that of the servers.
+    public var sentinelUsername: String?
+    public var sentinelPassword: Secret?
     /// Goes before `password`; read again at each connect.
     public var passwordFile: PasswordFile?
     /// The database of keys. Pub/sub ignores it: channels are shared by all databases of a server.
@@ -25,6 +28,8 @@ public struct RedisConfiguration: Sendable, Equatable {
     public var pingIntervalSeconds: Int64
     /// The name shown by `CLIENT LIST`, so that an administrator knows who is connected.
     public var clientName: String
+    /// What the name begins with if nothing else is configured.
+    public static let defaultClientName = "backplane-relay"
     /// What was understood but will not be done, in words for the operator.
     public var warnings: [String]
 
@@ -35,11 +40,13 @@ public struct RedisConfiguration: Sendable, Equatable {
         username: String? = nil,
         password: Secret? = nil,
         passwordFile: PasswordFile? = nil,
+        sentinelUsername: String? = nil,
+        sentinelPassword: Secret? = nil,
         database: Int = 0,
         connectTimeoutMilliseconds: Int64 = 5_000,
         answerTimeoutMilliseconds: Int64 = 10_000,
         pingIntervalSeconds: Int64 = 5,
-        clientName: String = "backplane-relay",
+        clientName: String = RedisConfiguration.defaultClientName,
         warnings: [String] = []
     ) {
         self.servers = servers
@@ -48,6 +55,8 @@ public struct RedisConfiguration: Sendable, Equatable {
         self.username = username
         self.password = password
         self.passwordFile = passwordFile
+        self.sentinelUsername = sentinelUsername
+        self.sentinelPassword = sentinelPassword
         self.database = database
         self.connectTimeoutMilliseconds = connectTimeoutMilliseconds
         self.answerTimeoutMilliseconds = answerTimeoutMilliseconds
@@ -70,6 +79,31 @@ public struct RedisConfiguration: Sendable, Equatable {
     public var endpoint: String {
         let servers = servers.map(\.description).joined(separator: ",")
         return sentinelMaster.map { "\(servers)/\($0)" } ?? servers
+    }
+
+    /// The same with a name that says what the connection is for, unless the address names one.
+    ///
+    /// - Parameter purpose: `hub`, for instance: `backplane-relay-hub`.
+    public func named(_ purpose: String) -> RedisConfiguration {
+        var named = self
+        if clientName == Self.defaultClientName { named.clientName += "-" + purpose }
+        return named
+    }
+
+    /// The same with a name by which a subscription can be told from a node's, also where the address, perhaps that of
+    /// the nodes, names one.
+    ///
+    /// - Parameter purpose: `tail`, for instance; nil for the relay itself.
+    public func namedAsObserver(_ purpose: String? = nil) -> RedisConfiguration {
+        var named = self
+        if clientName != Self.defaultClientName { named.clientName += "-" + Self.defaultClientName }
+        if let purpose { named.clientName += "-" + purpose }
+        return named
+    }
+
+    /// Whether a subscription of this name, as `CLIENT LIST` shows it, only looks on.
+    public static func isObserver(clientName name: String) -> Bool {
+        [defaultClientName, defaultClientName + "-tail"].contains { name == $0 || name.hasSuffix("-" + $0) }
     }
 
     /// The name without what CLIENT SETNAME refuses.

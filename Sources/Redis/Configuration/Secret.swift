@@ -1,6 +1,6 @@
 /// A password or token. It prints as `***` wherever a value can be printed, so that it cannot reach a log, an error
 /// or a dump by accident; the bytes are had only through ``reveal()``.
-public struct Secret: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+public struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     private let value: String
 
     public init(_ value: String) {

@@ -1,22 +1,87 @@
 import NIOCore
 import NIOPosix
 
-/// A connect error of NIO in words for an operator.
-enum ConnectFailure {
-    static func reason(of error: any Error) -> String {
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Why no connection came about, before any byte of Redis' protocol.
+public enum ConnectFailure: Sendable, Equatable {
+    case refused
+    /// The name has no address.
+    case unknownHost
+    case timedOut(milliseconds: Int64)
+    case noRoute
+    /// There is no such unix domain socket.
+    case noSocket
+    case notPermitted
+    case tooManyOpenFiles
+    /// The kernel's words.
+    case other(String)
+
+    init(_ error: any Error) {
         switch error {
         case let error as NIOConnectionError:
-            if let failed = error.connectionErrors.first { return reason(of: failed.error) }
-            return "the name cannot be resolved"
-        case let error as ChannelError:
-            if case .connectTimeout(let amount) = error {
-                return "no answer within \(amount.nanoseconds / 1_000_000) ms"
+            if let failed = error.connectionErrors.first {
+                self.init(failed.error)
+            } else {
+                self = .unknownHost
             }
-            return String(describing: error)
-        case let error as IOError:
-            return String(describing: error)
-        default:
-            return String(describing: error)
+        case ChannelError.connectTimeout(let amount): self = .timedOut(milliseconds: amount.nanoseconds / 1_000_000)
+        case let error as IOError: self.init(errno: error.errnoCode)
+        case is SocketAddressError, is SocketAddressError.UnknownHost: self = .unknownHost
+        default: self = .other("the connection could not be made")
         }
+    }
+
+    /// The kernel's words for an error of a connection in use.
+    static func words(of error: any Error) -> String {
+        guard let error = error as? IOError else { return "the reason is not known" }
+        return String(cString: strerror(error.errnoCode)).lowercased()
+    }
+
+    init(errno code: Int32) {
+        switch code {
+        case ECONNREFUSED: self = .refused
+        case ETIMEDOUT: self = .timedOut(milliseconds: 0)
+        case EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENETDOWN, EADDRNOTAVAIL: self = .noRoute
+        case ENOENT, ENOTDIR: self = .noSocket
+        case EACCES, EPERM: self = .notPermitted
+        case EMFILE, ENFILE: self = .tooManyOpenFiles
+        default: self = .other(String(cString: strerror(code)))
+        }
+    }
+
+    /// A sentence with the remedy.
+    ///
+    /// - Parameter endpoint: `host:port`, or `unix:/path`.
+    func sentence(_ endpoint: String) -> String {
+        let isSocket = endpoint.hasPrefix("unix:")
+        return switch self {
+        case .refused where isSocket: "nobody listens at the socket \(endpoint): is Redis running?"
+        case .refused: "Redis at \(endpoint) refused the connection: is it running, and is this its port?"
+        case .unknownHost:
+            "no address is known for the host of Redis at \(endpoint): is its name right, and does this machine's DNS know it?"
+        case .timedOut(let milliseconds) where milliseconds > 0:
+            "Redis at \(endpoint) did not accept the connection within \(Self.seconds(milliseconds)): is the address right, and does every firewall let this machine through?"
+        case .timedOut:
+            "Redis at \(endpoint) did not accept the connection in time: is the address right, and does every firewall let this machine through?"
+        case .noRoute:
+            "this machine has no route to Redis at \(endpoint): is the address right, and is the network up?"
+        case .noSocket:
+            "there is no socket \(endpoint): is Redis running, and does 'unixsocket' in its redis.conf name this path?"
+        case .notPermitted where isSocket:
+            "this user may not open the socket \(endpoint): join its group, or see 'unixsocketperm' in redis.conf"
+        case .notPermitted: "this machine does not let the relay connect to Redis at \(endpoint): see its firewall"
+        case .tooManyOpenFiles:
+            "no connection to Redis at \(endpoint): this process has as many files open as it may; raise its limit (ulimit -n, LimitNOFILE)"
+        case .other(let reason): "no connection to Redis at \(endpoint): \(reason)"
+        }
+    }
+
+    private static func seconds(_ milliseconds: Int64) -> String {
+        milliseconds % 1_000 == 0 ? "\(milliseconds / 1_000) s" : "\(milliseconds) ms"
     }
 }

@@ -39,13 +39,14 @@ struct Dialer: Sendable {
                 switch server {
                 case .tcp(let host, let port): bootstrap.connect(host: host, port: port)
                 case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
+                case .concealed(let host, let port, _): bootstrap.connect(host: host.reveal(), port: port)
                 }
             }
         } catch let error as CancellationError {
             throw error
         } catch {
             throw RedisError.cannotConnect(
-                endpoint: server.description, reason: ConnectFailure.reason(of: error))
+                endpoint: server.description, failure: ConnectFailure(error))
         }
     }
 
@@ -56,6 +57,8 @@ struct Dialer: Sendable {
             name = configured
         } else if case .tcp(let host, _) = server {
             name = host
+        } else if case .concealed(let host, _, _) = server {
+            name = host.reveal()
         } else {
             return nil
         }

@@ -1,11 +1,12 @@
 /// The answer to `ROLE`.
-enum RedisRole: Equatable {
+package enum RedisRole: Equatable, Sendable {
     case master
+    /// Of a master whose address the server knows.
     case replica(of: RedisEndpoint)
     case sentinel
 
     /// - Returns: nil for anything else.
-    init?(reply: RESPValue) {
+    package init?(reply: RESPValue) {
         guard let parts = reply.array, let word = parts.first?.text else { return nil }
         switch word {
         case "master": self = .master

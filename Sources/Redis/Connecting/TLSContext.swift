@@ -31,10 +31,12 @@ extension RedisTLS {
             return try NIOSSLContext(configuration: configuration)
         } catch {
             // What remains after the checks above: a key of another certificate.
-            guard let certificateFile else { throw .tlsFile(path: caFile ?? "", reason: "\(error)") }
+            guard let certificateFile else {
+                throw .tlsFile(path: caFile ?? "the system's authorities", reason: "it holds no usable certificate")
+            }
             throw .tlsFile(
                 path: keyFile ?? certificateFile,
-                reason: "it is not the key of the certificate in '\(certificateFile)' (\(error))")
+                reason: "it is not the key of the certificate in '\(certificateFile)'")
         }
     }
 

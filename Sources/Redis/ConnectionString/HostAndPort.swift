@@ -1,6 +1,8 @@
+import NIOCore
+
 /// `host`, `host:port`, `[::1]:port`.
-struct HostAndPort {
-    private static let hostStoppers = Set(",;=@/?#[]".utf8)
+struct HostAndPort: Equatable {
+    private static let hostStoppers = Set(",;=@/?#[]\"'`\\<>|&$!*(){}".utf8)
 
     let host: String
     let port: Int?
@@ -35,7 +37,7 @@ struct HostAndPort {
         // not be.
         guard !host.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F || Self.hostStoppers.contains($0) }) else {
             throw ConnectionStringError(
-                "the host name holds a character that no host name has (a space or one of , ; = @ / ? # [ ]); a redis:// URL takes no options after a comma, a login needs redis:// before it"
+                "the host name holds a character that no host name has (a space, or a sign such as , ; = @ / ? #); options follow host:port without redis:// (host:6379,ssl=true), and a login needs redis:// before it (redis://user:password@host:6379)"
             )
         }
         self.host = String(host)
@@ -44,9 +46,25 @@ struct HostAndPort {
             return
         }
         guard let number = Int(port), (1...65535).contains(number) else {
-            throw ConnectionStringError("the port is a number from 1 to 65535")
+            throw ConnectionStringError("the port is a number from 1 to 65535, such as host:6379")
         }
         self.port = number
+    }
+
+    private init(ipv6 host: String) {
+        self.host = host
+        port = nil
+    }
+
+    /// As StackExchange.Redis reads it: an IPv6 address needs no brackets where no port follows, and port 0 is none.
+    static func stackExchange(_ text: String) throws(ConnectionStringError) -> HostAndPort {
+        if text.contains(":"), !text.hasPrefix("["), let address = try? SocketAddress(ipAddress: text, port: 0),
+            address.protocol == .inet6
+        {
+            return HostAndPort(ipv6: text)
+        }
+        let end = text.hasSuffix(":0") ? text.index(text.endIndex, offsetBy: -2) : text.endIndex
+        return try HostAndPort(text[..<end])
     }
 
     func endpoint(defaultPort: Int) -> RedisEndpoint {

@@ -5,10 +5,12 @@ extension RedisConfiguration {
     /// - `redis+sentinel://[user:password@]host[:port],host[:port]/master[/database]`, `rediss+sentinel://` with TLS
     /// - a StackExchange.Redis string (`host[:port],password=...,defaultDatabase=...`), as it stands in Startup.cs
     ///
+    /// Quotes, blanks and a configuration key that are pasted along are taken off.
+    ///
     /// - Parameter passwordFile: where the password is read from instead.
     /// - Throws: ``ConnectionStringError`` naming the part at fault and what to write instead.
     public init(connectionString text: String, passwordFile: PasswordFile? = nil) throws(ConnectionStringError) {
-        let text = text.trimmingSpaces()
+        let text = PastedAddress.unwrapped(text)
         guard !text.isEmpty else {
             throw ConnectionStringError("the Redis address is empty; write redis://host:6379 or host:6379,password=...")
         }
@@ -40,15 +42,12 @@ extension RedisConfiguration {
         url rest: Substring, scheme: String
     ) throws(ConnectionStringError) -> RedisConfiguration {
         switch scheme {
-        case "redis": return try RedisURL.parse(rest, scheme: scheme, tls: nil)
-        case "rediss": return try RedisURL.parse(rest, scheme: scheme, tls: RedisTLS())
+        case "redis", "valkey": return try RedisURL.parse(rest, scheme: scheme, tls: nil)
+        case "rediss", "valkeys": return try RedisURL.parse(rest, scheme: scheme, tls: RedisTLS())
         case "redis+sentinel": return try SentinelURL.parse(rest, scheme: scheme, tls: nil)
         case "rediss+sentinel": return try SentinelURL.parse(rest, scheme: scheme, tls: RedisTLS())
         case "unix": return try UnixURL.parse(rest)
-        default:
-            throw ConnectionStringError(
-                "the scheme '\(scheme)://' is not supported; write redis://, rediss:// (TLS), unix:// or redis+sentinel://"
-            )
+        default: throw URLScheme.refusal(of: scheme)
         }
     }
 

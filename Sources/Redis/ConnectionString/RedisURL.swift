@@ -4,6 +4,7 @@ enum RedisURL {
         _ text: Substring, scheme: String, tls: RedisTLS?
     ) throws(ConnectionStringError) -> RedisConfiguration {
         var rest = text
+        try URLParts.refuseOptions(in: rest, scheme: scheme)
         try URLParts.refuseParameters(in: rest, scheme: scheme)
         var configuration = RedisConfiguration(servers: [], tls: tls)
         if let at = rest.lastIndex(of: "@") { try configuration.takeLogin(from: &rest, upTo: at, scheme: scheme) }
@@ -21,6 +22,28 @@ enum RedisURL {
 
 /// What the URL notations have in common.
 enum URLParts {
+    /// Options behind a comma or in a query, also where an '@' in a password behind them would make a login of them.
+    static func refuseOptions(in text: Substring, scheme: String) throws(ConnectionStringError) {
+        let parts = text.split(separator: "@", omittingEmptySubsequences: false)
+        let hasOptions = parts.indices.contains { index in
+            (index == parts.count - 1 || isLikeServer(parts[index].prefix { !signs.contains($0) }))
+                && MisplacedOption.follows(anyOf: signs, in: parts[index])
+        }
+        guard hasOptions else { return }
+        throw ConnectionStringError(
+            "a \(scheme):// URL takes no options; write host:6379,name=value without \(scheme):// (ssl=true for TLS), or the login into the URL: \(scheme)://user:password@host:6379, a comma in it as %2C, a question mark as %3F"
+        )
+    }
+
+    private static let signs: Set<Character> = [",", ";", "?", "&", " "]
+
+    /// `host`, `host:6379`, `host:6379/0`: no `user:password`.
+    private static func isLikeServer(_ text: Substring) -> Bool {
+        let host = text.prefix { $0 != ":" && $0 != "/" }
+        return !host.isEmpty
+            && text[host.endIndex...].allSatisfy { $0 == ":" || $0 == "/" || ($0.isASCII && $0.isNumber) }
+    }
+
     static func refuseParameters(in text: Substring, scheme: String) throws(ConnectionStringError) {
         guard let query = text.firstIndex(where: { $0 == "?" || $0 == "#" }) else { return }
         throw ConnectionStringError(
@@ -77,5 +100,25 @@ extension RedisConfiguration {
         let password = try URLParts.percentDecoded(
             login[login.index(after: colon)...], what: "the password of the \(scheme):// URL")
         self.password = password.isEmpty ? nil : Secret(password)
+    }
+}
+
+/// What stands before `://`.
+enum URLScheme {
+    /// Those of other things, which so hold no part of a password.
+    private static let foreign: Set<String> = [
+        "amqp", "file", "ftp", "http", "https", "memcached", "mongodb", "mssql", "mysql", "postgres", "postgresql",
+        "redis-cluster", "redis-sentinel", "redis-socket", "redis+socket", "redis+tls", "redis+ssl", "ssh", "tcp",
+        "tls",
+        "ws", "wss",
+    ]
+
+    /// Names it only where it is known: an unknown text may be a part of a password.
+    static func refusal(of scheme: String) -> ConnectionStringError {
+        let supported = "write redis://, rediss:// (TLS), unix:// or redis+sentinel://"
+        if foreign.contains(scheme) {
+            return ConnectionStringError("the scheme '\(scheme)://' is not supported; \(supported)")
+        }
+        return ConnectionStringError("what stands before '://' is no scheme that is known; \(supported)")
     }
 }

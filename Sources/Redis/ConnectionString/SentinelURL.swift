@@ -4,14 +4,18 @@ enum SentinelURL {
         _ text: Substring, scheme: String, tls: RedisTLS?
     ) throws(ConnectionStringError) -> RedisConfiguration {
         var rest = text
+        try URLParts.refuseOptions(in: rest, scheme: scheme)
         try URLParts.refuseParameters(in: rest, scheme: scheme)
         var configuration = RedisConfiguration(servers: [], tls: tls)
         if let at = rest.lastIndex(of: "@") { try configuration.takeLogin(from: &rest, upTo: at, scheme: scheme) }
         let path = rest.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).dropFirst().first ?? ""
         let parts = path.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let name = parts.first, !name.isEmpty else {
+        guard let name = parts.first, !name.isEmpty,
+            !name.contains(where: { ",;=&\"'".contains($0) || $0.isWhitespace })
+        else {
             throw ConnectionStringError(
-                "the name of the master is missing; write \(scheme)://host:26379,host:26379/mymaster")
+                "the name of the master is missing, or holds a sign that is written percent-encoded; write \(scheme)://host:26379,host:26379/mymaster"
+            )
         }
         configuration.sentinelMaster = try URLParts.percentDecoded(name, what: "the master of the \(scheme):// URL")
         if parts.count > 1, !parts[1].isEmpty {

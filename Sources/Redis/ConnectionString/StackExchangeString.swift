@@ -1,145 +1,106 @@
 /// A StackExchange.Redis string: endpoints and `name=value` options, with commas between.
 ///
-/// What these options mean there is documented at https://stackexchange.github.io/StackExchange.Redis/Configuration
+/// What these options mean there is documented at https://stackexchange.github.io/StackExchange.Redis/Configuration;
+/// which there are is read in its `ConfigurationOptions.cs`.
 struct StackExchangeString {
-    private enum Server {
-        case tcp(HostAndPort)
-        case unix(path: String)
-    }
-
     private var configuration = RedisConfiguration(servers: [])
-    private var servers: [Server] = []
     private var tls = RedisTLS()
-    private var usesTLS = false
+    private var usesTLS: Bool?
 
     static func parse(_ text: String) throws(ConnectionStringError) -> RedisConfiguration {
+        let parts = try StackExchangeParts(text)
         var string = StackExchangeString()
-        try string.read(text)
-        return try string.finished()
+        string.configuration.warnings = parts.warnings
+        for option in parts.options { try string.apply(option.name, value: option.value) }
+        return try string.finished(parts.servers)
     }
 
-    private mutating func read(_ text: String) throws(ConnectionStringError) {
-        var serversAreOver = false
-        for part in text.split(separator: ",") {
-            let part = part.trimmingSpaces()
-            if part.isEmpty { continue }
-            // An endpoint never holds '='; a value may (base64 access keys end in it), so the first one divides.
-            if let equals = part.firstIndex(of: "="), part.first != "!" {
-                serversAreOver = !servers.isEmpty
-                try apply(
-                    part[..<equals].trimmingSpaces(), value: part[part.index(after: equals)...].trimmingSpaces())
-                continue
-            }
-            // The rest of a password with a comma in it would stand here, and be printed as a host.
-            guard !serversAreOver else {
-                throw ConnectionStringError(
-                    "something without '=' follows the options: servers stand side by side, and a value cannot hold a comma"
-                )
-            }
-            if part.first == "!" {
-                guard part.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
-                    throw ConnectionStringError("the path of a unix socket holds a control character")
-                }
-                servers.append(.unix(path: String(part.dropFirst())))
-            } else {
-                servers.append(.tcp(try HostAndPort(part[...])))
-            }
-        }
-    }
-
-    private func finished() throws(ConnectionStringError) -> RedisConfiguration {
-        guard !servers.isEmpty else {
-            throw ConnectionStringError("the connection string names no server; it begins with host:port, then options")
-        }
+    private func finished(
+        _ servers: [StackExchangeParts.Server]
+    ) throws(ConnectionStringError) -> RedisConfiguration {
         var configuration = configuration
+        let usesTLS = usesTLS ?? AzureDefaults.usesTLS(servers)
         let defaultPort = configuration.sentinelMaster != nil ? 26379 : usesTLS ? 6380 : 6379
         configuration.servers = servers.map { server in
             switch server {
             case .tcp(let server): server.endpoint(defaultPort: defaultPort)
             case .unix(let path): .unix(path: path)
+            case .concealed(let server, let part):
+                .concealed(host: Secret(server.host), port: server.port ?? defaultPort, part: part)
             }
         }
         configuration.tls = usesTLS ? tls : nil
+        if configuration.sentinelUsername != nil, configuration.sentinelPassword == nil {
+            configuration.sentinelUsername = nil
+            configuration.warnings.append(
+                "'sentinelUser' is ignored: it takes effect only together with 'sentinelPassword'")
+        }
+        if configuration.sentinelPassword != nil, configuration.sentinelMaster == nil {
+            configuration.warnings.append("'sentinelPassword' has no effect without 'serviceName'")
+        }
         return configuration
     }
 
     // MARK: - Options
 
-    /// They say how StackExchange.Redis behaves and have no bearing on a connection of our own.
-    private static let withoutBearing: Set<String> = [
-        // Ours is the behaviour of `abortConnect=false`: while nothing answers, we try again.
-        "abortconnect", "allowadmin", "asynctimeout", "backlogpolicy", "certificateselection",
-        "checkcertificaterevocation", "configchannel", "configcheckseconds", "configurationchannel", "connectretry",
-        "defaultversion", "heartbeatconsistencychecks", "heartbeatinterval", "highintegrity",
-        "highprioritysocketthreads", "includedetailinexceptions", "includeperformancecountersinexceptions",
-        "preserveasyncorder", "protocol", "proxy", "reconnectretrypolicy", "resolvedns", "responsetimeout",
-        "setclientlibrary", "libraryname", "tiebreaker", "version", "writebuffer",
-    ]
-
     private mutating func apply(_ option: String, value: String) throws(ConnectionStringError) {
-        switch option.lowercased() {
+        switch option {
         case "password": configuration.password = value.isEmpty ? nil : Secret(value)
         case "user": configuration.username = value.isEmpty ? nil : value
+        case "sentinelPassword": configuration.sentinelPassword = value.isEmpty ? nil : Secret(value)
+        case "sentinelUser": configuration.sentinelUsername = value.isEmpty ? nil : value
         case "name": configuration.clientName = value.isEmpty ? configuration.clientName : value
-        case "defaultdatabase":
+        case "defaultDatabase":
             configuration.database = try URLParts.database(value[...], what: "'defaultDatabase'")
-        case "connecttimeout": configuration.connectTimeoutMilliseconds = try milliseconds(value, of: "connectTimeout")
-        case "synctimeout": configuration.answerTimeoutMilliseconds = try milliseconds(value, of: "syncTimeout")
-        case "keepalive":
-            guard let seconds = Int64(value), seconds < 1_000_000 else {
-                throw ConnectionStringError("'keepAlive' is a number of seconds")
+        case "connectTimeout":
+            if let time = try milliseconds(value, of: option) { configuration.connectTimeoutMilliseconds = time }
+        case "syncTimeout":
+            if let time = try milliseconds(value, of: option) { configuration.answerTimeoutMilliseconds = time }
+        case "keepAlive":
+            guard let seconds = Int32(value) else {
+                throw ConnectionStringError("'keepAlive' is a number of seconds, such as keepAlive=60")
             }
             // 0 and -1 leave it to the default there too.
-            if seconds > 0 { configuration.pingIntervalSeconds = seconds }
-        case "servicename": configuration.sentinelMaster = value.isEmpty ? nil : value
+            if seconds > 0 { configuration.pingIntervalSeconds = min(Int64(seconds), 86_400) }
+        case "serviceName": configuration.sentinelMaster = value.isEmpty ? nil : value
         case "ssl": usesTLS = try truth(of: value, option: "ssl")
-        case "sslhost": tls.serverName = value.isEmpty ? nil : value
-        case "sslprotocols": try applyProtocols(value)
-        case "channelprefix":
+        case "sslHost": tls.serverName = value.isEmpty ? nil : value
+        case "sslProtocols": try applyProtocols(value)
+        case "channelPrefix":
             configuration.warnings.append(
                 "'channelPrefix' is ignored: SignalR's SUBSCRIBE is prefixed but its PUBLISH is not, so nodes that use it receive nothing; the relay subscribes to the channel that is published on"
             )
         case "tunnel":
-            configuration.warnings.append("'tunnel' is ignored: the connection is made directly")
-        case let name where name.first == "$":
-            configuration.warnings.append(
-                "renamed commands ('$...=') are ignored: the server's own names are used")
-        case let name where Self.withoutBearing.contains(name): break
-        default:
-            // Only what looks like a name is named: the rest of a mangled password may stand here.
-            let isName = option.count <= 40 && option.utf8.allSatisfy { ($0 | 0x20) >= 0x61 && ($0 | 0x20) <= 0x7A }
-            configuration.warnings.append(
-                "\(isName ? "option '\(option)'" : "an option") of the connection string is not known and has no effect"
-            )
+            if !value.isEmpty { configuration.warnings.append("'tunnel' is ignored: the connection is made directly") }
+        default: break
         }
     }
 
     private mutating func applyProtocols(_ value: String) throws(ConnectionStringError) {
-        var lowest: RedisTLS.Version?
-        for name in value.split(whereSeparator: { $0 == "|" || $0 == "+" || $0 == " " }) {
-            let version: RedisTLS.Version
-            switch name.lowercased() {
-            case "none", "default": continue
-            case "tls", "tls10": version = .tls10
-            case "tls11": version = .tls11
-            case "tls12": version = .tls12
-            case "tls13": version = .tls13
-            default: throw ConnectionStringError("'sslProtocols' is Tls12, Tls13 or both: Tls12|Tls13")
-            }
-            lowest = min(lowest ?? version, version)
+        guard let versions = SSLProtocols(value) else {
+            throw ConnectionStringError(
+                "'sslProtocols' is a name or a number of .NET's SslProtocols, several with '|': sslProtocols=Tls12|Tls13"
+            )
         }
-        guard let lowest else { return }
+        guard let lowest = versions.lowest else { return }
         tls.minimumVersion = lowest
         if lowest < .tls12 {
             configuration.warnings.append("'sslProtocols' permits TLS below 1.2, which is broken; write Tls12|Tls13")
         }
     }
 
-    private func milliseconds(_ value: String, of option: String) throws(ConnectionStringError) -> Int64 {
-        guard let number = Int64(value), (1...86_400_000).contains(number) else {
-            throw ConnectionStringError("'\(option)' is a number of milliseconds above 0, a day at most")
+    /// - Returns: nil for a value that leaves it to the default.
+    private mutating func milliseconds(
+        _ value: String, of option: String
+    ) throws(ConnectionStringError) -> Int64? {
+        guard let number = Int32(value) else {
+            throw ConnectionStringError("'\(option)' is a number of milliseconds, such as \(option)=5000")
         }
-        return number
+        guard number > 0 else {
+            configuration.warnings.append("'\(option)' is ignored: it is a number of milliseconds above 0")
+            return nil
+        }
+        return min(Int64(number), 86_400_000)
     }
 
     private func truth(of value: String, option: String) throws(ConnectionStringError) -> Bool {
@@ -148,5 +109,58 @@ struct StackExchangeString {
         case "false", "no", "off", "0": return false
         default: throw ConnectionStringError("'\(option)' is true or false")
         }
+    }
+}
+
+/// `System.Security.Authentication.SslProtocols` in text: names, the numbers of the enumeration, or both with `|`.
+struct SSLProtocols {
+    /// nil leaves it to the default.
+    private(set) var lowest: RedisTLS.Version?
+
+    private static let bits: [(bit: Int64, version: RedisTLS.Version)] = [
+        // SSL 2 and 3 are not spoken here: the oldest that is.
+        (0x0C, .tls10), (0x30, .tls10), (0xC0, .tls10), (0x300, .tls11), (0xC00, .tls12), (0x3000, .tls13),
+    ]
+
+    init?(_ text: String) {
+        for name in text.split(whereSeparator: { "|+ ".contains($0) }) {
+            switch name.lowercased() {
+            case "none", "default": break
+            case "ssl2", "ssl3", "tls", "tls10": note(.tls10)
+            case "tls11": note(.tls11)
+            case "tls12": note(.tls12)
+            case "tls13": note(.tls13)
+            default:
+                guard let number = Int64(name), number >= 0 else { return nil }
+                for (bit, version) in Self.bits where number & bit != 0 { note(version) }
+            }
+        }
+    }
+
+    private mutating func note(_ version: RedisTLS.Version) { lowest = min(lowest ?? version, version) }
+}
+
+/// Where StackExchange.Redis encrypts without being told: at Azure's addresses.
+enum AzureDefaults {
+    private static let cache = [
+        ".redis.cache.windows.net", ".redis.cache.chinacloudapi.cn", ".redis.cache.usgovcloudapi.net",
+        ".redis.cache.sovcloud-api.de", ".redis.cache.sovcloud-api.fr",
+    ]
+    private static let managed = [
+        ".redis.azure.net", ".redis.chinacloudapi.cn", ".redis.usgovcloudapi.net", ".redis.sovcloud-api.de",
+        ".redis.sovcloud-api.fr", ".redisenterprise.cache.azure.net",
+    ]
+
+    static func usesTLS(_ servers: [StackExchangeParts.Server]) -> Bool {
+        let hosts = servers.compactMap { server -> HostAndPort? in
+            switch server {
+            case .tcp(let server), .concealed(let server, _): server
+            case .unix: nil
+            }
+        }
+        func isIn(_ domains: [String]) -> Bool {
+            hosts.contains { host in domains.contains { host.host.lowercased().hasSuffix($0) } }
+        }
+        return isIn(managed) || (isIn(cache) && hosts.contains { $0.port == 6380 })
     }
 }

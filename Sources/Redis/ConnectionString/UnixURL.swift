@@ -6,6 +6,8 @@ enum UnixURL {
     static func parse(_ text: Substring) throws(ConnectionStringError) -> RedisConfiguration {
         var rest = text
         var configuration = RedisConfiguration(servers: [])
+        let query = rest.lastIndex(of: "/").flatMap { slash in rest[slash...].firstIndex(of: "?") }
+        try URLParts.refuseOptions(in: rest[..<(query ?? rest.endIndex)], scheme: "unix")
         if rest.first != "/", let at = lastLoginEnd(in: rest) {
             try configuration.takeLogin(from: &rest, upTo: at, scheme: "unix")
         }
@@ -21,6 +23,11 @@ enum UnixURL {
                     "a unix:// URL takes one parameter, ?db=N; user and password stand before the path")
             }
             configuration.database = try URLParts.database(query.dropFirst(3), what: "'db' of the unix:// URL")
+        }
+        guard !rest.contains(where: { ",;=&\"'".contains($0) || $0.isWhitespace }) else {
+            throw ConnectionStringError(
+                "the path of the unix:// URL holds a comma, semicolon, equals sign, quote or blank; write it percent-encoded (%2C), or write !/run/redis.sock,name=value for options"
+            )
         }
         let path = try URLParts.percentDecoded(rest, what: "the path of the unix:// URL")
         guard path.utf8.count > 1, path.utf8.count <= longestPath, !path.utf8.contains(0) else {

@@ -1,14 +1,13 @@
 extension RedisError: CustomStringConvertible {
     public var description: String {
         switch self {
-        case .cannotConnect(let endpoint, let reason):
-            "cannot connect to Redis at \(endpoint): \(reason); is the address right and the server running?"
+        case .cannotConnect(let endpoint, let failure): failure.sentence(endpoint)
         case .connectionClosed(let endpoint):
-            "Redis at \(endpoint) closed the connection before it answered; a port for TLS does that to a plain connection (then write rediss:// or ssl=true)"
+            "Redis at \(endpoint) closed the connection before it answered: a port for TLS does that to a plain connection (then write rediss:// or ssl=true), and so does a server that is full or stops"
         case .noAnswer(let endpoint, let seconds):
-            "Redis at \(endpoint) accepted the connection but did not answer within \(seconds) s"
+            "Redis at \(endpoint) accepted the connection but did not answer within \(seconds) s: is it busy or frozen, and is this its port?"
         case .notRedis(let endpoint, let reason):
-            "what listens at \(endpoint) does not speak the Redis protocol (\(Self.guess(from: reason)))"
+            "what listens at \(endpoint) is not Redis: \(Self.guess(from: reason))"
         case .tls(let endpoint, let failure):
             "no TLS connection to Redis at \(endpoint): \(failure)"
         case .tlsFile(let path, let reason):
@@ -17,10 +16,19 @@ extension RedisError: CustomStringConvertible {
             "no password can be read from the file '\(path)': \(reason)"
         case .authenticationRequired(let endpoint):
             "Redis at \(endpoint) wants a password (NOAUTH) and none is given; put it into the address (BACKPLANE_RELAY_REDIS) or into a file (--redis-password-file)"
+        case .authenticationFailed(let endpoint, let reply)
+        where reply.contains("without any password configured") || reply.contains("no password is set"):
+            "Redis at \(endpoint) has no password, but one is given: is it the right server? If so, leave the password out"
         case .authenticationFailed(let endpoint, let reply):
-            "Redis at \(endpoint) refused the login: \(reply); check user and password"
+            "Redis at \(endpoint) refused the login: \(Self.quoted(reply)); check user and password"
+        case .sentinelWantsLogin(let endpoint):
+            "the sentinel at \(endpoint) wants a password (NOAUTH) and none is given; write sentinelPassword=... into the address (host:26379,serviceName=mymaster,sentinelPassword=...)"
+        case .sentinelRefusedLogin(let endpoint, let reply, true):
+            "the sentinel at \(endpoint) refused the login: \(Self.quoted(reply)); check sentinelUser and sentinelPassword"
+        case .sentinelRefusedLogin(let endpoint, let reply, false):
+            "the sentinel at \(endpoint) refused the login of the servers: \(Self.quoted(reply)); if sentinels have one of their own, write sentinelPassword=... into the address"
         case .notPermitted(let endpoint, let command, let reply, let rule):
-            "Redis at \(endpoint) does not permit \(command): \(reply); "
+            "Redis at \(endpoint) does not permit \(command): \(Self.quoted(reply)); "
                 + (rule.map { "an administrator gives the right with: \($0)" } ?? "give the ACL user this right")
         case .wrongDatabase(let endpoint, let database):
             "Redis at \(endpoint) has no database \(database); name another one ('databases' in redis.conf says how many there are)"
@@ -28,6 +36,8 @@ extension RedisError: CustomStringConvertible {
             "Redis at \(endpoint) is a replica\(master.map { " of \($0)" } ?? ""); name the master, or let sentinels name it: redis+sentinel://host:26379/mymaster"
         case .clusterMode(let endpoint):
             "Redis at \(endpoint) runs in cluster mode, which SignalR 2 does not support; name the Redis of the application"
+        case .clusterUnknown(let endpoint):
+            "Redis at \(endpoint) does not tell whether it runs in cluster mode, into which nothing may be published; permit INFO, HELLO or CLUSTER INFO"
         case .sentinel(let endpoint):
             "what listens at \(endpoint) is a sentinel, not a Redis server; write redis+sentinel://\(endpoint)/mymaster, or add serviceName=mymaster"
         case .noneOf(let errors):
@@ -59,8 +69,18 @@ extension RedisError: CustomStringConvertible {
             return "it answers like a web server; is the port right?"
         }
         if reason.contains("got \"\\x15\" as reply type byte") {
-            return "it answers by TLS: write rediss:// or ssl=true"
+            return "it answers by TLS; write rediss:// or ssl=true"
         }
-        return "\(reason); is the port right, and is it a plain one, not TLS?"
+        if reason.contains("got \"S\" as reply type byte") {
+            return "it answers like an SSH server; is the port right?"
+        }
+        return "its answer is not of Redis' protocol; is the port right, and is it a plain one, not TLS?"
+    }
+
+    /// A server's reply within a sentence of ours.
+    private static func quoted(_ reply: String) -> String {
+        var reply = reply[...]
+        while let last = reply.last, last == "." || last.isWhitespace { reply.removeLast() }
+        return String(reply)
     }
 }

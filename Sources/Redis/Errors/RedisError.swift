@@ -3,7 +3,7 @@ public enum RedisError: Error, Equatable, Sendable {
     // MARK: Reaching a server
 
     /// No connection within the connect timeout.
-    case cannotConnect(endpoint: String, reason: String)
+    case cannotConnect(endpoint: String, failure: ConnectFailure)
     /// The connection ended before the answer came.
     case connectionClosed(endpoint: String)
     /// The server connected and then stayed silent.
@@ -21,6 +21,10 @@ public enum RedisError: Error, Equatable, Sendable {
     case authenticationRequired(endpoint: String)
     /// Wrong user or password (`WRONGPASS`, `ERR AUTH ...`).
     case authenticationFailed(endpoint: String, reply: String)
+    /// A sentinel wants a password and there is none.
+    case sentinelWantsLogin(endpoint: String)
+    /// A sentinel wants a login and refuses this one; `isOwn` if it is meant for sentinels.
+    case sentinelRefusedLogin(endpoint: String, reply: String, isOwn: Bool)
     /// The ACL user lacks a right (`NOPERM`); `rule` adds it.
     case notPermitted(endpoint: String, command: String, reply: String, rule: String?)
     case wrongDatabase(endpoint: String, database: Int)
@@ -30,6 +34,8 @@ public enum RedisError: Error, Equatable, Sendable {
     /// `master` is what it replicates, where it tells.
     case replica(endpoint: String, master: String?)
     case clusterMode(endpoint: String)
+    /// The server does not tell whether it is a cluster, and something is going to be published.
+    case clusterUnknown(endpoint: String)
     /// A sentinel where a server was expected.
     case sentinel(endpoint: String)
     /// None of several servers can be used.
@@ -62,7 +68,8 @@ public enum RedisError: Error, Equatable, Sendable {
             .outOfMemory, .readOnly:
             true
         case .notRedis, .tlsFile, .passwordFile, .authenticationRequired, .authenticationFailed, .notPermitted,
-            .wrongDatabase, .replica, .clusterMode, .sentinel, .unknownMaster, .unexpectedReply:
+            .sentinelWantsLogin, .sentinelRefusedLogin, .clusterUnknown, .wrongDatabase, .replica, .clusterMode,
+            .sentinel, .unknownMaster, .unexpectedReply:
             false
         case .tls(_, let failure): failure.isTransient
         // Servers that are all replicas may be amid a failover.
@@ -77,7 +84,7 @@ public enum RedisError: Error, Equatable, Sendable {
     /// True if the server refused the login: after a first success that is a rotated password.
     public var isLoginRefused: Bool {
         switch self {
-        case .authenticationRequired, .authenticationFailed: true
+        case .authenticationRequired, .authenticationFailed, .sentinelWantsLogin, .sentinelRefusedLogin: true
         case .noneOf(let errors): errors.contains { $0.isLoginRefused }
         default: false
         }

@@ -49,9 +49,16 @@ public enum TLSFailure: Error, Equatable, Sendable, CustomStringConvertible {
         case .closed:
             "the server closed it; does the port speak TLS, and does the server demand a client certificate (--redis-cert-file, --redis-key-file)?"
         case .noAnswer(let seconds):
-            "no answer within \(seconds) s; does the port speak TLS?"
-        case .other(let text): text
+            "no answer within \(seconds) s; does the port speak TLS? If not, write redis:// (without ssl=true)"
+        case .other(let text): "the handshake failed: \(Self.plain(text))"
         }
+    }
+
+    /// `error:100000f7:SSL routines:OPENSSL_internal:BAD_SIGNATURE` is about a bad signature.
+    private static func plain(_ words: String) -> String {
+        let reasons = words.split { !($0.isUppercase || $0.isNumber || $0 == "_") }
+            .filter { $0.contains("_") && $0.contains(where: \.isLetter) }
+        return reasons.last?.lowercased().replacing("_", with: " ") ?? "the log of the server may say why"
     }
 
     private static func date(_ time: Int) -> String {

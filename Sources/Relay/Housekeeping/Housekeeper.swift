@@ -19,7 +19,7 @@ final class Housekeeper: Sendable {
 
     private struct Failures {
         var backoff = ArchiveBackoff()
-        var log = LogLimiter()
+        var log: EventLog
     }
 
     private let directory: String
@@ -29,7 +29,7 @@ final class Housekeeper: Sendable {
     private let thread = NIOThreadPool(numberOfThreads: 1)
     /// Touched on `thread` only: a look can take long.
     private let storekeeper: NIOLockedValueBox<Storekeeper>
-    private let failures = NIOLockedValueBox(Failures())
+    private let failures: NIOLockedValueBox<Failures>
     private let ended = NIOLockedValueBox<[String]>([])
     /// The archive command under way.
     private let running = NIOLockedValueBox<ShellCommand?>(nil)
@@ -39,6 +39,7 @@ final class Housekeeper: Sendable {
         self.policy = policy
         self.metrics = metrics
         self.logger = logger
+        failures = NIOLockedValueBox(Failures(log: EventLog(logger)))
         storekeeper = NIOLockedValueBox(
             Storekeeper(directory: directory, policy: policy, intake: intake, metrics: metrics, logger: logger))
         thread.start()
@@ -58,6 +59,7 @@ final class Housekeeper: Sendable {
                 return names
             }
             storekeeper.withLockedValue { $0.look(ended: names, at: .now()) }
+            failures.withLockedValue { $0.log.flush(at: Moment.now().monotonic) }
         }
     }
 
@@ -88,6 +90,8 @@ final class Housekeeper: Sendable {
                 _ = await archive(segment, within: deadline - .now)
             }
         }
+        failures.withLockedValue { $0.log.flush(at: .max) }
+        storekeeper.withLockedValue { $0.finish() }
         try? await thread.shutdownGracefully()
     }
 
@@ -125,13 +129,10 @@ final class Housekeeper: Sendable {
             logger.info("a segment was archived", metadata: ["segment": "\(segment.name)"])
         } else {
             metrics.archiveFailures.increment()
-            let suppressed = failures.withLockedValue { $0.log.admit(at: Moment.now().monotonic) }
-            if let suppressed {
-                logger.warning(
-                    "the archive command failed, it is run again",
-                    metadata: [
-                        "segment": "\(segment.name)", "cause": "\(outcome.description)", "suppressed": "\(suppressed)",
-                    ])
+            failures.withLockedValue {
+                $0.log.write(
+                    .warning, "the archive command failed, it is run again", kind: "archive",
+                    at: Moment.now().monotonic, ["segment": "\(segment.name)", "cause": "\(outcome.description)"])
             }
         }
         return outcome.succeeded

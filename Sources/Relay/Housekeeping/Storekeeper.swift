@@ -17,7 +17,7 @@ struct Storekeeper {
     private let logger: Logger
     private var inventory: SegmentInventory
     private var diskGuard: DiskGuard
-    private var errorLog = LogLimiter()
+    private var log: EventLog
     private var nextLook: UInt64 = 0
     /// Names of segments that the recorder let go, until they are seen to be closed.
     private var awaited: Set<String> = []
@@ -33,6 +33,7 @@ struct Storekeeper {
         self.intake = intake
         self.metrics = metrics
         self.logger = logger
+        log = EventLog(logger)
         inventory = SegmentInventory(directory: directory)
         diskGuard = DiskGuard(minimum: policy.minimumFree)
     }
@@ -49,7 +50,11 @@ struct Storekeeper {
             retain(at: now)
         }
         watchDisk(at: now)
+        log.flush(at: now.monotonic)
     }
+
+    /// Says what the log holds back.
+    mutating func finish() { log.flush(at: .max) }
 
     /// The oldest segment that waits for the archive.
     var nextToArchive: StoredSegment? { pending.first }
@@ -175,7 +180,6 @@ struct Storekeeper {
     }
 
     private mutating func complain(_ what: Logger.Message, _ error: any Error, at now: Moment) {
-        guard let suppressed = errorLog.admit(at: now.monotonic) else { return }
-        logger.error(what, metadata: ["cause": "\(error)", "suppressed": "\(suppressed)"])
+        log.write(.error, what, kind: "\(what)", at: now.monotonic, ["cause": "\(error)"])
     }
 }

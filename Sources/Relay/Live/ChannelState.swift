@@ -26,10 +26,20 @@ struct ChannelState: Sendable, Equatable {
         var highest: UInt64
     }
 
+    /// A subscriber that reads too slowly, or not at all.
+    struct Slow: Sendable, Equatable {
+        var name: String
+        var address: String
+        /// Bytes that wait in Redis for it.
+        var waiting: Int
+    }
+
     struct Drops: Sendable, Equatable {
         var firstAt: UInt64
         var lastAt: UInt64
         var envelopes: Int
+        /// Those among them that were larger than the whole intake.
+        var oversized = 0
     }
 
     /// What happened less long ago is news.
@@ -45,6 +55,7 @@ struct ChannelState: Sendable, Equatable {
     /// Since when the ids are watched.
     var watchedSince: UInt64
     var connection: LiveConnection
+    var masterLoss: MasterLoss?
     /// For how long the recorder's thread has not gone round, in nanoseconds.
     var silence: UInt64 = 0
     /// Envelopes a second.
@@ -56,6 +67,10 @@ struct ChannelState: Sendable, Equatable {
     var lastID: UInt64 = 0
     /// Subscribers of the channel besides this relay; nil where Redis does not tell.
     var listeners: Int?
+    /// The channel that was probably meant, where nobody else listens to this one.
+    var meant: String?
+    /// Subscribers of the channel that do not read; empty also where the server's rows cannot be told to be this channel's.
+    var slow: [Slow] = []
     var gap: Gap?
     var reset: Reset?
     var drops: Drops?
@@ -75,7 +90,8 @@ struct ChannelState: Sendable, Equatable {
             addMissing(kind, to: &sentence)
             if recording == .off { sentence.add(", not recorded (no --record)") }
             if kind == .quiet, listeners == 0 {
-                sentence.add("; no node is subscribed: is the event key spelled as in Startup.cs?")
+                let question = meant.map { "did you mean '\(Self.withoutBraces($0))'?" }
+                sentence.add("; no node is subscribed: \(question ?? "is the event key spelled as in Startup.cs?")")
             }
             addDeafness(kind, to: &sentence)
         }
@@ -91,6 +107,7 @@ struct ChannelState: Sendable, Equatable {
         case .lost: return .redisDown
         case .subscribed: break
         }
+        if masterLoss != nil { return .demoted }
         switch recording {
         case .paused: return .paused
         case .failing: return .notRecording
@@ -99,6 +116,7 @@ struct ChannelState: Sendable, Equatable {
         if isNews(drops?.lastAt) { return .dropping }
         if isNews(reset?.at) { return .reset }
         if isNews(gap?.lastAt) { return .gap }
+        if !slow.isEmpty { return .slowSubscriber }
         return isQuiet ? .quiet : .healthy
     }
 
@@ -138,6 +156,12 @@ struct ChannelState: Sendable, Equatable {
             sentence.add(
                 "Redis down: no connection since {} (\(CauseWords.text(cause))); what is published meanwhile is missed",
                 since)
+        case .demoted:
+            guard let masterLoss else { return }
+            sentence.add(
+                "Redis demoted: since {} the server is a replica"
+                    + (masterLoss.master.map { " of \(Self.withoutBraces($0))" } ?? "")
+                    + ", and nodes publish to its master; ", masterLoss.since)
         case .paused:
             guard case .paused(let since, let lost) = recording else { return }
             sentence.add("recording paused: the disk is low since {}, \(ofAll(lost)) not recorded; ", since)
@@ -147,14 +171,22 @@ struct ChannelState: Sendable, Equatable {
                 "not recording: the capture cannot be written since {}, \(ofAll(lost)) lost; ", since)
         case .dropping:
             guard let drops else { return }
+            let why =
+                drops.oversized == drops.envelopes
+                ? "larger than --buffer;" : "is the disk too slow, or --buffer too small?"
             sentence.add(
-                "dropping: \(ofAll(drops.envelopes)) received and not recorded since {}; is the disk too slow, or --buffer too small? ",
-                drops.firstAt)
+                "dropping: \(ofAll(drops.envelopes)) received and not recorded since {}; \(why) ", drops.firstAt)
         case .reset:
             guard let reset else { return }
             sentence.add(
                 "counter set back at {}: id \(Self.count(reset.to)) came after \(Self.count(reset.from)), clients may go deaf until it catches up; ",
                 reset.at)
+        case .slowSubscriber:
+            guard let first = slow.first else { return }
+            let more = slow.count > 1 ? " (and \(slow.count - 1) more)" : ""
+            sentence.add(
+                "slow subscriber: '\(Self.withoutBraces(first.name))' at \(Self.withoutBraces(first.address))\(more) does not read what Redis has for it, \(Self.mebibytes(first.waiting)) wait; "
+            )
         case .gap:
             guard let gap else { return }
             sentence.add(
@@ -205,6 +237,16 @@ struct ChannelState: Sendable, Equatable {
     }
 
     // MARK: - Numbers in words
+
+    static func mebibytes(_ bytes: Int) -> String {
+        let tenths = (bytes * 10) >> 20
+        return "\(tenths / 10).\(tenths % 10) MiB"
+    }
+
+    /// What comes from outside must not look like the place of a time.
+    static func withoutBraces(_ text: String) -> String {
+        String(text.map { $0 == "{" || $0 == "}" ? "?" : $0 })
+    }
 
     /// With commas between thousands.
     static func count(_ number: UInt64) -> String {

@@ -12,10 +12,14 @@ struct ChannelVerdict: Sendable, Equatable {
         case subscribing
         /// The connection to Redis is gone.
         case redisDown = "redis_down"
+        /// The server that is subscribed to is a replica.
+        case demoted
         /// Ids went missing a moment ago.
         case gap
         /// The counter was set back a moment ago.
         case reset
+        /// A subscriber does not read what Redis has for it.
+        case slowSubscriber = "slow_subscriber"
         /// Received, and not recorded, for want of memory.
         case dropping
         /// The disk is low.
@@ -30,8 +34,8 @@ struct ChannelVerdict: Sendable, Equatable {
             switch self {
             case .healthy: .good
             case .quiet: .idle
-            case .subscribing, .reset: .warning
-            case .redisDown, .gap, .dropping, .paused, .notRecording, .hanging: .bad
+            case .subscribing, .reset, .slowSubscriber: .warning
+            case .redisDown, .demoted, .gap, .dropping, .paused, .notRecording, .hanging: .bad
             }
         }
     }

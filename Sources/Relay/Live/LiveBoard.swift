@@ -7,18 +7,25 @@ struct LiveBoard: Sendable {
     struct Look: Sendable {
         var isWriting = true
         var isDiskLow = false
+        var masterLoss: MasterLoss?
         /// For how long the recorder's thread has not gone round, in nanoseconds.
         var silence: UInt64 = 0
         /// Since the start.
         var lost = 0
         var overflowed = 0
+        var oversized = 0
         /// By channel index.
         var subscribers: [Int?]
+        /// By channel index: the name that was probably meant; empty if nothing is known.
+        var meant: [String?] = []
+        /// All subscribers of the server; nil if it does not tell.
+        var clients: SubscriberTable?
     }
 
     /// Events that are kept for pages that open later.
     static let eventLimit = 200
     static let lineLimit = 60
+    static let clientLimit = 20
 
     private(set) var channels: [ChannelBoard]
     private(set) var recording: RecordingBoard
@@ -55,7 +62,7 @@ struct LiveBoard: Sendable {
         // Before it has subscribed a recorder has nothing to write.
         recording.look(
             isWriting: look.isWriting || watchedSince == nil, isDiskLow: look.isDiskLow, lost: look.lost,
-            overflowed: look.overflowed, at: now.realtime)
+            overflowed: look.overflowed, oversized: look.oversized, at: now.realtime)
         overrun += entries.overrun
         for event in entries.events {
             for index in channels.indices
@@ -101,11 +108,27 @@ struct LiveBoard: Sendable {
     func state(ofChannel index: Int) -> ChannelState {
         let channel = channels[index]
         return ChannelState(
-            now: now.realtime, watchedSince: watchedSince ?? startedAt, connection: connection, silence: look.silence,
+            now: now.realtime, watchedSince: watchedSince ?? startedAt, connection: connection,
+            masterLoss: look.masterLoss, silence: look.silence,
             rate: channel.rate, latency: channel.recentLatency, lastEnvelopeAt: channel.lastEnvelopeAt,
-            lastID: channel.lastID, listeners: look.subscribers[index].map { max(0, $0 - 1) }, gap: channel.gap,
+            lastID: channel.lastID, listeners: look.subscribers[index].map { max(0, $0 - 1) },
+            meant: look.meant.isEmpty ? nil : look.meant[index],
+            slow: slowSubscribers(ofChannel: index), gap: channel.gap,
             reset: channel.reset,
             drops: recording.drops, recording: recording.state, isOneOfMany: channels.count > 1)
+    }
+
+    /// The rows are the server's. Only where as many listen to the channel as there are at all are they its own.
+    private func slowSubscribers(ofChannel index: Int) -> [ChannelState.Slow] {
+        guard let clients = look.clients, clients.listening == look.subscribers[index] else { return [] }
+        return clients.sorted.filter(\.row.isSlow).map { key, row in
+            ChannelState.Slow(name: key.name, address: key.address, waiting: row.waiting)
+        }
+    }
+
+    /// Of the server, most waiting first; as many as a page shows.
+    var clients: [(key: SubscriberTable.Key, row: SubscriberTable.Row)] {
+        Array((look.clients?.sorted ?? []).filter { $0.row.connections > 0 }.prefix(Self.clientLimit))
     }
 
     var verdicts: [ChannelVerdict] { channels.indices.map { state(ofChannel: $0).verdict } }

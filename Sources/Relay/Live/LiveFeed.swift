@@ -129,9 +129,12 @@ final class LiveFeed: EnvelopeBranch {
     /// One look at the relay, and a frame for the pages if there is something to tell.
     func look(at now: Moment, isOpen: Bool) {
         let look = LiveBoard.Look(
-            isWriting: status.isWriting, isDiskLow: status.isDiskLow, silence: status.silence(at: now),
+            isWriting: status.isWriting, isDiskLow: status.isDiskLow, masterLoss: status.masterLoss,
+            silence: status.silence(at: now),
             lost: metrics.lostTotal, overflowed: metrics.dropped(.bufferFull),
-            subscribers: metrics.channels.indices.map { watch.subscribers(channel: $0) })
+            oversized: metrics.dropped(.tooLarge),
+            subscribers: metrics.channels.indices.map { watch.subscribers(channel: $0) },
+            meant: metrics.channels.indices.map { watch.meant(channel: $0) }, clients: watch.subscriberRows.table)
         let entries = journal.take()
         let envelopes = isOpen ? sampler.take() : []
         let (frame, glance) = state.withLockedValue { state -> (ByteBuffer?, RelayGlance?) in
@@ -183,6 +186,7 @@ final class LiveFeed: EnvelopeBranch {
         state.lastFrameAt = now.monotonic
         var frame = LiveFrame(isTick ? "tick" : "change", sequence: state.sequence, board: state.board)
         frame.addChannels(state.board, samples: isTick ? .newest : .none, tables: isTick)
+        if isTick { frame.addClients(state.board.clients) }
         if !state.events.isEmpty { frame.addEvents(state.events) }
         if !state.lines.isEmpty { frame.addLines(state.lines) }
         if state.shelfChanged { frame.addSegments(listing, mayDownload: configuration.hasToken) }
@@ -204,6 +208,7 @@ final class LiveFeed: EnvelopeBranch {
             hasToken: configuration.hasToken)
         frame.addLinks(configuration.links.all)
         frame.addChannels(board, samples: .all, tables: true)
+        frame.addClients(board.clients)
         frame.addEvents(board.events)
         frame.addLines(board.lines)
         frame.addSegments(shelf?.listing, mayDownload: configuration.hasToken)

@@ -45,6 +45,18 @@ struct LiveFrame {
         case none, newest, all
     }
 
+    mutating func addClients(_ clients: [(key: SubscriberTable.Key, row: SubscriberTable.Row)]) {
+        list("clients", clients) { writer, client in
+            writer.raw(#"{"name":"#)
+            writer.string(client.key.name)
+            writer.raw(#","ip":"#)
+            writer.string(client.key.address)
+            writer.raw(
+                #","connections":\#(client.row.connections),"waiting":\#(client.row.waiting),"slow":\#(client.row.isSlow)}"#
+            )
+        }
+    }
+
     mutating func addEvents(_ events: [LiveEvent]) {
         list("events", events) { Self.add($1, to: &$0) }
     }
@@ -132,7 +144,9 @@ struct LiveFrame {
 
     private static func add(_ event: LiveEvent, to writer: inout JSONWriter) {
         writer.raw(#"{"n":\#(event.number),"at":\#(milliseconds(event.at)),"why":"#)
-        writer.string(CauseWords.text(event.event.cause ?? event.event.reason ?? "unknown"))
+        // Of a doubt, why nobody can tell.
+        let doubt = event.event.event == CaptureEvent.mayBeMissingName ? event.event.reason : nil
+        writer.string(CauseWords.text(doubt ?? event.event.cause ?? event.event.reason ?? "unknown"))
         writer.raw(",")
         // The object as it stands in a capture, of which the first brace is taken.
         writer.raw(event.event.json().dropFirst())

@@ -6,6 +6,7 @@ struct RecordingBoard: Sendable {
     /// At the last look.
     private var lost = 0
     private var overflowed = 0
+    private var oversized = 0
     /// `lost` when the trouble began.
     private var baseline = 0
 
@@ -18,9 +19,14 @@ struct RecordingBoard: Sendable {
     ///   - isWriting, isDiskLow: as the recorder says.
     ///   - lost: envelopes that could not be written, since the start.
     ///   - overflowed: envelopes that found no room in memory, since the start.
-    mutating func look(isWriting: Bool, isDiskLow: Bool, lost: Int, overflowed: Int, at now: UInt64) {
-        defer { (self.lost, self.overflowed) = (lost, overflowed) }
-        if overflowed > self.overflowed { dropped(overflowed - self.overflowed, at: now) }
+    ///   - oversized: envelopes that no memory was large enough for, since the start.
+    mutating func look(
+        isWriting: Bool, isDiskLow: Bool, lost: Int, overflowed: Int, oversized: Int = 0, at now: UInt64
+    ) {
+        defer { (self.lost, self.overflowed, self.oversized) = (lost, overflowed, oversized) }
+        if overflowed > self.overflowed || oversized > self.oversized {
+            dropped(overflowed - self.overflowed, oversized: oversized - self.oversized, at: now)
+        }
         guard records else { return }
         switch (isDiskLow, isWriting) {
         case (true, _):
@@ -42,11 +48,14 @@ struct RecordingBoard: Sendable {
         }
     }
 
-    private mutating func dropped(_ envelopes: Int, at now: UInt64) {
+    private mutating func dropped(_ envelopes: Int, oversized: Int, at now: UInt64) {
+        var new = ChannelState.Drops(
+            firstAt: now, lastAt: now, envelopes: envelopes + oversized, oversized: oversized)
         if let last = drops, last.lastAt + ChannelState.newsSpan > now {
-            drops = ChannelState.Drops(firstAt: last.firstAt, lastAt: now, envelopes: last.envelopes + envelopes)
-        } else {
-            drops = ChannelState.Drops(firstAt: now, lastAt: now, envelopes: envelopes)
+            new.firstAt = last.firstAt
+            new.envelopes += last.envelopes
+            new.oversized += last.oversized
         }
+        drops = new
     }
 }

@@ -1,5 +1,6 @@
 import Capture
 import Prometheus
+import Redis
 import SignalRBackplane
 
 /// Looks at each envelope of one channel in place: id, sequence, kinds, calls, commands and acks, signals, size, latency.
@@ -36,6 +37,7 @@ struct ChannelObserver {
     private var latencies: HistogramAccumulator
     private var ackDurations: HistogramAccumulator
     private var lastReceivedAt: UInt64 = 0
+    private var largest = LargestEnvelope()
 
     /// - Parameter lastID: from an earlier run that recorded this channel.
     init(metrics: ChannelMetrics, lastID: UInt64?) {
@@ -51,12 +53,24 @@ struct ChannelObserver {
         ackDurations = HistogramAccumulator(like: metrics.groupAckDuration)
     }
 
+    /// The last id that arrived or is known to be missing.
+    var lastID: UInt64? { tracker.lastID }
+    /// How often the ids went back.
+    var resets: UInt64 { tracker.resets }
+
+    /// An envelope with this id arrived, and was dropped unseen.
+    mutating func observe(id: UInt64) -> SequenceTracker.Observation { tracker.observe(id) }
+
+    /// Ids up to this one will not come. What the tracker makes of it is for ``count(_:id:)``.
+    mutating func missed(through id: UInt64) -> SequenceTracker.Observation? { tracker.missed(through: id) }
+
     @inline(__always)
     mutating func observe(_ payload: UnsafeRawBufferPointer, receivedAt: UInt64) -> Seen {
         envelopes &+= 1
         bytes &+= payload.count
         lastReceivedAt = receivedAt
         sizes.observe(Double(payload.count))
+        largest.observe(payload.count)
         var seen = Seen()
         do {
             var walk = try EnvelopeWalk(payload)
@@ -72,6 +86,21 @@ struct ChannelObserver {
             // The id alone still counts for the sequence: real nodes read it first, too.
             if seen.id == nil { seen.id = try? EnvelopeID.parse(payload).id }
         }
+        if let id = seen.id { seen.sequence = tracker.observe(id) }
+        return seen
+    }
+
+    /// A payload of which nothing but its beginning was held.
+    mutating func passedOver(_ payload: SkippedPayload) -> Seen {
+        envelopes &+= 1
+        bytes &+= payload.bytes
+        lastReceivedAt = payload.receivedAt
+        sizes.observe(Double(payload.bytes))
+        largest.observe(payload.bytes)
+        // A command may have been in it, or an ack.
+        missedSomething()
+        var seen = Seen()
+        seen.id = payload.start.withUnsafeBytes { try? EnvelopeID.parse($0).id }
         if let id = seen.id { seen.sequence = tracker.observe(id) }
         return seen
     }
@@ -137,8 +166,10 @@ struct ChannelObserver {
         let seconds = now.monotonic / 1_000_000_000
         signals.advance(to: seconds)
         floor.advance(to: seconds)
+        largest.advance(to: seconds)
         metrics.activeSignals.set(Double(signals.count))
         metrics.setLatencyFloor(floor.value.map { Double($0) * 1e-9 })
+        metrics.setLargestEnvelope(largest.value)
         let missing = acks.expire(at: now.realtime)
         if missing > 0 { metrics.groupAcksMissing.increment(by: missing) }
     }

@@ -12,16 +12,32 @@ public struct Preflight {
     /// The whole look, over connections of its own, as `run --check-only` does it.
     ///
     /// - Parameter directory: the record directory; nil if nothing is going to be recorded.
-    /// - Throws: `RedisError` if Redis cannot be reached or will not serve.
+    /// - Returns: what was found; where Redis cannot be reached, or is lost meanwhile, that and what does not need it.
     public static func run(
         redis configuration: RedisConfiguration, channels: [String], directory: String?,
-        eventLoopGroup: any EventLoopGroup
+        maxChannelScan: Int = ChannelScanPolicy.defaultLimit, eventLoopGroup: any EventLoopGroup
+    ) async -> PreflightReport {
+        var report = PreflightReport()
+        do {
+            report = try await look(at: configuration, channels, maxChannelScan, eventLoopGroup)
+        } catch {
+            report.unreachable = "\(error)"
+        }
+        if report.endpoint.isEmpty { report.endpoint = configuration.endpoint }
+        report.directory = directory.map { DirectoryReport.examine($0) }
+        return report
+    }
+
+    private static func look(
+        at configuration: RedisConfiguration, _ channels: [String], _ maxChannelScan: Int,
+        _ eventLoopGroup: any EventLoopGroup
     ) async throws -> PreflightReport {
         let client = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup)
         let preflight = Preflight(client: client, configuration: configuration, channels: channels)
         var report: PreflightReport
         do {
             report = try await preflight.look()
+            try await preflight.findMeant(limit: maxChannelScan, &report)
             await client.close()
         } catch {
             await client.close()
@@ -36,7 +52,6 @@ public struct Preflight {
             }
             await listener.close()
         }
-        report.directory = directory.map { DirectoryReport.examine($0) }
         return report
     }
 
@@ -56,12 +71,19 @@ public struct Preflight {
         _ = try await ask(["PING"], &report)
         report.roundTripNanoseconds = Moment.now().monotonic - start.monotonic
         if let text = try await ask(["INFO"], &report)?.text {
-            report.server = RedisServerInfo(infoText: text)
+            let server = RedisServerInfo(infoText: text)
+            report.server = server
+            report.objection = configuration.objection(to: server, at: client.endpoint)?.description
             let fields = InfoFields(text)
             report.memory = RedisMemory(
                 limit: fields["maxmemory"].flatMap { Int($0) } ?? 0, policy: fields["maxmemory_policy"] ?? "")
             report.persistence = RedisPersistence(appendOnlyFile: fields["aof_enabled"] == "1")
         }
+        if report.objection == nil, try await client.isCluster(report.server) == true {
+            report.objection = RedisError.clusterMode(endpoint: client.endpoint).description
+        }
+        // Much of what follows has no answer there, or one that means nothing.
+        guard report.objection == nil else { return report }
         report.user = try await ask(["ACL", "WHOAMI"], &report)?.text
         if let limit = try await setting("client-output-buffer-limit", &report) {
             report.outputBufferLimit = PreflightReport.OutputBufferLimit(setting: limit)
@@ -70,7 +92,25 @@ public struct Preflight {
         }
         report.clockDifferenceNanoseconds = try await clockDifference(&report)
         for channel in channels { report.channels.append(try await look(at: channel, &report)) }
+        let list = try await ask(["CLIENT", "LIST", "TYPE", "pubsub"], &report)?.text
+        report.clients = list.map { SubscribedClients(list: $0) }
         return report
+    }
+
+    /// What was meant by channels to which nobody listens.
+    private func findMeant(limit: Int, _ report: inout PreflightReport) async throws {
+        let lonely = report.channels.indices.filter { report.channels[$0].subscribers == 0 }
+        guard !lonely.isEmpty else { return }
+        var policy = ChannelScanPolicy(limit: limit)
+        switch try await ChannelDirectory(client: client).names(&policy) {
+        case .success(let names):
+            let others = ChannelGroups(names).others
+            for index in lonely {
+                report.channels[index].meant = ChannelHint.meant(
+                    by: report.channels[index].name, among: others, besides: channels)
+            }
+        case .failure(let reason): report.namesUnknown = reason.description
+        }
     }
 
     private func look(at name: String, _ report: inout PreflightReport) async throws -> ChannelReport {

@@ -11,8 +11,8 @@ public struct PreflightFinding: Sendable, Equatable {
     /// What is wrong, what it leads to, and the remedy.
     public var text: String
 
-    static func warning(_ text: String) -> PreflightFinding { PreflightFinding(severity: .warning, text: text) }
-    static func problem(_ text: String) -> PreflightFinding { PreflightFinding(severity: .problem, text: text) }
+    public static func warning(_ text: String) -> PreflightFinding { PreflightFinding(severity: .warning, text: text) }
+    public static func problem(_ text: String) -> PreflightFinding { PreflightFinding(severity: .problem, text: text) }
 }
 
 extension PreflightReport {
@@ -26,7 +26,8 @@ extension PreflightReport {
 
     /// - Parameter minimumFreeBytes: below this the relay does not record.
     public func findings(minimumFreeBytes: UInt64 = 0) -> [PreflightFinding] {
-        channels.flatMap(findings(of:)) + serverFindings + (directory.map { findings(of: $0, minimumFreeBytes) } ?? [])
+        [unreachable, objection].compactMap { $0.map { .problem($0) } } + channels.flatMap(findings(of:))
+            + serverFindings + (directory.map { findings(of: $0, minimumFreeBytes) } ?? [])
     }
 
     private func findings(of channel: ChannelReport) -> [PreflightFinding] {
@@ -36,8 +37,11 @@ extension PreflightReport {
         if channel.subscribers == 0 {
             findings.append(
                 .warning(
-                    "\(name) has no subscribers, so no node listens there: is the event key spelled as in Startup.cs, and do the nodes use no channelPrefix?"
+                    "\(name) has no subscribers, so no node listens there: \(channel.meant.map { "did you mean '\($0)'?" } ?? "is the event key spelled as in Startup.cs, and do the nodes use no channelPrefix?")"
                 ))
+        }
+        if let count = channel.subscribers, count > 0, let finding = findingOfObservers(count, name) {
+            findings.append(finding)
         }
         switch channel.counter {
         case .absent:
@@ -58,6 +62,23 @@ extension PreflightReport {
         case .value, .unknown: break
         }
         return findings
+    }
+
+    private func findingOfObservers(_ count: Int, _ name: String) -> PreflightFinding? {
+        guard let clients else { return nil }
+        let question =
+            "is the event key spelled as in Startup.cs, and do the nodes use no channelPrefix?"
+        switch clients.verdict(on: count) {
+        case .mayBeNodes: return nil
+        case .observersOnly:
+            let who = count == 1 ? "1 subscriber, a relay" : "\(count) subscribers, all of them relays"
+            return .warning("\(name) has \(who); no node listens there: \(question)")
+        case .unclear:
+            let who = count == 1 ? "1 subscriber, which" : "\(count) subscribers, which"
+            return .warning(
+                "\(name) has \(who) may be \(count == 1 ? "a relay" : "relays") (\(clients.observers) of this server's \(clients.observers + clients.others) subscribers): if no node listens there, \(question)"
+            )
+        }
     }
 
     private var serverFindings: [PreflightFinding] {

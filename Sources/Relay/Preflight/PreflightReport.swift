@@ -15,6 +15,12 @@ public struct PreflightReport: Sendable {
         }
     }
 
+    /// Why Redis cannot be reached, or will not serve; then nothing else is known of it.
+    public var unreachable: String?
+    /// Why this server is not the one to attach to.
+    public var objection: String?
+    /// nil if CLIENT LIST is not permitted.
+    public var clients: SubscribedClients?
     /// `host:port` or what the address is, without secrets.
     public var endpoint = ""
     /// The database that is searched for counters.
@@ -32,6 +38,8 @@ public struct PreflightReport: Sendable {
     /// The clock of Redis minus ours; nil if TIME is not permitted.
     public var clockDifferenceNanoseconds: Int64?
     public var channels: [ChannelReport] = []
+    /// Why nobody can tell which channel was meant; nil if that was no question.
+    public var namesUnknown: String?
     /// Commands that the server did not permit, in the order in which they were tried.
     public var notPermitted: [String] = []
     /// nil if the relay is not going to record.
@@ -56,6 +64,8 @@ public struct ChannelReport: Sendable, Equatable {
     public var counter: Counter
     /// Why SUBSCRIBE was refused; nil if it was not, or not tried.
     public var refusal: String?
+    /// A channel with subscribers that was probably meant; nil if none is near, or nobody may be asked.
+    public var meant: String?
 
     public init(name: String, subscribers: Int? = nil, counter: Counter = .unknown, refusal: String? = nil) {
         self.name = name

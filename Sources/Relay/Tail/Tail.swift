@@ -16,6 +16,7 @@ public struct Tail: Sendable {
     private let limit: Int?
     private let duration: Duration?
     private let bufferBytes: Int
+    private let maxChannelScan: Int
     private let logger: Logger
 
     /// - Parameters:
@@ -23,9 +24,11 @@ public struct Tail: Sendable {
     ///   - limit: ends it after that many envelopes handed out; nil for no limit.
     ///   - duration: ends it after this time; nil for no end.
     ///   - bufferBytes: memory for envelopes that wait for the output.
+    ///   - maxChannelScan: channels of the Redis up to which it is asked for their names, where nobody listens to one.
     public init(
         redis: RedisConfiguration, channels: [String], selection: CaptureSelection = .all, limit: Int? = nil,
-        duration: Duration? = nil, bufferBytes: Int = 16 << 20, logger: Logger
+        duration: Duration? = nil, bufferBytes: Int = 16 << 20,
+        maxChannelScan: Int = ChannelScanPolicy.defaultLimit, logger: Logger
     ) {
         precondition(!channels.isEmpty && bufferBytes > 0)
         self.redis = redis
@@ -34,6 +37,7 @@ public struct Tail: Sendable {
         self.limit = limit
         self.duration = duration
         self.bufferBytes = bufferBytes
+        self.maxChannelScan = maxChannelScan
         self.logger = logger
     }
 
@@ -79,7 +83,15 @@ public struct Tail: Sendable {
             _ = await working.result
             end.finish()
         }
-        defer { watching.cancel() }
+        let hinting = Task { [redis, channels, maxChannelScan, logger] in
+            await ChannelHint.once(
+                redis: redis, channels: channels, limit: maxChannelScan,
+                eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
+        }
+        defer {
+            watching.cancel()
+            hinting.cancel()
+        }
         return await withTaskGroup(of: Result<Void, any Error>.self) { group in
             group.addTask { await Result { try await subscriber.run() } }
             // A stream ends when its task is cancelled, as a task's value does not.

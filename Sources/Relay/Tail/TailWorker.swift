@@ -30,7 +30,7 @@ struct TailWorker: ~Copyable {
         self.output = output
         matcher = EnvelopeMatcher(selection)
         trackers = channels.map { _ in SequenceTracker() }
-        explainer = GapExplainer(channels: channels.count, resumes: false)
+        explainer = GapExplainer(earlier: channels.map { _ in nil })
     }
 
     /// Works until the intake is closed and empty, the limit is reached, or the output fails.
@@ -67,13 +67,13 @@ struct TailWorker: ~Copyable {
         case .subscribed(let subscription):
             explainer.subscribed(subscription)
             hand(
-                .subscribed(runID: subscription.server?.runID, redisVersion: subscription.server?.version),
+                .subscribed(runID: subscription.server?.runID, redisVersion: subscription.server?.versionText),
                 at: now.realtime)
         case .disconnected(let cause):
             explainer.disconnected(cause)
             // That we were told to stop is no news.
             if cause != .stopped { hand(.disconnected(cause: cause.label), at: now.realtime) }
-        case .dropped(let envelopes, let bytes):
+        case .dropped(let envelopes, let bytes, _):
             explainer.dropped()
             report.droppedEnvelopes += envelopes
             report.droppedBytes += bytes
@@ -82,9 +82,26 @@ struct TailWorker: ~Copyable {
                     channel: nil, envelopes: envelopes, bytes: bytes,
                     reason: RelayMetrics.DropReason.bufferFull.rawValue),
                 at: now.realtime)
-        case .command:
+        case .skipped(let payload): skipped(payload)
+        case .command, .counters:
             break
         }
+    }
+
+    /// A large payload that nobody held.
+    private mutating func skipped(_ payload: SkippedPayload) {
+        report.droppedEnvelopes += 1
+        report.droppedBytes += payload.bytes
+        let id = payload.start.withUnsafeBytes { start in
+            follow(start, channel: payload.channel, receivedAt: payload.receivedAt)
+            return try? EnvelopeID.parse(start).id
+        }
+        let reason = payload.isTooLarge ? RelayMetrics.DropReason.tooLarge : .bufferFull
+        hand(
+            .dropped(
+                channel: channels[payload.channel], envelopes: 1, bytes: payload.bytes, reason: reason.rawValue,
+                ids: id.map { $0...$0 }),
+            at: payload.receivedAt)
     }
 
     private mutating func process(_ payload: UnsafeRawBufferPointer, channel: Int, receivedAt: UInt64) {

@@ -1,3 +1,4 @@
+import Capture
 import Logging
 import NIOCore
 import Redis
@@ -13,30 +14,49 @@ struct RedisWatch: Sendable {
 
     let redis: RedisConfiguration
     let channels: [String]
+    /// As of ``ChannelScanPolicy``.
+    let maxChannelScan: Int
     let status: RelayStatus
     let metrics: WatchMetrics
     let eventLoopGroup: any EventLoopGroup
     let logger: Logger
+    /// Takes an event for the capture and the live page.
+    let note: @Sendable (CaptureEvent) -> Void
+    /// Makes the subscription go to whichever server is the master now.
+    let follow: @Sendable () -> Void
 
     /// Until the task is cancelled.
     func run() async {
         var looked = false
         var wait = Self.firstRetry
+        var role = RoleWatch(
+            redis: redis, status: status, metrics: metrics, logger: logger, note: note, follow: follow)
+        var subscribers = SubscriberWatch(metrics: metrics.subscriberRows, logger: logger)
+        var hint = ChannelHint(channels: channels, limit: maxChannelScan, logger: logger)
         while !Task.isCancelled {
             // The subscription logs why Redis cannot be reached; a second voice would say nothing new.
-            if let client = try? await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup) {
+            do {
+                let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
                 wait = Self.firstRetry
+                role.connected()
+                subscribers.connected()
                 try? await withTaskCancellationHandler {
                     if !looked {
                         try await preflight(client)
                         looked = true
                     }
-                    try await poll(client)
+                    try await poll(client, &role, &subscribers, &hint)
                 } onCancel: {
                     Task { await client.close() }
                 }
                 metrics.forgetAnswers()
+                subscribers.forget()
                 await client.close()
+            } catch let error as RedisError {
+                // A subscription outlives that its server becomes a replica; a new connection is refused there.
+                role.observe(error)
+            } catch {
+                // Cancelled.
             }
             // Cancelled while waiting: the loop's condition ends it.
             try? await Task.sleep(for: wait)
@@ -55,7 +75,9 @@ struct RedisWatch: Sendable {
     }
 
     /// Until the connection fails.
-    private func poll(_ client: RedisClient) async throws {
+    private func poll(
+        _ client: RedisClient, _ role: inout RoleWatch, _ subscribers: inout SubscriberWatch, _ hint: inout ChannelHint
+    ) async throws {
         var open =
             [.subscribers] + channels.indices.map { Question.counter(channel: $0) } + [
                 .outputBuffer, .outputBufferLimit,
@@ -63,18 +85,30 @@ struct RedisWatch: Sendable {
         // The looks that it compares must follow each other.
         var silence = channels.map { _ in SilenceDetector() }
         while !Task.isCancelled {
+            try await role.look(client, eventLoopGroup: eventLoopGroup)
             for question in open {
                 do {
                     try await ask(question, client, &silence)
                 } catch let error as RedisError where error.isRefusalOfCommand {
                     open.removeAll { $0 == question }
                     forget(question)
-                } catch RedisError.serverError {
+                } catch let error as RedisError {
+                    guard case .serverError = error else { throw error }
                     // Such as a key of another type: the next round may find another answer.
                     forget(question)
+                    role.observe(error)
                 }
             }
-            try await Task.sleep(for: Self.interval)
+            try await subscribers.look(client)
+            let counts = channels.indices.map { metrics.subscribers(channel: $0) }
+            // While we ourselves have not subscribed, who listens alone may be a node.
+            if status.isSubscribed, let meant = try await hint.look(client, subscribers: counts) {
+                metrics.setMeant(meant)
+            }
+            // What nodes feel at once is asked twice as often.
+            try await Task.sleep(for: Self.interval / 2)
+            try await role.look(client, eventLoopGroup: eventLoopGroup)
+            try await Task.sleep(for: Self.interval / 2)
         }
     }
 

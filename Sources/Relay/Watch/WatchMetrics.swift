@@ -15,14 +15,19 @@ struct WatchMetrics: Sendable {
     private let egressBytes: Family<Counter>
     private let outputBuffer: Family<Gauge>
     private let outputBufferLimit: Family<Gauge>
+    private let isMaster: Family<Gauge>
+    let subscriberRows: SubscriberMetrics
     /// By channel index; nil as long as Redis has not told.
     private let lastSubscribers: NIOLockedValueBox<[Int?]>
+    /// By channel index: the name that was probably meant where nobody else listens.
+    private let meant: NIOLockedValueBox<[String?]>
     /// Payload bytes of each channel that egress was counted for.
     private let countedBytes: NIOLockedValueBox<[Int]>
 
     init(_ registry: Registry, channels: [ChannelMetrics]) {
         self.channels = channels
         lastSubscribers = NIOLockedValueBox(Array(repeating: nil, count: channels.count))
+        meant = NIOLockedValueBox(Array(repeating: nil, count: channels.count))
         countedBytes = NIOLockedValueBox(channels.map(\.envelopeBytes.value))
         subscribers = registry.gaugeFamily(
             "signalr_backplane_subscribers",
@@ -51,6 +56,12 @@ struct WatchMetrics: Sendable {
         outputBuffer = registry.gaugeFamily(
             "backplane_relay_redis_output_buffer_bytes",
             help: "What waits in Redis for this relay (CLIENT LIST, omem); near its limit Redis disconnects us.",
+            labels: [])
+        subscriberRows = SubscriberMetrics(registry)
+        isMaster = registry.gaugeFamily(
+            "backplane_relay_redis_is_master",
+            help:
+                "1 while the server that is subscribed to is a master, 0 while it is a replica: nodes publish elsewhere.",
             labels: [])
         outputBufferLimit = registry.gaugeFamily(
             "backplane_relay_redis_output_buffer_limit_bytes",
@@ -92,6 +103,10 @@ struct WatchMetrics: Sendable {
         if let bytes { outputBufferLimit.with().set(Double(bytes)) } else { outputBufferLimit.remove() }
     }
 
+    func setIsMaster(_ master: Bool?) {
+        if let master { isMaster.with().set(master ? 1 : 0) } else { isMaster.remove() }
+    }
+
     /// The counter key is not there, is no number, or may not be read.
     func forgetCounter(channel: Int) {
         for family in [issuedID, unseenIDs, silent] { set(family, channels[channel].channel, nil) }
@@ -105,6 +120,7 @@ struct WatchMetrics: Sendable {
             forgetCounter(channel: index)
         }
         setOutputBuffer(nil)
+        setIsMaster(nil)
     }
 
     private func set(_ family: Family<Gauge>, _ channel: String, _ value: Double?) {
@@ -115,6 +131,10 @@ struct WatchMetrics: Sendable {
 
     /// As Redis told last; nil if it does not tell.
     func subscribers(channel: Int) -> Int? { lastSubscribers.withLockedValue { $0[channel] } }
+
+    func setMeant(_ names: [String?]) { meant.withLockedValue { $0 = names } }
+
+    func meant(channel: Int) -> String? { meant.withLockedValue { $0[channel] } }
 
     func envelopes(channel: Int) -> Int { channels[channel].envelopes.value }
 }

@@ -27,7 +27,6 @@ struct RelayWeb: Sendable {
     ///
     /// - Throws: ``RelayError`` if the address cannot be bound.
     func run() async throws {
-        let address = "\(configuration.listenHost):\(configuration.listenPort)"
         let server = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [try application()], logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }))
@@ -40,8 +39,10 @@ struct RelayWeb: Sendable {
             } onCancel: {
                 Task { await server.triggerGracefulShutdown() }
             }
-        } catch let error as IOError {
-            throw RelayError.cannotListen(address: address, reason: String(cString: strerror(error.errnoCode)))
+        } catch {
+            guard let failure = ListenFailure(error) else { throw error }
+            throw RelayError.cannotListen(
+                host: configuration.listenHost, port: configuration.listenPort, failure)
         }
     }
 
@@ -63,8 +64,8 @@ struct RelayWeb: Sendable {
                     limits.connections, logger: Logger(label: "http") { _ in SwiftLogNoOpLogHandler() })),
             onServerRunning: { [configuration, logger, onListening] channel in
                 let port = channel.localAddress?.port ?? 0
-                logger.info(
-                    "listening", metadata: ["metrics": "\(scheme)://\(configuration.listenHost):\(port)/metrics"])
+                let address = "\(scheme)://\(configuration.listenHost):\(port)"
+                logger.notice("listening", metadata: ["page": "\(address)/", "metrics": "\(address)/metrics"])
                 onListening(port)
             },
             logger: Logger(label: "http") { _ in SwiftLogNoOpLogHandler() })

@@ -5,7 +5,7 @@ struct ForwardMetrics: Sendable {
     enum DropReason: String, CaseIterable {
         /// More waited than the queue may hold.
         case bufferFull = "buffer_full"
-        /// It came from where it would go.
+        /// It came from where it would go: another relay forwards back, or the target is the watched server.
         case loop
         /// It is no envelope, so it could not be marked.
         case undecodable

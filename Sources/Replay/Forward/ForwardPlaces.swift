@@ -11,8 +11,14 @@ struct ForwardPlaces: Equatable {
         /// `host:port`
         var endpoint: String
 
+        /// Where the endpoint leads; nil until somebody had to look.
+        var place: ServerPlace?
+
+        var hasNoRunID: Bool { runID?.isEmpty ?? true }
+
         func isSame(as other: Server) -> Bool {
-            if let runID, let otherID = other.runID { return runID == otherID }
+            if let runID, let otherID = other.runID, !runID.isEmpty, !otherID.isEmpty { return runID == otherID }
+            if let place, let otherPlace = other.place, place.isSame(as: otherPlace) { return true }
             return endpoint == other.endpoint
         }
     }

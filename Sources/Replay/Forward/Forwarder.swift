@@ -23,7 +23,7 @@ public final class Forwarder: EnvelopeBranch {
     private let places: NIOLockedValueBox<ForwardPlaces>
     /// How long the envelope waited that was confirmed last, in nanoseconds.
     private let lastWait = NIOLockedValueBox<UInt64>(0)
-    private let dropLog = NIOLockedValueBox(LogLimiter())
+    private let log: NIOLockedValueBox<EventLog>
 
     /// - Parameters:
     ///   - source: where the relay is told to subscribe.
@@ -35,6 +35,7 @@ public final class Forwarder: EnvelopeBranch {
     ) {
         self.target = target
         logger = context.logger
+        log = NIOLockedValueBox(EventLog(context.logger))
         metrics = ForwardMetrics(context.registry, channels: context.channels, limit: bufferBytes)
         queue = ForwardQueue(limit: bufferBytes)
         places = NIOLockedValueBox(
@@ -62,24 +63,32 @@ public final class Forwarder: EnvelopeBranch {
 
     // MARK: - On tasks of its own
 
-    public func run() async throws {
+    /// Never ends by itself: what is wrong with the target must not end the recording. What only a changed
+    /// configuration heals is refused before the relay begins, by ``ForwardCheck``.
+    public func run() async {
         var backoff = ReconnectBackoff()
         var random = SystemRandomNumberGenerator()
-        var wasAccepted = false
+        var isStopped = false
         while !Task.isCancelled {
             do {
                 try await withClient { client in
                     let client = try await accepted(client)
-                    wasAccepted = true
+                    isStopped = false
                     backoff.reset()
                     try await forward(through: client) { [queue] in await queue.waitForMore() }
                 }
             } catch let error as ForwardError {
-                throw error
+                if Task.isCancelled { return }
+                metrics.errors.increment()
+                if !isStopped {
+                    logger.error(
+                        "forwarding has stopped, recording goes on",
+                        metadata: ["target": "\(target.endpoint)", "cause": "\(error)"])
+                }
+                isStopped = true
+                discard()
             } catch {
                 if Task.isCancelled { return }
-                // Before the target was ever accepted, what time does not heal is a wrong configuration.
-                if !wasAccepted, (error as? RedisError)?.isTransient == false { throw error }
                 metrics.errors.increment()
                 logger.warning(
                     "cannot forward, trying again",
@@ -88,6 +97,13 @@ public final class Forwarder: EnvelopeBranch {
             // Cancelled while waiting: the loop's condition ends it.
             try? await Task.sleep(for: backoff.next(using: &random))
         }
+    }
+
+    /// What came from the server that it would go to: that has it already.
+    private func discard() {
+        var count = 0
+        while let (batch, _) = queue.take() { count += batch.count }
+        if count > 0 { drop(.loop, count, "the target is the server that is watched") }
     }
 
     public func finish() async {
@@ -107,6 +123,7 @@ public final class Forwarder: EnvelopeBranch {
             limit.cancel()
         }
         if queue.count > 0 { drop(.stopped, queue.count, "the relay stops") }
+        log.withLockedValue { $0.flush(at: .max) }
     }
 
     private func withClient(
@@ -126,17 +143,23 @@ public final class Forwarder: EnvelopeBranch {
         try result.get()
     }
 
-    /// - Throws: `RedisError` for a replica or a cluster, to which nodes do not publish.
+    /// - Throws: `RedisError` for a replica or a cluster, to which nodes do not publish; ``ForwardError`` for the server
+    ///   that is watched.
     private func accepted(_ client: RedisClient) async throws -> RedisClient {
-        var server = ForwardPlaces.Server(endpoint: client.endpoint)
-        do {
-            let info = try await client.serverInfo()
-            if let objection = target.objection(to: info, at: client.endpoint) { throw objection }
-            server.runID = info.runID
-        } catch let error as RedisError where error.isRefusalOfCommand {
-            // Then the address must do.
+        let info = try await client.requirePublishable(of: target)
+        var found = places.withLockedValue { places in
+            places.target = .init(runID: info?.runID, endpoint: client.endpoint)
+            return places
         }
-        places.withLockedValue { [server] in $0.target = server }
+        let before = found.source
+        await found.locate()
+        let isSame = places.withLockedValue { [found] places in
+            places.target = found.target
+            // The relay may have moved meanwhile.
+            if places.source == before { places.source = found.source }
+            return places.returnsAtOnce
+        }
+        if isSame { throw ForwardError.targetIsSource(endpoint: client.endpoint) }
         return client
     }
 
@@ -152,7 +175,10 @@ public final class Forwarder: EnvelopeBranch {
                 continue
             }
             let places = places.withLockedValue { $0 }
-            if places.returnsAtOnce { throw ForwardError.targetIsSource(endpoint: client.endpoint) }
+            if places.returnsAtOnce {
+                drop(.loop, batch.count, "the target is the server that is watched")
+                throw ForwardError.targetIsSource(endpoint: client.endpoint)
+            }
             for chunk in chunks(of: batch, places, sha1: script.sha1) {
                 try await send(chunk, through: client, &script)
             }
@@ -228,20 +254,19 @@ public final class Forwarder: EnvelopeBranch {
     private func refused(_ text: String, at endpoint: String) throws {
         let error = RedisError.from(reply: text, command: "EVALSHA", endpoint: endpoint, user: target.aclUser)
         if case .readOnly = error { throw error }
-        if let suppressed = dropLog.withLockedValue({ $0.admit(at: Moment.now().monotonic) }) {
-            logger.error(
-                "the forward target refuses envelopes", metadata: ["cause": "\(error)", "suppressed": "\(suppressed)"])
+        log.withLockedValue {
+            $0.write(
+                .error, "the forward target refuses envelopes", kind: "refused", at: Moment.now().monotonic,
+                ["cause": "\(error)"])
         }
     }
 
     private func drop(_ reason: ForwardMetrics.DropReason, _ count: Int, _ cause: String) {
         metrics.drop(reason, count)
-        guard let suppressed = dropLog.withLockedValue({ $0.admit(at: Moment.now().monotonic) }) else { return }
-        logger.warning(
-            "not forwarded",
-            metadata: [
-                "envelopes": "\(count)", "reason": "\(reason.rawValue)", "cause": "\(cause)",
-                "suppressed": "\(suppressed)",
-            ])
+        log.withLockedValue {
+            $0.write(
+                .warning, "not forwarded", kind: reason.rawValue, at: Moment.now().monotonic,
+                ["envelopes": "\(count)", "reason": "\(reason.rawValue)", "cause": "\(cause)"])
+        }
     }
 }

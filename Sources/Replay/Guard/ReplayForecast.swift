@@ -1,4 +1,4 @@
-import Capture
+package import Capture
 public import SignalRBackplane
 
 /// What a replay would do, by one reading of the capture.
@@ -28,6 +28,10 @@ public struct ReplayForecast: Sendable, Equatable {
     public var missingIDs: UInt64 { holes.values.reduce(0) { $0.addingSaturated($1.count) } }
     /// What of the capture cannot be read, or is gone.
     public internal(set) var damage: [String] = []
+    /// Whether the recording is whole, in what is selected.
+    package private(set) var recording = RecordingVerdict()
+    /// Where it cannot be told whether ids are missing, by captured event key.
+    package private(set) var doubts: OrdinalNameMap<RecordingDoubt> = [:]
     /// Of the servers that the relay was subscribed to.
     private(set) var runIDs: Set<String> = []
     private var holes: OrdinalNameMap<IDRanges> = [:]
@@ -52,6 +56,8 @@ public struct ReplayForecast: Sendable, Equatable {
             progress?($0)
         }
         damage = report.damage.map(\.description) + report.lossDescriptions
+        recording = report.verdict
+        doubts = report.doubts
     }
 
     private mutating func note(_ event: CaptureEvent) {

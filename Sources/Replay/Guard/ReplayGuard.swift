@@ -52,7 +52,7 @@ struct ReplayGuard {
             if subscribers > 0 {
                 return .idsRefused(
                     reason:
-                        "\(subscribers) subscribers listen on '\(channel)' at \(target.endpoint): ids that jump look like lost messages to them; stop them first, use --ids rebase, or --force"
+                        "\(Quantity.text(subscribers, "subscriber listens", "subscribers listen")) on '\(channel)' at \(target.endpoint): ids that jump look like lost messages to them; stop them first, use --ids rebase, or --force"
                 )
             }
         }

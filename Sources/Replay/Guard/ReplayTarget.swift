@@ -16,15 +16,12 @@ public struct ReplayTarget: Sendable, Equatable {
         ServerIdentity(runID: server.flatMap { $0.runID.isEmpty ? nil : $0.runID }, endpoint: endpoint)
     }
 
-    /// - Throws: `RedisError`, also for a replica and a cluster.
+    /// - Throws: `RedisError`, also for a replica, a cluster, and a server that does not tell whether it is one.
     static func look(
         _ client: RedisClient, of configuration: RedisConfiguration, channels: [String]
     ) async throws -> ReplayTarget {
         var target = ReplayTarget(endpoint: client.endpoint)
-        try await politely { target.server = try await client.serverInfo() }
-        if let server = target.server, let objection = configuration.objection(to: server, at: client.endpoint) {
-            throw objection
-        }
+        target.server = try await client.requirePublishable(of: configuration)
         for channel in channels {
             try await politely {
                 let reply = try await client.send(["GET", .text(channel)])

@@ -55,6 +55,20 @@ public struct OrdinalNameMap<Value>: Sequence, ExpressibleByDictionaryLiteral {
         return result
     }
 
+    /// - Parameter isIncluded: told the key.
+    public func filter(_ isIncluded: (String) throws -> Bool) rethrows -> OrdinalNameMap {
+        var result = OrdinalNameMap()
+        for (key, value) in entries where try isIncluded(key.text) { result.entries[key] = value }
+        return result
+    }
+
+    /// What is here comes before what the other map has under the same name.
+    public func filled(from other: OrdinalNameMap) -> OrdinalNameMap {
+        var result = self
+        result.entries.merge(other.entries) { own, _ in own }
+        return result
+    }
+
     public func makeIterator() -> some IteratorProtocol<(key: String, value: Value)> {
         entries.lazy.map { (key: $0.key.text, value: $0.value) }.makeIterator()
     }
@@ -62,3 +76,32 @@ public struct OrdinalNameMap<Value>: Sequence, ExpressibleByDictionaryLiteral {
 
 extension OrdinalNameMap: Sendable where Value: Sendable {}
 extension OrdinalNameMap: Equatable where Value: Equatable {}
+
+/// As an object; where it would hold two names that Unicode holds equal, which Foundation's coders take for one, as an
+/// array of pairs.
+extension OrdinalNameMap: Codable where Value: Codable {
+    private struct Pair: Codable {
+        var name: String
+        var value: Value
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let pairs = try? container.decode([Pair].self) {
+            self.init(pairs.map { ($0.name, $0.value) })
+        } else {
+            self.init(try container.decode([String: Value].self).map { ($0.key, $0.value) })
+        }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        let object = Dictionary(map { ($0.key, $0.value) }) { first, _ in first }
+        if object.count == count {
+            try container.encode(object)
+        } else {
+            let names = entries.keys.sorted()
+            try container.encode(names.compactMap { name in entries[name].map { Pair(name: name.text, value: $0) } })
+        }
+    }
+}

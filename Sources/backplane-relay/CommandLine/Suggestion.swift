@@ -1,4 +1,5 @@
 import ArgumentParser
+import Relay
 
 /// What somebody meant who mistyped a command or an option.
 enum Suggestion {
@@ -13,26 +14,7 @@ enum Suggestion {
         return begun.count == 1 ? begun[0] : nil
     }
 
-    /// Insertions, deletions, substitutions and swaps of neighbours that make one word of the other.
-    static func distance(_ first: String, _ second: String) -> Int {
-        let (first, second) = (Array(first.prefix(64)), Array(second.prefix(64)))
-        guard !first.isEmpty, !second.isEmpty else { return max(first.count, second.count) }
-        var beforeLast: [Int] = []
-        var last = Array(0...second.count)
-        for row in 1...first.count {
-            var current = [row]
-            for column in 1...second.count {
-                let isSame = first[row - 1] == second[column - 1]
-                var least = min(last[column] + 1, current[column - 1] + 1, last[column - 1] + (isSame ? 0 : 1))
-                if row > 1, column > 1, first[row - 1] == second[column - 2], first[row - 2] == second[column - 1] {
-                    least = min(least, beforeLast[column - 2] + 1)
-                }
-                current.append(least)
-            }
-            (beforeLast, last) = (last, current)
-        }
-        return last[second.count]
-    }
+    static func distance(_ first: String, _ second: String) -> Int { NearName.distance(first, second) }
 
     /// What is wrong with the first word of a command line, before the parser sees it, which would only say that it did
     /// not expect it.

@@ -19,7 +19,7 @@ struct ExportCommand: ParsableCommand {
             tables envelopes, messages and events, and the view calls.
 
             FILE gets its name when it is complete; until then it is FILE.part. Exit status 3 if part of the capture could
-            not be read or has no place in the form.
+            not be read or has no place in the form, or the recording lost envelopes in what is selected.
             """)
 
     @OptionGroup var captures: CaptureArguments
@@ -88,21 +88,21 @@ struct ExportCommand: ParsableCommand {
         let capture = try captures.open()
         let selection = try selection.selection(of: capture)
         var report = Report()
-        let bar = ProgressBar(label: "export", total: capture.size, printsMeanwhile: output == nil)
+        let bar = ProgressBar(label: "export", total: capture.knownSize, printsMeanwhile: output == nil)
         defer { bar.finish() }
         report.reading = try capture.forEach(selection) { item in
             if case .envelope = item { report.envelopes += 1 }
             try body(item)
         } progress: {
-            bar.update(done: $0.done, detail: "\(Format.count(report.envelopes)) envelopes")
+            bar.update(done: $0.done, detail: Format.count(report.envelopes, "envelope"))
         }
         return report
     }
 
     private func tell(_ report: Report, skipped: Int) throws {
-        if let output { StandardError.print("\(Format.count(report.envelopes)) envelopes in '\(output)'") }
+        if let output { StandardError.print("\(Format.count(report.envelopes, "envelope")) in '\(output)'") }
         if skipped > 0 {
-            StandardError.print("\(Format.count(skipped)) envelopes have no id, so they are not in it")
+            StandardError.print("\(Format.count(skipped, "envelope has", "envelopes have")) no id, so not in it")
         }
         try report.reading.complain()
         if skipped > 0 { throw ExitCode.lossOrDamage }

@@ -42,11 +42,12 @@ struct DiffCommand: ParsableCommand {
             horizon: self.captures.horizon.nanoseconds)
         var output = StandardOutput()
         var runs = DifferenceRuns()
+        var lines = MessageLine(.ofStandardOutput(margin: 2))
         do {
             let damage = try alignment.forEach { item in
                 guard case .envelope(let envelope) = item else { return }
                 guard let run = runs.add(envelope) else { return }
-                if all { try output.append { append(envelope, run.kind, to: &$0) } }
+                if all { try output.append { append(envelope, run.kind, &lines, to: &$0) } }
             }
             if !all {
                 for run in runs.finished() {
@@ -57,11 +58,11 @@ struct DiffCommand: ParsableCommand {
             try output.flush()
             if !all, runs.unlisted > 0 {
                 StandardError.print(
-                    "and \(Format.count(runs.unlisted)) differences behind these; --all prints every one")
+                    "and \(Format.count(runs.unlisted, "difference")) behind these; --all prints every one")
             }
             for damage in damage.prefix(20) { StandardError.print("damage: \(damage)") }
             StandardError.print(
-                "\(Format.count(runs.same)) envelopes in both, \(Format.count(runs.counts[.onlyInFirst] ?? 0)) only in the first, \(Format.count(runs.counts[.onlyInSecond] ?? 0)) only in the second, \(Format.count(runs.counts[.conflict] ?? 0)) with other bytes"
+                "\(Format.count(runs.same, "envelope")) in both, \(Format.count(runs.counts[.onlyInFirst] ?? 0)) only in the first, \(Format.count(runs.counts[.onlyInSecond] ?? 0)) only in the second, \(Format.count(runs.counts[.conflict] ?? 0)) with other bytes"
             )
             if !runs.counts.isEmpty || !damage.isEmpty { throw ExitCode.lossOrDamage }
         } catch let error as OutputError where error.isBrokenPipe {
@@ -70,7 +71,8 @@ struct DiffCommand: ParsableCommand {
     }
 
     private func append(
-        _ envelope: CaptureAlignment.Envelope, _ kind: DifferenceRuns.Kind, to output: inout [UInt8]
+        _ envelope: CaptureAlignment.Envelope, _ kind: DifferenceRuns.Kind, _ lines: inout MessageLine,
+        to output: inout [UInt8]
     ) {
         envelope.payload.withUnsafeBytes { payload in
             if json {
@@ -80,7 +82,7 @@ struct DiffCommand: ParsableCommand {
                 output.append(contentsOf: "}\n".utf8)
             } else {
                 output.append(contentsOf: "\(kind.rawValue) ".utf8)
-                MessageLine(isColoured: StandardOutput.isTerminal).append(
+                lines.append(
                     CapturedEnvelope(
                         channel: envelope.channel, receivedAt: envelope.receivedAt, payload: payload), to: &output)
             }

@@ -14,7 +14,8 @@ struct MergeCommand: ParsableCommand {
             and another has is no hole any more; what all lack is a 'gap' event with the cause that one of them names.
             An id with different payloads is kept with all of them and counted as a conflict.
 
-            Exit status 3 if ids stay missing, payloads conflict, or part of a capture could not be read.
+            Exit status 3 if ids stay missing that were lost while a relay should have recorded, payloads conflict, or part of
+            a capture could not be read. 0 if ids stay missing for time in which nobody recorded, or were never published.
             """)
 
     @OptionGroup var captures: SeveralCaptures
@@ -33,7 +34,7 @@ struct MergeCommand: ParsableCommand {
         let bar = ProgressBar(label: "merge", total: nil)
         defer { bar.finish() }
         let outcome = try merge.write(to: output) { count in
-            bar.update(done: UInt64(count), detail: "\(Format.count(count)) envelopes")
+            bar.update(done: UInt64(count), detail: Format.count(count, "envelope"))
         }
         bar.finish()
         if outcome.servers.count > 1 {
@@ -43,7 +44,9 @@ struct MergeCommand: ParsableCommand {
         }
         for (channel, result) in outcome.channels.sorted(by: { $0.key < $1.key }) { print(text(channel, result)) }
         for damage in outcome.damage.prefix(20) { StandardError.print("damage: \(damage)") }
-        if !outcome.isComplete { throw ExitCode.lossOrDamage }
+        for line in outcome.doubts.lines { StandardError.print("cannot tell: \(line)") }
+        if outcome.conflicts > 0 { throw ExitCode.lossOrDamage }
+        try outcome.verdict.exit()
     }
 
     private func text(_ channel: String, _ result: CaptureMerge.ChannelOutcome) -> String {
@@ -55,7 +58,7 @@ struct MergeCommand: ParsableCommand {
         }
         if result.resets > 0 { lines.append(row("resets", Format.count(result.resets))) }
         if result.conflicts > 0 {
-            lines.append(row("conflicts", "\(Format.count(result.conflicts)) envelopes share an id"))
+            lines.append(row("conflicts", "\(Format.count(result.conflicts, "envelope")) share an id"))
         }
         let ranges = result.missing.prefix(10).map {
             $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)..\($0.upperBound)"
@@ -65,7 +68,7 @@ struct MergeCommand: ParsableCommand {
                 "missing",
                 result.missingIDs == 0
                     ? "nothing"
-                    : "\(Format.count(result.missingIDs)) ids that no capture has: \(ranges.joined(separator: ", "))\(result.missing.count > 10 ? ", ..." : "")"
+                    : "\(Format.count(result.missingIDs, "id")) that no capture has: \(ranges.joined(separator: ", "))\(result.missing.count > 10 ? ", ..." : "")"
             ))
         return lines.joined(separator: "\n")
     }

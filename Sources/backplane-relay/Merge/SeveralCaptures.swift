@@ -16,6 +16,6 @@ struct SeveralCaptures: ParsableArguments {
     }
 
     func open() throws -> [CaptureReader] {
-        try capture.map { try CaptureReader(paths: [$0]) }
+        try capture.map { try CaptureReader(paths: [$0], streams: .refuse) }
     }
 }

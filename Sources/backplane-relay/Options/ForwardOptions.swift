@@ -1,6 +1,7 @@
 import ArgumentParser
 import FoundationEssentials
 import Logging
+import NIOPosix
 import Redis
 import Relay
 import Replay
@@ -34,8 +35,40 @@ struct ForwardOptions: ParsableArguments {
             }
             return
         }
+        try forwardBuffer.require(
+            atLeast: ByteSize(bytes: 1 << 20), "--forward-buffer",
+            because: "\(forwardBuffer.bytes) bytes hold too few envelopes")
         if forwardChannel?.isEmpty == true { throw ValidationError("--forward-channel: name an event key") }
         _ = try target()
+    }
+
+    /// Looks at the target.
+    ///
+    /// - Parameter patience: the longest wait for each answer, in milliseconds; nil for what the addresses say.
+    /// - Returns: nil if nothing is forwarded.
+    func look(
+        from source: RedisConfiguration, channels: [String], patience: Int64? = nil
+    ) async throws -> ForwardCheck.Report? {
+        guard var target = try target() else { return nil }
+        var source = source
+        if let patience {
+            source.shorten(to: patience)
+            target.shorten(to: patience)
+        }
+        return await ForwardCheck(from: source, to: target, channels: channels, targetChannel: forwardChannel)
+            .look(eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+    }
+
+    /// Names the option once.
+    static func sentence(of problem: any Error) -> String {
+        problem is ForwardError ? "\(problem)" : "--forward: \(problem)"
+    }
+
+    /// Before the relay begins: what only a changed configuration heals ends the command. Later, forwarding alone stops.
+    func requireTarget(from source: RedisConfiguration, channels: [String]) async throws {
+        guard let problem = try await look(from: source, channels: channels, patience: 2_000)?.problem else { return }
+        if (problem as? RedisError)?.isTransient ?? (problem is CancellationError) { return }
+        throw problem
     }
 
     /// Nothing, or the forwarder.
@@ -74,5 +107,12 @@ struct ForwardOptions: ParsableArguments {
         }
         target.clientName += "-forward"
         return target
+    }
+}
+
+extension RedisConfiguration {
+    fileprivate mutating func shorten(to milliseconds: Int64) {
+        connectTimeoutMilliseconds = min(connectTimeoutMilliseconds, milliseconds)
+        answerTimeoutMilliseconds = min(answerTimeoutMilliseconds, milliseconds)
     }
 }

@@ -16,7 +16,7 @@ struct RecordingOptions: ParsableArguments {
     @Option(help: "zstd level, 1 (fastest) to 19.")
     var compressionLevel = 1
 
-    @Option(help: "Begin a new segment at this size.")
+    @Option(help: "Begin a new segment at this size, 64KiB or more.")
     var segmentSize = ByteSize(bytes: 256 << 20)
 
     @Option(help: "Begin a new segment at this age.")
@@ -53,6 +53,11 @@ struct RecordingOptions: ParsableArguments {
         guard (1...19).contains(compressionLevel) else {
             throw ValidationError("--compression-level: a number from 1 to 19")
         }
+        try segmentSize.require(
+            atLeast: ByteSize(bytes: 64 << 10), "--segment-size",
+            because: "segments of \(segmentSize.bytes) bytes hold less than their own index")
+        try segmentDuration.require(.milliseconds(100)...(.hours(24 * 366)), "--segment-duration")
+        try archiveTimeout.require(.milliseconds(100)...(.hours(24 * 7)), "--archive-timeout")
         guard redactKeyFile == nil || payload == .hash else {
             throw ValidationError("--redact-key-file: only --payload hash uses a key")
         }

@@ -8,14 +8,17 @@ struct SelectionOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: """
-            Only what was received at this time or later: RFC 3339, or -15m (before the capture's last envelope; before \
-            now while it is recorded), or +30s (behind its first envelope).
+            Only what was received at this time or later: RFC 3339; '2026-11-29 07:00' or 2026-11-29 (midnight), in local \
+            time (TZ); 07:00, the last such local time before the capture's last envelope (before now while it is \
+            recorded); -15m, before that end; +30s, behind the capture's first envelope.
             """,
         transform: SelectionValue.time)
     var from: TimePoint?
 
     @Option(
-        parsing: .unconditional, help: "Only what was received before this time, in the same forms.",
+        parsing: .unconditional,
+        help:
+            "Only what was received before this time, in the same forms; 07:00 is the first one behind --from, if given.",
         transform: SelectionValue.time)
     var until: TimePoint?
 
@@ -32,7 +35,11 @@ struct SelectionOptions: ParsableArguments {
         var selection = envelopes.selection
         var ends = CaptureEnds(of: capture, now: now)
         selection.from = try from.map { try ends.resolve($0) }
-        selection.until = try until.map { try ends.resolve($0) }
+        if case .clock(let clock) = until, let from = selection.from {
+            selection.until = LocalTime.first(clock: clock, after: from)
+        } else {
+            selection.until = try until.map { try ends.resolve($0) }
+        }
         selection.channels = Set(channel.map { OrdinalName($0) })
         if let from = selection.from, let until = selection.until, from >= until {
             throw ValidationError(

@@ -4,17 +4,19 @@ import SignalRBackplane
 
 /// Reads the values of the options that select envelopes; what is wrong with one is said with its remedy.
 enum SelectionValue {
-    /// `2026-11-22T21:58:00Z`, `-15m` (before the end), `+30s` (behind the start).
+    /// `2026-11-22T21:58:00Z`, `2026-11-22 21:58` and `2026-11-22` (in local time), `21:58` (by the clock here), `-15m`
+    /// (before the end), `+30s` (behind the start).
     static func time(_ text: String) throws -> TimePoint {
         if let sign = text.first, sign == "-" || sign == "+", let span = TimeSpan(argument: String(text.dropFirst())) {
             return sign == "-" ? .beforeEnd(span.nanoseconds) : .afterStart(span.nanoseconds)
         }
-        guard let time = UTCTime.parse(text) else {
+        if let time = UTCTime.parse(text) ?? LocalTime.parse(text) { return .at(time) }
+        guard let clock = LocalTime.clock(text) else {
             throw ValidationError(
-                "'\(text)' is no time; write 2026-11-22T21:58:00Z, or -15m (before the end), or +30s (behind the start)"
-            )
+                "'\(text)' is no time; write 2026-11-22T21:58:00Z, or '2026-11-22 21:58', 2026-11-22 or 21:58 (in local "
+                    + "time), or -15m (before the end), or +30s (behind the start)")
         }
-        return .at(time)
+        return .clock(clock)
     }
 
     /// `10%`, `0.5`: percent.

@@ -21,6 +21,23 @@ struct WebOptions: ParsableArguments {
         }
     }
 
+    /// What would keep the HTTP surface from being served.
+    func problems() -> [String] {
+        var problems: [String] = []
+        if let failure = ListenFailure.probe(host: listen.host, port: listen.port) {
+            problems.append("--listen: \(failure.sentence(host: listen.host, port: listen.port))")
+        }
+        if let webTokenFile {
+            do { _ = try WebToken(file: webTokenFile) } catch { problems.append("\(error)") }
+        }
+        if let tlsCert, let tlsKey {
+            do { _ = try WebCertificate(certificatePath: tlsCert, keyPath: tlsKey) } catch {
+                problems.append("\(error)")
+            }
+        }
+        return problems
+    }
+
     func access() throws -> WebAccess {
         var access = WebAccess()
         if let webTokenFile { access.token = try WebToken(file: webTokenFile) }

@@ -3,9 +3,21 @@ import SignalRBackplane
 
 /// One line a message, for people.
 struct MessageLine {
-    let isColoured: Bool
+    private(set) var style: LineStyle
+    private var columns = LineColumns()
+    /// The offset of local time holds for a quarter of an hour: no zone changes in between.
+    private var zone: (quarter: UInt64, offset: Int)?
 
-    func append(_ envelope: CapturedEnvelope, to buffer: inout [UInt8]) {
+    init(_ style: LineStyle) {
+        self.style = style
+    }
+
+    /// A terminal that was made wider or narrower.
+    mutating func fit(to width: Int) {
+        if style.width != nil { style.width = width }
+    }
+
+    mutating func append(_ envelope: CapturedEnvelope, to buffer: inout [UInt8]) {
         let start = buffer.count
         do throws(EnvelopeError) {
             var walk = try EnvelopeWalk(envelope.payload)
@@ -14,46 +26,88 @@ struct MessageLine {
                 append(message, id: walk.id, envelope: envelope, to: &buffer)
                 count += 1
             }
-            if count == 0 {
-                appendStart(id: walk.id, envelope: envelope, to: &buffer)
-                buffer += "(no messages)\n".utf8
-            }
+            if count == 0 { append("(no messages)", nil, id: walk.id, envelope: envelope, to: &buffer) }
         } catch {
             buffer.removeSubrange(start...)
-            appendStart(id: try? EnvelopeID.parse(envelope.payload).id, envelope: envelope, to: &buffer)
-            buffer += paint("undecodable: \(error)", .red).utf8
-            buffer += "  \(envelope.payload.count) B\n".utf8
+            append(
+                "undecodable: \(error)  \(envelope.payload.count) B", .red,
+                id: try? EnvelopeID.parse(envelope.payload).id, envelope: envelope, to: &buffer)
         }
     }
 
-    private func append(_ message: MessageView, id: UInt64, envelope: CapturedEnvelope, to buffer: inout [UInt8]) {
-        appendStart(id: id, envelope: envelope, to: &buffer)
-        buffer += paint(Self.printable(message.key), .cyan).utf8
-        buffer += "  ".utf8
-        buffer += paint(what(message), .green).utf8
-        buffer += "  \(message.value.count) B\n".utf8
+    /// A line without the columns of a message.
+    private mutating func append(
+        _ text: String, _ colour: Colour?, id: UInt64?, envelope: CapturedEnvelope, to buffer: inout [UInt8]
+    ) {
+        append(
+            LineColumns.Cells(
+                time: time(envelope.receivedAt), id: id.map(String.init) ?? "-", signal: "", call: text, size: ""),
+            callIsLast: true, callColour: colour, to: &buffer)
     }
 
-    private func appendStart(id: UInt64?, envelope: CapturedEnvelope, to buffer: inout [UInt8]) {
-        UTCTime.appendRFC3339(envelope.receivedAt, to: &buffer)
-        buffer += "  ".utf8
-        buffer += paint(id.map(String.init) ?? "-", .yellow).utf8
-        buffer += "  ".utf8
+    private mutating func append(
+        _ message: MessageView, id: UInt64, envelope: CapturedEnvelope, to buffer: inout [UInt8]
+    ) {
+        append(
+            LineColumns.Cells(
+                time: time(envelope.receivedAt), id: "\(id)", signal: Self.printable(message.key), call: what(message),
+                size: "\(message.value.count) B"),
+            callIsLast: style.showsValues, callColour: .green, to: &buffer)
     }
 
-    /// `chatHub.broadcastMessage(2)` for a call, else what the message is for.
+    private mutating func append(
+        _ cells: LineColumns.Cells, callIsLast: Bool, callColour: Colour?, to buffer: inout [UInt8]
+    ) {
+        for (column, before, text) in columns.line(cells, width: style.width, callIsLast: callIsLast) {
+            buffer += before.utf8
+            let colour: Colour? =
+                switch column {
+                case .time, .size: nil
+                case .id: .yellow
+                case .signal: .cyan
+                case .call: callColour
+                }
+            buffer += paint(text, colour).utf8
+        }
+        buffer.append(UInt8(ascii: "\n"))
+    }
+
+    private mutating func time(_ time: UInt64) -> String {
+        switch style.clock {
+        case .exact: return UTCTime.rfc3339(time)
+        case .utc: return LocalTime.text(time, offset: 0) + "Z"
+        case .local:
+            let quarter = time / 900_000_000_000
+            if zone?.quarter != quarter { zone = (quarter, LocalTime.offset(at: time)) }
+            return LocalTime.text(time, offset: zone?.offset ?? 0)
+        }
+    }
+
+    /// `chatHub.broadcastMessage(2)` for a call, or with its arguments, else what the message is for.
     private func what(_ message: MessageView) -> String {
         switch message.kind {
         case .command:
-            guard let command = try? Command(decoding: message.value) else { return message.kind.label }
+            guard let command = try? Command(decoding: message.value) else { return other(message) }
             return command.type.label + (command.value.map { " " + Self.printable(Array($0.utf8)) } ?? "")
         case .ack:
             return message.kind.label
         default:
-            guard let invocation = HubInvocation(scanning: message.value) else { return message.kind.label }
+            guard let invocation = HubInvocation(scanning: message.value) else { return other(message) }
             let name = Self.printable(Array("\(invocation.hubName).\(invocation.methodName)".utf8))
-            return "\(name)(\(invocation.argumentCount))"
+            guard style.showsValues else { return "\(name)(\(invocation.argumentCount))" }
+            return "\(name)(\(value(invocation.arguments.dropFirst().dropLast())))"
         }
+    }
+
+    private func other(_ message: MessageView) -> String {
+        let label = message.kind.label
+        return style.showsValues && !message.value.isEmpty ? "\(label) \(value(message.value[...]))" : label
+    }
+
+    /// As it stands in the message, on one line; no more of it than could be seen.
+    private func value(_ bytes: Slice<UnsafeRawBufferPointer>) -> String {
+        let seen = style.width.map { bytes.prefix(4 * $0) } ?? bytes
+        return Self.printable(seen.map { $0 == 0x0A || $0 == 0x0D || $0 == 0x09 ? 0x20 : $0 })
     }
 
     /// Names come from the wire: what could steer a terminal is replaced.
@@ -64,8 +118,20 @@ struct MessageLine {
         return String(
             String.UnicodeScalarView(
                 String(decoding: bytes, as: UTF8.self).unicodeScalars.map { scalar in
-                    scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar
+                    isHarmless(scalar) ? scalar : "\u{FFFD}"
                 }))
+    }
+
+    /// False for what moves the cursor, breaks the line, or turns the direction of what follows.
+    private static func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x202A...0x202E, 0x2066...0x2069: false
+        default:
+            switch scalar.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator: false
+            default: true
+            }
+        }
     }
 
     private enum Colour: Int {
@@ -74,7 +140,8 @@ struct MessageLine {
         case cyan = 36
     }
 
-    private func paint(_ text: String, _ colour: Colour) -> String {
-        isColoured ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text
+    private func paint(_ text: String, _ colour: Colour?) -> String {
+        guard style.isColoured, let colour else { return text }
+        return "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m"
     }
 }

@@ -6,30 +6,34 @@ import Relay
 struct TailPrinter: TailOutput {
     private final class Output {
         var live: LiveOutput
+        var lines: MessageLine
 
-        init(_ live: consuming LiveOutput) { self.live = live }
+        init(_ live: consuming LiveOutput, _ lines: MessageLine) {
+            self.live = live
+            self.lines = lines
+        }
     }
 
     private let json: Bool
-    private let lines = MessageLine(isColoured: StandardOutput.isTerminal)
     private let logger: Logger
     // A protocol's value is copied, an output must not be.
     private let output: Output
 
-    init(json: Bool, stop: TailStop, logger: Logger) {
+    init(json: Bool, style: LineStyle, stop: TailStop, logger: Logger) {
         self.json = json
         self.logger = logger
-        output = Output(LiveOutput { stop.isRequested })
+        output = Output(LiveOutput { stop.isRequested }, MessageLine(style))
     }
 
     func envelope(_ envelope: CapturedEnvelope) throws {
+        if output.lines.style.width != nil { output.lines.fit(to: StandardOutput.width) }
         try output.live.append { buffer in
             if json {
                 EnvelopeJSON.append(
                     payload: envelope.payload, channel: envelope.channel, receivedAt: envelope.receivedAt, to: &buffer)
                 buffer.append(UInt8(ascii: "\n"))
             } else {
-                lines.append(envelope, to: &buffer)
+                output.lines.append(envelope, to: &buffer)
             }
         }
     }
@@ -52,7 +56,7 @@ struct TailPrinter: TailOutput {
         case "gap":
             logger.warning(
                 "gap: ids are missing",
-                metadata: ["channel": channel(event), "ids": "\(ids)", "cause": "\(event.cause ?? "-")"])
+                metadata: ["channel": channel(event), "ids": "\(ids)", "cause": "\(event.cause ?? "unknown")"])
         case "counter_reset":
             logger.warning(
                 "the counter was set back",

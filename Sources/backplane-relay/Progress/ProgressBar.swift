@@ -13,7 +13,7 @@ import NIOConcurrencyHelpers
 /// let bar = ProgressBar(label: "merge", total: bytes)
 /// defer { bar.finish() }
 /// ...
-/// bar.update(done: position, detail: "\(Format.count(envelopes)) envelopes")
+/// bar.update(done: position, detail: Format.count(envelopes, "envelope"))
 /// ```
 /// From any thread. Call ``finish()`` before anything else goes to standard error.
 final class ProgressBar: Sendable {

@@ -1,3 +1,4 @@
+import Capture
 import Redis
 import Replay
 import SignalRBackplane
@@ -14,13 +15,13 @@ struct ForecastTable {
         let known = counts.reduce(0) { $0 + ($1 ?? 0) }
         if known > 0 {
             return
-                "\(known) \(known == 1 ? "subscriber listens" : "subscribers listen") at the target and will receive all of it"
+                "\(Format.count(known, "subscriber listens", "subscribers listen")) at the target and will receive all of it"
         }
         return counts.contains(nil) ? "nobody can tell who listens at the target (PUBSUB NUMSUB is denied there)" : nil
     }
 
     var lines: [String] {
-        let server = target.server.map { ", Redis \($0.version), \($0.mode) \($0.role), run_id \($0.runID)" } ?? ""
+        let server = target.server.map { ", \($0.title), \($0.mode) \($0.role), run_id \($0.runID)" } ?? ""
         var lines = [
             row("target", target.endpoint + server),
             row("envelopes", "\(Format.count(forecast.envelopes)), \(Format.bytes(forecast.bytes))\(rounds)"),
@@ -29,14 +30,16 @@ struct ForecastTable {
         ]
         for (captured, route) in forecast.routes.sorted(by: { $0.key < $1.key }) {
             let counter = target.counters[route.target].map { "counter at \($0)" } ?? "counter unknown"
-            let listeners = target.subscribers[route.target].map { "\($0) subscribers" } ?? "subscribers unknown"
+            let listeners =
+                target.subscribers[route.target].map { Format.count($0, "subscriber") } ?? "subscribers unknown"
             lines.append(
                 row(
                     "channel",
-                    "\(captured) -> \(route.target): \(Format.count(route.envelopes)) envelopes, captured ids \(route.firstID)..\(route.lastID); \(counter), \(listeners)"
+                    "\(captured) -> \(route.target): \(Format.count(route.envelopes, "envelope")), captured ids \(route.firstID)..\(route.lastID); \(counter), \(listeners)"
                 ))
         }
         let hubs = forecast.hubs.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        lines.append(row("recording", recording))
         if !hubs.isEmpty {
             let named = hubs.prefix(10).map { "\($0.key) \(Format.count($0.value))" }.joined(separator: ", ")
             lines.append(row("hubs", named + (hubs.count > 10 ? ", and \(hubs.count - 10) more" : "")))
@@ -49,23 +52,36 @@ struct ForecastTable {
         var warnings: [String] = []
         if forecast.missingIDs > 0 {
             warnings.append(
-                "the capture has holes: \(Format.count(forecast.missingIDs)) ids are missing in the part that is read; 'info' lists them"
+                "the capture has holes: \(Format.count(forecast.missingIDs, "id is", "ids are")) missing in the part that is read; 'info' lists them"
             )
         }
+        if forecast.recording.hasLoss {
+            warnings.append("the recording lost envelopes while it should have run; 'info' says which and why")
+        }
+        warnings += forecast.doubts.lines.prefix(5)
         warnings += forecast.damage.prefix(5).map { "damaged: \($0)" }
         if forecast.damage.count > 5 {
-            warnings.append("and \(forecast.damage.count - 5) more places; 'verify' lists them")
+            warnings.append("and \(Format.count(forecast.damage.count - 5, "more place")); 'verify' lists them")
         }
         if forecast.skipped > 0 {
-            warnings.append("\(Format.count(forecast.skipped)) envelopes have no id and will not be published")
+            warnings.append(
+                "\(Format.count(forecast.skipped, "envelope has", "envelopes have")) no id and will not be published")
         }
         return warnings
+    }
+
+    private var recording: String {
+        switch forecast.recording.isComplete {
+        case true: "complete"
+        case false: "not complete"
+        case nil: "it cannot be told whether it is complete"
+        }
     }
 
     private var rounds: String {
         switch options.rounds {
         case 1: ""
-        case let rounds?: ", \(rounds) times"
+        case let rounds?: ", \(Format.count(rounds, "time"))"
         case nil: ", again and again"
         }
     }

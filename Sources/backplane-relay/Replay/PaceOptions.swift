@@ -4,7 +4,8 @@ import Replay
 
 /// When envelopes are published.
 struct PaceOptions: ParsableArguments {
-    @Option(help: "1 is the captured pace, 2.5 faster, 0.5 slower, max as fast as the target takes it.")
+    @Option(
+        help: "1 is the captured pace, 2.5 faster, 0.5 slower, from 0.001 to 1000; max as fast as the target takes it.")
     var speed = SpeedArgument(.times(1))
 
     @Option(help: "So many envelopes a second, evenly, instead of the captured pace: 500/s.")
@@ -16,13 +17,20 @@ struct PaceOptions: ParsableArguments {
     @Option(help: "Replay it so many times, or 'forever'.")
     var loop = LoopArgument(rounds: 1)
 
-    @Option(help: "Publish so many envelopes at most.")
+    @Option(help: "Publish so many envelopes at most, 1 or more.")
     var limit: Int?
 
     @Option(help: "Begin at this time, RFC 3339.", transform: Self.time)
     var startAt: UInt64?
 
     func validate() throws {
+        try speed.validate()
+        if let rate, !(0.001...10_000_000).contains(rate.perSecond) {
+            throw ValidationError("--rate: envelopes a second from 0.001 to 10000000")
+        }
+        if let rounds = loop.rounds, !(1...1_000_000).contains(rounds) {
+            throw ValidationError("--loop: a number from 1 to 1000000, or forever")
+        }
         if rate != nil, speed.speed != .times(1) {
             throw ValidationError(
                 "--rate: it takes the place of the captured pace, so it cannot be combined with --speed")
@@ -30,7 +38,7 @@ struct PaceOptions: ParsableArguments {
         if capGap != nil, rate != nil || speed.speed == .maximum {
             throw ValidationError("--cap-gap: there are no pauses with --rate or --speed max")
         }
-        if let limit, limit < 1 { throw ValidationError("--limit: \(limit) is not a number of 1 or more") }
+        if let limit, limit < 1 { throw ValidationError("--limit: \(limit) envelopes cannot be published; 1 or more") }
     }
 
     var effectiveSpeed: ReplaySchedule.Speed { rate.map { .rate($0.perSecond) } ?? speed.speed }
@@ -48,8 +56,7 @@ struct RateArgument: ExpressibleByArgument {
     let perSecond: Double
 
     init?(argument: String) {
-        guard let number = Double(argument.hasSuffix("/s") ? String(argument.dropLast(2)) : argument), number > 0,
-            number.isFinite
+        guard let number = Double(argument.hasSuffix("/s") ? String(argument.dropLast(2)) : argument), number.isFinite
         else { return nil }
         perSecond = number
     }
@@ -67,7 +74,7 @@ struct LoopArgument: ExpressibleByArgument {
     init?(argument: String) {
         if argument == "forever" {
             rounds = nil
-        } else if let number = Int(argument), number > 0 {
+        } else if let number = Int(argument) {
             rounds = number
         } else {
             return nil

@@ -29,7 +29,8 @@ struct ReplayCommand: AsyncParsableCommand {
             Where somebody listens at the target it says what it would do and asks; --yes answers. On a terminal: space
             pauses, . publishes one envelope, + and - change the speed, q or Ctrl-C ends it in order.
 
-            Exit status 3 if part of the selection could not be read or published, or may have been published twice.
+            Exit status 3 if part of the selection could not be read or published, may have been published twice, or was lost
+            by the recording; --dry-run says so, too.
             """)
 
     @OptionGroup var captures: CaptureArguments
@@ -85,20 +86,22 @@ struct ReplayCommand: AsyncParsableCommand {
     func run() async throws {
         let target = try connection.configuration(of: to, option: "--to")
         for warning in connection.warnings(for: target) { StandardError.print("warning: \(warning)") }
-        let capture = try captures.open()
+        let capture = try captures.open(streams: .spool)
         warnOfRedaction(in: capture)
         let options = try options(for: capture)
         let control = ReplayControl()
         let bar = ProgressBar(label: "reading", total: capture.size)
         let terminal = NIOLockedValueBox<ReplayTerminal?>(nil)
+        let forecast = NIOLockedValueBox<ReplayForecast?>(nil)
         let replayer = Replayer(
             capture: capture, target: target, options: options, hostName: HostName.current(), control: control)
         let report: ReplayReport?
         do {
             report = try await replayer.run(
-                approving: { forecast, found in
+                approving: { expected, found in
                     bar.finish()
-                    guard try approve(forecast, found, options) else { return false }
+                    forecast.withLockedValue { $0 = expected }
+                    guard try approve(expected, found, options) else { return false }
                     // From now on whoever presses Ctrl-C wants a report of what was done; who presses it twice does not.
                     let interrupts = await Interrupts.trapped()
                     Task {
@@ -109,7 +112,7 @@ struct ReplayCommand: AsyncParsableCommand {
                         Glibc.exit(130)
                     }
                     terminal.withLockedValue {
-                        $0 = ReplayTerminal.start(control, line: ReplayLine(forecast, options))
+                        $0 = ReplayTerminal.start(control, line: ReplayLine(expected, options))
                     }
                     return true
                 }, progress: { bar.update(done: $0.done) },
@@ -124,9 +127,13 @@ struct ReplayCommand: AsyncParsableCommand {
             if case ReplayError.stopped(let report, _) = error { try show(report) }
             throw error
         }
-        guard let report else { return }
+        guard let report else {
+            if dryRun { try forecast.withLockedValue { $0 }?.recording.exit() }
+            return
+        }
         try show(report)
         if !report.isComplete { throw ExitCode.lossOrDamage }
+        try report.recording.exit()
     }
 
     private func options(for capture: CaptureReader) throws -> ReplayOptions {
@@ -175,13 +182,22 @@ struct ReplayCommand: AsyncParsableCommand {
         }
         for damage in report.damage.prefix(20) { StandardError.print("damage: \(damage)") }
         for loss in report.losses.prefix(20) { StandardError.print("lost: \(loss)") }
+        if report.recording.hasLoss {
+            StandardError.print(
+                "lost: the recording lost envelopes while it should have run; 'info' says which and why")
+        }
         if report.skipped > 0 {
-            StandardError.print("\(report.skipped) envelopes have no id that a node could take, and were not published")
+            StandardError.print(
+                "\(Format.count(report.skipped, "envelope has", "envelopes have")) no id that a node could take: not published"
+            )
         }
         if report.uncertainCount > 0 {
-            let what = report.failure == nil ? "may have been published twice" : "were not answered"
+            let what =
+                report.failure == nil
+                ? "may have been published twice"
+                : "\(report.uncertainCount == 1 ? "was" : "were") not answered"
             StandardError.print(
-                "\(Format.count(report.uncertainCount)) envelopes \(what): captured ids \(UncertainIDs.text(report.uncertain))"
+                "\(Format.count(report.uncertainCount, "envelope")) \(what): captured ids \(UncertainIDs.text(report.uncertain))"
             )
         }
         if report.wasStopped {

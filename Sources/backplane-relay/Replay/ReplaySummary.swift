@@ -1,3 +1,4 @@
+import Capture
 import Replay
 
 /// How a replay went, for machines: times in seconds.
@@ -36,6 +37,8 @@ struct ReplaySummary: Encodable {
     var lost: [String]
     var stopped: Bool
     var complete: Bool
+    /// Whether the recording is whole in what was selected: true, false, or null where it cannot be told.
+    var capture_complete: RecordingVerdict
 
     init(_ report: ReplayReport) {
         sent = report.sent
@@ -65,5 +68,6 @@ struct ReplaySummary: Encodable {
         lost = report.losses
         stopped = report.wasStopped
         complete = report.isComplete
+        capture_complete = report.recording
     }
 }

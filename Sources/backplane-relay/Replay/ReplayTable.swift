@@ -4,7 +4,7 @@ import Replay
 enum ReplayTable {
     static func text(_ report: ReplayReport) -> String {
         var lines = [
-            row("sent", "\(Format.count(report.sent)) envelopes, \(Format.bytes(report.bytes))"),
+            row("sent", "\(Format.count(report.sent, "envelope")), \(Format.bytes(report.bytes))"),
             row("ids given", report.firstID.flatMap { first in report.lastID.map { "\(first)..\($0)" } } ?? "none"),
             row(
                 "receivers",
@@ -13,7 +13,7 @@ enum ReplayTable {
         ]
         if report.resumedAfter > 0 {
             lines.insert(
-                row("resumed", "behind \(Format.count(report.resumedAfter)) envelopes of an earlier run"), at: 0)
+                row("resumed", "behind \(Format.count(report.resumedAfter, "envelope")) of an earlier run"), at: 0)
         }
         let actual = Double(report.actualNanoseconds) * 1e-9
         if let rated = report.ratedNanoseconds {

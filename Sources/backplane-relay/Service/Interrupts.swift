@@ -12,9 +12,14 @@ final class Interrupts: Sendable {
     private let state = NIOLockedValueBox(State())
 
     /// From now on SIGINT and SIGTERM do not end the process by themselves.
-    static func trapped() async -> Interrupts {
+    ///
+    /// - Parameter hangup: SIGHUP neither, where something would be left behind by a terminal that is closed.
+    static func trapped(hangup: Bool = false) async -> Interrupts {
         let interrupts = Interrupts()
-        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        let signals =
+            hangup
+            ? await UnixSignalsSequence(trapping: .sigint, .sigterm, .sighup)
+            : await UnixSignalsSequence(trapping: .sigint, .sigterm)
         Task {
             for await _ in signals { interrupts.arrived() }
         }
@@ -30,15 +35,40 @@ final class Interrupts: Sendable {
 
     /// Runs `body`, which the next interrupt that nobody waits for cancels.
     ///
+    /// - Parameters:
+    ///   - patience: how long cancelled work may take to end.
+    ///   - giveUp: ends the process when it takes longer.
     /// - Returns: nil if it was cancelled.
-    func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value? {
+    func run<Value: Sendable>(
+        patience: Duration = .seconds(10), orGiveUp giveUp: (@Sendable () -> Void)? = nil,
+        _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value? {
         let work = Task { try await body() }
-        state.withLockedValue { $0.cancel = { work.cancel() } }
+        state.withLockedValue {
+            $0.cancel = {
+                work.cancel()
+                guard let giveUp else { return }
+                Task.detached {
+                    try await Task.sleep(for: patience)
+                    giveUp()
+                }
+            }
+        }
         do {
             return try await work.value
         } catch  where work.isCancelled {
             return nil
         }
+    }
+
+    /// Cancels the work, whether somebody waits for an interrupt or not.
+    func cancel() {
+        let (waiting, cancel) = state.withLockedValue { state in
+            defer { state.waiting = nil }
+            return (state.waiting, state.cancel)
+        }
+        cancel?()
+        waiting?.resume()
     }
 
     private func arrived() {

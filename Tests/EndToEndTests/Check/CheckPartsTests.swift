@@ -56,15 +56,19 @@ struct CheckPartsTests {
             loss(envelope: 1231, missed: nil),
             "message 7 (broadcastMessage, envelope 1231) did not reach node 2/webSockets: node 2 did not report it as missed"
         ),
+        (
+            loss(envelope: 3, missed: nil, counter: "the counter of 'check' went from 812 back to 3 during this check"),
+            "message 7 (broadcastMessage, envelope 3) did not reach node 2/webSockets: the counter of 'check' went from 812 back to 3 during this check"
+        ),
     ])
     func lossesAreNamedExactly(loss: CheckLoss, text: String) {
         #expect(loss.description == "broadcast: " + text)
     }
 
-    private static func loss(envelope: UInt64?, missed: ClosedRange<UInt64>?) -> CheckLoss {
+    private static func loss(envelope: UInt64?, missed: ClosedRange<UInt64>?, counter: String? = nil) -> CheckLoss {
         CheckLoss(
             check: .broadcast, message: 7, method: "broadcastMessage", envelope: envelope, envelopeAtMost: nil,
             client: "node 2/webSockets", transport: .webSockets, node: "node 2", nodeTells: true,
-            missedFrom: missed?.lowerBound, missedTo: missed?.upperBound)
+            missedFrom: missed?.lowerBound, missedTo: missed?.upperBound, counter: counter)
     }
 }

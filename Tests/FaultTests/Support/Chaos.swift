@@ -54,6 +54,7 @@ final class Chaos: Sendable {
     ) -> Scene.Options {
         var options = Scene.Options(seed: plan.seed)
         options.directory = disk + "/capture"
+        options.isDeafAtTheEnd = plan.seed.isMultiple(of: 2)
         options.arguments = ["--segment-duration", "1s", "--fsync", "200ms"]
         options.environment = Shim.environment(
             (plan.faults.contains(where: \.fault.needsFailingWrites) ? [writes.environment] : [])

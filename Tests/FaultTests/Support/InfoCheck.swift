@@ -10,6 +10,10 @@ enum InfoCheck {
         // What was recorded and is gone is damage, too.
         let isLost = timeline.contains { if case .event(let event) = $0 { event.event == "lost" } else { false } }
         var problems = isLost ? [] : info.damage.map { "info: damage: \($0)" }
+        // Whatever else: never complete where envelopes were lost.
+        if info.complete == true, account.missingTotal + account.unaccounted + account.beyondKnowledge > 0 {
+            problems.append("info: complete, and \(account.missingTotal) are missing")
+        }
         if said.envelopes != account.recorded {
             problems.append("info: \(said.envelopes) envelopes, recorded \(account.recorded)")
         }

@@ -36,11 +36,30 @@ enum FuzzMCAP {
         for damage in reading.damages {
             Fuzzer.check(damage.offset <= UInt64(bytes.count), "damage beyond the file: \(damage)")
         }
-        switch reader % 4 {
+        switch reader % 5 {
+        case 4: checkStream(bytes, reading)
         case 0: checkResuming(bytes, reading)
         case 1: checkIndexed(bytes, reading)
         case 2: checkCopies(bytes, reading)
         default: _ = must { try Reading(bytes, limits: limits, tailMayGrow: true) }
+        }
+    }
+
+    /// A pipe that gives a few bytes at a time.
+    private static func checkStream(_ bytes: [UInt8], _ reading: Reading) {
+        var rest = bytes[...]
+        let source = StreamSource { buffer in
+            let piece = rest.prefix(min(buffer.count, 37))
+            rest = rest.dropFirst(piece.count)
+            buffer.copyBytes(from: piece)
+            return piece.count
+        }
+        let streamed = must { try Reading(source, limits: limits) }
+        Fuzzer.check(streamed.ending != nil, "no end")
+        if reading.damages.isEmpty {
+            Fuzzer.check(
+                streamed.messages == reading.messages && streamed.damages.isEmpty,
+                "whole as a file, but as a stream \(streamed.damages)")
         }
     }
 
@@ -139,7 +158,13 @@ enum FuzzMCAP {
         for _ in 0..<8 where input.remaining > 0 && !bytes.isEmpty {
             let edit = input.byte()
             let offset = Int(input.uint16()) % bytes.count
-            switch edit % 4 {
+            switch edit % 6 {
+            case 4:
+                isMoved = true
+                bytes += recordings[Int(input.byte()) % recordings.count].bytes
+            case 5:
+                isMoved = true
+                bytes.insert(contentsOf: (0..<Int(input.byte())).map { _ in input.byte() }, at: offset)
             case 0, 1:
                 guard changes < 2 else { continue }
                 changes += 1
@@ -155,12 +180,17 @@ enum FuzzMCAP {
         }
         let reading = must { try Reading(bytes, limits: limits) }
         for chunk in reading.chunks {
-            Fuzzer.check(recording.chunks.contains(chunk.messages), "wrong data as good: \(chunk.messages)")
+            Fuzzer.check(
+                recordings.contains { $0.chunks.contains(chunk.messages) }, "wrong data as good: \(chunk.messages)")
+        }
+        for (one, other) in zip(reading.chunks, reading.chunks.dropFirst()) {
+            Fuzzer.check(one.offset < other.offset, "back from \(one.offset) to \(other.offset)")
         }
         if let reader = try? MCAPIndexedReader(MemorySource(bytes), limits: limits) {
             for chunk in reader.chunkIndexes {
                 guard let messages = try? reader.read(chunk).messages else { continue }
-                Fuzzer.check(recording.chunks.contains(messages), "wrong data as good: \(messages)")
+                Fuzzer.check(
+                    recordings.contains { $0.chunks.contains(messages) }, "wrong data as good: \(messages)")
             }
         }
         guard !isMoved, reading.damages.isEmpty else { return }

@@ -10,7 +10,8 @@ struct PreflightTests {
         -> Finished
     {
         try await Finished.relay(
-            ["run", "--check-only", "--redis", "127.0.0.1:\(redis.port)" + login, "--channel", "chat"] + arguments)
+            ["run", "--check-only", "--redis", "127.0.0.1:\(redis.port)" + login, "--channel", "chat"]
+                + (arguments.contains("--listen") ? [] : ["--listen", "127.0.0.1:0"]) + arguments)
     }
 
     @Test("a backplane in use: everything is shown, nothing is changed")
@@ -21,7 +22,7 @@ struct PreflightTests {
                     _ = try await NodePublisher(client, channel: "chat").publish(7)
                     _ = try await client.send(["CONFIG", "SET", "save", "3600 1"])
                 }
-                try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { _ in
+                try await Self.withNode(redis, channel: "chat") {
                     let check = try await Self.check(redis, ["--record", folder + "/capture"])
                     #expect(check.exit == .code(0), "\(check.output)\(check.errors)")
                     for part in [
@@ -29,7 +30,7 @@ struct PreflightTests {
                         "user          default",
                         "persistence   no AOF, RDB (3600 1)", "memory        no limit",
                         "pubsub limit  hard 32.0 MiB, soft 8.0 MiB for 60 s",
-                        "channel       chat: 1 subscribers, counter 7 in database 0, SUBSCRIBE permitted",
+                        "channel       chat: 1 subscriber (0 relays, 1 other), counter 7 in database 0, SUBSCRIBE permitted",
                         "record        \(folder)/capture (will be made), ", "OK            the relay can attach",
                     ] { #expect(check.output.contains(part), "\(part) in:\n\(check.output)") }
                     // A busy machine may be slow: only where the figure shown says so may it be warned of.
@@ -43,6 +44,126 @@ struct PreflightTests {
                 }
                 #expect(!FileManager.default.fileExists(atPath: folder + "/capture"))
                 #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == [])
+            }
+        }
+    }
+
+    /// What looks like a node of an application.
+    private static func withNode(_ redis: RedisServer, channel: String, _ body: () async throws -> Void) async throws {
+        try await redis.withClient { node in
+            try await node.send(["CLIENT", "SETNAME", "WEB1(SE.Redis-v2.8.0)"])
+            try await node.send(["SUBSCRIBE", .text(channel)])
+            try await body()
+        }
+    }
+
+    @Test("a relay or a tail is no node: with a wrong channelPrefix nobody listens", arguments: RedisEdition.allCases)
+    func relayIsNoNode(edition: RedisEdition) async throws {
+        guard edition.path != nil else { return }
+        try await RedisServer.with(edition: edition) { redis in
+            // As the nodes' string has it, name and all.
+            let address = "127.0.0.1:\(redis.port),name=WEB1"
+            try await RelayProcess.with(["--redis", address, "--channel", "chat"]) { _ in
+                let alone = try await Self.check(redis)
+                #expect(alone.output.contains("chat: 1 subscriber (1 relay, 0 others)"), "\(alone.output)")
+                #expect(
+                    alone.output.contains(
+                        "warning       channel 'chat' has 1 subscriber, a relay; no node listens there: is the event key"
+                    ),
+                    "\(alone.output)")
+                try await Self.withNode(redis, channel: "prefix:chat") {
+                    let deaf = try await Self.check(redis)
+                    #expect(deaf.output.contains("has 1 subscriber, which may be a relay"), "\(deaf.output)")
+                    #expect(deaf.output.contains("of all channels of this server: 1 relay, 1 other"), "\(deaf.output)")
+                }
+                try await Self.withNode(redis, channel: "chat") {
+                    let heard = try await Self.check(redis)
+                    #expect(heard.output.contains("chat: 2 subscribers (1 relay, 1 other)"), "\(heard.output)")
+                    #expect(!heard.output.contains("no node listens"), "\(heard.output)")
+                }
+            }
+        }
+    }
+
+    @Test("a cluster is a problem, whatever it calls itself", arguments: RedisEdition.allCases)
+    func cluster(edition: RedisEdition) async throws {
+        guard edition.path != nil else { return }
+        try await RedisServer.withCluster(edition: edition) { redis in
+            let check = try await Self.check(redis)
+            #expect(check.exit == .code(1))
+            #expect(
+                check.output.contains("problem       Redis at 127.0.0.1:\(redis.port) runs in cluster mode"),
+                "\(check.output)")
+        }
+    }
+
+    @Test("the server is called by its own name and version")
+    func titles() async throws {
+        for (edition, title) in [(RedisEdition.redis6, "Redis 6.2."), (.redis7, "Redis 7.0."), (.valkey9, "Valkey 9.")]
+        where edition.path != nil {
+            try await RedisServer.with(edition: edition) { redis in
+                let check = try await Self.check(redis)
+                #expect(check.output.contains("server        \(title)"), "\(check.output)")
+                #expect(check.output.contains(", standalone, master, run_id"), "\(check.output)")
+            }
+        }
+    }
+
+    @Test("everything that run would trip over, at once")
+    func everythingAtOnce() async throws {
+        try await RedisServer.with { occupied in
+            try await TemporaryDirectory.with { folder in
+                try Data("short".utf8).write(to: URL(filePath: folder + "/token"))
+                let check = try await Finished.relay([
+                    "run", "--check-only", "--redis", "redis://127.0.0.1:\(try FreePort.find())", "--channel", "chat",
+                    "--forward", "redis://127.0.0.1:\(try FreePort.find())", "--listen", "127.0.0.1:\(occupied.port)",
+                    "--web-token-file", folder + "/token", "--tls-cert", folder + "/none", "--tls-key",
+                    folder + "/none",
+                    "--record", "/etc/hostname/capture",
+                ])
+                #expect(check.exit == .code(1))
+                for part in [
+                    "refused the connection: is it running, and is this its port?", "--forward: Redis at 127.0.0.1:",
+                    "--listen: 127.0.0.1:\(occupied.port) is in use by another process",
+                    "--web-token-file: '\(folder)/token'",
+                    "--tls-cert, --tls-key: '\(folder)/none'", "nothing can be recorded", "6 problems",
+                ] { #expect(check.output.contains(part), "\(part) in:\n\(check.output)\(check.errors)") }
+            }
+        }
+    }
+
+    @Test("the forward target is looked at: a replica, a cluster, a wrong password, the watched channel itself")
+    func forward() async throws {
+        try await RedisServer.with { source in
+            func check(_ target: String, _ more: [String] = []) async throws -> Finished {
+                try await Self.check(source, ["--listen", "127.0.0.1:0", "--forward", target] + more)
+            }
+            let same = try await check("redis://localhost:\(source.port)")
+            #expect(same.exit == .code(1))
+            #expect(same.output.contains("the very server that is watched"), "\(same.output)")
+            let other = try await check("redis://localhost:\(source.port)", ["--forward-channel", "other"])
+            #expect(other.exit == .code(0), "\(other.output)")
+            #expect(other.output.contains("forward       localhost:\(source.port), Redis 7."), "\(other.output)")
+            try await RedisServer.with(["--replicaof", "127.0.0.1 \(source.port)"]) { replica in
+                let check = try await check(replica.url)
+                #expect(check.exit == .code(1))
+                #expect(
+                    check.output.contains("--forward: Redis at 127.0.0.1:\(replica.port) is a replica"),
+                    "\(check.output)")
+            }
+            try await RedisServer.with(["--requirepass", "x"]) { locked in
+                let check = try await check(locked.url)
+                #expect(check.exit == .code(1))
+                #expect(check.output.contains("wants a password (NOAUTH)"), "\(check.output)")
+            }
+            for edition in RedisEdition.allCases where edition.path != nil {
+                try await RedisServer.withCluster(edition: edition) { cluster in
+                    let check = try await check(cluster.url)
+                    #expect(check.exit == .code(1))
+                    #expect(
+                        check.output.contains("--forward: Redis at 127.0.0.1:\(cluster.port) runs in cluster mode"),
+                        "\(check.output)")
+                }
             }
         }
     }

@@ -16,13 +16,17 @@ struct Recording {
     /// Where the leading metadata ends: behind the first marker.
     var startEnd = 0
 
-    init(_ chunks: [[TestMessage]], compression: Compression, closed: Bool) {
+    init(
+        _ chunks: [[TestMessage]], compression: Compression, closed: Bool, sync: SyncMarker = Recording.sync,
+        channels: [Channel] = TestMessage.channels
+    ) {
         self.chunks = chunks
-        var writer = MCAPWriter(header: Self.header, sync: Self.sync, compression: compression)
+        var writer = MCAPWriter(header: Self.header, sync: sync, compression: compression)
         writer.encodeStart(metadata: [Self.startMetadata])
         perform(&writer)
         startEnd = Int(writer.trailerOffset)
-        var builder = Self.builder()
+        var builder = ChunkBuilder()
+        for channel in channels { builder.register(channel) }
         for chunk in chunks {
             builder.append(chunk)
             writer.encodeChunk(builder)

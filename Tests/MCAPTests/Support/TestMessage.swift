@@ -29,6 +29,9 @@ struct TestMessage: Equatable, Sendable {
         }
     }
 
+    /// The same ids for other things.
+    static let otherChannels = [1, 2, 700].map { Channel(id: $0, topic: "other \($0)", messageEncoding: "raw") }
+
     static let channels = [
         Channel(id: 1, topic: "chat", messageEncoding: "signalr-redis"),
         Channel(id: 2, topic: "relay.events", messageEncoding: "json", metadata: ["b": "2", "a": "1"]),

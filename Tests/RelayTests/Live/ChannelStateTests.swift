@@ -69,6 +69,27 @@ import Testing
             $0.lastEnvelopeAt = nil
             $0.listeners = 0
         },
+        Case(
+            .demoted,
+            "Redis demoted: since <9995> the server is a replica of 10.0.0.2:6379, and nodes publish to its master; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>"
+        ) {
+            $0.masterLoss = MasterLoss(master: "10.0.0.2:6379", since: at(9_995))
+        },
+        Case(
+            .slowSubscriber,
+            "slow subscriber: 'web?1' at 10.0.0.7 (and 1 more) does not read what Redis has for it, 12.0 MiB wait; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>"
+        ) {
+            $0.slow = [
+                .init(name: "web{1", address: "10.0.0.7", waiting: 12 << 20),
+                .init(name: "web2", address: "10.0.0.7", waiting: 2 << 20),
+            ]
+        },
+        Case(
+            .dropping,
+            "dropping: 1 envelope received and not recorded since <9990>; larger than --buffer; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>"
+        ) {
+            $0.drops = .init(firstAt: at(9_990), lastAt: at(9_990), envelopes: 1, oversized: 1)
+        },
         Case(.subscribing, "subscribing since <9998>: Redis has not answered yet") {
             $0.connection = .connecting(since: at(9_998))
         },

@@ -25,6 +25,17 @@ struct ForwardPlacesTests {
         #expect(places(("r1", "a:1"), ("r1", "a:1"), channels: ["chat", "staging"], onto: "staging").returnsAtOnce)
     }
 
+    @Test("without a run_id two spellings of one address are told to be one")
+    func located() async {
+        var places = places((nil, "127.0.0.1:1"), ("r2", "localhost:1"))
+        #expect(!places.returnsAtOnce)
+        await places.locate()
+        #expect(places.returnsAtOnce)
+        var other = self.places((nil, "127.0.0.1:1"), ("r2", "localhost:2"))
+        await other.locate()
+        #expect(!other.returnsAtOnce)
+    }
+
     @Test("a mark tells server and event key, whatever the way to the server")
     func marks() {
         let base = places(("r1", "a:1"), ("r2", "b:1"), channels: ["chat", "news"])

@@ -56,6 +56,20 @@ final class Mailroom: Sendable {
         state.withLockedValue { $0.ledger.release(message) }
     }
 
+    /// The step could not be carried out: what it sent need not arrive.
+    func release(all step: CheckStep) {
+        state.withLockedValue { state in
+            for (message, entry) in state.ledger.entries.enumerated() where entry.step == step {
+                state.ledger.release(message)
+            }
+        }
+    }
+
+    /// Whether one of the messages came over the channel, or its node told of it.
+    func isPublished(anyOf messages: Set<Int>) -> Bool {
+        state.withLockedValue { state in messages.contains { state.ledger.entries[$0].envelope != nil } }
+    }
+
     func moved(client: Int, to node: Int) {
         state.withLockedValue { $0.ledger.moved(client: client, to: node) }
     }

@@ -6,7 +6,7 @@ import SignalRBackplane
 final class NodeLog: HubNodeObserver {
     struct State: Sendable {
         var missed = MissedIDs()
-        var resets: [(from: UInt64, to: UInt64)] = []
+        var resets: [CounterReset] = []
         /// Why the node was cut off, each time.
         var closures: [String] = []
     }
@@ -36,6 +36,6 @@ final class NodeLog: HubNodeObserver {
     }
 
     func counterReset(from: UInt64, to: UInt64) {
-        state.withLockedValue { $0.resets.append((from, to)) }
+        state.withLockedValue { $0.resets.append(CounterReset(from: from, to: to)) }
     }
 }

@@ -3,13 +3,8 @@ import Hummingbird
 public import Logging
 import NIOCore
 import Prometheus
+import Relay
 public import ServiceLifecycle
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// Repeats a check for as long as it runs, and serves the outcome on `/metrics`: a black-box probe.
 public struct CheckProbe: Service {
@@ -95,9 +90,10 @@ public struct CheckProbe: Service {
             logger: Logger(label: "http", factory: { _ in SwiftLogNoOpLogHandler() }))
         do {
             try await application.run()
-        } catch let error as IOError {
+        } catch {
+            guard let failure = ListenFailure(error) else { throw error }
             throw EndToEndError(
-                "cannot serve /metrics at \(listenHost):\(listenPort): \(String(cString: strerror(error.errnoCode))); "
+                "cannot serve /metrics: \(failure.sentence(host: listenHost, port: listenPort)); "
                     + "name another address with --listen")
         }
     }

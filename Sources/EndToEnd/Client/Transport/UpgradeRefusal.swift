@@ -1,11 +1,15 @@
 import NIOCore
 import NIOHTTP1
 
-/// Reads the answer of a node that did not switch to webSockets, for the error's text.
+/// Reads the answer of a node that does not switch to webSockets, for the error's text, and keeps it from the upgrade. What
+/// a node that does switch says passes through.
 final class UpgradeRefusal: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
+    typealias InboundOut = HTTPClientResponsePart
 
     private var ended: ((_ status: Int, _ body: ByteBuffer) -> Void)?
+    private var hasSwitched = false
+    /// 0 until it is refused.
     private var status = 0
     private var body = ByteBuffer()
 
@@ -14,8 +18,16 @@ final class UpgradeRefusal: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch unwrapInboundIn(data) {
-        case .head(let head): status = Int(head.status.code)
+        // Behind a switch it is no HTTP any more.
+        guard !hasSwitched else { return context.fireChannelRead(data) }
+        let part = unwrapInboundIn(data)
+        if case .head(let head) = part {
+            hasSwitched = head.status == .switchingProtocols
+            guard !hasSwitched else { return context.fireChannelRead(data) }
+            status = Int(head.status.code)
+        }
+        switch part {
+        case .head: break
         case .body(var part):
             if body.readableBytes < HTTPExchange.quotedCharacters { body.writeBuffer(&part) }
         case .end:
@@ -30,10 +42,11 @@ final class UpgradeRefusal: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        context.close(promise: nil)
+        if hasSwitched { context.fireErrorCaught(error) } else { context.close(promise: nil) }
     }
 
     private func finish() {
+        guard status != 0 else { return }
         ended?(status, body)
         ended = nil
     }

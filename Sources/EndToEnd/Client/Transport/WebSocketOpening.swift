@@ -87,21 +87,24 @@ struct WebSocketOpening: Sendable {
             upgradeRequestHead: HTTPRequestHead(version: .http1_1, method: .GET, uri: target, headers: headers),
             upgraders: [upgrader]
         ) { channel in
-            channel.eventLoop.makeCompletedFuture {
-                let refusal = UpgradeRefusal { status, body in
-                    events.ended(
-                        .refused(
-                            node: "\(node)", request: "/\(endpoint.rawValue)", status: status,
-                            text: HTTPExchange.quote(body)))
-                }
-                try channel.pipeline.syncOperations.addHandler(refusal)
-                return false
-            }
+            refused(status: 101, ByteBuffer(string: "it switches to no webSocket"), events)
+            return channel.close().map { false }
         }
         var pipeline = NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: configuration)
         // A node sends the first frames right behind its answer: they must not be dropped with the HTTP decoder.
         pipeline.leftOverBytesStrategy = .forwardBytes
-        _ = try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(configuration: pipeline)
+        let sync = channel.pipeline.syncOperations
+        _ = try sync.configureUpgradableHTTPClientPipeline(configuration: pipeline)
+        // In front of the upgrade, which fails without a status where a refusal comes in one piece with its end.
+        let refusal = UpgradeRefusal { status, body in refused(status: status, body, events) }
+        try sync.addHandler(
+            refusal, position: .before(sync.handler(type: NIOTypedHTTPClientUpgradeHandler<Bool>.self)))
+    }
+
+    private func refused(status: Int, _ body: ByteBuffer, _ events: Events) {
+        events.ended(
+            .refused(
+                node: "\(node)", request: "/\(endpoint.rawValue)", status: status, text: HTTPExchange.quote(body)))
     }
 
     /// An IP address cannot be a server name in TLS; the certificate is then checked against the address itself.

@@ -179,6 +179,18 @@ function lineRow(line) {
     cell(line.kind.replaceAll('_', ' ')), what, cell(bytes(line.size), 'number'), cell(duration(line.latency), 'number'));
 }
 
+function showClients(told) {
+  $('clients').hidden = told.length === 0;
+  $('client-rows').replaceChildren(...told.map(client => {
+    const state = document.createElement('span');
+    state.className = `event ${client.slow ? 'warning' : 'idle'}`;
+    state.textContent = client.slow ? 'slow' : client.waiting > 0 ? 'behind' : 'nothing waits';
+    return row(
+      cell(client.name, 'name'), cell(client.ip), cell(count(client.connections), 'number'),
+      cell(bytes(client.waiting), 'number'), cell(state));
+  }));
+}
+
 const states = {
   // Not "recording": it stays open while recording pauses or fails.
   complete: 'complete', recording: 'open', unclosed: 'not closed', unknown: 'not known',
@@ -237,6 +249,7 @@ function take(message, isWhole) {
   if (told.values !== undefined) $('values-hint').textContent = told.values ? 'With their values, as users wrote them.' : '';
   if (told.links) showLinks(told.links);
   showChannels(told.channels, told.now);
+  if (told.clients) showClients(told.clients);
   if (told.events) showEvents(told.events);
   if (told.lines) takeLines(told.lines);
   if (told.segments) showSegments(told.segments);

@@ -64,9 +64,13 @@ const events = {
   subscribed: e => `subscribed${e.redis_version ? ` to Redis ${e.redis_version}` : ''}`,
   disconnected: e => `connection to Redis lost: ${e.why}`,
   gap: e => `${count(e.to - e.from + 1)} missing, ${ids(e.from, e.to)}: ${e.why}`,
+  may_be_missing: e =>
+    `nobody can tell whether ids are missing${e.after === undefined ? '' : ` after ${count(e.after)}`}: ${e.why}`,
   duplicate: e => `id ${e.from} came twice`,
   counter_reset: e => `counter set back from ${count(e.from)} to ${count(e.to)}`,
-  dropped: e => `${count(e.envelopes ?? 0)} envelopes received and not recorded: ${e.why}`,
+  dropped: e => `${count(e.envelopes ?? 0)} ${e.envelopes === 1 ? 'envelope' : 'envelopes'} received and not recorded: ${e.why}`,
+  demoted: e => `Redis was demoted to a replica${e.reason ? ` of ${e.reason}` : ''}: nodes publish elsewhere`,
+  promoted: () => 'Redis is a master again',
   clock_step: e => `the clock was set by ${Math.round((e.nanoseconds ?? 0) / 1e6)} ms`,
   recording_paused: () => 'recording paused: the disk is low',
   recording_resumed: () => 'recording goes on',
@@ -78,8 +82,8 @@ const events = {
 export const eventWords = event => (events[event.event] ? events[event.event](event) : said(event.event));
 
 const levels = {
-  gap: 'bad', disconnected: 'bad', dropped: 'bad', recording_paused: 'bad', writing_failed: 'bad',
-  counter_reset: 'warning', duplicate: 'warning', clock_step: 'warning',
+  demoted: 'bad', promoted: 'good', gap: 'bad', disconnected: 'bad', dropped: 'bad', recording_paused: 'bad', writing_failed: 'bad',
+  counter_reset: 'warning', may_be_missing: 'warning', duplicate: 'warning', clock_step: 'warning',
   subscribed: 'good', recording_resumed: 'good', writing_resumed: 'good',
 };
 

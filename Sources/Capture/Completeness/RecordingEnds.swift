@@ -1,0 +1,101 @@
+package import SignalRBackplane
+
+/// Follows a recording and knows of each channel up to which id everything is accounted for, and whether ids behind it
+/// may be missing.
+///
+/// A value without I/O, fed in the order of the recording: by whoever writes a capture, and by whoever reads one.
+package struct RecordingEnds: Sendable {
+    /// Last id that is recorded or told as missing, by channel.
+    package private(set) var lastIDs: OrdinalNameMap<UInt64>
+    /// By channel; an id that comes in order settles it.
+    package private(set) var doubts: OrdinalNameMap<RecordingDoubt> = [:]
+    /// Doubts that no later id can settle: the counter was set back amid them.
+    package private(set) var lasting: OrdinalNameMap<RecordingDoubt> = [:]
+
+    package init(lastIDs: OrdinalNameMap<UInt64> = [:], doubts: OrdinalNameMap<RecordingDoubt> = [:]) {
+        self.lastIDs = lastIDs
+        self.doubts = doubts
+    }
+
+    /// An envelope was recorded, or the last one of several in a row.
+    package mutating func recorded(_ channel: String, id: UInt64?) {
+        // One below is late, or of a counter that an event says was set back.
+        guard let id, id > lastIDs[channel] ?? 0 else { return }
+        lastIDs[channel] = id
+        doubts[channel] = nil
+    }
+
+    package mutating func note(_ event: CaptureEvent) {
+        switch event.event {
+        case "disconnected": disconnected(event.cause)
+        case "recording_paused": doubtAll(.diskLow, cause: "disk_low")
+        case "recording_resumed":
+            // What was lost in between is told.
+            for (channel, doubt) in doubts where doubt.reason == .diskLow { doubts[channel] = nil }
+        case "gap", "dropped", "lost", SegmentLoss.Cause.moved.rawValue: missing(event)
+        case "counter_reset": reset(event)
+        case CaptureEvent.mayBeMissingName:
+            guard let channel = event.channel else { return }
+            doubts[channel] = RecordingDoubt(
+                after: event.after, reason: event.reason.flatMap(RecordingDoubt.Reason.init) ?? .notCompared,
+                cause: event.cause)
+        default: break
+        }
+    }
+
+    private mutating func disconnected(_ cause: String?) {
+        guard cause != "stopped" else { return }
+        let cause = cause == GapCause.failover.rawValue ? GapCause.failover : .connectionLost
+        doubtAll(.connectionLost, cause: cause.rawValue)
+    }
+
+    private mutating func doubtAll(_ reason: RecordingDoubt.Reason, cause: String?) {
+        for (channel, id) in lastIDs where doubts[channel] == nil {
+            doubts[channel] = RecordingDoubt(after: id, reason: reason, cause: cause)
+        }
+    }
+
+    private mutating func missing(_ event: CaptureEvent) {
+        guard let channel = event.channel, let from = event.from, let to = event.to, from <= to else { return }
+        // Of a new counter, if it was set back since: then an event said so before.
+        if event.event == "gap" || event.event == "dropped" { doubts[channel] = nil }
+        if to > lastIDs[channel] ?? 0 { lastIDs[channel] = to }
+    }
+
+    private mutating func reset(_ event: CaptureEvent) {
+        guard let channel = event.channel, let to = event.to else { return }
+        // What the counter gave out before it was set back, and behind it before the first id that came, is unknown.
+        if to > 1 || doubts[channel] != nil {
+            lasting[channel] =
+                lasting[channel]
+                ?? RecordingDoubt(after: event.from, reason: .counterReset, cause: doubts[channel]?.cause)
+        }
+        lastIDs[channel] = to
+        doubts[channel] = nil
+    }
+
+    /// A segment is at its end.
+    ///
+    /// - Parameters:
+    ///   - ending: nil if the segment does not say.
+    ///   - reason: for that case.
+    package mutating func segmentEnded(_ ending: SegmentEnding?, otherwise reason: RecordingDoubt.Reason) {
+        switch ending {
+        case .goesOn: break
+        case .stopped(let checkedIDs):
+            for (channel, id) in checkedIDs {
+                doubts[channel] = nil
+                if id > lastIDs[channel] ?? 0 { lastIDs[channel] = id }
+            }
+            for (channel, id) in lastIDs where checkedIDs[channel] == nil && doubts[channel] == nil {
+                doubts[channel] = RecordingDoubt(after: id, reason: .notCompared)
+            }
+        case nil:
+            // Of an outage that was under way the cause is known.
+            doubtAll(reason, cause: nil)
+        }
+    }
+
+    /// By channel, those that last before those that an id may settle.
+    package var all: OrdinalNameMap<RecordingDoubt> { doubts.filled(from: lasting) }
+}

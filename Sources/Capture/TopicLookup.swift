@@ -1,0 +1,36 @@
+import MCAP
+
+/// What a channel of a chunk is to us; most messages in a row are of one.
+struct TopicLookup {
+    enum Topic {
+        case envelopes(String)
+        case events
+        /// Of another program.
+        case foreign(String)
+        /// A channel that is not selected.
+        case unwanted
+    }
+
+    private let channels: [UInt16: Channel]
+    private let matcher: EnvelopeMatcher
+    private var last: (id: UInt16, topic: Topic)?
+
+    init(_ channels: [UInt16: Channel], _ matcher: EnvelopeMatcher) {
+        self.channels = channels
+        self.matcher = matcher
+    }
+
+    mutating func topic(of id: UInt16) -> Topic {
+        if let last, last.id == id { return last.topic }
+        let topic: Topic =
+            switch channels[id] {
+            case let channel? where channel.messageEncoding == CaptureMetadata.envelopeEncoding:
+                matcher.selects(channel: channel.topic) ? .envelopes(channel.topic) : .unwanted
+            case let channel? where channel.topic == CaptureMetadata.eventsTopic: .events
+            case let channel?: .foreign(channel.topic)
+            default: .unwanted
+            }
+        last = (id, topic)
+        return topic
+    }
+}

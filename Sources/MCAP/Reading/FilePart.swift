@@ -1,0 +1,71 @@
+/// What a reader knows of one file. Usually it is the only one in the bytes; several may stand behind each other, or one
+/// inside of another.
+struct FilePart {
+    /// Files told apart in the bytes of one source; markers of more are passed over.
+    static let limit = 64
+
+    /// From 0, in the order in which they were met.
+    let number: Int
+    var log = DataLog()
+    /// Of the next marker; nil if not known after damage.
+    var expectedOrdinal: UInt64? = 0
+    /// Of the marker before the next chunk; nil if not known, or if that chunk was read.
+    var chunkOrdinal: UInt64?
+    /// By how much a place in the bytes is beyond the place in the file as it was written, modulo 2^64.
+    var shift: UInt64
+    /// Ordinals of the markers whose chunks were read.
+    var read = OrdinalSet()
+    /// A place known to be right, and what the file said of it: where the last marker, or what belongs to the last chunk, ends.
+    var anchor: (place: UInt64, recorded: UInt64)?
+    /// The ordinal that a marker at the anchor's place would have.
+    var anchorOrdinal: UInt64 = 0
+    /// True if the anchor is behind a marker, whose chunk was not read yet.
+    var isChunkDue = false
+
+    init(number: Int, start: UInt64) {
+        self.number = number
+        shift = start
+    }
+
+    /// Of the file's markers; nil if none was seen.
+    var sync: SyncMarker? { log.lastMarker?.sync }
+
+    /// True if nothing was read of it.
+    var isUntouched: Bool { log.lastMarker == nil && log.statistics.messageCount == 0 && log.chunks.isEmpty }
+}
+
+/// Ordinals, of which most follow one another.
+struct OrdinalSet {
+    /// Ascending, not adjoining.
+    private var ranges: [ClosedRange<UInt64>] = []
+
+    func contains(_ ordinal: UInt64) -> Bool {
+        let index = position(of: ordinal)
+        return index < ranges.count && ranges[index].contains(ordinal)
+    }
+
+    mutating func insert(_ ordinal: UInt64) {
+        guard !contains(ordinal) else { return }
+        let index = position(of: ordinal)
+        let joinsBefore = index > 0 && ranges[index - 1].upperBound &+ 1 == ordinal
+        let joinsBehind = index < ranges.count && ordinal &+ 1 == ranges[index].lowerBound
+        switch (joinsBefore, joinsBehind) {
+        case (true, true):
+            ranges[index - 1] = ranges[index - 1].lowerBound...ranges[index].upperBound
+            ranges.remove(at: index)
+        case (true, false): ranges[index - 1] = ranges[index - 1].lowerBound...ordinal
+        case (false, true): ranges[index] = ordinal...ranges[index].upperBound
+        case (false, false): ranges.insert(ordinal...ordinal, at: index)
+        }
+    }
+
+    /// The first range that ends at `ordinal` or behind it.
+    private func position(of ordinal: UInt64) -> Int {
+        var (low, high) = (0, ranges.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if ranges[middle].upperBound < ordinal { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}

@@ -1,0 +1,42 @@
+import CLZ4
+
+/// lz4's decompression context, kept from chunk to chunk. Only other programs write lz4 chunks.
+struct LZ4Decompressor: ~Copyable {
+    private var context: OpaquePointer?
+
+    deinit { LZ4F_freeDecompressionContext(context) }
+
+    /// Appends what the frames in `source` hold to `output`, which must be exactly `size` bytes.
+    mutating func append(
+        _ source: UnsafeRawBufferPointer, size: Int, to output: inout GrowableBuffer
+    ) throws(RecordFault) {
+        if context == nil {
+            guard LZ4F_isError(LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION))) == 0 else {
+                context = nil
+                throw Self.fault("no memory for lz4")
+            }
+        }
+        guard let context else { throw Self.fault("no memory for lz4") }
+        // A frame that failed leaves its state behind.
+        LZ4F_resetDecompressionContext(context)
+        let target = output.extend(by: size)
+        var (taken, made) = (0, 0)
+        // What lz4 wants next; 0 at the end of a frame.
+        var hint = 1
+        while taken < source.count {
+            var (taking, making) = (source.count - taken, size - made)
+            hint = LZ4F_decompress(
+                context, target + made, &making, source.baseAddress.map { $0 + taken }, &taking, nil)
+            guard LZ4F_isError(hint) == 0 else { throw Self.fault(String(cString: LZ4F_getErrorName(hint))) }
+            guard taking > 0 || making > 0 else { throw Self.fault("more than \(size) bytes") }
+            taken += taking
+            made += making
+        }
+        guard hint == 0 || source.isEmpty else { throw Self.fault("the lz4 frame is cut off") }
+        guard made == size else { throw Self.fault("\(made) bytes instead of \(size)") }
+    }
+
+    private static func fault(_ reason: String) -> RecordFault {
+        RecordFault(reason: .decompression(reason), framingHolds: true)
+    }
+}

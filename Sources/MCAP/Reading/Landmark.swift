@@ -1,0 +1,122 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Something in damaged bytes that looks like a place to go on from.
+struct Landmark {
+    enum Kind: CaseIterable {
+        /// The opcode and the length of a marker.
+        case marker
+        /// What an MCAP file begins with.
+        case magic
+        /// The opcode of a chunk with a length that a file may have.
+        case chunk
+
+        fileprivate var firstByte: UInt8 {
+            switch self {
+            case .marker: Opcode.marker.rawValue
+            case .magic: Layout.magic[0]
+            case .chunk: Opcode.chunk.rawValue
+            }
+        }
+    }
+
+    let kind: Kind
+    let offset: UInt64
+
+    /// Bytes that are looked at to recognize one.
+    static let size = Layout.recordHeader
+    /// Searched at a time.
+    static let pieceSize = 1 << 16
+
+    /// The landmarks that begin in `bytes`, ascending; those of which the first nine bytes are all in it.
+    ///
+    /// - Parameter offset: where `bytes` stands in the source.
+    static func find(
+        _ kinds: some Sequence<Kind>, in bytes: UnsafeRawBufferPointer, at offset: UInt64
+    ) -> [Landmark] {
+        var found: [Landmark] = []
+        guard let base = bytes.baseAddress, bytes.count >= size else { return found }
+        let last = bytes.count - size
+        for kind in kinds {
+            var position = 0
+            while position <= last,
+                let hit = memchr(base + position, Int32(kind.firstByte), last - position + 1)
+            {
+                position = base.distance(to: UnsafeRawPointer(hit))
+                if matches(kind, bytes, position) {
+                    found.append(Landmark(kind: kind, offset: offset + UInt64(position)))
+                }
+                position += 1
+            }
+        }
+        found.sort { $0.offset < $1.offset }
+        return found
+    }
+
+    private static func matches(_ kind: Kind, _ bytes: UnsafeRawBufferPointer, _ position: Int) -> Bool {
+        let length = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: position + 1, as: UInt64.self))
+        switch kind {
+        case .marker: return length == UInt64(Marker.contentSize)
+        case .magic: return bytes[position..<position + Layout.magic.count].elementsEqual(Layout.magic)
+        case .chunk: return length >= UInt64(Layout.chunkHeader) && length < 1 << 40
+        }
+    }
+}
+
+extension SourceWindow {
+    /// The marker that stands at `offset`, whatever opcode and length are in front of it; nil unless its CRC holds.
+    func marker(at offset: UInt64) throws -> Marker? {
+        let contentStart = offset + UInt64(Layout.recordHeader)
+        guard let content = try bytes(at: contentStart, count: Marker.contentSize) else { return nil }
+        return Marker(content: content)
+    }
+
+    /// Whether a file begins at `offset`: magic and a header.
+    func isFileStart(at offset: UInt64) throws -> Bool {
+        guard let magic = try bytes(at: offset, count: Layout.magic.count), magic.elementsEqual(Layout.magic),
+            let frame = try frame(at: offset + UInt64(Layout.magic.count)),
+            frame.opcode == Opcode.header.rawValue, frame.length <= 1 << 16,
+            let content = try bytes(at: frame.contentStart, count: Int(frame.length))
+        else { return false }
+        return (try? Header(content: content)) != nil
+    }
+
+    /// Where the chunk at `offset` says it ends, perhaps behind the end of the source, and its size uncompressed; nil
+    /// unless its fields fit together.
+    func claimOfChunk(at offset: UInt64, limits: ReadLimits) throws -> (end: UInt64, size: UInt64)? {
+        let most = Layout.recordHeader + Layout.chunkHeader + 4 + 4
+        guard let opening = try bytes(at: offset, count: Layout.recordHeader + Layout.chunkHeader),
+            opening[0] == Opcode.chunk.rawValue
+        else { return nil }
+        func load(_ place: Int) -> UInt64 {
+            UInt64(littleEndian: opening.loadUnaligned(fromByteOffset: place, as: UInt64.self))
+        }
+        let (length, start, end, size) = (load(1), load(9), load(17), load(25))
+        let nameSize = UInt32(littleEndian: opening.loadUnaligned(fromByteOffset: 37, as: UInt32.self))
+        guard length >= UInt64(Layout.chunkHeader), length <= limits.maximumRecordSize,
+            size <= limits.maximumChunkSize, start <= end, nameSize == 0 || nameSize == 3 || nameSize == 4
+        else { return nil }
+        // Records and their length behind the name must fill the rest.
+        guard let all = try bytes(at: offset, count: min(most, Layout.recordHeader + Int(length))) else { return nil }
+        let lengthPlace = 41 + Int(nameSize)
+        guard all.count >= lengthPlace + 8 else { return nil }
+        let dataSize = UInt64(littleEndian: all.loadUnaligned(fromByteOffset: lengthPlace, as: UInt64.self))
+        guard dataSize == length - UInt64(Layout.chunkHeader) - UInt64(nameSize) else { return nil }
+        let name = all[41..<lengthPlace]
+        guard
+            nameSize == 0 ? dataSize == size : name.elementsEqual("zstd".utf8) || name.elementsEqual("lz4".utf8)
+        else { return nil }
+        return (offset + UInt64(Layout.recordHeader) + length, size)
+    }
+
+    /// Whether something may stand at `offset` in the data of a file: a record that ends within it, or its end.
+    func isPlausibleRecord(at offset: UInt64) throws -> Bool {
+        if try isEnd(offset) { return true }
+        guard let frame = try frame(at: offset), frame.opcode >= 0x80 || Opcode(rawValue: frame.opcode) != nil
+        else { return false }
+        return try !isStream || isEnd(frame.end) || frame.length <= 1 << 24
+    }
+}

@@ -1,0 +1,140 @@
+/// Going on after damage, and from one file to the next.
+extension MCAPStreamReader {
+    /// Bytes from `offset` to the end. A stream is read for it.
+    func rest(from offset: UInt64) throws -> UInt64 {
+        var end = offset
+        while window.isStream, !window.isEndKnown, let piece = try window.piece(at: end, atLeast: 1, limit: 1 << 17) {
+            end += UInt64(piece.count)
+            window.discard(before: end)
+        }
+        return window.end - min(offset, window.end)
+    }
+
+    /// Goes on where the next place is that can be believed. In a file of another program: behind the record, if it seems to end.
+    func recover(from fault: RecordFault) throws -> Item? {
+        if fault.reason == .tooManyDamages { throw fault }
+        if let claim = try window.claimOfChunk(at: position, limits: limits) {
+            shadow = position..<claim.end
+        }
+        if !isMarked, phase.isData || phase.isSummary, fault.reason != .truncated, let end = try skippableEnd() {
+            report(at: position, length: end - position, fault.reason, lost: nil)
+            goOn(at: end, phase)
+            return nil
+        }
+        // A record with a wrong length may have hidden something: look from where all was well.
+        var searched = verified < position ? verified : position + 1
+        if let lastLanding { searched = max(searched, lastLanding + 1) }
+        guard let landing = try resynchronize(from: searched) else {
+            if tailMayGrow, fault.reason == .truncated { return finish(.unclosed) }
+            let lost: Int? = phase.isSummary ? 0 : nil
+            report(at: position, length: try rest(from: position), fault.reason, lost: lost)
+            return finish(.cut)
+        }
+        let (start, reason) =
+            landing.offset < position ? takeBack(until: landing.offset, fault.reason) : (position, fault.reason)
+        report(at: start, length: landing.offset - start, reason, lost: nil)
+        try land(on: landing)
+        return nil
+    }
+
+    /// The end of the record at hand, if something may stand behind it.
+    func skippableEnd() throws -> UInt64? {
+        guard let frame = try window.frame(at: position), Opcode(rawValue: frame.opcode) != nil,
+            !window.isStream || frame.length <= limits.maximumRecordSize
+        else { return nil }
+        return try window.isPlausibleRecord(at: frame.end) ? frame.end : nil
+    }
+
+    /// Forgets the damages since all was well: their extent was a wrong one.
+    ///
+    /// - Returns: where the unreadable begins, and what was found there first.
+    func takeBack(
+        until landing: UInt64, _ reason: Damage.Reason
+    ) -> (start: UInt64, reason: Damage.Reason) {
+        var first: Damage?
+        damages.removeAll { damage in
+            guard damage.offset >= verified, damage.unreadBytes > 0 else { return false }
+            first = first ?? damage
+            return true
+        }
+        indexCheck = nil
+        return (min(first?.offset ?? verified, landing), first?.reason ?? reason)
+    }
+
+    func goOn(at offset: UInt64, _ phase: Phase) {
+        position = offset
+        self.phase = phase
+        gap = nil
+        file.expectedOrdinal = nil
+        file.chunkOrdinal = nil
+        indexCheck = nil
+    }
+
+    func land(on landing: Landing) throws {
+        lastLanding = landing.offset
+        shadow = nil
+        indexCheck = nil
+        switch landing {
+        case .file(let offset):
+            // The bytes before it are no file, or another one.
+            if !file.isUntouched || files.count > 1 { report(at: offset, length: 0, .anotherFile, lost: 0) }
+            begin(at: offset)
+        case .marker(let marker, let offset):
+            enter(fileOf: marker, at: offset)
+            goOn(at: offset, .data)
+            verified = offset
+        case .chunk(let offset, let nextOrdinal):
+            goOn(at: offset, .data)
+            file.expectedOrdinal = nextOrdinal
+            file.chunkOrdinal = nextOrdinal.map { $0 &- 1 }
+            verified = offset
+            foundAnything = true
+        }
+    }
+
+    // MARK: - Files
+
+    /// What was seen of each file.
+    var allLogs: [DataLog] {
+        var logs = files.map(\.log)
+        logs[file.number] = file.log
+        return logs
+    }
+
+    /// Begins to read the file at `offset`.
+    func begin(at offset: UInt64) {
+        endMessageIndexes()
+        if file.isUntouched {
+            file = FilePart(number: file.number, start: offset)
+            files[file.number] = file
+        } else {
+            enter(FilePart(number: files.count, start: offset))
+        }
+        position = offset
+        verified = offset
+        phase = .start
+        gap = CRC32()
+        gapStart = offset
+        shadow = nil
+        mayCheckDataEnd = true
+    }
+
+    /// Makes the file of a marker that is met in damaged bytes the one being read.
+    func enter(fileOf marker: Marker, at place: UInt64) {
+        if file.sync == nil || file.sync == marker.sync { return }
+        if let known = files.first(where: { $0.sync == marker.sync && $0.number != file.number }) {
+            enter(known)
+        } else {
+            // How much of its start is gone, nobody knows.
+            enter(FilePart(number: files.count, start: place &- marker.offset))
+        }
+    }
+
+    func enter(_ other: FilePart) {
+        files[file.number] = file
+        file = other
+        if other.number == files.count { files.append(other) }
+        knownMarkerAhead = nil
+        gap = nil
+    }
+}

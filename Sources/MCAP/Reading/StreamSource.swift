@@ -1,0 +1,76 @@
+/// Bytes that arrive one after another, as from a pipe. What was not discarded yet can be read again.
+///
+/// For one thread at a time.
+public final class StreamSource: ByteSource {
+    /// Fills a part of the buffer, at least one byte; 0 at the end.
+    public typealias Pull = (UnsafeMutableRawBufferPointer) throws -> Int
+
+    /// Bytes that arrived, and did not go yet.
+    private var kept = GrowableBuffer()
+    /// Where the first of them that counts stands in `kept`: what is before it was discarded.
+    private var first = 0
+    /// Where it stands in the stream.
+    private var start: UInt64 = 0
+    /// Of all bytes before `start`.
+    private var discardedCRC = CRC32()
+    private var hasEnded = false
+    private let pull: Pull
+
+    public init(_ pull: @escaping Pull) {
+        self.pull = pull
+    }
+
+    public var isStream: Bool { true }
+
+    /// Bytes that arrived so far.
+    public var size: UInt64 { start + UInt64(kept.count - first) }
+
+    public func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        try read(at: offset, into: buffer, atLeast: buffer.count)
+    }
+
+    public func read(
+        at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, atLeast count: Int
+    ) throws -> Int {
+        precondition(offset >= start, "the bytes before \(start) are gone")
+        let wanted = offset + UInt64(min(count, buffer.count))
+        while size < wanted, !hasEnded { try receive() }
+        guard offset < size else { return 0 }
+        let position = first + Int(offset - start)
+        let available = min(buffer.count, kept.count - position)
+        buffer.copyMemory(from: kept.bytes(in: position..<position + available))
+        return available
+    }
+
+    public func discard(before offset: UInt64) {
+        guard offset > start else { return }
+        let count = Int(min(offset - start, UInt64(kept.count - first)))
+        discardedCRC.update(kept.bytes(in: first..<first + count))
+        first += count
+        start += UInt64(count)
+        if first > Memory.keptAtMost / 4, first > kept.count / 2 { compact() }
+    }
+
+    public func checksum(before offset: UInt64) -> UInt32? {
+        guard offset >= start, offset <= size else { return nil }
+        var crc = discardedCRC
+        crc.update(kept.bytes(in: first..<first + Int(offset - start)))
+        return crc.value
+    }
+
+    private func receive() throws {
+        let room = 1 << 16
+        let target = UnsafeMutableRawBufferPointer(start: kept.extend(by: room), count: room)
+        kept.truncate(to: kept.count - room)
+        let count = try pull(target)
+        precondition(count >= 0 && count <= room)
+        if count == 0 { hasEnded = true } else { _ = kept.extend(by: count) }
+    }
+
+    private func compact() {
+        let left = kept.count - first
+        kept.base.copyMemory(from: kept.base + first, byteCount: left)
+        kept.truncate(to: left)
+        first = 0
+    }
+}

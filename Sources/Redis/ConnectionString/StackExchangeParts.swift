@@ -1,0 +1,161 @@
+import NIOCore
+
+/// The parts of a StackExchange.Redis string, between its commas, sorted.
+///
+/// A password cannot hold a comma there, but operators write some that do. Whatever stands behind a password is
+/// therefore in doubt until something comes that surely is another thing: it is not printed, and not asked of a name
+/// server where it has not at least the form of a server.
+struct StackExchangeParts {
+    enum Server {
+        case tcp(HostAndPort)
+        case unix(path: String)
+        /// May be the rest of a password; `part` counts from 1.
+        case concealed(HostAndPort, part: Int)
+    }
+
+    struct Option {
+        /// As StackExchange.Redis spells it.
+        var name: String
+        var value: String
+        /// Counts from 1.
+        var part: Int
+    }
+
+    private(set) var servers: [Server] = []
+    private(set) var options: [Option] = []
+    private(set) var warnings: [String] = []
+    private var candidates: [(server: HostAndPort, part: Int)] = []
+    /// What the doubt began with, in words.
+    private var doubt: String?
+
+    init(_ text: String) throws(ConnectionStringError) {
+        for (index, part) in text.split(separator: ",", omittingEmptySubsequences: false).enumerated() {
+            let part = part.trimmingSpaces()
+            if !part.isEmpty { try take(part, part: index + 1) }
+        }
+        try settleCandidates()
+        guard !servers.isEmpty else {
+            throw ConnectionStringError("the connection string names no server; it begins with host:port, then options")
+        }
+    }
+
+    private mutating func take(_ text: String, part: Int) throws(ConnectionStringError) {
+        if text.first == "!" {
+            servers.append(.unix(path: try Self.socket(text.dropFirst(), part: part)))
+        } else if let equals = text.firstIndex(of: "=") {
+            // An endpoint never holds '='; a value may (base64 access keys end in it), so the first one divides.
+            let name = text[..<equals].trimmingSpaces()
+            try takeOption(name, value: text[text.index(after: equals)...].trimmingSpaces(), part: part)
+        } else if doubt == nil || Self.isSurelyServer(text) {
+            doubt = nil
+            try takeServer(text, part: part)
+        } else {
+            candidates.append((try candidate(text, part: part), part))
+        }
+    }
+
+    private mutating func takeOption(_ text: String, value: String, part: Int) throws(ConnectionStringError) {
+        if text.first == "$" {
+            warnings.append("renamed commands ('$...=') are ignored: the server's own names are used")
+            return
+        }
+        switch OptionName(text) {
+        case .known(let name):
+            if OptionName.secrets.contains(name) {
+                doubt = doubt ?? "'\(name)'"
+            } else {
+                doubt = nil
+                guard !MisplacedOption.follows(anyOf: [";", "&", " "], in: value) else {
+                    throw Self.dividedOtherwise(part)
+                }
+            }
+            options.append(Option(name: name, value: value, part: part))
+        case .unknown(let meant):
+            guard doubt != nil || !MisplacedOption.follows(anyOf: [";", "&", " ", "?"], in: text + "=") else {
+                throw Self.dividedOtherwise(part)
+            }
+            warnings.append(unknown(part, meant: meant))
+            doubt = doubt ?? "an option that is not known"
+        }
+    }
+
+    private func unknown(_ part: Int, meant: String?) -> String {
+        let known = "is no option that is known, and has no effect"
+        if let meant { return "part \(part) of the connection string \(known); is '\(meant)' meant?" }
+        guard let doubt else { return "part \(part) of the connection string \(known)" }
+        return
+            "part \(part) of the connection string stands behind \(doubt), \(known); a password with a comma does not fit here: \(Self.remedy)"
+    }
+
+    private static let remedy =
+        "write a URL (redis://:password@host:6379) with %2C for the comma, or use a password file"
+
+    private static func dividedOtherwise(_ part: Int) -> ConnectionStringError {
+        ConnectionStringError(
+            "part \(part) of the connection string holds more than one option: options are divided by commas, not by semicolons, '&' or blanks: host:6379,ssl=true,password=..."
+        )
+    }
+
+    // MARK: - Servers
+
+    private mutating func takeServer(_ text: String, part: Int) throws(ConnectionStringError) {
+        guard !text.contains(";") else { throw Self.dividedOtherwise(part) }
+        let server = try HostAndPort.stackExchange(text)
+        let isKnown = servers.contains { if case .tcp(let other) = $0 { other == server } else { false } }
+        if !isKnown { servers.append(.tcp(server)) }
+    }
+
+    private static func socket(_ path: Substring, part: Int) throws(ConnectionStringError) -> String {
+        guard path.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+            throw ConnectionStringError("the path of a unix socket holds a control character")
+        }
+        guard path.first == "/", !path.contains(where: { ";=".contains($0) }) else {
+            throw ConnectionStringError(
+                "part \(part) of the connection string is no path of a unix socket: write !/run/redis.sock, with commas before options"
+            )
+        }
+        return String(path)
+    }
+
+    /// - Throws: where the text cannot be a server.
+    private func candidate(_ text: String, part: Int) throws(ConnectionStringError) -> HostAndPort {
+        guard Self.isName(text.prefix { $0 != ":" }) else { throw inDoubt(part) }
+        do throws(ConnectionStringError) { return try HostAndPort.stackExchange(text) } catch { throw inDoubt(part) }
+    }
+
+    private func inDoubt(_ part: Int) -> ConnectionStringError {
+        ConnectionStringError(
+            "part \(part) of the connection string stands behind \(doubt ?? "'password'") and is neither a known option nor surely a server; a server stands before it, or has its port (host:6379); a password with a comma does not fit here: \(Self.remedy)"
+        )
+    }
+
+    /// One that is alone must be the server. Where there are others, only the form `host:port` makes it one.
+    private mutating func settleCandidates() throws(ConnectionStringError) {
+        let isAlone = servers.isEmpty && candidates.count == 1
+        for (server, part) in candidates {
+            if isAlone, server.port != nil {
+                servers.append(.tcp(server))
+                continue
+            }
+            guard isAlone || server.port != nil else { throw inDoubt(part) }
+            servers.append(.concealed(server, part: part))
+            warnings.append(
+                "part \(part) of the connection string stands behind a password and is taken for a server; it is not shown, as it may be the rest of that password. Write servers first"
+            )
+        }
+    }
+
+    /// An address, `localhost`, or a whole name with its port.
+    private static func isSurelyServer(_ text: String) -> Bool {
+        guard let server = try? HostAndPort.stackExchange(text) else { return false }
+        if server.host == "localhost" || (try? SocketAddress(ipAddress: server.host, port: 0)) != nil { return true }
+        let labels = server.host.split(separator: ".", omittingEmptySubsequences: false)
+        guard server.port != nil, labels.count >= 2, let last = labels.last else { return false }
+        return isName(server.host[...]) && !server.host.contains { $0.isUppercase || $0 == "_" }
+            && last.count >= 2 && last.allSatisfy(\.isLetter) && labels.allSatisfy { !$0.isEmpty }
+    }
+
+    private static func isName(_ text: Substring) -> Bool {
+        !text.isEmpty && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || ".-_".contains($0)) }
+    }
+}

@@ -1,0 +1,89 @@
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import Redis
+import ServiceLifecycle
+
+/// Holds the subscription, and compares the counters with what arrived: at each subscription, and before it ends.
+///
+/// The counters are read first; then a PING on the subscription shows when all that they had given out by then must have
+/// arrived. So nothing that is under way is taken for lost, and what is lost is known without waiting for the next id.
+struct AuditedSubscription: Sendable {
+    /// At a stop: the longest wait for what Redis still has for us.
+    static let drainTimeout = Duration.seconds(5)
+
+    private let reader: CounterReader
+    private let intake: Intake
+    private let subscriber: RedisSubscriber
+    private let subscriptions: AsyncStream<Void>
+    private let subscribed: AsyncStream<Void>.Continuation
+
+    init(
+        redis: RedisConfiguration, channels: [String], reader: CounterReader, intake: Intake,
+        eventLoopGroup: any EventLoopGroup, logger: Logger
+    ) {
+        self.reader = reader
+        self.intake = intake
+        let (subscriptions, subscribed) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        self.subscriptions = subscriptions
+        self.subscribed = subscribed
+        subscriber = RedisSubscriber(
+            configuration: redis, channels: channels, eventLoopGroup: eventLoopGroup, sink: intake, logger: logger,
+            onSubscribed: { subscribed.yield() })
+    }
+
+    /// Leaves the server for whichever is the master now; from any thread.
+    func leaveForMaster() { subscriber.leaveForMaster() }
+
+    /// Until the task is cancelled or asked to shut down.
+    ///
+    /// - Throws: as ``RedisSubscriber/run()``.
+    func run() async throws {
+        // Tasks of their own: what ends this one ends them only when the counters have been compared.
+        let reading = Task { try await subscriber.run() }
+        let auditing = Task {
+            for await _ in subscriptions { _ = await look(through: subscriber, isLast: false) }
+        }
+        let finishing = NIOLockedValueBox<Task<[CounterReading]?, Never>?>(nil)
+        let outcome = await withTaskCancellationOrGracefulShutdownHandler {
+            await reading.result
+        } onCancelOrGracefulShutdown: {
+            finishing.withLockedValue { task in
+                if task == nil { task = Task { await finish(subscriber, reading) } }
+            }
+        }
+        auditing.cancel()
+        subscribed.finish()
+        // Behind all that the subscription brought.
+        if let task = finishing.withLockedValue({ $0 }), let counters = await task.value {
+            intake.counters(CounterReadings(counters: counters, isFenced: false, isLast: true))
+        }
+        await auditing.value
+        try outcome.get()
+    }
+
+    /// The last look, then the end of the subscription.
+    ///
+    /// - Returns: the counters, if they are not in the intake yet.
+    private func finish(_ subscriber: RedisSubscriber, _ reading: Task<Void, any Error>) async -> [CounterReading]? {
+        let late = Task {
+            try await Task.sleep(for: CounterReader.timeout + Self.drainTimeout)
+            // Which also ends the wait for the PONG.
+            reading.cancel()
+        }
+        defer {
+            late.cancel()
+            reading.cancel()
+        }
+        return await look(through: subscriber, isLast: true)
+    }
+
+    /// - Returns: the counters, if the connection did not bring what it had to bring by then.
+    private func look(through subscriber: RedisSubscriber, isLast: Bool) async -> [CounterReading]? {
+        let counters = await reader.read()
+        let isFenced = await subscriber.fence {
+            intake.counters(CounterReadings(counters: counters, isFenced: true, isLast: isLast))
+        }
+        return isFenced ? nil : counters
+    }
+}

@@ -1,0 +1,60 @@
+import Capture
+import NIOCore
+import Redis
+
+/// Reads the counters over a connection of its own, since one that subscribes may not ask.
+struct CounterReader: Sendable {
+    /// The longest time that a look may take, from the connection to the last answer.
+    static let timeout = Duration.seconds(2)
+
+    let redis: RedisConfiguration
+    let channels: [String]
+    let eventLoopGroup: any EventLoopGroup
+
+    /// Never fails, and takes no longer than ``timeout``: what cannot be read is said for each channel.
+    func read() async -> [CounterReading] {
+        await withTaskGroup(of: [CounterReading]?.self) { group in
+            group.addTask { try? await ask() }
+            group.addTask {
+                try? await Task.sleep(for: Self.timeout)
+                return nil
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            return first ?? channels.map { _ in .unreadable(.redisAway) }
+        }
+    }
+
+    private func ask() async throws -> [CounterReading] {
+        let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
+        let readings = await withTaskCancellationHandler {
+            await withTaskGroup(of: (Int, CounterReading).self) { group in
+                // All at once: a thousand channels are one round trip.
+                for (index, channel) in channels.enumerated() {
+                    group.addTask { (index, await reading(of: channel, client)) }
+                }
+                var readings = channels.map { _ in CounterReading.unreadable(.redisAway) }
+                for await (index, reading) in group { readings[index] = reading }
+                return readings
+            }
+        } onCancel: {
+            Task { await client.close() }
+        }
+        await client.close()
+        return readings
+    }
+
+    private func reading(of channel: String, _ client: RedisClient) async -> CounterReading {
+        do {
+            let reply = try await client.send(["GET", .text(channel)])
+            guard let text = reply.text else { return .unreadable(.counterMissing) }
+            return UInt64(text).map { .value($0) } ?? .unreadable(.counterNotANumber)
+        } catch let error as RedisError where error.isRefusalOfCommand {
+            return .unreadable(.counterNotPermitted)
+        } catch RedisError.serverError(_, let reply) where reply.hasPrefix("WRONGTYPE") {
+            return .unreadable(.counterNotANumber)
+        } catch {
+            return .unreadable(.redisAway)
+        }
+    }
+}

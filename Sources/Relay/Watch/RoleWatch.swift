@@ -1,0 +1,101 @@
+import Capture
+import Logging
+import NIOCore
+import Redis
+
+/// Asks the server whether it is still a master, and tells everybody when that changes.
+struct RoleWatch: Sendable {
+    private enum Question {
+        case role
+        case info
+    }
+
+    let redis: RedisConfiguration
+    let status: RelayStatus
+    let metrics: WatchMetrics
+    let logger: Logger
+    /// Takes an event for the capture and the live page.
+    let note: @Sendable (CaptureEvent) -> Void
+    /// Called where another of the servers has become the master: the subscription shall go there.
+    let follow: @Sendable () -> Void
+    /// What the ACL permits.
+    private var question: Question? = .role
+
+    init(
+        redis: RedisConfiguration, status: RelayStatus, metrics: WatchMetrics, logger: Logger,
+        note: @escaping @Sendable (CaptureEvent) -> Void, follow: @escaping @Sendable () -> Void
+    ) {
+        self.redis = redis
+        self.status = status
+        self.metrics = metrics
+        self.logger = logger
+        self.note = note
+        self.follow = follow
+    }
+
+    /// A new connection may be permitted what the one before was not.
+    mutating func connected() { question = .role }
+
+    /// - Throws: `RedisError` if the connection has failed; ``MasterElsewhere`` if the watch, too, should go elsewhere.
+    mutating func look(_ client: RedisClient, eventLoopGroup: any EventLoopGroup) async throws {
+        guard let question else { return }
+        do {
+            switch question {
+            case .role:
+                let reply = try await client.send(["ROLE"])
+                observe(RedisRole(reply: reply).flatMap { WatchedRole($0) }, at: client.endpoint)
+            case .info:
+                let reply = try await client.send(["INFO", "replication"])
+                observe(reply.text.flatMap { WatchedRole(info: $0) }, at: client.endpoint)
+            }
+        } catch let error as RedisError where error.isRefusalOfCommand {
+            self.question = question == .role ? .info : nil
+            if self.question != nil { try await look(client, eventLoopGroup: eventLoopGroup) }
+        } catch let error as RedisError {
+            guard case .serverError = error else { throw error }
+            observe(WatchedRole(refusal: error), at: client.endpoint)
+        }
+        if status.masterLoss != nil { try await lookForSuccessor(of: client.endpoint, eventLoopGroup) }
+    }
+
+    /// An answer to something else that tells the role as well.
+    func observe(_ error: RedisError) {
+        if let role = WatchedRole(refusal: error) { observe(role, at: redis.endpoint) }
+    }
+
+    /// Of several servers the first that is a master is used; where that is another one by now, the subscription goes there.
+    private func lookForSuccessor(of endpoint: String, _ eventLoopGroup: any EventLoopGroup) async throws {
+        guard redis.sentinelMaster == nil, redis.servers.count > 1 else { return }
+        guard let other = try? await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup) else { return }
+        let successor = other.endpoint
+        await other.close()
+        guard successor != endpoint else { return }
+        logger.notice(
+            "another server is the master now; the subscription moves there",
+            metadata: ["from": "\(endpoint)", "to": "\(successor)"])
+        follow()
+        throw MasterElsewhere()
+    }
+
+    private func observe(_ role: WatchedRole?, at endpoint: String) {
+        let now = Moment.now().realtime
+        let change = MasterLoss.change(from: status.masterLoss, by: role, at: now)
+        if let role { metrics.setIsMaster(role == .master) }
+        switch change {
+        case .none: break
+        case .demoted(let loss), .moved(let loss):
+            status.masterLoss = loss
+            note(.demoted(master: loss.master))
+            logger.error(
+                "Redis was demoted to a replica: nodes publish to its master, and only what it replicates is heard",
+                metadata: ["redis": "\(endpoint)", "master": "\(loss.master ?? "unknown")"])
+        case .promoted:
+            status.masterLoss = nil
+            note(.promoted())
+            logger.notice("Redis is a master again", metadata: ["redis": "\(endpoint)"])
+        }
+    }
+}
+
+/// The watch connection leads to a server that is not the master any more, and another one is.
+struct MasterElsewhere: Error {}

@@ -1,0 +1,76 @@
+import NIOConcurrencyHelpers
+import Prometheus
+
+/// What is told of the subscribers of the server, and shown on the live page.
+struct SubscriberMetrics: Sendable {
+    private static let labels = ["name", "ip"]
+
+    private let connections: Family<Gauge>
+    private let waiting: Family<Gauge>
+    private let memory: Family<Gauge>
+    private let slow: Family<Gauge>
+    private let interval: Gauge
+    private let shown = NIOLockedValueBox<SubscriberTable?>(nil)
+
+    init(_ registry: Registry) {
+        connections = registry.gaugeFamily(
+            "signalr_backplane_subscriber_connections",
+            help:
+                "Connections that subscribe on this Redis, on whatever channel, by client name and address; 0 for ten minutes after the last has gone.",
+            labels: Self.labels)
+        waiting = registry.gaugeFamily(
+            "signalr_backplane_subscriber_output_buffer_bytes",
+            help:
+                "What waits in Redis for the subscriber (CLIENT LIST, omem), of its connections the one with most. 0 until the sockets' buffers are full, which takes some megabytes.",
+            labels: Self.labels)
+        memory = registry.gaugeFamily(
+            "signalr_backplane_subscriber_memory_bytes",
+            help: "Memory that Redis keeps for the subscriber's connections (CLIENT LIST, tot-mem).",
+            labels: Self.labels)
+        slow = registry.gaugeFamily(
+            "signalr_backplane_subscriber_slow",
+            help:
+                "1 while 1 MiB or more waits for the subscriber at two looks 5 s apart: it reads too slowly or not at all. Told late: the kernel takes some megabytes before Redis keeps anything.",
+            labels: Self.labels)
+        interval = registry.gauge(
+            "backplane_relay_subscriber_poll_interval_seconds",
+            help: "How often the subscribers are looked at; 0 while they are not, since Redis has too many clients.")
+    }
+
+    /// - Parameter nanoseconds: between two looks.
+    func show(_ table: SubscriberTable, interval nanoseconds: UInt64) {
+        let before = shown.withLockedValue { shown in
+            defer { shown = table }
+            return shown?.rows ?? [:]
+        }
+        for key in before.keys where table.rows[key] == nil { remove(key) }
+        for (key, row) in table.rows {
+            connections.with(key.name, key.address).set(Double(row.connections))
+            waiting.with(key.name, key.address).set(Double(row.waiting))
+            slow.with(key.name, key.address).set(row.isSlow ? 1 : 0)
+            if let bytes = row.memory {
+                memory.with(key.name, key.address).set(Double(bytes))
+            } else {
+                memory.remove(key.name, key.address)
+            }
+        }
+        interval.set(Double(nanoseconds) * 1e-9)
+    }
+
+    /// Nobody answers, or nobody may be asked.
+    func forget(isSuspended: Bool) {
+        let before = shown.withLockedValue { shown in
+            defer { shown = nil }
+            return shown?.rows ?? [:]
+        }
+        for key in before.keys { remove(key) }
+        if isSuspended { interval.set(0) }
+    }
+
+    /// As the server told last; nil if it does not tell.
+    var table: SubscriberTable? { shown.withLockedValue { $0 } }
+
+    private func remove(_ key: SubscriberTable.Key) {
+        for family in [connections, waiting, memory, slow] { family.remove(key.name, key.address) }
+    }
+}

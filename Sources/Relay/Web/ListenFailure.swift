@@ -1,0 +1,76 @@
+import NIOCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Why an address cannot be listened on.
+public enum ListenFailure: Sendable, Equatable {
+    case inUse
+    /// No interface of this machine has it.
+    case notOurs
+    case notPermitted
+    case unknownHost
+    /// The kernel's words.
+    case other(String)
+
+    init(errno code: Int32) {
+        switch code {
+        case EADDRINUSE: self = .inUse
+        case EADDRNOTAVAIL: self = .notOurs
+        case EACCES, EPERM: self = .notPermitted
+        default: self = .other(String(cString: strerror(code)))
+        }
+    }
+
+    /// nil for what has nothing to do with the address.
+    public init?(_ error: any Error) {
+        switch error {
+        case let error as IOError: self.init(errno: error.errnoCode)
+        case is SocketAddressError, is SocketAddressError.UnknownHost: self = .unknownHost
+        default: return nil
+        }
+    }
+
+    /// A sentence with the remedy, without the option's name.
+    public func sentence(host: String, port: Int) -> String {
+        let address = Self.address(host: host, port: port)
+        return switch self {
+        case .inUse:
+            "\(address) is in use by another process: \"ss -ltnp 'sport = :\(port)'\" shows which"
+        case .notOurs: "no network interface of this machine has the address of \(address)"
+        case .notPermitted:
+            "this user may not listen on \(address): ports below 1024 need the right CAP_NET_BIND_SERVICE"
+        case .unknownHost: "\(address) names a host that has no address here"
+        case .other(let reason): "\(address) cannot be listened on: \(reason)"
+        }
+    }
+
+    /// Binds the address for a moment.
+    ///
+    /// - Returns: nil if that works.
+    public static func probe(host: String, port: Int) -> ListenFailure? {
+        guard port > 0 else { return nil }
+        let address: SocketAddress
+        do {
+            address = try SocketAddress.makeAddressResolvingHost(host, port: port)
+        } catch {
+            return .unknownHost
+        }
+        let family = address.protocol == .inet6 ? AF_INET6 : AF_INET
+        let descriptor = socket(family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return ListenFailure(errno: errno) }
+        defer { close(descriptor) }
+        // As the server does it: what is left of closed connections is no obstacle.
+        var yes: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+        let isBound = address.withSockAddr { bind(descriptor, $0, socklen_t($1)) == 0 && listen(descriptor, 1) == 0 }
+        return isBound ? nil : ListenFailure(errno: errno)
+    }
+
+    private static func address(host: String, port: Int) -> String {
+        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+}

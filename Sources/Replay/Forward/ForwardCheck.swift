@@ -1,0 +1,86 @@
+public import NIOCore
+import NIOPosix
+public import Redis
+
+/// A look at the target of a live forward before anything is sent: whether it can be reached, would take what is
+/// published, and is not the very server and event key that is watched.
+public struct ForwardCheck: Sendable {
+    public struct Report: Sendable {
+        public var endpoint: String
+        /// nil if INFO is not permitted, or the target cannot be used.
+        public var server: RedisServerInfo?
+        /// Why it cannot be forwarded there.
+        public var problem: (any Error)?
+    }
+
+    private let source: RedisConfiguration
+    private let target: RedisConfiguration
+    private let channels: [String]
+    private let targetChannel: String?
+
+    /// - Parameters:
+    ///   - source: where the relay is told to subscribe.
+    ///   - channels: the event keys that it watches.
+    ///   - targetChannel: where all of it goes; nil for the event key that it comes from.
+    public init(
+        from source: RedisConfiguration, to target: RedisConfiguration, channels: [String], targetChannel: String?
+    ) {
+        self.source = source
+        self.target = target
+        self.channels = channels
+        self.targetChannel = targetChannel
+    }
+
+    public func look(eventLoopGroup: any EventLoopGroup) async -> Report {
+        var report = Report(endpoint: target.endpoint)
+        do {
+            let client = try await RedisClient.connect(to: target, eventLoopGroup: eventLoopGroup)
+            report.endpoint = client.endpoint
+            do {
+                report.server = try await client.requirePublishable(of: target)
+                await client.close()
+            } catch {
+                await client.close()
+                throw error
+            }
+            if try await returnsAtOnce(report, eventLoopGroup) {
+                throw ForwardError.targetIsSource(endpoint: report.endpoint)
+            }
+        } catch {
+            report.problem = error
+        }
+        return report
+    }
+
+    /// - Throws: `CancellationError` only; a source that cannot be reached is not told from others.
+    private func returnsAtOnce(_ report: Report, _ group: any EventLoopGroup) async throws -> Bool {
+        guard let client = try? await RedisClient.connect(to: source, eventLoopGroup: group) else {
+            try Task.checkCancellation()
+            return false
+        }
+        let info = try? await client.serverInfo()
+        await client.close()
+        var places = ForwardPlaces(
+            source: .init(runID: info?.runID, endpoint: client.endpoint),
+            target: .init(runID: report.server?.runID, endpoint: report.endpoint), channels: channels,
+            targetChannel: targetChannel)
+        await places.locate()
+        return places.returnsAtOnce
+    }
+}
+
+extension ForwardPlaces {
+    /// Finds out where the addresses lead if a run id is missing; waits for a name server.
+    mutating func locate() async {
+        guard source.hasNoRunID || target.hasNoRunID else { return }
+        let endpoints = (source.endpoint, target.endpoint)
+        let found = try? await NIOThreadPool.singleton.runIfActive { () -> (ServerPlace?, ServerPlace?) in
+            let own = HostAddresses.current().own
+            func place(_ endpoint: String) -> ServerPlace? {
+                ServerPlace(endpoint: endpoint, seenFrom: "", here: "", own: own, resolve: HostAddresses.resolve)
+            }
+            return (place(endpoints.0), place(endpoints.1))
+        }
+        (source.place, target.place) = found ?? (nil, nil)
+    }
+}

@@ -1,0 +1,130 @@
+import ArgumentParser
+import FoundationEssentials
+import NIOPosix
+import Redis
+import Relay
+
+struct ChannelsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "channels",
+        abstract: "List the event keys of a Redis that have subscribers, and what they look like.",
+        discussion: """
+            Example:
+              backplane-relay channels --redis redis://127.0.0.1:6379
+              BACKPLANE_RELAY_REDIS='redis.example:6379,password=...' backplane-relay channels --json
+
+            SignalR 2 is told by a counter, a key of the channel's name that holds a number; ASP.NET Core by the names of
+            its channels, all of one hub in one row. An event key on which nothing was published yet looks like neither.
+
+            It asks PUBSUB CHANNELS, which holds Redis up while it lists all names (200,000 take it 0.2 s): above
+            --max-channel-scan channels it does not, says so, and the exit status is 1. It changes nothing.
+            """)
+
+    @OptionGroup var redis: RedisOptions
+
+    @Option(help: "Channels of this Redis up to which it is asked for their names.")
+    var maxChannelScan = ChannelScanPolicy.defaultLimit
+
+    @Flag(help: "One JSON object.")
+    var json = false
+
+    @OptionGroup var log: LogOptions
+
+    func validate() throws {
+        guard maxChannelScan >= 1 else {
+            throw ValidationError("--max-channel-scan: \(maxChannelScan) channels cannot be listed; 1 or more")
+        }
+    }
+
+    func run() async throws {
+        let log = try log.makeLog()
+        defer { log.destination.finish() }
+        let configuration = try redis.configuration(logger: log.logger)
+        let found = try await ChannelDirectory.list(
+            redis: configuration, limit: maxChannelScan, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+        switch found {
+        case .failure(let reason):
+            StandardError.print("the channels of Redis at \(configuration.endpoint) are not known: \(reason)")
+            throw ExitCode.failure
+        case .success(let channels):
+            let list = ChannelList(redis: configuration.endpoint, database: configuration.database, channels: channels)
+            try StandardOutput.print(lines: json ? [try list.json()] : list.lines)
+        }
+    }
+}
+
+/// The outcome of `channels`.
+struct ChannelList {
+    /// Rows that are no backplane, for people.
+    private static let listedOthers = 100
+
+    let redis: String
+    let database: Int
+    let channels: [ListedChannel]
+
+    private struct Object: Encodable {
+        struct Row: Encodable {
+            var channel: String
+            var looksLike: String
+            var subscribers: Int?
+            var lastID: UInt64?
+            var database: Int?
+            var channels: Int
+        }
+
+        var command = "channels"
+        var redis: String
+        var channels: [Row]
+    }
+
+    func json() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        let rows = channels.map { channel in
+            Object.Row(
+                channel: channel.name, looksLike: channel.kind.rawValue, subscribers: channel.subscribers,
+                lastID: channel.lastID, database: channel.database, channels: channel.channels)
+        }
+        return String(decoding: try encoder.encode(Object(redis: redis, channels: rows)), as: UTF8.self)
+    }
+
+    var lines: [String] {
+        guard !channels.isEmpty else {
+            return ["no channel of Redis at \(redis) has subscribers: are the nodes running, and is this their Redis?"]
+        }
+        let others = channels.filter { $0.kind == .neither }
+        let shown = channels.filter { $0.kind != .neither } + others.prefix(Self.listedOthers)
+        let rows = [["channel", "looks like", "subscribers", "last id", "channels", ""]] + shown.map(row)
+        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        var lines = rows.map { row in
+            let cells = row.indices.map { column in
+                // Numbers stand to the right.
+                (2...4).contains(column)
+                    ? String(repeating: " ", count: widths[column] - row[column].count) + row[column]
+                    : row[column].padding(to: widths[column])
+            }
+            let line = cells.joined(separator: "  ")
+            return String(line.reversed().drop { $0 == " " }.reversed())
+        }
+        if others.count > Self.listedOthers {
+            lines.append(
+                "and \(Format.count(others.count - Self.listedOthers)) more that look like neither; --json lists them")
+        }
+        return lines
+    }
+
+    private func row(_ channel: ListedChannel) -> [String] {
+        let what =
+            switch channel.kind {
+            case .signalR2: "SignalR 2"
+            case .core: "ASP.NET Core"
+            case .neither: "neither"
+            }
+        let elsewhere = channel.database.map { $0 == database ? "" : "counter in database \($0)" } ?? ""
+        return [
+            MessageLine.printable(channel.name.utf8), what, channel.subscribers.map { Format.count($0) } ?? "unknown",
+            channel.lastID.map { Format.count($0) } ?? "-", Format.count(channel.channels), elsewhere,
+        ]
+    }
+}

@@ -1,0 +1,75 @@
+/// The columns of the lines: as wide as the widest so far, up to a limit, so that they align without anybody having to
+/// look ahead.
+struct LineColumns {
+    private static let gap = "  "
+
+    private var id = 5
+    private var signal = 16
+    private var call = 24
+    private var size = 7
+
+    /// The cells of one line, plain text.
+    struct Cells {
+        var time: String
+        var id: String
+        var signal: String
+        var call: String
+        var size: String
+    }
+
+    enum Column { case time, id, signal, call, size }
+
+    /// - Parameters:
+    ///   - width: columns in all; nil for no end.
+    ///   - callIsLast: the call takes what is left behind the size, as it does with values.
+    /// - Returns: each cell with the space behind or before it, in the order of the line.
+    mutating func line(_ cells: Cells, width: Int?, callIsLast: Bool) -> [(
+        column: Column, before: String, text: String
+    )] {
+        var parts: [(column: Column, before: String, text: String)] = []
+        var used = 0
+        func add(_ column: Column, _ text: String, limit: Int?, alignedRightTo right: Int? = nil, space: Int = 0) {
+            let gap = parts.isEmpty ? 0 : Self.gap.count + space
+            var room = limit ?? .max
+            if let width { room = min(room, width - used - gap) }
+            let text = room == .max ? text : DisplayWidth.cut(text, to: room)
+            guard !text.isEmpty else { return }
+            let shown = DisplayWidth.of(text)
+            let lead = max(0, (right ?? 0) - shown)
+            // What is aligned to the right must not be pushed over the end.
+            let before = width.map { min(gap + lead, max(0, $0 - used - shown)) } ?? gap + lead
+            parts.append((column, String(repeating: " ", count: before), text))
+            used += before + shown
+        }
+        id = max(id, min(20, cells.id.utf8.count))
+        size = max(size, min(14, cells.size.utf8.count))
+        let limits = limits(width: width, time: cells.time.utf8.count, callIsLast: callIsLast)
+        signal = max(signal, min(limits.signal ?? 44, DisplayWidth.of(cells.signal)))
+        if let most = limits.signal { signal = min(signal, most) }
+        add(.time, cells.time, limit: nil)
+        add(.id, cells.id, limit: nil, alignedRightTo: id)
+        add(.signal, cells.signal, limit: limits.signal)
+        let behindSignal = signal - DisplayWidth.of(parts.last?.text ?? "")
+        if callIsLast {
+            add(.size, cells.size, limit: nil, alignedRightTo: size + max(0, behindSignal))
+            add(.call, cells.call, limit: nil)
+        } else {
+            let most = limits.call.map { max($0, $0 + (limits.signal ?? 0) - signal) }
+            call = max(call, min(most ?? 48, DisplayWidth.of(cells.call)))
+            if let most { call = min(call, most) }
+            add(.call, cells.call, limit: most, space: max(0, behindSignal))
+            let behindCall = call - DisplayWidth.of(parts.last?.text ?? "")
+            add(.size, cells.size, limit: nil, alignedRightTo: size + max(0, behindCall))
+        }
+        return parts
+    }
+
+    /// How much of a line the names may take; nil for as much as they need.
+    private func limits(width: Int?, time: Int, callIsLast: Bool) -> (signal: Int?, call: Int?) {
+        guard let width else { return (nil, nil) }
+        let rest = max(0, width - time - id - size - 4 * Self.gap.count)
+        // Beside values a signal gets less: it is what one knows already.
+        let signal = min(40, max(8, callIsLast ? rest / 3 : rest * 9 / 20))
+        return (signal, max(8, rest - signal))
+    }
+}

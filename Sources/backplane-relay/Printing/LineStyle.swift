@@ -1,0 +1,48 @@
+import ArgumentParser
+
+/// How messages are shown, one a line.
+struct LineStyle: Sendable {
+    enum Clock: Sendable {
+        /// RFC 3339 in UTC, with nanoseconds: for whatever reads it.
+        case exact
+        /// `2026-11-29 07:00:12.123Z`
+        case utc
+        /// `2026-11-29 08:00:12.123`, as the clock here showed it.
+        case local
+    }
+
+    var isColoured = false
+    var clock = Clock.exact
+    /// Columns that no line is longer than; nil for no end.
+    var width: Int?
+    var showsValues = false
+
+    /// Local time and colours on a terminal.
+    ///
+    /// - Parameter margin: columns of it that something else takes.
+    static func ofStandardOutput(utc: Bool = false, showsValues: Bool = false, margin: Int = 0) -> LineStyle {
+        guard StandardOutput.isTerminal else { return LineStyle(showsValues: showsValues) }
+        return LineStyle(
+            isColoured: true, clock: utc ? .utc : .local, width: max(1, StandardOutput.width - margin),
+            showsValues: showsValues)
+    }
+}
+
+/// How `cat` and `tail` show messages.
+struct LineOptions: ParsableArguments {
+    @Flag(help: "Show times in UTC on a terminal too, instead of local time. In pipes and in JSON they always are.")
+    var utc = false
+
+    @Flag(help: "Show the arguments of calls, on the same line; on a terminal as far as its width goes.")
+    var values = false
+
+    /// For standard output as it is.
+    var style: LineStyle { .ofStandardOutput(utc: utc, showsValues: values) }
+
+    /// - Throws: `ValidationError` if `json` leaves an option without use.
+    func validate(json: Bool) throws {
+        guard json else { return }
+        if values { throw ValidationError("--values: the objects of --json hold all values; leave one of the two out") }
+        if utc { throw ValidationError("--utc: times in --json are in UTC always; leave one of the two out") }
+    }
+}

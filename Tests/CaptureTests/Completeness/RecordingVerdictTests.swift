@@ -1,0 +1,47 @@
+import Foundation
+import Testing
+
+@testable import Capture
+
+/// The one rule of all commands: what is a loss, what is only missing, and what cannot be told.
+@Suite struct RecordingVerdictTests {
+    /// What a `gap` or `dropped` event may say, and whether that is a loss.
+    static let causes: [(cause: String, isLoss: Bool)] = [
+        ("dropped", true), ("buffer_full", true), ("write_error", true), ("disk_low", true), ("connection_lost", true),
+        ("output_buffer_limit", true), ("redis_restart", true), ("failover", true), ("stopped", true),
+        ("segment_removed", true), ("segment_truncated", true), ("a word of a later version", true),
+        ("not_recording", false), ("foreign_publish", false), ("unknown", false), ("segment_deleted", false),
+        ("segment_moved", false),
+    ]
+
+    @Test(arguments: causes) func whatIsMissing(cause: String, isLoss: Bool) {
+        var verdict = RecordingVerdict()
+        verdict.missing(cause: cause)
+        #expect(verdict.isComplete == false)
+        #expect(verdict.exitStatus == (isLoss ? 3 : 0))
+    }
+
+    @Test func everyCauseIsJudged() {
+        #expect(GapCause.allCases.allSatisfy { cause in Self.causes.contains { $0.cause == cause.rawValue } })
+    }
+
+    @Test func completeIsTrueFalseOrNull() throws {
+        struct Report: Encodable { var complete: RecordingVerdict }
+        func json(_ change: (inout RecordingVerdict) -> Void) throws -> String {
+            var verdict = RecordingVerdict()
+            change(&verdict)
+            let text = String(decoding: try JSONEncoder().encode(Report(complete: verdict)), as: UTF8.self)
+            return "\(text) \(verdict.exitStatus)"
+        }
+        #expect(try json { _ in } == #"{"complete":true} 0"#)
+        #expect(try json { $0.isInDoubt = true } == #"{"complete":null} 0"#)
+        #expect(try json { $0.isDamaged = true } == #"{"complete":false} 3"#)
+        #expect(try json { $0.hasLoss = true } == #"{"complete":false} 3"#)
+        #expect(try json { $0.hasHoles = true } == #"{"complete":false} 0"#)
+        #expect(
+            try json {
+                $0.hasHoles = true
+                $0.isInDoubt = true
+            } == #"{"complete":false} 0"#, "what is known to be missing is no doubt")
+    }
+}

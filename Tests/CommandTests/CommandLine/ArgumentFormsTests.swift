@@ -1,0 +1,45 @@
+import ArgumentParser
+import Testing
+
+@testable import backplane_relay
+
+@Suite struct ArgumentFormsTests {
+    @Test func namesTheForm() {
+        #expect(
+            ArgumentForms.improved("Error: The value 'x' is invalid for '--buffer <buffer>'\nUsage: ...")
+                == "Error: The value 'x' is invalid for '--buffer <buffer>'; write a size above 0, such as 64MiB, 10GB or 4096 (bytes)\nUsage: ..."
+        )
+        let other = "Error: Unknown option '--x'"
+        #expect(ArgumentForms.improved(other) == other)
+    }
+
+    /// Every option of every command, with a value that nothing can be.
+    @Test func noOptionOnlyCallsItsValueInvalid() throws {
+        let root = try #require(CommandDescription.root())
+        for command in root.subcommands ?? [] {
+            for argument in command.arguments ?? [] where argument.kind == .option {
+                guard let name = argument.longName else { continue }
+                // Whatever else is missing, the parser complains of a value first.
+                let line = [command.commandName, "--\(name)=?!"]
+                do {
+                    _ = try BackplaneRelay.parseAsRoot(line)
+                } catch {
+                    let message = BackplaneRelay.fullMessage(for: error)
+                    guard let first = ArgumentForms.improved(message).split(separator: "\n").first,
+                        first.contains("is invalid for")
+                    else { continue }
+                    #expect(
+                        first.contains("such as") || first.contains("one of") || first.contains("write "),
+                        "\(command.commandName): \(first)")
+                    // A number is the fallback: right for no other kind of value.
+                    let isNumber = [
+                        "limit", "expect", "clients", "nodes", "rounds", "level", "messages", "payload-bytes",
+                        "max-live-pages", "compression-level", "max-connections", "client-buffer", "max-rate",
+                        "max-channel-scan",
+                    ].contains(name)
+                    #expect(!first.contains("a whole number") || isNumber, "\(command.commandName): \(first)")
+                }
+            }
+        }
+    }
+}

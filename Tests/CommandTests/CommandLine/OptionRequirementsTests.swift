@@ -1,0 +1,60 @@
+import Testing
+
+@testable import backplane_relay
+
+@Suite struct OptionRequirementsTests {
+    @Test(
+        arguments: [
+            (["run", "--retain-size", "1GB"], "--retain-size: nothing is recorded without --record"),
+            (["run", "--segment-size=1MiB"], "--segment-size: nothing is recorded without --record"),
+            (["run", "--payload", "none"], "--payload: nothing is recorded without --record"),
+            (
+                ["run", "--record", "/d", "--archive-timeout", "1m"],
+                "--archive-timeout: nothing is archived without --archive-command"
+            ),
+            (["run", "--forward-channel", "x"], "--forward-channel: nothing is forwarded without --forward"),
+            (["run", "--forward-buffer", "2MiB"], "--forward-buffer: nothing is forwarded without --forward"),
+            (["run", "--tls-key", "k"], "--tls-key: a key alone makes no HTTPS without --tls-cert"),
+            (["run", "--tls-cert", "c"], "--tls-cert: a certificate alone makes no HTTPS without --tls-key"),
+            (["check", "--listen", ":1"], "--listen: nothing is served without --interval"),
+            (["export", "x", "--force"], "--force: there is no file to write over without --output"),
+            (["bench", "--redis-insecure"], "--redis-insecure: a Redis of this machine is started without --redis"),
+            (
+                ["check", "--nodes", "3", "--hub-url", "http://n"],
+                "--nodes: no node is started where --hub-url names running ones"
+            ),
+        ])
+    func withoutUse(_ arguments: [String], _ complaint: String) {
+        #expect(OptionRequirements.complaint(about: arguments) { _ in false } == complaint)
+    }
+
+    @Test(arguments: [
+        ["run", "--record", "/d", "--retain-size", "1GB", "--archive-command", "c", "--archive-timeout", "1m"],
+        ["run", "--record=/d", "--payload=none"], ["run", "--tls-key", "k", "--tls-cert=c"],
+        ["run", "--forward", "r", "--forward-channel", "x"], ["run", "--retain-size", "--help"], ["run"], [],
+        ["check", "--listen", ":1", "--interval", "5s"], ["export", "x", "--force", "-o", "f"], ["cat", "x"],
+    ])
+    func ofUse(_ arguments: [String]) {
+        #expect(OptionRequirements.complaint(about: arguments) { _ in false } == nil)
+    }
+
+    /// A variable of `run` is a mistake like an option; one that is meant for another command is none.
+    @Test func variables() {
+        let all: (String) -> Bool = { _ in true }
+        #expect(OptionRequirements.complaint(about: ["run", "--tls-key=k"], isVariable: all) != nil)
+        #expect(OptionRequirements.complaint(about: ["run", "--retain-size=1GB"], isVariable: all) != nil)
+        #expect(OptionRequirements.complaint(about: ["check", "--listen=:1"], isVariable: all) == nil)
+        #expect(OptionRequirements.complaint(about: ["export", "x", "--force"], isVariable: all) == nil)
+    }
+
+    /// Every option of the table exists.
+    @Test func namesAreThoseOfTheParser() throws {
+        let root = try #require(CommandDescription.root())
+        for (command, options) in OptionRequirements.mentioned {
+            let description = try #require(root.subcommands?.first { $0.commandName == command })
+            for option in options where option.hasPrefix("--") {
+                #expect(description.options.contains(String(option.dropFirst(2))), "\(command) \(option)")
+            }
+        }
+    }
+}

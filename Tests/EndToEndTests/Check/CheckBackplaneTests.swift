@@ -1,0 +1,128 @@
+import HubNode
+import NIOPosix
+import Redis
+import TestSupport
+import Testing
+
+@testable import EndToEnd
+
+/// What the check says when the nodes are not what it was told: another backplane, another key, another counter.
+@Suite(.timeLimit(.minutes(3)))
+struct CheckBackplaneTests {
+    private static func check(
+        _ redis: RedisConfiguration, channel: String = "test", hubs: [NodeURL] = [], messages: Int = 30
+    ) async throws -> CheckOutcome {
+        try await Check(
+            configuration: CheckConfiguration(
+                redis: redis, channel: channel, hubs: hubs, messages: messages, version: "test"),
+            logger: Nodes.logger
+        ).run()
+    }
+
+    private static func row(_ outcome: CheckOutcome, _ step: CheckStep) throws -> CheckRow {
+        try #require(outcome.rows.first { $0.check == step })
+    }
+
+    @Test func anotherChannelIsNoProof() async throws {
+        let outcome = try await Nodes.run(2) { nodes, redis in
+            try await Self.check(redis, channel: "another", hubs: nodes.map(\.url))
+        }
+        #expect(outcome.verdict == .fail)
+        let fault = try #require(outcome.faults.first)
+        #expect(fault.contains("the nodes publish elsewhere: no envelope of this check came on channel 'another'"))
+        #expect(fault.contains("nobody but this check subscribes"))
+        #expect(outcome.faults.count == 1)
+        // What clients receive is proven all the same.
+        #expect(try Self.row(outcome, .broadcast).verdict == .pass)
+        #expect(try Self.row(outcome, .backplane).received == 0)
+    }
+
+    @Test func anotherRedisIsNoProof() async throws {
+        let outcome = try await Nodes.run(2) { nodes, _ in
+            try await RedisServerProcess.run { other in try await Self.check(other, hubs: nodes.map(\.url)) }
+        }
+        #expect(outcome.verdict == .fail)
+        #expect(outcome.faults.first?.contains("the nodes publish elsewhere") == true, "\(outcome.faults)")
+    }
+
+    /// One node of two is on another backplane.
+    @Test func theStrangerIsNamed() async throws {
+        let outcome = try await Nodes.run(1) { here, redis in
+            try await Nodes.run(1) { there, _ in
+                try await Self.check(redis, hubs: [here[0].url, there[0].url])
+            }
+        }
+        #expect(outcome.verdict == .fail)
+        #expect(
+            outcome.faults.contains { $0.contains("backplane: node 2 publishes elsewhere") }, "\(outcome.faults)")
+        #expect(try Self.row(outcome, .backplane).received == 1)
+    }
+
+    @Test(arguments: [[], [.longPolling]] as [[TransportKind]])
+    func nodesThatShareNoKeyAreNamedAndTheRestStays(transports: [TransportKind]) async throws {
+        let outcome = try await RedisServerProcess.run { redis in
+            // Each group of nodes makes up a key of its own.
+            try await Self.node(redis) { first in
+                try await Self.node(redis) { second in
+                    var configuration = CheckConfiguration(
+                        redis: redis, channel: "test", hubs: [first, second], messages: 30, version: "test")
+                    if !transports.isEmpty { configuration.transports = transports }
+                    return try await Check(configuration: configuration, logger: Nodes.logger).run()
+                }
+            }
+        }
+        #expect(outcome.verdict == .fail)
+        #expect(outcome.faults.count == 1, "\(outcome.faults)")
+        let fault = try #require(outcome.faults.first)
+        for words in ["other node:", "could not be proven", "share no key", "node 2 refuses the tokens of node 1"] {
+            #expect(fault.contains(words), "\(fault)")
+        }
+        #expect(outcome.losses.isEmpty, "\(outcome.losses)")
+        for row in outcome.rows where row.check != .otherNode { #expect(row.verdict == .pass, "\(row)") }
+        #expect(try Self.row(outcome, .otherNode).result.hasPrefix("not proven"))
+    }
+
+    private static func node<Value: Sendable>(
+        _ redis: RedisConfiguration, _ body: @escaping @Sendable (NodeURL) async throws -> Value
+    ) async throws -> Value {
+        let nodes = InProcessNodes(count: 1, redis: redis, channel: "test", version: "test", logger: Nodes.logger)
+        return try await nodes.run(onPublished: { _, _, _ in }) { try await body($0[0].url) }
+    }
+
+    /// FLUSHALL in the middle, on each kind of node: the reset is named.
+    @Test(arguments: [true, false]) func aCounterThatGoesBackIsNamed(inProcess: Bool) async throws {
+        let outcome = try await Nodes.run(2) { nodes, redis in
+            let flushing = Task {
+                let client = try await RedisClient.connect(
+                    to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+                try await eventually("messages are under way") {
+                    try await client.send(["GET", "test"]).text.flatMap { Int($0) } ?? 0 > 200 ? true : nil
+                }
+                try await client.send(["FLUSHALL"])
+                await client.close()
+            }
+            let outcome = try await Self.check(redis, hubs: inProcess ? [] : nodes.map(\.url), messages: 1_000)
+            try await flushing.value
+            return outcome
+        }
+        let reset = try #require(outcome.counterResets.first)
+        #expect(reset.from > 200 && reset.to < reset.from)
+        let text = "the counter of 'test' went from \(reset.from) back to \(reset.to)"
+        #expect(outcome.notes.contains { $0.contains(text) }, "\(outcome.notes)")
+        for loss in outcome.losses where !loss.isExplained { #expect(loss.description.contains(text)) }
+        for fault in outcome.faults where fault.contains("received none of") { #expect(fault.contains(text)) }
+    }
+
+    /// Clients that are away keep cursors that the counter will not reach: the error is about the counter, not the log.
+    @Test func clientsThatGoDeafAreExplained() throws {
+        let post = Mailroom(homes: [0, 1], text: CheckText(run: "r"))
+        let counter = CounterRecord()
+        for id in [UInt64](810...812) + [3] { counter.published(id) }
+        let session = CheckSession(
+            nodes: [CheckedNode(name: "node 1", url: try NodeURL("http://127.0.0.1:1/signalr"), log: nil)],
+            participants: [], mailroom: post, redis: RedisConfiguration(host: "127.0.0.1", port: 1), channel: "check",
+            messages: 1, counter: counter)
+        #expect(session.deafness.contains("the counter of 'check' went from 812 back to 3"))
+        #expect(!session.deafness.contains("log of the node"))
+    }
+}

@@ -1,0 +1,136 @@
+import Foundation
+import Redis
+import TestSupport
+import Testing
+
+/// What lives on a Redis, and what was meant by a name that is not there.
+@Suite("Channels", .serialized, .needs(editions: .redis7, .redis6, .valkey9), .needs(.python))
+struct ChannelsTests {
+    private struct List: Decodable {
+        struct Row: Decodable, Equatable {
+            var channel: String
+            var looksLike: String
+            var subscribers: Int?
+            var lastId: UInt64?
+            var database: Int?
+            var channels: Int
+        }
+
+        var command: String
+        var channels: [Row]
+    }
+
+    /// Subscribes to what stands in its arguments behind the port, and says so.
+    private static let subscriber = """
+        import socket, sys
+        s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+        names = [n.encode() for n in sys.argv[2:]]
+        s.sendall(b"*%d\\r\\n$9\\r\\nSUBSCRIBE\\r\\n" % (len(names) + 1) + b"".join(b"$%d\\r\\n%s\\r\\n" % (len(n), n) for n in names))
+        read = b""
+        while read.count(b"subscribe") < len(names): read += s.recv(65536)
+        print("subscribed", flush=True)
+        while s.recv(65536): pass
+        """
+
+    private func with(_ names: [String], on redis: RedisServer, _ body: (String) async throws -> Void) async throws {
+        try await TemporaryDirectory.with { folder in
+            let child = try await ChildProcess.start(
+                Tool.python.requiredPath(), ["-c", Self.subscriber, "\(redis.port)"] + names, folder: folder)
+            do {
+                try await eventually("it has subscribed") { child.output.contains("subscribed") ? true : nil }
+                try await body(folder)
+                await child.terminate()
+            } catch {
+                await child.terminate()
+                throw error
+            }
+        }
+    }
+
+    private static let names =
+        ["chat", "orders", "new\u{1B}[2J", "text"]
+        + ["all", "internal:groups", "internal:ack:a", "internal:return:a", "user:ann"].map { "Web.ChatHub:" + $0 }
+        + (0..<40).map { "Web.ChatHub:connection:c\($0)" }
+
+    @Test("event keys and hubs are told apart; nothing is changed", arguments: RedisEdition.allCases)
+    func list(edition: RedisEdition) async throws {
+        try await RedisServer.with(edition: edition) { redis in
+            try await redis.command(["SET", "chat", "412"])
+            try await redis.command(["SET", "text", "no number"])
+            try await redis.withClient { client in
+                try await client.send(["SELECT", "3"])
+                try await client.send(["SET", "orders", "7"])
+            }
+            try await with(Self.names, on: redis) { _ in
+                let shown = try await Finished.relay(["channels", "--redis", redis.url])
+                #expect(shown.exit == .code(0), "\(shown.errors)")
+                #expect(!shown.output.contains("\u{1B}"))
+                #expect(shown.output.contains("counter in database 3"))
+                let json = try await Finished.relay(["channels", "--redis", redis.url, "--json"])
+                let decoder = JSONDecoder()
+                decoder.keyDecodingStrategy = .convertFromSnakeCase
+                let list = try decoder.decode(List.self, from: Data(json.output.utf8))
+                #expect(list.command == "channels")
+                #expect(
+                    list.channels == [
+                        .init(
+                            channel: "chat", looksLike: "signalr2", subscribers: 1, lastId: 412, database: 0,
+                            channels: 1),
+                        .init(
+                            channel: "orders", looksLike: "signalr2", subscribers: 1, lastId: 7, database: 3,
+                            channels: 1),
+                        .init(channel: "Web.ChatHub", looksLike: "core", subscribers: 1, channels: 45),
+                        .init(channel: "new\u{1B}[2J", looksLike: "neither", subscribers: 1, channels: 1),
+                        .init(channel: "text", looksLike: "neither", subscribers: 1, channels: 1),
+                    ])
+                #expect(try await redis.command(["DBSIZE"]).integer == 2)
+            }
+        }
+    }
+
+    @Test("with more channels than may be listed it does not ask, and says why")
+    func tooMany() async throws {
+        try await RedisServer.with { redis in
+            try await with(Self.names, on: redis) { _ in
+                try await redis.command(["CONFIG", "RESETSTAT"])
+                let shown = try await Finished.relay(["channels", "--redis", redis.url, "--max-channel-scan", "10"])
+                #expect(shown.exit == .code(1))
+                #expect(shown.errors.contains("more than 10"))
+                let statistics = try await redis.command(["INFO", "commandstats"]).text ?? ""
+                #expect(!statistics.contains("cmdstat_pubsub|channels"))
+                for command in ["keys", "scan"] { #expect(!statistics.contains("cmdstat_\(command):")) }
+            }
+        }
+    }
+
+    @Test(
+        "a mistyped event key: run, --check-only and tail name the one that was meant", arguments: RedisEdition.allCases
+    )
+    func meant(edition: RedisEdition) async throws {
+        try await RedisServer.with(edition: edition) { redis in
+            try await with(["chat", "Web.ChatHub:all"], on: redis) { folder in
+                let check = try await Finished.relay(["run", "--check-only", "--redis", redis.url, "--channel", "Chta"])
+                #expect(check.output.contains("did you mean 'chat'?"), "\(check.output)")
+                try await RelayProcess.with(["--redis", redis.url, "--channel", "Chat"]) { relay in
+                    try await eventually("run says it") {
+                        relay.child.errors.contains("did you mean 'chat'?") ? true : nil
+                    }
+                    for part in [
+                        "watching", "channels=Chat", "redis=127.0.0.1:\(redis.port)", "page=http://127.0.0.1:",
+                    ] {
+                        #expect(relay.child.errors.contains(part), "\(part)")
+                    }
+                }
+                let tail = try await ChildProcess.start(
+                    RelayProcess.path(), ["tail", "--redis", redis.url, "--channel", "chats"], folder: folder)
+                do {
+                    try await eventually("tail says it") { tail.errors.contains("did you mean 'chat'?") ? true : nil }
+                    await tail.terminate()
+                } catch {
+                    await tail.terminate()
+                    throw error
+                }
+            }
+        }
+    }
+}

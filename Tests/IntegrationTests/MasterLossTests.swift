@@ -1,0 +1,59 @@
+import Redis
+import TestSupport
+import Testing
+
+/// The subscription outlives that its server becomes a replica; that is told at once.
+@Suite("A master that is demoted", .serialized, .needs(editions: .redis7, .redis6, .valkey9))
+struct MasterLossTests {
+    private static let isMaster = "backplane_relay_redis_is_master"
+
+    private func replicate(_ server: RedisServer, of master: RedisServer?) async throws {
+        try await server.command(
+            ["REPLICAOF", .text(master?.host ?? "NO"), .text(master.map { "\($0.port)" } ?? "ONE")])
+    }
+
+    @Test("within 5 s it is not ready, and again when it is promoted", arguments: RedisEdition.allCases)
+    func demoted(edition: RedisEdition) async throws {
+        try await RedisServer.with(edition: edition) { master in
+            try await RedisServer.with(edition: edition) { redis in
+                try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { relay in
+                    try await relay.waitForMetrics("it is seen as a master") { $0[Self.isMaster] == 1 }
+                    try await redis.withClient { client in
+                        try await client.send(["REPLICAOF", .text(master.host), "\(master.port)"])
+                        try await eventually("it is not ready", within: .seconds(5)) {
+                            try await relay.readiness() == 503 ? true : nil
+                        }
+                        let answer = try await HTTPAnswer.get(port: relay.port, "/-/ready")
+                        #expect(answer?.body.contains("replica of \(master.host):\(master.port)") == true)
+                        #expect(try await relay.metric(Self.isMaster) == 0)
+                        #expect(relay.child.errors.contains("Redis was demoted to a replica"))
+                        try await client.send(["REPLICAOF", "NO", "ONE"])
+                    }
+                    try await eventually("it is ready again", within: .seconds(10)) {
+                        try await relay.readiness() == 200 ? true : nil
+                    }
+                    #expect(try await relay.metric(Self.isMaster) == 1)
+                    #expect(relay.child.errors.contains("Redis is a master again"))
+                }
+            }
+        }
+    }
+
+    @Test("where the address names the new master, too, the subscription goes there")
+    func follows() async throws {
+        try await RedisServer.with { first in
+            try await RedisServer.with { second in
+                let address = "\(first.host):\(first.port),\(second.host):\(second.port)"
+                try await RelayProcess.with(["--redis", address, "--channel", "chat"]) { relay in
+                    try await first.command(["REPLICAOF", .text(second.host), "\(second.port)"])
+                    try await eventually("the new master has the subscription") {
+                        try await second.command(["PUBSUB", "NUMSUB", "chat"]).array?.last?.integer == 1 ? true : nil
+                    }
+                    try await relay.waitUntilReady()
+                    try await second.command(["PUBLISH", "chat", "1 x"])
+                    try await relay.waitForMetric(#"signalr_backplane_envelopes_total{channel="chat"}"#, atLeast: 1)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+import Testing
+
+@testable import Relay
+
+@Suite struct NearNameTests {
+    static let cases: [(String, [String], String?)] = [
+        ("chta", ["chat", "orders"], "chat"),
+        ("Chat", ["chat", "chats"], "chat"),
+        ("chat", ["CHAT"], "CHAT"),
+        ("chat", ["chat"], nil),
+        ("chat", [], nil),
+        ("chat", ["orders", "billing"], nil),
+        ("chat", ["prodchat"], "prodchat"),
+        ("chat", ["prod:chat", "test:chat"], nil),
+        ("chat", ["chat-v2"], "chat-v2"),
+        ("ab", ["prodab", "xy"], nil),
+        ("a", ["b", "c"], "b"),
+        ("caht", ["cat", "chat"], "cat"),
+        (
+            String(repeating: "x", count: 5_000), [String(repeating: "x", count: 5_001)],
+            String(repeating: "x", count: 5_001)
+        ),
+    ]
+
+    @Test(arguments: cases) func nearest(typed: String, names: [String], expected: String?) {
+        #expect(NearName.nearest(to: typed, among: names) == expected)
+    }
+
+    @Test func whatIsNoEventKeyIsNotMeant() {
+        #expect(ChannelHint.meant(by: "chat", among: ["__chat", "chat__Booksleeve_MasterChanged"]) == nil)
+        #expect(ChannelHint.meant(by: "chat", among: ["cha\u{1B}", "chat\n"]) == nil)
+        #expect(ChannelHint.meant(by: "chta", among: ["chat"], besides: ["chta", "chat"]) == nil)
+    }
+}
