@@ -42,6 +42,20 @@ let package = Package(
         .target(name: "Prometheus", swiftSettings: house),
         .target(name: "ProcessMetrics", dependencies: ["Prometheus"], swiftSettings: house),
         .target(
+            name: "HTTPGuard",
+            dependencies: [
+                "Prometheus",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+            ],
+            swiftSettings: house),
+        .target(
             name: "Redis",
             dependencies: [
                 "CHiredis",
@@ -57,7 +71,7 @@ let package = Package(
         .target(
             name: "Relay",
             dependencies: [
-                "CLinux", "Capture", "MCAP", "ProcessMetrics", "Prometheus", "Redis", "SignalRBackplane",
+                "CLinux", "Capture", "HTTPGuard", "MCAP", "ProcessMetrics", "Prometheus", "Redis", "SignalRBackplane",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -100,7 +114,7 @@ let package = Package(
         .target(
             name: "HubNode",
             dependencies: [
-                "ProcessMetrics", "Prometheus", "Redis", "SignalRBackplane",
+                "HTTPGuard", "ProcessMetrics", "Prometheus", "Redis", "SignalRBackplane",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -121,7 +135,7 @@ let package = Package(
         .target(
             name: "EndToEnd",
             dependencies: [
-                "Capture", "HubNode", "MCAP", "ProcessMetrics", "Prometheus", "Redis", "Relay", "Replay",
+                "Capture", "HTTPGuard", "HubNode", "MCAP", "ProcessMetrics", "Prometheus", "Redis", "Relay", "Replay",
                 "SignalRBackplane",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -168,6 +182,19 @@ let package = Package(
             swiftSettings: house),
         .testTarget(name: "MCAPTests", dependencies: ["MCAP", "TestSupport"], swiftSettings: house),
         .testTarget(name: "PrometheusTests", dependencies: ["Prometheus", "TestSupport"], swiftSettings: house),
+        .testTarget(
+            name: "HTTPGuardTests",
+            dependencies: [
+                "HTTPGuard", "Prometheus",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+            ],
+            swiftSettings: house),
         .testTarget(
             name: "RedisTests",
             dependencies: [

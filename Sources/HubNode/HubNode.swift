@@ -1,3 +1,4 @@
+import HTTPGuard
 import Hummingbird
 import HummingbirdCore
 public import Logging
@@ -130,21 +131,22 @@ public struct HubNode: Service {
         let upgrader = WebSocketUpgrader(
             gate: gate, broker: broker, dispatcher: dispatcher, metrics: metrics,
             maximumMessageBytes: configuration.limits.inboundMessageBytes)
-        let timing = configuration.timing
+        let limits = httpLimits()
+        let connections = ConnectionGate(limits: limits, registry: metrics.registry, logger: logger)
         let (configuration, logger, onListening) = (configuration, logger, onListening)
         return Application(
-            router: HubHTTP.router(
-                endpoint: endpoint, page: ChatPage(configuration: configuration), metrics: metrics, broker: broker),
+            responder: HeadResponder(
+                HubHTTP.router(
+                    endpoint: endpoint, page: ChatPage(configuration: configuration), metrics: metrics, broker: broker
+                ).buildResponder(), changesSomething: { gate.endpoint(of: $0.uri.path)?.changesSomething == true }),
             server: HTTPServerBuilder { responder in
                 HubChildChannel(
-                    responder: responder, upgrader: upgrader, idleTimeout: timing.idleConnection,
-                    userTimeout: TimeAmount(timing.disconnect))
+                    responder: responder, upgrader: upgrader, limits: limits, gate: connections,
+                    userTimeout: TimeAmount(configuration.timing.disconnect))
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.listenHost, port: configuration.listenPort),
-                serverName: "backplane-relay", backlog: 1024,
-                availableConnectionsDelegate: .maximum(
-                    configuration.limits.connections, logger: Logger(label: "http") { _ in SwiftLogNoOpLogHandler() })),
+                serverName: "backplane-relay", backlog: HTTPLimits.backlog),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? 0
                 logger.info(
@@ -157,6 +159,26 @@ public struct HubNode: Service {
             },
             eventLoopGroupProvider: .shared(group),
             logger: Logger(label: "http") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    private func httpLimits() -> HTTPLimits {
+        var limits = HTTPLimits()
+        limits.connections = OpenFileLimit.connections(wanted: configuration.limits.connections)
+        if limits.connections < configuration.limits.connections {
+            logger.notice(
+                "the limit on open files allows fewer connections: raise it (ulimit -n, LimitNOFILE=)",
+                metadata: ["connections": "\(limits.connections)", "wanted": "\(configuration.limits.connections)"])
+        }
+        limits.header = TimeAmount(configuration.timing.requestHeader)
+        limits.body = TimeAmount(configuration.timing.requestBody)
+        // Streams and polls wait for the backplane; whoever does not read them is the broker's to end.
+        limits.response = nil
+        limits.stall = nil
+        limits.idle = TimeAmount(configuration.timing.idleConnection)
+        // Tokens of clients in many groups are long.
+        limits.headerBytes = configuration.limits.headerBytes
+        limits.headerFields = 256
+        return limits
     }
 
     /// Tells the clients to reconnect, which a load balancer leads elsewhere, and gives them time to do so.

@@ -14,11 +14,16 @@ public struct HubNodeTiming: Sendable {
     public var drain: Duration
     /// An HTTP connection without a request for this long is closed.
     public var idleConnection: Duration
+    /// From the connection, or a request's first byte, to the end of its header; then the connection is closed.
+    public var requestHeader: Duration
+    /// From the end of a request's header to its last byte.
+    public var requestBody: Duration
 
     public init(
         keepAlive: Duration = .seconds(10), disconnect: Duration = .seconds(30), longPoll: Duration = .seconds(110),
         transportConnect: Duration = .seconds(5), acknowledgement: Duration = .seconds(30),
-        drain: Duration = .seconds(2), idleConnection: Duration = .seconds(120)
+        drain: Duration = .seconds(2), idleConnection: Duration = .seconds(120),
+        requestHeader: Duration = .seconds(30), requestBody: Duration = .seconds(60)
     ) {
         self.keepAlive = keepAlive
         self.disconnect = disconnect
@@ -27,5 +32,7 @@ public struct HubNodeTiming: Sendable {
         self.acknowledgement = acknowledgement
         self.drain = drain
         self.idleConnection = idleConnection
+        self.requestHeader = requestHeader
+        self.requestBody = requestBody
     }
 }

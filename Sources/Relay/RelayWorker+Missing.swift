@@ -11,14 +11,16 @@ extension RelayWorker {
     ) {
         recorder?.sequenceBroke(channel: channel)
         let name = channels[channel]
+        // What happened since an earlier run belongs into the capture, not into the metrics of this process.
+        let isOfThisRun = cause == nil || !explainer.explainsEarlierRun
         switch sequence {
         case .gap(let from, let to):
             gap(from...to, id: id ?? 0, cause: cause, channel: channel, at: now)
         case .duplicate:
-            observers[channel].count(sequence, id: id ?? 0)
+            if isOfThisRun { observers[channel].count(sequence, id: id ?? 0) }
             tell(.duplicate(channel: name, id: id ?? 0), at: now)
         case .counterReset(let from, let to):
-            observers[channel].count(sequence, id: id ?? 0)
+            if isOfThisRun { observers[channel].count(sequence, id: id ?? 0) }
             tell(.counterReset(channel: name, from: from, to: to), at: now)
         case .first, .inOrder, .late:
             observers[channel].count(sequence, id: id ?? 0)
@@ -27,8 +29,7 @@ extension RelayWorker {
 
     /// - Parameter cause: nil if nothing befell the recording since the last id.
     private mutating func gap(_ ids: ClosedRange<UInt64>, id: UInt64, cause: GapCause?, channel: Int, at now: Moment) {
-        guard cause != nil else { return missed(ids, id: id, .foreignPublish, channel: channel, at: now) }
-        let cause = cause ?? .foreignPublish
+        guard let cause else { return missed(ids, id: id, .foreignPublish, channel: channel, at: now) }
         if explainer.explainsEarlierRun { return missedEarlier(ids, cause, channel: channel, at: now) }
         guard let end = comparisons[channel].endOfEarlierRun(within: ids) else {
             return missed(ids, id: id, cause, channel: channel, at: now)
@@ -98,7 +99,11 @@ extension RelayWorker {
         let reason = payload.isTooLarge ? RelayMetrics.DropReason.tooLarge : .bufferFull
         let seen = observers[channel].passedOver(payload)
         let cause = explainer.arrived(on: channel)
-        if let sequence = seen.sequence { deviated(sequence, id: seen.id, cause: cause, channel: channel, at: now) }
+        switch seen.sequence {
+        case .first: if let cause { firstArrived(seen.id ?? 0, cause: cause, channel: channel, at: now) }
+        case let sequence?: deviated(sequence, id: seen.id, cause: cause, channel: channel, at: now)
+        case nil: break
+        }
         publishTurns.counted()
         recorder?.passedOver(channel: channel, id: seen.id, bytes: payload.bytes, reason: reason, at: now)
         journal?.note(

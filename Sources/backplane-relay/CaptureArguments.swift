@@ -24,7 +24,8 @@ extension CaptureReadReport {
         for damage in damage.prefix(20) { StandardError.print("damage: \(damage)") }
         if damage.count > 20 { StandardError.print("damage: and \(Format.count(damage.count - 20, "more place"))") }
         if !damage.isEmpty {
-            let unread = unreadBytes == 0 ? "" : "; \(Format.count(Int(clamping: unreadBytes), "byte")) could not be read"
+            let unread =
+                unreadBytes == 0 ? "" : "; \(Format.count(Int(clamping: unreadBytes), "byte")) could not be read"
             StandardError.print("\(Format.count(damage.count, "damaged place"))\(unread)")
         }
         if verdict.hasLoss {

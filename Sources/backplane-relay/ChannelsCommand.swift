@@ -3,6 +3,7 @@ import FoundationEssentials
 import NIOPosix
 import Redis
 import Relay
+import SignalRBackplane
 
 struct ChannelsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -48,7 +49,7 @@ struct ChannelsCommand: AsyncParsableCommand {
             throw ExitCode.failure
         case .success(let channels):
             let list = ChannelList(redis: configuration.endpoint, database: configuration.database, channels: channels)
-            try StandardOutput.print(lines: json ? [try list.json()] : list.lines)
+            try StandardOutput.print(lines: json ? [PrintableText.json(try list.json())] : list.lines)
         }
     }
 }

@@ -3,6 +3,7 @@ import EndToEnd
 import FoundationEssentials
 import Logging
 import Redis
+import SignalRBackplane
 
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -149,7 +150,7 @@ private struct CheckPrinter: Sendable {
             text = table(outcome)
         }
         var output = StandardOutput()
-        try output.append { $0 += (text + "\n").utf8 }
+        try output.append { $0 += ((json ? PrintableText.json(text) : PrintableText.lines(text)) + "\n").utf8 }
         try output.flush()
         if !json { for note in outcome.notes.prefix(Self.listed) { StandardError.print("note: \(note)") } }
         list("lost", outcome.losses.map(\.description))

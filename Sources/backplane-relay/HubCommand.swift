@@ -42,7 +42,8 @@ struct HubCommand: AsyncParsableCommand {
     @Option(help: "What the chat page and the log call this node; its address if it is not given.")
     var name: String?
 
-    @Option(help: "Most connections at once; further ones wait.")
+    @Option(
+        help: "Most connections at once; at one more, the one that waited longest without a whole request is closed.")
     var maxConnections = 20_000
 
     @Option(help: "Messages that may wait for one slow client before it is disconnected.")

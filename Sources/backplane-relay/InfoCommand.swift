@@ -30,7 +30,7 @@ struct InfoCommand: ParsableCommand {
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(summary), as: UTF8.self))
+            print(json: String(decoding: try encoder.encode(summary), as: UTF8.self))
         } else {
             print(InfoTable(summary).text)
         }
@@ -66,7 +66,9 @@ struct InfoTable {
         }
         if summary.lostWithoutIDs > 0 {
             lines.append(
-                row("lost", "\(Format.count(summary.lostWithoutIDs, "envelope")) received and not recorded, ids unknown"))
+                row(
+                    "lost", "\(Format.count(summary.lostWithoutIDs, "envelope")) received and not recorded, ids unknown"
+                ))
         }
         if summary.unreadBytes > 0 {
             let count = Int(clamping: summary.unreadBytes)

@@ -1,4 +1,5 @@
 import CLinux
+import SignalRBackplane
 
 #if canImport(Glibc)
     import Glibc
@@ -25,7 +26,8 @@ struct StandardOutput: ~Copyable {
 
     mutating func flush() throws {
         defer { buffer.removeAll(keepingCapacity: true) }
-        try Self.write(buffer, to: descriptor)
+        // Colours are ours; what else would steer, in a JSON string for instance, is not.
+        try Self.write(Self.isTerminal ? PrintableText.withoutSteering(coloured: buffer) : buffer, to: descriptor)
     }
 
     /// All of it, however little the system takes at a time.
@@ -50,7 +52,7 @@ struct StandardOutput: ~Copyable {
     static func print(lines: [String]) throws {
         var output = StandardOutput()
         try output.append { bytes in
-            for line in lines { bytes.append(contentsOf: (line + "\n").utf8) }
+            for line in lines { bytes.append(contentsOf: (PrintableText.lines(line) + "\n").utf8) }
         }
         try output.flush()
     }
@@ -81,9 +83,15 @@ struct OutputError: Error, CustomStringConvertible {
     var isBrokenPipe: Bool { code == EPIPE }
 }
 
+/// In place of Swift's: for people, so names from the wire cannot steer their terminal.
+func print(_ text: String) { Swift.print(PrintableText.lines(text)) }
+
+/// JSON, which means the same; for people and programs.
+func print(json text: String) { Swift.print(PrintableText.json(text)) }
+
 enum StandardError {
     static func print(_ text: String) {
-        write(text + "\n")
+        write(PrintableText.lines(text) + "\n")
     }
 
     /// Without a line break.

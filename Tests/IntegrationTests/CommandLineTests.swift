@@ -28,7 +28,7 @@ struct CommandLineTests {
             ["cat"],
             ["cat", "/tmp", "--from", "yesterday"],
             ["cat", "/tmp", "--until", "-soon"],
-            ["cat", "/tmp", "--from", "2026-11-22T21:58:00"],
+            ["cat", "/tmp", "--from", "2026-02-30"],
             ["cat", "/tmp", "--from-id", "-1"],
             ["cat", "/tmp", "--from-id", "5", "--until-id", "4"],
             ["cat", "/tmp", "--kind", "hubs"],

@@ -220,10 +220,13 @@ struct ForeignFileTests {
             }
             let reading = try Reading(bytes)
             let found = reading.chunks.map(\.messages)
-            for chunk in chunks[2...] {
+            // The next one may be taken for a part of the damage.
+            for chunk in chunks[3...] {
                 try #require(found.count { $0 == chunk.messages } == 1, "\(count) bytes at \(place)")
             }
-            try #require(found.allSatisfy { found in chunks.contains { $0.messages == found } })
+            // Of a stored chunk without its beginning the messages are found.
+            let all = chunks.flatMap(\.messages)
+            try #require(found.allSatisfy { $0.allSatisfy { all.contains($0) } })
             try #require(!reading.damages.isEmpty)
         }
     }

@@ -154,7 +154,10 @@ private struct Torture {
             if chunk.offset <= last.1 { failures.append("place \(chunk.offset) behind \(last.1)") }
             last = (index, chunk.offset)
         }
-        for index in chunks.indices where counts[index] != (places[index].isEmpty ? min(counts[index], 1) : 1) {
+        for index in chunks.indices {
+            // Two damages around a chunk can leave nothing that tells it from a payload.
+            let least = places[index].isEmpty || history.count > 2 ? min(counts[index], 1) : 1
+            guard counts[index] != least else { continue }
             failures.append("chunk \(index) \(counts[index]) times, stands at \(places[index])")
         }
         return failures + accountFailures(reading)

@@ -153,7 +153,7 @@ import Testing
     @Test func aBrowserGetsThePage() async throws {
         let answer = try await get("/", accept: "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
         #expect(answer.contentType == "text/html; charset=utf-8")
-        #expect(answer.text.contains("/live.js"))
+        #expect(answer.text.contains("\"live.js\""))
         let policy = try #require(answer.headers[.contentSecurityPolicy])
         for rule in ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {
             #expect(policy.contains(rule))
@@ -167,17 +167,17 @@ import Testing
     @Test func aBrowserLogsInWithTheToken() async throws {
         let sessions = try webSessions()
         var answer = try await get("/", accept: "text/html", sessions: sessions)
-        #expect(answer.status == .unauthorized && answer.text.contains("action=\"/login\""))
+        #expect(answer.status == .unauthorized && answer.text.contains("action=\"login\""))
         #expect(try await get("/live.css", sessions: sessions).status == .ok)
 
         answer = try await get("/login", method: .post, form: Self.form, sessions: sessions)
-        #expect(answer.status == .seeOther && answer.headers[.location] == "/")
+        #expect(answer.status == .seeOther && answer.headers[.location] == "./")
         let cookie = try #require(answer.headers[.setCookie])
         #expect(cookie.contains("; HttpOnly; SameSite=Strict"))
 
         let pair = String(cookie.prefix { $0 != ";" })
         answer = try await get("/", accept: "text/html", cookie: pair, sessions: sessions)
-        #expect(answer.status == .ok && answer.text.contains("/live.js"))
+        #expect(answer.status == .ok && answer.text.contains("\"live.js\""))
         #expect(try await get("/metrics", cookie: pair, sessions: sessions).status == .ok)
         #expect(try await get("/metrics", cookie: pair + "0", sessions: sessions).status == .unauthorized)
     }
@@ -198,9 +198,9 @@ import Testing
         try await withSession { sessions, cookie in
             let answer = try await get(
                 "/logout", method: .post, cookie: cookie, origin: "http://relay", sessions: sessions)
-            #expect(answer.status == .seeOther && answer.headers[.location] == "/")
+            #expect(answer.status == .seeOther && answer.headers[.location] == "./")
             let taken = try #require(answer.headers[.setCookie])
-            #expect(taken == "\(sessions.cookieName)=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict")
+            #expect(taken == "\(sessions.cookieName)=; Max-Age=0; HttpOnly; SameSite=Strict")
             #expect(try await get("/metrics", cookie: cookie, sessions: sessions).status == .unauthorized)
             // Again, or after a restart of the relay: there is nothing to end, and no error to look at.
             #expect(try await get("/logout", method: .post, cookie: cookie, sessions: sessions).status == .seeOther)
@@ -209,7 +209,7 @@ import Testing
 
     static let strangers: [(origin: String?, fetchSite: String?)] = [
         ("http://other", nil), ("http://relay:8080", nil), ("http://relay.other", nil), ("null", nil), ("relay", nil),
-        (nil, "cross-site"), ("http://relay", "same-site"), ("http://other", "same-origin"),
+        (nil, "cross-site"), ("http://relay", "same-site"),
     ]
 
     @Test(arguments: strangers) func anotherSitesPagePostsNothing(origin: String?, fetchSite: String?) async throws {
@@ -227,6 +227,8 @@ import Testing
     @Test(
         arguments: [
             (nil, nil), ("http://relay", "same-origin"), ("https://RELAY", nil), (nil, "none"),
+            // Behind a proxy that asks under a name of its own.
+            ("https://proxy.example", "same-origin"),
         ] as [(String?, String?)]) func ownPagesAndProgramsPost(origin: String?, fetchSite: String?) async throws
     {
         try await withSession { sessions, cookie in

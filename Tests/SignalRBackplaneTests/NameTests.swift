@@ -1,3 +1,4 @@
+import FoundationEssentials
 import SignalRBackplane
 import Testing
 
@@ -56,6 +57,22 @@ import Testing
         let bytes: [UInt8] = [0x61, 0xFF]
         #expect(bytes.withUnsafeBytes { CaselessName($0) } == "A\u{FFFD}")
         #expect(bytes.withUnsafeBytes { CaselessName("a\u{FFFD}").equals($0) })
+    }
+
+    @Test func signalsAreEqualByBytes() {
+        let first = Signal.user(hub: "chatHub", userID: "zo\u{E9}")
+        #expect(first == Signal(key: "hu-chatHub.zo\u{E9}"))
+        #expect(first != Signal(key: "hu-chatHub.zoe\u{301}"))
+    }
+
+    @Test func mapsKeepBothThroughJSON() throws {
+        var map: OrdinalNameMap<UInt64> = ["zo\u{E9}": 1, "plain": 2]
+        let plain = try JSONEncoder().encode(map)
+        #expect(try JSONDecoder().decode([String: UInt64].self, from: plain).count == 2)
+        map["zoe\u{301}"] = 3
+        let decoded = try JSONDecoder().decode(OrdinalNameMap<UInt64>.self, from: JSONEncoder().encode(map))
+        #expect(decoded == map && decoded.count == 3)
+        #expect(try JSONDecoder().decode(OrdinalNameMap<UInt64>.self, from: plain)["plain"] == 2)
     }
 
     @Test func messagesAreEqualByBytes() {

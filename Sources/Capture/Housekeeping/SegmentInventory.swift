@@ -85,6 +85,25 @@ public struct SegmentInventory: Sendable {
         reader.metadataIndexes.last { $0.name == CaptureMetadata.endName }.flatMap { try? reader.read($0).entries }
     }
 
+    /// First id, by Redis channel, of a segment that is still written to: those of the channels in its first chunks.
+    public static func firstIDs(ofOpen name: String, in directory: String) -> OrdinalNameMap<UInt64> {
+        guard let source = try? FileSource(path: directory + "/" + name, followsLinks: false) else { return [:] }
+        let reader = MCAPStreamReader(source, tailMayGrow: true)
+        var ids: OrdinalNameMap<UInt64> = [:]
+        var chunks = 0
+        while chunks < 4, let item = try? reader.next() {
+            guard case .chunk(let chunk) = item else { continue }
+            chunks += 1
+            chunk.forEachMessage { (message: MCAP.MessageView) in
+                guard let channel = chunk.channels[message.channelID],
+                    channel.messageEncoding == CaptureMetadata.envelopeEncoding, ids[channel.topic] == nil
+                else { return }
+                ids[channel.topic] = try? EnvelopeID.parse(message.data).id
+            }
+        }
+        return ids
+    }
+
     /// First to last id, by Redis channel, as far as a closed segment says at its end. Read each time and not kept: there
     /// may be hundreds of segments, of a thousand channels each.
     public static func ids(of name: String, in directory: String) -> OrdinalNameMap<ClosedRange<UInt64>> {

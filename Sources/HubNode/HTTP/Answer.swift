@@ -1,3 +1,4 @@
+import HTTPTypes
 import Hummingbird
 import NIOCore
 import SignalRBackplane
@@ -38,7 +39,10 @@ enum Answer {
             case .poll(callback: nil): jsonType
             case .poll: scriptType
             }
-        return response(.ok, contentType, body)
+        var response = response(.ok, contentType, body)
+        // Tells nginx to pass each piece on as it comes.
+        if let name = HTTPField.Name("X-Accel-Buffering") { response.headers[name] = "no" }
+        return response
     }
 
     static func wrapped(_ json: String, callback: String?) -> ByteBuffer {

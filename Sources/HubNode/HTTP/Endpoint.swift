@@ -10,4 +10,7 @@ enum Endpoint: String, Sendable {
     case abort
     case hubs
     case js
+
+    /// Whether it does more than to read, also when it is asked by `GET`.
+    var changesSomething: Bool { self == .send || self == .abort }
 }

@@ -11,6 +11,13 @@ enum ProxyScript {
                 throw new Error("SignalR: load jquery.signalR before this script.");
             }
 
+            // Where this script came from: a proxy may have put a path before ours.
+            function path(own) {
+                var script = typeof document === "object" && document && document.currentScript,
+                    address = script && script.src ? /^[a-z]+:[/][/]([^/]+)([/][^?#]*)[/](hubs|js)([?#]|$)/i.exec(script.src) : null;
+                return address && address[1] === window.location.host ? address[2] : own;
+            }
+
             // Subscribes what the page has put into proxy.client before the start, under the name it has there.
             function subscribe(proxy) {
                 Object.keys(proxy.client).forEach(function (name) {
@@ -48,7 +55,7 @@ enum ProxyScript {
                 return proxies;
             };
 
-            $.connection.hub = $.hubConnection(\(literal(path)), { useDefaultPath: false });
+            $.connection.hub = $.hubConnection(path(\(literal(path))), { useDefaultPath: false });
             $.extend($.connection, $.connection.hub.createHubProxies());
         }(window.jQuery));
 

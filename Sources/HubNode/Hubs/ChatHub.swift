@@ -4,6 +4,10 @@ extension Hub {
         hub.on("send") { (call: HubCall, name: JSONValue, message: JSONValue) in
             try await call.clients.all.invoke("broadcastMessage", name, message)
         }
+        // With a sign that comes back, by which a page knows its own message: another user may have the same name.
+        hub.on("send") { (call: HubCall, name: JSONValue, message: JSONValue, sign: JSONValue) in
+            try await call.clients.all.invoke("broadcastMessage", name, message, sign)
+        }
         hub.on("sendToOthers") { (call: HubCall, name: JSONValue, message: JSONValue) in
             try await call.clients.others.invoke("broadcastMessage", name, message)
         }
@@ -15,6 +19,10 @@ extension Hub {
         }
         hub.on("sendToGroup") { (call: HubCall, group: String, name: JSONValue, message: JSONValue) in
             try await call.clients.group(group).invoke("groupMessage", group, name, message)
+        }
+        hub.on("sendToGroup") {
+            (call: HubCall, group: String, name: JSONValue, message: JSONValue, sign: JSONValue) in
+            try await call.clients.group(group).invoke("groupMessage", group, name, message, sign)
         }
         hub.on("sendToUser") { (call: HubCall, user: String, message: JSONValue) in
             try await call.clients.user(user).invoke("userMessage", call.user, message)

@@ -23,7 +23,8 @@ struct ChatPage: Sendable {
 
     init(configuration: HubNodeConfiguration) {
         let html = String(decoding: PackageResources.chat_html, as: UTF8.self)
-            .replacing("{{path}}", with: Self.escaped(configuration.path))
+            // Seen from the page: a proxy may have put a path before ours.
+            .replacing("{{path}}", with: Self.escaped(String(configuration.path.drop { $0 == "/" })))
             .replacing("{{node}}", with: Self.escaped(configuration.name))
             .replacing("{{channel}}", with: Self.escaped(configuration.channel))
         files = [

@@ -86,7 +86,9 @@ extension SourceWindow {
 
     /// Where the chunk at `offset` says it ends, perhaps behind the end of the source, and its size uncompressed; nil
     /// unless its fields fit together.
-    func claimOfChunk(at offset: UInt64, limits: ReadLimits) throws -> (end: UInt64, size: UInt64)? {
+    func claimOfChunk(at offset: UInt64, limits: ReadLimits, allowingOddTimes: Bool = false) throws -> (
+        end: UInt64, size: UInt64
+    )? {
         let most = Layout.recordHeader + Layout.chunkHeader + 4 + 4
         guard let opening = try bytes(at: offset, count: Layout.recordHeader + Layout.chunkHeader),
             opening[0] == Opcode.chunk.rawValue
@@ -97,7 +99,8 @@ extension SourceWindow {
         let (length, start, end, size) = (load(1), load(9), load(17), load(25))
         let nameSize = UInt32(littleEndian: opening.loadUnaligned(fromByteOffset: 37, as: UInt32.self))
         guard length >= UInt64(Layout.chunkHeader), length <= limits.maximumRecordSize,
-            size <= limits.maximumChunkSize, start <= end, nameSize == 0 || nameSize == 3 || nameSize == 4
+            size <= limits.maximumChunkSize, start <= end || allowingOddTimes,
+            nameSize == 0 || nameSize == 3 || nameSize == 4
         else { return nil }
         // Records and their length behind the name must fill the rest.
         guard let all = try bytes(at: offset, count: min(most, Layout.recordHeader + Int(length))) else { return nil }

@@ -54,7 +54,9 @@ extension MCAPStreamReader {
     }
 
     private func readChunk(_ frame: RecordFrame) throws -> Item? {
-        if window.isStream, try window.claimOfChunk(at: frame.start, limits: limits) == nil {
+        if window.isStream, frame.length > 1 << 22,
+            try window.claimOfChunk(at: frame.start, limits: limits, allowingOddTimes: true) == nil
+        {
             // Its length would be waited for, which may never come.
             throw RecordFault(reason: .malformed(opcode: frame.opcode, field: "length"))
         }
@@ -70,10 +72,12 @@ extension MCAPStreamReader {
                 (chunk, timesDiffer) = try decodeChunk(frame, channels: &channels)
                 log.channels = channels
             }
-            if let ordinal = file.chunkOrdinal, isMarked, file.read.contains(ordinal) {
+            if isCopy(chunk) {
                 report(at: frame.start, length: frame.size, .duplicate, lost: 0)
                 indexCheck = MessageIndexCheck(ofLostChunk: nil)
                 passChunk(frame)
+                verified = position
+                shadow = nil
                 file.chunkOrdinal = nil
                 return nil
             }
@@ -96,6 +100,14 @@ extension MCAPStreamReader {
             passChunk(frame)
             return nil
         }
+    }
+
+    /// Whether a chunk of ours was read already, at another place of damaged bytes.
+    private func isCopy(_ chunk: DecodedChunk) -> Bool {
+        guard isMarked else { return false }
+        if let ordinal = file.chunkOrdinal, file.read.contains(ordinal) { return true }
+        // It may have been read without its marker, and so without its ordinal.
+        return !damages.isEmpty && chunk.messageCount > 0 && fingerprints.contains(ChunkFingerprint(chunk))
     }
 
     /// Remembers which chunk of the file it is, and what must stand behind it.

@@ -191,8 +191,13 @@ extension MCAPStreamReader {
                 if room == markers &+ frame.size &+ indexSize { return .chunk(at: place, nextOrdinal: nextOrdinal) }
             }
         }
-        let isOrderly = try isFollowedInOrder(chunk, frame)
+        let orderlyEnd = try endOfMessageIndexes(chunk, frame)
+        let isOrderly = orderlyEnd != nil
         if isMarked {
+            // Behind a payload stand at least the message indexes of its own chunk.
+            if let orderlyEnd, let known, known.file == file.number, orderlyEnd == known.place {
+                return .chunk(at: place, nextOrdinal: known.marker.ordinal)
+            }
             guard isOrderly, !isShadowed(place, before: known) else { return nil }
         } else {
             guard try isOrderly || window.isPlausibleRecord(at: frame.end) else { return nil }
@@ -200,18 +205,24 @@ extension MCAPStreamReader {
         return .chunk(at: place, nextOrdinal: nextOrdinal)
     }
 
-    /// Whether the message indexes of the chunk stand behind it.
-    private func isFollowedInOrder(_ chunk: DecodedChunk, _ frame: RecordFrame) throws -> Bool {
+    /// Where the message indexes of the chunk end, and metadata behind them; nil unless they stand behind it.
+    private func endOfMessageIndexes(_ chunk: DecodedChunk, _ frame: RecordFrame) throws -> UInt64? {
         var check = MessageIndexCheck(of: chunk)
         var position = frame.end
         while let next = try window.frame(at: position), next.opcode == Opcode.messageIndex.rawValue,
             next.length <= UInt64(chunk.messageCount * Layout.messageIndexEntry + 64),
             let content = try window.bytes(at: next.contentStart, count: Int(next.length))
         {
-            guard (try? check.add(content, allowingExtension: true))?.fits == true else { return false }
+            guard (try? check.add(content, allowingExtension: true))?.fits == true else { return nil }
             position = next.end
         }
-        return check.missing.isEmpty && !check.seen.isEmpty
+        guard check.missing.isEmpty, !check.seen.isEmpty else { return nil }
+        while let next = try window.frame(at: position), next.opcode == Opcode.metadata.rawValue,
+            next.length <= 1 << 20
+        {
+            position = next.end
+        }
+        return position
     }
 }
 

@@ -4,7 +4,7 @@ import SignalRBackplane
 
 /// What the live page knows of one channel: sampled from its counters once a second, and told by events.
 struct ChannelBoard: Sendable {
-    /// Seconds that rate and latency of the sentence are taken over.
+    /// Seconds that rates and latency of the sentence, and of the figures beside it, are taken over.
     private static let averaged = 5
 
     let name: String
@@ -61,13 +61,18 @@ struct ChannelBoard: Sendable {
         }
     }
 
-    var rate: Double {
-        let recent = samples.suffix(Self.averaged)
-        return recent.isEmpty ? 0 : recent.reduce(0) { $0 + $1.envelopes } / Double(recent.count)
-    }
+    /// Envelopes a second.
+    var rate: Double { mean { $0.envelopes } }
+    /// A second.
+    var byteRate: Double { mean { $0.bytes } }
 
-    /// The median of the newest second in which something came.
-    var recentLatency: Double? { samples.suffix(Self.averaged).last { $0.latency != nil }?.latency?.median }
+    /// Of the newest second in which something came.
+    var recentLatency: LatencyWindow.Quantiles? { samples.suffix(Self.averaged).last { $0.latency != nil }?.latency }
+
+    private func mean(_ value: (LiveSample) -> Double) -> Double {
+        let recent = samples.suffix(Self.averaged)
+        return recent.isEmpty ? 0 : recent.reduce(0) { $0 + value($1) } / Double(recent.count)
+    }
 
     /// Nanoseconds since 1970; nil as long as nothing came.
     var lastEnvelopeAt: UInt64? {

@@ -60,8 +60,9 @@ struct ChannelState: Sendable, Equatable {
     var silence: UInt64 = 0
     /// Envelopes a second.
     var rate = 0.0
-    /// Median, in seconds.
-    var latency: Double?
+    /// A second.
+    var byteRate = 0.0
+    var latency: LatencyWindow.Quantiles?
     var lastEnvelopeAt: UInt64?
     /// Of the newest envelope; 0 before the first.
     var lastID: UInt64 = 0
@@ -77,6 +78,23 @@ struct ChannelState: Sendable, Equatable {
     var recording = Recording.off
     /// Whether what is not recorded is of other channels, too.
     var isOneOfMany = false
+
+    /// What the sentence says, as numbers: a figure that stands elsewhere is the same one.
+    struct Figures: Sendable, Equatable {
+        /// Envelopes a second.
+        var rate: Double
+        /// A second.
+        var bytes: Double
+        /// Ids of the last minute; an older loss is no news.
+        var missing: Int
+        var latency: LatencyWindow.Quantiles?
+    }
+
+    var figures: Figures {
+        Figures(
+            rate: rate, bytes: byteRate, missing: gap.flatMap { isNews($0.lastAt) ? $0.missing : nil } ?? 0,
+            latency: rate == 0 ? nil : latency)
+    }
 
     var verdict: ChannelVerdict {
         let kind = kind
@@ -203,7 +221,7 @@ struct ChannelState: Sendable, Equatable {
             }
         } else {
             sentence.add("\(Self.rate(rate)) envelopes/s")
-            if let latency { sentence.add(", latency \(Self.duration(latency))") }
+            if let latency { sentence.add(", latency \(Self.duration(latency.median))") }
         }
         switch listeners {
         case nil, 0?: break

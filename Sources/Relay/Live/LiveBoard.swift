@@ -110,7 +110,8 @@ struct LiveBoard: Sendable {
         return ChannelState(
             now: now.realtime, watchedSince: watchedSince ?? startedAt, connection: connection,
             masterLoss: look.masterLoss, silence: look.silence,
-            rate: channel.rate, latency: channel.recentLatency, lastEnvelopeAt: channel.lastEnvelopeAt,
+            rate: channel.rate, byteRate: channel.byteRate, latency: channel.recentLatency,
+            lastEnvelopeAt: channel.lastEnvelopeAt,
             lastID: channel.lastID, listeners: look.subscribers[index].map { max(0, $0 - 1) },
             meant: look.meant.isEmpty ? nil : look.meant[index],
             slow: slowSubscribers(ofChannel: index), gap: channel.gap,
@@ -129,6 +130,17 @@ struct LiveBoard: Sendable {
     /// Of the server, most waiting first; as many as a page shows.
     var clients: [(key: SubscriberTable.Key, row: SubscriberTable.Row)] {
         Array((look.clients?.sorted ?? []).filter { $0.row.connections > 0 }.prefix(Self.clientLimit))
+    }
+
+    /// A segment that is written to goes on up to the newest id.
+    func shown(_ segment: SegmentShelf.Segment) -> SegmentShelf.Segment {
+        guard segment.stored.isOpen else { return segment }
+        var segment = segment
+        for channel in channels {
+            guard let first = segment.ids[channel.name]?.lowerBound else { continue }
+            segment.ids[channel.name] = first...max(first, channel.lastID)
+        }
+        return segment
     }
 
     var verdicts: [ChannelVerdict] { channels.indices.map { state(ofChannel: $0).verdict } }

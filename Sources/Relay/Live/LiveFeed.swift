@@ -189,7 +189,7 @@ final class LiveFeed: EnvelopeBranch {
         if isTick { frame.addClients(state.board.clients) }
         if !state.events.isEmpty { frame.addEvents(state.events) }
         if !state.lines.isEmpty { frame.addLines(state.lines) }
-        if state.shelfChanged { frame.addSegments(listing, mayDownload: configuration.hasToken) }
+        if state.shelfChanged { frame.addSegments(listing, board: state.board, mayDownload: configuration.hasToken) }
         if links != state.links { frame.addLinks(links) }
         state.verdicts = verdicts
         state.links = links
@@ -211,7 +211,7 @@ final class LiveFeed: EnvelopeBranch {
         frame.addClients(board.clients)
         frame.addEvents(board.events)
         frame.addLines(board.lines)
-        frame.addSegments(shelf?.listing, mayDownload: configuration.hasToken)
+        frame.addSegments(shelf?.listing, board: board, mayDownload: configuration.hasToken)
         return frame.finished()
     }
 }

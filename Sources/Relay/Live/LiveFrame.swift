@@ -29,6 +29,8 @@ struct LiveFrame {
             writer.string(channel.name)
             Self.add(board.state(ofChannel: index).verdict, to: &writer)
             writer.raw(#","missing":\#(channel.missingTotal)"#)
+            writer.raw(#","current":"#)
+            Self.add(board.state(ofChannel: index).figures, to: &writer)
             let shown: [LiveSample] =
                 switch samples {
                 case .none: []
@@ -66,10 +68,10 @@ struct LiveFrame {
     }
 
     /// - Parameter mayDownload: false without a token.
-    mutating func addSegments(_ shelf: SegmentShelf.Listing?, mayDownload: Bool) {
+    mutating func addSegments(_ shelf: SegmentShelf.Listing?, board: LiveBoard, mayDownload: Bool) {
         guard let shelf else { return }
         json.raw(#","segments":{"total":\#(shelf.total),"bytes":\#(shelf.bytes),"downloads":\#(mayDownload)"#)
-        Self.list(#","newest":"#, shelf.newest, to: &json) { Self.add($1, to: &$0) }
+        Self.list(#","newest":"#, shelf.newest, to: &json) { Self.add(board.shown($1), to: &$0) }
         json.raw("}")
     }
 
@@ -117,13 +119,21 @@ struct LiveFrame {
         list(#","times":"#, verdict.sentence.times, to: &writer) { $0.raw("\(milliseconds($1))") }
     }
 
+    /// What the sentence says, as numbers: those of a sample, without its time.
+    private static func add(_ figures: ChannelState.Figures, to writer: inout JSONWriter) {
+        writer.raw("[\(number(figures.rate)),\(number(figures.bytes)),\(figures.missing),\(text(figures.latency))]")
+    }
+
     /// `[time, envelopes/s, bytes/s, missing, median ms, p99 ms]`, the last two null without latencies.
     private static func add(_ sample: LiveSample, to writer: inout JSONWriter) {
-        let latency = sample.latency
         writer.raw(
-            "[\(milliseconds(sample.at)),\(number(sample.envelopes)),\(number(sample.bytes)),\(sample.missing),"
-                + "\(latency.map { number($0.median * 1_000) } ?? "null"),\(latency.map { number($0.p99 * 1_000) } ?? "null")]"
+            "[\(milliseconds(sample.at)),\(number(sample.envelopes)),\(number(sample.bytes)),\(sample.missing),\(text(sample.latency))]"
         )
+    }
+
+    private static func text(_ latency: LatencyWindow.Quantiles?) -> String {
+        guard let latency else { return "null,null" }
+        return "\(number(latency.median * 1_000)),\(number(latency.p99 * 1_000))"
     }
 
     private static func addTables(_ channel: ChannelBoard, to writer: inout JSONWriter) {

@@ -17,6 +17,7 @@ struct LiveLine: Sendable, Equatable {
     var kind: String
     var messages: Int
     var hub: String?
+    /// Of a command, what it does.
     var method: String?
     /// Payload bytes.
     var size: Int
@@ -38,6 +39,8 @@ struct LiveLine: Sendable, Equatable {
             if let call = HubInvocation(scanning: value) {
                 hub = String(call.hubName.prefix(Self.nameLimit))
                 method = String(call.methodName.prefix(Self.nameLimit))
+            } else if envelope.kind == .command, let command = try? Command(decoding: value) {
+                method = command.type.label.replacing("_", with: " ")
             }
             if showsValue { self.value = String(String(decoding: value, as: UTF8.self).prefix(Self.valueLimit)) }
         }

@@ -52,4 +52,6 @@ enum LivePage {
 
 extension HTTPField.Name {
     static let referrerPolicy = HTTPField.Name("Referrer-Policy") ?? .accept
+    /// Tells nginx to pass each piece on as it comes.
+    static let xAccelBuffering = HTTPField.Name("X-Accel-Buffering") ?? .accept
 }

@@ -12,6 +12,8 @@ struct LiveRoutes: Sendable {
     /// A stream ends then, and the browser opens another: nobody looks longer than his session is good for.
     private static let longestStream = Duration.seconds(1_800)
     private static let formLimit = 4 * 1024
+    /// The page, seen from the forms' targets: relative, since a proxy may have put a path before ours.
+    private static let home = "./"
 
     let feed: LiveFeed
     /// nil lets everybody in, and gives nobody a segment.
@@ -35,7 +37,7 @@ struct LiveRoutes: Sendable {
         router.post(RouterPath(Self.logoutPath)) { request, _ in
             sessions.logout(cookies: request.headers[.cookie])
             return Response(
-                status: .seeOther, headers: [.location: "/", .setCookie: cookie("", of: sessions, seconds: 0)])
+                status: .seeOther, headers: [.location: Self.home, .setCookie: cookie("", of: sessions, seconds: 0)])
         }
     }
 
@@ -52,6 +54,7 @@ struct LiveRoutes: Sendable {
             status: .ok,
             headers: [
                 .contentType: "text/event-stream", .cacheControl: "no-store", .xContentTypeOptions: "nosniff",
+                .xAccelBuffering: "no",
             ],
             body: ResponseBody { [feed, sessions] writer in
                 if let page = feed.pages.open() {
@@ -96,13 +99,14 @@ struct LiveRoutes: Sendable {
             return response
         case .opened(let secret):
             let cookie = cookie(secret, of: sessions, seconds: WebSessions.lifetimeSeconds)
-            return Response(status: .seeOther, headers: [.location: "/", .setCookie: cookie])
+            return Response(status: .seeOther, headers: [.location: Self.home, .setCookie: cookie])
         }
     }
 
     /// - Parameter seconds: 0 takes it from the browser.
     private func cookie(_ secret: String, of sessions: WebSessions, seconds: Int) -> String {
-        "\(sessions.cookieName)=\(secret); Path=/; Max-Age=\(seconds); HttpOnly; SameSite=Strict"
+        // Without a path, which is that of the login then, before the proxy: the cookie goes to nobody else there.
+        "\(sessions.cookieName)=\(secret); Max-Age=\(seconds); HttpOnly; SameSite=Strict"
             + (isSecure ? "; Secure" : "")
     }
 }

@@ -7,7 +7,7 @@ import SignalRBackplane
 final class SegmentShelf: Sendable {
     struct Segment: Sendable, Equatable {
         var stored: StoredSegment
-        /// First to last id, by channel.
+        /// First to last id, by channel; of one that is written to only the first is known here, and stands for both.
         var ids: OrdinalNameMap<ClosedRange<UInt64>> = [:]
 
         /// `recording`, `unclosed` (its relay died), `complete`, `incomplete`, or `unknown` where it does not say.
@@ -67,7 +67,15 @@ final class SegmentShelf: Sendable {
 
     /// - Parameter known: those of the last look; what is closed stays as it is.
     private func segment(_ stored: StoredSegment, known: [Segment]) -> Segment {
-        guard stored.isClosed else { return Segment(stored: stored) }
+        guard stored.isClosed else {
+            guard stored.isOpen else { return Segment(stored: stored) }
+            // Once it has one, the first id of a channel stays.
+            let before = known.first { $0.stored.isOpen && $0.stored.name == stored.name && !$0.ids.isEmpty }
+            return Segment(
+                stored: stored,
+                ids: before?.ids
+                    ?? SegmentInventory.firstIDs(ofOpen: stored.name, in: directory).mapValues { $0...$0 })
+        }
         let before = known.first {
             $0.stored.isClosed && $0.stored.name == stored.name && $0.stored.size == stored.size
         }

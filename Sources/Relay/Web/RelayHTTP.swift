@@ -1,20 +1,27 @@
+import HTTPGuard
 import Hummingbird
 import NIOCore
 import Prometheus
+import SignalRBackplane
 
 /// The relay's HTTP surface: `/metrics`, `/-/healthy`, `/-/ready`, and `/`: the live page for a browser, else what names
 /// the rest.
 enum RelayHTTP {
     static let healthyPath = "/-/healthy"
+    static let readyPath = "/-/ready"
 
     /// - Parameters:
     ///   - sessions: nil lets everybody in.
     ///   - live: nil leaves the live page out.
+    ///   - hosts: the names that it answers to.
     static func router(
         metrics: RelayMetrics, status: RelayStatus, channels: [String], sessions: WebSessions? = nil,
-        live: LiveRoutes? = nil
+        live: LiveRoutes? = nil, hosts: HostPolicy? = nil
     ) -> Router<BasicRequestContext> {
         let router = Router()
+        if let hosts {
+            router.add(middleware: HostMiddleware(policy: hosts, openPaths: [healthyPath, readyPath]))
+        }
         router.add(middleware: SameOriginMiddleware())
         if let sessions {
             let openPaths = (live == nil ? [] : LiveRoutes.openPaths).union([healthyPath])
@@ -30,7 +37,7 @@ enum RelayHTTP {
         router.get(RouterPath(healthyPath)) { _, _ in
             text(.ok, "backplane-relay is running\n")
         }
-        router.get("/-/ready") { _, _ in
+        router.get(RouterPath(readyPath)) { _, _ in
             if let reason = status.notReadyReason { return text(.serviceUnavailable, "not ready: \(reason)\n") }
             return text(.ok, "ready\n")
         }
@@ -39,7 +46,7 @@ enum RelayHTTP {
             return text(
                 .ok,
                 """
-                backplane-relay watches \(channels.joined(separator: ", "))
+                backplane-relay watches \(channels.map { PrintableText.line($0) }.joined(separator: ", "))
 
                 /            the live page, in a browser
                 /metrics     Prometheus metrics

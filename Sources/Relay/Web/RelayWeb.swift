@@ -1,3 +1,4 @@
+import HTTPGuard
 import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
@@ -19,11 +20,11 @@ struct RelayWeb: Sendable {
     let feed: LiveFeed
     let sessions: WebSessions?
     let logger: Logger
-    var limits = WebLimits()
+    var limits = HTTPLimits()
     /// Called once it is bound, with its port.
     let onListening: @Sendable (_ port: Int) -> Void
 
-    /// Until cancellation; answers under way are still written, within ``WebLimits/farewell``.
+    /// Until cancellation; answers under way are still written, within ``HTTPLimits/farewell``.
     ///
     /// - Throws: ``RelayError`` if the address cannot be bound.
     func run() async throws {
@@ -53,15 +54,16 @@ struct RelayWeb: Sendable {
             logger.warning("the HTTP surface is open to others", metadata: ["cause": "\(warning)"])
         }
         return Application(
-            router: RelayHTTP.router(
-                metrics: metrics, status: status, channels: configuration.channels, sessions: sessions,
-                live: LiveRoutes(feed: feed, sessions: sessions, isSecure: access.certificate != nil)),
+            responder: HeadResponder(
+                RelayHTTP.router(
+                    metrics: metrics, status: status, channels: configuration.channels, sessions: sessions,
+                    live: LiveRoutes(feed: feed, sessions: sessions, isSecure: access.certificate != nil),
+                    hosts: HostPolicy(listenHost: configuration.listenHost, allowed: access.allowedHosts)
+                ).buildResponder()),
             server: try server(),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.listenHost, port: configuration.listenPort),
-                serverName: "backplane-relay",
-                availableConnectionsDelegate: .maximum(
-                    limits.connections, logger: Logger(label: "http") { _ in SwiftLogNoOpLogHandler() })),
+                serverName: "backplane-relay", backlog: HTTPLimits.backlog),
             onServerRunning: { [configuration, logger, onListening] channel in
                 let port = channel.localAddress?.port ?? 0
                 let address = "\(scheme)://\(configuration.listenHost):\(port)"
@@ -72,12 +74,8 @@ struct RelayWeb: Sendable {
     }
 
     private func server() throws -> HTTPServerBuilder {
-        let plain = HTTPServerBuilder.http1(
-            configuration: HTTP1Channel.Configuration(
-                additionalChannelHandlers: [RequestClock(limits: limits)],
-                httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
-                    maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes,
-                    maxHeaderFieldCount: limits.headerFields)))
+        let plain = HTTPServerBuilder.guarded(
+            limits: limits, gate: ConnectionGate(limits: limits, registry: metrics.registry, logger: logger))
         guard let certificate = configuration.access.certificate else { return plain }
         return try .tls(plain, tlsConfiguration: certificate.serverConfiguration(logger: logger))
     }

@@ -16,7 +16,8 @@ struct SameOriginMiddleware<Context: RequestContext>: RouterMiddleware {
 
     /// By what browsers say: `Sec-Fetch-Site` where the connection is protected or local, `Origin` everywhere.
     static func isOwn(_ request: Request) -> Bool {
-        if let site = request.headers[.secFetchSite], site != "same-origin", site != "none" { return false }
+        // No page can set it. It knows where the page came from also behind a proxy that asks us under another name.
+        if let site = request.headers[.secFetchSite] { return site == "same-origin" || site == "none" }
         guard let origin = request.headers[.origin] else { return true }
         // Not by the scheme, which a proxy in front may change.
         guard let separator = origin.firstRange(of: "://"), let host = request.head.authority else { return false }

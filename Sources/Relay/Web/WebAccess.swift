@@ -1,14 +1,24 @@
+import HTTPGuard
+
 /// Who may use the relay's HTTP surface, and how it is protected on the way.
 public struct WebAccess: Sendable {
     /// nil lets everybody in who reaches the address.
     public var token: WebToken?
     /// nil serves plain HTTP.
     public var certificate: WebCertificate?
+    /// Names under which it is asked besides those of the loopback, where it listens on that; see ``hostName(_:)``.
+    public var allowedHosts: [String]
 
-    public init(token: WebToken? = nil, certificate: WebCertificate? = nil) {
+    public init(token: WebToken? = nil, certificate: WebCertificate? = nil, allowedHosts: [String] = []) {
         self.token = token
         self.certificate = certificate
+        self.allowedHosts = allowedHosts
     }
+
+    /// As it is compared with what clients send.
+    ///
+    /// - Returns: nil if it is no name of a host.
+    public static func hostName(_ text: String) -> String? { HostPolicy.name(of: text) }
 
     func warning(listenHost host: String) -> String? {
         Self.warning(listenHost: host, hasToken: token != nil, hasCertificate: certificate != nil)
@@ -16,15 +26,11 @@ public struct WebAccess: Sendable {
 
     /// What deserves a warning about an address, in words; nil if nothing does.
     static func warning(listenHost host: String, hasToken: Bool, hasCertificate: Bool) -> String? {
-        guard !isLoopback(host) else { return nil }
+        guard !HostPolicy.isLoopback(host) else { return nil }
         if !hasToken {
             return "everybody who reaches this address can read the metrics; protect it by --web-token-file"
         }
         if !hasCertificate { return "the token crosses the network unencrypted; add --tls-cert and --tls-key" }
         return nil
-    }
-
-    static func isLoopback(_ host: String) -> Bool {
-        host == "localhost" || host == "::1" || (host.hasPrefix("127.") && host.split(separator: ".").count == 4)
     }
 }

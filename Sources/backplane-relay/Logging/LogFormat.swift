@@ -31,12 +31,15 @@ enum LogFormat: String, ExpressibleByArgument, CaseIterable {
         line.append(contentsOf: level.rawValue.utf8)
         line.append(UInt8(ascii: " "))
         // One event is one line, whatever a server answered.
-        for byte in message.utf8 { line.append(byte < 0x20 || byte == 0x7F ? UInt8(ascii: " ") : byte) }
+        for scalar in message.unicodeScalars {
+            line.append(contentsOf: UTF8.encode(PrintableText.steers(scalar) ? " " : scalar) ?? .init())
+        }
         for (key, value) in metadata {
             line.append(UInt8(ascii: " "))
             line.append(contentsOf: key.utf8)
             line.append(UInt8(ascii: "="))
-            if value.utf8.allSatisfy({ $0 > 0x20 && $0 != UInt8(ascii: "\"") && $0 != 0x7F }), !value.isEmpty {
+            if value.unicodeScalars.allSatisfy({ $0 != " " && $0 != "\"" && !PrintableText.steers($0) }), !value.isEmpty
+            {
                 line.append(contentsOf: value.utf8)
             } else {
                 append(quoted: value, to: &line)
@@ -68,6 +71,6 @@ enum LogFormat: String, ExpressibleByArgument, CaseIterable {
     private static func append(quoted text: String, to line: inout [UInt8]) {
         var writer = JSONWriter()
         writer.string(text)
-        line.append(contentsOf: writer.bytes)
+        line.append(contentsOf: PrintableText.json(String(decoding: writer.bytes, as: UTF8.self)).utf8)
     }
 }

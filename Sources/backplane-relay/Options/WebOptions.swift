@@ -15,7 +15,19 @@ struct WebOptions: ParsableArguments {
     @Option(help: "PEM key of --tls-cert, without a passphrase.")
     var tlsKey: String?
 
+    @Option(
+        help: """
+            Name under which the relay is asked besides localhost, 127.0.0.1 and [::1], while --listen is a loopback \
+            address: that of a proxy in front, for instance; repeatable.
+            """)
+    var allowHost: [String] = []
+
     func validate() throws {
+        for host in allowHost where WebAccess.hostName(host) == nil || host.contains(":") && !host.hasPrefix("[") {
+            throw ValidationError(
+                "--allow-host: '\(host)' is no name of a host; give it without scheme, port and path, such as relay.example"
+            )
+        }
         guard (tlsCert == nil) == (tlsKey == nil) else {
             throw ValidationError("--tls-cert and --tls-key: give both or neither")
         }
@@ -39,7 +51,7 @@ struct WebOptions: ParsableArguments {
     }
 
     func access() throws -> WebAccess {
-        var access = WebAccess()
+        var access = WebAccess(allowedHosts: allowHost.compactMap { WebAccess.hostName($0) })
         if let webTokenFile { access.token = try WebToken(file: webTokenFile) }
         if let tlsCert, let tlsKey {
             access.certificate = try WebCertificate(certificatePath: tlsCert, keyPath: tlsKey)

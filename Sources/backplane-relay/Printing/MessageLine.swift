@@ -112,26 +112,7 @@ struct MessageLine {
 
     /// Names come from the wire: what could steer a terminal is replaced.
     static func printable(_ bytes: some Sequence<UInt8>) -> String {
-        let bytes = Array(bytes)
-        // Nearly all are plain ASCII; to look up what each character is costs more than all else in a line.
-        if bytes.allSatisfy({ (0x20..<0x7F).contains($0) }) { return String(decoding: bytes, as: UTF8.self) }
-        return String(
-            String.UnicodeScalarView(
-                String(decoding: bytes, as: UTF8.self).unicodeScalars.map { scalar in
-                    isHarmless(scalar) ? scalar : "\u{FFFD}"
-                }))
-    }
-
-    /// False for what moves the cursor, breaks the line, or turns the direction of what follows.
-    private static func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case 0x202A...0x202E, 0x2066...0x2069: false
-        default:
-            switch scalar.properties.generalCategory {
-            case .control, .lineSeparator, .paragraphSeparator: false
-            default: true
-            }
-        }
+        PrintableText.line(bytes)
     }
 
     private enum Colour: Int {

@@ -117,8 +117,8 @@ struct ReplayCommand: AsyncParsableCommand {
                     return true
                 }, progress: { bar.update(done: $0.done) },
                 onRetry: { cause in
-                    StandardError.print(
-                        (terminal.withLockedValue { $0 } == nil ? "" : "\r\u{1B}[K") + "\(cause); trying again")
+                    if terminal.withLockedValue({ $0 != nil }) { StandardError.write("\r\u{1B}[K") }
+                    StandardError.print("\(cause); trying again")
                 })
             terminal.withLockedValue { $0?.finish() }
         } catch {
@@ -176,7 +176,7 @@ struct ReplayCommand: AsyncParsableCommand {
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys]
-            print(String(decoding: try encoder.encode(ReplaySummary(report)), as: UTF8.self))
+            print(json: String(decoding: try encoder.encode(ReplaySummary(report)), as: UTF8.self))
         } else {
             print(ReplayTable.text(report))
         }

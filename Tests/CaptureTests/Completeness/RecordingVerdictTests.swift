@@ -8,6 +8,7 @@ import Testing
     /// What a `gap` or `dropped` event may say, and whether that is a loss.
     static let causes: [(cause: String, isLoss: Bool)] = [
         ("dropped", true), ("buffer_full", true), ("write_error", true), ("disk_low", true), ("connection_lost", true),
+        ("too_large", true),
         ("output_buffer_limit", true), ("redis_restart", true), ("failover", true), ("stopped", true),
         ("segment_removed", true), ("segment_truncated", true), ("a word of a later version", true),
         ("not_recording", false), ("foreign_publish", false), ("unknown", false), ("segment_deleted", false),

@@ -46,6 +46,40 @@ extension WithHubNodes {
             }
         }
 
+        @Test("with Redis away the page says so; a namesake is somebody else")
+        func honest() async throws {
+            try await RedisServer.with { redis in
+                try await TestHubNode.with(redis: redis, name: "node A") { port in
+                    try await Browser.with { alice in
+                        try await Browser.with { other in
+                            for browser in [alice, other] {
+                                try await enter(browser, port: port, name: "Alice", transport: "webSockets")
+                            }
+                            try await talk(from: alice, to: other, "it is me")
+                            let own = "return `${document.querySelectorAll('#messages li.own').length}`"
+                            #expect(try await alice.text(own) == "1")
+                            #expect(try await other.text(own) == "0")
+                            #expect(
+                                try await other.text("return document.querySelector('#messages').textContent")
+                                    .contains("another one of this name"))
+                            await redis.stop()
+                            try await eventually("it says that Redis is away") {
+                                let state = "const state = document.querySelector('#state'); "
+                                return try await alice.text(state + "return state.dataset.state + state.textContent")
+                                    .contains(#/^cut.*lost Redis/#) ? true : nil
+                            }
+                            try await alice.screenshot("chat-redis-away")
+                            try await redis.start()
+                            try await eventually("it is connected again") {
+                                try await alice.text("return document.querySelector('#state').dataset.state")
+                                    == "connected" ? true : nil
+                            }
+                        }
+                    }
+                }
+            }
+        }
+
         private func enter(_ browser: Browser, port: Int, name: String, transport: String) async throws {
             try await browser.open("http://127.0.0.1:\(port)/?transport=\(transport)&room=lobby")
             try await browser.type(name, into: "#name")

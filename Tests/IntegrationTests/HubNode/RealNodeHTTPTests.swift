@@ -86,6 +86,42 @@ extension WithHubNodes {
             }
         }
 
+        @Test("a text frame on a webSocket that is empty or no call is ignored, and what follows is answered")
+        func framesThatAreNoCalls() async throws {
+            try await withNode { port in
+                let token = try await HubToken.negotiate(port: port, query: "clientProtocol=2.1&user=bob")
+                let socket = try HalfRequest(
+                    port: port,
+                    """
+                    GET /signalr/connect?transport=webSockets&clientProtocol=2.1&user=bob&connectionToken=\(token) HTTP/1.1\r
+                    Host: 127.0.0.1:\(port)\r
+                    Connection: Upgrade\r
+                    Upgrade: websocket\r
+                    Sec-WebSocket-Version: 13\r
+                    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r
+                    \r
+
+                    """)
+                defer { socket.close() }
+                for (index, frame) in ["", " ", "nonsense", "{", "[1]", "7", "null", #"{"H":"#].enumerated() {
+                    #expect(socket.send(Self.textFrame(frame)))
+                    #expect(
+                        socket.send(Self.textFrame(#"{"H":"chathub","M":"echo","A":["\(index)"],"I":\(index)}"#)))
+                    var received = ""
+                    let answer = #"{"R":"\(index)","I":"\(index)"}"#
+                    _ = try await eventually("the call after '\(frame)' is answered") { () -> Bool? in
+                        received += socket.received()
+                        return received.contains(answer) ? true : nil
+                    }
+                }
+            }
+        }
+
+        /// Masked by zeros, which leave the bytes as they are.
+        private static func textFrame(_ text: String) -> [UInt8] {
+            [0x81, 0x80 | UInt8(text.utf8.count), 0, 0, 0, 0] + Array(text.utf8)
+        }
+
         // MARK: - The node
 
         private func withNode(_ body: (_ port: Int) async throws -> Void) async throws {

@@ -24,6 +24,18 @@ struct LivePageTests {
                     try await page.sentence().contains(
                         #/^healthy: [\d,]+ envelopes/s, latency .* nothing missing since \d\d:\d\d:\d\d$/#))
                 #expect(try await page.text("return `${document.querySelectorAll('#lines tr').length}`") != "0")
+                let figures = try await page.text(
+                    """
+                    const said = document.querySelector('.sentence').textContent.match(/healthy: (.*) envelopes.s, latency (.*?),/);
+                    const shown = [...document.querySelectorAll('.charts b')].map(figure => figure.textContent);
+                    return [said[1], said[2].replace('below', '<') + ' median', shown[0], shown[2].split(',')[0]].join('|');
+                    """
+                ).split(separator: "|")
+                #expect(figures.prefix(2) == figures.suffix(2), "the line and the figures beside it say the same")
+                try await eventually("the open segment says its ids") {
+                    try await page.text("return document.querySelector('#segment-rows').textContent")
+                        .contains(#/[^\d]1–[1-9]\d+/#) ? true : nil
+                }
                 try await page.picture("busy")
                 _ = try await traffic.stop()
 
@@ -53,6 +65,38 @@ struct LivePageTests {
                     .contains("Nothing is recorded"))
             try await page.picture("no-recording")
             try await page.checkConsole()
+        }
+    }
+
+    @Test("a long value is cut, and a click opens it")
+    func longValues() async throws {
+        try await page(recording: false, options: ["--show-payloads"]) { page, redis, _ in
+            let text = String(repeating: "long ", count: 100) + "end"
+            let call = #"{"H":"chatHub","M":"send","A":["\#(text)"]}"#
+            let message = Message(source: "s", key: "h-chatHub", value: Array(call.utf8))
+            let blob = ScaleoutMessage(messages: [message], createdTicks: 638_000_000_000_000_000).encoded()
+            try await redis.withClient { client in
+                let script = try await client.load(script: BackplaneScript.publish)
+                try await eventually("the envelope is shown") {
+                    _ = try await client.send(["EVALSHA", .text(script.sha1), "1", "chat", .bytes(blob)])
+                    return try await page.text("return document.querySelector('#lines details') ? '1' : ''") == "1"
+                        ? true : nil
+                }
+            }
+            let seen = "return `${document.querySelector('#lines tr:last-child details').open}`"
+            #expect(try await page.text(seen) == "false")
+            try await page.browser.click("#lines tr:last-child summary")
+            #expect(try await page.text(seen) == "true")
+            // New lines do not close it.
+            try await redis.withClient { client in
+                _ = try await NodePublisher(client, channel: "chat").publish(1)
+            }
+            try await eventually("another line is there") {
+                try await page.text("return document.querySelector('#lines tr').textContent").contains("long")
+                    ? nil : true
+            }
+            #expect(try await page.text(seen) == "true")
+            try await page.picture("long-value")
         }
     }
 

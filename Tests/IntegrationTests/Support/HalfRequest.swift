@@ -5,7 +5,8 @@ import TestSupport
 struct HalfRequest {
     private let descriptor: Int32
 
-    init(port: Int) throws {
+    /// - Parameter half: what it sends at first.
+    init(port: Int, _ half: String = "GET /metrics HTTP/1.1\r\nHost: ") throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -16,8 +17,8 @@ struct HalfRequest {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        let half = Array("GET /metrics HTTP/1.1\r\nHost: ".utf8)
-        guard connected == 0, send(descriptor, half, half.count, Int32(MSG_NOSIGNAL)) == half.count else {
+        let bytes = Array(half.utf8)
+        guard connected == 0, Foundation.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
             throw TestFailure("no connection to port \(port): errno \(errno)")
         }
     }
@@ -27,8 +28,27 @@ struct HalfRequest {
     /// - Returns: nil, so that it can stand where something is waited for.
     func drip() -> Bool? {
         var byte = UInt8(ascii: "a")
-        _ = send(descriptor, &byte, 1, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+        _ = Foundation.send(descriptor, &byte, 1, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
         return nil
+    }
+
+    /// - Returns: false if the server does not take it within two seconds.
+    func send(_ text: String) -> Bool { send(Array(text.utf8)) }
+
+    /// - Returns: false if the server does not take it within two seconds.
+    func send(_ bytes: [UInt8]) -> Bool {
+        var patience = timeval(tv_sec: 2, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        return Foundation.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
+    }
+
+    /// What has come, up to 4 KiB; waits two seconds for it.
+    func received() -> String {
+        var patience = timeval(tv_sec: 2, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        var bytes = [UInt8](repeating: 0, count: 4_096)
+        let count = recv(descriptor, &bytes, bytes.count, 0)
+        return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
     }
 
     /// True once the server has ended the connection.

@@ -28,7 +28,8 @@ import Testing
     private static var healthy: ChannelState {
         ChannelState(
             now: now * second, watchedSince: at(1_000), connection: .subscribed(since: at(1_000)), rate: 1_240,
-            latency: 0.003, lastEnvelopeAt: at(9_999), listeners: 5, recording: .writing)
+            latency: LatencyWindow.Quantiles(median: 0.003, p99: 0.009), lastEnvelopeAt: at(9_999), listeners: 5,
+            recording: .writing)
     }
 
     private static func at(_ seconds: UInt64) -> UInt64 { seconds * second }

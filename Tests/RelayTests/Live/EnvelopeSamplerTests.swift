@@ -73,4 +73,15 @@ import Testing
         #expect(calls.rows.count == TopCalls.shown)
         #expect(calls.rows.first == TopCalls.Row(hub: "hub", method: "method7", count: 4))
     }
+
+    @Test(arguments: [(CommandType.addToGroup, "add to group"), (.abort, "abort")])
+    func aCommandIsNamed(type: CommandType, name: String) {
+        let command = Command(waitForAck: true, id: "c", type: type, value: "hg-chatHub.secret")
+        let message = Message(source: "s", key: "c-x", value: command.encoded(), commandID: "c", waitForAck: true)
+        let envelope = Envelope(id: 7, body: ScaleoutMessage(messages: [message], createdTicks: 0))
+        let line = envelope.encoded().withUnsafeBytes {
+            LiveLine(SampledEnvelope($0, channel: 0, receivedAt: 1), number: 1, showsValue: false)
+        }
+        #expect(line.kind == "command" && line.hub == nil && line.method == name && line.value == nil)
+    }
 }

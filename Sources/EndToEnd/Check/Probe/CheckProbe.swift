@@ -1,4 +1,5 @@
 import Capture
+import HTTPGuard
 import Hummingbird
 public import Logging
 import NIOCore
@@ -78,10 +79,14 @@ public struct CheckProbe: Service {
         router.get("/") { _, _ in
             "backplane-relay checks a SignalR backplane end to end\n\n/metrics     Prometheus metrics\n"
         }
+        let limits = HTTPLimits()
         let application = Application(
-            router: router,
+            responder: HeadResponder(router.buildResponder()),
+            server: .guarded(
+                limits: limits, gate: ConnectionGate(limits: limits, registry: metrics.registry, logger: logger)),
             configuration: ApplicationConfiguration(
-                address: .hostname(listenHost, port: listenPort), serverName: "backplane-relay"),
+                address: .hostname(listenHost, port: listenPort), serverName: "backplane-relay",
+                backlog: HTTPLimits.backlog),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? 0
                 logger.info("listening", metadata: ["metrics": "http://\(listenHost):\(port)/metrics"])

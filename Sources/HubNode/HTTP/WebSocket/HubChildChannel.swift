@@ -1,3 +1,4 @@
+import HTTPGuard
 import HTTPTypes
 import HummingbirdCore
 import Logging
@@ -28,7 +29,8 @@ struct HubChildChannel: HTTPChannelHandler {
 
     let responder: HTTPChannelHandler.Responder
     let upgrader: WebSocketUpgrader
-    let idleTimeout: Duration
+    let limits: HTTPLimits
+    let gate: ConnectionGate
     /// A peer that confirms nothing for this long is gone, though it never said so.
     let userTimeout: TimeAmount
 
@@ -39,15 +41,18 @@ struct HubChildChannel: HTTPChannelHandler {
             try channel.syncOptions?.setOption(
                 .tcpOption(NIOBSDSocket.Option(rawValue: CInt(TCP_USER_TIMEOUT))),
                 value: SocketOptionValue(userTimeout.nanoseconds / 1_000_000))
-            let (upgrader, idleTimeout) = (upgrader, idleTimeout)
+            let connection = NIOLoopBound(
+                HTTPConnection(channel, limits: limits, gate: gate), eventLoop: channel.eventLoop)
             let configuration = NIOTypedHTTPServerUpgradeConfiguration<Outcome>(
-                upgraders: [upgrader.typedUpgrader()],
+                upgraders: [upgrader.typedUpgrader { connection.value.upgraded() }],
                 notUpgradingCompletionHandler: { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try channel.pipeline.syncOperations.addHandlers([
                             HTTP1ToHTTPServerCodec(secure: false),
-                            HTTPConnectionStateHandler(idleTimeout: idleTimeout, logger: logger),
+                            RequestClock(connection.value),
+                            // Before the next one, which keeps the end of the connection to itself.
                             ConnectionWatch(),
+                            HTTPConnectionStateHandler(logger: logger),
                         ])
                         return .http(
                             try NIOAsyncChannel(
@@ -60,10 +65,13 @@ struct HubChildChannel: HTTPChannelHandler {
             pipeline.enablePipelining = false
             pipeline.enableErrorHandling = false
             pipeline.enableResponseHeaderValidation = false
-            return Value(
-                channel: channel,
-                negotiated: try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
-                    configuration: pipeline))
+            pipeline.decoderConfiguration.maxHeaderFieldSize = limits.headerBytes
+            pipeline.decoderConfiguration.maxHeaderListSize = limits.headerBytes
+            pipeline.decoderConfiguration.maxHeaderFieldCount = limits.headerFields
+            let negotiated = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
+                configuration: pipeline)
+            try connection.value.guardPipeline()
+            return Value(channel: channel, negotiated: negotiated)
         }
     }
 

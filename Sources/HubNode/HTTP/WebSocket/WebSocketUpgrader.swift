@@ -10,7 +10,10 @@ struct WebSocketUpgrader: Sendable {
     let metrics: HubMetrics
     let maximumMessageBytes: Int
 
-    func typedUpgrader() -> NIOTypedWebSocketServerUpgrader<HubChildChannel.Outcome> {
+    /// - Parameter onUpgrade: called on the event loop once a connection has become a webSocket.
+    func typedUpgrader(
+        onUpgrade: @escaping @Sendable () -> Void
+    ) -> NIOTypedWebSocketServerUpgrader<HubChildChannel.Outcome> {
         NIOTypedWebSocketServerUpgrader(
             maxFrameSize: maximumMessageBytes,
             shouldUpgrade: { channel, head in
@@ -18,6 +21,7 @@ struct WebSocketUpgrader: Sendable {
             },
             upgradePipelineHandler: { channel, head in
                 channel.eventLoop.makeCompletedFuture {
+                    onUpgrade()
                     if let request = request(head) {
                         try channel.pipeline.syncOperations.addHandlers([
                             NIOWebSocketFrameAggregator(

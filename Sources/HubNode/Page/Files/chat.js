@@ -7,12 +7,16 @@ const PEOPLE_KEPT = 30;
 /** How far from the end still counts as "at the bottom", in pixels. */
 const BOTTOM_SLACK = 32;
 const JOIN_AGAIN_AFTER = 5_000;
+const LOOK_EVERY = 2_000;
+/** Own messages that have not come back yet. */
+const SIGNS_KEPT = 1_000;
 
 const STATES = {
   connecting: "Connecting…",
   connected: "Connected",
   reconnecting: "Connection lost, reconnecting…",
   disconnected: "Disconnected, trying again…",
+  cut: "Connected, but the node has lost Redis: messages do not get through",
 };
 
 const $ = (id) => document.getElementById(id);
@@ -94,8 +98,8 @@ function connect() {
 
 function openConnection() {
   const opened = new HubConnection({ path: setting("path"), query: { user: me.name }, transports: wantedTransports() });
-  opened.on(HUB, "broadcastMessage", (from, text) => receive({ kind: "broadcast", from, text }));
-  opened.on(HUB, "groupMessage", (group, from, text) => receive({ kind: "group", from, text, group }));
+  opened.on(HUB, "broadcastMessage", (from, text, sign) => receive({ kind: "broadcast", from, text, sign }));
+  opened.on(HUB, "groupMessage", (group, from, text, sign) => receive({ kind: "group", from, text, group, sign }));
   opened.on(HUB, "userMessage", (from, text) => receive({ kind: "user", from, text }));
   opened.addEventListener("statechange", ({ detail }) => {
     if (opened === connection) showState(detail);
@@ -110,11 +114,33 @@ function wantedTransports() {
 }
 
 function showState({ state, transport, fresh, reason }) {
-  $("state").dataset.state = state;
-  $("state").textContent = STATES[state];
-  $("state").title = reason ?? "";
+  showConnection(state, reason);
   $("transport").textContent = transport ?? "–";
-  if (state === "connected") welcomeBack(fresh);
+  if (state === "connected") {
+    welcomeBack(fresh);
+    lookAtNode();
+  }
+}
+
+function showConnection(state, reason) {
+  const shown = state === "connected" && outage ? "cut" : state;
+  $("state").title = (shown === "cut" ? outage : reason) ?? "";
+  if ($("state").dataset.state === shown) return;
+  $("state").dataset.state = shown;
+  $("state").textContent = STATES[shown];
+}
+
+/** What the node says of its Redis; empty while all is well. */
+let outage = "";
+
+/** A node keeps its clients while Redis is away, so that they miss nothing: only it can tell them. */
+async function lookAtNode() {
+  if (document.hidden || connection?.state !== "connected") return;
+  const options = { cache: "no-store", signal: AbortSignal.timeout(LOOK_EVERY) };
+  const words = await fetch("-/ready", options).then((answer) => (answer.status === 503 ? answer.text() : ""), () => null);
+  if (words === null || connection?.state !== "connected") return;
+  outage = words.trim();
+  showConnection("connected");
 }
 
 function welcomeBack(fresh) {
@@ -196,12 +222,22 @@ function giveBack(error) {
 }
 
 async function deliver({ text, target }) {
-  if (target === "everyone") return connection.invoke(HUB, "send", me.name, text);
-  if (target === "room") return connection.invoke(HUB, "sendToGroup", me.room, me.name, text);
+  if (target === "everyone") return connection.invoke(HUB, "send", me.name, text, newSign());
+  if (target === "room") return connection.invoke(HUB, "sendToGroup", me.room, me.name, text, newSign());
   const person = target.slice("user:".length);
   await connection.invoke(HUB, "sendToUser", person, text);
   // Only the other one gets it; without this copy the conversation would read one-sided.
-  add({ kind: "user", from: me.name, text, person });
+  add({ kind: "user", from: me.name, text, person, isOwn: true });
+}
+
+/** Signs of own messages: by a name alone nobody can be told from a namesake. */
+const signs = new Set();
+
+function newSign() {
+  const sign = [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join("-");
+  signs.add(sign);
+  if (signs.size > SIGNS_KEPT) signs.delete(signs.values().next().value);
+  return sign;
 }
 
 function note(text, until = "") {
@@ -237,8 +273,9 @@ let missedWhileHidden = 0;
 let lastShown = null;
 
 /** What arrives was written by anybody, so even its types are not to be relied on. */
-function receive({ kind, from, text, group }) {
-  const message = { kind, from: String(from ?? ""), text: String(text ?? ""), group: String(group ?? "") };
+function receive({ kind, from, text, group, sign }) {
+  const isOwn = signs.delete(sign);
+  const message = { kind, from: String(from ?? ""), text: String(text ?? ""), group: String(group ?? ""), isOwn };
   meet(message.from);
   add(message);
 }
@@ -247,7 +284,7 @@ const addNotice = (text) => add({ kind: "system", from: "Notice", text });
 
 function add(message) {
   const time = new Date();
-  const isOwn = message.kind !== "system" && message.from === me.name;
+  const isOwn = message.isOwn === true;
   const shown = { ...message, time, clock: clock.format(time), label: labelFor(message), isOwn };
   $("messages").append(itemFor(shown, lastShown));
   lastShown = shown;
@@ -284,7 +321,12 @@ function timeElement({ time, clock }) {
   return made;
 }
 
-function labelFor({ kind, group, person }) {
+function labelFor(message) {
+  const isNamesake = message.kind !== "system" && !message.isOwn && message.from === me.name;
+  return `${isNamesake ? "(another one of this name) " : ""}${whereTo(message)}`;
+}
+
+function whereTo({ kind, group, person }) {
   switch (kind) {
   case "broadcast": return "to everyone";
   case "group": return `in room ${group}`;
@@ -294,7 +336,7 @@ function labelFor({ kind, group, person }) {
 }
 
 function continues(message, previous) {
-  const shared = ["kind", "from", "label", "clock"];
+  const shared = ["kind", "from", "label", "clock", "isOwn"];
   return message.kind !== "system" && shared.every((key) => message[key] === previous?.[key]);
 }
 
@@ -377,6 +419,8 @@ document.addEventListener("visibilitychange", () => {
 });
 addEventListener("pagehide", () => connection?.stop());
 addEventListener("pageshow", (event) => event.persisted && connection?.start());
+
+setInterval(lookAtNode, LOOK_EVERY);
 
 $("node").textContent = setting("node");
 $("channel").textContent = setting("channel");

@@ -21,8 +21,8 @@ function niceCeiling(value, thousand) {
 
 export class Chart {
   // series: [{ label, column }], the first one filled; thousand: of the unit's prefixes; bars: instead of lines.
-  constructor({ title, series, format, thousand = 1000, bars = false }) {
-    Object.assign(this, { title, series, format, thousand, bars });
+  constructor({ title, series, format, said = format, thousand = 1000, bars = false }) {
+    Object.assign(this, { title, series, format, said, thousand, bars });
     this.samples = [];
     this.cursor = null;
     this.figure = document.createElement('figure');
@@ -40,8 +40,9 @@ export class Chart {
     new ResizeObserver(() => this.draw()).observe(this.figure);
   }
 
-  update(samples, events, outages, now) {
-    Object.assign(this, { samples, events, outages, now });
+  // current: like a sample, what the channel's sentence says of the same.
+  update(samples, events, outages, now, current) {
+    Object.assign(this, { samples, events, outages, now, current });
     this.draw();
   }
 
@@ -130,19 +131,20 @@ export class Chart {
   drawCursor(parts, samples, x, base) {
     const sample = this.cursor === null ? null : samples.find(s => s[0] >= this.cursor) ?? samples.at(-1);
     if (sample) parts.push(make('line', { class: 'cursor', x1: x(sample[0]), x2: x(sample[0]), y1: margin.top, y2: base }));
-    const shown = sample ?? this.samples.at(-1);
+    const shown = sample ?? (this.samples.length ? this.current : undefined);
     this.value.textContent = shown ? this.text(shown) : '–';
     if (sample) this.value.textContent += ` at ${new Date(sample[0]).toLocaleTimeString('en-GB')}`;
   }
 
   text(sample) {
     if (this.series.every(line => sample[line.column] === null)) return '–';
-    return this.series.map(line => `${this.format(sample[line.column])}${line.label ? ` ${line.label}` : ''}`).join(', ');
+    const format = sample === this.current ? this.said : this.format;
+    return this.series.map(line => `${format(sample[line.column])}${line.label ? ` ${line.label}` : ''}`).join(', ');
   }
 
   // The same in words, for who does not see it.
   describe(samples) {
-    const last = samples.at(-1);
+    const last = samples.length ? this.current : undefined;
     const peak = Math.max(0, ...samples.map(sample => sample[this.series[0].column] ?? 0));
     this.svg.setAttribute('aria-label', `${this.title}: ${last ? `now ${this.text(last)}` : 'nothing yet'}; `
       + `highest of the last ${Math.round(this.span / 60e3)} minutes ${this.format(peak)}`);

@@ -1,7 +1,7 @@
 // The live page: takes what the relay sends and shows it. Texts from outside only ever become text nodes.
 
 import { Chart } from './chart.js';
-import { bytes, clock, count, duration, eventLevel, eventWords, rate, sentence, time } from './words.js';
+import { bytes, clock, count, duration, eventLevel, eventWords, rate, saidDuration, sentence, time } from './words.js';
 
 const span = 900e3;
 const shownLines = 60;
@@ -27,12 +27,30 @@ let lines = [];
 let lastEvent = 0;
 let lastLine = 0;
 
-const cell = (content, name) => {
+// label: what stands above the column; on a phone, where there are no columns, it stands beside the value.
+const cell = (content, name, label) => {
   const element = document.createElement('td');
   element.append(content);
   if (name) element.className = name;
+  if (label) element.dataset.label = label;
   return element;
 };
+
+// A long value is cut; a click shows all of it.
+const shownOfValue = 160;
+
+function valueOf(text) {
+  const code = document.createElement('code');
+  code.textContent = text;
+  if (text.length <= shownOfValue) return code;
+  const details = document.createElement('details');
+  const summary = document.createElement('summary');
+  const start = document.createElement('code');
+  start.textContent = `${text.slice(0, shownOfValue).toWellFormed()}…`;
+  summary.append(start);
+  details.append(summary, code);
+  return details;
+}
 
 const noneYet = () => {
   const element = cell('none yet');
@@ -53,13 +71,14 @@ class Channel {
     this.name = name;
     this.samples = [];
     this.kind = null;
+    this.current = [0, 0, 0, null, null];
     this.section = $('channel').content.firstElementChild.cloneNode(true);
     this.section.querySelector('h2').textContent = name;
     this.section.setAttribute('aria-label', `Channel ${name}`);
     this.charts = [
       new Chart({ title: 'Envelopes a second', series: [{ column: 1 }], format: rate }),
       new Chart({ title: 'Bytes a second', series: [{ column: 2 }], format: bytes, thousand: 1024 }),
-      new Chart({ title: 'Latency', series: [{ label: 'median', column: 4 }, { label: 'p99', column: 5 }], format: duration }),
+      new Chart({ title: 'Latency', series: [{ label: 'median', column: 4 }, { label: 'p99', column: 5 }], format: duration, said: saidDuration }),
       new Chart({ title: 'Missing ids', series: [{ column: 3 }], format: count, bars: true }),
     ];
     this.section.querySelector('.charts').append(...this.charts.map(chart => chart.figure));
@@ -69,6 +88,7 @@ class Channel {
     const newest = this.samples.at(-1)?.[0] ?? 0;
     this.samples.push(...told.samples.filter(sample => sample[0] > newest));
     while (this.samples.length && this.samples[0][0] < now - span) this.samples.shift();
+    this.current = told.current;
     this.showState(told, now);
     if (told.kinds) this.showTables(told);
   }
@@ -101,9 +121,10 @@ class Channel {
   }
 
   draw(now) {
+    const current = [now, ...this.current];
     const mine = events.filter(event => event.channel === undefined || event.channel === this.name);
     const marks = mine.map(event => ({ at: event.at, level: eventLevel(event), words: `${clock(event.at)} ${eventWords(event)}` }));
-    for (const chart of this.charts) chart.update(this.samples, marks, outages(), now);
+    for (const chart of this.charts) chart.update(this.samples, marks, outages(), now, current);
   }
 }
 
@@ -143,7 +164,8 @@ function showEvents(told) {
     const words = document.createElement('span');
     words.className = `event ${eventLevel(event)}`;
     words.textContent = eventWords(event);
-    return row(cell(time(event.at, clock(event.at))), cell(event.channel ?? 'all', 'of-many'), cell(words));
+    return row(cell(time(event.at, clock(event.at)), '', 'Time'), cell(event.channel ?? 'all', 'of-many', 'Channel'),
+      cell(words, '', 'What happened'));
   });
   $('event-rows').prepend(...rows);
   while ($('event-rows').childElementCount > shownEvents) $('event-rows').lastElementChild.remove();
@@ -155,11 +177,22 @@ function takeLines(told) {
   if (!fresh.length) return;
   lastLine = fresh.at(-1).n;
   lines = [...lines, ...fresh].slice(-shownLines);
-  if (!isPaused) showLines();
+  if (!isPaused) addLines(fresh);
+}
+
+// Rows that stand stay as they are: one may be open, or selected.
+function addLines(fresh) {
+  $('lines').prepend(...fresh.slice(-shownLines).toReversed().map(lineRow));
+  while ($('lines').childElementCount > shownLines) $('lines').lastElementChild.remove();
+  showWhetherLines();
 }
 
 function showLines() {
   $('lines').replaceChildren(...lines.toReversed().map(lineRow));
+  showWhetherLines();
+}
+
+function showWhetherLines() {
   $('lines-table').hidden = lines.length === 0;
   $('no-lines').hidden = lines.length > 0;
 }
@@ -167,16 +200,17 @@ function showLines() {
 function lineRow(line) {
   const call = document.createElement('span');
   if (line.hub !== undefined) call.append(`${line.hub}.`, document.createElement('wbr'), line.method);
-  const what = cell(call, 'name');
+  // What a command does has a name, too.
+  else if (line.method !== undefined) call.append(line.method);
+  const what = cell(call, 'name', 'Hub and method');
   if (line.messages > 1) what.append(` and ${line.messages - 1} more`);
   if (line.value !== undefined) {
-    const value = document.createElement('code');
-    value.textContent = line.value;
-    what.append(value);
+    what.append(valueOf(line.value));
   }
   return row(
-    cell(time(line.at, clock(line.at))), cell(channels[line.channel]?.name ?? '', 'of-many'), cell(line.id ?? '–', 'number'),
-    cell(line.kind.replaceAll('_', ' ')), what, cell(bytes(line.size), 'number'), cell(duration(line.latency), 'number'));
+    cell(time(line.at, clock(line.at)), '', 'Time'), cell(channels[line.channel]?.name ?? '', 'of-many', 'Channel'),
+    cell(line.id ?? '–', 'number', 'Id'), cell(line.kind.replaceAll('_', ' '), '', 'Kind'), what,
+    cell(bytes(line.size), 'number', 'Size'), cell(duration(line.latency), 'number', 'Latency'));
 }
 
 function showClients(told) {
@@ -186,8 +220,9 @@ function showClients(told) {
     state.className = `event ${client.slow ? 'warning' : 'idle'}`;
     state.textContent = client.slow ? 'slow' : client.waiting > 0 ? 'behind' : 'nothing waits';
     return row(
-      cell(client.name, 'name'), cell(client.ip), cell(count(client.connections), 'number'),
-      cell(bytes(client.waiting), 'number'), cell(state));
+      cell(client.name, 'name', 'Name'), cell(client.ip, '', 'Address'),
+      cell(count(client.connections), 'number', 'Connections'), cell(bytes(client.waiting), 'number', 'Waits in Redis'),
+      cell(state, '', 'State'));
   }));
 }
 
@@ -207,16 +242,16 @@ function showSegments(told) {
     const state = document.createElement('span');
     state.className = `event ${{ complete: 'good', incomplete: 'bad', unclosed: 'warning' }[segment.state] ?? 'idle'}`;
     state.textContent = word;
-    const name = cell(segment.name, 'name');
+    const name = cell(segment.name, 'name', 'Segment');
     if (told.downloads) name.append(download(segment));
-    return row(name, cell(bytes(segment.size), 'number'), cell(ids || '–'), cell(state));
+    return row(name, cell(bytes(segment.size), 'number', 'Size'), cell(ids || '–', '', 'Ids'), cell(state, '', 'Complete'));
   }));
 }
 
 function download(segment) {
   if (['recording', 'unclosed'].includes(segment.state)) return '';
   const link = document.createElement('a');
-  link.href = `/segments/${encodeURIComponent(segment.name)}`;
+  link.href = `segments/${encodeURIComponent(segment.name)}`;
   link.download = segment.name;
   link.textContent = 'Download';
   link.setAttribute('aria-label', `Download ${segment.name}`);
@@ -293,7 +328,7 @@ function lose(words = 'Connection to the relay lost, trying again. What stands h
 // Why it is so: the relay is away, or it wants to see a token, or too many look.
 async function probe() {
   try {
-    const answer = await fetch('/-/ready', { cache: 'no-store', signal: AbortSignal.timeout(patience) });
+    const answer = await fetch('-/ready', { cache: 'no-store', signal: AbortSignal.timeout(patience) });
     if (answer.status === 401) return location.reload();
     connect();
   } catch {
@@ -303,7 +338,7 @@ async function probe() {
 
 function connect() {
   stream?.close();
-  stream = new EventSource('/live');
+  stream = new EventSource('live');
   heardAt = performance.now();
   stream.addEventListener('state', message => take(message, true));
   for (const name of ['tick', 'change']) stream.addEventListener(name, message => take(message, false));

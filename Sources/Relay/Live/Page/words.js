@@ -28,6 +28,13 @@ export function duration(milliseconds) {
   return `${Math.round(milliseconds / 100) / 10} s`;
 }
 
+// As the sentence of a channel says it.
+export function saidDuration(milliseconds) {
+  if (milliseconds === null || milliseconds === undefined) return '–';
+  if (milliseconds < 1) return '< 1 ms';
+  return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(Math.round(milliseconds / 100) / 10).toFixed(1)} s`;
+}
+
 const withSeconds = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const withMinutes = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 const withDay = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });

@@ -1,0 +1,186 @@
+import HTTPTypes
+package import NIOCore
+import NIOHTTP1
+
+/// One connection of a server: performs what its ``Exchange`` decides. On its event loop only.
+package final class HTTPConnection {
+    let limits: HTTPLimits
+    private let gate: ConnectionGate
+    private unowned let channel: any Channel
+    private var exchange: Exchange
+    private var id: UInt64?
+    private var deadline: NIODeadline?
+    /// Of the timer that counts; an older one that is still set does nothing.
+    private var timerDue: NIODeadline?
+    private var end: () -> Void = {}
+
+    /// - Parameter channel: not yet active; this is called on its event loop.
+    package init(_ channel: any Channel, limits: HTTPLimits, gate: ConnectionGate) {
+        self.channel = channel
+        self.limits = limits
+        self.gate = gate
+        exchange = Exchange(headerBytes: 2 * limits.headerBytes, unreadBytes: limits.unreadBytes)
+    }
+
+    /// Puts its guards into the pipeline, around the HTTP handlers that are there.
+    ///
+    /// - Throws: if the channel has closed already.
+    package func guardPipeline() throws {
+        try channel.pipeline.syncOperations.addHandler(ConnectionFront(self), position: .first)
+        try channel.pipeline.syncOperations.addHandler(ParseErrorHandler(self), position: .last)
+    }
+
+    // MARK: - Its life
+
+    /// - Parameter end: closes it at once, past TLS and whatever waits to be written.
+    func entered(end: @escaping () -> Void) {
+        self.end = end
+        let loopBound = NIOLoopBound(self, eventLoop: channel.eventLoop)
+        let eventLoop = channel.eventLoop
+        id = gate.enter(at: .now()) { eventLoop.execute { loopBound.value.end() } }
+        guard id != nil else { return end() }
+        perform(.allow(.header))
+    }
+
+    func left() {
+        deadline = nil
+        end = {}
+        if let id { gate.leave(id) }
+        id = nil
+    }
+
+    func stops() { perform(exchange.stop()) }
+
+    /// A handshake of another protocol has succeeded; its own handlers see to it from here.
+    package func upgraded() {
+        exchange.upgrade()
+        deadline = nil
+        report()
+    }
+
+    // MARK: - What comes
+
+    var isDeaf: Bool { exchange.isDeaf }
+
+    /// - Parameter handOn: gives the bytes to the next handler.
+    func received(_ bytes: Int, handOn: () -> Void) {
+        let before = exchange
+        if !exchange.isDeaf { handOn() }
+        let step = exchange.received(bytes, before: before)
+        if step == .refuse { refuse(for: HTTPParserError.headerOverflow) } else { perform(step) }
+    }
+
+    func head() {
+        perform(exchange.head())
+        report()
+    }
+
+    func requestEnded() {
+        perform(exchange.end())
+        report()
+    }
+
+    // MARK: - What goes
+
+    func wrotePiece() {
+        perform(exchange.wrotePiece())
+        report()
+    }
+
+    func wroteAnswer(isLast: Bool) {
+        perform(exchange.wroteAnswer())
+        report()
+        if isLast { sayGoodbye() }
+    }
+
+    /// Answers what is no request, or too much of one, unless an answer is under way.
+    ///
+    /// - Returns: false if it is.
+    @discardableResult
+    func refuse(for error: any Error) -> Bool {
+        guard !exchange.isAnswering, !exchange.isDeaf,
+            let encoder = try? channel.pipeline.syncOperations.context(handlerType: HTTPResponseEncoder.self)
+        else { return exchange.isDeaf }
+        gate.count(.malformed)
+        let isTooLarge = error as? HTTPParserError == .headerOverflow
+        let status =
+            isTooLarge ? "HTTP/1.1 431 Request Header Fields Too Large" : "HTTP/1.1 400 Bad Request"
+        let text =
+            isTooLarge
+            ? "The header of this request is larger than the \(limits.headerBytes) bytes that are read.\n"
+            : "This is no HTTP/1.1 request.\n"
+        // Past the encoder, which may not have seen a request yet.
+        encoder.writeAndFlush(
+            NIOAny(
+                IOData.byteBuffer(
+                    ByteBuffer(
+                        string:
+                            "\(status)\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: \(text.utf8.count)\r\n\r\n\(text)"
+                    ))), promise: nil)
+        sayGoodbye()
+        return true
+    }
+
+    /// Closes its own side, and the whole a moment later: a client that is still sending would lose the answer otherwise.
+    private func sayGoodbye() {
+        perform(exchange.refuse())
+        channel.close(mode: .output, promise: nil)
+    }
+
+    // MARK: - Time
+
+    private func perform(_ step: Exchange.Step) {
+        switch step {
+        case .goOn, .refuse: break
+        case .close: end()
+        case .allow(let span):
+            guard let length = length(of: span) else { return deadline = nil }
+            start(channel.eventLoop.now + length)
+        }
+    }
+
+    private func length(of span: Exchange.Span) -> TimeAmount? {
+        switch span {
+        case .header: limits.header
+        case .body: limits.body
+        case .response: limits.response
+        case .idle: limits.idle
+        case .farewell: limits.farewell
+        case .linger: limits.linger
+        }
+    }
+
+    /// Without taking back a timer, which costs the more the more connections there are: one that fires too early is set
+    /// anew.
+    private func start(_ deadline: NIODeadline) {
+        self.deadline = deadline
+        if let timerDue, timerDue <= deadline { return }
+        timerDue = deadline
+        let loopBound = NIOLoopBound(WeakConnection(self), eventLoop: channel.eventLoop)
+        channel.eventLoop.scheduleTask(deadline: deadline) {
+            loopBound.value.connection?.fired(deadline)
+        }
+    }
+
+    private func fired(_ due: NIODeadline) {
+        guard timerDue == due else { return }
+        timerDue = nil
+        guard let deadline else { return }
+        guard channel.eventLoop.now >= deadline else { return start(deadline) }
+        if !exchange.isDeaf { gate.count(.slow) }
+        end()
+    }
+
+    private func report() {
+        guard let id else { return }
+        gate.step(id, to: exchange.isAnswering ? .answering : .waiting, at: .now())
+    }
+}
+
+private struct WeakConnection {
+    weak var connection: HTTPConnection?
+
+    init(_ connection: HTTPConnection) {
+        self.connection = connection
+    }
+}

@@ -1,0 +1,30 @@
+import HTTPTypes
+package import Hummingbird
+
+/// Answers `HEAD` as `GET` is answered, without the body: load balancers ask for the health so.
+package struct HeadResponder<Base: HTTPResponder>: HTTPResponder {
+    package typealias Context = Base.Context
+
+    private let base: Base
+    private let changesSomething: @Sendable (Request) -> Bool
+
+    /// - Parameter changesSomething: true for a request that does more than to read if it is sent by `GET`; by `HEAD` it is
+    ///   answered 405.
+    package init(_ base: Base, changesSomething: @escaping @Sendable (Request) -> Bool = { _ in false }) {
+        self.base = base
+        self.changesSomething = changesSomething
+    }
+
+    package func respond(to request: Request, context: Context) async throws -> Response {
+        guard request.method == .head else { return try await base.respond(to: request, context: context) }
+        guard !changesSomething(request) else {
+            return Response(status: .methodNotAllowed, headers: [.allow: "GET, POST"])
+        }
+        var head = request.head
+        head.method = .get
+        let response = try await base.respond(to: Request(head: head, body: request.body), context: context)
+        // Not ResponseBody(), whose length is 0: the length that GET would have stays where it is known.
+        return Response(
+            status: response.status, headers: response.headers, body: ResponseBody { try await $0.finish(nil) })
+    }
+}

@@ -1,0 +1,89 @@
+import HTTPTypes
+package import NIOCore
+package import NIOHTTPTypes
+
+/// Ends connections that take too long over a request, go on sending one that was refused, or do not read its answer:
+/// however a client drips its bytes, it holds a connection for a bounded time only.
+package final class RequestClock: ChannelDuplexHandler, RemovableChannelHandler {
+    package typealias InboundIn = HTTPRequestPart
+    package typealias InboundOut = HTTPRequestPart
+    package typealias OutboundIn = HTTPResponsePart
+    package typealias OutboundOut = HTTPResponsePart
+
+    /// Answers that have no end, or are large: each piece of them must be read in time, not the whole.
+    private static let streamingTypes: Set<String> = ["text/event-stream", "application/octet-stream"]
+
+    private let connection: (any Channel) throws -> HTTPConnection
+    private var guarded: HTTPConnection?
+    /// In the order of the requests.
+    private var isHead: [Bool] = []
+    private var isStreaming = false
+    private var isLast = false
+
+    /// Guards the connection from its first byte on.
+    package init(limits: HTTPLimits, gate: ConnectionGate) {
+        connection = { channel in
+            let connection = HTTPConnection(channel, limits: limits, gate: gate)
+            try connection.guardPipeline()
+            return connection
+        }
+    }
+
+    /// - Parameter connection: guarded already.
+    package init(_ connection: HTTPConnection) {
+        self.connection = { _ in connection }
+    }
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        do {
+            guarded = try connection(context.channel)
+        } catch {
+            context.close(promise: nil)
+        }
+    }
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            isHead.append(head.method == .head)
+            guarded?.head()
+        case .body: break
+        case .end: guarded?.requestEnded()
+        }
+        context.fireChannelRead(data)
+    }
+
+    package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        switch unwrapOutboundIn(data) {
+        case .head(var head):
+            isStreaming = Self.streamingTypes.contains(head.headerFields[.contentType] ?? "")
+            // What was too large is not read to its end.
+            isLast = head.status == .contentTooLarge
+            if isLast { head.headerFields[.connection] = "close" }
+            context.write(wrapOutboundOut(.head(head)), promise: promise)
+        case .body where isHead.first == true:
+            context.write(wrapOutboundOut(.body(ByteBuffer())), promise: promise)
+        case .body where isStreaming:
+            context.write(data, promise: whenWritten(promise, context) { $0.wrotePiece() })
+        case .body:
+            context.write(data, promise: promise)
+        case .end:
+            let isLast = isLast
+            let written = whenWritten(promise, context) { $0.wroteAnswer(isLast: isLast) }
+            // An answer to HEAD has no body, so no end of one either, whatever its length would be.
+            let wasHead = isHead.isEmpty ? false : isHead.removeFirst()
+            context.write(wasHead ? wrapOutboundOut(.body(ByteBuffer())) : data, promise: written)
+        }
+    }
+
+    private func whenWritten(
+        _ promise: EventLoopPromise<Void>?, _ context: ChannelHandlerContext,
+        _ body: @escaping @Sendable (HTTPConnection) -> Void
+    ) -> EventLoopPromise<Void> {
+        let written = promise ?? context.eventLoop.makePromise()
+        guard let guarded else { return written }
+        let bound = NIOLoopBound(guarded, eventLoop: context.eventLoop)
+        written.futureResult.whenSuccess { body(bound.value) }
+        return written
+    }
+}
