@@ -34,20 +34,20 @@ import Testing
         now = try writer.record([1, 2, 5], channel: 1, from: now)
         #expect(try OrphanRecovery.ends(of: FileSource(path: directory.files[0])).lastIDs.count == 2)
         writer.append(
-            .mayBeMissing(RecordingDoubt(after: 5, reason: .redisAway), channel: names[1]), at: now)
+            .mayBeMissing(channel: names[1], RecordingDoubt(after: 5, reason: .redisAway)), at: now)
         try writer.close(now, .stopped(checkedIDs: [names[0]: 5]))
 
         let previous = try CaptureDirectory.prepare(directory.path, at: .start) { _ in }
         #expect(previous.lastIDs == [names[0]: 5, names[1]: 5])
         #expect(previous.doubts[names[0]] == nil && previous.doubts[names[1]]?.reason == .redisAway)
-        let summary = try CaptureSummary(of: CaptureReader(directory.path))
+        let summary = try CaptureSummary(of: CaptureReader(paths: [directory.path]))
         #expect(summary.channels.map { Array($0.channel.utf8) } == names.map { Array($0.utf8) })
         #expect(summary.channels.map(\.envelopes) == [5, 3] && summary.channels.map(\.missingIDs) == [0, 2])
         for (name, count) in zip(names, [5, 3]) {
             var selection = CaptureSelection.all
             selection.channels = [OrdinalName(name)]
             var seen = 0
-            try CaptureReader(directory.path).forEach(selection) { if case .envelope = $0 { seen += 1 } }
+            _ = try CaptureReader(paths: [directory.path]).forEach(selection) { if case .envelope = $0 { seen += 1 } }
             #expect(seen == count)
         }
     }

@@ -73,7 +73,8 @@ struct HubTests {
 
     private static let wrongTypes: [(name: String, arguments: [String])] = [
         ("echo", ["[]"]), ("echo", ["null"]), ("add", [#""x""#]), ("add", ["1", "true"]), ("add", ["1.5", "1"]),
-        ("many", [#""x""#, "1", "true", "[1]", "null", "nonsense"]), ("many", [#""x""#, "1", "[]", "[1]", "null", "1"]),
+        ("many", [#""x""#, "1", "true", "[1]", "null", "nonsense"]),
+        ("many", [#""x""#, "1", "[]", "[1]", "null", "1"]),
     ]
 
     @Test("an argument of another type is an error, not a call", arguments: wrongTypes)

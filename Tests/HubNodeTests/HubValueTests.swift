@@ -122,7 +122,10 @@ struct HubValueTests {
 
     @Test(
         "a value of another shape is refused",
-        arguments: ["null", #""7.0""#, "true", "[]", "{}", "1.5", "7.0", "9223372036854775808", "", "7 x".replacing(" ", with: "")])
+        arguments: [
+            "null", #""7.0""#, "true", "[]", "{}", "1.5", "7.0", "9223372036854775808", "",
+            "7 x".replacing(" ", with: ""),
+        ])
     func noInt(json: String) {
         #expect(throws: (any Error).self) { try decode(Int.self, json) }
     }

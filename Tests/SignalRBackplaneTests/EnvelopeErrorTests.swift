@@ -51,7 +51,8 @@ import Testing
             "ticks of the year 10000", framed(littleEndian(Int32(0)) + littleEndian(Int64(3_155_378_976_000_000_000))),
             .badTicks, 10),
         .init(
-            "ticks that a byte has moved", framed(littleEndian(Int32(0)) + littleEndian(Int64.max) + [0]), .badTicks, 10),
+            "ticks that a byte has moved", framed(littleEndian(Int32(0)) + littleEndian(Int64.max) + [0]), .badTicks, 10
+        ),
         .init("a count that nothing follows", framed(littleEndian(Int32(1)) + littleEndian(Int64(0))), .hugeCount, 6),
         .init("a message of nine bytes", oneMessage(Array(padding.dropLast())), .hugeCount, 6),
         .init(

@@ -215,7 +215,8 @@ public struct CaptureMerge {
         // What is behind us explains nothing any more.
         reports.removeAll { $0.channel?.isSameOrdinally(as: channel) == true && $0.to ?? 0 < missing.lowerBound }
         let report = reports.first { report in
-            guard report.channel?.isSameOrdinally(as: channel) == true, let from = report.from, let to = report.to else { return false }
+            guard report.channel?.isSameOrdinally(as: channel) == true, let from = report.from, let to = report.to
+            else { return false }
             return from <= missing.upperBound && to >= missing.lowerBound
         }
         var event = CaptureEvent.gap(

@@ -35,6 +35,8 @@ struct StoredEnvelope: Sendable {
                     },
                 command: command)
         }
-        size = messages.reduce(64) { $0 + $1.value.readableBytes + $1.key.text.utf8.count + $1.key.folded.byteCount + 96 }
+        size = messages.reduce(64) {
+            $0 + $1.value.readableBytes + $1.key.text.utf8.count + $1.key.folded.byteCount + 96
+        }
     }
 }

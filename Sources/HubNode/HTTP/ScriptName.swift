@@ -27,7 +27,8 @@ enum ScriptName {
 
     private static let words: Set<String> = [
         "break", "do", "instanceof", "typeof", "case", "else", "new", "var", "catch", "finally", "return", "void",
-        "continue", "for", "switch", "while", "debugger", "function", "this", "with", "default", "if", "throw", "delete",
+        "continue", "for", "switch", "while", "debugger", "function", "this", "with", "default", "if", "throw",
+        "delete",
         "in", "try", "class", "enum", "extends", "super", "const", "export", "import", "implements", "let", "private",
         "public", "yield", "interface", "package", "protected", "static", "NaN", "undefined", "Infinity",
     ]

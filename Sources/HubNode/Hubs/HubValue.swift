@@ -64,7 +64,6 @@ extension Dictionary: HubValue where Key == String, Value: HubValue & Codable {
     }
 }
 
-
 extension Optional: HubValue where Wrapped: HubValue {
     public init(json: [UInt8]) throws {
         // To a number or a truth value that may be missing an empty text is a missing one, as on a real node.

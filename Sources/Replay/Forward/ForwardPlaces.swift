@@ -34,7 +34,8 @@ struct ForwardPlaces: Equatable {
 
     /// Whether a message that is forwarded would come back at once: the same server, and an event key that is watched.
     var returnsAtOnce: Bool {
-        target.isSame(as: source) && channels.indices.contains { index in
+        target.isSame(as: source)
+            && channels.indices.contains { index in
                 channels.contains { $0.isSameOrdinally(as: target(of: index)) }
             }
     }

@@ -94,7 +94,9 @@ public struct ReplayForecast: Sendable, Equatable {
     /// Lowest captured id by the target's event key.
     var firstIDs: OrdinalNameMap<UInt64> {
         var lowest: OrdinalNameMap<UInt64> = [:]
-        for route in routes.values { lowest[route.target, default: .max] = min(lowest[route.target] ?? .max, route.lowestID) }
+        for route in routes.values {
+            lowest[route.target, default: .max] = min(lowest[route.target] ?? .max, route.lowestID)
+        }
         return lowest
     }
 }

@@ -15,7 +15,9 @@ extension WithHubNodes {
                     try Data((0..<32).map { _ in UInt8.random(in: 0...255) }).write(to: URL(fileURLWithPath: key))
                     try await HubProcess.with(["--redis", redis.url, "--channel", "chat", "--key-file", key], folder) {
                         a, nodeA in
-                        try await HubProcess.with(["--redis", redis.url, "--channel", "chat", "--key-file", key], folder) {
+                        try await HubProcess.with(
+                            ["--redis", redis.url, "--channel", "chat", "--key-file", key], folder
+                        ) {
                             b, _ in
                             try await SignalRNetwork.with { network in
                                 let alice = try HubClient(port: a, reconnectsByItself: false, network: network)

@@ -57,7 +57,8 @@ extension WithHubNodes {
                     if Self.deviations[index] != nil {
                         #expect(answered != expected, "line \(index + 1) does not deviate")
                     } else {
-                        #expect(answered == expected, "line \(index + 1): \(line.method) \(line.path) \(line.body ?? "")")
+                        #expect(
+                            answered == expected, "line \(index + 1): \(line.method) \(line.path) \(line.body ?? "")")
                     }
                 }
             }
@@ -80,7 +81,8 @@ extension WithHubNodes {
                 let text = String(repeating: "x", count: 3 << 20)
                 let call = #"data={"H":"chathub","M":"echo","A":["\#(text)"],"I":1}"#
                 let answer = try await RawHTTP.with(
-                    port: port, "POST", "/signalr/send?transport=longPolling&user=bob&connectionToken=\(token)", form: call
+                    port: port, "POST", "/signalr/send?transport=longPolling&user=bob&connectionToken=\(token)",
+                    form: call
                 ) { try await $0.rest() }
                 #expect(answer == #"{"R":"\#(text)","I":"1"}"#)
             }
@@ -155,7 +157,8 @@ extension WithHubNodes {
         private func exchange(_ line: Line, _ token: String, _ port: Int) async throws -> String {
             let path = line.path.replacingOccurrences(of: "{T}", with: token)
             return try await RawHTTP.with(
-                port: port, line.method, path, headers: (line.headers ?? [:]).map { ($0.key, $0.value) }, form: line.body
+                port: port, line.method, path, headers: (line.headers ?? [:]).map { ($0.key, $0.value) },
+                form: line.body
             ) { response in
                 let body: String
                 if line.answer.contentType == "text/event-stream" {

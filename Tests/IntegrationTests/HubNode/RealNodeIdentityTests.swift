@@ -118,7 +118,8 @@ extension WithHubNodes {
                     try await SignalRNetwork.with { network in
                         let client = try HubClient(
                             port: port,
-                            query: user.isEmpty ? [] : [("user", user.removingPercentEncoding ?? user)], network: network)
+                            query: user.isEmpty ? [] : [("user", user.removingPercentEncoding ?? user)],
+                            network: network)
                         try await client.signalR.start()
                         try await body(client)
                     }
