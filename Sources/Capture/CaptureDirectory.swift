@@ -1,5 +1,5 @@
 import MCAP
-import SignalRBackplane
+public import SignalRBackplane
 
 #if canImport(Glibc)
     import Glibc
@@ -14,11 +14,11 @@ public enum CaptureDirectory {
         /// File name of the newest segment.
         public var segment: String?
         /// Last id that is recorded or told as missing, by Redis channel.
-        public var lastIDs: [String: UInt64]
+        public var lastIDs: OrdinalNameMap<UInt64>
         /// Where ids behind the last one may be missing for another reason than that nobody recorded, by Redis channel.
-        package var doubts: [String: RecordingDoubt] = [:]
+        package var doubts: OrdinalNameMap<RecordingDoubt> = [:]
 
-        public init(segment: String? = nil, lastIDs: [String: UInt64] = [:]) {
+        public init(segment: String? = nil, lastIDs: OrdinalNameMap<UInt64> = [:]) {
             self.segment = segment
             self.lastIDs = lastIDs
         }

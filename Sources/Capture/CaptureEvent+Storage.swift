@@ -1,3 +1,5 @@
+public import SignalRBackplane
+
 /// Events about what befell the files of the capture themselves.
 extension CaptureEvent {
     /// Of envelopes that were received and not recorded: an event for each range of ids.
@@ -28,7 +30,7 @@ extension CaptureEvent {
     ///
     /// - Parameter ids: first to last, by channel.
     public static func segmentDeleted(
-        _ segment: StoredSegment, ids: [String: ClosedRange<UInt64>], reason: RetentionReason
+        _ segment: StoredSegment, ids: OrdinalNameMap<ClosedRange<UInt64>>, reason: RetentionReason
     ) -> [CaptureEvent] {
         func event(_ channel: String?, _ ids: ClosedRange<UInt64>?) -> CaptureEvent {
             var event = CaptureEvent(event: "segment_deleted", channel: channel)

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import MCAP
+import SignalRBackplane
 
 /// The metadata records of a segment: `capture` at its start says where it comes from, `capture.end` at its close what
 /// is in it. Each segment stands alone.
@@ -63,9 +64,9 @@ public enum CaptureMetadata {
             Key.redis: source.redis,
             Key.channels: json(channels),
             Key.startedAt: UTCTime.rfc3339(now.realtime),
-            Key.lastIDs: json(ends.lastIDs),
+            Key.lastIDs: text(of: ends.lastIDs),
         ]
-        if !ends.doubts.isEmpty { entries[Key.mayBeMissing] = json(ends.doubts) }
+        if !ends.doubts.isEmpty { entries[Key.mayBeMissing] = text(of: ends.doubts) }
         entries[Key.recordingID] = recordingID
         entries[Key.runID] = source.runID
         entries[Key.redisVersion] = source.redisVersion
@@ -85,24 +86,24 @@ public enum CaptureMetadata {
     ///   - missing: as the events of the segment say; nil where nobody knows, after a crash.
     ///   - ending: nil after a crash.
     static func end(
-        total: ChannelTally, firstIDs: [String: UInt64], ends: RecordingEnds, missing: [MissingRange]?,
+        total: ChannelTally, firstIDs: OrdinalNameMap<UInt64>, ends: RecordingEnds, missing: [MissingRange]?,
         missingTruncated: Bool = false, ending: SegmentEnding?, at now: Moment
     ) -> Metadata {
         var entries = [
             Key.endedAt: UTCTime.rfc3339(now.realtime),
             Key.envelopes: "\(total.envelopes)",
             Key.bytes: "\(total.bytes)",
-            Key.firstIDs: json(firstIDs),
-            Key.lastIDs: json(ends.lastIDs),
+            Key.firstIDs: text(of: firstIDs),
+            Key.lastIDs: text(of: ends.lastIDs),
         ]
         switch ending {
         case .goesOn: entries[Key.ending] = "goes_on"
         case .stopped(let checkedIDs):
             entries[Key.ending] = "stopped"
-            entries[Key.checkedIDs] = json(checkedIDs)
+            entries[Key.checkedIDs] = text(of: checkedIDs)
         case nil: break
         }
-        if !ends.doubts.isEmpty { entries[Key.mayBeMissing] = json(ends.doubts) }
+        if !ends.doubts.isEmpty { entries[Key.mayBeMissing] = text(of: ends.doubts) }
         if let missing {
             entries[Key.missing] = json(missing)
             if missingTruncated { entries[Key.missingTruncated] = "true" }
@@ -126,7 +127,7 @@ public enum CaptureMetadata {
     }
 
     /// Last id by channel, from `capture` (before the segment) or `capture.end` (at its end).
-    static func lastIDs(in entries: [String: String]) -> [String: UInt64] {
+    static func lastIDs(in entries: [String: String]) -> OrdinalNameMap<UInt64> {
         ids(entries[Key.lastIDs])
     }
 
@@ -151,19 +152,35 @@ public enum CaptureMetadata {
     }
 
     /// Where ids may be missing, by channel, from `capture.end`.
-    static func doubts(in entries: [String: String]) -> [String: RecordingDoubt] {
-        guard let text = entries[Key.mayBeMissing] else { return [:] }
-        return (try? JSONDecoder().decode([String: RecordingDoubt].self, from: Data(text.utf8))) ?? [:]
+    static func doubts(in entries: [String: String]) -> OrdinalNameMap<RecordingDoubt> {
+        members(entries[Key.mayBeMissing])
     }
 
     /// First id by channel, from `capture.end`; earlier versions did not write it.
-    static func firstIDs(in entries: [String: String]) -> [String: UInt64] {
+    static func firstIDs(in entries: [String: String]) -> OrdinalNameMap<UInt64> {
         ids(entries[Key.firstIDs])
     }
 
-    private static func ids(_ text: String?) -> [String: UInt64] {
+    /// As an object. Not by Foundation's coders: to them two names that Unicode holds equal are one.
+    private static func text(of values: OrdinalNameMap<some Encodable>) -> String {
+        var writer = JSONWriter()
+        for (index, entry) in values.sorted(by: { OrdinalName($0.key) < OrdinalName($1.key) }).enumerated() {
+            writer.raw(index == 0 ? "{" : ",")
+            writer.string(entry.key)
+            writer.raw(":" + json(entry.value))
+        }
+        writer.raw(values.isEmpty ? "{}" : "}")
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+
+    private static func ids(_ text: String?) -> OrdinalNameMap<UInt64> { members(text) }
+
+    private static func members<Value: Decodable>(_ text: String?) -> OrdinalNameMap<Value> {
         guard let text else { return [:] }
-        return (try? JSONDecoder().decode([String: UInt64].self, from: Data(text.utf8))) ?? [:]
+        return OrdinalNameMap(
+            JSONText.members(Array(text.utf8)).compactMap { name, value in
+                (try? JSONDecoder().decode(Value.self, from: Data(value))).map { (name, $0) }
+            })
     }
 }
 

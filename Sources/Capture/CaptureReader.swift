@@ -1,4 +1,5 @@
 public import MCAP
+package import SignalRBackplane
 
 /// One envelope of a capture. The payload is valid during the call that hands it out.
 public struct CapturedEnvelope {
@@ -65,7 +66,7 @@ public struct CaptureReadReport: Sendable {
     /// Whether the recording is whole, as far as its events say.
     package var verdict: RecordingVerdict { account.verdict(isDamaged: !damage.isEmpty || !losses.isEmpty) }
     /// Where it cannot be told whether ids are missing, by channel.
-    package var doubts: [String: RecordingDoubt] { account.doubts }
+    package var doubts: OrdinalNameMap<RecordingDoubt> { account.doubts }
 
     /// Of nothing read.
     public init() {}
@@ -266,7 +267,7 @@ public struct CaptureReader: Sendable {
         let names = wanted.selection.channels
         let channels = Set(
             reader.channels.values
-                .filter { names.contains($0.topic) || $0.topic == CaptureMetadata.eventsTopic }.map(\.id))
+                .filter { names.contains(OrdinalName($0.topic)) || $0.topic == CaptureMetadata.eventsTopic }.map(\.id))
         for index in reader.chunks(channelIDs: names.isEmpty ? nil : channels) {
             do {
                 entry.envelopes += try handOut(try reader.read(index), wanted.matcher, &report, body)
@@ -288,7 +289,7 @@ public struct CaptureReader: Sendable {
         var count = 0
         var lookup = TopicLookup(chunk.channels, matcher)
         var latest = LatestPayloads()
-        try chunk.forEachMessage { (message: MessageView) throws in
+        try chunk.forEachMessage { (message: MCAP.MessageView) throws in
             guard matcher.selects(receivedAt: message.logTime) else { return }
             switch lookup.topic(of: message.channelID) {
             case .envelopes(let name):

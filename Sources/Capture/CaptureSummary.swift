@@ -62,6 +62,8 @@ public struct CaptureSummary: Sendable, Encodable {
         public var bytes = 0
         public var messages: [String: Int] = [:]
         public var undecodable: [String: Int] = [:]
+        /// Envelopes that nodes decode though no node writes them so, by what is odd; one may count under several.
+        public var oddities: [String: Int] = [:]
         public var smallest = 0
         public var largest = 0
         public var firstID: UInt64?
@@ -78,7 +80,7 @@ public struct CaptureSummary: Sendable, Encodable {
         public var counters: Counters?
 
         enum CodingKeys: String, CodingKey {
-            case channel, envelopes, bytes, messages, undecodable
+            case channel, envelopes, bytes, messages, undecodable, oddities
             case smallest = "smallest_bytes"
             case largest = "largest_bytes"
             case firstID = "first_id"
@@ -149,9 +151,9 @@ public struct CaptureSummary: Sendable, Encodable {
     /// - Parameter progress: told how far the reading has come.
     /// - Throws: ``CaptureError``.
     public init(of capture: CaptureReader, progress: ((CaptureProgress) -> Void)? = nil) throws {
-        var counters: [String: ChannelCounter] = [:]
+        var counters: OrdinalNameMap<ChannelCounter> = [:]
         var order: [String] = []
-        var causes: [String: [CaptureEvent]] = [:]
+        var causes: OrdinalNameMap<[CaptureEvent]> = [:]
         var first: UInt64?
         var last: UInt64 = 0
         let report = try capture.forEach { item in

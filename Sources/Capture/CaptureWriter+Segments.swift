@@ -1,4 +1,5 @@
 import MCAP
+import SignalRBackplane
 
 #if canImport(Glibc)
     import Glibc
@@ -142,7 +143,7 @@ extension CaptureWriter {
     }
 
     private func finish(_ segment: OpenSegment, _ ending: SegmentEnding, _ now: Moment) throws(CaptureError) {
-        var firstIDs: [String: UInt64] = [:]
+        var firstIDs: OrdinalNameMap<UInt64> = [:]
         for (name, id) in zip(configuration.channels, segment.firstIDs) { firstIDs[name] = id }
         segment.writer.encodeEnd(metadata: [
             CaptureMetadata.end(

@@ -1,4 +1,5 @@
 public import MCAP
+import SignalRBackplane
 
 #if canImport(Glibc)
     import Glibc
@@ -88,10 +89,10 @@ public struct CaptureWriter: ~Copyable {
         self.observer = observer
         chunkSize = Self.chunkSize(channels: configuration.channels.count)
         previousSegment = previous.segment
-        let channels = Set(configuration.channels)
+        let channels = Set(configuration.channels.map { OrdinalName($0) })
         ends = RecordingEnds(
-            lastIDs: previous.lastIDs.filter { channels.contains($0.key) },
-            doubts: previous.doubts.filter { channels.contains($0.key) })
+            lastIDs: previous.lastIDs.filter { channels.contains(OrdinalName($0)) },
+            doubts: previous.doubts.filter { channels.contains(OrdinalName($0)) })
         writtenEnds = ends
         noted = Array(repeating: 0, count: configuration.channels.count)
         chunkTallies = Array(repeating: ChannelTally(), count: configuration.channels.count)

@@ -16,6 +16,7 @@ struct ChannelCounter {
     /// Missing ids that the tracker cannot see.
     private var unseen: UInt64 = 0
     private var reasons = [Int](repeating: 0, count: EnvelopeError.Reason.allCases.count)
+    private var oddities = [Int](repeating: 0, count: EnvelopeOddities.allCases.count)
 
     init(channel: String) {
         self.channel = CaptureSummary.Channel(channel: channel)
@@ -29,6 +30,11 @@ struct ChannelCounter {
         do throws(EnvelopeError) {
             var walk = try EnvelopeWalk(payload)
             while let message = try walk.next() { kinds[Int(message.kind.rawValue)] += 1 }
+            if !walk.oddities.isEmpty {
+                for (index, oddity) in EnvelopeOddities.allCases.enumerated() where walk.oddities.contains(oddity) {
+                    oddities[index] += 1
+                }
+            }
         } catch {
             reasons[Int(error.reason.rawValue)] += 1
         }
@@ -162,6 +168,9 @@ struct ChannelCounter {
         }
         for reason in EnvelopeError.Reason.allCases where reasons[Int(reason.rawValue)] > 0 {
             summary.undecodable[reason.label] = reasons[Int(reason.rawValue)]
+        }
+        for (index, oddity) in EnvelopeOddities.allCases.enumerated() where oddities[index] > 0 {
+            summary.oddities[oddity.label] = oddities[index]
         }
         let split = summary.holes.flatMap { HoleExplanation.parts(of: $0, explainedBy: causes) }
         summary.holeCount += split.count - summary.holes.count

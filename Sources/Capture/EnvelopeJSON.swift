@@ -5,8 +5,8 @@ import SignalRBackplane
 ///
 /// Written by hand: a capture holds millions, and values that are JSON already go through as they are.
 public enum EnvelopeJSON {
-    /// `{"channel", "id", "received_at", "created_at", "latency_ns", "messages": [...]}`, or `error` and
-    /// `payload_base64` for a payload that does not decode.
+    /// `{"channel", "id", "received_at", "created_at", "latency_ns", "messages": [...]}`, with `"oddities": [...]` where a
+    /// node would not have written it so, or `error` and `payload_base64` for a payload that does not decode.
     ///
     /// - Parameter receivedAt: nanoseconds since 1970.
     public static func append(
@@ -14,15 +14,16 @@ public enum EnvelopeJSON {
     ) {
         let start = output.count
         do throws(EnvelopeError) {
-            var walk = try EnvelopeWalk(payload)
-            appendHead(channel: channel, id: walk.id, receivedAt: receivedAt, to: &output)
-            appendTimes(ticks: walk.createdTicks, receivedAt: receivedAt, to: &output)
-            var isFirst = true
-            while let message = try walk.next() {
-                append(message, isFirst: isFirst, to: &output)
-                isFirst = false
+            let ticks = try EnvelopeWalk(payload).createdTicks
+            let walk = try append(payload, ticks: ticks, channel: channel, receivedAt: receivedAt, to: &output)
+            if walk.createdTicks != ticks {
+                // Bytes stand behind the time: where it stands shows only behind the messages.
+                output.removeSubrange(start...)
+                _ = try append(payload, ticks: walk.createdTicks, channel: channel, receivedAt: receivedAt, to: &output)
             }
-            output.append(ascii: "]}")
+            output.append(ascii: "]")
+            if !walk.oddities.isEmpty { append(walk.oddities, to: &output) }
+            output.append(ascii: "}")
         } catch {
             output.removeSubrange(start...)
             let id = try? EnvelopeID.parse(payload).id
@@ -33,6 +34,31 @@ public enum EnvelopeJSON {
             output.append(base64: payload)
             output.append(ascii: "\"}")
         }
+    }
+
+    /// All but the end.
+    @inline(__always)
+    private static func append(
+        _ payload: UnsafeRawBufferPointer, ticks: Int64, channel: String, receivedAt: UInt64, to output: inout [UInt8]
+    ) throws(EnvelopeError) -> EnvelopeWalk {
+        var walk = try EnvelopeWalk(payload)
+        appendHead(channel: channel, id: walk.id, receivedAt: receivedAt, to: &output)
+        appendTimes(ticks: ticks, receivedAt: receivedAt, to: &output)
+        var isFirst = true
+        while let message = try walk.next() {
+            if walk.oddities.contains(.utf8) {
+                message.withWellFormedText { append($0, isFirst: isFirst, to: &output) }
+            } else {
+                append(message, isFirst: isFirst, to: &output)
+            }
+            isFirst = false
+        }
+        return walk
+    }
+
+    private static func append(_ oddities: EnvelopeOddities, to output: inout [UInt8]) {
+        let labels = oddities.labels.map { "\"\($0)\"" }.joined(separator: ",")
+        output.append(contentsOf: ",\"oddities\":[\(labels)]".utf8)
     }
 
     /// Beyond the strings that a part has: its names and its punctuation, numbers and times.

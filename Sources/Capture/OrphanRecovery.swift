@@ -78,7 +78,7 @@ enum OrphanRecovery {
 
     private struct Contents {
         var ends = RecordingEnds()
-        var tallies: [String: ChannelTally] = [:]
+        var tallies: OrdinalNameMap<ChannelTally> = [:]
     }
 
     /// Reads all of it.

@@ -1,4 +1,5 @@
 import MCAP
+import SignalRBackplane
 
 /// How segments end, each looked up once: only where it decides whether one follows another.
 struct SegmentEnds {
@@ -6,7 +7,7 @@ struct SegmentEnds {
         /// Of its last message, nanoseconds since 1970; 0 without any, `UInt64.max` while a relay writes it.
         var lastTime: UInt64
         /// By Redis channel.
-        var lastIDs: [String: UInt64]
+        var lastIDs: OrdinalNameMap<UInt64>
     }
 
     private var known: [String: End?] = [:]
@@ -19,7 +20,7 @@ struct SegmentEnds {
         // By its clock it was not. If it begins with the ids that the other one ended with, the clock was set.
         guard let start = try? segment.startMetadata() else { return false }
         let ids = CaptureMetadata.lastIDs(in: start.entries)
-        let shared = end.lastIDs.filter { ids[$0.key] != nil }
+        let shared = end.lastIDs.filter { ids[$0] != nil }
         return !shared.isEmpty && shared.allSatisfy { ids[$0.key] == $0.value }
     }
 

@@ -22,8 +22,11 @@ struct CSVExporter: Exporter {
     func append(_ envelope: CapturedEnvelope, to output: inout [UInt8]) {
         let start = output.count
         do throws(EnvelopeError) {
+            var whole = try EnvelopeWalk(envelope.payload)
+            // Only behind the messages it is certain where the time stands.
+            while try whole.next() != nil {}
             var walk = try EnvelopeWalk(envelope.payload)
-            let createdAt = DotNetTicks(rawValue: walk.createdTicks).unixNanoseconds
+            let createdAt = DotNetTicks(rawValue: whole.createdTicks).unixNanoseconds
                 .flatMap { UInt64(exactly: $0) }.map(UTCTime.rfc3339)
             while let message = try walk.next() {
                 append(message, of: envelope, id: walk.id, createdAt: createdAt ?? "", to: &output)

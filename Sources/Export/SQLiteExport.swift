@@ -68,10 +68,12 @@ public struct SQLiteExport {
     private func append(_ captured: CapturedEnvelope) throws {
         let channel = SQLiteValue.text(captured.channel)
         let received = SQLiteValue.integer(Int64(bitPattern: captured.receivedAt))
+        let created: Int64?
         do {
             // Walked twice, so that an envelope that does not decode to its end has no messages.
             var check = try EnvelopeWalk(captured.payload)
             while try check.next() != nil {}
+            created = DotNetTicks(rawValue: check.createdTicks).unixNanoseconds
         } catch {
             let id = try? EnvelopeID.parse(captured.payload).id
             try envelope.execute(
@@ -81,7 +83,6 @@ public struct SQLiteExport {
             return
         }
         var walk = try EnvelopeWalk(captured.payload)
-        let created = DotNetTicks(rawValue: walk.createdTicks).unixNanoseconds
         try envelope.execute(
             channel, Self.number(walk.id), received, created.map { .integer($0) } ?? .null, .blob(captured.payload),
             .null)

@@ -1,5 +1,6 @@
 import Cryptography
 import Redis
+import SignalRBackplane
 
 /// Where envelopes come from and where they go, and whether they may: decision logic without I/O.
 struct ForwardPlaces: Equatable {
@@ -33,7 +34,10 @@ struct ForwardPlaces: Equatable {
 
     /// Whether a message that is forwarded would come back at once: the same server, and an event key that is watched.
     var returnsAtOnce: Bool {
-        target.isSame(as: source) && channels.indices.contains { channels.contains(target(of: $0)) }
+        target.isSame(as: source)
+            && channels.indices.contains { index in
+                channels.contains { $0.isSameOrdinally(as: target(of: index)) }
+            }
     }
 
     /// The mark of the place that an envelope leaves.

@@ -76,7 +76,9 @@ final class HubMetrics: Sendable {
             help: "Clients disconnected because too much waited for them; they reconnect from their cursor.")
         incompleteResumes = registry.counter(
             "backplane_relay_hub_incomplete_resumes_total",
-            help: "Clients that came back after so long that the node no longer held all they had missed.")
+            help:
+                "Clients that came back for envelopes that this node does not hold: it was started since, was deaf, forgot them, or the counter was set back. They may have missed messages."
+        )
         missingAcknowledgements = registry.counter(
             "backplane_relay_hub_acks_missing_total",
             help: "Group changes that no node acknowledged in time: the owner of the connection is deaf or gone.")

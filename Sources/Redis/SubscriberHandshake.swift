@@ -25,7 +25,8 @@ struct SubscriberHandshake {
     private let endpoint: String
     private let channels: [String]
     private var steps: [Step]
-    private var unconfirmed: Set<String>
+    /// By their bytes: to Swift two forms of one text in Unicode are equal, to Redis two channels.
+    private var unconfirmed: Set<[UInt8]>
     /// What the server told; what it does not permit is nil.
     private(set) var subscription: Subscription
 
@@ -37,7 +38,7 @@ struct SubscriberHandshake {
         self.endpoint = endpoint
         self.channels = channels
         steps = (credentials == nil ? [] : [.auth]) + [.setName, .connectionID, .role, .info, .subscribe]
-        unconfirmed = Set(channels)
+        unconfirmed = Set(channels.map { Array($0.utf8) })
         subscription = Subscription(server: nil, endpoint: endpoint)
     }
 
@@ -91,7 +92,7 @@ struct SubscriberHandshake {
         else {
             return .fail(.unexpectedReply(command: "SUBSCRIBE", reply: reply.summary))
         }
-        unconfirmed.remove(name)
+        unconfirmed.remove(Array(name.utf8))
         guard unconfirmed.isEmpty else { return .wait }
         steps.removeFirst()
         return .subscribed

@@ -1,6 +1,7 @@
 import Capture
 import Logging
 import Prometheus
+import SignalRBackplane
 
 /// Records, whatever the disk does: writes through a ``CaptureWriter``, and when that fails tries a new segment at once
 /// and then again and again, counting what is lost in between.
@@ -108,7 +109,7 @@ struct Recorder: ~Copyable {
     /// Flushes and closes the segment; what could not be written is counted, and said in the log.
     ///
     /// - Parameter checkedIDs: by channel name, up to where all that was given out is recorded or told as missing.
-    mutating func close(_ now: Moment, checkedIDs: [String: UInt64] = [:]) {
+    mutating func close(_ now: Moment, checkedIDs: OrdinalNameMap<UInt64> = [:]) {
         // Also if the disk is low: which ids are lost takes little.
         if outage != nil { resume(now, isStopping: true) }
         attempt(now) { writer throws(CaptureError) in try writer.close(now, .stopped(checkedIDs: checkedIDs)) }

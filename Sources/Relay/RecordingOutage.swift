@@ -1,4 +1,5 @@
 import Capture
+import SignalRBackplane
 
 /// What is lost while nothing can be recorded, and what happens meanwhile: for the capture, once it can be.
 struct RecordingOutage {
@@ -59,7 +60,9 @@ struct RecordingOutage {
         if heldEvents.count < Self.heldEventsLimit { return heldEvents.append(event) }
         // Which ids are missing must not be forgotten: the last gap grows over what lies between.
         guard event.event == "gap",
-            let index = heldEvents.lastIndex(where: { $0.event == "gap" && $0.channel == event.channel })
+            let index = heldEvents.lastIndex(where: {
+                $0.event == "gap" && $0.channel.map { OrdinalName($0) } == event.channel.map { OrdinalName($0) }
+            })
         else { return }
         heldEvents[index].from = min(heldEvents[index].from ?? .max, event.from ?? .max)
         heldEvents[index].to = max(heldEvents[index].to ?? 0, event.to ?? 0)

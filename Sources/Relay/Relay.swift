@@ -6,6 +6,7 @@ import NIOPosix
 import Prometheus
 import Redis
 public import ServiceLifecycle
+import SignalRBackplane
 
 /// The sidecar: holds the subscription, observes and records every envelope, and answers scrapes.
 ///

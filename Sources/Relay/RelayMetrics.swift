@@ -149,11 +149,13 @@ struct ChannelMetrics: Sendable {
     private let largestEnvelope: Family<Gauge>
     /// By raw value of the reason.
     let undecodable: [Counter]
+    /// In the order of `EnvelopeOddities.allCases`.
+    let odd: [Counter]
 
     struct Families {
         let up, lastID, lastEnvelopeTimestamp, activeSignals, latencyFloor, largestEnvelope: Family<Gauge>
         let envelopes, envelopeBytes, messages, clockSkew, gaps, missingIDs, duplicateIDs, counterResets,
-            idsInDoubt, interleavedIDs, commands, groupAcksMissing, hubInvocations, undecodable: Family<Counter>
+            idsInDoubt, interleavedIDs, commands, groupAcksMissing, hubInvocations, undecodable, odd: Family<Counter>
         let envelopeSize, deliveryLatency, groupAckDuration: Family<Histogram>
 
         init(_ registry: Registry) {
@@ -256,6 +258,11 @@ struct ChannelMetrics: Sendable {
                 prefix + "undecodable_total",
                 help: "Payloads that are no SignalR 2 envelope; recorded all the same. Is the event key shared?",
                 labels: ["channel", "reason"])
+            odd = registry.counterFamily(
+                prefix + "odd_envelopes_total",
+                help:
+                    "Envelopes that nodes decode though no node writes them so, by what is odd. Who else publishes on the event key?",
+                labels: ["channel", "reason"])
         }
     }
 
@@ -284,6 +291,7 @@ struct ChannelMetrics: Sendable {
         latencyFloor = families.latencyFloor
         largestEnvelope = families.largestEnvelope
         undecodable = EnvelopeError.Reason.allCases.map { families.undecodable.with(channel, $0.label) }
+        odd = EnvelopeOddities.allCases.map { families.odd.with(channel, $0.label) }
     }
 
     /// - Parameter bytes: nil, and there is no series, without an envelope in that time.

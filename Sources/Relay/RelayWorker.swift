@@ -45,7 +45,7 @@ struct RelayWorker: ~Copyable {
     /// By channel index, of an earlier run.
     let earlierIDs: [UInt64?]
     /// By channel name, the last look of all: see ``SegmentEnding``.
-    var checkedIDs: [String: UInt64] = [:]
+    var checkedIDs: OrdinalNameMap<UInt64> = [:]
     private(set) var subscriptions = 0
     /// When the observers were last told of the time, of the monotonic clock.
     private var lastTick: UInt64 = 0

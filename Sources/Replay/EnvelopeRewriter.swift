@@ -4,8 +4,8 @@ import SignalRBackplane
 struct EnvelopeRewriter {
     private static let ticksSize = 8
 
-    /// Hub name in lower case to the new name.
-    let hubs: [String: String]
+    /// Hub name to the new name.
+    let hubs: [CaselessName: String]
     let restamps: Bool
 
     var changesNothing: Bool { hubs.isEmpty && !restamps }
@@ -23,12 +23,13 @@ struct EnvelopeRewriter {
         message.key = renamed(message.key)
         // Commands name a group's signal, filters name signals of those that shall not get it.
         if !message.filter.isEmpty {
-            message.filter = message.filter.split(separator: "|", omittingEmptySubsequences: false)
-                .map { renamed(String($0)) }.joined(separator: "|")
+            // By bytes: to a character, a combining mark behind the line would belong to it.
+            message.filter = message.filter.utf8.split(separator: UInt8(ascii: "|"), omittingEmptySubsequences: false)
+                .map { renamed(String(Substring($0))) }.joined(separator: "|")
         }
         if !message.commandID.isEmpty, var command = try? Command(decoding: message.value), let value = command.value {
             command.value = renamed(value)
-            if command.value != value { message.value = command.encoded() }
+            if command.value?.isSameOrdinally(as: value) != true { message.value = command.encoded() }
         } else {
             message.value = HubRename.renamed(message.value, by: hubs)
         }
@@ -36,11 +37,12 @@ struct EnvelopeRewriter {
 
     private func renamed(_ key: String) -> String {
         switch Signal(key: key) {
-        case .hub(let hub): hubs[hub.lowercased()].map { Signal.hub($0).key } ?? key
+        case .hub(let hub): hubs[CaselessName(hub)].map { Signal.hub($0).key } ?? key
         case .client(let hub, let id):
-            hubs[hub.lowercased()].map { Signal.client(hub: $0, connectionID: id).key } ?? key
-        case .group(let hub, let group): hubs[hub.lowercased()].map { Signal.group(hub: $0, group: group).key } ?? key
-        case .user(let hub, let user): hubs[hub.lowercased()].map { Signal.user(hub: $0, userID: user).key } ?? key
+            hubs[CaselessName(hub)].map { Signal.client(hub: $0, connectionID: id).key } ?? key
+        case .group(let hub, let group):
+            hubs[CaselessName(hub)].map { Signal.group(hub: $0, group: group).key } ?? key
+        case .user(let hub, let user): hubs[CaselessName(hub)].map { Signal.user(hub: $0, userID: user).key } ?? key
         case .connection, .persistentConnection, .persistentConnectionGroup, .ack, .other: key
         }
     }

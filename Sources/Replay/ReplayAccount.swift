@@ -1,4 +1,5 @@
 import Capture
+import SignalRBackplane
 
 /// What of a replay was published, across its connections, and in the checkpoint's file across its processes.
 ///
@@ -25,7 +26,7 @@ final class ReplayAccount {
     /// The key at the target that counts what was published.
     var progressKey: String { "backplane-relay:replay:\(checkpoint.token)" }
     /// Of the target's event keys, before the first envelope.
-    var counters: [String: UInt64] { checkpoint.counters }
+    var counters: OrdinalNameMap<UInt64> { checkpoint.counters }
     /// Envelopes that the file, if there is one, says were published.
     var saved: Int { checkpoint.confirmed }
     /// Id that the target gave to the last envelope, when that was saved.

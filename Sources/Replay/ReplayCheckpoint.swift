@@ -1,4 +1,5 @@
 import FoundationEssentials
+import SignalRBackplane
 
 #if canImport(Glibc)
     import Glibc
@@ -20,7 +21,7 @@ struct ReplayCheckpoint: Codable, Equatable {
     /// `ReplayOptions.fingerprint`
     var options: String
     /// Counters of the target's event keys before the first envelope.
-    var counters: [String: UInt64]
+    var counters: OrdinalNameMap<UInt64>
     /// Envelopes that were published and confirmed.
     var confirmed = 0
     /// Captured id of the last of them.

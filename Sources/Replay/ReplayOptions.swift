@@ -1,4 +1,5 @@
 public import Capture
+public import SignalRBackplane
 
 /// What of a capture is published, where, when and under which ids.
 public struct ReplayOptions: Sendable {
@@ -16,9 +17,9 @@ public struct ReplayOptions: Sendable {
     /// Publish everything here; nil keeps each envelope on the channel it came from, or where `channelMap` leads.
     public var channel: String?
     /// Captured event key to the target's.
-    public var channelMap: [String: String]
-    /// Captured hub name, in lower case, to the one to call.
-    public var hubMap: [String: String]
+    public var channelMap: OrdinalNameMap<String>
+    /// Captured hub name to the one to call; compared as nodes compare hubs.
+    public var hubMap: OrdinalNameMap<String>
     public var speed: ReplaySchedule.Speed
     /// Longer pauses are cut to this; nanoseconds.
     public var longestPause: UInt64?
@@ -41,8 +42,8 @@ public struct ReplayOptions: Sendable {
     public var checkpoint: String?
 
     public init(
-        selection: CaptureSelection = .all, channel: String? = nil, channelMap: [String: String] = [:],
-        hubMap: [String: String] = [:], speed: ReplaySchedule.Speed = .times(1), longestPause: UInt64? = nil,
+        selection: CaptureSelection = .all, channel: String? = nil, channelMap: OrdinalNameMap<String> = [:],
+        hubMap: OrdinalNameMap<String> = [:], speed: ReplaySchedule.Speed = .times(1), longestPause: UInt64? = nil,
         startAt: UInt64? = nil, limit: Int? = nil, rounds: Int? = 1, ids: IDs = .reissue, restamps: Bool = false,
         allowsSource: Bool = false, forcesIDs: Bool = false, retries: Bool = false, checkpoint: String? = nil
     ) {
@@ -72,7 +73,8 @@ public struct ReplayOptions: Sendable {
     /// What decides which envelope is the how-manieth: a checkpoint holds for the same only.
     var fingerprint: String {
         let selected = selection == .all ? "all" : "\(selection)"
-        let maps = (channelMap.map { "\($0)=\($1)" } + hubMap.map { "\($0)=\($1)" }).sorted().joined(separator: ",")
+        let hubs = hubMap.map { "\($0.key.lowercased())=\($0.value)" }
+        let maps = (channelMap.map { "\($0.key)=\($0.value)" } + hubs).sorted().joined(separator: ",")
         return "selection \(selected); channel \(channel ?? "-"); maps \(maps); ids \(ids.rawValue); "
             + "rounds \(rounds.map { "\($0)" } ?? "forever"); limit \(limit.map { "\($0)" } ?? "-")"
     }

@@ -23,7 +23,7 @@ final class ReplayRun: @unchecked Sendable {
     // Of one attempt.
     private var attempts = 0
     private var pacer: ReplayPacer
-    private var rebases: [String: IDRebase] = [:]
+    private var rebases: OrdinalNameMap<IDRebase> = [:]
     private var ordinal = 0
     private var skipped = 0
     /// Ordinals up to here were published before, those up to there perhaps.
@@ -39,7 +39,9 @@ final class ReplayRun: @unchecked Sendable {
         self.options = options
         self.control = control
         self.account = account
-        rewriter = EnvelopeRewriter(hubs: options.hubMap, restamps: options.restamps)
+        rewriter = EnvelopeRewriter(
+            hubs: Dictionary(options.hubMap.map { (CaselessName($0.key), $0.value) }) { first, _ in first },
+            restamps: options.restamps)
         pacer = ReplayPacer(speed: options.speed, longestPause: nil, startAt: nil, control: control)
     }
 

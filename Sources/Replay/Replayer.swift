@@ -2,6 +2,7 @@ public import Capture
 import NIOCore
 import NIOPosix
 public import Redis
+import SignalRBackplane
 
 /// Publishes a capture into another Redis, in the captured order and pace.
 ///
@@ -80,7 +81,7 @@ public struct Replayer: Sendable {
         _ approve: @Sendable (ReplayForecast, ReplayTarget) async throws -> Bool,
         _ onRetry: @Sendable (String) -> Void, _ group: any EventLoopGroup, _ thread: NIOThreadPool
     ) async throws -> ReplayReport? {
-        let channels = Set(forecast.channels.values).sorted()
+        let channels = Set(forecast.channels.values.map { OrdinalName($0) }).sorted().map(\.text)
         let found = try await ReplayTarget.look(client, of: target, channels: channels)
         let account = try await account(at: found, through: client)
         // Names are looked up, and that waits.

@@ -1,4 +1,6 @@
 /// Non-allocating walk over a blob: `int32 length, body[length]`, what a node hands to the publish script.
+///
+/// Takes what a real node takes (.NET's `BinaryReader` and `DateTime`), and nothing else.
 struct BlobWalk {
     /// Two empty strings, an empty value, an empty command id, two booleans and an empty filter.
     private static let smallestMessage = 10
@@ -8,25 +10,33 @@ struct BlobWalk {
     private var messagesLeft: Int
 
     let messageCount: Int
-    let createdTicks: Int64
+    /// Until the last message is read, where a node writes it: at the end.
+    private(set) var createdTicks: Int64
+
+    /// What was odd up to here.
+    var oddities: EnvelopeOddities { fields.oddities }
 
     /// - Parameters:
     ///   - bytes: must outlive the walk and the views it hands out.
     ///   - offset: where the blob starts; it reaches to the end of `bytes`.
-    init(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(EnvelopeError) {
+    init(_ bytes: UnsafeRawBufferPointer, at offset: Int, oddities: EnvelopeOddities = []) throws(EnvelopeError) {
         guard let base = bytes.baseAddress else { throw EnvelopeError(.truncated, at: 0) }
-        var fields = FieldReader(base: base, position: offset, limit: bytes.count)
+        var fields = FieldReader(base: base, position: offset, limit: bytes.count, oddities: oddities)
 
         let length = Int(try fields.int32())
         guard length >= 0 else { throw EnvelopeError(.negativeLength, at: offset) }
-        guard length <= fields.remaining else { throw EnvelopeError(.lengthBeyondPayload, at: offset) }
-        guard length == fields.remaining else {
-            throw EnvelopeError(.trailingBytes, at: fields.position + length)
+        if length != fields.remaining {
+            // `ReadBytes` takes what there is, and nobody looks behind it.
+            fields.oddities.insert(length > fields.remaining ? .blobLength : .trailingBytes)
+            fields.limit = min(fields.limit, fields.position + length)
         }
 
         let countOffset = fields.position
-        let count = Int(try fields.int32())
-        guard count >= 0 else { throw EnvelopeError(.negativeCount, at: countOffset) }
+        var count = Int(try fields.int32())
+        if count < 0 {
+            fields.oddities.insert(.messageCount)
+            count = 0
+        }
 
         // The ticks stand last, so their place is known before the messages are read, which may not run into them.
         guard fields.remaining >= Self.ticksSize else { throw EnvelopeError(.truncated, at: fields.position) }
@@ -38,7 +48,7 @@ struct BlobWalk {
         self.fields = fields
         messagesLeft = count
         messageCount = count
-        createdTicks = Int64(littleEndian: base.loadUnaligned(fromByteOffset: fields.limit, as: Int64.self))
+        createdTicks = Self.ticks(base, at: fields.limit)
     }
 
     /// - Returns: the next message, or nil behind the last one.
@@ -46,7 +56,13 @@ struct BlobWalk {
     @inline(__always)  // Into `EnvelopeWalk.next()`, which otherwise copies the view once more.
     mutating func next() throws(EnvelopeError) -> MessageView? {
         guard messagesLeft > 0 else {
-            guard fields.remaining == 0 else { throw EnvelopeError(.trailingBytes, at: fields.position) }
+            if fields.remaining > 0 {
+                fields.oddities.insert(.trailingBytes)
+                createdTicks = Self.ticks(fields.base, at: fields.position)
+            }
+            guard DotNetTicks(rawValue: createdTicks).isDateTime else {
+                throw EnvelopeError(.badTicks, at: fields.position)
+            }
             return nil
         }
         var reader = fields
@@ -61,5 +77,10 @@ struct BlobWalk {
         fields = reader
         messagesLeft -= 1
         return view
+    }
+
+    @inline(__always)
+    private static func ticks(_ base: UnsafeRawPointer, at offset: Int) -> Int64 {
+        Int64(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: Int64.self))
     }
 }

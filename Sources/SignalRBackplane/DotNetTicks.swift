@@ -19,6 +19,10 @@ public struct DotNetTicks: RawRepresentable, Equatable, Sendable {
         rawValue = Self.unixEpoch + quotient - (remainder < 0 ? 1 : 0)
     }
 
+    /// Whether a `DateTime` can hold it; else .NET throws.
+    @inline(__always)
+    var isDateTime: Bool { rawValue >= 0 && rawValue <= Self.dateTimeRange.upperBound }
+
     /// Nanoseconds since 1970-01-01 UTC; nil for what is no `DateTime`, or beyond the years 1677 to 2262 that 64 bits of
     /// nanoseconds reach.
     public var unixNanoseconds: Int64? {

@@ -3,7 +3,7 @@
 /// A trivial value: throwing it allocates nothing, so a stream of garbage costs the recorder no more than good traffic.
 public struct EnvelopeError: Error, Equatable, Sendable {
     public let reason: Reason
-    /// Offset from the start of the decoded bytes to the field, length or UTF-8 sequence that could not be decoded.
+    /// Offset from the start of the decoded bytes to the field or length that could not be decoded.
     /// Never beyond the number of bytes.
     public let offset: Int
 
@@ -25,16 +25,12 @@ public struct EnvelopeError: Error, Equatable, Sendable {
         case negativeLength
         /// A length points behind the last byte that its field may occupy.
         case lengthBeyondPayload
-        case negativeCount
         /// More messages are announced than the bytes could hold.
         case hugeCount
         /// A string's length takes more than five bytes or is above `Int32.max`.
         case badVarint
-        case badUTF8
-        /// A boolean is neither 0 nor 1.
-        case badBool
-        /// Bytes are left over behind the last message or behind the blob.
-        case trailingBytes
+        /// The time is none that a calendar has: before the year 1 or after 9999.
+        case badTicks
 
         /// Stable snake_case name, for the `reason` label of metrics.
         public var label: String {
@@ -45,12 +41,9 @@ public struct EnvelopeError: Error, Equatable, Sendable {
             case .truncated: "truncated"
             case .negativeLength: "negative_length"
             case .lengthBeyondPayload: "length_beyond_payload"
-            case .negativeCount: "negative_count"
             case .hugeCount: "huge_count"
             case .badVarint: "bad_varint"
-            case .badUTF8: "bad_utf8"
-            case .badBool: "bad_bool"
-            case .trailingBytes: "trailing_bytes"
+            case .badTicks: "bad_ticks"
             }
         }
     }
@@ -71,12 +64,9 @@ extension EnvelopeError.Reason {
         case .truncated: "it ends in the middle of a field"
         case .negativeLength: "a length is negative"
         case .lengthBeyondPayload: "a length is larger than what follows it"
-        case .negativeCount: "the number of messages is negative"
         case .hugeCount: "it announces more messages than it can hold"
         case .badVarint: "a string's length is not a 7-bit encoded int32"
-        case .badUTF8: "a string is not UTF-8"
-        case .badBool: "a boolean is neither 0 nor 1"
-        case .trailingBytes: "bytes are left over behind its end"
+        case .badTicks: "its time lies outside of the years 1 to 9999"
         }
     }
 }

@@ -6,7 +6,7 @@
 ///     count(message.kind)
 /// }
 /// ```
-/// A payload is a whole envelope only once `next()` has returned nil: that call also checks that no bytes are left over.
+/// A payload is a whole envelope only once `next()` has returned nil: that call also checks the time.
 /// The walk and the views that it hands out are valid as long as the payload's memory.
 public struct EnvelopeWalk {
     public let id: UInt64
@@ -16,19 +16,24 @@ public struct EnvelopeWalk {
 
     /// Reads the id, the lengths, the number of messages and the time, but no message yet.
     public init(_ payload: UnsafeRawBufferPointer) throws(EnvelopeError) {
-        (id, blobOffset) = try EnvelopeID.parse(payload)
-        blob = try BlobWalk(payload, at: blobOffset)
+        let isOdd: Bool
+        (id, blobOffset, isOdd) = try EnvelopeID.read(payload)
+        blob = try BlobWalk(payload, at: blobOffset, oddities: isOdd ? .id : [])
     }
 
     /// Number of messages in the envelope. Real nodes send 1.
     public var messageCount: Int { blob.messageCount }
 
-    /// When the publisher created the envelope, by its own clock, in `DotNetTicks`. Any value: it is not checked.
+    /// In what the envelope differs from those that nodes write; complete once `next()` has returned nil.
+    public var oddities: EnvelopeOddities { blob.oddities }
+
+    /// When the publisher created the envelope, by its own clock, in `DotNetTicks`. Certain once `next()` has returned nil:
+    /// before, an envelope with bytes left over behind its time shows something else, and the value is not checked.
     public var createdTicks: Int64 { blob.createdTicks }
 
-    /// Decodes the next message, its UTF-8 and its booleans checked.
+    /// Decodes the next message.
     ///
-    /// - Returns: nil behind the last message, when it is also certain that no bytes are left over.
+    /// - Returns: nil behind the last message, when the time is found to be one, too.
     /// - Throws: what is wrong with the message; the same again when called again.
     public mutating func next() throws(EnvelopeError) -> MessageView? {
         try blob.next()

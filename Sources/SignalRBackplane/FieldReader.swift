@@ -8,6 +8,8 @@ struct FieldReader {
     var position: Int
     /// Offset of the first byte that does not belong to the fields being read.
     var limit: Int
+    /// What was read though no node writes it so.
+    var oddities: EnvelopeOddities
 
     var remaining: Int { limit - position }
 
@@ -22,9 +24,9 @@ struct FieldReader {
     mutating func bool() throws(EnvelopeError) -> Bool {
         guard remaining >= 1 else { throw EnvelopeError(.truncated, at: position) }
         let byte = base.load(fromByteOffset: position, as: UInt8.self)
-        guard byte <= 1 else { throw EnvelopeError(.badBool, at: position) }
+        if byte > 1 { oddities.insert(.boolean) }
         position += 1
-        return byte == 1
+        return byte != 0
     }
 
     /// int32 length, bytes.
@@ -37,16 +39,14 @@ struct FieldReader {
         return take(length)
     }
 
-    /// Varint byte length, UTF-8.
+    /// Varint byte length, UTF-8, or what should be.
     @inline(__always)
     mutating func string() throws(EnvelopeError) -> UnsafeRawBufferPointer {
         let start = position
         let length = try varint()
         guard length <= remaining else { throw EnvelopeError(.lengthBeyondPayload, at: start) }
         let bytes = take(length)
-        if let invalid = UTF8Validation.firstInvalidOffset(in: bytes) {
-            throw EnvelopeError(.badUTF8, at: position - length + invalid)
-        }
+        if UTF8Validation.firstInvalidOffset(in: bytes) != nil { oddities.insert(.utf8) }
         return bytes
     }
 
@@ -61,20 +61,21 @@ struct FieldReader {
         return try longVarint()
     }
 
-    /// Strings of 128 bytes and more are rare in an envelope.
+    /// Strings of 128 bytes and more are rare in an envelope. As .NET Framework reads it: bits beyond the 32nd are lost.
     @inline(never)
     private mutating func longVarint() throws(EnvelopeError) -> Int {
         let start = position
-        var value = 0
-        var shift = 0
+        var value: UInt32 = 0
+        var shift: UInt32 = 0
         while shift < 35 {
             guard remaining >= 1 else { throw EnvelopeError(.truncated, at: start) }
             let byte = base.load(fromByteOffset: position, as: UInt8.self)
             position += 1
-            value |= Int(byte & 0x7F) << shift
+            value |= UInt32(byte & 0x7F) << shift
             if byte < 0x80 {
-                guard value <= Int(Int32.max) else { break }
-                return value
+                guard let length = Int32(exactly: value) else { break }
+                if byte == 0 || (shift == 28 && byte > 0x0F) { oddities.insert(.stringLength) }
+                return Int(length)
             }
             shift += 7
         }

@@ -2,11 +2,11 @@
 public enum HubRename {
     /// - Parameters:
     ///   - value: of a message.
-    ///   - names: hub name in lower case to the new one.
+    ///   - names: hub name to the new one.
     /// - Returns: the value as it is if it calls no hub of these.
-    public static func renamed(_ value: [UInt8], by names: [String: String]) -> [UInt8] {
+    public static func renamed(_ value: [UInt8], by names: [CaselessName: String]) -> [UInt8] {
         value.withUnsafeBytes { bytes in
-            guard let call = HubInvocation(scanning: bytes), let name = names[call.hubName.lowercased()],
+            guard let call = HubInvocation(scanning: bytes), let name = names[CaselessName(call.hubName)],
                 let start = call.hub.baseAddress, let base = bytes.baseAddress
             else { return value }
             var writer = JSONWriter()

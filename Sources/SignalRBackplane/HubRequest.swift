@@ -1,60 +1,51 @@
 /// A client's call of a hub method, as it comes over a transport: `{"H":hub,"M":method,"A":[arguments],"I":id,"S":{..}?}`.
 public struct HubRequest: Equatable, Sendable {
+    /// A real node throws at a longer state.
+    private static let maximumStateBytes = 4_096
+
     public var hub: String
     public var method: String
-    /// Each argument as JSON text.
+    /// Each argument as JSON text, as a real node hands it to the method: numbers and times in .NET's form.
     public var arguments: [[UInt8]]
-    /// The number or text by which the client finds the answer; empty if it gave none.
-    public var id: String
+    /// The number or text by which the client finds the answer; nil if it gave none.
+    public var id: String?
 
-    public init(hub: String, method: String, arguments: [[UInt8]], id: String) {
+    public init(hub: String, method: String, arguments: [[UInt8]], id: String?) {
         self.hub = hub
         self.method = method
         self.arguments = arguments
         self.id = id
     }
 
-    /// Takes members in any order, unknown ones included, and no arguments for a missing `A`.
+    /// Takes what a real node takes (``LenientJSON``): names in any case, members in any order and unknown ones among them,
+    /// numbers for texts, no arguments for a missing or null `A`, text behind the call.
     ///
-    /// - Returns: nil if this is no call: not JSON, not well-formed UTF-8, or without the strings `H` and `M`.
+    /// - Returns: nil where a real node throws.
     public init?(decoding json: [UInt8]) {
-        guard JSONText.isJSON(json) else { return nil }
-        var hub: String?
-        var method: String?
-        var arguments: [[UInt8]] = []
-        var id = ""
-        let isObject = json.withUnsafeBytes { bytes in
-            var scanner = JSONScanner(bytes)
-            return scanner.object { scanner, name in
-                switch name.onlyByte {
-                case UInt8(ascii: "H"):
-                    hub = scanner.string()?.decoded
-                    return hub != nil
-                case UInt8(ascii: "M"):
-                    method = scanner.string()?.decoded
-                    return method != nil
-                case UInt8(ascii: "A"):
-                    arguments = []
-                    if scanner.consume(literal: "null") { return true }
-                    return scanner.array { scanner in
-                        guard let value = scanner.value() else { return false }
-                        arguments.append(Array(value))
-                        return true
-                    }
-                case UInt8(ascii: "I"):
-                    if scanner.peek() == UInt8(ascii: "\"") {
-                        id = scanner.string()?.decoded ?? ""
-                        return true
-                    }
-                    guard let number = scanner.value() else { return false }
-                    id = String(decoding: number, as: UTF8.self)
-                    return true
-                default:
-                    return scanner.skipValue()
-                }
-            }
+        guard let call = LenientJSON(json), case .object = call, let hub = call["H"]?.asString ?? nil,
+            let method = call["M"]?.asString ?? nil
+        else { return nil }
+        var id: String?
+        if let value = call["I"] {
+            guard let text = value.asString else { return nil }
+            id = text
         }
-        guard isObject, let hub, let method else { return nil }
+        var arguments: [[UInt8]] = []
+        switch call["A"] {
+        case nil, .null: break
+        case .array(let values):
+            for value in values {
+                guard let argument = value.rewritten() else { return nil }
+                arguments.append(argument)
+            }
+        default: return nil
+        }
+        switch call["S"] {
+        case nil, .null: break
+        case .object?:
+            guard let state = call["S"]?.rewritten(), state.count <= Self.maximumStateBytes else { return nil }
+        default: return nil
+        }
         self.init(hub: hub, method: method, arguments: arguments, id: id)
     }
 }

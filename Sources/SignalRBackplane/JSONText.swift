@@ -46,6 +46,22 @@ public enum JSONText {
         }
     }
 
+    /// The members of an object, each with its value's JSON.
+    ///
+    /// - Returns: none if the bytes are not one object.
+    public static func members(_ bytes: [UInt8]) -> [(name: String, value: [UInt8])] {
+        bytes.withUnsafeBytes { bytes in
+            var members: [(String, [UInt8])] = []
+            var scanner = JSONScanner(bytes)
+            let isObject = scanner.object { scanner, name in
+                guard let value = scanner.value() else { return false }
+                members.append((name.decoded, Array(value)))
+                return true
+            }
+            return isObject && scanner.peek() == nil ? members : []
+        }
+    }
+
     /// The same value as the serializer of real nodes writes it: no white space, strings escaped where it escapes, numbers
     /// as they are.
     ///

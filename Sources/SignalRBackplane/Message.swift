@@ -1,4 +1,4 @@
-/// One SignalR message, copied out of its envelope.
+/// One SignalR message, copied out of its envelope. Equal are those with the same bytes.
 public struct Message: Equatable, Sendable {
     /// The sender's connection id, or a GUID for a send by the server itself.
     public var source: String
@@ -35,6 +35,13 @@ public struct Message: Equatable, Sendable {
         waitForAck = view.waitForAck
         isAck = view.isAck
         filter = String(decoding: view.filter, as: UTF8.self)
+    }
+
+    public static func == (first: Message, second: Message) -> Bool {
+        first.source.isSameOrdinally(as: second.source) && first.key.isSameOrdinally(as: second.key)
+            && first.value == second.value && first.commandID.isSameOrdinally(as: second.commandID)
+            && first.waitForAck == second.waitForAck && first.isAck == second.isAck
+            && first.filter.isSameOrdinally(as: second.filter)
     }
 
     public var signal: Signal { Signal(key: key) }

@@ -2,7 +2,7 @@
 public struct ScaleoutMessage: Equatable, Sendable {
     /// Real nodes put in exactly one.
     public var messages: [Message]
-    /// When the publisher created it, by its own clock, in `DotNetTicks`. Any value: it is not checked.
+    /// When the publisher created it, by its own clock, in `DotNetTicks`.
     public var createdTicks: Int64
 
     public init(messages: [Message], createdTicks: Int64) {
@@ -30,10 +30,12 @@ public struct ScaleoutMessage: Equatable, Sendable {
         var walk = start
         messages = []
         messages.reserveCapacity(walk.messageCount)
-        createdTicks = walk.createdTicks
+        createdTicks = 0
         while let view = try walk.next() {
             messages.append(Message(view))
         }
+        // Only behind the messages it is certain where it stands.
+        createdTicks = walk.createdTicks
     }
 
     /// The blob, `int32 length, body`, byte for byte as a real node writes it.

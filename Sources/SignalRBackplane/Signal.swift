@@ -30,6 +30,9 @@ public enum Signal: Equatable, Sendable {
         self = Self.parse(key) ?? .other(key)
     }
 
+    /// By the bytes of the key, as Redis and nodes tell names apart.
+    public static func == (first: Signal, second: Signal) -> Bool { first.key.isSameOrdinally(as: second.key) }
+
     /// The key that addresses this signal.
     public var key: String {
         switch self {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Capture
+import SignalRBackplane
 
 struct CaptureArguments: ParsableArguments {
     @Argument(help: "Directories that 'run --record' wrote, or .mcap files; - is standard input.")
@@ -56,10 +57,10 @@ extension RecordingVerdict {
     }
 }
 
-extension [String: RecordingDoubt] {
+extension OrdinalNameMap<RecordingDoubt> {
     /// Lines for people, by channel.
     var lines: [String] {
-        sorted { $0.key < $1.key }.map { channel, doubt in
+        sorted { OrdinalName($0.key) < OrdinalName($1.key) }.map { channel, doubt in
             "channel \(MessageLine.printable(channel.utf8)): \(doubt.text)"
         }
     }

@@ -129,6 +129,7 @@ struct InfoTable {
             ))
         if !channel.messages.isEmpty { lines.append(row("messages", list(channel.messages))) }
         if !channel.undecodable.isEmpty { lines.append(row("undecodable", list(channel.undecodable))) }
+        if !channel.oddities.isEmpty { lines.append(row("odd", list(channel.oddities))) }
         if channel.duplicateIDs > 0 { lines.append(row("duplicates", Format.count(channel.duplicateIDs))) }
         for reset in channel.counterResets.prefix(Self.listedHoles) {
             lines.append(row("counter reset", "from \(reset.from) to \(reset.to)"))

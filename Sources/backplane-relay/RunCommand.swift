@@ -7,6 +7,7 @@ import NIOConcurrencyHelpers
 import NIOPosix
 import Redis
 import Relay
+import SignalRBackplane
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -58,7 +59,7 @@ struct RunCommand: AsyncParsableCommand {
         guard maxChannelScan >= 0 else {
             throw ValidationError("--max-channel-scan: \(maxChannelScan) is no number of channels; 0 never asks")
         }
-        guard Set(channel).count == channel.count else {
+        guard channel.areDifferentOrdinally else {
             throw ValidationError("--channel: each event key is given once")
         }
         try buffer.require(

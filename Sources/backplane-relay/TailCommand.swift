@@ -2,6 +2,7 @@ import ArgumentParser
 import Capture
 import Redis
 import Relay
+import SignalRBackplane
 
 #if canImport(Glibc)
     import Glibc
@@ -63,7 +64,7 @@ struct TailCommand: AsyncParsableCommand {
         guard maxChannelScan >= 0 else {
             throw ValidationError("--max-channel-scan: \(maxChannelScan) is no number of channels; 0 never asks")
         }
-        guard Set(channel).count == channel.count else {
+        guard channel.areDifferentOrdinally else {
             throw ValidationError("--channel: each event key is given once")
         }
         try buffer.require(

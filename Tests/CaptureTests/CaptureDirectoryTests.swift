@@ -25,6 +25,33 @@ import Testing
         #expect(previous == CaptureDirectory.Previous(segment: directory.names[1], lastIDs: ["chat": 8, "game": 9]))
     }
 
+    /// Two channels to Redis, one name to Swift.
+    @Test func namesInTwoFormsOfUnicodeAreTwoChannels() throws {
+        let names = ["zo\u{E9}", "zoe\u{301}"]
+        let directory = try TemporaryDirectory()
+        var writer = makeWriter(directory.path, channels: names)
+        var now = try writer.record(1...5, channel: 0, from: .start)
+        now = try writer.record([1, 2, 5], channel: 1, from: now)
+        #expect(try OrphanRecovery.ends(of: FileSource(path: directory.files[0])).lastIDs.count == 2)
+        writer.append(
+            .mayBeMissing(channel: names[1], RecordingDoubt(after: 5, reason: .redisAway)), at: now)
+        try writer.close(now, .stopped(checkedIDs: [names[0]: 5]))
+
+        let previous = try CaptureDirectory.prepare(directory.path, at: .start) { _ in }
+        #expect(previous.lastIDs == [names[0]: 5, names[1]: 5])
+        #expect(previous.doubts[names[0]] == nil && previous.doubts[names[1]]?.reason == .redisAway)
+        let summary = try CaptureSummary(of: CaptureReader(paths: [directory.path]))
+        #expect(summary.channels.map { Array($0.channel.utf8) } == names.map { Array($0.utf8) })
+        #expect(summary.channels.map(\.envelopes) == [5, 3] && summary.channels.map(\.missingIDs) == [0, 2])
+        for (name, count) in zip(names, [5, 3]) {
+            var selection = CaptureSelection.all
+            selection.channels = [OrdinalName(name)]
+            var seen = 0
+            _ = try CaptureReader(paths: [directory.path]).forEach(selection) { if case .envelope = $0 { seen += 1 } }
+            #expect(seen == count)
+        }
+    }
+
     /// Each segment names the one before it; start times lie.
     @Test func theOrderIsThatOfTheRecordingThoughTheClockWasSet() throws {
         let directory = try TemporaryDirectory()

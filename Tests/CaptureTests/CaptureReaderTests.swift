@@ -76,7 +76,7 @@ import Testing
         let all = try Reading(directory.path)
         let expected = all.envelopes.filter { envelope in
             envelope.receivedAt >= filter.from ?? 0 && envelope.receivedAt < filter.until ?? .max
-                && (filter.channels.isEmpty || filter.channels.contains(envelope.channel))
+                && (filter.channels.isEmpty || filter.channels.contains(OrdinalName(envelope.channel)))
                 && envelope.id ?? 0 >= filter.fromID ?? 0 && filter.kinds != [.ack]
         }
         let indexed = try Reading(directory.path, filter: filter)

@@ -55,6 +55,19 @@ import Testing
         #expect(summary.verdict.isComplete == false && summary.verdict.exitStatus == 3)
     }
 
+    @Test func whatIsOddIsCounted() throws {
+        let directory = try TemporaryDirectory()
+        var writer = makeWriter(directory.path)
+        let odd = [payload(1), Array("+".utf8) + payload(2), Array("0".utf8) + payload(3) + [0], payload(4)]
+        for payload in odd { writer.append(payload, at: .start) }
+        try writer.close(.start)
+        let channel = try #require(try CaptureSummary(of: CaptureReader(paths: [directory.path])).channels.first)
+        #expect(channel.oddities == ["id": 2, "trailing_bytes": 1])
+        #expect(channel.undecodable == [:] && channel.missingIDs == 0 && channel.lastID == 4)
+        let json = try JSONSerialization.jsonObject(with: JSONEncoder().encode(channel)) as? [String: Any]
+        #expect(json?["oddities"] as? [String: Int] == ["id": 2, "trailing_bytes": 1])
+    }
+
     @Test func aCaptureInOrderIsComplete() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path, rotation: RotationPolicy(segmentSize: 1))

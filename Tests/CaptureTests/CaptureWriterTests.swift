@@ -1,4 +1,5 @@
 import MCAP
+import SignalRBackplane
 import Testing
 
 @testable import Capture

@@ -116,6 +116,15 @@ import Testing
         #expect(message["method"] as? String == "é")
     }
 
+    @Test func whatIsOddIsNamed() throws {
+        let plain = Envelope(id: 7, body: ScaleoutMessage(messages: [], createdTicks: Self.ticks)).encoded()
+        #expect(try object(line(plain))["oddities"] == nil)
+        let odd = try object(line(Array("+".utf8) + plain + [0]))
+        #expect(odd["id"] as? Int == 7)
+        #expect(odd["oddities"] as? [String] == ["id", "trailing_bytes"])
+        #expect(odd["latency_ns"] as? Int == 250_000_000)
+    }
+
     static let undecodable: [(String, id: Int?)] = [
         ("hello", nil), ("1e+14 x", nil), ("7 x", 7), ("", nil), ("99", nil),
     ]

@@ -1,3 +1,4 @@
+import SignalRBackplane
 import Foundation
 import Testing
 

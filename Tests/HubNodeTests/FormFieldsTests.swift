@@ -15,10 +15,10 @@ struct FormFieldsTests {
         ("connectiontoken=t", "CONNECTIONTOKEN", "t"),
         ("connection%54oken=t", "connectionToken", "t"),
         ("%c3%89=t", "é", "t"),
-        // The first one wins.
-        ("a=1&a=2", "a", "1"),
-        ("a=1&A=2", "a", "1"),
-        ("a=&a=2", "a", nil),
+        // Several are joined.
+        ("a=1&a=2", "a", "1,2"),
+        ("a=1&A=2&a", "a", "1,2,"),
+        ("a=&a=2", "a", ",2"),
         // Missing and empty are the same.
         ("a=", "a", nil), ("a", "a", nil), ("=1", "a", nil), ("&&a=1&&", "a", "1"),
         // Only the first sign of equality divides.

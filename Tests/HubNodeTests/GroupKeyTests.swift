@@ -1,22 +1,24 @@
+import SignalRBackplane
 import Testing
 
 @testable import HubNode
 
 @Suite("Group key")
 struct GroupKeyTests {
-    private static let keys: [(key: String, name: String, folded: String)] = [
-        ("hg-chatHub.room", "chatHub.room", "hg-chathub.room"), ("hg-Hub.A.b", "Hub.A.b", "hg-hub.a.b"),
+    private static let keys: [(key: String, name: String, other: String)] = [
+        ("hg-chatHub.room", "chatHub.room", "hg-CHATHUB.room"), ("hg-Hub.A.b", "Hub.A.b", "hg-hub.a.B"),
         ("hg-Hub.", "Hub.", "hg-hub."), ("hg-Hub.日本 É", "Hub.日本 É", "hg-hub.日本 é"),
-        ("hg-Hub.hg-x", "Hub.hg-x", "hg-hub.hg-x"),
+        ("hg-Hub.hg-x", "Hub.hg-x", "HG-hub.hg-x"),
     ]
 
     @Test("keeps the name as it is, and compares it without case", arguments: keys)
-    func key(key: String, name: String, folded: String) throws {
+    func key(key: String, name: String, other: String) throws {
         let group = try #require(GroupKey(key))
         #expect(group.name == name)
-        #expect(group.folded == folded)
+        #expect(group.key.folded == CaselessName(other))
+        #expect(group.key != SignalKey(other))
         // The name is what stands in a groups token: it leads back to the same group.
-        #expect(GroupKey(named: group.name).folded == folded)
+        #expect(GroupKey(named: group.name).key == SignalKey(key))
     }
 
     @Test(

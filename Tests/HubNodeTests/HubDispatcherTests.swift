@@ -35,6 +35,7 @@ struct HubDispatcherTests {
         (#"{"H":"chathub","M":"echo","A":["\u00e9"],"I":1}"#, #"{"R":"é","I":"1"}"#),
         (#"{"H":"CHATHUB","M":"ECHO","A":[{"a":[ 1 ]}],"I":"7"}"#, #"{"R":{"a":[1]},"I":"7"}"#),
         (#"{"H":"chatHub","M":"Echo","A":[null],"I":0}"#, #"{"I":"0"}"#),
+        (#"{"h":"chatHub","m":"Echo","a":[1e3]}"#, #"{"R":1000.0,"I":null}"#),
         (#"{"H":"chatHub","M":"nothing","A":[],"I":0}"#, #"{"I":"0"}"#),
         (#"{"H":"chatHub","M":"nothing","I":0}"#, #"{"I":"0"}"#),
         (#"{"H":"chatHub","M":"whoAmI","A":[],"I":0}"#, #"{"R":"c1 alice","I":"0"}"#),

@@ -37,6 +37,13 @@ struct HubTests {
                 == #""x 1 true [1, 2] -1.0 {\"a\":1}""#)
     }
 
+    @Test("scalars of another type are converted, as a real node converts them")
+    func converts() async throws {
+        #expect(try await call("echo", "1") == #""1""#)
+        #expect(try await call("add", #""1""#) == #""1""#)
+        #expect(try await call("many", "1", #""2""#, "1", "[1]", #""3.5""#, "4") == #""1 2 true [1] 3.5 4""#)
+    }
+
     @Test("a result that is none is null")
     func null() async throws {
         #expect(try await call("none") == "null")
@@ -65,8 +72,9 @@ struct HubTests {
     }
 
     private static let wrongTypes: [(name: String, arguments: [String])] = [
-        ("echo", ["1"]), ("echo", ["null"]), ("add", [#""1""#]), ("add", ["1", "true"]), ("add", ["1.5", "1"]),
-        ("many", [#""x""#, "1", "true", "[1]", "null", "nonsense"]), ("many", [#""x""#, "1", "1", "[1]", "null", "1"]),
+        ("echo", ["[]"]), ("echo", ["null"]), ("add", [#""x""#]), ("add", ["1", "true"]), ("add", ["1.5", "1"]),
+        ("many", [#""x""#, "1", "true", "[1]", "null", "nonsense"]),
+        ("many", [#""x""#, "1", "[]", "[1]", "null", "1"]),
     ]
 
     @Test("an argument of another type is an error, not a call", arguments: wrongTypes)

@@ -19,43 +19,77 @@ struct SessionTests {
 
     @Test("listens to its connection, and to hub, client and user of each hub")
     func signals() {
-        #expect(request(hubs: []).signals == ["c-c1"])
-        #expect(request().signals == ["c-c1", "h-chathub", "hc-chathub.c1"])
+        #expect(request(hubs: []).signals == ["c-C1"])
+        #expect(request().signals == ["c-C1", "h-chatHub", "hc-chatHub.C1"])
         #expect(
             request(user: "Alice", hubs: ["chatHub", "Orders"]).signals == [
-                "c-c1", "h-chathub", "hc-chathub.c1", "hu-chathub.alice", "h-orders", "hc-orders.c1", "hu-orders.alice",
+                "c-C1", "h-chatHub", "hc-chatHub.C1", "hu-chatHub.Alice", "h-Orders", "hc-Orders.C1", "hu-Orders.Alice",
             ])
     }
 
     @Test("listens to a group from the envelope on that brought it")
     func membership() {
         let session = session(request())
-        #expect(!session.listens(to: "hg-chathub.room", id: 6))
-        session.groups["hg-chathub.room"] = Session.Membership(name: "chatHub.Room", since: 5)
-        #expect(!session.listens(to: "hg-chathub.room", id: 4))
-        #expect(!session.listens(to: "hg-chathub.room", id: 5))
-        #expect(session.listens(to: "hg-chathub.room", id: 6))
-        #expect(session.listens(to: "h-chathub", id: 1))
-        #expect(!session.listens(to: "h-orders", id: 1))
+        #expect(session.deliveries(of: "hg-chathub.room", id: 6) == 0)
+        #expect(session.join(GroupKey(named: "chatHub.Room"), since: 5))
+        #expect(session.deliveries(of: "hg-chathub.room", id: 4) == 0)
+        #expect(session.deliveries(of: "hg-chathub.room", id: 5) == 0)
+        #expect(session.deliveries(of: "hg-chathub.room", id: 6) == 1)
+        #expect(session.deliveries(of: "h-CHATHUB", id: 1) == 1)
+        #expect(session.deliveries(of: "h-orders", id: 1) == 0)
+    }
+
+    @Test("names that differ in case are two groups, and a message for either comes twice")
+    func twoGroupsUnderOneKey() {
+        let session = session(request())
+        #expect(session.join(GroupKey(named: "chatHub.room"), since: 1))
+        #expect(!session.join(GroupKey(named: "chatHub.room"), since: 2))
+        #expect(!session.hasGroupsUnderOneKey)
+        #expect(session.join(GroupKey(named: "chatHub.ROOM"), since: 3))
+        #expect(session.hasGroupsUnderOneKey)
+        #expect(session.deliveries(of: "hg-chatHub.Room", id: 3) == 1)
+        #expect(session.deliveries(of: "hg-chatHub.Room", id: 4) == 2)
+        #expect(session.deliveries(of: "hg-chatHub.Room") == 2)
+        #expect(session.deliveries(of: "h-chatHub") == 1)
+        #expect(session.groupNames == ["chatHub.ROOM", "chatHub.room"])
+        #expect(session.leave(GroupKey(named: "chatHub.Room")) == (false, true))
+        #expect(session.leave(GroupKey(named: "chatHub.room")) == (true, true))
+        #expect(!session.hasGroupsUnderOneKey)
+        #expect(session.deliveries(of: "hg-chatHub.room", id: 4) == 1)
+        #expect(session.leave(GroupKey(named: "chatHub.ROOM")) == (true, false))
+        #expect(session.deliveries(of: "hg-chatHub.room", id: 4) == 0)
+    }
+
+    @Test("names of other bytes are others, whatever they look like")
+    func otherBytes() {
+        let session = session(request(user: "zo\u{E9}"))
+        #expect(session.join(GroupKey(named: "chatHub.x-q\u{212A}"), since: 0))
+        #expect(session.deliveries(of: "hu-chatHub.zo\u{E9}", id: 1) == 1)
+        #expect(session.deliveries(of: "hu-chatHub.ZO\u{C9}", id: 1) == 1)
+        #expect(session.deliveries(of: "hu-chatHub.zoe\u{301}", id: 1) == 0)
+        #expect(session.deliveries(of: "hg-chatHub.x-qK", id: 1) == 0)
+        #expect(session.deliveries(of: "hg-chatHub.x-q\u{212A}", id: 1) == 1)
     }
 
     private static let exclusions: [(keys: [String], isExcluded: Bool)] = [
-        ([], false), (["c-c1"], true), (["c-c2", "c-c1"], true), (["c-c2"], false), (["hg-chathub.room"], true),
-        (["hg-chathub.other"], false), (["hc-chathub.c1"], true),
+        ([], false), (["c-C1"], true), (["c-C2", "c-C1"], true), (["c-C2"], false), (["hg-chatHub.room"], true),
+        (["hg-chathub.other"], false), (["hc-chatHub.C1"], true),
+        // By bytes, as a real node; but a bare connection id in any case.
+        (["c-c1"], false), (["hg-chatHub.ROOM"], false), (["c1"], true), (["C1"], true), (["C2"], false),
     ]
 
     @Test("is excluded by whatever it listens to", arguments: exclusions)
     func excluded(keys: [String], isExcluded: Bool) {
         let session = session(request())
-        session.groups["hg-chathub.room"] = Session.Membership(name: "chatHub.room", since: 0)
-        #expect(session.isExcluded(by: keys) == isExcluded)
+        #expect(session.join(GroupKey(named: "chatHub.room"), since: 0))
+        #expect(session.isExcluded(by: keys.map { SignalKey($0) }) == isExcluded)
     }
 
     @Test("names its groups as they were given, in a fixed order")
     func groupNames() {
         let session = session(request())
         for name in ["chatHub.c", "chatHub.A", "chatHub.b"] {
-            session.groups["hg-\(name.lowercased())"] = Session.Membership(name: name, since: 0)
+            #expect(session.join(GroupKey(named: name), since: 0))
         }
         #expect(session.groupNames == ["chatHub.A", "chatHub.b", "chatHub.c"])
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Redis
+import SignalRBackplane
 import TestSupport
 import Testing
 

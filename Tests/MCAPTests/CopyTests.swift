@@ -76,6 +76,12 @@ import Testing
         #expect(try indexed.read(try #require(indexed.chunkIndexes.first)).messages == Self.chunks[0])
     }
 
+    @Test func topicsInTwoFormsOfUnicodeAreTwo() {
+        let first = Channel(id: 1, topic: "zo\u{E9}", messageEncoding: "raw")
+        #expect(first != Channel(id: 1, topic: "zoe\u{301}", messageEncoding: "raw"))
+        #expect(first == Channel(id: 1, topic: "zo\u{E9}", messageEncoding: "raw"))
+    }
+
     @Test func channelConflictIsRefusedAndNothingEncoded() throws {
         let recording = Recording(Self.chunks, compression: .none, closed: true)
         let source = try MCAPIndexedReader(MemorySource(recording.bytes))

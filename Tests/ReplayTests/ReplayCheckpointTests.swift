@@ -1,4 +1,5 @@
 import Foundation
+import SignalRBackplane
 import TestSupport
 import Testing
 

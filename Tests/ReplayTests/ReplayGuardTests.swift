@@ -1,5 +1,6 @@
 import Capture
 import Redis
+import SignalRBackplane
 import Testing
 
 @testable import Replay
@@ -17,7 +18,7 @@ import Testing
     }
 
     private func makeGuard(
-        _ redis: String, runID: String?, channels: [String: String] = ["chat": "chat"], here: String = "here",
+        _ redis: String, runID: String?, channels: OrdinalNameMap<String> = ["chat": "chat"], here: String = "here",
         options: ReplayOptions = ReplayOptions(), runIDs: Set<String> = []
     ) -> ReplayGuard {
         ReplayGuard(
@@ -26,7 +27,7 @@ import Testing
             resolve: { Self.names[$0] ?? ($0.contains(".") || $0.contains(":") ? [$0] : []) })
     }
 
-    static let cases: [(String, String?, String, String?, [String: String], String, Bool)] = [
+    static let cases: [(String, String?, String, String?, OrdinalNameMap<String>, String, Bool)] = [
         // Another way to the same process.
         ("prod:6379", "r1", "10.9.9.9:7000", "r1", ["chat": "chat"], "here", true),
         // The same server, another event key.
@@ -53,7 +54,7 @@ import Testing
 
     @Test(arguments: cases)
     func source(
-        redis: String, runID: String?, endpoint: String, found: String?, channels: [String: String], host: String,
+        redis: String, runID: String?, endpoint: String, found: String?, channels: OrdinalNameMap<String>, host: String,
         refused: Bool
     ) {
         let target = target(endpoint, runID: found)

@@ -29,25 +29,34 @@ import Testing
         .init("a foreign publish", "hello world", .noID, 0),
         .init("as Lua writes large ids", "1e+14 ", .idNotUInt64, 1),
         .init("a fraction", "7.0 ", .idNotUInt64, 1),
+        .init("a sign behind the digits", "7- ", .idNotUInt64, 1),
+        .init("white space within", "7\t7 ", .idNotUInt64, 1),
+        .init("white space behind the sign", "+\t7 ", .noID, 0),
+        .init("zero bytes before white space", "7\0\t ", .idNotUInt64, 1),
+        .init("a no-break space", "7\u{A0} ", .idNotUInt64, 1),
+        .init("2^64 with a sign", "+18446744073709551616 ", .idOverflow, 20),
         .init("2^64", "18446744073709551616 ", .idOverflow, 19),
         .init("21 digits", "100000000000000000000 ", .idOverflow, 20),
 
         .init("no blob", "7 ", .truncated, 2),
         .init("half a length", "7 \u{1}\u{0}", .truncated, 2),
         .init("a negative blob length", "7 ".utf8 + littleEndian(Int32(-1)), .negativeLength, 2),
-        .init("a blob length too large", "7 ".utf8 + littleEndian(Int32(1)), .lengthBeyondPayload, 2),
-        .init("bytes behind the blob", "7 ".utf8 + littleEndian(Int32(0)) + [0], .trailingBytes, 6),
+        .init("a blob length too large, and nothing", "7 ".utf8 + littleEndian(Int32(1)), .truncated, 6),
+        .init("bytes behind a blob of nothing", "7 ".utf8 + littleEndian(Int32(0)) + [0], .truncated, 6),
         .init("no count", framed([]), .truncated, 6),
         .init("no ticks", framed(littleEndian(Int32(0)) + [1, 2, 3, 4, 5, 6, 7]), .truncated, 10),
-        .init("a negative count", framed(littleEndian(Int32(-1)) + littleEndian(Int64(0))), .negativeCount, 6),
+        .init("a negative count without ticks", framed(littleEndian(Int32(-1)) + [0]), .truncated, 10),
+        .init("ticks of -1", framed(littleEndian(Int32(0)) + littleEndian(Int64(-1))), .badTicks, 10),
+        .init(
+            "ticks of the year 10000", framed(littleEndian(Int32(0)) + littleEndian(Int64(3_155_378_976_000_000_000))),
+            .badTicks, 10),
+        .init(
+            "ticks that a byte has moved", framed(littleEndian(Int32(0)) + littleEndian(Int64.max) + [0]), .badTicks, 10
+        ),
         .init("a count that nothing follows", framed(littleEndian(Int32(1)) + littleEndian(Int64(0))), .hugeCount, 6),
         .init("a message of nine bytes", oneMessage(Array(padding.dropLast())), .hugeCount, 6),
         .init(
             "the largest count", framed(littleEndian(Int32.max) + padding + littleEndian(Int64(0))), .hugeCount, 6),
-        .init(
-            "bytes in place of messages", framed(littleEndian(Int32(0)) + [0] + littleEndian(Int64(0))), .trailingBytes,
-            10),
-        .init("bytes behind the last message", oneMessage(padding + [0]), .trailingBytes, 20),
 
         .init("a string longer than what is left", oneMessage([11] + padding), .lengthBeyondPayload, 10),
         .init("a string length without an end", oneMessage([UInt8](repeating: 0x80, count: 10)), .badVarint, 10),
@@ -56,13 +65,10 @@ import Testing
             "a string length of 2^31 - 1", oneMessage([0xFF, 0xFF, 0xFF, 0xFF, 7] + padding), .lengthBeyondPayload, 10),
         .init("a filter that ends in its length", oneMessage(padding.dropLast() + [0x80]), .truncated, 19),
         .init("a value that ends in its length", oneMessage([0, 8] + padding.dropLast()), .truncated, 20),
-        .init("a lone continuation byte", oneMessage([2, 0x41, 0x80] + padding), .badUTF8, 12),
         .init(
             "a value of negative length", oneMessage([0, 0] + littleEndian(Int32(-1)) + padding), .negativeLength, 12),
         .init(
             "a value too long", oneMessage([0, 0] + littleEndian(Int32(5)) + [0, 0, 0, 0]), .lengthBeyondPayload, 12),
-        .init("waitForAck 2", oneMessage([0, 0, 0, 0, 0, 0, 0, 2, 0, 0]), .badBool, 17),
-        .init("isAck 255", oneMessage([0, 0, 0, 0, 0, 0, 0, 1, 255, 0]), .badBool, 18),
     ]
 
     @Test(arguments: cases)
@@ -78,7 +84,7 @@ import Testing
     }
 
     @Test func aWalkThatThrewThrowsTheSameAgain() throws {
-        try Self.oneMessage([0, 0, 0, 0, 0, 0, 0, 2, 0, 0]).withUnsafeBytes { bytes in
+        try Self.oneMessage([0, 0] + littleEndian(Int32(-1)) + Self.padding).withUnsafeBytes { bytes in
             var walk = try EnvelopeWalk(bytes)
             let first = #expect(throws: EnvelopeError.self) { _ = try walk.next() }
             let second = #expect(throws: EnvelopeError.self) { _ = try walk.next() }

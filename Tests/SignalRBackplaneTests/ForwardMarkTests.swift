@@ -61,13 +61,13 @@ struct ForwardMarkTests {
         }
     }
 
-    @Test("what is cut anywhere, has a byte too many or no message is refused")
+    @Test("what is cut anywhere or has no message is refused; a byte too many is left out")
     func broken() throws {
         let whole = blob(["c-1"])
         for end in whole.indices {
             #expect(throws: EnvelopeError.self) { try mark(Array(whole[..<end])) }
         }
-        #expect(throws: EnvelopeError.self) { try mark(whole + [0]) }
+        #expect(try mark(whole + [0]) == mark(whole))
         #expect(throws: EnvelopeError.self) { try mark(blob([])) }
     }
 }

@@ -1,4 +1,4 @@
-import SignalRBackplane
+package import SignalRBackplane
 
 /// What a reading learns, from events and ids, of whether the recording is whole.
 package struct RecordingAccount: Sendable {
@@ -33,10 +33,10 @@ package struct RecordingAccount: Sendable {
     }
 
     /// Last id that is recorded or told as missing, by channel.
-    package var lastIDs: [String: UInt64] { ends.lastIDs }
+    package var lastIDs: OrdinalNameMap<UInt64> { ends.lastIDs }
 
     /// By channel.
-    package var doubts: [String: RecordingDoubt] { ends.all }
+    package var doubts: OrdinalNameMap<RecordingDoubt> { ends.all }
 
     /// - Parameter isDamaged: whether something cannot be read, or was recorded and is gone.
     package func verdict(isDamaged: Bool) -> RecordingVerdict {

@@ -1,16 +1,18 @@
+package import SignalRBackplane
+
 /// Follows a recording and knows of each channel up to which id everything is accounted for, and whether ids behind it
 /// may be missing.
 ///
 /// A value without I/O, fed in the order of the recording: by whoever writes a capture, and by whoever reads one.
 package struct RecordingEnds: Sendable {
     /// Last id that is recorded or told as missing, by channel.
-    package private(set) var lastIDs: [String: UInt64]
+    package private(set) var lastIDs: OrdinalNameMap<UInt64>
     /// By channel; an id that comes in order settles it.
-    package private(set) var doubts: [String: RecordingDoubt] = [:]
+    package private(set) var doubts: OrdinalNameMap<RecordingDoubt> = [:]
     /// Doubts that no later id can settle: the counter was set back amid them.
-    package private(set) var lasting: [String: RecordingDoubt] = [:]
+    package private(set) var lasting: OrdinalNameMap<RecordingDoubt> = [:]
 
-    package init(lastIDs: [String: UInt64] = [:], doubts: [String: RecordingDoubt] = [:]) {
+    package init(lastIDs: OrdinalNameMap<UInt64> = [:], doubts: OrdinalNameMap<RecordingDoubt> = [:]) {
         self.lastIDs = lastIDs
         self.doubts = doubts
     }
@@ -95,5 +97,5 @@ package struct RecordingEnds: Sendable {
     }
 
     /// By channel, those that last before those that an id may settle.
-    package var all: [String: RecordingDoubt] { doubts.merging(lasting) { open, _ in open } }
+    package var all: OrdinalNameMap<RecordingDoubt> { doubts.filled(from: lasting) }
 }

@@ -1,5 +1,5 @@
 import MCAP
-import SignalRBackplane
+public import SignalRBackplane
 
 #if canImport(Glibc)
     import Glibc
@@ -86,10 +86,10 @@ public struct SegmentInventory: Sendable {
     }
 
     /// First id, by Redis channel, of a segment that is still written to: those of the channels in its first chunks.
-    public static func firstIDs(ofOpen name: String, in directory: String) -> [String: UInt64] {
+    public static func firstIDs(ofOpen name: String, in directory: String) -> OrdinalNameMap<UInt64> {
         guard let source = try? FileSource(path: directory + "/" + name, followsLinks: false) else { return [:] }
         let reader = MCAPStreamReader(source, tailMayGrow: true)
-        var ids: [String: UInt64] = [:]
+        var ids: OrdinalNameMap<UInt64> = [:]
         var chunks = 0
         while chunks < 4, let item = try? reader.next() {
             guard case .chunk(let chunk) = item else { continue }
@@ -106,12 +106,12 @@ public struct SegmentInventory: Sendable {
 
     /// First to last id, by Redis channel, as far as a closed segment says at its end. Read each time and not kept: there
     /// may be hundreds of segments, of a thousand channels each.
-    public static func ids(of name: String, in directory: String) -> [String: ClosedRange<UInt64>] {
+    public static func ids(of name: String, in directory: String) -> OrdinalNameMap<ClosedRange<UInt64>> {
         guard let source = try? FileSource(path: directory + "/" + name, followsLinks: false), !source.isLive,
             let reader = summaryReader(of: source), let end = end(in: reader)
         else { return [:] }
         let firstIDs = CaptureMetadata.firstIDs(in: end)
-        var ids: [String: ClosedRange<UInt64>] = [:]
+        var ids: OrdinalNameMap<ClosedRange<UInt64>> = [:]
         for (channel, last) in CaptureMetadata.lastIDs(in: end) {
             guard let first = firstIDs[channel] else { continue }
             ids[channel] = min(first, last)...max(first, last)

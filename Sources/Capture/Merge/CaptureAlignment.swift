@@ -1,3 +1,5 @@
+import SignalRBackplane
+
 /// Goes through several captures of one backplane side by side, in constant memory: what is held is what was received
 /// within the horizon.
 public struct CaptureAlignment {
@@ -45,7 +47,7 @@ public struct CaptureAlignment {
     private let inputs: Int
     private let selection: CaptureSelection
     private let horizon: UInt64
-    private var aligners: [String: EnvelopeAligner] = [:]
+    private var aligners: OrdinalNameMap<EnvelopeAligner> = [:]
     private var cursors: [CaptureCursor] = []
 
     /// - Parameter captures: 2 to 64.
@@ -141,7 +143,7 @@ public struct CaptureAlignment {
 enum ChannelOrder {
     /// - Parameter envelopes: channel after channel.
     static func interleaved(_ envelopes: [CaptureAlignment.Envelope]) -> [CaptureAlignment.Envelope] {
-        var latest: [String: UInt64] = [:]
+        var latest: OrdinalNameMap<UInt64> = [:]
         // An envelope counts from when the one before it on its channel came, if that was later.
         let times = envelopes.map { envelope in
             let time = max(latest[envelope.channel] ?? 0, envelope.receivedAt)

@@ -1,4 +1,4 @@
-import SignalRBackplane
+public import SignalRBackplane
 
 #if canImport(Glibc)
     import Glibc
@@ -24,7 +24,7 @@ public struct CaptureMerge {
     }
 
     public struct Outcome: Sendable {
-        public internal(set) var channels: [String: ChannelOutcome] = [:]
+        public internal(set) var channels: OrdinalNameMap<ChannelOutcome> = [:]
         public internal(set) var damage: [CaptureReadReport.SegmentDamage] = []
         /// Servers by run_id, or by address; more than one means a restart, or captures that do not belong together.
         public internal(set) var servers: Set<String> = []
@@ -43,7 +43,7 @@ public struct CaptureMerge {
         /// Why ids are missing.
         var causes: Set<String> = []
         /// Where ids may be missing behind the last one, by channel.
-        package internal(set) var doubts: [String: RecordingDoubt] = [:]
+        package internal(set) var doubts: OrdinalNameMap<RecordingDoubt> = [:]
     }
 
     private static let listedRanges = 1_000
@@ -64,10 +64,10 @@ public struct CaptureMerge {
     private var held: [(event: CaptureEvent, at: UInt64)] = []
     private var runID: String?
     /// By channel: the last id that an input has or tells as missing, and that of the new capture.
-    private var accountedIDs: [String: UInt64] = [:]
-    private var writtenIDs: [String: UInt64] = [:]
+    private var accountedIDs: OrdinalNameMap<UInt64> = [:]
+    private var writtenIDs: OrdinalNameMap<UInt64> = [:]
     /// By channel, the highest id up to which one input accounts for all.
-    private var checkedIDs: [String: UInt64] = [:]
+    private var checkedIDs: OrdinalNameMap<UInt64> = [:]
     private var outcome = Outcome()
 
     public init(
@@ -225,11 +225,11 @@ public struct CaptureMerge {
 
     /// Of all inputs; by reading them, since a segment's start names only what was subscribed to.
     private mutating func channelNames() throws -> [String] {
-        var names: Set<String> = []
-        var ends: [String: [(last: UInt64, doubt: RecordingDoubt?)]] = [:]
+        var names: Set<OrdinalName> = []
+        var ends: OrdinalNameMap<[(last: UInt64, doubt: RecordingDoubt?)]> = [:]
         for capture in captures {
             let report = try capture.forEach(selection) { item in
-                if case .envelope(let envelope) = item { names.insert(envelope.channel) }
+                if case .envelope(let envelope) = item { names.insert(OrdinalName(envelope.channel)) }
             }
             let doubts = report.doubts
             for (name, last) in report.account.lastIDs { ends[name, default: []].append((last, doubts[name])) }
@@ -244,7 +244,7 @@ public struct CaptureMerge {
             accountedIDs[name] = furthest.last
             if let doubt = furthest.doubt { outcome.doubts[name] = doubt } else { checkedIDs[name] = furthest.last }
         }
-        return names.sorted()
+        return names.sorted().map(\.text)
     }
 
     private final class Silent: CaptureWriterObserver {

@@ -1,3 +1,5 @@
+import SignalRBackplane
+
 /// What recordings beside each other said of ids that they miss: the cause of what all of them lack. Bounded.
 struct HoleReports {
     private static let limit = 1_000
@@ -14,9 +16,12 @@ struct HoleReports {
     mutating func gap(_ missing: ClosedRange<UInt64>, channel: String) -> (event: CaptureEvent, losses: [CaptureEvent])
     {
         // What is behind us explains nothing any more.
-        reports.removeAll { $0.event.channel == channel && $0.event.to ?? 0 < missing.lowerBound }
+        reports.removeAll {
+            $0.event.channel?.isSameOrdinally(as: channel) == true && $0.event.to ?? 0 < missing.lowerBound
+        }
         let relevant = reports.map(\.event).filter { report in
-            guard report.channel == channel, let from = report.from, let to = report.to else { return false }
+            guard report.channel?.isSameOrdinally(as: channel) == true, let from = report.from, let to = report.to
+            else { return false }
             return from <= missing.upperBound && to >= missing.lowerBound
         }
         var event = CaptureEvent.gap(

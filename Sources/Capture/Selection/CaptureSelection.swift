@@ -15,8 +15,8 @@ public struct CaptureSelection: Sendable, Equatable {
     /// First and last id, both included. An envelope without an id is then not wanted.
     public var fromID: UInt64?
     public var untilID: UInt64?
-    /// Redis channels; empty for all.
-    public var channels: Set<String>
+    /// Redis channels, by their bytes; empty for all.
+    public var channels: Set<OrdinalName>
 
     /// Hub names: of the signal, or of the call where the signal names none. Case does not matter, as to nodes.
     public var hubs: [String]
@@ -34,7 +34,7 @@ public struct CaptureSelection: Sendable, Equatable {
 
     public init(
         from: UInt64? = nil, until: UInt64? = nil, fromID: UInt64? = nil, untilID: UInt64? = nil,
-        channels: Set<String> = [], hubs: [String] = [], methods: [String] = [], signals: [String] = [],
+        channels: Set<OrdinalName> = [], hubs: [String] = [], methods: [String] = [], signals: [String] = [],
         kinds: Set<MessageKind> = [], sources: [String] = [], texts: [String] = [], samplePercent: Double? = nil
     ) {
         self.from = from

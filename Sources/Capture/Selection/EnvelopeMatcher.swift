@@ -29,7 +29,7 @@ public struct EnvelopeMatcher: Sendable {
     }
 
     func selects(channel: String) -> Bool {
-        selection.channels.isEmpty || selection.channels.contains(channel)
+        selection.channels.isEmpty || selection.channels.contains(OrdinalName(channel))
     }
 
     /// All but time and channel.

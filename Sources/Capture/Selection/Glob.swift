@@ -1,5 +1,7 @@
-/// A pattern for signals: `*` stands for any text, also none, `?` for one character. Upper and lower case of ASCII letters
-/// are the same, since nodes route without regard to case.
+import SignalRBackplane
+
+/// A pattern for signals: `*` stands for any text, also none, `?` for one character. Case does not matter, as to nodes
+/// (``CaselessName``).
 struct Glob: Sendable {
     private static let any = UInt8(ascii: "*")
     private static let one = UInt8(ascii: "?")
@@ -7,11 +9,18 @@ struct Glob: Sendable {
     private let pattern: [UInt8]
 
     init(_ pattern: String) {
-        self.pattern = pattern.utf8.map(CaselessName.lowercased)
+        var pattern = pattern
+        self.pattern = pattern.withUTF8 { OrdinalCase.folded(UnsafeRawBufferPointer($0)) }
     }
 
-    /// - Parameter text: valid UTF-8.
+    /// - Parameter text: UTF-8; what is malformed counts as U+FFFD.
     func matches(_ text: UnsafeRawBufferPointer) -> Bool {
+        if OrdinalCase.isASCII(text) { return matchesFolded(text) }
+        return OrdinalCase.folded(text).withUnsafeBytes { matchesFolded($0) }
+    }
+
+    /// - Parameter text: well-formed; beyond ASCII in upper case.
+    private func matchesFolded(_ text: UnsafeRawBufferPointer) -> Bool {
         var place = 0
         var position = 0
         // Behind the last `*`, and how much of the text it stands for so far ends where.
@@ -24,7 +33,7 @@ struct Glob: Sendable {
             } else if wanted == Self.one {
                 place += 1
                 position = Self.characterEnd(in: text, from: position)
-            } else if let wanted, wanted == CaselessName.lowercased(text[position]) {
+            } else if let wanted, wanted == OrdinalCase.uppercased(ascii: text[position]) {
                 place += 1
                 position += 1
             } else if let last = retry {

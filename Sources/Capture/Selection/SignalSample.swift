@@ -19,7 +19,7 @@ struct SignalSample: Sendable {
     static func hash(_ signal: UnsafeRawBufferPointer) -> UInt64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in signal {
-            hash ^= UInt64(CaselessName.lowercased(byte))
+            hash ^= UInt64(Self.lowercased(byte))
             hash &*= 0x100_0000_01b3
         }
         hash ^= hash >> 33
@@ -27,5 +27,10 @@ struct SignalSample: Sendable {
         hash ^= hash >> 33
         hash &*= 0xc4ce_b9fe_1a85_ec53
         return hash ^ hash >> 33
+    }
+
+    @inline(__always)
+    private static func lowercased(_ byte: UInt8) -> UInt8 {
+        byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
     }
 }

@@ -59,11 +59,11 @@ struct Witness: Sendable {
     static func expected(of payloads: [[UInt8]]) -> [Heard] {
         let signals = Set(
             ([.hub(Demo.hub), .user(hub: Demo.hub, userID: Demo.witness)]
-                + Demo.rooms.map { Signal.group(hub: Demo.hub, group: $0) }).map { $0.key.lowercased() })
+                + Demo.rooms.map { Signal.group(hub: Demo.hub, group: $0) }).map { CaselessName($0.key) })
         return payloads.flatMap { payload -> [Heard] in
             guard let envelope = try? Envelope(decoding: payload) else { return [] }
             return envelope.body.messages.compactMap { message in
-                guard signals.contains(message.key.lowercased()), message.commandID.isEmpty,
+                guard signals.contains(CaselessName(message.key)), message.commandID.isEmpty,
                     let value = try? JSONParser.parse(String(decoding: message.value, as: UTF8.self)),
                     let method = value["M"]?.string, let arguments = value["A"]?.array
                 else { return nil }

@@ -4,6 +4,9 @@ import SignalRBackplane
 enum BusEvent: Sendable {
     /// All channels are heard, and publishing works.
     case opened
+    /// What the counter was at after `opened`, or when somebody asked: what is published behind it is heard. 0 if there is no
+    /// counter yet, nil where it cannot be read.
+    case counter(UInt64?, wasAsked: Bool)
     /// Nothing is heard or nothing can be published, until the next `opened`.
     case closed(reason: String)
     case envelope(Envelope)

@@ -171,6 +171,30 @@ actor RedisMessageBus {
         }
     }
 
+    // MARK: - Counter
+
+    /// Tells ``BusEvent/counter(_:wasAsked:)``; nothing while there is no connection, whose opening will tell.
+    func askForCounter() {
+        if gate.isOpen { readCounter(wasAsked: true) }
+    }
+
+    private func readCounter(wasAsked: Bool) {
+        guard let client else { return }
+        var command = ByteBufferAllocator().buffer(capacity: 64)
+        RESPEncoder.encode(["GET", .text(channel)], into: &command)
+        client.pipeline(command, count: 1) { reply in
+            self.assumeIsolated { bus in
+                let value: UInt64? =
+                    switch reply {
+                    case .success(.null): 0
+                    case .success(let value): value.text.flatMap { UInt64($0) }
+                    case .failure: nil
+                    }
+                bus.handle(.counter(value, wasAsked: wasAsked))
+            }
+        }
+    }
+
     // MARK: - Hearing
 
     func subscriptionChanged(_ subscribed: Bool, reason: String = "") {
@@ -216,6 +240,7 @@ actor RedisMessageBus {
         guard isSubscribed, client != nil, !gate.isOpen else { return }
         let waiting = gate.open()
         handle(.opened)
+        readCounter(wasAsked: false)
         for send in waiting { transmit(send) }
     }
 

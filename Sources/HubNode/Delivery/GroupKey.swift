@@ -4,7 +4,7 @@ import SignalRBackplane
 struct GroupKey {
     /// As it stands in the groups token: `Hub.group`.
     let name: String
-    let folded: String
+    let key: SignalKey
 
     private static let prefix = "hg-"
 
@@ -16,6 +16,6 @@ struct GroupKey {
 
     init(named name: String) {
         self.name = name
-        folded = SignalKey.folded(Self.prefix + name)
+        key = SignalKey(Self.prefix + name)
     }
 }

@@ -41,18 +41,20 @@ extension MessageBroker {
         let session = Session(
             request: request, cursor: min(request.cursor ?? .max, newestID ?? request.cursor ?? 0), now: .now())
         sessions[session.connectionID] = session
-        for key in session.signals { index.add(session, to: key) }
+        for key in session.signals { index.add(session, to: key.folded) }
         for group in request.groups { join(session, GroupKey(named: group), since: 0) }
         // The client knows them: it brought the token.
         session.outbox.groupsChanged = false
         if request.purpose == .resume, let cursor = request.cursor {
-            if let oldest = store.oldestID, oldest > 0, oldest - 1 > cursor { metrics.incompleteResumes.increment() }
+            judge(cursor)
             for envelope in store.envelopes(after: cursor) {
-                for message in envelope.messages where session.listens(to: message.key, id: envelope.id) {
-                    if let command = message.command {
-                        execute(command, for: session, id: envelope.id)
-                    } else {
-                        append(message, id: envelope.id, to: session)
+                for message in envelope.messages {
+                    for _ in 0..<session.deliveries(of: message.key, id: envelope.id) {
+                        if let command = message.command {
+                            if session.obeys(message.key) { execute(command, for: session, id: envelope.id) }
+                        } else {
+                            append(message, id: envelope.id, to: session)
+                        }
                     }
                 }
             }
@@ -65,16 +67,20 @@ extension MessageBroker {
     /// Puts back into the outbox what has gone out but, as the client's cursor tells, has not arrived.
     private func rewind(_ session: Session, to cursor: UInt64?) {
         guard let cursor, session.hasCurrentCursor, cursor <= newestID ?? 0 else { return }
+        // What went out and was lost may be gone from the store; what did not go out is in the outbox.
+        if cursor < session.outbox.cursor { judge(cursor) }
         var missed = Outbox(cursor: cursor)
         for envelope in store.envelopes(after: cursor, through: session.outbox.cursor) {
-            for message in envelope.messages where session.listens(to: message.key, id: envelope.id) {
+            for message in envelope.messages {
+                let deliveries = session.deliveries(of: message.key, id: envelope.id)
+                guard deliveries > 0 else { continue }
                 switch message.command?.type {
                 case .initializing: missed.initialized = true
                 case .addToGroup, .removeFromGroup: missed.groupsChanged = true
                 case .abort, nil: break
                 }
                 let isForClient = message.command == nil && !session.isExcluded(by: message.excluded)
-                missed.append(id: envelope.id, value: isForClient ? message.value : nil)
+                for _ in 0..<deliveries { missed.append(id: envelope.id, value: isForClient ? message.value : nil) }
             }
         }
         session.outbox.rewind(to: cursor, missed: missed)
@@ -124,8 +130,8 @@ extension MessageBroker {
         guard sessions[session.connectionID] === session else { return }
         sessions.removeValue(forKey: session.connectionID)
         metrics.connections(session.transport).add(-1)
-        for key in session.signals { index.remove(session, from: key) }
-        for key in session.groups.keys { index.remove(session, from: key) }
+        for key in session.signals { index.remove(session, from: key.folded) }
+        for key in session.groupKeys { index.remove(session, from: key) }
     }
 
     // MARK: - Commands
@@ -143,10 +149,7 @@ extension MessageBroker {
         case .addToGroup:
             if let group = GroupKey(command.value) { join(session, group, since: id) }
         case .removeFromGroup:
-            if let group = GroupKey(command.value), session.groups.removeValue(forKey: group.folded) != nil {
-                index.remove(session, from: group.folded)
-                session.outbox.groupsChanged = true
-            }
+            if let group = GroupKey(command.value) { leave(session, group) }
         case .abort:
             remove(session)
         }
@@ -158,9 +161,15 @@ extension MessageBroker {
     }
 
     private func join(_ session: Session, _ group: GroupKey, since id: UInt64) {
-        guard session.groups[group.folded] == nil else { return }
-        session.groups[group.folded] = Session.Membership(name: group.name, since: id)
-        index.add(session, to: group.folded)
+        guard session.join(group, since: id) else { return }
+        index.add(session, to: group.key.folded)
+        session.outbox.groupsChanged = true
+    }
+
+    private func leave(_ session: Session, _ group: GroupKey) {
+        let (wasMember, stillListens) = session.leave(group)
+        guard wasMember else { return }
+        if !stillListens { index.remove(session, from: group.key.folded) }
         session.outbox.groupsChanged = true
     }
 }

@@ -19,8 +19,12 @@ actor MessageBroker {
 
     var store: EnvelopeStore
     var index = SubscriberIndex()
-    var sessions: [String: Session] = [:]
+    var sessions: OrdinalNameMap<Session> = [:]
     var acknowledgements = PendingAcknowledgements()
+    var resumes = ResumeLedger()
+    var resumeReport = ResumeReport()
+    /// Whether the bus was asked for the counter and has not answered.
+    var isCounterAsked = false
     var newestID: UInt64?
     var outletCount: UInt64 = 0
     /// Those that have been written to since the last flush: a webSocket gets what one read brought in one piece.
@@ -54,6 +58,9 @@ actor MessageBroker {
             outage = nil
             metrics.up.set(1)
             observer?.opened()
+        case .counter(let counter, let wasAsked):
+            if !wasAsked { resumes.opened(counter: counter) }
+            settleResumes(counter: counter)
         case .closed(let reason):
             outage = reason
             metrics.up.set(0)
@@ -64,15 +71,20 @@ actor MessageBroker {
         case .missed(let from, let to):
             metrics.missedIDs.increment(by: Int(clamping: to - from + 1))
             logger.warning("envelopes were missed", metadata: ["from": "\(from)", "to": "\(to)"])
+            resumes.missed(through: to)
             observer?.missed(from: from, to: to)
         case .counterReset(let from, let to):
             metrics.idResets.increment()
             logger.error("the counter was set back", metadata: ["from": "\(from)", "to": "\(to)"])
             store.removeAll()
+            resumes.reset(to: to)
             for session in sessions.values { session.hasCurrentCursor = false }
             observer?.counterReset(from: from, to: to)
         case .envelope(let envelope):
             newestID = envelope.id
+            let isFirst = resumes.heldAfter == nil
+            resumes.heard(envelope.id)
+            if isFirst { settleResumes(counter: nil) }
             for message in envelope.body.messages where message.isAck {
                 acknowledgements.resolve(message.commandID, acknowledged: true)
             }
@@ -91,9 +103,14 @@ actor MessageBroker {
             var shared: EncodedFrame?
             var sharedCount = 0
             var someWait = false
-            for session in index.subscribers(of: message.key) {
+            for session in index.subscribers(of: message.key.folded) {
                 if let command = message.command {
-                    execute(command, for: session, id: envelope.id)
+                    if session.obeys(message.key) { execute(command, for: session, id: envelope.id) }
+                    someWait = true
+                } else if session.hasGroupsUnderOneKey, session.deliveries(of: message.key) > 1 {
+                    for _ in 0..<session.deliveries(of: message.key) where sessions[session.connectionID] === session {
+                        enqueue(message, id: envelope.id, for: session)
+                    }
                     someWait = true
                 } else if envelope.messages.count == 1, session.isInitialized, session.outbox.isIdle,
                     session.outlet?.isReady == true, !session.isExcluded(by: message.excluded)
@@ -110,7 +127,7 @@ actor MessageBroker {
             }
             if sharedCount > 0 { metrics.delivered.increment(by: sharedCount) }
             guard someWait else { continue }
-            for session in index.subscribers(of: message.key) where !session.outbox.isIdle { pump(session) }
+            for session in index.subscribers(of: message.key.folded) where !session.outbox.isIdle { pump(session) }
         }
     }
 
@@ -217,6 +234,7 @@ actor MessageBroker {
     func tick() {
         let now = NIODeadline.now()
         acknowledgements.expire(at: now)
+        if let line = resumeReport.tick() { log(line) }
         for session in sessions.values {
             guard let outlet = session.outlet else {
                 if now - session.lastActive >= TimeAmount(timing.disconnect) { remove(session) }
@@ -257,5 +275,6 @@ actor MessageBroker {
     func shutDown() {
         for session in sessions.values { remove(session) }
         acknowledgements.giveUpAll()
+        if let line = resumeReport.take() { log(line) }
     }
 }

@@ -1,4 +1,5 @@
 import NIOCore
+import SignalRBackplane
 
 /// Commands that wait for the owner of a connection to acknowledge them, each for a limited time.
 struct PendingAcknowledgements {
@@ -7,7 +8,7 @@ struct PendingAcknowledgements {
         let deadline: NIODeadline
     }
 
-    private var waiting: [String: Waiting] = [:]
+    private var waiting: OrdinalNameMap<Waiting> = [:]
 
     mutating func add(
         _ commandID: String, until deadline: NIODeadline, _ continuation: CheckedContinuation<Bool, Never>

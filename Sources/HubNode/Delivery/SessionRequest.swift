@@ -20,14 +20,14 @@ struct SessionRequest: Sendable {
     /// From the groups token: `Hub.group` each.
     let groups: [String]
 
-    /// Folded keys of the signals that the connection listens to, apart from groups.
-    var signals: [String] {
+    /// The signals that the connection listens to, apart from groups.
+    var signals: [SignalKey] {
         var signals: [Signal] = [.connection(connectionID)]
         for hub in hubs {
             signals.append(.hub(hub))
             signals.append(.client(hub: hub, connectionID: connectionID))
             if !user.isEmpty { signals.append(.user(hub: hub, userID: user)) }
         }
-        return signals.map { SignalKey.folded($0.key) }
+        return signals.map { SignalKey($0.key) }
     }
 }

@@ -4,12 +4,11 @@ import SignalRBackplane
 /// An envelope as the node keeps it: what is needed to decide who gets it, and the JSON that goes out.
 struct StoredEnvelope: Sendable {
     struct Message: Sendable {
-        /// The signal's key, folded (``SignalKey``).
-        let key: String
+        let key: SignalKey
         /// The JSON that stands in a frame.
         let value: ByteBuffer
-        /// Folded keys of signals whose subscribers do not get it.
-        let excluded: [String]
+        /// Signals whose subscribers do not get it.
+        let excluded: [SignalKey]
         /// What the owner of the connection must do, instead of passing it on.
         let command: Command?
     }
@@ -28,21 +27,16 @@ struct StoredEnvelope: Sendable {
             // A command that we cannot read is nothing to pass on.
             if command == nil, !message.commandID.isEmpty { return nil }
             return Message(
-                key: SignalKey.folded(message.key), value: ByteBuffer(bytes: message.value),
+                key: SignalKey(message.key), value: ByteBuffer(bytes: message.value),
                 excluded: message.filter.isEmpty
                     ? []
                     : message.filter.utf8.split(separator: UInt8(ascii: "|")).map {
-                        SignalKey.folded(String(decoding: $0, as: UTF8.self))
+                        SignalKey(String(decoding: $0, as: UTF8.self))
                     },
                 command: command)
         }
-        size = messages.reduce(64) { $0 + $1.value.readableBytes + $1.key.utf8.count + 96 }
-    }
-}
-
-/// Keys of signals are compared without case.
-enum SignalKey {
-    static func folded(_ key: String) -> String {
-        key.lowercased()
+        size = messages.reduce(64) {
+            $0 + $1.value.readableBytes + $1.key.text.utf8.count + $1.key.folded.byteCount + 96
+        }
     }
 }

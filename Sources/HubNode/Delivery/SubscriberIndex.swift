@@ -1,17 +1,19 @@
-/// Which sessions listen to which folded key.
-struct SubscriberIndex {
-    private var sessions: [String: [ObjectIdentifier: Session]] = [:]
+import SignalRBackplane
 
-    mutating func add(_ session: Session, to key: String) {
+/// Which sessions listen to which signal, found without case.
+struct SubscriberIndex {
+    private var sessions: [CaselessName: [ObjectIdentifier: Session]] = [:]
+
+    mutating func add(_ session: Session, to key: CaselessName) {
         sessions[key, default: [:]][ObjectIdentifier(session)] = session
     }
 
-    mutating func remove(_ session: Session, from key: String) {
+    mutating func remove(_ session: Session, from key: CaselessName) {
         sessions[key]?.removeValue(forKey: ObjectIdentifier(session))
         if sessions[key]?.isEmpty == true { sessions.removeValue(forKey: key) }
     }
 
-    func subscribers(of key: String) -> some Collection<Session> {
+    func subscribers(of key: CaselessName) -> some Collection<Session> {
         (sessions[key] ?? [:]).values
     }
 }

@@ -1,7 +1,9 @@
-/// The fields of a query string or of a form, `name=value&...`, decoded. Names compare without case, as in ASP.NET; of a
-/// name that comes twice the first one counts.
+import SignalRBackplane
+
+/// The fields of a query string or of a form, `name=value&...`, decoded. Names compare without case, as in ASP.NET; the
+/// values of a name that comes twice are joined by a comma, as there.
 struct FormFields: Sendable, Equatable {
-    private var values: [String: String] = [:]
+    private var values: [CaselessName: String] = [:]
 
     init() {}
 
@@ -9,14 +11,16 @@ struct FormFields: Sendable, Equatable {
         // By bytes: to a character, a combining mark behind a sign would belong to it.
         for field in encoded.utf8.split(separator: UInt8(ascii: "&")) {
             let parts = field.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-            let name = Self.decoded(parts[0]).lowercased()
-            if values[name] == nil { values[name] = parts.count > 1 ? Self.decoded(parts[1]) : "" }
+            let name = CaselessName(Self.decoded(parts[0]))
+            let value = parts.count > 1 ? Self.decoded(parts[1]) : ""
+            // In place: there may be a million of one name.
+            if values[name]?.append("," + value) == nil { values[name] = value }
         }
     }
 
     /// A field's value; nil if it is missing or empty.
     subscript(name: String) -> String? {
-        guard let value = values[name.lowercased()], !value.isEmpty else { return nil }
+        guard let value = values[CaselessName(name)], !value.isEmpty else { return nil }
         return value
     }
 
@@ -24,6 +28,13 @@ struct FormFields: Sendable, Equatable {
     static func split(uri: String) -> (path: String, query: FormFields) {
         guard let mark = uri.utf8.firstIndex(of: UInt8(ascii: "?")) else { return (uri, FormFields()) }
         return (String(uri[..<mark]), FormFields(uri[uri.utf8.index(after: mark)...]))
+    }
+
+    /// A path as ASP.NET shows it to a real node.
+    static func decodedPath(_ path: String) -> String {
+        guard path.utf8.contains(UInt8(ascii: "%")) else { return path }
+        // A plus sign is one in a path.
+        return decoded(path.utf8.flatMap { $0 == UInt8(ascii: "+") ? Array("%2B".utf8) : [$0] })
     }
 
     /// Percent signs and plus signs decoded; what is malformed stays as it is, bytes that are not UTF-8 become U+FFFD.

@@ -7,14 +7,18 @@ enum HubHTTP {
     static func router(
         endpoint: SignalREndpoint, page: ChatPage, metrics: HubMetrics, broker: MessageBroker
     ) -> Router<HubRequestContext> {
-        let router = Router(context: HubRequestContext.self)
+        // As ASP.NET, which a real node's base path comes from.
+        let router = Router(context: HubRequestContext.self, options: .caseInsensitive)
         let configuration = endpoint.configuration
         if !configuration.allowedOrigins.isEmpty {
             router.add(middleware: CrossOriginMiddleware(allowedOrigins: configuration.allowedOrigins))
         }
-        for method in [HTTPRequest.Method.get, .post] {
-            router.on("\(configuration.path)/**", method: method) { request, context in
-                try await endpoint.respond(to: request, context: context)
+        // A real node does not look at the method.
+        for method in [HTTPRequest.Method.get, .post, .put, .delete, .patch, .options] {
+            for path in [configuration.path, "\(configuration.path)/**"] {
+                router.on(RouterPath(path), method: method) { request, context in
+                    try await endpoint.respond(to: request, context: context)
+                }
             }
         }
         for (path, file) in page.files {

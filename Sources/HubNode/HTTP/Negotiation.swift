@@ -26,12 +26,17 @@ struct Negotiation {
     }
 
     /// The client's version, brought between 1.2 and 2.0; what is no version counts as 1.2.
+    ///
+    /// As .NET's `Version`: two to four numbers, of which a longer one is above a shorter one that it begins with.
     static func version(for clientProtocol: String?) -> String {
-        let parts = (clientProtocol ?? "").split(separator: ".", omittingEmptySubsequences: false).map { Int($0) }
-        guard parts.count == 2, let major = parts[0], let minor = parts[1], major >= 0, minor >= 0 else { return "1.2" }
-        if (major, minor) < (1, 2) { return "1.2" }
-        if (major, minor) > (2, 0) { return "2.0" }
-        return "\(major).\(minor)"
+        let texts = (clientProtocol ?? "").utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        let parts = texts.compactMap { DotNetInteger.int32(String(decoding: Array($0), as: UTF8.self)) }
+        guard (2...4).contains(texts.count), parts.count == texts.count, parts.allSatisfy({ $0 >= 0 }) else {
+            return "1.2"
+        }
+        if parts.lexicographicallyPrecedes([1, 2]) { return "1.2" }
+        if ([2, 0] as [Int32]).lexicographicallyPrecedes(parts) { return "2.0" }
+        return parts.map(String.init).joined(separator: ".")
     }
 
     /// As .NET writes a double: a whole number ends in `.0`.

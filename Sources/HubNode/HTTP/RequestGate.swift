@@ -1,4 +1,5 @@
 import HTTPTypes
+import SignalRBackplane
 
 /// Turns a request into what it asks for, its tokens opened and checked, or into the answer that a real node gives to a
 /// wrong one.
@@ -11,43 +12,52 @@ struct RequestGate: Sendable {
         let reason: HubMetrics.Refusal
     }
 
-    private struct ClientHub: Decodable {
-        let name: String
-
-        enum CodingKeys: String, CodingKey {
-            case name
-            case upperName = "Name"
-        }
-
-        init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: CodingKeys.self)
-            name =
-                try container.decodeIfPresent(String.self, forKey: .name)
-                ?? container.decode(String.self, forKey: .upperName)
-        }
-    }
-
     let path: String
     let sealer: TokenSealer
     let dispatcher: HubDispatcher
 
-    /// - Returns: nil for a path that is not below ours.
+    /// The last part of a path below ours, both without case. A real node looks at nothing before it, and takes `hubs` and
+    /// `js` with slashes behind them, too.
+    ///
+    /// - Returns: nil for a path that is not below ours, or that ends in no endpoint.
     func endpoint(of requestPath: String) -> Endpoint? {
-        guard requestPath.hasPrefix(path + "/") else { return nil }
-        return Endpoint(rawValue: requestPath.dropFirst(path.count + 1).lowercased())
+        guard isBelow(requestPath) else { return nil }
+        if let endpoint = Self.endpoint(endOf: requestPath) { return endpoint }
+        var trimmed = requestPath[...]
+        while trimmed.utf8.last == UInt8(ascii: "/") { trimmed = Substring(trimmed.utf8.dropLast()) }
+        let endpoint = Self.endpoint(endOf: trimmed)
+        return endpoint == .hubs || endpoint == .js ? endpoint : nil
+    }
+
+    private func isBelow(_ requestPath: String) -> Bool {
+        let prefix = requestPath.utf8.prefix(path.utf8.count)
+        guard CaselessName(path) == CaselessName(String(decoding: prefix, as: UTF8.self)) else { return false }
+        return requestPath.utf8.dropFirst(prefix.count).first == UInt8(ascii: "/")
+    }
+
+    private static func endpoint(endOf path: some StringProtocol) -> Endpoint? {
+        let bytes = Array(path.utf8)
+        guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return nil }
+        return Endpoint(rawValue: String(decoding: bytes[(slash + 1)...], as: UTF8.self).lowercased())
     }
 
     /// The hubs that `connectionData` names.
     func hubs(_ fields: FormFields, form: FormFields = FormFields()) -> Result<[String], Refusal> {
         guard let data = fields["connectionData"] ?? form["connectionData"] else { return .success([]) }
         let refusal = Refusal(status: .internalServerError, message: "", reason: .unknownHub)
-        guard let clientHubs = try? HubJSON.decode([ClientHub].self, from: Array(data.utf8)) else {
-            return .failure(refusal)
+        let clientHubs: [LenientJSON]
+        switch LenientJSON(Array(data.utf8)) {
+        case .array(let elements): clientHubs = elements
+        case .null: clientHubs = []
+        default: return .failure(refusal)
         }
         var names: [String] = []
         for clientHub in clientHubs {
-            guard let hub = dispatcher.hub(named: clientHub.name) else { return .failure(refusal) }
-            if !names.contains(hub.name) { names.append(hub.name) }
+            // A real node throws at a hub that is not there, and at one that is named twice.
+            guard let name = clientHub["name"]?.asString ?? nil, let hub = dispatcher.hub(named: name),
+                !names.contains(hub.name)
+            else { return .failure(refusal) }
+            names.append(hub.name)
         }
         return .success(names)
     }
@@ -72,7 +82,8 @@ struct RequestGate: Sendable {
                 Refusal(
                     status: .badRequest, message: "The ConnectionId is in the incorrect format.", reason: .badToken))
         }
-        guard user.lowercased() == (fields["user"] ?? "").lowercased() else {
+        let requestUser = fields["user"] ?? ""
+        guard CaselessName(user) == CaselessName(requestUser) else {
             return .failure(
                 Refusal(
                     status: .forbidden,
@@ -84,7 +95,8 @@ struct RequestGate: Sendable {
         let messageID = form["messageId"] ?? fields["messageId"]
         return .success(
             SessionRequest(
-                purpose: endpoint == .connect ? .connect : .resume, connectionID: connectionID, user: user, hubs: hubs,
+                purpose: endpoint == .connect ? .connect : .resume, connectionID: connectionID,
+                user: requestUser, hubs: hubs,
                 transport: transport, cursor: endpoint == .connect ? nil : messageID.flatMap { Cursor.parse($0) },
                 groups: groupsToken.map { sealer.openGroupsToken($0, connectionID: connectionID) } ?? []))
     }

@@ -4,7 +4,8 @@ import SignalRBackplane
 
 /// Everything below the node's base path: SignalR 2's client protocol over HTTP.
 struct SignalREndpoint: Sendable {
-    private static let maximumFormBytes = 1 << 20
+    /// What ASP.NET takes where nobody says otherwise.
+    private static let maximumFormBytes = 4 << 20
 
     let configuration: HubNodeConfiguration
     let gate: RequestGate
@@ -14,13 +15,14 @@ struct SignalREndpoint: Sendable {
 
     func respond(to request: Request, context: HubRequestContext) async throws -> Response {
         let fields = FormFields(request.uri.query ?? "")
-        let endpoint = gate.endpoint(of: request.uri.path)
+        let path = FormFields.decodedPath(request.uri.path)
+        let endpoint = gate.endpoint(of: path)
         let callback = fields["callback"]
         if callback != nil, !configuration.allowsJSONP {
             return refuse(.init(status: .forbidden, message: "Forbidden: JSONP is disabled.", reason: .protocolError))
         }
-        // It becomes script text: a real node throws at anything but a name.
-        if let callback, !callback.utf8.allSatisfy(Self.isScriptName) {
+        // It becomes script text.
+        if let callback, !ScriptName.isValid(callback) {
             return refuse(.init(status: .internalServerError, message: "", reason: .protocolError))
         }
         if case .failure(let refusal) = gate.hubs(fields) { return refuse(refusal) }
@@ -29,7 +31,7 @@ struct SignalREndpoint: Sendable {
             if await broker.isDraining {
                 return refuse(.init(status: .serviceUnavailable, message: "This node is stopping.", reason: .draining))
             }
-            return Answer.json(negotiation(fields), callback: callback)
+            return Answer.json(negotiation(fields, path: path), callback: callback)
         case .ping:
             return Answer.json(#"{ "Response": "pong" }"#, callback: callback)
         case .hubs, .js:
@@ -53,33 +55,26 @@ struct SignalREndpoint: Sendable {
         case .start:
             return Answer.json(#"{ "Response": "started" }"#, callback: callback)
         case .send:
-            return await send(form["data"] ?? fields["data"], of: session, callback: callback)
+            guard session.transport != .webSockets else {
+                return refuse(protocolError("Not a valid web socket request."))
+            }
+            return await send(form["data"], of: session, callback: callback)
         case .abort:
             try? await broker.abort(connectionID: session.connectionID)
             return Answer.empty("text/plain")
-        case .connect, .reconnect, .poll:
+        // Whatever else the path ends in, a real node takes it for a client that goes on.
+        case .connect, .reconnect, .poll, nil, .negotiate, .ping, .hubs, .js:
             return transport(session, fields: fields, callback: callback, channel: context.channel)
-        default:
-            return refuse(protocolError("Protocol error: Unknown transport."))
         }
     }
 
     // MARK: - Private
 
-    private static func isScriptName(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "$"), UInt8(ascii: "."):
-            true
-        default: false
-        }
-    }
-
-    private func negotiation(_ fields: FormFields) -> String {
+    private func negotiation(_ fields: FormFields, path: String) -> String {
         let user = fields["user"] ?? ""
         let connectionID = GUID.random()
         return Negotiation(
-            path: configuration.path,
+            path: path.replacing("/negotiate", with: ""),
             connectionToken: gate.sealer.connectionToken(connectionID: connectionID, user: user),
             connectionID: connectionID, clientProtocol: fields["clientProtocol"], timing: configuration.timing
         ).json
@@ -115,7 +110,7 @@ struct SignalREndpoint: Sendable {
     }
 
     private func readForm(of request: Request) async throws -> FormFields {
-        guard request.method == .post else { return FormFields() }
+        guard request.method != .get, request.method != .head else { return FormFields() }
         do {
             let body = try await request.body.collect(upTo: Self.maximumFormBytes)
             return FormFields(String(buffer: body))

@@ -1,3 +1,5 @@
+import SignalRBackplane
+
 /// A hub: methods that clients call, each a closure with typed arguments.
 ///
 /// ```swift
@@ -11,8 +13,8 @@
 /// Names compare without case. Methods run on the node's event loop until they first wait: they must not block.
 public struct Hub: Sendable {
     public let name: String
-    /// By lower-case name and number of arguments.
-    private var methods: [String: [Int: HubMethod]] = [:]
+    /// By name and number of arguments.
+    private var methods: [CaselessName: [Int: HubMethod]] = [:]
 
     /// - Parameters:
     ///   - name: as it stands in the keys of signals; without a dot.
@@ -48,7 +50,7 @@ public struct Hub: Sendable {
 
     /// The method of this name that takes this many arguments.
     func method(_ name: String, arity: Int) -> HubMethod? {
-        methods[name.lowercased()]?[arity]
+        methods[CaselessName(name)]?[arity]
     }
 
     /// The methods' names as they were registered, in alphabetical order.
@@ -57,7 +59,7 @@ public struct Hub: Sendable {
     }
 
     private mutating func register(_ name: String, arity: Int, body: @escaping HubMethod.Body) {
-        methods[name.lowercased(), default: [:]][arity] = HubMethod(name: name, body: body)
+        methods[CaselessName(name), default: [:]][arity] = HubMethod(name: name, body: body)
     }
 
     private static func count<each Argument>(_ types: repeat (each Argument).Type) -> Int {

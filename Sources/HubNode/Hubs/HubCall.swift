@@ -8,10 +8,10 @@ public struct HubCall: Sendable {
     public let clients: HubClients
     public let groups: HubGroups
 
-    private let requestID: String
+    private let requestID: String?
     private let broker: MessageBroker
 
-    init(connectionID: String, user: String, hub: String, requestID: String, broker: MessageBroker) {
+    init(connectionID: String, user: String, hub: String, requestID: String?, broker: MessageBroker) {
         self.connectionID = connectionID
         self.user = user
         self.requestID = requestID
@@ -24,9 +24,9 @@ public struct HubCall: Sendable {
     public func reportProgress(_ value: some HubValue) async throws {
         var writer = JSONWriter()
         writer.raw(#"{"I":"#)
-        writer.string("P|\(requestID)")
+        writer.string("P|\(requestID ?? "")")
         writer.raw(#","P":{"I":"#)
-        writer.string(requestID)
+        if let requestID { writer.string(requestID) } else { writer.raw("null") }
         writer.raw(#","D":"#)
         writer.raw(try value.json())
         writer.raw("}}")

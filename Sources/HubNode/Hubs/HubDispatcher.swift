@@ -4,13 +4,13 @@ import SignalRBackplane
 
 /// Finds the method that a client calls, runs it, and words the answer.
 struct HubDispatcher: Sendable {
-    private let hubs: [String: Hub]
+    private let hubs: [CaselessName: Hub]
     private let detailedErrors: Bool
     private let metrics: HubMetrics
     private let logger: Logger
 
     init(hubs: [Hub], detailedErrors: Bool, metrics: HubMetrics, logger: Logger) {
-        self.hubs = Dictionary(hubs.map { ($0.name.lowercased(), $0) }) { first, _ in first }
+        self.hubs = Dictionary(hubs.map { (CaselessName($0.name), $0) }) { first, _ in first }
         self.detailedErrors = detailedErrors
         self.metrics = metrics
         self.logger = logger
@@ -19,7 +19,7 @@ struct HubDispatcher: Sendable {
     var all: [Hub] { hubs.values.sorted { $0.name < $1.name } }
 
     func hub(named name: String) -> Hub? {
-        hubs[name.lowercased()]
+        hubs[CaselessName(name)]
     }
 
     /// - Returns: the answer's JSON; nil if there is no such hub, for which a real node has no answer either.

@@ -4,7 +4,7 @@ import SignalRBackplane
 /// in the order of a real node's serializer.
 enum HubResponse {
     /// - Parameter result: JSON; `null` and none are left out.
-    static func result(_ result: [UInt8]?, id: String) -> [UInt8] {
+    static func result(_ result: [UInt8]?, id: String?) -> [UInt8] {
         var writer = JSONWriter()
         writer.raw("{")
         if let result, !result.elementsEqual("null".utf8) {
@@ -13,15 +13,15 @@ enum HubResponse {
             writer.raw(",")
         }
         writer.raw(#""I":"#)
-        writer.string(id)
+        write(id, to: &writer)
         writer.raw("}")
         return writer.bytes
     }
 
-    static func error(_ message: String, isHubError: Bool = false, data: JSONValue? = nil, id: String) -> [UInt8] {
+    static func error(_ message: String, isHubError: Bool = false, data: JSONValue? = nil, id: String?) -> [UInt8] {
         var writer = JSONWriter()
         writer.raw(#"{"I":"#)
-        writer.string(id)
+        write(id, to: &writer)
         if isHubError { writer.raw(#","H":true"#) }
         writer.raw(#","E":"#)
         writer.string(message)
@@ -31,5 +31,10 @@ enum HubResponse {
         }
         writer.raw("}")
         return writer.bytes
+    }
+
+    /// A call without an id is answered without one.
+    private static func write(_ id: String?, to writer: inout JSONWriter) {
+        if let id { writer.string(id) } else { writer.raw("null") }
     }
 }

@@ -23,15 +23,55 @@ extension HubValue where Self: Codable {
     }
 }
 
-extension Bool: HubValue {}
-extension Int: HubValue {}
-extension Double: HubValue {}
-extension Array: HubValue where Element: HubValue & Codable {}
-extension Dictionary: HubValue where Key == String, Value: HubValue & Codable {}
+extension Array: HubValue where Element: HubValue & Codable {
+    /// Each element as the type wants it.
+    public init(json: [UInt8]) throws {
+        guard case .array(let elements)? = LenientJSON(json) else { throw HubValueError.notAList }
+        self = try elements.map { try Element(json: $0.rewritten() ?? []) }
+    }
+
+    public func json() throws -> [UInt8] {
+        var writer = JSONWriter()
+        writer.raw("[")
+        for (index, element) in enumerated() {
+            if index > 0 { writer.raw(",") }
+            writer.raw(try element.json())
+        }
+        writer.raw("]")
+        return writer.bytes
+    }
+}
+
+extension Dictionary: HubValue where Key == String, Value: HubValue & Codable {
+    /// Each value as the type wants it.
+    public init(json: [UInt8]) throws {
+        guard case .object(let members)? = LenientJSON(json) else { throw HubValueError.notADictionary }
+        self = [:]
+        for member in members { self[member.name] = try Value(json: member.value.rewritten() ?? []) }
+    }
+
+    public func json() throws -> [UInt8] {
+        var writer = JSONWriter()
+        writer.raw("{")
+        for (index, (name, value)) in enumerated() {
+            if index > 0 { writer.raw(",") }
+            writer.string(name)
+            writer.raw(":")
+            writer.raw(try value.json())
+        }
+        writer.raw("}")
+        return writer.bytes
+    }
+}
 
 extension Optional: HubValue where Wrapped: HubValue {
     public init(json: [UInt8]) throws {
-        self = json.elementsEqual("null".utf8) ? nil : try Wrapped(json: json)
+        // To a number or a truth value that may be missing an empty text is a missing one, as on a real node.
+        let isMissing =
+            json.elementsEqual("null".utf8)
+            || (json.elementsEqual(#""""#.utf8)
+                && (Wrapped.self == Int.self || Wrapped.self == Double.self || Wrapped.self == Bool.self))
+        self = isMissing ? nil : try Wrapped(json: json)
     }
 
     public func json() throws -> [UInt8] {
@@ -42,8 +82,17 @@ extension Optional: HubValue where Wrapped: HubValue {
 extension String: HubValue {
     public init(json: [UInt8]) throws {
         // Not JSONDecoder: it refuses lone surrogates, which browsers do send.
-        guard let text = JSONText.string(json) else { throw HubValueError.notAString }
-        self = text
+        if let text = JSONText.string(json) {
+            self = text
+            return
+        }
+        switch LenientJSON(json) {
+        // As a real node: what is written without quotation marks becomes the text that it is.
+        case .number?, .bool?:
+            guard let text = LenientJSON(json)?.asString ?? nil else { throw HubValueError.notAString }
+            self = text
+        default: throw HubValueError.notAString
+        }
     }
 
     public func json() -> [UInt8] {
@@ -69,11 +118,21 @@ public struct JSONValue: HubValue, Equatable {
 public enum HubValueError: Error, Sendable, CustomStringConvertible {
     case notAString
     case notJSON
+    case notAWholeNumber
+    case notANumber
+    case notATruthValue
+    case notAList
+    case notADictionary
 
     public var description: String {
         switch self {
         case .notAString: "a string is expected"
         case .notJSON: "a JSON value is expected"
+        case .notAWholeNumber: "a whole number is expected, or a text that is one"
+        case .notANumber: "a number is expected, or a text that is one"
+        case .notATruthValue: "true, false or a number is expected, or a text that is true or false"
+        case .notAList: "a list is expected"
+        case .notADictionary: "an object is expected"
         }
     }
 }

@@ -18,6 +18,14 @@ public struct Channel: Equatable, Sendable {
         self.metadata = metadata
     }
 
+    /// By the bytes of the strings: to Swift, names in two forms of Unicode are one.
+    public static func == (first: Channel, second: Channel) -> Bool {
+        first.id == second.id && first.schemaID == second.schemaID
+            && first.topic.utf8.elementsEqual(second.topic.utf8)
+            && first.messageEncoding.utf8.elementsEqual(second.messageEncoding.utf8)
+            && first.metadata == second.metadata
+    }
+
     func encode(into buffer: inout GrowableBuffer) {
         buffer.appendRecord(.channel) {
             $0.append(id)

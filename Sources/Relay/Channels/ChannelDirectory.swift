@@ -1,6 +1,7 @@
 import Capture
 public import NIOCore
 public import Redis
+import SignalRBackplane
 
 /// Which channels of a Redis have subscribers, and which of them are backplanes.
 public struct ChannelDirectory: Sendable {
@@ -92,8 +93,8 @@ public struct ChannelDirectory: Sendable {
         return others.filter { $0.kind == .signalR2 } + hubs + others.filter { $0.kind == .neither }
     }
 
-    private func subscribers(of names: [String]) async throws -> [String: Int] {
-        var subscribers: [String: Int] = [:]
+    private func subscribers(of names: [String]) async throws -> OrdinalNameMap<Int> {
+        var subscribers: OrdinalNameMap<Int> = [:]
         var rest = names[...]
         while !rest.isEmpty {
             let some = Array(rest.prefix(Self.namesACommand))
@@ -111,8 +112,9 @@ public struct ChannelDirectory: Sendable {
     }
 
     /// Keys of these names that hold a number, in the address' own database or, where it has none, in another.
-    private func counters(of names: [String], database: Int) async throws -> [String: (id: UInt64, database: Int)] {
-        var found: [String: (id: UInt64, database: Int)] = [:]
+    private func counters(of names: [String], database: Int) async throws -> OrdinalNameMap<(id: UInt64, database: Int)>
+    {
+        var found: OrdinalNameMap<(id: UInt64, database: Int)> = [:]
         for (name, id) in try await numbers(of: names) { found[name] = (id, database) }
         guard found.count < names.count else { return found }
         for other in try await databases() where other != database {
@@ -134,8 +136,8 @@ public struct ChannelDirectory: Sendable {
         }
     }
 
-    private func numbers(of names: [String]) async throws -> [String: UInt64] {
-        var numbers: [String: UInt64] = [:]
+    private func numbers(of names: [String]) async throws -> OrdinalNameMap<UInt64> {
+        var numbers: OrdinalNameMap<UInt64> = [:]
         var rest = names[...]
         while !rest.isEmpty {
             let some = Array(rest.prefix(Self.window))

@@ -1,6 +1,8 @@
+import SignalRBackplane
+
 /// What somebody meant who mistyped a name.
 package enum NearName {
-    /// The name that differs by its case only, is near by its letters, or is the typed one behind a prefix or before a
+    /// The name that differs by its case or its Unicode form only, is near by its letters, or is the typed one behind a prefix or before a
     /// suffix (`channelPrefix`), if that is one name only.
     ///
     /// - Parameter names: what is there; the typed one among them is passed over.
@@ -10,7 +12,7 @@ package enum NearName {
         let limit = min(2, max(1, typed.count / 3))
         var best: (name: String, distance: Int)?
         var containing: [String] = []
-        for name in names where name != typed {
+        for name in names where !name.isSameOrdinally(as: typed) {
             let other = name.lowercased()
             if other == lowercased { return name }
             let distance = abs(other.count - lowercased.count) > limit ? .max : distance(lowercased, other)

@@ -1,6 +1,7 @@
 import Capture
 import Logging
 import Prometheus
+import SignalRBackplane
 
 /// Looks after the files of the record directory: free space, retention, what waits for the archive.
 ///

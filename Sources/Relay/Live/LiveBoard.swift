@@ -1,4 +1,5 @@
 import Capture
+import SignalRBackplane
 
 /// All that a live page shows, kept up to date by one look after another. Pure: time and what was counted come in.
 struct LiveBoard: Sendable {
@@ -65,7 +66,7 @@ struct LiveBoard: Sendable {
         overrun += entries.overrun
         for event in entries.events {
             for index in channels.indices
-            where event.event.channel == nil || event.event.channel == channels[index].name {
+            where event.event.channel == nil || event.event.channel?.isSameOrdinally(as: channels[index].name) == true {
                 channels[index].observe(event)
             }
         }

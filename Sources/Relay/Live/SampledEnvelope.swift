@@ -28,12 +28,15 @@ struct SampledEnvelope: Sendable {
         id = try? EnvelopeID.parse(payload).id
         do throws(EnvelopeError) {
             var walk = try EnvelopeWalk(payload)
+            while let message = try walk.next() {
+                messages += 1
+                guard messages == 1 else { continue }
+                kind = message.kind
+                if message.value.count <= Self.valueLimit { value = Array(message.value) }
+            }
             createdAt = DotNetTicks(rawValue: walk.createdTicks).unixNanoseconds.flatMap { UInt64(exactly: $0) }
-            messages = walk.messageCount
-            guard let message = try walk.next() else { return }
-            kind = message.kind
-            if message.value.count <= Self.valueLimit { value = Array(message.value) }
         } catch {
+            value = []
             kind = nil
             messages = 0
         }

@@ -1,13 +1,14 @@
 import Capture
 import NIOConcurrencyHelpers
 import NIOPosix
+import SignalRBackplane
 
 /// The segments of the record directory as the page lists them, looked at now and then on a thread that may wait.
 final class SegmentShelf: Sendable {
     struct Segment: Sendable, Equatable {
         var stored: StoredSegment
         /// First to last id, by channel; of one that is written to only the first is known here, and stands for both.
-        var ids: [String: ClosedRange<UInt64>] = [:]
+        var ids: OrdinalNameMap<ClosedRange<UInt64>> = [:]
 
         /// `recording`, `unclosed` (its relay died), `complete`, `incomplete`, or `unknown` where it does not say.
         var state: String {

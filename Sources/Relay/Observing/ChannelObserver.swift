@@ -30,6 +30,7 @@ struct ChannelObserver {
     private var kinds = InlineArray<10, Int>(repeating: 0)
     private var commands: [Int]
     private var undecodable: [Int]
+    private var odd: [Int]
     private var clockSkew = 0
     private var sizes: HistogramAccumulator
     private var latencies: HistogramAccumulator
@@ -45,6 +46,7 @@ struct ChannelObserver {
         precondition(kinds.count == MessageKind.allCases.count)
         commands = Array(repeating: 0, count: CommandType.allCases.count)
         undecodable = Array(repeating: 0, count: EnvelopeError.Reason.allCases.count)
+        odd = Array(repeating: 0, count: EnvelopeOddities.allCases.count)
         sizes = HistogramAccumulator(like: metrics.envelopeSize)
         latencies = HistogramAccumulator(like: metrics.deliveryLatency)
         ackDurations = HistogramAccumulator(like: metrics.groupAckDuration)
@@ -73,6 +75,7 @@ struct ChannelObserver {
             var walk = try EnvelopeWalk(payload)
             seen.id = walk.id
             while let message = try walk.next() { observe(message, receivedAt: receivedAt) }
+            if !walk.oddities.isEmpty { count(walk.oddities) }
             if let createdAt = DotNetTicks(rawValue: walk.createdTicks).unixNanoseconds, createdAt >= 0 {
                 seen.publishTime = UInt64(createdAt)
                 observeLatency(from: UInt64(createdAt), to: receivedAt)
@@ -116,6 +119,13 @@ struct ChannelObserver {
         case .connection, .persistentConnection, .persistentConnectionGroup, .other: break
         }
         signals.insert(message.key)
+    }
+
+    @inline(never)  // Hardly ever called.
+    private mutating func count(_ oddities: EnvelopeOddities) {
+        for (index, oddity) in EnvelopeOddities.allCases.enumerated() where oddities.contains(oddity) {
+            odd[index] &+= 1
+        }
     }
 
     private mutating func observeCommand(_ message: MessageView, receivedAt: UInt64) {
@@ -184,6 +194,10 @@ struct ChannelObserver {
         for index in undecodable.indices where undecodable[index] > 0 {
             metrics.undecodable[index].increment(by: undecodable[index])
             undecodable[index] = 0
+        }
+        for index in odd.indices where odd[index] > 0 {
+            metrics.odd[index].increment(by: odd[index])
+            odd[index] = 0
         }
         if clockSkew > 0 { metrics.clockSkew.increment(by: clockSkew) }
         metrics.envelopeSize.merge(&sizes)

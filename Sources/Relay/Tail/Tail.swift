@@ -3,6 +3,7 @@ public import Logging
 import NIOCore
 import NIOPosix
 public import Redis
+import SignalRBackplane
 
 /// Hands out live what comes on channels: a subscriber that stores nothing.
 ///

@@ -1,5 +1,5 @@
 package import Capture
-import SignalRBackplane
+public import SignalRBackplane
 
 /// What a replay would do, by one reading of the capture.
 public struct ReplayForecast: Sendable {
@@ -23,14 +23,14 @@ public struct ReplayForecast: Sendable {
     public internal(set) var bytes = 0
     public internal(set) var skipped = 0
     /// By captured event key.
-    public internal(set) var routes: [String: Route] = [:]
+    public internal(set) var routes: OrdinalNameMap<Route> = [:]
     /// Messages by the hub that they are for, at most a hundred hubs.
-    public internal(set) var hubs: [String: Int] = [:]
+    public internal(set) var hubs: OrdinalNameMap<Int> = [:]
     /// Of one round at the chosen speed, in nanoseconds; nil at maximum speed.
     public internal(set) var ratedNanoseconds: UInt64?
     /// Ids that the capture itself says are missing, from the first envelope selected on.
     public var missingIDs: UInt64 {
-        holes.filter { isOfOneCounter($0.key) }.values.reduce(0) { $0.addingSaturated($1.count) }
+        holes.filter { isOfOneCounter($0) }.values.reduce(0) { $0.addingSaturated($1.count) }
     }
     /// Captured event keys on which several counters published in turn: which ids are missing there nobody can tell.
     package var interleaved: [String] { routes.keys.filter { !isOfOneCounter($0) }.sorted() }
@@ -39,13 +39,13 @@ public struct ReplayForecast: Sendable {
     /// Whether the recording is whole, in what is selected.
     package private(set) var recording = RecordingVerdict()
     /// Where it cannot be told whether ids are missing, by captured event key.
-    package private(set) var doubts: [String: RecordingDoubt] = [:]
+    package private(set) var doubts: OrdinalNameMap<RecordingDoubt> = [:]
     /// Of the servers that the relay was subscribed to.
     private(set) var runIDs: Set<String> = []
-    private var holes: [String: IDRanges] = [:]
-    /// Of hubs and methods, in lower case as nodes compare them, and as they are written; only where options name some.
-    private var hubNames: [String: String] = [:]
-    private var methodNames: [String: String] = [:]
+    private var holes: OrdinalNameMap<IDRanges> = [:]
+    /// Of hubs and methods, as they are written; only where options name some.
+    private var hubNames: [CaselessName: String] = [:]
+    private var methodNames: [CaselessName: String] = [:]
 
     /// - Parameter progress: as ``CaptureReader`` reports it.
     init(
@@ -116,9 +116,9 @@ public struct ReplayForecast: Sendable {
         Self.note(Signal(key: value).hub, in: &hubNames)
     }
 
-    private static func note(_ name: String?, in names: inout [String: String]) {
+    private static func note(_ name: String?, in names: inout [CaselessName: String]) {
         guard let name, names.count < lookedForNames else { return }
-        names[name.lowercased()] = name
+        names[CaselessName(name)] = name
     }
 
     /// What is to get another name and is not there: the replay would go elsewhere without a word.
@@ -127,28 +127,31 @@ public struct ReplayForecast: Sendable {
         if !channels.isEmpty {
             return .notSelected(what: "channel", names: channels.sorted(), available: routes.keys.sorted())
         }
-        let hubs = options.hubMap.keys.filter { hubNames[$0.lowercased()] == nil }
+        let hubs = options.hubMap.keys.filter { hubNames[CaselessName($0)] == nil }
         guard !hubs.isEmpty, hubNames.count < Self.lookedForNames else { return nil }
         return .notSelected(what: "hub", names: hubs.sorted(), available: hubNames.values.sorted())
     }
 
     /// Values of filters that nothing of the selection fits, beside others that something fits.
     package func unusedNames(of selection: CaptureSelection) -> [String] {
-        [
-            ("channel", Array(selection.channels), routes.mapValues(\.target), { $0 }),
-            ("hub", selection.hubs, hubNames, { $0.lowercased() }),
-            ("method", selection.methods, methodNames, { $0.lowercased() }),
-        ].flatMap { (what: String, names: [String], found: [String: String], key: (String) -> String) in
-            names.filter { found[key($0)] == nil }.sorted().map { "nothing is selected by \(what) '\($0)'" }
-        }
+        let unused = [
+            ("channel", selection.channels.map(\.text).filter { routes[$0] == nil }),
+            ("hub", selection.hubs.filter { hubNames[CaselessName($0)] == nil }),
+            ("method", selection.methods.filter { methodNames[CaselessName($0)] == nil }),
+        ]
+        return unused.flatMap { what, names in names.sorted().map { "nothing is selected by \(what) '\($0)'" } }
     }
 
     /// Captured event key to the target's.
-    var channels: [String: String] { routes.mapValues(\.target) }
+    var channels: OrdinalNameMap<String> { routes.mapValues(\.target) }
 
     /// Lowest captured id by the target's event key.
-    var firstIDs: [String: UInt64] {
-        Dictionary(routes.values.map { ($0.target, $0.lowestID) }, uniquingKeysWith: min)
+    var firstIDs: OrdinalNameMap<UInt64> {
+        var lowest: OrdinalNameMap<UInt64> = [:]
+        for route in routes.values {
+            lowest[route.target, default: .max] = min(lowest[route.target] ?? .max, route.lowestID)
+        }
+        return lowest
     }
 }
 

@@ -1,5 +1,6 @@
 import Capture
 import Redis
+import SignalRBackplane
 
 /// Whether a replay may begin: decision logic without I/O.
 struct ReplayGuard {
@@ -8,7 +9,7 @@ struct ReplayGuard {
     /// Of the servers that the relay was subscribed to, as the capture's events name them.
     var runIDs: Set<String> = []
     /// Captured event keys and the target's, of what is selected.
-    var channels: [String: String]
+    var channels: OrdinalNameMap<String>
     var options: ReplayOptions
     /// Name of this machine, and its numeric addresses.
     var host: String
@@ -19,7 +20,7 @@ struct ReplayGuard {
     /// The server and an event key that were recorded: what its live clients would receive again.
     func objection(to target: ReplayTarget) -> ReplayError? {
         guard !options.allowsSource, isSource(target),
-            let channel = channels.keys.sorted().first(where: { channels.keys.contains(channels[$0] ?? $0) })
+            let channel = channels.keys.sorted().first(where: { channels[channels[$0] ?? $0] != nil })
         else { return nil }
         return .targetIsSource(endpoint: target.endpoint, channel: channels[channel] ?? channel)
     }
@@ -27,7 +28,7 @@ struct ReplayGuard {
     /// For `preserve`: real nodes take captured ids only if they have seen none above, so nobody may listen.
     ///
     /// - Parameter firstIDs: lowest captured id, by the target's event key.
-    func objection(toIDsAt target: ReplayTarget, firstIDs: [String: UInt64]) -> ReplayError? {
+    func objection(toIDsAt target: ReplayTarget, firstIDs: OrdinalNameMap<UInt64>) -> ReplayError? {
         guard options.ids == .preserve, !options.forcesIDs else { return nil }
         for (channel, first) in firstIDs.sorted(by: { $0.key < $1.key }) {
             guard let counter = target.counters[channel] else {

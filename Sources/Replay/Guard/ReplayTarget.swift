@@ -1,4 +1,5 @@
 public import Redis
+public import SignalRBackplane
 
 /// What is found at the target before anything is published.
 public struct ReplayTarget: Sendable, Equatable {
@@ -7,9 +8,9 @@ public struct ReplayTarget: Sendable, Equatable {
     /// nil if INFO is not permitted.
     public var server: RedisServerInfo?
     /// By the target's event key; 0 for one that does not exist, none where GET is not permitted.
-    public var counters: [String: UInt64] = [:]
+    public var counters: OrdinalNameMap<UInt64> = [:]
     /// By the target's event key; none where PUBSUB is not permitted.
-    public var subscribers: [String: Int] = [:]
+    public var subscribers: OrdinalNameMap<Int> = [:]
 
     var identity: ServerIdentity {
         ServerIdentity(runID: server.flatMap { $0.runID.isEmpty ? nil : $0.runID }, endpoint: endpoint)

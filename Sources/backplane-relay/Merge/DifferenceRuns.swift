@@ -55,7 +55,7 @@ struct DifferenceRuns {
     private(set) var counts: [Kind: Int] = [:]
     private var runs: [Run] = []
     /// Index of the run of each channel that may grow.
-    private var open: [String: Int] = [:]
+    private var open: OrdinalNameMap<Int> = [:]
 
     /// - Returns: what kind of difference it is; nil for none.
     mutating func add(_ envelope: CaptureAlignment.Envelope) -> Run? {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Capture
+import SignalRBackplane
 
 struct MergeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

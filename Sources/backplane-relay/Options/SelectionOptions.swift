@@ -1,5 +1,6 @@
 import ArgumentParser
 import Capture
+import SignalRBackplane
 
 /// Which envelopes of a capture are wanted. All options given must fit; of the values of one, one.
 struct SelectionOptions: ParsableArguments {
@@ -52,7 +53,7 @@ struct SelectionOptions: ParsableArguments {
         } else {
             selection.until = try until.map { try ends.resolve($0) }
         }
-        selection.channels = Set(channel)
+        selection.channels = Set(channel.map { OrdinalName($0) })
         if let from = selection.from, let until = selection.until, from >= until {
             throw ValidationError(
                 "--until: \(UTCTime.rfc3339(until)) is not after --from, \(UTCTime.rfc3339(from)), so nothing is selected"

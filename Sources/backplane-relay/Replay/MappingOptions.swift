@@ -1,4 +1,5 @@
 import ArgumentParser
+import SignalRBackplane
 
 /// Where envelopes go, and to which hub.
 struct MappingOptions: ParsableArguments {
@@ -17,26 +18,32 @@ struct MappingOptions: ParsableArguments {
         _ = try Self.pairs(mapHub, option: "--map-hub")
     }
 
-    var channels: [String: String] {
+    var channels: OrdinalNameMap<String> {
         get throws { try Self.pairs(mapChannel, option: "--map-channel") }
     }
 
-    /// Hub names in lower case, as nodes compare them.
-    var hubs: [String: String] {
+    /// To nodes hub names that differ in case are one.
+    var hubs: OrdinalNameMap<String> {
         get throws {
             let pairs = try Self.pairs(mapHub, option: "--map-hub")
-            return Dictionary(pairs.map { ($0.key.lowercased(), $0.value) }) { first, _ in first }
+            var seen: Set<CaselessName> = []
+            for name in pairs.keys.sorted() where !seen.insert(CaselessName(name)).inserted {
+                throw ValidationError("--map-hub: '\(name)' is mapped twice: hub names have no case")
+            }
+            return pairs
         }
     }
 
-    private static func pairs(_ texts: [String], option: String) throws -> [String: String] {
-        var pairs: [String: String] = [:]
+    private static func pairs(_ texts: [String], option: String) throws -> OrdinalNameMap<String> {
+        var pairs: OrdinalNameMap<String> = [:]
         for text in texts {
-            let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            // By bytes: to a character, a combining mark behind the sign would belong to it.
+            let parts = text.utf8.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+                .map { String(Substring($0)) }
             guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
                 throw ValidationError("\(option): '\(text)' names no two; write old=new")
             }
-            guard pairs.updateValue(String(parts[1]), forKey: String(parts[0])) == nil else {
+            guard pairs.updateValue(parts[1], forKey: parts[0]) == nil else {
                 throw ValidationError("\(option): '\(parts[0])' is mapped twice")
             }
         }

@@ -4,6 +4,7 @@ import FoundationEssentials
 import NIOConcurrencyHelpers
 import Redis
 import Replay
+import SignalRBackplane
 
 #if canImport(Glibc)
     import Glibc

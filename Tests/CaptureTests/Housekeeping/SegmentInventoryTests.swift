@@ -1,5 +1,6 @@
 import Foundation
 import MCAP
+import SignalRBackplane
 import Testing
 
 @testable import Capture

@@ -129,7 +129,8 @@ import Testing
         ("", "", true), ("", "a", false), ("*", "", true), ("*", "abc", true), ("**", "a", true), ("?", "", false),
         ("?", "a", true), ("?", "ab", false), ("?", "é", true), ("??", "é", false), ("a?c", "a\u{1F600}c", true),
         ("a*c", "abcbc", true), ("a*c", "abcbd", false), ("*b*", "abc", true), ("*bc", "abcabc", true),
-        ("a*?c", "ac", false), ("a*?c", "aéc", true), ("h-Chat", "H-cHAT", true), ("h-É", "h-é", false),
+        ("a*?c", "ac", false), ("a*?c", "aéc", true), ("h-Chat", "H-cHAT", true), ("h-\u{C9}", "h-\u{E9}", true),
+        ("h-\u{E9}", "h-e\u{301}", false),
         ("hg-*.ops", "hg-chatHub.ops", true), ("hg-*.ops", "hg-chatHub.ops2", false), ("*a*a*a*b", "aaaaaaaaaa", false),
         ("?*", "é", true), ("[a]", "a", false), (#"\*"#, "*", false),
     ])

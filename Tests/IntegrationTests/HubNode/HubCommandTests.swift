@@ -13,9 +13,11 @@ extension WithHubNodes {
                 try await TemporaryDirectory.with { folder in
                     let key = folder + "/key"
                     try Data((0..<32).map { _ in UInt8.random(in: 0...255) }).write(to: URL(fileURLWithPath: key))
-                    try await withHub(["--redis", redis.url, "--channel", "chat", "--key-file", key], folder) {
+                    try await HubProcess.with(["--redis", redis.url, "--channel", "chat", "--key-file", key], folder) {
                         a, nodeA in
-                        try await withHub(["--redis", redis.url, "--channel", "chat", "--key-file", key], folder) {
+                        try await HubProcess.with(
+                            ["--redis", redis.url, "--channel", "chat", "--key-file", key], folder
+                        ) {
                             b, _ in
                             try await SignalRNetwork.with { network in
                                 let alice = try HubClient(port: a, reconnectsByItself: false, network: network)
@@ -60,26 +62,6 @@ extension WithHubNodes {
                     ["hub", "--redis", redis.url, "--channel", "chat", "--listen", "127.0.0.1:\(redis.port)"])
                 #expect(run.exit == .code(1))
                 #expect(run.errors.contains("cannot listen on 127.0.0.1:\(redis.port)"))
-            }
-        }
-
-        private func withHub(
-            _ arguments: [String], _ folder: String, _ body: (_ port: Int, _ node: ChildProcess) async throws -> Void
-        ) async throws {
-            let node = try await ChildProcess.start(
-                RelayProcess.path(), ["hub", "--listen", "127.0.0.1:0"] + arguments, folder: folder)
-            do {
-                let port = try await eventually("the node listens") {
-                    node.errors.firstMatch(of: #/page=http://127\.0\.0\.1:(\d+)/#).flatMap { Int($0.1) }
-                }
-                try await eventually("the node is ready") {
-                    try await HTTPAnswer.get(port: port, "/-/ready")?.status == 200 ? true : nil
-                }
-                try await body(port, node)
-                await node.terminate()
-            } catch {
-                await node.terminate()
-                throw TestFailure("\(error)\n\(node.errors.suffix(2_000))")
             }
         }
     }

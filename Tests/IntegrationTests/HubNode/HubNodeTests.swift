@@ -24,14 +24,17 @@ extension WithHubNodes {
                 try await alice.invoke("sendToGroup", ["rOOm", "alice", "to the room"])
                 try await alice.invoke("sendToUser", ["bob", "to bob"])
                 try await alice.invoke("sendToOthers", ["alice", "to others"])
+                // Joined as "Room": leaving another name leaves nothing.
                 try await bob.invoke("leaveGroup", ["room"])
-                try await alice.invoke("sendToGroup", ["room", "alice", "to nobody"])
+                try await alice.invoke("sendToGroup", ["room", "alice", "to the room again"])
+                try await bob.invoke("leaveGroup", ["Room"])
+                try await alice.invoke("sendToGroup", ["Room", "alice", "to nobody"])
                 try await alice.invoke("send", ["alice", "end"])
                 try await bob.expect([
                     "broadcastMessage[\"alice\",\"to all 日本 \u{2028}\"]",
                     #"groupMessage["rOOm","alice","to the room"]"#,
                     #"userMessage["alice","to bob"]"#, #"broadcastMessage["alice","to others"]"#,
-                    #"broadcastMessage["alice","end"]"#,
+                    #"groupMessage["room","alice","to the room again"]"#, #"broadcastMessage["alice","end"]"#,
                 ])
                 try await alice.expect([
                     "broadcastMessage[\"alice\",\"to all 日本 \u{2028}\"]", #"broadcastMessage["alice","end"]"#,

@@ -33,10 +33,12 @@ struct HalfRequest {
     }
 
     /// - Returns: false if the server does not take it within two seconds.
-    func send(_ text: String) -> Bool {
+    func send(_ text: String) -> Bool { send(Array(text.utf8)) }
+
+    /// - Returns: false if the server does not take it within two seconds.
+    func send(_ bytes: [UInt8]) -> Bool {
         var patience = timeval(tv_sec: 2, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        let bytes = Array(text.utf8)
         return Foundation.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
     }
 

@@ -9,6 +9,7 @@ import Testing
         ("chat", ["CHAT"], "CHAT"),
         ("chat", ["chat"], nil),
         ("chat", [], nil),
+        ("zo\u{E9}", ["zo\u{E9}", "zoe\u{301}"], "zoe\u{301}"),
         ("chat", ["orders", "billing"], nil),
         ("chat", ["prodchat"], "prodchat"),
         ("chat", ["prod:chat", "test:chat"], nil),

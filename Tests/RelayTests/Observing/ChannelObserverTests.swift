@@ -154,6 +154,19 @@ import Testing
         #expect(metrics.sample(#"signalr_backplane_delivery_latency_seconds_count{channel="chat"}"#) == 0)
     }
 
+    @Test func whatIsOddIsCountedAndDecoded() throws {
+        let metrics = makeMetrics()
+        let plain = payload(7, ticks: 639_309_800_000_000_000)
+        let seen = observe([plain, Array("+".utf8) + plain + [0], Array("0".utf8) + plain], metrics: metrics)
+        #expect(seen.map(\.id) == [7, 7, 7])
+        for oddity in EnvelopeOddities.allCases {
+            let counted = metrics.sample(
+                "signalr_backplane_odd_envelopes_total{channel=\"chat\",reason=\"\(oddity.label)\"}")
+            #expect(counted == (oddity == .id ? 2 : oddity == .trailingBytes ? 1 : 0), "\(oddity.label)")
+        }
+        for reason in EnvelopeError.Reason.allCases { #expect(undecodable(reason, metrics) == 0) }
+    }
+
     // MARK: - Latency
 
     private func payload(_ id: UInt64, ticks: Int64) -> [UInt8] {

@@ -80,18 +80,14 @@ final class WebSocketHandler: ChannelInboundHandler {
 
     private func received(_ json: [UInt8]) {
         guard let call = HubRequest(decoding: json) else {
+            // A real node logs what it cannot read and goes on.
             metrics.refused(.protocolError)
-            line.close(.dataInconsistentWithMessage)
             return
         }
         let (request, dispatcher, line) = (request, dispatcher, line)
         broker.assumeIsolated { broker in
             broker.answer(call, of: request, by: dispatcher) { answer in
-                if let answer {
-                    line.send(text: ByteBuffer(bytes: answer))
-                } else {
-                    line.close(.policyViolation)
-                }
+                if let answer { line.send(text: ByteBuffer(bytes: answer)) }
             }
         }
     }
