@@ -16,7 +16,7 @@ import Testing
             payload.withUnsafeBytes { observer.observe($0, receivedAt: Self.now) }
         }
         for seen in seen {
-            if let sequence = seen.sequence { observer.count(sequence, id: seen.id ?? 0) }
+            if let sequence = seen.sequence { observer.count(sequence) }
         }
         observer.tick(Moment(realtime: Self.now + 31_000_000_000, monotonic: 31_000_000_000))
         observer.publish()
@@ -187,7 +187,8 @@ import Testing
         let seen = observe([8, 8, 11, 3].map { payload($0, ticks: 0) }, metrics: metrics, lastID: 5)
         #expect(
             seen.map(\.sequence) == [
-                .gap(from: 6, to: 7), .duplicate, .gap(from: 9, to: 10), .counterReset(from: 11, to: 3),
+                .one(.gap(from: 6, to: 7)), .one(.duplicate), .one(.gap(from: 9, to: 10)),
+                .one(.counterReset(from: 11, to: 3)),
             ])
         #expect(metrics.sample(#"signalr_backplane_gaps_total{channel="chat"}"#) == 2)
         #expect(metrics.sample(#"signalr_backplane_missing_ids_total{channel="chat"}"#) == 4)
