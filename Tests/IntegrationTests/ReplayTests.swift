@@ -207,7 +207,8 @@ struct ReplayTests {
                     #expect(replay.errors.contains(text), "\(replay.errors)")
                 }
                 try await target.withClient { client in
-                    #expect(try await client.send(["DBSIZE"]).integer == 0, "nothing was published")
+                    let keys = try await client.send(["DBSIZE"]).integer
+                    #expect(keys == 0, "nothing was published")
                 }
                 let some = try await Finished.relay(
                     ["replay", directory, "--to", target.url, "--dry-run", "--hub", "CHATHUB", "--hub", "game"])
