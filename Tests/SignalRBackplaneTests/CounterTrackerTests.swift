@@ -142,7 +142,7 @@ struct IDHistory: CustomTestStringConvertible, Sendable {
                 case 0: last = .random(in: 0...UInt64.max, using: &random)
                 case 1: last = .random(in: 0...50, using: &random)
                 case 2: last = UInt64.max - .random(in: 0...3, using: &random)
-                default: last = last == .max ? 0 : last + .random(in: 0...3, using: &random) % 3
+                default: last = last &+ .random(in: 0...2, using: &random)
                 }
                 _ = tracker.observe(last)
             }
