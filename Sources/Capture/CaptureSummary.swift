@@ -214,7 +214,7 @@ public struct CaptureSummary: Sendable, Encodable {
     /// By what is missing, not by what events tell: a merged capture has what one of its recordings lost.
     private mutating func judge(_ report: CaptureReadReport) {
         verdict.isDamaged = !damage.isEmpty
-        verdict.isInDoubt = report.verdict.isInDoubt
+        verdict.isInDoubt = report.verdict.isInDoubt || channels.contains { $0.counters != nil }
         for channel in channels where channel.missingIDs > 0 {
             verdict.hasHoles = true
             for hole in channel.holes { verdict.missing(cause: hole.cause) }

@@ -38,7 +38,7 @@ struct SegmentEnds {
         guard let reader = try? MCAPIndexedReader(source, from: .max) else {
             if source.isLive { return End(lastTime: .max, lastIDs: [:]) }
             guard let lastTime = try? CaptureReader.lastTime(in: segment) else { return nil }
-            return End(lastTime: lastTime, lastIDs: (try? OrphanRecovery.lastIDs(of: source)) ?? [:])
+            return End(lastTime: lastTime, lastIDs: (try? OrphanRecovery.ends(of: source))?.lastIDs ?? [:])
         }
         let metadata = reader.metadataIndexes.last { $0.name == CaptureMetadata.endName }
             .flatMap { try? reader.read($0) }
