@@ -101,7 +101,7 @@ public struct CaptureSegment: Sendable, Equatable {
     /// The metadata record at its start; nil if damage hides it, or it is a stream.
     func startMetadata() throws -> Metadata? {
         guard stream == nil else { return nil }
-        return try Self.startMetadata(of: openFile())
+        return try Self.startMetadata(of: openFile(), path: path, isNamed: false)
     }
 
     /// The metadata record that stands before the first chunk; nil if damage hides it.

@@ -17,7 +17,7 @@ struct SegmentEnds {
         guard end.lastTime < .max else { return false }
         if end.lastTime <= segment.startedAt { return true }
         // By its clock it was not. If it begins with the ids that the other one ended with, the clock was set.
-        guard let start = try? CaptureSegment.startMetadata(path: segment.path) else { return false }
+        guard let start = try? segment.startMetadata() else { return false }
         let ids = CaptureMetadata.lastIDs(in: start.entries)
         let shared = end.lastIDs.filter { ids[$0.key] != nil }
         return !shared.isEmpty && shared.allSatisfy { ids[$0.key] == $0.value }
@@ -34,7 +34,7 @@ struct SegmentEnds {
     }
 
     private static func read(_ segment: CaptureSegment) -> End? {
-        guard let source = try? FileSource(path: segment.path) else { return nil }
+        guard let source = try? segment.openFile() else { return nil }
         guard let reader = try? MCAPIndexedReader(source, from: .max) else {
             if source.isLive { return End(lastTime: .max, lastIDs: [:]) }
             guard let lastTime = try? CaptureReader.lastTime(in: segment) else { return nil }
