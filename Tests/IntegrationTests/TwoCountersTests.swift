@@ -52,7 +52,7 @@ struct TwoCountersTests {
                 #expect(log.contains("database 0 at 1") && log.contains("database 1 at "), "\(log)")
                 // What it looks like until the second return: a counter that was set back once.
                 #expect(lines.count { $0.contains("counter_reset") } == 1 && !log.contains(" gap "), "\(log)")
-                #expect(metrics[Self.turns] == 37)
+                #expect(metrics[Self.turns] == 38)
                 #expect(metrics[#"signalr_backplane_gaps_total{channel="chat"}"#] == 0)
                 #expect(metrics[#"signalr_backplane_missing_ids_total{channel="chat"}"#] == 0)
 

@@ -72,10 +72,10 @@ struct IDHistory: CustomTestStringConvertible, Sendable {
             missing: 2,
             gaps: [14...15]),
         IDHistory(
-            "late within the turns", [10, 2, 11, 3, 14, 4, 12, 5, 15], counters: 2, turns: 4, missing: 1,
+            "late within the turns", [10, 2, 11, 3, 14, 4, 12, 5, 15], counters: 2, turns: 3, missing: 1,
             gaps: [12...13],
             late: 1),
-        IDHistory("a duplicate within the turns", [10, 2, 11, 3, 11, 4, 12], counters: 2, turns: 3, duplicates: 1),
+        IDHistory("a duplicate within the turns", [10, 2, 11, 3, 11, 4, 12], counters: 2, turns: 2, duplicates: 1),
         IDHistory(
             "the turns end, then a real gap and a real reset",
             [10, 2, 11, 3, 12, 4] + Array(13...1_200) + [2_000, 2_001, 1, 2], counters: 2, turns: 4, missing: 799,
