@@ -103,7 +103,7 @@ extension RelayWorker {
         let seen = observers[channel].passedOver(payload)
         let cause = explainer.arrived(on: channel)
         switch seen.sequence {
-        case .first: if let cause { firstArrived(seen.id ?? 0, cause: cause, channel: channel, at: now) }
+        case .one(.first): if let cause { firstArrived(seen.id ?? 0, cause: cause, channel: channel, at: now) }
         case let sequence?: deviated(sequence, id: seen.id, cause: cause, channel: channel, at: now)
         case nil: break
         }
