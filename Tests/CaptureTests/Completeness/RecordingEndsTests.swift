@@ -1,3 +1,4 @@
+import SignalRBackplane
 import Testing
 
 @testable import Capture
