@@ -55,9 +55,10 @@ struct CrowdTests {
                 #expect(answer.output.hasSuffix("200"))
                 #expect(ContinuousClock.now - began < .seconds(1), "\(path)")
                 if path == "/metrics" {
-                    let metric = #/http_connections_closed_total\{reason="crowded"\} (\d+)/#
-                    let closed = try #require(answer.output.firstMatch(of: metric)).1
-                    #expect((Int(closed) ?? 0) >= 2_900)
+                    // On a busy machine the first of them have their 10 s before the last has come.
+                    let metric = #/http_connections_closed_total\{reason="(?:crowded|slow)"\} (\d+)/#
+                    let closed = answer.output.matches(of: metric).compactMap { Int($0.1) }
+                    #expect(closed.count == 2 && closed.reduce(0, +) >= 2_900)
                 }
             }
             #expect(crowd.count { !$0.isClosed } <= 100)
