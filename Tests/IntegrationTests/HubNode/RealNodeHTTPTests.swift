@@ -108,9 +108,9 @@ extension WithHubNodes {
                 for frame in ["", " ", "nonsense", "{", "[1]", "7", "null", #"{"H":"#] {
                     #expect(socket.send(Self.textFrame(frame)))
                     #expect(
-                        socket.send(Self.textFrame(#"{"H":"chathub","M":"echo","A":["\(index)"],"I":\(index)}"#)))
+                        socket.send(Self.textFrame(#"{"H":"chathub","M":"echo","A":["\#(index)"],"I":\#(index)}"#)))
                     var received = ""
-                    let answer = #"{"R":"\(index)","I":"\(index)"}"#
+                    let answer = #"{"R":"\#(index)","I":"\#(index)"}"#
                     _ = try await eventually("the call after '\(frame)' is answered") { () -> Bool? in
                         received += socket.received()
                         return received.contains(answer) ? true : nil
