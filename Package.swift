@@ -161,7 +161,7 @@ let package = Package(
         .executableTarget(
             name: "backplane-relay",
             dependencies: [
-                "CLinux", "Capture", "Cryptography", "EndToEnd", "Export", "Forward", "HubNode", "MCAP", "Prometheus",
+                "CLinux", "Capture", "Cryptography", "EndToEnd", "Export", "Forward", "HubNode", "MCAP",
                 "Redis",
                 "Relay", "Replay",
                 "SignalRBackplane",
