@@ -161,10 +161,8 @@ let package = Package(
         .executableTarget(
             name: "backplane-relay",
             dependencies: [
-                "CLinux", "Capture", "Cryptography", "EndToEnd", "Export", "Forward", "HubNode", "MCAP",
-                "Redis",
-                "Relay", "Replay",
-                "SignalRBackplane",
+                "CLinux", "Capture", "Cryptography", "EndToEnd", "Export", "Forward", "HubNode", "MCAP", "Redis",
+                "Relay", "Replay", "SignalRBackplane",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),

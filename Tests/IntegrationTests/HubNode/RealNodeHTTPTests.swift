@@ -105,7 +105,7 @@ extension WithHubNodes {
 
                     """)
                 defer { socket.close() }
-                for frame in ["", " ", "nonsense", "{", "[1]", "7", "null", #"{"H":"#] {
+                for (index, frame) in ["", " ", "nonsense", "{", "[1]", "7", "null", #"{"H":"#].enumerated() {
                     #expect(socket.send(Self.textFrame(frame)))
                     #expect(
                         socket.send(Self.textFrame(#"{"H":"chathub","M":"echo","A":["\#(index)"],"I":\#(index)}"#)))
