@@ -133,7 +133,9 @@ public enum CaptureDirectory {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
-            if name.hasSuffix(suffix), !name.hasPrefix(".") { names.append(name) }
+            // `recover` and `merge` make directories, which may be called like a file.
+            let isDirectory = entry.pointee.d_type == UInt8(DT_DIR)
+            if name.hasSuffix(suffix), !name.hasPrefix("."), !isDirectory { names.append(name) }
         }
         return names.sorted()
     }

@@ -61,7 +61,7 @@ public enum CaptureRecovery {
                 CaptureMetadata.Key.endedAt: UTCTime.rfc3339(now.realtime),
                 CaptureMetadata.Key.damages: "\(reader.damages.count)",
             ])
-        outcome.damage += reader.damages.map { "\(segment.path): \($0)" }
+        outcome.damage += reader.damages.map { "\(segment.path): \($0.finding)" }
         outcome.unread = reader.damages.filter { $0.unreadBytes > 0 }.map { $0.offset..<$0.offset + $0.unreadBytes }
         return outcome
     }

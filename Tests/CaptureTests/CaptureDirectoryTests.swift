@@ -85,6 +85,8 @@ import Testing
         let directory = try TemporaryDirectory()
         try write(Array("x".utf8), toFile: directory.path + "/notes.txt")
         try write(Array("x".utf8), toFile: directory.path + "/.hidden.mcap")
+        try FileManager.default.createDirectory(
+            atPath: directory.path + "/recovered.mcap", withIntermediateDirectories: false)
         var log: [String] = []
         #expect(try CaptureDirectory.prepare(directory.path, at: .start) { log.append($0) } == .init())
         #expect(log == [])

@@ -1,6 +1,11 @@
 extension Damage: CustomStringConvertible {
     /// One line: the place, what is wrong there, what it cost, what helps.
     public var description: String {
+        reason.remedy.map { "\(finding); \($0)" } ?? finding
+    }
+
+    /// The same without what helps, for who does that already.
+    package var finding: String {
         let extent = length == 0 ? "" : " (\(length) bytes)"
         let cost =
             switch messagesLost {
@@ -11,8 +16,7 @@ extension Damage: CustomStringConvertible {
             case let lost?: "; \(lost) \(lost == 1 ? "message is" : "messages are") lost"
             case nil: "; messages may be lost"
             }
-        let remedy = reason.remedy.map { "; \($0)" } ?? ""
-        return "at byte \(offset)\(extent): \(reason)\(cost)\(remedy)"
+        return "at byte \(offset)\(extent): \(reason)\(cost)"
     }
 }
 
