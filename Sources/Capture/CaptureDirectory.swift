@@ -52,7 +52,7 @@ public enum CaptureDirectory {
             // An empty one is gone now. One that cannot be closed, on a full disk, still says which ids were recorded.
             if access(file, F_OK) == 0, let segment = try? CaptureSegment(path: file) { segments.append(segment) }
         }
-        segments = SegmentOrder.sorted(segments)
+        segments = Recordings(segments).all.flatMap { $0 }
         var previous = Previous(segment: segments.last.map { name(of: $0.path) })
         for segment in segments.suffix(consideredSegments) {
             let ends = ends(of: segment.path)

@@ -25,6 +25,10 @@ public enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
     case readOnce(path: String)
     /// A pipe, where only files will do.
     case needsFile(path: String)
+    /// More recordings overlap in time than can be read at once.
+    case tooManyRecordings(Int, limit: Int)
+    /// Another process records into the directory; `segment` is a path, `process` an id, where they can be told.
+    case recorded(directory: String, segment: String?, process: Int?)
     /// The file is no MCAP file of ours.
     case notACapture(path: String, reason: String)
 
@@ -54,6 +58,10 @@ public enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
             "'\(path)' is a pipe and can be read only once: write it to a file first"
         case .needsFile(let path):
             "'\(path)' is a pipe, and this command goes to and fro in its files: write it to a file first"
+        case .tooManyRecordings(let count, let limit):
+            "\(count) recordings overlap in time, and \(limit) at most can be read as one capture; name fewer files"
+        case .recorded(let directory, let segment, let process):
+            "another relay\(process.map { " (process \($0))" } ?? "") records into '\(directory)'\(segment.map { ", now into '\($0)'" } ?? ""): both would write every envelope there; give this one a directory of its own, or stop the other one"
         case .notACapture(let path, let reason):
             "'\(path)' is not a capture: \(reason)"
         }

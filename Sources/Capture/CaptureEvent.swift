@@ -5,7 +5,8 @@ import FoundationEssentials
 /// A capture knows its own holes: whatever is missing in it, an event says what and why.
 public struct CaptureEvent: Codable, Equatable, Sendable {
     /// `subscribed`, `disconnected`, `gap`, `duplicate`, `counter_reset`, `dropped`, `clock_step`, `segment`, `lost`,
-    /// `segment_moved`, `segment_deleted`, `recording_paused`, `recording_resumed`, `may_be_missing`, `demoted`, `promoted`.
+    /// `segment_moved`, `segment_deleted`, `recording_paused`, `recording_resumed`, `may_be_missing`, `demoted`, `promoted`,
+    /// `interleaved`.
     public var event: String
     /// The Redis channel it concerns; nil if it concerns all.
     public var channel: String?
@@ -25,12 +26,16 @@ public struct CaptureEvent: Codable, Equatable, Sendable {
     /// File names, without a directory.
     public var segment: String?
     public var previous: String?
+    /// How many counters give ids in turn (`interleaved`).
+    public var counters: Int?
+    /// Where they stand, by the number of the database (`interleaved`); nil where they cannot be read.
+    public var databases: [String: UInt64]?
 
     enum CodingKeys: String, CodingKey {
         case event, channel, from, to, after, cause, reason, envelopes, bytes, nanoseconds
         case runID = "run_id"
         case redisVersion = "redis_version"
-        case segment, previous
+        case segment, previous, counters, databases
     }
 
     public init(event: String, channel: String? = nil) {
@@ -107,6 +112,20 @@ public struct CaptureEvent: Codable, Equatable, Sendable {
         var event = CaptureEvent(event: "segment")
         event.segment = name
         event.previous = previous
+        return event
+    }
+
+    /// Several counters give ids on one channel in turn: nobody can tell which ids are missing.
+    ///
+    /// - Parameter databases: where the counters stand; nil where they cannot be read.
+    public static func interleaved(channel: String, counters: Int, databases: [Int: UInt64]?) -> CaptureEvent {
+        var event = CaptureEvent(event: "interleaved", channel: channel)
+        event.counters = counters
+        if let databases {
+            event.databases = Dictionary(uniqueKeysWithValues: databases.map { ("\($0)", $1) })
+        } else {
+            event.reason = "not_separable"
+        }
         return event
     }
 

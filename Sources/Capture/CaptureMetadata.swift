@@ -24,6 +24,7 @@ public enum CaptureMetadata {
         static let startedAt = "started_at"
         static let endedAt = "ended_at"
         static let previousSegment = "previous_segment"
+        static let recordingID = "recording_id"
         static let firstIDs = "first_ids"
         static let lastIDs = "last_ids"
         static let payload = "payload"
@@ -50,10 +51,12 @@ public enum CaptureMetadata {
     /// The record at the start of a segment.
     ///
     /// - Parameters:
+    ///   - recordingID: of the relay process that writes it.
     ///   - ends: before this segment, as at the end of one.
     ///   - previousSegment: its file name.
     static func start(
-        source: CaptureSource, channels: [String], ends: RecordingEnds, previousSegment: String?, at now: Moment
+        source: CaptureSource, recordingID: String?, channels: [String], ends: RecordingEnds,
+        previousSegment: String?, at now: Moment
     ) -> Metadata {
         var entries = [
             Key.relayVersion: source.relayVersion,
@@ -64,6 +67,7 @@ public enum CaptureMetadata {
             Key.lastIDs: text(of: ends.lastIDs),
         ]
         if !ends.doubts.isEmpty { entries[Key.mayBeMissing] = text(of: ends.doubts) }
+        entries[Key.recordingID] = recordingID
         entries[Key.runID] = source.runID
         entries[Key.redisVersion] = source.redisVersion
         entries[Key.previousSegment] = previousSegment

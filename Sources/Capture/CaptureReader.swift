@@ -95,6 +95,16 @@ public struct CaptureReadReport: Sendable {
     }
 }
 
+extension CaptureReadReport.Segment.State {
+    init(_ ending: Ending, isLive: Bool) {
+        switch ending {
+        case .closed: self = .closed
+        case .unclosed: self = isLive ? .recording : .unclosed
+        case .cut: self = .cut
+        }
+    }
+}
+
 /// Thrown by whoever takes the items: ends the reading, which then returns what it found up to there.
 public struct CaptureReadingEnd: Error {
     public init() {}
@@ -104,16 +114,25 @@ public struct CaptureReadingEnd: Error {
 ///
 /// Damage does not end the reading: what is whole is handed out, what is not is in the report.
 public struct CaptureReader: Sendable {
-    private static let listedLosses = 1_000
+    static let listedLosses = 1_000
 
-    /// The files, in the order of time.
-    public let segments: [CaptureSegment]
+    /// What relays recorded beside each other; one where none overlaps another. Segments in the order of the recording.
+    package let recordings: [[CaptureSegment]]
+
+    /// The files, recording by recording, in the order of time.
+    public var segments: [CaptureSegment] { recordings.flatMap { $0 } }
+
+    /// By how much the clocks of recordings beside each other may differ; nanoseconds.
+    let horizon: UInt64
 
     /// - Parameters:
     ///   - paths: directories with segments, segment files, or pipes; "-" is standard input.
     ///   - streams: what is done with pipes.
+    ///   - horizon: by how much the clocks of machines may differ that recorded beside each other; nanoseconds.
     /// - Throws: ``CaptureError``, also for what has nothing of MCAP in it.
-    public init(paths: [String], streams: StreamHandling = .read) throws(CaptureError) {
+    public init(
+        paths: [String], streams: StreamHandling = .read, horizon: UInt64 = CaptureAlignment.defaultHorizon
+    ) throws(CaptureError) {
         var segments: [CaptureSegment] = []
         for path in paths {
             switch (try CaptureInput(path), streams) {
@@ -127,7 +146,8 @@ public struct CaptureReader: Sendable {
             case (.stream(let stream), .refuse): throw .needsFile(path: stream.name)
             }
         }
-        self.segments = SegmentOrder.sorted(segments)
+        recordings = Recordings(segments).all
+        self.horizon = horizon
     }
 
     /// Bytes of all files; streams not counted.
@@ -151,6 +171,7 @@ public struct CaptureReader: Sendable {
     /// Hands out every envelope selected, and every event of the same channels and times, in the order of the recording.
     ///
     /// By time or channel only the chunks are read that can hold such envelopes; then damage elsewhere is not found.
+    /// What several relays recorded beside each other is handed out once, in the order of ids.
     ///
     /// - Parameter progress: told, chunk by chunk, how far the reading has come.
     /// - Throws: ``CaptureError`` if a file cannot be read at all; what `body` throws, but for ``CaptureReadingEnd``.
@@ -159,6 +180,7 @@ public struct CaptureReader: Sendable {
         _ selection: CaptureSelection = .all, _ body: (CaptureItem) throws -> Void,
         progress: ((CaptureProgress) -> Void)? = nil
     ) throws -> CaptureReadReport {
+        if recordings.count > 1 { return try forEachOnce(selection, body, progress: progress) }
         var report = CaptureReadReport()
         let wanted = Wanted(selection: selection, matcher: EnvelopeMatcher(selection))
         var position = CaptureProgress(total: size)
@@ -217,12 +239,7 @@ public struct CaptureReader: Sendable {
                 entry.envelopes += try handOut(chunk, wanted.matcher, &report, body)
                 chunkDone?(chunk.offset + chunk.length)
             case .end(let ending):
-                entry.state =
-                    switch ending {
-                    case .closed: .closed
-                    case .unclosed: isLive ? .recording : .unclosed
-                    case .cut: .cut
-                    }
+                entry.state = CaptureReadReport.Segment.State(ending, isLive: isLive)
                 if source.isStream, !reader.stop().foundAnything {
                     throw ForeignBytes.error(segment.stream?.beginning ?? [], path: segment.path)
                 }

@@ -17,6 +17,8 @@ public struct CaptureSegment: Sendable, Equatable {
     public let source: CaptureSource?
     /// File name of the segment that was recorded before it; nil if it does not say.
     public let previous: String?
+    /// Of the relay process that wrote it; nil if its start cannot be read, or an earlier version wrote it.
+    public let recordingID: String?
 
     /// Where it is read from, if not from a file of that path.
     let stream: CaptureStream?
@@ -66,6 +68,7 @@ public struct CaptureSegment: Sendable, Equatable {
         }
         startedAt = start?.entries[CaptureMetadata.Key.startedAt].flatMap(UTCTime.parse) ?? 0
         previous = start?.entries[CaptureMetadata.Key.previousSegment]
+        recordingID = start?.entries[CaptureMetadata.Key.recordingID]
         source = start.map { metadata in
             CaptureSource(
                 relayVersion: metadata.entries[CaptureMetadata.Key.relayVersion] ?? "",
@@ -93,6 +96,12 @@ public struct CaptureSegment: Sendable, Equatable {
     func openFile() throws(CaptureError) -> FileSource {
         guard stream == nil else { throw .readOnce(path: path) }
         return try FileSource(path: copy?.path ?? path)
+    }
+
+    /// The metadata record at its start; nil if damage hides it, or it is a stream.
+    func startMetadata() throws -> Metadata? {
+        guard stream == nil else { return nil }
+        return try Self.startMetadata(of: openFile(), path: path, isNamed: false)
     }
 
     /// The metadata record that stands before the first chunk; nil if damage hides it.

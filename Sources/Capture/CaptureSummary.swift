@@ -9,6 +9,15 @@ public struct CaptureSummary: Sendable, Encodable {
         public var state: String
     }
 
+    /// What one relay after another recorded. Of several, each overlaps another: relays recorded beside each other.
+    public struct Recording: Sendable, Encodable {
+        /// Of the machine that recorded last; nil if its segments do not say.
+        public var host: String?
+        public var segments: Int
+        /// In its segments; the summary counts once what several recordings have.
+        public var envelopes: Int
+    }
+
     public struct Hole: Sendable, Encodable, Equatable {
         /// First and last missing id, inclusive.
         public var from: UInt64
@@ -22,6 +31,28 @@ public struct CaptureSummary: Sendable, Encodable {
         /// The id before and the id after.
         public var from: UInt64
         public var to: UInt64
+    }
+
+    /// Several counters that gave ids on one channel in turn: applications in different databases share the event key.
+    public struct Counters: Sendable, Encodable, Equatable {
+        /// The ids of one of them.
+        public struct Part: Sendable, Encodable, Equatable {
+            public var database: Int
+            public var firstID: UInt64
+            public var lastID: UInt64
+
+            enum CodingKeys: String, CodingKey {
+                case database
+                case firstID = "first_id"
+                case lastID = "last_id"
+            }
+        }
+
+        public var count: Int
+        /// Whether it is known which ids are whose: only where the relay could read the key in each database.
+        public var separable: Bool
+        /// Empty unless `separable`.
+        public var parts: [Part]
     }
 
     public struct Channel: Sendable, Encodable {
@@ -45,6 +76,8 @@ public struct CaptureSummary: Sendable, Encodable {
         public var counterResets: [Reset] = []
         /// nil if ids behind the last one are not in doubt.
         package var mayBeMissing: RecordingDoubt?
+        /// nil if one counter gave all ids, as it should be. Else nobody can tell whether ids are missing.
+        public var counters: Counters?
 
         enum CodingKeys: String, CodingKey {
             case channel, envelopes, bytes, messages, undecodable, oddities
@@ -58,12 +91,14 @@ public struct CaptureSummary: Sendable, Encodable {
             case duplicateIDs = "duplicate_ids"
             case counterResets = "counter_resets"
             case mayBeMissing = "may_be_missing"
+            case counters
         }
     }
 
     static let listedHoles = 1_000
 
     public var segments: [Segment] = []
+    public var recordings: [Recording] = []
     /// Receive times of the first and last envelope, RFC 3339; nil without envelopes.
     public var firstReceivedAt: String?
     public var lastReceivedAt: String?
@@ -92,7 +127,7 @@ public struct CaptureSummary: Sendable, Encodable {
     public var damage: [String] = []
 
     enum CodingKeys: String, CodingKey {
-        case segments
+        case segments, recordings
         case firstReceivedAt = "first_received_at"
         case lastReceivedAt = "last_received_at"
         case durationSeconds = "duration_seconds"
@@ -127,6 +162,9 @@ public struct CaptureSummary: Sendable, Encodable {
                 events[event.event, default: 0] += 1
                 if event.explainsHoles { profile.addHole(at: time) }
                 if event.event == "dropped", event.from == nil { lostWithoutIDs += event.envelopes ?? 0 }
+                if event.event == "interleaved", let name = event.channel {
+                    counters[name]?.note(interleaved: event)
+                }
                 if event.event == "counter_reset", let name = event.channel { counters[name]?.noteReset() }
                 guard event.namesMissingIDs, let name = event.channel else { break }
                 causes[name, default: []].append(event)
@@ -149,6 +187,12 @@ public struct CaptureSummary: Sendable, Encodable {
             progress?($0)
         }
         segments = report.segments.map { Segment(path: $0.path, bytes: $0.size, state: $0.state.rawValue) }
+        let counts = Dictionary(report.segments.map { ($0.path, $0.envelopes) }) { first, _ in first }
+        recordings = capture.recordings.map { recording in
+            Recording(
+                host: recording.last?.source?.host, segments: recording.count,
+                envelopes: recording.reduce(0) { $0 + (counts[$1.path] ?? 0) })
+        }
         channels = order.compactMap { counters[$0]?.summary(explainedBy: causes[$0] ?? []) }
             .filter { $0.envelopes > 0 || $0.missingIDs > 0 || report.doubts[$0.channel] != nil }
         for index in channels.indices { channels[index].mayBeMissing = report.doubts[channels[index].channel] }
@@ -172,7 +216,7 @@ public struct CaptureSummary: Sendable, Encodable {
     /// By what is missing, not by what events tell: a merged capture has what one of its recordings lost.
     private mutating func judge(_ report: CaptureReadReport) {
         verdict.isDamaged = !damage.isEmpty
-        verdict.isInDoubt = report.verdict.isInDoubt
+        verdict.isInDoubt = report.verdict.isInDoubt || channels.contains { $0.counters != nil }
         for channel in channels where channel.missingIDs > 0 {
             verdict.hasHoles = true
             for hole in channel.holes { verdict.missing(cause: hole.cause) }

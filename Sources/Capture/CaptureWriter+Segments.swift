@@ -97,7 +97,7 @@ extension CaptureWriter {
             sync: SyncMarker.random(), compression: configuration.compression)
         writer.encodeStart(metadata: [
             CaptureMetadata.start(
-                source: source, channels: configuration.channels, ends: writtenEnds,
+                source: source, recordingID: recordingID, channels: configuration.channels, ends: writtenEnds,
                 previousSegment: previousSegment, at: now)
         ])
         let opened = OpenSegment(

@@ -49,6 +49,8 @@ public struct CaptureWriter: ~Copyable {
     let configuration: Configuration
     let observer: any CaptureWriterObserver
     var source: CaptureSource
+    /// Tells the segments of this process from those that another one wrote; nil as earlier versions write.
+    var recordingID: String? = String(UInt64.random(in: 0...UInt64.max), radix: 36)
 
     private let chunkSize: Int
     var chunk = ChunkBuilder()

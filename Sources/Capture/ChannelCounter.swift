@@ -3,7 +3,9 @@ import SignalRBackplane
 /// Counts one channel while a capture is read.
 struct ChannelCounter {
     private var channel: CaptureSummary.Channel
-    private var tracker = SequenceTracker()
+    private var tracker = CounterTracker()
+    /// Which counter was found in which database.
+    private var places = CounterPlaces()
     private var kinds = [Int](repeating: 0, count: MessageKind.allCases.count)
     /// Reported missing above the last id: an envelope that follows makes a gap of them, unless the counter was set back.
     private var pending: [CaptureEvent] = []
@@ -40,8 +42,14 @@ struct ChannelCounter {
         channel.firstID = channel.firstID ?? id
         channel.lastID = id
         let observation = observe(id)
-        settle(observation, before: id)
-        switch observation {
+        guard case .one(let sequence) = observation else {
+            // It goes on with another counter: what was said of missing ids was not so.
+            settle(.inOrder, before: id)
+            retract()
+            return
+        }
+        settle(sequence, before: id)
+        switch sequence {
         case .first, .inOrder, .late: break
         case .duplicate: channel.duplicateIDs += 1
         case .counterReset(let from, let to): channel.counterResets.append(CaptureSummary.Reset(from: from, to: to))
@@ -49,12 +57,26 @@ struct ChannelCounter {
         }
     }
 
-    private mutating func observe(_ id: UInt64) -> SequenceTracker.Observation {
+    /// What looked like a reset or a hole as long as one counter was known.
+    private mutating func retract() {
+        for told in tracker.retracted {
+            switch told {
+            case .counterReset(let from, let to):
+                channel.counterResets.removeAll { $0 == CaptureSummary.Reset(from: from, to: to) }
+            case .gap(let from, let to):
+                channel.holeCount -= 1
+                channel.holes.removeAll { $0.from == from && $0.to == to }
+            case .first, .inOrder, .duplicate, .late: break
+            }
+        }
+    }
+
+    private mutating func observe(_ id: UInt64) -> CounterTracker.Observation {
         guard isResetAnnounced, let last = tracker.lastID, id > last else { return tracker.observe(id) }
         // Set back during an outage, the counter has passed the last id that is here: no gap, whatever it looks like.
         addUnseen(tracker.missing)
-        tracker = SequenceTracker(lastID: id)
-        return .counterReset(from: last, to: id)
+        tracker = CounterTracker(lastID: id)
+        return .one(.counterReset(from: last, to: id))
     }
 
     /// Something said which ids are missing.
@@ -74,6 +96,11 @@ struct ChannelCounter {
             return
         }
         if !pending.contains(where: { $0.from == from && $0.to == to }) { pending.append(event) }
+    }
+
+    /// Which counters there are, as their keys said.
+    mutating func note(interleaved event: CaptureEvent) {
+        places.note(event, heard: tracker.heard)
     }
 
     /// The counter was set back before the next envelope.
@@ -134,6 +161,8 @@ struct ChannelCounter {
         var summary = whole.channel
         let (missing, overflow) = tracker.missing.addingReportingOverflow(whole.unseen)
         summary.missingIDs = overflow ? .max : missing
+        summary.counters = places.counters(of: tracker)
+        if let last = tracker.heard.last?.ids.upperBound { summary.lastID = last }
         for kind in MessageKind.allCases where kinds[Int(kind.rawValue)] > 0 {
             summary.messages[kind.label] = kinds[Int(kind.rawValue)]
         }

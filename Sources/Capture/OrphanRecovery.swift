@@ -57,7 +57,7 @@ enum OrphanRecovery {
         return Array(bytes.prefix(count))
     }
 
-    private static func isClosed(_ source: FileSource) -> Bool {
+    static func isClosed(_ source: FileSource) -> Bool {
         (try? MCAPIndexedReader(source, from: .max)) != nil
     }
 

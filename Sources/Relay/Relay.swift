@@ -60,6 +60,9 @@ public struct Relay: Service {
     ///   `RedisError` if the first subscription fails
     ///   for a reason that time does not heal.
     public func run() async throws {
+        // Before anything else: a second relay there would be refused whatever comes next.
+        let claim = try await Self.claim(configuration.recording?.directory, logger: logger)
+        defer { withExtendedLifetime(claim) {} }
         let metrics = RelayMetrics(
             channels: configuration.channels, version: configuration.version,
             recordDirectory: configuration.recording?.directory)
@@ -75,6 +78,10 @@ public struct Relay: Service {
                 version: configuration.version, showsValues: configuration.showsPayloads, links: configuration.links,
                 hasToken: configuration.access.token != nil, onGlance: onGlance),
             metrics: metrics, status: status, watch: watched, recordDirectory: configuration.recording?.directory)
+        let census = CounterCensus(
+            redis: configuration.redis, channels: configuration.channels,
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton
+        ) { intake.command(.note($0)) }
         let branches = configuration.branches.map { $0(context) } + [feed]
 
         let housekeeper = configuration.recording.map { recording in
@@ -97,14 +104,15 @@ public struct Relay: Service {
             await housekeeper?.look()
             try await thread.runIfActive {
                 var worker = makeWorker(
-                    previous: previous, intake: intake, branches: branches, journal: feed.journal, metrics: metrics,
-                    status: status, account: account, housekeeper: housekeeper)
+                    previous: previous, intake: intake, branches: branches, journal: feed.journal, census: census,
+                    metrics: metrics, status: status, account: account, housekeeper: housekeeper)
                 worker.run()
             }
         }
         controls.connect { request in answer(request, intake: intake, metrics: metrics, feed: feed) }
         let outcome = await subscribeAndServe(
-            preparation, intake: intake, branches: branches, feed: feed, metrics: metrics, watched: watched,
+            preparation, intake: intake, branches: branches, feed: feed, census: census, metrics: metrics,
+            watched: watched,
             status: status, group: group)
         controls.disconnect()
         intake.close()
@@ -136,6 +144,18 @@ public struct Relay: Service {
             ])
     }
 
+    /// Off the pool of async tasks: it may wait for a relay that is about to end.
+    private static func claim(_ directory: String?, logger: Logger) async throws -> DirectoryClaim? {
+        guard let directory else { return nil }
+        let claim = try await NIOThreadPool.singleton.runIfActive { try DirectoryClaim.take(directory) }
+        if claim == nil {
+            logger.notice(
+                "this file system knows no lock on a directory; open segments alone tell whether another relay records there",
+                metadata: ["directory": "\(directory)"])
+        }
+        return claim
+    }
+
     private func prepareDirectory() throws -> CaptureDirectory.Previous? {
         try configuration.recording.map { recording in
             try CaptureDirectory.prepare(recording.directory, at: .now()) { logger.notice("\($0)") }
@@ -144,7 +164,8 @@ public struct Relay: Service {
 
     private func makeWorker(
         previous: CaptureDirectory.Previous?, intake: Intake, branches: [any EnvelopeBranch], journal: LiveJournal,
-        metrics: RelayMetrics, status: RelayStatus, account: RunAccount, housekeeper: Housekeeper?
+        census: CounterCensus, metrics: RelayMetrics, status: RelayStatus, account: RunAccount,
+        housekeeper: Housekeeper?
     ) -> RelayWorker {
         var recorder: Recorder?
         if let recording = configuration.recording, let previous {
@@ -163,14 +184,16 @@ public struct Relay: Service {
         return RelayWorker(
             channels: configuration.channels, previous: previous ?? .init(), intake: intake, recorder: recorder,
             filter: configuration.payload.leavesAll ? nil : PayloadFilter(configuration.payload),
-            branches: branches, journal: journal, metrics: metrics, status: status, account: account, logger: logger)
+            branches: branches, journal: journal, census: census, metrics: metrics, status: status, account: account,
+            logger: logger)
     }
 
     /// Returns when all have ended: on shutdown, or because one of them failed.
     private func subscribeAndServe(
         _ preparation: Task<CaptureDirectory.Previous?, any Error>,
-        intake: Intake, branches: [any EnvelopeBranch], feed: LiveFeed, metrics: RelayMetrics, watched: WatchMetrics,
-        status: RelayStatus, group eventLoopGroup: MultiThreadedEventLoopGroup
+        intake: Intake, branches: [any EnvelopeBranch], feed: LiveFeed, census: CounterCensus,
+        metrics: RelayMetrics, watched: WatchMetrics, status: RelayStatus,
+        group eventLoopGroup: MultiThreadedEventLoopGroup
     ) async -> Result<Void, any Error> {
         var asking = configuration.redis
         asking.clientName += "-watch"
@@ -202,6 +225,7 @@ public struct Relay: Service {
                     }
                 }
             }
+            group.addTask { await Self.result { await cancelWhenGracefulShutdown { await census.run() } } }
             for branch in branches {
                 group.addTask { await Self.result { try await cancelWhenGracefulShutdown { try await branch.run() } } }
             }

@@ -7,23 +7,26 @@ import SignalRBackplane
 /// What does not follow in the ids, and what the counters say: told to capture, journal, metrics and log.
 extension RelayWorker {
     mutating func deviated(
-        _ sequence: SequenceTracker.Observation, id: UInt64?, cause: GapCause?, channel: Int, at now: Moment
+        _ sequence: CounterTracker.Observation, id: UInt64?, cause: GapCause?, channel: Int, at now: Moment
     ) {
         recorder?.sequenceBroke(channel: channel)
         let name = channels[channel]
         // What happened since an earlier run belongs into the capture, not into the metrics of this process.
         let isOfThisRun = cause == nil || !explainer.explainsEarlierRun
         switch sequence {
-        case .gap(let from, let to):
+        case .one(.gap(let from, let to)):
             gap(from...to, id: id ?? 0, cause: cause, channel: channel, at: now)
-        case .duplicate:
-            if isOfThisRun { observers[channel].count(sequence, id: id ?? 0) }
+        case .one(.duplicate):
+            if isOfThisRun { observers[channel].count(sequence) }
             tell(.duplicate(channel: name, id: id ?? 0), at: now)
-        case .counterReset(let from, let to):
-            if isOfThisRun { observers[channel].count(sequence, id: id ?? 0) }
+        case .one(.counterReset(let from, let to)):
+            if isOfThisRun { observers[channel].count(sequence) }
             tell(.counterReset(channel: name, from: from, to: to), at: now)
-        case .first, .inOrder, .late:
-            observers[channel].count(sequence, id: id ?? 0)
+        case .turn(let isNews):
+            observers[channel].count(sequence)
+            if isNews { interleaved(channel, at: now) }
+        case .one(.first), .one(.inOrder), .one(.late), .restored:
+            observers[channel].count(sequence)
         }
     }
 
@@ -42,7 +45,7 @@ extension RelayWorker {
     private mutating func missed(
         _ ids: ClosedRange<UInt64>, id: UInt64, _ cause: GapCause, channel: Int, at now: Moment
     ) {
-        observers[channel].count(.gap(from: ids.lowerBound, to: ids.upperBound), id: id)
+        observers[channel].count(.one(.gap(from: ids.lowerBound, to: ids.upperBound)))
         account.missed(ids: ids.upperBound - ids.lowerBound + 1, cause: cause)
         tell(.gap(channel: channels[channel], from: ids.lowerBound, to: ids.upperBound, cause: cause), at: now)
     }
@@ -83,12 +86,12 @@ extension RelayWorker {
         let cause = explainer.arrived(on: channel)
         let sequence = observers[channel].observe(id: ids.lowerBound)
         switch sequence {
-        case .inOrder, .first: recorder?.sequenceBroke(channel: channel)
-        case .gap, .duplicate, .counterReset, .late:
+        case .one(.inOrder), .one(.first): recorder?.sequenceBroke(channel: channel)
+        case .one(.gap), .one(.duplicate), .one(.counterReset), .one(.late), .restored, .turn:
             deviated(sequence, id: ids.lowerBound, cause: cause, channel: channel, at: now)
         }
         // Once more, or still missing: told before.
-        if sequence == .duplicate || sequence == .late { return }
+        if sequence == .one(.duplicate) || sequence == .one(.late) { return }
         _ = observers[channel].missed(through: ids.upperBound)
         missed(ids, id: ids.upperBound, .dropped, channel: channel, at: now)
     }
@@ -100,7 +103,7 @@ extension RelayWorker {
         let seen = observers[channel].passedOver(payload)
         let cause = explainer.arrived(on: channel)
         switch seen.sequence {
-        case .first: if let cause { firstArrived(seen.id ?? 0, cause: cause, channel: channel, at: now) }
+        case .one(.first): if let cause { firstArrived(seen.id ?? 0, cause: cause, channel: channel, at: now) }
         case let sequence?: deviated(sequence, id: seen.id, cause: cause, channel: channel, at: now)
         case nil: break
         }
@@ -136,6 +139,8 @@ extension RelayWorker {
     private mutating func compare(
         _ reading: CounterReading, isFenced: Bool, isLast: Bool, channel: Int, at now: Moment
     ) {
+        // One key says nothing of several counters.
+        guard observers[channel].counters == 1 else { return }
         let lastID = observers[channel].lastID
         let outcome = comparisons[channel].compare(
             reading,

@@ -32,6 +32,10 @@ struct RelayWorker: ~Copyable {
     private let filter: PayloadFilter?
     /// Told of the same events as the capture; nil where nobody can look.
     let journal: LiveJournal?
+    /// Who finds out which counters give the ids of a channel; nil where nobody does.
+    let census: CounterCensus?
+    /// Indexes of channels that the census has not answered for.
+    var isCounting: Set<Int> = []
     var explainer: GapExplainer
     private var clock = ClockMonitor()
     var log: EventLog
@@ -54,7 +58,8 @@ struct RelayWorker: ~Copyable {
         channels: [String], previous: CaptureDirectory.Previous = .init(), intake: Intake,
         recorder: consuming Recorder?,
         filter: PayloadFilter? = nil, branches: [any EnvelopeBranch] = [], journal: LiveJournal? = nil,
-        metrics: RelayMetrics, status: RelayStatus, account: RunAccount = RunAccount(), logger: Logger
+        census: CounterCensus? = nil, metrics: RelayMetrics, status: RelayStatus, account: RunAccount = RunAccount(),
+        logger: Logger
     ) {
         self.channels = channels
         self.intake = intake
@@ -67,6 +72,7 @@ struct RelayWorker: ~Copyable {
         self.filter = filter
         self.branches = branches
         self.journal = journal
+        self.census = census
         observers = zip(channels, metrics.channels).map { name, metrics in
             ChannelObserver(metrics: metrics, lastID: previous.lastIDs[name])
         }
@@ -93,6 +99,8 @@ struct RelayWorker: ~Copyable {
             if bytes < Self.littleWork, bytes > 0 { usleep(Self.rest) }
         }
         publish(observers.indices)
+        // The answers come too late.
+        for channel in isCounting.sorted() { note(interleaving(of: channel), at: .now()) }
         log.flush(at: .max)
         recorder?.close(.now(), checkedIDs: checkedIDs)
     }
@@ -162,6 +170,10 @@ struct RelayWorker: ~Copyable {
 
     /// Something that befell the recording, for the capture and for whoever looks.
     mutating func note(_ event: CaptureEvent, at now: Moment) {
+        if event.event == "interleaved" {
+            if let channel = channels.firstIndex(where: { $0 == event.channel }) { isCounting.remove(channel) }
+            logger.warning("\(event.event)", metadata: event.interleavingMetadata)
+        }
         recorder?.append(event, at: now)
         journal?.note(event, at: now)
     }
@@ -194,14 +206,25 @@ struct RelayWorker: ~Copyable {
         let seen = observers[channel].observe(payload, receivedAt: receivedAt)
         let cause = explainer.arrived(on: channel)
         switch seen.sequence {
-        case nil, .inOrder: break
-        case .first: if let cause { firstArrived(seen.id ?? 0, cause: cause, channel: channel, at: now) }
+        case nil, .one(.inOrder): break
+        case .one(.first): if let cause { firstArrived(seen.id ?? 0, cause: cause, channel: channel, at: now) }
         case .some(let sequence): deviated(sequence, id: seen.id, cause: cause, channel: channel, at: now)
         }
         return seen
     }
 
     // MARK: - What befalls the connection
+
+    /// Told once, not at each turn, and with what the counters' keys say.
+    mutating func interleaved(_ channel: Int, at now: Moment) {
+        guard let census else { return note(interleaving(of: channel), at: now) }
+        isCounting.insert(channel)
+        census.ask(channel: channel, counters: observers[channel].counters)
+    }
+
+    private func interleaving(of channel: Int) -> CaptureEvent {
+        .interleaved(channel: channels[channel], counters: observers[channel].counters, databases: nil)
+    }
 
     private mutating func subscribed(_ subscription: Subscription, at now: Moment) {
         subscriptions += 1

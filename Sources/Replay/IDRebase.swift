@@ -1,7 +1,11 @@
+import SignalRBackplane
+
 /// Shifts captured ids so that the first follows a counter. Holes stay holes; where the captured counter was set back,
 /// or an id came twice, the next one follows the one before, since ids of the target must ascend.
-struct IDRebase: Equatable {
-    private var lastCaptured: UInt64?
+///
+/// Where several counters published in turn, each id follows the one before: their distances mean nothing.
+struct IDRebase {
+    private var tracker = CounterTracker()
     private var last: UInt64
 
     /// - Parameter counter: of the target.
@@ -12,8 +16,10 @@ struct IDRebase: Equatable {
     /// - Parameter captured: nil for one without an id that counts: it follows the one before.
     mutating func id(for captured: UInt64?) -> UInt64 {
         var step: UInt64 = 1
-        if let captured, let lastCaptured, captured > lastCaptured { step = captured - lastCaptured }
-        lastCaptured = captured ?? lastCaptured.map { $0 + 1 }
+        if let id = captured ?? tracker.lastID.map({ $0 &+ 1 }), case .one(.gap(let from, let to)) = tracker.observe(id)
+        {
+            step = to - from + 2
+        }
         last += step
         return last
     }

@@ -1,3 +1,5 @@
+import Capture
+
 /// Why a replay was refused or stopped.
 public enum ReplayError: Error, Sendable, CustomStringConvertible {
     /// The target is the server that the capture was recorded from, and its event key.
@@ -6,6 +8,8 @@ public enum ReplayError: Error, Sendable, CustomStringConvertible {
     case stopped(ReplayReport, cause: String)
     /// Nothing to replay.
     case empty
+    /// Options name what the selection does not hold: `what` is "channel" or "hub".
+    case notSelected(what: String, names: [String], available: [String])
     /// The capture was recorded without the values of messages.
     case withoutPayload
     /// Captured ids would not be accepted there.
@@ -26,6 +30,8 @@ public enum ReplayError: Error, Sendable, CustomStringConvertible {
                     ? "; \(report.publishedBehind) behind it were under way and were published" : "")
         case .empty:
             "nothing is selected: the capture holds no such envelopes; 'info' says which event keys, ids and times it has"
+        case .notSelected(let what, let names, let available):
+            NamesText.missing(what, names, available: available, place: "the selection") + "; nothing was published"
         case .withoutPayload:
             "the capture was recorded with --payload none: its messages have no values, and no client could read them"
         case .idsRefused(let reason): reason

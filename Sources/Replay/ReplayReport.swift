@@ -56,6 +56,9 @@ public struct ReplayReport: Sendable {
         skipped == 0 && damage.isEmpty && losses.isEmpty && uncertainCount == 0 && !wasStopped && failure == nil
     }
 
+    /// True if something was published, and nobody was subscribed to it.
+    public var reachedNobody: Bool { sent > 0 && receivers.count > 0 && receivers.maximum == 0 }
+
     /// Envelopes that were published, by earlier runs too.
     public var confirmed: Int { resumedAfter + sent }
 

@@ -60,6 +60,7 @@ public struct Replayer: Sendable {
                 try ReplayForecast(of: capture, options: options, progress: progress)
             }
             guard forecast.envelopes > 0 || forecast.skipped > 0 else { throw ReplayError.empty }
+            if let objection = forecast.objection(to: options) { throw objection }
             let client = try await RedisClient.connect(to: target, eventLoopGroup: group)
             do {
                 result = .success(try await run(forecast, client, approve, onRetry, group, thread))

@@ -114,6 +114,21 @@ public struct SequenceTracker: Sendable {
         return true
     }
 
+    /// What of a gap is still missing was never given out.
+    mutating func forget(_ range: ClosedRange<UInt64>) {
+        for gap in openGaps where gap.overlaps(range) {
+            let part = gap.clamped(to: range)
+            missing -= min(missing, part.upperBound - part.lowerBound + 1)
+        }
+        openGaps = openGaps.flatMap { gap -> [ClosedRange<UInt64>] in
+            guard gap.overlaps(range) else { return [gap] }
+            var rest: [ClosedRange<UInt64>] = []
+            if gap.lowerBound < range.lowerBound { rest.append(gap.lowerBound...range.lowerBound - 1) }
+            if gap.upperBound > range.upperBound { rest.append(range.upperBound + 1...gap.upperBound) }
+            return rest
+        }
+    }
+
     private mutating func forgetOldestGaps() {
         openGaps.removeFirst(max(0, openGaps.count - Self.maximumOpenGaps))
     }

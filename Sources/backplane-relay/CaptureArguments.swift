@@ -6,9 +6,12 @@ struct CaptureArguments: ParsableArguments {
     @Argument(help: "Directories that 'run --record' wrote, or .mcap files; - is standard input.")
     var capture: [String]
 
+    @Option(help: "By how much the clocks of machines may differ that recorded beside each other.")
+    var horizon = TimeSpan(nanoseconds: CaptureAlignment.defaultHorizon)
+
     /// - Parameter streams: what is done with what comes through a pipe.
     func open(streams: StreamHandling = .read) throws -> CaptureReader {
-        try CaptureReader(paths: capture, streams: streams)
+        try CaptureReader(paths: capture, streams: streams, horizon: horizon.nanoseconds)
     }
 }
 

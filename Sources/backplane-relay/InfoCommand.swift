@@ -92,7 +92,18 @@ struct InfoTable {
             let state = segment.state == "closed" ? "" : "  \(segment.state)"
             lines.append(row("", "\(segment.path)  \(Format.bytes(Int(segment.bytes)))\(state)"))
         }
-        return lines
+        return lines + recordingLines
+    }
+
+    private var recordingLines: [String] {
+        guard summary.recordings.count > 1 else { return [] }
+        let what = "\(summary.recordings.count), beside each other; what several of them have counts once"
+        return [row("recordings", what)]
+            + summary.recordings.map { recording in
+                let host = recording.host.map { "by \(MessageLine.printable($0.utf8)), " } ?? ""
+                let segments = recording.segments == 1 ? "1 segment" : "\(Format.count(recording.segments)) segments"
+                return row("", "\(host)\(segments), \(Format.count(recording.envelopes)) envelopes")
+            }
     }
 
     private var profileLines: [String] {
@@ -127,6 +138,7 @@ struct InfoTable {
         }
         lines.append(row("ids", verdict(channel)))
         if let doubt = channel.mayBeMissing { lines.append(row("", "cannot tell: \(doubt.text)")) }
+        if let counters = channel.counters { lines.append(row("counters", text(of: counters))) }
         for hole in channel.holes.prefix(Self.listedHoles) {
             lines.append(row("", "missing \(hole.from)..\(hole.to) (\(Format.count(hole.count))): \(hole.cause)"))
         }
@@ -141,12 +153,25 @@ struct InfoTable {
         guard let first = channel.firstID, let last = channel.lastID else {
             return channel.missingIDs == 0 ? "none" : "none, \(Format.count(channel.missingIDs)) missing"
         }
+        if let counters = channel.counters {
+            return
+                "\(first)..\(last) of \(counters.count) counters that publish in turn: which ids are missing cannot be told"
+        }
         if channel.missingIDs == 0, channel.counterResets.isEmpty {
             let isComplete = channel.mayBeMissing == nil && summary.lostWithoutIDs == 0
             return "\(isComplete ? "complete: " : "")ids \(first)..\(last), 0 missing\(isComplete ? "" : " in between")"
         }
         return
             "ids \(first)..\(last), \(Format.count(channel.missingIDs)) missing in \(Format.count(channel.holeCount, "hole"))"
+    }
+
+    private func text(of counters: CaptureSummary.Counters) -> String {
+        guard counters.separable else {
+            return
+                "not separable: the relay could not read the key in each database; give each application its own event key"
+        }
+        return counters.parts.map { "database \($0.database): ids \($0.firstID)..\($0.lastID)" }.joined(separator: ", ")
+            + "; give each application its own event key"
     }
 
     private func row(_ label: String, _ value: String) -> String {

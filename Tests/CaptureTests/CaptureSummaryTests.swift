@@ -152,7 +152,8 @@ import Testing
         let object = try #require(try JSONSerialization.jsonObject(with: json) as? [String: Any])
         #expect(
             Set(object.keys) == [
-                "segments", "first_received_at", "last_received_at", "duration_seconds", "envelopes", "bytes",
+                "segments", "recordings", "first_received_at", "last_received_at", "duration_seconds", "envelopes",
+                "bytes",
                 "file_bytes", "events", "channels", "damage", "payload", "profile", "redacted_json_keys",
                 "unread_bytes", "foreign_topics",
                 "lost_without_ids", "complete",

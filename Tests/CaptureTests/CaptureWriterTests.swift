@@ -141,6 +141,8 @@ import Testing
         let directory = try TemporaryDirectory()
         let previous = CaptureDirectory.Previous(segment: "old.mcap", lastIDs: ["chat": 41, "elsewhere": 9])
         var writer = makeWriter(directory.path, channels: ["chat", "game"], previous: previous)
+        let recordingID = writer.recordingID ?? ""
+        #expect(!recordingID.isEmpty)
         try writer.connected(runID: "a1", redisVersion: "7.2.4", at: .start)
         writer.append(.gap(channel: "chat", from: 42, to: 43, cause: .notRecording), at: .start)
         let end = try writer.record(44...46, from: .start)
@@ -154,7 +156,7 @@ import Testing
                 "relay_version": "1.2.3", "host": "recorder-1", "redis": "redis.example:6379", "run_id": "a1",
                 "redis_version": "7.2.4", "channels": #"["chat","game"]"#,
                 "started_at": "2026-11-22T21:41:00.000000000Z", "last_ids": #"{"chat":41}"#,
-                "previous_segment": "old.mcap", "payload": "full",
+                "previous_segment": "old.mcap", "payload": "full", "recording_id": recordingID,
             ])
         #expect(
             try metadata("capture.end", in: file) == [

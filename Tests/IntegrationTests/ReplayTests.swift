@@ -185,6 +185,63 @@ struct ReplayTests {
         }
     }
 
+    // MARK: - Names that are not there
+
+    static let wrongNames: [(arguments: [String], text: String)] = [
+        (["--map-channel", "chta=staging"], "no channel 'chta' in the selection; it has 'chat'"),
+        (["--map-channel", "Chat=staging"], "no channel 'Chat' in the selection; it has 'chat'"),
+        (["--map-hub", "chatHbu=other"], "no hub 'chathbu' in the selection; it has 'chatHub'"),
+        (["--map-hub", "chathub=talk", "--map-hub", "game=other"], "no hub 'game' in the selection; it has 'chatHub'"),
+        (["--channel", "chta"], "no channel 'chta' in the capture; it has 'chat'"),
+        (["--channel", "chat", "--channel", "game"], "no channel 'game' in the capture; it has 'chat'"),
+    ]
+
+    @Test("a name that is not in the selection is an error that says what is; nothing is published")
+    func namesThatAreNotThere() async throws {
+        try await withCapture { _, directory, _ in
+            try await RedisServer.with { target in
+                for (arguments, text) in Self.wrongNames {
+                    let replay = try await Finished.relay(
+                        ["replay", directory, "--to", target.url, "--speed", "max", "--yes"] + arguments)
+                    #expect(replay.exit == .code(1), "\(arguments)")
+                    #expect(replay.errors.contains(text), "\(replay.errors)")
+                }
+                try await target.withClient { client in
+                    let keys = try await client.send(["DBSIZE"]).integer
+                    #expect(keys == 0, "nothing was published")
+                }
+                let some = try await Finished.relay(
+                    ["replay", directory, "--to", target.url, "--dry-run", "--hub", "CHATHUB", "--hub", "game"])
+                #expect(some.exit == .code(0))
+                #expect(some.errors.contains("nothing is selected by hub 'game'"), "\(some.errors)")
+                #expect(!some.errors.contains("CHATHUB"))
+                let cat = try await Finished.relay(["cat", directory, "--channel", "chta"])
+                #expect(cat.errors.contains("no channel 'chta' in the capture; it has 'chat'"), "\(cat.errors)")
+            }
+        }
+    }
+
+    @Test("a replay that nobody received says so")
+    func reachedNobody() async throws {
+        try await withCapture { _, directory, payloads in
+            try await RedisServer.with { target in
+                let replay = try await Finished.relay(["replay", directory, "--to", target.url, "--speed", "max"])
+                #expect(replay.exit == .code(0))
+                #expect(replay.output.contains(#/receivers +none: nobody was subscribed/#), "\(replay.output)")
+                #expect(replay.errors.contains("no publish reached a receiver"), "\(replay.errors)")
+                let json = try await Finished.relay(
+                    ["replay", directory, "--to", target.url, "--speed", "max", "--json"])
+                #expect(json.output.contains(#""reached_nobody":true"#), "\(json.output)")
+                _ = try await Self.received(by: target, on: SmallCapture.channel, count: payloads.count) {
+                    let heard = try await Finished.relay(
+                        ["replay", directory, "--to", target.url, "--speed", "max", "--json", "--yes"])
+                    #expect(heard.output.contains(#""reached_nobody":false"#), "\(heard.output)")
+                    #expect(!heard.errors.contains("no publish reached"))
+                }
+            }
+        }
+    }
+
     // MARK: - Around it
 
     private func withCapture(

@@ -7,6 +7,9 @@ package struct RecordingAccount: Sendable {
     /// Why nobody can tell what came behind the last segment; nil if its close says it.
     private var openEnd: RecordingDoubt.Reason?
 
+    /// Several counters gave ids in turn: which are missing nobody can tell.
+    private var isInterleaved = false
+
     package init() {}
 
     /// The last of several envelopes of a channel in a row.
@@ -19,6 +22,7 @@ package struct RecordingAccount: Sendable {
         switch event.event {
         case "gap": verdict.missing(cause: event.cause ?? GapCause.unknown.rawValue)
         case "dropped": verdict.missing(cause: event.reason ?? GapCause.dropped.rawValue)
+        case "interleaved": isInterleaved = true
         default: break
         }
     }
@@ -38,7 +42,7 @@ package struct RecordingAccount: Sendable {
     package func verdict(isDamaged: Bool) -> RecordingVerdict {
         var verdict = verdict
         verdict.isDamaged = isDamaged
-        verdict.isInDoubt = openEnd != nil || !doubts.isEmpty
+        verdict.isInDoubt = openEnd != nil || !doubts.isEmpty || isInterleaved
         return verdict
     }
 }

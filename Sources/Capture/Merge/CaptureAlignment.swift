@@ -39,27 +39,53 @@ public struct CaptureAlignment {
         }
     }
 
-    private let captures: [CaptureReader]
+    /// How many recordings can be told apart.
+    static let maximumInputs = 64
+
+    /// Recordings, and the index of the input that each is part of.
+    private let recordings: [(input: Int, segments: [CaptureSegment])]
+    private let inputs: Int
     private let selection: CaptureSelection
     private let horizon: UInt64
     private var aligners: OrdinalNameMap<EnvelopeAligner> = [:]
+    private var cursors: [CaptureCursor] = []
 
     /// - Parameter captures: 2 to 64.
     public init(
         _ captures: [CaptureReader], selection: CaptureSelection = .all,
         horizon: UInt64 = CaptureAlignment.defaultHorizon
     ) {
-        self.captures = captures
+        // Each of them may be of several relays itself.
+        recordings = captures.enumerated().flatMap { input, capture in capture.recordings.map { (input, $0) } }
+        inputs = captures.count
         self.selection = selection
         self.horizon = horizon
     }
 
+    /// Of one capture, by its recordings.
+    init(recordingsOf capture: CaptureReader, selection: CaptureSelection) {
+        recordings = capture.recordings.enumerated().map { ($0, $1) }
+        inputs = recordings.count
+        self.selection = selection
+        horizon = capture.horizon
+    }
+
+    /// What was read so far.
+    var read: [CaptureReadReport.Segment] { cursors.flatMap(\.read) }
+    var damage: [CaptureReadReport.SegmentDamage] { cursors.flatMap(\.damage) }
+
     /// Hands out everything, each channel in the order of its ids.
     ///
+    /// - Parameter advanced: told by how many bytes of the files the reading went on.
     /// - Returns: what could not be read.
     /// - Throws: ``ClocksDiffer``, ``CaptureError``, what `body` throws.
-    public mutating func forEach(_ body: (Item) throws -> Void) throws -> [CaptureReadReport.SegmentDamage] {
-        let cursors = captures.map { CaptureCursor($0, selection) }
+    public mutating func forEach(
+        advanced: ((UInt64) -> Void)? = nil, _ body: (Item) throws -> Void
+    ) throws -> [CaptureReadReport.SegmentDamage] {
+        guard recordings.count <= Self.maximumInputs else {
+            throw CaptureError.tooManyRecordings(recordings.count, limit: Self.maximumInputs)
+        }
+        cursors = recordings.map { CaptureCursor($0.segments, selection, advanced: advanced) }
         var released: UInt64 = 0
         while let (input, item) = try Self.earliest(cursors) {
             let time = item.time > horizon ? item.time - horizon : 0
@@ -70,10 +96,10 @@ public struct CaptureAlignment {
             }
             switch item {
             case .event(let event, let time):
-                try body(.event(event, at: time, input: input))
+                try body(.event(event, at: time, input: recordings[input].input))
             case .envelope(let channel, let id, let receivedAt, let payload):
                 do {
-                    try aligners[channel, default: EnvelopeAligner(inputs: captures.count, horizon: horizon)]
+                    try aligners[channel, default: EnvelopeAligner(inputs: cursors.count, horizon: horizon)]
                         .add(
                             id: id, receivedAt: receivedAt, createdAt: payload.withUnsafeBytes(PublishTime.of),
                             payload: payload, from: input)
@@ -83,7 +109,7 @@ public struct CaptureAlignment {
             }
         }
         try release(before: .max, body)
-        return cursors.flatMap(\.damage)
+        return damage
     }
 
     private static func earliest(_ cursors: [CaptureCursor]) throws -> (Int, CaptureCursor.Item)? {
@@ -103,7 +129,9 @@ public struct CaptureAlignment {
                 ready.append(
                     Envelope(
                         channel: channel, id: aligned.id, receivedAt: aligned.receivedAt, payload: aligned.payload,
-                        inputs: Set(captures.indices.filter { aligned.inputs & (1 << UInt64($0)) != 0 }),
+                        inputs: Set(
+                            recordings.indices.filter { aligned.inputs & (1 << UInt64($0)) != 0 }
+                                .map { recordings[$0].input }),
                         isConflict: aligned.isConflict, missing: aligned.missing, resetFrom: aligned.resetFrom))
             }
         }

@@ -17,14 +17,31 @@ final class CaptureCursor {
 
     private var segments: ArraySlice<CaptureSegment>
     private let matcher: EnvelopeMatcher
-    private var reader: (path: String, reader: MCAPStreamReader)?
+    private var reader: MCAPStreamReader?
+    /// The segment that is read, whether a relay writes it, and where its chunks end so far.
+    private var entry: (segment: CaptureReadReport.Segment, isLive: Bool, done: UInt64)?
+    private var finished: [CaptureReadReport.Segment] = []
     private var items: [Item] = []
     private var position = 0
-    private(set) var damage: [CaptureReadReport.SegmentDamage] = []
+    private var finishedDamage: [CaptureReadReport.SegmentDamage] = []
+    /// Told by how many bytes of the files the reading went on.
+    private let advanced: ((UInt64) -> Void)?
 
-    init(_ capture: CaptureReader, _ selection: CaptureSelection = .all) {
-        segments = capture.segments[...]
+    /// - Parameter recording: segments that follow each other.
+    init(
+        _ recording: [CaptureSegment], _ selection: CaptureSelection = .all, advanced: ((UInt64) -> Void)? = nil
+    ) {
+        segments = recording[...]
         matcher = EnvelopeMatcher(selection)
+        self.advanced = advanced
+    }
+
+    /// The segments that were read, and the one that is.
+    var read: [CaptureReadReport.Segment] { finished + (entry.map { [$0.segment] } ?? []) }
+
+    var damage: [CaptureReadReport.SegmentDamage] {
+        guard let reader, let path = entry?.segment.path else { return finishedDamage }
+        return finishedDamage + reader.damages.map { CaptureReadReport.SegmentDamage(path: path, damage: $0) }
     }
 
     /// The next one, without taking it.
@@ -41,7 +58,7 @@ final class CaptureCursor {
         return item
     }
 
-    /// - Returns: false at the end of the capture.
+    /// - Returns: false at the end of the recording.
     private func readChunk() throws -> Bool {
         items.removeAll(keepingCapacity: true)
         position = 0
@@ -49,19 +66,40 @@ final class CaptureCursor {
             if reader == nil {
                 guard let segment = segments.popFirst() else { return false }
                 let (source, isLive) = try segment.open()
-                reader = (segment.path, MCAPStreamReader(source, tailMayGrow: isLive))
+                let state = CaptureReadReport.Segment.State.closed
+                entry = (.init(path: segment.path, size: segment.size, state: state), isLive, 0)
+                reader = MCAPStreamReader(source, tailMayGrow: isLive)
             }
-            guard let (path, reader) = reader else { continue }
-            switch try reader.next() {
+            switch try reader?.next() {
             case .chunk(let chunk)?:
                 take(chunk)
+                advance(to: chunk.offset + chunk.length)
                 return true
-            case .header?, .metadata?: break
-            case .end?, nil:
-                damage += reader.damages.map { CaptureReadReport.SegmentDamage(path: path, damage: $0) }
-                self.reader = nil
+            case .header?: break
+            case .metadata(let metadata)?:
+                if metadata.name == CaptureMetadata.endName {
+                    entry?.segment.ending = CaptureMetadata.ending(in: metadata.entries)
+                }
+            case .end(let ending)?: finish(ending)
+            case nil: finish(.closed)
             }
         }
+    }
+
+    private func finish(_ ending: Ending) {
+        guard let (open, isLive, _) = entry else { return }
+        var segment = open
+        advance(to: segment.size)
+        segment.state = CaptureReadReport.Segment.State(ending, isLive: isLive)
+        finishedDamage = damage
+        finished.append(segment)
+        (entry, reader) = (nil, nil)
+    }
+
+    private func advance(to offset: UInt64) {
+        guard let done = entry?.done, offset > done else { return }
+        advanced?(offset - done)
+        entry?.done = offset
     }
 
     private func take(_ chunk: DecodedChunk) {
@@ -71,6 +109,7 @@ final class CaptureCursor {
             }
             if channel.messageEncoding == CaptureMetadata.envelopeEncoding {
                 guard matcher.selects(channel: channel.topic), matcher.selects(payload: message.data) else { return }
+                entry?.segment.envelopes += 1
                 items.append(
                     .envelope(
                         channel: channel.topic, id: try? EnvelopeID.parse(message.data).id,

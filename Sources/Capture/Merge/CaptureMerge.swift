@@ -49,7 +49,7 @@ public struct CaptureMerge {
     private static let listedRanges = 1_000
     /// Events that a merged capture says anew, or that were about one recording only.
     private static let dropped: Set = [
-        "gap", "duplicate", "counter_reset", "segment", "dropped", "lost", CaptureEvent.mayBeMissingName,
+        "gap", "duplicate", "counter_reset", "segment", "dropped", "lost", "interleaved", CaptureEvent.mayBeMissingName,
     ]
 
     private let captures: [CaptureReader]
@@ -58,7 +58,8 @@ public struct CaptureMerge {
     private let relayVersion: String
     private let host: String
     /// What inputs said of missing ids: for the cause of what stays missing.
-    private var reports: [CaptureEvent] = []
+    private var reports = HoleReports()
+    private var trackers: OrdinalNameMap<CounterTracker> = [:]
     /// Other events, until what came before them is written.
     private var held: [(event: CaptureEvent, at: UInt64)] = []
     private var runID: String?
@@ -127,7 +128,7 @@ public struct CaptureMerge {
         outcome.damage = try alignment.forEach { item in
             switch item {
             case .event(let event, let time, _):
-                if event.namesMissingIDs { report(event) }
+                if event.namesMissingIDs { reports.add(event, at: time) }
                 if !Self.dropped.contains(event.event) { held.append((event, time)) }
                 // Where all channels are silent no envelope comes that it could stand before.
                 if time > 2 * horizon { try writeEvents(upTo: time - 2 * horizon, into: &writer) }
@@ -169,11 +170,6 @@ public struct CaptureMerge {
         selection == CaptureSelection(from: selection.from, until: selection.until, channels: selection.channels)
     }
 
-    private mutating func report(_ event: CaptureEvent) {
-        reports.append(event)
-        if reports.count > Self.listedRanges { reports.removeFirst() }
-    }
-
     /// Counts an envelope; the events that belong before it.
     private mutating func note(_ envelope: CaptureAlignment.Envelope) -> [CaptureEvent] {
         var channel =
@@ -186,7 +182,17 @@ public struct CaptureMerge {
             channel.shared += 1
         }
         if envelope.isConflict { channel.conflicts += 1 }
-        if let id = envelope.id { writtenIDs[envelope.channel] = id }
+        if let id = envelope.id {
+            writtenIDs[envelope.channel] = id
+            // In the turns of several counters nothing is missing, and none was set back.
+            switch trackers[envelope.channel, default: CounterTracker()].observe(id) {
+            case .one: break
+            case .restored, .turn(isNews: false): return []
+            case .turn(isNews: true):
+                let counters = trackers[envelope.channel]?.counters ?? 0
+                return [.interleaved(channel: envelope.channel, counters: counters, databases: nil)]
+            }
+        }
         if let last = envelope.resetFrom {
             channel.resets += 1
             return [.counterReset(channel: envelope.channel, from: last, to: envelope.id ?? 0)]
@@ -212,16 +218,7 @@ public struct CaptureMerge {
     }
 
     private mutating func gap(_ missing: ClosedRange<UInt64>, channel: String) -> CaptureEvent {
-        // What is behind us explains nothing any more.
-        reports.removeAll { $0.channel?.isSameOrdinally(as: channel) == true && $0.to ?? 0 < missing.lowerBound }
-        let report = reports.first { report in
-            guard report.channel?.isSameOrdinally(as: channel) == true, let from = report.from, let to = report.to
-            else { return false }
-            return from <= missing.upperBound && to >= missing.lowerBound
-        }
-        var event = CaptureEvent.gap(
-            channel: channel, from: missing.lowerBound, to: missing.upperBound, cause: .unknown)
-        if let cause = report?.cause ?? report?.reason { event.cause = cause }
+        let event = reports.gap(missing, channel: channel).event
         outcome.causes.insert(event.cause ?? GapCause.unknown.rawValue)
         return event
     }

@@ -60,7 +60,7 @@ extension CaptureReader {
         return try scan(segment) { _ in false }?.lowerBound
     }
 
-    private static func lastTime(in segment: CaptureSegment) throws -> UInt64? {
+    static func lastTime(in segment: CaptureSegment) throws -> UInt64? {
         if let reader = try indexed(segment) {
             for index in reader.chunks(channelIDs: envelopeChannels(reader.channels)).reversed() {
                 if let chunk = try? reader.read(index), let times = envelopeTimes(in: chunk) {

@@ -12,10 +12,12 @@ struct ChannelBoard: Sendable {
     private(set) var samples: SampleRing
     private(set) var gap: ChannelState.Gap?
     private(set) var reset: ChannelState.Reset?
+    private(set) var interleaving: ChannelState.Interleaving?
     var calls = TopCalls()
     private var envelopes: Int
     private var bytes: Int
     private var missing: Int
+    private var turns: Int
     private var latency: LatencyWindow
 
     /// - Parameter samples: so many are kept.
@@ -26,6 +28,7 @@ struct ChannelBoard: Sendable {
         envelopes = metrics.envelopes.value
         bytes = metrics.envelopeBytes.value
         missing = metrics.missingIDs.value
+        turns = metrics.interleavedIDs.value
         latency = LatencyWindow(metrics.deliveryLatency)
     }
 
@@ -37,6 +40,11 @@ struct ChannelBoard: Sendable {
                 at: time, envelopes: Double(now.0 - envelopes) / seconds, bytes: Double(now.1 - bytes) / seconds,
                 missing: now.2 - missing, latency: latency.advance(to: metrics.deliveryLatency)))
         (envelopes, bytes, missing) = now
+        let turns = metrics.interleavedIDs.value
+        if turns > self.turns {
+            interleaving?.lastAt = time
+            self.turns = turns
+        }
     }
 
     /// An event that concerns this channel.
@@ -56,6 +64,10 @@ struct ChannelBoard: Sendable {
             }
         case "counter_reset":
             reset = ChannelState.Reset(at: event.at, from: from, to: to, highest: max(from, reset?.highest ?? 0))
+        case "interleaved":
+            interleaving = ChannelState.Interleaving(
+                firstAt: interleaving?.firstAt ?? event.at, lastAt: event.at, counters: event.event.counters ?? 2,
+                databases: (event.event.databases ?? [:]).keys.compactMap { Int($0) }.sorted().map { "\($0)" })
         default:
             break
         }

@@ -34,6 +34,16 @@ struct ChannelState: Sendable, Equatable {
         var waiting: Int
     }
 
+    /// Several counters that give ids in turn.
+    struct Interleaving: Sendable, Equatable {
+        var firstAt: UInt64
+        /// When ids last went on with another counter.
+        var lastAt: UInt64
+        var counters: Int
+        /// Numbers of the databases that they are in; empty where that cannot be told.
+        var databases: [String]
+    }
+
     struct Drops: Sendable, Equatable {
         var firstAt: UInt64
         var lastAt: UInt64
@@ -74,6 +84,7 @@ struct ChannelState: Sendable, Equatable {
     var slow: [Slow] = []
     var gap: Gap?
     var reset: Reset?
+    var interleaving: Interleaving?
     var drops: Drops?
     var recording = Recording.off
     /// Whether what is not recorded is of other channels, too.
@@ -132,6 +143,8 @@ struct ChannelState: Sendable, Equatable {
         case .off, .writing: break
         }
         if isNews(drops?.lastAt) { return .dropping }
+        // What looked like a reset or a gap was none.
+        if isNews(interleaving?.lastAt) { return .interleaved }
         if isNews(reset?.at) { return .reset }
         if isNews(gap?.lastAt) { return .gap }
         if !slow.isEmpty { return .slowSubscriber }
@@ -194,6 +207,14 @@ struct ChannelState: Sendable, Equatable {
                 ? "larger than --buffer;" : "is the disk too slow, or --buffer too small?"
             sentence.add(
                 "dropping: \(ofAll(drops.envelopes)) received and not recorded since {}; \(why) ", drops.firstAt)
+        case .interleaved:
+            guard let interleaving else { return }
+            let places =
+                interleaving.databases.isEmpty
+                ? "different databases" : "databases \(interleaving.databases.joined(separator: " and "))"
+            sentence.add(
+                "\(interleaving.counters) counters publish in turn since {}: applications in \(places) share the event key, give each its own; ",
+                interleaving.firstAt)
         case .reset:
             guard let reset else { return }
             sentence.add(
@@ -233,6 +254,7 @@ struct ChannelState: Sendable, Equatable {
     private func addMissing(_ kind: ChannelVerdict.Kind, to sentence: inout Sentence) {
         // Beside what is not recorded, "nothing missing" would be a contradiction.
         let nothing = kind == .paused || kind == .notRecording ? "all ids received" : "nothing missing"
+        if interleaving != nil { return sentence.add(", missing ids cannot be told") }
         switch (kind, gap) {
         case (.gap, _):
             break
@@ -248,7 +270,7 @@ struct ChannelState: Sendable, Equatable {
 
     /// What a minute does not heal.
     private func addDeafness(_ kind: ChannelVerdict.Kind, to sentence: inout Sentence) {
-        guard kind != .reset, let reset, lastID < reset.highest else { return }
+        guard kind != .reset, interleaving == nil, let reset, lastID < reset.highest else { return }
         sentence.add(
             "; the counter was set back at {}: clients from before may be deaf until id \(Self.count(reset.highest))",
             reset.at)

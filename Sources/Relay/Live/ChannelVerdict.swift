@@ -16,6 +16,8 @@ struct ChannelVerdict: Sendable, Equatable {
         case demoted
         /// Ids went missing a moment ago.
         case gap
+        /// Several counters publish in turn.
+        case interleaved
         /// The counter was set back a moment ago.
         case reset
         /// A subscriber does not read what Redis has for it.
@@ -35,7 +37,7 @@ struct ChannelVerdict: Sendable, Equatable {
             case .healthy: .good
             case .quiet: .idle
             case .subscribing, .reset, .slowSubscriber: .warning
-            case .redisDown, .demoted, .gap, .dropping, .paused, .notRecording, .hanging: .bad
+            case .redisDown, .demoted, .gap, .interleaved, .dropping, .paused, .notRecording, .hanging: .bad
             }
         }
     }

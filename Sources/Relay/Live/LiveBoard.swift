@@ -115,7 +115,7 @@ struct LiveBoard: Sendable {
             lastID: channel.lastID, listeners: look.subscribers[index].map { max(0, $0 - 1) },
             meant: look.meant.isEmpty ? nil : look.meant[index],
             slow: slowSubscribers(ofChannel: index), gap: channel.gap,
-            reset: channel.reset,
+            reset: channel.reset, interleaving: channel.interleaving,
             drops: recording.drops, recording: recording.state, isOneOfMany: channels.count > 1)
     }
 

@@ -14,12 +14,11 @@ struct ChannelObserver {
         /// The publisher's clock, nanoseconds since 1970; nil if the payload does not say.
         var publishTime: UInt64?
         /// nil without an id.
-        var sequence: SequenceTracker.Observation?
+        var sequence: CounterTracker.Observation?
     }
 
     private let metrics: ChannelMetrics
-    private var tracker: SequenceTracker
-    private var interleaving = CounterInterleaving()
+    private var tracker: CounterTracker
     private var acks = AckTracker()
     private var calls: CallCounts
     private var signals = ActiveSignals()
@@ -42,7 +41,7 @@ struct ChannelObserver {
     /// - Parameter lastID: from an earlier run that recorded this channel.
     init(metrics: ChannelMetrics, lastID: UInt64?) {
         self.metrics = metrics
-        tracker = SequenceTracker(lastID: lastID)
+        tracker = CounterTracker(lastID: lastID)
         calls = CallCounts(metrics.hubInvocations, channel: metrics.channel)
         precondition(kinds.count == MessageKind.allCases.count)
         commands = Array(repeating: 0, count: CommandType.allCases.count)
@@ -59,9 +58,9 @@ struct ChannelObserver {
     var resets: UInt64 { tracker.resets }
 
     /// An envelope with this id arrived, and was dropped unseen.
-    mutating func observe(id: UInt64) -> SequenceTracker.Observation { tracker.observe(id) }
+    mutating func observe(id: UInt64) -> CounterTracker.Observation { tracker.observe(id) }
 
-    /// Ids up to this one will not come. What the tracker makes of it is for ``count(_:id:)``.
+    /// Ids up to this one will not come. What the tracker makes of it is for ``count(_:)``.
     mutating func missed(through id: UInt64) -> SequenceTracker.Observation? { tracker.missed(through: id) }
 
     @inline(__always)
@@ -144,17 +143,20 @@ struct ChannelObserver {
         }
     }
 
+    /// How many counters are known to give ids here.
+    var counters: Int { tracker.counters }
+
     /// Counts a deviation of the ids.
-    mutating func count(_ sequence: SequenceTracker.Observation, id: UInt64) {
-        if interleaving.jumps(sequence, id: id) { metrics.interleavedIDs.increment() }
+    mutating func count(_ sequence: CounterTracker.Observation) {
         switch sequence {
-        case .gap(let from, let to):
+        case .one(.gap(let from, let to)):
             metrics.gaps.increment()
             metrics.missingIDs.increment(by: Int(clamping: to - from + 1))
             missedSomething()
-        case .duplicate: metrics.duplicateIDs.increment()
-        case .counterReset: metrics.counterResets.increment()
-        case .first, .inOrder, .late: break
+        case .one(.duplicate): metrics.duplicateIDs.increment()
+        case .one(.counterReset): metrics.counterResets.increment()
+        case .turn: metrics.interleavedIDs.increment()
+        case .one(.first), .one(.inOrder), .one(.late), .restored: break
         }
     }
 

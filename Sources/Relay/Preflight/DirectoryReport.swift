@@ -35,6 +35,9 @@ public struct DirectoryReport: Sendable, Equatable {
         } else if access(folder, R_OK | W_OK | X_OK) != 0 {
             report.problem = "'\(folder)' cannot be written to: \(String(cString: strerror(errno)))"
         }
+        if report.problem == nil, report.exists {
+            report.problem = DirectoryClaim.objection(to: path).map(\.description)
+        }
         guard report.problem == nil else { return report }
         report.freeBytes = CaptureDirectory.freeBytes(at: folder)
         if report.freeBytes ?? 0 >= probeNeedsFree { report.bytesPerSecond = writeSpeed(in: folder) }

@@ -14,7 +14,7 @@ struct TailWorker: ~Copyable {
     private let limit: Int?
     private let intake: Intake
     private var output: any TailOutput
-    private var trackers: [SequenceTracker]
+    private var trackers: [CounterTracker]
     private var explainer: GapExplainer
     private var report = TailReport()
     /// The output failed: what still comes is only counted.
@@ -29,7 +29,7 @@ struct TailWorker: ~Copyable {
         self.intake = intake
         self.output = output
         matcher = EnvelopeMatcher(selection)
-        trackers = channels.map { _ in SequenceTracker() }
+        trackers = channels.map { _ in CounterTracker() }
         explainer = GapExplainer(earlier: channels.map { _ in nil })
     }
 
@@ -127,12 +127,15 @@ struct TailWorker: ~Copyable {
         let cause = explainer.arrived(on: channel)
         let name = channels[channel]
         switch trackers[channel].observe(id) {
-        case .gap(let from, let to):
+        case .one(.gap(let from, let to)):
             hand(.gap(channel: name, from: from, to: to, cause: cause ?? .foreignPublish), at: receivedAt)
-        case .duplicate: hand(.duplicate(channel: name, id: id), at: receivedAt)
-        case .counterReset(let from, let to):
+        case .one(.duplicate): hand(.duplicate(channel: name, id: id), at: receivedAt)
+        case .one(.counterReset(let from, let to)):
             hand(.counterReset(channel: name, from: from, to: to), at: receivedAt)
-        case .first, .inOrder, .late: break
+        case .turn(isNews: true):
+            hand(
+                .interleaved(channel: name, counters: trackers[channel].counters, databases: nil), at: receivedAt)
+        case .one(.first), .one(.inOrder), .one(.late), .restored, .turn: break
         }
     }
 

@@ -2,16 +2,20 @@ package import Capture
 public import SignalRBackplane
 
 /// What a replay would do, by one reading of the capture.
-public struct ReplayForecast: Sendable, Equatable {
-    public struct Route: Sendable, Equatable {
+public struct ReplayForecast: Sendable {
+    public struct Route: Sendable {
         public var target: String
         public internal(set) var envelopes = 0
         public internal(set) var firstID: UInt64
         public internal(set) var lastID: UInt64
+        /// How many counters gave the ids: more than one publish in turn.
+        public var counters: Int { tracker.counters }
+        var tracker = CounterTracker()
         var lowestID: UInt64
     }
 
     private static let listedHubs = 100
+    private static let lookedForNames = 1_000
     private static let listedRunIDs = 1_000
 
     /// Of one round, without those that have no id.
@@ -25,7 +29,11 @@ public struct ReplayForecast: Sendable, Equatable {
     /// Of one round at the chosen speed, in nanoseconds; nil at maximum speed.
     public internal(set) var ratedNanoseconds: UInt64?
     /// Ids that the capture itself says are missing, from the first envelope selected on.
-    public var missingIDs: UInt64 { holes.values.reduce(0) { $0.addingSaturated($1.count) } }
+    public var missingIDs: UInt64 {
+        holes.filter { isOfOneCounter($0) }.values.reduce(0) { $0.addingSaturated($1.count) }
+    }
+    /// Captured event keys on which several counters published in turn: which ids are missing there nobody can tell.
+    package var interleaved: [String] { routes.keys.filter { !isOfOneCounter($0) }.sorted() }
     /// What of the capture cannot be read, or is gone.
     public internal(set) var damage: [String] = []
     /// Whether the recording is whole, in what is selected.
@@ -35,6 +43,9 @@ public struct ReplayForecast: Sendable, Equatable {
     /// Of the servers that the relay was subscribed to.
     private(set) var runIDs: Set<String> = []
     private var holes: OrdinalNameMap<IDRanges> = [:]
+    /// Of hubs and methods, as nodes compare them, and as they are written; only where options name some.
+    private var hubNames: [CaselessName: String] = [:]
+    private var methodNames: [CaselessName: String] = [:]
 
     /// - Parameter progress: as ``CaptureReader`` reports it.
     init(
@@ -60,6 +71,8 @@ public struct ReplayForecast: Sendable, Equatable {
         doubts = report.doubts
     }
 
+    private func isOfOneCounter(_ channel: String) -> Bool { routes[channel].map { $0.counters == 1 } ?? true }
+
     private mutating func note(_ event: CaptureEvent) {
         if let runID = event.runID, runIDs.count < Self.listedRunIDs { runIDs.insert(runID) }
         // What our own relay dropped is told twice, by itself and as a gap.
@@ -76,15 +89,57 @@ public struct ReplayForecast: Sendable, Equatable {
             ?? Route(target: options.target(of: envelope.channel), firstID: id ?? 0, lastID: 0, lowestID: .max)
         route.envelopes += 1
         if let id {
-            route.lastID = id
+            _ = route.tracker.observe(id)
+            // Of several counters the last id says nothing.
+            route.lastID = route.tracker.heard.last?.ids.upperBound ?? id
             route.lowestID = min(route.lowestID, id)
         }
         routes[envelope.channel] = route
         guard var walk = try? EnvelopeWalk(envelope.payload) else { return }
+        let looksForNames = !options.hubMap.isEmpty || !options.selection.hubs.isEmpty
         while let message = try? walk.next() {
+            if looksForNames { noteHubs(message) }
             guard let call = HubInvocation(scanning: message.value) else { continue }
             let hub = call.hubName
+            if looksForNames { Self.note(hub, in: &hubNames) }
+            if !options.selection.methods.isEmpty { Self.note(call.methodName, in: &methodNames) }
             if hubs.count < Self.listedHubs || hubs[hub] != nil { hubs[hub, default: 0] += 1 }
+        }
+    }
+
+    /// Of signals, and of those that commands name.
+    private mutating func noteHubs(_ message: MessageView) {
+        Self.note(Signal(key: String(decoding: message.key, as: UTF8.self)).hub, in: &hubNames)
+        guard message.kind == .command, let command = try? Command(decoding: message.value),
+            let value = command.value
+        else { return }
+        Self.note(Signal(key: value).hub, in: &hubNames)
+    }
+
+    private static func note(_ name: String?, in names: inout [CaselessName: String]) {
+        guard let name, names.count < lookedForNames else { return }
+        names[CaselessName(name)] = name
+    }
+
+    /// What is to get another name and is not there: the replay would go elsewhere without a word.
+    func objection(to options: ReplayOptions) -> ReplayError? {
+        let channels = options.channelMap.keys.filter { routes[$0] == nil }
+        if !channels.isEmpty {
+            return .notSelected(what: "channel", names: channels.sorted(), available: routes.keys.sorted())
+        }
+        let hubs = options.hubMap.keys.filter { hubNames[CaselessName($0)] == nil }
+        guard !hubs.isEmpty, hubNames.count < Self.lookedForNames else { return nil }
+        return .notSelected(what: "hub", names: hubs.sorted(), available: hubNames.values.sorted())
+    }
+
+    /// Values of filters that nothing of the selection fits, beside others that something fits.
+    package func unusedNames(of selection: CaptureSelection) -> [String] {
+        [
+            ("channel", selection.channels.map(\.text).filter { routes[$0] == nil }),
+            ("hub", selection.hubs.filter { hubNames[CaselessName($0)] == nil }),
+            ("method", selection.methods.filter { methodNames[CaselessName($0)] == nil }),
+        ].flatMap { (what: String, names: [String]) in
+            names.sorted().map { "nothing is selected by \(what) '\($0)'" }
         }
     }
 
@@ -98,5 +153,15 @@ public struct ReplayForecast: Sendable, Equatable {
             lowest[route.target, default: .max] = min(lowest[route.target] ?? .max, route.lowestID)
         }
         return lowest
+    }
+}
+
+extension Signal {
+    /// The hub that it names.
+    fileprivate var hub: String? {
+        switch self {
+        case .hub(let hub), .client(let hub, _), .group(let hub, _), .user(let hub, _): hub
+        case .connection, .persistentConnection, .persistentConnectionGroup, .ack, .other: nil
+        }
     }
 }

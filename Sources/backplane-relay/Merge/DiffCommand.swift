@@ -38,7 +38,7 @@ struct DiffCommand: ParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         let captures = try captures.open()
         var alignment = CaptureAlignment(
-            captures, selection: try selection.selection(of: captures[0]),
+            captures, selection: try selection.selection(of: captures[0], others: Array(captures.dropFirst())),
             horizon: self.captures.horizon.nanoseconds)
         var output = StandardOutput()
         var runs = DifferenceRuns()

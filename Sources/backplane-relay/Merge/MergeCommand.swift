@@ -29,7 +29,8 @@ struct MergeCommand: ParsableCommand {
         let captures = try captures.open()
         guard let first = captures.first else { return }
         var merge = CaptureMerge(
-            captures, selection: try selection.selection(of: first), horizon: self.captures.horizon.nanoseconds,
+            captures, selection: try selection.selection(of: first, others: Array(captures.dropFirst())),
+            horizon: self.captures.horizon.nanoseconds,
             relayVersion: BackplaneRelay.version, host: HostName.current())
         let bar = ProgressBar(label: "merge", total: nil)
         defer { bar.finish() }

@@ -16,6 +16,6 @@ struct SeveralCaptures: ParsableArguments {
     }
 
     func open() throws -> [CaptureReader] {
-        try capture.map { try CaptureReader(paths: [$0], streams: .refuse) }
+        try capture.map { try CaptureReader(paths: [$0], streams: .refuse, horizon: horizon.nanoseconds) }
     }
 }

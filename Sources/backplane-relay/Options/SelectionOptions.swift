@@ -4,6 +4,12 @@ import SignalRBackplane
 
 /// Which envelopes of a capture are wanted. All options given must fit; of the values of one, one.
 struct SelectionOptions: ParsableArguments {
+    /// What becomes of event keys that the captures do not have.
+    enum UnknownChannels {
+        case told
+        case refused
+    }
+
     // A value may begin with a minus here.
     @Option(
         parsing: .unconditional,
@@ -29,9 +35,16 @@ struct SelectionOptions: ParsableArguments {
 
     /// What the options select of a capture, times that count from its ends resolved.
     ///
-    /// - Parameter now: nanoseconds since 1970.
-    /// - Throws: `CaptureError` if an end of the capture cannot be read; `ValidationError` if no time lies between.
-    func selection(of capture: CaptureReader, now: UInt64 = Moment.now().realtime) throws -> CaptureSelection {
+    /// - Parameters:
+    ///   - others: captures that the same is selected of.
+    ///   - now: nanoseconds since 1970.
+    /// - Throws: `CaptureError` if an end of the capture cannot be read; `ValidationError` if no time lies between, or a
+    ///   channel is refused.
+    func selection(
+        of capture: CaptureReader, others: [CaptureReader] = [], unknownChannels: UnknownChannels = .told,
+        now: UInt64 = Moment.now().realtime
+    ) throws -> CaptureSelection {
+        try checkChannels(of: [capture] + others, unknownChannels)
         var selection = envelopes.selection
         var ends = CaptureEnds(of: capture, now: now)
         selection.from = try from.map { try ends.resolve($0) }
@@ -48,4 +61,19 @@ struct SelectionOptions: ParsableArguments {
         }
         return selection
     }
+
+    private func checkChannels(of captures: [CaptureReader], _ unknownChannels: UnknownChannels) throws {
+        guard !channel.isEmpty else { return }
+        let available = captures.reduce(into: Set<OrdinalName>()) { $0.formUnion($1.channels()) }
+        let unknown = channel.filter { !available.contains(OrdinalName($0)) }
+        guard !unknown.isEmpty, !available.isEmpty else { return }
+        let text = NamesText.missing("channel", unknown, available: available.sorted().map(\.text), place: "the capture")
+        guard unknownChannels == .told else { throw SelectionError(description: text) }
+        StandardError.print("warning: \(text)")
+    }
+}
+
+/// A filter names what is not there.
+private struct SelectionError: Error, CustomStringConvertible {
+    let description: String
 }

@@ -63,6 +63,10 @@ struct TailPrinter: TailOutput {
                 metadata: [
                     "channel": channel(event), "from": "\(event.from ?? 0)", "to": "\(event.to ?? 0)",
                 ])
+        case "interleaved":
+            logger.warning(
+                "several counters publish in turn; applications in different databases share the event key",
+                metadata: ["channel": channel(event), "counters": "\(event.counters ?? 0)"])
         case "duplicate":
             logger.warning("an id came twice", metadata: ["channel": channel(event), "id": "\(event.from ?? 0)"])
         case "dropped":

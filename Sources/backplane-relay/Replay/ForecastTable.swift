@@ -59,6 +59,9 @@ struct ForecastTable {
             warnings.append("the recording lost envelopes while it should have run; 'info' says which and why")
         }
         warnings += forecast.doubts.lines.prefix(5)
+        warnings += forecast.interleaved.map {
+            "several counters publish in turn on '\($0)': which ids are missing cannot be told, and it is replayed in the order of arrival"
+        }
         warnings += forecast.damage.prefix(5).map { "damaged: \($0)" }
         if forecast.damage.count > 5 {
             warnings.append("and \(Format.count(forecast.damage.count - 5, "more place")); 'verify' lists them")

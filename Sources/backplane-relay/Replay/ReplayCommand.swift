@@ -138,7 +138,7 @@ struct ReplayCommand: AsyncParsableCommand {
 
     private func options(for capture: CaptureReader) throws -> ReplayOptions {
         ReplayOptions(
-            selection: try selection.selection(of: capture), channel: mapping.toChannel,
+            selection: try selection.selection(of: capture, unknownChannels: .refused), channel: mapping.toChannel,
             channelMap: try mapping.channels, hubMap: try mapping.hubs, speed: pace.effectiveSpeed,
             longestPause: pace.capGap?.nanoseconds, startAt: pace.startAt, limit: pace.limit, rounds: pace.loop.rounds,
             ids: ids.ids, restamps: restamp, allowsSource: allowSource, forcesIDs: force, retries: retry,
@@ -156,6 +156,7 @@ struct ReplayCommand: AsyncParsableCommand {
     /// Says what will be done, and asks where somebody would notice.
     private func approve(_ forecast: ReplayForecast, _ found: ReplayTarget, _ options: ReplayOptions) throws -> Bool {
         let table = ForecastTable(forecast: forecast, target: found, options: options)
+        for name in forecast.unusedNames(of: options.selection) { StandardError.print("warning: \(name)") }
         for warning in table.warnings { StandardError.print("warning: \(warning)") }
         if dryRun {
             try StandardOutput.print(lines: table.lines)
@@ -189,6 +190,11 @@ struct ReplayCommand: AsyncParsableCommand {
         if report.skipped > 0 {
             StandardError.print(
                 "\(Format.count(report.skipped, "envelope has", "envelopes have")) no id that a node could take: not published"
+            )
+        }
+        if report.reachedNobody {
+            StandardError.print(
+                "warning: no publish reached a receiver: nobody is subscribed there; do the target's nodes run, and on this event key?"
             )
         }
         if report.uncertainCount > 0 {

@@ -28,6 +28,8 @@ struct ReplaySummary: Encodable {
     var drift: Double?
     var lateness_seconds: Lateness?
     var receivers: Receivers
+    /// Something was published, and nobody was subscribed to it.
+    var reached_nobody: Bool
     var errors: Int
     var uncertain: [UInt64?]
     var uncertain_count: Int
@@ -60,6 +62,7 @@ struct ReplaySummary: Encodable {
                 max: Double(late.maximum) * 1e-9)
         receivers = Receivers(
             min: report.receivers.minimum, median: report.receivers.median, max: report.receivers.maximum)
+        reached_nobody = report.reachedNobody
         errors = report.errors
         uncertain = report.uncertain
         uncertain_count = report.uncertainCount

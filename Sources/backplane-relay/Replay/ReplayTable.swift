@@ -8,7 +8,9 @@ enum ReplayTable {
             row("ids given", report.firstID.flatMap { first in report.lastID.map { "\(first)..\($0)" } } ?? "none"),
             row(
                 "receivers",
-                "min \(report.receivers.minimum), median \(report.receivers.median), max \(report.receivers.maximum) a publish"
+                report.reachedNobody
+                    ? "none: nobody was subscribed at the target"
+                    : "min \(report.receivers.minimum), median \(report.receivers.median), max \(report.receivers.maximum) a publish"
             ),
         ]
         if report.resumedAfter > 0 {

@@ -46,6 +46,20 @@ import Testing
             $0.recording = .off
             $0.listeners = nil
         },
+        Case(
+            .interleaved,
+            "2 counters publish in turn since <9000>: applications in databases 0 and 1 share the event key, give each its own; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, missing ids cannot be told"
+        ) {
+            $0.interleaving = .init(firstAt: at(9_000), lastAt: at(9_990), counters: 2, databases: ["0", "1"])
+            $0.reset = .init(at: at(9_995), from: 10, to: 2, highest: 10)
+            $0.gap = .init(firstAt: at(9_990), lastAt: at(9_995), missing: 4, cause: "foreign_publish")
+        },
+        Case(
+            .healthy,
+            "healthy: 1,240 envelopes/s, latency 3 ms, 5 other subscribers, missing ids cannot be told"
+        ) {
+            $0.interleaving = .init(firstAt: at(8_000), lastAt: at(9_000), counters: 2, databases: [])
+        },
         Case(.healthy, "healthy: 0.5 envelopes/s, 1 other subscriber, nothing missing since <9000>") {
             $0.rate = 0.5
             $0.latency = nil

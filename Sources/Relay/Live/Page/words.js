@@ -75,6 +75,8 @@ const events = {
     `nobody can tell whether ids are missing${e.after === undefined ? '' : ` after ${count(e.after)}`}: ${e.why}`,
   duplicate: e => `id ${e.from} came twice`,
   counter_reset: e => `counter set back from ${count(e.from)} to ${count(e.to)}`,
+  interleaved: e => `${e.counters ?? 2} counters publish in turn${e.databases
+    ? `, in databases ${Object.keys(e.databases).join(' and ')}` : ''}: applications share the event key`,
   dropped: e => `${count(e.envelopes ?? 0)} ${e.envelopes === 1 ? 'envelope' : 'envelopes'} received and not recorded: ${e.why}`,
   demoted: e => `Redis was demoted to a replica${e.reason ? ` of ${e.reason}` : ''}: nodes publish elsewhere`,
   promoted: () => 'Redis is a master again',
@@ -89,7 +91,8 @@ const events = {
 export const eventWords = event => (events[event.event] ? events[event.event](event) : said(event.event));
 
 const levels = {
-  demoted: 'bad', promoted: 'good', gap: 'bad', disconnected: 'bad', dropped: 'bad', recording_paused: 'bad', writing_failed: 'bad',
+  demoted: 'bad', promoted: 'good', gap: 'bad', interleaved: 'bad', disconnected: 'bad', dropped: 'bad',
+  recording_paused: 'bad', writing_failed: 'bad',
   counter_reset: 'warning', may_be_missing: 'warning', duplicate: 'warning', clock_step: 'warning',
   subscribed: 'good', recording_resumed: 'good', writing_resumed: 'good',
 };

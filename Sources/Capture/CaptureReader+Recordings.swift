@@ -1,0 +1,139 @@
+import MCAP
+package import SignalRBackplane
+
+extension CaptureReader {
+    /// The Redis channels of the capture, as each segment says at its start or end; none where no segment says.
+    package func channels() -> Set<OrdinalName> {
+        var channels: Set<OrdinalName> = []
+        for segment in segments {
+            if let start = try? segment.startMetadata() {
+                channels.formUnion(
+                    CaptureMetadata.strings(start.entries[CaptureMetadata.Key.channels]).map { OrdinalName($0) })
+            } else if let source = try? segment.openFile(),
+                let reader = try? MCAPIndexedReader(source, from: .max)
+            {
+                channels.formUnion(
+                    reader.channels.values.filter { $0.messageEncoding == CaptureMetadata.envelopeEncoding }
+                        .map { OrdinalName($0.topic) })
+            } else {
+                // It may hold any: better no word than a wrong one.
+                return []
+            }
+        }
+        return channels
+    }
+}
+
+/// Reads what several relays recorded beside each other, as `merge` does: each envelope once.
+extension CaptureReader {
+    func forEachOnce(
+        _ selection: CaptureSelection, _ body: (CaptureItem) throws -> Void, progress: ((CaptureProgress) -> Void)?
+    ) throws -> CaptureReadReport {
+        var position = CaptureProgress(total: size)
+        let advanced = progress.map { progress in
+            { (bytes: UInt64) in
+                position.done = min(position.done + bytes, position.total)
+                progress(position)
+            }
+        }
+        // What is asked of messages is asked of envelopes that are in their place: which ids are missing shows in all.
+        var alignment = CaptureAlignment(
+            recordingsOf: self,
+            selection: CaptureSelection(from: selection.from, until: selection.until, channels: selection.channels))
+        var order = OrderedItems(matcher: EnvelopeMatcher(selection), horizon: horizon)
+        do {
+            _ = try alignment.forEach(advanced: advanced) { try order.take($0, body) }
+            try order.finish(body)
+        } catch is CaptureReadingEnd {
+            // Enough.
+        }
+        var report = CaptureReadReport()
+        report.segments = alignment.read
+        report.damage = alignment.damage
+        report.losses = order.losses
+        report.account = order.account
+        for segment in report.segments { report.account.segmentEnded(segment) }
+        return report
+    }
+}
+
+/// Puts events between aligned envelopes, and leaves out what concerns one recording only.
+private struct OrderedItems {
+    private let matcher: EnvelopeMatcher
+    private let horizon: UInt64
+    private var reports = HoleReports()
+    /// Events, until what came before them is handed out.
+    private var held: [(event: CaptureEvent, at: UInt64)] = []
+    private var lastIDs: OrdinalNameMap<UInt64> = [:]
+    private var trackers: OrdinalNameMap<CounterTracker> = [:]
+    private(set) var losses: [CaptureEvent] = []
+    private(set) var account = RecordingAccount()
+
+    init(matcher: EnvelopeMatcher, horizon: UInt64) {
+        self.matcher = matcher
+        self.horizon = horizon
+    }
+
+    mutating func take(_ item: CaptureAlignment.Item, _ body: (CaptureItem) throws -> Void) throws {
+        switch item {
+        case .event(let event, let time, _):
+            switch event.event {
+            case "duplicate", "counter_reset": break
+            case _ where event.namesMissingIDs: reports.add(event, at: time)
+            default: held.append((event, time))
+            }
+            // Where all channels are silent no envelope comes that it could stand before.
+            if time > 2 * horizon { try handOut(before: time - 2 * horizon, body) }
+        case .envelope(let envelope):
+            try handOut(before: envelope.receivedAt, body)
+            try note(envelope, body)
+            try envelope.payload.withUnsafeBytes { payload in
+                account.recorded(envelope.channel, payload)
+                guard matcher.selects(payload: payload) else { return }
+                try body(
+                    .envelope(
+                        CapturedEnvelope(
+                            channel: envelope.channel, receivedAt: envelope.receivedAt, payload: payload)))
+            }
+        }
+    }
+
+    private mutating func note(
+        _ envelope: CaptureAlignment.Envelope, _ body: (CaptureItem) throws -> Void
+    ) throws {
+        guard let id = envelope.id else { return }
+        // In the turns of several counters nothing is missing.
+        guard case .one = trackers[envelope.channel, default: CounterTracker()].observe(id) else { return }
+        // Where the id falls it says so itself.
+        if let last = envelope.resetFrom, last < id {
+            let event = CaptureEvent.counterReset(channel: envelope.channel, from: last, to: id)
+            account.note(event)
+            try body(.event(event, at: envelope.receivedAt))
+        }
+        if let missing = envelope.missing {
+            let (event, lost) = reports.gap(missing, channel: envelope.channel)
+            losses += lost.prefix(CaptureReader.listedLosses - losses.count)
+            account.note(event)
+            try body(.event(event, at: envelope.receivedAt))
+        }
+        lastIDs[envelope.channel] = envelope.resetFrom == nil ? max(lastIDs[envelope.channel] ?? 0, id) : id
+    }
+
+    /// What none of the recordings has at their end, and all other events.
+    mutating func finish(_ body: (CaptureItem) throws -> Void) throws {
+        held += reports.beyond(lastIDs)
+        held.sort { $0.at < $1.at }
+        try handOut(before: .max, body)
+    }
+
+    private mutating func handOut(before time: UInt64, _ body: (CaptureItem) throws -> Void) throws {
+        let due = held.prefix { $0.at < time }
+        guard !due.isEmpty else { return }
+        held.removeFirst(due.count)
+        for (event, at) in due {
+            account.note(event)
+            if event.isLoss, losses.count < CaptureReader.listedLosses { losses.append(event) }
+            try body(.event(event, at: at))
+        }
+    }
+}

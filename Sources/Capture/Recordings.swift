@@ -1,0 +1,118 @@
+/// Which segments follow each other, and which ones relays wrote beside each other.
+///
+/// A relay writes one segment after another; the next start goes on behind it. Two relays that recorded the same channels
+/// at the same time wrote the same envelopes twice: read one behind the other, they would look like a counter that was
+/// set back.
+struct Recordings {
+    /// Segments that follow each other, in the order of the recording; the recording that ended last is the last.
+    let all: [[CaptureSegment]]
+
+    /// - Parameter segments: of one directory or of several; a file that is named twice is read once.
+    init(_ segments: [CaptureSegment]) {
+        var ends = SegmentEnds()
+        all = Self.sideBySide(Self.chains(of: segments, &ends), &ends)
+    }
+
+    // MARK: - Behind each other
+
+    /// Each segment names the one before it. Times alone lie where the clock was set.
+    private static func chains(of segments: [CaptureSegment], _ ends: inout SegmentEnds) -> [[CaptureSegment]] {
+        var byTime: [CaptureSegment] = []
+        var indexes: [String: Int] = [:]
+        for segment in segments.sorted(by: { ($0.startedAt, $0.path) < ($1.startedAt, $1.path) })
+        where indexes[segment.path] == nil {
+            indexes[segment.path] = byTime.count
+            byTime.append(segment)
+        }
+        let next = successors(in: byTime, indexes, &ends)
+        let followers = Set(next.values)
+        var isTaken = Array(repeating: false, count: byTime.count)
+        var chains: [[CaptureSegment]] = []
+        // Behind the heads of chains those of a circle: what is taken already ends the walk.
+        for start in byTime.indices.filter({ !followers.contains($0) }) + byTime.indices where !isTaken[start] {
+            var chain: [CaptureSegment] = []
+            var index: Int? = start
+            while let taken = index, !isTaken[taken] {
+                isTaken[taken] = true
+                chain.append(byTime[taken])
+                index = next[taken]
+            }
+            chains.append(chain)
+        }
+        return chains
+    }
+
+    /// Which segment follows which one: one at most, though two relays may name the same.
+    private static func successors(
+        in segments: [CaptureSegment], _ indexes: [String: Int], _ ends: inout SegmentEnds
+    ) -> [Int: Int] {
+        var candidates: [Int: [Int]] = [:]
+        for (index, segment) in segments.enumerated() {
+            guard let before = segment.previousPath.flatMap({ indexes[$0] }), before != index else { continue }
+            candidates[before, default: []].append(index)
+        }
+        var successors: [Int: Int] = [:]
+        for (before, later) in candidates {
+            let previous = segments[before]
+            successors[before] =
+                later.first { segments[$0].isOfSameRecording(as: previous) }
+                ?? later.first { ends.isOver(previous, before: segments[$0]) }
+        }
+        return successors
+    }
+
+    // MARK: - Beside each other
+
+    fileprivate struct Lane {
+        var segments: [CaptureSegment]
+        /// Of its last segment.
+        var host: String?
+        /// Nanoseconds since 1970.
+        var endedAt: UInt64
+    }
+
+    private static func sideBySide(
+        _ chains: [[CaptureSegment]], _ ends: inout SegmentEnds
+    ) -> [[CaptureSegment]] {
+        guard chains.count > 1 else { return chains }
+        var lanes: [Lane] = []
+        for chain in chains.sorted(by: { $0[0].startedAt < $1[0].startedAt }) {
+            let (first, last) = (chain[0], chain[chain.count - 1])
+            let lane = Lane(
+                segments: chain, host: last.source?.host,
+                endedAt: max(first.startedAt, first.source == nil ? 0 : ends.lastTime(of: last) ?? 0))
+            // What does not say when it was begun cannot be told to overlap.
+            let free = lanes.indices.filter { lanes[$0].ended(before: first) || first.source == nil }
+            if let index = free.max(by: { lanes[$0].endedAt < lanes[$1].endedAt }) {
+                lanes[index].segments += chain
+                lanes[index].host = lane.host
+                lanes[index].endedAt = max(lanes[index].endedAt, lane.endedAt)
+            } else {
+                lanes.append(lane)
+            }
+        }
+        return lanes.sorted { $0.endedAt < $1.endedAt }.map(\.segments)
+    }
+}
+
+extension Recordings.Lane {
+    /// The clocks of two machines differ.
+    fileprivate func ended(before segment: CaptureSegment) -> Bool {
+        let distance = host == segment.source?.host ? 0 : CaptureAlignment.defaultHorizon
+        let (end, overflow) = endedAt.addingReportingOverflow(distance)
+        return !overflow && end <= segment.startedAt
+    }
+}
+
+extension CaptureSegment {
+    /// Where the segment before this one lies, if it was not moved elsewhere.
+    fileprivate var previousPath: String? {
+        previous.map { name in
+            path.lastIndex(of: "/").map { path[...$0] + name } ?? name
+        }
+    }
+
+    fileprivate func isOfSameRecording(as other: CaptureSegment) -> Bool {
+        recordingID != nil && recordingID == other.recordingID
+    }
+}

@@ -1,0 +1,119 @@
+import Capture
+import Logging
+import NIOCore
+import Redis
+
+/// Finds out, when several counters are heard on one channel, in which databases they are.
+///
+/// Over a short connection of its own: to select another database on a shared one would change what others read there.
+struct CounterCensus: Sendable {
+    /// For all of it; who recorded without an answer by then says so.
+    private static let patience = Duration.seconds(3)
+    private static let maximumDatabases = 64
+
+    private struct Question: Sendable {
+        let channel: Int
+        let counters: Int
+    }
+
+    private let redis: RedisConfiguration
+    private let channels: [String]
+    private let eventLoopGroup: any EventLoopGroup
+    private let answer: @Sendable (CaptureEvent) -> Void
+    private let questions: AsyncStream<Question>
+    private let continuation: AsyncStream<Question>.Continuation
+
+    /// - Parameter answer: is given an `interleaved` event for each question.
+    init(
+        redis: RedisConfiguration, channels: [String], eventLoopGroup: any EventLoopGroup,
+        answer: @escaping @Sendable (CaptureEvent) -> Void
+    ) {
+        self.redis = redis
+        self.channels = channels
+        self.eventLoopGroup = eventLoopGroup
+        self.answer = answer
+        (questions, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(channels.count * 8))
+    }
+
+    /// From any thread; does not wait.
+    func ask(channel: Int, counters: Int) {
+        continuation.yield(Question(channel: channel, counters: counters))
+    }
+
+    /// Until the task is cancelled.
+    func run() async {
+        for await question in questions {
+            let name = channels[question.channel]
+            let databases = await databases(of: name)
+            // Fewer than were heard: a counter is somewhere else, such as in another server that forwards.
+            let isWhole = databases.map { $0.count >= question.counters } ?? false
+            answer(.interleaved(channel: name, counters: question.counters, databases: isWhole ? databases : nil))
+        }
+    }
+
+    /// Where the counters stand, by database; nil if one of them cannot be read.
+    private func databases(of channel: String) async -> [Int: UInt64]? {
+        await withTaskGroup(of: [Int: UInt64]?.self) { group in
+            group.addTask { try? await read(channel) }
+            group.addTask {
+                try? await Task.sleep(for: Self.patience)
+                return nil
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            return first
+        }
+    }
+
+    private func read(_ channel: String) async throws -> [Int: UInt64]? {
+        var redis = redis
+        redis.clientName += "-census"
+        let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
+        return try await withTaskCancellationHandler {
+            do {
+                let found = try await read(channel, through: client)
+                await client.close()
+                return found
+            } catch {
+                await client.close()
+                throw error
+            }
+        } onCancel: {
+            Task { await client.close() }
+        }
+    }
+
+    private func read(_ channel: String, through client: RedisClient) async throws -> [Int: UInt64]? {
+        guard let info = try await client.send(["INFO", "keyspace"]).text else { return nil }
+        let databases = Self.databases(in: info)
+        guard databases.count <= Self.maximumDatabases else { return nil }
+        var counters: [Int: UInt64] = [:]
+        for database in databases {
+            _ = try await client.send(["SELECT", "\(database)"])
+            let reply = try await client.send(["GET", .text(channel)])
+            if let id = reply.text.flatMap({ UInt64($0) }) { counters[database] = id }
+        }
+        return counters
+    }
+
+    /// The databases that hold keys, of `INFO keyspace`: `db0:keys=1,expires=0,avg_ttl=0`.
+    static func databases(in info: String) -> [Int] {
+        info.split(whereSeparator: \.isNewline).compactMap { line in
+            guard line.hasPrefix("db"), let colon = line.firstIndex(of: ":") else { return nil }
+            return Int(line[line.index(line.startIndex, offsetBy: 2)..<colon])
+        }
+    }
+}
+
+extension CaptureEvent {
+    /// For the log.
+    var interleavingMetadata: Logger.Metadata {
+        let places = databases?.sorted { (Int($0.key) ?? 0) < (Int($1.key) ?? 0) }
+            .map { "database \($0.key) at \($0.value)" }.joined(separator: ", ")
+        return [
+            "channel": "\(channel ?? "-")", "counters": "\(counters ?? 0)",
+            "where": "\(places ?? "not separable: the key cannot be read in each database")",
+            "remedy": "applications in different databases share the event key; give each its own",
+        ]
+    }
+}

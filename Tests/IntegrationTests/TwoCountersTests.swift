@@ -1,0 +1,103 @@
+import Foundation
+import Redis
+import TestSupport
+import Testing
+
+/// Nodes on two databases of one Redis share an event key: their counters publish in turn.
+@Suite("Two counters", .needs(editions: .redis6, .redis7, .valkey9))
+struct TwoCountersTests {
+    private static let turns = #"signalr_backplane_interleaved_ids_total{channel="chat"}"#
+
+    /// Ids 1 to 10 in database 0, then one in each in turn: 1, 11, 2, 12, 3, 13 ...
+    private static func publish(_ redis: RedisServer, whenRecognized: () async throws -> Void) async throws {
+        try await redis.withClient { zero in
+            try await redis.withClient { one in
+                _ = try await one.send(["SELECT", "1"])
+                let first = try await NodePublisher(zero, channel: "chat")
+                let second = try await NodePublisher(one, channel: "chat")
+                _ = try await first.publish(10)
+                for round in 0..<20 {
+                    _ = try await second.publish(1)
+                    _ = try await first.publish(1)
+                    if round == 2 { try await whenRecognized() }
+                }
+            }
+        }
+    }
+
+    private static func record(
+        _ redis: RedisServer, _ directory: String, login: String = ""
+    ) async throws -> (log: String, metrics: [String: Double]) {
+        let arguments = ["--redis", "127.0.0.1:\(redis.port)" + login, "--channel", "chat", "--record", directory]
+        return try await RelayProcess.with(arguments) { relay in
+            try await publish(redis) {
+                _ = try await eventually("it is told") { relay.child.errors.contains("interleaved") ? true : nil }
+            }
+            try await relay.waitForMetric("backplane_relay_recorded_envelopes_total", atLeast: 50)
+            let metrics = try await relay.metrics()
+            #expect(try await relay.stop() == .code(0))
+            return (relay.child.errors, metrics)
+        }
+    }
+
+    @Test(
+        "is told once, with the databases; no hole is told; the capture is replayed", arguments: RedisEdition.allCases)
+    func twoDatabases(edition: RedisEdition) async throws {
+        try await RedisServer.with(edition: edition) { redis in
+            try await TemporaryDirectory.with { folder in
+                let directory = folder + "/capture"
+                let (log, metrics) = try await Self.record(redis, directory)
+                let lines = log.split(separator: "\n")
+                #expect(lines.count { $0.contains("interleaved") } == 1, "\(log)")
+                #expect(log.contains("database 0 at 1") && log.contains("database 1 at "), "\(log)")
+                // What it looks like until the second return: a counter that was set back once.
+                #expect(lines.count { $0.contains("counter_reset") } == 1 && !log.contains(" gap "), "\(log)")
+                #expect(metrics[Self.turns] == 38)
+                #expect(metrics[#"signalr_backplane_gaps_total{channel="chat"}"#] == 0)
+                #expect(metrics[#"signalr_backplane_missing_ids_total{channel="chat"}"#] == 0)
+
+                let info = try await Finished.relay(["info", directory])
+                #expect(info.output.contains(#/events .*interleaved 1/#), "\(info.output)")
+                #expect(
+                    info.output.contains(
+                        "1..30 of 2 counters that publish in turn: which ids are missing cannot be told"),
+                    "\(info.output)")
+                #expect(info.output.contains("database 0: ids 1..30, database 1: ids 1..20"), "\(info.output)")
+                #expect(!info.output.contains("missing 1") && !info.output.contains("counter reset"))
+                let channel = try #require(try await CaptureInfo.read(directory).channels.first)
+                #expect(channel.missingIds == 0 && channel.holes == [] && channel.counterResets == [])
+
+                try await RedisServer.with { target in
+                    for ids in ["reissue", "rebase", "preserve"] {
+                        let replay = try await Finished.relay(
+                            ["replay", directory, "--to", target.url, "--speed", "max", "--ids", ids]
+                                + (ids == "preserve" ? ["--force"] : []))
+                        #expect(replay.exit == .code(0), "\(replay.errors)")
+                        #expect(replay.output.contains(#/sent +50 envelopes/#), "\(replay.output)")
+                        #expect(replay.errors.contains("several counters publish in turn on 'chat'"))
+                        #expect(!replay.errors.contains("holes"), "\(replay.errors)")
+                        if ids == "reissue" { #expect(replay.output.contains(#/ids given +1\.\.50/#)) }
+                        if ids == "rebase" { #expect(replay.output.contains(#/ids given +51\.\.100/#)) }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("where the keys cannot be read in each database it says so")
+    func withoutRights() async throws {
+        try await RedisServer.with { redis in
+            try await TemporaryDirectory.with { folder in
+                try await redis.command([
+                    "ACL", "SETUSER", "relay", "on", ">secret", "resetkeys", "~chat", "resetchannels", "&chat", "-@all",
+                    "+subscribe", "+ping", "+info", "+get",
+                ])
+                let (log, _) = try await Self.record(redis, folder + "/capture", login: ",user=relay,password=secret")
+                #expect(log.contains("not separable"), "\(log)")
+                let info = try await Finished.relay(["info", folder + "/capture"])
+                #expect(info.output.contains("cannot be told"), "\(info.output)")
+                #expect(info.output.contains("not separable"), "\(info.output)")
+            }
+        }
+    }
+}
