@@ -18,25 +18,26 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
-        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
         .plugin(name: "BuildCommit", capability: .buildTool(), path: "Sources/BuildCommit"),
         .systemLibrary(name: "CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .target(name: "CLinux"),
+        .target(name: "Cryptography", dependencies: ["COpenSSL"], swiftSettings: house),
         .target(name: "SignalRBackplane", swiftSettings: house),
         .target(name: "MCAP", dependencies: ["CZstd", "CDeflate", "CLZ4"], swiftSettings: house),
         .target(name: "Prometheus", swiftSettings: house),
@@ -71,8 +72,8 @@ let package = Package(
         .target(
             name: "Relay",
             dependencies: [
-                "CLinux", "Capture", "HTTPGuard", "MCAP", "ProcessMetrics", "Prometheus", "Redis", "SignalRBackplane",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "CLinux", "Capture", "Cryptography", "HTTPGuard", "ProcessMetrics", "Prometheus", "Redis",
+                "SignalRBackplane",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -90,11 +91,20 @@ let package = Package(
             resources: [.embedInCode("Live/Page")],
             swiftSettings: house),
         .target(
+            name: "Forward",
+            dependencies: [
+                "Capture", "Cryptography", "Prometheus", "Redis", "Relay", "SignalRBackplane",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: house),
+        .target(
             name: "Replay",
             dependencies: [
-                "CLinux", "Capture", "Prometheus", "Redis", "Relay", "SignalRBackplane",
+                "CLinux", "Capture", "Redis", "SignalRBackplane",
                 .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -105,17 +115,14 @@ let package = Package(
         .target(
             name: "Export",
             dependencies: [
-                "Capture", "Redis", "Replay", "SignalRBackplane",
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "GRDB", package: "GRDB.swift"),
+                "CSQLite", "Capture", "Cryptography", "Redis", "SignalRBackplane",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: house),
         .target(
             name: "HubNode",
             dependencies: [
-                "HTTPGuard", "ProcessMetrics", "Prometheus", "Redis", "SignalRBackplane",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "Cryptography", "HTTPGuard", "ProcessMetrics", "Prometheus", "Redis", "SignalRBackplane",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -154,10 +161,9 @@ let package = Package(
         .executableTarget(
             name: "backplane-relay",
             dependencies: [
-                "CLinux", "Capture", "EndToEnd", "Export", "HubNode", "MCAP", "Prometheus", "Redis", "Relay", "Replay",
-                "SignalRBackplane",
+                "CLinux", "Capture", "Cryptography", "EndToEnd", "Export", "Forward", "HubNode", "MCAP", "Redis",
+                "Relay", "Replay", "SignalRBackplane",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -165,6 +171,13 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: house,
+            // A tenth of the binary: nothing is exported, equal functions are there once. LLVM's linker comes with Swift.
+            linkerSettings: [
+                .unsafeFlags(
+                    ["-use-ld=lld"]
+                        + ["--no-export-dynamic", "--gc-sections", "--icf=safe", "-O2"].flatMap { ["-Xlinker", $0] },
+                    .when(configuration: .release))
+            ],
             plugins: ["BuildCommit"]),
         .target(
             name: "TestSupport",
@@ -180,6 +193,7 @@ let package = Package(
             name: "SignalRBackplaneTests", dependencies: ["SignalRBackplane", "TestSupport"],
             resources: [.copy("Vectors")],
             swiftSettings: house),
+        .testTarget(name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: house),
         .testTarget(name: "MCAPTests", dependencies: ["MCAP", "TestSupport"], swiftSettings: house),
         .testTarget(name: "PrometheusTests", dependencies: ["Prometheus", "TestSupport"], swiftSettings: house),
         .testTarget(
@@ -211,7 +225,7 @@ let package = Package(
         .testTarget(
             name: "RelayTests",
             dependencies: [
-                "Capture", "MCAP", "Prometheus", "Redis", "Relay", "SignalRBackplane", "TestSupport",
+                "Capture", "Cryptography", "MCAP", "Prometheus", "Redis", "Relay", "SignalRBackplane", "TestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -220,6 +234,9 @@ let package = Package(
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
             ],
             swiftSettings: house),
+        .testTarget(
+            name: "ForwardTests", dependencies: ["Forward", "Redis"], swiftSettings: house),
+        .testTarget(name: "DocumentationTests", swiftSettings: house),
         .testTarget(
             name: "ReplayTests",
             dependencies: [
@@ -230,7 +247,7 @@ let package = Package(
         .testTarget(
             name: "ExportTests",
             dependencies: [
-                "Capture", "Export", "SignalRBackplane", .product(name: "Crypto", package: "swift-crypto"),
+                "Capture", "Cryptography", "Export", "SignalRBackplane",
             ],
             swiftSettings: house),
         .testTarget(

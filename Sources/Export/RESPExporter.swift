@@ -1,8 +1,7 @@
 import Capture
-import Crypto
+import Cryptography
 import NIOCore
 import Redis
-import Replay
 import SignalRBackplane
 
 /// Commands that publish each envelope by the node's own script, under ids that the server gives: a file for
@@ -12,8 +11,7 @@ struct RESPExporter: Exporter {
     private let sha1: String
 
     init() {
-        sha1 = Insecure.SHA1.hash(data: Array(BackplaneScript.republish.utf8))
-            .map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+        sha1 = SHA1.hash(Array(BackplaneScript.republish.utf8)).hex
     }
 
     func begin(into output: inout [UInt8]) {

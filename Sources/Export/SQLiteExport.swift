@@ -1,6 +1,4 @@
 public import Capture
-import Foundation
-import GRDB
 import SignalRBackplane
 
 /// A capture as a SQLite database: `envelopes` with payloads as they are, `messages`, `events`, with indexes, and a view
@@ -8,10 +6,10 @@ import SignalRBackplane
 ///
 /// Times are nanoseconds since 1970 in columns `..._ns`; `received_at` and `created_at` show them as text.
 public struct SQLiteExport {
-    private let database: Database
-    private let envelope: Statement
-    private let message: Statement
-    private let event: Statement
+    private let database: SQLiteDatabase
+    private let envelope: SQLiteStatement
+    private let message: SQLiteStatement
+    private let event: SQLiteStatement
 
     /// SQLite could not write.
     public struct DatabaseFailure: Error, CustomStringConvertible {
@@ -27,41 +25,37 @@ public struct SQLiteExport {
     /// - Parameter path: of a file that does not exist or is empty.
     /// - Throws: ``DatabaseFailure`` if it cannot be written, and what `body` throws; then the file is of no use.
     public static func write(to path: String, _ body: (SQLiteExport) throws -> Void) throws {
-        var configuration = Configuration()
-        // The file gets its name when it is complete: a journal would protect what nobody keeps.
-        configuration.prepareDatabase { database in
-            try database.execute(sql: "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = FILE")
-        }
         do {
-            let queue = try DatabaseQueue(path: path, configuration: configuration)
-            try queue.write { database in
-                try database.execute(sql: schema)
-                try body(SQLiteExport(database))
-                try database.execute(sql: indexes)
-            }
-            try queue.close()
-        } catch let error as DatabaseError {
-            throw DatabaseFailure(path: path, reason: error.message ?? "\(error.resultCode)")
+            let database = try SQLiteDatabase(path: path)
+            // The file gets its name when it is complete: a journal would protect what nobody keeps.
+            try database.execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = FILE")
+            try database.execute("BEGIN IMMEDIATE")
+            try database.execute(schema)
+            try body(SQLiteExport(database))
+            try database.execute(indexes)
+            try database.execute("COMMIT")
+        } catch let error as SQLiteError {
+            throw DatabaseFailure(path: path, reason: error.reason)
         }
     }
 
-    private init(_ database: Database) throws {
+    private init(_ database: SQLiteDatabase) throws {
         self.database = database
-        envelope = try database.makeStatement(
-            sql: """
-                INSERT INTO envelopes (channel, id, received_ns, created_ns, payload, error) VALUES (?, ?, ?, ?, ?, ?)
-                """)
-        message = try database.makeStatement(
-            sql: """
-                INSERT INTO messages
-                (envelope, position, source, signal, kind, hub, method, value, command_id, wait_for_ack, is_ack, filter)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """)
-        event = try database.makeStatement(
-            sql: """
-                INSERT INTO events (time_ns, event, channel, from_id, to_id, cause, envelopes, json)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                """)
+        envelope = try database.prepare(
+            """
+            INSERT INTO envelopes (channel, id, received_ns, created_ns, payload, error) VALUES (?, ?, ?, ?, ?, ?)
+            """)
+        message = try database.prepare(
+            """
+            INSERT INTO messages
+            (envelope, position, source, signal, kind, hub, method, value, command_id, wait_for_ack, is_ack, filter)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """)
+        event = try database.prepare(
+            """
+            INSERT INTO events (time_ns, event, channel, from_id, to_id, cause, envelopes, json)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            """)
     }
 
     public func append(_ item: CaptureItem) throws {
@@ -72,8 +66,8 @@ public struct SQLiteExport {
     }
 
     private func append(_ captured: CapturedEnvelope) throws {
-        let payload = Data(captured.payload)
-        let received = Int64(bitPattern: captured.receivedAt)
+        let channel = SQLiteValue.text(captured.channel)
+        let received = SQLiteValue.integer(Int64(bitPattern: captured.receivedAt))
         let created: Int64?
         do {
             // Walked twice, so that an envelope that does not decode to its end has no messages.
@@ -82,47 +76,50 @@ public struct SQLiteExport {
             created = DotNetTicks(rawValue: check.createdTicks).unixNanoseconds
         } catch {
             let id = try? EnvelopeID.parse(captured.payload).id
-            try envelope.execute(arguments: [
-                captured.channel, id.map(Self.number), received, nil, payload, error.description,
-            ])
+            try envelope.execute(
+                channel, id.map(Self.number) ?? .null, received, .null, .blob(captured.payload),
+                .text(error.description)
+            )
             return
         }
         var walk = try EnvelopeWalk(captured.payload)
-        try envelope.execute(arguments: [captured.channel, Self.number(walk.id), received, created, payload, nil])
-        let row = database.lastInsertedRowID
-        var position = 0
+        try envelope.execute(
+            channel, Self.number(walk.id), received, created.map { .integer($0) } ?? .null, .blob(captured.payload),
+            .null)
+        let row = database.lastInsertedRow
+        var position: Int64 = 0
         while let view = try walk.next() {
             try append(view, of: row, at: position)
             position += 1
         }
     }
 
-    private func append(_ view: MessageView, of row: Int64, at position: Int) throws {
+    private func append(_ view: MessageView, of row: Int64, at position: Int64) throws {
         let call = HubInvocation(scanning: view.value)
-        let value: (any DatabaseValueConvertible) =
-            String(validating: view.value, as: UTF8.self) ?? Data(view.value)
-        try message.execute(arguments: [
-            row, position, Self.text(view.source), Self.text(view.key), view.kind.label, call?.hubName,
-            call?.methodName, value, Self.text(view.commandID), view.waitForAck, view.isAck, Self.text(view.filter),
-        ])
+        let value = String(validating: view.value, as: UTF8.self).map { SQLiteValue.text($0) } ?? .blob(view.value)
+        try message.execute(
+            .integer(row), .integer(position), Self.text(view.source), Self.text(view.key), .text(view.kind.label),
+            SQLiteValue(call?.hubName), SQLiteValue(call?.methodName), value, Self.text(view.commandID),
+            SQLiteValue(view.waitForAck), SQLiteValue(view.isAck), Self.text(view.filter))
     }
 
     private func append(_ captured: CaptureEvent, at time: UInt64) throws {
-        try event.execute(arguments: [
-            Int64(bitPattern: time), captured.event, captured.channel, captured.from.map(Self.number),
-            captured.to.map(Self.number), captured.cause ?? captured.reason, captured.envelopes,
-            String(decoding: captured.json(), as: UTF8.self),
-        ])
+        try event.execute(
+            .integer(Int64(bitPattern: time)), .text(captured.event), SQLiteValue(captured.channel),
+            captured.from.map(Self.number) ?? .null, captured.to.map(Self.number) ?? .null,
+            SQLiteValue(captured.cause ?? captured.reason),
+            captured.envelopes.map { .integer(Int64($0)) } ?? .null,
+            .text(String(decoding: captured.json(), as: UTF8.self)))
     }
 
     /// An id as SQLite orders it; one beyond its integers, which no counter of Redis reaches, as text.
-    private static func number(_ id: UInt64) -> any DatabaseValueConvertible {
-        if let id = Int64(exactly: id) { id } else { "\(id)" }
+    private static func number(_ id: UInt64) -> SQLiteValue {
+        Int64(exactly: id).map { .integer($0) } ?? .text("\(id)")
     }
 
-    /// nil if there is none.
-    private static func text(_ bytes: UnsafeRawBufferPointer) -> String? {
-        bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
+    /// NULL if there is none.
+    private static func text(_ bytes: UnsafeRawBufferPointer) -> SQLiteValue {
+        bytes.isEmpty ? .null : .text(String(decoding: bytes, as: UTF8.self))
     }
 
     private static let schema = """

@@ -27,9 +27,9 @@ extension CaptureReadReport {
         for damage in damage.prefix(20) { StandardError.print("damage: \(damage)") }
         if damage.count > 20 { StandardError.print("damage: and \(Format.count(damage.count - 20, "more place"))") }
         if !damage.isEmpty {
-            let unread =
-                unreadBytes == 0 ? "" : "; \(Format.count(Int(clamping: unreadBytes), "byte")) could not be read"
-            StandardError.print("\(Format.count(damage.count, "damaged place"))\(unread)")
+            let places = Format.count(damage.count, "damaged place")
+            let unread = Format.count(Int(clamping: unreadBytes), "byte")
+            StandardError.print(unreadBytes == 0 ? places : "\(places); \(unread) could not be read")
         }
         if verdict.hasLoss {
             StandardError.print(

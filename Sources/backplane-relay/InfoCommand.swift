@@ -65,10 +65,8 @@ struct InfoTable {
             lines.append(row("redacted", summary.redactedKeys.joined(separator: ", ")))
         }
         if summary.lostWithoutIDs > 0 {
-            lines.append(
-                row(
-                    "lost", "\(Format.count(summary.lostWithoutIDs, "envelope")) received and not recorded, ids unknown"
-                ))
+            let lost = Format.count(summary.lostWithoutIDs, "envelope")
+            lines.append(row("lost", "\(lost) received and not recorded, ids unknown"))
         }
         if summary.unreadBytes > 0 {
             let count = Int(clamping: summary.unreadBytes)

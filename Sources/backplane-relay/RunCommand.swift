@@ -1,12 +1,12 @@
 import ArgumentParser
 import Capture
+import Forward
 import Logging
 import MCAP
 import NIOConcurrencyHelpers
 import NIOPosix
 import Redis
 import Relay
-import Replay
 import SignalRBackplane
 
 struct RunCommand: AsyncParsableCommand {

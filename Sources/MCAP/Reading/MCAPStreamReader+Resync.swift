@@ -140,14 +140,24 @@ extension MCAPStreamReader {
     private func isBelievable(_ marker: Marker, at place: UInt64, before known: KnownMarker?) throws -> Bool {
         guard files.count < FilePart.limit, !isShadowed(place, before: known) else { return false }
         if let excess = excess(before: known) { return excess > 0 }
-        guard !isMarked else { return true }
-        // The first of all: one alone among those of another file may be a payload.
+        // One alone among those of another file, or behind the last of this one, may be a payload.
         var next: (marker: Marker, place: UInt64)?
         try forEachMarker(from: place + 1, until: window.isStream ? place + Self.streamLookAhead : .max) {
             next = ($0, $1)
             return false
         }
-        guard let next, next.marker.sync != marker.sync else { return true }
+        let behind = place + UInt64(Marker.recordSize)
+        guard let next else {
+            // The only one there is: what a writer puts behind it must be there.
+            if isMarked { return false }
+            guard try window.claimOfChunk(at: behind, limits: limits) != nil else {
+                return try window.isPlausibleRecord(at: behind)
+            }
+            return try chunk(at: behind, before: nil) != nil
+        }
+        if next.marker.sync == marker.sync { return true }
+        // The other one is inside of the chunk of this one.
+        if let claim = try window.claimOfChunk(at: behind, limits: limits), claim.end > next.place { return true }
         let start = next.place &- next.marker.offset
         guard start > place, start < next.place else { return false }
         return try window.isFileStart(at: start)
@@ -198,11 +208,19 @@ extension MCAPStreamReader {
             if let orderlyEnd, let known, known.file == file.number, orderlyEnd == known.place {
                 return .chunk(at: place, nextOrdinal: known.marker.ordinal)
             }
+            if let orderlyEnd, known == nil, try isTail(at: orderlyEnd) { return .chunk(at: place, nextOrdinal: nil) }
             guard isOrderly, !isShadowed(place, before: known) else { return nil }
         } else {
             guard try isOrderly || window.isPlausibleRecord(at: frame.end) else { return nil }
         }
         return .chunk(at: place, nextOrdinal: nextOrdinal)
+    }
+
+    /// Whether a file that is not closed ends at `place`.
+    private func isTail(at place: UInt64) throws -> Bool {
+        if try window.isEnd(place) { return true }
+        guard let frame = try window.frame(at: place) else { return false }
+        return frame.opcode == Opcode.dataEnd.rawValue && frame.length == UInt64(Layout.dataEndContent)
     }
 
     /// Where the message indexes of the chunk end, and metadata behind them; nil unless they stand behind it.

@@ -26,7 +26,7 @@ extension MCAPStreamReader {
 
         let hasSummary = frame.start > summary.start
         func written(_ place: UInt64) -> UInt64 { place == 0 ? 0 : place &- file.shift }
-        if footer.summaryCRC != 0, footer.summaryCRC != summary.crc.value {
+        if footer.summaryCRC != 0 || isMarked && hasSummary, footer.summaryCRC != summary.crc.value {
             let reason = Damage.Reason.summaryCRC(expected: footer.summaryCRC, actual: summary.crc.value)
             report(at: summary.start, length: frame.end - summary.start, reason, lost: 0)
         } else if footer.summaryStart != (hasSummary ? written(summary.start) : 0)

@@ -1,5 +1,5 @@
 import Capture
-import Crypto
+import Cryptography
 import SignalRBackplane
 
 /// Turns a payload into what may be recorded of it: a well-formed payload with the same id, time, signals and commands.
@@ -81,14 +81,6 @@ struct PayloadFilter {
     }
 
     private static func hash(_ bytes: some Sequence<UInt8>, kind: String, key: SymmetricKey) -> String {
-        var code = HMAC<SHA256>(key: key)
-        code.update(data: Array(kind.utf8) + Array(bytes))
-        let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        for byte in code.finalize().prefix(hashDigits / 2) {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 0xF)])
-        }
-        return String(decoding: text, as: UTF8.self)
+        HMACSHA256.code(of: Array(kind.utf8) + Array(bytes), key: key).bytes.prefix(hashDigits / 2).hex
     }
 }

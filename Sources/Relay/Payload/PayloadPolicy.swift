@@ -1,5 +1,5 @@
 public import Capture
-public import Crypto
+package import Cryptography
 
 /// What of the payloads gets into the capture.
 public struct PayloadPolicy: Sendable {
@@ -7,11 +7,12 @@ public struct PayloadPolicy: Sendable {
     /// Names of JSON members whose values are left out, compared without case.
     public var redactedKeys: [String]
     /// For the hashes. Without a key of the user's a random one for each run: equal values can be told within it only.
-    public var key: SymmetricKey
+    package var key: SymmetricKey
 
-    public init(
-        mode: PayloadMode = .full, redactedKeys: [String] = [], key: SymmetricKey = SymmetricKey(size: .bits256)
-    ) {
+    /// All of the payloads.
+    public init() { self.init(mode: .full) }
+
+    package init(mode: PayloadMode, redactedKeys: [String] = [], key: SymmetricKey = .random()) {
         self.mode = mode
         self.redactedKeys = redactedKeys
         self.key = key

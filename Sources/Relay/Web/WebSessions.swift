@@ -1,5 +1,5 @@
 import Capture
-import Crypto
+import Cryptography
 import NIOConcurrencyHelpers
 
 /// Browsers that have shown the token once and carry a cookie since. In memory only: a restart ends them all, and so does a
@@ -7,12 +7,12 @@ import NIOConcurrencyHelpers
 final class WebSessions: Sendable {
     private struct Session {
         var expiresAt: UInt64
-        var fingerprint: SHA256Digest
+        var fingerprint: Digest
     }
 
     private struct State {
         /// By the hash of the secret: to look one up takes a time that tells nothing about those that exist.
-        var sessions: [SHA256Digest: Session] = [:]
+        var sessions: [Digest: Session] = [:]
         var nextTryAt: UInt64 = 0
     }
 
@@ -82,13 +82,10 @@ final class WebSessions: Sendable {
         return nil
     }
 
-    private static func key(_ secret: String) -> SHA256Digest { SHA256.hash(data: Array(secret.utf8)) }
+    private static func key(_ secret: String) -> Digest { SHA256.hash(Array(secret.utf8)) }
 
     private static func hex(_ bytes: Int) -> String {
         var generator = SystemRandomNumberGenerator()
-        return (0..<bytes).map { _ in
-            let byte = UInt8.random(in: .min ... .max, using: &generator)
-            return (byte < 16 ? "0" : "") + String(byte, radix: 16)
-        }.joined()
+        return (0..<bytes).map { _ in UInt8.random(in: .min ... .max, using: &generator) }.hex
     }
 }

@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import FoundationEssentials
 import NIOConcurrencyHelpers
 
@@ -9,7 +9,7 @@ public final class WebToken: Sendable {
 
     private let path: String
     /// Only its hash is kept.
-    private let digest: NIOLockedValueBox<SHA256Digest>
+    private let digest: NIOLockedValueBox<Digest>
 
     /// - Throws: ``RelayError`` if the file cannot be read or its content is too short.
     public init(file path: String) throws {
@@ -26,14 +26,14 @@ public final class WebToken: Sendable {
     }
 
     /// Changes with the token, and says nothing about it to anybody outside.
-    var fingerprint: SHA256Digest { digest.withLockedValue { $0 } }
+    var fingerprint: Digest { digest.withLockedValue { $0 } }
 
     /// Takes the same time whatever the difference is: digests are compared, in constant time.
-    func matches(_ candidate: some DataProtocol) -> Bool {
-        digest.withLockedValue { $0 } == SHA256.hash(data: candidate)
+    func matches(_ candidate: [UInt8]) -> Bool {
+        digest.withLockedValue { $0 } == SHA256.hash(candidate)
     }
 
-    private static func digest(ofFile path: String) throws -> SHA256Digest {
+    private static func digest(ofFile path: String) throws -> Digest {
         let content: Data
         do {
             content = try Data(contentsOf: URL(filePath: path))
@@ -46,6 +46,6 @@ public final class WebToken: Sendable {
         else {
             throw RelayError.badWebToken(path: path, reason: "holds fewer than \(minimumBytes) characters")
         }
-        return SHA256.hash(data: content[first...last])
+        return SHA256.hash(Array(content[first...last]))
     }
 }

@@ -43,7 +43,7 @@ public struct ReplayForecast: Sendable {
     /// Of the servers that the relay was subscribed to.
     private(set) var runIDs: Set<String> = []
     private var holes: OrdinalNameMap<IDRanges> = [:]
-    /// Of hubs and methods, as nodes compare them, and as they are written; only where options name some.
+    /// Of hubs and methods, as they are written; only where options name some.
     private var hubNames: [CaselessName: String] = [:]
     private var methodNames: [CaselessName: String] = [:]
 
@@ -134,13 +134,12 @@ public struct ReplayForecast: Sendable {
 
     /// Values of filters that nothing of the selection fits, beside others that something fits.
     package func unusedNames(of selection: CaptureSelection) -> [String] {
-        [
+        let unused = [
             ("channel", selection.channels.map(\.text).filter { routes[$0] == nil }),
             ("hub", selection.hubs.filter { hubNames[CaselessName($0)] == nil }),
             ("method", selection.methods.filter { methodNames[CaselessName($0)] == nil }),
-        ].flatMap { (what: String, names: [String]) in
-            names.sorted().map { "nothing is selected by \(what) '\($0)'" }
-        }
+        ]
+        return unused.flatMap { what, names in names.sorted().map { "nothing is selected by \(what) '\($0)'" } }
     }
 
     /// Captured event key to the target's.

@@ -1,7 +1,12 @@
 import ArgumentParser
 import Capture
 import Export
-import Foundation
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

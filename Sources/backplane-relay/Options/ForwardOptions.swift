@@ -1,10 +1,10 @@
 import ArgumentParser
+import Forward
 import FoundationEssentials
 import Logging
 import NIOPosix
 import Redis
 import Relay
-import Replay
 
 /// The live relay into another Redis.
 struct ForwardOptions: ParsableArguments {

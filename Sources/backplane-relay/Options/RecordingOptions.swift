@@ -1,6 +1,6 @@
 import ArgumentParser
 import Capture
-import Crypto
+import Cryptography
 import FoundationEssentials
 import MCAP
 import Relay
@@ -92,7 +92,7 @@ struct RecordingOptions: ParsableArguments {
                     "--redact-key-file: '\(redactKeyFile)' does not hold at least 16 bytes; make one by "
                         + "'head -c 32 /dev/urandom > FILE'")
             }
-            policy.key = SymmetricKey(data: key)
+            policy.key = SymmetricKey(Array(key))
         }
         return policy
     }

@@ -137,6 +137,7 @@ import Testing
     static let undecodables: [(String, EnvelopeError.Reason, id: UInt64?)] = [
         ("hello", .noID, nil), ("", .noID, nil), ("1e+14 x", .idNotUInt64, nil),
         ("99999999999999999999 x", .idOverflow, nil), ("5 ", .truncated, 5),
+        // A body shorter than it says is taken as it is, as nodes do; here nothing is in it.
         ("6 \u{01}\0\0\0", .truncated, 6),
     ]
 

@@ -1,12 +1,12 @@
 import Capture
-import Crypto
+import Cryptography
 import SignalRBackplane
 import Testing
 
 @testable import Relay
 
 @Suite struct PayloadFilterTests {
-    private static let key = SymmetricKey(data: [UInt8](repeating: 7, count: 32))
+    private static let key = SymmetricKey([UInt8](repeating: 7, count: 32))
 
     private static func filter(_ mode: PayloadMode, _ keys: [String] = []) -> PayloadFilter {
         PayloadFilter(PayloadPolicy(mode: mode, redactedKeys: keys, key: key))

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Replay
+import SignalRBackplane
 
 @Suite struct ReissueTests {
     static let payloads: [(String, blob: String?)] = [

@@ -1,10 +1,9 @@
-import NIOCore
-import Redis
+package import NIOCore
 
 /// Publishing commands, encoded and ready to be sent together.
-struct CommandBatch {
-    private(set) var bytes = ByteBuffer()
-    private(set) var count = 0
+package struct CommandBatch {
+    package private(set) var bytes = ByteBuffer()
+    package private(set) var count = 0
     private let head: ByteBuffer
     /// The second key of a tracked script.
     private let progressKey: String?
@@ -13,7 +12,7 @@ struct CommandBatch {
     ///   - sha1: of the publishing script.
     ///   - progressKey: of a tracked script, which takes an ordinal.
     ///   - isNumbered: whether the script takes an id.
-    init(sha1: String, progressKey: String? = nil, isNumbered: Bool = false) {
+    package init(sha1: String, progressKey: String? = nil, isNumbered: Bool = false) {
         let keys = progressKey == nil ? 1 : 2
         let arguments = 1 + (isNumbered ? 1 : 0) + (progressKey == nil ? 0 : 1)
         var head = ByteBuffer(string: "*\(3 + keys + arguments)\r\n")
@@ -28,7 +27,7 @@ struct CommandBatch {
     ///   - blob: or the whole payload, for a script that takes an id.
     ///   - id: for such a script.
     ///   - ordinal: for a tracked script.
-    mutating func append(channel: String, blob: UnsafeRawBufferPointer, id: UInt64? = nil, ordinal: Int = 0) {
+    package mutating func append(channel: String, blob: UnsafeRawBufferPointer, id: UInt64? = nil, ordinal: Int = 0) {
         bytes.writeImmutableBuffer(head)
         RESPEncoder.encodeBulk(channel.utf8, into: &bytes)
         if let progressKey { RESPEncoder.encodeBulk(progressKey.utf8, into: &bytes) }
@@ -39,7 +38,7 @@ struct CommandBatch {
     }
 
     /// Empties the batch; bytes that are being sent stay untouched.
-    mutating func clear() {
+    package mutating func clear() {
         bytes = ByteBuffer()
         count = 0
     }

@@ -1,7 +1,6 @@
 import NIOCore
+import Redis
 import Testing
-
-@testable import Replay
 
 @Suite struct CommandBatchTests {
     private func append(_ blob: [UInt8], on channel: String, to batch: inout CommandBatch) {

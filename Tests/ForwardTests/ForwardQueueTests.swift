@@ -1,7 +1,7 @@
 import Redis
 import Testing
 
-@testable import Replay
+@testable import Forward
 
 @Suite("Forward queue")
 struct ForwardQueueTests {

@@ -1,7 +1,7 @@
 import SignalRBackplane
 import Testing
 
-@testable import Replay
+@testable import Forward
 
 @Suite("Forward places")
 struct ForwardPlacesTests {

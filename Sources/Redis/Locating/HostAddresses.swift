@@ -5,11 +5,11 @@
 #endif
 
 /// What addresses this machine has, and what it makes of names.
-struct HostAddresses {
+package struct HostAddresses {
     /// Of this machine's interfaces.
-    let own: Set<String>
+    package let own: Set<String>
 
-    static func current() -> HostAddresses {
+    package static func current() -> HostAddresses {
         var own: Set<String> = []
         var first: UnsafeMutablePointer<ifaddrs>?
         guard getifaddrs(&first) == 0 else { return HostAddresses(own: []) }
@@ -23,7 +23,7 @@ struct HostAddresses {
     }
 
     /// The numeric addresses of a name, asked of the resolver: waits for it. Empty if nobody knows it.
-    static func resolve(_ name: String) -> Set<String> {
+    package static func resolve(_ name: String) -> Set<String> {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         var first: UnsafeMutablePointer<addrinfo>?

@@ -1,5 +1,3 @@
-import SignalRBackplane
-
 /// Takes the captured id off a payload, so that the target's own script can give a new one.
 ///
 /// Publishing a captured id again would make real nodes deliver endlessly or go deaf: the target's counter must stay dense and ascending.

@@ -1,5 +1,5 @@
 /// Where an address leads, so that two spellings of one place can be told: decision logic without I/O.
-struct ServerPlace: Equatable {
+package struct ServerPlace: Equatable {
     /// Numeric addresses and names, and `machine:` with a name for the machine that an address of its own leads to.
     private let hosts: Set<String>
     /// Or the path of a unix domain socket.
@@ -11,8 +11,9 @@ struct ServerPlace: Equatable {
     ///   - here: name of this machine.
     ///   - own: numeric addresses of this machine.
     ///   - resolve: the numeric addresses of a name.
-    init?(endpoint: String, seenFrom machine: String, here: String, own: Set<String>, resolve: (String) -> Set<String>)
-    {
+    package init?(
+        endpoint: String, seenFrom machine: String, here: String, own: Set<String>, resolve: (String) -> Set<String>
+    ) {
         if endpoint.hasPrefix("unix:") {
             hosts = ["machine:" + machine]
             port = endpoint
@@ -31,7 +32,7 @@ struct ServerPlace: Equatable {
         }
     }
 
-    func isSame(as other: ServerPlace) -> Bool {
+    package func isSame(as other: ServerPlace) -> Bool {
         port == other.port && !hosts.isDisjoint(with: other.hosts)
     }
 

@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import Redis
 import SignalRBackplane
 
@@ -47,7 +47,6 @@ struct ForwardPlaces: Equatable {
     func visited(_ channel: Int) -> [String] { [Self.mark(target, target(of: channel)), leaving(channel)] }
 
     private static func mark(_ server: Server, _ channel: String) -> String {
-        let digest = SHA256.hash(data: Array("\(server.runID ?? server.endpoint)\u{0}\(channel)".utf8))
-        return digest.prefix(8).map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+        SHA256.hash(Array("\(server.runID ?? server.endpoint)\u{0}\(channel)".utf8)).bytes.prefix(8).hex
     }
 }
