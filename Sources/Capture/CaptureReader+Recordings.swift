@@ -1,19 +1,20 @@
 import MCAP
-import SignalRBackplane
+package import SignalRBackplane
 
 extension CaptureReader {
     /// The Redis channels of the capture, as each segment says at its start or end; none where no segment says.
-    package func channels() -> Set<String> {
-        var channels: Set<String> = []
+    package func channels() -> Set<OrdinalName> {
+        var channels: Set<OrdinalName> = []
         for segment in segments {
             if let start = try? segment.startMetadata() {
-                channels.formUnion(CaptureMetadata.strings(start.entries[CaptureMetadata.Key.channels]))
+                channels.formUnion(
+                    CaptureMetadata.strings(start.entries[CaptureMetadata.Key.channels]).map { OrdinalName($0) })
             } else if let source = try? segment.openFile(),
                 let reader = try? MCAPIndexedReader(source, from: .max)
             {
                 channels.formUnion(
                     reader.channels.values.filter { $0.messageEncoding == CaptureMetadata.envelopeEncoding }
-                        .map(\.topic))
+                        .map { OrdinalName($0.topic) })
             } else {
                 // It may hold any: better no word than a wrong one.
                 return []
@@ -63,8 +64,8 @@ private struct OrderedItems {
     private var reports = HoleReports()
     /// Events, until what came before them is handed out.
     private var held: [(event: CaptureEvent, at: UInt64)] = []
-    private var lastIDs: [String: UInt64] = [:]
-    private var trackers: [String: CounterTracker] = [:]
+    private var lastIDs: OrdinalNameMap<UInt64> = [:]
+    private var trackers: OrdinalNameMap<CounterTracker> = [:]
     private(set) var losses: [CaptureEvent] = []
     private(set) var account = RecordingAccount()
 

@@ -1,5 +1,5 @@
-import SignalRBackplane
 import Foundation
+import SignalRBackplane
 import Testing
 
 @testable import Capture

@@ -59,7 +59,7 @@ public struct CaptureMerge {
     private let host: String
     /// What inputs said of missing ids: for the cause of what stays missing.
     private var reports = HoleReports()
-    private var trackers: [String: CounterTracker] = [:]
+    private var trackers: OrdinalNameMap<CounterTracker> = [:]
     /// Other events, until what came before them is written.
     private var held: [(event: CaptureEvent, at: UInt64)] = []
     private var runID: String?

@@ -33,7 +33,7 @@ struct HoleReports {
     /// What was said of ids that no envelope was as high as.
     ///
     /// - Parameter lastIDs: the highest ids by channel.
-    func beyond(_ lastIDs: [String: UInt64]) -> [(event: CaptureEvent, at: UInt64)] {
+    func beyond(_ lastIDs: OrdinalNameMap<UInt64>) -> [(event: CaptureEvent, at: UInt64)] {
         reports.filter { report, _ in
             guard let channel = report.channel, let to = report.to else { return false }
             return lastIDs[channel].map { to > $0 } ?? true

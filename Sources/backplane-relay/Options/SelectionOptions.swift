@@ -64,10 +64,10 @@ struct SelectionOptions: ParsableArguments {
 
     private func checkChannels(of captures: [CaptureReader], _ unknownChannels: UnknownChannels) throws {
         guard !channel.isEmpty else { return }
-        let available = captures.reduce(into: Set<String>()) { $0.formUnion($1.channels()) }
-        let unknown = channel.filter { !available.contains($0) }
+        let available = captures.reduce(into: Set<OrdinalName>()) { $0.formUnion($1.channels()) }
+        let unknown = channel.filter { !available.contains(OrdinalName($0)) }
         guard !unknown.isEmpty, !available.isEmpty else { return }
-        let text = NamesText.missing("channel", unknown, available: available.sorted(), place: "the capture")
+        let text = NamesText.missing("channel", unknown, available: available.sorted().map(\.text), place: "the capture")
         guard unknownChannels == .told else { throw SelectionError(description: text) }
         StandardError.print("warning: \(text)")
     }
