@@ -67,7 +67,8 @@ struct SelectionOptions: ParsableArguments {
         let available = captures.reduce(into: Set<OrdinalName>()) { $0.formUnion($1.channels()) }
         let unknown = channel.filter { !available.contains(OrdinalName($0)) }
         guard !unknown.isEmpty, !available.isEmpty else { return }
-        let text = NamesText.missing("channel", unknown, available: available.sorted().map(\.text), place: "the capture")
+        let text = NamesText.missing(
+            "channel", unknown, available: available.sorted().map(\.text), place: "the capture")
         guard unknownChannels == .told else { throw SelectionError(description: text) }
         StandardError.print("warning: \(text)")
     }
