@@ -100,9 +100,9 @@ import Testing
         let recording = Recording([[one], [other]], compression: .none, closed: false)
         var bytes = recording.bytes
         let chunk = recording.chunkRanges[1]
-        // No checksum, and a message longer than the chunk: both are met only behind the channel's record.
-        bytes.replaceSubrange(chunk.lowerBound + 33..<chunk.lowerBound + 37, with: [0, 0, 0, 0])
+        // The right checksum, and a message longer than the chunk: it is met only behind the channel's record.
         bytes[chunk.upperBound - 30] = 23
+        bytes.repairChecksum(ofStoredChunk: chunk)
         let finished = try finish(bytes, adding: [])
         #expect(try Reading(finished).damages == [])
         #expect(try MCAPIndexedReader(MemorySource(finished)).channels.keys.sorted() == [1])
@@ -113,14 +113,12 @@ import Testing
         let one = TestMessage(channelID: 700, sequence: 1, logTime: 1, publishTime: 1, data: [1])
         let recording = Recording([[one, one], [one]], compression: .none, closed: false)
         var bytes = recording.bytes
-        for chunk in recording.chunkRanges {
-            bytes.replaceSubrange(chunk.lowerBound + 33..<chunk.lowerBound + 37, with: [0, 0, 0, 0])
-        }
         // The second message of the first chunk is longer than the chunk; the second chunk describes another channel.
         bytes[recording.chunkRanges[0].upperBound - 31] = 24
         let channelID = recording.chunkRanges[1].lowerBound + 9 + 40 + 9
         #expect(Array(bytes[channelID..<channelID + 2]) == [0xBC, 0x02])
         bytes[channelID] = 0xBD
+        for chunk in recording.chunkRanges { bytes.repairChecksum(ofStoredChunk: chunk) }
         let report = try Recovery.scan(MemorySource(bytes))
         #expect(report.chunks.isEmpty)
         #expect(report.damages.contains { $0.reason == .unknownChannel(700) })
@@ -143,5 +141,13 @@ import Testing
         #expect(unclosed.ending == .unclosed)
         #expect(unclosed.isClosedCleanly == false)
         #expect(unclosed.endOfLastWholeChunk == UInt64(recording.states[3].count - 50))
+    }
+}
+
+extension [UInt8] {
+    /// Our own chunks are not read without their checksum.
+    fileprivate mutating func repairChecksum(ofStoredChunk range: Range<Int>) {
+        let crc = self[(range.lowerBound + 49)..<range.upperBound].withUnsafeBytes { CRC32.of($0) }
+        Swift.withUnsafeBytes(of: crc.littleEndian) { write($0, at: UInt64(range.lowerBound + 33)) }
     }
 }
