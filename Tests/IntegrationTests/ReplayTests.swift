@@ -190,7 +190,7 @@ struct ReplayTests {
     static let wrongNames: [(arguments: [String], text: String)] = [
         (["--map-channel", "chta=staging"], "no channel 'chta' in the selection; it has 'chat'"),
         (["--map-channel", "Chat=staging"], "no channel 'Chat' in the selection; it has 'chat'"),
-        (["--map-hub", "chatHbu=other"], "no hub 'chathbu' in the selection; it has 'chatHub'"),
+        (["--map-hub", "chatHbu=other"], "no hub 'chatHbu' in the selection; it has 'chatHub'"),
         (["--map-hub", "chathub=talk", "--map-hub", "game=other"], "no hub 'game' in the selection; it has 'chatHub'"),
         (["--channel", "chta"], "no channel 'chta' in the capture; it has 'chat'"),
         (["--channel", "chat", "--channel", "game"], "no channel 'game' in the capture; it has 'chat'"),

@@ -119,6 +119,31 @@ extension WithHubNodes {
             }
         }
 
+        @Test("a webSocket that is refused is told why, over HTTP")
+        func refusedWebSocket() async throws {
+            try await withNode { port in
+                let socket = try HalfRequest(
+                    port: port,
+                    """
+                    GET /signalr/reconnect?transport=webSockets&clientProtocol=2.1&connectionToken=AAAA HTTP/1.1\r
+                    Host: 127.0.0.1:\(port)\r
+                    Connection: keep-alive, Upgrade\r
+                    Upgrade: websocket\r
+                    Sec-WebSocket-Version: 13\r
+                    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r
+                    \r
+
+                    """)
+                defer { socket.close() }
+                var received = ""
+                _ = try await eventually("the refusal comes") { () -> Bool? in
+                    received += socket.received()
+                    return received.contains("The ConnectionId is in the incorrect format.") ? true : nil
+                }
+                #expect(received.hasPrefix("HTTP/1.1 400 "))
+            }
+        }
+
         /// Masked by zeros, which leave the bytes as they are.
         private static func textFrame(_ text: String) -> [UInt8] {
             [0x81, 0x80 | UInt8(text.utf8.count), 0, 0, 0, 0] + Array(text.utf8)

@@ -70,6 +70,10 @@ struct HubChildChannel: HTTPChannelHandler {
             pipeline.decoderConfiguration.maxHeaderFieldCount = limits.headerFields
             let negotiated = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
                 configuration: pipeline)
+            let sync = channel.pipeline.syncOperations
+            try sync.addHandler(
+                UpgradeFilter(isAdmitted: upgrader.isAdmitted),
+                position: .before(sync.handler(type: NIOTypedHTTPServerUpgradeHandler<Outcome>.self)))
             try connection.value.guardPipeline()
             return Value(channel: channel, negotiated: negotiated)
         }

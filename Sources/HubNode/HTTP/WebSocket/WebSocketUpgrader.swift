@@ -37,6 +37,8 @@ struct WebSocketUpgrader: Sendable {
             })
     }
 
+    func isAdmitted(_ head: HTTPRequestHead) -> Bool { request(head) != nil }
+
     private func request(_ head: HTTPRequestHead) -> SessionRequest? {
         let (path, fields) = FormFields.split(uri: head.uri)
         guard let endpoint = gate.endpoint(of: path), endpoint == .connect || endpoint == .reconnect,
