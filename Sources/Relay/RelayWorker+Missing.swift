@@ -146,7 +146,8 @@ extension RelayWorker {
             reading,
             CounterComparison.Arrivals(
                 lastID: lastID, isOfThisRun: lastID != earlierIDs[channel], resets: observers[channel].resets,
-                isDisrupted: explainer.isDisrupted(channel), isStopping: isLast))
+                withoutID: observers[channel].withoutID, isDisrupted: explainer.isDisrupted(channel),
+                isStopping: isLast))
         switch outcome {
         case .nothing: break
         case .accounted(let id):

@@ -51,8 +51,8 @@ struct PayloadFaultTests {
             if fits {
                 #expect(account.recorded == account.published)
             } else {
-                #expect(account.missing["dropped"] ?? 0 >= 1)
-                #expect(Set(account.missing.keys) == ["dropped"])
+                #expect(account.missing["too_large"] == 1)
+                #expect(Set(account.missing.keys) == ["too_large"])
             }
         }
     }

@@ -24,6 +24,8 @@ struct ChannelObserver {
     private var signals = ActiveSignals()
     private var floor = LatencyFloor()
 
+    /// Envelopes whose id cannot be read.
+    private(set) var withoutID: UInt64 = 0
     private var envelopes = 0
     private var bytes = 0
     /// By raw value. Inline: with many channels every array that an envelope touches is a wait for memory.
@@ -84,6 +86,7 @@ struct ChannelObserver {
             undecodable[Int(error.reason.rawValue)] &+= 1
             // The id alone still counts for the sequence: real nodes read it first, too.
             if seen.id == nil { seen.id = try? EnvelopeID.parse(payload).id }
+            if seen.id == nil { withoutID &+= 1 }
         }
         if let id = seen.id { seen.sequence = tracker.observe(id) }
         return seen
@@ -100,6 +103,7 @@ struct ChannelObserver {
         missedSomething()
         var seen = Seen()
         seen.id = payload.start.withUnsafeBytes { try? EnvelopeID.parse($0).id }
+        if seen.id == nil { withoutID &+= 1 }
         if let id = seen.id { seen.sequence = tracker.observe(id) }
         return seen
     }

@@ -24,6 +24,8 @@ struct CounterComparison {
         var isOfThisRun = true
         /// How often the ids went back.
         var resets: UInt64 = 0
+        /// How many envelopes came whose id nobody can tell, as those have that Lua writes as `1e+14`.
+        var withoutID: UInt64 = 0
         /// Something befell the connection, and no id has come since.
         var isDisrupted = false
         var isStopping = false
@@ -33,6 +35,7 @@ struct CounterComparison {
         var value: UInt64
         var lastID: UInt64?
         var resets: UInt64
+        var withoutID: UInt64
         /// True if `lastID` is of an earlier run.
         var isEarlier: Bool
     }
@@ -58,9 +61,16 @@ struct CounterComparison {
         isDisbelieved = false
         let outcome = outcome(value, arrivals)
         var lastID = arrivals.lastID
-        if case .missing = outcome { lastID = value }
+        if case .missing = outcome {
+            guard arrivals.withoutID == look?.withoutID ?? 0 else {
+                // They may be the ones that seem to be missing.
+                look = nil
+                return doubt(.counterInconsistent, arrivals)
+            }
+            lastID = value
+        }
         look = Look(
-            value: value, lastID: lastID, resets: arrivals.resets,
+            value: value, lastID: lastID, resets: arrivals.resets, withoutID: arrivals.withoutID,
             isEarlier: lastID == arrivals.lastID && !arrivals.isOfThisRun)
         return outcome
     }

@@ -10,19 +10,21 @@ import Testing
         var lastID: UInt64?
         var isOfThisRun = true
         var resets: UInt64 = 0
+        var withoutID: UInt64 = 0
         var isDisrupted = false
         var isStopping = false
         var outcome: CounterComparison.Outcome
 
         init(
-            _ value: UInt64?, last: UInt64?, earlier: Bool = false, resets: UInt64 = 0, disrupted: Bool = false,
-            stopping: Bool = false, unreadable: RecordingDoubt.Reason = .counterMissing,
+            _ value: UInt64?, last: UInt64?, earlier: Bool = false, resets: UInt64 = 0, withoutID: UInt64 = 0,
+            disrupted: Bool = false, stopping: Bool = false, unreadable: RecordingDoubt.Reason = .counterMissing,
             _ outcome: CounterComparison.Outcome
         ) {
             reading = value.map { .value($0) } ?? .unreadable(unreadable)
             lastID = last
             isOfThisRun = !earlier
             self.resets = resets
+            self.withoutID = withoutID
             isDisrupted = disrupted
             isStopping = stopping
             self.outcome = outcome
@@ -51,6 +53,18 @@ import Testing
             looks: [
                 Look(4, last: 4, .accounted(4)), Look(13, last: 10, disrupted: true, .missing(earlier: nil, 11...13)),
                 Look(13, last: 13, stopping: true, .accounted(13)),
+            ]),
+        Story(
+            testDescription: "ids from 1e14 on arrive as what no id is",
+            looks: [
+                Look(4, last: nil, .accounted(4)),
+                Look(13, last: 10, withoutID: 3, stopping: true, .doubt(.counterInconsistent)),
+            ]),
+        Story(
+            testDescription: "lost behind what has no id, of before the last look",
+            looks: [
+                Look(10, last: 10, withoutID: 3, .accounted(10)),
+                Look(13, last: 10, withoutID: 3, disrupted: true, .missing(earlier: nil, 11...13)),
             ]),
         Story(
             testDescription: "lost before the first id of all",
@@ -143,7 +157,7 @@ import Testing
             let outcome = comparison.compare(
                 look.reading,
                 .init(
-                    lastID: look.lastID, isOfThisRun: look.isOfThisRun, resets: look.resets,
+                    lastID: look.lastID, isOfThisRun: look.isOfThisRun, resets: look.resets, withoutID: look.withoutID,
                     isDisrupted: look.isDisrupted, isStopping: look.isStopping))
             #expect(outcome == look.outcome, "look \(index)")
         }
