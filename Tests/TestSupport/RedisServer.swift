@@ -31,10 +31,16 @@ public final class RedisServer: Sendable {
         edition: RedisEdition = .redis7, isolation: isolated (any Actor)? = #isolation,
         _ body: (RedisServer) async throws -> Value
     ) async throws -> Value {
-        // Before version 7 the port of the bus cannot be chosen.
-        let port = edition == .redis6 ? [] : ["--cluster-port", "\(try FreePort.find())"]
+        // Before version 7 the port of the bus cannot be chosen: it must not be one that the kernel gives to clients.
+        if edition == .redis6 {
+            var port = try FreePort.find()
+            while port + 10_000 >= 32_768 { port = try FreePort.find() }
+            return try await with(
+                ["--cluster-enabled", "yes"], edition: edition, port: port, isolation: isolation, body)
+        }
         return try await with(
-            ["--cluster-enabled", "yes"] + port, edition: edition, isolation: isolation, body)
+            ["--cluster-enabled", "yes", "--cluster-port", "\(try FreePort.find())"], edition: edition,
+            isolation: isolation, body)
     }
 
     /// Starts a server, runs `body` against it and ends it, however `body` returns.
@@ -42,16 +48,17 @@ public final class RedisServer: Sendable {
     /// - Parameters:
     ///   - arguments: added to redis-server's command line, such as `--requirepass`.
     ///   - edition: which server; Debian's if nothing is said.
+    ///   - port: a free one; any if nothing is said.
     ///   - namespace: a network namespace to run in, and the addresses there that it listens on; the first is used here.
     public static func with<Value>(
-        _ arguments: [String] = [], edition: RedisEdition = .redis7,
+        _ arguments: [String] = [], edition: RedisEdition = .redis7, port: Int? = nil,
         in namespace: (name: String, addresses: [String])? = nil, isolation: isolated (any Actor)? = #isolation,
         _ body: (RedisServer) async throws -> Value
     ) async throws -> Value {
         try await TemporaryDirectory.with { folder in
             let addresses = namespace?.addresses ?? ["127.0.0.1"]
             let server = RedisServer(
-                host: addresses[0], port: try FreePort.find(), folder: folder,
+                host: addresses[0], port: try port ?? FreePort.find(), folder: folder,
                 arguments: ["--bind"] + addresses + arguments, edition: edition, namespace: namespace?.name)
             do {
                 try await server.start()
