@@ -15,8 +15,8 @@ package final class RequestClock: ChannelDuplexHandler, RemovableChannelHandler 
 
     private let connection: (any Channel) throws -> HTTPConnection
     private var guarded: HTTPConnection?
-    /// In the order of the requests.
-    private var isHead: [Bool] = []
+    /// What the requests that have no whole answer yet ask of it, in their order.
+    private var asked: [(noBody: Bool, close: Bool)] = []
     private var isStreaming = false
     private var isLast = false
 
@@ -45,7 +45,7 @@ package final class RequestClock: ChannelDuplexHandler, RemovableChannelHandler 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head):
-            isHead.append(head.method == .head)
+            asked.append((head.method == .head, Self.closes(head)))
             guarded?.head()
         case .body: break
         case .end: guarded?.requestEnded()
@@ -59,9 +59,10 @@ package final class RequestClock: ChannelDuplexHandler, RemovableChannelHandler 
             isStreaming = Self.streamingTypes.contains(head.headerFields[.contentType] ?? "")
             // What was too large is not read to its end.
             isLast = head.status == .contentTooLarge
-            if isLast { head.headerFields[.connection] = "close" }
+            // Said also to a client that asked for it: one that keeps connections would send its next request into the close.
+            if isLast || asked.first?.close == true { head.headerFields[.connection] = "close" }
             context.write(wrapOutboundOut(.head(head)), promise: promise)
-        case .body where isHead.first == true:
+        case .body where asked.first?.noBody == true:
             context.write(wrapOutboundOut(.body(ByteBuffer())), promise: promise)
         case .body where isStreaming:
             context.write(data, promise: whenWritten(promise, context) { $0.wrotePiece() })
@@ -71,8 +72,15 @@ package final class RequestClock: ChannelDuplexHandler, RemovableChannelHandler 
             let isLast = isLast
             let written = whenWritten(promise, context) { $0.wroteAnswer(isLast: isLast) }
             // An answer to HEAD has no body, so no end of one either, whatever its length would be.
-            let wasHead = isHead.isEmpty ? false : isHead.removeFirst()
-            context.write(wasHead ? wrapOutboundOut(.body(ByteBuffer())) : data, promise: written)
+            let noBody = asked.isEmpty ? false : asked.removeFirst().noBody
+            context.write(noBody ? wrapOutboundOut(.body(ByteBuffer())) : data, promise: written)
+        }
+    }
+
+    private static func closes(_ head: HTTPRequest) -> Bool {
+        guard let field = head.headerFields[.connection] else { return false }
+        return field.split(separator: ",").contains { option in
+            option.drop { $0 == " " || $0 == "\t" }.lowercased() == "close"
         }
     }
 

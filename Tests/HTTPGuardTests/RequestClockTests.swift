@@ -251,6 +251,15 @@ import Testing
 
     // MARK: - HEAD
 
+    /// RFC 9112, 9.6: a client that keeps connections must not send its next request into the close.
+    @Test(arguments: [("close", true), ("Keep-Alive, Close", true), ("keep-alive", false), ("closed", false)])
+    func anAnswerBeforeACloseSaysSo(option: String, closes: Bool) throws {
+        let (channel, _) = try connected()
+        try send("GET /metrics HTTP/1.1\r\nHost: relay\r\nConnection: \(option)\r\n\r\n", to: channel)
+        try answer(on: channel)
+        #expect(try written(by: channel).lowercased().contains("connection: close") == closes)
+    }
+
     @Test func anAnswerToHeadHasNoBodyWhateverItsLength() throws {
         let (channel, _) = try connected()
         for head in [HTTPResponse(status: .ok), HTTPResponse(status: .ok, headerFields: [.contentLength: "5"])] {

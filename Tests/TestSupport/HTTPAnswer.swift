@@ -9,12 +9,17 @@ public struct HTTPAnswer {
 
     /// - Returns: nil while nobody answers.
     public static func get(port: Int, _ path: String, accept: String? = nil) async throws -> HTTPAnswer? {
+        try? await demand(port: port, path, accept: accept)
+    }
+
+    /// - Throws: `URLError` where no whole answer came.
+    public static func demand(port: Int, _ path: String, accept: String? = nil) async throws -> HTTPAnswer {
         guard let url = URL(string: "http://127.0.0.1:\(port)\(path)") else { throw TestFailure("no URL: \(path)") }
         var request = URLRequest(url: url, timeoutInterval: 10)
         if let accept { request.setValue(accept, forHTTPHeaderField: "Accept") }
         request.setValue("close", forHTTPHeaderField: "Connection")
-        guard let (data, response) = try? await session.data(for: request), let answer = response as? HTTPURLResponse
-        else { return nil }
+        let (data, response) = try await session.data(for: request)
+        guard let answer = response as? HTTPURLResponse else { throw TestFailure("no HTTP from \(url)") }
         return HTTPAnswer(
             status: answer.statusCode, contentType: answer.value(forHTTPHeaderField: "Content-Type") ?? "",
             body: String(decoding: data, as: UTF8.self))

@@ -83,14 +83,19 @@ public final class RelayProcess: Sendable {
 
     /// All series of `/metrics`, by their names as written, such as `signalr_backplane_gaps_total{channel="chat"}`.
     public func metrics() async throws -> [String: Double] {
-        guard let metrics = try await metricsIfAnswered() else { throw TestFailure("no answer from /metrics") }
-        return metrics
+        let asked = ContinuousClock.now
+        do {
+            let answer = try await HTTPAnswer.demand(port: port, "/metrics")
+            guard answer.status == 200 else { throw TestFailure("status \(answer.status): \(answer.body)") }
+            return Self.series(answer.body)
+        } catch {
+            throw TestFailure("no metrics from /metrics after \(ContinuousClock.now - asked): \(error)")
+        }
     }
 
-    private func metricsIfAnswered() async throws -> [String: Double]? {
-        guard let answer = try await HTTPAnswer.get(port: port, "/metrics"), answer.status == 200 else { return nil }
+    private static func series(_ text: String) -> [String: Double] {
         var series: [String: Double] = [:]
-        for line in answer.body.split(separator: "\n") where !line.hasPrefix("#") {
+        for line in text.split(separator: "\n") where !line.hasPrefix("#") {
             guard let space = line.lastIndex(of: " ") else { continue }
             series[String(line[..<space])] = Double(line[line.index(after: space)...])
         }
@@ -118,8 +123,8 @@ public final class RelayProcess: Sendable {
         _ isReached: ([String: Double]) throws -> Bool
     ) async throws {
         try await eventually(what, within: limit) { () -> Bool? in
-            guard let metrics = try await metricsIfAnswered() else { return nil }
-            return try isReached(metrics) ? true : nil
+            guard let answer = try await HTTPAnswer.get(port: port, "/metrics"), answer.status == 200 else { return nil }
+            return try isReached(Self.series(answer.body)) ? true : nil
         }
     }
 
