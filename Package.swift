@@ -38,10 +38,9 @@ let package = Package(
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .target(name: "CLinux"),
         .target(name: "Cryptography", dependencies: ["COpenSSL"], swiftSettings: house),
-        .target(name: "SignalRBackplane", swiftSettings: house),
+        .target(name: "Backplane", swiftSettings: house),
         .target(name: "MCAP", dependencies: ["CZstd", "CDeflate", "CLZ4"], swiftSettings: house),
         .target(name: "Prometheus", swiftSettings: house),
-        .target(name: "ProcessMetrics", dependencies: ["Prometheus"], swiftSettings: house),
         .target(
             name: "HTTPGuard",
             dependencies: [
@@ -68,12 +67,19 @@ let package = Package(
                 .product(name: "NIOTLS", package: "swift-nio"),
             ],
             swiftSettings: house),
-        .target(name: "Capture", dependencies: ["MCAP", "SignalRBackplane"], swiftSettings: house),
+        .target(name: "Capture", dependencies: ["MCAP", "Backplane"], swiftSettings: house),
+        .target(
+            name: "Preflight",
+            dependencies: [
+                "Backplane", "CLinux", "Capture", "Redis",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: house),
         .target(
             name: "Relay",
             dependencies: [
-                "CLinux", "Capture", "Cryptography", "HTTPGuard", "ProcessMetrics", "Prometheus", "Redis",
-                "SignalRBackplane",
+                "Backplane", "CLinux", "Capture", "Cryptography", "HTTPGuard", "Preflight", "Prometheus", "Redis",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -93,7 +99,7 @@ let package = Package(
         .target(
             name: "Forward",
             dependencies: [
-                "Capture", "Cryptography", "Prometheus", "Redis", "Relay", "SignalRBackplane",
+                "Capture", "Cryptography", "Prometheus", "Redis", "Relay", "Backplane",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -103,7 +109,7 @@ let package = Package(
         .target(
             name: "Replay",
             dependencies: [
-                "CLinux", "Capture", "Redis", "SignalRBackplane",
+                "CLinux", "Capture", "Redis", "Backplane",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
@@ -115,14 +121,14 @@ let package = Package(
         .target(
             name: "Export",
             dependencies: [
-                "CSQLite", "Capture", "Cryptography", "Redis", "SignalRBackplane",
+                "CSQLite", "Capture", "Cryptography", "Redis", "Backplane",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: house),
         .target(
             name: "HubNode",
             dependencies: [
-                "Cryptography", "HTTPGuard", "ProcessMetrics", "Prometheus", "Redis", "SignalRBackplane",
+                "Cryptography", "HTTPGuard", "Prometheus", "Redis", "Backplane",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -140,29 +146,68 @@ let package = Package(
             // Hub methods begin on the event loop that calls them, in the order of the calls.
             swiftSettings: house + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]),
         .target(
-            name: "EndToEnd",
+            name: "SignalRClient",
             dependencies: [
-                "Capture", "HTTPGuard", "HubNode", "MCAP", "ProcessMetrics", "Prometheus", "Redis", "Relay", "Replay",
-                "SignalRBackplane",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Histogram", package: "hdrhistogram-swift"),
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
+            ],
+            swiftSettings: house),
+        .target(
+            name: "Loopback",
+            dependencies: [
+                "Backplane", "HubNode", "Redis",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
+            ],
+            swiftSettings: house),
+        .target(
+            name: "Check",
+            dependencies: [
+                "Backplane", "Capture", "HTTPGuard", "HubNode", "Loopback", "Prometheus", "Redis", "Relay", "SignalRClient",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: house),
+        .target(
+            name: "Demo",
+            dependencies: [
+                "Backplane", "Capture", "Loopback", "Redis", "Relay", "Replay", "SignalRClient",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: house),
+        .target(
+            name: "Bench",
+            dependencies: [
+                "Backplane", "Capture", "Loopback", "MCAP", "Preflight", "Redis", "Relay",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: house),
         .executableTarget(
             name: "backplane-relay",
             dependencies: [
-                "CLinux", "Capture", "Cryptography", "EndToEnd", "Export", "Forward", "HubNode", "MCAP", "Redis",
-                "Relay", "Replay", "SignalRBackplane",
+                "Backplane", "Bench", "CLinux", "Capture", "Check", "Cryptography", "Demo", "Export", "Forward", "HubNode",
+                "Loopback", "MCAP", "Preflight", "Redis", "Relay", "Replay", "SignalRClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -182,7 +227,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "Redis", "SignalRBackplane",
+                "Redis", "Backplane",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
@@ -190,7 +235,7 @@ let package = Package(
             ],
             path: "Tests/TestSupport", resources: [.copy("Shims")], swiftSettings: house),
         .testTarget(
-            name: "SignalRBackplaneTests", dependencies: ["SignalRBackplane", "TestSupport"],
+            name: "BackplaneTests", dependencies: ["Backplane", "TestSupport"],
             resources: [.copy("Vectors")],
             swiftSettings: house),
         .testTarget(name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: house),
@@ -220,12 +265,12 @@ let package = Package(
             ],
             swiftSettings: house),
         .testTarget(
-            name: "CaptureTests", dependencies: ["Capture", "MCAP", "SignalRBackplane", "TestSupport"],
+            name: "CaptureTests", dependencies: ["Capture", "MCAP", "Backplane", "TestSupport"],
             swiftSettings: house),
         .testTarget(
             name: "RelayTests",
             dependencies: [
-                "Capture", "Cryptography", "MCAP", "Prometheus", "Redis", "Relay", "SignalRBackplane", "TestSupport",
+                "Backplane", "Capture", "Cryptography", "MCAP", "Preflight", "Prometheus", "Redis", "Relay", "TestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -240,20 +285,20 @@ let package = Package(
         .testTarget(
             name: "ReplayTests",
             dependencies: [
-                "Capture", "Redis", "Replay", "SignalRBackplane", "TestSupport",
+                "Capture", "Redis", "Replay", "Backplane", "TestSupport",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: house),
         .testTarget(
             name: "ExportTests",
             dependencies: [
-                "Capture", "Cryptography", "Export", "SignalRBackplane",
+                "Capture", "Cryptography", "Export", "Backplane",
             ],
             swiftSettings: house),
         .testTarget(
             name: "HubNodeTests",
             dependencies: [
-                "HubNode", "Prometheus", "Redis", "SignalRBackplane", "TestSupport",
+                "HubNode", "Prometheus", "Redis", "Backplane", "TestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -272,7 +317,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "EndToEnd", "Prometheus", "Redis", "TestSupport",
+                "Bench", "Check", "Demo", "HubNode", "Loopback", "Prometheus", "Redis", "SignalRClient", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -283,8 +328,9 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "backplane-relay", "Capture", "EndToEnd", "HubNode", "MCAP", "Redis", "Relay", "Replay",
-                "SignalRBackplane", "TestSupport",
+                "backplane-relay", "Bench", "Capture", "Check", "Demo", "HubNode", "Loopback", "MCAP", "Preflight", "Redis",
+                "Relay", "Replay", "SignalRClient",
+                "Backplane", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -295,7 +341,7 @@ let package = Package(
         .testTarget(
             name: "FaultTests",
             dependencies: [
-                "backplane-relay", "Redis", "SignalRBackplane", "TestSupport",
+                "backplane-relay", "Redis", "Backplane", "TestSupport",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],

@@ -5,7 +5,7 @@
 #endif
 
 /// What can go wrong with the files of a capture; names the path, the operation and the remedy.
-public enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
+package enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
     /// A system call failed.
     case system(operation: String, path: String, errno: Int32)
     /// The record directory exists as something else, or a path on the command line does not exist.
@@ -33,12 +33,12 @@ public enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
     case notACapture(path: String, reason: String)
 
     /// True if the disk, the quota or the file size limit is exhausted: what more space heals.
-    public var isOutOfSpace: Bool {
+    package var isOutOfSpace: Bool {
         guard case .system(_, _, let code) = self else { return false }
         return code == ENOSPC || code == EDQUOT || code == EFBIG
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .system(let operation, let path, let code):
             "\(operation) of '\(path)' failed: \(String(cString: strerror(code)))\(CaptureError.remedy(for: code))"

@@ -3,33 +3,33 @@ import FoundationEssentials
 /// Something that happened to the recording itself: one JSON object on the channel `relay.events`.
 ///
 /// A capture knows its own holes: whatever is missing in it, an event says what and why.
-public struct CaptureEvent: Codable, Equatable, Sendable {
+package struct CaptureEvent: Codable, Equatable, Sendable {
     /// `subscribed`, `disconnected`, `gap`, `duplicate`, `counter_reset`, `dropped`, `clock_step`, `segment`, `lost`,
     /// `segment_moved`, `segment_deleted`, `recording_paused`, `recording_resumed`, `may_be_missing`, `demoted`, `promoted`,
     /// `interleaved`.
-    public var event: String
+    package var event: String
     /// The Redis channel it concerns; nil if it concerns all.
-    public var channel: String?
+    package var channel: String?
     /// First and last id, inclusive: what is missing (`gap`, `dropped`), or the id before and after (`counter_reset`).
-    public var from: UInt64?
-    public var to: UInt64?
+    package var from: UInt64?
+    package var to: UInt64?
     /// Of `may_be_missing`: the last id that is accounted for.
-    public var after: UInt64?
-    public var cause: String?
-    public var reason: String?
-    public var envelopes: Int?
-    public var bytes: Int?
+    package var after: UInt64?
+    package var cause: String?
+    package var reason: String?
+    package var envelopes: Int?
+    package var bytes: Int?
     /// How far the clock jumped, negative for back.
-    public var nanoseconds: Int64?
-    public var runID: String?
-    public var redisVersion: String?
+    package var nanoseconds: Int64?
+    package var runID: String?
+    package var redisVersion: String?
     /// File names, without a directory.
-    public var segment: String?
-    public var previous: String?
+    package var segment: String?
+    package var previous: String?
     /// How many counters give ids in turn (`interleaved`).
-    public var counters: Int?
+    package var counters: Int?
     /// Where they stand, by the number of the database (`interleaved`); nil where they cannot be read.
-    public var databases: [String: UInt64]?
+    package var databases: [String: UInt64]?
 
     enum CodingKeys: String, CodingKey {
         case event, channel, from, to, after, cause, reason, envelopes, bytes, nanoseconds
@@ -38,25 +38,25 @@ public struct CaptureEvent: Codable, Equatable, Sendable {
         case segment, previous, counters, databases
     }
 
-    public init(event: String, channel: String? = nil) {
+    package init(event: String, channel: String? = nil) {
         self.event = event
         self.channel = channel
     }
 
-    public static func subscribed(runID: String?, redisVersion: String?) -> CaptureEvent {
+    package static func subscribed(runID: String?, redisVersion: String?) -> CaptureEvent {
         var event = CaptureEvent(event: "subscribed")
         event.runID = runID
         event.redisVersion = redisVersion
         return event
     }
 
-    public static func disconnected(cause: String) -> CaptureEvent {
+    package static func disconnected(cause: String) -> CaptureEvent {
         var event = CaptureEvent(event: "disconnected")
         event.cause = cause
         return event
     }
 
-    public static func gap(channel: String, from: UInt64, to: UInt64, cause: GapCause) -> CaptureEvent {
+    package static func gap(channel: String, from: UInt64, to: UInt64, cause: GapCause) -> CaptureEvent {
         var event = CaptureEvent(event: "gap", channel: channel)
         event.from = from
         event.to = to
@@ -75,14 +75,14 @@ public struct CaptureEvent: Codable, Equatable, Sendable {
         return event
     }
 
-    public static func duplicate(channel: String, id: UInt64) -> CaptureEvent {
+    package static func duplicate(channel: String, id: UInt64) -> CaptureEvent {
         var event = CaptureEvent(event: "duplicate", channel: channel)
         event.from = id
         event.to = id
         return event
     }
 
-    public static func counterReset(channel: String, from: UInt64, to: UInt64) -> CaptureEvent {
+    package static func counterReset(channel: String, from: UInt64, to: UInt64) -> CaptureEvent {
         var event = CaptureEvent(event: "counter_reset", channel: channel)
         event.from = from
         event.to = to
@@ -90,7 +90,7 @@ public struct CaptureEvent: Codable, Equatable, Sendable {
     }
 
     /// - Parameter ids: of the dropped envelopes, where they are known.
-    public static func dropped(
+    package static func dropped(
         channel: String?, envelopes: Int, bytes: Int, reason: String, ids: ClosedRange<UInt64>? = nil
     ) -> CaptureEvent {
         var event = CaptureEvent(event: "dropped", channel: channel)
@@ -102,13 +102,13 @@ public struct CaptureEvent: Codable, Equatable, Sendable {
         return event
     }
 
-    public static func clockStep(nanoseconds: Int64) -> CaptureEvent {
+    package static func clockStep(nanoseconds: Int64) -> CaptureEvent {
         var event = CaptureEvent(event: "clock_step")
         event.nanoseconds = nanoseconds
         return event
     }
 
-    public static func segment(_ name: String, previous: String?) -> CaptureEvent {
+    package static func segment(_ name: String, previous: String?) -> CaptureEvent {
         var event = CaptureEvent(event: "segment")
         event.segment = name
         event.previous = previous
@@ -118,7 +118,7 @@ public struct CaptureEvent: Codable, Equatable, Sendable {
     /// Several counters give ids on one channel in turn: nobody can tell which ids are missing.
     ///
     /// - Parameter databases: where the counters stand; nil where they cannot be read.
-    public static func interleaved(channel: String, counters: Int, databases: [Int: UInt64]?) -> CaptureEvent {
+    package static func interleaved(channel: String, counters: Int, databases: [Int: UInt64]?) -> CaptureEvent {
         var event = CaptureEvent(event: "interleaved", channel: channel)
         event.counters = counters
         if let databases {
@@ -137,7 +137,7 @@ public struct CaptureEvent: Codable, Equatable, Sendable {
     // MARK: - JSON
 
     /// The object as it stands in a capture, keys sorted.
-    public func json() -> [UInt8] {
+    package func json() -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         // Encoding strings and integers has no way to fail.
@@ -145,14 +145,14 @@ public struct CaptureEvent: Codable, Equatable, Sendable {
     }
 
     /// - Returns: nil if it is no JSON object with an `event`.
-    public init?(json: UnsafeRawBufferPointer) {
+    package init?(json: UnsafeRawBufferPointer) {
         guard let event = try? JSONDecoder().decode(CaptureEvent.self, from: Data(json)) else { return nil }
         self = event
     }
 }
 
 /// Why ids are missing.
-public enum GapCause: String, Codable, Sendable, CaseIterable {
+package enum GapCause: String, Codable, Sendable, CaseIterable {
     /// Our own intake was full.
     case dropped
     /// The connection was lost in between.

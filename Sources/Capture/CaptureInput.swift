@@ -8,7 +8,7 @@ import Synchronization
 #endif
 
 /// What is done with a capture that comes through a pipe, and so can be read only once.
-public enum StreamHandling: Sendable {
+package enum StreamHandling: Sendable {
     /// It is read while it arrives.
     case read
     /// It is first copied to a file in `TMPDIR`, for work that reads twice.
@@ -18,7 +18,7 @@ public enum StreamHandling: Sendable {
 }
 
 /// A capture that comes through a pipe. It can be read once.
-public final class CaptureStream: Sendable {
+package final class CaptureStream: Sendable {
     let name: String
     private let descriptor: CInt
     private let isTaken = Atomic(false)
@@ -129,7 +129,7 @@ public final class CaptureStream: Sendable {
 }
 
 extension CaptureStream: Equatable {
-    public static func == (one: CaptureStream, other: CaptureStream) -> Bool { one === other }
+    package static func == (one: CaptureStream, other: CaptureStream) -> Bool { one === other }
 }
 
 /// What a path on the command line leads to.

@@ -1,18 +1,18 @@
 import FoundationEssentials
 import MCAP
-import SignalRBackplane
+import Backplane
 
 /// The metadata records of a segment: `capture` at its start says where it comes from, `capture.end` at its close what
 /// is in it. Each segment stands alone.
-public enum CaptureMetadata {
-    public static let profile = "signalr-backplane"
-    public static let startName = "capture"
-    public static let endName = "capture.end"
+package enum CaptureMetadata {
+    package static let profile = "signalr-backplane"
+    package static let startName = "capture"
+    package static let endName = "capture.end"
     /// In a file that `recover` wrote.
     static let recoveredName = "capture.recovered"
-    public static let eventsTopic = "relay.events"
-    public static let eventsEncoding = "json"
-    public static let envelopeEncoding = "signalr-redis"
+    package static let eventsTopic = "relay.events"
+    package static let eventsEncoding = "json"
+    package static let envelopeEncoding = "signalr-redis"
 
     enum Key {
         static let relayVersion = "relay_version"
@@ -185,7 +185,7 @@ public enum CaptureMetadata {
 }
 
 /// What is recorded of the values of messages.
-public enum PayloadMode: String, Sendable, CaseIterable, Codable {
+package enum PayloadMode: String, Sendable, CaseIterable, Codable {
     /// As they are, byte for byte.
     case full
     /// Strings and numbers replaced by a keyed hash.
@@ -195,21 +195,21 @@ public enum PayloadMode: String, Sendable, CaseIterable, Codable {
 }
 
 /// Where a capture comes from. Holds no secret.
-public struct CaptureSource: Sendable, Equatable {
-    public var relayVersion: String
+package struct CaptureSource: Sendable, Equatable {
+    package var relayVersion: String
     /// Name of the machine that records.
-    public var host: String
+    package var host: String
     /// `host:port` of the Redis server.
-    public var redis: String
+    package var redis: String
     /// Of the server; known after the first subscription, if it permits INFO.
-    public var runID: String?
-    public var redisVersion: String?
+    package var runID: String?
+    package var redisVersion: String?
     /// What is recorded of the payloads.
-    public var payload: PayloadMode
+    package var payload: PayloadMode
     /// Names of JSON members whose values were left out.
-    public var redactedKeys: [String]
+    package var redactedKeys: [String]
 
-    public init(
+    package init(
         relayVersion: String, host: String, redis: String, runID: String? = nil, redisVersion: String? = nil,
         payload: PayloadMode = .full, redactedKeys: [String] = []
     ) {

@@ -1,5 +1,5 @@
 import MCAP
-package import SignalRBackplane
+package import Backplane
 
 extension CaptureReader {
     /// The Redis channels of the capture, as each segment says at its start or end; none where no segment says.

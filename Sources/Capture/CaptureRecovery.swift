@@ -1,20 +1,20 @@
 import MCAP
 
 /// Saves what is whole of a damaged segment into new files.
-public enum CaptureRecovery {
-    public struct Outcome: Sendable {
+package enum CaptureRecovery {
+    package struct Outcome: Sendable {
         /// The new files: one for each file whose chunks were found, as several may stand behind each other.
-        public var paths: [String] = []
-        public var messages = 0
-        public var chunks = 0
+        package var paths: [String] = []
+        package var messages = 0
+        package var chunks = 0
         /// Messages of other programs' chunks that were written without their schemas.
-        public var withoutSchema = 0
+        package var withoutSchema = 0
         /// What could not be saved, in words.
-        public var damage: [String] = []
+        package var damage: [String] = []
         /// Which bytes of the damaged file could not be made use of.
-        public var unread: [Range<UInt64>] = []
+        package var unread: [Range<UInt64>] = []
 
-        public var unreadBytes: UInt64 { unread.reduce(0) { $0 + ($1.upperBound - $1.lowerBound) } }
+        package var unreadBytes: UInt64 { unread.reduce(0) { $0 + ($1.upperBound - $1.lowerBound) } }
     }
 
     /// Copies every whole chunk, before the damage and after it, byte for byte.
@@ -23,7 +23,7 @@ public enum CaptureRecovery {
     ///   exist.
     /// - Throws: ``CaptureError``, also if a new file exists already, or if nothing of the old one is MCAP; then nothing
     ///   is written.
-    public static func recover(_ path: String, into directory: String, at now: Moment) throws -> Outcome {
+    package static func recover(_ path: String, into directory: String, at now: Moment) throws -> Outcome {
         guard let segment = try CaptureReader(paths: [path]).segments.first else {
             throw CaptureError.noSegments(path: path)
         }
@@ -31,7 +31,7 @@ public enum CaptureRecovery {
     }
 
     /// The same for a segment of an open capture.
-    public static func recover(_ segment: CaptureSegment, into directory: String, at now: Moment) throws -> Outcome {
+    package static func recover(_ segment: CaptureSegment, into directory: String, at now: Moment) throws -> Outcome {
         let (source, isLive) = try segment.open()
         let reader = MCAPStreamReader(source, tailMayGrow: isLive)
         var files = RecoveredFiles(name: segment.recoveredName, directory: directory)

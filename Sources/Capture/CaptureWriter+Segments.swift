@@ -1,5 +1,5 @@
 import MCAP
-import SignalRBackplane
+import Backplane
 
 #if canImport(Glibc)
     import Glibc
@@ -10,13 +10,13 @@ import SignalRBackplane
 /// The open segment: begun, looked after, closed.
 extension CaptureWriter {
     /// Closes the open segment and begins the next one.
-    public mutating func rotateNow(_ now: Moment) throws(CaptureError) {
+    package mutating func rotateNow(_ now: Moment) throws(CaptureError) {
         try close(now, .goesOn)
         _ = try openedSegment(now)
     }
 
     /// Which server the next segment is of, while none is open.
-    public mutating func setServer(runID: String?, redisVersion: String?) {
+    package mutating func setServer(runID: String?, redisVersion: String?) {
         source.runID = runID
         source.redisVersion = redisVersion
     }
@@ -52,7 +52,7 @@ extension CaptureWriter {
     }
 
     /// The server was (re)connected. Another run_id begins a new segment, so that each is of one server process.
-    public mutating func connected(runID: String?, redisVersion: String?, at now: Moment) throws(CaptureError) {
+    package mutating func connected(runID: String?, redisVersion: String?, at now: Moment) throws(CaptureError) {
         if runID != source.runID, segment != nil {
             try flush(now)
             try closeSegment(.goesOn, now)

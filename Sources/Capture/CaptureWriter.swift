@@ -1,5 +1,5 @@
-public import MCAP
-import SignalRBackplane
+package import MCAP
+import Backplane
 
 #if canImport(Glibc)
     import Glibc
@@ -12,17 +12,17 @@ import SignalRBackplane
 /// One thread's. ``append(channel:id:publishTime:receivedAt:payload:)`` is the hot path: it copies into memory and
 /// cannot fail. ``flush(_:)`` writes and can; after it threw nothing is lost yet: the chunk is still there and the next
 /// ``flush(_:)`` writes it into a new segment, or ``discardChunk()`` gives it up and says what that was.
-public struct CaptureWriter: ~Copyable {
-    public struct Configuration: Sendable {
+package struct CaptureWriter: ~Copyable {
+    package struct Configuration: Sendable {
         /// The record directory; made with mode 0700 if it does not exist.
-        public var directory: String
+        package var directory: String
         /// The Redis channels, in the order of their indexes.
-        public var channels: [String]
-        public var compression: Compression
-        public var rotation: RotationPolicy
-        public var durability: Durability
+        package var channels: [String]
+        package var compression: Compression
+        package var rotation: RotationPolicy
+        package var durability: Durability
 
-        public init(
+        package init(
             directory: String, channels: [String], compression: Compression = .zstd(level: 1),
             rotation: RotationPolicy = RotationPolicy(),
             durability: Durability = .interval(nanoseconds: 1_000_000_000)
@@ -62,7 +62,7 @@ public struct CaptureWriter: ~Copyable {
     private var lastLogTime: UInt64 = 0
 
     /// How full the queue is that envelopes come from, 0 to 1: see ``CompressionChoice``.
-    public var backlog = 0.0
+    package var backlog = 0.0
     var choice = CompressionChoice()
     var segment: OpenSegment?
     var previousSegment: String?
@@ -79,7 +79,7 @@ public struct CaptureWriter: ~Copyable {
     /// - Parameters:
     ///   - previous: what the directory held before; from ``CaptureDirectory/prepare(_:at:)``.
     ///   - observer: told of writes, syncs and segments, on the writing thread.
-    public init(
+    package init(
         configuration: Configuration, source: CaptureSource, previous: CaptureDirectory.Previous,
         observer: any CaptureWriterObserver
     ) {
@@ -118,7 +118,7 @@ public struct CaptureWriter: ~Copyable {
 
     /// True if the chunk should be flushed before a payload of this size is appended.
     @inline(__always)
-    public func wantsFlush(beforePayloadOf count: Int) -> Bool {
+    package func wantsFlush(beforePayloadOf count: Int) -> Bool {
         !chunk.isEmpty && chunk.byteCount + count > chunkSize
     }
 
@@ -130,7 +130,7 @@ public struct CaptureWriter: ~Copyable {
     ///   - publishTime: the publisher's clock, nanoseconds since 1970; nil if the payload does not say.
     ///   - now: the time of the call, from which the chunk's age counts.
     @inline(__always)
-    public mutating func append(
+    package mutating func append(
         channel: Int, id: UInt64?, publishTime: UInt64?, receivedAt: UInt64, payload: UnsafeRawBufferPointer,
         at now: Moment
     ) {
@@ -145,12 +145,12 @@ public struct CaptureWriter: ~Copyable {
     }
 
     /// The next id of this channel does not follow the last one: what is lost is then named exactly.
-    public mutating func sequenceBroke(channel: Int) {
+    package mutating func sequenceBroke(channel: Int) {
         chunkTallies[channel].breakRun()
     }
 
     /// Something that happened to the recording.
-    public mutating func append(_ event: CaptureEvent, at now: Moment) {
+    package mutating func append(_ event: CaptureEvent, at now: Moment) {
         if chunk.isEmpty { chunkOpenedAt = now.monotonic }
         if now.realtime > lastLogTime { lastLogTime = now.realtime }
         if event.namesMissingIDs || event.event == "counter_reset" || event.event == CaptureEvent.mayBeMissingName {
@@ -176,7 +176,7 @@ public struct CaptureWriter: ~Copyable {
     // MARK: - Onto the disk
 
     /// When ``tick(_:)`` has something to do next, on the monotonic clock; nil if nothing is pending.
-    public var nextDeadline: UInt64? {
+    package var nextDeadline: UInt64? {
         var deadline: UInt64?
         func consider(_ moment: UInt64) { deadline = min(deadline ?? moment, moment) }
         if !chunk.isEmpty { consider(chunkOpenedAt + Self.chunkAge) }
@@ -197,7 +197,7 @@ public struct CaptureWriter: ~Copyable {
     }
 
     /// Does what is due: flushes an aged chunk, forces data to the disk, begins a new segment.
-    public mutating func tick(_ now: Moment) throws(CaptureError) {
+    package mutating func tick(_ now: Moment) throws(CaptureError) {
         if now.monotonic >= lookedAt + Self.lookInterval { examineFile(byName: true, now) }
         if !chunk.isEmpty, now.monotonic >= chunkOpenedAt + Self.chunkAge { try flush(now) }
         if case .interval(let interval) = configuration.durability, let since = unsyncedSince,
@@ -209,7 +209,7 @@ public struct CaptureWriter: ~Copyable {
     }
 
     /// Writes the chunk, if it holds anything, into the open segment or a new one.
-    public mutating func flush(_ now: Moment) throws(CaptureError) {
+    package mutating func flush(_ now: Moment) throws(CaptureError) {
         guard !chunk.isEmpty else { return }
         examineFile(byName: false, now)
         let segment = try openedSegment(now)
@@ -258,7 +258,7 @@ public struct CaptureWriter: ~Copyable {
     }
 
     /// After a failure: begins a new segment and writes the chunk into it, if there is none open.
-    public mutating func reopen(_ now: Moment) throws(CaptureError) {
+    package mutating func reopen(_ now: Moment) throws(CaptureError) {
         _ = try openedSegment(now)
         try flush(now)
     }
@@ -266,7 +266,7 @@ public struct CaptureWriter: ~Copyable {
     /// Gives up the chunk that could not be written.
     ///
     /// - Returns: what is lost, by channel index, and the events among it that tell what is missing: they must not be.
-    public mutating func discardChunk() -> (lost: [ChannelTally], missing: [CaptureEvent]) {
+    package mutating func discardChunk() -> (lost: [ChannelTally], missing: [CaptureEvent]) {
         defer {
             chunk.reset()
             chunkRanges.removeAll()
@@ -296,7 +296,7 @@ public struct CaptureWriter: ~Copyable {
     }
 
     /// Writes what waits and forces it to the disk, whatever the durability.
-    public mutating func flushNow(_ now: Moment) throws(CaptureError) {
+    package mutating func flushNow(_ now: Moment) throws(CaptureError) {
         try flush(now)
         try sync()
     }

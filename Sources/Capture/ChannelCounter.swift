@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// Counts one channel while a capture is read.
 struct ChannelCounter {

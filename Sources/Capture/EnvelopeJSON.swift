@@ -1,15 +1,15 @@
 import FoundationEssentials
-import SignalRBackplane
+import Backplane
 
 /// One envelope as one JSON object, appended to a buffer: what `cat --json` prints.
 ///
 /// Written by hand: a capture holds millions, and values that are JSON already go through as they are.
-public enum EnvelopeJSON {
+package enum EnvelopeJSON {
     /// `{"channel", "id", "received_at", "created_at", "latency_ns", "messages": [...]}`, with `"oddities": [...]` where a
     /// node would not have written it so, or `error` and `payload_base64` for a payload that does not decode.
     ///
     /// - Parameter receivedAt: nanoseconds since 1970.
-    public static func append(
+    package static func append(
         payload: UnsafeRawBufferPointer, channel: String, receivedAt: UInt64, to output: inout [UInt8]
     ) {
         let start = output.count

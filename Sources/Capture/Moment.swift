@@ -5,18 +5,18 @@
 #endif
 
 /// One reading of both clocks. Time comes in as an argument everywhere below, so that a test can make its own.
-public struct Moment: Sendable, Equatable {
+package struct Moment: Sendable, Equatable {
     /// Nanoseconds since 1970; can step.
-    public var realtime: UInt64
+    package var realtime: UInt64
     /// Nanoseconds since some start; never steps back.
-    public var monotonic: UInt64
+    package var monotonic: UInt64
 
-    public init(realtime: UInt64, monotonic: UInt64) {
+    package init(realtime: UInt64, monotonic: UInt64) {
         self.realtime = realtime
         self.monotonic = monotonic
     }
 
-    public static func now() -> Moment {
+    package static func now() -> Moment {
         Moment(realtime: read(CLOCK_REALTIME), monotonic: read(CLOCK_MONOTONIC))
     }
 

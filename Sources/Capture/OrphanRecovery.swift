@@ -1,5 +1,5 @@
 import MCAP
-import SignalRBackplane
+import Backplane
 
 #if canImport(Glibc)
     import Glibc
@@ -92,7 +92,7 @@ enum OrphanRecovery {
                     doubts: CaptureMetadata.doubts(in: metadata.entries))
             }
             guard case .chunk(let chunk) = item else { continue }
-            chunk.forEachMessage { (message: MCAP.MessageView) in
+            chunk.forEachMessage { (message: ChunkMessage) in
                 guard let channel = chunk.channels[message.channelID] else { return }
                 if channel.messageEncoding == CaptureMetadata.envelopeEncoding {
                     let id = try? EnvelopeID.parse(message.data).id

@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// Text written to memory that was made before, so that nothing grows or moves between its parts. What does not fit traps.
 ///

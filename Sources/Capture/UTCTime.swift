@@ -1,15 +1,15 @@
 /// Nanoseconds since 1970 as text, and back. No calendar library: `cat` formats two of these for each envelope.
-public enum UTCTime {
+package enum UTCTime {
     static let rfc3339Length = 30
 
     /// `2026-11-22T21:58:00.123456789Z`, RFC 3339 with nanoseconds.
-    public static func rfc3339(_ nanoseconds: UInt64) -> String {
+    package static func rfc3339(_ nanoseconds: UInt64) -> String {
         var bytes: [UInt8] = []
         appendRFC3339(nanoseconds, to: &bytes)
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    public static func appendRFC3339(_ nanoseconds: UInt64, to bytes: inout [UInt8]) {
+    package static func appendRFC3339(_ nanoseconds: UInt64, to bytes: inout [UInt8]) {
         bytes.append(addingCapacity: rfc3339Length) { appendRFC3339(nanoseconds, to: &$0) }
     }
 
@@ -52,7 +52,7 @@ public enum UTCTime {
     /// Reads RFC 3339: date, `T` or a space, time with up to nine decimals, `Z` or an offset.
     ///
     /// - Returns: nil if it is none, or lies before 1970.
-    public static func parse(_ text: String) -> UInt64? {
+    package static func parse(_ text: String) -> UInt64? {
         var scanner = Scanner(bytes: Array(text.utf8))
         guard let year = scanner.number(digits: 4), scanner.take("-"), let month = scanner.number(digits: 2),
             scanner.take("-"), let day = scanner.number(digits: 2),

@@ -1,7 +1,7 @@
-public import Capture
+package import Capture
 
 /// Writes a capture as text of another form, envelope by envelope, into a buffer that the caller empties.
-public protocol Exporter {
+package protocol Exporter {
     /// What stands before the first envelope.
     mutating func begin(into output: inout [UInt8])
     mutating func append(_ envelope: CapturedEnvelope, to output: inout [UInt8])
@@ -10,7 +10,7 @@ public protocol Exporter {
 }
 
 /// The forms there are.
-public enum ExportFormat: String, Sendable, CaseIterable {
+package enum ExportFormat: String, Sendable, CaseIterable {
     /// An object an envelope, as `cat --json` prints it.
     case jsonl
     /// A row a message, RFC 4180.
@@ -21,7 +21,7 @@ public enum ExportFormat: String, Sendable, CaseIterable {
     case sqlite
 
     /// nil for a form that is no stream.
-    public var exporter: (any Exporter)? {
+    package var exporter: (any Exporter)? {
         switch self {
         case .jsonl: JSONLinesExporter()
         case .csv: CSVExporter()

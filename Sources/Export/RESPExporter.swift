@@ -2,7 +2,7 @@ import Capture
 import Cryptography
 import NIOCore
 import Redis
-import SignalRBackplane
+import Backplane
 
 /// Commands that publish each envelope by the node's own script, under ids that the server gives: a file for
 /// `redis-cli --pipe`, which needs none of our programs.

@@ -1,30 +1,30 @@
-public import Capture
-import SignalRBackplane
+package import Capture
+import Backplane
 
 /// A capture as a SQLite database: `envelopes` with payloads as they are, `messages`, `events`, with indexes, and a view
 /// `calls` of envelopes and their messages.
 ///
 /// Times are nanoseconds since 1970 in columns `..._ns`; `received_at` and `created_at` show them as text.
-public struct SQLiteExport {
+package struct SQLiteExport {
     private let database: SQLiteDatabase
     private let envelope: SQLiteStatement
     private let message: SQLiteStatement
     private let event: SQLiteStatement
 
     /// SQLite could not write.
-    public struct DatabaseFailure: Error, CustomStringConvertible {
+    package struct DatabaseFailure: Error, CustomStringConvertible {
         let path: String
         /// In SQLite's own words; no values are in it.
         let reason: String
 
-        public var description: String { "cannot write to '\(path)': \(reason)" }
+        package var description: String { "cannot write to '\(path)': \(reason)" }
     }
 
     /// Makes the database and lets `body` append; then the indexes are built. In memory there is a page cache only.
     ///
     /// - Parameter path: of a file that does not exist or is empty.
     /// - Throws: ``DatabaseFailure`` if it cannot be written, and what `body` throws; then the file is of no use.
-    public static func write(to path: String, _ body: (SQLiteExport) throws -> Void) throws {
+    package static func write(to path: String, _ body: (SQLiteExport) throws -> Void) throws {
         do {
             let database = try SQLiteDatabase(path: path)
             // The file gets its name when it is complete: a journal would protect what nobody keeps.
@@ -58,7 +58,7 @@ public struct SQLiteExport {
             """)
     }
 
-    public func append(_ item: CaptureItem) throws {
+    package func append(_ item: CaptureItem) throws {
         switch item {
         case .envelope(let envelope): try append(envelope)
         case .event(let event, let time): try append(event, at: time)

@@ -1,16 +1,16 @@
-public import NIOCore
+package import NIOCore
 import NIOPosix
-public import Redis
+package import Redis
 
 /// A look at the target of a live forward before anything is sent: whether it can be reached, would take what is
 /// published, and is not the very server and event key that is watched.
-public struct ForwardCheck: Sendable {
-    public struct Report: Sendable {
-        public var endpoint: String
+package struct ForwardCheck: Sendable {
+    package struct Report: Sendable {
+        package var endpoint: String
         /// nil if INFO is not permitted, or the target cannot be used.
-        public var server: RedisServerInfo?
+        package var server: RedisServerInfo?
         /// Why it cannot be forwarded there.
-        public var problem: (any Error)?
+        package var problem: (any Error)?
     }
 
     private let source: RedisConfiguration
@@ -22,7 +22,7 @@ public struct ForwardCheck: Sendable {
     ///   - source: where the relay is told to subscribe.
     ///   - channels: the event keys that it watches.
     ///   - targetChannel: where all of it goes; nil for the event key that it comes from.
-    public init(
+    package init(
         from source: RedisConfiguration, to target: RedisConfiguration, channels: [String], targetChannel: String?
     ) {
         self.source = source
@@ -31,7 +31,7 @@ public struct ForwardCheck: Sendable {
         self.targetChannel = targetChannel
     }
 
-    public func look(eventLoopGroup: any EventLoopGroup) async -> Report {
+    package func look(eventLoopGroup: any EventLoopGroup) async -> Report {
         var report = Report(endpoint: target.endpoint)
         do {
             let client = try await RedisClient.connect(to: target, eventLoopGroup: eventLoopGroup)
@@ -60,7 +60,7 @@ public struct ForwardCheck: Sendable {
         }
         let info = try? await client.serverInfo()
         await client.close()
-        var places = ForwardPlaces(
+        var places = LoopGuard(
             source: .init(runID: info?.runID, endpoint: client.endpoint),
             target: .init(runID: report.server?.runID, endpoint: report.endpoint), channels: channels,
             targetChannel: targetChannel)
@@ -69,7 +69,7 @@ public struct ForwardCheck: Sendable {
     }
 }
 
-extension ForwardPlaces {
+extension LoopGuard {
     /// Finds out where the addresses lead if a run id is missing; waits for a name server.
     mutating func locate() async {
         guard source.hasNoRunID || target.hasNoRunID else { return }

@@ -1,9 +1,9 @@
 /// Why the forwarder will not forward.
-public enum ForwardError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum ForwardError: Error, Sendable, Equatable, CustomStringConvertible {
     /// What it publishes would come back to the relay that it comes from.
     case targetIsSource(endpoint: String)
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .targetIsSource(let endpoint):
             "--forward names \(endpoint), the very server that is watched, and an event key that is watched: each message would come back for ever; name another server, or another event key with --forward-channel"

@@ -4,15 +4,15 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Prometheus
-public import Redis
-public import Relay
-import SignalRBackplane
+package import Redis
+package import Relay
+import Backplane
 
 /// Publishes what a relay receives into another Redis as it comes, under ids of that Redis.
 ///
 /// The relay never waits for it: `ForwardQueue` takes a copy or refuses it. What was sent and not answered is not sent
 /// again, so the target gets each envelope once at most.
-public final class Forwarder: EnvelopeBranch {
+package final class Forwarder: EnvelopeConsumer {
     /// The longest wait for what is left at a stop.
     private static let lastTry: TimeAmount = .seconds(5)
 
@@ -20,7 +20,7 @@ public final class Forwarder: EnvelopeBranch {
     private let logger: Logger
     private let metrics: ForwardMetrics
     private let queue: ForwardQueue
-    private let places: NIOLockedValueBox<ForwardPlaces>
+    private let places: NIOLockedValueBox<LoopGuard>
     /// How long the envelope waited that was confirmed last, in nanoseconds.
     private let lastWait = NIOLockedValueBox<UInt64>(0)
     private let log: NIOLockedValueBox<EventLog>
@@ -29,9 +29,9 @@ public final class Forwarder: EnvelopeBranch {
     ///   - source: where the relay is told to subscribe.
     ///   - channel: publishes all of it on this event key; nil for the one that it comes from.
     ///   - bufferBytes: memory for what waits.
-    public init(
+    package init(
         from source: RedisConfiguration, to target: RedisConfiguration, channel: String?, bufferBytes: Int,
-        context: EnvelopeBranchContext
+        context: EnvelopeConsumerContext
     ) {
         self.target = target
         logger = context.logger
@@ -39,7 +39,7 @@ public final class Forwarder: EnvelopeBranch {
         metrics = ForwardMetrics(context.registry, channels: context.channels, limit: bufferBytes)
         queue = ForwardQueue(limit: bufferBytes)
         places = NIOLockedValueBox(
-            ForwardPlaces(
+            LoopGuard(
                 source: .init(endpoint: source.endpoint), target: .init(endpoint: target.endpoint),
                 channels: context.channels, targetChannel: channel))
         context.registry.onScrape { [metrics, queue, lastWait] in
@@ -51,13 +51,13 @@ public final class Forwarder: EnvelopeBranch {
 
     // MARK: - On the recorder's thread
 
-    public func subscribed(_ subscription: Subscription) {
+    package func subscribed(_ subscription: Subscription) {
         places.withLockedValue {
             $0.source = .init(runID: subscription.server?.runID, endpoint: subscription.endpoint)
         }
     }
 
-    public func offer(_ batch: EnvelopeBatch) {
+    package func offer(_ batch: EnvelopeBatch) {
         if !queue.offer(batch) { drop(.bufferFull, batch.count, "the target is away or too slow") }
     }
 
@@ -65,7 +65,7 @@ public final class Forwarder: EnvelopeBranch {
 
     /// Never ends by itself: what is wrong with the target must not end the recording. What only a changed
     /// configuration heals is refused before the relay begins, by ``ForwardCheck``.
-    public func run() async {
+    package func run() async {
         var backoff = ReconnectBackoff()
         var random = SystemRandomNumberGenerator()
         var isStopped = false
@@ -106,7 +106,7 @@ public final class Forwarder: EnvelopeBranch {
         if count > 0 { drop(.loop, count, "the target is the server that is watched") }
     }
 
-    public func finish() async {
+    package func finish() async {
         if queue.oldest != nil {
             let rest = Task {
                 try await withClient(within: Self.lastTry) {
@@ -187,7 +187,7 @@ public final class Forwarder: EnvelopeBranch {
     }
 
     /// Marks the envelopes and sorts out those that must not go.
-    private func chunks(of batch: EnvelopeBatch, _ places: ForwardPlaces, sha1: String) -> [ForwardChunk] {
+    private func chunks(of batch: EnvelopeBatch, _ places: LoopGuard, sha1: String) -> [ForwardChunk] {
         var chunks = [ForwardChunk(sha1: sha1)]
         var undecodable = 0
         var returned = 0

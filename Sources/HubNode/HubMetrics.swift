@@ -1,4 +1,3 @@
-import ProcessMetrics
 import Prometheus
 
 /// What a hub node counts. Series known in advance exist from the start, at 0.

@@ -1,4 +1,4 @@
-public import SignalRBackplane
+public import Backplane
 
 /// Is told what a node does on the backplane; the end-to-end check learns from it which envelope was lost where.
 ///

@@ -5,7 +5,7 @@ extension RedisClient {
     /// - Parameter info: what the server says of itself; nil if it was not permitted.
     /// - Returns: nil if nothing tells.
     /// - Throws: ``RedisError``, but for commands that are denied.
-    public func isCluster(_ info: RedisServerInfo?) async throws -> Bool? {
+    package func isCluster(_ info: RedisServerInfo?) async throws -> Bool? {
         if let mode = info?.mode, !mode.isEmpty { return mode == "cluster" }
         // Some leave sections out of INFO unless they are asked for.
         if let text = try await politely(["INFO", "cluster"])?.text {
@@ -28,7 +28,7 @@ extension RedisClient {
 
     /// - Throws: ``RedisError`` if the server is a cluster or a replica, or does not tell: nothing may be published there.
     /// - Returns: what it says of itself; nil if that is not permitted.
-    public func requirePublishable(of configuration: RedisConfiguration) async throws -> RedisServerInfo? {
+    package func requirePublishable(of configuration: RedisConfiguration) async throws -> RedisServerInfo? {
         var info: RedisServerInfo?
         do { info = try await serverInfo() } catch let error as RedisError where error.isRefusalOfCommand {}
         if let info, let objection = configuration.objection(to: info, at: endpoint) { throw objection }

@@ -4,7 +4,7 @@
 /// Filled on the event loop, then handed over whole to the next stage; after ``EnvelopeSink/deliver(_:)`` the event
 /// loop does not touch it again, so at any time one thread owns it. Reused through ``reset()``: in the steady state an
 /// envelope costs one copy and no allocation.
-public final class EnvelopeBatch: @unchecked Sendable {
+package final class EnvelopeBatch: @unchecked Sendable {
     // @unchecked: ownership passes from thread to thread through the intake's lock, never shared (see above).
 
     @usableFromInline
@@ -29,7 +29,7 @@ public final class EnvelopeBatch: @unchecked Sendable {
 
     /// Payloads above this are taken past hiredis, into memory of their own. Far above what is read at a time, so that
     /// one never begins and ends within one read.
-    public static let largePayload = 1 << 20
+    package static let largePayload = 1 << 20
 
     // A struct behind a pointer: class properties would be checked for exclusive access at each envelope.
     @usableFromInline
@@ -46,7 +46,7 @@ public final class EnvelopeBatch: @unchecked Sendable {
 
     @usableFromInline let storage: UnsafeMutablePointer<Storage>
 
-    public init() {
+    package init() {
         storage = .allocate(capacity: 1)
         storage.initialize(
             to: Storage(
@@ -77,25 +77,25 @@ public final class EnvelopeBatch: @unchecked Sendable {
 
     /// Envelopes in the batch.
     @inlinable
-    public var count: Int { storage.pointee.entryCount }
+    package var count: Int { storage.pointee.entryCount }
 
     /// Payload bytes of all envelopes.
     @inlinable
-    public var byteCount: Int { storage.pointee.byteCount }
+    package var byteCount: Int { storage.pointee.byteCount }
 
     /// True if this is a large payload for which the sink was asked, and has reserved what it takes.
-    public var isAdmitted: Bool { storage.pointee.isAdmitted }
+    package var isAdmitted: Bool { storage.pointee.isAdmitted }
 
     /// What the batch holds in memory, in bytes: what a bounded queue must count.
-    public var footprint: Int {
+    package var footprint: Int {
         storage.pointee.byteCapacity + storage.pointee.entryCapacity * MemoryLayout<Entry>.stride
     }
 
     /// What the batch of one large payload holds in memory, in bytes.
-    public static func footprint(ofPayload bytes: Int) -> Int { bytes + MemoryLayout<Entry>.stride }
+    package static func footprint(ofPayload bytes: Int) -> Int { bytes + MemoryLayout<Entry>.stride }
 
     /// What the batch holds at most in memory with the envelopes of another behind its own, in bytes.
-    public func footprint(with other: EnvelopeBatch) -> Int {
+    package func footprint(with other: EnvelopeBatch) -> Int {
         var bytes = storage.pointee.byteCapacity
         while bytes < byteCount + other.byteCount { bytes *= 2 }
         var entries = storage.pointee.entryCapacity
@@ -105,7 +105,7 @@ public final class EnvelopeBatch: @unchecked Sendable {
 
     /// When the bytes of the envelopes appended next were read from the socket, in nanoseconds since 1970: one clock
     /// read for a whole read.
-    public var receivedAt: UInt64 {
+    package var receivedAt: UInt64 {
         get { storage.pointee.receivedAt }
         set { storage.pointee.receivedAt = newValue }
     }
@@ -114,7 +114,7 @@ public final class EnvelopeBatch: @unchecked Sendable {
     ///
     /// - Parameter channel: index of the Redis channel in the list given to the subscriber.
     @inlinable
-    public func append(channel: Int, payload: UnsafeRawBufferPointer) {
+    package func append(channel: Int, payload: UnsafeRawBufferPointer) {
         let offset = storage.pointee.byteCount
         if storage.pointee.byteCapacity - offset < payload.count { growBytes(by: payload.count) }
         if storage.pointee.entryCount == storage.pointee.entryCapacity { growEntries() }
@@ -130,7 +130,7 @@ public final class EnvelopeBatch: @unchecked Sendable {
     }
 
     /// Copies the envelopes of another batch in, behind those here.
-    public func append(contentsOf other: EnvelopeBatch) {
+    package func append(contentsOf other: EnvelopeBatch) {
         other.forEach { channel, receivedAt, payload in
             self.receivedAt = receivedAt
             append(channel: channel, payload: payload)
@@ -141,7 +141,7 @@ public final class EnvelopeBatch: @unchecked Sendable {
     ///
     /// - Parameter body: channel index, time of receipt in nanoseconds since 1970, payload.
     @inlinable
-    public func forEach(_ body: (_ channel: Int, _ receivedAt: UInt64, _ payload: UnsafeRawBufferPointer) -> Void) {
+    package func forEach(_ body: (_ channel: Int, _ receivedAt: UInt64, _ payload: UnsafeRawBufferPointer) -> Void) {
         for index in 0..<storage.pointee.entryCount {
             let entry = storage.pointee.entries[index]
             body(
@@ -151,7 +151,7 @@ public final class EnvelopeBatch: @unchecked Sendable {
     }
 
     /// The first `count` envelopes, or all if there are fewer, as ``forEach(_:)``.
-    public func forEach(
+    package func forEach(
         first count: Int, _ body: (_ channel: Int, _ receivedAt: UInt64, _ payload: UnsafeRawBufferPointer) -> Void
     ) {
         for index in 0..<min(max(0, count), storage.pointee.entryCount) {
@@ -163,7 +163,7 @@ public final class EnvelopeBatch: @unchecked Sendable {
     }
 
     /// Empties the batch for reuse.
-    public func reset() {
+    package func reset() {
         if storage.pointee.byteCapacity > Self.keptBytes {
             storage.pointee.bytes.deallocate()
             storage.pointee.byteCapacity = Self.keptBytes

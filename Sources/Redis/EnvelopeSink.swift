@@ -1,6 +1,6 @@
 /// Takes what a ``RedisSubscriber`` receives. All calls come from the subscriber's event loop, in the order in which
 /// things happened; none may block or take long.
-public protocol EnvelopeSink: AnyObject, Sendable {
+package protocol EnvelopeSink: AnyObject, Sendable {
     /// An empty batch to fill next.
     func nextBatch() -> EnvelopeBatch
     /// A batch with at least one envelope; it belongs to the sink from now on.
@@ -23,13 +23,13 @@ public protocol EnvelopeSink: AnyObject, Sendable {
 }
 
 extension EnvelopeSink {
-    public func admission(ofPayload bytes: Int, channel: Int) -> PayloadAdmission { .take }
-    public func abandoned(payloadOf bytes: Int) {}
-    public func skipped(_ payload: SkippedPayload) {}
+    package func admission(ofPayload bytes: Int, channel: Int) -> PayloadAdmission { .take }
+    package func abandoned(payloadOf bytes: Int) {}
+    package func skipped(_ payload: SkippedPayload) {}
 }
 
 /// What becomes of a large payload.
-public enum PayloadAdmission: Sendable {
+package enum PayloadAdmission: Sendable {
     case take
     /// It does not fit now.
     case noRoom
@@ -38,19 +38,19 @@ public enum PayloadAdmission: Sendable {
 }
 
 /// A payload that went by without being held.
-public struct SkippedPayload: Sendable, Equatable {
+package struct SkippedPayload: Sendable, Equatable {
     /// Index of the channel, as in ``EnvelopeBatch``.
-    public var channel: Int
+    package var channel: Int
     /// Its length.
-    public var bytes: Int
+    package var bytes: Int
     /// Its first bytes, enough for the id.
-    public var start: [UInt8]
+    package var start: [UInt8]
     /// When its end was read, nanoseconds since 1970.
-    public var receivedAt: UInt64
+    package var receivedAt: UInt64
     /// False if only the moment was wrong.
-    public var isTooLarge: Bool
+    package var isTooLarge: Bool
 
-    public init(channel: Int, bytes: Int, start: [UInt8], receivedAt: UInt64, isTooLarge: Bool) {
+    package init(channel: Int, bytes: Int, start: [UInt8], receivedAt: UInt64, isTooLarge: Bool) {
         self.channel = channel
         self.bytes = bytes
         self.start = start
@@ -60,7 +60,7 @@ public struct SkippedPayload: Sendable, Equatable {
 }
 
 /// Why a subscription ended.
-public enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
+package enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
     /// The server closed the connection: restart, `CLIENT KILL`, or our output buffer was full.
     case closedByServer
     /// The operating system reported an error, such as a reset.
@@ -77,7 +77,7 @@ public enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
     case stopped
 
     /// A stable word for events and metrics.
-    public var label: String {
+    package var label: String {
         switch self {
         case .closedByServer: "closed_by_server"
         case .ioError: "io_error"
@@ -89,7 +89,7 @@ public enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .closedByServer: "the server closed the connection"
         case .ioError(let text): "the connection broke: \(text)"

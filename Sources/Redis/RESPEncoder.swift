@@ -1,9 +1,9 @@
-public import NIOCore
+package import NIOCore
 
 /// Writes commands as RESP arrays of bulk strings.
-public enum RESPEncoder {
+package enum RESPEncoder {
     /// Appends one command, binary safe.
-    public static func encode(_ arguments: [RESPArgument], into buffer: inout ByteBuffer) {
+    package static func encode(_ arguments: [RESPArgument], into buffer: inout ByteBuffer) {
         buffer.writeStaticString("*")
         writeDecimal(arguments.count, into: &buffer)
         buffer.writeStaticString("\r\n")
@@ -17,7 +17,7 @@ public enum RESPEncoder {
 
     /// Appends one bulk string, for callers that build a command in parts.
     @inlinable
-    public static func encodeBulk<Bytes: Collection>(
+    package static func encodeBulk<Bytes: Collection>(
         _ bytes: Bytes, into buffer: inout ByteBuffer
     ) where Bytes.Element == UInt8 {
         buffer.writeStaticString("$")
@@ -48,11 +48,11 @@ public enum RESPEncoder {
 }
 
 /// One argument of a command.
-public enum RESPArgument: Sendable, Equatable, ExpressibleByStringLiteral, ExpressibleByStringInterpolation {
+package enum RESPArgument: Sendable, Equatable, ExpressibleByStringLiteral, ExpressibleByStringInterpolation {
     case text(String)
     case bytes([UInt8])
 
-    public init(stringLiteral value: String) {
+    package init(stringLiteral value: String) {
         self = .text(value)
     }
 }

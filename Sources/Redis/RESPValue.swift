@@ -1,5 +1,5 @@
 /// One reply of the Redis protocol (RESP2), owned.
-public enum RESPValue: Sendable, Equatable {
+package enum RESPValue: Sendable, Equatable {
     /// `+OK`
     case status(String)
     /// `-ERR ...`
@@ -10,7 +10,7 @@ public enum RESPValue: Sendable, Equatable {
     case array([RESPValue])
 
     /// The text of a status or bulk reply; nil for others.
-    public var text: String? {
+    package var text: String? {
         switch self {
         case .status(let text): text
         case .bulk(let bytes): String(decoding: bytes, as: UTF8.self)
@@ -18,11 +18,11 @@ public enum RESPValue: Sendable, Equatable {
         }
     }
 
-    public var integer: Int64? {
+    package var integer: Int64? {
         if case .integer(let value) = self { value } else { nil }
     }
 
-    public var array: [RESPValue]? {
+    package var array: [RESPValue]? {
         if case .array(let values) = self { values } else { nil }
     }
 

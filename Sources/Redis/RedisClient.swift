@@ -1,8 +1,8 @@
-public import NIOCore
+package import NIOCore
 import Synchronization
 
 /// A connection that asks: commands are pipelined in the order of the calls, replies come back in that order.
-public final class RedisClient: Sendable {
+package final class RedisClient: Sendable {
     /// Who is at the other end.
     enum Purpose {
         /// A server that must be a master.
@@ -11,7 +11,7 @@ public final class RedisClient: Sendable {
     }
 
     /// The server that was connected to, `host:port`.
-    public let endpoint: String
+    package let endpoint: String
     private let configuration: RedisConfiguration
     private let channel: any Channel
     private let handler: NIOLoopBound<ClientHandler>
@@ -30,7 +30,7 @@ public final class RedisClient: Sendable {
     /// - Parameter loginTimeout: the longest wait from the TCP connection to the last answer of the login; nil for the
     ///   configuration's limit for an answer.
     /// - Throws: ``RedisError``; `CancellationError` soon after the task is cancelled.
-    public static func connect(
+    package static func connect(
         to configuration: RedisConfiguration, eventLoopGroup: any EventLoopGroup, loginTimeout: TimeAmount? = nil
     ) async throws -> RedisClient {
         try await RedisRoute(configuration: configuration, eventLoopGroup: eventLoopGroup).first { server in
@@ -127,7 +127,7 @@ public final class RedisClient: Sendable {
     ///
     /// - Throws: ``RedisError``, also for an error reply.
     @discardableResult
-    public func send(_ arguments: [RESPArgument]) async throws -> RESPValue {
+    package func send(_ arguments: [RESPArgument]) async throws -> RESPValue {
         let reply = try await ask(arguments)
         if case .error(let text) = reply {
             throw RedisError.from(
@@ -139,7 +139,7 @@ public final class RedisClient: Sendable {
 
     /// Runs a script by its hash, or by its text where the server does not know it (yet, or any more).
     @discardableResult
-    public func evaluate(_ script: RedisScript, keys: [RESPArgument], arguments: [RESPArgument]) async throws
+    package func evaluate(_ script: RedisScript, keys: [RESPArgument], arguments: [RESPArgument]) async throws
         -> RESPValue
     {
         let rest = ["\(keys.count)"] + keys + arguments
@@ -151,7 +151,7 @@ public final class RedisClient: Sendable {
     }
 
     /// Makes a script known to the server.
-    public func load(script source: String) async throws -> RedisScript {
+    package func load(script source: String) async throws -> RedisScript {
         let reply = try await send(["SCRIPT", "LOAD", .text(source)])
         guard let sha1 = reply.text else {
             throw RedisError.unexpectedReply(command: "SCRIPT LOAD", reply: reply.summary)
@@ -160,7 +160,7 @@ public final class RedisClient: Sendable {
     }
 
     /// What the server says of itself.
-    public func serverInfo() async throws -> RedisServerInfo {
+    package func serverInfo() async throws -> RedisServerInfo {
         let reply = try await send(["INFO"])
         guard let text = reply.text else { throw RedisError.unexpectedReply(command: "INFO", reply: reply.summary) }
         return RedisServerInfo(infoText: text)
@@ -174,7 +174,7 @@ public final class RedisClient: Sendable {
     ///   - onWrite: called on the event loop when they were given to the socket, or refused by it.
     ///   - onReply: called `count` times on the event loop, in order; error replies come as ``RESPValue/error(_:)``,
     ///     a lost connection as a failure for each command still unanswered.
-    public func pipeline(
+    package func pipeline(
         _ bytes: ByteBuffer, count: Int, beforeWrite: (@Sendable () -> Void)? = nil,
         onWrite: (@Sendable () -> Void)? = nil, onReply: @escaping @Sendable (Result<RESPValue, RedisError>) -> Void
     ) {
@@ -187,11 +187,11 @@ public final class RedisClient: Sendable {
     }
 
     /// Returns when the connection has ended, by whichever side.
-    public func waitUntilClosed() async {
+    package func waitUntilClosed() async {
         try? await channel.closeFuture.get()
     }
 
-    public func close() async {
+    package func close() async {
         abandon()
         try? await channel.closeFuture.get()
     }

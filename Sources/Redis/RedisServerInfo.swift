@@ -1,20 +1,20 @@
 /// What `INFO` says of a server, as far as this project needs it, under the names that Redis, Valkey, KeyDB, Dragonfly and
 /// Garnet give it.
-public struct RedisServerInfo: Sendable, Equatable {
+package struct RedisServerInfo: Sendable, Equatable {
     /// Random per process: a new one means that the server was restarted or is another one.
-    public var runID: String
+    package var runID: String
     /// `Redis`, `Valkey`, `KeyDB`, `Dragonfly` or `Garnet`.
-    public var product: String
+    package var product: String
     /// The product's own: Valkey 9 calls itself Redis 7.2.4 as well.
-    public var version: String
+    package var version: String
     /// `standalone`, `sentinel` or `cluster`; empty where nothing tells.
-    public var mode: String
+    package var mode: String
     /// `master` or `slave`.
-    public var role: String
+    package var role: String
     /// `host:port` of the master of a replica.
-    public var master: String?
+    package var master: String?
     /// Clients that Redis closed because their output buffer was full, since its start; nil where it does not tell.
-    public var outputBufferDisconnections: Int?
+    package var outputBufferDisconnections: Int?
 
     /// The prefix of its fields, for each product but Redis.
     private static let products = [
@@ -24,7 +24,7 @@ public struct RedisServerInfo: Sendable, Equatable {
     ]
 
     /// - Parameter text: the answer to `INFO`, lines of `name:value`.
-    public init(infoText text: String) {
+    package init(infoText text: String) {
         var fields: [Substring: Substring] = [:]
         for line in text.split(whereSeparator: \.isNewline) {
             guard let colon = line.firstIndex(of: ":") else { continue }
@@ -59,8 +59,8 @@ public struct RedisServerInfo: Sendable, Equatable {
     }
 
     /// `Redis 7.0.15`, `Valkey 9.1.2`; the product alone where its version is not told.
-    public var title: String { version.isEmpty ? product : "\(product) \(version)" }
+    package var title: String { version.isEmpty ? product : "\(product) \(version)" }
 
     /// For a field that is called after Redis: `7.0.15`, but `Valkey 9.1.2`.
-    public var versionText: String { product == "Redis" ? version : title }
+    package var versionText: String { product == "Redis" ? version : title }
 }

@@ -1,21 +1,21 @@
-public import Logging
+package import Logging
 import NIOConcurrencyHelpers
-public import NIOCore
+package import NIOCore
 
 /// Holds a subscription to channels of one Redis server, through every reconnect, and hands what arrives to a sink.
 ///
 /// The way of an envelope begins here: socket, ``SubscriberHandler``, ``RESPReader``, ``EnvelopeBatch``, sink.
-public final class RedisSubscriber: Sendable {
+package final class RedisSubscriber: Sendable {
     /// When to look for a dead peer.
     ///
     /// A configuration brings its own (``RedisConfiguration/pingIntervalSeconds``).
-    public struct Timing: Sendable {
+    package struct Timing: Sendable {
         /// A connection quiet for this long is sent a PING; quiet for as long again, it is given up.
-        public var pingInterval: TimeAmount
+        package var pingInterval: TimeAmount
         /// The longest wait from the TCP connection to the confirmed subscription.
-        public var handshakeTimeout: TimeAmount
+        package var handshakeTimeout: TimeAmount
 
-        public init(pingInterval: TimeAmount = .seconds(5), handshakeTimeout: TimeAmount = .seconds(10)) {
+        package init(pingInterval: TimeAmount = .seconds(5), handshakeTimeout: TimeAmount = .seconds(10)) {
             self.pingInterval = pingInterval
             self.handshakeTimeout = handshakeTimeout
         }
@@ -39,7 +39,7 @@ public final class RedisSubscriber: Sendable {
     ///   - timing: nil for what the configuration says.
     ///   - sink: takes the envelopes, on the event loop.
     ///   - onSubscribed: called after each confirmed subscription; must not wait.
-    public init(
+    package init(
         configuration: RedisConfiguration, channels: [String], timing: Timing? = nil,
         eventLoopGroup: any EventLoopGroup, sink: any EnvelopeSink, logger: Logger,
         onSubscribed: @escaping @Sendable () -> Void = {}
@@ -81,7 +81,7 @@ public final class RedisSubscriber: Sendable {
     ///
     /// - Throws: ``RedisError`` if the first subscription fails for a reason that time does not heal (wrong password,
     ///   missing right, not a Redis server). After a first success every failure is retried.
-    public func run() async throws {
+    package func run() async throws {
         var backoff = ReconnectBackoff()
         var random = SystemRandomNumberGenerator()
         var everSubscribed = false

@@ -17,7 +17,7 @@ struct ReplyState: ~Copyable {
 
     private var frame = Frame.general
     private(set) var messageChannel = -1
-    private var channels: ChannelTable
+    private var channels: ChannelIndex
     private let collectsMessages: Bool
     private var builder = ReplyBuilder()
     var batch: EnvelopeBatch? {
@@ -35,7 +35,7 @@ struct ReplyState: ~Copyable {
 
     init(channels: [String], reader: UnsafeMutablePointer<redisReader>) {
         self.reader = reader
-        self.channels = ChannelTable(channels)
+        self.channels = ChannelIndex(channels)
         collectsMessages = !channels.isEmpty
     }
 

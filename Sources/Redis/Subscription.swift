@@ -1,13 +1,13 @@
 /// What a subscriber knows of a subscription that has just been confirmed.
-public struct Subscription: Sendable, Equatable {
+package struct Subscription: Sendable, Equatable {
     /// What the server says of itself; nil if it does not permit INFO.
-    public var server: RedisServerInfo?
+    package var server: RedisServerInfo?
     /// Our connection's id in `CLIENT LIST`; nil if the server does not permit CLIENT ID.
-    public var connectionID: Int?
+    package var connectionID: Int?
     /// The server that was subscribed to, `host:port`; with sentinels or several servers it can be another each time.
-    public var endpoint: String
+    package var endpoint: String
 
-    public init(server: RedisServerInfo?, connectionID: Int? = nil, endpoint: String) {
+    package init(server: RedisServerInfo?, connectionID: Int? = nil, endpoint: String) {
         self.server = server
         self.connectionID = connectionID
         self.endpoint = endpoint

@@ -1,6 +1,6 @@
 import Capture
 import Redis
-import SignalRBackplane
+import Backplane
 
 /// The ids of envelopes that the intake refused, by channel, in the order in which they came.
 struct DroppedIDs: Sendable {

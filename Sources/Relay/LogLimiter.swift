@@ -1,17 +1,17 @@
 /// Keeps a repeated log line from flooding the log: one a second, then how many were left out.
 ///
 /// For lines of one kind; ``flush(at:)`` says what it holds back when no more come.
-public struct LogLimiter: Sendable {
+package struct LogLimiter: Sendable {
     static let interval: UInt64 = 1_000_000_000
 
     private var nextAt: UInt64 = 0
     private var suppressed = 0
 
-    public init() {}
+    package init() {}
 
     /// - Parameter now: monotonic, in nanoseconds.
     /// - Returns: nil if the line should be left out; else how many were, since the last one written.
-    public mutating func admit(at now: UInt64) -> Int? {
+    package mutating func admit(at now: UInt64) -> Int? {
         guard now >= nextAt else {
             suppressed += 1
             return nil
@@ -23,7 +23,7 @@ public struct LogLimiter: Sendable {
 
     /// - Parameter now: as above; `.max` at the end.
     /// - Returns: how many lines are held back and would stay so, if no more come; nil for none, or not yet.
-    public mutating func flush(at now: UInt64) -> Int? {
+    package mutating func flush(at now: UInt64) -> Int? {
         guard suppressed > 0, now >= nextAt else { return nil }
         defer { suppressed = 0 }
         return suppressed

@@ -1,7 +1,7 @@
 import Capture
 import Logging
 import Prometheus
-import SignalRBackplane
+import Backplane
 
 /// Records, whatever the disk does: writes through a ``CaptureWriter``, and when that fails tries a new segment at once
 /// and then again and again, counting what is lost in between.

@@ -1,56 +1,56 @@
 import Capture
-public import Logging
+package import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Prometheus
 import Redis
-public import ServiceLifecycle
-import SignalRBackplane
+package import ServiceLifecycle
+import Backplane
 
 /// The sidecar: holds the subscription, observes and records every envelope, and answers scrapes.
 ///
 /// The way of an envelope:
 /// ``RedisSubscriber`` (event loop) -> `Intake` (bounded in bytes) -> `RelayWorker` (own thread) -> `ChannelObserver`
-/// -> metrics, and `Recorder` -> `CaptureWriter` -> segment file; then each ``EnvelopeBranch``, the live page's the last.
-public struct Relay: Service {
+/// -> metrics, and `Recorder` -> `CaptureWriter` -> segment file; then each ``EnvelopeConsumer``, the live page's the last.
+package struct Relay: Service {
     private let configuration: RelayConfiguration
     private let logger: Logger
     private let supervisor: (any RelaySupervisor)?
     private let onListening: @Sendable (_ port: Int) -> Void
-    private let onGlance: (@Sendable (RelayGlance) -> Void)?
+    private let onSnapshot: (@Sendable (RelaySnapshot) -> Void)?
     private let controls = RelayControls()
     private let ended = NIOLockedValueBox(RelayLosses())
 
     /// - Parameters:
     ///   - supervisor: is told of the relay's life.
     ///   - onListening: called once the HTTP surface is bound, with its port.
-    ///   - onGlance: called once a second; must not wait.
-    public init(
+    ///   - onSnapshot: called once a second; must not wait.
+    package init(
         configuration: RelayConfiguration, logger: Logger, supervisor: (any RelaySupervisor)? = nil,
         onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in },
-        onGlance: (@Sendable (RelayGlance) -> Void)? = nil
+        onSnapshot: (@Sendable (RelaySnapshot) -> Void)? = nil
     ) {
         self.configuration = configuration
         self.logger = logger
         self.supervisor = supervisor
         self.onListening = onListening
-        self.onGlance = onGlance
+        self.onSnapshot = onSnapshot
     }
 
     // MARK: - While it runs, from any thread
 
     /// Closes the segment and begins the next; reads the HTTP token's file again.
-    public func rotate() { controls.send(.rotate) }
+    package func rotate() { controls.send(.rotate) }
 
     /// Writes what waits, and forces it to the disk.
-    public func flush() { controls.send(.flush) }
+    package func flush() { controls.send(.flush) }
 
     /// Writes one line of figures to the log.
-    public func logStatistics() { controls.send(.logStatistics) }
+    package func logStatistics() { controls.send(.logStatistics) }
 
     /// What was lost while it should have been recorded; after ``run()`` has ended. Empty for a relay that only observes.
-    public var losses: RelayLosses { ended.withLockedValue { $0 } }
+    package var losses: RelayLosses { ended.withLockedValue { $0 } }
 
     // MARK: - Running
 
@@ -59,7 +59,7 @@ public struct Relay: Service {
     /// - Throws: ``RelayError`` if the HTTP surface cannot be bound; `CaptureError` if the record directory cannot be used;
     ///   `RedisError` if the first subscription fails
     ///   for a reason that time does not heal.
-    public func run() async throws {
+    package func run() async throws {
         // Before anything else: a second relay there would be refused whatever comes next.
         let claim = try await Self.claim(configuration.recording?.directory, logger: logger)
         defer { withExtendedLifetime(claim) {} }
@@ -70,13 +70,13 @@ public struct Relay: Service {
         if configuration.recording != nil { metrics.tellRecording(status) }
         let account = RunAccount()
         let intake = Intake(limit: configuration.bufferBytes, metrics: metrics)
-        let context = EnvelopeBranchContext(
+        let context = EnvelopeConsumerContext(
             registry: metrics.registry, channels: configuration.channels, logger: logger)
         let watched = WatchMetrics(metrics.registry, channels: metrics.channels)
         let feed = LiveFeed(
             configuration: LiveFeed.Configuration(
                 version: configuration.version, showsValues: configuration.showsPayloads, links: configuration.links,
-                hasToken: configuration.access.token != nil, onGlance: onGlance),
+                hasToken: configuration.access.token != nil, onSnapshot: onSnapshot),
             metrics: metrics, status: status, watch: watched, recordDirectory: configuration.recording?.directory)
         let census = CounterCensus(
             redis: configuration.redis, channels: configuration.channels,
@@ -163,7 +163,7 @@ public struct Relay: Service {
     }
 
     private func makeWorker(
-        previous: CaptureDirectory.Previous?, intake: Intake, branches: [any EnvelopeBranch], journal: LiveJournal,
+        previous: CaptureDirectory.Previous?, intake: Intake, branches: [any EnvelopeConsumer], journal: LiveJournal,
         census: CounterCensus, metrics: RelayMetrics, status: RelayStatus, account: RunAccount,
         housekeeper: Housekeeper?
     ) -> RelayWorker {
@@ -191,7 +191,7 @@ public struct Relay: Service {
     /// Returns when all have ended: on shutdown, or because one of them failed.
     private func subscribeAndServe(
         _ preparation: Task<CaptureDirectory.Previous?, any Error>,
-        intake: Intake, branches: [any EnvelopeBranch], feed: LiveFeed, census: CounterCensus,
+        intake: Intake, branches: [any EnvelopeConsumer], feed: LiveFeed, census: CounterCensus,
         metrics: RelayMetrics, watched: WatchMetrics, status: RelayStatus,
         group eventLoopGroup: MultiThreadedEventLoopGroup
     ) async -> Result<Void, any Error> {

@@ -1,43 +1,43 @@
-public import Capture
-public import Redis
+package import Capture
+package import Redis
 
 /// What one relay does.
-public struct RelayConfiguration: Sendable {
-    public var redis: RedisConfiguration
+package struct RelayConfiguration: Sendable {
+    package var redis: RedisConfiguration
     /// The event keys to watch, at least one.
-    public var channels: [String]
+    package var channels: [String]
     /// Where and how to record; nil to observe only.
-    public var recording: CaptureWriter.Configuration?
+    package var recording: CaptureWriter.Configuration?
     /// What of the payloads is recorded.
-    public var payload: PayloadPolicy
+    package var payload: PayloadPolicy
     /// What becomes of closed segments, and when recording must pause.
-    public var housekeeping: HousekeepingPolicy
+    package var housekeeping: HousekeepingPolicy
     /// Memory for envelopes that wait for the recorder, in bytes.
-    public var bufferBytes: Int
+    package var bufferBytes: Int
     /// Where `/metrics` and the probes are served; port 0 takes a free one.
-    public var listenHost: String
-    public var listenPort: Int
+    package var listenHost: String
+    package var listenPort: Int
     /// Who may see them.
-    public var access: WebAccess
+    package var access: WebAccess
     /// Whether the live page shows the values of messages: what users wrote.
-    public var showsPayloads: Bool
+    package var showsPayloads: Bool
     /// On the live page.
-    public var links: LiveLinks
+    package var links: LiveLinks
     /// Channels of the Redis up to which it is asked for their names, where nobody listens to a channel.
-    public var maxChannelScan: Int
+    package var maxChannelScan: Int
     /// Makes what takes envelopes beside the recorder.
-    public var branches: [@Sendable (EnvelopeBranchContext) -> any EnvelopeBranch]
-    public var version: String
+    package var branches: [@Sendable (EnvelopeConsumerContext) -> any EnvelopeConsumer]
+    package var version: String
     /// Name of this machine, for the capture.
-    public var hostName: String
+    package var hostName: String
 
-    public init(
+    package init(
         redis: RedisConfiguration, channels: [String], recording: CaptureWriter.Configuration? = nil,
         payload: PayloadPolicy = PayloadPolicy(), housekeeping: HousekeepingPolicy = HousekeepingPolicy(),
         bufferBytes: Int = 64 << 20, listenHost: String = "127.0.0.1", listenPort: Int = 9464,
         access: WebAccess = WebAccess(), showsPayloads: Bool = false, links: LiveLinks = LiveLinks(),
         maxChannelScan: Int = ChannelScanPolicy.defaultLimit,
-        branches: [@Sendable (EnvelopeBranchContext) -> any EnvelopeBranch] = [],
+        branches: [@Sendable (EnvelopeConsumerContext) -> any EnvelopeConsumer] = [],
         version: String, hostName: String
     ) {
         precondition(!channels.isEmpty && bufferBytes > 0)

@@ -1,5 +1,5 @@
 /// What keeps a relay from running, besides Redis and the disk.
-public enum RelayError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum RelayError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The HTTP surface cannot be bound.
     case cannotListen(host: String, port: Int, ListenFailure)
     /// The file of the bearer token is of no use.
@@ -7,7 +7,7 @@ public enum RelayError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A file of the HTTP surface's TLS is of no use.
     case badCertificate(path: String, reason: String)
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .cannotListen(let host, let port, let failure):
             "cannot serve the live page and /metrics: \(failure.sentence(host: host, port: port)); name another address with --listen"

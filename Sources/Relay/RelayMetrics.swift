@@ -1,7 +1,6 @@
 import Capture
-import ProcessMetrics
 import Prometheus
-import SignalRBackplane
+import Backplane
 
 /// Every metric of the relay, by the names of the design. Series known in advance exist from the start, at 0.
 final class RelayMetrics: Sendable {

@@ -1,5 +1,5 @@
 /// Is told of a relay's life, for whoever watches over the process: systemd, for instance.
-public protocol RelaySupervisor: Sendable {
+package protocol RelaySupervisor: Sendable {
     /// How often ``alive(state:)`` is wanted; nil for never.
     var heartbeatInterval: Duration? { get }
     /// The relay serves its HTTP surface and tries to subscribe.

@@ -2,7 +2,7 @@ import Capture
 import Logging
 import Prometheus
 import Redis
-import SignalRBackplane
+import Backplane
 
 /// What does not follow in the ids, and what the counters say: told to capture, journal, metrics and log.
 extension RelayWorker {

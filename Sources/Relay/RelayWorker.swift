@@ -2,7 +2,7 @@ import Capture
 import Logging
 import Prometheus
 import Redis
-import SignalRBackplane
+import Backplane
 
 #if canImport(Glibc)
     import Glibc
@@ -26,7 +26,7 @@ struct RelayWorker: ~Copyable {
     private let status: RelayStatus
     private let logger: Logger
     var observers: [ChannelObserver]
-    private let branches: [any EnvelopeBranch]
+    private let branches: [any EnvelopeConsumer]
     var recorder: Recorder?
     /// nil if payloads are recorded as they are.
     private let filter: PayloadFilter?
@@ -57,7 +57,7 @@ struct RelayWorker: ~Copyable {
     init(
         channels: [String], previous: CaptureDirectory.Previous = .init(), intake: Intake,
         recorder: consuming Recorder?,
-        filter: PayloadFilter? = nil, branches: [any EnvelopeBranch] = [], journal: LiveJournal? = nil,
+        filter: PayloadFilter? = nil, branches: [any EnvelopeConsumer] = [], journal: LiveJournal? = nil,
         census: CounterCensus? = nil, metrics: RelayMetrics, status: RelayStatus, account: RunAccount = RunAccount(),
         logger: Logger
     ) {
@@ -135,7 +135,7 @@ struct RelayWorker: ~Copyable {
             let isLarge = batch.isAdmitted
             let fill =
                 isLarge ? intake.recycle(large: batch) { recorder?.flushLarge(now) } : intake.recycle(batch)
-            recorder?.fallsBehind(by: fill)
+            recorder?.setBacklog( fill)
             return bytes
         case .subscribed(let subscription):
             subscribed(subscription, at: now)
@@ -148,12 +148,12 @@ struct RelayWorker: ~Copyable {
         case .counters(let readings):
             compare(readings, at: now)
         case .command(let command):
-            obey(command, at: now)
+            execute(command, at: now)
         }
         return 0
     }
 
-    private mutating func obey(_ command: RecorderCommand, at now: Moment) {
+    private mutating func execute(_ command: RecorderCommand, at now: Moment) {
         switch command {
         case .rotate: recorder?.rotateNow(now)
         case .flush: recorder?.flushNow(now)

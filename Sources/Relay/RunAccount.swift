@@ -22,17 +22,17 @@ final class RunAccount: Sendable {
 }
 
 /// What a relay that records lost in its run.
-public struct RelayLosses: Sendable, Equatable {
+package struct RelayLosses: Sendable, Equatable {
     /// Received and not recorded: the intake was full, or the disk.
-    public var droppedEnvelopes = 0
+    package var droppedEnvelopes = 0
     /// Never received, as their ids tell.
-    public var missingIDs = 0
+    package var missingIDs = 0
     /// Recorded, and gone with a file that somebody removed or cut.
-    public var goneEnvelopes = 0
+    package var goneEnvelopes = 0
 
-    public init() {}
+    package init() {}
 
-    public var isEmpty: Bool { droppedEnvelopes == 0 && missingIDs == 0 && goneEnvelopes == 0 }
+    package var isEmpty: Bool { droppedEnvelopes == 0 && missingIDs == 0 && goneEnvelopes == 0 }
 
     /// What the exit status follows from.
     package var verdict: RecordingVerdict {

@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// Changes what a replay is asked to change in a blob: names of hubs, and the time of creation.
 struct EnvelopeRewriter {

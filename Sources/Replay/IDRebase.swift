@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// Shifts captured ids so that the first follows a counter. Holes stay holes; where the captured counter was set back,
 /// or an id came twice, the next one follows the one before, since ids of the target must ascend.

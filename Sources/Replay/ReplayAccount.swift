@@ -1,5 +1,5 @@
 import Capture
-import SignalRBackplane
+import Backplane
 
 /// What of a replay was published, across its connections, and in the checkpoint's file across its processes.
 ///

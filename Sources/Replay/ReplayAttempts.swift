@@ -1,7 +1,7 @@
 import NIOCore
 import NIOPosix
 import Redis
-import SignalRBackplane
+import Backplane
 
 /// Carries a replay over one connection, or over as many as it takes.
 struct ReplayAttempts {

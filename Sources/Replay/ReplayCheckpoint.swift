@@ -1,5 +1,5 @@
 import FoundationEssentials
-import SignalRBackplane
+import Backplane
 
 #if canImport(Glibc)
     import Glibc

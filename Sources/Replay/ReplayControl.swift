@@ -1,7 +1,7 @@
 import Synchronization
 
 /// What somebody asks of a replay while it runs, from any thread.
-public final class ReplayControl: Sendable {
+package final class ReplayControl: Sendable {
     private struct State {
         var isStopped = false
         var isPaused = false
@@ -12,31 +12,31 @@ public final class ReplayControl: Sendable {
     }
 
     /// Where a replay is.
-    public struct Position: Sendable {
+    package struct Position: Sendable {
         /// Envelopes handed to the connection, of this run and of those before it.
-        public var sent = 0
+        package var sent = 0
         /// When the last one of them was due, since the start, in nanoseconds; 0 at maximum speed.
-        public var offset: UInt64 = 0
+        package var offset: UInt64 = 0
         /// Of the last one, in nanoseconds.
-        public var lateness: UInt64 = 0
+        package var lateness: UInt64 = 0
         /// True once nothing more is sent.
-        public var isPaused = false
+        package var isPaused = false
         /// 1 unless the speed was changed.
-        public var factor = 1.0
+        package var factor = 1.0
     }
 
     private let state = Mutex(State())
     private let current = Mutex(Position())
 
-    public init() {}
+    package init() {}
 
     /// Ends it in order: what was sent is waited for.
-    public func stop() { state.withLock { $0.isStopped = true } }
+    package func stop() { state.withLock { $0.isStopped = true } }
 
-    public func togglePause() { state.withLock { $0.isPaused.toggle() } }
+    package func togglePause() { state.withLock { $0.isPaused.toggle() } }
 
     /// One envelope, and then a pause.
-    public func step() {
+    package func step() {
         state.withLock {
             $0.isPaused = true
             $0.steps += 1
@@ -44,11 +44,11 @@ public final class ReplayControl: Sendable {
     }
 
     /// - Parameter factor: 2 is twice as fast as now.
-    public func changeSpeed(by factor: Double) {
+    package func changeSpeed(by factor: Double) {
         state.withLock { $0.factor = min(max($0.factor * factor, 0.01), 1_000) }
     }
 
-    public var position: Position {
+    package var position: Position {
         // First whether it rests: then what it has sent is all of it.
         let (isPaused, factor) = state.withLock { ($0.isPaused && $0.isResting, $0.factor) }
         var position = current.withLock { $0 }

@@ -1,7 +1,7 @@
 import Capture
 
 /// Why a replay was refused or stopped.
-public enum ReplayError: Error, Sendable, CustomStringConvertible {
+package enum ReplayError: Error, Sendable, CustomStringConvertible {
     /// The target is the server that the capture was recorded from, and its event key.
     case targetIsSource(endpoint: String, channel: String)
     /// The target refused an envelope or was lost; the report says which were published before.
@@ -19,7 +19,7 @@ public enum ReplayError: Error, Sendable, CustomStringConvertible {
     /// The checkpoint belongs to something else, or cannot be used.
     case checkpoint(path: String, reason: String)
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .targetIsSource(let endpoint, let channel):
             "\(endpoint) is the very server that the capture was recorded from, and '\(channel)' the event key: its live clients would receive old messages; name another target or another event key (--map-channel), or allow it with --allow-source"

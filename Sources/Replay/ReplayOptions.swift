@@ -1,10 +1,10 @@
-public import Capture
-public import SignalRBackplane
+package import Capture
+package import Backplane
 
 /// What of a capture is published, where, when and under which ids.
-public struct ReplayOptions: Sendable {
+package struct ReplayOptions: Sendable {
     /// What becomes of the captured ids.
-    public enum IDs: String, Sendable, CaseIterable {
+    package enum IDs: String, Sendable, CaseIterable {
         /// The target's own counter gives new ones, as for any node.
         case reissue
         /// The captured ones, shifted so that the first follows the target's counter; holes stay holes.
@@ -13,35 +13,35 @@ public struct ReplayOptions: Sendable {
         case preserve
     }
 
-    public var selection: CaptureSelection
+    package var selection: CaptureSelection
     /// Publish everything here; nil keeps each envelope on the channel it came from, or where `channelMap` leads.
-    public var channel: String?
+    package var channel: String?
     /// Captured event key to the target's.
-    public var channelMap: OrdinalNameMap<String>
+    package var channelMap: OrdinalNameMap<String>
     /// Captured hub name to the one to call; compared as nodes compare hubs.
-    public var hubMap: OrdinalNameMap<String>
-    public var speed: ReplaySchedule.Speed
+    package var hubMap: OrdinalNameMap<String>
+    package var speed: ReplaySchedule.Speed
     /// Longer pauses are cut to this; nanoseconds.
-    public var longestPause: UInt64?
+    package var longestPause: UInt64?
     /// When the first envelope is due, nanoseconds since 1970; nil for at once.
-    public var startAt: UInt64?
+    package var startAt: UInt64?
     /// Envelopes to publish at most.
-    public var limit: Int?
+    package var limit: Int?
     /// How often the capture is replayed; nil for without end.
-    public var rounds: Int?
-    public var ids: IDs
+    package var rounds: Int?
+    package var ids: IDs
     /// Set the creation time of each envelope to the time of its publication.
-    public var restamps: Bool
+    package var restamps: Bool
     /// Publish even into the server and event key that the capture was recorded from.
-    public var allowsSource: Bool
+    package var allowsSource: Bool
     /// Publish captured ids though the target's counter is beyond them, or somebody listens.
-    public var forcesIDs: Bool
+    package var forcesIDs: Bool
     /// Connect again and go on when the target is lost, or refuses for a reason that time heals.
-    public var retries: Bool
+    package var retries: Bool
     /// Path of the file that says how far the replay has come; an existing one is resumed from.
-    public var checkpoint: String?
+    package var checkpoint: String?
 
-    public init(
+    package init(
         selection: CaptureSelection = .all, channel: String? = nil, channelMap: OrdinalNameMap<String> = [:],
         hubMap: OrdinalNameMap<String> = [:], speed: ReplaySchedule.Speed = .times(1), longestPause: UInt64? = nil,
         startAt: UInt64? = nil, limit: Int? = nil, rounds: Int? = 1, ids: IDs = .reissue, restamps: Bool = false,

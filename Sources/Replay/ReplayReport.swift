@@ -1,66 +1,66 @@
 package import Capture
 
 /// How a replay went.
-public struct ReplayReport: Sendable {
+package struct ReplayReport: Sendable {
     private static let listedUncertain = 65_536
 
     /// Envelopes that the target confirmed, and their payload bytes without ids.
-    public internal(set) var sent = 0
-    public internal(set) var bytes = 0
+    package internal(set) var sent = 0
+    package internal(set) var bytes = 0
     /// Envelopes without an id: nothing that a node's script published, so nothing to publish again.
-    public internal(set) var skipped = 0
+    package internal(set) var skipped = 0
     /// Ids that the target gave to the first and the last envelope.
-    public internal(set) var firstID: Int64?
-    public internal(set) var lastID: Int64?
+    package internal(set) var firstID: Int64?
+    package internal(set) var lastID: Int64?
     /// Receivers of a publish, as the target counted them.
-    public internal(set) var receivers = Distribution()
+    package internal(set) var receivers = Distribution()
     /// Time that the capture spans, divided by the speed; nil at maximum speed. Nanoseconds.
-    public internal(set) var ratedNanoseconds: UInt64?
-    public internal(set) var actualNanoseconds: UInt64 = 0
+    package internal(set) var ratedNanoseconds: UInt64?
+    package internal(set) var actualNanoseconds: UInt64 = 0
     /// Given to the socket so long after the deadline, in nanoseconds; empty at maximum speed.
-    public internal(set) var lateness = Distribution()
+    package internal(set) var lateness = Distribution()
     /// Captured ids of envelopes that were sent and not answered: they may have been published twice, or not at all if the
     /// replay stopped there. The first 65,536; nil for one without an id.
-    public private(set) var uncertain: [UInt64?] = []
-    public private(set) var uncertainCount = 0
+    package private(set) var uncertain: [UInt64?] = []
+    package private(set) var uncertainCount = 0
     /// Envelopes that an earlier run of this replay had published.
-    public internal(set) var resumedAfter = 0
+    package internal(set) var resumedAfter = 0
     /// Error answers and lost connections.
-    public internal(set) var errors = 0
+    package internal(set) var errors = 0
     /// It was asked to stop before the end.
-    public internal(set) var wasStopped = false
+    package internal(set) var wasStopped = false
     /// Why it ended before the end, in words.
-    public internal(set) var failure: String?
+    package internal(set) var failure: String?
     /// Published although one before them was refused: they were under way.
-    public internal(set) var publishedBehind = 0
+    package internal(set) var publishedBehind = 0
     /// Captured id of the last envelope that was published.
-    public internal(set) var lastCapturedID: UInt64?
+    package internal(set) var lastCapturedID: UInt64?
     /// What was recorded and is gone from the capture.
-    public internal(set) var losses: [String] = []
+    package internal(set) var losses: [String] = []
     /// What of the capture could not be read.
-    public internal(set) var damage: [String] = []
+    package internal(set) var damage: [String] = []
     /// Whether the recording is whole, in what was selected.
     package internal(set) var recording = RecordingVerdict()
 
-    public struct Distribution: Sendable, Equatable {
-        public internal(set) var count = 0
-        public internal(set) var minimum: UInt64 = 0
-        public internal(set) var median: UInt64 = 0
-        public internal(set) var p90: UInt64 = 0
-        public internal(set) var p99: UInt64 = 0
-        public internal(set) var maximum: UInt64 = 0
+    package struct Distribution: Sendable, Equatable {
+        package internal(set) var count = 0
+        package internal(set) var minimum: UInt64 = 0
+        package internal(set) var median: UInt64 = 0
+        package internal(set) var p90: UInt64 = 0
+        package internal(set) var p99: UInt64 = 0
+        package internal(set) var maximum: UInt64 = 0
     }
 
     /// True if everything that was selected was published, and once.
-    public var isComplete: Bool {
+    package var isComplete: Bool {
         skipped == 0 && damage.isEmpty && losses.isEmpty && uncertainCount == 0 && !wasStopped && failure == nil
     }
 
     /// True if something was published, and nobody was subscribed to it.
-    public var reachedNobody: Bool { sent > 0 && receivers.count > 0 && receivers.maximum == 0 }
+    package var reachedNobody: Bool { sent > 0 && receivers.count > 0 && receivers.maximum == 0 }
 
     /// Envelopes that were published, by earlier runs too.
-    public var confirmed: Int { resumedAfter + sent }
+    package var confirmed: Int { resumedAfter + sent }
 
     mutating func addUncertain(_ ids: [UInt64?]) {
         uncertainCount += ids.count
@@ -68,7 +68,7 @@ public struct ReplayReport: Sendable {
     }
 
     /// How much longer than rated it took, as a share: 0.001 is 0.1 %. nil at maximum speed and for a moment's replay.
-    public var drift: Double? {
+    package var drift: Double? {
         guard let ratedNanoseconds, ratedNanoseconds > 0 else { return nil }
         return (Double(actualNanoseconds) - Double(ratedNanoseconds)) / Double(ratedNanoseconds)
     }

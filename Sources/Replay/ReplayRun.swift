@@ -1,7 +1,7 @@
 import CLinux
 import Capture
 import Redis
-import SignalRBackplane
+import Backplane
 
 /// A replay on its thread: reads the capture, waits for each envelope's time, gives it its id and hands it over.
 ///

@@ -1,6 +1,6 @@
 /// When each envelope is due, counted from the start: absolute deadlines, so that no error adds up over time.
-public struct ReplaySchedule: Sendable, Equatable {
-    public enum Speed: Sendable, Equatable {
+package struct ReplaySchedule: Sendable, Equatable {
+    package enum Speed: Sendable, Equatable {
         /// 1 is the captured pace, 2 twice as fast.
         case times(Double)
         /// So many envelopes a second, evenly.
@@ -23,7 +23,7 @@ public struct ReplaySchedule: Sendable, Equatable {
     private var last: UInt64 = 0
 
     /// - Parameter longestPause: in nanoseconds; nil for as long as they were.
-    public init(speed: Speed, longestPause: UInt64? = nil) {
+    package init(speed: Speed, longestPause: UInt64? = nil) {
         Self.check(speed)
         self.speed = speed
         self.longestPause = longestPause
@@ -32,7 +32,7 @@ public struct ReplaySchedule: Sendable, Equatable {
     /// When the next envelope is due, in nanoseconds since the start; nil for at once.
     ///
     /// - Parameter receivedAt: as captured.
-    public mutating func due(receivedAt: UInt64) -> UInt64? {
+    package mutating func due(receivedAt: UInt64) -> UInt64? {
         // A capture of several segments may step back a little where they overlap: then it is due at once.
         if let lastReceivedAt, receivedAt > lastReceivedAt {
             captured = captured.addingSaturated(min(receivedAt - lastReceivedAt, longestCapturedPause))
@@ -48,12 +48,12 @@ public struct ReplaySchedule: Sendable, Equatable {
     }
 
     /// The capture begins again, behind what was replayed.
-    public mutating func beginRound() {
+    package mutating func beginRound() {
         lastReceivedAt = nil
     }
 
     /// From the envelope handed out last on.
-    public mutating func change(to speed: Speed) {
+    package mutating func change(to speed: Speed) {
         Self.check(speed)
         base = last
         captured = 0

@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// What the target runs for each envelope; all in one atomic step, so that ids stay dense and ascending.
 ///

@@ -1,9 +1,9 @@
 /// A server, as far as it can be told from others.
-public struct ServerIdentity: Sendable, Equatable, Codable {
+package struct ServerIdentity: Sendable, Equatable, Codable {
     /// Random per process; nil if INFO is not permitted.
-    public var runID: String?
+    package var runID: String?
     /// `host:port`
-    public var endpoint: String
+    package var endpoint: String
 
     /// True if it is certain that it has not been restarted, so that nothing it knew is lost.
     func isSameProcess(as other: ServerIdentity) -> Bool {

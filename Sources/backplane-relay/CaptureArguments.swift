@@ -1,6 +1,6 @@
 import ArgumentParser
 import Capture
-import SignalRBackplane
+import Backplane
 
 struct CaptureArguments: ParsableArguments {
     @Argument(help: "Directories that 'run --record' wrote, or .mcap files; - is standard input.")

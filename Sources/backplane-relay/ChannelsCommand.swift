@@ -3,7 +3,7 @@ import FoundationEssentials
 import NIOPosix
 import Redis
 import Relay
-import SignalRBackplane
+import Backplane
 
 struct ChannelsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

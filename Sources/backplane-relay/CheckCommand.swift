@@ -3,7 +3,7 @@ import EndToEnd
 import FoundationEssentials
 import Logging
 import Redis
-import SignalRBackplane
+import Backplane
 
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -76,7 +76,7 @@ struct CheckCommand: AsyncParsableCommand {
         let chosen = Set(transport.flatMap(\.transports))
         let configuration = CheckConfiguration(
             redis: redis, channel: channel, nodeCount: nodes, hubs: try hubUrl.map { try NodeURL($0) },
-            transports: TransportKind.allCases.filter { chosen.isEmpty || chosen.contains($0) }, messages: messages,
+            transports: ClientTransport.allCases.filter { chosen.isEmpty || chosen.contains($0) }, messages: messages,
             version: BackplaneRelay.version)
         if let interval {
             try await repeatCheck(configuration, every: interval, log: log)
@@ -116,16 +116,16 @@ struct CheckCommand: AsyncParsableCommand {
 
 /// `all`, `webSockets`, `serverSentEvents,longPolling`.
 struct TransportChoice: ExpressibleByArgument {
-    let transports: [TransportKind]
+    let transports: [ClientTransport]
 
     init?(argument: String) {
         if argument.lowercased() == "all" {
-            transports = TransportKind.allCases
+            transports = ClientTransport.allCases
             return
         }
-        var transports: [TransportKind] = []
+        var transports: [ClientTransport] = []
         for word in argument.split(separator: ",") {
-            guard let kind = TransportKind.allCases.first(where: { $0.rawValue.lowercased() == word.lowercased() })
+            guard let kind = ClientTransport.allCases.first(where: { $0.rawValue.lowercased() == word.lowercased() })
             else { return nil }
             transports.append(kind)
         }

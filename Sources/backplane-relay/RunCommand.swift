@@ -7,7 +7,7 @@ import NIOConcurrencyHelpers
 import NIOPosix
 import Redis
 import Relay
-import SignalRBackplane
+import Backplane
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -92,7 +92,7 @@ struct RunCommand: AsyncParsableCommand {
                 branches: try forwarding.branches(from: redis, logger: log.logger),
                 version: BackplaneRelay.version, hostName: HostName.current()),
             logger: log.logger, supervisor: supervisor,
-            onGlance: StandardError.isTerminal ? Self.statusLine(below: log.destination) : nil)
+            onSnapshot: StandardError.isTerminal ? Self.statusLine(below: log.destination) : nil)
         // Whatever ends it, the terminal's next line is the shell's own.
         defer { log.destination.show(statusLine: "") }
         try await ServiceRunner.run(
@@ -103,7 +103,7 @@ struct RunCommand: AsyncParsableCommand {
         try relay.losses.verdict.exit()
     }
 
-    private static func statusLine(below log: LogDestination) -> @Sendable (RelayGlance) -> Void {
+    private static func statusLine(below log: LogDestination) -> @Sendable (RelaySnapshot) -> Void {
         let line = NIOLockedValueBox(StatusLine())
         return { glance in
             log.show(statusLine: line.withLockedValue { $0.text(glance, width: StandardError.width) })

@@ -1,5 +1,5 @@
 import CLinux
-import SignalRBackplane
+import Backplane
 
 #if canImport(Glibc)
     import Glibc

@@ -2,7 +2,7 @@ import ArgumentParser
 import Capture
 import Redis
 import Relay
-import SignalRBackplane
+import Backplane
 
 #if canImport(Glibc)
     import Glibc

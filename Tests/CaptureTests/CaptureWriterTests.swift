@@ -1,5 +1,5 @@
 import MCAP
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import Capture
@@ -115,7 +115,7 @@ import Testing
         let reader = MCAPStreamReader(MemorySource(try bytes(ofFile: directory.files[0])))
         while let item = try reader.next() {
             guard case .chunk(let chunk) = item else { continue }
-            chunk.forEachMessage { (message: MCAP.MessageView) in
+            chunk.forEachMessage { (message: ChunkMessage) in
                 if message.channelID == 1 { found.append((message.sequence, message.publishTime)) }
             }
         }

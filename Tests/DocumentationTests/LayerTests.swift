@@ -7,11 +7,11 @@ import Testing
     private static let modules = [
         "CHiredis", "CZstd", "CDeflate", "CLZ4", "CSQLite", "COpenSSL", "CLinux", "Cryptography", "Prometheus",
         "HTTPGuard",
-        "ProcessMetrics", "MCAP", "SignalRBackplane", "Redis", "Capture", "Relay", "Forward", "Replay", "Export",
+        "ProcessMetrics", "MCAP", "Backplane", "Redis", "Capture", "Relay", "Forward", "Replay", "Export",
         "HubNode", "EndToEnd", "backplane-relay",
     ]
     /// Modules that may do no I/O, so import nothing but what is named here.
-    private static let pure = ["SignalRBackplane": Set<String>(), "MCAP": ["CZstd", "CDeflate", "CLZ4"]]
+    private static let pure = ["Backplane": Set<String>(), "MCAP": ["CZstd", "CDeflate", "CLZ4"]]
 
     private static let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "Sources")

@@ -1,5 +1,5 @@
 import Capture
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import Export

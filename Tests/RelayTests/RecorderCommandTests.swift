@@ -3,7 +3,7 @@ import Foundation
 import Logging
 import Prometheus
 import Redis
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import Relay

@@ -1,7 +1,7 @@
 import Capture
 import Foundation
 import Logging
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import Relay

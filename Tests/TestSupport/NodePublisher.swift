@@ -1,7 +1,7 @@
 import Foundation
 import NIOCore
 public import Redis
-import SignalRBackplane
+import Backplane
 import Synchronization
 
 /// Publishes as a node does: by the node's own script, so that the counter gives the ids.

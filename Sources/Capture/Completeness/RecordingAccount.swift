@@ -1,4 +1,4 @@
-package import SignalRBackplane
+package import Backplane
 
 /// What a reading learns, from events and ids, of whether the recording is whole.
 package struct RecordingAccount: Sendable {

@@ -1,4 +1,4 @@
-package import SignalRBackplane
+package import Backplane
 
 /// Follows a recording and knows of each channel up to which id everything is accounted for, and whether ids behind it
 /// may be missing.

@@ -1,40 +1,40 @@
-import SignalRBackplane
+import Backplane
 
 /// Goes through several captures of one backplane side by side, in constant memory: what is held is what was received
 /// within the horizon.
-public struct CaptureAlignment {
+package struct CaptureAlignment {
     /// The clocks of the recording machines differ by less, unless said otherwise; nanoseconds.
-    public static let defaultHorizon: UInt64 = 5_000_000_000
+    package static let defaultHorizon: UInt64 = 5_000_000_000
 
-    public struct Envelope {
-        public let channel: String
-        public let id: UInt64?
+    package struct Envelope {
+        package let channel: String
+        package let id: UInt64?
         /// Nanoseconds since 1970, the earliest of all inputs.
-        public let receivedAt: UInt64
-        public let payload: [UInt8]
+        package let receivedAt: UInt64
+        package let payload: [UInt8]
         /// Indexes of the inputs that have it.
-        public let inputs: Set<Int>
+        package let inputs: Set<Int>
         /// Another payload has the same id.
-        public let isConflict: Bool
+        package let isConflict: Bool
         /// Ids before it that no input has.
-        public let missing: ClosedRange<UInt64>?
+        package let missing: ClosedRange<UInt64>?
         /// The last id before the counter was set back just before this one.
-        public let resetFrom: UInt64?
+        package let resetFrom: UInt64?
     }
 
-    public enum Item {
+    package enum Item {
         case envelope(Envelope)
         /// An event of one of the inputs that is about more than ids.
         case event(CaptureEvent, at: UInt64, input: Int)
     }
 
     /// The clocks differ by more than the horizon.
-    public struct ClocksDiffer: Error, CustomStringConvertible {
-        public let channel: String
-        public let id: UInt64
-        public let horizon: UInt64
+    package struct ClocksDiffer: Error, CustomStringConvertible {
+        package let channel: String
+        package let id: UInt64
+        package let horizon: UInt64
 
-        public var description: String {
+        package var description: String {
             "'\(channel)' id \(id) comes more than \(horizon / 1_000_000_000) s after what follows it: the clocks of the recording machines differ by more, or these captures are not of one Redis; give a longer --horizon"
         }
     }
@@ -51,7 +51,7 @@ public struct CaptureAlignment {
     private var cursors: [CaptureCursor] = []
 
     /// - Parameter captures: 2 to 64.
-    public init(
+    package init(
         _ captures: [CaptureReader], selection: CaptureSelection = .all,
         horizon: UInt64 = CaptureAlignment.defaultHorizon
     ) {
@@ -79,7 +79,7 @@ public struct CaptureAlignment {
     /// - Parameter advanced: told by how many bytes of the files the reading went on.
     /// - Returns: what could not be read.
     /// - Throws: ``ClocksDiffer``, ``CaptureError``, what `body` throws.
-    public mutating func forEach(
+    package mutating func forEach(
         advanced: ((UInt64) -> Void)? = nil, _ body: (Item) throws -> Void
     ) throws -> [CaptureReadReport.SegmentDamage] {
         guard recordings.count <= Self.maximumInputs else {

@@ -1,5 +1,5 @@
 import MCAP
-import SignalRBackplane
+import Backplane
 
 /// Reads a capture item by item, a chunk in memory at a time.
 final class CaptureCursor {
@@ -103,7 +103,7 @@ final class CaptureCursor {
     }
 
     private func take(_ chunk: DecodedChunk) {
-        chunk.forEachMessage { (message: MCAP.MessageView) in
+        chunk.forEachMessage { (message: ChunkMessage) in
             guard let channel = chunk.channels[message.channelID], matcher.selects(receivedAt: message.logTime) else {
                 return
             }

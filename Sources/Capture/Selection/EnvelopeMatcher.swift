@@ -1,14 +1,14 @@
-import SignalRBackplane
+import Backplane
 
 /// Tells which envelopes a ``CaptureSelection`` wants: prepared once, then the cheapest questions first and nothing
 /// allocated for an envelope. Payloads are decoded only if something is asked of messages.
-public struct EnvelopeMatcher: Sendable {
+package struct EnvelopeMatcher: Sendable {
     private let selection: CaptureSelection
     private let asksForID: Bool
     /// nil if nothing is asked of messages.
     private let messages: MessageMatcher?
 
-    public init(_ selection: CaptureSelection) {
+    package init(_ selection: CaptureSelection) {
         self.selection = selection
         asksForID = selection.fromID != nil || selection.untilID != nil
         messages = MessageMatcher(selection)
@@ -17,7 +17,7 @@ public struct EnvelopeMatcher: Sendable {
     /// - Parameters:
     ///   - channel: the Redis channel.
     ///   - receivedAt: nanoseconds since 1970.
-    public func selects(channel: String, receivedAt: UInt64, payload: UnsafeRawBufferPointer) -> Bool {
+    package func selects(channel: String, receivedAt: UInt64, payload: UnsafeRawBufferPointer) -> Bool {
         selects(receivedAt: receivedAt) && selects(channel: channel) && selects(payload: payload)
     }
 
@@ -33,7 +33,7 @@ public struct EnvelopeMatcher: Sendable {
     }
 
     /// All but time and channel.
-    public func selects(payload: UnsafeRawBufferPointer) -> Bool {
+    package func selects(payload: UnsafeRawBufferPointer) -> Bool {
         if asksForID {
             guard let id = try? EnvelopeID.parse(payload).id else { return false }
             if let from = selection.fromID, id < from { return false }

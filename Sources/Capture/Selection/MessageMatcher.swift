@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// What a ``CaptureSelection`` asks of messages, prepared for comparing bytes.
 struct MessageMatcher: Sendable {

@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// What a node hears from the backplane, in the order in which it happened.
 enum BusEvent: Sendable {

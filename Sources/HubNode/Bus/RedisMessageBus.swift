@@ -1,7 +1,7 @@
 import Logging
 import NIOCore
 import Redis
-import SignalRBackplane
+import Backplane
 
 /// A node's line to the backplane: hears the channel and publishes by the nodes' script.
 ///
@@ -54,7 +54,7 @@ actor RedisMessageBus {
             logger: logger)
         defer {
             for send in gate.close(reason: "the node is stopping") {
-                send.answer.resume(throwing: HubCallError.notPublished("the node is stopping"))
+                send.answer.resume(throwing: CallFailure.notPublished("the node is stopping"))
             }
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -71,7 +71,7 @@ actor RedisMessageBus {
     /// Publishes one message as an envelope of its own.
     ///
     /// - Returns: the id that Redis gave it.
-    /// - Throws: ``HubCallError`` if Redis is not reached.
+    /// - Throws: ``CallFailure`` if Redis is not reached.
     func publish(_ message: Message) async throws -> UInt64 {
         let blob = ScaleoutMessage(messages: [message], createdTicks: Self.ticks()).encoded()
         return try await withCheckedThrowingContinuation { continuation in
@@ -79,14 +79,14 @@ actor RedisMessageBus {
             switch gate.admit(send) {
             case .send: transmit(send)
             case .wait: break
-            case .refuse(let reason): continuation.resume(throwing: HubCallError.notPublished(reason))
+            case .refuse(let reason): continuation.resume(throwing: CallFailure.notPublished(reason))
             }
         }
     }
 
     private func transmit(_ send: Send, evaluating source: Bool = false) {
         guard let client, let script else {
-            send.answer.resume(throwing: HubCallError.notPublished("the connection to Redis is lost"))
+            send.answer.resume(throwing: CallFailure.notPublished("the connection to Redis is lost"))
             return
         }
         var command = ByteBufferAllocator().buffer(capacity: send.blob.count + 128)
@@ -110,17 +110,17 @@ actor RedisMessageBus {
             let error = RedisError.from(
                 reply: text, command: "EVALSHA", endpoint: client?.endpoint ?? redis.endpoint,
                 user: redis.username ?? "default", names: [channel])
-            send.answer.resume(throwing: HubCallError.notPublished("\(error)"))
+            send.answer.resume(throwing: CallFailure.notPublished("\(error)"))
             // It is a master no longer: the next connection leads to the new one.
             if case .readOnly = error, let client { Task { await client.close() } }
         case .success(let value):
             guard let id = value.array?.first?.integer else {
-                send.answer.resume(throwing: HubCallError.notPublished("Redis gave no id"))
+                send.answer.resume(throwing: CallFailure.notPublished("Redis gave no id"))
                 return
             }
             send.answer.resume(returning: UInt64(clamping: id))
         case .failure(let error):
-            send.answer.resume(throwing: HubCallError.notPublished("\(error)"))
+            send.answer.resume(throwing: CallFailure.notPublished("\(error)"))
         }
     }
 

@@ -1,5 +1,5 @@
 import NIOCore
-import SignalRBackplane
+import Backplane
 
 /// What goes out to a client at once: `{"C":"cursor","S":1,"T":1,"G":"token","M":[...]}`, in this order, all but C and M
 /// only where they say something.

@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// The key of a hub's group, `hg-Hub.group`.
 struct GroupKey {

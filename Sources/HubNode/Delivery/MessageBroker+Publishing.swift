@@ -1,13 +1,13 @@
 import Logging
 import NIOCore
 import Prometheus
-import SignalRBackplane
+import Backplane
 
 /// To the backplane: messages, and commands to whichever node owns a connection.
 extension MessageBroker {
     /// Publishes one message in an envelope of its own.
     ///
-    /// - Throws: ``HubCallError`` if Redis is not reached.
+    /// - Throws: ``CallFailure`` if Redis is not reached.
     func publish(_ message: Message) async throws {
         do {
             let id = try await bus.publish(message)
@@ -21,7 +21,7 @@ extension MessageBroker {
 
     /// Has the owner of a connection change its groups.
     ///
-    /// - Throws: ``HubCallError`` if it does not acknowledge in time.
+    /// - Throws: ``CallFailure`` if it does not acknowledge in time.
     func command(_ type: CommandType, group: String, hub: String, connectionID: String) async throws {
         let command = Command(
             waitForAck: true, id: GUID.random(), type: type, value: Signal.group(hub: hub, group: group).key)
@@ -39,7 +39,7 @@ extension MessageBroker {
         }
         guard acknowledged else {
             metrics.missingAcknowledgements.increment()
-            throw HubCallError.unacknowledged
+            throw CallFailure.unacknowledged
         }
     }
 

@@ -1,7 +1,7 @@
 import Logging
 import NIOCore
 import Prometheus
-import SignalRBackplane
+import Backplane
 
 /// The clients of this node: their transports, and what commands of this or another node change for them.
 extension MessageBroker {

@@ -1,7 +1,7 @@
 import Logging
 import NIOCore
 import Prometheus
-import SignalRBackplane
+import Backplane
 
 /// Stands between the backplane and this node's clients: who listens to what, what waits for whom, and what the
 /// commands of other nodes change in that.

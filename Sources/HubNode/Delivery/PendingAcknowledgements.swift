@@ -1,5 +1,5 @@
 import NIOCore
-import SignalRBackplane
+import Backplane
 
 /// Commands that wait for the owner of a connection to acknowledge them, each for a limited time.
 struct PendingAcknowledgements {

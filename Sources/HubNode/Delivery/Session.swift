@@ -1,5 +1,5 @@
 import NIOCore
-import SignalRBackplane
+import Backplane
 
 /// One client's connection as the node knows it, across its transports: who it is, what it listens to, and what waits
 /// for it. Lives in the broker.

@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// A client's wish for a transport, its tokens opened and checked.
 struct SessionRequest: Sendable {

@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// The key of a signal, in both ways in which a real node compares it: what a connection listens to is told apart byte by
 /// byte, what a message is for is found without case.

@@ -1,5 +1,5 @@
 import NIOCore
-import SignalRBackplane
+import Backplane
 
 /// An envelope as the node keeps it: what is needed to decide who gets it, and the JSON that goes out.
 struct StoredEnvelope: Sendable {

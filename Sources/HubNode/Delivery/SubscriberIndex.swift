@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// Which sessions listen to which signal, found without case.
 struct SubscriberIndex {

@@ -1,7 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import NIOCore
-import SignalRBackplane
+import Backplane
 
 /// Responses with the headers of a real node.
 enum Answer {

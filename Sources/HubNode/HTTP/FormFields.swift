@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// The fields of a query string or of a form, `name=value&...`, decoded. Names compare without case, as in ASP.NET; the
 /// values of a name that comes twice are joined by a comma, as there.

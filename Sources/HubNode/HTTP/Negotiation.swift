@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// The answer to `negotiate`: everything a client must know before it opens a transport, in a real node's order.
 struct Negotiation {

@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// The script at `/hubs`: for each hub an object with a function for each method, on top of jquery.signalR.
 enum ProxyScript {

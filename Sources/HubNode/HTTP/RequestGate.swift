@@ -1,5 +1,5 @@
 import HTTPTypes
-import SignalRBackplane
+import Backplane
 
 /// Turns a request into what it asks for, its tokens opened and checked, or into the answer that a real node gives to a
 /// wrong one.

@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// A hub: methods that clients call, each a closure with typed arguments.
 ///

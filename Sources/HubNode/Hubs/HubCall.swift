@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// Who calls a hub method, and whom the method can reach.
 public struct HubCall: Sendable {

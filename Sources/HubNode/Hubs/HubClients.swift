@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// The clients of a hub, on whichever node they are.
 public struct HubClients: Sendable {

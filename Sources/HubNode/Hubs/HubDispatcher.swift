@@ -1,6 +1,6 @@
 import Logging
 import Prometheus
-import SignalRBackplane
+import Backplane
 
 /// Finds the method that a client calls, runs it, and words the answer.
 struct HubDispatcher: Sendable {
@@ -35,7 +35,7 @@ struct HubDispatcher: Sendable {
         let label = method?.name ?? "unknown"
         metrics.invocations.with(hub.name, label).increment()
         do {
-            guard let method else { throw HubCallError.unknownMethod(request.method) }
+            guard let method else { throw CallFailure.unknownMethod(request.method) }
             let call = HubCall(
                 connectionID: connectionID, user: user, hub: hub.name, requestID: request.id, broker: broker)
             let result = try await method.body(call, request.arguments)

@@ -12,7 +12,7 @@ public struct HubError: Error, Sendable {
 }
 
 /// Why a call did not do what it should, other than by the method's own doing.
-enum HubCallError: Error, CustomStringConvertible {
+enum CallFailure: Error, CustomStringConvertible {
     case unknownMethod(String)
     case unacknowledged
     case notPublished(String)

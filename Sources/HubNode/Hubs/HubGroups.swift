@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// The groups of a hub. The node that owns a connection keeps its memberships, so changing one is a command through the
 /// backplane, acknowledged by that node.

@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 // As Newtonsoft.Json reads them for a parameter of their type: a text that is a number is one, and so on.
 

@@ -1,5 +1,5 @@
 import FoundationEssentials
-import SignalRBackplane
+import Backplane
 
 /// An argument or a result of a hub method: what can become JSON and be made from it.
 ///

@@ -3,7 +3,7 @@
 /// ``append(channelID:sequence:logTime:publishTime:data:)`` is the hot path: once warm it allocates nothing and copies
 /// the data once. ``reset()`` makes ready for the next chunk.
 @frozen
-public struct ChunkBuilder: ~Copyable {
+package struct ChunkBuilder: ~Copyable {
     /// The chunk's records so far, uncompressed.
     @usableFromInline var records: GrowableBuffer
     @usableFromInline var indexes: MessageIndexes
@@ -11,33 +11,33 @@ public struct ChunkBuilder: ~Copyable {
     @usableFromInline var channels: [Channel] = []
 
     @inlinable
-    public var messageCount: Int { appended }
+    package var messageCount: Int { appended }
     @usableFromInline var appended = 0
     @usableFromInline var earliest = UInt64.max
     @usableFromInline var latest: UInt64 = 0
 
-    public init() {
+    package init() {
         records = GrowableBuffer(capacity: 1 << 16)
         indexes = MessageIndexes()
     }
 
     @inlinable
-    public var isEmpty: Bool { appended == 0 }
+    package var isEmpty: Bool { appended == 0 }
 
     /// Bytes of the records so far, channel records included, uncompressed.
     @inlinable
-    public var byteCount: Int { records.count }
+    package var byteCount: Int { records.count }
 
     /// Earliest log time of the messages so far, nanoseconds; 0 without messages.
-    public var startTime: UInt64 { isEmpty ? 0 : earliest }
+    package var startTime: UInt64 { isEmpty ? 0 : earliest }
 
     /// Latest log time of the messages so far, nanoseconds; 0 without messages.
-    public var endTime: UInt64 { latest }
+    package var endTime: UInt64 { latest }
 
     /// Makes a channel known, before its first message. Its record goes into each chunk at its first message there.
     ///
     /// - Precondition: the id is not registered as another channel.
-    public mutating func register(_ channel: Channel) {
+    package mutating func register(_ channel: Channel) {
         let slot = indexes.makeSlot(for: channel.id)
         if slot < channels.count {
             precondition(channels[slot] == channel, "channel id \(channel.id) is registered as another channel")
@@ -54,7 +54,7 @@ public struct ChunkBuilder: ~Copyable {
     ///   - publishTime: when it was published, nanoseconds since 1970; `logTime` if that is not known.
     ///   - data: copied.
     @inlinable
-    public mutating func append(
+    package mutating func append(
         channelID: UInt16, sequence: UInt32, logTime: UInt64, publishTime: UInt64, data: UnsafeRawBufferPointer
     ) {
         let slot = indexes.slot(of: channelID)
@@ -79,7 +79,7 @@ public struct ChunkBuilder: ~Copyable {
     }
 
     /// Forgets the messages. Channels stay registered, ordinary capacity stays, what an oversized message took is freed.
-    public mutating func reset() {
+    package mutating func reset() {
         records.removeAll(keepingAtMost: Memory.keptAtMost)
         indexes.removeMessages()
         appended = 0

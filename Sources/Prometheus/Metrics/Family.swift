@@ -3,7 +3,7 @@ import Synchronization
 /// Metrics of one name that differ in their label values: its children.
 ///
 /// Finding a child takes a lock and a hash of its label values: look it up once and keep it, never per envelope.
-public final class Family<Metric: AnyObject & Sendable>: Sendable {
+package final class Family<Metric: AnyObject & Sendable>: Sendable {
     typealias Child = (labelValues: [String], metric: Metric)
 
     private struct State {
@@ -35,7 +35,7 @@ public final class Family<Metric: AnyObject & Sendable>: Sendable {
     /// - Parameter labelValues: one for each label, in the order of registration.
     /// - Returns: always the same child for the same values; once the family has as many children as its limit allows,
     ///   the child named `other` for values not seen before.
-    public func with(_ labelValues: String...) -> Metric {
+    package func with(_ labelValues: String...) -> Metric {
         checkCount(of: labelValues)
         return state.withLock { state in
             if let child = state.children[labelValues] {
@@ -56,7 +56,7 @@ public final class Family<Metric: AnyObject & Sendable>: Sendable {
     /// is seen; ``with(_:)`` would make a new one, at 0.
     ///
     /// - Parameter labelValues: one for each label, in the order of registration. Values without a child are ignored.
-    public func remove(_ labelValues: String...) {
+    package func remove(_ labelValues: String...) {
         checkCount(of: labelValues)
         state.withLock { state in
             guard state.children.removeValue(forKey: labelValues) != nil else { return }

@@ -5,18 +5,18 @@
 #endif
 
 /// A file whose content, without the line end, is the password.
-public struct PasswordFile: Sendable, Equatable {
+package struct PasswordFile: Sendable, Equatable {
     /// Far beyond any password; a wrong file is not read whole.
     private static let limit = 64 * 1024
 
-    public let path: String
+    package let path: String
 
-    public init(path: String) {
+    package init(path: String) {
         self.path = path
     }
 
     /// What an operator should know of the file's mode; nil if all is well or there is no file.
-    public var warning: String? {
+    package var warning: String? {
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IROTH != 0 else { return nil }
         return "the password file '\(path)' can be read by every user of this machine; chmod 600 it"

@@ -2,38 +2,38 @@
 ///
 /// Made from what operators have at hand: a URL or the StackExchange.Redis string of Startup.cs
 /// (``init(connectionString:passwordFile:)``).
-public struct RedisConfiguration: Sendable, Equatable {
+package struct RedisConfiguration: Sendable, Equatable {
     /// At least one. Without `sentinelMaster` they are tried in turn at each connect, and the first that answers as a
     /// master is used; with it they are sentinels.
-    public var servers: [RedisEndpoint]
+    package var servers: [RedisEndpoint]
     /// The name under which the sentinels know the master.
-    public var sentinelMaster: String?
+    package var sentinelMaster: String?
     /// Nil for a plain connection. Sentinels are spoken to in the same way.
-    public var tls: RedisTLS?
+    package var tls: RedisTLS?
     /// ACL user; nil logs in as `default`. Sentinels get the same login, unless they have one of their own.
-    public var username: String?
-    public var password: Secret?
+    package var username: String?
+    package var password: Secret?
     /// The login of sentinels; without a password of theirs they get that of the servers.
-    public var sentinelUsername: String?
-    public var sentinelPassword: Secret?
+    package var sentinelUsername: String?
+    package var sentinelPassword: Secret?
     /// Goes before `password`; read again at each connect.
-    public var passwordFile: PasswordFile?
+    package var passwordFile: PasswordFile?
     /// The database of keys. Pub/sub ignores it: channels are shared by all databases of a server.
-    public var database: Int
+    package var database: Int
     /// The longest wait for a TCP connection, in milliseconds.
-    public var connectTimeoutMilliseconds: Int64
+    package var connectTimeoutMilliseconds: Int64
     /// The longest wait for an answer, and from the TCP connection to the end of the login, in milliseconds.
-    public var answerTimeoutMilliseconds: Int64
+    package var answerTimeoutMilliseconds: Int64
     /// A quiet subscription is sent a PING after this long, in seconds.
-    public var pingIntervalSeconds: Int64
+    package var pingIntervalSeconds: Int64
     /// The name shown by `CLIENT LIST`, so that an administrator knows who is connected.
-    public var clientName: String
+    package var clientName: String
     /// What the name begins with if nothing else is configured.
-    public static let defaultClientName = "backplane-relay"
+    package static let defaultClientName = "backplane-relay"
     /// What was understood but will not be done, in words for the operator.
-    public var warnings: [String]
+    package var warnings: [String]
 
-    public init(
+    package init(
         servers: [RedisEndpoint],
         sentinelMaster: String? = nil,
         tls: RedisTLS? = nil,
@@ -66,7 +66,7 @@ public struct RedisConfiguration: Sendable, Equatable {
     }
 
     /// One server, by TCP.
-    public init(
+    package init(
         host: String, port: Int = 6379, tls: RedisTLS? = nil, username: String? = nil, password: Secret? = nil,
         database: Int = 0
     ) {
@@ -76,7 +76,7 @@ public struct RedisConfiguration: Sendable, Equatable {
     }
 
     /// What this configuration names: `host:port`, several with commas, or `sentinel:port,.../master`; holds no secret.
-    public var endpoint: String {
+    package var endpoint: String {
         let servers = servers.map(\.description).joined(separator: ",")
         return sentinelMaster.map { "\(servers)/\($0)" } ?? servers
     }
@@ -84,7 +84,7 @@ public struct RedisConfiguration: Sendable, Equatable {
     /// The same with a name that says what the connection is for, unless the address names one.
     ///
     /// - Parameter purpose: `hub`, for instance: `backplane-relay-hub`.
-    public func named(_ purpose: String) -> RedisConfiguration {
+    package func named(_ purpose: String) -> RedisConfiguration {
         var named = self
         if clientName == Self.defaultClientName { named.clientName += "-" + purpose }
         return named
@@ -94,7 +94,7 @@ public struct RedisConfiguration: Sendable, Equatable {
     /// the nodes, names one.
     ///
     /// - Parameter purpose: `tail`, for instance; nil for the relay itself.
-    public func namedAsObserver(_ purpose: String? = nil) -> RedisConfiguration {
+    package func namedAsObserver(_ purpose: String? = nil) -> RedisConfiguration {
         var named = self
         if clientName != Self.defaultClientName { named.clientName += "-" + Self.defaultClientName }
         if let purpose { named.clientName += "-" + purpose }
@@ -102,7 +102,7 @@ public struct RedisConfiguration: Sendable, Equatable {
     }
 
     /// Whether a subscription of this name, as `CLIENT LIST` shows it, only looks on.
-    public static func isObserver(clientName name: String) -> Bool {
+    package static func isObserver(clientName name: String) -> Bool {
         [defaultClientName, defaultClientName + "-tail"].contains { name == $0 || name.hasSuffix("-" + $0) }
     }
 

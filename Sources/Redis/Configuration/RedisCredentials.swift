@@ -48,5 +48,5 @@ extension RedisConfiguration {
     }
 
     /// The ACL user of the connection.
-    public var aclUser: String { username ?? "default" }
+    package var aclUser: String { username ?? "default" }
 }

@@ -1,5 +1,5 @@
 /// Where a server listens.
-public enum RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
+package enum RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
     case tcp(host: String, port: Int)
     /// A unix domain socket.
     case unix(path: String)
@@ -7,7 +7,7 @@ public enum RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
     case concealed(host: Secret, port: Int, part: Int)
 
     /// `host:port`, IPv6 addresses in brackets, or `unix:/path`; holds no secret.
-    public var description: String {
+    package var description: String {
         switch self {
         case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         case .unix(let path): "unix:\(path)"

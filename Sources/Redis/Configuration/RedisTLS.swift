@@ -1,28 +1,28 @@
 /// How the connection is encrypted and whom it trusts. Files are read again at each connect, so that renewed
 /// certificates are used without a restart.
-public struct RedisTLS: Sendable, Equatable {
-    public enum Version: Int, Sendable, Comparable {
+package struct RedisTLS: Sendable, Equatable {
+    package enum Version: Int, Sendable, Comparable {
         case tls10
         case tls11
         case tls12
         case tls13
 
-        public static func < (left: Version, right: Version) -> Bool { left.rawValue < right.rawValue }
+        package static func < (left: Version, right: Version) -> Bool { left.rawValue < right.rawValue }
     }
 
     /// The name asked for (SNI) and looked for in the certificate; nil for the host that is connected to.
-    public var serverName: String?
+    package var serverName: String?
     /// PEM file of the authorities to trust; nil for those of the system.
-    public var caFile: String?
+    package var caFile: String?
     /// PEM file of our own certificate and those between it and its authority.
-    public var certificateFile: String?
+    package var certificateFile: String?
     /// PEM file of the key of `certificateFile`; nil if it stands in there too.
-    public var keyFile: String?
+    package var keyFile: String?
     /// False accepts every certificate of every server.
-    public var verifiesServer: Bool
-    public var minimumVersion: Version
+    package var verifiesServer: Bool
+    package var minimumVersion: Version
 
-    public init(
+    package init(
         serverName: String? = nil, caFile: String? = nil, certificateFile: String? = nil, keyFile: String? = nil,
         verifiesServer: Bool = true, minimumVersion: Version = .tls12
     ) {

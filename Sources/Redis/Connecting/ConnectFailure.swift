@@ -8,7 +8,7 @@ import NIOPosix
 #endif
 
 /// Why no connection came about, before any byte of Redis' protocol.
-public enum ConnectFailure: Sendable, Equatable {
+package enum ConnectFailure: Sendable, Equatable {
     case refused
     /// The name has no address.
     case unknownHost

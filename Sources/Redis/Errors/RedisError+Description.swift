@@ -1,5 +1,5 @@
 extension RedisError: CustomStringConvertible {
-    public var description: String {
+    package var description: String {
         switch self {
         case .cannotConnect(let endpoint, let failure): failure.sentence(endpoint)
         case .connectionClosed(let endpoint):

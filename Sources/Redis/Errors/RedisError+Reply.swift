@@ -5,7 +5,7 @@ extension RedisError {
     ///   - command: what was asked, in capitals.
     ///   - user: the ACL user that asked.
     ///   - names: channels or keys that the command named.
-    public static func from(
+    package static func from(
         reply: String, command: String, endpoint: String, user: String = "default", names: [String] = []
     ) -> RedisError {
         // "unknown command 'AUTH', with args beginning with: 'the password'": a server or proxy without that command.
@@ -39,7 +39,7 @@ extension RedisError {
     }
 
     /// True if only this command was refused: by the ACL, or by a server that has removed or renamed it.
-    public var isRefusalOfCommand: Bool {
+    package var isRefusalOfCommand: Bool {
         switch self {
         case .notPermitted: true
         case .serverError(_, let reply): reply.hasPrefix("ERR unknown") || reply.hasPrefix("ERR wrong number")

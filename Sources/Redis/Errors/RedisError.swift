@@ -1,5 +1,5 @@
 /// What can go wrong between us and a Redis server. Texts name the server and the remedy; they hold no secret.
-public enum RedisError: Error, Equatable, Sendable {
+package enum RedisError: Error, Equatable, Sendable {
     // MARK: Reaching a server
 
     /// No connection within the connect timeout.
@@ -62,7 +62,7 @@ public enum RedisError: Error, Equatable, Sendable {
     case unexpectedReply(command: String, reply: String)
 
     /// True if the same attempt may succeed later without anybody changing the configuration.
-    public var isTransient: Bool {
+    package var isTransient: Bool {
         switch self {
         case .cannotConnect, .connectionClosed, .noAnswer, .noSentinel, .demotedMaster, .loading, .cannotPersist,
             .outOfMemory, .readOnly:
@@ -82,7 +82,7 @@ public enum RedisError: Error, Equatable, Sendable {
     }
 
     /// True if the server refused the login: after a first success that is a rotated password.
-    public var isLoginRefused: Bool {
+    package var isLoginRefused: Bool {
         switch self {
         case .authenticationRequired, .authenticationFailed, .sentinelWantsLogin, .sentinelRefusedLogin: true
         case .noneOf(let errors): errors.contains { $0.isLoginRefused }

@@ -1,5 +1,5 @@
 /// Why a TLS connection did not come about, or not last.
-public enum TLSFailure: Error, Equatable, Sendable, CustomStringConvertible {
+package enum TLSFailure: Error, Equatable, Sendable, CustomStringConvertible {
     /// The server's certificate is no longer valid; since when, in seconds since 1970.
     case expired(Int)
     /// The server's certificate is not valid yet.
@@ -21,14 +21,14 @@ public enum TLSFailure: Error, Equatable, Sendable, CustomStringConvertible {
     case other(String)
 
     /// True if the same attempt may succeed later.
-    public var isTransient: Bool {
+    package var isTransient: Bool {
         switch self {
         case .closed, .noAnswer: true
         default: false
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .expired(let time):
             "the server's certificate has expired\(Self.date(time)); renew it there, and check this machine's clock"

@@ -10,7 +10,7 @@ import Prometheus
     import Musl
 #endif
 
-/// Runs the ``Storekeeper`` about once a second on a thread of its own, and the archive command beside it, so that
+/// Runs the ``Retention`` about once a second on a thread of its own, and the archive command beside it, so that
 /// neither a large deletion nor a slow archive is ever waited for by the recorder.
 final class Housekeeper: Sendable {
     /// For the last segment at an orderly stop.
@@ -28,7 +28,7 @@ final class Housekeeper: Sendable {
     private let logger: Logger
     private let thread = NIOThreadPool(numberOfThreads: 1)
     /// Touched on `thread` only: a look can take long.
-    private let storekeeper: NIOLockedValueBox<Storekeeper>
+    private let retention: NIOLockedValueBox<Retention>
     private let failures: NIOLockedValueBox<Failures>
     private let ended = NIOLockedValueBox<[String]>([])
     /// The archive command under way.
@@ -40,8 +40,8 @@ final class Housekeeper: Sendable {
         self.metrics = metrics
         self.logger = logger
         failures = NIOLockedValueBox(Failures(log: EventLog(logger)))
-        storekeeper = NIOLockedValueBox(
-            Storekeeper(directory: directory, policy: policy, intake: intake, metrics: metrics, logger: logger))
+        retention = NIOLockedValueBox(
+            Retention(directory: directory, policy: policy, intake: intake, metrics: metrics, logger: logger))
         thread.start()
     }
 
@@ -58,7 +58,7 @@ final class Housekeeper: Sendable {
                 defer { names = [] }
                 return names
             }
-            storekeeper.withLockedValue { $0.look(ended: names, at: .now()) }
+            retention.withLockedValue { $0.look(ended: names, at: .now()) }
             failures.withLockedValue { $0.log.flush(at: Moment.now().monotonic) }
         }
     }
@@ -91,7 +91,7 @@ final class Housekeeper: Sendable {
             }
         }
         failures.withLockedValue { $0.log.flush(at: .max) }
-        storekeeper.withLockedValue { $0.finish() }
+        retention.withLockedValue { $0.finish() }
         try? await thread.shutdownGracefully()
     }
 
@@ -109,8 +109,8 @@ final class Housekeeper: Sendable {
         }
     }
 
-    private func next(_ which: @escaping @Sendable (Storekeeper) -> StoredSegment?) async -> StoredSegment? {
-        try? await thread.runIfActive { [self] in storekeeper.withLockedValue { which($0) } }
+    private func next(_ which: @escaping @Sendable (Retention) -> StoredSegment?) async -> StoredSegment? {
+        try? await thread.runIfActive { [self] in retention.withLockedValue { which($0) } }
     }
 
     private func archive(_ segment: StoredSegment, within timeout: Duration) async -> Bool {
@@ -123,7 +123,7 @@ final class Housekeeper: Sendable {
         if outcome.succeeded {
             metrics.archivedSegments.increment()
             try? await thread.runIfActive { [self] in
-                storekeeper.withLockedValue { $0.archived(segment.name, at: .now()) }
+                retention.withLockedValue { $0.archived(segment.name, at: .now()) }
             }
             failures.withLockedValue { $0.backoff.succeeded() }
             logger.info("a segment was archived", metadata: ["segment": "\(segment.name)"])

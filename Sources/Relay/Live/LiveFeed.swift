@@ -9,7 +9,7 @@ import Redis
 ///
 /// It lives beside the recorder: counters are read once a second, events come by way of the ``LiveJournal``, a sample of the
 /// envelopes by way of the ``EnvelopeSampler``. However many pages are open, the recorder's thread does the same.
-final class LiveFeed: EnvelopeBranch {
+final class LiveFeed: EnvelopeConsumer {
     struct Configuration: Sendable {
         var version: String
         var showsValues = false
@@ -17,11 +17,11 @@ final class LiveFeed: EnvelopeBranch {
         /// Whether who looks has shown a token: only then there is something to download, and to log out of.
         var hasToken = false
         /// Called once a second.
-        var onGlance: (@Sendable (RelayGlance) -> Void)?
+        var onSnapshot: (@Sendable (RelaySnapshot) -> Void)?
     }
 
     private struct State {
-        var board: LiveBoard
+        var board: LiveSnapshot
         var sequence: UInt64 = 0
         var nextSample: UInt64
         var lastFrameAt: UInt64 = 0
@@ -45,7 +45,7 @@ final class LiveFeed: EnvelopeBranch {
 
     let journal: LiveJournal
     let pages = LivePages()
-    let shelf: SegmentShelf?
+    let shelf: SegmentCatalog?
     let configuration: Configuration
     private let metrics: RelayMetrics
     private let status: RelayStatus
@@ -63,15 +63,15 @@ final class LiveFeed: EnvelopeBranch {
         self.status = status
         self.watch = watch
         journal = LiveJournal(at: now)
-        shelf = recordDirectory.map { SegmentShelf(directory: $0) }
+        shelf = recordDirectory.map { SegmentCatalog(directory: $0) }
         sampler = EnvelopeSampler(channels: metrics.channels.count)
         let samples = SampleRing.capacity(channels: metrics.channels.count)
         let channels = zip(metrics.channelNames, metrics.channels).map {
-            ChannelBoard(name: $0, metrics: $1, samples: samples)
+            ChannelSnapshot(name: $0, metrics: $1, samples: samples)
         }
         state = NIOLockedValueBox(
             State(
-                board: LiveBoard(
+                board: LiveSnapshot(
                     channels: channels, records: recordDirectory != nil, showsValues: configuration.showsValues, at: now
                 ),
                 nextSample: now.monotonic + Self.second))
@@ -128,7 +128,7 @@ final class LiveFeed: EnvelopeBranch {
 
     /// One look at the relay, and a frame for the pages if there is something to tell.
     func look(at now: Moment, isOpen: Bool) {
-        let look = LiveBoard.Look(
+        let look = LiveSnapshot.Look(
             isWriting: status.isWriting, isDiskLow: status.isDiskLow, masterLoss: status.masterLoss,
             silence: status.silence(at: now),
             lost: metrics.lostTotal, overflowed: metrics.dropped(.bufferFull),
@@ -137,7 +137,7 @@ final class LiveFeed: EnvelopeBranch {
             meant: metrics.channels.indices.map { watch.meant(channel: $0) }, clients: watch.subscriberRows.table)
         let entries = journal.take()
         let envelopes = isOpen ? sampler.take() : []
-        let (frame, glance) = state.withLockedValue { state -> (ByteBuffer?, RelayGlance?) in
+        let (frame, glance) = state.withLockedValue { state -> (ByteBuffer?, RelaySnapshot?) in
             let events = state.board.update(look, entries: entries, at: now)
             if events.contains(where: { $0.event.event.hasPrefix("segment") }) { state.shelfIsAsked = true }
             let isTick = now.monotonic >= state.nextSample
@@ -146,7 +146,7 @@ final class LiveFeed: EnvelopeBranch {
                 // What was slept through is not made up for.
                 state.nextSample = max(state.nextSample + Self.second, now.monotonic + Self.second / 2)
             }
-            let glance = isTick && configuration.onGlance != nil ? self.glance(at: state.board) : nil
+            let glance = isTick && configuration.onSnapshot != nil ? self.glance(at: state.board) : nil
             guard isOpen else {
                 if !state.board.lines.isEmpty { state.board.forgetLines() }
                 (state.events, state.lines) = ([], [])
@@ -157,13 +157,13 @@ final class LiveFeed: EnvelopeBranch {
             return (Self.frame(&state, isTick: isTick, at: now, configuration, shelf?.listing), glance)
         }
         if let frame { pages.send(frame) }
-        if let glance { configuration.onGlance?(glance) }
+        if let glance { configuration.onSnapshot?(glance) }
     }
 
-    private func glance(at board: LiveBoard) -> RelayGlance {
-        RelayGlance(
+    private func glance(at board: LiveSnapshot) -> RelaySnapshot {
+        RelaySnapshot(
             channels: zip(board.channels, board.verdicts).map { channel, verdict in
-                RelayGlance.Channel(
+                RelaySnapshot.Channel(
                     name: channel.name, isCalm: verdict.kind == .healthy || verdict.kind == .quiet,
                     sentence: verdict.sentence.text, times: verdict.sentence.times,
                     missing: channel.missingTotal)
@@ -174,7 +174,7 @@ final class LiveFeed: EnvelopeBranch {
     /// - Returns: nil if nothing is worth one yet.
     private static func frame(
         _ state: inout State, isTick: Bool, at now: Moment, _ configuration: Configuration,
-        _ listing: SegmentShelf.Listing?
+        _ listing: SegmentCatalog.Listing?
     ) -> ByteBuffer? {
         let verdicts = state.board.verdicts.map(\.kind)
         let links = configuration.links.all

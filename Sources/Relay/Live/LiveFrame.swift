@@ -1,6 +1,6 @@
 import Capture
 import NIOCore
-import SignalRBackplane
+import Backplane
 
 /// Writes what a page is sent: one server-sent event whose data is a JSON object. Times are milliseconds since 1970.
 struct LiveFrame {
@@ -9,7 +9,7 @@ struct LiveFrame {
     /// - Parameters:
     ///   - event: `state` (everything), `tick` (a second has passed) or `change` (something happened).
     ///   - sequence: ascending over all frames, so that a page can leave out what is older than what it has.
-    init(_ event: String, sequence: UInt64, board: LiveBoard) {
+    init(_ event: String, sequence: UInt64, board: LiveSnapshot) {
         json.raw("event: \(event)\ndata: {\"seq\":\(sequence),\"now\":\(Self.milliseconds(board.now.realtime))")
     }
 
@@ -22,7 +22,7 @@ struct LiveFrame {
 
     // MARK: - Parts
 
-    mutating func addChannels(_ board: LiveBoard, samples: Samples, tables: Bool) {
+    mutating func addChannels(_ board: LiveSnapshot, samples: Samples, tables: Bool) {
         list("channels", board.channels.indices) { writer, index in
             let channel = board.channels[index]
             writer.raw(#"{"name":"#)
@@ -68,7 +68,7 @@ struct LiveFrame {
     }
 
     /// - Parameter mayDownload: false without a token.
-    mutating func addSegments(_ shelf: SegmentShelf.Listing?, board: LiveBoard, mayDownload: Bool) {
+    mutating func addSegments(_ shelf: SegmentCatalog.Listing?, board: LiveSnapshot, mayDownload: Bool) {
         guard let shelf else { return }
         json.raw(#","segments":{"total":\#(shelf.total),"bytes":\#(shelf.bytes),"downloads":\#(mayDownload)"#)
         Self.list(#","newest":"#, shelf.newest, to: &json) { Self.add(board.shown($1), to: &$0) }
@@ -136,7 +136,7 @@ struct LiveFrame {
         return "\(number(latency.median * 1_000)),\(number(latency.p99 * 1_000))"
     }
 
-    private static func addTables(_ channel: ChannelBoard, to writer: inout JSONWriter) {
+    private static func addTables(_ channel: ChannelSnapshot, to writer: inout JSONWriter) {
         list(#","kinds":"#, channel.kinds, to: &writer) { writer, kind in
             writer.raw("[")
             writer.string(kind.label)
@@ -178,7 +178,7 @@ struct LiveFrame {
         writer.raw("}")
     }
 
-    private static func add(_ segment: SegmentShelf.Segment, to writer: inout JSONWriter) {
+    private static func add(_ segment: SegmentCatalog.Segment, to writer: inout JSONWriter) {
         writer.raw(#"{"name":"#)
         writer.string(segment.stored.name)
         writer.raw(

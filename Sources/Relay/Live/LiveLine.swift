@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// One envelope of the live feed.
 struct LiveLine: Sendable, Equatable {

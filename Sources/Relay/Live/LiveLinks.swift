@@ -1,26 +1,26 @@
 import NIOConcurrencyHelpers
 
 /// A way from the live page to something near it.
-public struct LiveLink: Sendable, Equatable {
-    public var title: String
+package struct LiveLink: Sendable, Equatable {
+    package var title: String
     /// `http` or `https`.
-    public var url: String
+    package var url: String
 
-    public init(title: String, url: String) {
+    package init(title: String, url: String) {
         self.title = title
         self.url = url
     }
 }
 
 /// Links on the live page, which may become known only while the relay runs: the chat of a hub node, for instance.
-public final class LiveLinks: Sendable {
+package final class LiveLinks: Sendable {
     private let links: NIOLockedValueBox<[LiveLink]>
 
-    public init(_ links: [LiveLink] = []) {
+    package init(_ links: [LiveLink] = []) {
         self.links = NIOLockedValueBox(links)
     }
 
-    public func set(_ new: [LiveLink]) { links.withLockedValue { $0 = new } }
+    package func set(_ new: [LiveLink]) { links.withLockedValue { $0 = new } }
 
     var all: [LiveLink] { links.withLockedValue { $0 } }
 }

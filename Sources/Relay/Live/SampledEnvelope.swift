@@ -1,5 +1,5 @@
 import Redis
-import SignalRBackplane
+import Backplane
 
 /// What the feed keeps of one envelope, copied on the recorder's thread.
 struct SampledEnvelope: Sendable {

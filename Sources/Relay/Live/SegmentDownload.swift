@@ -15,7 +15,7 @@ struct SegmentDownload: Sendable {
     static let pieceBytes = 64 * 1024
 
     /// nil if nothing is recorded.
-    let shelf: SegmentShelf?
+    let shelf: SegmentCatalog?
     /// False without a token: a capture holds what users wrote.
     let isAllowed: Bool
 
@@ -76,7 +76,7 @@ private final class SegmentFileHandle: Sendable {
     let size: Int
     private let descriptor: CInt
 
-    init?(_ segment: StoredSegment, of shelf: SegmentShelf) {
+    init?(_ segment: StoredSegment, of shelf: SegmentCatalog) {
         descriptor = open(shelf.directory + "/" + segment.name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else { return nil }
         var status = stat()

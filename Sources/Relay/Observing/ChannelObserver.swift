@@ -1,7 +1,7 @@
 import Capture
 import Prometheus
 import Redis
-import SignalRBackplane
+import Backplane
 
 /// Looks at each envelope of one channel in place: id, sequence, kinds, calls, commands and acks, signals, size, latency.
 ///

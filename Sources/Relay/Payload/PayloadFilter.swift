@@ -1,6 +1,6 @@
 import Capture
 import Cryptography
-import SignalRBackplane
+import Backplane
 
 /// Turns a payload into what may be recorded of it: a well-formed payload with the same id, time, signals and commands.
 ///

@@ -1,16 +1,16 @@
-public import Capture
+package import Capture
 package import Cryptography
 
 /// What of the payloads gets into the capture.
-public struct PayloadPolicy: Sendable {
-    public var mode: PayloadMode
+package struct PayloadPolicy: Sendable {
+    package var mode: PayloadMode
     /// Names of JSON members whose values are left out, compared without case.
-    public var redactedKeys: [String]
+    package var redactedKeys: [String]
     /// For the hashes. Without a key of the user's a random one for each run: equal values can be told within it only.
     package var key: SymmetricKey
 
     /// All of the payloads.
-    public init() { self.init(mode: .full) }
+    package init() { self.init(mode: .full) }
 
     package init(mode: PayloadMode, redactedKeys: [String] = [], key: SymmetricKey = .random()) {
         self.mode = mode

@@ -1,15 +1,15 @@
-public import Capture
-public import Logging
+package import Capture
+package import Logging
 import NIOCore
 import NIOPosix
-public import Redis
-import SignalRBackplane
+package import Redis
+import Backplane
 
 /// Hands out live what comes on channels: a subscriber that stores nothing.
 ///
 /// ``RedisSubscriber`` (event loop) -> `Intake` (bounded in bytes) -> `TailWorker` (own thread) -> ``TailOutput``. The socket
 /// is always drained: an output that is slower than the traffic costs envelopes, which are counted, never Redis' memory.
-public struct Tail: Sendable {
+package struct Tail: Sendable {
     private let redis: RedisConfiguration
     private let channels: [String]
     private let selection: CaptureSelection
@@ -25,7 +25,7 @@ public struct Tail: Sendable {
     ///   - duration: ends it after this time; nil for no end.
     ///   - bufferBytes: memory for envelopes that wait for the output.
     ///   - maxChannelScan: channels of the Redis up to which it is asked for their names, where nobody listens to one.
-    public init(
+    package init(
         redis: RedisConfiguration, channels: [String], selection: CaptureSelection = .all, limit: Int? = nil,
         duration: Duration? = nil, bufferBytes: Int = 16 << 20,
         maxChannelScan: Int = ChannelScanPolicy.defaultLimit, logger: Logger
@@ -45,7 +45,7 @@ public struct Tail: Sendable {
     ///
     /// - Parameter makeOutput: called on the thread that uses the output. It is given what tells it that the end has come.
     /// - Throws: `RedisError` if the first subscription fails for a reason that time does not heal; what the output throws.
-    public func run(to makeOutput: @escaping @Sendable (TailStop) -> any TailOutput) async throws -> TailReport {
+    package func run(to makeOutput: @escaping @Sendable (TailStop) -> any TailOutput) async throws -> TailReport {
         let intake = Intake(
             limit: bufferBytes, metrics: RelayMetrics(channels: channels, version: "", recordDirectory: nil))
         let stop = TailStop()

@@ -1,9 +1,9 @@
-public import Capture
+package import Capture
 
 /// Where a ``Tail`` hands out what comes. One thread's; it may block, the traffic waits in a bounded buffer.
 ///
 /// Whatever is thrown ends the handing out.
-public protocol TailOutput {
+package protocol TailOutput {
     /// One envelope that is selected. Its payload is valid during the call.
     mutating func envelope(_ envelope: CapturedEnvelope) throws
     /// What befell the subscription, in its place among the envelopes.

@@ -1,12 +1,12 @@
 import Synchronization
 
 /// Says that a ``Tail`` comes to its end, to an output that waits for its reader.
-public final class TailStop: Sendable {
+package final class TailStop: Sendable {
     private let flag = Atomic(false)
 
-    public init() {}
+    package init() {}
 
-    public var isRequested: Bool { flag.load(ordering: .acquiring) }
+    package var isRequested: Bool { flag.load(ordering: .acquiring) }
 
     func request() { flag.store(true, ordering: .releasing) }
 }

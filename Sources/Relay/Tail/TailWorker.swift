@@ -1,6 +1,6 @@
 import Capture
 import Redis
-import SignalRBackplane
+import Backplane
 
 /// The consumer of the intake in a ``Tail``: follows the ids, selects, hands out.
 ///

@@ -2,7 +2,7 @@ import HTTPGuard
 import HTTPTypes
 import Hummingbird
 import NIOCore
-import SignalRBackplane
+import Backplane
 
 /// Refuses what was asked under a name that is not ours: 421. The health is told under any name: probes ask under many, and it
 /// names nothing.

@@ -7,7 +7,7 @@ import NIOCore
 #endif
 
 /// Why an address cannot be listened on.
-public enum ListenFailure: Sendable, Equatable {
+package enum ListenFailure: Sendable, Equatable {
     case inUse
     /// No interface of this machine has it.
     case notOurs
@@ -26,7 +26,7 @@ public enum ListenFailure: Sendable, Equatable {
     }
 
     /// nil for what has nothing to do with the address.
-    public init?(_ error: any Error) {
+    package init?(_ error: any Error) {
         switch error {
         case let error as IOError: self.init(errno: error.errnoCode)
         case is SocketAddressError, is SocketAddressError.UnknownHost: self = .unknownHost
@@ -35,7 +35,7 @@ public enum ListenFailure: Sendable, Equatable {
     }
 
     /// A sentence with the remedy, without the option's name.
-    public func sentence(host: String, port: Int) -> String {
+    package func sentence(host: String, port: Int) -> String {
         let address = Self.address(host: host, port: port)
         return switch self {
         case .inUse:
@@ -51,7 +51,7 @@ public enum ListenFailure: Sendable, Equatable {
     /// Binds the address for a moment.
     ///
     /// - Returns: nil if that works.
-    public static func probe(host: String, port: Int) -> ListenFailure? {
+    package static func probe(host: String, port: Int) -> ListenFailure? {
         guard port > 0 else { return nil }
         let address: SocketAddress
         do {

@@ -2,7 +2,7 @@ import HTTPGuard
 import Hummingbird
 import NIOCore
 import Prometheus
-import SignalRBackplane
+import Backplane
 
 /// The relay's HTTP surface: `/metrics`, `/-/healthy`, `/-/ready`, and `/`: the live page for a browser, else what names
 /// the rest.

@@ -1,15 +1,15 @@
 import HTTPGuard
 
 /// Who may use the relay's HTTP surface, and how it is protected on the way.
-public struct WebAccess: Sendable {
+package struct WebAccess: Sendable {
     /// nil lets everybody in who reaches the address.
-    public var token: WebToken?
+    package var token: WebToken?
     /// nil serves plain HTTP.
-    public var certificate: WebCertificate?
+    package var certificate: WebCertificate?
     /// Names under which it is asked besides those of the loopback, where it listens on that; see ``hostName(_:)``.
-    public var allowedHosts: [String]
+    package var allowedHosts: [String]
 
-    public init(token: WebToken? = nil, certificate: WebCertificate? = nil, allowedHosts: [String] = []) {
+    package init(token: WebToken? = nil, certificate: WebCertificate? = nil, allowedHosts: [String] = []) {
         self.token = token
         self.certificate = certificate
         self.allowedHosts = allowedHosts
@@ -18,7 +18,7 @@ public struct WebAccess: Sendable {
     /// As it is compared with what clients send.
     ///
     /// - Returns: nil if it is no name of a host.
-    public static func hostName(_ text: String) -> String? { HostPolicy.name(of: text) }
+    package static func hostName(_ text: String) -> String? { HostPolicy.name(of: text) }
 
     func warning(listenHost host: String) -> String? {
         Self.warning(listenHost: host, hasToken: token != nil, hasCertificate: certificate != nil)

@@ -10,7 +10,7 @@ import NIOSSL
 #endif
 
 /// The certificate and key of the relay's HTTP surface. Renewed files are taken at the next connection.
-public final class WebCertificate: Sendable {
+package final class WebCertificate: Sendable {
     private struct Loaded {
         var chain: [NIOSSLCertificateSource]
         var key: NIOSSLPrivateKeySource
@@ -25,7 +25,7 @@ public final class WebCertificate: Sendable {
     ///   - certificatePath: PEM, the server's certificate first, then those between it and the root.
     ///   - keyPath: PEM, without a passphrase.
     /// - Throws: ``RelayError`` naming the file at fault.
-    public init(certificatePath: String, keyPath: String) throws {
+    package init(certificatePath: String, keyPath: String) throws {
         self.certificatePath = certificatePath
         self.keyPath = keyPath
         loaded = NIOLockedValueBox(try Self.load(certificatePath, keyPath))

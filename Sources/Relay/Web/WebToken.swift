@@ -3,7 +3,7 @@ import FoundationEssentials
 import NIOConcurrencyHelpers
 
 /// The bearer token that HTTP clients of the relay must show, read from a file.
-public final class WebToken: Sendable {
+package final class WebToken: Sendable {
     /// Shorter ones can be guessed.
     static let minimumBytes = 16
 
@@ -12,7 +12,7 @@ public final class WebToken: Sendable {
     private let digest: NIOLockedValueBox<Digest>
 
     /// - Throws: ``RelayError`` if the file cannot be read or its content is too short.
-    public init(file path: String) throws {
+    package init(file path: String) throws {
         self.path = path
         digest = NIOLockedValueBox(try Self.digest(ofFile: path))
     }

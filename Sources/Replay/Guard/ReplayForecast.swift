@@ -1,15 +1,15 @@
 package import Capture
-public import SignalRBackplane
+package import Backplane
 
 /// What a replay would do, by one reading of the capture.
-public struct ReplayForecast: Sendable {
-    public struct Route: Sendable {
-        public var target: String
-        public internal(set) var envelopes = 0
-        public internal(set) var firstID: UInt64
-        public internal(set) var lastID: UInt64
+package struct ReplayForecast: Sendable {
+    package struct Route: Sendable {
+        package var target: String
+        package internal(set) var envelopes = 0
+        package internal(set) var firstID: UInt64
+        package internal(set) var lastID: UInt64
         /// How many counters gave the ids: more than one publish in turn.
-        public var counters: Int { tracker.counters }
+        package var counters: Int { tracker.counters }
         var tracker = CounterTracker()
         var lowestID: UInt64
     }
@@ -19,23 +19,23 @@ public struct ReplayForecast: Sendable {
     private static let listedRunIDs = 1_000
 
     /// Of one round, without those that have no id.
-    public internal(set) var envelopes = 0
-    public internal(set) var bytes = 0
-    public internal(set) var skipped = 0
+    package internal(set) var envelopes = 0
+    package internal(set) var bytes = 0
+    package internal(set) var skipped = 0
     /// By captured event key.
-    public internal(set) var routes: OrdinalNameMap<Route> = [:]
+    package internal(set) var routes: OrdinalNameMap<Route> = [:]
     /// Messages by the hub that they are for, at most a hundred hubs.
-    public internal(set) var hubs: OrdinalNameMap<Int> = [:]
+    package internal(set) var hubs: OrdinalNameMap<Int> = [:]
     /// Of one round at the chosen speed, in nanoseconds; nil at maximum speed.
-    public internal(set) var ratedNanoseconds: UInt64?
+    package internal(set) var ratedNanoseconds: UInt64?
     /// Ids that the capture itself says are missing, from the first envelope selected on.
-    public var missingIDs: UInt64 {
+    package var missingIDs: UInt64 {
         holes.filter { isOfOneCounter($0) }.values.reduce(0) { $0.addingSaturated($1.count) }
     }
     /// Captured event keys on which several counters published in turn: which ids are missing there nobody can tell.
     package var interleaved: [String] { routes.keys.filter { !isOfOneCounter($0) }.sorted() }
     /// What of the capture cannot be read, or is gone.
-    public internal(set) var damage: [String] = []
+    package internal(set) var damage: [String] = []
     /// Whether the recording is whole, in what is selected.
     package private(set) var recording = RecordingVerdict()
     /// Where it cannot be told whether ids are missing, by captured event key.

@@ -1,6 +1,6 @@
 import Capture
 import Redis
-import SignalRBackplane
+import Backplane
 
 /// Whether a replay may begin: decision logic without I/O.
 struct ReplayGuard {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Capture
 import Logging
-import SignalRBackplane
+import Backplane
 
 /// How a log line is written.
 enum LogFormat: String, ExpressibleByArgument, CaseIterable {

@@ -8,10 +8,10 @@ import Relay
 
 /// The one line that `run` keeps on a terminal: what the live page says of the channels, and what is written.
 struct StatusLine {
-    private var last: RelayGlance?
+    private var last: RelaySnapshot?
 
     /// - Parameter width: of the terminal, in columns.
-    mutating func text(_ glance: RelayGlance, width: Int) -> String {
+    mutating func text(_ glance: RelaySnapshot, width: Int) -> String {
         defer { last = glance }
         var parts = [channels(glance.channels, areRecorded: glance.records)]
         if glance.writtenBytes > 0 {
@@ -26,7 +26,7 @@ struct StatusLine {
     }
 
     /// Of several channels those that call for somebody, if any does.
-    private func channels(_ channels: [RelayGlance.Channel], areRecorded: Bool) -> String {
+    private func channels(_ channels: [RelaySnapshot.Channel], areRecorded: Bool) -> String {
         if channels.count == 1 { return describe(channels[0]) }
         let troubled = channels.filter { !$0.isCalm }
         guard !troubled.isEmpty else {
@@ -40,7 +40,7 @@ struct StatusLine {
         return "\(troubled.count) of \(channels.count) channels: " + troubled.map(describe).joined(separator: "; ")
     }
 
-    private func describe(_ channel: RelayGlance.Channel) -> String {
+    private func describe(_ channel: RelaySnapshot.Channel) -> String {
         var sentence = channel.sentence
         for (index, time) in channel.times.enumerated() {
             sentence.replace("{\(index)}", with: Self.clock(time))

@@ -1,5 +1,5 @@
 import Capture
-import SignalRBackplane
+import Backplane
 
 /// Puts differences that follow one another into one line.
 struct DifferenceRuns {

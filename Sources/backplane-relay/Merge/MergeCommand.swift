@@ -1,6 +1,6 @@
 import ArgumentParser
 import Capture
-import SignalRBackplane
+import Backplane
 
 struct MergeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -74,7 +74,7 @@ struct ForwardOptions: ParsableArguments {
     /// Nothing, or the forwarder.
     func branches(
         from source: RedisConfiguration, logger: Logger
-    ) throws -> [@Sendable (EnvelopeBranchContext) -> any EnvelopeBranch] {
+    ) throws -> [@Sendable (EnvelopeConsumerContext) -> any EnvelopeConsumer] {
         guard let target = try target() else { return [] }
         for warning in target.warnings { logger.warning("--forward: \(warning)") }
         if let warning = target.passwordFile?.warning { logger.warning("\(warning)") }

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Capture
-import SignalRBackplane
+import Backplane
 
 /// Which envelopes of a capture are wanted. All options given must fit; of the values of one, one.
 struct SelectionOptions: ParsableArguments {

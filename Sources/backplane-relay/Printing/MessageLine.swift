@@ -1,5 +1,5 @@
 import Capture
-import SignalRBackplane
+import Backplane
 
 /// One line a message, for people.
 struct MessageLine {

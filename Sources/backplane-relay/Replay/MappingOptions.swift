@@ -1,5 +1,5 @@
 import ArgumentParser
-import SignalRBackplane
+import Backplane
 
 /// Where envelopes go, and to which hub.
 struct MappingOptions: ParsableArguments {

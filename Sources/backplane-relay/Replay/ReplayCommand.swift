@@ -4,7 +4,7 @@ import FoundationEssentials
 import NIOConcurrencyHelpers
 import Redis
 import Replay
-import SignalRBackplane
+import Backplane
 
 #if canImport(Glibc)
     import Glibc

@@ -1,6 +1,6 @@
 import Capture
 import Replay
-import SignalRBackplane
+import Backplane
 
 /// The line that says where a replay is: position, rate, lateness, time left.
 struct ReplayLine: Sendable {

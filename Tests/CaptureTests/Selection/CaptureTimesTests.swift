@@ -1,5 +1,5 @@
 import MCAP
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import Capture

@@ -1,6 +1,6 @@
 import Capture
 import Foundation
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import backplane_relay

@@ -6,7 +6,7 @@ import NIOEmbedded
 import NIOPosix
 import NIOWebSocket
 import Redis
-import SignalRBackplane
+import Backplane
 
 @testable import HubNode
 

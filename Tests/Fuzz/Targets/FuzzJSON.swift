@@ -1,7 +1,7 @@
 import Capture
 import FuzzSupport
 
-@testable import SignalRBackplane
+@testable import Backplane
 
 /// Any bytes as a message's value: the scanner, calls, commands, and the lines that `cat --json` makes of them.
 @main

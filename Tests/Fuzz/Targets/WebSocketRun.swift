@@ -2,7 +2,7 @@ import FuzzSupport
 import NIOCore
 import NIOEmbedded
 import NIOWebSocket
-import SignalRBackplane
+import Backplane
 
 @testable import HubNode
 

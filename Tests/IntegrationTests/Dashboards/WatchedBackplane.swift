@@ -1,7 +1,7 @@
 import EndToEnd
 import Foundation
 import Redis
-import SignalRBackplane
+import Backplane
 import Synchronization
 import TestSupport
 

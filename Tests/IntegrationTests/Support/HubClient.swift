@@ -15,7 +15,7 @@ final class HubClient: Sendable {
 
     /// - Parameter query: such as `user`.
     init(
-        port: Int, transport: TransportKind = .webSockets, query: [(name: String, value: String)] = [],
+        port: Int, transport: ClientTransport = .webSockets, query: [(name: String, value: String)] = [],
         reconnectsByItself: Bool = true, network: SignalRNetwork
     ) throws {
         let inbox = Inbox()

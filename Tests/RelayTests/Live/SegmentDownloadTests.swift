@@ -14,7 +14,7 @@ import Testing
     }
 
     /// A directory with one closed segment, one that is written to, and what is none of ours.
-    private func withShelf(_ body: (SegmentShelf, _ closed: String, _ open: String) async throws -> Void) async throws {
+    private func withShelf(_ body: (SegmentCatalog, _ closed: String, _ open: String) async throws -> Void) async throws {
         let folder = "/tmp/backplane-relay-shelf-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -38,7 +38,7 @@ import Testing
         try Data("secret".utf8).write(to: URL(filePath: directory + "/notes.txt"))
         try FileManager.default.createSymbolicLink(
             atPath: directory + "/link.mcap", withDestinationPath: folder + "/secret.mcap")
-        try await body(SegmentShelf(directory: directory), closed, open)
+        try await body(SegmentCatalog(directory: directory), closed, open)
         try next.close(.now())
     }
 

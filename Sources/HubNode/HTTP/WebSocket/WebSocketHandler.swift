@@ -1,6 +1,6 @@
 import NIOCore
 import NIOWebSocket
-import SignalRBackplane
+import Backplane
 
 /// A client's webSocket: hands its calls to the hubs and the answers back. Frames from the backplane are written by the
 /// broker, past this.
