@@ -160,7 +160,7 @@ let package = Package(
         .target(
             name: "Loopback",
             dependencies: [
-                "Backplane", "HubNode", "Redis",
+                "Backplane", "HubNode", "Redis", "SignalRClient",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -172,7 +172,8 @@ let package = Package(
         .target(
             name: "Check",
             dependencies: [
-                "Backplane", "Capture", "HTTPGuard", "HubNode", "Loopback", "Prometheus", "Redis", "Relay", "SignalRClient",
+                "Backplane", "Capture", "HTTPGuard", "HubNode", "Loopback", "Prometheus", "Redis", "Relay",
+                "SignalRClient",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -206,7 +207,8 @@ let package = Package(
         .executableTarget(
             name: "backplane-relay",
             dependencies: [
-                "Backplane", "Bench", "CLinux", "Capture", "Check", "Cryptography", "Demo", "Export", "Forward", "HubNode",
+                "Backplane", "Bench", "CLinux", "Capture", "Check", "Cryptography", "Demo", "Export", "Forward",
+                "HubNode",
                 "Loopback", "MCAP", "Preflight", "Redis", "Relay", "Replay", "SignalRClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -270,7 +272,8 @@ let package = Package(
         .testTarget(
             name: "RelayTests",
             dependencies: [
-                "Backplane", "Capture", "Cryptography", "MCAP", "Preflight", "Prometheus", "Redis", "Relay", "TestSupport",
+                "Backplane", "Capture", "Cryptography", "MCAP", "Preflight", "Prometheus", "Redis", "Relay",
+                "TestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -281,6 +284,8 @@ let package = Package(
             swiftSettings: house),
         .testTarget(
             name: "ForwardTests", dependencies: ["Forward", "Redis"], swiftSettings: house),
+        .testTarget(
+            name: "PreflightTests", dependencies: ["Capture", "Preflight", "Redis"], swiftSettings: house),
         .testTarget(name: "DocumentationTests", swiftSettings: house),
         .testTarget(
             name: "ReplayTests",
@@ -328,7 +333,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "backplane-relay", "Bench", "Capture", "Check", "Demo", "HubNode", "Loopback", "MCAP", "Preflight", "Redis",
+                "backplane-relay", "Bench", "Capture", "Check", "Demo", "HubNode", "Loopback", "MCAP", "Preflight",
+                "Redis",
                 "Relay", "Replay", "SignalRClient",
                 "Backplane", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),

@@ -1,3 +1,5 @@
+import Preflight
+import Loopback
 import FoundationEssentials
 package import Logging
 import MCAP

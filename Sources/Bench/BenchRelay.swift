@@ -1,3 +1,4 @@
+import Loopback
 import Capture
 import Logging
 import MCAP

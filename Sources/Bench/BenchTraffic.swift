@@ -1,3 +1,4 @@
+import Loopback
 import Capture
 import NIOCore
 import Backplane

@@ -1,3 +1,4 @@
+import Loopback
 /// What a relay counts, at one moment.
 struct RelayFigures: Sendable {
     var received = 0

@@ -1,3 +1,4 @@
+import Loopback
 import MCAP
 
 /// How fast one processor compresses payloads, and to what.

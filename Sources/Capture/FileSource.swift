@@ -1,4 +1,4 @@
-package import MCAP
+import MCAP
 
 #if canImport(Glibc)
     import Glibc

@@ -1,3 +1,5 @@
+import SignalRClient
+import Loopback
 package import Logging
 import NIOCore
 import NIOPosix

@@ -1,3 +1,4 @@
+package import SignalRClient
 package import Redis
 
 /// What one check does.

@@ -1,3 +1,4 @@
+package import SignalRClient
 /// One message that one client did not get.
 package struct CheckLoss: Sendable, Encodable, Equatable, CustomStringConvertible {
     package let check: CheckStep

@@ -1,3 +1,4 @@
+package import Loopback
 /// What a check found.
 package struct CheckOutcome: Sendable, Encodable {
     package let verdict: CheckVerdict

@@ -1,3 +1,4 @@
+import Loopback
 /// The order of a check.
 struct CheckSteps: Sendable {
     /// How far a check has come.

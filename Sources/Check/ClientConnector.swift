@@ -1,3 +1,5 @@
+import SignalRClient
+import Loopback
 import NIOConcurrencyHelpers
 import Redis
 

@@ -1,3 +1,4 @@
+import SignalRClient
 /// Which clients a check has: one for each transport on each node, node by node, and at least two.
 struct ClientPlan: Equatable, Sendable {
     struct PlannedClient: Equatable, Sendable {
@@ -23,7 +24,8 @@ struct ClientPlan: Equatable, Sendable {
         // somebody whom a message to a user must not reach.
         let users = max(2, places.count / 2)
         seats = places.enumerated().map { index, place in
-            PlannedClient(node: place.node, transport: place.transport, name: place.name, user: "check-\(run)-\(index % users)")
+            PlannedClient(
+                node: place.node, transport: place.transport, name: place.name, user: "check-\(run)-\(index % users)")
         }
     }
 }

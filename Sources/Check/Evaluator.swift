@@ -1,3 +1,4 @@
+import Loopback
 import Capture
 
 /// Makes the outcome of what the deliveryLog and the nodes have written down.

@@ -1,3 +1,4 @@
+import SignalRClient
 /// A client that takes part in a check.
 struct Participant: Sendable {
     let index: Int

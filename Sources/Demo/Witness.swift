@@ -1,3 +1,4 @@
+import SignalRClient
 import NIOConcurrencyHelpers
 import Backplane
 

@@ -26,11 +26,18 @@ public struct HubNode: Service {
 
     /// - Parameters:
     ///   - hubs: what clients can call.
-    ///   - observer: is told what the node does on the backplane.
     ///   - onListening: called once the HTTP surface is bound, with its port.
     public init(
         configuration: HubNodeConfiguration, hubs: [Hub] = [.chat], logger: Logger,
-        observer: (any HubNodeObserver)? = nil, onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
+        onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
+    ) {
+        self.init(configuration: configuration, hubs: hubs, logger: logger, observer: nil, onListening: onListening)
+    }
+
+    /// - Parameter observer: is told what the node does on the backplane.
+    package init(
+        configuration: HubNodeConfiguration, hubs: [Hub] = [.chat], logger: Logger,
+        observer: (any HubNodeObserver)?, onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.hubs = hubs

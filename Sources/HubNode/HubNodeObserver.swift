@@ -1,9 +1,9 @@
-public import Backplane
+package import Backplane
 
 /// Is told what a node does on the backplane; the end-to-end check learns from it which envelope was lost where.
 ///
 /// All calls come from the node's event loop and must not wait.
-public protocol HubNodeObserver: Sendable {
+package protocol HubNodeObserver: Sendable {
     /// The node published a message, and Redis gave it this id.
     func published(id: UInt64, message: Message)
     /// The node hears all that is published from now on, and can publish.

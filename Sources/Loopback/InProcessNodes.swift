@@ -1,28 +1,42 @@
 import HubNode
-import Logging
+package import Logging
 import NIOCore
 import NIOPosix
-import Redis
+package import Redis
+import SignalRClient
 
 /// Hub nodes in this process, on free ports, with one token key, for as long as a closure runs.
-struct InProcessNodes: Sendable {
+package struct InProcessNodes: Sendable {
     private static let startTimeout: Duration = .seconds(10)
     /// For a check: a group command that was lost is not tried again before.
-    static let shortAcknowledgement: Duration = .seconds(5)
+    package static let shortAcknowledgement: Duration = .seconds(5)
 
-    let count: Int
+    package let count: Int
     /// What their pages and logs call them, before their number.
-    var title = "check node"
+    package let title: String
     /// How long a group command may take.
-    var acknowledgement = Self.shortAcknowledgement
-    let redis: RedisConfiguration
-    let channel: String
-    let version: String
-    let logger: Logger
+    package let acknowledgement: Duration
+    package let redis: RedisConfiguration
+    package let channel: String
+    package let version: String
+    package let logger: Logger
+
+    package init(
+        count: Int, title: String = "check node", acknowledgement: Duration = Self.shortAcknowledgement,
+        redis: RedisConfiguration, channel: String, version: String, logger: Logger
+    ) {
+        self.count = count
+        self.title = title
+        self.acknowledgement = acknowledgement
+        self.redis = redis
+        self.channel = channel
+        self.version = version
+        self.logger = logger
+    }
 
     /// - Parameter onPublished: told each message that a node published, on the node's event loop.
     /// - Throws: ``SetupError`` if a node does not come up or ends by itself; what a node or `body` throws.
-    func run<Value: Sendable>(
+    package func run<Value: Sendable>(
         onPublished: @escaping @Sendable (UInt64, String, [UInt8]) -> Void,
         _ body: @escaping @Sendable ([CheckedNode]) async throws -> Value
     ) async throws -> Value {

@@ -14,7 +14,7 @@ package struct MetricsScrape: Sendable {
         return MetricsScrape(text: response)
     }
 
-    init(text: String) {
+    package init(text: String) {
         self.text = text
         var samples: [String: Double] = [:]
         for line in text.split(separator: "\n") where !line.hasPrefix("#") {
@@ -28,7 +28,7 @@ package struct MetricsScrape: Sendable {
     package subscript(_ series: String) -> Double? { samples[series] }
 
     /// All series of a name, with what stands between their braces.
-    func series(of name: String) -> [(labels: Substring, value: Double)] {
+    package func series(of name: String) -> [(labels: Substring, value: Double)] {
         samples.compactMap { series, value in
             guard series.hasPrefix(name) else { return nil }
             let rest = series.dropFirst(name.count)
@@ -38,8 +38,8 @@ package struct MetricsScrape: Sendable {
 }
 
 /// The smallest possible HTTP request to a server on this machine.
-enum HTTPGet {
-    static func body(port: Int, path: String) async throws -> String {
+package enum HTTPGet {
+    package static func body(port: Int, path: String) async throws -> String {
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: "127.0.0.1", port: port) { channel in
                 channel.eventLoop.makeCompletedFuture {

@@ -82,7 +82,7 @@ package enum RedisServerProcess {
     }
 
     /// A port that was free a moment ago.
-    static func freePort() async throws -> Int {
+    package static func freePort() async throws -> Int {
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(host: "127.0.0.1", port: 0).get()
         let port = channel.localAddress?.port

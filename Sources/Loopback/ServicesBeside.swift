@@ -1,20 +1,25 @@
-import Logging
+package import Logging
 import NIOCore
 import NIOPosix
-import ServiceLifecycle
+package import ServiceLifecycle
 
 /// Services for as long as a closure runs.
-struct ServicesBeside: Sendable {
+package struct ServicesBeside: Sendable {
     private static let stopTimeout: Duration = .seconds(10)
 
-    let services: [any Service]
-    let logger: Logger
+    package let services: [any Service]
+    package let logger: Logger
+
+    package init(services: [any Service], logger: Logger) {
+        self.services = services
+        self.logger = logger
+    }
 
     /// Runs the services and `body`, and stops the services when `body` has ended, gracefully also if this task was
     /// cancelled. Services that do not stop are left behind: nobody waits for them without end.
     ///
     /// - Throws: what `body` throws; what a service throws that ends before it; ``SetupError`` if one just ends.
-    func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
+    package func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: services, logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }))

@@ -1,10 +1,10 @@
 /// Something that keeps a demo or check from being carried out; says what and what to do.
 package struct SetupError: Error, Sendable, CustomStringConvertible {
     package let description: String
-    /// What a client of a node said, where that is the reason.
-    let cause: SignalRClientError?
+    /// The error of a client of a node, where that is the reason.
+    package let cause: (any Error)?
 
-    init(_ description: String, cause: SignalRClientError? = nil) {
+    package init(_ description: String, cause: (any Error)? = nil) {
         self.description = description
         self.cause = cause
     }

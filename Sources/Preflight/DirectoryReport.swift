@@ -19,12 +19,12 @@ package struct DirectoryReport: Sendable, Equatable {
     package var bytesPerSecond: Double?
 
     /// Written for the measurement, in a file without a name that nothing can leave behind.
-    static let probeBytes = 16 << 20
+    package static let probeBytes = 16 << 20
     /// Below this it is not measured: what little is left is for the capture.
-    static let probeNeedsFree: UInt64 = 1 << 30
+    package static let probeNeedsFree: UInt64 = 1 << 30
 
     /// Looks, and measures how fast the disk takes data: about a tenth of a second on a common one.
-    static func examine(_ path: String) -> DirectoryReport {
+    package static func examine(_ path: String) -> DirectoryReport {
         var report = DirectoryReport(path: path, exists: access(path, F_OK) == 0)
         let folder = report.exists ? path : parent(of: path)
         var status = stat()

@@ -56,14 +56,14 @@ package struct Preflight {
     }
 
     /// - Parameter client: a connection to the Redis of `configuration`; stays open.
-    init(client: RedisClient, configuration: RedisConfiguration, channels: [String]) {
+    package init(client: RedisClient, configuration: RedisConfiguration, channels: [String]) {
         self.client = client
         self.configuration = configuration
         self.channels = channels
     }
 
     /// Everything that one connection can tell.
-    func look() async throws -> PreflightReport {
+    package func look() async throws -> PreflightReport {
         var report = PreflightReport()
         report.endpoint = client.endpoint
         report.database = configuration.database
@@ -160,7 +160,7 @@ package struct Preflight {
 
 extension PreflightReport.OutputBufferLimit {
     /// - Parameter text: `normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60`.
-    init?(setting text: String) {
+    package init?(setting text: String) {
         let words = text.split(separator: " ")
         guard let start = words.firstIndex(of: "pubsub"), words.count > start + 3, let hard = Int(words[start + 1]),
             let soft = Int(words[start + 2]), let seconds = Int(words[start + 3])

@@ -17,12 +17,12 @@ package struct PreflightFinding: Sendable, Equatable {
 
 extension PreflightReport {
     /// A subscriber falls behind by this much within a moment of a busy backplane.
-    static let smallOutputBuffer = 8 << 20
+    package static let smallOutputBuffer = 8 << 20
     /// Lua writes larger numbers with an exponent.
-    static let lastPlainID: UInt64 = 99_999_999_999_999
-    static let largeClockDifference: Int64 = 500_000_000
-    static let slowRoundTrip: UInt64 = 50_000_000
-    static let slowDisk = 20_000_000.0
+    package static let lastPlainID: UInt64 = 99_999_999_999_999
+    package static let largeClockDifference: Int64 = 500_000_000
+    package static let slowRoundTrip: UInt64 = 50_000_000
+    package static let slowDisk = 20_000_000.0
 
     /// - Parameter minimumFreeBytes: below this the relay does not record.
     package func findings(minimumFreeBytes: UInt64 = 0) -> [PreflightFinding] {

@@ -13,7 +13,7 @@ package struct SubscribedClients: Sendable, Equatable {
     }
 
     /// - Parameter list: the answer to `CLIENT LIST TYPE pubsub`.
-    init(list: String) {
+    package init(list: String) {
         self.init(observers: 0, others: 0)
         for line in list.split(whereSeparator: \.isNewline) {
             let client = InfoFields(client: String(line))

@@ -1,14 +1,14 @@
 /// The `name:value` lines of an answer to `INFO` or, divided by spaces and `=`, of `CLIENT LIST`.
-struct InfoFields {
+package struct InfoFields {
     private var fields: [Substring: Substring] = [:]
 
     /// - Parameter text: the answer to `INFO`.
-    init(_ text: String) {
+    package init(_ text: String) {
         for line in text.split(whereSeparator: \.isNewline) { add(line, divider: ":") }
     }
 
     /// - Parameter client: one line of `CLIENT LIST`.
-    init(client: String) {
+    package init(client: String) {
         for word in client.split(whereSeparator: \.isWhitespace) { add(word, divider: "=") }
     }
 
@@ -17,5 +17,5 @@ struct InfoFields {
         fields[text[..<middle]] = text[text.index(after: middle)...]
     }
 
-    subscript(name: String) -> String? { fields[name[...]].map(String.init) }
+    package subscript(name: String) -> String? { fields[name[...]].map(String.init) }
 }

@@ -31,7 +31,7 @@ struct Recorder: ~Copyable {
     }
 
     /// How full the intake is, 0 to 1.
-    mutating func fallsBehind(by backlog: Double) { writer.backlog = backlog }
+    mutating func setBacklog(_ backlog: Double) { writer.backlog = backlog }
 
     /// One envelope, byte for byte.
     @inline(__always)

@@ -5,7 +5,7 @@ import NIOCore
 import NIOPosix
 import Prometheus
 import Redis
-package import ServiceLifecycle
+import ServiceLifecycle
 import Backplane
 
 /// The sidecar: holds the subscription, observes and records every envelope, and answers scrapes.

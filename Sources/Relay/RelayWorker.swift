@@ -135,7 +135,7 @@ struct RelayWorker: ~Copyable {
             let isLarge = batch.isAdmitted
             let fill =
                 isLarge ? intake.recycle(large: batch) { recorder?.flushLarge(now) } : intake.recycle(batch)
-            recorder?.setBacklog( fill)
+            recorder?.setBacklog(fill)
             return bytes
         case .subscribed(let subscription):
             subscribed(subscription, at: now)

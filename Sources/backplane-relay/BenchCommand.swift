@@ -1,5 +1,5 @@
+import Bench
 import ArgumentParser
-import EndToEnd
 import FoundationEssentials
 import Logging
 import Redis

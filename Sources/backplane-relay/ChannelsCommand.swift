@@ -1,3 +1,4 @@
+import Preflight
 import ArgumentParser
 import FoundationEssentials
 import NIOPosix

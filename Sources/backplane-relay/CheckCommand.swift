@@ -1,5 +1,6 @@
+import Check
+import SignalRClient
 import ArgumentParser
-import EndToEnd
 import FoundationEssentials
 import Logging
 import Redis

@@ -1,5 +1,5 @@
+import Demo
 import ArgumentParser
-import EndToEnd
 import FoundationEssentials
 import Logging
 import NIOConcurrencyHelpers

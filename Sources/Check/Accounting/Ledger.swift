@@ -1,3 +1,4 @@
+import Loopback
 /// Which deliveries are due, and which came. No I/O, no clock.
 ///
 /// Messages have numbers in the order in which they are entered, clients and nodes have indexes.

@@ -1,3 +1,5 @@
+import SignalRClient
+import Loopback
 import Logging
 import NIOCore
 import NIOPosix

@@ -1,3 +1,4 @@
+import Loopback
 import NIOConcurrencyHelpers
 
 /// What is known of the counter during a check, from two sources that each tell it in order: envelopes on the channel,

@@ -1,5 +1,5 @@
 import NIOCore
-import Prometheus
+package import Prometheus
 
 /// What the repeated check tells Prometheus.
 package struct CheckMetrics: Sendable {

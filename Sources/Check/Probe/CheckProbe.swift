@@ -1,3 +1,4 @@
+import Loopback
 import Capture
 import HTTPGuard
 import Hummingbird
@@ -5,7 +6,7 @@ package import Logging
 import NIOCore
 import Prometheus
 import Relay
-package import ServiceLifecycle
+import ServiceLifecycle
 
 /// Repeats a check for as long as it runs, and serves the outcome on `/metrics`: a black-box probe.
 package struct CheckProbe: Service {

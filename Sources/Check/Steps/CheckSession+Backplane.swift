@@ -1,3 +1,5 @@
+import SignalRClient
+import Loopback
 import Capture
 import Redis
 

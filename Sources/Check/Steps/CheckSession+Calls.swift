@@ -1,3 +1,4 @@
+import SignalRClient
 /// What a caller gets back.
 extension CheckSession {
     private static let values: [JSONValue] = [

@@ -1,3 +1,4 @@
+import SignalRClient
 /// What reaches whom.
 extension CheckSession {
     func broadcast() async throws {

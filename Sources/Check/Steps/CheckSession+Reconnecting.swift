@@ -1,3 +1,5 @@
+import SignalRClient
+import Loopback
 /// What a client gets that was away.
 extension CheckSession {
     private static let sentMeanwhile = 3
@@ -42,7 +44,7 @@ extension CheckSession {
                 }
             }
         } catch let error as SetupError {
-            throw Self.isRefusedToken(error.cause) ? strangeToken(error) : error
+            throw Self.isRefusedToken(error.cause as? SignalRClientError) ? strangeToken(error) : error
         }
         try await sendMeanwhile(
             .otherNode, call: "sendToGroup", group, method: "groupMessage", to: travellers, from: here)

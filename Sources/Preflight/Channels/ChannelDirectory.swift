@@ -13,7 +13,7 @@ package struct ChannelDirectory: Sendable {
 
     private let client: RedisClient
 
-    init(client: RedisClient) {
+    package init(client: RedisClient) {
         self.client = client
     }
 
@@ -45,7 +45,7 @@ package struct ChannelDirectory: Sendable {
     }
 
     /// All names, if the policy permits the question.
-    func names(_ policy: inout ChannelScanPolicy) async throws -> Result<[String], ChannelsUnknown> {
+    package func names(_ policy: inout ChannelScanPolicy) async throws -> Result<[String], ChannelsUnknown> {
         let now = Moment.now().monotonic
         let channels = policy.mayAsk(at: now) ? try await numberOfChannels() : nil
         if case .leave(let reason) = policy.decision(channels: channels, at: now) {
@@ -167,7 +167,7 @@ package struct ChannelDirectory: Sendable {
 package struct ChannelsUnknown: Error, Sendable, Equatable, CustomStringConvertible {
     package let description: String
 
-    init(_ description: String) {
+    package init(_ description: String) {
         self.description = description
     }
 }

@@ -1,19 +1,19 @@
 import Capture
-import Logging
-import NIOCore
-import Redis
+package import Logging
+package import NIOCore
+package import Redis
 
 /// Looks for what was meant where nobody else listens to a channel: its name may be mistyped.
 ///
 /// Asks at the start and then at most every five minutes, and only while there is such a channel.
-struct ChannelHint {
+package struct ChannelHint {
     private let channels: [String]
     private let logger: Logger
     private var policy: ChannelScanPolicy
     private var told: [String: String] = [:]
     private var isRefusalTold = false
 
-    init(channels: [String], limit: Int, logger: Logger) {
+    package init(channels: [String], limit: Int, logger: Logger) {
         self.channels = channels
         self.logger = logger
         policy = ChannelScanPolicy(limit: limit)
@@ -22,7 +22,7 @@ struct ChannelHint {
     /// - Parameter subscribers: of each channel, this relay among them; nil where Redis does not tell.
     /// - Returns: by channel index what was probably meant; nil if nothing new is known.
     /// - Throws: `RedisError` if the connection has failed.
-    mutating func look(_ client: RedisClient, subscribers: [Int?]) async throws -> [String?]? {
+    package mutating func look(_ client: RedisClient, subscribers: [Int?]) async throws -> [String?]? {
         let lonely = channels.indices.filter { subscribers[$0].map { $0 <= 1 } ?? false }
         guard !lonely.isEmpty else { return channels.map { _ in nil } }
         guard policy.mayAsk(at: Moment.now().monotonic) else { return nil }
@@ -53,7 +53,7 @@ struct ChannelHint {
     }
 
     /// - Parameter others: channels that are watched already.
-    static func meant(by name: String, among names: [String], besides others: [String] = []) -> String? {
+    package static func meant(by name: String, among names: [String], besides others: [String] = []) -> String? {
         NearName.nearest(to: name, among: names.filter { isEventKey($0) && !others.contains($0) })
     }
 
@@ -64,7 +64,7 @@ struct ChannelHint {
     }
 
     /// For a command that has no watch: asks once it must have subscribed itself.
-    static func once(
+    package static func once(
         redis: RedisConfiguration, channels: [String], limit: Int, eventLoopGroup: any EventLoopGroup, logger: Logger
     ) async {
         var redis = redis

@@ -19,10 +19,10 @@ package struct ChannelScanPolicy: Sendable, Equatable {
     /// 200,000 channels take Redis 0.2 s.
     package static let defaultLimit = 20_000
     /// An answer that takes longer is the last one.
-    static let quick: UInt64 = 10_000_000
-    static let pause: UInt64 = 300_000_000_000
+    package static let quick: UInt64 = 10_000_000
+    package static let pause: UInt64 = 300_000_000_000
 
-    let limit: Int
+    package let limit: Int
     private var askedAt: UInt64?
     private var tookLong: UInt64?
 
@@ -51,7 +51,7 @@ package struct ChannelScanPolicy: Sendable, Equatable {
     }
 
     /// It was decided not to ask: not thought over again at once.
-    mutating func left(at now: UInt64) { askedAt = now }
+    package mutating func left(at now: UInt64) { askedAt = now }
 
     private func wasAskedLately(at now: UInt64) -> Bool {
         askedAt.map { now < $0 + Self.pause } ?? false

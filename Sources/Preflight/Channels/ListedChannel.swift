@@ -35,9 +35,9 @@ package struct ListedChannel: Sendable, Equatable {
 }
 
 /// Names of channels, told apart by how ASP.NET Core SignalR names its own; a hub with thousands of connections is one.
-struct ChannelGroups: Equatable {
+package struct ChannelGroups: Equatable {
     /// A hub of ASP.NET Core.
-    struct Hub: Equatable {
+    package struct Hub: Equatable {
         /// Prefix and type name.
         var name: String
         var channels: Int
@@ -51,11 +51,11 @@ struct ChannelGroups: Equatable {
     ]
 
     /// By name.
-    private(set) var hubs: [Hub] = []
+    package private(set) var hubs: [Hub] = []
     /// Those of no hub, by name.
-    private(set) var others: [String] = []
+    package private(set) var others: [String] = []
 
-    init(_ names: some Sequence<String>) {
+    package init(_ names: some Sequence<String>) {
         let names = names.sorted()
         let known = Self.hubNames(in: names)
         var counts: [String: (channels: Int, everyNode: String?)] = [:]

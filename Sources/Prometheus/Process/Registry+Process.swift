@@ -1,4 +1,3 @@
-
 extension Registry {
     /// What every command with `/metrics` tells of itself: which build runs, and the usual `process_*`, read from /proc at
     /// each scrape. Once for each registry.

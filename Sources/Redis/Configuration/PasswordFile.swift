@@ -5,18 +5,18 @@
 #endif
 
 /// A file whose content, without the line end, is the password.
-package struct PasswordFile: Sendable, Equatable {
+public struct PasswordFile: Sendable, Equatable {
     /// Far beyond any password; a wrong file is not read whole.
     private static let limit = 64 * 1024
 
-    package let path: String
+    public let path: String
 
-    package init(path: String) {
+    public init(path: String) {
         self.path = path
     }
 
     /// What an operator should know of the file's mode; nil if all is well or there is no file.
-    package var warning: String? {
+    public var warning: String? {
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IROTH != 0 else { return nil }
         return "the password file '\(path)' can be read by every user of this machine; chmod 600 it"

@@ -2,38 +2,38 @@
 ///
 /// Made from what operators have at hand: a URL or the StackExchange.Redis string of Startup.cs
 /// (``init(connectionString:passwordFile:)``).
-package struct RedisConfiguration: Sendable, Equatable {
+public struct RedisConfiguration: Sendable, Equatable {
     /// At least one. Without `sentinelMaster` they are tried in turn at each connect, and the first that answers as a
     /// master is used; with it they are sentinels.
-    package var servers: [RedisEndpoint]
+    public var servers: [RedisEndpoint]
     /// The name under which the sentinels know the master.
-    package var sentinelMaster: String?
+    public var sentinelMaster: String?
     /// Nil for a plain connection. Sentinels are spoken to in the same way.
-    package var tls: RedisTLS?
+    public var tls: RedisTLS?
     /// ACL user; nil logs in as `default`. Sentinels get the same login, unless they have one of their own.
-    package var username: String?
-    package var password: Secret?
+    public var username: String?
+    public var password: Secret?
     /// The login of sentinels; without a password of theirs they get that of the servers.
-    package var sentinelUsername: String?
-    package var sentinelPassword: Secret?
+    public var sentinelUsername: String?
+    public var sentinelPassword: Secret?
     /// Goes before `password`; read again at each connect.
-    package var passwordFile: PasswordFile?
+    public var passwordFile: PasswordFile?
     /// The database of keys. Pub/sub ignores it: channels are shared by all databases of a server.
-    package var database: Int
+    public var database: Int
     /// The longest wait for a TCP connection, in milliseconds.
-    package var connectTimeoutMilliseconds: Int64
+    public var connectTimeoutMilliseconds: Int64
     /// The longest wait for an answer, and from the TCP connection to the end of the login, in milliseconds.
-    package var answerTimeoutMilliseconds: Int64
+    public var answerTimeoutMilliseconds: Int64
     /// A quiet subscription is sent a PING after this long, in seconds.
-    package var pingIntervalSeconds: Int64
+    public var pingIntervalSeconds: Int64
     /// The name shown by `CLIENT LIST`, so that an administrator knows who is connected.
-    package var clientName: String
+    public var clientName: String
     /// What the name begins with if nothing else is configured.
-    package static let defaultClientName = "backplane-relay"
+    public static let defaultClientName = "backplane-relay"
     /// What was understood but will not be done, in words for the operator.
-    package var warnings: [String]
+    public var warnings: [String]
 
-    package init(
+    public init(
         servers: [RedisEndpoint],
         sentinelMaster: String? = nil,
         tls: RedisTLS? = nil,
@@ -66,7 +66,7 @@ package struct RedisConfiguration: Sendable, Equatable {
     }
 
     /// One server, by TCP.
-    package init(
+    public init(
         host: String, port: Int = 6379, tls: RedisTLS? = nil, username: String? = nil, password: Secret? = nil,
         database: Int = 0
     ) {
@@ -76,7 +76,7 @@ package struct RedisConfiguration: Sendable, Equatable {
     }
 
     /// What this configuration names: `host:port`, several with commas, or `sentinel:port,.../master`; holds no secret.
-    package var endpoint: String {
+    public var endpoint: String {
         let servers = servers.map(\.description).joined(separator: ",")
         return sentinelMaster.map { "\(servers)/\($0)" } ?? servers
     }

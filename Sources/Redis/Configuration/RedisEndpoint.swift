@@ -1,5 +1,5 @@
 /// Where a server listens.
-package enum RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
+public enum RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
     case tcp(host: String, port: Int)
     /// A unix domain socket.
     case unix(path: String)
@@ -7,7 +7,7 @@ package enum RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
     case concealed(host: Secret, port: Int, part: Int)
 
     /// `host:port`, IPv6 addresses in brackets, or `unix:/path`; holds no secret.
-    package var description: String {
+    public var description: String {
         switch self {
         case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         case .unix(let path): "unix:\(path)"

@@ -1,28 +1,28 @@
 /// How the connection is encrypted and whom it trusts. Files are read again at each connect, so that renewed
 /// certificates are used without a restart.
-package struct RedisTLS: Sendable, Equatable {
-    package enum Version: Int, Sendable, Comparable {
+public struct RedisTLS: Sendable, Equatable {
+    public enum Version: Int, Sendable, Comparable {
         case tls10
         case tls11
         case tls12
         case tls13
 
-        package static func < (left: Version, right: Version) -> Bool { left.rawValue < right.rawValue }
+        public static func < (left: Version, right: Version) -> Bool { left.rawValue < right.rawValue }
     }
 
     /// The name asked for (SNI) and looked for in the certificate; nil for the host that is connected to.
-    package var serverName: String?
+    public var serverName: String?
     /// PEM file of the authorities to trust; nil for those of the system.
-    package var caFile: String?
+    public var caFile: String?
     /// PEM file of our own certificate and those between it and its authority.
-    package var certificateFile: String?
+    public var certificateFile: String?
     /// PEM file of the key of `certificateFile`; nil if it stands in there too.
-    package var keyFile: String?
+    public var keyFile: String?
     /// False accepts every certificate of every server.
-    package var verifiesServer: Bool
-    package var minimumVersion: Version
+    public var verifiesServer: Bool
+    public var minimumVersion: Version
 
-    package init(
+    public init(
         serverName: String? = nil, caFile: String? = nil, certificateFile: String? = nil, keyFile: String? = nil,
         verifiesServer: Bool = true, minimumVersion: Version = .tls12
     ) {

@@ -9,7 +9,7 @@ extension RedisConfiguration {
     ///
     /// - Parameter passwordFile: where the password is read from instead.
     /// - Throws: ``ConnectionStringError`` naming the part at fault and what to write instead.
-    package init(connectionString text: String, passwordFile: PasswordFile? = nil) throws(ConnectionStringError) {
+    public init(connectionString text: String, passwordFile: PasswordFile? = nil) throws(ConnectionStringError) {
         let text = PastedAddress.unwrapped(text)
         guard !text.isEmpty else {
             throw ConnectionStringError("the Redis address is empty; write redis://host:6379 or host:6379,password=...")

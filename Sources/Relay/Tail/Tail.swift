@@ -1,3 +1,4 @@
+import Preflight
 package import Capture
 package import Logging
 import NIOCore

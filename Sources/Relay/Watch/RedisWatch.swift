@@ -1,3 +1,4 @@
+import Preflight
 import Capture
 import Logging
 import NIOCore

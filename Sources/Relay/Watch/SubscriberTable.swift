@@ -1,3 +1,4 @@
+import Redis
 /// One row of `CLIENT LIST TYPE pubsub`, as far as it is looked at.
 struct SubscriberClient: Sendable, Equatable {
     /// As the client calls itself, without what could steer a terminal; `unnamed` if it does not.

@@ -1,7 +1,7 @@
 /// Strings.
 extension JSONParser {
     /// From the opening quotation mark to behind the closing one.
-    mutating func string() throws(JSONParseError) -> String {
+    package mutating func string() throws(JSONParseError) -> String {
         position += 1
         let start = position
         while position < bytes.count {

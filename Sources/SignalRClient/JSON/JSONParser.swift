@@ -2,22 +2,22 @@
 ///
 /// Lone surrogates and malformed UTF-8 become U+FFFD, as in .NET. The text comes from a node, hence is never trusted:
 /// depth is bounded, and every other fault is an error.
-struct JSONParser {
+package struct JSONParser {
     /// Arrays and objects inside each other; SignalR itself stops at 20.
-    static let maximumDepth = 64
+    package static let maximumDepth = 64
 
-    let bytes: UnsafeRawBufferPointer
-    var position = 0
+    package let bytes: UnsafeRawBufferPointer
+    package var position = 0
     private var depth = 0
 
-    static func parse(_ bytes: UnsafeRawBufferPointer) throws(JSONParseError) -> JSONValue {
+    package static func parse(_ bytes: UnsafeRawBufferPointer) throws(JSONParseError) -> JSONValue {
         var parser = JSONParser(bytes: bytes)
         let value = try parser.value()
         guard parser.peek() == nil else { throw parser.fault }
         return value
     }
 
-    static func parse(_ text: String) throws(JSONParseError) -> JSONValue {
+    package static func parse(_ text: String) throws(JSONParseError) -> JSONValue {
         var text = text
         let result = text.withUTF8 { utf8 in
             Result { () throws(JSONParseError) in try parse(UnsafeRawBufferPointer(utf8)) }
@@ -29,7 +29,7 @@ struct JSONParser {
         self.bytes = bytes
     }
 
-    var fault: JSONParseError { JSONParseError(offset: position) }
+    package var fault: JSONParseError { JSONParseError(offset: position) }
 
     /// The next byte that is not white space; nil at the end.
     private mutating func peek() -> UInt8? {

@@ -7,7 +7,7 @@ extension JSONValue: CustomStringConvertible {
     }
 
     /// Appends JSON text in UTF-8. Infinities and NaN, which JSON cannot say, become `null`.
-    func append(to utf8: inout [UInt8]) {
+    package func append(to utf8: inout [UInt8]) {
         switch self {
         case .null: utf8 += "null".utf8
         case .bool(let value): utf8 += (value ? "true" : "false").utf8

@@ -1,11 +1,11 @@
 /// One entry of `M`.
-enum HubMessage: Equatable, Sendable {
+package enum HubMessage: Equatable, Sendable {
     /// `{"H":hub,"M":method,"A":[..]}`
     case invocation(hub: String, method: String, arguments: [JSONValue])
     /// `{"I":"P|0","P":{"I":"0","D":value}}`
     case progress(call: String, value: JSONValue)
 
-    init?(_ json: JSONValue) {
+    package init?(_ json: JSONValue) {
         if let hub = json["H"]?.string, let method = json["M"]?.string {
             self = .invocation(hub: hub, method: method, arguments: json["A"]?.array ?? [])
         } else if let progress = json["P"], let call = progress["I"]?.string {

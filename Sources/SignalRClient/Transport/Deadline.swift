@@ -1,11 +1,11 @@
-import NIOCore
+package import NIOCore
 
 /// Bounds what has no bound of its own.
-enum Deadline {
+package enum Deadline {
     /// Runs `operation`, and cancels it after `timeout`.
     ///
     /// - Throws: `expired` if it was cancelled for that; what `operation` throws.
-    static func run<Value: Sendable>(
+    package static func run<Value: Sendable>(
         within timeout: Duration, on loop: any EventLoop, expired: any Error,
         _ operation: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {

@@ -1,10 +1,11 @@
+@testable import Check
+@testable import Loopback
+@testable import SignalRClient
 import HubNode
 import NIOPosix
 import Redis
 import TestSupport
 import Testing
-
-@testable import EndToEnd
 
 /// What the check says when the nodes are not what it was told: another backplane, another key, another counter.
 @Suite(.timeLimit(.minutes(3)))
@@ -120,7 +121,8 @@ struct CheckBackplaneTests {
         for id in [UInt64](810...812) + [3] { counter.published(id) }
         let session = CheckSession(
             nodes: [CheckedNode(name: "node 1", url: try NodeURL("http://127.0.0.1:1/signalr"), log: nil)],
-            participants: [], deliveryLog: post, redis: RedisConfiguration(host: "127.0.0.1", port: 1), channel: "check",
+            participants: [], deliveryLog: post, redis: RedisConfiguration(host: "127.0.0.1", port: 1),
+            channel: "check",
             messages: 1, counter: counter)
         #expect(session.deafness.contains("the counter of 'check' went from 812 back to 3"))
         #expect(!session.deafness.contains("log of the node"))

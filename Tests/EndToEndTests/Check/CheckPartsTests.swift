@@ -1,6 +1,6 @@
+@testable import Check
+@testable import SignalRClient
 import Testing
-
-@testable import EndToEnd
 
 struct CheckPartsTests {
     @Test func textsCarryTheirNumbers() {

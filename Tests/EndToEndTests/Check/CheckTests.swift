@@ -1,9 +1,10 @@
+@testable import Check
+@testable import Loopback
+@testable import SignalRClient
 import NIOPosix
 import Redis
 import TestSupport
 import Testing
-
-@testable import EndToEnd
 
 /// The check against real nodes.
 @Suite(.timeLimit(.minutes(3)))

@@ -1,7 +1,7 @@
+import Loopback
+@testable import SignalRClient
 import NIOSSL
 import Testing
-
-@testable import EndToEnd
 
 /// The client against what a real node never does, and over TLS.
 @Suite(.timeLimit(.minutes(2)))

@@ -1,7 +1,8 @@
+import Loopback
+@testable import Check
+@testable import SignalRClient
 import Redis
 import Testing
-
-@testable import EndToEnd
 
 /// The client against a real node.
 @Suite(.timeLimit(.minutes(2)))

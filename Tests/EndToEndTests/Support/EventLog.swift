@@ -1,4 +1,7 @@
-import EndToEnd
+import Demo
+import Check
+import Loopback
+import SignalRClient
 import Synchronization
 
 /// Keeps the events of a client, and waits for one.

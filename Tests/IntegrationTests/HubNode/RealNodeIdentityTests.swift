@@ -1,4 +1,5 @@
-import EndToEnd
+import Check
+import SignalRClient
 import Foundation
 import HubNode
 import TestSupport

@@ -1,4 +1,4 @@
-import EndToEnd
+import SignalRClient
 import Synchronization
 import TestSupport
 

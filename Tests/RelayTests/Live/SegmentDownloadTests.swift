@@ -14,7 +14,8 @@ import Testing
     }
 
     /// A directory with one closed segment, one that is written to, and what is none of ours.
-    private func withShelf(_ body: (SegmentCatalog, _ closed: String, _ open: String) async throws -> Void) async throws {
+    private func withShelf(_ body: (SegmentCatalog, _ closed: String, _ open: String) async throws -> Void) async throws
+    {
         let folder = "/tmp/backplane-relay-shelf-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }

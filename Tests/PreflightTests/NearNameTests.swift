@@ -1,6 +1,5 @@
+@testable import Preflight
 import Testing
-
-@testable import Relay
 
 @Suite struct NearNameTests {
     static let cases: [(String, [String], String?)] = [

@@ -1,7 +1,6 @@
+@testable import Preflight
 import Redis
 import Testing
-
-@testable import Relay
 
 @Suite struct PreflightFindingTests {
     struct Case: Sendable, CustomTestStringConvertible {

@@ -1,6 +1,5 @@
+@testable import Preflight
 import Testing
-
-@testable import Relay
 
 @Suite struct ChannelGroupsTests {
     private static func hub(_ name: String, _ channels: Int, _ everyNode: String?) -> ChannelGroups.Hub {

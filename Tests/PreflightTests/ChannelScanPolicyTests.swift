@@ -1,6 +1,5 @@
+@testable import Preflight
 import Testing
-
-@testable import Relay
 
 @Suite struct ChannelScanPolicyTests {
     private static let second: UInt64 = 1_000_000_000

@@ -1,9 +1,9 @@
 /// The ids that a node never saw.
-struct MissedIDs: Equatable, Sendable {
+package struct MissedIDs: Equatable, Sendable {
     /// Ascending, apart from each other.
-    private(set) var ranges: [ClosedRange<UInt64>] = []
+    package private(set) var ranges: [ClosedRange<UInt64>] = []
 
-    mutating func insert(_ range: ClosedRange<UInt64>) {
+    package mutating func insert(_ range: ClosedRange<UInt64>) {
         var merged = range
         var others: [ClosedRange<UInt64>] = []
         for other in ranges {
@@ -21,7 +21,7 @@ struct MissedIDs: Equatable, Sendable {
     }
 
     /// The range with this id; nil if the node saw it.
-    func range(around id: UInt64) -> ClosedRange<UInt64>? {
+    package func range(around id: UInt64) -> ClosedRange<UInt64>? {
         ranges.first { $0.contains(id) }
     }
 }

@@ -1,5 +1,5 @@
 /// Makes up what people write in a chat: mostly a line, now and then a pasted log.
-struct SmallTalk {
+package struct SmallTalk {
     private static let words = [
         "hello", "there", "did", "you", "see", "the", "deploy", "it", "works", "again", "thanks", "looking", "into",
         "coffee", "ticket", "customer", "says", "page", "is", "slow", "now", "fine", "👍", "rollback", "tomorrow",
@@ -8,35 +8,35 @@ struct SmallTalk {
 
     private var random: SplitMix64
 
-    init(seed: UInt64) {
+    package init(seed: UInt64) {
         random = SplitMix64(seed: seed)
     }
 
-    mutating func line() -> String {
+    package mutating func line() -> String {
         let count = chance(of: 50) ? 600 : Int.random(in: 2...18, using: &random)
         return (0..<count).map { _ in Self.words[Int.random(in: Self.words.indices, using: &random)] }
             .joined(separator: " ")
     }
 
     /// True once in so many times.
-    mutating func chance(of count: Int) -> Bool {
+    package mutating func chance(of count: Int) -> Bool {
         Int.random(in: 0..<count, using: &random) == 0
     }
 
-    mutating func number(below bound: Int) -> Int {
+    package mutating func number(below bound: Int) -> Int {
         Int.random(in: 0..<bound, using: &random)
     }
 }
 
 /// A small generator with a seed, so that a run can be repeated.
-struct SplitMix64: RandomNumberGenerator {
+package struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64
 
-    init(seed: UInt64) {
+    package init(seed: UInt64) {
         state = seed
     }
 
-    mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var z = state
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
