@@ -79,7 +79,7 @@ let package = Package(
         .target(
             name: "Relay",
             dependencies: [
-                "Backplane", "CLinux", "Capture", "Cryptography", "HTTPGuard", "Preflight", "Prometheus", "Redis",
+                "Backplane", "Capture", "Cryptography", "HTTPGuard", "Preflight", "Prometheus", "Redis",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -209,7 +209,7 @@ let package = Package(
             dependencies: [
                 "Backplane", "Bench", "CLinux", "Capture", "Check", "Cryptography", "Demo", "Export", "Forward",
                 "HubNode",
-                "Loopback", "MCAP", "Preflight", "Redis", "Relay", "Replay", "SignalRClient",
+                "MCAP", "Preflight", "Redis", "Relay", "Replay", "SignalRClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
