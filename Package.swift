@@ -172,7 +172,7 @@ let package = Package(
         .target(
             name: "Check",
             dependencies: [
-                "Backplane", "Capture", "HTTPGuard", "HubNode", "Loopback", "Prometheus", "Redis", "Relay",
+                "Backplane", "Capture", "HTTPGuard", "Loopback", "Prometheus", "Redis", "Relay",
                 "SignalRClient",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
