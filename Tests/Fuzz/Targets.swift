@@ -25,6 +25,7 @@ package.targets += [
     .target(
         name: "FuzzSupport", dependencies: ["CLibFuzzer"], path: "Tests/Fuzz/Support", swiftSettings: house + watching),
     fuzzer("FuzzEnvelope", ["Backplane"]),
+    fuzzer("FuzzCore", ["Backplane"]),
     fuzzer("FuzzJSON", ["Backplane", "Capture"]),
     fuzzer(
         "FuzzMCAP", ["MCAP", "TestSupport"],

@@ -8,7 +8,8 @@ struct JSONScanner {
     static let maximumDepth = UInt64.bitWidth
 
     private let bytes: UnsafeRawBufferPointer
-    private var position = 0
+    /// Where it stands, or where it gave up.
+    private(set) var position = 0
 
     /// `bytes` must outlive the scanner and the strings that it hands out.
     init(_ bytes: UnsafeRawBufferPointer) {
