@@ -30,6 +30,7 @@ let package = Package(
     ],
     targets: [
         .plugin(name: "BuildCommit", capability: .buildTool(), path: "Sources/BuildCommit"),
+        .plugin(name: "EmbedText", capability: .buildTool(), path: "Sources/EmbedText"),
         .systemLibrary(name: "CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
@@ -142,9 +143,10 @@ let package = Package(
                 .product(name: "NIOWebSocket", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            resources: [.embedInCode("Page/Files")],
+            exclude: ["Page/Files"],
             // Hub methods begin on the event loop that calls them, in the order of the calls.
-            swiftSettings: house + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]),
+            swiftSettings: house + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")],
+            plugins: ["EmbedText"]),
         .target(
             name: "SignalRClient",
             dependencies: [
@@ -225,7 +227,7 @@ let package = Package(
                         + ["--no-export-dynamic", "--gc-sections", "--icf=safe", "-O2"].flatMap { ["-Xlinker", $0] },
                     .when(configuration: .release))
             ],
-            plugins: ["BuildCommit"]),
+            plugins: ["BuildCommit", "EmbedText"]),
         .target(
             name: "TestSupport",
             dependencies: [
