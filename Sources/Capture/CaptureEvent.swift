@@ -1,4 +1,5 @@
 import FoundationEssentials
+package import Backplane
 
 /// Something that happened to the recording itself: one JSON object on the channel `relay.events`.
 ///
@@ -30,12 +31,47 @@ package struct CaptureEvent: Codable, Equatable, Sendable {
     package var counters: Int?
     /// Where they stand, by the number of the database (`interleaved`); nil where they cannot be read.
     package var databases: [String: UInt64]?
+    /// What events before said of ids that was not so, as is known now (`interleaved`).
+    package var withdraws: [Withdrawn]?
+
+    /// An event that holds no longer.
+    package struct Withdrawn: Codable, Equatable, Sendable {
+        /// `counter_reset`, `gap` or `duplicate`.
+        package var event: String
+        package var from: UInt64
+        package var to: UInt64
+
+        /// - Returns: nil for one that the turns of several counters cannot bring about.
+        init?(_ event: CaptureEvent) {
+            guard ["counter_reset", "gap", "duplicate"].contains(event.event), let from = event.from,
+                let to = event.to
+            else { return nil }
+            (self.event, self.from, self.to) = (event.event, from, to)
+        }
+
+        /// - Parameter id: of the envelope.
+        /// - Returns: nil for what is no event.
+        package init?(_ told: SequenceTracker.Observation, id: UInt64 = 0) {
+            switch told {
+            case .duplicate: (event, from, to) = ("duplicate", id, id)
+            case .counterReset(let from, let to): (event, self.from, self.to) = ("counter_reset", from, to)
+            case .gap(let from, let to): (event, self.from, self.to) = ("gap", from, to)
+            case .first, .inOrder, .late: return nil
+            }
+        }
+
+        /// What is not so, since another counter was found.
+        package static func all(_ tracker: CounterTracker) -> [Withdrawn] {
+            tracker.retracted.compactMap { Withdrawn($0) }
+                + tracker.retractedTwins.compactMap { Withdrawn(.duplicate, id: $0) }
+        }
+    }
 
     enum CodingKeys: String, CodingKey {
         case event, channel, from, to, after, cause, reason, envelopes, bytes, nanoseconds
         case runID = "run_id"
         case redisVersion = "redis_version"
-        case segment, previous, counters, databases
+        case segment, previous, counters, databases, withdraws
     }
 
     package init(event: String, channel: String? = nil) {
@@ -117,10 +153,15 @@ package struct CaptureEvent: Codable, Equatable, Sendable {
 
     /// Several counters give ids on one channel in turn: nobody can tell which ids are missing.
     ///
-    /// - Parameter databases: where the counters stand; nil where they cannot be read.
-    package static func interleaved(channel: String, counters: Int, databases: [Int: UInt64]?) -> CaptureEvent {
+    /// - Parameters:
+    ///   - databases: where the counters stand; nil where they cannot be read.
+    ///   - withdraws: what was told before it was known.
+    package static func interleaved(
+        channel: String, counters: Int, databases: [Int: UInt64]?, withdraws: [Withdrawn] = []
+    ) -> CaptureEvent {
         var event = CaptureEvent(event: "interleaved", channel: channel)
         event.counters = counters
+        if !withdraws.isEmpty { event.withdraws = withdraws }
         if let databases {
             event.databases = Dictionary(uniqueKeysWithValues: databases.map { ("\($0)", $1) })
         } else {

@@ -154,18 +154,29 @@ package struct CaptureSummary: Sendable, Encodable {
         var counters: OrdinalNameMap<ChannelCounter> = [:]
         var order: [String] = []
         var causes: OrdinalNameMap<[CaptureEvent]> = [:]
+        // Perhaps the turn of another counter, which shows later.
+        var doubtful: [(channel: String, gap: CaptureEvent.Withdrawn, at: UInt64)] = []
         var first: UInt64?
         var last: UInt64 = 0
         let report = try capture.forEach { item in
             switch item {
             case .event(let event, let time):
                 events[event.event, default: 0] += 1
-                if event.explainsHoles { profile.addHole(at: time) }
+                if event.explainsHoles {
+                    if let name = event.channel, event.cause == GapCause.foreignPublish.rawValue,
+                        doubtful.count < Self.listedHoles, let gap = CaptureEvent.Withdrawn(event)
+                    {
+                        doubtful.append((name, gap, time))
+                    } else {
+                        profile.addHole(at: time)
+                    }
+                }
                 if event.event == "dropped", event.from == nil { lostWithoutIDs += event.envelopes ?? 0 }
                 if event.event == "interleaved", let name = event.channel {
                     counters[name]?.note(interleaved: event)
                 }
-                if event.event == "counter_reset", let name = event.channel { counters[name]?.noteReset() }
+                if event.event == "duplicate", let name = event.channel { counters[name]?.note(told: event) }
+                if event.event == "counter_reset", let name = event.channel { counters[name]?.note(reset: event) }
                 guard event.namesMissingIDs, let name = event.channel else { break }
                 causes[name, default: []].append(event)
                 if counters[name] == nil {
@@ -192,6 +203,13 @@ package struct CaptureSummary: Sendable, Encodable {
             Recording(
                 host: recording.last?.source?.host, segments: recording.count,
                 envelopes: recording.reduce(0) { $0 + (counts[$1.path] ?? 0) })
+        }
+        for event in counters.values.flatMap(\.withdrawn) {
+            events[event.event, default: 0] -= 1
+            if events[event.event] == 0 { events[event.event] = nil }
+        }
+        for (name, gap, time) in doubtful where counters[name]?.withdrawn.contains(gap) != true {
+            profile.addHole(at: time)
         }
         channels = order.compactMap { counters[$0]?.summary(explainedBy: causes[$0] ?? []) }
             .filter { $0.envelopes > 0 || $0.missingIDs > 0 || report.doubts[$0.channel] != nil }

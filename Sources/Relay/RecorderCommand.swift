@@ -11,4 +11,6 @@ enum RecorderCommand: Sendable, Equatable {
     case resume(free: UInt64)
     /// For the capture.
     case note(CaptureEvent)
+    /// Both ends of this jump of ids are where counters stand, in different databases: by index of the channel.
+    case areCounters(CaptureEvent.Withdrawn, channel: Int)
 }

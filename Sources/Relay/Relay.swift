@@ -81,7 +81,7 @@ package struct Relay: Service {
         let census = CounterCensus(
             redis: configuration.redis, channels: configuration.channels,
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton
-        ) { intake.command(.note($0)) }
+        ) { intake.command($0) }
         let branches = configuration.branches.map { $0(context) } + [feed]
 
         let housekeeper = configuration.recording.map { recording in

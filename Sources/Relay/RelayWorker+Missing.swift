@@ -7,32 +7,76 @@ import Backplane
 /// What does not follow in the ids, and what the counters say: told to capture, journal, metrics and log.
 extension RelayWorker {
     mutating func deviated(
-        _ sequence: CounterTracker.Observation, id: UInt64?, cause: GapCause?, channel: Int, at now: Moment
+        _ sequence: CounterTracker.Observation, id: UInt64?, isTwin: Bool = false, cause: GapCause?, channel: Int,
+        at now: Moment
     ) {
         recorder?.sequenceBroke(channel: channel)
-        let name = channels[channel]
         // What happened since an earlier run belongs into the capture, not into the metrics of this process.
         let isOfThisRun = cause == nil || !explainer.explainsEarlierRun
         switch sequence {
         case .one(.gap(let from, let to)):
             gap(from...to, id: id ?? 0, cause: cause, channel: channel, at: now)
         case .one(.duplicate):
-            if isOfThisRun { observers[channel].count(sequence) }
-            tell(.duplicate(channel: name, id: id ?? 0), at: now)
+            hold(.duplicate, id: id ?? 0, counts: isOfThisRun, isSure: !isTwin, channel: channel, at: now)
         case .one(.counterReset(let from, let to)):
-            if isOfThisRun { observers[channel].count(sequence) }
-            tell(.counterReset(channel: name, from: from, to: to), at: now)
+            let isSure = cause == .redisRestart || cause == .failover
+            hold(.counterReset(from: from, to: to), counts: isOfThisRun, isSure: isSure, channel: channel, at: now)
         case .turn(let isNews):
             observers[channel].count(sequence)
-            if isNews { interleaved(channel, at: now) }
-        case .one(.first), .one(.inOrder), .one(.late), .restored:
+            turned(channel, isNews: isNews, at: now)
+        case .one(.late), .restored:
             observers[channel].count(sequence)
+            held.returned(on: channel, at: now.monotonic)
+        case .one(.first), .one(.inOrder): break
         }
+    }
+
+    // MARK: - What several counters would explain, too
+
+    /// Into the capture at once, in its place among the envelopes; told when it is sure.
+    private mutating func hold(
+        _ told: SequenceTracker.Observation, id: UInt64 = 0, counts: Bool, isSure: Bool = false, channel: Int,
+        at now: Moment
+    ) {
+        guard let deviation = DeviationHold.Deviation(channel: channel, told: told, id: id, counts: counts)
+        else { return }
+        recorder?.append(CaptureEvent(deviation.event, channel: channels[channel]), at: now)
+        if case .gap = told { observers[channel].missedSomething() }
+        guard !isSure else { return tell(deviation, at: now) }
+        if let displaced = held.hold(deviation, at: now.monotonic) { tell(displaced, at: now) }
+        if told != .duplicate, now.monotonic >= nextQuestionAt {
+            nextQuestionAt = now.monotonic + 60_000_000_000
+            census?.ask(deviation.event, channel: channel)
+        }
+    }
+
+    /// - Parameter time: of the monotonic clock; `.max` for all.
+    mutating func tellHeld(by time: UInt64, at now: Moment) {
+        for deviation in held.due(at: time) { tell(deviation, at: now) }
+    }
+
+    /// To metrics, journal and log.
+    private mutating func tell(_ deviation: DeviationHold.Deviation, at now: Moment) {
+        let event = CaptureEvent(deviation.event, channel: channels[deviation.channel])
+        if deviation.counts { observers[deviation.channel].count(.one(deviation.told)) }
+        journal?.note(event, at: now)
+        log.write(.warning, "\(event.event)", kind: event.event, at: now.monotonic, event.logMetadata)
+    }
+
+    private mutating func turned(_ channel: Int, isNews: Bool, at now: Moment) {
+        let retracted = observers[channel].retracted
+        let told = held.withdraw(retracted, channel: channel)
+        guard isNews else { return }
+        if !told.isEmpty { mistold[channel] = told }
+        interleaved(channel, withdraws: retracted, at: now)
     }
 
     /// - Parameter cause: nil if nothing befell the recording since the last id.
     private mutating func gap(_ ids: ClosedRange<UInt64>, id: UInt64, cause: GapCause?, channel: Int, at now: Moment) {
-        guard let cause else { return missed(ids, id: id, .foreignPublish, channel: channel, at: now) }
+        guard let cause else {
+            let gap = SequenceTracker.Observation.gap(from: ids.lowerBound, to: ids.upperBound)
+            return hold(gap, counts: true, channel: channel, at: now)
+        }
         if explainer.explainsEarlierRun { return missedEarlier(ids, cause, channel: channel, at: now) }
         guard let end = comparisons[channel].endOfEarlierRun(within: ids) else {
             return missed(ids, id: id, cause, channel: channel, at: now)
@@ -175,6 +219,13 @@ extension RelayWorker {
 }
 
 extension CaptureEvent {
+    fileprivate init(_ told: Withdrawn, channel: String) {
+        self.init(event: told.event, channel: channel)
+        (from, to) = (told.from, told.to)
+        // Nothing befell the recording.
+        if event == "gap" { cause = GapCause.foreignPublish.rawValue }
+    }
+
     /// What a log line says of it.
     fileprivate var logMetadata: Logger.Metadata {
         var metadata: Logger.Metadata = ["channel": "\(channel ?? "")"]

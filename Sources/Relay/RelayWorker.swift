@@ -34,8 +34,15 @@ struct RelayWorker: ~Copyable {
     let journal: LiveJournal?
     /// Who finds out which counters give the ids of a channel; nil where nobody does.
     let census: CounterCensus?
-    /// Indexes of channels that the census has not answered for.
-    var isCounting: Set<Int> = []
+    /// Indexes of channels that the census has not answered for, and what the event is to withdraw.
+    var isCounting: [Int: [CaptureEvent.Withdrawn]] = [:]
+    /// What waits to be told until it is known whether there are several counters.
+    var held = DeviationHold()
+    /// When the census may be asked about a jump of ids again, of the monotonic clock: each question is a connection, and
+    /// where others move the counter jumps come all the time.
+    var nextQuestionAt: UInt64 = 0
+    /// By channel index: what was told, before it was known that there are several counters.
+    var mistold: [Int: [CaptureEvent.Withdrawn]] = [:]
     var explainer: GapExplainer
     private var clock = ClockMonitor()
     var log: EventLog
@@ -92,6 +99,7 @@ struct RelayWorker: ~Copyable {
             if let step = clock.observe(now) { clockStepped(by: step, at: now) }
             var bytes = 0
             for item in delivery.items { bytes += process(item, at: now) }
+            tellHeld(by: now.monotonic, at: now)
             recorder?.tick(.now())
             tickObservers(now)
             publish(publishTurns.take(at: now.monotonic))
@@ -99,8 +107,11 @@ struct RelayWorker: ~Copyable {
             if bytes < Self.littleWork, bytes > 0 { usleep(Self.rest) }
         }
         publish(observers.indices)
+        tellHeld(by: .max, at: .now())
         // The answers come too late.
-        for channel in isCounting.sorted() { note(interleaving(of: channel), at: .now()) }
+        for (channel, withdraws) in isCounting.sorted(by: { $0.key < $1.key }) {
+            note(interleaving(of: channel, withdraws: withdraws), at: .now())
+        }
         log.flush(at: .max)
         recorder?.close(.now(), checkedIDs: checkedIDs)
     }
@@ -119,6 +130,7 @@ struct RelayWorker: ~Copyable {
     private mutating func waitingTime(at now: Moment) -> Double {
         var deadline = recorder?.nextDeadline ?? .max
         if let turn = publishTurns.deadline { deadline = min(deadline, turn) }
+        if let due = held.deadline { deadline = min(deadline, due) }
         guard deadline > now.monotonic else { return 0 }
         return min(Double(deadline - now.monotonic) * 1e-9, Self.longestWait)
     }
@@ -165,14 +177,19 @@ struct RelayWorker: ~Copyable {
             journal?.note(.recordingResumed(free: free), at: now)
             recorder?.unpause(free: free, at: now)
         case .note(let event): note(event, at: now)
+        case .areCounters(let jump, let channel): held.prolong(jump, channel: channel, at: now.monotonic)
         }
     }
 
     /// Something that befell the recording, for the capture and for whoever looks.
     mutating func note(_ event: CaptureEvent, at now: Moment) {
-        if event.event == "interleaved" {
-            if let channel = channels.firstIndex(where: { $0 == event.channel }) { isCounting.remove(channel) }
-            logger.warning("\(event.event)", metadata: event.interleavingMetadata)
+        if event.event == "interleaved", let name = event.channel,
+            let channel = channels.firstIndex(where: { $0.isSameOrdinally(as: name) })
+        {
+            isCounting[channel] = nil
+            logger.warning(
+                "\(event.event)",
+                metadata: event.interleavingMetadata(mistold: mistold.removeValue(forKey: channel) ?? []))
         }
         recorder?.append(event, at: now)
         journal?.note(event, at: now)
@@ -208,7 +225,8 @@ struct RelayWorker: ~Copyable {
         switch seen.sequence {
         case nil, .one(.inOrder): break
         case .one(.first): if let cause { firstArrived(seen.id ?? 0, cause: cause, channel: channel, at: now) }
-        case .some(let sequence): deviated(sequence, id: seen.id, cause: cause, channel: channel, at: now)
+        case .some(let sequence):
+            deviated(sequence, id: seen.id, isTwin: seen.isTwin, cause: cause, channel: channel, at: now)
         }
         return seen
     }
@@ -216,14 +234,17 @@ struct RelayWorker: ~Copyable {
     // MARK: - What befalls the connection
 
     /// Told once, not at each turn, and with what the counters' keys say.
-    mutating func interleaved(_ channel: Int, at now: Moment) {
-        guard let census else { return note(interleaving(of: channel), at: now) }
-        isCounting.insert(channel)
-        census.ask(channel: channel, counters: observers[channel].counters)
+    ///
+    /// - Parameter withdraws: what was told, or recorded as an event, before it was known.
+    mutating func interleaved(_ channel: Int, withdraws: [CaptureEvent.Withdrawn], at now: Moment) {
+        guard let census else { return note(interleaving(of: channel, withdraws: withdraws), at: now) }
+        isCounting[channel, default: []] += withdraws
+        census.ask(channel: channel, counters: observers[channel].counters, withdraws: withdraws)
     }
 
-    private func interleaving(of channel: Int) -> CaptureEvent {
-        .interleaved(channel: channels[channel], counters: observers[channel].counters, databases: nil)
+    private func interleaving(of channel: Int, withdraws: [CaptureEvent.Withdrawn]) -> CaptureEvent {
+        .interleaved(
+            channel: channels[channel], counters: observers[channel].counters, databases: nil, withdraws: withdraws)
     }
 
     private mutating func subscribed(_ subscription: Subscription, at now: Moment) {

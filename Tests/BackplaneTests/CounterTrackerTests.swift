@@ -68,6 +68,9 @@ struct IDHistory: CustomTestStringConvertible, Sendable {
             "a real gap within the turns", [10, 2, 11, 3, 12, 4, 15, 5, 16, 6], counters: 2, turns: 6, missing: 2,
             gaps: [13...14]),
         IDHistory(
+            "a real gap before the turns", [20, 21, 30, 31, 5, 32, 6, 33], counters: 2, turns: 2, missing: 8,
+            gaps: [22...29]),
+        IDHistory(
             "a gap of the counter that is heard", [10, 2, 11, 3, 12, 13, 16, 17, 4, 18], counters: 2, turns: 4,
             missing: 2,
             gaps: [14...15]),
@@ -119,6 +122,37 @@ struct IDHistory: CustomTestStringConvertible, Sendable {
         for id in 0..<500 as Range<UInt64> {
             for base in [14, 204, 7] as [UInt64] { #expect(tracker.observe(base + id) == .turn(isNews: false)) }
         }
+    }
+
+    /// Two counters at the same id: what tells them from one id that comes twice is that the envelopes differ.
+    @Test func twinsAreOfTwoCounters() {
+        var tracker = CounterTracker()
+        var turns = 0
+        for id in 1...50 as ClosedRange<UInt64> {
+            #expect(tracker.observe(id) == .one(.inOrder) || id == 1)
+            switch (id, tracker.observe(id)) {
+            case (1, let seen):
+                #expect(seen == .one(.duplicate) && tracker.observeTwin() == .one(.duplicate))
+            case (2, let seen):
+                #expect(seen == .one(.duplicate) && tracker.observeTwin() == .turn(isNews: true))
+                #expect(tracker.retractedTwins == [1])
+            case (_, .turn(isNews: false)): turns += 1
+            case (_, let seen): Issue.record("\(id): \(seen)")
+            }
+        }
+        #expect(turns == 48 && tracker.counters == 2 && tracker.missing == 0)
+        #expect(tracker.heard.map(\.ids) == [1...50, 1...50])
+    }
+
+    /// One that was set back by one gives one pair, and perhaps another much later.
+    @Test func onePairIsNoCounter() {
+        var tracker = CounterTracker()
+        for id in 1...1_000 as ClosedRange<UInt64> {
+            _ = tracker.observe(id)
+            guard id % 200 == 0 else { continue }
+            #expect(tracker.observe(id) == .one(.duplicate) && tracker.observeTwin() == .one(.duplicate))
+        }
+        #expect(tracker.counters == 1)
     }
 
     @Test func theIDsOfEachCounterAreKnown() {

@@ -38,6 +38,8 @@ package struct CounterTracker: Sendable {
     static let reach: UInt64 = 100
     /// So often ids must come back to what lies below a gap: late ones might do so, too.
     private static let returnsBelow = 3
+    /// So often two envelopes must have the same id: a counter that was set back by one gives one such pair.
+    private static let twinsOfSeveral = 2
 
     /// Where the last id was.
     @usableFromInline
@@ -64,6 +66,10 @@ package struct CounterTracker: Sendable {
     package private(set) var isInterleaved = false
     /// Told before it was known that there is more than one counter, and wrong: take it before the next id.
     package private(set) var retracted: [SequenceTracker.Observation] = []
+    /// Ids told as duplicates, likewise: another counter gave them, too.
+    package private(set) var retractedTwins: [UInt64] = []
+    /// Ids that came twice in a row, in different envelopes, since another counter was last known of.
+    private var twins: [UInt64] = []
 
     /// - Parameter lastID: the last id known from before, so that a gap up to the first one is seen.
     package init(lastID: UInt64? = nil) {
@@ -132,6 +138,7 @@ package struct CounterTracker: Sendable {
     @usableFromInline
     mutating func observeOutOfOrder(_ id: UInt64) -> Observation {
         if !retracted.isEmpty { retracted.removeAll() }
+        if !retractedTwins.isEmpty { retractedTwins.removeAll() }
         guard let last = current.lastID else {
             (mark.firstID, mark.since) = (id, id)
             return .one(current.observe(id))
@@ -248,15 +255,36 @@ package struct CounterTracker: Sendable {
         return .turn(isNews: isNews)
     }
 
-    /// What was told when ids left the positions of counters, or came to them, never was.
+    /// What was told when ids left the positions of counters, or came to them, never was. A gap below which nothing went
+    /// on stays one.
     private mutating func retract() {
-        retracted = ([mark.told] + others.map(\.told)).compactMap { $0 }
+        (retractedTwins, twins) = (twins, [])
+        retracted = ([mark.told] + others.filter(\.isCounter).map(\.told)).compactMap { $0 }
         mark.told = nil
-        for index in others.indices { others[index].told = nil }
+        for index in others.indices where others[index].isCounter { others[index].told = nil }
         for case .gap(let from, let to) in retracted {
             current.forget(from...to)
             for index in others.indices { others[index].tracker.forget(from...to) }
         }
+    }
+
+    /// The last id was a duplicate, and in another envelope than before: two counters that are at the same id give such
+    /// pairs, one after the other.
+    ///
+    /// - Returns: what the id is in view of that.
+    package mutating func observeTwin() -> Observation {
+        guard !isInterleaved, let id = current.lastID else { return .one(.duplicate) }
+        // One long ago has nothing to do with it.
+        if let last = twins.last, id < last || id - last > Self.reach { twins.removeAll() }
+        twins.append(id)
+        guard twins.count >= Self.twinsOfSeveral else { return .one(.duplicate) }
+        // This one was not told.
+        twins.removeLast()
+        mark.isCounter = true
+        leave(current, told: nil)
+        current = SequenceTracker(lastID: id)
+        mark = Mark(number: nextNumber(), firstID: twins[0], isCounter: true, since: id)
+        return turned(isNew: true)
     }
 
     // MARK: - Several counters

@@ -65,11 +65,21 @@ struct ChannelSnapshot: Sendable {
         case "counter_reset":
             reset = ChannelState.Reset(at: event.at, from: from, to: to, highest: max(from, reset?.highest ?? 0))
         case "interleaved":
+            for wrong in event.event.withdraws ?? [] { withdraw(wrong) }
             interleaving = ChannelState.Interleaving(
                 firstAt: interleaving?.firstAt ?? event.at, lastAt: event.at, counters: event.event.counters ?? 2,
                 databases: (event.event.databases ?? [:]).keys.compactMap { Int($0) }.sorted().map { "\($0)" })
         default:
             break
+        }
+    }
+
+    /// It was the turn of another counter.
+    private mutating func withdraw(_ wrong: CaptureEvent.Withdrawn) {
+        switch wrong.event {
+        case "counter_reset": if let told = reset, told.from == wrong.from, told.to == wrong.to { reset = nil }
+        case "gap": if gap?.missing == Int(clamping: wrong.to - wrong.from + 1) { gap = nil }
+        default: break
         }
     }
 

@@ -15,6 +15,8 @@ struct ChannelObserver {
         var publishTime: UInt64?
         /// nil without an id.
         var sequence: CounterTracker.Observation?
+        /// If it has the id of the one before, it is another envelope, or may be.
+        var isTwin = false
     }
 
     private let metrics: ChannelMetrics
@@ -39,6 +41,8 @@ struct ChannelObserver {
     private var ackDurations: HistogramAccumulator
     private var lastReceivedAt: UInt64 = 0
     private var largest = LargestEnvelope()
+    /// The publisher's clock in the last envelope: one that comes twice has the same.
+    private var lastTicks: Int64 = 0
 
     /// - Parameter lastID: from an earlier run that recorded this channel.
     init(metrics: ChannelMetrics, lastID: UInt64?) {
@@ -58,6 +62,8 @@ struct ChannelObserver {
     var lastID: UInt64? { tracker.lastID }
     /// How often the ids went back.
     var resets: UInt64 { tracker.resets }
+    /// Deviations that the last id showed to be none: several counters give ids in turn.
+    var retracted: [CaptureEvent.Withdrawn] { CaptureEvent.Withdrawn.all(tracker) }
 
     /// An envelope with this id arrived, and was dropped unseen.
     mutating func observe(id: UInt64) -> CounterTracker.Observation { tracker.observe(id) }
@@ -78,7 +84,10 @@ struct ChannelObserver {
             seen.id = walk.id
             while let message = try walk.next() { observe(message, receivedAt: receivedAt) }
             if !walk.oddities.isEmpty { count(walk.oddities) }
-            if let createdAt = DotNetTicks(rawValue: walk.createdTicks).unixNanoseconds, createdAt >= 0 {
+            let ticks = walk.createdTicks
+            seen.isTwin = ticks != lastTicks
+            lastTicks = ticks
+            if let createdAt = DotNetTicks(rawValue: ticks).unixNanoseconds, createdAt >= 0 {
                 seen.publishTime = UInt64(createdAt)
                 observeLatency(from: UInt64(createdAt), to: receivedAt)
             }
@@ -88,7 +97,10 @@ struct ChannelObserver {
             if seen.id == nil { seen.id = try? EnvelopeID.parse(payload).id }
             if seen.id == nil { withoutID &+= 1 }
         }
-        if let id = seen.id { seen.sequence = tracker.observe(id) }
+        if let id = seen.id {
+            seen.sequence = tracker.observe(id)
+            if seen.isTwin, seen.sequence == .one(.duplicate) { seen.sequence = tracker.observeTwin() }
+        }
         return seen
     }
 

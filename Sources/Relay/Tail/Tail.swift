@@ -8,7 +8,7 @@ import Backplane
 
 /// Hands out live what comes on channels: a subscriber that stores nothing.
 ///
-/// ``RedisSubscriber`` (event loop) -> `Intake` (bounded in bytes) -> `TailWorker` (own thread) -> ``TailOutput``. The socket
+/// `AuditedSubscription` (event loop) -> `Intake` (bounded in bytes) -> `TailWorker` (own thread) -> ``TailOutput``. The socket
 /// is always drained: an output that is slower than the traffic costs envelopes, which are counted, never Redis' memory.
 package struct Tail: Sendable {
     private let redis: RedisConfiguration
@@ -77,8 +77,11 @@ package struct Tail: Sendable {
         until working: Task<(report: TailReport, failure: (any Error)?), any Error>, intake: Intake,
         eventLoopGroup: MultiThreadedEventLoopGroup
     ) async -> Result<Void, any Error> {
-        let subscriber = RedisSubscriber(
-            configuration: redis, channels: channels, eventLoopGroup: eventLoopGroup, sink: intake, logger: logger)
+        // Whoever stops a tail does not wait for a last look.
+        let subscription = AuditedSubscription(
+            redis: redis, channels: channels,
+            reader: CounterReader(redis: redis, channels: channels, eventLoopGroup: eventLoopGroup), intake: intake,
+            eventLoopGroup: eventLoopGroup, looksAtStop: false, logger: logger)
         let (ended, end) = AsyncStream<Void>.makeStream()
         let watching = Task {
             _ = await working.result
@@ -94,7 +97,7 @@ package struct Tail: Sendable {
             hinting.cancel()
         }
         return await withTaskGroup(of: Result<Void, any Error>.self) { group in
-            group.addTask { await Result { try await subscriber.run() } }
+            group.addTask { await Result { try await subscription.run() } }
             // A stream ends when its task is cancelled, as a task's value does not.
             group.addTask { await Result { for await _ in ended {} } }
             if let duration { group.addTask { await Result { try await Task.sleep(for: duration) } } }

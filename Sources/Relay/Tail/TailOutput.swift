@@ -12,4 +12,10 @@ package protocol TailOutput {
     mutating func event(_ event: CaptureEvent, at time: UInt64) throws
     /// All that is here was handed out. Called at least twice a second, also if nothing came.
     mutating func flush() throws
+    /// Nothing more will be handed out.
+    mutating func finish() throws
+}
+
+extension TailOutput {
+    package mutating func finish() throws { try flush() }
 }

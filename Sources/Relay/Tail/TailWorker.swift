@@ -15,6 +15,10 @@ struct TailWorker: ~Copyable {
     private let intake: Intake
     private var output: any TailOutput
     private var trackers: [CounterTracker]
+    /// By channel index, with the envelopes whose id nobody can tell.
+    private var comparisons: [CounterComparison]
+    private var withoutID: [UInt64]
+    private var subscriptions = 0
     private var explainer: GapExplainer
     private var report = TailReport()
     /// The output failed: what still comes is only counted.
@@ -30,6 +34,8 @@ struct TailWorker: ~Copyable {
         self.output = output
         matcher = EnvelopeMatcher(selection)
         trackers = channels.map { _ in CounterTracker() }
+        comparisons = channels.map { _ in CounterComparison() }
+        withoutID = channels.map { _ in 0 }
         explainer = GapExplainer(earlier: channels.map { _ in nil })
     }
 
@@ -43,6 +49,7 @@ struct TailWorker: ~Copyable {
             attempt { output throws in try output.flush() }
             if delivery.isClosed || failure != nil || isDone { break }
         }
+        attempt { output throws in try output.finish() }
         return (report, failure)
     }
 
@@ -65,6 +72,7 @@ struct TailWorker: ~Copyable {
             }
             intake.recycle(batch)
         case .subscribed(let subscription):
+            subscriptions += 1
             explainer.subscribed(subscription)
             hand(
                 .subscribed(runID: subscription.server?.runID, redisVersion: subscription.server?.versionText),
@@ -83,8 +91,11 @@ struct TailWorker: ~Copyable {
                     reason: RelayMetrics.DropReason.bufferFull.rawValue),
                 at: now.realtime)
         case .skipped(let payload): skipped(payload)
-        case .command, .counters:
-            break
+        case .counters(let readings):
+            // A counter that was read before the connection was lost again: the next subscription looks anew.
+            guard readings.isFenced, subscriptions > 0 else { return }
+            for (channel, reading) in readings.counters.enumerated() { compare(reading, channel: channel, at: now) }
+        case .command: break
         }
     }
 
@@ -123,7 +134,7 @@ struct TailWorker: ~Copyable {
 
     /// Sees what is wrong with the sequence of ids, whatever is selected.
     private mutating func follow(_ payload: UnsafeRawBufferPointer, channel: Int, receivedAt: UInt64) {
-        guard let id = try? EnvelopeID.parse(payload).id else { return }
+        guard let id = try? EnvelopeID.parse(payload).id else { return withoutID[channel] += 1 }
         let cause = explainer.arrived(on: channel)
         let name = channels[channel]
         switch trackers[channel].observe(id) {
@@ -134,8 +145,40 @@ struct TailWorker: ~Copyable {
             hand(.counterReset(channel: name, from: from, to: to), at: receivedAt)
         case .turn(isNews: true):
             hand(
-                .interleaved(channel: name, counters: trackers[channel].counters, databases: nil), at: receivedAt)
-        case .one(.first), .one(.inOrder), .one(.late), .restored, .turn: break
+                .interleaved(
+                    channel: name, counters: trackers[channel].counters, databases: nil,
+                    withdraws: CaptureEvent.Withdrawn.all(trackers[channel])),
+                at: receivedAt)
+        case .one(.first):
+            guard let cause, let ids = comparisons[channel].missing(before: id) else { return }
+            hand(.gap(channel: name, from: ids.lowerBound, to: ids.upperBound, cause: cause), at: receivedAt)
+        case .one(.inOrder), .one(.late), .restored, .turn: break
+        }
+    }
+
+    /// What was missed while the connection was lost is told without waiting for the next id.
+    private mutating func compare(_ reading: CounterReading, channel: Int, at now: Moment) {
+        let tracker = trackers[channel]
+        guard tracker.counters == 1 else { return }
+        let isDisrupted = explainer.isDisrupted(channel)
+        let outcome = comparisons[channel].compare(
+            reading,
+            CounterComparison.Arrivals(
+                lastID: tracker.lastID, resets: tracker.resets, withoutID: withoutID[channel], isDisrupted: isDisrupted)
+        )
+        switch outcome {
+        case .nothing: break
+        case .accounted: if isDisrupted { _ = explainer.arrived(on: channel) }
+        case .missing(_, let ids):
+            let cause = explainer.arrived(on: channel) ?? .foreignPublish
+            _ = trackers[channel].missed(through: ids.upperBound)
+            hand(
+                .gap(channel: channels[channel], from: ids.lowerBound, to: ids.upperBound, cause: cause),
+                at: now.realtime)
+        case .doubt(let reason):
+            let doubt = RecordingDoubt(
+                after: tracker.lastID, reason: reason, cause: isDisrupted ? explainer.latestCause?.rawValue : nil)
+            hand(.mayBeMissing(channel: channels[channel], doubt), at: now.realtime)
         }
     }
 

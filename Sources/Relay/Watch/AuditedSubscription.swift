@@ -15,13 +15,16 @@ struct AuditedSubscription: Sendable {
     private let reader: CounterReader
     private let intake: Intake
     private let subscriber: RedisSubscriber
+    private let looksAtStop: Bool
     private let subscriptions: AsyncStream<Void>
     private let subscribed: AsyncStream<Void>.Continuation
 
+    /// - Parameter looksAtStop: whether the counters are compared at the stop, too, which may take seconds.
     init(
         redis: RedisConfiguration, channels: [String], reader: CounterReader, intake: Intake,
-        eventLoopGroup: any EventLoopGroup, logger: Logger
+        eventLoopGroup: any EventLoopGroup, looksAtStop: Bool = true, logger: Logger
     ) {
+        self.looksAtStop = looksAtStop
         self.reader = reader
         self.intake = intake
         let (subscriptions, subscribed) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -48,6 +51,7 @@ struct AuditedSubscription: Sendable {
         let outcome = await withTaskCancellationOrGracefulShutdownHandler {
             await reading.result
         } onCancelOrGracefulShutdown: {
+            guard looksAtStop else { return reading.cancel() }
             finishing.withLockedValue { task in
                 if task == nil { task = Task { await finish(subscriber, reading) } }
             }

@@ -50,7 +50,7 @@ enum RelayHTTP {
 
                 /            the live page, in a browser
                 /metrics     Prometheus metrics
-                /-/ready     200 while subscribed and, when recording, writing
+                /-/ready     200 while subscribed to a master and, when recording, writing; else 503 and why
                 /-/healthy   200 while the process runs
 
                 """)

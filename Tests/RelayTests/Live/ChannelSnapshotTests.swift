@@ -1,4 +1,5 @@
 import Capture
+import Backplane
 import Testing
 
 @testable import Relay
@@ -36,6 +37,21 @@ import Testing
         #expect(reset.highest == highest)
         #expect(reset.from == resets.last?.from && reset.to == resets.last?.to)
         #expect(reset.at == Self.start + UInt64(resets.count - 1) * Self.second)
+    }
+
+    /// Several counters were known too late: what was told before them goes.
+    @Test func turnsWithdrawWhatTheyLookedLike() {
+        let turns = CaptureEvent.interleaved(
+            channel: "chat", counters: 2, databases: nil,
+            withdraws: [SequenceTracker.Observation.counterReset(from: 10, to: 2), .gap(from: 11, to: 99)]
+                .compactMap { CaptureEvent.Withdrawn($0) })
+        let told: [(UInt64, CaptureEvent)] = [
+            (0, .gap(channel: "chat", from: 11, to: 99, cause: .foreignPublish)),
+            (1, .counterReset(channel: "chat", from: 10, to: 2)),
+        ]
+        #expect(board(told).reset != nil && board(told).gap != nil)
+        let board = board(told + [(9, turns)])
+        #expect(board.reset == nil && board.gap == nil && board.interleaving?.counters == 2)
     }
 
     @Test func othersAreNoReset() {

@@ -85,6 +85,28 @@ import Testing
         #expect(!failed)
     }
 
+    /// As `run` does: what was missed is told without waiting for the next id, or that nobody can tell.
+    @Test func theCountersTellWhatWasMissed() {
+        func look(_ chat: UInt64) -> CounterReadings {
+            CounterReadings(
+                counters: [.value(chat), .unreadable(.counterNotPermitted)], isFenced: true, isLast: false)
+        }
+        let (seen, _, _) = tail { intake in
+            intake.subscribed(Self.subscription())
+            intake.deliver(Self.batch(5, 6))
+            intake.counters(look(6))
+            intake.disconnected(.closedByServer)
+            intake.subscribed(Self.subscription())
+            intake.counters(look(9))
+            intake.deliver(Self.batch(10))
+        }
+        #expect(
+            seen == [
+                "subscribed", "5", "6", "disconnected closed_by_server", "subscribed", "gap 7..9 connection_lost",
+                "may_be_missing connection_lost", "10",
+            ])
+    }
+
     /// Ids are followed whatever is selected: else every envelope that is not would be a gap.
     @Test func aSelectionLeavesNoGaps() {
         let (seen, report, _) = tail(selection: CaptureSelection(hubs: ["gameHub"])) { intake in
