@@ -43,11 +43,13 @@ package struct Bench: Sendable {
         let look = await Preflight.run(
             redis: redis, channels: [channel], directory: directory,
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
-        if let reason = look.unreachable ?? look.objection { throw SetupError(reason) }
+        if let reason = look.unreachable ?? look.objection {
+            throw SetupError(reason, setting: .connection(look.missing))
+        }
         if let free = look.directory?.freeBytes, free < Self.neededFree {
             throw SetupError(
                 "'\(configuration.directory)' has \(free >> 20) MiB free; the bench writes up to "
-                    + "\(Self.neededFree >> 20) MiB: name another disk with --record")
+                    + "\(Self.neededFree >> 20) MiB: name a directory on another disk", setting: .directory)
         }
         let traffic = BenchTraffic(payloadBytes: configuration.payloadBytes)
         let zstd = try ZstdProbe(traffic)

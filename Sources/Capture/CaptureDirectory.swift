@@ -110,7 +110,7 @@ package enum CaptureDirectory {
     static func make(_ path: String) throws(CaptureError) {
         if mkdir(path, 0o700) == 0 { return }
         let code = errno
-        guard code == EEXIST else { throw .system(operation: "make directory", path: path, errno: code) }
+        guard code == EEXIST else { throw .system(operation: "make the directory", path: path, errno: code) }
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { throw .notADirectory(path: path) }
     }

@@ -64,7 +64,7 @@ package final class CaptureStream: Sendable {
         var template = Array((directory + "/backplane-relay-XXXXXX").utf8CString)
         let file = mkstemp(&template)
         guard file >= 0 else {
-            throw .system(operation: "make a file for the copy of '\(name)'", path: directory, errno: errno)
+            throw .system(operation: "make a file for a copy of '\(name)' in", path: directory, errno: errno)
         }
         _ = fcntl(file, F_SETFD, FD_CLOEXEC)
         unlink(template)
@@ -80,7 +80,7 @@ package final class CaptureStream: Sendable {
                     while done < count {
                         let written = write(file, bytes.baseAddress.map { $0 + done }, count - done)
                         guard written >= 0 || errno == EINTR else {
-                            throw CaptureError.system(operation: "copy of '\(name)' to", path: directory, errno: errno)
+                            throw CaptureError.system(operation: "copy '\(name)' to", path: directory, errno: errno)
                         }
                         done += max(written, 0)
                     }
@@ -148,7 +148,7 @@ enum CaptureInput {
         let result = inherited.map { fstat($0, &status) } ?? stat(path, &status)
         guard result == 0 else {
             if errno == EBADF { throw .notMCAP(path: name, what: "is closed") }
-            throw errno == ENOENT ? .notFound(path: path) : .system(operation: "look at", path: path, errno: errno)
+            throw errno == ENOENT ? .notFound(path: path) : .system(operation: "find", path: path, errno: errno)
         }
         switch status.st_mode & S_IFMT {
         case S_IFDIR: self = .directory(path: path)

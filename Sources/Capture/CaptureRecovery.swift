@@ -1,5 +1,11 @@
 import MCAP
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Saves what is whole of a damaged segment into new files.
 package enum CaptureRecovery {
     package struct Outcome: Sendable {
@@ -22,7 +28,7 @@ package enum CaptureRecovery {
     /// - Parameter directory: for the new files, the first of which has the name of the old one; made if it does not
     ///   exist.
     /// - Throws: ``CaptureError``, also if a new file exists already, or if nothing of the old one is MCAP; then nothing
-    ///   is written.
+    ///   is left of what was begun.
     package static func recover(_ path: String, into directory: String, at now: Moment) throws -> Outcome {
         guard let segment = try CaptureReader(paths: [path]).segments.first else {
             throw CaptureError.noSegments(path: path)
@@ -35,6 +41,17 @@ package enum CaptureRecovery {
         let (source, isLive) = try segment.open()
         let reader = MCAPStreamReader(source, tailMayGrow: isLive)
         var files = RecoveredFiles(name: segment.recoveredName, directory: directory)
+        do {
+            return try recover(segment, by: reader, into: &files, at: now)
+        } catch {
+            files.abandon()
+            throw error
+        }
+    }
+
+    private static func recover(
+        _ segment: CaptureSegment, by reader: MCAPStreamReader, into files: inout RecoveredFiles, at now: Moment
+    ) throws -> Outcome {
         var outcome = Outcome()
         while let item = try reader.next() {
             switch item {
@@ -103,6 +120,8 @@ private struct RecoveredFiles {
     private let directory: String
     private var starts: [Int: Start] = [:]
     private var outputs: [Int: Output] = [:]
+    /// Paths of the files that were begun.
+    private var made: [String] = []
 
     init(name: String, directory: String) {
         self.name = name
@@ -150,12 +169,18 @@ private struct RecoveredFiles {
         }
     }
 
+    /// Removes what was begun: a file without its end would be taken for all that can be saved.
+    func abandon() {
+        for path in made { unlink(path) }
+    }
+
     private mutating func output(of number: Int) throws -> Output {
         if let output = outputs[number] { return output }
         try CaptureDirectory.make(directory)
         // The first one has the old name, whichever file it is of.
         let path = directory + "/" + (outputs.isEmpty ? name : numbered(outputs.count + 1))
         guard let file = try SegmentFile.create(path: path) else { throw CaptureError.exists(path: path) }
+        made.append(path)
         let start = starts[number] ?? Start()
         starts[number]?.metadata = []
         var writer = MCAPWriter(header: start.header, sync: .random(), compression: .zstd(level: 1))

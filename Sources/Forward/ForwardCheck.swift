@@ -38,18 +38,27 @@ package struct ForwardCheck: Sendable {
             report.endpoint = client.endpoint
             do {
                 report.server = try await client.requirePublishable(of: target)
+                // Before the rights: there nothing is going to be published, so nobody need give them.
+                if try await returnsAtOnce(report, eventLoopGroup) {
+                    throw ForwardError.targetIsSource(endpoint: report.endpoint)
+                }
+                try await ForwardRights(
+                    client: client, user: target.aclUser, targets: Self.targets(channels, targetChannel)
+                ).require()
                 await client.close()
             } catch {
                 await client.close()
                 throw error
             }
-            if try await returnsAtOnce(report, eventLoopGroup) {
-                throw ForwardError.targetIsSource(endpoint: report.endpoint)
-            }
         } catch {
             report.problem = error
         }
         return report
+    }
+
+    /// The event keys that are published on, each once.
+    static func targets(_ channels: [String], _ targetChannel: String?) -> [String] {
+        targetChannel.map { [$0] } ?? channels
     }
 
     /// - Throws: `CancellationError` only; a source that cannot be reached is not told from others.

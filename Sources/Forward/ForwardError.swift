@@ -6,7 +6,7 @@ package enum ForwardError: Error, Sendable, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .targetIsSource(let endpoint):
-            "--forward names \(endpoint), the very server that is watched, and an event key that is watched: each message would come back for ever; name another server, or another event key with --forward-channel"
+            "the forward target \(endpoint) is the very server that is watched, and the event key is watched: each message would come back for ever; name another server, or another event key there"
         }
     }
 }

@@ -143,7 +143,7 @@ package final class Forwarder: EnvelopeConsumer {
         try result.get()
     }
 
-    /// - Throws: `RedisError` for a replica or a cluster, to which nodes do not publish; ``ForwardError`` for the server
+    /// - Throws: `RedisError` for a replica or a cluster, to which nodes do not publish, and where a right is missing; ``ForwardError`` for the server
     ///   that is watched.
     private func accepted(_ client: RedisClient) async throws -> RedisClient {
         let info = try await client.requirePublishable(of: target)
@@ -160,6 +160,10 @@ package final class Forwarder: EnvelopeConsumer {
             return places.returnsAtOnce
         }
         if isSame { throw ForwardError.targetIsSource(endpoint: client.endpoint) }
+        try await ForwardRights(
+            client: client, user: target.aclUser,
+            targets: ForwardCheck.targets(found.channels, found.targetChannel)
+        ).require()
         return client
     }
 

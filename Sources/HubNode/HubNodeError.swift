@@ -5,7 +5,7 @@ public enum HubNodeError: Error, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .cannotListen(let address, let reason):
-            "cannot listen on \(address): \(reason); choose another address with --listen"
+            "cannot listen on \(address): \(reason); name another address"
         }
     }
 }

@@ -50,7 +50,7 @@ package struct ServicesBeside: Sendable {
             group.addTask {
                 for await result in ended {
                     try result.get()
-                    throw SetupError("a hub node has ended by itself; its log says why (--log-level debug)")
+                    throw SetupError("a hub node has ended by itself; its log says why, at level debug")
                 }
                 throw CancellationError()
             }

@@ -22,6 +22,7 @@ package struct Preflight {
             report = try await look(at: configuration, channels, maxChannelScan, eventLoopGroup)
         } catch {
             report.unreachable = "\(error)"
+            report.missing = (error as? RedisError)?.missing ?? []
         }
         if report.endpoint.isEmpty { report.endpoint = configuration.endpoint }
         report.directory = directory.map { DirectoryReport.examine($0) }
@@ -109,7 +110,9 @@ package struct Preflight {
                 report.channels[index].meant = ChannelHint.meant(
                     by: report.channels[index].name, among: others, besides: channels)
             }
-        case .failure(let reason): report.namesUnknown = reason.description
+        case .failure(let reason):
+            report.namesUnknown = reason.description
+            report.hasTooManyNames = reason.isAboveLimit
         }
     }
 

@@ -1,3 +1,5 @@
+package import Redis
+
 /// Something about a ``PreflightReport`` that an operator should know before the relay runs for months.
 package struct PreflightFinding: Sendable, Equatable {
     package enum Severity: String, Sendable {
@@ -10,9 +12,26 @@ package struct PreflightFinding: Sendable, Equatable {
     package var severity: Severity
     /// What is wrong, what it leads to, and the remedy.
     package var text: String
+    /// What an operator may set otherwise; nil where it is something else that helps.
+    package var setting: Setting?
+
+    /// A setting of the relay that a finding is about.
+    package enum Setting: Sendable, Equatable {
+        case connection([ConnectionSetting])
+        case minimumFreeDisk
+        case buffer
+    }
 
     package static func warning(_ text: String) -> PreflightFinding { PreflightFinding(severity: .warning, text: text) }
     package static func problem(_ text: String) -> PreflightFinding { PreflightFinding(severity: .problem, text: text) }
+
+    fileprivate static func warning(_ text: String, setting: Setting) -> PreflightFinding {
+        PreflightFinding(severity: .warning, text: text, setting: setting)
+    }
+
+    fileprivate static func problem(_ text: String, setting: Setting) -> PreflightFinding {
+        PreflightFinding(severity: .problem, text: text, setting: setting)
+    }
 }
 
 extension PreflightReport {
@@ -26,7 +45,9 @@ extension PreflightReport {
 
     /// - Parameter minimumFreeBytes: below this the relay does not record.
     package func findings(minimumFreeBytes: UInt64 = 0) -> [PreflightFinding] {
-        [unreachable, objection].compactMap { $0.map { .problem($0) } } + channels.flatMap(findings(of:))
+        [unreachable.map { .problem($0, setting: .connection(missing)) }, objection.map { .problem($0) }].compactMap(
+            \.self)
+            + channels.flatMap(findings(of:))
             + serverFindings + (directory.map { findings(of: $0, minimumFreeBytes) } ?? [])
     }
 
@@ -129,14 +150,14 @@ extension PreflightReport {
         if let free = directory.freeBytes, free < minimumFreeBytes {
             findings.append(
                 .problem(
-                    "only \(free >> 20) MiB are free for '\(directory.path)', below --min-free-disk (\(minimumFreeBytes >> 20) MiB): nothing will be recorded"
-                ))
+                    "only \(free >> 20) MiB are free for '\(directory.path)', below the limit of \(minimumFreeBytes >> 20) MiB: nothing will be recorded",
+                    setting: .minimumFreeDisk))
         }
         if let speed = directory.bytesPerSecond, speed < Self.slowDisk {
             findings.append(
                 .warning(
-                    "'\(directory.path)' takes only \(Int(speed / 1e6)) MB/s: at busy times envelopes wait in memory (--buffer) and may be dropped"
-                ))
+                    "'\(directory.path)' takes only \(Int(speed / 1e6)) MB/s: at busy times envelopes wait in memory and may be dropped",
+                    setting: .buffer))
         }
         return findings
     }

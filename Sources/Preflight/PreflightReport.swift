@@ -17,6 +17,8 @@ package struct PreflightReport: Sendable {
 
     /// Why Redis cannot be reached, or will not serve; then nothing else is known of it.
     package var unreachable: String?
+    /// What may be given so that it can be reached.
+    package var missing: [ConnectionSetting] = []
     /// Why this server is not the one to attach to.
     package var objection: String?
     /// nil if CLIENT LIST is not permitted.
@@ -40,6 +42,8 @@ package struct PreflightReport: Sendable {
     package var channels: [ChannelReport] = []
     /// Why nobody can tell which channel was meant; nil if that was no question.
     package var namesUnknown: String?
+    /// That is because there are more channels than it is asked for.
+    package var hasTooManyNames = false
     /// Commands that the server did not permit, in the order in which they were tried.
     package var notPermitted: [String] = []
     /// nil if the relay is not going to record.

@@ -10,11 +10,11 @@ package enum RelayError: Error, Sendable, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .cannotListen(let host, let port, let failure):
-            "cannot serve the live page and /metrics: \(failure.sentence(host: host, port: port)); name another address with --listen"
+            "cannot serve the live page and /metrics: \(failure.sentence(host: host, port: port)); name another address"
         case .badWebToken(let path, let reason):
-            "--web-token-file: '\(path)' \(reason); make one with: (umask 077; openssl rand -hex 32 > \(path))"
+            "'\(path)' \(reason); make a token with: (umask 077; openssl rand -hex 32 > FILE)"
         case .badCertificate(let path, let reason):
-            "--tls-cert, --tls-key: '\(path)' \(reason); PEM files are wanted, the server's own certificate first"
+            "'\(path)' cannot be used for TLS: \(reason)"
         }
     }
 }

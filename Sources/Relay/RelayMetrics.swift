@@ -51,10 +51,10 @@ final class RelayMetrics: Sendable {
         intakeBytes = registry.gauge(
             "backplane_relay_intake_bytes", help: "Memory held by envelopes that wait for the recorder.")
         intakeLimitBytes = registry.gauge(
-            "backplane_relay_intake_limit_bytes", help: "Limit of backplane_relay_intake_bytes (--buffer).")
+            "backplane_relay_intake_limit_bytes", help: "Limit of backplane_relay_intake_bytes: the buffer.")
         let droppedEnvelopes = registry.counterFamily(
             "backplane_relay_dropped_envelopes_total",
-            help: "Envelopes received but not recorded; the capture notes each loss. Look at the disk and --buffer.",
+            help: "Envelopes received but not recorded; the capture notes each loss. Look at the disk and the buffer.",
             labels: ["reason"])
         let droppedBytes = registry.counterFamily(
             "backplane_relay_dropped_bytes_total", help: "Payload bytes of dropped envelopes.", labels: ["reason"])

@@ -118,7 +118,7 @@ extension RelayWorker {
         let reason = RelayMetrics.DropReason.bufferFull.rawValue
         note(.dropped(channel: nil, envelopes: envelopes, bytes: bytes, reason: reason), at: now)
         log.write(
-            .error, "intake full, envelopes dropped; is the disk too slow, or --buffer too small?", kind: "dropped",
+            .error, "intake full, envelopes dropped; is the disk too slow, or the buffer too small?", kind: "dropped",
             at: now.monotonic, ["envelopes": "\(envelopes)", "bytes": "\(bytes)"])
         for (channel, ranges) in ids.ranges {
             for range in ranges { dropped(range, channel: channel, at: now) }
@@ -160,8 +160,8 @@ extension RelayWorker {
         log.write(
             .error,
             payload.isTooLarge
-                ? "an envelope is larger than --buffer and was dropped while it came in; raise --buffer to record such envelopes"
-                : "intake full, a large envelope was dropped while it came in; is the disk too slow, or --buffer too small?",
+                ? "an envelope is larger than the buffer and was dropped while it came in; raise the buffer to record such envelopes"
+                : "intake full, a large envelope was dropped while it came in; is the disk too slow, or the buffer too small?",
             kind: "skipped", at: now.monotonic,
             [
                 "channel": "\(channels[channel])", "id": "\(seen.id.map(String.init) ?? "unknown")",

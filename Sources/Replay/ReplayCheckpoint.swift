@@ -1,3 +1,4 @@
+import Capture
 import FoundationEssentials
 import Backplane
 
@@ -62,7 +63,7 @@ struct ReplayCheckpoint: Codable, Equatable {
             }
             guard rename(part, path) == 0 else { throw CocoaError(.fileWriteUnknown) }
         } catch {
-            throw .checkpoint(path: path, reason: "cannot be written: \(String(cString: strerror(errno)))")
+            throw .checkpoint(path: path, reason: "cannot be written: \(SystemReason.text(errno))")
         }
     }
 

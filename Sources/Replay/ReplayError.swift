@@ -1,5 +1,13 @@
 import Capture
 
+/// What else may be done about captured ids that would not be accepted.
+package enum IDsRemedy: Sendable, Equatable {
+    /// Move them behind the target's counter.
+    case rebase
+    /// Publish them all the same.
+    case force
+}
+
 /// Why a replay was refused or stopped.
 package enum ReplayError: Error, Sendable, CustomStringConvertible {
     /// The target is the server that the capture was recorded from, and its event key.
@@ -13,7 +21,7 @@ package enum ReplayError: Error, Sendable, CustomStringConvertible {
     /// The capture was recorded without the values of messages.
     case withoutPayload
     /// Captured ids would not be accepted there.
-    case idsRefused(reason: String)
+    case idsRefused(reason: String, remedies: [IDsRemedy] = [])
     /// Somebody listens there, and nobody said that this is meant.
     case someoneListens(String)
     /// The checkpoint belongs to something else, or cannot be used.
@@ -22,7 +30,7 @@ package enum ReplayError: Error, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .targetIsSource(let endpoint, let channel):
-            "\(endpoint) is the very server that the capture was recorded from, and '\(channel)' the event key: its live clients would receive old messages; name another target or another event key (--map-channel), or allow it with --allow-source"
+            "\(endpoint) is the very server that the capture was recorded from, and '\(channel)' the event key: its live clients would receive old messages; name another target or another event key, or say that this is meant"
         case .stopped(let report, let cause):
             "stopped after \(report.confirmed) confirmed envelopes"
                 + "\(report.lastCapturedID.map { ", captured id \($0)" } ?? ""): \(cause)"
@@ -33,9 +41,9 @@ package enum ReplayError: Error, Sendable, CustomStringConvertible {
         case .notSelected(let what, let names, let available):
             NamesText.missing(what, names, available: available, place: "the selection") + "; nothing was published"
         case .withoutPayload:
-            "the capture was recorded with --payload none: its messages have no values, and no client could read them"
-        case .idsRefused(let reason): reason
-        case .someoneListens(let who): "\(who); --yes says that this is meant, --dry-run shows what would be done"
+            "the capture was recorded without payloads: its messages have no values, and no client could read them"
+        case .idsRefused(let reason, _): reason
+        case .someoneListens(let who): "\(who); say that this is meant"
         case .checkpoint(let path, let reason): "checkpoint '\(path)': \(reason)"
         }
     }

@@ -45,7 +45,7 @@ enum ReplayScript {
     static func remedy(for reply: String) -> String? {
         switch reply.prefix(while: { $0 != " " }) {
         case "COUNTER":
-            "somebody else publishes there, or did: stop that, or let the counter give the ids (--ids reissue)"
+            "somebody else publishes there, or did: stop that, or let the counter give the ids"
         case "ORDER": "the same checkpoint is in use by another replay: wait for its end"
         default: nil
         }

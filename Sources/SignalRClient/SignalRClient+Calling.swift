@@ -43,7 +43,7 @@ extension SignalRClient {
                 calls.add(id, result: continuation, timer: giveUp(id), onProgress: onProgress)
                 channel.writeAndFlush(frame).whenFailure { error in
                     let lost = SignalRClientError.transportLost(
-                        node: "\(self.configuration.node)", reason: ConnectReason.text(of: error))
+                        node: "\(self.configuration.node)", reason: ConnectReason.words(of: error))
                     self.assumeIsolated { $0.calls.finish(id, .failure(lost)) }
                 }
             }
@@ -73,7 +73,8 @@ extension SignalRClient {
         let body = try await exchange(.send, form: QueryText([("data", call.description)]))
             .perform(over: network, within: configuration.callTimeout)
         guard let json = Self.json(body), let response = CallResponse(json) else {
-            throw SignalRClientError.badAnswer(node: "\(node)", request: "/send", reason: HTTPExchange.quote(body))
+            throw SignalRClientError.badAnswer(
+                node: "\(node)", request: "/send", reason: AnswerText.quote(body.readableBytesView))
         }
         return try response.outcome.get()
     }

@@ -7,7 +7,8 @@ extension SignalRClient {
             let body = try await exchange(.negotiate).perform(over: network, within: configuration.requestTimeout)
             guard let json = Self.json(body), let negotiation = NegotiateAnswer(json) else {
                 throw SignalRClientError.badAnswer(
-                    node: "\(node)", request: "/negotiate", reason: HTTPExchange.quote(body))
+                    node: "\(node)", request: "/negotiate",
+                    reason: AnswerText.kind(of: body.readableBytesView, json: Self.json(body)))
             }
             guard negotiation.offersWebSockets || configuration.transport != .webSockets else {
                 throw SignalRClientError.badAnswer(
@@ -118,7 +119,7 @@ extension SignalRClient {
         switch error {
         case let error as SignalRClientError: error
         case is CancellationError: .stopped
-        default: .transportLost(node: "\(node)", reason: "\(error)")
+        default: .transportLost(node: "\(node)", reason: ConnectReason.words(of: error))
         }
     }
 

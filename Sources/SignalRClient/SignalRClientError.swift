@@ -22,11 +22,16 @@ package enum SignalRClientError: Error, Equatable, Sendable, CustomStringConvert
     package var description: String {
         switch self {
         case .badURL(let text):
-            "'\(text)' is no address of a hub node; write it like http://127.0.0.1:8080/signalr"
+            text.contains("@")
+                ? "the address of a hub node takes no login, and no '@'; write it like http://127.0.0.1:8080/signalr"
+                : "'\(text)' is no address of a hub node; write it like http://127.0.0.1:8080/signalr"
         case .cannotConnect(let node, let reason):
-            "cannot connect to the hub node at \(node): \(reason); does it run, and is the address right?"
+            "cannot connect to the hub node at \(node): \(reason)"
         case .refused(let node, let request, let status, let text):
-            "the hub node at \(node) refused \(request) with \(status)\(text.isEmpty ? "" : ": \(text)")"
+            [
+                "the hub node at \(node) refused \(request) with \(status)\(text.isEmpty ? "" : ": \(text)")",
+                AnswerText.remedy(status: status, request: request),
+            ].filter { !$0.isEmpty }.joined(separator: "; ")
         case .badAnswer(let node, let request, let reason):
             "what listens at \(node) answered \(request) unlike a SignalR 2 node (\(reason)); is the path right?"
         case .timedOut(let node, let what, let after):

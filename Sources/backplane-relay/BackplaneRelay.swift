@@ -51,7 +51,7 @@ struct BackplaneRelay: AsyncParsableCommand {
             }
             try StandardOutput.requirePrinted()
         } catch {
-            finish(error, of: merged)
+            finish(OptionNames.explaining(error, of: merged.arguments.first ?? ""), of: merged)
         }
     }
 

@@ -46,7 +46,9 @@ struct ChannelsCommand: AsyncParsableCommand {
             redis: configuration, limit: maxChannelScan, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         switch found {
         case .failure(let reason):
-            StandardError.print("the channels of Redis at \(configuration.endpoint) are not known: \(reason)")
+            StandardError.print(
+                "the channels of Redis at \(configuration.endpoint) are not known: \(reason)\(reason.isAboveLimit ? " (--max-channel-scan)" : "")"
+            )
             throw ExitCode.failure
         case .success(let channels):
             let list = ChannelList(redis: configuration.endpoint, database: configuration.database, channels: channels)

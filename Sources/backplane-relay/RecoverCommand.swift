@@ -21,6 +21,10 @@ struct RecoverCommand: ParsableCommand {
     @Option(name: [.short, .long], help: "Directory for the new files; made if it does not exist.")
     var output: String
 
+    func validate() throws {
+        if output.isEmpty { throw ValidationError("-o: name a directory") }
+    }
+
     func run() throws {
         var isWhole = true
         for segment in try captures.open().segments {

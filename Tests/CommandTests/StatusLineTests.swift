@@ -39,10 +39,10 @@ import Testing
                 == "3 channels, no trouble now, ids missing since the start: 1,200")
         #expect(
             line.text(RelaySnapshot(channels: calm, records: false, recordedBytes: 0, writtenBytes: 0), width: 99)
-                == "2 channels, nothing missing, not recorded (no --record)")
+                == "2 channels, nothing missing, not recorded")
         #expect(
             line.text(RelaySnapshot(channels: after, records: false, recordedBytes: 0, writtenBytes: 0), width: 99)
-                == "3 channels, no trouble now, ids missing since the start: 1,200, not recorded (no --record)")
+                == "3 channels, no trouble now, ids missing since the start: 1,200, not recorded")
         let troubled =
             calm + [channel("c", "Redis down", isCalm: false), channel("d\u{1B}[2J", "gap: 3", isCalm: false)]
         #expect(

@@ -35,7 +35,7 @@ package struct CaptureAlignment {
         package let horizon: UInt64
 
         package var description: String {
-            "'\(channel)' id \(id) comes more than \(horizon / 1_000_000_000) s after what follows it: the clocks of the recording machines differ by more, or these captures are not of one Redis; give a longer --horizon"
+            "'\(channel)' id \(id) comes more than \(horizon / 1_000_000_000) s after what follows it: the clocks of the recording machines differ by more, or these captures are not of one Redis; allow a larger difference between the clocks"
         }
     }
 

@@ -100,7 +100,7 @@ package struct CaptureMerge {
         do {
             try write(channels, of: sources, into: part, progress)
             guard rename(part, directory) == 0 else {
-                throw CaptureError.system(operation: "rename to '\(directory)'", path: part, errno: errno)
+                throw CaptureError.system(operation: "rename '\(part)' to", path: directory, errno: errno)
             }
         } catch {
             CaptureDirectory.discard(part)

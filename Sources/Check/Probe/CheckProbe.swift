@@ -100,7 +100,7 @@ package struct CheckProbe: Service {
             guard let failure = ListenFailure(error) else { throw error }
             throw SetupError(
                 "cannot serve /metrics: \(failure.sentence(host: listenHost, port: listenPort)); "
-                    + "name another address with --listen")
+                    + "name another address", setting: .listenAddress)
         }
     }
 

@@ -50,7 +50,7 @@ package struct ChannelDirectory: Sendable {
         let channels = policy.mayAsk(at: now) ? try await numberOfChannels() : nil
         if case .leave(let reason) = policy.decision(channels: channels, at: now) {
             if policy.mayAsk(at: now) { policy.left(at: now) }
-            return .failure(ChannelsUnknown(reason.description))
+            return .failure(ChannelsUnknown(reason.description, isAboveLimit: reason.isAboveLimit))
         }
         do {
             let asked = Moment.now().monotonic
@@ -166,8 +166,11 @@ package struct ChannelDirectory: Sendable {
 /// Why the channels of a Redis are not known, in words.
 package struct ChannelsUnknown: Error, Sendable, Equatable, CustomStringConvertible {
     package let description: String
+    /// There are more channels than it is asked for.
+    package let isAboveLimit: Bool
 
-    package init(_ description: String) {
+    package init(_ description: String, isAboveLimit: Bool = false) {
         self.description = description
+        self.isAboveLimit = isAboveLimit
     }
 }

@@ -59,12 +59,14 @@ package struct ChannelScanPolicy: Sendable, Equatable {
 }
 
 extension ChannelScanPolicy.Reason: CustomStringConvertible {
+    var isAboveLimit: Bool { if case .tooMany = self { true } else { false } }
+
     package var description: String {
         switch self {
         case .unknownNumber:
             "PUBSUB CHANNELS is not asked: INFO is not permitted, so it is not known how many channels there are"
         case .tooMany(let channels, let limit):
-            "PUBSUB CHANNELS is not asked: Redis has \(channels) channels, more than \(limit), and would stand still while it lists them; --max-channel-scan raises the limit"
+            "PUBSUB CHANNELS is not asked: Redis has \(channels) channels, more than \(limit), and would stand still while it lists them; a higher limit permits that"
         case .tookLong(let nanoseconds):
             "PUBSUB CHANNELS is not asked again: the last answer took \(nanoseconds / 1_000_000) ms"
         case .askedLately: "PUBSUB CHANNELS was asked less than five minutes ago"

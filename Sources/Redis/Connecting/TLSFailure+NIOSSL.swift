@@ -1,5 +1,5 @@
 import NIOCore
-import NIOSSL
+package import NIOSSL
 
 #if canImport(Glibc)
     import Glibc
@@ -13,7 +13,7 @@ extension TLSFailure {
     /// - Parameters:
     ///   - certificate: the server's, as far as it came.
     ///   - host: the name that was expected in it.
-    init?(_ error: any Error, certificate: NIOSSLCertificate?, host: String, at now: Int) {
+    package init?(_ error: any Error, certificate: NIOSSLCertificate?, host: String, at now: Int) {
         switch error {
         case let error as NIOSSLExtraError where error == .failedToValidateHostname:
             self = .wrongHost(expected: host)

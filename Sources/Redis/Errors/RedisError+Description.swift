@@ -15,7 +15,7 @@ extension RedisError: CustomStringConvertible {
         case .passwordFile(let path, let reason):
             "no password can be read from the file '\(path)': \(reason)"
         case .authenticationRequired(let endpoint):
-            "Redis at \(endpoint) wants a password (NOAUTH) and none is given; put it into the address (BACKPLANE_RELAY_REDIS) or into a file (--redis-password-file)"
+            "Redis at \(endpoint) wants a password (NOAUTH) and none is given; put it into the address, or into a file of its own"
         case .authenticationFailed(let endpoint, let reply)
         where reply.contains("without any password configured") || reply.contains("no password is set"):
             "Redis at \(endpoint) has no password, but one is given: is it the right server? If so, leave the password out"

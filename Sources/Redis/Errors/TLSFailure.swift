@@ -35,19 +35,19 @@ package enum TLSFailure: Error, Equatable, Sendable, CustomStringConvertible {
         case .notYetValid:
             "the server's certificate is not valid yet; check this machine's clock"
         case .unknownAuthority:
-            "the server's certificate is signed by no authority that is trusted here; name the authority's certificate with --redis-ca-file"
+            "the server's certificate is signed by no authority that is trusted here; name the file with that authority's certificate"
         case .wrongHost(let expected):
-            "the server's certificate is not for '\(expected)'; connect by the name it is for, or give that name with --redis-server-name (sslHost)"
+            "the server's certificate is not for '\(expected)'; connect by the name it is for, or name the one that it is for (sslHost in a StackExchange.Redis string)"
         case .clientCertificateDemanded:
-            "the server demands a certificate of its clients; give one with --redis-cert-file and --redis-key-file"
+            "the server demands a certificate of its clients; name the files of one and its key"
         case .clientCertificateRefused(let alert):
-            "the server does not accept our certificate (\(alert)); check --redis-cert-file and --redis-key-file"
+            "the server does not accept our certificate (\(alert)); check the files of the certificate and its key"
         case .notTLS:
             "the port does not speak TLS; name the TLS port, or write redis:// (without ssl=true)"
         case .version:
             "the server speaks no version of TLS that is permitted here; see sslProtocols"
         case .closed:
-            "the server closed it; does the port speak TLS, and does the server demand a client certificate (--redis-cert-file, --redis-key-file)?"
+            "the server closed it; does the port speak TLS, and does the server demand a client certificate?"
         case .noAnswer(let seconds):
             "no answer within \(seconds) s; does the port speak TLS? If not, write redis:// (without ssl=true)"
         case .other(let text): "the handshake failed: \(Self.plain(text))"

@@ -14,17 +14,19 @@ struct StorageMetrics: Sendable {
 
     init(_ registry: Registry) {
         recordingPaused = registry.gauge(
-            "backplane_relay_recording_paused", help: "1 while recording pauses for want of space (--min-free-disk).")
+            "backplane_relay_recording_paused",
+            help: "1 while recording pauses because the disk has less free space than is to be kept.")
         retainedSegments = registry.gauge(
             "backplane_relay_retained_segments", help: "Segments in the record directory, of all runs.")
         retainedBytes = registry.gauge(
             "backplane_relay_retained_bytes", help: "Bytes of the segments in the record directory.")
         archivedSegments = registry.counter(
-            "backplane_relay_archived_segments_total", help: "Segments that --archive-command took.")
+            "backplane_relay_archived_segments_total", help: "Segments that the archive command took.")
         archiveFailures = registry.counter(
             "backplane_relay_archive_failures_total",
             help:
-                "Runs of --archive-command that failed or took too long; they are repeated. The log has its last line.")
+                "Runs of the archive command that failed or took too long; they are repeated. The log has its last line."
+        )
         archivePending = registry.gauge(
             "backplane_relay_archive_pending_segments", help: "Closed segments that are not archived yet.")
         let deleted = registry.counterFamily(

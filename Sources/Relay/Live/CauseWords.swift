@@ -18,7 +18,7 @@ enum CauseWords {
         "redis_away": "Redis did not answer",
         "redis_restart": "Redis was restarted",
         "stopped": "they had not arrived when the relay stopped",
-        "too_large": "an envelope was larger than --buffer",
+        "too_large": "an envelope was larger than the buffer",
         "write_error": "the capture could not be written",
     ]
 

@@ -117,7 +117,7 @@ struct ChannelState: Sendable, Equatable {
         default:
             addTraffic(kind, to: &sentence)
             addMissing(kind, to: &sentence)
-            if recording == .off { sentence.add(", not recorded (no --record)") }
+            if recording == .off { sentence.add(", not recorded") }
             if kind == .quiet, listeners == 0 {
                 let question = meant.map { "did you mean '\(Self.withoutBraces($0))'?" }
                 sentence.add("; no node is subscribed: \(question ?? "is the event key spelled as in Startup.cs?")")
@@ -204,7 +204,7 @@ struct ChannelState: Sendable, Equatable {
             guard let drops else { return }
             let why =
                 drops.oversized == drops.envelopes
-                ? "larger than --buffer;" : "is the disk too slow, or --buffer too small?"
+                ? "larger than the buffer;" : "is the disk too slow, or the buffer too small?"
             sentence.add(
                 "dropping: \(ofAll(drops.envelopes)) received and not recorded since {}; \(why) ", drops.firstAt)
         case .interleaved:

@@ -24,9 +24,9 @@ struct SegmentDownload: Sendable {
         guard isAllowed else {
             return Self.text(
                 .forbidden,
-                "A segment holds what users wrote: start the relay with --web-token-file to allow downloads.\n")
+                "A segment holds what users wrote: start the relay with a web token to allow downloads.\n")
         }
-        guard let shelf else { return Self.text(.notFound, "This relay records nothing (no --record).\n") }
+        guard let shelf else { return Self.text(.notFound, "This relay records nothing.\n") }
         guard let name, let segment = await shelf.closed(name), let file = SegmentFileHandle(segment, of: shelf) else {
             return Self.text(
                 .notFound,

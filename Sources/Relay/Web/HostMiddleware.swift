@@ -9,6 +9,8 @@ import Backplane
 struct HostMiddleware<Context: RequestContext>: RouterMiddleware {
     let policy: HostPolicy
     let openPaths: Set<String>
+    /// What to do where the name is right, in words.
+    let remedy: String
 
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
@@ -18,7 +20,7 @@ struct HostMiddleware<Context: RequestContext>: RouterMiddleware {
         guard let stranger = names.first(where: { !policy.admits($0) }) else { return try await next(request, context) }
         return Response(
             status: .misdirectedRequest, headers: [.contentType: "text/plain; charset=utf-8"],
-            body: ResponseBody(byteBuffer: ByteBuffer(string: Self.sentence(stranger))))
+            body: ResponseBody(byteBuffer: ByteBuffer(string: sentence(stranger))))
     }
 
     /// Of the header, or of several. A host in the target is not looked at: browsers say the same in both.
@@ -28,11 +30,11 @@ struct HostMiddleware<Context: RequestContext>: RouterMiddleware {
         return names
     }
 
-    private static func sentence(_ name: String?) -> String {
+    private func sentence(_ name: String?) -> String {
         let asked = name.map { "'\(PrintableText.line($0.prefix(200).utf8))'" } ?? "no name"
         return """
             This relay listens on the loopback, so it answers to localhost, 127.0.0.1 and [::1] only, and was asked under \
-            \(asked). If that is its name, for instance behind a proxy: start it with --allow-host NAME.
+            \(asked). If that is its name, for instance behind a proxy: \(remedy).
 
             """
     }

@@ -14,13 +14,15 @@ enum RelayHTTP {
     ///   - sessions: nil lets everybody in.
     ///   - live: nil leaves the live page out.
     ///   - hosts: the names that it answers to.
+    ///   - hostRemedy: see ``WebAccess/hostRemedy``.
     static func router(
         metrics: RelayMetrics, status: RelayStatus, channels: [String], sessions: WebSessions? = nil,
-        live: LiveRoutes? = nil, hosts: HostPolicy? = nil
+        live: LiveRoutes? = nil, hosts: HostPolicy? = nil, hostRemedy: String = WebAccess().hostRemedy
     ) -> Router<BasicRequestContext> {
         let router = Router()
         if let hosts {
-            router.add(middleware: HostMiddleware(policy: hosts, openPaths: [healthyPath, readyPath]))
+            router.add(
+                middleware: HostMiddleware(policy: hosts, openPaths: [healthyPath, readyPath], remedy: hostRemedy))
         }
         router.add(middleware: SameOriginMiddleware())
         if let sessions {

@@ -53,12 +53,16 @@ struct RelayWeb: Sendable {
         if let warning = access.warning(listenHost: configuration.listenHost) {
             logger.warning("the HTTP surface is open to others", metadata: ["cause": "\(warning)"])
         }
+        if let warning = access.certificate?.warning() {
+            logger.warning("clients will not accept the HTTP surface", metadata: ["cause": "\(warning)"])
+        }
         return Application(
             responder: HeadResponder(
                 RelayHTTP.router(
                     metrics: metrics, status: status, channels: configuration.channels, sessions: sessions,
                     live: LiveRoutes(feed: feed, sessions: sessions, isSecure: access.certificate != nil),
-                    hosts: HostPolicy(listenHost: configuration.listenHost, allowed: access.allowedHosts)
+                    hosts: HostPolicy(listenHost: configuration.listenHost, allowed: access.allowedHosts),
+                    hostRemedy: access.hostRemedy
                 ).buildResponder()),
             server: try server(),
             configuration: ApplicationConfiguration(

@@ -8,6 +8,8 @@ package struct WebAccess: Sendable {
     package var certificate: WebCertificate?
     /// Names under which it is asked besides those of the loopback, where it listens on that; see ``hostName(_:)``.
     package var allowedHosts: [String]
+    /// What whoever asked under another name is told to do if it is a right one; whoever starts the relay knows how.
+    package var hostRemedy = "let the relay know it"
 
     package init(token: WebToken? = nil, certificate: WebCertificate? = nil, allowedHosts: [String] = []) {
         self.token = token
@@ -28,9 +30,9 @@ package struct WebAccess: Sendable {
     static func warning(listenHost host: String, hasToken: Bool, hasCertificate: Bool) -> String? {
         guard !HostPolicy.isLoopback(host) else { return nil }
         if !hasToken {
-            return "everybody who reaches this address can read the metrics; protect it by --web-token-file"
+            return "everybody who reaches this address can read the metrics; protect it by a web token"
         }
-        if !hasCertificate { return "the token crosses the network unencrypted; add --tls-cert and --tls-key" }
+        if !hasCertificate { return "the token crosses the network unencrypted; give a certificate and its key" }
         return nil
     }
 }

@@ -38,7 +38,8 @@ package final class WebToken: Sendable {
         do {
             content = try Data(contentsOf: URL(filePath: path))
         } catch {
-            throw RelayError.badWebToken(path: path, reason: "cannot be read")
+            throw RelayError.badWebToken(
+                path: path, reason: "cannot be read: \(PEMFile.unreadable(path) ?? "the disk fails")")
         }
         let blanks = Set(" \t\r\n".utf8)
         guard let first = content.firstIndex(where: { !blanks.contains($0) }),

@@ -6,8 +6,6 @@ import NIOHTTP1
 struct HTTPExchange: Sendable {
     /// More than any answer of a node: 5,000 messages of a long poll are some megabytes.
     static let maximumAnswerBytes = 64 << 20
-    /// An error page is quoted, not repeated.
-    static let quotedCharacters = 200
 
     let node: NodeURL
     /// For error texts: `/negotiate`.
@@ -47,12 +45,16 @@ struct HTTPExchange: Sendable {
         do {
             response = try await network.http.execute(request, timeout: TimeAmount(timeout))
         } catch {
-            throw failure(error, timeout: timeout)
+            guard ConnectReason.isAboutCertificate(error) else { throw failure(error, timeout: timeout) }
+            let certificate = await CertificateLook(node: node, network: network).certificate()
+            throw SignalRClientError.cannotConnect(
+                node: "\(node)", reason: ConnectReason.text(of: error, node: node, certificate: certificate))
         }
         guard response.status == .ok else {
             let body = try? await response.body.collect(upTo: 64 * 1024)
             throw SignalRClientError.refused(
-                node: "\(node)", request: name, status: Int(response.status.code), text: Self.quote(body))
+                node: "\(node)", request: name, status: Int(response.status.code),
+                text: body.map { AnswerText.quote($0.readableBytesView) } ?? "")
         }
         return response
     }
@@ -64,15 +66,12 @@ struct HTTPExchange: Sendable {
         case .deadlineExceeded?, .readTimeout?:
             return SignalRClientError.timedOut(node: "\(node)", what: name, after: timeout)
         case .remoteConnectionClosed?:
-            return SignalRClientError.transportLost(node: "\(node)", reason: "closed by the node during \(name)")
+            let question = "; is it a web server, and does its port speak TLS (then write https://)?"
+            return SignalRClientError.transportLost(
+                node: "\(node)",
+                reason: "the node closed it during \(name)\(name == "/negotiate" && !node.isTLS ? question : "")")
         default:
-            return SignalRClientError.cannotConnect(node: "\(node)", reason: ConnectReason.text(of: error))
+            return SignalRClientError.cannotConnect(node: "\(node)", reason: ConnectReason.text(of: error, node: node))
         }
-    }
-
-    static func quote(_ body: ByteBuffer?) -> String {
-        guard let body else { return "" }
-        let text = String(decoding: body.readableBytesView.prefix(quotedCharacters), as: UTF8.self)
-        return text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
     }
 }

@@ -29,7 +29,7 @@ final class UpgradeRefusal: ChannelInboundHandler {
         switch part {
         case .head: break
         case .body(var part):
-            if body.readableBytes < HTTPExchange.quotedCharacters { body.writeBuffer(&part) }
+            if body.readableBytes < AnswerText.quotedCharacters { body.writeBuffer(&part) }
         case .end:
             finish()
             context.close(promise: nil)

@@ -59,7 +59,7 @@ final class WebSocketClientHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        reason = ConnectReason.text(of: error)
+        reason = ConnectReason.words(of: error)
         context.close(promise: nil)
     }
 

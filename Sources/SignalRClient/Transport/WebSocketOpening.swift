@@ -25,7 +25,7 @@ struct WebSocketOpening: Sendable {
         do {
             tls = node.isTLS ? try network.sslContext() : nil
         } catch {
-            events.ended(.cannotConnect(node: "\(node)", reason: "\(error)"))
+            events.ended(.cannotConnect(node: "\(node)", reason: ConnectReason.text(of: error, node: node)))
             return
         }
         ClientBootstrap(group: loop)
@@ -39,7 +39,7 @@ struct WebSocketOpening: Sendable {
                 switch result {
                 case .success(let channel): began(channel, events)
                 case .failure(let error):
-                    events.ended(.cannotConnect(node: "\(node)", reason: ConnectReason.text(of: error)))
+                    events.ended(.cannotConnect(node: "\(node)", reason: ConnectReason.text(of: error, node: node)))
                 }
             }
     }
@@ -49,7 +49,7 @@ struct WebSocketOpening: Sendable {
     private func began(_ channel: any Channel, _ events: Events) {
         events.began(channel)
         @Sendable func fail(_ error: any Error) {
-            events.ended(.cannotConnect(node: "\(node)", reason: ConnectReason.text(of: error)))
+            events.ended(.cannotConnect(node: "\(node)", reason: ConnectReason.text(of: error, node: node)))
             channel.close(mode: .all, promise: nil)
         }
         do {
@@ -104,11 +104,12 @@ struct WebSocketOpening: Sendable {
     private func refused(status: Int, _ body: ByteBuffer, _ events: Events) {
         events.ended(
             .refused(
-                node: "\(node)", request: "/\(endpoint.rawValue)", status: status, text: HTTPExchange.quote(body)))
+                node: "\(node)", request: "/\(endpoint.rawValue)", status: status,
+                text: AnswerText.quote(body.readableBytesView)))
     }
 
     /// An IP address cannot be a server name in TLS; the certificate is then checked against the address itself.
-    private static func tlsHandler(_ context: NIOSSLContext, host: String) throws -> NIOSSLClientHandler {
+    static func tlsHandler(_ context: NIOSSLContext, host: String) throws -> NIOSSLClientHandler {
         let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
         return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : host)
     }

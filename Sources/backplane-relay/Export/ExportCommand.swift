@@ -32,7 +32,7 @@ struct ExportCommand: ParsableCommand {
     @Option(help: "jsonl, csv, resp or sqlite.")
     var format: FormatArgument
 
-    @Option(name: [.short, .long], help: "The file to write; standard output without it.")
+    @Option(name: [.short, .long], help: "The file to write; standard output without it, and for -.")
     var output: String?
 
     @Flag(help: "Write over a file that exists.")
@@ -41,21 +41,30 @@ struct ExportCommand: ParsableCommand {
     @OptionGroup var selection: SelectionOptions
 
     func validate() throws {
-        if format.format == .sqlite, output == nil {
+        if output?.isEmpty == true { throw ValidationError("-o: name a file") }
+        if format.format == .sqlite, path == nil {
             throw ValidationError("a database is no stream; name a file with -o FILE")
         }
     }
 
+    /// nil for standard output, which `-` means as well.
+    private var path: String? { output == "-" ? nil : output }
+
+    private func requireFile(_ file: PartFile) throws {
+        guard file.isStream else { return }
+        throw ValidationError("'\(file.path)' is no file, and a database is no stream; name a file with -o FILE")
+    }
+
     func run() throws {
         signal(SIGPIPE, SIG_IGN)
-        let file = try output.map { try PartFile(path: $0, replaces: force) }
+        let file = try path.map { try PartFile(path: $0, replaces: force) }
         do {
             if let exporter = format.format.exporter {
                 try export(by: exporter, to: file)
             } else if let file {
                 try exportDatabase(to: file)
             }
-        } catch let error as OutputError where error.isBrokenPipe && output == nil {
+        } catch let error as OutputError where error.isBrokenPipe && (file?.isStream ?? true) {
             return
         } catch {
             if !(error is ExitCode) { file?.abandon() }
@@ -76,6 +85,7 @@ struct ExportCommand: ParsableCommand {
     }
 
     private func exportDatabase(to file: PartFile) throws {
+        try requireFile(file)
         // SQLite opens it again: an empty file is an empty database, and the mode is ours.
         let descriptor = try file.open()
         var report = Report()
@@ -93,7 +103,7 @@ struct ExportCommand: ParsableCommand {
         let capture = try captures.open()
         let selection = try selection.selection(of: capture)
         var report = Report()
-        let bar = ProgressBar(label: "export", total: capture.knownSize, printsMeanwhile: output == nil)
+        let bar = ProgressBar(label: "export", total: capture.knownSize, printsMeanwhile: path == nil)
         defer { bar.finish() }
         report.reading = try capture.forEach(selection) { item in
             if case .envelope = item { report.envelopes += 1 }
@@ -105,7 +115,7 @@ struct ExportCommand: ParsableCommand {
     }
 
     private func tell(_ report: Report, skipped: Int) throws {
-        if let output { StandardError.print("\(Format.count(report.envelopes, "envelope")) in '\(output)'") }
+        if let path { StandardError.print("\(Format.count(report.envelopes, "envelope")) in '\(path)'") }
         if skipped > 0 {
             StandardError.print("\(Format.count(skipped, "envelope has", "envelopes have")) no id, so not in it")
         }

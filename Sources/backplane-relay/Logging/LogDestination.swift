@@ -117,7 +117,7 @@ final class LogDestination: Sendable {
 
     private static func open(_ path: String) throws -> CInt {
         let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
-        guard descriptor >= 0 else { throw LogFileError(path: path, reason: String(cString: strerror(errno))) }
+        guard descriptor >= 0 else { throw LogFileError(path: path, reason: SystemReason.text(errno)) }
         return descriptor
     }
 }

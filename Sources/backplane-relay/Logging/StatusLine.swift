@@ -35,7 +35,7 @@ struct StatusLine {
             let state =
                 missing == 0
                 ? "nothing missing" : "no trouble now, ids missing since the start: \(Format.count(missing))"
-            return "\(channels.count) channels, \(state)" + (areRecorded ? "" : ", not recorded (no --record)")
+            return "\(channels.count) channels, \(state)" + (areRecorded ? "" : ", not recorded")
         }
         return "\(troubled.count) of \(channels.count) channels: " + troubled.map(describe).joined(separator: "; ")
     }

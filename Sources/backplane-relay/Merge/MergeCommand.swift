@@ -25,6 +25,10 @@ struct MergeCommand: ParsableCommand {
 
     @OptionGroup var selection: SelectionOptions
 
+    func validate() throws {
+        if output.isEmpty { throw ValidationError("-o: name a directory") }
+    }
+
     func run() throws {
         let captures = try captures.open()
         guard let first = captures.first else { return }

@@ -59,16 +59,15 @@ struct ForwardOptions: ParsableArguments {
             .look(eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
     }
 
-    /// Names the option once.
     static func sentence(of problem: any Error) -> String {
-        problem is ForwardError ? "\(problem)" : "--forward: \(problem)"
+        "--forward: " + OptionNames.explained(problem, address: .forward)
     }
 
     /// Before the relay begins: what only a changed configuration heals ends the command. Later, forwarding alone stops.
     func requireTarget(from source: RedisConfiguration, channels: [String]) async throws {
         guard let problem = try await look(from: source, channels: channels, patience: 2_000)?.problem else { return }
         if (problem as? RedisError)?.isTransient ?? (problem is CancellationError) { return }
-        throw problem
+        throw ExplainedError(Self.sentence(of: problem))
     }
 
     /// Nothing, or the forwarder.

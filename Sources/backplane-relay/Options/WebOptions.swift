@@ -40,18 +40,26 @@ struct WebOptions: ParsableArguments {
             problems.append("--listen: \(failure.sentence(host: listen.host, port: listen.port))")
         }
         if let webTokenFile {
-            do { _ = try WebToken(file: webTokenFile) } catch { problems.append("\(error)") }
+            do { _ = try WebToken(file: webTokenFile) } catch { problems.append(OptionNames.explained(error)) }
         }
         if let tlsCert, let tlsKey {
             do { _ = try WebCertificate(certificatePath: tlsCert, keyPath: tlsKey) } catch {
-                problems.append("\(error)")
+                problems.append(OptionNames.explained(error))
             }
         }
         return problems
     }
 
+    /// What would be served, and refused by clients.
+    func warnings() -> [String] {
+        guard let tlsCert, let tlsKey else { return [] }
+        return [try? WebCertificate(certificatePath: tlsCert, keyPath: tlsKey)].compactMap { $0?.warning() }
+            .map { "--tls-cert: \($0)" }
+    }
+
     func access() throws -> WebAccess {
         var access = WebAccess(allowedHosts: allowHost.compactMap { WebAccess.hostName($0) })
+        access.hostRemedy = "start it with --allow-host NAME"
         if let webTokenFile { access.token = try WebToken(file: webTokenFile) }
         if let tlsCert, let tlsKey {
             access.certificate = try WebCertificate(certificatePath: tlsCert, keyPath: tlsKey)

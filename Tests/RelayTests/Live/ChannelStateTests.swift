@@ -41,7 +41,7 @@ import Testing
         },
         Case(
             .healthy,
-            "healthy: 1,240 envelopes/s, latency 3 ms, nothing missing since <1000>, not recorded (no --record)"
+            "healthy: 1,240 envelopes/s, latency 3 ms, nothing missing since <1000>, not recorded"
         ) {
             $0.recording = .off
             $0.listeners = nil
@@ -101,7 +101,7 @@ import Testing
         },
         Case(
             .dropping,
-            "dropping: 1 envelope received and not recorded since <9990>; larger than --buffer; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>"
+            "dropping: 1 envelope received and not recorded since <9990>; larger than the buffer; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>"
         ) {
             $0.drops = .init(firstAt: at(9_990), lastAt: at(9_990), envelopes: 1, oversized: 1)
         },
@@ -147,7 +147,7 @@ import Testing
         },
         Case(
             .dropping,
-            "dropping: 3,000 envelopes received and not recorded since <9990>; is the disk too slow, or --buffer too small? 1,240 envelopes/s, latency 3 ms, 5 other subscribers, 3,000 ids missing since <9991>"
+            "dropping: 3,000 envelopes received and not recorded since <9990>; is the disk too slow, or the buffer too small? 1,240 envelopes/s, latency 3 ms, 5 other subscribers, 3,000 ids missing since <9991>"
         ) {
             $0.drops = .init(firstAt: at(9_990), lastAt: at(9_995), envelopes: 3_000)
             $0.gap = .init(firstAt: at(9_991), lastAt: at(9_995), missing: 3_000, cause: "dropped")
