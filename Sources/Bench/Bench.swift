@@ -14,6 +14,9 @@ package struct Bench: Sendable {
     /// Space that must be free before: the capture of one compression, and more.
     private static let neededFree: UInt64 = 4 << 30
 
+    /// Where it records; made by ``run()``, and gone when that has returned.
+    package let directory: String
+    private let channel: String
     private let configuration: BenchConfiguration
     private let logger: Logger
     private let onStep: @Sendable (String) -> Void
@@ -22,6 +25,9 @@ package struct Bench: Sendable {
     package init(
         configuration: BenchConfiguration, logger: Logger, onStep: @escaping @Sendable (String) -> Void = { _ in }
     ) {
+        let random = String(UInt64.random(in: .min ... .max), radix: 16)
+        channel = "backplane-relay:bench:\(random)"
+        directory = configuration.directory + "/backplane-relay-bench-\(random)"
         self.configuration = configuration
         self.logger = logger
         self.onStep = onStep
@@ -34,9 +40,6 @@ package struct Bench: Sendable {
     }
 
     private func measure(_ redis: RedisConfiguration, isOurs: Bool) async throws -> BenchReport {
-        let random = String(UInt64.random(in: .min ... .max), radix: 16)
-        let channel = "backplane-relay:bench:\(random)"
-        let directory = configuration.directory + "/backplane-relay-bench-\(random)"
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: directory) }
         onStep("looking at Redis and the disk")

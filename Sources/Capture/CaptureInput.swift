@@ -23,20 +23,21 @@ package final class CaptureStream: Sendable {
     private let descriptor: CInt
     private let isTaken = Atomic(false)
     private let storedBeginning = Mutex<[UInt8]>([])
-    /// Read by whoever looks at the start, and then by whoever took it.
-    private nonisolated(unsafe) let source: StreamSource
+    /// Read by whoever looks at the start, and by whoever took it.
+    private let source: LockedSource
 
     /// - Parameter descriptor: closed at the end.
     init(name: String, descriptor: CInt) {
         self.name = name
         self.descriptor = descriptor
-        source = StreamSource { buffer in
-            while true {
-                let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
-                if count >= 0 { return count }
-                guard errno == EINTR else { throw CaptureError.system(operation: "read", path: name, errno: errno) }
-            }
-        }
+        source = LockedSource(
+            StreamSource { buffer in
+                while true {
+                    let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+                    if count >= 0 { return count }
+                    guard errno == EINTR else { throw CaptureError.system(operation: "read", path: name, errno: errno) }
+                }
+            })
     }
 
     deinit { close(descriptor) }
@@ -46,7 +47,7 @@ package final class CaptureStream: Sendable {
     /// - Throws: ``CaptureError`` if they were taken already.
     func take() throws(CaptureError) -> any ByteSource {
         guard !isTaken.exchange(true, ordering: .acquiringAndReleasing) else { throw .readOnce(path: name) }
-        return Reading(stream: self, source: source)
+        return Reading(stream: self)
     }
 
     /// What was looked at of it before it was taken.
@@ -56,7 +57,7 @@ package final class CaptureStream: Sendable {
     }
 
     /// The start of the bytes, to be looked at before they are taken: nothing is lost by it.
-    func start() -> any ByteSource { Peeking(source: source) }
+    func start() -> any ByteSource { Peeking(stream: self) }
 
     /// Copies what is left to a file without a name.
     func spool() throws(CaptureError) -> CInt {
@@ -97,33 +98,51 @@ package final class CaptureStream: Sendable {
         }
     }
 
+    /// The bytes for whichever thread asks, one at a time.
+    private final class LockedSource: @unchecked Sendable {
+        // @unchecked: `source` is touched only while `lock` is held.
+        private let lock = Mutex(())
+        private let source: StreamSource
+
+        init(_ source: sending StreamSource) {
+            self.source = source
+        }
+
+        var size: UInt64 { lock.withLock { _ in source.size } }
+        func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, atLeast count: Int) throws -> Int {
+            try lock.withLock { _ in try source.read(at: offset, into: buffer, atLeast: count) }
+        }
+        func discard(before offset: UInt64) { lock.withLock { _ in source.discard(before: offset) } }
+        func checksum(before offset: UInt64) -> UInt32? { lock.withLock { _ in source.checksum(before: offset) } }
+    }
+
     /// Keeps the descriptor open as long as somebody reads.
     private struct Reading: ByteSource {
         let stream: CaptureStream
-        let source: StreamSource
 
-        var size: UInt64 { source.size }
+        var size: UInt64 { stream.source.size }
         var isStream: Bool { true }
         func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-            try source.read(at: offset, into: buffer)
+            try stream.source.read(at: offset, into: buffer, atLeast: buffer.count)
         }
         func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, atLeast count: Int) throws -> Int {
-            try source.read(at: offset, into: buffer, atLeast: count)
+            try stream.source.read(at: offset, into: buffer, atLeast: count)
         }
-        func discard(before offset: UInt64) { source.discard(before: offset) }
-        func checksum(before offset: UInt64) -> UInt32? { source.checksum(before: offset) }
+        func discard(before offset: UInt64) { stream.source.discard(before: offset) }
+        func checksum(before offset: UInt64) -> UInt32? { stream.source.checksum(before: offset) }
     }
 
+    /// Discards nothing.
     private struct Peeking: ByteSource {
-        let source: StreamSource
+        let stream: CaptureStream
 
-        var size: UInt64 { source.size }
+        var size: UInt64 { stream.source.size }
         var isStream: Bool { true }
         func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-            try source.read(at: offset, into: buffer)
+            try stream.source.read(at: offset, into: buffer, atLeast: buffer.count)
         }
         func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, atLeast count: Int) throws -> Int {
-            try source.read(at: offset, into: buffer, atLeast: count)
+            try stream.source.read(at: offset, into: buffer, atLeast: count)
         }
     }
 }

@@ -46,7 +46,7 @@ enum OrphanRecovery {
         }
         return
             "closed '\(path)', which an earlier run left open: \(Quantity.text(report.messageCount, "message")) in \(Quantity.text(report.chunks.count, "chunk"))"
-            + (torn > 0 ? ", a torn write of \(torn) bytes cut off" : "")
+            + (torn > 0 ? ", a torn write of \(Quantity.text(torn, "byte")) cut off" : "")
     }
 
     /// What stands where the end will be written: the trailer of the last flush, or a torn write.

@@ -6,12 +6,15 @@ struct Chatter: Sendable {
     let client: SignalRClient
     let seed: UInt64
 
-    /// Chats until the task is cancelled.
-    func chat() async throws {
+    /// Chats until it is told to leave off. What is begun by then is finished: a message without an answer could not be
+    /// accounted for. Cancelled, it ends at once.
+    ///
+    /// - Parameter isOver: asked before each call.
+    func chat(until isOver: @Sendable () -> Bool) async throws {
         var talk = SmallTalk(seed: seed)
         var room = Demo.rooms[Int(seed) % Demo.rooms.count]
         try await call("joinGroup", [.string(room)])
-        while !Task.isCancelled {
+        while !isOver() {
             switch talk.number(below: 100) {
             case 0..<54:
                 try await call("send", [.string(name), .string(talk.line())])
@@ -26,14 +29,11 @@ struct Chatter: Sendable {
             default:
                 try await call("sendToOthers", [.string(name), .string(talk.line())])
             }
-            // Cancelled while resting: the loop's condition ends it.
-            try? await Task.sleep(for: .milliseconds(talk.number(below: 50)))
+            try await Task.sleep(for: .milliseconds(talk.number(below: 50)))
         }
     }
 
     private func call(_ method: String, _ arguments: [JSONValue]) async throws {
-        // What is begun is finished: a message without an answer could not be accounted for.
-        let client = client
-        try await Task.detached { _ = try await client.invoke(Demo.hub, method, arguments) }.value
+        _ = try await client.invoke(Demo.hub, method, arguments)
     }
 }

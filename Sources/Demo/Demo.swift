@@ -2,6 +2,7 @@ import SignalRClient
 import Loopback
 import Capture
 package import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Redis
@@ -134,26 +135,28 @@ package struct Demo: Sendable {
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, sink: collector, logger: logger)
         let listening = Task { try await subscriber.run() }
         defer { listening.cancel() }
-        await collector.waitUntilSubscribed()
+        try await collector.waitUntilSubscribed()
         let witness = Witness(node: nodes[0].url, transport: .webSockets, network: network)
         try await witness.enter()
 
         let chatters = try await enter(nodes, network: network)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for chatter in chatters { group.addTask { try await chatter.chat() } }
+            let isOver = NIOLockedValueBox(false)
+            for chatter in chatters {
+                group.addTask { try await chatter.chat { isOver.withLockedValue { $0 } } }
+            }
             let progress = Task { try await reportProgress(port: metricsPort) }
+            defer { progress.cancel() }
             // People do not stop by themselves: the first to end is the clock, or somebody with an error.
             group.addTask { try await Task.sleep(for: duration) }
-            defer {
-                progress.cancel()
-                group.cancelAll()
-            }
             try await group.next()
+            isOver.withLockedValue { $0 = true }
+            try await group.waitForAll()
         }
-        try Task.checkCancellation()
         if let keepRunning {
             report("keep running  open the chat pages in two windows; Ctrl-C goes on with the replay")
             await keepRunning()
+            try Task.checkCancellation()
         }
         for chatter in chatters { await chatter.client.stop() }
 
@@ -243,7 +246,7 @@ package struct Demo: Sendable {
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, sink: listener, logger: logger)
         let listening = Task { try await subscriber.run() }
         defer { listening.cancel() }
-        await listener.waitUntilSubscribed()
+        try await listener.waitUntilSubscribed()
         let (replay, heard, received) = try await nodes(on: target).run(onPublished: { _, _, _ in }) { nodes in
             // Each at another node or over another transport than the one before.
             let witnesses = zip([nodes[0], nodes[1], nodes[1]], ClientTransport.allCases).map {

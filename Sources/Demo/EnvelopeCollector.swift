@@ -4,30 +4,25 @@ import Redis
 
 /// Keeps every payload that a subscriber receives, and tells when there are enough.
 final class EnvelopeCollector: EnvelopeSink {
-    private struct State {
-        var payloads: [[UInt8]] = []
-        var subscribed: [CheckedContinuation<Void, Never>] = []
-        var isSubscribed = false
-    }
-
-    private let state = NIOLockedValueBox(State())
+    private let received = NIOLockedValueBox<[[UInt8]]>([])
     /// Signals each change of the number of payloads.
     private let changes: AsyncStream<Int>
     private let changed: AsyncStream<Int>.Continuation
+    /// Signals each confirmed subscription.
+    private let confirmations: AsyncStream<Void>
+    private let confirmed: AsyncStream<Void>.Continuation
 
     init() {
         (changes, changed) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        (confirmations, confirmed) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Returns once the subscription is confirmed.
-    func waitUntilSubscribed() async {
-        await withCheckedContinuation { continuation in
-            let isSubscribed = state.withLockedValue { state in
-                if !state.isSubscribed { state.subscribed.append(continuation) }
-                return state.isSubscribed
-            }
-            if isSubscribed { continuation.resume() }
-        }
+    /// Returns once the subscription is confirmed; may be called once.
+    ///
+    /// - Throws: `CancellationError`.
+    func waitUntilSubscribed() async throws {
+        for await _ in confirmations { return }
+        throw CancellationError()
     }
 
     /// Returns the payloads once there are `count`, or what came within `timeout`.
@@ -41,7 +36,7 @@ final class EnvelopeCollector: EnvelopeSink {
             await group.next()
             group.cancelAll()
         }
-        return state.withLockedValue { $0.payloads }
+        return received.withLockedValue { $0 }
     }
 
     /// Returns the payloads once none has come for a while: nothing tells which one is the last.
@@ -52,36 +47,29 @@ final class EnvelopeCollector: EnvelopeSink {
             last = count
             try? await Task.sleep(for: pause)
         }
-        return state.withLockedValue { $0.payloads }
+        return received.withLockedValue { $0 }
     }
 
     /// Begins anew.
     func forget() {
-        state.withLockedValue { $0.payloads = [] }
+        received.withLockedValue { $0 = [] }
     }
 
-    var count: Int { state.withLockedValue { $0.payloads.count } }
+    var count: Int { received.withLockedValue { $0.count } }
 
     // MARK: - EnvelopeSink
 
     func nextBatch() -> EnvelopeBatch { EnvelopeBatch() }
 
     func deliver(_ batch: EnvelopeBatch) {
-        let count = state.withLockedValue { state in
-            batch.forEach { _, _, payload in state.payloads.append(Array(payload)) }
-            return state.payloads.count
+        let count = received.withLockedValue { payloads in
+            batch.forEach { _, _, payload in payloads.append(Array(payload)) }
+            return payloads.count
         }
         changed.yield(count)
     }
 
-    func subscribed(_ subscription: Subscription) {
-        let waiting = state.withLockedValue { state in
-            state.isSubscribed = true
-            defer { state.subscribed = [] }
-            return state.subscribed
-        }
-        for continuation in waiting { continuation.resume() }
-    }
+    func subscribed(_ subscription: Subscription) { confirmed.yield() }
 
     func disconnected(_ cause: DisconnectCause) {}
 }

@@ -57,7 +57,7 @@ public struct HubNode: Service {
         let metrics = HubMetrics(version: configuration.version)
         let bus = RedisMessageBus(
             redis: configuration.redis, channel: configuration.channel,
-            bufferedSends: configuration.limits.bufferedSends, eventLoopGroup: group, executor: loop.executor,
+            limits: configuration.limits, eventLoopGroup: group, executor: loop.executor,
             logger: logger)
         let broker = MessageBroker(
             bus: bus, configuration: configuration, metrics: metrics, observer: observer, executor: loop.executor,

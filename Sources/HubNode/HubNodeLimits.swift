@@ -15,6 +15,9 @@ public struct HubNodeLimits: Sendable {
     public var storedEnvelopes: Int
     /// Bytes of past envelopes.
     public var storedBytes: Int
+    /// Bytes of one envelope, at least `EnvelopeBatch.largePayload` (1 MiB). A larger one passes by while it comes in and is
+    /// never held.
+    public var envelopeBytes: Int
     /// Sends that wait for the first connection to Redis, as on a real node; one more is an error.
     public var bufferedSends: Int
 
@@ -22,7 +25,7 @@ public struct HubNodeLimits: Sendable {
         connections: Int = 20_000, headerBytes: Int = 128 * 1024, inboundMessageBytes: Int = 64 * 1024,
         outboundMessages: Int = 10_000,
         outboundBytes: Int = 4 << 20, storedEnvelopes: Int = 65_535, storedBytes: Int = 32 << 20,
-        bufferedSends: Int = 1_000
+        envelopeBytes: Int = 32 << 20, bufferedSends: Int = 1_000
     ) {
         self.connections = connections
         self.headerBytes = headerBytes
@@ -31,6 +34,7 @@ public struct HubNodeLimits: Sendable {
         self.outboundBytes = outboundBytes
         self.storedEnvelopes = storedEnvelopes
         self.storedBytes = storedBytes
+        self.envelopeBytes = envelopeBytes
         self.bufferedSends = bufferedSends
     }
 }

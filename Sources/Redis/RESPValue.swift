@@ -32,7 +32,7 @@ package enum RESPValue: Sendable, Equatable {
         case .status(let text): "status '\(text)'"
         case .error(let text): "error '\(text)'"
         case .integer(let value): "integer \(value)"
-        case .bulk(let bytes): "a string of \(bytes.count) bytes"
+        case .bulk(let bytes): "a string of \(bytes.count) B"
         case .null: "nil"
         case .array(let values): "an array of \(values.count)"
         }

@@ -57,16 +57,12 @@ struct BackplaneRelay: AsyncParsableCommand {
 
     /// Ends the process with what the error says: help on standard output, all else on standard error.
     private static func finish(_ error: any Error, of merged: EnvironmentOptions.Merged) -> Never {
+        if let error = error as? OutputError, error.isReaderGone { exit(withError: ExitCode.success) }
         let code = exitCode(for: error)
         let message = HiddenArguments.concealed(
             ArgumentForms.improved(fullMessage(for: error)), arguments: merged.arguments)
         if code == .success {
-            do {
-                if !message.isEmpty { try StandardOutput.print(lines: [message]) }
-            } catch {
-                StandardError.print("Error: \(error)")
-                exit(withError: ExitCode.failure)
-            }
+            requirePrinted { if !message.isEmpty { try StandardOutput.print(lines: [message]) } }
         } else if code == .validationFailure, let root = CommandDescription.root() {
             StandardError.print(Suggestion.improved(message, command: merged.arguments.first ?? "", in: root))
             // Not a look into the whole message: the usage below the first line names every option.
@@ -74,15 +70,22 @@ struct BackplaneRelay: AsyncParsableCommand {
             if let origin = merged.origin(ofOptionsIn: complaint) { StandardError.print("Note: \(origin)") }
         } else {
             if !message.isEmpty { StandardError.print(message) }
-            do {
-                // A command that ends with loss or damage has printed before, too.
-                try StandardOutput.requirePrinted()
-            } catch {
-                StandardError.print("Error: \(error)")
-                exit(withError: ExitCode.failure)
-            }
+            // A command that ends with loss or damage has printed before, too.
+            requirePrinted {}
         }
         exit(withError: code)
+    }
+
+    /// Ends the process with exit 1 if standard output does not take what is printed; a reader that has gone is no failure.
+    private static func requirePrinted(_ body: () throws -> Void) {
+        do {
+            try body()
+            try StandardOutput.requirePrinted()
+        } catch {
+            if let error = error as? OutputError, error.isReaderGone { return }
+            StandardError.print("Error: \(error)")
+            exit(withError: ExitCode.failure)
+        }
     }
 }
 

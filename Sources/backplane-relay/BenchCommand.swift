@@ -4,6 +4,12 @@ import FoundationEssentials
 import Logging
 import Redis
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
@@ -17,7 +23,9 @@ struct BenchCommand: AsyncParsableCommand {
             Publishes by a node's own script at rising rates, and records with a relay in the same process, without
             compression and with zstd, until envelopes are lost or nobody can publish faster. Without --redis it starts a
             redis-server on this machine and stops it at the end. With --redis it uses an event key of its own, and
-            deletes it; it loads that Redis to its limit, so do not point it at one that people depend on.
+            deletes it; it loads that Redis to its limit, so do not point it at one that people depend on. So --redis is
+            taken from the command line alone, never from BACKPLANE_RELAY_REDIS; a password goes into a file,
+            --redis-password-file.
 
             Exit status 1 if --expect is more than what was carried.
             """)
@@ -64,6 +72,11 @@ struct BenchCommand: AsyncParsableCommand {
         let logger = Log(destination: .standardError(format: .text), level: .error).logger
         let redis = try redis.map { try connection.configuration(of: $0, option: "--redis") }
         if let redis { for warning in connection.warnings(for: redis) { StandardError.print("warning: \(warning)") } }
+        if redis == nil, EnvironmentOptions.variables.contains(EnvironmentOptions.prefix + "REDIS") {
+            StandardError.print(
+                "note: BACKPLANE_RELAY_REDIS is not used, since a bench loads a Redis to its limit; a redis-server is started"
+            )
+        }
         let showsSteps = StandardError.isTerminal
         let bench = Bench(
             configuration: BenchConfiguration(
@@ -74,7 +87,14 @@ struct BenchCommand: AsyncParsableCommand {
             if showsSteps { StandardError.print("... \(step)") }
         }
         let interrupts = await Interrupts.trapped()
-        guard let report = try await interrupts.run({ try await bench.run() }) else { throw ExitCode(130) }
+        let giveUp = { @Sendable () -> Void in
+            RedisServerProcess.killAll()
+            try? FileManager.default.removeItem(atPath: bench.directory)
+            Glibc.exit(130)
+        }
+        guard let report = try await interrupts.run(orGiveUp: giveUp, { try await bench.run() }) else {
+            throw ExitCode(130)
+        }
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -139,7 +159,8 @@ private struct BenchTable {
             ),
             row(
                 "machine",
-                "\(report.processors) processors, which the publisher\(report.redisIsOurs ? " and Redis" : "") share"),
+                "\(Format.count(report.processors, "processor")), shared with the publisher\(report.redisIsOurs ? " and Redis" : "")"
+            ),
             row("disk", "\(disk)\(free): \(report.directory)"),
             row(
                 "zstd",

@@ -68,6 +68,7 @@ struct DemoCommand: AsyncParsableCommand {
                 }
             })
         let giveUp = { @Sendable () -> Void in
+            RedisServerProcess.killAll()
             directory.remove()
             Glibc.exit(lost.withLockedValue { $0 } == nil ? 130 : 1)
         }

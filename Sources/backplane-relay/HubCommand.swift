@@ -52,6 +52,9 @@ struct HubCommand: AsyncParsableCommand {
     @Option(help: "Memory for past envelopes, from which clients that reconnect get what they missed.")
     var storeSize = ByteSize(bytes: 32 << 20)
 
+    @Option(help: "The largest envelope that is taken in, 1MiB or more; a larger one is dropped and counted.")
+    var maxEnvelope = ByteSize(bytes: 32 << 20)
+
     @Flag(help: "Tell callers why a hub method failed, in full.")
     var detailedErrors = false
 
@@ -73,7 +76,12 @@ struct HubCommand: AsyncParsableCommand {
         }
         try storeSize.require(
             atLeast: ByteSize(bytes: 64 << 10), "--store-size",
-            because: "\(storeSize.bytes) bytes hold too few envelopes for clients that reconnect")
+            because:
+                "\(Format.count(storeSize.bytes, "byte holds", "bytes hold")) too few envelopes for clients that reconnect"
+        )
+        try maxEnvelope.require(
+            atLeast: ByteSize(bytes: 1 << 20), "--max-envelope",
+            because: "what is smaller is taken in whatever is said here")
         for origin in allowOrigin where origin != "*" && !(origin.hasPrefix("http://") || origin.hasPrefix("https://"))
         {
             throw ValidationError("--allow-origin: an origin such as https://chat.example, not '\(origin)'")
@@ -91,6 +99,7 @@ struct HubCommand: AsyncParsableCommand {
         configuration.limits.connections = maxConnections
         configuration.limits.outboundMessages = clientBuffer
         configuration.limits.storedBytes = storeSize.bytes
+        configuration.limits.envelopeBytes = maxEnvelope.bytes
         if let keyFile { configuration.tokenKey = try Self.tokenKey(in: keyFile) }
         try await ServiceRunner.run(HubNode(configuration: configuration, logger: logger), log: log)
     }
@@ -105,7 +114,7 @@ struct HubCommand: AsyncParsableCommand {
         }
         guard let key = TokenKey(secret: Array(secret)) else {
             throw ValidationError(
-                "--key-file: '\(path)' holds \(secret.count) bytes, fewer than 32; make one with: head -c 32 /dev/urandom > \(path)"
+                "--key-file: '\(path)' holds \(Format.count(secret.count, "byte")), fewer than 32; make one with: head -c 32 /dev/urandom > \(path)"
             )
         }
         return key

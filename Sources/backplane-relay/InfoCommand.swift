@@ -99,8 +99,8 @@ struct InfoTable {
         return [row("recordings", what)]
             + summary.recordings.map { recording in
                 let host = recording.host.map { "by \(MessageLine.printable($0.utf8)), " } ?? ""
-                let segments = recording.segments == 1 ? "1 segment" : "\(Format.count(recording.segments)) segments"
-                return row("", "\(host)\(segments), \(Format.count(recording.envelopes)) envelopes")
+                let segments = Format.count(recording.segments, "segment")
+                return row("", "\(host)\(segments), \(Format.count(recording.envelopes, "envelope"))")
             }
     }
 
@@ -142,7 +142,7 @@ struct InfoTable {
         }
         if channel.holeCount > Self.listedHoles {
             lines.append(
-                row("", "and \(Format.count(channel.holeCount - Self.listedHoles)) more holes; --json lists them"))
+                row("", "and \(Format.count(channel.holeCount - Self.listedHoles, "more hole")); --json lists them"))
         }
         return lines
     }

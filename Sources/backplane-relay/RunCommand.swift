@@ -64,7 +64,8 @@ struct RunCommand: AsyncParsableCommand {
             throw ValidationError("--channel: each event key is given once")
         }
         try buffer.require(
-            atLeast: ByteSize(bytes: 1 << 20), "--buffer", because: "\(buffer.bytes) bytes hold too few envelopes")
+            atLeast: ByteSize(bytes: 1 << 20), "--buffer",
+            because: "\(Format.count(buffer.bytes, "byte holds", "bytes hold")) too few envelopes")
         guard !showPayloads || recording.recordsAllOfPayloads else {
             throw ValidationError(
                 "--show-payloads: would show what --payload or --redact-json-keys keeps out of the capture; give one of them"

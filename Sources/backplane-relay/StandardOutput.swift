@@ -82,6 +82,9 @@ struct OutputError: Error, CustomStringConvertible {
 
     /// The reader has gone, as `head` does: no reason for a message.
     var isBrokenPipe: Bool { code == EPIPE }
+
+    /// The same of standard output, where it ends a command quietly.
+    var isReaderGone: Bool { isBrokenPipe && place == Self.standardOutput }
 }
 
 /// In place of Swift's: for people, so names from the wire cannot steer their terminal.

@@ -69,7 +69,8 @@ struct TailCommand: AsyncParsableCommand {
             throw ValidationError("--channel: each event key is given once")
         }
         try buffer.require(
-            atLeast: ByteSize(bytes: 1 << 20), "--buffer", because: "\(buffer.bytes) bytes hold too few envelopes")
+            atLeast: ByteSize(bytes: 1 << 20), "--buffer",
+            because: "\(Format.count(buffer.bytes, "byte holds", "bytes hold")) too few envelopes")
         try lines.validate(json: json)
         if let limit, limit < 1 { throw ValidationError("--limit: \(limit) envelopes cannot be printed; 1 or more") }
     }

@@ -1,3 +1,4 @@
+import Backplane
 @testable import Preflight
 import Testing
 
@@ -30,5 +31,8 @@ import Testing
         #expect(ChannelHint.meant(by: "chat", among: ["__chat", "chat__Booksleeve_MasterChanged"]) == nil)
         #expect(ChannelHint.meant(by: "chat", among: ["cha\u{1B}", "chat\n"]) == nil)
         #expect(ChannelHint.meant(by: "chta", among: ["chat"], besides: ["chta", "chat"]) == nil)
+        // The typed name is watched; the same word in another Unicode form is not.
+        let meant = ChannelHint.meant(by: "cafe\u{301}", among: ["caf\u{E9}"], besides: ["cafe\u{301}"])
+        #expect(meant?.isSameOrdinally(as: "caf\u{E9}") == true)
     }
 }

@@ -4,6 +4,9 @@ import Backplane
 
 /// Learns the ids of messages from the channel itself, where nodes of other processes do not tell them.
 final class BackplaneListener: EnvelopeSink {
+    /// No message of a check is nearly as large; what else is published on the event key is not held.
+    private static let largestEnvelope = 1 << 20
+
     private let onPublished: @Sendable (_ envelope: UInt64, _ key: String, _ value: [UInt8]) -> Void
     private let onSubscribed: @Sendable () -> Void
 
@@ -23,6 +26,10 @@ final class BackplaneListener: EnvelopeSink {
             guard let envelope = try? Envelope(decoding: payload) else { return }
             for message in envelope.body.messages { onPublished(envelope.id, message.key, message.value) }
         }
+    }
+
+    func admission(ofPayload bytes: Int, channel: Int) -> PayloadAdmission {
+        bytes <= Self.largestEnvelope ? .take : .tooLarge
     }
 
     func subscribed(_ subscription: Subscription) { onSubscribed() }

@@ -1,3 +1,4 @@
+import Capture
 import SignalRClient
 /// What a caller gets back.
 extension CheckSession {
@@ -70,7 +71,8 @@ extension CheckSession {
             // The result need not go through Redis, the reports do: on a scaled-out node they can be overtaken.
             if inTime.value < count {
                 deliveryLog.note(
-                    "\(caller.name): \(count - inTime.value) of \(count) progress reports came after the result")
+                    "\(caller.name): \(count - inTime.value) of \(Quantity.text(count, "progress report")) came after the result"
+                )
             }
         }
         try await fence(.progress)

@@ -14,6 +14,8 @@ enum BusEvent: Sendable {
     case readComplete
     /// A payload that is none of ours.
     case undecodable(EnvelopeError)
+    /// An envelope that is larger than the limit and was passed over; its id, if its first bytes told one.
+    case oversized(id: UInt64?, bytes: Int)
     /// Ids that were never heard, both included.
     case missed(from: UInt64, to: UInt64)
     /// The counter was set back: what follows has lower ids than what came before.

@@ -3,9 +3,12 @@ import Redis
 /// Carries what the subscription delivers to the bus, on the event loop that both live on.
 final class BusSink: EnvelopeSink {
     private let bus: RedisMessageBus
+    private let largestEnvelope: Int
 
-    init(bus: RedisMessageBus) {
+    /// - Parameter largestEnvelope: in bytes; what is larger is passed over while it comes in.
+    init(bus: RedisMessageBus, largestEnvelope: Int) {
         self.bus = bus
+        self.largestEnvelope = largestEnvelope
     }
 
     func nextBatch() -> EnvelopeBatch {
@@ -14,6 +17,14 @@ final class BusSink: EnvelopeSink {
 
     func deliver(_ batch: EnvelopeBatch) {
         bus.assumeIsolated { $0.received(batch) }
+    }
+
+    func admission(ofPayload bytes: Int, channel: Int) -> PayloadAdmission {
+        bytes <= largestEnvelope ? .take : .tooLarge
+    }
+
+    func skipped(_ payload: SkippedPayload) {
+        bus.assumeIsolated { $0.passedOver(payload) }
     }
 
     func subscribed(_ subscription: Subscription) {

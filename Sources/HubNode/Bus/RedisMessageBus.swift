@@ -15,6 +15,7 @@ actor RedisMessageBus {
 
     private let redis: RedisConfiguration
     private let channel: String
+    private let largestEnvelope: Int
     private let eventLoopGroup: any EventLoopGroup
     private let executor: any SerialExecutor
     private let logger: Logger
@@ -31,15 +32,16 @@ actor RedisMessageBus {
 
     /// - Parameter eventLoopGroup: of one event loop.
     init(
-        redis: RedisConfiguration, channel: String, bufferedSends: Int, eventLoopGroup: any EventLoopGroup,
+        redis: RedisConfiguration, channel: String, limits: HubNodeLimits, eventLoopGroup: any EventLoopGroup,
         executor: any SerialExecutor, logger: Logger
     ) {
         self.redis = redis
         self.channel = channel
+        largestEnvelope = limits.envelopeBytes
         self.eventLoopGroup = eventLoopGroup
         self.executor = executor
         self.logger = logger
-        gate = PublishGate(limit: bufferedSends)
+        gate = PublishGate(limit: limits.bufferedSends)
     }
 
     /// Stays connected until the task is cancelled.
@@ -50,8 +52,7 @@ actor RedisMessageBus {
         self.handle = handle
         let subscriber = RedisSubscriber(
             configuration: redis.named("hub"), channels: [channel], eventLoopGroup: eventLoopGroup,
-            sink: BusSink(bus: self),
-            logger: logger)
+            sink: BusSink(bus: self, largestEnvelope: largestEnvelope), logger: logger)
         defer {
             for send in gate.close(reason: "the node is stopping") {
                 send.answer.resume(throwing: CallFailure.notPublished("the node is stopping"))
@@ -221,6 +222,13 @@ actor RedisMessageBus {
                 handle(.undecodable(error))
             }
         }
+    }
+
+    /// An envelope that was not taken in. Its id came, so it is no gap.
+    func passedOver(_ payload: SkippedPayload) {
+        let id = payload.start.withUnsafeBytes { try? EnvelopeID.parse($0).id }
+        if let id { _ = note(id) }
+        handle(.oversized(id: id, bytes: payload.bytes))
     }
 
     /// - Returns: false for an id that came twice in a row: a real node would deliver it again and again.

@@ -68,6 +68,21 @@ actor MessageBroker {
         case .undecodable(let error):
             metrics.undecodable.increment()
             logger.warning("an envelope does not decode", metadata: ["cause": "\(error)"])
+        case .oversized(let id, let bytes):
+            metrics.oversizedEnvelopes.increment()
+            logger.error(
+                "an envelope is larger than this node takes and was dropped while it came in: its clients miss it",
+                metadata: [
+                    "id": "\(id.map { "\($0)" } ?? "unknown")", "bytes": "\(bytes)",
+                    "limit": "\(limits.envelopeBytes)",
+                ])
+            if let id {
+                newestID = id
+                resumes.heard(id)
+                // Whoever comes back from before it misses it, too.
+                resumes.missed(through: id)
+                observer?.missed(from: id, to: id)
+            }
         case .missed(let from, let to):
             metrics.missedIDs.increment(by: Int(clamping: to - from + 1))
             logger.warning("envelopes were missed", metadata: ["from": "\(from)", "to": "\(to)"])

@@ -1,4 +1,5 @@
 import Capture
+import Backplane
 package import Logging
 package import NIOCore
 package import Redis
@@ -10,7 +11,7 @@ package struct ChannelHint {
     private let channels: [String]
     private let logger: Logger
     private var policy: ChannelScanPolicy
-    private var told: [String: String] = [:]
+    private var told: OrdinalNameMap<String> = [:]
     private var isRefusalTold = false
 
     package init(channels: [String], limit: Int, logger: Logger) {
@@ -45,7 +46,7 @@ package struct ChannelHint {
             let name = channels[index]
             guard let near = Self.meant(by: name, among: names, besides: channels) else { continue }
             meant[index] = near
-            guard told.updateValue(near, forKey: name) != near else { continue }
+            guard told.updateValue(near, forKey: name)?.isSameOrdinally(as: near) != true else { continue }
             logger.warning(
                 "nobody else is subscribed to the channel; did you mean '\(near)'?", metadata: ["channel": "\(name)"])
         }
@@ -54,7 +55,9 @@ package struct ChannelHint {
 
     /// - Parameter others: channels that are watched already.
     package static func meant(by name: String, among names: [String], besides others: [String] = []) -> String? {
-        NearName.nearest(to: name, among: names.filter { isEventKey($0) && !others.contains($0) })
+        NearName.nearest(
+            to: name,
+            among: names.filter { near in isEventKey(near) && !others.contains { $0.isSameOrdinally(as: near) } })
     }
 
     /// What others name to themselves is no event key, and nobody means what could steer a terminal.

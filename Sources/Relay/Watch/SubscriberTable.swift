@@ -1,3 +1,4 @@
+import Backplane
 import Redis
 /// One row of `CLIENT LIST TYPE pubsub`, as far as it is looked at.
 struct SubscriberClient: Sendable, Equatable {
@@ -18,7 +19,7 @@ struct SubscriberClient: Sendable, Equatable {
     init?(line: String) {
         let fields = InfoFields(client: line)
         guard let address = fields["addr"], let waiting = fields["omem"].flatMap({ Int($0) }) else { return nil }
-        name = Self.printable(fields["name"] ?? "")
+        name = PrintableText.line(String((fields["name"] ?? "").unicodeScalars.prefix(Self.longestName)))
         if name.isEmpty { name = "unnamed" }
         self.address = Self.withoutPort(address)
         channels = fields["sub"].flatMap { Int($0) } ?? 0
@@ -33,14 +34,6 @@ struct SubscriberClient: Sendable, Equatable {
         guard !address.hasPrefix("/"), let colon = address.lastIndex(of: ":") else { return "unix" }
         let host = address[..<colon]
         return host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : String(host)
-    }
-
-    private static func printable(_ name: String) -> String {
-        String(
-            String.UnicodeScalarView(
-                name.unicodeScalars.prefix(longestName).map { scalar in
-                    scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar
-                }))
     }
 }
 

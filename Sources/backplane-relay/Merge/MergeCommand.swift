@@ -63,7 +63,8 @@ struct MergeCommand: ParsableCommand {
         }
         if result.resets > 0 { lines.append(row("resets", Format.count(result.resets))) }
         if result.conflicts > 0 {
-            lines.append(row("conflicts", "\(Format.count(result.conflicts, "envelope")) share an id"))
+            let conflicts = Format.count(result.conflicts, "envelope shares", "envelopes share")
+            lines.append(row("conflicts", "\(conflicts) an id"))
         }
         let ranges = result.missing.prefix(10).map {
             $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)..\($0.upperBound)"

@@ -37,7 +37,7 @@ struct ForwardOptions: ParsableArguments {
         }
         try forwardBuffer.require(
             atLeast: ByteSize(bytes: 1 << 20), "--forward-buffer",
-            because: "\(forwardBuffer.bytes) bytes hold too few envelopes")
+            because: "\(Format.count(forwardBuffer.bytes, "byte holds", "bytes hold")) too few envelopes")
         if forwardChannel?.isEmpty == true { throw ValidationError("--forward-channel: name an event key") }
         _ = try target()
     }

@@ -55,7 +55,7 @@ struct RecordingOptions: ParsableArguments {
         }
         try segmentSize.require(
             atLeast: ByteSize(bytes: 64 << 10), "--segment-size",
-            because: "segments of \(segmentSize.bytes) bytes hold less than their own index")
+            because: "segments of \(Format.count(segmentSize.bytes, "byte")) hold less than their own index")
         try segmentDuration.require(.milliseconds(100)...(.hours(24 * 366)), "--segment-duration")
         try archiveTimeout.require(.milliseconds(100)...(.hours(24 * 7)), "--archive-timeout")
         guard redactKeyFile == nil || payload == .hash else {

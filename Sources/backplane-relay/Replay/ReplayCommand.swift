@@ -64,7 +64,7 @@ struct ReplayCommand: AsyncParsableCommand {
     @Flag(help: "Say what would be done, and end.")
     var dryRun = false
 
-    @Flag(help: "The report as one JSON object.")
+    @Flag(help: "The report, or with --dry-run what would be done, as one JSON object.")
     var json = false
 
     @Flag(help: "Allow the server and event key that were recorded: live clients there receive the messages again.")
@@ -159,7 +159,8 @@ struct ReplayCommand: AsyncParsableCommand {
         for name in forecast.unusedNames(of: options.selection) { StandardError.print("warning: \(name)") }
         for warning in table.warnings { StandardError.print("warning: \(warning)") }
         if dryRun {
-            try StandardOutput.print(lines: table.lines)
+            try StandardOutput.print(
+                lines: json ? [PrintableText.json(try Self.text(ForecastSummary(table)))] : table.lines)
             return false
         }
         guard let who = table.listeners, !yes else { return true }
@@ -173,11 +174,15 @@ struct ReplayCommand: AsyncParsableCommand {
         return true
     }
 
+    private static func text(_ summary: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        return String(decoding: try encoder.encode(summary), as: UTF8.self)
+    }
+
     private func show(_ report: ReplayReport) throws {
         if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys]
-            print(json: String(decoding: try encoder.encode(ReplaySummary(report)), as: UTF8.self))
+            print(json: try Self.text(ReplaySummary(report)))
         } else {
             print(ReplayTable.text(report))
         }

@@ -135,7 +135,7 @@ enum FuzzHubNode {
     static func broker() -> MessageBroker {
         MessageBroker(
             bus: RedisMessageBus(
-                redis: configuration.redis, channel: configuration.channel, bufferedSends: 0,
+                redis: configuration.redis, channel: configuration.channel, limits: HubNodeLimits(bufferedSends: 0),
                 eventLoopGroup: MultiThreadedEventLoopGroup.singleton, executor: executor, logger: silent),
             configuration: configuration, metrics: metrics, observer: nil, executor: executor, logger: silent)
     }

@@ -15,7 +15,8 @@ extension MessageBroker {
         let executor = group.next().executor
         return MessageBroker(
             bus: RedisMessageBus(
-                redis: configuration.redis, channel: configuration.channel, bufferedSends: 0, eventLoopGroup: group,
+                redis: configuration.redis, channel: configuration.channel, limits: HubNodeLimits(bufferedSends: 0),
+                eventLoopGroup: group,
                 executor: executor, logger: .silent),
             configuration: configuration, metrics: HubMetrics(version: "test"), observer: nil, executor: executor,
             logger: .silent)

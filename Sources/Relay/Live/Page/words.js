@@ -84,7 +84,7 @@ const events = {
   recording_paused: () => 'recording paused: the disk is low',
   recording_resumed: () => 'recording goes on',
   writing_failed: e => `the capture cannot be written: ${e.why}`,
-  writing_resumed: e => `the capture is written again; ${count(e.envelopes ?? 0)} envelopes were lost`,
+  writing_resumed: e => `the capture is written again; ${count(e.envelopes ?? 0)} ${e.envelopes === 1 ? 'envelope was' : 'envelopes were'} lost`,
   segment_deleted: e => `segment deleted: ${e.why}`,
 };
 
