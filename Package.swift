@@ -150,6 +150,7 @@ let package = Package(
         .target(
             name: "SignalRClient",
             dependencies: [
+                "Redis",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -211,7 +212,7 @@ let package = Package(
             dependencies: [
                 "Backplane", "Bench", "CLinux", "Capture", "Check", "Cryptography", "Demo", "Export", "Forward",
                 "HubNode",
-                "MCAP", "Preflight", "Redis", "Relay", "Replay", "SignalRClient",
+                "Loopback", "MCAP", "Preflight", "Redis", "Relay", "Replay", "SignalRClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),

@@ -20,7 +20,8 @@ struct BackplaneRelay: AsyncParsableCommand {
             RunCommand.self, TailCommand.self, ChannelsCommand.self, InfoCommand.self, CatCommand.self,
             VerifyCommand.self,
             RecoverCommand.self, MergeCommand.self, DiffCommand.self, ExportCommand.self,
-            ReplayCommand.self, HubCommand.self, CheckCommand.self, BenchCommand.self, DemoCommand.self, ManualCommand.self,
+            ReplayCommand.self, HubCommand.self, CheckCommand.self, BenchCommand.self, DemoCommand.self,
+            ManualCommand.self,
         ])
 
     static let version = "0.1.0"

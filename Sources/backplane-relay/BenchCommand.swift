@@ -1,3 +1,4 @@
+import Loopback
 import Bench
 import ArgumentParser
 import FoundationEssentials

@@ -1,3 +1,4 @@
+import Loopback
 import Demo
 import ArgumentParser
 import FoundationEssentials

@@ -20,7 +20,8 @@ struct ManualCommand: ParsableCommand {
             return try StandardOutput.print(lines: ManualTopic.all.map { $0.name.padding(to: width + 2) + $0.title })
         }
         guard let found = ManualTopic.named(topic) else { throw ValidationError(ManualTopic.unknown(topic)) }
-        try StandardOutput.print(lines: found.text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
+        try StandardOutput.print(
+            lines: found.text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
     }
 }
 
@@ -63,7 +64,8 @@ struct ManualTopic {
 
     static func unknown(_ typed: String) -> String {
         let hint = Suggestion.nearest(to: normalized(typed), among: all.map(\.name)).map { "; did you mean '\($0)'?" }
-        return "the manual has no topic '\(PrintableText.line(typed))'\(hint ?? "; `backplane-relay manual` lists them")"
+        return
+            "the manual has no topic '\(PrintableText.line(typed))'\(hint ?? "; `backplane-relay manual` lists them")"
     }
 
     private static func normalized(_ text: String) -> String {

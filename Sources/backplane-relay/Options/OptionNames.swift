@@ -1,6 +1,8 @@
+import Loopback
+import Preflight
 import ArgumentParser
 import Capture
-import EndToEnd
+import SignalRClient
 import Forward
 import HubNode
 import Redis

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import EndToEnd
+@testable import SignalRClient
 
 @Suite struct AnswerTextTests {
     @Test(arguments: [

@@ -3,7 +3,7 @@ import NIOSSL
 import TestSupport
 import Testing
 
-@testable import EndToEnd
+@testable import SignalRClient
 
 /// Why TLS with a node fails, at a real TLS server: what is wrong with its certificate, and what to do.
 @Suite(.needs(.openssl)) struct ClientTLSTests {

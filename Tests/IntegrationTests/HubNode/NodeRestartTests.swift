@@ -14,8 +14,8 @@ extension WithHubNodes {
 
         @Test(
             "each client that missed a broadcast counts, in one log line", arguments: [0, 5],
-            [TransportKind.webSockets, .serverSentEvents, .longPolling])
-        func killed(missed: Int, transport: TransportKind) async throws {
+            [ClientTransport.webSockets, .serverSentEvents, .longPolling])
+        func killed(missed: Int, transport: ClientTransport) async throws {
             try await RedisServer.with { redis in
                 try await TemporaryDirectory.with { folder in
                     let key = folder + "/key"

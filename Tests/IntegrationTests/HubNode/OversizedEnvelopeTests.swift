@@ -1,4 +1,5 @@
-import EndToEnd
+import Loopback
+import SignalRClient
 import Foundation
 import Redis
 import TestSupport
