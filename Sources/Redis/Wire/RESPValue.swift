@@ -18,10 +18,12 @@ package enum RESPValue: Sendable, Equatable {
         }
     }
 
+    /// The number of an integer reply; nil for any other.
     package var integer: Int64? {
         if case .integer(let value) = self { value } else { nil }
     }
 
+    /// The elements of an array reply; nil for any other.
     package var array: [RESPValue]? {
         if case .array(let values) = self { values } else { nil }
     }

@@ -191,6 +191,8 @@ package final class RedisClient: Sendable {
         try? await channel.closeFuture.get()
     }
 
+    /// Closes the connection; what is unanswered fails with ``RedisError/connectionClosed(endpoint:)``. Returns when it is
+    /// closed.
     package func close() async {
         abandon()
         try? await channel.closeFuture.get()
@@ -228,5 +230,18 @@ extension [RESPArgument] {
             default: dropFirst().prefix(1)
             }
         return arguments.compactMap { if case .text(let text) = $0 { text } else { nil } }
+    }
+}
+
+/// A Lua script that a server knows.
+package struct RedisScript: Sendable, Equatable {
+    /// Lua.
+    package let source: String
+    /// The hash that `SCRIPT LOAD` answered.
+    package let sha1: String
+
+    package init(source: String, sha1: String) {
+        self.source = source
+        self.sha1 = sha1
     }
 }

@@ -2,7 +2,9 @@ package import NIOCore
 
 /// Publishing commands, encoded and ready to be sent together.
 package struct CommandBatch {
+    /// The commands, as they go to the socket.
     package private(set) var bytes = ByteBuffer()
+    /// How many there are.
     package private(set) var count = 0
     private let head: ByteBuffer
     /// The second key of a tracked script.

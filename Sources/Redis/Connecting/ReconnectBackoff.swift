@@ -5,6 +5,9 @@ package struct ReconnectBackoff: Sendable {
     private let limit: Duration
     private var ceiling: Duration
 
+    /// - Parameters:
+    ///   - first: the longest wait before the second attempt.
+    ///   - limit: no wait is longer.
     package init(first: Duration = .milliseconds(100), limit: Duration = .seconds(10)) {
         precondition(first > .zero && limit >= first)
         self.first = first
