@@ -33,6 +33,7 @@ package final class ReplayControl: Sendable {
     /// Ends it in order: what was sent is waited for.
     package func stop() { state.withLock { $0.isStopped = true } }
 
+    /// A pause takes effect within 20 ms; all deadlines behind it move by as much.
     package func togglePause() { state.withLock { $0.isPaused.toggle() } }
 
     /// One envelope, and then a pause.
@@ -48,6 +49,7 @@ package final class ReplayControl: Sendable {
         state.withLock { $0.factor = min(max($0.factor * factor, 0.01), 1_000) }
     }
 
+    /// As of now.
     package var position: Position {
         // First whether it rests: then what it has sent is all of it.
         let (isPaused, factor) = state.withLock { ($0.isPaused && $0.isResting, $0.factor) }

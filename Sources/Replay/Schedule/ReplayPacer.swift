@@ -1,3 +1,4 @@
+import CLinux
 import Capture
 
 /// Waits for each envelope's time, as somebody at a keyboard may change it meanwhile. For the replaying thread.
@@ -14,6 +15,7 @@ struct ReplayPacer {
     private static let lead: UInt64 = 80_000
 
     private let control: ReplayControl
+    private let clock: any ReplayClock
     private let speed: ReplaySchedule.Speed
     /// Nanoseconds since 1970; nil for at once.
     private let startAt: UInt64?
@@ -24,11 +26,17 @@ struct ReplayPacer {
     private var firstOffset: UInt64 = 0
     private(set) var lastOffset: UInt64 = 0
 
-    /// - Parameter startAt: when the first envelope is due, nanoseconds since 1970; nil for at once.
-    init(speed: ReplaySchedule.Speed, longestPause: UInt64?, startAt: UInt64?, control: ReplayControl) {
+    /// - Parameters:
+    ///   - longestPause: longer ones are cut to this; nanoseconds.
+    ///   - startAt: when the first envelope is due, nanoseconds since 1970; nil for at once.
+    init(
+        speed: ReplaySchedule.Speed, longestPause: UInt64?, startAt: UInt64?, control: ReplayControl,
+        clock: any ReplayClock
+    ) {
         self.speed = speed
         self.startAt = startAt
         self.control = control
+        self.clock = clock
         schedule = ReplaySchedule(speed: speed, longestPause: longestPause)
     }
 
@@ -60,14 +68,14 @@ struct ReplayPacer {
             if control.isStopped { throw Stopped() }
             if control.isPaused, try rest(flush) {
                 // Asked for by itself: due now, and what follows counts from now.
-                start = Moment.now().monotonic &- offset
+                start = clock.now().monotonic &- offset
                 break
             }
-            let now = Moment.now().monotonic
+            let now = clock.now().monotonic
             let deadline = deadline(offset)
             if deadline <= now + lead { break }
             try flush(lastOffset)
-            PreciseSleep.until(min(deadline - lead, now + Self.longestSleep))
+            clock.sleep(until: min(deadline - lead, now + Self.longestSleep))
         }
         lastOffset = offset
         return deadline(offset)
@@ -92,17 +100,17 @@ struct ReplayPacer {
     private mutating func begin(at offset: UInt64, _ flush: (UInt64) throws -> Void) throws {
         // In steps: a clock that is set meanwhile changes how long that is.
         while let startAt {
-            let now = Moment.now()
+            let now = clock.now()
             guard now.realtime + Self.longestSleep < startAt else { break }
             if control.isStopped { throw Stopped() }
-            PreciseSleep.until(now.monotonic + Self.longestSleep)
+            clock.sleep(until: now.monotonic + Self.longestSleep)
         }
-        let now = Moment.now()
+        let now = clock.now()
         var lead = Self.headStart
         if let startAt { lead = startAt > now.realtime ? startAt - now.realtime : 0 }
         if case .maximum = speed {
-            PreciseSleep.until(startAt == nil ? 0 : now.monotonic + lead)
-            start = Moment.now().monotonic
+            clock.sleep(until: startAt == nil ? 0 : now.monotonic + lead)
+            start = clock.now().monotonic
         } else {
             start = now.monotonic &+ lead &- offset
         }
@@ -129,15 +137,41 @@ struct ReplayPacer {
         try flush(lastOffset)
         control.rests(true)
         defer { control.rests(false) }
-        let before = Moment.now().monotonic
+        let before = clock.now().monotonic
         var isStep = false
         while control.isPaused, !isStep {
             if control.isStopped { throw Stopped() }
             isStep = control.takeStep()
-            if !isStep { PreciseSleep.until(Moment.now().monotonic + Self.longestSleep) }
+            if !isStep { clock.sleep(until: clock.now().monotonic + Self.longestSleep) }
         }
         if control.isStopped { throw Stopped() }
-        if let start { self.start = start &+ (Moment.now().monotonic - before) }
+        if let start { self.start = start &+ (clock.now().monotonic - before) }
         return isStep
+    }
+}
+
+/// What a replay takes the time from, and waits by.
+protocol ReplayClock: Sendable {
+    func now() -> Moment
+
+    /// Gives the processor away.
+    ///
+    /// - Parameter deadline: monotonic, in nanoseconds; absolute, so that no error adds up.
+    func sleep(until deadline: UInt64)
+
+    /// Keeps the processor, which is why it must be near.
+    ///
+    /// - Parameter deadline: monotonic, in nanoseconds.
+    func spin(until deadline: UInt64)
+}
+
+/// This machine's.
+struct SystemReplayClock: ReplayClock {
+    func now() -> Moment { .now() }
+
+    func sleep(until deadline: UInt64) { clinux_sleep_until(deadline) }
+
+    func spin(until deadline: UInt64) {
+        while Moment.now().monotonic < deadline {}
     }
 }

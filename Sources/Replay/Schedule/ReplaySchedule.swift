@@ -1,5 +1,6 @@
 /// When each envelope is due, counted from the start: absolute deadlines, so that no error adds up over time.
 package struct ReplaySchedule: Sendable, Equatable {
+    /// How fast envelopes follow each other.
     package enum Speed: Sendable, Equatable {
         /// 1 is the captured pace, 2 twice as fast.
         case times(Double)

@@ -2,51 +2,66 @@ import Capture
 import NIOCore
 import Redis
 
+/// What a sender needs of a connection: many commands in flight, their replies in order.
+protocol CommandPipeline: Sendable {
+    /// As `RedisClient.pipeline(_:count:beforeWrite:onWrite:onReply:)`.
+    func send(
+        _ bytes: ByteBuffer, count: Int, beforeWrite: @escaping @Sendable () -> Void,
+        onWrite: @escaping @Sendable () -> Void, onReply: @escaping @Sendable (Result<RESPValue, RedisError>) -> Void)
+}
+
+extension RedisClient: CommandPipeline {
+    func send(
+        _ bytes: ByteBuffer, count: Int, beforeWrite: @escaping @Sendable () -> Void,
+        onWrite: @escaping @Sendable () -> Void, onReply: @escaping @Sendable (Result<RESPValue, RedisError>) -> Void
+    ) {
+        pipeline(bytes, count: count, beforeWrite: beforeWrite, onWrite: onWrite, onReply: onReply)
+    }
+}
+
 /// Hands envelopes to one connection, as many together as are due, and keeps the account of them. For the replaying thread.
 final class ReplaySender {
     /// Nothing more goes to this target; the outcome tells why.
     struct TargetFailed: Error {}
 
     /// Commands are sent on when this many bytes are due together.
-    private static let batchBytes = 64 * 1024
-    private static let checkpointInterval: UInt64 = 100_000_000
+    static let batchBytes = 64 * 1024
+    static let checkpointInterval: UInt64 = 100_000_000
 
     /// What is due and not yet sent.
     var batch: CommandBatch
-    private let client: RedisClient
+    private let connection: any CommandPipeline
     private let window: PublishWindow
     private let account: ReplayAccount
     private let control: ReplayControl
+    private let clock: any ReplayClock
     private var deadlines: [UInt64] = []
-    /// Of the last envelope appended.
-    private var ordinal = 0
 
     init(
-        batch: CommandBatch, client: RedisClient, window: PublishWindow, account: ReplayAccount, control: ReplayControl
+        batch: CommandBatch, connection: any CommandPipeline, window: PublishWindow, account: ReplayAccount,
+        control: ReplayControl, clock: any ReplayClock
     ) {
         self.batch = batch
-        self.client = client
+        self.connection = connection
         self.window = window
         self.account = account
         self.control = control
+        self.clock = clock
     }
 
-    /// - Parameter published: envelopes that were published before.
-    func begin(published: Int) throws {
-        ordinal = published
-        window.begin(published: published)
+    func begin() throws {
+        window.begin(published: account.progress.confirmed)
         // Before the first envelope: whoever finds the file knows that more may have been sent than it says.
         try save()
     }
 
-    /// An envelope was appended to the batch.
+    /// An envelope was appended to the batch, and to the account.
     ///
     /// - Parameters:
-    ///   - id: its captured one.
+    ///   - deadline: monotonic, in nanoseconds; nil if it has none.
     ///   - offset: for ``send(offset:)``.
-    func appended(id: UInt64?, deadline: UInt64?, offset: UInt64) throws {
-        ordinal += 1
-        account.sent(id)
+    /// - Throws: as ``send(offset:)``; `ReplayPacer.Stopped` if somebody stopped it meanwhile.
+    func appended(deadline: UInt64?, offset: UInt64) throws {
         if let deadline { deadlines.append(deadline) }
         guard batch.bytes.readableBytes >= Self.batchBytes || batch.count >= PublishWindow.limit / 2 else { return }
         try send(offset: offset)
@@ -61,20 +76,19 @@ final class ReplaySender {
         guard batch.count > 0 else { return }
         try keepCheckpointNear()
         guard window.admit(batch.count) else { throw TargetFailed() }
-        client.pipeline(batch.bytes, count: batch.count) { [deadline = deadlines.last] in
+        connection.send(batch.bytes, count: batch.count) { [clock, deadline = deadlines.last] in
             // The pacer hands over a little early.
-            if let deadline { PreciseSleep.spin(until: deadline) }
-        } onWrite: { [window, control, deadlines] in
-            let lateness = window.written(at: Moment.now().monotonic, deadlines: deadlines)
+            if let deadline { clock.spin(until: deadline) }
+        } onWrite: { [window, control, clock, deadlines] in
+            let lateness = window.written(at: clock.now().monotonic, deadlines: deadlines)
             if !deadlines.isEmpty { control.late(by: lateness) }
         } onReply: { [window] in
             window.answered($0)
         }
-        control.sent(ordinal, offset: offset)
+        control.sent(account.progress.sent, offset: offset)
         deadlines.removeAll(keepingCapacity: true)
         batch.clear()
-        if account.isOlder(than: Self.checkpointInterval, at: Moment.now().monotonic) { try save() }
-        account.confirm(upTo: window.progress.confirmed)
+        if account.isOlder(than: Self.checkpointInterval, at: clock.now().monotonic) { try save() } else { confirm() }
     }
 
     /// Waits for all answers.
@@ -82,7 +96,6 @@ final class ReplaySender {
     /// - Parameter isWhole: everything was handed over, and nobody stopped it.
     func finish(isWhole: Bool) throws -> PublishWindow.Outcome {
         let outcome = window.drain()
-        account.confirm(upTo: outcome.confirmed)
         try save(isFinished: isWhole && outcome.failure == nil)
         return outcome
     }
@@ -90,7 +103,7 @@ final class ReplaySender {
     /// Never is more sent than one pipeline beyond what the file says.
     private func keepCheckpointNear() throws {
         guard account.hasFile else { return }
-        while ordinal - account.saved > PublishWindow.limit {
+        while account.progress.sent - account.saved > PublishWindow.limit {
             let before = account.saved
             window.settle(unanswered: PublishWindow.limit / 4)
             try save()
@@ -100,7 +113,12 @@ final class ReplaySender {
     }
 
     private func save(isFinished: Bool = false) throws {
-        let progress = window.progress
-        try account.save(confirmed: progress.confirmed, lastID: progress.lastID, isFinished: isFinished)
+        confirm()
+        try account.save(at: clock.now().monotonic, isFinished: isFinished)
+    }
+
+    private func confirm() {
+        let (confirmed, lastID) = window.progress
+        account.confirm(upTo: confirmed, lastID: lastID)
     }
 }

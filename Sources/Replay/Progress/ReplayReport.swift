@@ -16,12 +16,14 @@ package struct ReplayReport: Sendable {
     package internal(set) var receivers = Distribution()
     /// Time that the capture spans, divided by the speed; nil at maximum speed. Nanoseconds.
     package internal(set) var ratedNanoseconds: UInt64?
+    /// Time from the first deadline to the last write, pauses left out.
     package internal(set) var actualNanoseconds: UInt64 = 0
     /// Given to the socket so long after the deadline, in nanoseconds; empty at maximum speed.
     package internal(set) var lateness = Distribution()
     /// Captured ids of envelopes that were sent and not answered: they may have been published twice, or not at all if the
     /// replay stopped there. The first 65,536; nil for one without an id.
     package private(set) var uncertain: [UInt64?] = []
+    /// All of them, those that are not listed included.
     package private(set) var uncertainCount = 0
     /// Envelopes that an earlier run of this replay had published.
     package internal(set) var resumedAfter = 0
@@ -42,6 +44,7 @@ package struct ReplayReport: Sendable {
     /// Whether the recording is whole, in what was selected.
     package internal(set) var recording = RecordingVerdict()
 
+    /// Of values in the unit of what was measured, to three digits; all 0 if nothing was.
     package struct Distribution: Sendable, Equatable {
         package internal(set) var count = 0
         package internal(set) var minimum: UInt64 = 0

@@ -1,11 +1,79 @@
-import FoundationEssentials
 import Backplane
+import FoundationEssentials
 
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
     import Musl
 #endif
+
+/// Keeps a replay's progress, and its checkpoint's file if it has one.
+///
+/// For one thread at a time, as `ReplayRun`.
+final class ReplayAccount {
+    private let path: String?
+    private var checkpoint: ReplayCheckpoint
+    private(set) var progress: ReplayProgress
+    private var savedAt: UInt64 = 0
+
+    /// - Parameters:
+    ///   - checkpoint: where the replay stands.
+    ///   - isResumed: whether it was in the file.
+    ///   - path: of the file; nil for none.
+    init(_ checkpoint: ReplayCheckpoint, isResumed: Bool, path: String?) {
+        self.checkpoint = checkpoint
+        self.path = path
+        progress = ReplayProgress(
+            confirmed: checkpoint.confirmed, lastCapturedID: checkpoint.lastCapturedID, lastID: checkpoint.lastID,
+            underWay: isResumed ? PublishWindow.limit : 0)
+    }
+
+    /// The key at the target that counts what was published.
+    var progressKey: String { "backplane-relay:replay:\(checkpoint.token)" }
+    /// Of the target's event keys, before the first envelope.
+    var counters: OrdinalNameMap<UInt64> { checkpoint.counters }
+    /// Envelopes that the file, if there is one, says were published.
+    var saved: Int { checkpoint.confirmed }
+    /// Id that the target gave to the last envelope, when that was saved.
+    var lastID: Int64? { checkpoint.lastID }
+    var hasFile: Bool { path != nil }
+
+    /// A connection begins.
+    ///
+    /// - Parameter known: how many envelopes the target says were published; nil if it knows nothing.
+    /// - Returns: as ``ReplayProgress/resume(known:isSameProcess:)``.
+    func resume(known: Int?, at target: ServerIdentity) -> [UInt64?] {
+        defer { checkpoint.target = target }
+        return progress.resume(known: known, isSameProcess: checkpoint.target.isSameProcess(as: target))
+    }
+
+    /// - Returns: as ``ReplayProgress/mustSend(ordinal:id:)``.
+    func mustSend(ordinal: Int, id: UInt64?) -> Bool { progress.mustSend(ordinal: ordinal, id: id) }
+
+    /// - Returns: as ``ReplayProgress/send(_:)``.
+    func send(_ id: UInt64?) -> Bool { progress.send(id) }
+
+    func confirm(upTo ordinal: Int, lastID: Int64?) { progress.confirm(upTo: ordinal, lastID: lastID) }
+
+    /// - Returns: as ``ReplayProgress/giveUp()``.
+    func giveUp() -> [UInt64?] { progress.giveUp() }
+
+    /// Writes the file, if there is one.
+    ///
+    /// - Parameter now: monotonic, in nanoseconds.
+    /// - Throws: ``ReplayError`` if it cannot be written.
+    func save(at now: UInt64, isFinished: Bool = false) throws(ReplayError) {
+        checkpoint.confirmed = progress.confirmed
+        checkpoint.lastCapturedID = progress.lastCapturedID
+        checkpoint.lastID = progress.lastID
+        checkpoint.isFinished = isFinished
+        savedAt = now
+        if let path { try checkpoint.write(path) }
+    }
+
+    /// Whether the file is that old, in nanoseconds.
+    func isOlder(than age: UInt64, at now: UInt64) -> Bool { path != nil && now > savedAt + age }
+}
 
 /// How far a replay has come, in a file: whoever starts it again goes on there.
 struct ReplayCheckpoint: Codable, Equatable {
@@ -86,5 +154,18 @@ struct ReplayCheckpoint: Codable, Equatable {
                 "it was made for another capture, or segments of it are gone: it begins with '\(self.segments.first ?? "-")'"
         }
         return nil
+    }
+}
+
+/// A server, as far as it can be told from others.
+package struct ServerIdentity: Sendable, Equatable, Codable {
+    /// Random per process; nil if INFO is not permitted.
+    package var runID: String?
+    /// `host:port`
+    package var endpoint: String
+
+    /// True if it is certain that it has not been restarted, so that nothing it knew is lost.
+    func isSameProcess(as other: ServerIdentity) -> Bool {
+        runID != nil && runID == other.runID
     }
 }
