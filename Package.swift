@@ -288,7 +288,8 @@ let package = Package(
         .testTarget(
             name: "ForwardTests", dependencies: ["Forward", "Redis"], swiftSettings: house),
         .testTarget(
-            name: "PreflightTests", dependencies: ["Capture", "Preflight", "Redis"], swiftSettings: house),
+            name: "PreflightTests", dependencies: ["Capture", "Preflight", "Redis", "TestSupport"],
+            swiftSettings: house),
         .testTarget(name: "DocumentationTests", swiftSettings: house),
         .testTarget(
             name: "ReplayTests",

@@ -1,9 +1,9 @@
-import SignalRClient
-import Loopback
 package import Logging
+import Loopback
 import NIOCore
 import NIOPosix
-import Redis
+package import Redis
+package import SignalRClient
 
 /// The end-to-end check: starts hub nodes or takes running ones, connects a client for each transport to each of them,
 /// and proves that what is sent arrives: once, in order, at those for whom it is, and nowhere else.
@@ -31,14 +31,14 @@ package struct Check: Sendable {
     package func run() async throws -> CheckOutcome {
         try await RedisProbe.require(configuration.redis)
         let text = CheckText.random()
-        let post = PublishObserver()
+        let observer = PublishObserver()
         let counter = CounterRecord()
         if configuration.hubs.isEmpty {
             let nodes = InProcessNodes(
                 count: configuration.nodeCount, redis: configuration.redis, channel: configuration.channel,
                 version: configuration.version, logger: logger)
-            return try await nodes.run(onPublished: post.published) { nodes in
-                try await run(nodes, text: text, post: post, counter: counter)
+            return try await nodes.run(onPublished: observer.published) { nodes in
+                try await run(nodes, text: text, observer: observer, counter: counter)
             }
         }
         let nodes = configuration.hubs.enumerated().map { index, url in
@@ -48,20 +48,20 @@ package struct Check: Sendable {
             .run(
                 onPublished: { id, key, value in
                     counter.published(id)
-                    post.published(envelope: id, key: key, value: value)
+                    observer.published(envelope: id, key: key, value: value)
                 }
-            ) { try await run(nodes, text: text, post: post, counter: counter) }
+            ) { try await run(nodes, text: text, observer: observer, counter: counter) }
     }
 
     private func run(
-        _ nodes: [CheckedNode], text: CheckText, post: PublishObserver, counter: CounterRecord
+        _ nodes: [CheckedNode], text: CheckText, observer: PublishObserver, counter: CounterRecord
     ) async throws -> CheckOutcome {
         let network = SignalRNetwork()
         do {
             let outcome = try await RedisProbe.whileAnswered(
                 by: configuration.redis, counter: configuration.channel, onCounter: counter.read
             ) {
-                try await run(nodes, text: text, post: post, counter: counter, network: network)
+                try await run(nodes, text: text, observer: observer, counter: counter, network: network)
             }
             try await network.shutdown()
             return outcome
@@ -72,17 +72,18 @@ package struct Check: Sendable {
     }
 
     private func run(
-        _ nodes: [CheckedNode], text: CheckText, post: PublishObserver, counter: CounterRecord, network: SignalRNetwork
+        _ nodes: [CheckedNode], text: CheckText, observer: PublishObserver, counter: CounterRecord,
+        network: SignalRNetwork
     ) async throws -> CheckOutcome {
         let start = ContinuousClock.now
-        let seating = ClientPlan(nodes: nodes.map(\.name), transports: configuration.transports, run: text.run)
-        let deliveryLog = DeliveryLog(homes: seating.seats.map(\.node), text: text)
-        post.deliver(to: deliveryLog)
-        let entrance = ClientConnector(
+        let plan = ClientPlan(nodes: nodes.map(\.name), transports: configuration.transports, run: text.run)
+        let deliveryLog = DeliveryLog(homes: plan.clients.map(\.node), text: text)
+        observer.deliver(to: deliveryLog)
+        let connector = ClientConnector(
             nodes: nodes, deliveryLog: deliveryLog, network: network, redis: configuration.redis,
             channel: configuration.channel, counter: counter)
         for node in nodes { report("\(node.name) at \(node.url)") }
-        let participants = try await entrance.admit(seating.seats)
+        let participants = try await connector.admit(plan.clients)
         let session = CheckSession(
             nodes: nodes, participants: participants, deliveryLog: deliveryLog, redis: configuration.redis,
             channel: configuration.channel, messages: configuration.messages, counter: counter)
@@ -93,8 +94,8 @@ package struct Check: Sendable {
             await Self.stop(participants)
             throw error
         }
-        let judge = Evaluator(session: session, progress: progress)
-        let outcome = judge.outcome(duration: ContinuousClock.now - start)
+        let evaluator = Evaluator(facts: CheckFacts(session), progress: progress)
+        let outcome = evaluator.outcome(duration: ContinuousClock.now - start)
         await Self.stop(participants)
         return outcome
     }
@@ -103,5 +104,37 @@ package struct Check: Sendable {
         await withTaskGroup(of: Void.self) { group in
             for participant in participants { group.addTask { await participant.client.stop() } }
         }
+    }
+}
+
+/// What one check does.
+package struct CheckConfiguration: Sendable {
+    /// The Redis of the backplane.
+    package var redis: RedisConfiguration
+    /// The event key.
+    package var channel: String
+    /// How many nodes to start in this process; not used with ``hubs``.
+    package var nodeCount: Int
+    /// Running nodes to check instead.
+    package var hubs: [NodeURL]
+    /// One client for each, at each node.
+    package var transports: [ClientTransport]
+    /// Broadcasts, spread over all clients.
+    package var messages: Int
+    /// Of the program, for metrics.
+    package var version: String
+
+    package init(
+        redis: RedisConfiguration, channel: String, nodeCount: Int = 2, hubs: [NodeURL] = [],
+        transports: [ClientTransport] = ClientTransport.allCases, messages: Int = 100, version: String
+    ) {
+        precondition(nodeCount > 0 && messages > 0 && !transports.isEmpty && !channel.isEmpty)
+        self.redis = redis
+        self.channel = channel
+        self.nodeCount = nodeCount
+        self.hubs = hubs
+        self.transports = transports
+        self.messages = messages
+        self.version = version
     }
 }

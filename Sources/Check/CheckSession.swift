@@ -44,15 +44,15 @@ struct CheckSession: Sendable {
     /// Has a client send a message, again under a new number if its node cannot pass it on.
     ///
     /// - Throws: ``SetupError`` if that fails again and again; `RedisError` if Redis is the reason.
-    func send(_ letter: Expectation, from sender: Participant) async throws {
-        try await retry("\(sender.name) calls \(letter.call)") {
+    func send(_ expected: Expectation, from sender: Participant) async throws {
+        try await retry("\(sender.name) calls \(expected.call)") {
             let message = deliveryLog.enter(
                 Ledger.Entry(
-                    step: letter.step, method: letter.method, sender: sender.index, recipients: letter.recipients,
-                    sentAt: letter.isMeasured ? NIODeadline.now().uptimeNanoseconds : nil))
+                    step: expected.step, method: expected.method, sender: sender.index, recipients: expected.recipients,
+                    sentAt: expected.isMeasured ? NIODeadline.now().uptimeNanoseconds : nil))
             do {
                 try await sender.client.invoke(
-                    Self.hub, letter.call, letter.arguments + [.string(deliveryLog.text.text(message))])
+                    Self.hub, expected.call, expected.arguments + [.string(deliveryLog.text.text(message))])
             } catch {
                 deliveryLog.release(message)
                 throw error

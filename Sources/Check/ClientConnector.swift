@@ -1,7 +1,7 @@
-import SignalRClient
 import Loopback
 import NIOConcurrencyHelpers
 import Redis
+import SignalRClient
 
 /// Connects the clients of a check.
 struct ClientConnector: Sendable {
@@ -13,13 +13,13 @@ struct ClientConnector: Sendable {
     let counter: CounterRecord
 
     /// - Throws: ``SetupError`` naming the client that cannot connect, and why; `RedisError` if Redis is the reason.
-    func admit(_ seats: [ClientPlan.PlannedClient]) async throws -> [Participant] {
+    func admit(_ clients: [ClientPlan.PlannedClient]) async throws -> [Participant] {
         let admitted = NIOLockedValueBox<[Participant]>([])
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
-                for (index, seat) in seats.enumerated() {
+                for (index, planned) in clients.enumerated() {
                     group.addTask {
-                        let participant = try await admit(seat, index: index)
+                        let participant = try await admit(planned, index: index)
                         admitted.withLockedValue { $0.append(participant) }
                     }
                 }
@@ -33,16 +33,16 @@ struct ClientConnector: Sendable {
         return admitted.withLockedValue { $0 }.sorted { $0.index < $1.index }
     }
 
-    private func admit(_ seat: ClientPlan.PlannedClient, index: Int) async throws -> Participant {
+    private func admit(_ planned: ClientPlan.PlannedClient, index: Int) async throws -> Participant {
         let session = CheckSession(
             nodes: nodes, participants: [], deliveryLog: deliveryLog, redis: redis, channel: channel, messages: 0,
             counter: counter)
-        let client = try await session.retry("\(seat.name) connects") {
+        let client = try await session.retry("\(planned.name) connects") {
             // A client whose start failed is spent.
             let client = SignalRClient(
                 configuration: SignalRClientConfiguration(
-                    node: nodes[seat.node].url, hubs: [CheckSession.hub], transport: seat.transport,
-                    query: [("user", seat.user)], callTimeout: nodes[seat.node].callTimeout),
+                    node: nodes[planned.node].url, hubs: [CheckSession.hub], transport: planned.transport,
+                    query: [("user", planned.user)], callTimeout: nodes[planned.node].callTimeout),
                 network: network
             ) { event in deliveryLog.received(event, client: index) }
             try await client.start()
@@ -50,6 +50,50 @@ struct ClientConnector: Sendable {
         }
         if let id = await client.connectionID { deliveryLog.identify(client: index, connectionID: id) }
         return Participant(
-            index: index, node: seat.node, transport: seat.transport, name: seat.name, user: seat.user, client: client)
+            index: index, node: planned.node, transport: planned.transport, name: planned.name, user: planned.user,
+            client: client)
     }
+}
+
+/// Which clients a check has: one for each transport on each node, node by node, and at least two.
+struct ClientPlan: Equatable, Sendable {
+    struct PlannedClient: Equatable, Sendable {
+        let node: Int
+        let transport: ClientTransport
+        let name: String
+        let user: String
+    }
+
+    let clients: [PlannedClient]
+
+    init(nodes: [String], transports: [ClientTransport], run: String) {
+        var places: [(node: Int, transport: ClientTransport, name: String)] = []
+        for (index, node) in nodes.enumerated() {
+            for transport in transports { places.append((index, transport, "\(node)/\(transport.rawValue)")) }
+        }
+        // Somebody must be there to send while the other one is away.
+        if places.count == 1 {
+            let only = places[0]
+            places = [(only.node, only.transport, only.name + " a"), (only.node, only.transport, only.name + " b")]
+        }
+        // Half as many users as clients, so that a user has clients on several nodes; two at least, so that there is
+        // somebody whom a message to a user must not reach.
+        let users = max(2, places.count / 2)
+        clients = places.enumerated().map { index, place in
+            PlannedClient(
+                node: place.node, transport: place.transport, name: place.name, user: "check-\(run)-\(index % users)")
+        }
+    }
+}
+
+/// A client that takes part in a check.
+struct Participant: Sendable {
+    let index: Int
+    /// The node that it starts at.
+    let node: Int
+    let transport: ClientTransport
+    /// `node 1/webSockets`
+    let name: String
+    let user: String
+    let client: SignalRClient
 }

@@ -1,21 +1,62 @@
-import Loopback
 import Capture
+import Loopback
+import SignalRClient
 
-/// Makes the outcome of what the deliveryLog and the nodes have written down.
+/// What clients, nodes and the channel have written down, to be judged.
+struct CheckFacts {
+    struct Node {
+        let name: String
+        let url: String
+        /// What it tells of itself; nil for a node of another process.
+        let log: NodeLog.State?
+    }
+
+    struct Client {
+        let name: String
+        let transport: ClientTransport
+    }
+
+    let nodes: [Node]
+    let clients: [Client]
+    /// The event key.
+    let channel: String
+    let ledger: Ledger
+    /// What went wrong besides deliveries, in words.
+    let faults: [(step: CheckStep, text: String)]
+    let notes: [String]
+    let resets: [CounterReset]
+    let latency: LatencySummary?
+
+    /// Such nodes were told the channel, and tell themselves what they publish.
+    var isInProcess: Bool { nodes.allSatisfy { $0.log != nil } }
+}
+
+extension CheckFacts {
+    init(_ session: CheckSession) {
+        self.init(
+            nodes: session.nodes.map { Node(name: $0.name, url: "\($0.url)", log: $0.log?.current) },
+            clients: session.participants.map { Client(name: $0.name, transport: $0.transport) },
+            channel: session.channel, ledger: session.deliveryLog.ledger, faults: session.deliveryLog.faults,
+            notes: session.deliveryLog.notes, resets: session.resets,
+            latency: LatencySummary(nanoseconds: session.deliveryLog.latency))
+    }
+}
+
+/// Judges a check: what is lost, what is wrong, and what that comes to. No I/O.
 struct Evaluator {
-    let session: CheckSession
+    let facts: CheckFacts
     let progress: CheckSteps.Progress
 
     private var clients: String {
-        "\(Quantity.text(session.participants.count, "client")) on \(Quantity.text(session.nodes.count, "node"))"
+        "\(Quantity.text(facts.clients.count, "client")) on \(Quantity.text(facts.nodes.count, "node"))"
     }
 
     func outcome(duration: Duration) -> CheckOutcome {
-        let logs = session.nodes.map { $0.log?.current ?? NodeLog.State() }
-        let ledger = session.deliveryLog.ledger
+        let logs = facts.nodes.map { $0.log ?? NodeLog.State() }
+        let ledger = facts.ledger
         let findings = ledger.findings(missed: logs.map(\.missed), idsAscend: logs.allSatisfy(\.resets.isEmpty))
         var losses: [CheckLoss] = []
-        var faults = session.deliveryLog.faults
+        var faults = facts.faults
         for finding in findings {
             switch finding {
             case .lost(let message, let client, let node, let missed):
@@ -24,24 +65,22 @@ struct Evaluator {
                 faults.append(fault(finding, ledger: ledger))
             }
         }
-        let resets = session.resets
         let rows = CheckStep.allCases.compactMap { row($0, ledger: ledger, losses: losses, faults: faults) }
         let verdict: CheckVerdict =
             rows.contains { $0.verdict == .fail } ? .fail : losses.isEmpty ? .pass : .passWithLoss
         return CheckOutcome(
-            verdict: verdict, nodes: session.nodes.map { "\($0.name) \($0.url)" },
-            clients: session.participants.map(\.name), rows: rows, losses: losses,
+            verdict: verdict, nodes: facts.nodes.map { "\($0.name) \($0.url)" },
+            clients: facts.clients.map(\.name), rows: rows, losses: losses,
             faults: faults.map { "\($0.step.title): \($0.text)" },
-            notes: session.deliveryLog.notes + remarks(logs, resets: resets), counterResets: resets,
-            latency: LatencySummary(nanoseconds: session.deliveryLog.latency), durationSeconds: duration / .seconds(1))
+            notes: facts.notes + remarks(logs), counterResets: facts.resets,
+            latency: facts.latency, durationSeconds: duration / .seconds(1))
     }
 
     private func row(
         _ step: CheckStep, ledger: Ledger, losses: [CheckLoss], faults: [(step: CheckStep, text: String)]
     ) -> CheckRow? {
-        if step == .otherNode, session.nodes.count < 2 { return nil }
-        // Nodes in this process were told the channel, and tell themselves what they publish.
-        if step == .backplane, session.isInProcess { return nil }
+        if step == .otherNode, facts.nodes.count < 2 { return nil }
+        if step == .backplane, facts.isInProcess { return nil }
         let steps = CheckStep.allCases
         if let end = progress.unproven.flatMap(steps.firstIndex), let index = steps.firstIndex(of: step), index > end {
             return nil
@@ -52,8 +91,8 @@ struct Evaluator {
             received += tally.received
         }
         if step == .connect {
-            expected += session.participants.count
-            received += session.participants.count
+            expected += facts.clients.count
+            received += facts.clients.count
         }
         let losses = losses.filter { $0.check == step }
         let faults = faults.count { $0.step == step }
@@ -76,17 +115,17 @@ struct Evaluator {
         _ message: Int, client: Int, node: Int, missed: ClosedRange<UInt64>?, ledger: Ledger
     ) -> CheckLoss {
         let entry = ledger.entries[message]
-        let participant = session.participants[client]
+        let participant = facts.clients[client]
         return CheckLoss(
             check: entry.step, message: message, method: entry.method, envelope: entry.envelope,
             envelopeAtMost: entry.envelope == nil ? ledger.envelopeAtMost(message) : nil, client: participant.name,
-            transport: participant.transport, node: session.nodes[node].name, nodeTells: session.nodes[node].log != nil,
+            transport: participant.transport, node: facts.nodes[node].name, nodeTells: facts.nodes[node].log != nil,
             missedFrom: missed?.lowerBound,
-            missedTo: missed?.upperBound, counter: CounterRecord.text(of: session.resets, channel: session.channel))
+            missedTo: missed?.upperBound, counter: CounterRecord.text(of: facts.resets, channel: facts.channel))
     }
 
     private func fault(_ finding: Finding, ledger: Ledger) -> (step: CheckStep, text: String) {
-        func name(_ client: Int) -> String { session.participants[client].name }
+        func name(_ client: Int) -> String { facts.clients[client].name }
         func message(_ number: Int) -> String {
             let entry = ledger.entries[number]
             let envelope = entry.envelope.map { "envelope \($0)" } ?? "of unknown envelope"
@@ -112,10 +151,10 @@ struct Evaluator {
     }
 
     /// What the nodes went through.
-    private func remarks(_ logs: [NodeLog.State], resets: [CounterReset]) -> [String] {
-        let counter = CounterRecord.text(of: resets, channel: session.channel).map { [$0] } ?? []
+    private func remarks(_ logs: [NodeLog.State]) -> [String] {
+        let counter = CounterRecord.text(of: facts.resets, channel: facts.channel).map { [$0] } ?? []
         return counter
-            + zip(session.nodes, logs).flatMap { node, log in
+            + zip(facts.nodes, logs).flatMap { node, log in
                 let closures = Dictionary(grouping: log.closures, by: { $0 }).sorted { $0.key < $1.key }
                 return closures.map {
                     "\(node.name) was cut off from Redis \(Quantity.text($0.value.count, "time")): \($0.key)"
@@ -124,5 +163,4 @@ struct Evaluator {
                     + log.missed.ranges.map { "\(node.name) missed ids \($0.lowerBound)..\($0.upperBound)" }
             }
     }
-
 }

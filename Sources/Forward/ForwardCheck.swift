@@ -5,7 +5,9 @@ package import Redis
 /// A look at the target of a live forward before anything is sent: whether it can be reached, would take what is
 /// published, and is not the very server and event key that is watched.
 package struct ForwardCheck: Sendable {
+    /// What was found at the target.
     package struct Report: Sendable {
+        /// `host:port`
         package var endpoint: String
         /// nil if INFO is not permitted, or the target cannot be used.
         package var server: RedisServerInfo?
@@ -31,6 +33,7 @@ package struct ForwardCheck: Sendable {
         self.targetChannel = targetChannel
     }
 
+    /// Asks the target, over a connection of its own, and changes nothing there. What goes wrong is in the report.
     package func look(eventLoopGroup: any EventLoopGroup) async -> Report {
         var report = Report(endpoint: target.endpoint)
         do {
@@ -91,5 +94,18 @@ extension LoopGuard {
             return (place(endpoints.0), place(endpoints.1))
         }
         (source.place, target.place) = found ?? (nil, nil)
+    }
+}
+
+/// Why the forwarder will not forward.
+package enum ForwardError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// What it publishes would come back to the relay that it comes from.
+    case targetIsSource(endpoint: String)
+
+    package var description: String {
+        switch self {
+        case .targetIsSource(let endpoint):
+            "the forward target \(endpoint) is the very server that is watched, and the event key is watched: each message would come back for ever; name another server, or another event key there"
+        }
     }
 }

@@ -51,12 +51,15 @@ package final class Forwarder: EnvelopeConsumer {
 
     // MARK: - On the recorder's thread
 
+    /// The source is subscribed to: its run_id tells whether the target is the same server.
+    /// Does not wait.
     package func subscribed(_ subscription: Subscription) {
         places.withLockedValue {
             $0.source = .init(runID: subscription.server?.runID, endpoint: subscription.endpoint)
         }
     }
 
+    /// Takes over a batch, or refuses it if the queue is full; counts either. Does not wait.
     package func offer(_ batch: EnvelopeBatch) {
         if !queue.offer(batch) { drop(.bufferFull, batch.count, "the target is away or too slow") }
     }
@@ -106,6 +109,7 @@ package final class Forwarder: EnvelopeConsumer {
         if count > 0 { drop(.loop, count, "the target is the server that is watched") }
     }
 
+    /// Waits until what was taken is published or lost, for a limited time.
     package func finish() async {
         if queue.oldest != nil {
             let rest = Task {

@@ -6,8 +6,8 @@ import Backplane
 
 /// Publishes a capture into another Redis, in the captured order and pace.
 ///
-/// The way of an envelope: `CaptureReader` -> `ReplayPacer` (when) -> `EnvelopeRewriter`, `IDRebase` (as what)
-/// -> `ReplaySender` (together with what) -> `PublishWindow` (what is under way) -> `ReplayAccount` (what is done).
+/// The way of an envelope: `CaptureReader` -> `ReplayPacer` (when) -> `EnvelopeComposer` (as what) -> `ReplaySender`
+/// (together with what) -> `PublishWindow` (what is under way) -> `ReplayAccount` (what is done).
 package struct Replayer: Sendable {
     private let capture: CaptureReader
     private let target: RedisConfiguration

@@ -1,7 +1,7 @@
-import SignalRClient
 import Histogram
 import NIOConcurrencyHelpers
 import NIOCore
+import SignalRClient
 
 /// Where all that clients receive and nodes publish comes together. Any event loop may call; nothing waits.
 final class DeliveryLog: Sendable {
@@ -221,5 +221,27 @@ final class DeliveryLog: Sendable {
                 state.notes.append((text, 1))
             }
         }
+    }
+}
+
+/// Reads `s-0,1F`, the cursor of a scaled-out node.
+enum CursorText {
+    /// - Returns: the id of the last envelope before this position; nil for a cursor of another kind.
+    static func id(_ cursor: String) -> UInt64? {
+        guard cursor.hasPrefix("s-0,") else { return nil }
+        return UInt64(cursor.dropFirst(4), radix: 16)
+    }
+}
+
+/// Passes what nodes publish to the deliveryLog, which comes into being after the nodes.
+final class PublishObserver: Sendable {
+    private let deliveryLog = NIOLockedValueBox<DeliveryLog?>(nil)
+
+    func deliver(to deliveryLog: DeliveryLog) {
+        self.deliveryLog.withLockedValue { $0 = deliveryLog }
+    }
+
+    func published(envelope: UInt64, key: String, value: [UInt8]) {
+        deliveryLog.withLockedValue { $0 }?.published(envelope: envelope, key: key, value: value)
     }
 }

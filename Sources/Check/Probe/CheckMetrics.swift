@@ -3,6 +3,7 @@ package import Prometheus
 
 /// What the repeated check tells Prometheus.
 package struct CheckMetrics: Sendable {
+    /// What `/metrics` shows.
     package let registry: Registry
     private let success: Gauge
     private let lastRun: Gauge

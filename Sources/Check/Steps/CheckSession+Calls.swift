@@ -1,5 +1,7 @@
 import Capture
 import SignalRClient
+import Synchronization
+
 /// What a caller gets back.
 extension CheckSession {
     private static let values: [JSONValue] = [
@@ -98,5 +100,19 @@ extension CheckSession {
     private static func shortened(_ value: JSONValue) -> String {
         let text = value.description
         return text.count > 80 ? "\(text.prefix(80))..." : text
+    }
+}
+
+/// A number that closures of several threads share.
+final class Counted: Sendable {
+    private let number = Mutex(0)
+
+    var value: Int {
+        get { number.withLock { $0 } }
+        set { number.withLock { $0 = newValue } }
+    }
+
+    func add(_ amount: Int) {
+        number.withLock { $0 += amount }
     }
 }

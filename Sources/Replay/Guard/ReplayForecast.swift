@@ -1,11 +1,14 @@
-package import Capture
 package import Backplane
+package import Capture
 
 /// What a replay would do, by one reading of the capture.
 package struct ReplayForecast: Sendable {
+    /// Where the envelopes of a captured event key go.
     package struct Route: Sendable {
+        /// The event key at the target.
         package var target: String
         package internal(set) var envelopes = 0
+        /// Captured ids of the first and the last; 0 if it has none that counts.
         package internal(set) var firstID: UInt64
         package internal(set) var lastID: UInt64
         /// How many counters gave the ids: more than one publish in turn.
@@ -20,7 +23,9 @@ package struct ReplayForecast: Sendable {
 
     /// Of one round, without those that have no id.
     package internal(set) var envelopes = 0
+    /// Payload bytes of them, without ids.
     package internal(set) var bytes = 0
+    /// Envelopes that no node's script published: there is nothing to publish again.
     package internal(set) var skipped = 0
     /// By captured event key.
     package internal(set) var routes: OrdinalNameMap<Route> = [:]
@@ -162,5 +167,41 @@ extension Signal {
         case .hub(let hub), .client(let hub, _), .group(let hub, _), .user(let hub, _): hub
         case .connection, .persistentConnection, .persistentConnectionGroup, .ack, .other: nil
         }
+    }
+}
+
+/// A set of ids as ranges: how many they are, though some are told more than once. Bounded: beyond the limit the nearest
+/// ranges become one, which then counts what lies between.
+struct IDRanges: Sendable, Equatable {
+    static let limit = 1_000
+
+    /// Ascending, and none touches another.
+    private(set) var ranges: [ClosedRange<UInt64>] = []
+
+    var count: UInt64 {
+        ranges.reduce(0) { $0.addingSaturated(($1.upperBound - $1.lowerBound).addingSaturated(1)) }
+    }
+
+    mutating func insert(_ range: ClosedRange<UInt64>) {
+        var range = range
+        // Most come in ascending order: the search begins at the end.
+        var start = ranges.endIndex
+        while start > 0, ranges[start - 1].upperBound.addingSaturated(1) >= range.lowerBound { start -= 1 }
+        var end = start
+        while end < ranges.endIndex, ranges[end].lowerBound <= range.upperBound.addingSaturated(1) {
+            range = min(range.lowerBound, ranges[end].lowerBound)...max(range.upperBound, ranges[end].upperBound)
+            end += 1
+        }
+        ranges.replaceSubrange(start..<end, with: [range])
+        if ranges.count > Self.limit { mergeNearest() }
+    }
+
+    private mutating func mergeNearest() {
+        let nearest = (1..<ranges.count).min {
+            ranges[$0].lowerBound - ranges[$0 - 1].upperBound < ranges[$1].lowerBound - ranges[$1 - 1].upperBound
+        }
+        guard let nearest else { return }
+        ranges[nearest - 1] = ranges[nearest - 1].lowerBound...ranges[nearest].upperBound
+        ranges.remove(at: nearest)
     }
 }
