@@ -271,6 +271,7 @@ let package = Package(
             swiftSettings: house),
         .testTarget(
             name: "CaptureTests", dependencies: ["Capture", "MCAP", "Backplane", "TestSupport"],
+            exclude: ["Golden"],
             swiftSettings: house),
         .testTarget(
             name: "RelayTests",

@@ -36,6 +36,10 @@ final class ChunkDecoder {
         } catch {
             throw RecordFault(.chunk, error)
         }
+        // Without a checksum nothing tells what a later format may put there from data whose length was overwritten.
+        if header.uncompressedCRC == 0, header.size + data.count < chunk.record.count {
+            throw RecordFault(reason: .malformed(opcode: Opcode.chunk.rawValue, field: "length"))
+        }
         // What a later format says behind the data is not for us to copy into a file of our own.
         chunk.record.truncate(to: header.size + data.count)
         // Our own files have all checksums: none at all is a wrong one.

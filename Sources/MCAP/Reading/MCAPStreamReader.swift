@@ -74,6 +74,8 @@ package final class MCAPStreamReader {
     var knownMarkerAhead: (from: UInt64, found: KnownMarker?)?
     /// Where reading last went on after damage: it always goes forward.
     var lastLanding: UInt64?
+    /// Before this place nothing more is to be found.
+    var searchedUntil: UInt64 = 0
     /// Bytes that searching looked at.
     var work: UInt64 = 0
     var fingerprints: Set<ChunkFingerprint> = []

@@ -22,6 +22,9 @@ package final class StreamSource: ByteSource {
 
     package var isStream: Bool { true }
 
+    /// Bytes in memory.
+    var keptCount: Int { kept.count }
+
     /// Bytes that arrived so far.
     package var size: UInt64 { start + UInt64(kept.count - first) }
 
