@@ -1,3 +1,5 @@
+import SystemPackage
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -41,7 +43,7 @@ package enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .system(let operation, let path, let code):
-            "\(operation) of '\(path)' failed: \(String(cString: strerror(code)))\(CaptureError.remedy(for: code))"
+            "\(operation) of '\(path)' failed: \(Errno(rawValue: code))\(CaptureError.remedy(for: code))"
         case .notADirectory(let path):
             "'\(path)' is not a directory; name a directory to record into"
         case .notFound(let path):

@@ -1,4 +1,5 @@
 import MCAP
+package import Time
 
 /// Saves what is whole of a damaged segment into new files.
 package enum CaptureRecovery {

@@ -1,5 +1,7 @@
 import CLinux
 import Capture
+import SystemPackage
+import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -29,11 +31,11 @@ package struct DirectoryReport: Sendable, Equatable {
         let folder = report.exists ? path : parent(of: path)
         var status = stat()
         if stat(folder, &status) != 0 {
-            report.problem = "'\(folder)' cannot be looked at: \(String(cString: strerror(errno)))"
+            report.problem = "'\(folder)' cannot be looked at: \(Errno(rawValue: errno))"
         } else if status.st_mode & S_IFMT != S_IFDIR {
             report.problem = "'\(folder)' is not a directory"
         } else if access(folder, R_OK | W_OK | X_OK) != 0 {
-            report.problem = "'\(folder)' cannot be written to: \(String(cString: strerror(errno)))"
+            report.problem = "'\(folder)' cannot be written to: \(Errno(rawValue: errno))"
         }
         if report.problem == nil, report.exists {
             report.problem = DirectoryClaim.objection(to: path).map(\.description)

@@ -1,5 +1,6 @@
 import DequeModule
 import NIOCore
+import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -74,7 +75,7 @@ final class SubscriberHandler: ChannelInboundHandler {
         bytesRead += buffer.readableBytes
         monitor.heard()
         tls.heard()
-        reader.batch?.receivedAt = Self.now()
+        reader.batch?.receivedAt = SystemClock.realtime()
         let problem = buffer.withUnsafeReadableBytes { reader.feed($0) }
         var cause = problem.map { DisconnectCause.protocolError($0) }
         var fences: [(Bool) -> Void] = []
@@ -233,12 +234,6 @@ final class SubscriberHandler: ChannelInboundHandler {
         context.closeAtOnce()
     }
 
-    /// Nanoseconds since 1970.
-    private static func now() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-    }
 }
 
 extension RESPValue {

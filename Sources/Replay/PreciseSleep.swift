@@ -1,5 +1,6 @@
 import CLinux
 import Capture
+import Time
 
 enum PreciseSleep {
     /// - Parameter deadline: on the monotonic clock, in nanoseconds; absolute, so that no error adds up.

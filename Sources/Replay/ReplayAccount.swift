@@ -1,5 +1,6 @@
 import Capture
 import Backplane
+import Time
 
 /// What of a replay was published, across its connections, and in the checkpoint's file across its processes.
 ///

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Backplane
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -62,7 +63,7 @@ struct ReplayCheckpoint: Codable, Equatable {
             }
             guard rename(part, path) == 0 else { throw CocoaError(.fileWriteUnknown) }
         } catch {
-            throw .checkpoint(path: path, reason: "cannot be written: \(String(cString: strerror(errno)))")
+            throw .checkpoint(path: path, reason: "cannot be written: \(Errno(rawValue: errno))")
         }
     }
 

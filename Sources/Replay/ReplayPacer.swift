@@ -1,4 +1,5 @@
 import Capture
+import Time
 
 /// Waits for each envelope's time, as somebody at a keyboard may change it meanwhile. For the replaying thread.
 struct ReplayPacer {

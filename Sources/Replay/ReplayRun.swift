@@ -2,6 +2,7 @@ import CLinux
 import Capture
 import Redis
 import Backplane
+import Time
 
 /// A replay on its thread: reads the capture, waits for each envelope's time, gives it its id and hands it over.
 ///

@@ -1,6 +1,7 @@
 import Capture
 import NIOCore
 import Redis
+import Time
 
 /// Hands envelopes to one connection, as many together as are due, and keeps the account of them. For the replaying thread.
 final class ReplaySender {

@@ -3,6 +3,7 @@ import FoundationEssentials
 import HubNode
 import Logging
 import Redis
+import Time
 
 struct HubCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

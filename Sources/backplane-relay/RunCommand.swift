@@ -9,6 +9,7 @@ import NIOPosix
 import Redis
 import Relay
 import Backplane
+import Time
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,6 @@
 import CLinux
 import Backplane
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -77,7 +78,7 @@ struct OutputError: Error, CustomStringConvertible {
     let code: Int32
     var place = standardOutput
 
-    var description: String { "cannot write to \(place): \(String(cString: strerror(code)))" }
+    var description: String { "cannot write to \(place): \(Errno(rawValue: code))" }
 
     /// The reader has gone, as `head` does: no reason for a message.
     var isBrokenPipe: Bool { code == EPIPE }

@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import Redis
 import Backplane
+import Time
 
 /// A node's line to the backplane: hears the channel and publishes by the nodes' script.
 ///
@@ -251,6 +252,6 @@ actor RedisMessageBus {
     }
 
     private static func ticks() -> Int64 {
-        DotNetTicks(unixNanoseconds: Int64(clamping: WallClock.nanoseconds())).rawValue
+        DotNetTicks(unixNanoseconds: Int64(clamping: SystemClock.realtime())).rawValue
     }
 }

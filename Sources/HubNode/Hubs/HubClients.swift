@@ -1,4 +1,5 @@
 import Backplane
+import JSON
 
 /// The clients of a hub, on whichever node they are.
 public struct HubClients: Sendable {
@@ -62,10 +63,8 @@ public struct HubTarget: Sendable {
         writer.raw(#","M":"#)
         writer.string(method)
         writer.raw(#","A":["#)
-        var isFirst = true
         for argument in repeat each arguments {
-            if !isFirst { writer.raw(",") }
-            isFirst = false
+            writer.element()
             writer.raw(try argument.json())
         }
         writer.raw("]}")

@@ -1,3 +1,5 @@
+import Time
+
 /// Why a TLS connection did not come about, or not last.
 package enum TLSFailure: Error, Equatable, Sendable, CustomStringConvertible {
     /// The server's certificate is no longer valid; since when, in seconds since 1970.
@@ -62,6 +64,6 @@ package enum TLSFailure: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     private static func date(_ time: Int) -> String {
-        time > 0 ? " (\(UTCDate(unixSeconds: time)))" : ""
+        time > 0 ? " (\(UTCTime.date(unixSeconds: time)))" : ""
     }
 }

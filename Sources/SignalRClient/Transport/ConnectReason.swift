@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import NIOCore
 import NIOPosix
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -16,7 +17,7 @@ enum ConnectReason {
             if let first = error.connectionErrors.first { return text(of: first.error) }
             if error.dnsAError != nil || error.dnsAAAAError != nil { return "its name is unknown" }
             return "no address"
-        case let error as IOError: return String(cString: strerror(error.errnoCode))
+        case let error as IOError: return Errno(rawValue: error.errnoCode).description
         case let error as HTTPClientError where error == .connectTimeout: return "no answer"
         case let error as ChannelError:
             if case .connectTimeout = error { return "no answer" }

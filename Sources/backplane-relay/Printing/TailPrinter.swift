@@ -1,6 +1,7 @@
 import Capture
 import Logging
 import Relay
+import Time
 
 /// Prints what a ``Tail`` hands out: envelopes as `cat` does; events into the log, or as JSON objects among the envelopes.
 struct TailPrinter: TailOutput {

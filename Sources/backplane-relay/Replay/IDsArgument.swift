@@ -1,5 +1,6 @@
 import ArgumentParser
 import Replay
+import Time
 
 /// `reissue`, `rebase`, `preserve`.
 struct IDsArgument: ExpressibleByArgument {

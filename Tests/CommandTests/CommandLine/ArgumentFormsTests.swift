@@ -2,6 +2,7 @@ import ArgumentParser
 import Testing
 
 @testable import backplane_relay
+import Time
 
 @Suite struct ArgumentFormsTests {
     @Test func namesTheForm() {

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import backplane_relay
+import Time
 
 @Suite struct OptionRequirementsTests {
     @Test(
