@@ -3,7 +3,6 @@ import FoundationEssentials
 import HubNode
 import Logging
 import Redis
-import Time
 
 struct HubCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -9,7 +9,6 @@ import NIOPosix
 import Redis
 import Relay
 import Backplane
-import Time
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

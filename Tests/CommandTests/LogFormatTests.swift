@@ -3,7 +3,6 @@ import Logging
 import Testing
 
 @testable import backplane_relay
-import Time
 
 @Suite struct LogFormatTests {
     private static let time: UInt64 = 1_763_848_680_123_456_789

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Replay
-import Time
 
 /// `reissue`, `rebase`, `preserve`.
 struct IDsArgument: ExpressibleByArgument {

@@ -2,7 +2,6 @@ import ArgumentParser
 import Testing
 
 @testable import backplane_relay
-import Time
 
 @Suite struct ArgumentFormsTests {
     @Test func namesTheForm() {

@@ -1,7 +1,6 @@
 import Testing
 
 @testable import backplane_relay
-import Time
 
 @Suite struct EnvironmentOptionsTests {
     private static let everything = [

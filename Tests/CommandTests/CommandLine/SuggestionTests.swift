@@ -1,7 +1,6 @@
 import Testing
 
 @testable import backplane_relay
-import Time
 
 @Suite struct SuggestionTests {
     private func root() throws -> CommandDescription { try #require(CommandDescription.root()) }
