@@ -39,9 +39,11 @@ let package = Package(
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .target(name: "CLinux"),
         .target(name: "Cryptography", dependencies: ["COpenSSL"], swiftSettings: house),
-        .target(name: "Backplane", swiftSettings: house),
-        .target(name: "MCAP", dependencies: ["CZstd", "CDeflate", "CLZ4"], swiftSettings: house),
-        .target(name: "Prometheus", swiftSettings: house),
+        .target(name: "JSON", swiftSettings: house),
+        .target(name: "Time", swiftSettings: house),
+        .target(name: "Backplane", dependencies: ["JSON", "Time"], swiftSettings: house),
+        .target(name: "MCAP", dependencies: ["CDeflate", "CLZ4", "CZstd"], swiftSettings: house),
+        .target(name: "Prometheus", dependencies: ["Time"], swiftSettings: house),
         .target(
             name: "HTTPGuard",
             dependencies: [
@@ -59,28 +61,37 @@ let package = Package(
         .target(
             name: "Redis",
             dependencies: [
-                "CHiredis",
+                "CHiredis", "Time",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOTLS", package: "swift-nio"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: house),
-        .target(name: "Capture", dependencies: ["MCAP", "Backplane"], swiftSettings: house),
+        .target(
+            name: "Capture",
+            dependencies: [
+                "Backplane", "JSON", "MCAP", "Time",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: house),
         .target(
             name: "Preflight",
             dependencies: [
-                "Backplane", "CLinux", "Capture", "Redis",
+                "Backplane", "Capture", "CLinux", "Redis", "Time",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: house),
         .target(
             name: "Relay",
             dependencies: [
-                "Backplane", "Capture", "Cryptography", "HTTPGuard", "Preflight", "Prometheus", "Redis",
+                "Backplane", "Capture", "Cryptography", "HTTPGuard", "JSON", "Preflight", "Prometheus",
+                "Redis", "Time",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -100,7 +111,7 @@ let package = Package(
         .target(
             name: "Forward",
             dependencies: [
-                "Capture", "Cryptography", "Prometheus", "Redis", "Relay", "Backplane",
+                "Backplane", "Capture", "Cryptography", "Prometheus", "Redis", "Relay", "Time",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -110,26 +121,27 @@ let package = Package(
         .target(
             name: "Replay",
             dependencies: [
-                "CLinux", "Capture", "Redis", "Backplane",
+                "Backplane", "Capture", "CLinux", "Redis", "Time",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: house),
         .target(
             name: "Export",
             dependencies: [
-                "CSQLite", "Capture", "Cryptography", "Redis", "Backplane",
+                "Backplane", "Capture", "Cryptography", "CSQLite", "Redis", "Time",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: house),
         .target(
             name: "HubNode",
             dependencies: [
-                "Cryptography", "HTTPGuard", "Prometheus", "Redis", "Backplane",
+                "Backplane", "Cryptography", "HTTPGuard", "JSON", "Prometheus", "Redis", "Time",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -142,6 +154,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             exclude: ["Page/Files"],
             // Hub methods begin on the event loop that calls them, in the order of the calls.
@@ -150,7 +163,7 @@ let package = Package(
         .target(
             name: "SignalRClient",
             dependencies: [
-                "Redis",
+                "JSON", "Redis",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -158,15 +171,18 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: house),
         .target(
             name: "Loopback",
             dependencies: [
                 "Backplane", "HubNode", "Redis", "SignalRClient",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
@@ -175,8 +191,8 @@ let package = Package(
         .target(
             name: "Check",
             dependencies: [
-                "Backplane", "Capture", "HTTPGuard", "Loopback", "Prometheus", "Redis", "Relay",
-                "SignalRClient",
+                "Backplane", "Capture", "HTTPGuard", "JSON", "Loopback", "Prometheus", "Redis", "Relay",
+                "SignalRClient", "Time",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -189,7 +205,7 @@ let package = Package(
         .target(
             name: "Demo",
             dependencies: [
-                "Backplane", "Capture", "Loopback", "Redis", "Relay", "Replay", "SignalRClient",
+                "Backplane", "Capture", "JSON", "Loopback", "Redis", "Relay", "Replay", "SignalRClient",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -200,7 +216,7 @@ let package = Package(
         .target(
             name: "Bench",
             dependencies: [
-                "Backplane", "Capture", "Loopback", "MCAP", "Preflight", "Redis", "Relay",
+                "Backplane", "Capture", "Loopback", "MCAP", "Preflight", "Redis", "Relay", "Time",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -210,14 +226,14 @@ let package = Package(
         .executableTarget(
             name: "backplane-relay",
             dependencies: [
-                "Backplane", "Bench", "CLinux", "Capture", "Check", "Cryptography", "Demo", "Export", "Forward",
-                "HubNode",
-                "Loopback", "MCAP", "Preflight", "Redis", "Relay", "Replay", "SignalRClient",
+                "Backplane", "Bench", "CLinux", "Capture", "Check", "Cryptography", "Demo", "Export", "Forward", "HubNode",
+                "JSON", "Loopback", "MCAP", "Preflight", "Redis", "Relay", "Replay", "SignalRClient", "Time",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: house,
@@ -232,15 +248,17 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "Redis", "Backplane",
+                "Backplane", "Redis",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Tests/TestSupport", resources: [.copy("Shims")], swiftSettings: house),
+        .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: house),
+        .testTarget(name: "TimeTests", dependencies: ["TestSupport", "Time"], swiftSettings: house),
         .testTarget(
-            name: "BackplaneTests", dependencies: ["Backplane", "TestSupport"],
+            name: "BackplaneTests", dependencies: ["Backplane", "JSON", "TestSupport"],
             resources: [.copy("Vectors")],
             swiftSettings: house),
         .testTarget(name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: house),
@@ -262,7 +280,7 @@ let package = Package(
         .testTarget(
             name: "RedisTests",
             dependencies: [
-                "Redis", "TestSupport",
+                "Redis", "TestSupport", "Time",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -270,14 +288,14 @@ let package = Package(
             ],
             swiftSettings: house),
         .testTarget(
-            name: "CaptureTests", dependencies: ["Capture", "MCAP", "Backplane", "TestSupport"],
+            name: "CaptureTests", dependencies: ["Backplane", "Capture", "JSON", "MCAP", "TestSupport", "Time"],
             exclude: ["Golden"],
             swiftSettings: house),
         .testTarget(
             name: "RelayTests",
             dependencies: [
                 "Backplane", "Capture", "Cryptography", "MCAP", "Preflight", "Prometheus", "Redis", "Relay",
-                "TestSupport",
+                "TestSupport", "Time",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -295,20 +313,20 @@ let package = Package(
         .testTarget(
             name: "ReplayTests",
             dependencies: [
-                "Capture", "Redis", "Replay", "Backplane", "TestSupport",
+                "Backplane", "Capture", "Redis", "Replay", "TestSupport",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: house),
         .testTarget(
             name: "ExportTests",
             dependencies: [
-                "Capture", "Cryptography", "Export", "Backplane",
+                "Backplane", "Capture", "Cryptography", "Export",
             ],
             swiftSettings: house),
         .testTarget(
             name: "HubNodeTests",
             dependencies: [
-                "HubNode", "Prometheus", "Redis", "Backplane", "TestSupport",
+                "Backplane", "HubNode", "Prometheus", "Redis", "TestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -320,14 +338,16 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "backplane-relay", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "backplane-relay", "Time",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: house),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Bench", "Check", "Demo", "HubNode", "Loopback", "Prometheus", "Redis", "SignalRClient", "TestSupport",
+                "Bench", "Check", "Demo", "HubNode", "JSON", "Loopback", "Prometheus", "Redis",
+                "SignalRClient", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -338,10 +358,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "backplane-relay", "Bench", "Capture", "Check", "Demo", "HubNode", "Loopback", "MCAP", "Preflight",
-                "Redis",
-                "Relay", "Replay", "SignalRClient",
-                "Backplane", "TestSupport",
+                "Backplane", "backplane-relay", "Bench", "Capture", "Check", "Demo", "HubNode", "JSON",
+                "Loopback", "MCAP", "Preflight", "Redis", "Relay", "Replay", "SignalRClient", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -352,7 +370,7 @@ let package = Package(
         .testTarget(
             name: "FaultTests",
             dependencies: [
-                "backplane-relay", "Redis", "Backplane", "TestSupport",
+                "Backplane", "backplane-relay", "Redis", "TestSupport",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],

@@ -7,6 +7,7 @@ import NIOCore
 import NIOPosix
 import Redis
 import Relay
+import Time
 
 /// What can this machine carry? Publishes at rising rates to a relay that records, until envelopes are lost or nobody
 /// can publish faster.
@@ -120,12 +121,12 @@ package struct Bench: Sendable {
         let before = try await relay.figures()
         let machineBefore = ProcessorTime.ofMachine()
         let redisBefore = await Self.redisProcessorSeconds(publisher.client)
-        let processorBefore = ProcessorTime.ofProcess()
+        let processorBefore = SystemClock.processSeconds()
         let published = try await publisher.publish(perSecond: rate, seconds: configuration.seconds)
         let redisAfter = await Self.redisProcessorSeconds(publisher.client)
         let machineAfter = ProcessorTime.ofMachine()
         let (after, behind) = try await relay.settled(after: published.envelopes, since: before)
-        let relaySeconds = ProcessorTime.ofProcess() - processorBefore - published.processorSeconds
+        let relaySeconds = SystemClock.processSeconds() - processorBefore - published.processorSeconds
 
         let received = max(1, after.received - before.received)
         let written = Double(after.writtenBytes - before.writtenBytes)

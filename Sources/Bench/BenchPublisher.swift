@@ -4,6 +4,7 @@ import NIOCore
 import NIOPosix
 import Redis
 import Backplane
+import Time
 
 /// Publishes as a node does, at a rate. Lives on an event loop of its own, so that its processor time can be told from
 /// that of the relay, which is in the same process.
@@ -104,7 +105,7 @@ private final class PublishingRun {
 
     func begin() {
         startedAt = Moment.now().monotonic
-        processorAtStart = ProcessorTime.ofThread()
+        processorAtStart = SystemClock.threadSeconds()
         tick()
     }
 
@@ -153,7 +154,7 @@ private final class PublishingRun {
         promise.succeed(
             BenchPublisher.Outcome(
                 envelopes: sent, seconds: Double(Moment.now().monotonic - startedAt) * 1e-9,
-                processorSeconds: ProcessorTime.ofThread() - processorAtStart))
+                processorSeconds: SystemClock.threadSeconds() - processorAtStart))
     }
 
     private func fail(_ text: String) {

@@ -6,10 +6,6 @@
 
 /// Processor time, user and system, in seconds.
 enum ProcessorTime {
-    static func ofProcess() -> Double { read(CLOCK_PROCESS_CPUTIME_ID) }
-
-    static func ofThread() -> Double { read(CLOCK_THREAD_CPUTIME_ID) }
-
     /// Of all processors of this machine, for a share; nil where the kernel does not tell.
     static func ofMachine() -> (busy: Double, total: Double)? {
         guard let file = fopen("/proc/stat", "re") else { return nil }
@@ -25,10 +21,4 @@ enum ProcessorTime {
     }
 
     static var processorCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
-
-    private static func read(_ clock: clockid_t) -> Double {
-        var time = timespec()
-        clock_gettime(clock, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-    }
 }

@@ -1,5 +1,6 @@
 import Loopback
 import MCAP
+import Time
 
 /// How fast one processor compresses payloads, and to what.
 struct ZstdProbe {
@@ -14,14 +15,14 @@ struct ZstdProbe {
         guard var compression = ChunkCompression(level: 1) else { throw SetupError("no memory for zstd") }
         var before = 0
         var after = 0
-        let start = ProcessorTime.ofThread()
+        let start = SystemClock.threadSeconds()
         var spent = 0.0
         repeat {
             let first = before % max(1, traffic.blobs.count - Self.chunkBytes)
             let chunk = traffic.blobs[first..<min(first + Self.chunkBytes, traffic.blobs.count)]
             after += chunk.withUnsafeBytes { compression.size(of: $0) }
             before += chunk.count
-            spent = ProcessorTime.ofThread() - start
+            spent = SystemClock.threadSeconds() - start
         } while spent < Self.seconds
         bytesPerSecond = Double(before) / spent
         ratio = Double(before) / Double(max(1, after))

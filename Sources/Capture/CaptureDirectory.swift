@@ -1,5 +1,6 @@
 import MCAP
 package import Backplane
+package import Time
 
 #if canImport(Glibc)
     import Glibc

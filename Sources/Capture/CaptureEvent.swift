@@ -1,10 +1,11 @@
-import FoundationEssentials
 package import Backplane
+import FoundationEssentials
+import JSON
 
 /// Something that happened to the recording itself: one JSON object on the channel `relay.events`.
 ///
 /// A capture knows its own holes: whatever is missing in it, an event says what and why.
-package struct CaptureEvent: Codable, Equatable, Sendable {
+package struct CaptureEvent: Equatable, Sendable {
     /// `subscribed`, `disconnected`, `gap`, `duplicate`, `counter_reset`, `dropped`, `clock_step`, `segment`, `lost`,
     /// `segment_moved`, `segment_deleted`, `recording_paused`, `recording_resumed`, `may_be_missing`, `demoted`, `promoted`,
     /// `interleaved`.
@@ -35,7 +36,7 @@ package struct CaptureEvent: Codable, Equatable, Sendable {
     package var withdraws: [Withdrawn]?
 
     /// An event that holds no longer.
-    package struct Withdrawn: Codable, Equatable, Sendable {
+    package struct Withdrawn: Equatable, Sendable {
         /// `counter_reset`, `gap` or `duplicate`.
         package var event: String
         package var from: UInt64
@@ -65,13 +66,6 @@ package struct CaptureEvent: Codable, Equatable, Sendable {
             tracker.retracted.compactMap { Withdrawn($0) }
                 + tracker.retractedTwins.compactMap { Withdrawn(.duplicate, id: $0) }
         }
-    }
-
-    enum CodingKeys: String, CodingKey {
-        case event, channel, from, to, after, cause, reason, envelopes, bytes, nanoseconds
-        case runID = "run_id"
-        case redisVersion = "redis_version"
-        case segment, previous, counters, databases, withdraws
     }
 
     package init(event: String, channel: String? = nil) {
@@ -179,21 +173,97 @@ package struct CaptureEvent: Codable, Equatable, Sendable {
 
     /// The object as it stands in a capture, keys sorted.
     package func json() -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // Encoding strings and integers has no way to fail.
-        return (try? encoder.encode(self)).map { Array($0) } ?? []
+        var writer = JSONWriter()
+        writer.raw("{")
+        writer.member("after", after)
+        writer.member("bytes", bytes)
+        writer.member("cause", cause)
+        writer.member("channel", channel)
+        writer.member("counters", counters)
+        if let databases {
+            writer.member("databases")
+            writer.tree(.object(databases.sorted { $0.key < $1.key }.map { .init($0.key, .unsigned($0.value)) }))
+        }
+        writer.member("envelopes", envelopes)
+        writer.member("event", event)
+        writer.member("from", from)
+        writer.member("nanoseconds", nanoseconds)
+        writer.member("previous", previous)
+        writer.member("reason", reason)
+        writer.member("redis_version", redisVersion)
+        writer.member("run_id", runID)
+        writer.member("segment", segment)
+        writer.member("to", to)
+        if let withdraws {
+            writer.member("withdraws")
+            writer.tree(.array(withdraws.map(\.tree)))
+        }
+        writer.raw("}")
+        return writer.bytes
     }
 
-    /// - Returns: nil if it is no JSON object with an `event`.
+    /// - Returns: nil if it is no JSON object with an `event`, or one of the members above is not what it should be.
     package init?(json: UnsafeRawBufferPointer) {
-        guard let event = try? JSONDecoder().decode(CaptureEvent.self, from: Data(json)) else { return nil }
-        self = event
+        guard JSONText.isUTF8(json), let tree = try? JSONTree(parsing: json), let event = tree["event"]?.string else {
+            return nil
+        }
+        self.init(event: event)
+        do {
+            channel = try tree.text("channel")
+            from = try tree.number("from")
+            to = try tree.number("to")
+            after = try tree.number("after")
+            cause = try tree.text("cause")
+            reason = try tree.text("reason")
+            envelopes = try tree.number("envelopes")
+            bytes = try tree.number("bytes")
+            nanoseconds = try tree.number("nanoseconds")
+            runID = try tree.text("run_id")
+            redisVersion = try tree.text("redis_version")
+            segment = try tree.text("segment")
+            previous = try tree.text("previous")
+            counters = try tree.number("counters")
+            if let found = tree["databases"], found != .null {
+                guard let members = found.members else { throw OddMember() }
+                databases = [:]
+                for member in members {
+                    guard let id = member.value.integer(as: UInt64.self) else { throw OddMember() }
+                    databases?[member.name] = id
+                }
+            }
+            if let found = tree["withdraws"], found != .null {
+                guard let elements = found.elements else { throw OddMember() }
+                withdraws = try elements.map { try Withdrawn($0) }
+            }
+        } catch {
+            return nil
+        }
+    }
+}
+
+/// A member is there and of another kind.
+private struct OddMember: Error {}
+
+extension JSONTree {
+    /// - Returns: nil if there is no such member, or it is null.
+    fileprivate func text(_ name: String) throws(OddMember) -> String? {
+        switch self[name] {
+        case nil, .null?: return nil
+        case .string(let text)?: return text
+        default: throw OddMember()
+        }
+    }
+
+    /// - Returns: nil if there is no such member, or it is null.
+    fileprivate func number<Integer: FixedWidthInteger>(_ name: String) throws(OddMember) -> Integer? {
+        guard let value = self[name], value != .null else { return nil }
+        guard let number = value.integer(as: Integer.self) else { throw OddMember() }
+        return number
     }
 }
 
 /// Why ids are missing.
-package enum GapCause: String, Codable, Sendable, CaseIterable {
+package enum GapCause: String, Sendable, CaseIterable {
     /// Our own intake was full.
     case dropped
     /// The connection was lost in between.

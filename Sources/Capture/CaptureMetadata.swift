@@ -1,6 +1,7 @@
-import FoundationEssentials
+import JSON
 import MCAP
 import Backplane
+import Time
 
 /// The metadata records of a segment: `capture` at its start says where it comes from, `capture.end` at its close what
 /// is in it. Each segment stands alone.
@@ -42,7 +43,7 @@ package enum CaptureMetadata {
     }
 
     /// Ids that are not in the capture, both included.
-    struct MissingRange: Codable {
+    struct MissingRange {
         let channel: String
         let from: UInt64
         let to: UInt64
@@ -64,9 +65,9 @@ package enum CaptureMetadata {
             Key.redis: source.redis,
             Key.channels: json(channels),
             Key.startedAt: UTCTime.rfc3339(now.realtime),
-            Key.lastIDs: text(of: ends.lastIDs),
+            Key.lastIDs: text(of: ends.lastIDs, JSONTree.unsigned),
         ]
-        if !ends.doubts.isEmpty { entries[Key.mayBeMissing] = text(of: ends.doubts) }
+        if !ends.doubts.isEmpty { entries[Key.mayBeMissing] = text(of: ends.doubts, \.json) }
         entries[Key.recordingID] = recordingID
         entries[Key.runID] = source.runID
         entries[Key.redisVersion] = source.redisVersion
@@ -93,19 +94,19 @@ package enum CaptureMetadata {
             Key.endedAt: UTCTime.rfc3339(now.realtime),
             Key.envelopes: "\(total.envelopes)",
             Key.bytes: "\(total.bytes)",
-            Key.firstIDs: text(of: firstIDs),
-            Key.lastIDs: text(of: ends.lastIDs),
+            Key.firstIDs: text(of: firstIDs, JSONTree.unsigned),
+            Key.lastIDs: text(of: ends.lastIDs, JSONTree.unsigned),
         ]
         switch ending {
         case .goesOn: entries[Key.ending] = "goes_on"
         case .stopped(let checkedIDs):
             entries[Key.ending] = "stopped"
-            entries[Key.checkedIDs] = text(of: checkedIDs)
+            entries[Key.checkedIDs] = text(of: checkedIDs, JSONTree.unsigned)
         case nil: break
         }
-        if !ends.doubts.isEmpty { entries[Key.mayBeMissing] = text(of: ends.doubts) }
+        if !ends.doubts.isEmpty { entries[Key.mayBeMissing] = text(of: ends.doubts, \.json) }
         if let missing {
-            entries[Key.missing] = json(missing)
+            entries[Key.missing] = JSONTree.array(missing.map(\.json)).description
             if missingTruncated { entries[Key.missingTruncated] = "true" }
         } else {
             entries[Key.recovered] = "true"
@@ -113,18 +114,16 @@ package enum CaptureMetadata {
         return Metadata(name: endName, entries: entries)
     }
 
-    /// JSON text of strings, numbers and arrays or dictionaries of them.
-    static func json(_ value: some Encodable) -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // Encoding strings and integers has no way to fail.
-        return (try? encoder.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    private static func json(_ texts: [String]) -> String { JSONTree.array(texts.map { .string($0) }).description }
+
+    /// An array of strings; empty if it is anything else.
+    static func strings(_ text: String?) -> [String] {
+        guard let elements = tree(text)?.array else { return [] }
+        let strings = elements.compactMap(\.string)
+        return strings.count == elements.count ? strings : []
     }
 
-    static func strings(_ text: String?) -> [String] {
-        guard let text else { return [] }
-        return (try? JSONDecoder().decode([String].self, from: Data(text.utf8))) ?? []
-    }
+    private static func tree(_ text: String?) -> JSONTree? { text.flatMap { try? JSONTree(parsing: $0) } }
 
     /// Last id by channel, from `capture` (before the segment) or `capture.end` (at its end).
     static func lastIDs(in entries: [String: String]) -> OrdinalNameMap<UInt64> {
@@ -133,9 +132,9 @@ package enum CaptureMetadata {
 
     /// How many ids `capture.end` says are missing; nil if it does not say, or not all.
     static func missingIDs(in entries: [String: String]) -> UInt64? {
-        guard entries[Key.missingTruncated] == nil, let text = entries[Key.missing],
-            let ranges = try? JSONDecoder().decode([MissingRange].self, from: Data(text.utf8))
-        else { return nil }
+        guard entries[Key.missingTruncated] == nil, let elements = tree(entries[Key.missing])?.array else { return nil }
+        let ranges = elements.compactMap(MissingRange.init(json:))
+        guard ranges.count == elements.count else { return nil }
         return ranges.reduce(0) { sum, range in
             range.to >= range.from ? sum &+ (range.to - range.from &+ 1) : sum
         }
@@ -153,7 +152,7 @@ package enum CaptureMetadata {
 
     /// Where ids may be missing, by channel, from `capture.end`.
     static func doubts(in entries: [String: String]) -> OrdinalNameMap<RecordingDoubt> {
-        members(entries[Key.mayBeMissing])
+        members(entries[Key.mayBeMissing]) { RecordingDoubt(json: $0) }
     }
 
     /// First id by channel, from `capture.end`; earlier versions did not write it.
@@ -161,26 +160,51 @@ package enum CaptureMetadata {
         ids(entries[Key.firstIDs])
     }
 
-    /// As an object. Not by Foundation's coders: to them two names that Unicode holds equal are one.
-    private static func text(of values: OrdinalNameMap<some Encodable>) -> String {
-        var writer = JSONWriter()
-        for (index, entry) in values.sorted(by: { OrdinalName($0.key) < OrdinalName($1.key) }).enumerated() {
-            writer.raw(index == 0 ? "{" : ",")
-            writer.string(entry.key)
-            writer.raw(":" + json(entry.value))
-        }
-        writer.raw(values.isEmpty ? "{}" : "}")
-        return String(decoding: writer.bytes, as: UTF8.self)
+    /// As an object, by name.
+    private static func text<Value>(of values: OrdinalNameMap<Value>, _ json: (Value) -> JSONTree) -> String {
+        JSONTree.object(
+            values.sorted { OrdinalName($0.key) < OrdinalName($1.key) }.map { .init($0.key, json($0.value)) }
+        ).description
     }
 
-    private static func ids(_ text: String?) -> OrdinalNameMap<UInt64> { members(text) }
+    private static func ids(_ text: String?) -> OrdinalNameMap<UInt64> {
+        members(text) { $0.integer(as: UInt64.self) }
+    }
 
-    private static func members<Value: Decodable>(_ text: String?) -> OrdinalNameMap<Value> {
-        guard let text else { return [:] }
-        return OrdinalNameMap(
-            JSONText.members(Array(text.utf8)).compactMap { name, value in
-                (try? JSONDecoder().decode(Value.self, from: Data(value))).map { (name, $0) }
-            })
+    /// What is not as it should be is left out.
+    private static func members<Value>(
+        _ text: String?, _ value: (JSONTree) -> Value?
+    ) -> OrdinalNameMap<Value> {
+        OrdinalNameMap(
+            (tree(text)?.members ?? []).compactMap { member in value(member.value).map { (member.name, $0) } })
+    }
+}
+
+extension CaptureMetadata.MissingRange {
+    fileprivate var json: JSONTree {
+        ["channel": .string(channel), "from": .unsigned(from), "to": .unsigned(to)]
+    }
+
+    fileprivate init?(json: JSONTree) {
+        guard let channel = json["channel"]?.string, let from = json["from"]?.integer(as: UInt64.self),
+            let to = json["to"]?.integer(as: UInt64.self)
+        else { return nil }
+        self.init(channel: channel, from: from, to: to)
+    }
+}
+
+extension RecordingDoubt {
+    fileprivate var json: JSONTree {
+        var members: [JSONTree.Member] = []
+        if let after { members.append(.init("after", .unsigned(after))) }
+        if let cause { members.append(.init("cause", .string(cause))) }
+        members.append(.init("reason", .string(reason.rawValue)))
+        return .object(members)
+    }
+
+    fileprivate init?(json: JSONTree) {
+        guard let reason = json["reason"]?.string.flatMap(Reason.init) else { return nil }
+        self.init(after: json["after"]?.integer(as: UInt64.self), reason: reason, cause: json["cause"]?.string)
     }
 }
 

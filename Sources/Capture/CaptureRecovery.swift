@@ -1,4 +1,5 @@
 import MCAP
+package import Time
 
 #if canImport(Glibc)
     import Glibc

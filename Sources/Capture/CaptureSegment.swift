@@ -1,4 +1,5 @@
 import MCAP
+import Time
 
 #if canImport(Glibc)
     import Glibc

@@ -1,4 +1,5 @@
 import Backplane
+import Time
 
 /// What a capture holds, and whether it is whole: what `info` shows.
 package struct CaptureSummary: Sendable, Encodable {

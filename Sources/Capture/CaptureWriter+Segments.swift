@@ -1,5 +1,6 @@
 import MCAP
 import Backplane
+package import Time
 
 #if canImport(Glibc)
     import Glibc

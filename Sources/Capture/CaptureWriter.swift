@@ -1,5 +1,6 @@
 package import MCAP
 import Backplane
+package import Time
 
 #if canImport(Glibc)
     import Glibc

@@ -1,5 +1,7 @@
 import FoundationEssentials
 import Backplane
+import JSON
+import Time
 
 /// One envelope as one JSON object, appended to a buffer: what `cat --json` prints.
 ///

@@ -1,3 +1,5 @@
+import Time
+
 /// The file name of a segment: `<channel, made safe>-<UTC start>.mcap`.
 package enum SegmentName {
     package static let fileExtension = ".mcap"

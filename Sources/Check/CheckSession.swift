@@ -1,3 +1,4 @@
+import JSON
 import SignalRClient
 import Loopback
 import Capture
@@ -34,7 +35,7 @@ struct CheckSession: Sendable {
         let step: CheckStep
         /// The hub method to call; the text is its last argument.
         let call: String
-        var arguments: [JSONValue] = []
+        var arguments: [JSONTree] = []
         /// The client method that the hub calls.
         let method: String
         let recipients: Set<Int>

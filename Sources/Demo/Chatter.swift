@@ -1,3 +1,4 @@
+import JSON
 import Loopback
 import SignalRClient
 /// Somebody in the chat: talks to everybody, to a room, to one other, moves to another room.
@@ -33,7 +34,7 @@ struct Chatter: Sendable {
         }
     }
 
-    private func call(_ method: String, _ arguments: [JSONValue]) async throws {
+    private func call(_ method: String, _ arguments: [JSONTree]) async throws {
         _ = try await client.invoke(Demo.hub, method, arguments)
     }
 }

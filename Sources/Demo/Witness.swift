@@ -1,3 +1,4 @@
+import JSON
 import SignalRClient
 import NIOConcurrencyHelpers
 import Backplane
@@ -7,14 +8,14 @@ struct Witness: Sendable {
     /// A call as its JSON stands on the backplane, without the cursor that differs from node to node.
     struct Heard: Equatable, Sendable, CustomStringConvertible {
         let method: String
-        let arguments: [JSONValue]
+        let arguments: [JSONTree]
 
         init(_ invocation: ClientInvocation) {
             method = invocation.method
             arguments = invocation.arguments
         }
 
-        var description: String { "\(method)\(JSONValue.array(arguments))" }
+        var description: String { "\(method)\(JSONTree.array(arguments))" }
     }
 
     private let memory = NIOLockedValueBox<[Heard]>([])
@@ -65,7 +66,7 @@ struct Witness: Sendable {
             guard let envelope = try? Envelope(decoding: payload) else { return [] }
             return envelope.body.messages.compactMap { message in
                 guard signals.contains(CaselessName(message.key)), message.commandID.isEmpty,
-                    let value = try? JSONParser.parse(String(decoding: message.value, as: UTF8.self)),
+                    let value = try? JSONTree(parsing: String(decoding: message.value, as: UTF8.self)),
                     let method = value["M"]?.string, let arguments = value["A"]?.array
                 else { return nil }
                 return Heard(

@@ -1,6 +1,7 @@
 import Capture
 import FoundationEssentials
 import Backplane
+import Time
 
 /// A row a message, with a header, as RFC 4180 has it: fields with a comma, a quotation mark or a line break stand
 /// between quotation marks, rows end in CR LF.

@@ -7,6 +7,7 @@ import Prometheus
 package import Redis
 package import Relay
 import Backplane
+import Time
 
 /// Publishes what a relay receives into another Redis as it comes, under ids of that Redis.
 ///

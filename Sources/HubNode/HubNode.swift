@@ -6,6 +6,7 @@ public import Logging
 import NIOCore
 import NIOPosix
 public import ServiceLifecycle
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -104,7 +105,7 @@ public struct HubNode: Service {
                             address: address,
                             reason: error.errnoCode == EADDRINUSE
                                 ? "it is in use by another process"
-                                : String(cString: strerror(error.errnoCode)).lowercased())
+                                : Errno(rawValue: error.errnoCode).description.lowercased())
                     } catch is SocketAddressError.UnknownHost {
                         throw HubNodeError.cannotListen(address: address, reason: "its host has no address here")
                     }

@@ -1,5 +1,6 @@
+import AsyncHTTPClient
 import NIOCore
-import NIOPosix
+import NIOHTTP1
 
 /// What `/metrics` of a relay on this machine says, read over HTTP as Prometheus does.
 package struct MetricsScrape: Sendable {
@@ -37,26 +38,18 @@ package struct MetricsScrape: Sendable {
     }
 }
 
-/// The smallest possible HTTP request to a server on this machine.
+/// GET to a server on this machine.
 package enum HTTPGet {
+    /// Longer than any exposition of a relay.
+    private static let limit = 64 << 20
+
+    /// - Returns: the body, whatever the status is.
+    /// - Throws: what `HTTPClient` throws.
     package static func body(port: Int, path: String) async throws -> String {
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .connect(host: "127.0.0.1", port: port) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
-                }
-            }
-        return try await channel.executeThenClose { inbound, outbound in
-            try await outbound.write(
-                ByteBuffer(string: "GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"))
-            var response = ByteBuffer()
-            for try await var part in inbound { response.writeBuffer(&part) }
-            let text = String(buffer: response)
-            // The head ends at the first empty line.
-            guard let end = text.firstRange(of: "\r\n\r\n") else {
-                throw SetupError("no HTTP response from 127.0.0.1:\(port)\(path)")
-            }
-            return String(text[end.upperBound...])
-        }
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+        // An idle connection would wait for a server's end.
+        request.headers.add(name: "Connection", value: "close")
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
+        return String(buffer: try await response.body.collect(upTo: limit))
     }
 }

@@ -1,5 +1,7 @@
 import CLinux
 import Capture
+import SystemPackage
+import Time
 
 #if canImport(Glibc)
     import Glibc

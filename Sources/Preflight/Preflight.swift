@@ -1,6 +1,7 @@
 import Capture
 package import NIOCore
 package import Redis
+import Time
 
 /// Looks at a Redis, its channels and the record directory, with commands that change nothing. What the ACL does not
 /// permit is left out.

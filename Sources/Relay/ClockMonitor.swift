@@ -1,4 +1,5 @@
 import Capture
+import Time
 
 /// Notices when the clock of the day jumps, by comparing it with one that cannot.
 struct ClockMonitor {

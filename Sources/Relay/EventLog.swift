@@ -1,4 +1,5 @@
 package import Logging
+import Time
 
 /// Writes lines that may come again and again into the log: of each kind one line a second, and at its end how many were held back.
 package struct EventLog: Sendable {
@@ -6,7 +7,7 @@ package struct EventLog: Sendable {
     private static let kindLimit = 64
 
     private let logger: Logger
-    private var limiters: [String: LogLimiter] = [:]
+    private var limiter = RepeatLimiter(burst: 1, interval: 1_000_000_000, limit: Self.kindLimit)
 
     package init(_ logger: Logger) {
         self.logger = logger
@@ -19,8 +20,7 @@ package struct EventLog: Sendable {
         _ level: Logger.Level, _ message: Logger.Message, kind: String, at now: UInt64,
         _ metadata: @autoclosure () -> Logger.Metadata
     ) {
-        let key = limiters[kind] != nil || limiters.count < Self.kindLimit ? kind : "other"
-        guard let suppressed = limiters[key, default: LogLimiter()].admit(at: now) else { return }
+        guard let suppressed = limiter.admit(kind, at: now) else { return }
         var metadata = metadata()
         if suppressed > 0 { metadata["suppressed"] = "\(suppressed)" }
         logger.log(level: level, message, metadata: metadata)
@@ -30,11 +30,10 @@ package struct EventLog: Sendable {
     ///
     /// - Parameter now: as above; `.max` at the stop.
     package mutating func flush(at now: UInt64) {
-        for kind in limiters.keys.sorted() {
-            guard let suppressed = limiters[kind]?.flush(at: now) else { continue }
+        for kept in limiter.ended(at: now) {
             logger.warning(
                 "more of the same, not logged one by one",
-                metadata: ["event": "\(kind)", "suppressed": "\(suppressed)"])
+                metadata: ["event": "\(kept.message)", "suppressed": "\(kept.count)"])
         }
     }
 }

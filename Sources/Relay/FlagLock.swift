@@ -1,3 +1,5 @@
+import Time
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -52,11 +54,8 @@ final class FlagLock: @unchecked Sendable {
     ///
     /// - Returns: false if that did not happen within `seconds`; then the lock is not held.
     func lockWhenSet(within seconds: Double) -> Bool {
-        var deadline = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &deadline)
-        let nanoseconds = deadline.tv_nsec + Int(max(0, seconds) * 1e9)
-        deadline.tv_sec += nanoseconds / 1_000_000_000
-        deadline.tv_nsec = nanoseconds % 1_000_000_000
+        let end = SystemClock.monotonic() + UInt64(max(0, seconds) * 1e9)
+        var deadline = timespec(tv_sec: Int(end / 1_000_000_000), tv_nsec: Int(end % 1_000_000_000))
         lock()
         while !flag {
             if pthread_cond_timedwait(condition, mutex, &deadline) != 0 {

@@ -2,6 +2,7 @@ import Capture
 import Logging
 import Prometheus
 import Backplane
+import Time
 
 /// Records, whatever the disk does: writes through a ``CaptureWriter``, and when that fails tries a new segment at once
 /// and then again and again, counting what is lost in between.

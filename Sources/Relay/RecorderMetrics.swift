@@ -1,6 +1,7 @@
 import Capture
 import Logging
 import Prometheus
+import Time
 
 /// Carries what a ``CaptureWriter`` does into metrics and log, and to housekeeping.
 final class RecorderMetrics: CaptureWriterObserver {

@@ -7,6 +7,7 @@ import Prometheus
 import Redis
 import ServiceLifecycle
 import Backplane
+import Time
 
 /// The sidecar: holds the subscription, observes and records every envelope, and answers scrapes.
 ///

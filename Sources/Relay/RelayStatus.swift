@@ -1,6 +1,7 @@
 import Capture
 import NIOConcurrencyHelpers
 import Synchronization
+import Time
 
 /// How the relay is: what `/-/ready` and a service manager ask for.
 final class RelayStatus: Sendable {

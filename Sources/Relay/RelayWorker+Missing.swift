@@ -3,6 +3,7 @@ import Logging
 import Prometheus
 import Redis
 import Backplane
+import Time
 
 /// What does not follow in the ids, and what the counters say: told to capture, journal, metrics and log.
 extension RelayWorker {

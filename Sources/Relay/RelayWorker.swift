@@ -3,6 +3,7 @@ import Logging
 import Prometheus
 import Redis
 import Backplane
+import Time
 
 #if canImport(Glibc)
     import Glibc

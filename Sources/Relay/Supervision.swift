@@ -1,6 +1,7 @@
 import Capture
 import Logging
 import NIOCore
+import Time
 
 /// Tells a ``RelaySupervisor`` that the relay lives, as long as its threads do.
 struct Supervision: Sendable {

@@ -2,6 +2,7 @@ import CLinux
 import Capture
 import Redis
 import Backplane
+import Time
 
 /// A replay on its thread: read -> select -> schedule -> compose -> publish -> account.
 ///

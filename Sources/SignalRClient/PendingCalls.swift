@@ -1,12 +1,13 @@
+import JSON
 import NIOCore
 
 /// The calls that wait for their results.
 struct PendingCalls {
     private struct Call {
         /// Nil for a call whose result comes as the answer to its request.
-        let result: CheckedContinuation<JSONValue, any Error>?
+        let result: CheckedContinuation<JSONTree, any Error>?
         let timer: Scheduled<Void>?
-        let onProgress: (@Sendable (JSONValue) -> Void)?
+        let onProgress: (@Sendable (JSONTree) -> Void)?
     }
 
     private var calls: [Int: Call] = [:]
@@ -18,13 +19,13 @@ struct PendingCalls {
     }
 
     mutating func add(
-        _ id: Int, result: CheckedContinuation<JSONValue, any Error>?, timer: Scheduled<Void>?,
-        onProgress: (@Sendable (JSONValue) -> Void)?
+        _ id: Int, result: CheckedContinuation<JSONTree, any Error>?, timer: Scheduled<Void>?,
+        onProgress: (@Sendable (JSONTree) -> Void)?
     ) {
         calls[id] = Call(result: result, timer: timer, onProgress: onProgress)
     }
 
-    func progress(_ id: Int, _ value: JSONValue) {
+    func progress(_ id: Int, _ value: JSONTree) {
         calls[id]?.onProgress?(value)
     }
 
@@ -37,7 +38,7 @@ struct PendingCalls {
     }
 
     /// Does nothing if the call has ended already.
-    mutating func finish(_ id: Int, _ result: Result<JSONValue, any Error>) {
+    mutating func finish(_ id: Int, _ result: Result<JSONTree, any Error>) {
         guard let call = calls.removeValue(forKey: id) else { return }
         call.timer?.cancel()
         call.result?.resume(with: result)

@@ -1,3 +1,4 @@
+package import JSON
 import NIOCore
 import NIOWebSocket
 
@@ -13,12 +14,12 @@ extension SignalRClient {
     /// - Throws: ``CallError`` if the method failed; ``SignalRClientError``; `CancellationError`.
     @discardableResult
     package func invoke(
-        _ hub: String, _ method: String, _ arguments: [JSONValue] = [],
-        onProgress: (@Sendable (JSONValue) -> Void)? = nil, onCall: (@Sendable (Int) -> Void)? = nil
-    ) async throws -> JSONValue {
+        _ hub: String, _ method: String, _ arguments: [JSONTree] = [],
+        onProgress: (@Sendable (JSONTree) -> Void)? = nil, onCall: (@Sendable (Int) -> Void)? = nil
+    ) async throws -> JSONTree {
         let id = calls.makeID()
         onCall?(id)
-        let call = JSONValue.object([
+        let call = JSONTree.object([
             .init("H", .string(hub)), .init("M", .string(method)), .init("A", .array(arguments)),
             .init("I", .integer(Int64(id))),
         ])
@@ -33,11 +34,10 @@ extension SignalRClient {
     }
 
     private func callBySocket(
-        _ channel: any Channel, _ call: JSONValue, id: Int, onProgress: (@Sendable (JSONValue) -> Void)?
-    ) async throws -> JSONValue {
-        var utf8: [UInt8] = []
-        call.append(to: &utf8)
-        let frame = WebSocketFrame(fin: true, opcode: .text, maskKey: .random(), data: ByteBuffer(bytes: utf8))
+        _ channel: any Channel, _ call: JSONTree, id: Int, onProgress: (@Sendable (JSONTree) -> Void)?
+    ) async throws -> JSONTree {
+        let data = ByteBuffer(string: call.description)
+        let frame = WebSocketFrame(fin: true, opcode: .text, maskKey: .random(), data: data)
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 calls.add(id, result: continuation, timer: giveUp(id), onProgress: onProgress)
@@ -66,8 +66,8 @@ extension SignalRClient {
     }
 
     private func callByRequest(
-        _ call: JSONValue, id: Int, onProgress: (@Sendable (JSONValue) -> Void)?
-    ) async throws -> JSONValue {
+        _ call: JSONTree, id: Int, onProgress: (@Sendable (JSONTree) -> Void)?
+    ) async throws -> JSONTree {
         calls.add(id, result: nil, timer: nil, onProgress: onProgress)
         defer { calls.finish(id, .success(.null)) }
         let body = try await exchange(.send, form: QueryText([("data", call.description)]))

@@ -1,3 +1,4 @@
+import JSON
 import NIOCore
 
 /// From nothing to connected, and back from a lost transport.
@@ -103,8 +104,8 @@ extension SignalRClient {
             query.append("connectionToken", negotiation?.connectionToken ?? "")
         }
         query.append("clientProtocol", "2.0")
-        let hubs = configuration.hubs.map { JSONValue.object([.init("name", .string($0.lowercased()))]) }
-        query.append("connectionData", JSONValue.array(hubs).description)
+        let hubs = configuration.hubs.map { JSONTree.object([.init("name", .string($0.lowercased()))]) }
+        query.append("connectionData", JSONTree.array(hubs).description)
         for item in configuration.query { query.append(item.name, item.value) }
         if resuming { for item in position { query.append(item.name, item.value) } }
         return query
@@ -123,7 +124,7 @@ extension SignalRClient {
         }
     }
 
-    static func json(_ body: ByteBuffer) -> JSONValue? {
-        body.withUnsafeReadableBytes { try? JSONParser.parse($0) }
+    static func json(_ body: ByteBuffer) -> JSONTree? {
+        body.withUnsafeReadableBytes { try? JSONTree(parsing: $0) }
     }
 }

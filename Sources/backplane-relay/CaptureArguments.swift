@@ -1,6 +1,7 @@
 import ArgumentParser
 import Capture
 import Backplane
+import Time
 
 struct CaptureArguments: ParsableArguments {
     @Argument(help: "Directories that 'run --record' wrote, or .mcap files; - is standard input.")

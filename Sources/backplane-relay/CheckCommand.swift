@@ -5,6 +5,7 @@ import FoundationEssentials
 import Logging
 import Redis
 import Backplane
+import Time
 
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -5,6 +5,7 @@ import FoundationEssentials
 import Logging
 import NIOConcurrencyHelpers
 import Replay
+import Time
 
 #if canImport(Glibc)
     import Glibc

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Capture
+import Time
 
 struct RecoverCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

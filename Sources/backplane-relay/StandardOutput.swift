@@ -1,6 +1,7 @@
 import CLinux
 import Capture
 import Backplane
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc

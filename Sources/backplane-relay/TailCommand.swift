@@ -4,6 +4,7 @@ import Capture
 import Redis
 import Relay
 import Backplane
+import Time
 
 #if canImport(Glibc)
     import Glibc

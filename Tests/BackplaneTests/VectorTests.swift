@@ -1,5 +1,6 @@
 import Foundation
 import Backplane
+import JSON
 import Testing
 
 /// What real nodes published, read as the real decoder reads it and written back to the same bytes.

@@ -4,6 +4,7 @@ import Backplane
 import Testing
 
 @testable import Capture
+import Time
 
 @Suite struct CaptureReaderTests {
     /// Two channels, four closed segments, events between: ids n on `chat` at n seconds, 100 + n on `game` a little later.

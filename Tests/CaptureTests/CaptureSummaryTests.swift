@@ -3,6 +3,7 @@ import Backplane
 import Testing
 
 @testable import Capture
+import Time
 
 @Suite struct CaptureSummaryTests {
     @Test func holesResetsAndDuplicatesAreNamed() throws {

@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 @testable import Capture
+import Time
 
 /// A small segment, damaged in every possible place.
 @Suite struct DamageTests {

@@ -3,6 +3,7 @@ import Backplane
 import Testing
 
 @testable import Capture
+import Time
 
 /// What several relays recorded beside each other, in one directory.
 @Suite struct RecordingsTests {

@@ -5,12 +5,15 @@ import Testing
 @Suite struct LayerTests {
     /// Ground floor first.
     private static let modules = [
-        "CHiredis", "CZstd", "CDeflate", "CLZ4", "CSQLite", "COpenSSL", "CLinux", "Cryptography", "Prometheus",
-        "HTTPGuard", "MCAP", "Backplane", "Redis", "Capture", "Preflight", "Relay", "Forward", "Replay", "Export",
+        "CHiredis", "CZstd", "CDeflate", "CLZ4", "CSQLite", "COpenSSL", "CLinux", "JSON", "Time", "Cryptography",
+        "Prometheus", "HTTPGuard", "MCAP", "Backplane", "Redis", "Capture", "Preflight", "Relay", "Forward", "Replay",
+        "Export",
         "HubNode", "SignalRClient", "Loopback", "Check", "Demo", "Bench", "backplane-relay",
     ]
     /// Modules that may do no I/O, so import nothing but what is named here.
-    private static let pure = ["Backplane": Set<String>(), "MCAP": ["CZstd", "CDeflate", "CLZ4"]]
+    private static let pure = [
+        "JSON": Set<String>(), "Backplane": ["JSON", "Time"], "MCAP": ["CZstd", "CDeflate", "CLZ4"],
+    ]
 
     private static let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "Sources")

@@ -2,7 +2,7 @@
 
 /// The modules whose code is watched and checked. Optimised also in a debug build, which leaves all else alone.
 let watched: Set<String> = [
-    "Backplane", "MCAP", "Prometheus", "Redis", "Capture", "HubNode", "TestSupport",
+    "JSON", "Time", "Backplane", "MCAP", "Prometheus", "Redis", "Capture", "HubNode", "TestSupport",
 ]
 let watching: [SwiftSetting] = [
     .unsafeFlags(["-O", "-sanitize=fuzzer,address"])
@@ -26,7 +26,7 @@ package.targets += [
         name: "FuzzSupport", dependencies: ["CLibFuzzer"], path: "Tests/Fuzz/Support", swiftSettings: house + watching),
     fuzzer("FuzzEnvelope", ["Backplane"]),
     fuzzer("FuzzCore", ["Backplane"]),
-    fuzzer("FuzzJSON", ["Backplane", "Capture"]),
+    fuzzer("FuzzJSON", ["JSON", "Backplane", "Capture"]),
     fuzzer(
         "FuzzMCAP", ["MCAP", "TestSupport"],
         with: [
@@ -38,7 +38,7 @@ package.targets += [
     fuzzer(
         "FuzzHubNode",
         [
-            "HubNode", "Redis", "Backplane",
+            "JSON", "HubNode", "Redis", "Backplane",
             .product(name: "HTTPTypes", package: "swift-http-types"),
             .product(name: "Logging", package: "swift-log"),
             .product(name: "NIOCore", package: "swift-nio"),

@@ -7,6 +7,7 @@ import Backplane
 import Testing
 
 @testable import Relay
+import Time
 
 /// What other threads ask of the recorder, and what a low disk does.
 @Suite struct RecorderCommandTests {

@@ -5,6 +5,7 @@ import Backplane
 import Testing
 
 @testable import Relay
+import Time
 
 @Suite struct RecorderTests {
     /// A recorder whose directory can be taken away.

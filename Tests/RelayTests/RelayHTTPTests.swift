@@ -9,6 +9,7 @@ import Prometheus
 import Testing
 
 @testable import Relay
+import Time
 
 @Suite struct RelayHTTPTests {
     struct Answer {

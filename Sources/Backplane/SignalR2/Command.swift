@@ -1,3 +1,5 @@
+import JSON
+
 /// What one node asks of the owner of a connection, in the value of a message with a command id:
 /// `{"WaitForAck":bool,"Id":guid,"CommandType":0..3,"Value":string|null}`.
 package struct Command: Equatable, Sendable {

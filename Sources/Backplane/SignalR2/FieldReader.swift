@@ -1,3 +1,5 @@
+import JSON
+
 /// Reads the fields that .NET's `BinaryWriter` wrote, one after the other, never beyond `limit`.
 ///
 /// All bounds are checked here and nowhere else. A read that throws leaves `position` undefined; callers work on a copy.

@@ -1,3 +1,5 @@
+import JSON
+
 /// The call of a client method that the value of a hub message holds: `{"H":hub,"M":method,"A":[arguments],"S":{..}}`.
 ///
 /// Found in place, without a tree and without allocation. Valid as long as the value's memory.

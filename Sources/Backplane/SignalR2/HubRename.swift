@@ -1,3 +1,5 @@
+import JSON
+
 /// Gives the hub of a client call another name; everything else of the value stays byte for byte.
 package enum HubRename {
     /// - Parameters:

@@ -1,3 +1,5 @@
+import JSON
+
 /// Rewrites JSON text so that it tells less: its structure and the names of members stay, values go.
 package struct JSONRedactor {
     /// What a scalar is replaced by.
@@ -39,10 +41,8 @@ package struct JSONRedactor {
         switch scanner.peek() {
         case UInt8(ascii: "{"):
             writer.raw("{")
-            var isFirst = true
             _ = scanner.object { scanner, name in
-                if !isFirst { writer.raw(",") }
-                isFirst = false
+                writer.element()
                 writer.raw("\"")
                 writer.raw(name.raw)
                 writer.raw("\":")
@@ -52,10 +52,8 @@ package struct JSONRedactor {
             writer.raw("}")
         case UInt8(ascii: "["):
             writer.raw("[")
-            var isFirst = true
             _ = scanner.array { scanner in
-                if !isFirst { writer.raw(",") }
-                isFirst = false
+                writer.element()
                 rewrite(&scanner, to: &writer)
                 return true
             }

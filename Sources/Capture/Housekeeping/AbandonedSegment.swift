@@ -1,3 +1,5 @@
+package import Time
+
 /// A segment that its relay could not close.
 package enum AbandonedSegment {
     /// Closes it behind its last whole chunk, as the next start would.

@@ -1,4 +1,5 @@
 package import Backplane
+import Time
 
 #if canImport(Glibc)
     import Glibc

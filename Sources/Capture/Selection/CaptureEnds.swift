@@ -1,3 +1,5 @@
+import Time
+
 /// The ends of one capture, from which times count; each is looked up once, and only if a time counts from it.
 package struct CaptureEnds {
     private let capture: CaptureReader

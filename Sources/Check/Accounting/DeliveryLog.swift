@@ -1,3 +1,5 @@
+import JSON
+import SignalRClient
 import Histogram
 import NIOConcurrencyHelpers
 import NIOCore
@@ -149,7 +151,7 @@ final class DeliveryLog: Sendable {
 
     /// A node published this, or it came over the channel.
     func published(envelope: UInt64, key: String, value: [UInt8]) {
-        guard let json = value.withUnsafeBytes({ try? JSONParser.parse($0) }), let message = HubMessage(json) else {
+        guard let json = value.withUnsafeBytes({ try? JSONTree(parsing: $0) }), let message = HubMessage(json) else {
             return
         }
         switch message {

@@ -7,6 +7,7 @@ import NIOCore
 import Prometheus
 import Relay
 import ServiceLifecycle
+import Time
 
 /// Repeats a check for as long as it runs, and serves the outcome on `/metrics`: a black-box probe.
 package struct CheckProbe: Service {

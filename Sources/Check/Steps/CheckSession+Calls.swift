@@ -1,10 +1,11 @@
 import Capture
+import JSON
 import SignalRClient
 import Synchronization
 
 /// What a caller gets back.
 extension CheckSession {
-    private static let values: [JSONValue] = [
+    private static let values: [JSONTree] = [
         "plain", "", " ", "é 日本 👍🏽 𝄞", "e\u{301} \u{E9}", #"quote " backslash \ slash / <b>&amp;</b> \u0041"#,
         "\u{0}\u{1}\t\n\r\u{1F}\u{7F}\u{85}\u{2028}\u{2029}\u{FEFF}",
         .string(String(repeating: "long é ", count: 2_000)),
@@ -42,7 +43,7 @@ extension CheckSession {
     private func wrongAnswer(of caller: Participant, to text: String) async throws -> String? {
         let outcome = try await retry("\(caller.name) calls fail") {
             do {
-                return Result<JSONValue, CallError>.success(
+                return Result<JSONTree, CallError>.success(
                     try await caller.client.invoke(Self.hub, "fail", [.string(text)]))
             } catch let error as CallError {
                 return .failure(error)
@@ -51,7 +52,7 @@ extension CheckSession {
         switch outcome {
         case .success(let value): return "fail returned \(Self.shortened(value)) instead of an error"
         case .failure(let error):
-            guard JSONValue.string(error.text) == .string(text) else {
+            guard JSONTree.string(error.text) == .string(text) else {
                 return "the error's text is '\(error.text)' instead of '\(text)'"
             }
             return error.isHubException ? nil : "the error '\(text)' is not marked as a HubException"
@@ -80,7 +81,7 @@ extension CheckSession {
         try await fence(.progress)
     }
 
-    private func callProgress(_ caller: Participant, count: Int, inTime: Counted) async throws -> JSONValue {
+    private func callProgress(_ caller: Participant, count: Int, inTime: Counted) async throws -> JSONTree {
         let number = Counted()
         inTime.value = 0
         do {
@@ -97,7 +98,7 @@ extension CheckSession {
         }
     }
 
-    private static func shortened(_ value: JSONValue) -> String {
+    private static func shortened(_ value: JSONTree) -> String {
         let text = value.description
         return text.count > 80 ? "\(text.prefix(80))..." : text
     }

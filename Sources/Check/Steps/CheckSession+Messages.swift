@@ -1,3 +1,4 @@
+import JSON
 import SignalRClient
 /// What reaches whom.
 extension CheckSession {

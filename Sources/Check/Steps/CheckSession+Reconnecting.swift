@@ -1,3 +1,4 @@
+import JSON
 import SignalRClient
 import Loopback
 /// What a client gets that was away.
@@ -70,7 +71,7 @@ extension CheckSession {
     ) async throws {
         try await all(senders) { sender in
             for _ in 0..<Self.sentMeanwhile {
-                let arguments = (group.map { [JSONValue.string($0)] } ?? []) + [.string(sender.name)]
+                let arguments = (group.map { [JSONTree.string($0)] } ?? []) + [.string(sender.name)]
                 try await send(
                     Expectation(
                         step: step, call: call, arguments: arguments, method: method, recipients: recipients,

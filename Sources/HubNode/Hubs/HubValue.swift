@@ -1,5 +1,6 @@
 import Backplane
 import FoundationEssentials
+import JSON
 
 /// An argument or a result of a hub method: what can become JSON and be made from it.
 ///
@@ -33,8 +34,8 @@ extension Array: HubValue where Element: HubValue & Codable {
     public func json() throws -> [UInt8] {
         var writer = JSONWriter()
         writer.raw("[")
-        for (index, element) in enumerated() {
-            if index > 0 { writer.raw(",") }
+        for element in self {
+            writer.element()
             writer.raw(try element.json())
         }
         writer.raw("]")
@@ -53,10 +54,8 @@ extension Dictionary: HubValue where Key == String, Value: HubValue & Codable {
     public func json() throws -> [UInt8] {
         var writer = JSONWriter()
         writer.raw("{")
-        for (index, (name, value)) in enumerated() {
-            if index > 0 { writer.raw(",") }
-            writer.string(name)
-            writer.raw(":")
+        for (name, value) in self {
+            writer.member(name)
             writer.raw(try value.json())
         }
         writer.raw("}")

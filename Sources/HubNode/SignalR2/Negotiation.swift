@@ -1,4 +1,5 @@
 import Backplane
+import JSON
 
 /// The answer to `negotiate`: everything a client must know before it opens a transport, in a real node's order.
 struct Negotiation {

@@ -1,4 +1,5 @@
 import Backplane
+import JSON
 
 /// The script at `/hubs`: for each hub an object with a function for each method, on top of jquery.signalR.
 enum ProxyScript {

@@ -2,12 +2,7 @@ import Backplane
 import Logging
 import NIOCore
 import Redis
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Time
 
 /// A node's line to the backplane: hears the channel and publishes by the nodes' script.
 ///
@@ -265,7 +260,7 @@ actor RedisMessageBus {
     }
 
     private static func ticks() -> Int64 {
-        DotNetTicks(unixNanoseconds: Int64(clamping: WallClock.nanoseconds())).rawValue
+        DotNetTicks(unixNanoseconds: Int64(clamping: SystemClock.realtime())).rawValue
     }
 }
 
@@ -302,14 +297,5 @@ final class BusSink: EnvelopeSink {
 
     func disconnected(_ cause: DisconnectCause) {
         bus.assumeIsolated { $0.subscriptionChanged(false, reason: cause.description) }
-    }
-}
-
-enum WallClock {
-    /// Nanoseconds since 1970.
-    static func nanoseconds() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 }

@@ -2,6 +2,7 @@ import Capture
 package import NIOCore
 package import Redis
 import Backplane
+import Time
 
 /// Which channels of a Redis have subscribers, and which of them are backplanes.
 package struct ChannelDirectory: Sendable {

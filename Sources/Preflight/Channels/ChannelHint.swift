@@ -3,6 +3,7 @@ import Backplane
 package import Logging
 package import NIOCore
 package import Redis
+import Time
 
 /// Looks for what was meant where nobody else listens to a channel: its name may be mistyped.
 ///

@@ -6,12 +6,6 @@
 
 /// What the kernel tells of this process.
 enum ProcFiles {
-    static func cpuSeconds() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-    }
-
     static func memoryBytes() -> (total: Double, resident: Double)? {
         guard let text = read("/proc/self/statm") else { return nil }
         let pages = text.split(separator: " ").compactMap { Double($0) }

@@ -1,3 +1,5 @@
+import Time
+
 extension Registry {
     /// What every command with `/metrics` tells of itself: which build runs, and the usual `process_*`, read from /proc at
     /// each scrape. Once for each registry.
@@ -13,7 +15,7 @@ extension Registry {
             "process_cpu_seconds_total",
             help:
                 "Processor time of this process, user and system. A rate near the cores it may use: all comes late; give it more.",
-            reading: ProcFiles.cpuSeconds)
+            reading: SystemClock.processSeconds)
         let resident = gauge(
             "process_resident_memory_bytes",
             help:

@@ -1,3 +1,4 @@
+import SystemPackage
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -80,14 +81,14 @@ public struct PasswordFile: Sendable, Equatable {
     func read() throws(RedisError) -> Secret {
         // Not blocking: a named pipe nobody writes to must not hold us up.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw failure(String(cString: strerror(errno))) }
+        guard descriptor >= 0 else { throw failure(Errno(rawValue: errno).description) }
         defer { close(descriptor) }
         var bytes = [UInt8](repeating: 0, count: Self.limit + 1)
         var count = 0
         while count < bytes.count {
             let read = bytes[count...].withUnsafeMutableBytes { readBytes(descriptor, $0.baseAddress, $0.count) }
             if read < 0, errno == EINTR { continue }
-            guard read >= 0 else { throw failure(String(cString: strerror(errno))) }
+            guard read >= 0 else { throw failure(Errno(rawValue: errno).description) }
             if read == 0 { break }
             count += read
         }

@@ -1,4 +1,5 @@
 import NIOSSL
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -60,7 +61,7 @@ extension RedisTLS {
 
     private static func requireReadable(_ path: String) throws(RedisError) {
         guard access(path, R_OK) == 0 else {
-            throw .tlsFile(path: path, reason: String(cString: strerror(errno)))
+            throw .tlsFile(path: path, reason: Errno(rawValue: errno).description)
         }
     }
 }

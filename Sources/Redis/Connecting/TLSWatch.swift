@@ -1,6 +1,7 @@
 import NIOCore
 import NIOSSL
 import NIOTLS
+import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -36,7 +37,8 @@ struct TLSWatch {
     func failure(_ error: any Error, context: ChannelHandlerContext) -> RedisError? {
         guard let host else { return nil }
         let handler = try? context.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self)
-        let failure = TLSFailure(error, certificate: handler?.peerCertificate, host: host, at: time(nil))
+        let failure = TLSFailure(
+            error, certificate: handler?.peerCertificate, host: host, at: Int(SystemClock.realtime() / 1_000_000_000))
         guard let failure else { return nil }
         return failure == .closed && hasHeard
             ? .connectionClosed(endpoint: endpoint) : .tls(endpoint: endpoint, failure)

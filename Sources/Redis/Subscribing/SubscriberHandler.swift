@@ -1,3 +1,4 @@
+import Time
 import DequeModule
 import NIOCore
 
@@ -72,7 +73,7 @@ final class SubscriberHandler: ChannelInboundHandler {
         let buffer = unwrapInboundIn(data)
         bytesRead += buffer.readableBytes
         handle(.heard, context: context)
-        reader.batch?.receivedAt = Self.now()
+        reader.batch?.receivedAt = SystemClock.realtime()
         let problem = buffer.withUnsafeReadableBytes { reader.feed($0) }
         // What must wait until the envelopes of this read are handed on.
         var late: [SubscriberMachine.Action] = []
@@ -187,13 +188,6 @@ final class SubscriberHandler: ChannelInboundHandler {
         var buffer = context.channel.allocator.buffer(capacity: 256)
         for command in commands { RESPEncoder.encode(command, into: &buffer) }
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
-    }
-
-    /// Nanoseconds since 1970.
-    private static func now() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 }
 

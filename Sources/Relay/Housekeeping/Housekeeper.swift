@@ -3,6 +3,7 @@ import Logging
 import NIOConcurrencyHelpers
 import NIOPosix
 import Prometheus
+import Time
 
 #if canImport(Glibc)
     import Glibc

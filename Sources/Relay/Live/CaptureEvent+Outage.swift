@@ -1,4 +1,5 @@
 import Capture
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -12,7 +13,7 @@ extension CaptureEvent {
         var event = CaptureEvent(event: "writing_failed")
         // Without the path: the page may be looked at by those who should not know it.
         if case .system(_, _, let code) = error {
-            event.reason = String(cString: strerror(code))
+            event.reason = Errno(rawValue: code).description
         } else {
             event.reason = "its directory is not as it was"
         }

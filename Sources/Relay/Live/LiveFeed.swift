@@ -4,6 +4,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import Prometheus
 import Redis
+import Time
 
 /// Keeps what the live page shows, and sends it to those that are open.
 ///

@@ -1,6 +1,8 @@
 import Capture
+import JSON
 import NIOCore
 import Backplane
+import Time
 
 /// Writes what a page is sent: one server-sent event whose data is a JSON object. Times are milliseconds since 1970.
 struct LiveFrame {
@@ -102,10 +104,8 @@ struct LiveFrame {
         _ add: (inout JSONWriter, Element) -> Void
     ) {
         writer.raw(opening + "[")
-        var isFirst = true
         for element in elements {
-            if !isFirst { writer.raw(",") }
-            isFirst = false
+            writer.element()
             add(&writer, element)
         }
         writer.raw("]")

@@ -1,5 +1,6 @@
 import Capture
 import NIOConcurrencyHelpers
+import Time
 
 /// What the recorder's thread tells the live page: the events that it notes for the capture anyway.
 ///

@@ -2,6 +2,7 @@ import Capture
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import Time
 
 /// The live page's part of the HTTP surface: the page, its stream, the segments, the login.
 struct LiveRoutes: Sendable {
@@ -106,7 +107,9 @@ struct LiveRoutes: Sendable {
     /// - Parameter seconds: 0 takes it from the browser.
     private func cookie(_ secret: String, of sessions: WebSessions, seconds: Int) -> String {
         // Without a path, which is that of the login then, before the proxy: the cookie goes to nobody else there.
-        "\(sessions.cookieName)=\(secret); Max-Age=\(seconds); HttpOnly; SameSite=Strict"
-            + (isSecure ? "; Secure" : "")
+        Cookie(
+            name: sessions.cookieName, value: secret, maxAge: seconds, secure: isSecure, httpOnly: true,
+            sameSite: .strict
+        ).description
     }
 }

@@ -1,5 +1,6 @@
 import Capture
 import Backplane
+import Time
 
 /// All that a live page shows, kept up to date by one look after another. Pure: time and what was counted come in.
 struct LiveSnapshot: Sendable {

@@ -2,6 +2,7 @@ import Capture
 import Prometheus
 import Redis
 import Backplane
+import Time
 
 /// Looks at each envelope of one channel in place: id, sequence, kinds, calls, commands and acks, signals, size, latency.
 ///

@@ -2,6 +2,7 @@ import Capture
 import Logging
 import NIOCore
 import Redis
+import Time
 
 /// Asks the server whether it is still a master, and tells everybody when that changes.
 struct RoleWatch: Sendable {

@@ -1,6 +1,7 @@
 import Capture
 import Logging
 import Redis
+import Time
 
 /// Looks at the subscribers of the server: who they are, and what waits for them.
 struct SubscriberWatch {

@@ -1,4 +1,5 @@
 import NIOCore
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -21,7 +22,7 @@ package enum ListenFailure: Sendable, Equatable {
         case EADDRINUSE: self = .inUse
         case EADDRNOTAVAIL: self = .notOurs
         case EACCES, EPERM: self = .notPermitted
-        default: self = .other(String(cString: strerror(code)))
+        default: self = .other(Errno(rawValue: code).description)
         }
     }
 

@@ -1,6 +1,7 @@
 import Capture
 import HTTPTypes
 import Hummingbird
+import Time
 
 /// Lets in who shows the token, as a bearer or by the cookie of a login, and answers 401 to everybody else: a browser that
 /// asks for the page gets the login. `/-/healthy` is open, so that a supervisor needs no secret.

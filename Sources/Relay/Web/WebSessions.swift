@@ -1,6 +1,8 @@
 import Capture
 import Cryptography
+import Hummingbird
 import NIOConcurrencyHelpers
+import Time
 
 /// Browsers that have shown the token once and carry a cookie since. In memory only: a restart ends them all, and so does a
 /// new token.
@@ -74,12 +76,7 @@ final class WebSessions: Sendable {
     }
 
     private func secret(in cookies: String?) -> String? {
-        for cookie in cookies?.split(separator: ";") ?? [] {
-            let cookie = cookie.drop { $0 == " " }
-            guard let equals = cookie.firstIndex(of: "="), cookie[..<equals] == cookieName else { continue }
-            return String(cookie[cookie.index(after: equals)...])
-        }
-        return nil
+        cookies.flatMap { Cookies(from: [$0])[cookieName]?.value }
     }
 
     private static func key(_ secret: String) -> Digest { SHA256.hash(Array(secret.utf8)) }

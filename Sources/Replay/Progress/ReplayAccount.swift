@@ -1,6 +1,7 @@
 import Backplane
 import Capture
 import FoundationEssentials
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc

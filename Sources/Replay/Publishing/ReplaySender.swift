@@ -1,6 +1,7 @@
 import Capture
 import NIOCore
 import Redis
+import Time
 
 /// What a sender needs of a connection: many commands in flight, their replies in order.
 protocol CommandPipeline: Sendable {

@@ -1,5 +1,7 @@
+import Time
 import CLinux
 import Capture
+import Time
 
 /// Waits for each envelope's time, as somebody at a keyboard may change it meanwhile. For the replaying thread.
 struct ReplayPacer {

@@ -1,3 +1,5 @@
+import JSON
+
 /// A frame that no node of this protocol sends.
 enum FrameError: Error, Equatable, CustomStringConvertible {
     case notJSON(JSONParseError)

@@ -1,3 +1,5 @@
+import JSON
+
 /// A frame with a cursor: `{"C":"s-0,1F","S":1,"T":1,"G":"token","L":0,"M":[..]}`.
 struct MessageFrame: Equatable, Sendable {
     /// Where to go on after a reconnect.
@@ -13,7 +15,7 @@ struct MessageFrame: Equatable, Sendable {
     var messages: [HubMessage] = []
 
     /// - Returns: nil without `C`.
-    init?(_ json: JSONValue) {
+    init?(_ json: JSONTree) {
         guard let cursor = json["C"]?.string else { return nil }
         self.cursor = cursor
         isInitial = json["S"]?.integer == 1

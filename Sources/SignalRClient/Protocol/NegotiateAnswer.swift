@@ -1,3 +1,5 @@
+import JSON
+
 /// What a node answers to `/negotiate`.
 struct NegotiateAnswer: Equatable, Sendable {
     let connectionID: String
@@ -13,7 +15,7 @@ struct NegotiateAnswer: Equatable, Sendable {
     let offersWebSockets: Bool
 
     /// - Returns: nil if this is no answer of a SignalR 2 node.
-    init?(_ json: JSONValue) {
+    init?(_ json: JSONTree) {
         guard let id = json["ConnectionId"]?.string, let token = json["ConnectionToken"]?.string else { return nil }
         connectionID = id
         connectionToken = token
@@ -25,7 +27,7 @@ struct NegotiateAnswer: Equatable, Sendable {
     }
 
     /// Nobody waits longer than a day, whatever a node says.
-    private static func seconds(_ json: JSONValue?) -> Duration? {
+    private static func seconds(_ json: JSONTree?) -> Duration? {
         guard let seconds = json?.number, seconds > 0, seconds.isFinite else { return nil }
         return .seconds(min(seconds, 86_400))
     }

@@ -1,3 +1,5 @@
+import JSON
+
 /// What a node sends on a transport.
 enum NodeFrame: Equatable, Sendable {
     /// `{}`
@@ -9,9 +11,9 @@ enum NodeFrame: Equatable, Sendable {
 
     /// - Throws: ``FrameError``.
     init(parsing bytes: UnsafeRawBufferPointer) throws(FrameError) {
-        let json: JSONValue
+        let json: JSONTree
         do {
-            json = try JSONParser.parse(bytes)
+            json = try JSONTree(parsing: bytes)
         } catch {
             throw .notJSON(error)
         }

@@ -23,15 +23,9 @@ struct QueryText {
                 UInt8(ascii: "~"):
                 utf8.append(byte)
             default:
-                utf8.append(UInt8(ascii: "%"))
-                utf8.append(hexDigit(byte >> 4))
-                utf8.append(hexDigit(byte & 0xF))
+                utf8 += "%\(byte < 0x10 ? "0" : "")\(String(byte, radix: 16, uppercase: true))".utf8
             }
         }
         return String(decoding: utf8, as: UTF8.self)
-    }
-
-    private static func hexDigit(_ value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") + value - 10
     }
 }

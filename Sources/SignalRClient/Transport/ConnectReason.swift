@@ -3,6 +3,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import Redis
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -40,7 +41,7 @@ enum ConnectReason {
     static func words(of error: any Error) -> String {
         switch error {
         case let error as IOError where [ECONNRESET, EPIPE].contains(error.errnoCode): "the node cut it"
-        case let error as IOError: String(cString: strerror(error.errnoCode)).lowercased()
+        case let error as IOError: Errno(rawValue: error.errnoCode).description.lowercased()
         case ChannelError.alreadyClosed, ChannelError.ioOnClosedChannel, ChannelError.eof,
             ChannelError.inputClosed, ChannelError.outputClosed:
             "it is closed"
@@ -63,7 +64,7 @@ enum ConnectReason {
         case ETIMEDOUT: silent
         case ECONNRESET, EPIPE: "it cut the connection: does its port speak TLS (then write https://)?"
         case EMFILE, ENFILE: "this process has as many files open as it may; raise its limit (ulimit -n, LimitNOFILE)"
-        default: String(cString: strerror(code)).lowercased()
+        default: Errno(rawValue: code).description.lowercased()
         }
     }
 

@@ -1,10 +1,5 @@
+import Time
 import Relay
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// The one line that `run` keeps on a terminal: what the live page says of the channels, and what is written.
 struct StatusLine {
@@ -43,16 +38,8 @@ struct StatusLine {
     private func describe(_ channel: RelaySnapshot.Channel) -> String {
         var sentence = channel.sentence
         for (index, time) in channel.times.enumerated() {
-            sentence.replace("{\(index)}", with: Self.clock(time))
+            sentence.replace("{\(index)}", with: LocalTime.clock(at: time))
         }
         return MessageLine.printable("\(channel.name)  \(sentence)".utf8)
-    }
-
-    /// The time of day where the terminal is.
-    private static func clock(_ nanoseconds: UInt64) -> String {
-        var seconds = time_t(nanoseconds / 1_000_000_000)
-        var parts = tm()
-        localtime_r(&seconds, &parts)
-        return [parts.tm_hour, parts.tm_min, parts.tm_sec].map { ($0 < 10 ? "0" : "") + "\($0)" }.joined(separator: ":")
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Capture
+import Time
 
 #if canImport(Glibc)
     import Glibc

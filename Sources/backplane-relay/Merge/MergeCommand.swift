@@ -1,6 +1,7 @@
 import ArgumentParser
 import Capture
 import Backplane
+import Time
 
 struct MergeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Capture
+import Time
 
 /// Captures that are compared, each a directory or a segment file.
 struct SeveralCaptures: ParsableArguments {

@@ -5,6 +5,7 @@ import Logging
 import NIOPosix
 import Redis
 import Relay
+import Time
 
 /// The live relay into another Redis.
 struct ForwardOptions: ParsableArguments {

@@ -4,6 +4,7 @@ import Cryptography
 import FoundationEssentials
 import MCAP
 import Relay
+import Time
 
 /// What is recorded, how, and what becomes of it.
 struct RecordingOptions: ParsableArguments {

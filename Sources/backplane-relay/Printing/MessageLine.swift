@@ -1,5 +1,6 @@
 import Capture
 import Backplane
+import Time
 
 /// One line a message, for people.
 struct MessageLine {

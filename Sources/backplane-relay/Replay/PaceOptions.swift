@@ -1,6 +1,7 @@
 import ArgumentParser
 import Capture
 import Replay
+import Time
 
 /// When envelopes are published.
 struct PaceOptions: ParsableArguments {

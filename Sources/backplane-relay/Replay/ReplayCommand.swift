@@ -5,6 +5,7 @@ import NIOConcurrencyHelpers
 import Redis
 import Replay
 import Backplane
+import Time
 
 #if canImport(Glibc)
     import Glibc

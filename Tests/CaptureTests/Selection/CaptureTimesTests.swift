@@ -3,6 +3,7 @@ import Backplane
 import Testing
 
 @testable import Capture
+import Time
 
 /// The ends of a capture, and times that count from them.
 @Suite struct CaptureTimesTests {

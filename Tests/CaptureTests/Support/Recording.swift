@@ -2,6 +2,7 @@ import MCAP
 import Backplane
 
 @testable import Capture
+import Time
 
 extension Moment {
     /// 2026-11-22T21:41:00Z.

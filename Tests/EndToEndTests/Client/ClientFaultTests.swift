@@ -1,3 +1,4 @@
+import JSON
 import Loopback
 @testable import SignalRClient
 import NIOSSL

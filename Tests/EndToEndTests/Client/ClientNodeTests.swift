@@ -1,3 +1,4 @@
+import JSON
 import Loopback
 @testable import Check
 @testable import SignalRClient
@@ -34,7 +35,7 @@ struct ClientNodeTests {
     func callsAndIsCalled(transport: ClientTransport) async throws {
         try await Nodes.run(1) { nodes, _ in
             try await Self.with(transport, node: nodes[0].url, user: "anna") { client, log in
-                let values: [JSONValue] = ["é 👍 \u{0}\u{2028}\"\\", 9_007_199_254_740_991, [nil, ["a": true]], nil]
+                let values: [JSONTree] = ["é 👍 \u{0}\u{2028}\"\\", 9_007_199_254_740_991, [nil, ["a": true]], nil]
                 for value in values { #expect(try await client.invoke("chatHub", "echo", [value]) == value) }
                 #expect(try await client.invoke("CHATHUB", "SEND", ["n", "hello"]) == nil)
                 #expect(await log.wait(for: "hello"))
@@ -75,7 +76,7 @@ struct ClientNodeTests {
                 #expect(try await client.invoke("chatHub", "progress", [4]) == 4)
                 try await client.invoke("chatHub", "send", ["n", "end"])
                 #expect(await log.wait(for: "end"))
-                let values = log.events.compactMap { event -> JSONValue? in
+                let values = log.events.compactMap { event -> JSONTree? in
                     if case .progress(0, let value) = event { value } else { nil }
                 }
                 #expect(values == [1, 2, 3, 4])

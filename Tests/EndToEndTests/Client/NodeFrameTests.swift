@@ -1,3 +1,4 @@
+import JSON
 @testable import Loopback
 @testable import SignalRClient
 import TestSupport
@@ -46,7 +47,7 @@ struct FrameTests {
         return frame
     }
 
-    private static func response(_ call: String, _ outcome: Result<JSONValue, CallError>) -> NodeFrame {
+    private static func response(_ call: String, _ outcome: Result<JSONTree, CallError>) -> NodeFrame {
         .response(CallResponse(call: call, outcome: outcome))
     }
 

@@ -1,3 +1,4 @@
+import JSON
 @testable import SignalRClient
 import NIOCore
 import Testing
@@ -27,8 +28,9 @@ struct ProtocolTextTests {
     }
 
     @Test func readsWhatARealNodeNegotiates() throws {
-        let json = try JSONParser.parse(
-            #"{"Url":"/signalr","ConnectionToken":"a+/b","ConnectionId":"4c77","KeepAliveTimeout":20.0,"DisconnectTimeout":30.0,"ConnectionTimeout":110.0,"TryWebSockets":true,"ProtocolVersion":"2.0","TransportConnectTimeout":5.0,"LongPollDelay":0.0}"#
+        let json = try JSONTree(
+            parsing:
+                #"{"Url":"/signalr","ConnectionToken":"a+/b","ConnectionId":"4c77","KeepAliveTimeout":20.0,"DisconnectTimeout":30.0,"ConnectionTimeout":110.0,"TryWebSockets":true,"ProtocolVersion":"2.0","TransportConnectTimeout":5.0,"LongPollDelay":0.0}"#
         )
         let negotiation = try #require(NegotiateAnswer(json))
         #expect(negotiation.connectionToken == "a+/b")

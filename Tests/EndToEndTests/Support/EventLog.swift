@@ -1,5 +1,6 @@
 import Demo
 import Check
+import JSON
 import Loopback
 import SignalRClient
 import Synchronization

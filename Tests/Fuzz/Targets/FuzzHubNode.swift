@@ -1,5 +1,6 @@
 import FuzzSupport
 import HTTPTypes
+import JSON
 import Logging
 import NIOCore
 import NIOEmbedded

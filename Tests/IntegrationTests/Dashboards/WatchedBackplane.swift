@@ -1,3 +1,4 @@
+import JSON
 import SignalRClient
 import Foundation
 import Redis

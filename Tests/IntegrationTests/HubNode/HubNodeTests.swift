@@ -1,3 +1,4 @@
+import JSON
 import Loopback
 import SignalRClient
 import Foundation
@@ -210,7 +211,7 @@ extension WithHubNodes {
                         try await RawHTTP.with(port: port, "GET", target) { stream in
                             _ = try await stream.take(through: #""S":1"#)
                             // Reads nothing from here on. The kernel's buffers take some megabytes first.
-                            let text = JSONValue.string(String(repeating: "x", count: 48 * 1024))
+                            let text = JSONTree.string(String(repeating: "x", count: 48 * 1024))
                             var sent = 0
                             while try await MetricsScrape.read(port: port)["backplane_relay_hub_slow_clients_total"]
                                 == 0
@@ -253,9 +254,9 @@ extension WithHubNodes {
             try await withTwoNodes { a, _, network, _ in
                 let alice = try HubClient(port: a, reconnectsByItself: false, network: network)
                 try await alice.signalR.start()
-                let below = JSONValue.string(String(repeating: "x", count: 60_000))
+                let below = JSONTree.string(String(repeating: "x", count: 60_000))
                 #expect(try await alice.invoke("echo", [below]) == below)
-                let above = JSONValue.string(String(repeating: "x", count: 70_000))
+                let above = JSONTree.string(String(repeating: "x", count: 70_000))
                 await #expect(throws: SignalRClientError.self) { try await alice.invoke("echo", [above]) }
             }
         }

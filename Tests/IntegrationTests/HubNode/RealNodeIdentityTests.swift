@@ -1,4 +1,5 @@
 import Check
+import JSON
 import SignalRClient
 import Foundation
 import HubNode

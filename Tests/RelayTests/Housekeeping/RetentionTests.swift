@@ -5,6 +5,7 @@ import Backplane
 import Testing
 
 @testable import Relay
+import Time
 
 @Suite struct RetentionTests {
     private final class Scene {

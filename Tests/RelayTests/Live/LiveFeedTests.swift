@@ -6,6 +6,7 @@ import Prometheus
 import Testing
 
 @testable import Relay
+import Time
 
 @Suite struct LiveFeedTests {
     private static let hostile = "<img src=x onerror=alert(1)>\"\n\u{2028}\u{0}"

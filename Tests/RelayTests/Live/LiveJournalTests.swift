@@ -2,6 +2,7 @@ import Capture
 import Testing
 
 @testable import Relay
+import Time
 
 @Suite struct LiveJournalTests {
     private func moment(_ seconds: UInt64) -> Moment {

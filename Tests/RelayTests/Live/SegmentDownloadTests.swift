@@ -3,6 +3,7 @@ import Foundation
 import Hummingbird
 import NIOCore
 import Testing
+import Time
 
 @testable import Relay
 

@@ -3,6 +3,7 @@ import Foundation
 import Testing
 
 @testable import Relay
+import Time
 
 @Suite struct WebSessionsTests {
     private static let secret = "0123456789abcdef"

@@ -1,3 +1,5 @@
+import Time
+
 /// Strings that Newtonsoft.Json takes for a time: its reader makes a `DateTime` of them, and its writer writes that in one
 /// form, so that a client's string may come out otherwise than it went in.
 ///
@@ -22,7 +24,8 @@ enum DotNetDate {
         guard let year = number(bytes[0..<4]), bytes[4] == UInt8(ascii: "-"), let month = number(bytes[5..<7]),
             bytes[7] == UInt8(ascii: "-"), let day = number(bytes[8..<10]), let hour = number(bytes[11..<13]),
             bytes[13] == UInt8(ascii: ":"), let minute = number(bytes[14..<16]), bytes[16] == UInt8(ascii: ":"),
-            let second = number(bytes[17..<19]), let days = Self.days(year, month, day), hour <= 24, minute < 60,
+            let second = number(bytes[17..<19]), year > 0,
+            let date = CivilDate(year: Int(year), month: Int(month), day: Int(day)), hour <= 24, minute < 60,
             second < 60, hour < 24 || (minute == 0 && second == 0)
         else { return nil }
         var rest = bytes[19...]
@@ -36,6 +39,7 @@ enum DotNetDate {
             rest = rest.dropFirst(1 + digits.count)
         }
         guard hour < 24 || fraction == 0 else { return nil }
+        let days = Int64(date.daysSince1970 + daysBefore1970)
         let seconds = days * secondsPerDay + hour * 3_600 + minute * 60 + second
         let ticks = seconds * ticksPerSecond + fraction
         if rest.isEmpty { return text(ticks, zone: "") }
@@ -75,23 +79,16 @@ enum DotNetDate {
     // MARK: - Calendar
 
     private static let unixEpochSeconds: Int64 = 62_135_596_800
+    /// From the first of January of the year 1.
+    private static let daysBefore1970 = 719_162
 
     /// - Parameter ticks: since the first of January of the year 1.
     private static func text(_ ticks: Int64, zone: String) -> String? {
         guard DotNetTicks(rawValue: ticks).isDateTime else { return nil }
         let (seconds, fraction) = ticks.quotientAndRemainder(dividingBy: ticksPerSecond)
         let (days, ofDay) = seconds.quotientAndRemainder(dividingBy: secondsPerDay)
-        // Howard Hinnant's civil_from_days, whose days count from March of the year 0.
-        let shifted = days + 306
-        let era = shifted / 146_097
-        let ofEra = shifted % 146_097
-        let yearOfEra = (ofEra - ofEra / 1_460 + ofEra / 36_524 - ofEra / 146_096) / 365
-        let ofYear = ofEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let march = (5 * ofYear + 2) / 153
-        let day = ofYear - (153 * march + 2) / 5 + 1
-        let month = march < 10 ? march + 3 : march - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        var text = "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
+        let date = CivilDate(daysSince1970: Int(days) - daysBefore1970)
+        var text = "\(padded(date.year, 4))-\(padded(date.month, 2))-\(padded(date.day, 2))"
         text += "T\(padded(ofDay / 3_600, 2)):\(padded(ofDay / 60 % 60, 2)):\(padded(ofDay % 60, 2))"
         if fraction > 0 {
             var digits = padded(fraction, 7)
@@ -101,18 +98,7 @@ enum DotNetDate {
         return text + zone
     }
 
-    /// Days since the first of January of the year 1; nil for a day that no calendar has.
-    private static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64? {
-        guard (1...9_999).contains(year), (1...12).contains(month), day >= 1 else { return nil }
-        let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-        let lengths: [Int64] = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
-        guard day <= lengths[Int(month) - 1] else { return nil }
-        let before = year - 1
-        return before * 365 + before / 4 - before / 100 + before / 400
-            + lengths[..<(Int(month) - 1)].reduce(0, +) + day - 1
-    }
-
-    private static func padded(_ number: Int64, _ digits: Int) -> String {
+    private static func padded(_ number: some BinaryInteger, _ digits: Int) -> String {
         let text = "\(number)"
         return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
     }

@@ -1,3 +1,5 @@
+import JSON
+
 /// A JSON value as the reader of real nodes (Newtonsoft.Json) takes it from text that is not quite JSON.
 package indirect enum LenientJSON: Sendable {
     /// In order; of a name that comes twice the last one counts.
@@ -61,17 +63,15 @@ package indirect enum LenientJSON: Sendable {
         switch self {
         case .object(let members):
             writer.raw("{")
-            for (index, member) in members.enumerated() {
-                if index > 0 { writer.raw(",") }
-                writer.string(member.name)
-                writer.raw(":")
+            for member in members {
+                writer.member(member.name)
                 guard member.value.write(to: &writer) else { return false }
             }
             writer.raw("}")
         case .array(let elements):
             writer.raw("[")
-            for (index, element) in elements.enumerated() {
-                if index > 0 { writer.raw(",") }
+            for element in elements {
+                writer.element()
                 guard element.write(to: &writer) else { return false }
             }
             writer.raw("]")

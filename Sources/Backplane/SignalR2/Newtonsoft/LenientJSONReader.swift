@@ -1,3 +1,5 @@
+import JSON
+
 /// Reads text by the rules of Newtonsoft.Json's `JsonTextReader`.
 struct LenientJSONReader {
     /// SignalR's `MaxDepth`.

@@ -24,12 +24,6 @@ package enum JSONText {
         return brackets > JSONScanner.maximumDepth
     }
 
-    /// Offset of the next byte that cannot stand in a JSON string as it is: `"`, `\` or a control character; the number of
-    /// bytes if there is none.
-    package static func endOfPlainText(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
-        JSONString.endOfPlainText(in: bytes, from: start)
-    }
-
     /// Whether the bytes are well-formed UTF-8.
     package static func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
         UTF8Validation.firstInvalidOffset(in: bytes) == nil
@@ -43,22 +37,6 @@ package enum JSONText {
             var scanner = JSONScanner(bytes)
             guard let string = scanner.string(), scanner.peek() == nil else { return nil }
             return string.decoded
-        }
-    }
-
-    /// The members of an object, each with its value's JSON.
-    ///
-    /// - Returns: none if the bytes are not one object.
-    package static func members(_ bytes: [UInt8]) -> [(name: String, value: [UInt8])] {
-        bytes.withUnsafeBytes { bytes in
-            var members: [(String, [UInt8])] = []
-            var scanner = JSONScanner(bytes)
-            let isObject = scanner.object { scanner, name in
-                guard let value = scanner.value() else { return false }
-                members.append((name.decoded, Array(value)))
-                return true
-            }
-            return isObject && scanner.peek() == nil ? members : []
         }
     }
 
@@ -81,22 +59,16 @@ package enum JSONText {
         switch scanner.peek() {
         case UInt8(ascii: "{"):
             writer.raw("{")
-            var isFirst = true
             _ = scanner.object { scanner, name in
-                if !isFirst { writer.raw(",") }
-                isFirst = false
-                writer.string(name.decoded)
-                writer.raw(":")
+                writer.member(name.decoded)
                 rewrite(&scanner, to: &writer)
                 return true
             }
             writer.raw("}")
         case UInt8(ascii: "["):
             writer.raw("[")
-            var isFirst = true
             _ = scanner.array { scanner in
-                if !isFirst { writer.raw(",") }
-                isFirst = false
+                writer.element()
                 rewrite(&scanner, to: &writer)
                 return true
             }

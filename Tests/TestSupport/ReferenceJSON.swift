@@ -1,10 +1,10 @@
 /// A second reading of the JSON grammar: recursive, over characters, sharing no code with the scanner.
 ///
 /// Foundation cannot be the judge: it takes trailing commas, and refuses lone surrogates and huge exponents.
-struct ReferenceJSON {
+package struct ReferenceJSON {
     private var rest: ArraySlice<UInt8>
 
-    static func accepts(_ text: [UInt8]) -> Bool {
+    package static func accepts(_ text: [UInt8]) -> Bool {
         var json = ReferenceJSON(rest: text[...])
         return json.value() && json.rest.isEmpty
     }

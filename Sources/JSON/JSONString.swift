@@ -1,10 +1,16 @@
 /// A string in JSON text, in place: what stands between the quotation marks, its escapes checked but not decoded.
-struct JSONString {
-    let raw: UnsafeRawBufferPointer
-    let hasEscapes: Bool
+package struct JSONString {
+    package let raw: UnsafeRawBufferPointer
+    package let hasEscapes: Bool
+
+    @inlinable package init(raw: UnsafeRawBufferPointer, hasEscapes: Bool) {
+        self.raw = raw
+        self.hasEscapes = hasEscapes
+    }
 
     /// The only byte of a string that has one, nil for all others: to compare with short names without decoding.
-    var onlyByte: UInt8? {
+    @inlinable @inline(__always)
+    package var onlyByte: UInt8? {
         if raw.count == 1 { return raw[0] }
         guard hasEscapes else { return nil }
         let utf8 = decoded.utf8
@@ -12,7 +18,7 @@ struct JSONString {
     }
 
     /// The text, its escapes decoded. Lone surrogates and malformed UTF-8 become U+FFFD, as in .NET.
-    var decoded: String {
+    package var decoded: String {
         guard hasEscapes else { return String(decoding: raw, as: UTF8.self) }
         var utf8: [UInt8] = []
         utf8.reserveCapacity(raw.count)
@@ -35,12 +41,12 @@ struct JSONString {
     }
 
     /// Compares with an ASCII name, upper and lower case being the same.
-    func equalsIgnoringCase(_ name: String) -> Bool {
+    package func equalsIgnoringCase(_ name: String) -> Bool {
         decoded.utf8.elementsEqual(name.utf8) { Self.lowercased($0) == Self.lowercased($1) }
     }
 
     /// Offset of the next byte that cannot stand in a string as it is: `"`, `\` or a control character.
-    static func endOfPlainText(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+    @inlinable package static func endOfPlainText(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
         var offset = start
         while bytes.count - offset >= 8 {
             let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
@@ -62,7 +68,7 @@ struct JSONString {
         return offset
     }
 
-    static func hexValue(_ digit: UInt8) -> UInt16? {
+    @inlinable package static func hexValue(_ digit: UInt8) -> UInt16? {
         switch digit {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt16(digit - UInt8(ascii: "0"))
         case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt16(digit - UInt8(ascii: "a") + 10)

@@ -1,13 +1,13 @@
 /// Strict UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF), fast where text is ASCII.
-enum UTF8Validation {
+package enum UTF8Validation {
     /// - Returns: the offset at which the first malformed sequence begins, or nil if there is none.
-    @inline(__always)  // Most strings in an envelope are short, and ASCII.
-    static func firstInvalidOffset(in bytes: UnsafeRawBufferPointer) -> Int? {
+    @inlinable @inline(__always)  // Most strings in an envelope are short, and ASCII.
+    package static func firstInvalidOffset(in bytes: UnsafeRawBufferPointer) -> Int? {
         isASCII(bytes) ? nil : firstInvalidOffsetOfText(in: bytes)
     }
 
-    @inline(__always)
-    private static func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    @inlinable @inline(__always)
+    package static func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count >= 8 else { return bytes.allSatisfy { $0 < 0x80 } }
         // The last word may repeat some of the one before it.
         let last = bytes.count &- 8
@@ -20,8 +20,8 @@ enum UTF8Validation {
         return seen & 0x8080_8080_8080_8080 == 0
     }
 
-    @inline(never)
-    private static func firstInvalidOffsetOfText(in bytes: UnsafeRawBufferPointer) -> Int? {
+    @usableFromInline @inline(never)
+    static func firstInvalidOffsetOfText(in bytes: UnsafeRawBufferPointer) -> Int? {
         var offset = 0
         while true {
             offset = endOfASCII(in: bytes, from: offset)

@@ -3,21 +3,22 @@
 /// Checks the grammar of everything that it passes, but not UTF-8. Every method skips white space first and says by its
 /// result whether it found what it looks for; after a refusal the text is not JSON, or not of the expected shape, and
 /// the scanner is of no further use.
-struct JSONScanner {
+package struct JSONScanner {
     /// Arrays and objects inside each other that `skipValue` follows. SignalR itself stops at 20.
-    static let maximumDepth = UInt64.bitWidth
+    @inlinable package static var maximumDepth: Int { UInt64.bitWidth }
 
-    private let bytes: UnsafeRawBufferPointer
-    /// Where it stands, or where it gave up.
-    private(set) var position = 0
+    @usableFromInline package let bytes: UnsafeRawBufferPointer
+    /// Bytes that are behind it; where the fault is, after a refusal.
+    @usableFromInline package var position = 0
 
     /// `bytes` must outlive the scanner and the strings that it hands out.
-    init(_ bytes: UnsafeRawBufferPointer) {
+    @inlinable package init(_ bytes: UnsafeRawBufferPointer) {
         self.bytes = bytes
     }
 
     /// The next byte that is not white space; nil at the end.
-    mutating func peek() -> UInt8? {
+    @inlinable @inline(__always)
+    package mutating func peek() -> UInt8? {
         while position < bytes.count {
             switch bytes[position] {
             case 0x20, 0x09, 0x0A, 0x0D: position += 1
@@ -27,14 +28,15 @@ struct JSONScanner {
         return nil
     }
 
-    mutating func consume(_ byte: UInt8) -> Bool {
+    @inlinable @inline(__always)
+    package mutating func consume(_ byte: UInt8) -> Bool {
         guard peek() == byte else { return false }
         position += 1
         return true
     }
 
     /// `true`, `false` or `null`.
-    mutating func consume(literal: StaticString) -> Bool {
+    @inlinable package mutating func consume(literal: StaticString) -> Bool {
         guard peek() != nil, bytes.count - position >= literal.utf8CodeUnitCount else { return false }
         for index in 0..<literal.utf8CodeUnitCount where bytes[position + index] != literal.utf8Start[index] {
             return false
@@ -44,7 +46,7 @@ struct JSONScanner {
     }
 
     /// Calls `member` with each name of an object; it must consume the value, and returns false to give up.
-    mutating func object(_ member: (inout JSONScanner, JSONString) -> Bool) -> Bool {
+    @inlinable package mutating func object(_ member: (inout JSONScanner, JSONString) -> Bool) -> Bool {
         guard consume(UInt8(ascii: "{")) else { return false }
         if consume(UInt8(ascii: "}")) { return true }
         repeat {
@@ -54,7 +56,8 @@ struct JSONScanner {
     }
 
     /// - Returns: how many elements the array has, nil if this is not an array.
-    mutating func countElements() -> Int? {
+    @inlinable @inline(__always)
+    package mutating func countElements() -> Int? {
         guard consume(UInt8(ascii: "[")) else { return nil }
         if consume(UInt8(ascii: "]")) { return 0 }
         var count = 0
@@ -66,14 +69,15 @@ struct JSONScanner {
     }
 
     /// - Returns: how many elements the array has, and its text; nil if this is not an array.
-    mutating func countedArray() -> (count: Int, text: UnsafeRawBufferPointer)? {
+    @inlinable @inline(__always)
+    package mutating func countedArray() -> (count: Int, text: UnsafeRawBufferPointer)? {
         guard peek() != nil else { return nil }
         let start = position
         return countElements().map { ($0, UnsafeRawBufferPointer(rebasing: bytes[start..<position])) }
     }
 
     /// - Returns: the text of a value of any kind, nil if there is none.
-    mutating func value() -> UnsafeRawBufferPointer? {
+    @inlinable package mutating func value() -> UnsafeRawBufferPointer? {
         guard peek() != nil else { return nil }
         let start = position
         guard skipValue() else { return nil }
@@ -81,7 +85,7 @@ struct JSONScanner {
     }
 
     /// Calls `element` for each element of an array; it must consume the element, and returns false to give up.
-    mutating func array(_ element: (inout JSONScanner) -> Bool) -> Bool {
+    @inlinable package mutating func array(_ element: (inout JSONScanner) -> Bool) -> Bool {
         guard consume(UInt8(ascii: "[")) else { return false }
         if consume(UInt8(ascii: "]")) { return true }
         repeat {
@@ -90,7 +94,7 @@ struct JSONScanner {
         return consume(UInt8(ascii: "]"))
     }
 
-    mutating func skipValue() -> Bool {
+    @inlinable package mutating func skipValue() -> Bool {
         var nesting = JSONNesting()
         while true {
             // A value is due.
@@ -123,7 +127,7 @@ struct JSONScanner {
     }
 
     /// - Returns: the text of a number, nil if this is not one.
-    mutating func number() -> UnsafeRawBufferPointer? {
+    @inlinable package mutating func number() -> UnsafeRawBufferPointer? {
         guard peek() != nil else { return nil }
         let start = position
         skip(UInt8(ascii: "-"))
@@ -140,7 +144,8 @@ struct JSONScanner {
         return UnsafeRawBufferPointer(rebasing: bytes[start..<position])
     }
 
-    mutating func string() -> JSONString? {
+    @inlinable @inline(__always)
+    package mutating func string() -> JSONString? {
         guard consume(UInt8(ascii: "\"")) else { return nil }
         let start = position
         var hasEscapes = false
@@ -161,12 +166,13 @@ struct JSONScanner {
         }
     }
 
-    private mutating func memberName() -> JSONString? {
+    @inlinable @inline(__always)
+    package mutating func memberName() -> JSONString? {
         guard let name = string(), consume(UInt8(ascii: ":")) else { return nil }
         return name
     }
 
-    private mutating func skipEscape() -> Bool {
+    @inlinable package mutating func skipEscape() -> Bool {
         guard position + 1 < bytes.count else { return false }
         switch bytes[position + 1] {
         case UInt8(ascii: "u"):
@@ -185,18 +191,60 @@ struct JSONScanner {
     }
 
     /// Unlike `consume`, takes no white space: for inside a number.
-    @discardableResult
-    private mutating func skip(_ byte: UInt8) -> Bool {
+    @inlinable @discardableResult package mutating func skip(_ byte: UInt8) -> Bool {
         guard position < bytes.count, bytes[position] == byte else { return false }
         position += 1
         return true
     }
 
-    private mutating func skipDigits() -> Bool {
+    @inlinable package mutating func skipDigits() -> Bool {
         let start = position
         while position < bytes.count, bytes[position] &- UInt8(ascii: "0") < 10 {
             position += 1
         }
         return position > start
+    }
+}
+
+/// The arrays and objects that a scanner is in: a stack of bits, so that its depth is bounded and costs no memory.
+package struct JSONNesting {
+    package enum Container {
+        case array
+        case object
+
+        @inlinable @inline(__always)
+        package var closingByte: UInt8 {
+            switch self {
+            case .array: UInt8(ascii: "]")
+            case .object: UInt8(ascii: "}")
+            }
+        }
+    }
+
+    @usableFromInline package var depth = 0
+    /// One bit for each level, the innermost in bit 0; 1 is an object.
+    @usableFromInline package var objects: UInt64 = 0
+
+    @inlinable package init() {}
+
+    @inlinable @inline(__always)
+    package var innermost: Container? {
+        guard depth > 0 else { return nil }
+        return objects & 1 == 1 ? .object : .array
+    }
+
+    /// - Returns: false if it is too deep for that.
+    @inlinable @inline(__always)
+    package mutating func open(_ container: Container) -> Bool {
+        guard depth < JSONScanner.maximumDepth else { return false }
+        depth += 1
+        objects = objects << 1 | (container == .object ? 1 : 0)
+        return true
+    }
+
+    @inlinable @inline(__always)
+    package mutating func close() {
+        depth -= 1
+        objects >>= 1
     }
 }

@@ -1,6 +1,6 @@
 /// Nanoseconds since 1970 as text, and back. No calendar library: `cat` formats two of these for each envelope.
 package enum UTCTime {
-    static let rfc3339Length = 30
+    package static let rfc3339Length = 30
 
     /// `2026-11-22T21:58:00.123456789Z`, RFC 3339 with nanoseconds.
     package static func rfc3339(_ nanoseconds: UInt64) -> String {
@@ -13,13 +13,9 @@ package enum UTCTime {
         bytes.append(addingCapacity: rfc3339Length) { appendRFC3339(nanoseconds, to: &$0) }
     }
 
-    static func appendRFC3339(_ nanoseconds: UInt64, to bytes: inout OutputSpan<UInt8>) {
+    package static func appendRFC3339(_ nanoseconds: UInt64, to bytes: inout OutputSpan<UInt8>) {
         let time = BrokenDown(nanoseconds)
-        bytes.append(time.year, digits: 4)
-        bytes.append(UInt8(ascii: "-"))
-        bytes.append(time.month, digits: 2)
-        bytes.append(UInt8(ascii: "-"))
-        bytes.append(time.day, digits: 2)
+        bytes.append(time.date)
         bytes.append(UInt8(ascii: "T"))
         bytes.append(time.hour, digits: 2)
         bytes.append(UInt8(ascii: ":"))
@@ -32,12 +28,12 @@ package enum UTCTime {
     }
 
     /// `20261122T215800.123Z`, for file names: sorts as the time does.
-    static func fileStamp(_ nanoseconds: UInt64) -> String {
+    package static func fileStamp(_ nanoseconds: UInt64) -> String {
         let time = BrokenDown(nanoseconds)
         let bytes = [UInt8](capacity: 20) { bytes in
-            bytes.append(time.year, digits: 4)
-            bytes.append(time.month, digits: 2)
-            bytes.append(time.day, digits: 2)
+            bytes.append(time.date.year, digits: 4)
+            bytes.append(time.date.month, digits: 2)
+            bytes.append(time.date.day, digits: 2)
             bytes.append(UInt8(ascii: "T"))
             bytes.append(time.hour, digits: 2)
             bytes.append(time.minute, digits: 2)
@@ -47,6 +43,15 @@ package enum UTCTime {
             bytes.append(UInt8(ascii: "Z"))
         }
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// `2026-11-22`.
+    ///
+    /// - Parameter seconds: since 1970, negative before.
+    package static func date(unixSeconds seconds: Int) -> String {
+        let days = (seconds >= 0 ? seconds : seconds - 86_399) / 86_400
+        return String(
+            decoding: [UInt8](capacity: 10) { $0.append(CivilDate(daysSince1970: days)) }, as: UTF8.self)
     }
 
     /// Reads RFC 3339: date, `T` or a space, time with up to nine decimals, `Z` or an offset.
@@ -59,14 +64,11 @@ package enum UTCTime {
             scanner.take("T") || scanner.take("t") || scanner.take(" "),
             let hour = scanner.number(digits: 2), scanner.take(":"), let minute = scanner.number(digits: 2),
             scanner.take(":"), let second = scanner.number(digits: 2),
-            year >= 1970, (1...12).contains(month), (1...daysIn(month: month, year: year)).contains(day), hour < 24,
-            minute < 60, second < 61
+            year >= 1970, let date = CivilDate(year: year, month: month, day: day), hour < 24, minute < 60, second < 61
         else { return nil }
         guard let nanosecond = scanner.take(".") ? scanner.fraction() : 0 else { return nil }
         guard let offset = scanner.offset(), scanner.isAtEnd else { return nil }
-        let seconds =
-            daysSince1970(year: year, month: month, day: day) * 86_400
-            + hour * 3_600 + minute * 60 + second - offset
+        let seconds = date.daysSince1970 * 86_400 + hour * 3_600 + minute * 60 + second - offset
         guard seconds >= 0, seconds < Int(UInt64.max / 1_000_000_000) else { return nil }
         return UInt64(seconds) * 1_000_000_000 + UInt64(nanosecond)
     }
@@ -74,7 +76,8 @@ package enum UTCTime {
     // MARK: - Private
 
     private struct BrokenDown {
-        let year, month, day, hour, minute, second, nanosecond: Int
+        let date: CivilDate
+        let hour, minute, second, nanosecond: Int
 
         init(_ nanoseconds: UInt64) {
             nanosecond = Int(nanoseconds % 1_000_000_000)
@@ -84,32 +87,7 @@ package enum UTCTime {
             second = Int(secondOfDay % 60)
             minute = Int(secondOfDay / 60 % 60)
             hour = Int(secondOfDay / 3_600)
-            // Days to a date in the proleptic Gregorian calendar, counted in eras of 400 years that begin in March.
-            let days = UInt32(truncatingIfNeeded: seconds / 86_400) + 719_468
-            let era = days / 146_097
-            let dayOfEra = days - era * 146_097
-            let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-            let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-            let monthFromMarch = (5 * dayOfYear + 2) / 153
-            day = Int(dayOfYear - (153 * monthFromMarch + 2) / 5 + 1)
-            month = Int(monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9)
-            year = Int(yearOfEra + era * 400) + (month <= 2 ? 1 : 0)
-        }
-    }
-
-    private static func daysSince1970(year: Int, month: Int, day: Int) -> Int {
-        let year = month <= 2 ? year - 1 : year
-        let era = year / 400
-        let yearOfEra = year - era * 400
-        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
-        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
-    }
-
-    private static func daysIn(month: Int, year: Int) -> Int {
-        switch month {
-        case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
-        case 4, 6, 9, 11: 30
-        default: 31
+            date = CivilDate(daysSince1970: Int(seconds / 86_400))
         }
     }
 
@@ -163,6 +141,32 @@ package enum UTCTime {
                 minutes < 60
             else { return nil }
             return sign * (hours * 3_600 + minutes * 60)
+        }
+    }
+}
+
+extension OutputSpan<UInt8> {
+    /// `2026-11-22`.
+    @inline(__always)
+    fileprivate mutating func append(_ date: CivilDate) {
+        append(date.year, digits: 4)
+        append(UInt8(ascii: "-"))
+        append(date.month, digits: 2)
+        append(UInt8(ascii: "-"))
+        append(date.day, digits: 2)
+    }
+
+    /// With zeros before it; what has more digits loses its first ones. What does not fit traps.
+    @inline(__always)
+    fileprivate mutating func append(_ number: Int, digits: Int) {
+        precondition(digits <= freeCapacity)
+        withUnsafeMutableBufferPointer { buffer, count in
+            var rest = UInt32(truncatingIfNeeded: number)
+            for index in stride(from: count + digits - 1, through: count, by: -1) {
+                buffer[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            }
+            count += digits
         }
     }
 }

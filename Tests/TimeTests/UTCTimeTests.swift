@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import Capture
+@testable import Time
 
 @Suite struct UTCTimeTests {
     static let bothWays: [(UInt64, String)] = [

@@ -1,4 +1,4 @@
-import Backplane
+import JSON
 import TestSupport
 import Testing
 

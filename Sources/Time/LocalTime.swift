@@ -33,6 +33,12 @@ package enum LocalTime {
         return "\(text.prefix(10)) \(text.dropFirst(11).prefix(12))"
     }
 
+    /// `07:00:12`, the time of day as the clock here shows it.
+    package static func clock(at nanoseconds: UInt64) -> String {
+        let text = text(nanoseconds, offset: offset(at: nanoseconds))
+        return String(text.dropFirst(11).prefix(8))
+    }
+
     /// Reads `2026-11-29`, `2026-11-29 07:00`, `2026-11-29T07:00:30.5`: as the clock here shows it.
     ///
     /// - Returns: nil if it is none, or no day of the calendar. A time that the clock shows twice is the first; one that
