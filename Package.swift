@@ -226,7 +226,8 @@ let package = Package(
         .executableTarget(
             name: "backplane-relay",
             dependencies: [
-                "Backplane", "Bench", "CLinux", "Capture", "Check", "Cryptography", "Demo", "Export", "Forward", "HubNode",
+                "Backplane", "Bench", "CLinux", "Capture", "Check", "Cryptography", "Demo", "Export", "Forward",
+                "HubNode",
                 "JSON", "Loopback", "MCAP", "Preflight", "Redis", "Relay", "Replay", "SignalRClient", "Time",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
