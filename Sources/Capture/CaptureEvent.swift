@@ -173,7 +173,7 @@ package struct CaptureEvent: Equatable, Sendable {
 
     /// The object as it stands in a capture, keys sorted.
     package func json() -> [UInt8] {
-        var writer = JSONWriter()
+        var writer = JSONWriter(escapingLineEnds: false)
         writer.raw("{")
         writer.member("after", after)
         writer.member("bytes", bytes)
