@@ -210,6 +210,7 @@ let package = Package(
             name: "backplane-relay",
             dependencies: [
                 "Backplane", "Bench", "CLinux", "Capture", "Check", "Cryptography", "Demo", "Export", "Forward",
+                "HTTPGuard",
                 "HubNode",
                 "MCAP", "Preflight", "Redis", "Relay", "Replay", "SignalRClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -288,7 +289,10 @@ let package = Package(
             name: "ForwardTests", dependencies: ["Forward", "Redis"], swiftSettings: house),
         .testTarget(
             name: "PreflightTests", dependencies: ["Capture", "Preflight", "Redis"], swiftSettings: house),
-        .testTarget(name: "DocumentationTests", swiftSettings: house),
+        .testTarget(
+            name: "DocumentationTests",
+            dependencies: ["backplane-relay", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: house),
         .testTarget(
             name: "ReplayTests",
             dependencies: [
@@ -317,7 +321,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "backplane-relay", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "backplane-relay", "HTTPGuard", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: house),

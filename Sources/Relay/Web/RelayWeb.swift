@@ -59,7 +59,7 @@ struct RelayWeb: Sendable {
                     metrics: metrics, status: status, channels: configuration.channels, sessions: sessions,
                     live: LiveRoutes(feed: feed, sessions: sessions, isSecure: access.certificate != nil),
                     hosts: HostPolicy(listenHost: configuration.listenHost, allowed: access.allowedHosts)
-                ).buildResponder()),
+                ).buildResponder().showing(access.openPages)),
             server: try server(),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.listenHost, port: configuration.listenPort),

@@ -1,4 +1,4 @@
-import HTTPGuard
+package import HTTPGuard
 
 /// Who may use the relay's HTTP surface, and how it is protected on the way.
 package struct WebAccess: Sendable {
@@ -8,6 +8,8 @@ package struct WebAccess: Sendable {
     package var certificate: WebCertificate?
     /// Names under which it is asked besides those of the loopback, where it listens on that; see ``hostName(_:)``.
     package var allowedHosts: [String]
+    /// What everybody sees, without a token.
+    package var openPages = OpenPages.none
 
     package init(token: WebToken? = nil, certificate: WebCertificate? = nil, allowedHosts: [String] = []) {
         self.token = token
