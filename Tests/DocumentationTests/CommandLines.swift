@@ -1,5 +1,7 @@
 import Foundation
 
+@testable import backplane_relay
+
 /// The command lines of this program in a Markdown text, as a shell would split them.
 struct CommandLines {
     let text: String
@@ -21,12 +23,17 @@ struct CommandLines {
         var found: [CommandLines] = []
         for words in split(line) {
             // A variable before the command; who stands before `exec`, `sudo` or another program is not ours.
-            let rest = words.drop { $0.wholeMatch(of: /[A-Z_]+=.*/) != nil }
+            let variables = words.prefix { $0.wholeMatch(of: /[A-Z_]+=.*/) != nil }
+            let rest = words.dropFirst(variables.count)
             guard let program = rest.first, program == "backplane-relay" else { continue }
-            var arguments = Array(rest.dropFirst())
+            let environment = variables.map { $0.split(separator: "=", maxSplits: 1).map(String.init) }
+            var arguments = EnvironmentOptions.merged(
+                into: Array(rest.dropFirst()),
+                environment: Dictionary(environment.map { ($0[0], $0.count > 1 ? $0[1] : "") }) { _, last in last }
+            ).arguments
             // An address that the reader is to have in the environment.
             if let command = arguments.first, ["run", "tail", "hub", "check", "channels"].contains(command),
-                !arguments.contains("--redis"), !arguments.contains("--help")
+                !arguments.contains(where: { $0.hasPrefix("--redis=") || $0 == "--redis" })
             {
                 arguments += ["--redis", "127.0.0.1:6379"]
             }
