@@ -71,7 +71,9 @@ struct DocumentedOutputTests {
         let isPart = sample.lines.contains("...") || command == "channels"
         let missing = documented.subtracting(actual).subtracting(Self.conditional)
         let added = isPart ? [] : actual.subtracting(documented).subtracting(Self.conditional)
-        #expect(missing.isEmpty, "\(sample.testDescription): it does not print these rows\n\(finished.output)\(finished.errors)")
+        #expect(
+            missing.isEmpty,
+            "\(sample.testDescription): it does not print these rows\n\(finished.output)\(finished.errors)")
         #expect(added.isEmpty, "\(sample.testDescription): it prints these rows, too\n\(finished.output)")
     }
 
@@ -81,14 +83,16 @@ struct DocumentedOutputTests {
             lines.compactMap { line in
                 guard let first = line.first, first != " ", line != "..." else { return nil }
                 let label = line.components(separatedBy: "  ")[0]
-                return label.replacing(/[0-9][0-9,.]*/, with: "#").replacing(/ http.*/, with: "")
+                return label.replacing(/[0-9][0-9,.]*/, with: "#").replacing(#/ http.*/#, with: "")
             })
     }
 
     /// A chat by hub nodes, so that there is a message of every kind.
     private func record(from redis: RedisServer, into folder: String) async throws {
         try await RelayProcess.with(["--redis", redis.url, "--channel", "chat", "--record", folder]) { relay in
-            let check = try await Finished.relay(["check", "--redis", redis.url, "--channel", "chat", "--messages", "20"])
+            let check = try await Finished.relay([
+                "check", "--redis", redis.url, "--channel", "chat", "--messages", "20",
+            ])
             #expect(check.exit == .code(0), "\(check.errors)")
             #expect(try await relay.stop() == .code(0))
         }
