@@ -20,7 +20,8 @@ struct ManualCommand: ParsableCommand {
             return try StandardOutput.print(lines: ManualTopic.all.map { $0.name.padding(to: width + 2) + $0.title })
         }
         guard let found = ManualTopic.named(topic) else { throw ValidationError(ManualTopic.unknown(topic)) }
-        try StandardOutput.print(
-            lines: found.text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
+        // What only a browser can follow is left out.
+        let text = found.text.replacing(#/<a id="[^"]*"></a>/#, with: "")
+        try StandardOutput.print(lines: text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
     }
 }
