@@ -227,6 +227,7 @@ let package = Package(
             name: "backplane-relay",
             dependencies: [
                 "Backplane", "Bench", "CLinux", "Capture", "Check", "Cryptography", "Demo", "Export", "Forward",
+                "HTTPGuard",
                 "HubNode",
                 "JSON", "Loopback", "MCAP", "Preflight", "Redis", "Relay", "Replay", "SignalRClient", "Time",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -310,7 +311,10 @@ let package = Package(
         .testTarget(
             name: "PreflightTests", dependencies: ["Capture", "Preflight", "Redis", "TestSupport"],
             swiftSettings: house),
-        .testTarget(name: "DocumentationTests", swiftSettings: house),
+        .testTarget(
+            name: "DocumentationTests",
+            dependencies: ["backplane-relay", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: house),
         .testTarget(
             name: "ReplayTests",
             dependencies: [
@@ -339,7 +343,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "backplane-relay", "Time",
+                "backplane-relay", "HTTPGuard", "Time",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

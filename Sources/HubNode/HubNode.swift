@@ -154,7 +154,8 @@ public struct HubNode: Service {
             responder: HeadResponder(
                 HubHTTP.router(
                     endpoint: endpoint, page: ChatPage(configuration: configuration), metrics: metrics, broker: broker
-                ).buildResponder(), changesSomething: { gate.endpoint(of: $0.uri.path)?.changesSomething == true }),
+                ).buildResponder().showing(configuration.openPages),
+                changesSomething: { gate.endpoint(of: $0.uri.path)?.changesSomething == true }),
             server: HTTPServerBuilder { responder in
                 HubChildChannel(
                     responder: responder, upgrader: upgrader, limits: limits, gate: connections,

@@ -1,3 +1,4 @@
+package import HTTPGuard
 public import Redis
 
 /// What a hub node is told at its start.
@@ -28,6 +29,8 @@ public struct HubNodeConfiguration: Sendable {
     public var timing: HubNodeTiming
     /// Of the program, for metrics.
     public var version: String
+    /// What the HTTP surface shows to everybody beside the chat page.
+    package var openPages = OpenPages.none
 
     public init(
         redis: RedisConfiguration, channel: String, name: String, listenHost: String = "127.0.0.1",

@@ -6,14 +6,22 @@ import Replay
 struct BackplaneRelay: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backplane-relay",
-        abstract: "Watches, records and replays the Redis backplane of ASP.NET SignalR.",
+        abstract: "Observe, record and replay the Redis backplane of ASP.NET SignalR.",
         discussion: """
-            Every option can also be set by an environment variable: BACKPLANE_RELAY_ and the option's name in capitals,
-            so --redis is BACKPLANE_RELAY_REDIS. Put addresses with passwords there, not on the command line. What selects
-            within a capture (--channel, --hub, --from, --limit, ...) is taken from the command line alone.
+            Examples:
+              backplane-relay demo
+              backplane-relay channels --redis redis.example:6379
+              backplane-relay run --redis redis.example:6379 --channel chatapp \\
+                --record /var/lib/backplane-relay
+              backplane-relay manual troubleshooting
 
-            Exit status: 0 done, 1 failed, 3 done but with loss or damage, 64 wrong usage. Loss is what a recording lacks
-            although it should have run; time in which nobody recorded is none.
+            Every option can also be set by an environment variable: BACKPLANE_RELAY_ and the option's name in \
+            capitals, so --redis is BACKPLANE_RELAY_REDIS. Put addresses with passwords there, not on the command \
+            line. What selects within a capture (--channel, --hub, --from, --limit, ...) is taken from the command \
+            line only.
+
+            Exit status: 0 done; 1 failed; 3 done, but envelopes were lost while recording should have run, or \
+            something is damaged; 64 wrong usage.
             """,
         version: BuildCommit.name.isEmpty ? version : "\(version) (commit \(BuildCommit.name))",
         subcommands: [

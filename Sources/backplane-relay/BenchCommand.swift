@@ -14,44 +14,50 @@ import Redis
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Find out what this machine can carry: rates, processor time, latency, disk, and what limits first.",
+        abstract: "Measure what this machine can carry, and what limits it.",
         discussion: """
-            Example:
+            Examples:
               backplane-relay bench
               backplane-relay bench --expect 20000 --record /var/lib/backplane-relay
               backplane-relay bench --redis redis://staging:6379 --size 1000
 
-            Publishes by a node's own script at rising rates, and records with a relay in the same process, without
-            compression and with zstd, until envelopes are lost or nobody can publish faster. Without --redis it starts a
-            redis-server on this machine and stops it at the end. With --redis it uses an event key of its own, and
-            deletes it; it loads that Redis to its limit, so do not point it at one that people depend on. So --redis is
-            taken from the command line alone, never from BACKPLANE_RELAY_REDIS; a password goes into a file,
-            --redis-password-file.
+            It publishes by a node's own script at rising rates and records with a relay in the same process, without \
+            compression and with zstd, until envelopes are lost or nothing can publish faster. Without --redis it \
+            starts a redis-server on this machine and stops it at the end. With --redis it uses an event key of its \
+            own and deletes it; it loads that Redis to its limit, so do not use one that people depend on. That is \
+            why --redis is taken from the command line alone, never from BACKPLANE_RELAY_REDIS; put a password into \
+            a file, --redis-password-file.
 
-            Exit status 1 if --expect is more than what was carried.
+            Exit status 1 if less than --expect was carried.
             """)
 
-    @Option(help: "An address as 'run' takes it; without it, a redis-server is started for this.")
+    @Option(
+        help: ArgumentHelp(
+            "Redis to use: an address as for 'run --redis'. Without it a redis-server is started.", valueName: "url"))
     var redis: String?
 
-    @OptionGroup var connection: RedisConnectionOptions
+    @OptionGroup(title: "Redis connection") var connection: RedisConnectionOptions
 
-    @Option(help: "Bytes of an envelope, 200 to 1048576.")
+    @Option(help: ArgumentHelp("Bytes of an envelope, 200 to 1048576.", valueName: "bytes"))
     var size = 200
 
-    @Option(help: "Seconds for which each rate is held.")
+    @Option(help: ArgumentHelp("How long to hold each rate, in seconds.", valueName: "seconds"))
     var seconds = 5.0
 
-    @Option(help: "The highest rate that is tried, envelopes a second.")
+    @Option(help: ArgumentHelp("Highest rate to try, in envelopes a second.", valueName: "rate"))
     var maxRate = 1_000_000
 
-    @Option(help: "Envelopes a second that you expect: says how much room there is above.")
+    @Option(
+        help: ArgumentHelp(
+            "Rate that you expect, in envelopes a second; bench says how much headroom is left.", valueName: "rate"))
     var expect: Int?
 
-    @Option(help: "Directory on the disk that is to take the capture; nothing is left in it.")
+    @Option(
+        help: ArgumentHelp("Directory on the disk that will hold the capture; nothing is left in it.", valueName: "dir")
+    )
     var record = "/tmp"
 
-    @Flag(help: "One JSON object.")
+    @Flag(help: "Print one JSON object.")
     var json = false
 
     func validate() throws {

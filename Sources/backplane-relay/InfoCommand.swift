@@ -5,20 +5,20 @@ import FoundationEssentials
 struct InfoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "info",
-        abstract: "Say what is in a capture, and whether its ids are complete.",
+        abstract: "Show what is in a capture, and whether its ids are complete.",
         discussion: """
-            Example:
+            Examples:
               backplane-relay info /var/lib/backplane-relay
               backplane-relay info --json *.mcap
 
-            Exit status 3 if the recording lost envelopes while it should have run (connection lost, intake or disk full), or
-            part of the capture is damaged or gone. 0 if ids are missing because nobody recorded or nobody published them,
-            and where completeness cannot be told: "complete" in --json is true, false, or null for that.
+            Exit status 3 if the recording lost envelopes while it should have run (connection lost, intake or disk \
+            full), or part of the capture is damaged or gone. 0 if ids are missing because nobody recorded or nobody \
+            published them, and if completeness cannot be told: "complete" in --json is true, false or null.
             """)
 
     @OptionGroup var captures: CaptureArguments
 
-    @Flag(help: "One JSON object.")
+    @Flag(help: "Print one JSON object.")
     var json = false
 
     func run() throws {

@@ -13,44 +13,55 @@ import Backplane
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
-        abstract: "Attach to a live backplane: observe it, expose metrics, record it with --record.",
+        abstract: "Observe a live backplane: serve metrics and the live page, record with --record.",
         discussion: """
-            Example:
-              backplane-relay run --redis redis://127.0.0.1:6379 --channel chat --record /var/lib/backplane-relay
-              BACKPLANE_RELAY_REDIS='redis.example:6379,password=...' backplane-relay run --channel chat
-              backplane-relay run --redis redis://127.0.0.1:6379 --channel chat --forward redis://staging:6379
-              backplane-relay run --check-only --redis redis://127.0.0.1:6379 --channel chat
+            Examples:
+              backplane-relay run --redis redis://127.0.0.1:6379 --channel chat \\
+                --record /var/lib/backplane-relay
+              BACKPLANE_RELAY_REDIS='redis.example:6379,password=...' \\
+                backplane-relay run --channel chat
+              backplane-relay run --redis redis://127.0.0.1:6379 --channel chat \\
+                --forward redis://staging:6379
+              backplane-relay run --check-only --redis redis.example --channel chat
 
-            It subscribes and reads; it publishes nothing into the Redis that it watches. SIGTERM or SIGINT stops it: what was received is written first.
-            Before it ends it reads the counters, so that what was lost is in the capture. Exit status 3 if a relay with --record
-            lost envelopes: dropped them, or never received them because the connection was lost.
-            SIGHUP begins a new segment and opens the log file anew, SIGUSR1 logs a line of figures, SIGUSR2 forces what
+            It subscribes and reads. It publishes nothing into the Redis that it watches. SIGTERM or SIGINT stops it; \
+            it first writes what was received, and reads the counters so that the capture knows what was lost.
+
+            SIGHUP begins a new segment and reopens the log file. SIGUSR1 logs a line of figures. SIGUSR2 forces what \
             was received to the disk.
+
+            Exit status 3 if a relay with --record lost envelopes: it dropped them, or never received them because \
+            the connection was lost.
             """)
 
-    @OptionGroup var redis: RedisOptions
+    @OptionGroup(title: "Redis connection") var redis: RedisOptions
 
-    @Option(help: "The event key (\"AppName\" in Startup.cs); give it again for more channels.")
+    @Option(help: ArgumentHelp("Event key (\"AppName\" in Startup.cs). Repeat it for more channels.", valueName: "key"))
     var channel: [String]
 
     @Option(
-        help:
-            "Memory for envelopes that wait for a slow disk; when it is full, new ones are dropped and counted. 1MiB or more."
-    )
+        help: ArgumentHelp(
+            "Memory for envelopes that wait for a slow disk; when it is full, new ones are dropped and counted. 1MiB or more.",
+            valueName: "size"))
     var buffer = ByteSize(bytes: 64 << 20)
 
-    @Option(help: "Where nobody else listens to a channel: channels of this Redis up to which it is asked for names.")
+    @Option(
+        help: ArgumentHelp(
+            """
+            If nobody else listens to a channel, ask Redis for its channel names to suggest the right one, unless it has \
+            more channels than this.
+            """, valueName: "count"))
     var maxChannelScan = ChannelScanPolicy.defaultLimit
 
-    @Flag(help: "Look at Redis, its channels and the record directory, say what may go wrong, and end.")
+    @Flag(help: "Examine Redis, its channels and the record directory, say what could go wrong, and exit.")
     var checkOnly = false
 
-    @OptionGroup var recording: RecordingOptions
-    @OptionGroup var forwarding: ForwardOptions
-    @OptionGroup var web: WebOptions
-    @OptionGroup var log: LogOptions
+    @OptionGroup(title: "Recording") var recording: RecordingOptions
+    @OptionGroup(title: "Forwarding") var forwarding: ForwardOptions
+    @OptionGroup(title: "Web") var web: WebOptions
+    @OptionGroup(title: "Logging") var log: LogOptions
 
-    @Flag(help: "Show the values of messages on the live page: it then shows what users write to each other.")
+    @Flag(help: "Show the values of messages on the live page: what users write to each other.")
     var showPayloads = false
 
     func validate() throws {

@@ -66,6 +66,16 @@ struct ProcessMetricsTests {
         }
     }
 
+    @Test("serves the manual, where an alert's runbook_url leads to its row", arguments: Command.allCases)
+    func manual(command: Command) async throws {
+        try await withCommand(command) { port, _ in
+            let answer = try #require(try await HTTPAnswer.get(port: port, "/manual/metrics-and-alerts"))
+            #expect(answer.status == 200)
+            #expect(answer.body.contains("<a id=\"backplanehubdown\"></a>"))
+            #expect(try await HTTPAnswer.get(port: port, "/manual/nothing")?.status == 404)
+        }
+    }
+
     private func withCommand(
         _ command: Command, _ body: (_ port: Int, _ starting: DateInterval) async throws -> Void
     ) async throws {

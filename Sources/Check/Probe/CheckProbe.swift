@@ -1,6 +1,6 @@
 import Loopback
 import Capture
-import HTTPGuard
+package import HTTPGuard
 import Hummingbird
 package import Logging
 import NIOCore
@@ -16,15 +16,18 @@ package struct CheckProbe: Service {
     private let listenHost: String
     private let listenPort: Int
     private let logger: Logger
+    private let openPages: OpenPages
     private let onOutcome: @Sendable (CheckOutcome) -> Void
     private let onListening: @Sendable (_ port: Int) -> Void
     private let metrics: CheckMetrics
 
     /// - Parameters:
     ///   - interval: from the start of one check to the start of the next; one that takes longer is followed at once.
+    ///   - openPages: what the HTTP surface shows besides.
     ///   - onOutcome: told each outcome; a check that cannot be carried out is logged as an error and counted.
     package init(
         check: Check, interval: Duration, listenHost: String, listenPort: Int, logger: Logger,
+        openPages: OpenPages = .none,
         onOutcome: @escaping @Sendable (CheckOutcome) -> Void,
         onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
     ) {
@@ -33,6 +36,7 @@ package struct CheckProbe: Service {
         self.listenHost = listenHost
         self.listenPort = listenPort
         self.logger = logger
+        self.openPages = openPages
         self.onOutcome = onOutcome
         self.onListening = onListening
         metrics = CheckMetrics(version: check.version)
@@ -83,7 +87,7 @@ package struct CheckProbe: Service {
         }
         let limits = HTTPLimits()
         let application = Application(
-            responder: HeadResponder(router.buildResponder()),
+            responder: HeadResponder(router.buildResponder().showing(openPages)),
             server: .guarded(
                 limits: limits, gate: ConnectionGate(limits: limits, registry: metrics.registry, logger: logger)),
             configuration: ApplicationConfiguration(

@@ -63,7 +63,7 @@ struct RelayWeb: Sendable {
                     live: LiveRoutes(feed: feed, sessions: sessions, isSecure: access.certificate != nil),
                     hosts: HostPolicy(listenHost: configuration.listenHost, allowed: access.allowedHosts),
                     hostRemedy: access.hostRemedy
-                ).buildResponder()),
+                ).buildResponder().showing(access.openPages)),
             server: try server(),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.listenHost, port: configuration.listenPort),

@@ -1,4 +1,4 @@
-import HTTPGuard
+package import HTTPGuard
 
 /// Who may use the relay's HTTP surface, and how it is protected on the way.
 package struct WebAccess: Sendable {
@@ -10,6 +10,8 @@ package struct WebAccess: Sendable {
     package var allowedHosts: [String]
     /// What whoever asked under another name is told to do if it is a right one; whoever starts the relay knows how.
     package var hostRemedy = "let the relay know it"
+    /// What everybody sees, without a token.
+    package var openPages = OpenPages.none
 
     package init(token: WebToken? = nil, certificate: WebCertificate? = nil, allowedHosts: [String] = []) {
         self.token = token

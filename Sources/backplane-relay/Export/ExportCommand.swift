@@ -13,32 +13,35 @@ struct ExportCommand: ParsableCommand {
         commandName: "export",
         abstract: "Write a capture as JSON lines, CSV, a SQLite database, or commands for redis-cli.",
         discussion: """
-            Example:
-              backplane-relay export /var/lib/backplane-relay --format csv --from -1h -o lastHour.csv
-              backplane-relay export capture.mcap --format resp | redis-cli -h staging --pipe
-              backplane-relay export capture --format sqlite -o capture.db
+            Examples:
+              backplane-relay export captures --format csv --from -1h -o lastHour.csv
+              backplane-relay export captures --format resp | redis-cli -h staging --pipe
+              backplane-relay export captures --format sqlite -o capture.db
               sqlite3 capture.db 'SELECT hub, method, count(*) FROM calls GROUP BY 1, 2'
 
-            jsonl: an object an envelope, as 'cat --json' prints it. csv: a row a message (RFC 4180). resp: commands that
-            publish each envelope by the node's own script, under ids that the server gives. sqlite: a database with the
-            tables envelopes, messages and events, and the view calls.
+            jsonl: one object an envelope, as 'cat --json' prints it. csv: a row a message (RFC 4180). resp: commands \
+            that publish each envelope by the node's own script, under ids that the server gives. sqlite: a database \
+            with the tables envelopes, messages and events, and the view calls.
 
-            FILE gets its name when it is complete; until then it is FILE.part. Exit status 3 if part of the capture could
-            not be read or has no place in the form, or the recording lost envelopes in what is selected.
+            The file gets its name when it is complete; until then it is FILE.part. Exit status 3 if part of the \
+            capture could not be read or does not fit the format, or the recording lost envelopes in what is \
+            selected.
             """)
 
     @OptionGroup var captures: CaptureArguments
 
-    @Option(help: "jsonl, csv, resp or sqlite.")
+    @Option(help: ArgumentHelp("jsonl, csv, resp or sqlite.", valueName: "format"))
     var format: FormatArgument
 
-    @Option(name: [.short, .long], help: "The file to write; standard output without it, and for -.")
+    @Option(
+        name: [.short, .long],
+        help: ArgumentHelp("File to write; standard output without it, and for -.", valueName: "file"))
     var output: String?
 
-    @Flag(help: "Write over a file that exists.")
+    @Flag(help: "Overwrite an existing file.")
     var force = false
 
-    @OptionGroup var selection: SelectionOptions
+    @OptionGroup(title: "Selection") var selection: SelectionOptions
 
     func validate() throws {
         if output?.isEmpty == true { throw ValidationError("-o: name a file") }

@@ -6,25 +6,28 @@ import Time
 struct MergeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "merge",
-        abstract: "Make one capture of several that relays recorded of the same backplane.",
+        abstract: "Merge captures of the same backplane into one.",
         discussion: """
-            Example:
+            Examples:
               backplane-relay merge /captures/relay-a /captures/relay-b -o /captures/both
 
-            Each envelope is there once, in the order of ids, with the earliest time of receipt. What one capture lacks
-            and another has is no hole any more; what all lack is a 'gap' event with the cause that one of them names.
-            An id with different payloads is kept with all of them and counted as a conflict.
+            The result has each envelope once, in the order of ids, with the earliest time of receipt. What one \
+            capture lacks and another has is no longer missing; what all lack is a 'gap' event with the cause that \
+            one of them gives. An id with different payloads is kept with all of them and counted as a conflict.
 
-            Exit status 3 if ids stay missing that were lost while a relay should have recorded, payloads conflict, or part of
-            a capture could not be read. 0 if ids stay missing for time in which nobody recorded, or were never published.
+            Exit status 3 if ids stay missing that were lost while a relay should have recorded, if payloads \
+            conflict, or if part of a capture could not be read. 0 if ids stay missing because nobody recorded or \
+            nobody published them.
             """)
 
     @OptionGroup var captures: SeveralCaptures
 
-    @Option(name: [.short, .long], help: "Directory for the new capture; made if it does not exist.")
+    @Option(
+        name: [.short, .long],
+        help: ArgumentHelp("Directory for the new capture; created if it does not exist.", valueName: "dir"))
     var output: String
 
-    @OptionGroup var selection: SelectionOptions
+    @OptionGroup(title: "Selection") var selection: SelectionOptions
 
     func validate() throws {
         if output.isEmpty { throw ValidationError("-o: name a directory") }

@@ -11,19 +11,31 @@ import Time
 struct ForwardOptions: ParsableArguments {
     @Option(
         help:
-            "Publish all that comes into this Redis too, as it comes, under ids of its own; an address as for --redis.")
+            ArgumentHelp(
+                "Publish every envelope into this Redis too, live, under ids of that Redis. An address as for --redis.",
+                valueName: "url"))
     var forward: String?
 
-    @Option(help: "Forward onto this event key instead of the one that an envelope comes from.")
+    @Option(
+        help: ArgumentHelp(
+            "Forward to this event key instead of the one that an envelope comes from.", valueName: "key"))
     var forwardChannel: String?
 
-    @Option(help: "Memory for envelopes that wait for the forward target; when it is full, new ones are dropped.")
+    @Option(
+        help: ArgumentHelp(
+            "Memory for envelopes that wait for the forward target; when it is full, new ones are dropped.",
+            valueName: "size"))
     var forwardBuffer = ByteSize(bytes: 16 << 20)
 
-    @Option(help: "File with the password of the forward target, read again at each connect.")
+    @Option(
+        help: ArgumentHelp(
+            "File with the password of the forward target, read again at each connect.", valueName: "file"))
     var forwardPasswordFile: String?
 
-    @Option(help: "PEM file of the authorities to trust for the forward target, instead of the system's. Needs TLS.")
+    @Option(
+        help: ArgumentHelp(
+            "PEM file of the certificate authorities to trust for the forward target, instead of the system's. Needs TLS.",
+            valueName: "file"))
     var forwardCaFile: String?
 
     func validate() throws {

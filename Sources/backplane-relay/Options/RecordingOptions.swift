@@ -8,46 +8,63 @@ import Time
 
 /// What is recorded, how, and what becomes of it.
 struct RecordingOptions: ParsableArguments {
-    @Option(help: "Directory to record into; without it the relay only observes.")
+    @Option(help: ArgumentHelp("Directory to record into. Without it the relay only observes.", valueName: "dir"))
     var record: String?
 
-    @Option(help: "Compression of the capture: zstd or none.")
+    @Option(help: ArgumentHelp("Compression of the capture.", valueName: "method"))
     var compression: CompressionName = .zstd
 
-    @Option(help: "zstd level, 1 (fastest) to 19.")
+    @Option(help: ArgumentHelp("zstd level, 1 (fastest) to 19.", valueName: "level"))
     var compressionLevel = 1
 
-    @Option(help: "Begin a new segment at this size, 64KiB or more.")
+    @Option(help: ArgumentHelp("Begin a new segment at this size, 64KiB or more.", valueName: "size"))
     var segmentSize = ByteSize(bytes: 256 << 20)
 
-    @Option(help: "Begin a new segment at this age.")
+    @Option(help: ArgumentHelp("Begin a new segment at this age.", valueName: "time"))
     var segmentDuration = TimeSpan(nanoseconds: 3_600_000_000_000)
 
-    @Option(help: "When to force data to the disk: never, flush, or at most this span of time apart.")
+    @Option(
+        help: ArgumentHelp(
+            "When to force data to the disk: never, flush (after each write), or at most this long after it was written.",
+            valueName: "when"))
     var fsync = FsyncPolicy(.interval(nanoseconds: 1_000_000_000))
 
-    @Option(help: "Pause recording while less than this is free on the file system; 0 never does.")
+    @Option(
+        help: ArgumentHelp(
+            "Pause recording while less than this is free on the file system; 0 never pauses.", valueName: "size"))
     var minFreeDisk = FreeSpace(bytes: 1 << 30)
 
-    @Option(help: "Delete the oldest closed segments when all together are larger.")
+    @Option(
+        help: ArgumentHelp(
+            "Delete the oldest closed segments when all segments together exceed this size.", valueName: "size"))
     var retainSize: ByteSize?
 
-    @Option(help: "Delete closed segments that were last written to longer ago.")
+    @Option(
+        help: ArgumentHelp("Delete closed segments that were last written longer ago than this.", valueName: "time"))
     var retainAge: TimeSpan?
 
-    @Option(help: "Shell command for each closed segment; %p is its path, %f its name. Retried until it exits 0.")
+    @Option(
+        help: ArgumentHelp(
+            "Shell command for each closed segment; %p is its path, %f its name. Retried until it exits 0.",
+            valueName: "command"))
     var archiveCommand: String?
 
-    @Option(help: "Kill the archive command, and retry, after this time.")
+    @Option(help: ArgumentHelp("Kill the archive command after this time and retry.", valueName: "time"))
     var archiveTimeout = TimeSpan(nanoseconds: 600_000_000_000)
 
-    @Option(help: "What to record of the messages' values: full, hash (keyed, structure kept) or none.")
+    @Option(
+        help: ArgumentHelp(
+            "What to record of the values of messages: full, hash (keyed, structure kept) or none.", valueName: "mode"))
     var payload: PayloadName = .full
 
-    @Option(help: "JSON members whose values are not recorded, at any depth: name,token.")
+    @Option(
+        help: ArgumentHelp("JSON members whose values are not recorded, at any depth: name,token.", valueName: "names"))
     var redactJsonKeys: [String] = []
 
-    @Option(help: "Key of the hashes, at least 16 bytes; without it a random one for each run.")
+    @Option(
+        help: ArgumentHelp(
+            "File with the key of the hashes, at least 16 bytes. Without it each run has a random key.",
+            valueName: "file"))
     var redactKeyFile: String?
 
     func validate() throws {

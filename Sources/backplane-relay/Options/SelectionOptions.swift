@@ -14,22 +14,26 @@ struct SelectionOptions: ParsableArguments {
     // A value may begin with a minus here.
     @Option(
         parsing: .unconditional,
-        help: """
-            Only what was received at this time or later: RFC 3339; '2026-11-29 07:00' or 2026-11-29 (midnight), in local \
+        help: ArgumentHelp(
+            """
+            Only what was received at this time or later: RFC 3339; '2026-11-29 07:00' or 2026-11-29 (midnight) in local \
             time (TZ); 07:00, the last such local time before the capture's last envelope (before now while it is \
-            recorded); -15m, before that end; +30s, behind the capture's first envelope.
-            """,
+            recorded); -15m, before that end; +30s, after the capture's first envelope.
+            """, valueName: "time"),
         transform: SelectionValue.time)
     var from: TimePoint?
 
     @Option(
         parsing: .unconditional,
-        help:
-            "Only what was received before this time, in the same forms; 07:00 is the first one behind --from, if given.",
+        help: ArgumentHelp(
+            "Only what was received before this time, in the same forms; 07:00 is the first one after --from, if given.",
+            valueName: "time"),
         transform: SelectionValue.time)
     var until: TimePoint?
 
-    @Option(help: "Only this event key; give it again for more.", transform: SelectionValue.text)
+    @Option(
+        help: ArgumentHelp("Only this event key. Repeat it for more.", valueName: "key"), transform: SelectionValue.text
+    )
     var channel: [String] = []
 
     @OptionGroup var envelopes: EnvelopeOptions

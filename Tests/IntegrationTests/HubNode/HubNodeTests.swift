@@ -134,7 +134,7 @@ extension WithHubNodes {
             }
         }
 
-        /// The hub of the README.
+        /// The hub of the manual.
         @Test("a hub of one's own is a short registration; its calls are counted")
         func ownHub() async throws {
             let orders = Hub("orderHub") { hub in
