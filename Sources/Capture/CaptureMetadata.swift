@@ -21,6 +21,7 @@ package enum CaptureMetadata {
         static let redisVersion = "redis_version"
         static let runID = "run_id"
         static let channels = "channels"
+        static let backplanes = "backplanes"
         static let startedAt = "started_at"
         static let endedAt = "ended_at"
         static let previousSegment = "previous_segment"
@@ -55,18 +56,19 @@ package enum CaptureMetadata {
     ///   - ends: before this segment, as at the end of one.
     ///   - previousSegment: its file name.
     static func start(
-        source: CaptureSource, recordingID: String?, channels: [String], ends: RecordingEnds,
+        source: CaptureSource, recordingID: String?, channels: [BackplaneChannel], ends: RecordingEnds,
         previousSegment: String?, at now: Moment
     ) -> Metadata {
         var entries = [
             Key.relayVersion: source.relayVersion,
             Key.host: source.host,
             Key.redis: source.redis,
-            Key.channels: json(channels),
+            Key.channels: json(channels.map(\.name)),
             Key.startedAt: UTCTime.rfc3339(now.realtime),
             Key.lastIDs: text(of: ends.lastIDs),
         ]
         if !ends.doubts.isEmpty { entries[Key.mayBeMissing] = text(of: ends.doubts) }
+        entries[Key.backplanes] = backplanes(channels)
         entries[Key.recordingID] = recordingID
         entries[Key.runID] = source.runID
         entries[Key.redisVersion] = source.redisVersion
@@ -119,6 +121,10 @@ package enum CaptureMetadata {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         // Encoding strings and integers has no way to fail.
         return (try? encoder.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    }
+
+    static func decoded<Value: Decodable>(_ type: Value.Type, _ text: String) -> Value? {
+        try? JSONDecoder().decode(type, from: Data(text.utf8))
     }
 
     static func strings(_ text: String?) -> [String] {

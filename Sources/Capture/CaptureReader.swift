@@ -3,15 +3,20 @@ package import Backplane
 
 /// One envelope of a capture. The payload is valid during the call that hands it out.
 package struct CapturedEnvelope {
-    /// The Redis channel.
+    /// The event key, or prefix and type of the hub.
     package let channel: String
+    /// How ``payload`` is to be read: ``EnvelopeView``.
+    package let form: EnvelopeForm
     /// Nanoseconds since 1970.
     package let receivedAt: UInt64
-    /// As it was published, id and all.
+    /// As it is recorded: what was published, id and all, or a ``CoreRecord``.
     package let payload: UnsafeRawBufferPointer
 
-    package init(channel: String, receivedAt: UInt64, payload: UnsafeRawBufferPointer) {
+    package init(
+        channel: String, form: EnvelopeForm = .signalR2, receivedAt: UInt64, payload: UnsafeRawBufferPointer
+    ) {
         self.channel = channel
+        self.form = form
         self.receivedAt = receivedAt
         self.payload = payload
     }
@@ -67,6 +72,9 @@ package struct CaptureReadReport: Sendable {
     package var verdict: RecordingVerdict { account.verdict(isDamaged: !damage.isEmpty || !losses.isEmpty) }
     /// Where it cannot be told whether ids are missing, by channel.
     package var doubts: OrdinalNameMap<RecordingDoubt> { account.doubts }
+
+    /// There are envelopes of a wire without ids: whether all are there cannot be told.
+    package var hasWireWithoutIDs: Bool { account.hasWireWithoutIDs }
 
     /// Of nothing read.
     package init() {}
@@ -292,13 +300,18 @@ package struct CaptureReader: Sendable {
         try chunk.forEachMessage { (message: ChunkMessage) throws in
             guard matcher.selects(receivedAt: message.logTime) else { return }
             switch lookup.topic(of: message.channelID) {
-            case .envelopes(let name):
-                latest.note(message.data, channelID: message.channelID)
-                guard matcher.selects(payload: message.data) else { return }
+            case .envelopes(let name, let form):
+                if form == .signalR2 {
+                    latest.note(message.data, channelID: message.channelID)
+                } else {
+                    report.account.noteWireWithoutIDs()
+                }
+                guard matcher.selects(payload: message.data, form) else { return }
                 count += 1
                 try body(
                     .envelope(
-                        CapturedEnvelope(channel: name, receivedAt: message.logTime, payload: message.data)))
+                        CapturedEnvelope(
+                            channel: name, form: form, receivedAt: message.logTime, payload: message.data)))
             case .events:
                 guard let event = CaptureEvent(json: message.data) else { return }
                 if let channel = event.channel, !matcher.selects(channel: channel) { return }

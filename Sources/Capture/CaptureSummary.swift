@@ -78,21 +78,8 @@ package struct CaptureSummary: Sendable, Encodable {
         package var mayBeMissing: RecordingDoubt?
         /// nil if one counter gave all ids, as it should be. Else nobody can tell whether ids are missing.
         package var counters: Counters?
-
-        enum CodingKeys: String, CodingKey {
-            case channel, envelopes, bytes, messages, undecodable, oddities
-            case smallest = "smallest_bytes"
-            case largest = "largest_bytes"
-            case firstID = "first_id"
-            case lastID = "last_id"
-            case missingIDs = "missing_ids"
-            case holes
-            case holeCount = "hole_count"
-            case duplicateIDs = "duplicate_ids"
-            case counterResets = "counter_resets"
-            case mayBeMissing = "may_be_missing"
-            case counters
-        }
+        /// nil unless it is a hub of ASP.NET Core, whose wire has no ids: then all that concerns ids means nothing.
+        package var core: Core?
     }
 
     static let listedHoles = 1_000
@@ -153,6 +140,7 @@ package struct CaptureSummary: Sendable, Encodable {
     package init(of capture: CaptureReader, progress: ((CaptureProgress) -> Void)? = nil) throws {
         var counters: OrdinalNameMap<ChannelCounter> = [:]
         var order: [String] = []
+        var hubs: OrdinalNameMap<CoreChannelCounter> = [:]
         var causes: OrdinalNameMap<[CaptureEvent]> = [:]
         var first: UInt64?
         var last: UInt64 = 0
@@ -177,6 +165,13 @@ package struct CaptureSummary: Sendable, Encodable {
                 first = first ?? envelope.receivedAt
                 last = max(last, envelope.receivedAt)
                 profile.addEnvelope(at: envelope.receivedAt)
+                guard envelope.form == .signalR2 else {
+                    if hubs[envelope.channel] == nil {
+                        hubs[envelope.channel] = CoreChannelCounter(channel: envelope.channel, form: envelope.form)
+                    }
+                    hubs[envelope.channel]?.add(envelope.payload, at: envelope.receivedAt)
+                    break
+                }
                 if counters[envelope.channel] == nil {
                     counters[envelope.channel] = ChannelCounter(channel: envelope.channel)
                     order.append(envelope.channel)
@@ -196,6 +191,7 @@ package struct CaptureSummary: Sendable, Encodable {
         channels = order.compactMap { counters[$0]?.summary(explainedBy: causes[$0] ?? []) }
             .filter { $0.envelopes > 0 || $0.missingIDs > 0 || report.doubts[$0.channel] != nil }
         for index in channels.indices { channels[index].mayBeMissing = report.doubts[channels[index].channel] }
+        channels += hubs.keys.sorted().compactMap { hubs[$0]?.summary }
         envelopes = channels.reduce(0) { $0 + $1.envelopes }
         bytes = channels.reduce(0) { $0 + $1.bytes }
         fileBytes = segments.reduce(0) { $0 + $1.bytes }

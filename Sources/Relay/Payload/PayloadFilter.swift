@@ -9,13 +9,16 @@ struct PayloadFilter {
     /// Hexadecimal digits of a hash: 64 bits, enough to tell values apart.
     static let hashDigits = 16
 
-    private let mode: PayloadMode
-    private let key: SymmetricKey
-    private let redactor: JSONRedactor
+    let mode: PayloadMode
+    let key: SymmetricKey
+    let redactor: JSONRedactor
+    /// In lower case.
+    let hiddenMembers: [String]
 
     init(_ policy: PayloadPolicy) {
         mode = policy.mode
         key = policy.key
+        hiddenMembers = policy.redactedKeys.map { $0.lowercased() }
         let key = policy.key
         redactor = JSONRedactor(
             hiddenMembers: policy.redactedKeys,
@@ -80,7 +83,7 @@ struct PayloadFilter {
         return first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
     }
 
-    private static func hash(_ bytes: some Sequence<UInt8>, kind: String, key: SymmetricKey) -> String {
+    static func hash(_ bytes: some Sequence<UInt8>, kind: String, key: SymmetricKey) -> String {
         HMACSHA256.code(of: Array(kind.utf8) + Array(bytes), key: key).bytes.prefix(hashDigits / 2).hex
     }
 }

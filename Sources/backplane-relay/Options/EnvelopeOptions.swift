@@ -11,7 +11,10 @@ struct EnvelopeOptions: ParsableArguments {
     var untilID: UInt64?
 
     @Option(
-        help: "Only messages for clients of this hub; give it again for more. Case does not matter.",
+        help: """
+            Only messages for clients of this hub; of ASP.NET Core the full type name or the name of the class. Give it again \
+            for more. Case does not matter.
+            """,
         transform: SelectionValue.text)
     var hub: [String] = []
 
@@ -21,21 +24,38 @@ struct EnvelopeOptions: ParsableArguments {
     var method: [String] = []
 
     @Option(
-        help: "Only this signal, such as 'hg-chatHub.*': * is any text, ? one character. Give it again for more.",
+        help: """
+            Only this signal, such as 'hg-chatHub.*', or Redis channel of ASP.NET Core, such as '*ChatHub:group:*': * is any \
+            text, ? one character. Give it again for more.
+            """,
         transform: SelectionValue.text)
     var signal: [String] = []
 
     @Option(
         help: """
             Only messages of this kind: hub, client, group, user, connection, persistent_connection, \
-            persistent_connection_group, command, ack, other. Give it again for more.
+            persistent_connection_group, command, ack, other; of ASP.NET Core all, group, user, connection, \
+            group_command, ack, result. Give it again for more.
             """,
         transform: SelectionValue.kind)
-    var kind: [MessageKind] = []
+    var kind: [EnvelopeKind] = []
 
     @Option(
         help: "Only messages sent by this connection id; give it again for more.", transform: SelectionValue.text)
     var source: [String] = []
+
+    @Option(
+        help: "Only messages for this group, or group commands about it; give it again for more.",
+        transform: SelectionValue.text)
+    var group: [String] = []
+
+    @Option(help: "Only messages for this user; give it again for more.", transform: SelectionValue.text)
+    var user: [String] = []
+
+    @Option(
+        help: "Only messages for this connection id, or group commands about it; give it again for more.",
+        transform: SelectionValue.text)
+    var connection: [String] = []
 
     @Option(
         help: "Only messages with this text in the value, case as it is; give it again for more.",
@@ -43,7 +63,8 @@ struct EnvelopeOptions: ParsableArguments {
     var grep: [String] = []
 
     @Option(
-        help: "Only this share of all signals, such as 10%: always the same ones, so that a group stays whole.",
+        help:
+            "Only this share of all signals or Redis channels, such as 10%: always the same ones, so that a group stays whole.",
         transform: SelectionValue.percent)
     var sample: Double?
 
@@ -57,6 +78,7 @@ struct EnvelopeOptions: ParsableArguments {
     var selection: CaptureSelection {
         CaptureSelection(
             fromID: fromID, untilID: untilID, hubs: hub, methods: method, signals: signal, kinds: Set(kind),
-            sources: source, texts: grep, samplePercent: sample)
+            sources: source, texts: grep, groups: group, users: user, connections: connection,
+            samplePercent: sample)
     }
 }
