@@ -30,6 +30,7 @@ package enum CaptureMetadata {
         static let lastIDs = "last_ids"
         static let payload = "payload"
         static let redactedKeys = "redacted_json_keys"
+        static let names = "names"
         static let envelopes = "envelopes"
         static let bytes = "bytes"
         static let missing = "missing"
@@ -75,6 +76,7 @@ package enum CaptureMetadata {
         entries[Key.previousSegment] = previousSegment
         entries[Key.payload] = source.payload.rawValue
         if !source.redactedKeys.isEmpty { entries[Key.redactedKeys] = json(source.redactedKeys) }
+        if source.hashesNames { entries[Key.names] = "hash" }
         return Metadata(name: startName, entries: entries)
     }
 
@@ -214,13 +216,16 @@ package struct CaptureSource: Sendable, Equatable {
     package var payload: PayloadMode
     /// Names of JSON members whose values were left out.
     package var redactedKeys: [String]
+    /// Whether names of groups and users and connection ids are hashes.
+    package var hashesNames: Bool
 
     package init(
         relayVersion: String, host: String, redis: String, runID: String? = nil, redisVersion: String? = nil,
-        payload: PayloadMode = .full, redactedKeys: [String] = []
+        payload: PayloadMode = .full, redactedKeys: [String] = [], hashesNames: Bool = false
     ) {
         self.payload = payload
         self.redactedKeys = redactedKeys
+        self.hashesNames = hashesNames
         self.relayVersion = relayVersion
         self.host = host
         self.redis = redis

@@ -102,6 +102,8 @@ package struct CaptureSummary: Sendable, Encodable {
     package var payload: [String] = []
     /// Names of JSON members whose values were left out.
     package var redactedKeys: [String] = []
+    /// Names of groups and users and connection ids are hashes, in all of it or in a part; nil if they are not.
+    package var names: String?
     /// Bytes of the files that could not be made use of.
     package var unreadBytes: UInt64 = 0
     /// Messages of other programs, by topic: passed over.
@@ -120,7 +122,7 @@ package struct CaptureSummary: Sendable, Encodable {
         case durationSeconds = "duration_seconds"
         case envelopes, bytes
         case fileBytes = "file_bytes"
-        case events, channels, damage, payload, profile
+        case events, channels, damage, payload, profile, names
         case redactedKeys = "redacted_json_keys"
         case unreadBytes = "unread_bytes"
         case foreignTopics = "foreign_topics"
@@ -201,6 +203,7 @@ package struct CaptureSummary: Sendable, Encodable {
         foreignTopics = report.foreignTopics
         let sources = capture.sources()
         payload = Set(sources.map(\.payload.rawValue)).sorted()
+        if sources.contains(where: \.hashesNames) { names = "hash" }
         redactedKeys = Set(sources.flatMap(\.redactedKeys)).sorted()
         if let first {
             firstReceivedAt = UTCTime.rfc3339(first)

@@ -64,6 +64,7 @@ struct InfoTable {
         if !summary.redactedKeys.isEmpty {
             lines.append(row("redacted", summary.redactedKeys.joined(separator: ", ")))
         }
+        if let names = summary.names { lines.append(row("names", names)) }
         if summary.lostWithoutIDs > 0 {
             let lost = Format.count(summary.lostWithoutIDs, "envelope")
             lines.append(row("lost", "\(lost) received and not recorded, ids unknown"))

@@ -102,9 +102,10 @@ struct CoreCaptureTests {
     func doctor() async throws {
         try await withCapture { directory, _, _ in
             let file = try #require(try CaptureFiles.paths(in: directory).first)
-            let info = try await Finished.running(.pymcap, ["info", file])
-            #expect(
-                info.exit == .code(0) && info.output.contains("signalr-core-redis"), "\(info.output) \(info.errors)")
+            let doctor = try await Finished.running(.pymcap, ["doctor", file])
+            #expect(doctor.exit == .code(0), "\(doctor.output) \(doctor.errors)")
+            let schemas = try await Finished.running(.pymcap, ["list", "schemas", file])
+            #expect(schemas.output.contains("signalr-core-redis"), "\(schemas.output) \(schemas.errors)")
         }
     }
 
@@ -119,7 +120,7 @@ struct CoreCaptureTests {
             #expect(lines.exit == .code(0), "\(lines.errors)")
             #expect(
                 lines.lines == [
-                    #"2026-11-22T21:41:00.000000000Z      -  all                   96 B  OracleHub.Recv("hello all")"#
+                    #"2026-11-22T21:41:00.000000000Z      -  all                  99 B  OracleHub.Recv("hello all")"#
                 ])
             for (arguments, count) in [
                 (["--kind", "group_command"], 15), (["--kind", "all"], 18), (["--hub", "OracleHub"], 147),

@@ -13,13 +13,15 @@ extension PayloadFilter {
         guard let record = try? CoreRecord(bytes) else { return hiddenCore(bytes) }
         let payload: [UInt8]
         if record.channel.count > rootCount, let name = CoreChannelName(record.channel, rootCount: rootCount),
-            let decoded = try? CorePayload(decoding: record.payload, as: name.kind)
+            var decoded = try? CorePayload(decoding: record.payload, as: name.kind)
         {
+            names?.rename(&decoded)
             payload = filtered(decoded)
         } else {
             payload = hiddenCore(record.payload)
         }
-        return CoreRecord.bytes(channel: Array(record.channel), payload: payload)
+        let channel = names?.renamed(channel: record.channel, rootCount: rootCount) ?? Array(record.channel)
+        return CoreRecord.bytes(channel: channel, payload: payload)
     }
 
     /// Encoded anew: what stands behind the items of a node is not recorded.

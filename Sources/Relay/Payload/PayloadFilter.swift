@@ -12,12 +12,15 @@ struct PayloadFilter {
     let mode: PayloadMode
     let key: SymmetricKey
     let redactor: JSONRedactor
+    /// nil if names stay.
+    let names: NamesFilter?
     /// In lower case.
     let hiddenMembers: [String]
 
     init(_ policy: PayloadPolicy) {
         mode = policy.mode
         key = policy.key
+        names = policy.namesKey.map { NamesFilter(key: $0) }
         hiddenMembers = policy.redactedKeys.map { $0.lowercased() }
         let key = policy.key
         redactor = JSONRedactor(
@@ -38,6 +41,7 @@ struct PayloadFilter {
             let blobOffset = try EnvelopeID.parse(payload).blobOffset
             for index in envelope.body.messages.indices {
                 envelope.body.messages[index].value = filtered(envelope.body.messages[index])
+                names?.rename(&envelope.body.messages[index])
             }
             return Array(payload[..<blobOffset]) + envelope.body.encoded()
         } catch {
@@ -70,7 +74,8 @@ struct PayloadFilter {
         switch mode {
         case .none: return Array(payload[..<start])
         case .hash: return Array(payload[..<start]) + Array(Self.hash(rest, kind: "b", key: key).utf8)
-        case .full: return Array(payload)
+        // Names may be anywhere in it.
+        case .full: return names == nil ? Array(payload) : Array(payload[..<start])
         }
     }
 
