@@ -1,5 +1,5 @@
-package import MCAP
-package import Backplane
+import MCAP
+import Backplane
 
 #if canImport(Glibc)
     import Glibc
@@ -13,42 +13,6 @@ package import Backplane
 /// cannot fail. ``flush(_:)`` writes and can; after it threw nothing is lost yet: the chunk is still there and the next
 /// ``flush(_:)`` writes it into a new segment, or ``discardChunk()`` gives it up and says what that was.
 package struct CaptureWriter: ~Copyable {
-    package struct Configuration: Sendable {
-        /// The record directory; made with mode 0700 if it does not exist.
-        package var directory: String
-        /// Event keys and hubs, in the order of their indexes.
-        package let backplanes: [BackplaneChannel]
-        /// Their names.
-        package let channels: [String]
-        package var compression: Compression
-        package var rotation: RotationPolicy
-        package var durability: Durability
-
-        /// - Parameter channels: event keys of SignalR 2.
-        package init(
-            directory: String, channels: [String], compression: Compression = .zstd(level: 1),
-            rotation: RotationPolicy = RotationPolicy(),
-            durability: Durability = .interval(nanoseconds: 1_000_000_000)
-        ) {
-            self.init(
-                directory: directory, backplanes: channels.map { .signalR2(key: $0) }, compression: compression,
-                rotation: rotation, durability: durability)
-        }
-
-        package init(
-            directory: String, backplanes: [BackplaneChannel], compression: Compression = .zstd(level: 1),
-            rotation: RotationPolicy = RotationPolicy(),
-            durability: Durability = .interval(nanoseconds: 1_000_000_000)
-        ) {
-            self.directory = directory
-            self.backplanes = backplanes
-            channels = backplanes.map(\.name)
-            self.compression = compression
-            self.rotation = rotation
-            self.durability = durability
-        }
-    }
-
     /// A chunk closes when its records reach this many bytes; a larger message is a chunk of its own. The more channels,
     /// the larger, up to 1 MiB: a chunk names each of its channels three times, which has to be worth it.
     static func chunkSize(channels: Int) -> Int {
@@ -119,23 +83,7 @@ package struct CaptureWriter: ~Copyable {
         }
     }
 
-    private var eventsChannel: UInt16 { Self.firstEnvelopeChannel + UInt16(configuration.channels.count) }
-
-    private var mcapChannels: [Channel] {
-        let envelopes = configuration.backplanes.enumerated().map { index, channel in
-            let id = Self.firstEnvelopeChannel + UInt16(index)
-            return switch channel {
-            case .signalR2(let key):
-                Channel(id: id, topic: key, messageEncoding: CaptureMetadata.envelopeEncoding)
-            case .core(let hub): CoreCapture.channel(id, of: hub)
-            }
-        }
-        return envelopes + [
-            Channel(
-                id: eventsChannel, topic: CaptureMetadata.eventsTopic,
-                messageEncoding: CaptureMetadata.eventsEncoding)
-        ]
-    }
+    var eventsChannel: UInt16 { Self.firstEnvelopeChannel + UInt16(configuration.channels.count) }
 
     // MARK: - Into the chunk
 

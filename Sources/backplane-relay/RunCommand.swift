@@ -67,7 +67,7 @@ struct RunCommand: AsyncParsableCommand {
             atLeast: ByteSize(bytes: 1 << 20), "--buffer", because: "\(buffer.bytes) bytes hold too few envelopes")
         guard !showPayloads || recording.recordsAllOfPayloads else {
             throw ValidationError(
-                "--show-payloads: would show what --payload or --redact-json-keys keeps out of the capture; give one of them"
+                "--show-payloads: would show what --payload, --redact-json-keys or --names keeps out of the capture; give one of them"
             )
         }
     }

@@ -8,53 +8,9 @@ import Testing
 
 /// Hubs of ASP.NET Core in a capture: what real nodes published, written and read back.
 @Suite struct CoreCaptureTests {
-    private static let chat = "chat"
-
-    /// All vectors, each setting a hub, with an envelope of SignalR 2 before each.
-    private func recordVectors(
-        _ directory: String, mixed: Bool = true, compression: Compression = .zstd(level: 1)
-    ) throws -> [CoreVectors] {
-        let vectors = try CoreVectors.all()
-        let channels = (mixed ? [.signalR2(key: Self.chat)] : []) + vectors.map { BackplaneChannel.core($0.hub) }
-        var writer = CaptureWriter(
-            configuration: .init(
-                directory: directory, backplanes: channels, compression: compression, durability: .never),
-            source: testSource, previous: .init(), observer: WriterLog())
-        var now = Moment.start
-        var id: UInt64 = 0
-        for (index, setting) in vectors.enumerated() {
-            for vector in setting.payloads {
-                if mixed {
-                    id += 1
-                    writer.append(payload(id), channel: 0, at: now)
-                }
-                let channel = index + (mixed ? 1 : 0)
-                vector.record.withUnsafeBytes {
-                    writer.append(
-                        channel: channel, id: nil, publishTime: nil, receivedAt: now.realtime, payload: $0, at: now)
-                }
-                now = now.after(milliseconds: 1)
-                if id % 20 == 0 { try writer.flush(now) }
-            }
-        }
-        try writer.close(now)
-        return vectors
-    }
-
-    private func json(_ envelope: Reading.Envelope, _ form: EnvelopeForm) throws -> [String: Any] {
-        var line: [UInt8] = []
-        envelope.payload.withUnsafeBytes {
-            EnvelopeJSON.append(
-                CapturedEnvelope(
-                    channel: envelope.channel, form: form, receivedAt: envelope.receivedAt, payload: $0), to: &line)
-        }
-        #expect(!line.contains(UInt8(ascii: "\n")))
-        return try #require(try JSONSerialization.jsonObject(with: Data(line)) as? [String: Any])
-    }
-
     @Test func everyVectorIsReadBackByteForByteInOrder() throws {
         let directory = try TemporaryDirectory()
-        let vectors = try recordVectors(directory.path)
+        let vectors = try CoreRecording.record(directory.path)
         let reading = try Reading(directory.path)
         #expect(reading.damage.isEmpty && reading.report.foreignTopics.isEmpty)
         #expect(vectors.map(\.payloads.count) == [49, 49, 49])
@@ -62,15 +18,15 @@ import Testing
             let read = reading.envelopes.filter { $0.channel == setting.hub.topic }.map(\.payload)
             #expect(read == setting.payloads.map(\.record))
         }
-        #expect(reading.envelopes.filter { $0.channel == Self.chat }.map(\.id) == (1...147).map { $0 })
+        #expect(reading.envelopes.filter { $0.channel == "chat" }.map(\.id) == (1...147).map { $0 })
     }
 
     @Test func theFileSaysWhatEachChannelIs() throws {
         let directory = try TemporaryDirectory()
-        _ = try recordVectors(directory.path)
+        _ = try CoreRecording.record(directory.path)
         let capture = try CaptureReader(paths: [directory.path])
         let expected = Set(try CoreVectors.all().map { BackplaneChannel.core($0.hub) })
-            .union([.signalR2(key: Self.chat)])
+            .union([.signalR2(key: "chat")])
         #expect(capture.backplanes() == expected)
         let start = try #require(try metadata("capture", in: bytes(ofFile: directory.files[0])))
         #expect(
@@ -92,12 +48,12 @@ import Testing
     /// What an object says, compared with what was meant.
     @Test func everyVectorIsShownAsItWasMeant() throws {
         let directory = try TemporaryDirectory()
-        let vectors = try recordVectors(directory.path)
+        let vectors = try CoreRecording.record(directory.path)
         let reading = try Reading(directory.path)
         for setting in vectors {
             let read = reading.envelopes.filter { $0.channel == setting.hub.topic }
             for (envelope, vector) in zip(read, setting.payloads) {
-                let object = try json(envelope, setting.hub.form)
+                let object = try CoreRecording.json(envelope, setting.hub.form)
                 #expect(object["channel"] as? String == setting.hub.topic)
                 #expect(object["redis_channel"] as? String == String(decoding: vector.channel, as: UTF8.self))
                 for absent in ["id", "created_at", "latency_ns", "error", "oddities"] { #expect(object[absent] == nil) }
@@ -179,7 +135,7 @@ import Testing
     @Test(arguments: selections.indices) func filtersSelect(index: Int) throws {
         let (selection, isWanted) = Self.selections[index]
         let directory = try TemporaryDirectory()
-        let vectors = try recordVectors(directory.path, mixed: false)
+        let vectors = try CoreRecording.record(directory.path, mixed: false)
         let expected = vectors.flatMap { setting in
             setting.payloads.filter { isWanted($0, setting.hub) }.map(\.record)
         }
@@ -189,7 +145,7 @@ import Testing
 
     @Test func aShareOfGroupsIsThereWholeOrNotAtAll() throws {
         let directory = try TemporaryDirectory()
-        let all = try recordVectors(directory.path, mixed: false).flatMap(\.payloads)
+        let all = try CoreRecording.record(directory.path, mixed: false).flatMap(\.payloads)
         let some = Set(
             try Reading(directory.path, filter: CaptureSelection(samplePercent: 40)).envelopes.map(\.payload))
         #expect(!some.isEmpty && some.count < all.count)
@@ -203,7 +159,7 @@ import Testing
 
     @Test func aSummaryCountsAndSaysWhyCompletenessCannotBeTold() throws {
         let directory = try TemporaryDirectory()
-        _ = try recordVectors(directory.path)
+        _ = try CoreRecording.record(directory.path)
         let summary = try CaptureSummary(of: CaptureReader(paths: [directory.path]))
         #expect(summary.channels.map(\.channel) == ["chat", "OracleHub", "my:app:OracleHub", "orcOracleHub"])
         #expect(summary.envelopes == 294 && summary.verdict.isComplete == nil && summary.verdict.exitStatus == 0)
@@ -266,121 +222,6 @@ import Testing
         #expect(channel.core?.lackingProtocol == ["json": 1, "messagepack": 2])
         #expect(channel.core?.commandsWithoutAck == 1 && channel.core?.acksWithoutCommand == 1)
         #expect(channel.undecodable.values.reduce(0, +) == 1 && channel.envelopes == 8)
-    }
-
-    // MARK: - Damage
-
-    /// What no node writes, at each place where a payload or a record can end.
-    @Test func cutRecordsAreToldAndNeverTrap() throws {
-        for setting in try CoreVectors.all() {
-            for vector in setting.payloads {
-                for cut in [0, 1, vector.payload.count / 2, vector.payload.count - 1] {
-                    let record = CoreRecord.bytes(
-                        channel: vector.channel, payload: Array(vector.payload.prefix(cut)))
-                    let envelope = Reading.Envelope(channel: setting.hub.topic, receivedAt: 1, payload: record)
-                    let object = try json(envelope, setting.hub.form)
-                    #expect(object["error"] is String, "\(cut) of \(vector.meaning)")
-                    #expect(
-                        object["payload_base64"] as? String
-                            == Data(vector.payload.prefix(cut)).base64EncodedString())
-                    #expect(object["redis_channel"] is String)
-                }
-                for cut in vector.record.indices {
-                    let envelope = Reading.Envelope(
-                        channel: setting.hub.topic, receivedAt: 1, payload: Array(vector.record.prefix(cut)))
-                    #expect(try json(envelope, setting.hub.form)["payload_base64"] is String)
-                }
-            }
-        }
-    }
-
-    @Test func aChannelOfAnotherHubIsToldAsThat() throws {
-        let hub = CoreHub(type: "A")
-        let record = CoreRecord.bytes(channel: Array("Ax:all".utf8), payload: [0x92, 0x90, 0x80])
-        let object = try json(Reading.Envelope(channel: "A", receivedAt: 1, payload: record), hub.form)
-        #expect((object["error"] as? String)?.contains("none of the hub's") == true)
-    }
-
-    /// MessagePack-CSharp compresses by LZ4 in one block or in several; both are told, not taken for damage.
-    @Test(arguments: [98, 99] as [Int8]) func compressedArgumentsAreShownAsThat(type: Int8) throws {
-        var message = MessagePackWriter()
-        message.array(6)
-        message.int(1)
-        message.map(0)
-        message.nil()
-        message.string("Say")
-        message.array(2)
-        message.int(7)
-        if type == MessagePackExtension.lz4BlockArray { message.array(1) }
-        message.ext(type: type, [0xCE, 1, 2, 3, 4, 5])
-        message.array(0)
-        let frame = [UInt8(message.bytes.count)] + message.bytes
-        let invocation = CoreInvocation(frames: [.init(protocolName: "messagepack", bytes: frame)])
-        let hub = CoreHub(type: "A")
-        let record = CoreRecord.bytes(
-            channel: Array("A:all".utf8), payload: CorePayload.invocation(invocation).encoded())
-        let object = try json(Reading.Envelope(channel: "A", receivedAt: 1, payload: record), hub.form)
-        let shown = try #require((object["messages"] as? [[String: Any]])?.first)
-        #expect(object["error"] == nil && shown["method"] as? String == "Say")
-        let arguments = try #require(shown["arguments"] as? [Any])
-        #expect(arguments.first as? Int == 7)
-        let compressed = arguments.last as? [String: Any]
-        #expect(compressed?["compressed"] as? String == "lz4")
-    }
-
-    /// A crash leaves no summary; the next start and `recover` keep the schema with the channel.
-    @Test func recoveredSegmentsKeepTheirSchema() throws {
-        let (directory, target) = (try TemporaryDirectory(), try TemporaryDirectory())
-        _ = try recordVectors(directory.path)
-        let whole = try bytes(ofFile: directory.files[0])
-        let path = directory.files[0]
-        // In the middle of the summary.
-        try write(whole.dropLast(40), toFile: path)
-        let outcome = try CaptureRecovery.recover(path, into: target.path, at: .start)
-        #expect(outcome.withoutSchema == 0 && outcome.messages >= 294)
-        let recovered = try bytes(ofFile: target.files[0])
-        #expect(String(decoding: recovered, as: UTF8.self).contains(CoreCapture.schemaName))
-        #expect(try Reading(target.path).envelopes.count == 294)
-        #expect(try Reading(target.path).damage.isEmpty)
-    }
-
-    @Test func twoRecordingsOfOneHubAreNotReadAsOne() throws {
-        let (first, second) = (try TemporaryDirectory(), try TemporaryDirectory())
-        _ = try recordVectors(first.path)
-        _ = try recordVectors(second.path)
-        #expect(throws: CoreNotAligned.self) { try Reading(first.path, second.path) }
-        let chat = try Reading(first.path, second.path, filter: CaptureSelection(channels: ["chat"]))
-        #expect(chat.ids == (1...147).map { $0 })
-    }
-
-    @Test func countersGoOnFromSegmentToSegment() throws {
-        let directory = try TemporaryDirectory()
-        let hub = CoreHub(type: "A")
-        var writer = CaptureWriter(
-            configuration: .init(directory: directory.path, backplanes: [.core(hub)], durability: .never),
-            source: testSource, previous: .init(), observer: WriterLog())
-        var now = Moment.start
-        for _ in 0..<3 {
-            CoreRecord.bytes(channel: Array("A:all".utf8), payload: [0x92, 0x90, 0x80]).withUnsafeBytes {
-                writer.append(channel: 0, id: nil, publishTime: nil, receivedAt: now.realtime, payload: $0, at: now)
-            }
-            now = now.after(milliseconds: 10)
-            try writer.rotateNow(now)
-        }
-        try writer.close(now)
-        var sequences: [UInt32] = []
-        for file in directory.files.sorted() {
-            let reader = MCAPStreamReader(try FileSource(path: file))
-            while let item = try reader.next() {
-                guard case .chunk(let chunk) = item else { continue }
-                chunk.forEachMessage { (message: ChunkMessage) in
-                    guard chunk.channels[message.channelID]?.hub == hub else { return }
-                    #expect(message.publishTime == message.logTime)
-                    sequences.append(message.sequence)
-                }
-            }
-        }
-        #expect(sequences == [1, 2, 3])
     }
 }
 
