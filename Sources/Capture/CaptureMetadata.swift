@@ -22,6 +22,7 @@ package enum CaptureMetadata {
         static let redisVersion = "redis_version"
         static let runID = "run_id"
         static let channels = "channels"
+        static let backplanes = "backplanes"
         static let startedAt = "started_at"
         static let endedAt = "ended_at"
         static let previousSegment = "previous_segment"
@@ -30,6 +31,7 @@ package enum CaptureMetadata {
         static let lastIDs = "last_ids"
         static let payload = "payload"
         static let redactedKeys = "redacted_json_keys"
+        static let names = "names"
         static let envelopes = "envelopes"
         static let bytes = "bytes"
         static let missing = "missing"
@@ -56,24 +58,26 @@ package enum CaptureMetadata {
     ///   - ends: before this segment, as at the end of one.
     ///   - previousSegment: its file name.
     static func start(
-        source: CaptureSource, recordingID: String?, channels: [String], ends: RecordingEnds,
+        source: CaptureSource, recordingID: String?, channels: [BackplaneChannel], ends: RecordingEnds,
         previousSegment: String?, at now: Moment
     ) -> Metadata {
         var entries = [
             Key.relayVersion: source.relayVersion,
             Key.host: source.host,
             Key.redis: source.redis,
-            Key.channels: json(channels),
+            Key.channels: json(channels.map(\.name)),
             Key.startedAt: UTCTime.rfc3339(now.realtime),
             Key.lastIDs: text(of: ends.lastIDs, JSONTree.unsigned),
         ]
         if !ends.doubts.isEmpty { entries[Key.mayBeMissing] = text(of: ends.doubts, \.json) }
+        entries[Key.backplanes] = backplanes(channels)
         entries[Key.recordingID] = recordingID
         entries[Key.runID] = source.runID
         entries[Key.redisVersion] = source.redisVersion
         entries[Key.previousSegment] = previousSegment
         entries[Key.payload] = source.payload.rawValue
         if !source.redactedKeys.isEmpty { entries[Key.redactedKeys] = json(source.redactedKeys) }
+        if source.hashesNames { entries[Key.names] = "hash" }
         return Metadata(name: startName, entries: entries)
     }
 
@@ -232,13 +236,16 @@ package struct CaptureSource: Sendable, Equatable {
     package var payload: PayloadMode
     /// Names of JSON members whose values were left out.
     package var redactedKeys: [String]
+    /// Whether names of groups and users and connection ids are hashes.
+    package var hashesNames: Bool
 
     package init(
         relayVersion: String, host: String, redis: String, runID: String? = nil, redisVersion: String? = nil,
-        payload: PayloadMode = .full, redactedKeys: [String] = []
+        payload: PayloadMode = .full, redactedKeys: [String] = [], hashesNames: Bool = false
     ) {
         self.payload = payload
         self.redactedKeys = redactedKeys
+        self.hashesNames = hashesNames
         self.relayVersion = relayVersion
         self.host = host
         self.redis = redis

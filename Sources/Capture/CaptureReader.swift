@@ -1,109 +1,5 @@
-package import MCAP
-package import Backplane
-
-/// One envelope of a capture. The payload is valid during the call that hands it out.
-package struct CapturedEnvelope {
-    /// The Redis channel.
-    package let channel: String
-    /// Nanoseconds since 1970.
-    package let receivedAt: UInt64
-    /// As it was published, id and all.
-    package let payload: UnsafeRawBufferPointer
-
-    package init(channel: String, receivedAt: UInt64, payload: UnsafeRawBufferPointer) {
-        self.channel = channel
-        self.receivedAt = receivedAt
-        self.payload = payload
-    }
-}
-
-package enum CaptureItem {
-    case envelope(CapturedEnvelope)
-    /// What happened to the recording, and when, in nanoseconds since 1970.
-    case event(CaptureEvent, at: UInt64)
-}
-
-/// What a reading found, besides the items.
-package struct CaptureReadReport: Sendable {
-    package struct Segment: Sendable {
-        package enum State: String, Sendable {
-            /// Closed with its summary.
-            case closed
-            /// A relay writes it now.
-            case recording
-            /// Its relay died; every reader opens it all the same.
-            case unclosed
-            /// It ends in the middle.
-            case cut
-        }
-
-        package let path: String
-        package internal(set) var size: UInt64
-        package var state: State
-        package var envelopes = 0
-        /// nil if the segment does not say, or is not closed.
-        package var ending: SegmentEnding?
-    }
-
-    package struct SegmentDamage: Sendable, CustomStringConvertible {
-        package let path: String
-        package let damage: Damage
-
-        package var description: String { "\(path): \(damage)" }
-    }
-
-    package internal(set) var segments: [Segment] = []
-    /// Empty if all of it is whole.
-    package internal(set) var damage: [SegmentDamage] = []
-    /// Messages of other programs that were passed over, by topic; of the first 100 topics.
-    package internal(set) var foreignTopics: [String: Int] = [:]
-    /// Messages of topics beyond those.
-    package internal(set) var otherForeign = 0
-    /// Events of what was recorded and is gone again.
-    package internal(set) var losses: [CaptureEvent] = []
-    var account = RecordingAccount()
-
-    /// Whether the recording is whole, as far as its events say.
-    package var verdict: RecordingVerdict { account.verdict(isDamaged: !damage.isEmpty || !losses.isEmpty) }
-    /// Where it cannot be told whether ids are missing, by channel.
-    package var doubts: OrdinalNameMap<RecordingDoubt> { account.doubts }
-
-    /// Of nothing read.
-    package init() {}
-
-    /// Bytes of the files that could not be made use of.
-    package var unreadBytes: UInt64 { damage.reduce(0) { $0 + $1.damage.unreadBytes } }
-
-    mutating func countForeign(_ topic: String) {
-        if foreignTopics[topic] != nil || foreignTopics.count < 100 {
-            foreignTopics[topic, default: 0] += 1
-        } else {
-            otherForeign += 1
-        }
-    }
-
-    /// Losses in words.
-    package var lossDescriptions: [String] {
-        losses.map { event in
-            let ids = event.from.flatMap { from in event.to.map { "ids \(from)..\($0)" } } ?? "ids unknown"
-            let count = event.envelopes ?? 0
-            let (was, isGone) = count == 1 ? ("was", "is gone") : ("were", "are gone")
-            return
-                "\(event.channel ?? "all channels"): \(Quantity.text(count, "envelope")) (\(ids)) \(was) recorded in "
-                + "'\(event.segment ?? "?")' and \(isGone): \(event.cause ?? "unknown")"
-        }
-    }
-}
-
-extension CaptureReadReport.Segment.State {
-    init(_ ending: Ending, isLive: Bool) {
-        switch ending {
-        case .closed: self = .closed
-        case .unclosed: self = isLive ? .recording : .unclosed
-        case .cut: self = .cut
-        }
-    }
-}
+import MCAP
+import Backplane
 
 /// Thrown by whoever takes the items: ends the reading, which then returns what it found up to there.
 package struct CaptureReadingEnd: Error {
@@ -292,13 +188,18 @@ package struct CaptureReader: Sendable {
         try chunk.forEachMessage { (message: ChunkMessage) throws in
             guard matcher.selects(receivedAt: message.logTime) else { return }
             switch lookup.topic(of: message.channelID) {
-            case .envelopes(let name):
-                latest.note(message.data, channelID: message.channelID)
-                guard matcher.selects(payload: message.data) else { return }
+            case .envelopes(let name, let form):
+                if form == .signalR2 {
+                    latest.note(message.data, channelID: message.channelID)
+                } else {
+                    report.account.noteWireWithoutIDs()
+                }
+                guard matcher.selects(payload: message.data, form) else { return }
                 count += 1
                 try body(
                     .envelope(
-                        CapturedEnvelope(channel: name, receivedAt: message.logTime, payload: message.data)))
+                        CapturedEnvelope(
+                            channel: name, form: form, receivedAt: message.logTime, payload: message.data)))
             case .events:
                 guard let event = CaptureEvent(json: message.data) else { return }
                 if let channel = event.channel, !matcher.selects(channel: channel) { return }

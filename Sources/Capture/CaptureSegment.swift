@@ -78,7 +78,8 @@ package struct CaptureSegment: Sendable, Equatable {
                 runID: metadata.entries[CaptureMetadata.Key.runID],
                 redisVersion: metadata.entries[CaptureMetadata.Key.redisVersion],
                 payload: metadata.entries[CaptureMetadata.Key.payload].flatMap(PayloadMode.init) ?? .full,
-                redactedKeys: CaptureMetadata.strings(metadata.entries[CaptureMetadata.Key.redactedKeys]))
+                redactedKeys: CaptureMetadata.strings(metadata.entries[CaptureMetadata.Key.redactedKeys]),
+                hashesNames: metadata.entries[CaptureMetadata.Key.names] == "hash")
         }
     }
 

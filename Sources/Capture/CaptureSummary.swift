@@ -79,21 +79,8 @@ package struct CaptureSummary: Sendable, Encodable {
         package var mayBeMissing: RecordingDoubt?
         /// nil if one counter gave all ids, as it should be. Else nobody can tell whether ids are missing.
         package var counters: Counters?
-
-        enum CodingKeys: String, CodingKey {
-            case channel, envelopes, bytes, messages, undecodable, oddities
-            case smallest = "smallest_bytes"
-            case largest = "largest_bytes"
-            case firstID = "first_id"
-            case lastID = "last_id"
-            case missingIDs = "missing_ids"
-            case holes
-            case holeCount = "hole_count"
-            case duplicateIDs = "duplicate_ids"
-            case counterResets = "counter_resets"
-            case mayBeMissing = "may_be_missing"
-            case counters
-        }
+        /// nil unless it is a hub of ASP.NET Core, whose wire has no ids: then all that concerns ids means nothing.
+        package var core: Core?
     }
 
     static let listedHoles = 1_000
@@ -116,6 +103,8 @@ package struct CaptureSummary: Sendable, Encodable {
     package var payload: [String] = []
     /// Names of JSON members whose values were left out.
     package var redactedKeys: [String] = []
+    /// Names of groups and users and connection ids are hashes, in all of it or in a part; nil if they are not.
+    package var names: String?
     /// Bytes of the files that could not be made use of.
     package var unreadBytes: UInt64 = 0
     /// Messages of other programs, by topic: passed over.
@@ -134,7 +123,7 @@ package struct CaptureSummary: Sendable, Encodable {
         case durationSeconds = "duration_seconds"
         case envelopes, bytes
         case fileBytes = "file_bytes"
-        case events, channels, damage, payload, profile
+        case events, channels, damage, payload, profile, names
         case redactedKeys = "redacted_json_keys"
         case unreadBytes = "unread_bytes"
         case foreignTopics = "foreign_topics"
@@ -154,6 +143,7 @@ package struct CaptureSummary: Sendable, Encodable {
     package init(of capture: CaptureReader, progress: ((CaptureProgress) -> Void)? = nil) throws {
         var counters: OrdinalNameMap<ChannelCounter> = [:]
         var order: [String] = []
+        var hubs: OrdinalNameMap<CoreChannelCounter> = [:]
         var causes: OrdinalNameMap<[CaptureEvent]> = [:]
         // Perhaps the turn of another counter, which shows later.
         var doubtful: [(channel: String, gap: CaptureEvent.Withdrawn, at: UInt64)] = []
@@ -189,6 +179,13 @@ package struct CaptureSummary: Sendable, Encodable {
                 first = first ?? envelope.receivedAt
                 last = max(last, envelope.receivedAt)
                 profile.addEnvelope(at: envelope.receivedAt)
+                guard envelope.form == .signalR2 else {
+                    if hubs[envelope.channel] == nil {
+                        hubs[envelope.channel] = CoreChannelCounter(channel: envelope.channel, form: envelope.form)
+                    }
+                    hubs[envelope.channel]?.add(envelope.payload, at: envelope.receivedAt)
+                    break
+                }
                 if counters[envelope.channel] == nil {
                     counters[envelope.channel] = ChannelCounter(channel: envelope.channel)
                     order.append(envelope.channel)
@@ -215,6 +212,7 @@ package struct CaptureSummary: Sendable, Encodable {
         channels = order.compactMap { counters[$0]?.summary(explainedBy: causes[$0] ?? []) }
             .filter { $0.envelopes > 0 || $0.missingIDs > 0 || report.doubts[$0.channel] != nil }
         for index in channels.indices { channels[index].mayBeMissing = report.doubts[channels[index].channel] }
+        channels += hubs.keys.sorted().compactMap { hubs[$0]?.summary }
         envelopes = channels.reduce(0) { $0 + $1.envelopes }
         bytes = channels.reduce(0) { $0 + $1.bytes }
         fileBytes = segments.reduce(0) { $0 + $1.bytes }
@@ -224,6 +222,7 @@ package struct CaptureSummary: Sendable, Encodable {
         foreignTopics = report.foreignTopics
         let sources = capture.sources()
         payload = Set(sources.map(\.payload.rawValue)).sorted()
+        if sources.contains(where: \.hashesNames) { names = "hash" }
         redactedKeys = Set(sources.flatMap(\.redactedKeys)).sorted()
         if let first {
             firstReceivedAt = UTCTime.rfc3339(first)

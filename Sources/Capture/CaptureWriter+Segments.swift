@@ -98,7 +98,7 @@ extension CaptureWriter {
             sync: SyncMarker.random(), compression: configuration.compression)
         writer.encodeStart(metadata: [
             CaptureMetadata.start(
-                source: source, recordingID: recordingID, channels: configuration.channels, ends: writtenEnds,
+                source: source, recordingID: recordingID, channels: configuration.backplanes, ends: writtenEnds,
                 previousSegment: previousSegment, at: now)
         ])
         let opened = OpenSegment(
@@ -145,7 +145,7 @@ extension CaptureWriter {
 
     private func finish(_ segment: OpenSegment, _ ending: SegmentEnding, _ now: Moment) throws(CaptureError) {
         var firstIDs: OrdinalNameMap<UInt64> = [:]
-        for (name, id) in zip(configuration.channels, segment.firstIDs) { firstIDs[name] = id }
+        for (name, id) in zip(configuration.channels, segment.firstIDs) { if let id { firstIDs[name] = id } }
         segment.writer.encodeEnd(metadata: [
             CaptureMetadata.end(
                 total: segment.total, firstIDs: firstIDs, ends: writtenEnds, missing: segment.missing,

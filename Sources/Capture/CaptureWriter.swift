@@ -1,4 +1,4 @@
-package import MCAP
+import MCAP
 import Backplane
 package import Time
 
@@ -14,28 +14,6 @@ package import Time
 /// cannot fail. ``flush(_:)`` writes and can; after it threw nothing is lost yet: the chunk is still there and the next
 /// ``flush(_:)`` writes it into a new segment, or ``discardChunk()`` gives it up and says what that was.
 package struct CaptureWriter: ~Copyable {
-    package struct Configuration: Sendable {
-        /// The record directory; made with mode 0700 if it does not exist.
-        package var directory: String
-        /// The Redis channels, in the order of their indexes.
-        package var channels: [String]
-        package var compression: Compression
-        package var rotation: RotationPolicy
-        package var durability: Durability
-
-        package init(
-            directory: String, channels: [String], compression: Compression = .zstd(level: 1),
-            rotation: RotationPolicy = RotationPolicy(),
-            durability: Durability = .interval(nanoseconds: 1_000_000_000)
-        ) {
-            self.directory = directory
-            self.channels = channels
-            self.compression = compression
-            self.rotation = rotation
-            self.durability = durability
-        }
-    }
-
     /// A chunk closes when its records reach this many bytes; a larger message is a chunk of its own. The more channels,
     /// the larger, up to 1 MiB: a chunk names each of its channels three times, which has to be worth it.
     static func chunkSize(channels: Int) -> Int {
@@ -61,6 +39,8 @@ package struct CaptureWriter: ~Copyable {
     /// the ranges get into the end of the segment.
     private var chunkRanges: [CaptureEvent] = []
     private var lastLogTime: UInt64 = 0
+    /// By channel index: of a wire without ids, how many envelopes came; nil where ids are counted.
+    private var counts: [UInt32?]
 
     /// How full the queue is that envelopes come from, 0 to 1: see ``CompressionChoice``.
     package var backlog = 0.0
@@ -90,30 +70,21 @@ package struct CaptureWriter: ~Copyable {
         self.observer = observer
         chunkSize = Self.chunkSize(channels: configuration.channels.count)
         previousSegment = previous.segment
-        let channels = Set(configuration.channels.map { OrdinalName($0) })
+        let channels = Set(
+            configuration.backplanes.filter { $0.dialect == .signalR2 }.map { OrdinalName($0.name) })
+        counts = configuration.backplanes.map { $0.dialect == .core ? 0 : nil }
         ends = RecordingEnds(
             lastIDs: previous.lastIDs.filter { channels.contains(OrdinalName($0)) },
             doubts: previous.doubts.filter { channels.contains(OrdinalName($0)) })
         writtenEnds = ends
         noted = Array(repeating: 0, count: configuration.channels.count)
         chunkTallies = Array(repeating: ChannelTally(), count: configuration.channels.count)
-        for channel in mcapChannels { chunk.register(channel) }
-    }
-
-    private var eventsChannel: UInt16 { Self.firstEnvelopeChannel + UInt16(configuration.channels.count) }
-
-    private var mcapChannels: [Channel] {
-        let envelopes = configuration.channels.enumerated().map { index, name in
-            Channel(
-                id: Self.firstEnvelopeChannel + UInt16(index), topic: name,
-                messageEncoding: CaptureMetadata.envelopeEncoding)
+        for channel in mcapChannels {
+            chunk.register(channel, schema: channel.schemaID == 0 ? nil : CoreCapture.schema)
         }
-        return envelopes + [
-            Channel(
-                id: eventsChannel, topic: CaptureMetadata.eventsTopic,
-                messageEncoding: CaptureMetadata.eventsEncoding)
-        ]
     }
+
+    var eventsChannel: UInt16 { Self.firstEnvelopeChannel + UInt16(configuration.channels.count) }
 
     // MARK: - Into the chunk
 
@@ -126,9 +97,10 @@ package struct CaptureWriter: ~Copyable {
     /// One envelope, byte for byte.
     ///
     /// - Parameters:
-    ///   - channel: index of the Redis channel.
+    ///   - channel: index of the event key or hub.
     ///   - id: nil if the payload has none.
     ///   - publishTime: the publisher's clock, nanoseconds since 1970; nil if the payload does not say.
+    ///   - payload: as it was published; for a hub of ASP.NET Core a ``CoreRecord``, its header and the payload behind it.
     ///   - now: the time of the call, from which the chunk's age counts.
     @inline(__always)
     package mutating func append(
@@ -138,9 +110,14 @@ package struct CaptureWriter: ~Copyable {
         if chunk.isEmpty { chunkOpenedAt = now.monotonic }
         // Never back: readers take log_time for ascending. A step of the clock is an event of its own.
         if receivedAt > lastLogTime { lastLogTime = receivedAt }
+        var sequence = UInt32(truncatingIfNeeded: id ?? 0)
+        if id == nil, let count = counts[channel] {
+            sequence = count &+ 1
+            counts[channel] = sequence
+        }
         chunk.append(
-            channelID: Self.firstEnvelopeChannel &+ UInt16(truncatingIfNeeded: channel),
-            sequence: UInt32(truncatingIfNeeded: id ?? 0), logTime: lastLogTime,
+            channelID: Self.firstEnvelopeChannel &+ UInt16(truncatingIfNeeded: channel), sequence: sequence,
+            logTime: lastLogTime,
             publishTime: publishTime ?? lastLogTime, data: payload)
         chunkTallies[channel].add(id: id, bytes: payload.count)
     }
@@ -170,7 +147,8 @@ package struct CaptureWriter: ~Copyable {
     private mutating func noteChunk() {
         for index in chunkTallies.indices where chunkTallies[index].envelopes > noted[index] {
             noted[index] = chunkTallies[index].envelopes
-            ends.recorded(configuration.channels[index], id: chunkTallies[index].lastID)
+            guard let id = chunkTallies[index].lastID else { continue }
+            ends.recorded(configuration.channels[index], id: id)
         }
     }
 

@@ -1,3 +1,4 @@
+package import Backplane
 package import Capture
 
 /// Writes a capture as text of another form, envelope by envelope, into a buffer that the caller empties.
@@ -15,17 +16,19 @@ package enum ExportFormat: String, Sendable, CaseIterable {
     case jsonl
     /// A row a message, RFC 4180.
     case csv
-    /// Commands for `redis-cli --pipe` that publish it by the node's own script.
+    /// Commands for `redis-cli --pipe` that publish it: by the node's own script, or by PUBLISH.
     case resp
     /// A database, ``SQLiteExport``.
     case sqlite
 
-    /// nil for a form that is no stream.
-    package var exporter: (any Exporter)? {
+    /// - Parameter channels: of the capture.
+    /// - Returns: nil for a form that is no stream.
+    package func exporter(of channels: Set<BackplaneChannel>) -> (any Exporter)? {
         switch self {
         case .jsonl: JSONLinesExporter()
         case .csv: CSVExporter()
-        case .resp: RESPExporter()
+        case .resp:
+            RESPExporter(loadsScript: channels.isEmpty || channels.contains { $0.dialect == .signalR2 })
         case .sqlite: nil
         }
     }

@@ -173,7 +173,7 @@ package struct Relay: Service {
             let source = CaptureSource(
                 relayVersion: configuration.version, host: configuration.hostName,
                 redis: configuration.redis.endpoint, payload: configuration.payload.mode,
-                redactedKeys: configuration.payload.redactedKeys)
+                redactedKeys: configuration.payload.redactedKeys, hashesNames: configuration.payload.namesKey != nil)
             let observer = RecorderMetrics(metrics, account: account, logger: logger) {
                 housekeeper?.segmentEnded(path: $0)
             }

@@ -68,9 +68,7 @@ struct CatCommand: ParsableCommand {
                 envelopes += 1
                 try output.append { buffer in
                     if json {
-                        EnvelopeJSON.append(
-                            payload: envelope.payload, channel: envelope.channel, receivedAt: envelope.receivedAt,
-                            to: &buffer)
+                        EnvelopeJSON.append(envelope, to: &buffer)
                         buffer.append(UInt8(ascii: "\n"))
                     } else {
                         lines.append(envelope, to: &buffer)

@@ -64,6 +64,7 @@ struct InfoTable {
         if !summary.redactedKeys.isEmpty {
             lines.append(row("redacted", summary.redactedKeys.joined(separator: ", ")))
         }
+        if let names = summary.names { lines.append(row("names", names)) }
         if summary.lostWithoutIDs > 0 {
             let lost = Format.count(summary.lostWithoutIDs, "envelope")
             lines.append(row("lost", "\(lost) received and not recorded, ids unknown"))
@@ -120,7 +121,11 @@ struct InfoTable {
     }
 
     private func channelLines(_ channel: CaptureSummary.Channel) -> [String] {
-        var lines = ["", row("channel", MessageLine.printable(channel.channel.utf8))]
+        let core = channel.core.map { core in
+            core.prefix.isEmpty
+                ? " (ASP.NET Core)" : " (ASP.NET Core, prefix \(MessageLine.printable(core.prefix.utf8)))"
+        }
+        var lines = ["", row("channel", MessageLine.printable(channel.channel.utf8) + (core ?? ""))]
         let mean = channel.envelopes > 0 ? channel.bytes / channel.envelopes : 0
         lines.append(
             row(
@@ -130,6 +135,7 @@ struct InfoTable {
         if !channel.messages.isEmpty { lines.append(row("messages", list(channel.messages))) }
         if !channel.undecodable.isEmpty { lines.append(row("undecodable", list(channel.undecodable))) }
         if !channel.oddities.isEmpty { lines.append(row("odd", list(channel.oddities))) }
+        if let core = channel.core { return lines + coreLines(core) }
         if channel.duplicateIDs > 0 { lines.append(row("duplicates", Format.count(channel.duplicateIDs))) }
         for reset in channel.counterResets.prefix(Self.listedHoles) {
             lines.append(row("counter reset", "from \(reset.from) to \(reset.to)"))
@@ -144,6 +150,29 @@ struct InfoTable {
             lines.append(
                 row("", "and \(Format.count(channel.holeCount - Self.listedHoles, "more hole")); --json lists them"))
         }
+        return lines
+    }
+
+    private func coreLines(_ core: CaptureSummary.Core) -> [String] {
+        var lines: [String] = []
+        if !core.protocols.isEmpty { lines.append(row("protocols", list(core.protocols))) }
+        for (name, count) in core.lackingProtocol.sorted(by: { $0.key < $1.key }) {
+            let verb = count == 1 ? "lacks" : "lack"
+            lines.append(
+                row(
+                    "",
+                    "\(Format.count(count, "envelope")) \(verb) \(MessageLine.printable(name.utf8)), which others carry: nodes disconnect clients that need it"
+                ))
+        }
+        if core.groupCommands > 0 || core.acksWithoutCommand > 0 {
+            var parts = ["\(Format.count(core.commandsWithoutAck)) without ack within 30 s"]
+            if core.commandsWaiting > 0 {
+                parts.append("\(Format.count(core.commandsWaiting)) not answered yet at the end")
+            }
+            parts.append("\(Format.count(core.acksWithoutCommand, "ack")) without command")
+            lines.append(row("commands", "\(Format.count(core.groupCommands)): " + parts.joined(separator: ", ")))
+        }
+        lines.append(row("ids", "none: " + CaptureSummary.Core.incompleteness))
         return lines
     }
 

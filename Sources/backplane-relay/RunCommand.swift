@@ -79,7 +79,7 @@ struct RunCommand: AsyncParsableCommand {
             because: "\(Format.count(buffer.bytes, "byte holds", "bytes hold")) too few envelopes")
         guard !showPayloads || recording.recordsAllOfPayloads else {
             throw ValidationError(
-                "--show-payloads: would show what --payload or --redact-json-keys keeps out of the capture; give one of them"
+                "--show-payloads: would show what --payload, --redact-json-keys or --names keeps out of the capture; give one of them"
             )
         }
     }

@@ -38,6 +38,9 @@ struct VerifyCommand: ParsableCommand {
             )
         }
         for line in report.doubts.lines { print(line) }
+        if report.hasWireWithoutIDs {
+            print("hubs of ASP.NET Core: \(CaptureSummary.Core.incompleteness)")
+        }
         try report.complain()
     }
 

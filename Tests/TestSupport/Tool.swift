@@ -15,7 +15,7 @@ package enum Tool: String, CaseIterable {
     /// Debian package `prometheus`, both.
     case prometheus
     case promtool
-    /// Debian package `python3`, with the PyPI packages `mcap`, `prometheus-client` and `signalr-client`.
+    /// Debian package `python3`, with the PyPI packages `mcap`, `msgpack`, `prometheus-client` and `signalr-client`.
     case python = "python3"
     /// PyPI package `pymcap-cli`.
     case pymcap = "pymcap-cli"
@@ -44,7 +44,7 @@ package enum Tool: String, CaseIterable {
         case .ip, .tc: "apt-get install iproute2"
         case .gcc: "apt-get install gcc libc6-dev"
         case .prometheus, .promtool: "apt-get install prometheus"
-        case .python: "apt-get install python3; pip install mcap prometheus-client signalr-client"
+        case .python: "apt-get install python3; pip install mcap msgpack prometheus-client signalr-client"
         case .pymcap: "pip install pymcap-cli"
         case .chromium: "apt-get install chromium"
         case .chromedriver: "apt-get install chromium-driver"

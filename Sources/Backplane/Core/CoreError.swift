@@ -39,6 +39,8 @@ package struct CoreError: Error, Equatable, Sendable {
         case unterminated
         /// A message lacks its type, its target, its arguments or its id.
         case missingField
+        /// It came on a Redis channel that is none of the hub's.
+        case foreignChannel
 
         /// Stable snake_case name, for the `reason` label of metrics.
         package var label: String {
@@ -56,6 +58,7 @@ package struct CoreError: Error, Equatable, Sendable {
             case .notJSON: "not_json"
             case .unterminated: "unterminated"
             case .missingField: "missing_field"
+            case .foreignChannel: "foreign_channel"
             }
         }
 
@@ -74,6 +77,7 @@ package struct CoreError: Error, Equatable, Sendable {
             case .notJSON: "a message is not a JSON object"
             case .unterminated: "a JSON message does not end with the byte 1e"
             case .missingField: "a message lacks its type, target, arguments or id"
+            case .foreignChannel: "its Redis channel is none of the hub's"
             }
         }
     }

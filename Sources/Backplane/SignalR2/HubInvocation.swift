@@ -4,8 +4,8 @@ import JSON
 ///
 /// Found in place, without a tree and without allocation. Valid as long as the value's memory.
 package struct HubInvocation {
-    private let hubText: JSONString
-    private let methodText: JSONString
+    let hubText: JSONString
+    let methodText: JSONString
     /// Number of arguments.
     package let argumentCount: Int
     /// The array of the arguments as it stands in the JSON, brackets included.

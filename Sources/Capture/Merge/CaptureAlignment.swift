@@ -1,4 +1,4 @@
-import Backplane
+package import Backplane
 
 /// Goes through several captures of one backplane side by side, in constant memory: what is held is what was received
 /// within the horizon.
@@ -8,6 +8,7 @@ package struct CaptureAlignment {
 
     package struct Envelope {
         package let channel: String
+        package var form = EnvelopeForm.signalR2
         package let id: UInt64?
         /// Nanoseconds since 1970, the earliest of all inputs.
         package let receivedAt: UInt64
@@ -49,6 +50,9 @@ package struct CaptureAlignment {
     private let horizon: UInt64
     private var aligners: OrdinalNameMap<EnvelopeAligner> = [:]
     private var cursors: [CaptureCursor] = []
+    /// Of wires without ids, in the order of time, and which recording each of their channels is in.
+    private var withoutIDs: [Envelope] = []
+    private var owners: OrdinalNameMap<Int> = [:]
 
     /// - Parameter captures: 2 to 64.
     package init(
@@ -78,7 +82,7 @@ package struct CaptureAlignment {
     ///
     /// - Parameter advanced: told by how many bytes of the files the reading went on.
     /// - Returns: what could not be read.
-    /// - Throws: ``ClocksDiffer``, ``CaptureError``, what `body` throws.
+    /// - Throws: ``ClocksDiffer``, ``CoreNotAligned``, ``CaptureError``, what `body` throws.
     package mutating func forEach(
         advanced: ((UInt64) -> Void)? = nil, _ body: (Item) throws -> Void
     ) throws -> [CaptureReadReport.SegmentDamage] {
@@ -97,7 +101,16 @@ package struct CaptureAlignment {
             switch item {
             case .event(let event, let time):
                 try body(.event(event, at: time, input: recordings[input].input))
-            case .envelope(let channel, let id, let receivedAt, let payload):
+            case .envelope(let channel, let form, _, let receivedAt, let payload) where form != .signalR2:
+                guard owners[channel, default: input] == input else {
+                    throw CoreNotAligned(channel: channel, purpose: Self.besideEachOther)
+                }
+                owners[channel] = input
+                withoutIDs.append(
+                    Envelope(
+                        channel: channel, form: form, id: nil, receivedAt: receivedAt, payload: payload,
+                        inputs: [recordings[input].input], isConflict: false, missing: nil, resetFrom: nil))
+            case .envelope(let channel, _, let id, let receivedAt, let payload):
                 do {
                     try aligners[channel, default: EnvelopeAligner(inputs: cursors.count, horizon: horizon)]
                         .add(
@@ -111,6 +124,9 @@ package struct CaptureAlignment {
         try release(before: .max, body)
         return damage
     }
+
+    private static let besideEachOther =
+        "recordings that overlap cannot be read as one; name the files of one relay, or other channels by --channel"
 
     private static func earliest(_ cursors: [CaptureCursor]) throws -> (Int, CaptureCursor.Item)? {
         var first: (input: Int, time: UInt64)?
@@ -135,6 +151,9 @@ package struct CaptureAlignment {
                         isConflict: aligned.isConflict, missing: aligned.missing, resetFrom: aligned.resetFrom))
             }
         }
+        let due = withoutIDs.prefix { $0.receivedAt < time }
+        ready += due
+        withoutIDs.removeFirst(due.count)
         for envelope in ChannelOrder.interleaved(ready) { try body(.envelope(envelope)) }
     }
 }

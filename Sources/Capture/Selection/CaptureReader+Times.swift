@@ -99,7 +99,7 @@ extension CaptureReader {
     }
 
     private static func envelopeChannels(_ channels: [UInt16: Channel]) -> Set<UInt16> {
-        Set(channels.values.filter { $0.messageEncoding == CaptureMetadata.envelopeEncoding }.map(\.id))
+        Set(channels.values.filter { $0.form != nil }.map(\.id))
     }
 
     /// First and last time of the chunk's envelopes; nil without any.

@@ -15,27 +15,34 @@ package struct CaptureSelection: Sendable, Equatable {
     /// First and last id, both included. An envelope without an id is then not wanted.
     package var fromID: UInt64?
     package var untilID: UInt64?
-    /// Redis channels, by their bytes; empty for all.
+    /// Event keys and hubs (prefix and type), by their bytes; empty for all.
     package var channels: Set<OrdinalName>
 
-    /// Hub names: of the signal, or of the call where the signal names none. Case does not matter, as to nodes.
+    /// Hub names: of the signal, or of the call where the signal names none; of ASP.NET Core the full type name or the name
+    /// of the class. Case does not matter, as to nodes.
     package var hubs: [String]
     /// Names of client methods that are called; case does not matter.
     package var methods: [String]
-    /// Signals, in which `*` stands for any text and `?` for one character; case does not matter, as to nodes.
+    /// Signals, or Redis channels of ASP.NET Core, in which `*` stands for any text and `?` for one character; case does not matter, as to nodes.
     package var signals: [String]
-    package var kinds: Set<MessageKind>
-    /// Who sent it: connection ids.
+    package var kinds: Set<EnvelopeKind>
+    /// Who sent it: connection ids; of a group command of ASP.NET Core the node.
     package var sources: [String]
+    /// Names of groups, users and connections that it is for, or that a group command is about; of SignalR 2 case does not
+    /// matter, as to nodes.
+    package var groups: [String]
+    package var users: [String]
+    package var connections: [String]
     /// Text in values, as it is or as JSON escapes it.
     package var texts: [String]
-    /// Percent of all signals, the same ones in every capture, so that a group is there whole or not at all.
+    /// Percent of all signals or Redis channels, the same ones in every capture, so that a group is there whole or not at all.
     package var samplePercent: Double?
 
     package init(
         from: UInt64? = nil, until: UInt64? = nil, fromID: UInt64? = nil, untilID: UInt64? = nil,
         channels: Set<OrdinalName> = [], hubs: [String] = [], methods: [String] = [], signals: [String] = [],
-        kinds: Set<MessageKind> = [], sources: [String] = [], texts: [String] = [], samplePercent: Double? = nil
+        kinds: Set<EnvelopeKind> = [], sources: [String] = [], texts: [String] = [], groups: [String] = [],
+        users: [String] = [], connections: [String] = [], samplePercent: Double? = nil
     ) {
         self.from = from
         self.until = until
@@ -48,6 +55,9 @@ package struct CaptureSelection: Sendable, Equatable {
         self.kinds = kinds
         self.sources = sources
         self.texts = texts
+        self.groups = groups
+        self.users = users
+        self.connections = connections
         self.samplePercent = samplePercent
     }
 

@@ -1,4 +1,4 @@
-import Backplane
+package import Backplane
 
 /// Tells which envelopes a ``CaptureSelection`` wants: prepared once, then the cheapest questions first and nothing
 /// allocated for an envelope. Payloads are decoded only if something is asked of messages.
@@ -15,10 +15,12 @@ package struct EnvelopeMatcher: Sendable {
     }
 
     /// - Parameters:
-    ///   - channel: the Redis channel.
+    ///   - channel: the event key, or prefix and type of the hub.
     ///   - receivedAt: nanoseconds since 1970.
-    package func selects(channel: String, receivedAt: UInt64, payload: UnsafeRawBufferPointer) -> Bool {
-        selects(receivedAt: receivedAt) && selects(channel: channel) && selects(payload: payload)
+    package func selects(
+        channel: String, receivedAt: UInt64, payload: UnsafeRawBufferPointer, _ form: EnvelopeForm = .signalR2
+    ) -> Bool {
+        selects(receivedAt: receivedAt) && selects(channel: channel) && selects(payload: payload, form)
     }
 
     @inline(__always)
@@ -33,12 +35,12 @@ package struct EnvelopeMatcher: Sendable {
     }
 
     /// All but time and channel.
-    package func selects(payload: UnsafeRawBufferPointer) -> Bool {
+    package func selects(payload: UnsafeRawBufferPointer, _ form: EnvelopeForm = .signalR2) -> Bool {
         if asksForID {
-            guard let id = try? EnvelopeID.parse(payload).id else { return false }
+            guard form == .signalR2, let id = try? EnvelopeID.parse(payload).id else { return false }
             if let from = selection.fromID, id < from { return false }
             if let until = selection.untilID, id > until { return false }
         }
-        return messages?.fitsOne(of: payload) ?? true
+        return messages?.fitsOne(of: payload, form) ?? true
     }
 }

@@ -51,7 +51,7 @@ final class ChunkDecoder {
             compressedSize: UInt64(data.count), uncompressedSize: header.uncompressedSize)
         // A chunk that is lost teaches nothing: nobody else may know its channels.
         var learned = channels
-        try chunk.walk(channels: &learned)
+        try chunk.walk(channels: &learned, keepsSchemas: !allowingExtension)
         channels = learned
         let timesDiffer = chunk.startTime != header.startTime || chunk.endTime != header.endTime
         return (chunk, timesDiffer)

@@ -23,7 +23,9 @@ package final class DecodedChunk {
     var messageIndexes = MessageIndexes()
     /// The channels that the chunk describes, with messages or without.
     var described: [UInt16: Channel] = [:]
-    /// A channel that the chunk's messages are on but that it does not describe itself, or one that needs a schema.
+    /// The schemas that the chunk holds, in a file of ours.
+    var schemas: [UInt16: Schema] = [:]
+    /// A channel that the chunk's messages are on but that it does not describe itself, or one whose schema it lacks.
     var foreignChannelID: UInt16?
 
     init() {

@@ -31,7 +31,7 @@ extension MCAPStreamReader {
             uncompressedSize: UInt64(chunk.record.count))
         var learned = log.channels
         do {
-            try chunk.walk(channels: &learned)
+            try chunk.walk(channels: &learned, keepsSchemas: false)
         } catch {
             guard first.end == end else {
                 singlesUntil = end

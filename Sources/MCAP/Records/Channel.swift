@@ -1,7 +1,7 @@
 /// A stream of messages on one topic. Within a file an id always means the same channel.
 package struct Channel: Equatable, Sendable {
     package var id: UInt16
-    /// The schema of the messages; 0 = none. The writer of this module writes no schemas.
+    /// The schema of the messages; 0 = none.
     package var schemaID: UInt16
     package var topic: String
     /// How to read the messages' data, e.g. `signalr-redis`.

@@ -21,6 +21,7 @@ package enum Recovery {
         report.sync = reader.log.lastMarker?.sync
         report.channels = reader.log.channels.inOrder
         report.channelsToResume = reader.log.channelsWithChunks.inOrder
+        report.schemasToResume = reader.log.channelsWithChunks.schemas.values.sorted { $0.id < $1.id }
         report.chunks = reader.allLogs.flatMap(\.chunks)
         report.messageCount = reader.allLogs.reduce(0) { $0 + $1.statistics.messageCount }
         report.damages = reader.damages

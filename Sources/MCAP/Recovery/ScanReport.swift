@@ -20,6 +20,8 @@ package struct ScanReport: Equatable, Sendable {
 
     /// The channels described before the place above.
     var channelsToResume: [Channel] = []
+    /// The schemas of these.
+    var schemasToResume: [Schema] = []
     /// Of the marker before the place above.
     var lastOrdinal: UInt64 = 0
     /// Of what stands between the last chunk, or the start of the file, and the place above.
@@ -37,7 +39,7 @@ package struct ScanReport: Equatable, Sendable {
         guard damages.allSatisfy({ $0.offset >= end }) else { throw .notResumable(.damaged) }
         return Resumption(
             header: header, sync: sync, end: end, nextOrdinal: lastOrdinal + 1, gap: gap, channels: channelsToResume,
-            owedIndexes: owedIndexes)
+            schemas: schemasToResume, owedIndexes: owedIndexes)
     }
 }
 
@@ -49,5 +51,6 @@ struct Resumption {
     let nextOrdinal: UInt64
     let gap: CRC32
     let channels: [Channel]
+    let schemas: [Schema]
     let owedIndexes: [UInt8]
 }

@@ -9,6 +9,10 @@ package struct ChunkBuilder: ~Copyable {
     @usableFromInline var indexes: MessageIndexes
     /// The registered channels, in the order of the slots of `indexes`.
     @usableFromInline var channels: [Channel] = []
+    /// By id, those of the registered channels.
+    @usableFromInline var schemas: [UInt16: Schema] = [:]
+    /// Which of them the chunk holds.
+    @usableFromInline var usedSchemas: [UInt16] = []
 
     @inlinable
     package var messageCount: Int { appended }
@@ -36,8 +40,11 @@ package struct ChunkBuilder: ~Copyable {
 
     /// Makes a channel known, before its first message. Its record goes into each chunk at its first message there.
     ///
+    /// - Parameter schema: the channel's own, if it has one: its record goes before that of the channel.
     /// - Precondition: the id is not registered as another channel.
-    package mutating func register(_ channel: Channel) {
+    package mutating func register(_ channel: Channel, schema: Schema? = nil) {
+        precondition(channel.schemaID == schema?.id ?? 0, "a channel needs the schema that it names")
+        if let schema { schemas[schema.id] = schema }
         let slot = indexes.makeSlot(for: channel.id)
         if slot < channels.count {
             precondition(channels[slot] == channel, "channel id \(channel.id) is registered as another channel")
@@ -82,6 +89,7 @@ package struct ChunkBuilder: ~Copyable {
     package mutating func reset() {
         records.removeAll(keepingAtMost: Memory.keptAtMost)
         indexes.removeMessages()
+        if !usedSchemas.isEmpty { usedSchemas.removeAll(keepingCapacity: true) }
         appended = 0
         earliest = .max
         latest = 0
@@ -90,6 +98,11 @@ package struct ChunkBuilder: ~Copyable {
     @usableFromInline
     @inline(never)
     mutating func appendChannelRecord(slot: Int) {
+        let id = channels[slot].schemaID
+        if id != 0, !usedSchemas.contains(id), let schema = schemas[id] {
+            schema.encode(into: &records)
+            usedSchemas.append(id)
+        }
         channels[slot].encode(into: &records)
     }
 }

@@ -26,7 +26,7 @@ package struct MCAPWriter: ~Copyable {
     /// What an encoded output adds to the summary once it is written.
     private enum Addition {
         case metadata([MetadataIndex])
-        case chunk(ChunkIndex, counts: [UInt16: UInt64], channels: [Channel])
+        case chunk(ChunkIndex, counts: [UInt16: UInt64], channels: [Channel], schemas: [Schema])
     }
 
     private let header: Header
@@ -68,6 +68,7 @@ package struct MCAPWriter: ~Copyable {
         owed = resumption.owedIndexes
         for index in report.metadataIndexes where index.offset < resumption.end { summary.add(index) }
         for chunk in report.chunks { summary.add(chunk.index, counts: chunk.messageCounts) }
+        for schema in resumption.schemas { summary.add(schema) }
         for channel in resumption.channels { summary.add(channel) }
     }
 
@@ -104,7 +105,8 @@ package struct MCAPWriter: ~Copyable {
         let chunkStart = buffer.count
         var index = encoder.append(chunk, to: &buffer, compressing: compressing)
         index.offset = outputOffset + UInt64(chunkStart)
-        finishChunk(&next, index, chunk.indexes, channels: used)
+        finishChunk(
+            &next, index, chunk.indexes, channels: used, schemas: chunk.usedSchemas.compactMap { chunk.schemas[$0] })
     }
 
     /// A chunk read from another file, whole and checked: copied byte for byte, with a new marker and new message
@@ -128,7 +130,9 @@ package struct MCAPWriter: ~Copyable {
         index.offset = outputOffset + UInt64(chunkStart)
         index.length = UInt64(buffer.count - chunkStart)
         let channels = chunk.described.values.sorted { $0.id < $1.id }
-        finishChunk(&next, index, chunk.messageIndexes, channels: channels)
+        finishChunk(
+            &next, index, chunk.messageIndexes, channels: channels,
+            schemas: chunk.schemas.values.sorted { $0.id < $1.id })
     }
 
     /// The messages of a chunk that ``encodeCopy(of:)`` refuses: byte for byte, in a new chunk, their channels without
@@ -184,7 +188,8 @@ package struct MCAPWriter: ~Copyable {
         switch addition {
         case .metadata(let indexes):
             for index in indexes { summary.add(index) }
-        case .chunk(let index, let counts, let channels):
+        case .chunk(let index, let counts, let channels, let schemas):
+            for schema in schemas { summary.add(schema) }
             for channel in channels { summary.add(channel) }
             summary.add(index, counts: counts)
         }
@@ -263,7 +268,8 @@ package struct MCAPWriter: ~Copyable {
     }
 
     private mutating func finishChunk(
-        _ next: inout Progress, _ index: ChunkIndex, _ indexes: borrowing MessageIndexes, channels: [Channel]
+        _ next: inout Progress, _ index: ChunkIndex, _ indexes: borrowing MessageIndexes, channels: [Channel],
+        schemas: [Schema]
     ) {
         var index = index
         let start = buffer.count
@@ -271,7 +277,7 @@ package struct MCAPWriter: ~Copyable {
         index.messageIndexLength = UInt64(buffer.count - start)
         next.gap = CRC32()
         next.gap.update(buffer.bytes(in: start..<buffer.count))
-        finish(next, adding: .chunk(index, counts: indexes.messageCounts, channels: channels))
+        finish(next, adding: .chunk(index, counts: indexes.messageCounts, channels: channels, schemas: schemas))
     }
 
     /// Ends an output that leaves the file open.

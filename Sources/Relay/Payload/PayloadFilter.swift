@@ -9,13 +9,19 @@ struct PayloadFilter {
     /// Hexadecimal digits of a hash: 64 bits, enough to tell values apart.
     static let hashDigits = 16
 
-    private let mode: PayloadMode
-    private let key: SymmetricKey
-    private let redactor: JSONRedactor
+    let mode: PayloadMode
+    let key: SymmetricKey
+    let redactor: JSONRedactor
+    /// nil if names stay.
+    let names: NamesFilter?
+    /// In lower case.
+    let hiddenMembers: [String]
 
     init(_ policy: PayloadPolicy) {
         mode = policy.mode
         key = policy.key
+        names = policy.namesKey.map { NamesFilter(key: $0) }
+        hiddenMembers = policy.redactedKeys.map { $0.lowercased() }
         let key = policy.key
         redactor = JSONRedactor(
             hiddenMembers: policy.redactedKeys,
@@ -35,6 +41,7 @@ struct PayloadFilter {
             let blobOffset = try EnvelopeID.parse(payload).blobOffset
             for index in envelope.body.messages.indices {
                 envelope.body.messages[index].value = filtered(envelope.body.messages[index])
+                names?.rename(&envelope.body.messages[index])
             }
             return Array(payload[..<blobOffset]) + envelope.body.encoded()
         } catch {
@@ -67,7 +74,8 @@ struct PayloadFilter {
         switch mode {
         case .none: return Array(payload[..<start])
         case .hash: return Array(payload[..<start]) + Array(Self.hash(rest, kind: "b", key: key).utf8)
-        case .full: return Array(payload)
+        // Names may be anywhere in it.
+        case .full: return names == nil ? Array(payload) : Array(payload[..<start])
         }
     }
 
@@ -80,7 +88,7 @@ struct PayloadFilter {
         return first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
     }
 
-    private static func hash(_ bytes: some Sequence<UInt8>, kind: String, key: SymmetricKey) -> String {
+    static func hash(_ bytes: some Sequence<UInt8>, kind: String, key: SymmetricKey) -> String {
         HMACSHA256.code(of: Array(kind.utf8) + Array(bytes), key: key).bytes.prefix(hashDigits / 2).hex
     }
 }

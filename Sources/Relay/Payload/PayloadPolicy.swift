@@ -8,6 +8,8 @@ package struct PayloadPolicy: Sendable {
     package var redactedKeys: [String]
     /// For the hashes. Without a key of the user's a random one for each run: equal values can be told within it only.
     package var key: SymmetricKey
+    /// For the hashes of the names of groups and users and of connection ids; nil records them as they are.
+    package var namesKey: SymmetricKey?
 
     /// All of the payloads.
     package init() { self.init(mode: .full) }
@@ -19,5 +21,5 @@ package struct PayloadPolicy: Sendable {
     }
 
     /// True if payloads are recorded byte for byte.
-    var leavesAll: Bool { mode == .full && redactedKeys.isEmpty }
+    var leavesAll: Bool { mode == .full && redactedKeys.isEmpty && namesKey == nil }
 }

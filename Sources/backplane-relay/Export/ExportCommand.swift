@@ -20,8 +20,9 @@ struct ExportCommand: ParsableCommand {
               sqlite3 capture.db 'SELECT hub, method, count(*) FROM calls GROUP BY 1, 2'
 
             jsonl: one object an envelope, as 'cat --json' prints it. csv: a row a message (RFC 4180). resp: commands \
-            that publish each envelope by the node's own script, under ids that the server gives. sqlite: a database \
-            with the tables envelopes, messages and events, and the view calls.
+            that publish each envelope: for SignalR 2 by the node's own script, under ids that the server gives; for \
+            ASP.NET Core by PUBLISH on its Redis channel. sqlite: a database with the tables envelopes, messages and \
+            events, and the view calls.
 
             The file gets its name when it is complete; until then it is FILE.part. Exit status 3 if part of the \
             capture could not be read or does not fit the format, or the recording lost envelopes in what is \
@@ -62,10 +63,11 @@ struct ExportCommand: ParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         let file = try path.map { try PartFile(path: $0, replaces: force) }
         do {
-            if let exporter = format.format.exporter {
-                try export(by: exporter, to: file)
+            let capture = try captures.open()
+            if let exporter = format.format.exporter(of: capture.backplanes()) {
+                try export(capture, by: exporter, to: file)
             } else if let file {
-                try exportDatabase(to: file)
+                try exportDatabase(capture, to: file)
             }
         } catch let error as OutputError where error.isBrokenPipe && (file?.isStream ?? true) {
             return
@@ -75,11 +77,11 @@ struct ExportCommand: ParsableCommand {
         }
     }
 
-    private func export(by exporter: any Exporter, to file: PartFile?) throws {
+    private func export(_ capture: CaptureReader, by exporter: any Exporter, to file: PartFile?) throws {
         var exporter = exporter
         var destination = try ExportFile(file)
         try destination.append { exporter.begin(into: &$0) }
-        let report = try read { item in
+        let report = try read(capture) { item in
             guard case .envelope(let envelope) = item else { return }
             try destination.append { exporter.append(envelope, to: &$0) }
         }
@@ -87,12 +89,12 @@ struct ExportCommand: ParsableCommand {
         try tell(report, skipped: exporter.skipped)
     }
 
-    private func exportDatabase(to file: PartFile) throws {
+    private func exportDatabase(_ capture: CaptureReader, to file: PartFile) throws {
         try requireFile(file)
         // SQLite opens it again: an empty file is an empty database, and the mode is ours.
         let descriptor = try file.open()
         var report = Report()
-        try SQLiteExport.write(to: file.part) { export in report = try read(export.append) }
+        try SQLiteExport.write(to: file.part) { export in report = try read(capture, export.append) }
         try file.complete(descriptor)
         try tell(report, skipped: 0)
     }
@@ -102,8 +104,7 @@ struct ExportCommand: ParsableCommand {
         var reading = CaptureReadReport()
     }
 
-    private func read(_ body: (CaptureItem) throws -> Void) throws -> Report {
-        let capture = try captures.open()
+    private func read(_ capture: CaptureReader, _ body: (CaptureItem) throws -> Void) throws -> Report {
         let selection = try selection.selection(of: capture)
         var report = Report()
         let bar = ProgressBar(label: "export", total: capture.knownSize, printsMeanwhile: path == nil)

@@ -19,6 +19,7 @@ struct DiffCommand: ParsableCommand {
 
             It prints a line for each run of ids: '<' only in the first, '>' only in the second, '!' an id with other \
             bytes. --all prints the messages themselves, as 'cat' does. --json prints an object a run, or an \
+            envelope. Hubs of ASP.NET Core are refused: without ids nobody can tell whether two equal payloads are one \
             envelope.
 
             Exit status 0 if there is no difference, 3 if there is.
@@ -41,8 +42,12 @@ struct DiffCommand: ParsableCommand {
     func run() throws {
         signal(SIGPIPE, SIG_IGN)
         let captures = try captures.open()
+        let selection = try selection.selection(of: captures[0], others: Array(captures.dropFirst()))
+        try self.captures.checkIDs(
+            captures, selected: selection,
+            purpose: "these captures cannot be compared; select event keys by --channel")
         var alignment = CaptureAlignment(
-            captures, selection: try selection.selection(of: captures[0], others: Array(captures.dropFirst())),
+            captures, selection: selection,
             horizon: self.captures.horizon.nanoseconds)
         var output = StandardOutput()
         var runs = DifferenceRuns()

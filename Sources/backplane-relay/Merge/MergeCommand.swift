@@ -13,7 +13,8 @@ struct MergeCommand: ParsableCommand {
 
             The result has each envelope once, in the order of ids, with the earliest time of receipt. What one \
             capture lacks and another has is no longer missing; what all lack is a 'gap' event with the cause that \
-            one of them gives. An id with different payloads is kept with all of them and counted as a conflict.
+            one of them gives. An id with different payloads is kept with all of them and counted as a conflict. Hubs \
+            of ASP.NET Core are refused: without ids nobody can tell whether two equal payloads are one envelope.
 
             Exit status 3 if ids stay missing that were lost while a relay should have recorded, if payloads \
             conflict, or if part of a capture could not be read. 0 if ids stay missing because nobody recorded or \
@@ -36,8 +37,11 @@ struct MergeCommand: ParsableCommand {
     func run() throws {
         let captures = try captures.open()
         guard let first = captures.first else { return }
+        let selection = try selection.selection(of: first, others: Array(captures.dropFirst()))
+        try self.captures.checkIDs(
+            captures, selected: selection, purpose: "these captures cannot be merged; select event keys by --channel")
         var merge = CaptureMerge(
-            captures, selection: try selection.selection(of: first, others: Array(captures.dropFirst())),
+            captures, selection: selection,
             horizon: self.captures.horizon.nanoseconds,
             relayVersion: BackplaneRelay.version, host: HostName.current())
         let bar = ProgressBar(label: "merge", total: nil)

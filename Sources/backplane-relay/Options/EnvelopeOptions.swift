@@ -12,7 +12,10 @@ struct EnvelopeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Only messages for clients of this hub. Ignores case. Repeat it for more.", valueName: "name"),
+            """
+            Only messages for clients of this hub; for ASP.NET Core its full type name or its class name. Ignores case. \
+            Repeat it for more.
+            """, valueName: "name"),
         transform: SelectionValue.text)
     var hub: [String] = []
 
@@ -23,8 +26,10 @@ struct EnvelopeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Only this signal, such as 'hg-chatHub.*': * is any text, ? one character. Repeat it for more.",
-            valueName: "pattern"),
+            """
+            Only this signal, such as 'hg-chatHub.*', or this Redis channel of ASP.NET Core, such as \
+            '*ChatHub:group:*': * is any text, ? one character. Repeat it for more.
+            """, valueName: "pattern"),
         transform: SelectionValue.text)
     var signal: [String] = []
 
@@ -32,15 +37,33 @@ struct EnvelopeOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Only messages of this kind: hub, client, group, user, connection, persistent_connection, \
-            persistent_connection_group, command, ack, other. Repeat it for more.
+            persistent_connection_group, command, ack, other; for ASP.NET Core all, group, user, connection, \
+            group_command, ack, result. Repeat it for more.
             """, valueName: "kind"),
         transform: SelectionValue.kind)
-    var kind: [MessageKind] = []
+    var kind: [EnvelopeKind] = []
 
     @Option(
         help: ArgumentHelp("Only messages sent by this connection id. Repeat it for more.", valueName: "id"),
         transform: SelectionValue.text)
     var source: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Only messages for this group, or group commands about it. Repeat it for more.", valueName: "name"),
+        transform: SelectionValue.text)
+    var group: [String] = []
+
+    @Option(
+        help: ArgumentHelp("Only messages for this user. Repeat it for more.", valueName: "name"),
+        transform: SelectionValue.text)
+    var user: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Only messages for this connection id, or group commands about it. Repeat it for more.", valueName: "id"),
+        transform: SelectionValue.text)
+    var connection: [String] = []
 
     @Option(
         help: ArgumentHelp(
@@ -50,8 +73,10 @@ struct EnvelopeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Only this share of all signals, such as 10%: always the same ones, so that a group stays whole.",
-            valueName: "share"),
+            """
+            Only this share of all signals or Redis channels, such as 10%: always the same ones, so that a group stays \
+            whole.
+            """, valueName: "share"),
         transform: SelectionValue.percent)
     var sample: Double?
 
@@ -65,6 +90,7 @@ struct EnvelopeOptions: ParsableArguments {
     var selection: CaptureSelection {
         CaptureSelection(
             fromID: fromID, untilID: untilID, hubs: hub, methods: method, signals: signal, kinds: Set(kind),
-            sources: source, texts: grep, samplePercent: sample)
+            sources: source, texts: grep, groups: group, users: user, connections: connection,
+            samplePercent: sample)
     }
 }

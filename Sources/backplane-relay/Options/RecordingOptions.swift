@@ -67,6 +67,12 @@ struct RecordingOptions: ParsableArguments {
             valueName: "file"))
     var redactKeyFile: String?
 
+    @Option(help: "How to record names of groups and users and connection ids: full or hash (keyed).")
+    var names: NamesName = .full
+
+    @Option(help: "Key of the hashes of --names, at least 16 bytes; without it a random one for each run.")
+    var namesKeyFile: String?
+
     func validate() throws {
         guard (1...19).contains(compressionLevel) else {
             throw ValidationError("--compression-level: a number from 1 to 19")
@@ -78,6 +84,9 @@ struct RecordingOptions: ParsableArguments {
         try archiveTimeout.require(.milliseconds(100)...(.hours(24 * 7)), "--archive-timeout")
         guard redactKeyFile == nil || payload == .hash else {
             throw ValidationError("--redact-key-file: only --payload hash uses a key")
+        }
+        guard namesKeyFile == nil || names == .hash else {
+            throw ValidationError("--names-key-file: only --names hash uses a key")
         }
         _ = try archive()
     }
@@ -104,19 +113,23 @@ struct RecordingOptions: ParsableArguments {
     /// - Throws: `ValidationError` if the key cannot be read.
     func payloadPolicy() throws -> PayloadPolicy {
         var policy = PayloadPolicy(mode: payload.mode, redactedKeys: redactedKeys)
-        if let redactKeyFile {
-            guard let key = try? Data(contentsOf: URL(filePath: redactKeyFile)), key.count >= 16 else {
-                throw ValidationError(
-                    "--redact-key-file: '\(redactKeyFile)' does not hold at least 16 bytes; make one by "
-                        + "'head -c 32 /dev/urandom > FILE'")
-            }
-            policy.key = SymmetricKey(Array(key))
+        if let redactKeyFile { policy.key = try Self.key(redactKeyFile, "--redact-key-file") }
+        if names == .hash {
+            policy.namesKey = try namesKeyFile.map { try Self.key($0, "--names-key-file") } ?? .random()
         }
         return policy
     }
 
+    private static func key(_ path: String, _ option: String) throws -> SymmetricKey {
+        guard let key = try? Data(contentsOf: URL(filePath: path)), key.count >= 16 else {
+            throw ValidationError(
+                "\(option): '\(path)' does not hold at least 16 bytes; make one by 'head -c 32 /dev/urandom > FILE'")
+        }
+        return SymmetricKey(Array(key))
+    }
+
     /// False if something is kept out of the capture on purpose.
-    var recordsAllOfPayloads: Bool { payload == .full && redactedKeys.isEmpty }
+    var recordsAllOfPayloads: Bool { payload == .full && redactedKeys.isEmpty && names == .full }
 
     private var redactedKeys: [String] {
         redactJsonKeys.flatMap { $0.split(separator: ",") }.map { String($0) }
@@ -130,6 +143,10 @@ struct RecordingOptions: ParsableArguments {
             throw ValidationError("--archive-command: \(error)")
         }
     }
+}
+
+enum NamesName: String, ExpressibleByArgument, CaseIterable {
+    case full, hash
 }
 
 enum PayloadName: String, ExpressibleByArgument, CaseIterable {

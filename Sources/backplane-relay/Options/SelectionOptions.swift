@@ -32,8 +32,10 @@ struct SelectionOptions: ParsableArguments {
     var until: TimePoint?
 
     @Option(
-        help: ArgumentHelp("Only this event key. Repeat it for more.", valueName: "key"), transform: SelectionValue.text
-    )
+        help: ArgumentHelp(
+            "Only this event key, or this hub of ASP.NET Core with its channel prefix. Repeat it for more.",
+            valueName: "key"),
+        transform: SelectionValue.text)
     var channel: [String] = []
 
     @OptionGroup var envelopes: EnvelopeOptions
@@ -50,6 +52,7 @@ struct SelectionOptions: ParsableArguments {
         now: UInt64 = Moment.now().realtime
     ) throws -> CaptureSelection {
         try checkChannels(of: [capture] + others, unknownChannels)
+        try checkIDs(of: [capture] + others)
         var selection = envelopes.selection
         var ends = CaptureEnds(of: capture, now: now)
         selection.from = try from.map { try ends.resolve($0) }
@@ -65,6 +68,19 @@ struct SelectionOptions: ParsableArguments {
             )
         }
         return selection
+    }
+
+    /// Ids select nothing on a wire that has none.
+    private func checkIDs(of captures: [CaptureReader]) throws {
+        guard envelopes.fromID != nil || envelopes.untilID != nil else { return }
+        let names = Set(channel.map { OrdinalName($0) })
+        let selected = captures.reduce(into: Set<BackplaneChannel>()) { $0.formUnion($1.backplanes()) }
+            .filter { names.isEmpty || names.contains(OrdinalName($0.name)) }
+        guard !selected.isEmpty, selected.allSatisfy({ $0.dialect == .core }) else { return }
+        let option = envelopes.fromID != nil ? "--from-id" : "--until-id"
+        throw ValidationError(
+            "\(option): all that is selected is of ASP.NET Core SignalR, whose envelopes have no ids; select by --from and --until"
+        )
     }
 
     private func checkChannels(of captures: [CaptureReader], _ unknownChannels: UnknownChannels) throws {

@@ -36,8 +36,7 @@ struct TailPrinter: TailOutput {
         if output.lines.style.width != nil { output.lines.fit(to: StandardOutput.width) }
         try output.live.append { buffer in
             if json {
-                EnvelopeJSON.append(
-                    payload: envelope.payload, channel: envelope.channel, receivedAt: envelope.receivedAt, to: &buffer)
+                EnvelopeJSON.append(envelope, to: &buffer)
                 buffer.append(UInt8(ascii: "\n"))
             } else {
                 output.lines.append(envelope, to: &buffer)

@@ -154,10 +154,11 @@ struct ReplayCommand: AsyncParsableCommand {
     }
 
     private func warnOfRedaction(in capture: CaptureReader) {
-        guard !allowRedacted, capture.sources().contains(where: { $0.payload == .hash || !$0.redactedKeys.isEmpty })
+        guard !allowRedacted,
+            capture.sources().contains(where: { $0.payload == .hash || !$0.redactedKeys.isEmpty || $0.hashesNames })
         else { return }
         StandardError.print(
-            "warning: values in this capture are hashed or redacted, and clients receive them so; --allow-redacted says that this is meant"
+            "warning: values or names in this capture are hashed or redacted, and clients receive them so; --allow-redacted says that this is meant"
         )
     }
 
