@@ -127,7 +127,7 @@ package enum CaptureMetadata {
         return strings.count == elements.count ? strings : []
     }
 
-    private static func tree(_ text: String?) -> JSONTree? { text.flatMap { try? JSONTree(parsing: $0) } }
+    static func tree(_ text: String?) -> JSONTree? { text.flatMap { try? JSONTree(parsing: $0) } }
 
     /// Last id by channel, from `capture` (before the segment) or `capture.end` (at its end).
     static func lastIDs(in entries: [String: String]) -> OrdinalNameMap<UInt64> {

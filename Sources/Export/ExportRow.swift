@@ -1,3 +1,4 @@
+import JSON
 import Capture
 import FoundationEssentials
 import Backplane

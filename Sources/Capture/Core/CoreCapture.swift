@@ -1,4 +1,5 @@
 import Backplane
+import JSON
 import MCAP
 
 /// How hubs of ASP.NET Core stand in a capture: one MCAP channel for each hub, for its groups, users and connections are
@@ -81,7 +82,7 @@ extension Channel {
 
 extension CaptureMetadata {
     /// What each channel is, in the `capture` record; left out where all are event keys of SignalR 2.
-    struct ChannelEntry: Codable {
+    private struct ChannelEntry {
         let channel: String
         let backplane: Dialect
         var prefix: String?
@@ -94,6 +95,27 @@ extension CaptureMetadata {
             hub = channel.hub?.type
         }
 
+        /// - Returns: nil if it is no such object.
+        init?(_ json: JSONTree) {
+            guard let channel = json["channel"]?.string,
+                let backplane = json["backplane"]?.string.flatMap({ Dialect(rawValue: $0) })
+            else { return nil }
+            self.channel = channel
+            self.backplane = backplane
+            prefix = json["prefix"]?.string
+            hub = json["hub"]?.string
+        }
+
+        /// Keys sorted.
+        var json: JSONTree {
+            var members: [JSONTree.Member] = [
+                .init("backplane", .string(backplane.rawValue)), .init("channel", .string(channel)),
+            ]
+            if let hub { members.append(.init("hub", .string(hub))) }
+            if let prefix { members.append(.init("prefix", .string(prefix))) }
+            return .object(members)
+        }
+
         var value: BackplaneChannel? {
             switch backplane {
             case .signalR2: .signalR2(key: channel)
@@ -104,13 +126,13 @@ extension CaptureMetadata {
 
     static func backplanes(_ channels: [BackplaneChannel]) -> String? {
         guard channels.contains(where: { $0.dialect == .core }) else { return nil }
-        return json(channels.map { ChannelEntry($0) })
+        return JSONTree.array(channels.map { ChannelEntry($0).json }).description
     }
 
     /// The channels of a segment, from its `capture` record.
     static func backplanes(in entries: [String: String]) -> [BackplaneChannel] {
-        if let text = entries[Key.backplanes], let known = decoded([ChannelEntry].self, text) {
-            return known.compactMap(\.value)
+        if let elements = tree(entries[Key.backplanes])?.array {
+            return elements.compactMap { ChannelEntry($0)?.value }
         }
         return strings(entries[Key.channels]).map { .signalR2(key: $0) }
     }

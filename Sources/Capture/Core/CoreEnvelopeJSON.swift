@@ -1,3 +1,5 @@
+import Time
+import JSON
 import Backplane
 
 /// An envelope of ASP.NET Core as one JSON object, the words those of SignalR 2 where they mean the same; what this wire

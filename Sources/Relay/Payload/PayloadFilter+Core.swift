@@ -1,3 +1,4 @@
+import JSON
 import Backplane
 import Capture
 import Cryptography
