@@ -18,7 +18,8 @@ enum CommandsArticle {
             `--segment-size` is `BACKPLANE_RELAY_SEGMENT_SIZE`. A repeatable option takes a comma-separated list, a flag `1` or
             `true`. Put addresses with passwords there, not on the command line. What selects within a capture (`--channel`,
             `--hub`, `--from`, `--limit`, ...) is taken from the command line alone, so a variable meant for `run` hides nothing
-            from `cat`, `info`, `export` or `replay`. `demo` does not take `--record` from the environment.
+            from `cat`, `info`, `export` or `replay`. `demo` does not take `--record` from the environment,
+            nor `bench` `--redis`.
 
             An option without effect (`--retain-size` without `--record`) is refused with exit status 64; if it came from a
             variable, the variable is named. A mistyped command or option is refused with a suggestion.
@@ -29,9 +30,11 @@ enum CommandsArticle {
             | 1 | failed; also if standard output cannot be written |
             | 3 | done, but envelopes were lost while recording should have run, or something is damaged |
             | 64 | wrong usage |
+            | 130 | `demo` or `bench` was ended by SIGINT or SIGTERM; `replay` by a second Ctrl-C |
 
             Results go to standard output, logs to standard error. Long readings show their progress on standard error if it
-            is a terminal (`cat` only if its output goes elsewhere).
+            is a terminal (`cat` only if its output goes elsewhere). A reader that has gone (`| head -1`) ends a command
+            without a word.
 
             | command | what it does |
             |---|---|
