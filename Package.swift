@@ -94,7 +94,18 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            resources: [.embedInCode("Live/Page")],
+            swiftSettings: house),
+        .target(
+            name: "LivePage",
+            dependencies: [
+                "Backplane", "Capture", "Prometheus", "Redis", "Relay",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            resources: [.embedInCode("Page")],
             swiftSettings: house),
         .target(
             name: "Forward",
@@ -186,7 +197,7 @@ let package = Package(
         .target(
             name: "Demo",
             dependencies: [
-                "Backplane", "Capture", "Loopback", "Redis", "Relay", "Replay", "SignalRClient",
+                "Backplane", "Capture", "LivePage", "Loopback", "Redis", "Relay", "Replay", "SignalRClient",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -209,7 +220,7 @@ let package = Package(
             dependencies: [
                 "Backplane", "Bench", "CLinux", "Capture", "Check", "Cryptography", "Demo", "Export", "Forward",
                 "HubNode",
-                "MCAP", "Preflight", "Redis", "Relay", "Replay", "SignalRClient",
+                "LivePage", "MCAP", "Preflight", "Redis", "Relay", "Replay", "SignalRClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -274,12 +285,19 @@ let package = Package(
             dependencies: [
                 "Backplane", "Capture", "Cryptography", "MCAP", "Preflight", "Prometheus", "Redis", "Relay",
                 "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ],
+            swiftSettings: house),
+        .testTarget(
+            name: "LivePageTests",
+            dependencies: [
+                "Backplane", "Capture", "LivePage", "Prometheus", "Redis", "Relay",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
-                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
             ],
             swiftSettings: house),
         .testTarget(
@@ -315,7 +333,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "backplane-relay", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "backplane-relay", "LivePage", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: house),

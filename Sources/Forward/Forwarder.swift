@@ -1,4 +1,4 @@
-import Capture
+package import Capture
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
@@ -12,7 +12,7 @@ import Backplane
 ///
 /// The relay never waits for it: `ForwardQueue` takes a copy or refuses it. What was sent and not answered is not sent
 /// again, so the target gets each envelope once at most.
-package final class Forwarder: EnvelopeConsumer {
+package final class Forwarder: RelayConsumer {
     /// The longest wait for what is left at a stop.
     private static let lastTry: TimeAmount = .seconds(5)
 
@@ -31,7 +31,7 @@ package final class Forwarder: EnvelopeConsumer {
     ///   - bufferBytes: memory for what waits.
     package init(
         from source: RedisConfiguration, to target: RedisConfiguration, channel: String?, bufferBytes: Int,
-        context: EnvelopeConsumerContext
+        context: RelayContext
     ) {
         self.target = target
         logger = context.logger
@@ -51,14 +51,16 @@ package final class Forwarder: EnvelopeConsumer {
 
     // MARK: - On the recorder's thread
 
-    package func subscribed(_ subscription: Subscription) {
-        places.withLockedValue {
-            $0.source = .init(runID: subscription.server?.runID, endpoint: subscription.endpoint)
+    package func consume(_ event: RelayEvent, at now: Moment) {
+        switch event {
+        case .batch(let batch):
+            if !queue.offer(batch) { drop(.bufferFull, batch.count, "the target is away or too slow") }
+        case .subscribed(let subscription):
+            places.withLockedValue {
+                $0.source = .init(runID: subscription.server?.runID, endpoint: subscription.endpoint)
+            }
+        default: break
         }
-    }
-
-    package func offer(_ batch: EnvelopeBatch) {
-        if !queue.offer(batch) { drop(.bufferFull, batch.count, "the target is away or too slow") }
     }
 
     // MARK: - On tasks of its own

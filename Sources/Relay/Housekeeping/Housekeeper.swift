@@ -1,4 +1,4 @@
-import Capture
+package import Capture
 import Logging
 import NIOConcurrencyHelpers
 import NIOPosix
@@ -9,6 +9,33 @@ import Prometheus
 #elseif canImport(Musl)
     import Musl
 #endif
+
+/// What becomes of closed segments, and when recording must pause.
+package struct HousekeepingPolicy: Sendable {
+    /// Bytes that must stay free on the file system; 0 for none.
+    package var minimumFree: UInt64
+    package var retention: RetentionPolicy
+    package var archive: ArchiveCommand?
+    /// For how long one run of the archive command may go on.
+    package var archiveTimeout: Duration
+
+    package init(
+        minimumFree: UInt64 = 0, retention: RetentionPolicy = RetentionPolicy(), archive: ArchiveCommand? = nil,
+        archiveTimeout: Duration = .seconds(600)
+    ) {
+        self.minimumFree = minimumFree
+        self.retention = retention
+        self.archive = archive
+        self.archiveTimeout = archiveTimeout
+        self.retention.needsArchive = archive != nil
+    }
+}
+
+/// A directory that is recorded into, and what becomes of its segments.
+struct RecordDirectory {
+    var path: String
+    var policy: HousekeepingPolicy
+}
 
 /// Runs the ``Retention`` about once a second on a thread of its own, and the archive command beside it, so that
 /// neither a large deletion nor a slow archive is ever waited for by the recorder.
@@ -34,16 +61,19 @@ final class Housekeeper: Sendable {
     /// The archive command under way.
     private let running = NIOLockedValueBox<ShellCommand?>(nil)
 
-    init(directory: String, policy: HousekeepingPolicy, intake: Intake, metrics: StorageMetrics, logger: Logger) {
-        self.directory = Self.absolute(directory)
-        self.policy = policy
+    /// - Parameter place: the record directory, and what becomes of it.
+    init(_ place: RecordDirectory, intake: Intake, metrics: StorageMetrics, logger: Logger) {
+        directory = Self.absolute(place.path)
+        policy = place.policy
         self.metrics = metrics
         self.logger = logger
         failures = NIOLockedValueBox(Failures(log: EventLog(logger)))
         retention = NIOLockedValueBox(
-            Retention(directory: directory, policy: policy, intake: intake, metrics: metrics, logger: logger))
-        thread.start()
+            Retention(place, intake: intake, metrics: metrics, logger: logger))
     }
+
+    /// Before anything else.
+    func start() { thread.start() }
 
     /// The recorder let a segment go. From any thread; waits for nothing that takes time.
     func segmentEnded(path: String) {
@@ -143,5 +173,24 @@ final class Housekeeper: Sendable {
         guard !path.hasPrefix("/"), let current = getcwd(nil, 0) else { return path }
         defer { free(current) }
         return String(cString: current) + "/" + path
+    }
+}
+
+/// How long the archive waits after a failure: a second, then twice as long each time, up to a minute.
+struct ArchiveBackoff {
+    static let first = Duration.seconds(1)
+    static let last = Duration.seconds(60)
+
+    private(set) var wait: Duration?
+
+    /// - Returns: how long to wait now.
+    mutating func failed() -> Duration {
+        let next = wait.map { min($0 * 2, Self.last) } ?? Self.first
+        wait = next
+        return next
+    }
+
+    mutating func succeeded() {
+        wait = nil
     }
 }

@@ -3,18 +3,14 @@ import Prometheus
 
 /// The metrics of the files of the capture.
 struct StorageMetrics: Sendable {
-    let recordingPaused: Gauge
     let retainedSegments: Gauge
     let retainedBytes: Gauge
     let archivedSegments: Counter
     let archiveFailures: Counter
     let archivePending: Gauge
     private let deleted: [RetentionReason: Counter]
-    private let lost: [SegmentLoss.Cause: Counter]
 
     init(_ registry: Registry) {
-        recordingPaused = registry.gauge(
-            "backplane_relay_recording_paused", help: "1 while recording pauses for want of space (--min-free-disk).")
         retainedSegments = registry.gauge(
             "backplane_relay_retained_segments", help: "Segments in the record directory, of all runs.")
         retainedBytes = registry.gauge(
@@ -32,19 +28,9 @@ struct StorageMetrics: Sendable {
             help: "Segments that retention deleted; disk_low: before they were archived.", labels: ["reason"])
         self.deleted = Dictionary(
             uniqueKeysWithValues: RetentionReason.allCases.map { ($0, deleted.with($0.rawValue)) })
-        let lost = registry.counterFamily(
-            "backplane_relay_lost_envelopes_total",
-            help: "Envelopes that were recorded and are gone, because somebody touched the open segment's file.",
-            labels: ["cause"])
-        self.lost = Dictionary(
-            uniqueKeysWithValues: SegmentLoss.Cause.allCases.map { ($0, lost.with($0.rawValue)) })
     }
 
     func deleted(_ reason: RetentionReason) {
         deleted[reason]?.increment()
-    }
-
-    func lost(_ loss: SegmentLoss) {
-        lost[loss.cause]?.increment(by: loss.envelopes)
     }
 }

@@ -1,6 +1,7 @@
-import Logging
+import Capture
 import NIOConcurrencyHelpers
 import NIOCore
+import NIOPosix
 import Redis
 import ServiceLifecycle
 
@@ -18,19 +19,23 @@ struct AuditedSubscription: Sendable {
     private let subscriptions: AsyncStream<Void>
     private let subscribed: AsyncStream<Void>.Continuation
 
-    init(
-        redis: RedisConfiguration, channels: [String], reader: CounterReader, intake: Intake,
-        eventLoopGroup: any EventLoopGroup, logger: Logger
-    ) {
-        self.reader = reader
+    /// - Parameter eventLoopGroup: of the subscription alone: nothing else may delay its socket.
+    init(redis: RedisConfiguration, intake: Intake, context: RelayContext, eventLoopGroup: any EventLoopGroup) {
+        var asking = redis
+        asking.clientName += "-watch"
+        reader = CounterReader(
+            redis: asking, channels: context.channels, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         self.intake = intake
         let (subscriptions, subscribed) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         self.subscriptions = subscriptions
         self.subscribed = subscribed
         subscriber = RedisSubscriber(
-            configuration: redis, channels: channels, eventLoopGroup: eventLoopGroup, sink: intake, logger: logger,
-            onSubscribed: { subscribed.yield() })
+            configuration: redis, channels: context.channels, eventLoopGroup: eventLoopGroup, sink: intake,
+            logger: context.logger, onSubscribed: { subscribed.yield() })
     }
+
+    /// Something that was found out beside the subscription takes its place in the stream; from any thread.
+    func note(_ event: CaptureEvent) { intake.command(.note(event)) }
 
     /// Leaves the server for whichever is the master now; from any thread.
     func leaveForMaster() { subscriber.leaveForMaster() }

@@ -1,5 +1,4 @@
 import Capture
-import Logging
 import NIOCore
 import Redis
 
@@ -102,18 +101,5 @@ struct CounterCensus: Sendable {
             guard line.hasPrefix("db"), let colon = line.firstIndex(of: ":") else { return nil }
             return Int(line[line.index(line.startIndex, offsetBy: 2)..<colon])
         }
-    }
-}
-
-extension CaptureEvent {
-    /// For the log.
-    var interleavingMetadata: Logger.Metadata {
-        let places = databases?.sorted { (Int($0.key) ?? 0) < (Int($1.key) ?? 0) }
-            .map { "database \($0.key) at \($0.value)" }.joined(separator: ", ")
-        return [
-            "channel": "\(channel ?? "-")", "counters": "\(counters ?? 0)",
-            "where": "\(places ?? "not separable: the key cannot be read in each database")",
-            "remedy": "applications in different databases share the event key; give each its own",
-        ]
     }
 }

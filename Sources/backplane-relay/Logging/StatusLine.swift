@@ -1,4 +1,4 @@
-import Relay
+import LivePage
 
 #if canImport(Glibc)
     import Glibc
