@@ -76,6 +76,7 @@ struct RelayServices {
     let web: RelayWeb
     /// nil if nothing is recorded.
     let housekeeper: Housekeeper?
+    /// nil where nobody wants to hear that it lives.
     let supervision: Supervision?
 
     /// - Parameters:
@@ -102,8 +103,11 @@ struct RelayServices {
                 RecordDirectory(path: recording.directory, policy: configuration.housekeeping), intake: intake,
                 metrics: parts.storage, logger: context.logger)
         }
-        supervision = supervisor.map {
-            Supervision(supervisor: $0, context: context, eventLoop: eventLoopGroup.any())
+        supervision = supervisor.flatMap { supervisor in
+            supervisor.heartbeatInterval.map { interval in
+                Supervision(
+                    supervisor: supervisor, interval: interval, context: context, eventLoop: eventLoopGroup.any())
+            }
         }
     }
 }

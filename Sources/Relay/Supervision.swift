@@ -31,12 +31,12 @@ struct Supervision: Sendable {
     private static let longestSilence: UInt64 = 20_000_000_000
 
     let supervisor: any RelaySupervisor
+    let interval: Duration
     let context: RelayContext
     let eventLoop: any EventLoop
 
     /// Until the task is cancelled.
     func run() async {
-        guard let interval = supervisor.heartbeatInterval else { return }
         while !Task.isCancelled {
             // A loop that hangs never answers, and then nobody is told that we live.
             try? await eventLoop.submit {}.get()
