@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import NIOPosix
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -80,12 +81,12 @@ private final class SegmentFileHandle: Sendable {
     init?(_ segment: StoredSegment, of catalog: SegmentCatalog) {
         descriptor = open(catalog.directory + "/" + segment.name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else { return nil }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        // C's own `stat` belongs to whichever of the package's C modules is loaded first.
+        guard let status = try? FileDescriptor(rawValue: descriptor).stat(), status.type == .regular else {
             close(descriptor)
             return nil
         }
-        size = Int(status.st_size)
+        size = Int(status.size)
     }
 
     deinit { close(descriptor) }
