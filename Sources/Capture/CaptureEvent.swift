@@ -61,6 +61,17 @@ package struct CaptureEvent: Equatable, Sendable {
             }
         }
 
+        fileprivate init(_ tree: JSONTree) throws {
+            guard let event = try tree.text("event"), let from: UInt64 = try tree.number("from"),
+                let to: UInt64 = try tree.number("to")
+            else { throw OddMember() }
+            (self.event, self.from, self.to) = (event, from, to)
+        }
+
+        fileprivate var tree: JSONTree {
+            .object([.init("event", .string(event)), .init("from", .unsigned(from)), .init("to", .unsigned(to))])
+        }
+
         /// What is not so, since another counter was found.
         package static func all(_ tracker: CounterTracker) -> [Withdrawn] {
             tracker.retracted.compactMap { Withdrawn($0) }
@@ -173,7 +184,7 @@ package struct CaptureEvent: Equatable, Sendable {
 
     /// The object as it stands in a capture, keys sorted.
     package func json() -> [UInt8] {
-        var writer = JSONWriter()
+        var writer = JSONWriter(escapingLineEnds: false)
         writer.raw("{")
         writer.member("after", after)
         writer.member("bytes", bytes)
@@ -232,7 +243,7 @@ package struct CaptureEvent: Equatable, Sendable {
                 }
             }
             if let found = tree["withdraws"], found != .null {
-                guard let elements = found.elements else { throw OddMember() }
+                guard let elements = found.array else { throw OddMember() }
                 withdraws = try elements.map { try Withdrawn($0) }
             }
         } catch {

@@ -158,9 +158,9 @@ extension JSONTree {
 // MARK: - Writing
 
 extension JSONTree: CustomStringConvertible {
-    /// JSON text, on one line.
+    /// JSON text, on one line; line ends of Unicode stay as they are.
     package var description: String {
-        var writer = JSONWriter()
+        var writer = JSONWriter(escapingLineEnds: false)
         writer.tree(self)
         return String(decoding: writer.bytes, as: UTF8.self)
     }

@@ -2,7 +2,12 @@
 package struct JSONWriter: Sendable {
     package private(set) var bytes: [UInt8] = []
 
-    package init() {}
+    private let escapesLineEnds: Bool
+
+    /// - Parameter escapingLineEnds: those of Unicode, as the real serializer does; false for text of our own.
+    package init(escapingLineEnds: Bool = true) {
+        escapesLineEnds = escapingLineEnds
+    }
 
     /// JSON text as it is.
     package mutating func raw(_ json: String) {
@@ -52,7 +57,7 @@ package struct JSONWriter: Sendable {
         text.withUTF8 { utf8 in
             var pieces = JSONEscaping(UnsafeRawBufferPointer(utf8))
             while let piece = pieces.next() {
-                raw(escapingLineEnds: piece.plain)
+                if escapesLineEnds { raw(escapingLineEnds: piece.plain) } else { raw(piece.plain) }
                 if let escape = piece.escape { bytes.append(contentsOf: escape) }
             }
         }

@@ -29,6 +29,10 @@ import Testing
         #expect(inPlace("\u{85}\u{2028}") == Array("\"\u{85}\u{2028}\"".utf8))
     }
 
+    @Test func `a tree leaves the line ends of Unicode`() {
+        #expect(JSONTree.string("a\u{85}\u{2028}\n").description == "\"a\u{85}\u{2028}\\n\"")
+    }
+
     @Test func `no string is larger in place than its limit`() {
         for text in ["", "\u{0}", String(repeating: "\u{1}", count: 50)] {
             #expect(inPlace(text).count == OutputSpan<UInt8>.jsonStringLimit(text.utf8.count))

@@ -1,3 +1,4 @@
+import Time
 import Capture
 import Foundation
 import Redis

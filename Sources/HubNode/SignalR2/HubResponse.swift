@@ -1,3 +1,4 @@
+import JSON
 import Backplane
 
 /// The answer to a call, as it goes over the transport: `{"R":value?,"I":"id"}`, or with `"H":true?,"E":"message","D":data?`

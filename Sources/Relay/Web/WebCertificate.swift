@@ -1,3 +1,4 @@
+import Time
 import Capture
 import Logging
 import NIOConcurrencyHelpers

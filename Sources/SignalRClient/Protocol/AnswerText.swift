@@ -1,3 +1,4 @@
+import JSON
 /// What a person is told of an answer that is not a node's.
 enum AnswerText {
     /// An error page is quoted, not repeated.
@@ -13,7 +14,7 @@ enum AnswerText {
     /// What answers like this to `/negotiate`, as far as it can be told. Nothing of JSON is quoted: it may hold a token.
     ///
     /// - Parameter json: the body, if it is JSON.
-    static func kind(of bytes: some Collection<UInt8>, json: JSONValue?) -> String {
+    static func kind(of bytes: some Collection<UInt8>, json: JSONTree?) -> String {
         guard !bytes.isEmpty else { return "its answer is empty" }
         guard let json else {
             let isPage = bytes.first { !" \t\r\n".utf8.contains($0) } == UInt8(ascii: "<")

@@ -1,3 +1,4 @@
+import JSON
 import FuzzSupport
 
 @testable import Backplane

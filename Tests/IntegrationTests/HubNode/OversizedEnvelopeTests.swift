@@ -1,3 +1,4 @@
+import JSON
 import Loopback
 import SignalRClient
 import Foundation

@@ -1,3 +1,4 @@
+import Time
 import Backplane
 import Capture
 import Foundation

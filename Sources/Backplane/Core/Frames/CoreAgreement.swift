@@ -1,3 +1,4 @@
+import JSON
 /// Whether the JSON frame and the MessagePack frame of an envelope say the same.
 package enum CoreAgreement: Equatable, Sendable {
     case same

@@ -1,3 +1,4 @@
+import JSON
 /// Says a frame of one protocol in the other: messages that go to clients, with null, booleans, numbers, texts and
 /// arrays of these.
 ///

@@ -1,3 +1,4 @@
+import JSON
 extension CoreHubMessage {
     private static let recordSeparator: UInt8 = 0x1E
 

@@ -1,3 +1,4 @@
+import JSON
 /// The messages of the hub protocol that have a meaning here.
 package enum CoreMessageType: UInt8, CaseIterable, Sendable {
     case invocation = 1

@@ -1,3 +1,4 @@
+import JSON
 /// Values whose type is known by their place.
 extension MessagePackReader {
     /// - Returns: how many elements follow.
