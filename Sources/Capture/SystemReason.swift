@@ -1,3 +1,5 @@
+import SystemPackage
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -29,7 +31,7 @@ package enum SystemReason {
 
     /// The kernel's words, as a sentence goes on.
     private static func words(_ code: Int32) -> String {
-        let words = String(cString: strerror(code))
+        let words = Errno(rawValue: code).description
         return words.prefix(1).lowercased() + words.dropFirst()
     }
 }

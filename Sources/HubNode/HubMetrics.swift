@@ -74,7 +74,7 @@ final class HubMetrics: Sendable {
         oversizedEnvelopes = registry.counter(
             "backplane_relay_hub_oversized_envelopes_total",
             help:
-                "Envelopes larger than --max-envelope, dropped while they came in: this node's clients missed them. Which node sends so much?"
+                "Envelopes larger than this node takes, dropped while they came in: this node's clients missed them. Which node sends so much?"
         )
         slowClients = registry.counter(
             "backplane_relay_hub_slow_clients_total",

@@ -104,7 +104,7 @@ import Time
             _ = try CaptureDirectory.prepare(path, at: .start) { _ in }
         }
         let deep = directory.path + "/no/such"
-        #expect(throws: CaptureError.system(operation: "make directory", path: deep, errno: ENOENT)) {
+        #expect(throws: CaptureError.system(operation: "make the directory", path: deep, errno: ENOENT)) {
             _ = try CaptureDirectory.prepare(deep, at: .start) { _ in }
         }
     }

@@ -10,7 +10,7 @@ import Testing
     /// What looks like an option and is none of ours; each with its reason.
     private static let allowed: [String: Set<String>] = [
         // Arguments of redis-server.
-        "EndToEnd/RedisServerProcess.swift": [
+        "Loopback/RedisServerProcess.swift": [
             "--port", "--bind", "--save", "--appendonly", "--daemonize",
         ],
         // Keeps the relay's variables, which may hold secrets, from the archive command.

@@ -14,7 +14,7 @@ struct PublisherTests {
 
         var said: [String] { record.withLock { $0 } }
 
-        func invoke(_ invocation: ClientInvocation) async throws {
+        func invoke(_ invocation: ClientCall) async throws {
             let arguments = invocation.arguments.map { String(decoding: $0, as: UTF8.self) }.joined(separator: ",")
             note(
                 "\(invocation.hub).\(invocation.method)(\(arguments)) \(invocation.audience) by \(invocation.callerID)")
@@ -64,7 +64,7 @@ struct PublisherTests {
     @Test("SignalR 2's message for an audience", arguments: messages)
     func message(audience: Audience, key: String, filter: String) {
         let message = Message(
-            ClientInvocation(
+            ClientCall(
                 hub: "chat", method: "tell", arguments: [Array("1".utf8), Array(#""x""#.utf8)], audience: audience,
                 callerID: "c1"))
         #expect(message.key == key)

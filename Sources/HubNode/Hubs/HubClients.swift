@@ -63,7 +63,7 @@ public struct HubTarget: Sendable {
         var encoded: [[UInt8]] = []
         for argument in repeat each arguments { encoded.append(try argument.json()) }
         try await publisher.invoke(
-            ClientInvocation(
+            ClientCall(
                 hub: hub, method: method, arguments: encoded, audience: audience, callerID: callerID))
     }
 }

@@ -5,7 +5,7 @@ protocol Publisher: Sendable {
     /// Publishes a call of a method. Returns when it is published, not when it has arrived.
     ///
     /// - Throws: ``CallFailure`` if Redis is not reached.
-    func invoke(_ invocation: ClientInvocation) async throws
+    func invoke(_ invocation: ClientCall) async throws
 
     /// Tells a caller how far its call has come, before the result.
     ///
@@ -22,7 +22,7 @@ protocol Publisher: Sendable {
 }
 
 /// A call of a method of some clients.
-struct ClientInvocation: Sendable {
+struct ClientCall: Sendable {
     let hub: String
     let method: String
     /// JSON each.

@@ -36,7 +36,7 @@ actor SignalR2Publisher: Publisher {
 
     // MARK: - For hubs
 
-    func invoke(_ invocation: ClientInvocation) async throws {
+    func invoke(_ invocation: ClientCall) async throws {
         try await publish(Message(invocation))
     }
 
@@ -150,7 +150,7 @@ extension Message {
     }
 
     /// `{"H":hub,"M":method,"A":[...]}` to the audience's signal; who is left out stands in the filter.
-    init(_ invocation: ClientInvocation) {
+    init(_ invocation: ClientCall) {
         var writer = JSONWriter()
         writer.raw(#"{"H":"#)
         writer.string(invocation.hub)

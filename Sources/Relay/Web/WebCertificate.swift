@@ -50,7 +50,7 @@ package final class WebCertificate: Sendable {
     /// Why clients will refuse it, though it can be served; nil if nothing is known.
     ///
     /// - Parameter now: seconds since 1970.
-    package func warning(at now: Int = time(nil)) -> String? {
+    package func warning(at now: Int = Int(SystemClock.realtime() / 1_000_000_000)) -> String? {
         let (from, until) = loaded.withLockedValue { $0.validity }
         let date = { (seconds: Int) in
             UTCTime.rfc3339(UInt64(min(max(0, seconds), Self.lastDate)) * 1_000_000_000).prefix(10)

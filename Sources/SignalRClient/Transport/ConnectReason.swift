@@ -4,6 +4,7 @@ import NIOPosix
 import NIOSSL
 import Redis
 import SystemPackage
+import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -17,7 +18,7 @@ enum ConnectReason {
     ///
     /// - Parameter certificate: that of the node, where its handshake failed and it is known.
     static func text(of error: any Error, node: NodeURL, certificate: NIOSSLCertificate? = nil) -> String {
-        if let failure = TLSFailure(error, certificate: certificate, host: node.host, at: Int(time(nil))) {
+        if let failure = TLSFailure(error, certificate: certificate, host: node.host, at: Int(SystemClock.realtime() / 1_000_000_000)) {
             return text(of: failure)
         }
         switch error {

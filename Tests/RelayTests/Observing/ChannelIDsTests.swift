@@ -100,4 +100,27 @@ import Testing
         #expect(findings == story.findings)
         #expect(checkedID == story.checkedID)
     }
+
+    /// What two counters that publish in turn look like at first is not sure, and withdrawn at the turn.
+    @Test func whatAnotherCounterExplains() throws {
+        var ids = ChannelIDs()
+        var disruptions = Disruptions()
+        func arrives(_ id: UInt64, isTwin: Bool = false) -> ChannelIDs.Finding? {
+            ids.finding(ids.observe(id, isTwin: isTwin), id: id, isTwin: isTwin, amid: disruptions)
+        }
+        #expect(arrives(100) == nil)
+        #expect(arrives(100) == .duplicate(100, isOfThisRun: true, isSure: true))
+        let jump = try #require(arrives(5_000))
+        #expect(jump == .jump(101...4_999) && !jump.isSure)
+        let gap = CaptureEvent.Withdrawn(.gap(from: 101, to: 4_999))
+        #expect(arrives(101) == .turn(isNews: true, withdraws: [gap].compactMap { $0 }))
+        ids = ChannelIDs()
+        #expect(arrives(100) == nil)
+        #expect(arrives(7) == .counterReset(from: 100, to: 7, isOfThisRun: true, isSure: false))
+        #expect(arrives(7, isTwin: true) == .duplicate(7, isOfThisRun: true, isSure: false))
+        ids = ChannelIDs()
+        #expect(arrives(100) == nil)
+        disruptions.disconnected(.failover)
+        #expect(arrives(7) == .counterReset(from: 100, to: 7, isOfThisRun: true, isSure: true))
+    }
 }

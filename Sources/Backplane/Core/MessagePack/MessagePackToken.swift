@@ -1,3 +1,5 @@
+import Time
+
 /// One MessagePack value, or the head of one that has elements, in place. Valid as long as the bytes that it was read
 /// from.
 package enum MessagePackToken {
@@ -63,17 +65,10 @@ package struct MessagePackTimestamp: Hashable, Sendable {
         guard (-62_135_596_800...253_402_300_799).contains(seconds) else { return nil }
         let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
         let second = seconds - days * 86_400
-        // Days to a date of the Gregorian calendar (Hinnant, 2013): years begin in March, eras have 400 of them.
-        let shifted = days + 719_468
-        let era = shifted / 146_097
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let monthFromMarch = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
-        let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        var text = Self.padded(year, 4) + "-" + Self.padded(month, 2) + "-" + Self.padded(day, 2)
+        let date = CivilDate(daysSince1970: Int(days))
+        var text =
+            Self.padded(Int64(date.year), 4) + "-" + Self.padded(Int64(date.month), 2) + "-"
+            + Self.padded(Int64(date.day), 2)
         text += "T" + Self.padded(second / 3_600, 2) + ":" + Self.padded(second / 60 % 60, 2)
         text += ":" + Self.padded(second % 60, 2)
         if nanoseconds > 0 {
