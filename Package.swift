@@ -90,8 +90,7 @@ let package = Package(
         .target(
             name: "Relay",
             dependencies: [
-                "Backplane", "Capture", "Cryptography", "HTTPGuard", "JSON", "Preflight", "Prometheus",
-                "Redis", "Time",
+                "Backplane", "Capture", "Cryptography", "HTTPGuard", "Preflight", "Prometheus", "Redis", "Time",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -106,7 +105,19 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            resources: [.embedInCode("Live/Page")],
+            swiftSettings: house),
+        .target(
+            name: "LivePage",
+            dependencies: [
+                "Backplane", "Capture", "HTTPGuard", "JSON", "Prometheus", "Redis", "Relay", "Time",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            resources: [.embedInCode("Page")],
             swiftSettings: house),
         .target(
             name: "Forward",
@@ -205,7 +216,7 @@ let package = Package(
         .target(
             name: "Demo",
             dependencies: [
-                "Backplane", "Capture", "JSON", "Loopback", "Redis", "Relay", "Replay", "SignalRClient",
+                "Backplane", "Capture", "JSON", "LivePage", "Loopback", "Redis", "Relay", "Replay", "SignalRClient",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -227,9 +238,8 @@ let package = Package(
             name: "backplane-relay",
             dependencies: [
                 "Backplane", "Bench", "CLinux", "Capture", "Check", "Cryptography", "Demo", "Export", "Forward",
-                "HTTPGuard",
-                "HubNode",
-                "JSON", "Loopback", "MCAP", "Preflight", "Redis", "Relay", "Replay", "SignalRClient", "Time",
+                "HTTPGuard", "HubNode", "JSON", "LivePage", "Loopback", "MCAP", "Preflight", "Redis", "Relay", "Replay",
+                "SignalRClient", "Time",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -298,12 +308,20 @@ let package = Package(
             dependencies: [
                 "Backplane", "Capture", "Cryptography", "MCAP", "Preflight", "Prometheus", "Redis", "Relay",
                 "TestSupport", "Time",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: house),
+        .testTarget(
+            name: "LivePageTests",
+            dependencies: [
+                "Backplane", "Capture", "JSON", "LivePage", "Prometheus", "Redis", "Relay", "Time",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
-                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
             ],
             swiftSettings: house),
         .testTarget(
@@ -343,7 +361,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "backplane-relay", "HTTPGuard", "Time",
+                "backplane-relay", "HTTPGuard", "LivePage", "Time",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -6,7 +6,7 @@ import Redis
 import Relay
 import ServiceLifecycle
 
-/// A relay in this process that records, as `run --record` does.
+/// A relay in this process that records, as `run --record` does, without the live page.
 struct BenchRelay: Sendable {
     let port: Int
     let channel: String
@@ -17,13 +17,14 @@ struct BenchRelay: Sendable {
         compression: Compression, logger: Logger, _ body: @escaping @Sendable (BenchRelay) async throws -> Result
     ) async throws -> Result {
         let (ports, portFound) = AsyncStream.makeStream(of: Int.self)
-        let relay = Relay(
-            configuration: RelayConfiguration(
+        let parts = RelayParts(
+            RelayConfiguration(
                 redis: redis, channels: [channel],
                 recording: CaptureWriter.Configuration(
                     directory: directory, channels: [channel], compression: compression),
-                listenPort: 0, version: configuration.version, hostName: configuration.hostName),
-            logger: logger, onListening: { portFound.yield($0) })
+                web: WebConfiguration(port: 0), version: configuration.version, hostName: configuration.hostName),
+            logger: logger)
+        let relay = Relay(parts, supervisor: OnListening { portFound.yield($0) })
         let services = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [.init(service: relay, successTerminationBehavior: .gracefullyShutdownGroup)], logger: logger)

@@ -1,4 +1,5 @@
 import SignalRClient
+import LivePage
 import Loopback
 import Capture
 package import Logging
@@ -83,12 +84,15 @@ package struct Demo: Sendable {
     private func record(from source: RedisConfiguration, network: SignalRNetwork) async throws -> Live {
         let (ports, portFound) = AsyncStream.makeStream(of: Int.self)
         let links = LiveLinks()
-        let relay = Relay(
-            configuration: RelayConfiguration(
+        let parts = RelayParts(
+            RelayConfiguration(
                 redis: source, channels: [Self.channel],
                 recording: CaptureWriter.Configuration(directory: directory, channels: [Self.channel]),
-                listenPort: 0, links: links, version: version, hostName: hostName),
-            logger: logger, onListening: { portFound.yield($0) })
+                web: WebConfiguration(port: 0), version: version, hostName: hostName),
+            logger: logger)
+        let page = LivePage(LivePageConfiguration(links: links), of: parts)
+        let relay = Relay(
+            parts, consumers: [page], pages: page, supervisor: OnListening { portFound.yield($0) })
         let services = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [.init(service: relay, successTerminationBehavior: .gracefullyShutdownGroup)], logger: logger)

@@ -7,13 +7,13 @@ import Prometheus
 package import Redis
 package import Relay
 import Backplane
-import Time
+package import Time
 
 /// Publishes what a relay receives into another Redis as it comes, under ids of that Redis.
 ///
 /// The relay never waits for it: `ForwardQueue` takes a copy or refuses it. What was sent and not answered is not sent
 /// again, so the target gets each envelope once at most.
-package final class Forwarder: EnvelopeConsumer {
+package final class Forwarder: RelayConsumer {
     /// The longest wait for what is left at a stop.
     private static let lastTry: TimeAmount = .seconds(5)
 
@@ -32,7 +32,7 @@ package final class Forwarder: EnvelopeConsumer {
     ///   - bufferBytes: memory for what waits.
     package init(
         from source: RedisConfiguration, to target: RedisConfiguration, channel: String?, bufferBytes: Int,
-        context: EnvelopeConsumerContext
+        context: RelayContext
     ) {
         self.target = target
         logger = context.logger
@@ -52,17 +52,16 @@ package final class Forwarder: EnvelopeConsumer {
 
     // MARK: - On the recorder's thread
 
-    /// The source is subscribed to: its run_id tells whether the target is the same server.
-    /// Does not wait.
-    package func subscribed(_ subscription: Subscription) {
-        places.withLockedValue {
-            $0.source = .init(runID: subscription.server?.runID, endpoint: subscription.endpoint)
+    package func consume(_ event: RelayEvent, at now: Moment) {
+        switch event {
+        case .batch(let batch):
+            if !queue.offer(batch) { drop(.bufferFull, batch.count, "the target is away or too slow") }
+        case .subscribed(let subscription):
+            places.withLockedValue {
+                $0.source = .init(runID: subscription.server?.runID, endpoint: subscription.endpoint)
+            }
+        default: break
         }
-    }
-
-    /// Takes over a batch, or refuses it if the queue is full; counts either. Does not wait.
-    package func offer(_ batch: EnvelopeBatch) {
-        if !queue.offer(batch) { drop(.bufferFull, batch.count, "the target is away or too slow") }
     }
 
     // MARK: - On tasks of its own

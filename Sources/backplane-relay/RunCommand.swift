@@ -2,6 +2,7 @@ import Preflight
 import ArgumentParser
 import Capture
 import Forward
+import LivePage
 import Logging
 import MCAP
 import NIOConcurrencyHelpers
@@ -96,16 +97,22 @@ struct RunCommand: AsyncParsableCommand {
                 "recording": "\(recording.record ?? "off (no --record)")",
             ])
         let supervisor = SystemdNotifier()
-        let relay = Relay(
-            configuration: RelayConfiguration(
+        let parts = RelayParts(
+            RelayConfiguration(
                 redis: redis, channels: channel, recording: recording.writer(channels: channel),
                 payload: try recording.payloadPolicy(), housekeeping: try recording.housekeeping(),
-                bufferBytes: buffer.bytes, listenHost: web.listen.host, listenPort: web.listen.port,
-                access: try web.access(), showsPayloads: showPayloads, maxChannelScan: maxChannelScan,
-                branches: try forwarding.branches(from: redis, logger: log.logger),
-                version: BackplaneRelay.version, hostName: HostName.current()),
-            logger: log.logger, supervisor: supervisor,
-            onSnapshot: StandardError.isTerminal ? Self.statusLine(below: log.destination) : nil)
+                bufferBytes: buffer.bytes,
+                web: WebConfiguration(host: web.listen.host, port: web.listen.port, access: try web.access()),
+                maxChannelScan: maxChannelScan, version: BackplaneRelay.version, hostName: HostName.current()),
+            logger: log.logger)
+        let forwarder = try forwarding.forwarder(from: redis, context: parts.context)
+        let page = LivePage(
+            LivePageConfiguration(
+                showsValues: showPayloads,
+                onSnapshot: StandardError.isTerminal ? Self.statusLine(below: log.destination) : nil),
+            of: parts)
+        let relay = Relay(
+            parts, consumers: (forwarder.map { [$0] } ?? []) + [page], pages: page, supervisor: supervisor)
         // Whatever ends it, the terminal's next line is the shell's own.
         defer { log.destination.show(statusLine: "") }
         try await ServiceRunner.run(

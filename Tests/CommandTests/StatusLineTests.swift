@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Relay
+@testable import LivePage
 @testable import backplane_relay
 
 @Suite struct StatusLineTests {

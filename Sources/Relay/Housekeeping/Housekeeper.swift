@@ -1,4 +1,4 @@
-import Capture
+package import Capture
 import Logging
 import NIOConcurrencyHelpers
 import NIOPosix
@@ -10,6 +10,33 @@ import Time
 #elseif canImport(Musl)
     import Musl
 #endif
+
+/// What becomes of closed segments, and when recording must pause.
+package struct HousekeepingPolicy: Sendable {
+    /// Bytes that must stay free on the file system; 0 for none.
+    package var minimumFree: UInt64
+    package var retention: RetentionPolicy
+    package var archive: ArchiveCommand?
+    /// For how long one run of the archive command may go on.
+    package var archiveTimeout: Duration
+
+    package init(
+        minimumFree: UInt64 = 0, retention: RetentionPolicy = RetentionPolicy(), archive: ArchiveCommand? = nil,
+        archiveTimeout: Duration = .seconds(600)
+    ) {
+        self.minimumFree = minimumFree
+        self.retention = retention
+        self.archive = archive
+        self.archiveTimeout = archiveTimeout
+        self.retention.needsArchive = archive != nil
+    }
+}
+
+/// A directory that is recorded into, and what becomes of its segments.
+struct RecordDirectory {
+    var path: String
+    var policy: HousekeepingPolicy
+}
 
 /// Runs the ``Retention`` about once a second on a thread of its own, and the archive command beside it, so that
 /// neither a large deletion nor a slow archive is ever waited for by the recorder.
@@ -35,16 +62,19 @@ final class Housekeeper: Sendable {
     /// The archive command under way.
     private let running = NIOLockedValueBox<ShellCommand?>(nil)
 
-    init(directory: String, policy: HousekeepingPolicy, intake: Intake, metrics: StorageMetrics, logger: Logger) {
-        self.directory = Self.absolute(directory)
-        self.policy = policy
+    /// - Parameter place: the record directory, and what becomes of it.
+    init(_ place: RecordDirectory, intake: Intake, metrics: StorageMetrics, logger: Logger) {
+        directory = Self.absolute(place.path)
+        policy = place.policy
         self.metrics = metrics
         self.logger = logger
         failures = NIOLockedValueBox(Failures(log: EventLog(logger)))
         retention = NIOLockedValueBox(
-            Retention(directory: directory, policy: policy, intake: intake, metrics: metrics, logger: logger))
-        thread.start()
+            Retention(place, intake: intake, metrics: metrics, logger: logger))
     }
+
+    /// Before anything else.
+    func start() { thread.start() }
 
     /// The recorder let a segment go. From any thread; waits for nothing that takes time.
     func segmentEnded(path: String) {
@@ -144,5 +174,59 @@ final class Housekeeper: Sendable {
         guard !path.hasPrefix("/"), let current = getcwd(nil, 0) else { return path }
         defer { free(current) }
         return String(cString: current) + "/" + path
+    }
+}
+
+/// How long the archive waits after a failure: a second, then twice as long each time, up to a minute.
+struct ArchiveBackoff {
+    static let first = Duration.seconds(1)
+    static let last = Duration.seconds(60)
+
+    private(set) var wait: Duration?
+
+    /// - Returns: how long to wait now.
+    mutating func failed() -> Duration {
+        let next = wait.map { min($0 * 2, Self.last) } ?? Self.first
+        wait = next
+        return next
+    }
+
+    mutating func succeeded() {
+        wait = nil
+    }
+}
+
+/// The metrics of the files of the capture.
+struct StorageMetrics: Sendable {
+    let retainedSegments: Gauge
+    let retainedBytes: Gauge
+    let archivedSegments: Counter
+    let archiveFailures: Counter
+    let archivePending: Gauge
+    private let deleted: [RetentionReason: Counter]
+
+    init(_ registry: Registry) {
+        retainedSegments = registry.gauge(
+            "backplane_relay_retained_segments", help: "Segments in the record directory, of all runs.")
+        retainedBytes = registry.gauge(
+            "backplane_relay_retained_bytes", help: "Bytes of the segments in the record directory.")
+        archivedSegments = registry.counter(
+            "backplane_relay_archived_segments_total", help: "Segments that the archive command took.")
+        archiveFailures = registry.counter(
+            "backplane_relay_archive_failures_total",
+            help:
+                "Runs of the archive command that failed or took too long; they are repeated. The log has its last line."
+        )
+        archivePending = registry.gauge(
+            "backplane_relay_archive_pending_segments", help: "Closed segments that are not archived yet.")
+        let deleted = registry.counterFamily(
+            "backplane_relay_deleted_segments_total",
+            help: "Segments that retention deleted; disk_low: before they were archived.", labels: ["reason"])
+        self.deleted = Dictionary(
+            uniqueKeysWithValues: RetentionReason.allCases.map { ($0, deleted.with($0.rawValue)) })
+    }
+
+    func deleted(_ reason: RetentionReason) {
+        deleted[reason]?.increment()
     }
 }

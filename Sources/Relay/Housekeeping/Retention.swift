@@ -26,11 +26,9 @@ struct Retention {
     private var archived: Set<String> = []
     private(set) var segments: [StoredSegment] = []
 
-    init(
-        directory: String, policy: HousekeepingPolicy, intake: Intake, metrics: StorageMetrics, logger: Logger
-    ) {
-        self.directory = directory
-        self.policy = policy
+    init(_ place: RecordDirectory, intake: Intake, metrics: StorageMetrics, logger: Logger) {
+        directory = place.path
+        policy = place.policy
         self.intake = intake
         self.metrics = metrics
         self.logger = logger

@@ -23,6 +23,33 @@ struct DeviationHold {
             guard let event = CaptureEvent.Withdrawn(told, id: id) else { return nil }
             (self.channel, self.event, self.told, self.counts) = (channel, event, told, counts)
         }
+
+        /// - Returns: nil for what is no deviation of ids.
+        init?(_ event: RelayEvent) {
+            switch event {
+            case .gap(let channel, let ids, _, let counts):
+                self.init(
+                    channel: channel, told: .gap(from: ids.lowerBound, to: ids.upperBound), id: ids.upperBound,
+                    counts: counts)
+            case .duplicate(let channel, let id, let counts):
+                self.init(channel: channel, told: .duplicate, id: id, counts: counts)
+            case .counterReset(let channel, let from, let to, let counts):
+                self.init(channel: channel, told: .counterReset(from: from, to: to), id: to, counts: counts)
+            default: return nil
+            }
+        }
+
+        /// As it is told; nothing befell the recording.
+        var relayEvent: RelayEvent? {
+            switch told {
+            case .gap(let from, let to) where from <= to:
+                .gap(channel: channel, ids: from...to, cause: .foreignPublish, isOfThisRun: counts)
+            case .duplicate: .duplicate(channel: channel, id: event.to, isOfThisRun: counts)
+            case .counterReset(let from, let to):
+                .counterReset(channel: channel, from: from, to: to, isOfThisRun: counts)
+            default: nil
+            }
+        }
     }
 
     /// Of all channels.

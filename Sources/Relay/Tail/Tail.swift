@@ -3,8 +3,10 @@ package import Capture
 package import Logging
 import NIOCore
 import NIOPosix
+import Prometheus
 package import Redis
 import Backplane
+import Synchronization
 
 /// Hands out live what comes on channels: a subscriber that stores nothing.
 ///
@@ -47,17 +49,16 @@ package struct Tail: Sendable {
     /// - Parameter makeOutput: called on the thread that uses the output. It is given what tells it that the end has come.
     /// - Throws: `RedisError` if the first subscription fails for a reason that time does not heal; what the output throws.
     package func run(to makeOutput: @escaping @Sendable (TailStop) -> any TailOutput) async throws -> TailReport {
-        let intake = Intake(
-            limit: bufferBytes, metrics: RelayMetrics(channels: channels, version: "", recordDirectory: nil))
+        // Nobody scrapes it.
+        let intake = Intake(limit: bufferBytes, metrics: IntakeMetrics(Registry()))
         let stop = TailStop()
         let thread = NIOThreadPool(numberOfThreads: 1)
         thread.start()
         let eventLoopGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let working = Task { [channels, selection, limit] in
             try await thread.runIfActive {
-                TailWorker(
-                    channels: channels, selection: selection, limit: limit, intake: intake, output: makeOutput(stop)
-                ).run()
+                TailWorker(channels: channels, selection: selection, limit: limit, output: makeOutput(stop))
+                    .run(from: intake)
             }
         }
         let subscribed = await subscribe(
@@ -107,6 +108,57 @@ package struct Tail: Sendable {
             return first
         }
     }
+}
+
+/// Where a ``Tail`` hands out what comes. One thread's; it may block, the traffic waits in a bounded buffer.
+///
+/// Whatever is thrown ends the handing out.
+package protocol TailOutput {
+    /// One envelope that is selected. Its payload is valid during the call.
+    mutating func envelope(_ envelope: CapturedEnvelope) throws
+    /// What befell the subscription, in its place among the envelopes.
+    ///
+    /// - Parameter time: nanoseconds since 1970.
+    mutating func event(_ event: CaptureEvent, at time: UInt64) throws
+    /// All that is here was handed out. Called at least twice a second, also if nothing came.
+    mutating func flush() throws
+    /// Nothing more will be handed out.
+    mutating func finish() throws
+}
+
+extension TailOutput {
+    package mutating func finish() throws { try flush() }
+}
+
+/// How a ``Tail`` went.
+package struct TailReport: Sendable, Equatable {
+    /// Envelopes handed out.
+    package internal(set) var envelopes = 0
+    /// Envelopes that were received, but not handed out because the output was slower than the traffic, and their payload
+    /// bytes. Whether they were selected nobody looked.
+    package internal(set) var droppedEnvelopes = 0
+    package internal(set) var droppedBytes = 0
+}
+
+/// The output of a ``Tail`` failed.
+package struct TailFailure: Error, CustomStringConvertible {
+    /// How it had gone; what waited at the failure counts as dropped.
+    package let report: TailReport
+    /// What the output threw.
+    package let cause: any Error
+
+    package var description: String { "\(cause)" }
+}
+
+/// Says that a ``Tail`` comes to its end, to an output that waits for its reader.
+package final class TailStop: Sendable {
+    private let flag = Atomic(false)
+
+    package init() {}
+
+    package var isRequested: Bool { flag.load(ordering: .acquiring) }
+
+    func request() { flag.store(true, ordering: .releasing) }
 }
 
 extension Result where Success == Void, Failure == any Error {

@@ -1,3 +1,4 @@
+import Capture
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
@@ -19,7 +20,9 @@ struct AuditedSubscription: Sendable {
     private let subscriptions: AsyncStream<Void>
     private let subscribed: AsyncStream<Void>.Continuation
 
-    /// - Parameter looksAtStop: whether the counters are compared at the stop, too, which may take seconds.
+    /// - Parameters:
+    ///   - eventLoopGroup: of the subscription alone: nothing else may delay its socket.
+    ///   - looksAtStop: whether the counters are compared at the stop, too, which may take seconds.
     init(
         redis: RedisConfiguration, channels: [String], reader: CounterReader, intake: Intake,
         eventLoopGroup: any EventLoopGroup, looksAtStop: Bool = true, logger: Logger
@@ -31,9 +34,12 @@ struct AuditedSubscription: Sendable {
         self.subscriptions = subscriptions
         self.subscribed = subscribed
         subscriber = RedisSubscriber(
-            configuration: redis, channels: channels, eventLoopGroup: eventLoopGroup, sink: intake, logger: logger,
-            onSubscribed: { subscribed.yield() })
+            configuration: redis, channels: channels, eventLoopGroup: eventLoopGroup, sink: intake,
+            logger: logger, onSubscribed: { subscribed.yield() })
     }
+
+    /// Something that was found out beside the subscription takes its place in the stream; from any thread.
+    func note(_ event: CaptureEvent) { intake.command(.note(event)) }
 
     /// Leaves the server for whichever is the master now; from any thread.
     func leaveForMaster() { subscriber.leaveForMaster() }

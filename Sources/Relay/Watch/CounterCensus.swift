@@ -1,5 +1,4 @@
 import Capture
-import Logging
 import NIOCore
 import Redis
 
@@ -134,23 +133,5 @@ struct CounterCensus: Sendable {
             guard line.hasPrefix("db"), let colon = line.firstIndex(of: ":") else { return nil }
             return Int(line[line.index(line.startIndex, offsetBy: 2)..<colon])
         }
-    }
-}
-
-extension CaptureEvent {
-    /// For the log.
-    ///
-    /// - Parameter mistold: what it has told and must take back.
-    func interleavingMetadata(mistold: [Withdrawn]) -> Logger.Metadata {
-        let places = databases?.sorted { (Int($0.key) ?? 0) < (Int($1.key) ?? 0) }
-            .map { "database \($0.key) at \($0.value)" }.joined(separator: ", ")
-        var metadata: Logger.Metadata = [
-            "channel": "\(channel ?? "-")", "counters": "\(counters ?? 0)",
-            "where": "\(places ?? "not separable: the key cannot be read in each database")",
-            "remedy": "applications in different databases share the event key; give each its own",
-        ]
-        let wrong = mistold.map { "\($0.event) \($0.from)..\($0.to)" }
-        if !wrong.isEmpty { metadata["was_none"] = "\(wrong.joined(separator: ", "))" }
-        return metadata
     }
 }

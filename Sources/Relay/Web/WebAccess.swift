@@ -1,5 +1,20 @@
 package import HTTPGuard
 
+/// Where the relay's HTTP surface is.
+package struct WebConfiguration: Sendable {
+    /// Where `/metrics` and the probes are served.
+    package var host: String
+    /// 0 takes a free one.
+    package var port: Int
+    package var access: WebAccess
+
+    package init(host: String = "127.0.0.1", port: Int = 9464, access: WebAccess = WebAccess()) {
+        self.host = host
+        self.port = port
+        self.access = access
+    }
+}
+
 /// Who may use the relay's HTTP surface, and how it is protected on the way.
 package struct WebAccess: Sendable {
     /// nil lets everybody in who reaches the address.

@@ -1,5 +1,6 @@
-import Time
+import LivePage
 import Relay
+import Time
 
 /// The one line that `run` keeps on a terminal: what the live page says of the channels, and what is written.
 struct StatusLine {

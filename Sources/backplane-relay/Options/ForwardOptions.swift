@@ -83,23 +83,19 @@ struct ForwardOptions: ParsableArguments {
         throw ExplainedError(Self.sentence(of: problem))
     }
 
-    /// Nothing, or the forwarder.
-    func branches(
-        from source: RedisConfiguration, logger: Logger
-    ) throws -> [@Sendable (EnvelopeConsumerContext) -> any EnvelopeConsumer] {
-        guard let target = try target() else { return [] }
+    /// - Parameter context: of the relay whose events it hears.
+    /// - Returns: nil if nothing is forwarded.
+    func forwarder(from source: RedisConfiguration, context: RelayContext) throws -> Forwarder? {
+        guard let target = try target() else { return nil }
+        let logger = context.logger
         for warning in target.warnings { logger.warning("--forward: \(warning)") }
         if let warning = target.passwordFile?.warning { logger.warning("\(warning)") }
         if target.password != nil, ProcessInfo.processInfo.environment[EnvironmentOptions.prefix + "FORWARD"] == nil {
             logger.warning(
                 "the password of --forward was visible in the process list; use BACKPLANE_RELAY_FORWARD instead")
         }
-        let (channel, bufferBytes) = (forwardChannel, forwardBuffer.bytes)
-        return [
-            { context in
-                Forwarder(from: source, to: target, channel: channel, bufferBytes: bufferBytes, context: context)
-            }
-        ]
+        return Forwarder(
+            from: source, to: target, channel: forwardChannel, bufferBytes: forwardBuffer.bytes, context: context)
     }
 
     private func target() throws -> RedisConfiguration? {

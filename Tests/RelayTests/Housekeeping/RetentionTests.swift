@@ -15,7 +15,7 @@ import Time
 
         init() throws {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-            intake = Intake(limit: 1 << 20, metrics: metrics)
+            intake = Intake(limit: 1 << 20, metrics: metrics.intake)
         }
 
         deinit {
@@ -32,7 +32,7 @@ import Time
             var writer = CaptureWriter(
                 configuration: .init(directory: path, channels: ["chat"], durability: .never),
                 source: CaptureSource(relayVersion: "1", host: "h", redis: "r:1"), previous: .init(),
-                observer: RecorderMetrics(metrics))
+                observer: WriterObserver(metrics.recording))
             for id in ids {
                 let now = Moment.now()
                 Array("\(id) blob".utf8).withUnsafeBytes {
@@ -45,7 +45,7 @@ import Time
 
         func keeper(_ policy: HousekeepingPolicy) -> Retention {
             Retention(
-                directory: path, policy: policy, intake: intake, metrics: metrics.storage,
+                RecordDirectory(path: path, policy: policy), intake: intake, metrics: metrics.storage,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         }
 

@@ -53,13 +53,12 @@ import Testing
         _ output: Output = Output(), selection: CaptureSelection = .all, limit: Int? = nil, buffer: Int = 1 << 20,
         _ fill: (Intake) -> Void
     ) -> (seen: [String], report: TailReport, failed: Bool) {
-        let intake = Intake(
-            limit: buffer, metrics: RelayMetrics(channels: ["chat", "game"], version: "", recordDirectory: nil))
+        let intake = Intake(limit: buffer, metrics: makeMetrics().intake)
         fill(intake)
         intake.close()
         let (report, failure) = TailWorker(
-            channels: ["chat", "game"], selection: selection, limit: limit, intake: intake, output: output
-        ).run()
+            channels: ["chat", "game"], selection: selection, limit: limit, output: output
+        ).run(from: intake)
         return (output.seen, report, failure != nil)
     }
 

@@ -1,5 +1,4 @@
 import Capture
-import Logging
 import Redis
 import Synchronization
 import TestSupport
@@ -59,20 +58,15 @@ import Testing
             looks: [Look(role: "-LOADING x", info: slave)], master: nil, events: []),
     ]
 
-    /// Where a test is, and what the capture was told.
+    /// Where a test is.
     private final class Stage: Sendable {
         private let looks: [Look]
         /// nil while the connection is made, which must meet a master.
         private let step = Mutex<Int?>(nil)
-        private let record = Mutex<[String]>([])
 
         init(_ looks: [Look]) { self.looks = looks }
 
-        var events: [String] { record.withLock { $0 } }
-
         func go(to look: Int) { step.withLock { $0 = look } }
-
-        func note(_ event: CaptureEvent) { record.withLock { $0.append(event.event) } }
 
         func answer(_ command: [String]) -> String? {
             guard let look = step.withLock({ $0 }) else { return nil }
@@ -83,21 +77,28 @@ import Testing
 
     @Test(arguments: histories) func lookByLook(_ history: History) async throws {
         let stage = Stage(history.looks)
-        let status = RelayStatus(records: false)
-        let metrics = makeMetrics()
+        let metrics = makeMetrics(records: false)
+        let intake = Intake(limit: 1 << 20, metrics: metrics.intake)
         try await ScriptedRedis.with({ stage.answer($0) }) { redis in
             let client = try await RedisClient.connect(to: redis.configuration, eventLoopGroup: redis.eventLoopGroup)
+            let subscription = AuditedSubscription(
+                redis: redis.configuration, channels: ["chat"],
+                reader: CounterReader(
+                    redis: redis.configuration, channels: ["chat"], eventLoopGroup: redis.eventLoopGroup),
+                intake: intake, eventLoopGroup: redis.eventLoopGroup, logger: metrics.context.logger)
             var watch = RoleWatch(
-                redis: redis.configuration, status: status,
-                metrics: WatchMetrics(metrics.registry, channels: metrics.channels),
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, note: { stage.note($0) }, follow: {})
+                redis: redis.configuration, metrics: WatchMetrics(metrics.registry, channels: metrics.channels),
+                subscription: subscription, context: metrics.context)
             for look in history.looks.indices {
                 stage.go(to: look)
                 try? await watch.look(client, eventLoopGroup: redis.eventLoopGroup)
             }
             await client.close()
         }
-        #expect(stage.events == history.events)
-        #expect(status.masterLoss.map(\.master) == history.master)
+        let events = intake.take(waitingAtMost: 0).items.compactMap { item in
+            if case .command(.note(let event)) = item { event.event } else { nil }
+        }
+        #expect(events == history.events)
+        #expect(metrics.context.status.masterLoss.map(\.master) == history.master)
     }
 }

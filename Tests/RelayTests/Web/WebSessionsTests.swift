@@ -82,9 +82,4 @@ import Time
             #expect(sessions.isOpen(cookies: other, at: at(3)))
         }
     }
-
-    @Test(arguments: [
-        ("token=abc", "abc"), ("a=b&token=x%2By+z%20", "x+y z"), ("token=%zz%4", "%zz%4"), ("token=", ""), ("", ""),
-        ("tokens=abc", ""), ("token=%D0%B1%0D%0A", "б"),
-    ]) func forms(form: String, token: String) { #expect(FormToken.value(in: form) == token) }
 }
