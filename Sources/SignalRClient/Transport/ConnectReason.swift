@@ -18,7 +18,8 @@ enum ConnectReason {
     ///
     /// - Parameter certificate: that of the node, where its handshake failed and it is known.
     static func text(of error: any Error, node: NodeURL, certificate: NIOSSLCertificate? = nil) -> String {
-        if let failure = TLSFailure(error, certificate: certificate, host: node.host, at: Int(SystemClock.realtime() / 1_000_000_000)) {
+        let now = Int(SystemClock.realtime() / 1_000_000_000)
+        if let failure = TLSFailure(error, certificate: certificate, host: node.host, at: now) {
             return text(of: failure)
         }
         switch error {
