@@ -174,7 +174,7 @@ let package = Package(
         .target(
             name: "SignalRClient",
             dependencies: [
-                "JSON", "Redis",
+                "JSON", "Redis", "Time",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),

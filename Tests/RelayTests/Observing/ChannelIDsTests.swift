@@ -113,7 +113,8 @@ import Testing
         let jump = try #require(arrives(5_000))
         #expect(jump == .jump(101...4_999) && !jump.isSure)
         let gap = CaptureEvent.Withdrawn(.gap(from: 101, to: 4_999))
-        #expect(arrives(101) == .turn(isNews: true, withdraws: [gap].compactMap { $0 }))
+        let turns = [101, 5_001, 102, 5_002, 103].compactMap { arrives($0) }
+        #expect(turns.contains(.turn(isNews: true, withdraws: [gap].compactMap { $0 })), "\(turns)")
         ids = ChannelIDs()
         #expect(arrives(100) == nil)
         #expect(arrives(7) == .counterReset(from: 100, to: 7, isOfThisRun: true, isSure: false))
