@@ -18,14 +18,9 @@ enum ConnectReason {
     ///
     /// - Parameter certificate: that of the node, where its handshake failed and it is known.
     static func text(of error: any Error, node: NodeURL, certificate: NIOSSLCertificate? = nil) -> String {
-<<<<<<< HEAD
         if let failure = TLSFailure(
             error, certificate: certificate, host: node.host, at: Int(SystemClock.realtime() / 1_000_000_000))
         {
-=======
-        let now = Int(SystemClock.realtime() / 1_000_000_000)
-        if let failure = TLSFailure(error, certificate: certificate, host: node.host, at: now) {
->>>>>>> 2570f868bce9b0c140ebd1013be4881979be5c61
             return text(of: failure)
         }
         switch error {
