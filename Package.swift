@@ -90,7 +90,7 @@ let package = Package(
         .target(
             name: "Relay",
             dependencies: [
-                "Backplane", "Capture", "Cryptography", "HTTPGuard", "Preflight", "Prometheus", "Redis", "Time",
+                "Backplane", "Capture", "Cryptography", "HTTPGuard", "JSON", "Preflight", "Prometheus", "Redis", "Time",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -145,7 +145,7 @@ let package = Package(
         .target(
             name: "Export",
             dependencies: [
-                "Backplane", "Capture", "Cryptography", "CSQLite", "Redis", "Time",
+                "Backplane", "Capture", "Cryptography", "CSQLite", "JSON", "Redis", "Time",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: house),

@@ -126,7 +126,7 @@ package struct CaptureAlignment {
     }
 
     private static let besideEachOther =
-        "recordings that overlap cannot be read as one; name the files of one relay, or other channels by --channel"
+        "recordings that overlap cannot be read as one; name the files of one relay, or select other channels"
 
     private static func earliest(_ cursors: [CaptureCursor]) throws -> (Int, CaptureCursor.Item)? {
         var first: (input: Int, time: UInt64)?

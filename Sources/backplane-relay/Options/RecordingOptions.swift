@@ -67,10 +67,15 @@ struct RecordingOptions: ParsableArguments {
             valueName: "file"))
     var redactKeyFile: String?
 
-    @Option(help: "How to record names of groups and users and connection ids: full or hash (keyed).")
+    @Option(
+        help: ArgumentHelp(
+            "How to record names of groups and users, and connection ids: full, or hash (keyed).", valueName: "mode"))
     var names: NamesName = .full
 
-    @Option(help: "Key of the hashes of --names, at least 16 bytes; without it a random one for each run.")
+    @Option(
+        help: ArgumentHelp(
+            "Key for the hashes of --names, at least 16 bytes. Without it each run uses a random one.",
+            valueName: "file"))
     var namesKeyFile: String?
 
     func validate() throws {
