@@ -30,6 +30,7 @@ let package = Package(
     ],
     targets: [
         .plugin(name: "BuildCommit", capability: .buildTool(), path: "Sources/BuildCommit"),
+        .plugin(name: "EmbedText", capability: .buildTool(), path: "Sources/EmbedText"),
         .systemLibrary(name: "CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
@@ -38,10 +39,11 @@ let package = Package(
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .target(name: "CLinux"),
         .target(name: "Cryptography", dependencies: ["COpenSSL"], swiftSettings: house),
-        .target(name: "SignalRBackplane", swiftSettings: house),
-        .target(name: "MCAP", dependencies: ["CZstd", "CDeflate", "CLZ4"], swiftSettings: house),
-        .target(name: "Prometheus", swiftSettings: house),
-        .target(name: "ProcessMetrics", dependencies: ["Prometheus"], swiftSettings: house),
+        .target(name: "JSON", swiftSettings: house),
+        .target(name: "Time", swiftSettings: house),
+        .target(name: "Backplane", dependencies: ["JSON", "Time"], swiftSettings: house),
+        .target(name: "MCAP", dependencies: ["CDeflate", "CLZ4", "CZstd"], swiftSettings: house),
+        .target(name: "Prometheus", dependencies: ["Time"], swiftSettings: house),
         .target(
             name: "HTTPGuard",
             dependencies: [
@@ -59,21 +61,36 @@ let package = Package(
         .target(
             name: "Redis",
             dependencies: [
-                "CHiredis",
+                "CHiredis", "Time",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOTLS", package: "swift-nio"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: house),
-        .target(name: "Capture", dependencies: ["MCAP", "SignalRBackplane"], swiftSettings: house),
+        .target(
+            name: "Capture",
+            dependencies: [
+                "Backplane", "JSON", "MCAP", "Time",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: house),
+        .target(
+            name: "Preflight",
+            dependencies: [
+                "Backplane", "Capture", "CLinux", "Redis", "Time",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: house),
         .target(
             name: "Relay",
             dependencies: [
-                "CLinux", "Capture", "Cryptography", "HTTPGuard", "ProcessMetrics", "Prometheus", "Redis",
-                "SignalRBackplane",
+                "Backplane", "Capture", "Cryptography", "HTTPGuard", "JSON", "Preflight", "Prometheus", "Redis", "Time",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -88,12 +105,24 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            resources: [.embedInCode("Live/Page")],
+            swiftSettings: house),
+        .target(
+            name: "LivePage",
+            dependencies: [
+                "Backplane", "Capture", "HTTPGuard", "JSON", "Prometheus", "Redis", "Relay", "Time",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            resources: [.embedInCode("Page")],
             swiftSettings: house),
         .target(
             name: "Forward",
             dependencies: [
-                "Capture", "Cryptography", "Prometheus", "Redis", "Relay", "SignalRBackplane",
+                "Backplane", "Capture", "Cryptography", "Prometheus", "Redis", "Relay", "Time",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -103,26 +132,27 @@ let package = Package(
         .target(
             name: "Replay",
             dependencies: [
-                "CLinux", "Capture", "Redis", "SignalRBackplane",
+                "Backplane", "Capture", "CLinux", "Redis", "Time",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: house),
         .target(
             name: "Export",
             dependencies: [
-                "CSQLite", "Capture", "Cryptography", "Redis", "SignalRBackplane",
+                "Backplane", "Capture", "Cryptography", "CSQLite", "JSON", "Redis", "Time",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: house),
         .target(
             name: "HubNode",
             dependencies: [
-                "Cryptography", "HTTPGuard", "ProcessMetrics", "Prometheus", "Redis", "SignalRBackplane",
+                "Backplane", "Cryptography", "HTTPGuard", "JSON", "Prometheus", "Redis", "Time",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -135,39 +165,87 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
-            resources: [.embedInCode("Page/Files")],
+            exclude: ["Page/Files"],
             // Hub methods begin on the event loop that calls them, in the order of the calls.
-            swiftSettings: house + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]),
+            swiftSettings: house + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")],
+            plugins: ["EmbedText"]),
         .target(
-            name: "EndToEnd",
+            name: "SignalRClient",
             dependencies: [
-                "Capture", "HTTPGuard", "HubNode", "MCAP", "ProcessMetrics", "Prometheus", "Redis", "Relay", "Replay",
-                "SignalRBackplane",
+                "JSON", "Redis", "Time",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Histogram", package: "hdrhistogram-swift"),
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: house),
+        .target(
+            name: "Loopback",
+            dependencies: [
+                "Backplane", "HubNode", "Redis", "SignalRClient",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
+            ],
+            swiftSettings: house),
+        .target(
+            name: "Check",
+            dependencies: [
+                "Backplane", "Capture", "HTTPGuard", "JSON", "Loopback", "Prometheus", "Redis", "Relay",
+                "SignalRClient", "Time",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: house),
+        .target(
+            name: "Demo",
+            dependencies: [
+                "Backplane", "Capture", "JSON", "LivePage", "Loopback", "Redis", "Relay", "Replay", "SignalRClient",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: house),
+        .target(
+            name: "Bench",
+            dependencies: [
+                "Backplane", "Capture", "Loopback", "MCAP", "Preflight", "Redis", "Relay", "Time",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: house),
         .executableTarget(
             name: "backplane-relay",
             dependencies: [
-                "CLinux", "Capture", "Cryptography", "EndToEnd", "Export", "Forward", "HubNode", "MCAP", "Redis",
-                "Relay", "Replay", "SignalRBackplane",
+                "Backplane", "Bench", "CLinux", "Capture", "Check", "Cryptography", "Demo", "Export", "Forward",
+                "HTTPGuard", "HubNode", "JSON", "LivePage", "Loopback", "MCAP", "Preflight", "Redis", "Relay", "Replay",
+                "SignalRClient", "Time",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: house,
@@ -178,19 +256,21 @@ let package = Package(
                         + ["--no-export-dynamic", "--gc-sections", "--icf=safe", "-O2"].flatMap { ["-Xlinker", $0] },
                     .when(configuration: .release))
             ],
-            plugins: ["BuildCommit"]),
+            plugins: ["BuildCommit", "EmbedText"]),
         .target(
             name: "TestSupport",
             dependencies: [
-                "Redis", "SignalRBackplane",
+                "Backplane", "Redis",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Tests/TestSupport", resources: [.copy("Shims")], swiftSettings: house),
+        .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: house),
+        .testTarget(name: "TimeTests", dependencies: ["TestSupport", "Time"], swiftSettings: house),
         .testTarget(
-            name: "SignalRBackplaneTests", dependencies: ["SignalRBackplane", "TestSupport"],
+            name: "BackplaneTests", dependencies: ["Backplane", "JSON", "TestSupport"],
             resources: [.copy("Vectors")],
             swiftSettings: house),
         .testTarget(name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: house),
@@ -212,7 +292,7 @@ let package = Package(
         .testTarget(
             name: "RedisTests",
             dependencies: [
-                "Redis", "TestSupport",
+                "Redis", "TestSupport", "Time",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -220,40 +300,56 @@ let package = Package(
             ],
             swiftSettings: house),
         .testTarget(
-            name: "CaptureTests", dependencies: ["Capture", "MCAP", "SignalRBackplane", "TestSupport"],
+            name: "CaptureTests", dependencies: ["Backplane", "Capture", "JSON", "MCAP", "TestSupport", "Time"],
+            exclude: ["Golden"],
             swiftSettings: house),
         .testTarget(
             name: "RelayTests",
             dependencies: [
-                "Capture", "Cryptography", "MCAP", "Prometheus", "Redis", "Relay", "SignalRBackplane", "TestSupport",
+                "Backplane", "Capture", "Cryptography", "MCAP", "Preflight", "Prometheus", "Redis", "Relay",
+                "TestSupport", "Time",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: house),
+        .testTarget(
+            name: "LivePageTests",
+            dependencies: [
+                "Backplane", "Capture", "JSON", "LivePage", "Prometheus", "Redis", "Relay", "Time",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
-                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
             ],
             swiftSettings: house),
         .testTarget(
             name: "ForwardTests", dependencies: ["Forward", "Redis"], swiftSettings: house),
-        .testTarget(name: "DocumentationTests", swiftSettings: house),
+        .testTarget(
+            name: "PreflightTests", dependencies: ["Capture", "Preflight", "Redis", "TestSupport"],
+            swiftSettings: house),
+        .testTarget(
+            name: "DocumentationTests",
+            dependencies: ["backplane-relay", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: house),
         .testTarget(
             name: "ReplayTests",
             dependencies: [
-                "Capture", "Redis", "Replay", "SignalRBackplane", "TestSupport",
+                "Backplane", "Capture", "Redis", "Replay", "TestSupport",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: house),
         .testTarget(
             name: "ExportTests",
             dependencies: [
-                "Capture", "Cryptography", "Export", "SignalRBackplane",
+                "Backplane", "Capture", "Cryptography", "Export",
             ],
             swiftSettings: house),
         .testTarget(
             name: "HubNodeTests",
             dependencies: [
-                "HubNode", "Prometheus", "Redis", "SignalRBackplane", "TestSupport",
+                "Backplane", "HubNode", "Prometheus", "Redis", "TestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -265,14 +361,16 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "backplane-relay", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "backplane-relay", "HTTPGuard", "LivePage", "Time",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: house),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "EndToEnd", "Prometheus", "Redis", "TestSupport",
+                "Bench", "Check", "Demo", "HubNode", "JSON", "Loopback", "Prometheus", "Redis",
+                "SignalRClient", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -283,8 +381,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "backplane-relay", "Capture", "EndToEnd", "HubNode", "MCAP", "Redis", "Relay", "Replay",
-                "SignalRBackplane", "TestSupport",
+                "Backplane", "backplane-relay", "Bench", "Capture", "Check", "Demo", "HubNode", "JSON",
+                "Loopback", "MCAP", "Preflight", "Redis", "Relay", "Replay", "SignalRClient", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -295,7 +393,7 @@ let package = Package(
         .testTarget(
             name: "FaultTests",
             dependencies: [
-                "backplane-relay", "Redis", "SignalRBackplane", "TestSupport",
+                "Backplane", "backplane-relay", "Redis", "TestSupport",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],

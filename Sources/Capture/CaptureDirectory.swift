@@ -1,5 +1,6 @@
 import MCAP
-public import SignalRBackplane
+package import Backplane
+package import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -8,17 +9,17 @@ public import SignalRBackplane
 #endif
 
 /// The record directory.
-public enum CaptureDirectory {
+package enum CaptureDirectory {
     /// What an earlier run left there.
-    public struct Previous: Sendable, Equatable {
+    package struct Previous: Sendable, Equatable {
         /// File name of the newest segment.
-        public var segment: String?
+        package var segment: String?
         /// Last id that is recorded or told as missing, by Redis channel.
-        public var lastIDs: OrdinalNameMap<UInt64>
+        package var lastIDs: OrdinalNameMap<UInt64>
         /// Where ids behind the last one may be missing for another reason than that nobody recorded, by Redis channel.
         package var doubts: OrdinalNameMap<RecordingDoubt> = [:]
 
-        public init(segment: String? = nil, lastIDs: OrdinalNameMap<UInt64> = [:]) {
+        package init(segment: String? = nil, lastIDs: OrdinalNameMap<UInt64> = [:]) {
             self.segment = segment
             self.lastIDs = lastIDs
         }
@@ -37,7 +38,7 @@ public enum CaptureDirectory {
     ///
     /// - Parameter log: told of each segment that needed attention.
     /// - Throws: ``CaptureError``.
-    public static func prepare(
+    package static func prepare(
         _ path: String, at now: Moment, log: (String) -> Void
     ) throws(CaptureError) -> Previous {
         try make(path)
@@ -65,7 +66,7 @@ public enum CaptureDirectory {
     }
 
     /// Space left for an unprivileged process, in bytes; nil if the file system does not say.
-    public static func freeBytes(at path: String) -> UInt64? {
+    package static func freeBytes(at path: String) -> UInt64? {
         var status = statvfs()
         guard statvfs(path, &status) == 0 else { return nil }
         return UInt64(status.f_bavail) * UInt64(status.f_frsize)
@@ -110,7 +111,7 @@ public enum CaptureDirectory {
     static func make(_ path: String) throws(CaptureError) {
         if mkdir(path, 0o700) == 0 { return }
         let code = errno
-        guard code == EEXIST else { throw .system(operation: "make directory", path: path, errno: code) }
+        guard code == EEXIST else { throw .system(operation: "make the directory", path: path, errno: code) }
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { throw .notADirectory(path: path) }
     }

@@ -1,3 +1,5 @@
+import SystemPackage
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -5,8 +7,8 @@
 #endif
 
 /// What can go wrong with the files of a capture; names the path, the operation and the remedy.
-public enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// A system call failed.
+package enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// A system call failed; the operation as it stands behind "cannot": `open`.
     case system(operation: String, path: String, errno: Int32)
     /// The record directory exists as something else, or a path on the command line does not exist.
     case notADirectory(path: String)
@@ -33,23 +35,25 @@ public enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
     case notACapture(path: String, reason: String)
 
     /// True if the disk, the quota or the file size limit is exhausted: what more space heals.
-    public var isOutOfSpace: Bool {
+    package var isOutOfSpace: Bool {
         guard case .system(_, _, let code) = self else { return false }
         return code == ENOSPC || code == EDQUOT || code == EFBIG
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .system(let operation, let path, let code):
-            "\(operation) of '\(path)' failed: \(String(cString: strerror(code)))\(CaptureError.remedy(for: code))"
+            "cannot \(operation) '\(path)': \(SystemReason.text(code))"
         case .notADirectory(let path):
             "'\(path)' is not a directory; name a directory to record into"
+        case .notFound(""):
+            "the name of a capture is empty; is a variable of the shell not set?"
         case .notFound(let path):
             "'\(path)' does not exist"
         case .exists(let path):
             "'\(path)' exists already; name another directory"
         case .noSegments(let path):
-            "there is no \(SegmentName.fileExtension) file in '\(path)'; name a directory that 'run --record' wrote, or its files"
+            "there is no \(SegmentName.fileExtension) file in '\(path)'; name a directory that a relay recorded into, or its files"
         case .notMCAP(let path, let what):
             "'\(path)' \(what)"
         case .compressed(let path, let name, let tool):
@@ -73,15 +77,5 @@ public enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
             ($0 | 0x20) >= 0x61 && ($0 | 0x20) <= 0x7A || $0 >= 0x2D && $0 <= 0x3A || $0 == 0x5F
         }
         return isPlain ? path : "'" + path.replacing("'", with: "'\\''") + "'"
-    }
-
-    private static func remedy(for code: Int32) -> String {
-        switch code {
-        case ENOSPC, EDQUOT: "; free space or record elsewhere"
-        case EACCES, EPERM: "; the relay's user needs read, write and search permission there"
-        case EROFS: "; the file system is mounted read-only"
-        case EMFILE, ENFILE: "; raise the limit of open files"
-        default: ""
-        }
     }
 }

@@ -1,9 +1,9 @@
-public import SignalRBackplane
+package import Backplane
 
 /// Events about what befell the files of the capture themselves.
 extension CaptureEvent {
     /// Of envelopes that were received and not recorded: an event for each range of ids.
-    public static func dropped(channel: String, _ tally: ChannelTally, reason: String) -> [CaptureEvent] {
+    package static func dropped(channel: String, _ tally: ChannelTally, reason: String) -> [CaptureEvent] {
         shares(of: tally).map { ids, envelopes, bytes in
             .dropped(channel: channel, envelopes: envelopes, bytes: bytes, reason: reason, ids: ids)
         }
@@ -12,7 +12,7 @@ extension CaptureEvent {
     /// Of envelopes that were recorded and are gone again: an event for each range of ids.
     ///
     /// - Parameter segment: file name of the segment that held them.
-    public static func lost(
+    package static func lost(
         channel: String, _ tally: ChannelTally, cause: SegmentLoss.Cause, segment: String
     ) -> [CaptureEvent] {
         shares(of: tally).map { ids, envelopes, _ in
@@ -29,7 +29,7 @@ extension CaptureEvent {
     /// Retention deleted a segment; one event for each channel with ids in it.
     ///
     /// - Parameter ids: first to last, by channel.
-    public static func segmentDeleted(
+    package static func segmentDeleted(
         _ segment: StoredSegment, ids: OrdinalNameMap<ClosedRange<UInt64>>, reason: RetentionReason
     ) -> [CaptureEvent] {
         func event(_ channel: String?, _ ids: ClosedRange<UInt64>?) -> CaptureEvent {
@@ -47,25 +47,25 @@ extension CaptureEvent {
     }
 
     /// - Parameter free: bytes left on the file system.
-    public static func recordingPaused(free: UInt64) -> CaptureEvent {
+    package static func recordingPaused(free: UInt64) -> CaptureEvent {
         diskEvent("recording_paused", free: free)
     }
 
-    public static func recordingResumed(free: UInt64) -> CaptureEvent {
+    package static func recordingResumed(free: UInt64) -> CaptureEvent {
         diskEvent("recording_resumed", free: free)
     }
 
     /// The server that is subscribed to became a replica.
     ///
     /// - Parameter master: `host:port` of the master that it follows, if it tells.
-    public static func demoted(master: String?) -> CaptureEvent {
+    package static func demoted(master: String?) -> CaptureEvent {
         var event = CaptureEvent(event: "demoted")
         event.reason = master
         return event
     }
 
     /// The server that is subscribed to is a master again.
-    public static func promoted() -> CaptureEvent { CaptureEvent(event: "promoted") }
+    package static func promoted() -> CaptureEvent { CaptureEvent(event: "promoted") }
 
     private static func diskEvent(_ name: String, free: UInt64) -> CaptureEvent {
         var event = CaptureEvent(event: name)
@@ -83,7 +83,7 @@ extension CaptureEvent {
     }
 
     /// True if it says that something of the capture itself is gone.
-    public var isLoss: Bool { event == "lost" }
+    package var isLoss: Bool { event == "lost" }
 
     /// A tally, split by ranges of ids: each has an envelope for each of its ids, the last one all others.
     private static func shares(

@@ -8,7 +8,7 @@ import Synchronization
 #endif
 
 /// What is done with a capture that comes through a pipe, and so can be read only once.
-public enum StreamHandling: Sendable {
+package enum StreamHandling: Sendable {
     /// It is read while it arrives.
     case read
     /// It is first copied to a file in `TMPDIR`, for work that reads twice.
@@ -18,25 +18,26 @@ public enum StreamHandling: Sendable {
 }
 
 /// A capture that comes through a pipe. It can be read once.
-public final class CaptureStream: Sendable {
+package final class CaptureStream: Sendable {
     let name: String
     private let descriptor: CInt
     private let isTaken = Atomic(false)
     private let storedBeginning = Mutex<[UInt8]>([])
-    /// Read by whoever looks at the start, and then by whoever took it.
-    private nonisolated(unsafe) let source: StreamSource
+    /// Read by whoever looks at the start, and by whoever took it.
+    private let source: LockedSource
 
     /// - Parameter descriptor: closed at the end.
     init(name: String, descriptor: CInt) {
         self.name = name
         self.descriptor = descriptor
-        source = StreamSource { buffer in
-            while true {
-                let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
-                if count >= 0 { return count }
-                guard errno == EINTR else { throw CaptureError.system(operation: "read", path: name, errno: errno) }
-            }
-        }
+        source = LockedSource(
+            StreamSource { buffer in
+                while true {
+                    let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+                    if count >= 0 { return count }
+                    guard errno == EINTR else { throw CaptureError.system(operation: "read", path: name, errno: errno) }
+                }
+            })
     }
 
     deinit { close(descriptor) }
@@ -46,7 +47,7 @@ public final class CaptureStream: Sendable {
     /// - Throws: ``CaptureError`` if they were taken already.
     func take() throws(CaptureError) -> any ByteSource {
         guard !isTaken.exchange(true, ordering: .acquiringAndReleasing) else { throw .readOnce(path: name) }
-        return Reading(stream: self, source: source)
+        return Reading(stream: self)
     }
 
     /// What was looked at of it before it was taken.
@@ -56,7 +57,7 @@ public final class CaptureStream: Sendable {
     }
 
     /// The start of the bytes, to be looked at before they are taken: nothing is lost by it.
-    func start() -> any ByteSource { Peeking(source: source) }
+    func start() -> any ByteSource { Peeking(stream: self) }
 
     /// Copies what is left to a file without a name.
     func spool() throws(CaptureError) -> CInt {
@@ -64,7 +65,7 @@ public final class CaptureStream: Sendable {
         var template = Array((directory + "/backplane-relay-XXXXXX").utf8CString)
         let file = mkstemp(&template)
         guard file >= 0 else {
-            throw .system(operation: "make a file for the copy of '\(name)'", path: directory, errno: errno)
+            throw .system(operation: "make a file for a copy of '\(name)' in", path: directory, errno: errno)
         }
         _ = fcntl(file, F_SETFD, FD_CLOEXEC)
         unlink(template)
@@ -80,7 +81,7 @@ public final class CaptureStream: Sendable {
                     while done < count {
                         let written = write(file, bytes.baseAddress.map { $0 + done }, count - done)
                         guard written >= 0 || errno == EINTR else {
-                            throw CaptureError.system(operation: "copy of '\(name)' to", path: directory, errno: errno)
+                            throw CaptureError.system(operation: "copy '\(name)' to", path: directory, errno: errno)
                         }
                         done += max(written, 0)
                     }
@@ -97,39 +98,57 @@ public final class CaptureStream: Sendable {
         }
     }
 
+    /// The bytes for whichever thread asks, one at a time.
+    private final class LockedSource: @unchecked Sendable {
+        // @unchecked: `source` is touched only while `lock` is held.
+        private let lock = Mutex(())
+        private let source: StreamSource
+
+        init(_ source: sending StreamSource) {
+            self.source = source
+        }
+
+        var size: UInt64 { lock.withLock { _ in source.size } }
+        func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, atLeast count: Int) throws -> Int {
+            try lock.withLock { _ in try source.read(at: offset, into: buffer, atLeast: count) }
+        }
+        func discard(before offset: UInt64) { lock.withLock { _ in source.discard(before: offset) } }
+        func checksum(before offset: UInt64) -> UInt32? { lock.withLock { _ in source.checksum(before: offset) } }
+    }
+
     /// Keeps the descriptor open as long as somebody reads.
     private struct Reading: ByteSource {
         let stream: CaptureStream
-        let source: StreamSource
 
-        var size: UInt64 { source.size }
+        var size: UInt64 { stream.source.size }
         var isStream: Bool { true }
         func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-            try source.read(at: offset, into: buffer)
+            try stream.source.read(at: offset, into: buffer, atLeast: buffer.count)
         }
         func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, atLeast count: Int) throws -> Int {
-            try source.read(at: offset, into: buffer, atLeast: count)
+            try stream.source.read(at: offset, into: buffer, atLeast: count)
         }
-        func discard(before offset: UInt64) { source.discard(before: offset) }
-        func checksum(before offset: UInt64) -> UInt32? { source.checksum(before: offset) }
+        func discard(before offset: UInt64) { stream.source.discard(before: offset) }
+        func checksum(before offset: UInt64) -> UInt32? { stream.source.checksum(before: offset) }
     }
 
+    /// Discards nothing.
     private struct Peeking: ByteSource {
-        let source: StreamSource
+        let stream: CaptureStream
 
-        var size: UInt64 { source.size }
+        var size: UInt64 { stream.source.size }
         var isStream: Bool { true }
         func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-            try source.read(at: offset, into: buffer)
+            try stream.source.read(at: offset, into: buffer, atLeast: buffer.count)
         }
         func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, atLeast count: Int) throws -> Int {
-            try source.read(at: offset, into: buffer, atLeast: count)
+            try stream.source.read(at: offset, into: buffer, atLeast: count)
         }
     }
 }
 
 extension CaptureStream: Equatable {
-    public static func == (one: CaptureStream, other: CaptureStream) -> Bool { one === other }
+    package static func == (one: CaptureStream, other: CaptureStream) -> Bool { one === other }
 }
 
 /// What a path on the command line leads to.
@@ -148,7 +167,7 @@ enum CaptureInput {
         let result = inherited.map { fstat($0, &status) } ?? stat(path, &status)
         guard result == 0 else {
             if errno == EBADF { throw .notMCAP(path: name, what: "is closed") }
-            throw errno == ENOENT ? .notFound(path: path) : .system(operation: "look at", path: path, errno: errno)
+            throw errno == ENOENT ? .notFound(path: path) : .system(operation: "find", path: path, errno: errno)
         }
         switch status.st_mode & S_IFMT {
         case S_IFDIR: self = .directory(path: path)

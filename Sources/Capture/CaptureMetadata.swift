@@ -1,18 +1,19 @@
-import FoundationEssentials
+import JSON
 import MCAP
-import SignalRBackplane
+import Backplane
+import Time
 
 /// The metadata records of a segment: `capture` at its start says where it comes from, `capture.end` at its close what
 /// is in it. Each segment stands alone.
-public enum CaptureMetadata {
-    public static let profile = "signalr-backplane"
-    public static let startName = "capture"
-    public static let endName = "capture.end"
+package enum CaptureMetadata {
+    package static let profile = "signalr-backplane"
+    package static let startName = "capture"
+    package static let endName = "capture.end"
     /// In a file that `recover` wrote.
     static let recoveredName = "capture.recovered"
-    public static let eventsTopic = "relay.events"
-    public static let eventsEncoding = "json"
-    public static let envelopeEncoding = "signalr-redis"
+    package static let eventsTopic = "relay.events"
+    package static let eventsEncoding = "json"
+    package static let envelopeEncoding = "signalr-redis"
 
     enum Key {
         static let relayVersion = "relay_version"
@@ -21,6 +22,7 @@ public enum CaptureMetadata {
         static let redisVersion = "redis_version"
         static let runID = "run_id"
         static let channels = "channels"
+        static let backplanes = "backplanes"
         static let startedAt = "started_at"
         static let endedAt = "ended_at"
         static let previousSegment = "previous_segment"
@@ -29,6 +31,7 @@ public enum CaptureMetadata {
         static let lastIDs = "last_ids"
         static let payload = "payload"
         static let redactedKeys = "redacted_json_keys"
+        static let names = "names"
         static let envelopes = "envelopes"
         static let bytes = "bytes"
         static let missing = "missing"
@@ -42,7 +45,7 @@ public enum CaptureMetadata {
     }
 
     /// Ids that are not in the capture, both included.
-    struct MissingRange: Codable {
+    struct MissingRange {
         let channel: String
         let from: UInt64
         let to: UInt64
@@ -55,24 +58,26 @@ public enum CaptureMetadata {
     ///   - ends: before this segment, as at the end of one.
     ///   - previousSegment: its file name.
     static func start(
-        source: CaptureSource, recordingID: String?, channels: [String], ends: RecordingEnds,
+        source: CaptureSource, recordingID: String?, channels: [BackplaneChannel], ends: RecordingEnds,
         previousSegment: String?, at now: Moment
     ) -> Metadata {
         var entries = [
             Key.relayVersion: source.relayVersion,
             Key.host: source.host,
             Key.redis: source.redis,
-            Key.channels: json(channels),
+            Key.channels: json(channels.map(\.name)),
             Key.startedAt: UTCTime.rfc3339(now.realtime),
-            Key.lastIDs: text(of: ends.lastIDs),
+            Key.lastIDs: text(of: ends.lastIDs, JSONTree.unsigned),
         ]
-        if !ends.doubts.isEmpty { entries[Key.mayBeMissing] = text(of: ends.doubts) }
+        if !ends.doubts.isEmpty { entries[Key.mayBeMissing] = text(of: ends.doubts, \.json) }
+        entries[Key.backplanes] = backplanes(channels)
         entries[Key.recordingID] = recordingID
         entries[Key.runID] = source.runID
         entries[Key.redisVersion] = source.redisVersion
         entries[Key.previousSegment] = previousSegment
         entries[Key.payload] = source.payload.rawValue
         if !source.redactedKeys.isEmpty { entries[Key.redactedKeys] = json(source.redactedKeys) }
+        if source.hashesNames { entries[Key.names] = "hash" }
         return Metadata(name: startName, entries: entries)
     }
 
@@ -93,19 +98,19 @@ public enum CaptureMetadata {
             Key.endedAt: UTCTime.rfc3339(now.realtime),
             Key.envelopes: "\(total.envelopes)",
             Key.bytes: "\(total.bytes)",
-            Key.firstIDs: text(of: firstIDs),
-            Key.lastIDs: text(of: ends.lastIDs),
+            Key.firstIDs: text(of: firstIDs, JSONTree.unsigned),
+            Key.lastIDs: text(of: ends.lastIDs, JSONTree.unsigned),
         ]
         switch ending {
         case .goesOn: entries[Key.ending] = "goes_on"
         case .stopped(let checkedIDs):
             entries[Key.ending] = "stopped"
-            entries[Key.checkedIDs] = text(of: checkedIDs)
+            entries[Key.checkedIDs] = text(of: checkedIDs, JSONTree.unsigned)
         case nil: break
         }
-        if !ends.doubts.isEmpty { entries[Key.mayBeMissing] = text(of: ends.doubts) }
+        if !ends.doubts.isEmpty { entries[Key.mayBeMissing] = text(of: ends.doubts, \.json) }
         if let missing {
-            entries[Key.missing] = json(missing)
+            entries[Key.missing] = JSONTree.array(missing.map(\.json)).description
             if missingTruncated { entries[Key.missingTruncated] = "true" }
         } else {
             entries[Key.recovered] = "true"
@@ -113,18 +118,16 @@ public enum CaptureMetadata {
         return Metadata(name: endName, entries: entries)
     }
 
-    /// JSON text of strings, numbers and arrays or dictionaries of them.
-    static func json(_ value: some Encodable) -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // Encoding strings and integers has no way to fail.
-        return (try? encoder.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    private static func json(_ texts: [String]) -> String { JSONTree.array(texts.map { .string($0) }).description }
+
+    /// An array of strings; empty if it is anything else.
+    static func strings(_ text: String?) -> [String] {
+        guard let elements = tree(text)?.array else { return [] }
+        let strings = elements.compactMap(\.string)
+        return strings.count == elements.count ? strings : []
     }
 
-    static func strings(_ text: String?) -> [String] {
-        guard let text else { return [] }
-        return (try? JSONDecoder().decode([String].self, from: Data(text.utf8))) ?? []
-    }
+    static func tree(_ text: String?) -> JSONTree? { text.flatMap { try? JSONTree(parsing: $0) } }
 
     /// Last id by channel, from `capture` (before the segment) or `capture.end` (at its end).
     static func lastIDs(in entries: [String: String]) -> OrdinalNameMap<UInt64> {
@@ -133,9 +136,9 @@ public enum CaptureMetadata {
 
     /// How many ids `capture.end` says are missing; nil if it does not say, or not all.
     static func missingIDs(in entries: [String: String]) -> UInt64? {
-        guard entries[Key.missingTruncated] == nil, let text = entries[Key.missing],
-            let ranges = try? JSONDecoder().decode([MissingRange].self, from: Data(text.utf8))
-        else { return nil }
+        guard entries[Key.missingTruncated] == nil, let elements = tree(entries[Key.missing])?.array else { return nil }
+        let ranges = elements.compactMap(MissingRange.init(json:))
+        guard ranges.count == elements.count else { return nil }
         return ranges.reduce(0) { sum, range in
             range.to >= range.from ? sum &+ (range.to - range.from &+ 1) : sum
         }
@@ -153,7 +156,7 @@ public enum CaptureMetadata {
 
     /// Where ids may be missing, by channel, from `capture.end`.
     static func doubts(in entries: [String: String]) -> OrdinalNameMap<RecordingDoubt> {
-        members(entries[Key.mayBeMissing])
+        members(entries[Key.mayBeMissing]) { RecordingDoubt(json: $0) }
     }
 
     /// First id by channel, from `capture.end`; earlier versions did not write it.
@@ -161,31 +164,56 @@ public enum CaptureMetadata {
         ids(entries[Key.firstIDs])
     }
 
-    /// As an object. Not by Foundation's coders: to them two names that Unicode holds equal are one.
-    private static func text(of values: OrdinalNameMap<some Encodable>) -> String {
-        var writer = JSONWriter()
-        for (index, entry) in values.sorted(by: { OrdinalName($0.key) < OrdinalName($1.key) }).enumerated() {
-            writer.raw(index == 0 ? "{" : ",")
-            writer.string(entry.key)
-            writer.raw(":" + json(entry.value))
-        }
-        writer.raw(values.isEmpty ? "{}" : "}")
-        return String(decoding: writer.bytes, as: UTF8.self)
+    /// As an object, by name.
+    private static func text<Value>(of values: OrdinalNameMap<Value>, _ json: (Value) -> JSONTree) -> String {
+        JSONTree.object(
+            values.sorted { OrdinalName($0.key) < OrdinalName($1.key) }.map { .init($0.key, json($0.value)) }
+        ).description
     }
 
-    private static func ids(_ text: String?) -> OrdinalNameMap<UInt64> { members(text) }
+    private static func ids(_ text: String?) -> OrdinalNameMap<UInt64> {
+        members(text) { $0.integer(as: UInt64.self) }
+    }
 
-    private static func members<Value: Decodable>(_ text: String?) -> OrdinalNameMap<Value> {
-        guard let text else { return [:] }
-        return OrdinalNameMap(
-            JSONText.members(Array(text.utf8)).compactMap { name, value in
-                (try? JSONDecoder().decode(Value.self, from: Data(value))).map { (name, $0) }
-            })
+    /// What is not as it should be is left out.
+    private static func members<Value>(
+        _ text: String?, _ value: (JSONTree) -> Value?
+    ) -> OrdinalNameMap<Value> {
+        OrdinalNameMap(
+            (tree(text)?.members ?? []).compactMap { member in value(member.value).map { (member.name, $0) } })
+    }
+}
+
+extension CaptureMetadata.MissingRange {
+    fileprivate var json: JSONTree {
+        ["channel": .string(channel), "from": .unsigned(from), "to": .unsigned(to)]
+    }
+
+    fileprivate init?(json: JSONTree) {
+        guard let channel = json["channel"]?.string, let from = json["from"]?.integer(as: UInt64.self),
+            let to = json["to"]?.integer(as: UInt64.self)
+        else { return nil }
+        self.init(channel: channel, from: from, to: to)
+    }
+}
+
+extension RecordingDoubt {
+    fileprivate var json: JSONTree {
+        var members: [JSONTree.Member] = []
+        if let after { members.append(.init("after", .unsigned(after))) }
+        if let cause { members.append(.init("cause", .string(cause))) }
+        members.append(.init("reason", .string(reason.rawValue)))
+        return .object(members)
+    }
+
+    fileprivate init?(json: JSONTree) {
+        guard let reason = json["reason"]?.string.flatMap(Reason.init) else { return nil }
+        self.init(after: json["after"]?.integer(as: UInt64.self), reason: reason, cause: json["cause"]?.string)
     }
 }
 
 /// What is recorded of the values of messages.
-public enum PayloadMode: String, Sendable, CaseIterable, Codable {
+package enum PayloadMode: String, Sendable, CaseIterable, Codable {
     /// As they are, byte for byte.
     case full
     /// Strings and numbers replaced by a keyed hash.
@@ -195,26 +223,29 @@ public enum PayloadMode: String, Sendable, CaseIterable, Codable {
 }
 
 /// Where a capture comes from. Holds no secret.
-public struct CaptureSource: Sendable, Equatable {
-    public var relayVersion: String
+package struct CaptureSource: Sendable, Equatable {
+    package var relayVersion: String
     /// Name of the machine that records.
-    public var host: String
+    package var host: String
     /// `host:port` of the Redis server.
-    public var redis: String
+    package var redis: String
     /// Of the server; known after the first subscription, if it permits INFO.
-    public var runID: String?
-    public var redisVersion: String?
+    package var runID: String?
+    package var redisVersion: String?
     /// What is recorded of the payloads.
-    public var payload: PayloadMode
+    package var payload: PayloadMode
     /// Names of JSON members whose values were left out.
-    public var redactedKeys: [String]
+    package var redactedKeys: [String]
+    /// Whether names of groups and users and connection ids are hashes.
+    package var hashesNames: Bool
 
-    public init(
+    package init(
         relayVersion: String, host: String, redis: String, runID: String? = nil, redisVersion: String? = nil,
-        payload: PayloadMode = .full, redactedKeys: [String] = []
+        payload: PayloadMode = .full, redactedKeys: [String] = [], hashesNames: Bool = false
     ) {
         self.payload = payload
         self.redactedKeys = redactedKeys
+        self.hashesNames = hashesNames
         self.relayVersion = relayVersion
         self.host = host
         self.redis = redis

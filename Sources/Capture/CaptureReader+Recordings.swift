@@ -1,20 +1,20 @@
 import MCAP
-package import SignalRBackplane
+package import Backplane
 
 extension CaptureReader {
-    /// The Redis channels of the capture, as each segment says at its start or end; none where no segment says.
-    package func channels() -> Set<OrdinalName> {
-        var channels: Set<OrdinalName> = []
+    /// The names of the capture's channels, as each segment says at its start or end; none where no segment says.
+    package func channels() -> Set<OrdinalName> { Set(backplanes().map { OrdinalName($0.name) }) }
+
+    /// The event keys and hubs of the capture, as each segment says at its start or end; none where no segment says.
+    package func backplanes() -> Set<BackplaneChannel> {
+        var channels: Set<BackplaneChannel> = []
         for segment in segments {
             if let start = try? segment.startMetadata() {
-                channels.formUnion(
-                    CaptureMetadata.strings(start.entries[CaptureMetadata.Key.channels]).map { OrdinalName($0) })
+                channels.formUnion(CaptureMetadata.backplanes(in: start.entries))
             } else if let source = try? segment.openFile(),
                 let reader = try? MCAPIndexedReader(source, from: .max)
             {
-                channels.formUnion(
-                    reader.channels.values.filter { $0.messageEncoding == CaptureMetadata.envelopeEncoding }
-                        .map { OrdinalName($0.topic) })
+                channels.formUnion(reader.channels.values.compactMap(\.backplane))
             } else {
                 // It may hold any: better no word than a wrong one.
                 return []
@@ -88,12 +88,17 @@ private struct OrderedItems {
             try handOut(before: envelope.receivedAt, body)
             try note(envelope, body)
             try envelope.payload.withUnsafeBytes { payload in
-                account.recorded(envelope.channel, payload)
-                guard matcher.selects(payload: payload) else { return }
+                if envelope.form == .signalR2 {
+                    account.recorded(envelope.channel, payload)
+                } else {
+                    account.noteWireWithoutIDs()
+                }
+                guard matcher.selects(payload: payload, envelope.form) else { return }
                 try body(
                     .envelope(
                         CapturedEnvelope(
-                            channel: envelope.channel, receivedAt: envelope.receivedAt, payload: payload)))
+                            channel: envelope.channel, form: envelope.form, receivedAt: envelope.receivedAt,
+                            payload: payload)))
             }
         }
     }

@@ -1,126 +1,22 @@
-public import MCAP
-package import SignalRBackplane
-
-/// One envelope of a capture. The payload is valid during the call that hands it out.
-public struct CapturedEnvelope {
-    /// The Redis channel.
-    public let channel: String
-    /// Nanoseconds since 1970.
-    public let receivedAt: UInt64
-    /// As it was published, id and all.
-    public let payload: UnsafeRawBufferPointer
-
-    public init(channel: String, receivedAt: UInt64, payload: UnsafeRawBufferPointer) {
-        self.channel = channel
-        self.receivedAt = receivedAt
-        self.payload = payload
-    }
-}
-
-public enum CaptureItem {
-    case envelope(CapturedEnvelope)
-    /// What happened to the recording, and when, in nanoseconds since 1970.
-    case event(CaptureEvent, at: UInt64)
-}
-
-/// What a reading found, besides the items.
-public struct CaptureReadReport: Sendable {
-    public struct Segment: Sendable {
-        public enum State: String, Sendable {
-            /// Closed with its summary.
-            case closed
-            /// A relay writes it now.
-            case recording
-            /// Its relay died; every reader opens it all the same.
-            case unclosed
-            /// It ends in the middle.
-            case cut
-        }
-
-        public let path: String
-        public internal(set) var size: UInt64
-        public var state: State
-        public var envelopes = 0
-        /// nil if the segment does not say, or is not closed.
-        package var ending: SegmentEnding?
-    }
-
-    public struct SegmentDamage: Sendable, CustomStringConvertible {
-        public let path: String
-        public let damage: Damage
-
-        public var description: String { "\(path): \(damage)" }
-    }
-
-    public internal(set) var segments: [Segment] = []
-    /// Empty if all of it is whole.
-    public internal(set) var damage: [SegmentDamage] = []
-    /// Messages of other programs that were passed over, by topic; of the first 100 topics.
-    public internal(set) var foreignTopics: [String: Int] = [:]
-    /// Messages of topics beyond those.
-    public internal(set) var otherForeign = 0
-    /// Events of what was recorded and is gone again.
-    public internal(set) var losses: [CaptureEvent] = []
-    var account = RecordingAccount()
-
-    /// Whether the recording is whole, as far as its events say.
-    package var verdict: RecordingVerdict { account.verdict(isDamaged: !damage.isEmpty || !losses.isEmpty) }
-    /// Where it cannot be told whether ids are missing, by channel.
-    package var doubts: OrdinalNameMap<RecordingDoubt> { account.doubts }
-
-    /// Of nothing read.
-    public init() {}
-
-    /// Bytes of the files that could not be made use of.
-    public var unreadBytes: UInt64 { damage.reduce(0) { $0 + $1.damage.unreadBytes } }
-
-    mutating func countForeign(_ topic: String) {
-        if foreignTopics[topic] != nil || foreignTopics.count < 100 {
-            foreignTopics[topic, default: 0] += 1
-        } else {
-            otherForeign += 1
-        }
-    }
-
-    /// Losses in words.
-    public var lossDescriptions: [String] {
-        losses.map { event in
-            let ids = event.from.flatMap { from in event.to.map { "ids \(from)..\($0)" } } ?? "ids unknown"
-            let count = event.envelopes ?? 0
-            let (was, isGone) = count == 1 ? ("was", "is gone") : ("were", "are gone")
-            return
-                "\(event.channel ?? "all channels"): \(Quantity.text(count, "envelope")) (\(ids)) \(was) recorded in "
-                + "'\(event.segment ?? "?")' and \(isGone): \(event.cause ?? "unknown")"
-        }
-    }
-}
-
-extension CaptureReadReport.Segment.State {
-    init(_ ending: Ending, isLive: Bool) {
-        switch ending {
-        case .closed: self = .closed
-        case .unclosed: self = isLive ? .recording : .unclosed
-        case .cut: self = .cut
-        }
-    }
-}
+import MCAP
+import Backplane
 
 /// Thrown by whoever takes the items: ends the reading, which then returns what it found up to there.
-public struct CaptureReadingEnd: Error {
-    public init() {}
+package struct CaptureReadingEnd: Error {
+    package init() {}
 }
 
 /// Reads a capture, segment by segment in the order of time, in constant memory; also one that is being recorded.
 ///
 /// Damage does not end the reading: what is whole is handed out, what is not is in the report.
-public struct CaptureReader: Sendable {
+package struct CaptureReader: Sendable {
     static let listedLosses = 1_000
 
     /// What relays recorded beside each other; one where none overlaps another. Segments in the order of the recording.
     package let recordings: [[CaptureSegment]]
 
     /// The files, recording by recording, in the order of time.
-    public var segments: [CaptureSegment] { recordings.flatMap { $0 } }
+    package var segments: [CaptureSegment] { recordings.flatMap { $0 } }
 
     /// By how much the clocks of recordings beside each other may differ; nanoseconds.
     let horizon: UInt64
@@ -130,7 +26,7 @@ public struct CaptureReader: Sendable {
     ///   - streams: what is done with pipes.
     ///   - horizon: by how much the clocks of machines may differ that recorded beside each other; nanoseconds.
     /// - Throws: ``CaptureError``, also for what has nothing of MCAP in it.
-    public init(
+    package init(
         paths: [String], streams: StreamHandling = .read, horizon: UInt64 = CaptureAlignment.defaultHorizon
     ) throws(CaptureError) {
         var segments: [CaptureSegment] = []
@@ -151,16 +47,16 @@ public struct CaptureReader: Sendable {
     }
 
     /// Bytes of all files; streams not counted.
-    public var size: UInt64 { segments.reduce(0) { $0 + $1.size } }
+    package var size: UInt64 { segments.reduce(0) { $0 + $1.size } }
 
     /// True if some of it comes through a pipe: it can be read once, and nobody knows how much there is.
-    public var isStreamed: Bool { segments.contains { $0.stream != nil } }
+    package var isStreamed: Bool { segments.contains { $0.stream != nil } }
 
     /// Bytes of all files, nil where nobody knows.
-    public var knownSize: UInt64? { isStreamed ? nil : size }
+    package var knownSize: UInt64? { isStreamed ? nil : size }
 
     /// Where the segments were recorded, each source once.
-    public func sources() -> [CaptureSource] {
+    package func sources() -> [CaptureSource] {
         var sources: [CaptureSource] = []
         for segment in segments {
             if let source = segment.source, !sources.contains(source) { sources.append(source) }
@@ -176,7 +72,7 @@ public struct CaptureReader: Sendable {
     /// - Parameter progress: told, chunk by chunk, how far the reading has come.
     /// - Throws: ``CaptureError`` if a file cannot be read at all; what `body` throws, but for ``CaptureReadingEnd``.
     @discardableResult
-    public func forEach(
+    package func forEach(
         _ selection: CaptureSelection = .all, _ body: (CaptureItem) throws -> Void,
         progress: ((CaptureProgress) -> Void)? = nil
     ) throws -> CaptureReadReport {
@@ -289,16 +185,21 @@ public struct CaptureReader: Sendable {
         var count = 0
         var lookup = TopicLookup(chunk.channels, matcher)
         var latest = LatestPayloads()
-        try chunk.forEachMessage { (message: MCAP.MessageView) throws in
+        try chunk.forEachMessage { (message: ChunkMessage) throws in
             guard matcher.selects(receivedAt: message.logTime) else { return }
             switch lookup.topic(of: message.channelID) {
-            case .envelopes(let name):
-                latest.note(message.data, channelID: message.channelID)
-                guard matcher.selects(payload: message.data) else { return }
+            case .envelopes(let name, let form):
+                if form == .signalR2 {
+                    latest.note(message.data, channelID: message.channelID)
+                } else {
+                    report.account.noteWireWithoutIDs()
+                }
+                guard matcher.selects(payload: message.data, form) else { return }
                 count += 1
                 try body(
                     .envelope(
-                        CapturedEnvelope(channel: name, receivedAt: message.logTime, payload: message.data)))
+                        CapturedEnvelope(
+                            channel: name, form: form, receivedAt: message.logTime, payload: message.data)))
             case .events:
                 guard let event = CaptureEvent(json: message.data) else { return }
                 if let channel = event.channel, !matcher.selects(channel: channel) { return }

@@ -1,20 +1,27 @@
 import MCAP
+package import Time
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 /// Saves what is whole of a damaged segment into new files.
-public enum CaptureRecovery {
-    public struct Outcome: Sendable {
+package enum CaptureRecovery {
+    package struct Outcome: Sendable {
         /// The new files: one for each file whose chunks were found, as several may stand behind each other.
-        public var paths: [String] = []
-        public var messages = 0
-        public var chunks = 0
+        package var paths: [String] = []
+        package var messages = 0
+        package var chunks = 0
         /// Messages of other programs' chunks that were written without their schemas.
-        public var withoutSchema = 0
+        package var withoutSchema = 0
         /// What could not be saved, in words.
-        public var damage: [String] = []
+        package var damage: [String] = []
         /// Which bytes of the damaged file could not be made use of.
-        public var unread: [Range<UInt64>] = []
+        package var unread: [Range<UInt64>] = []
 
-        public var unreadBytes: UInt64 { unread.reduce(0) { $0 + ($1.upperBound - $1.lowerBound) } }
+        package var unreadBytes: UInt64 { unread.reduce(0) { $0 + ($1.upperBound - $1.lowerBound) } }
     }
 
     /// Copies every whole chunk, before the damage and after it, byte for byte.
@@ -22,8 +29,8 @@ public enum CaptureRecovery {
     /// - Parameter directory: for the new files, the first of which has the name of the old one; made if it does not
     ///   exist.
     /// - Throws: ``CaptureError``, also if a new file exists already, or if nothing of the old one is MCAP; then nothing
-    ///   is written.
-    public static func recover(_ path: String, into directory: String, at now: Moment) throws -> Outcome {
+    ///   is left of what was begun.
+    package static func recover(_ path: String, into directory: String, at now: Moment) throws -> Outcome {
         guard let segment = try CaptureReader(paths: [path]).segments.first else {
             throw CaptureError.noSegments(path: path)
         }
@@ -31,10 +38,21 @@ public enum CaptureRecovery {
     }
 
     /// The same for a segment of an open capture.
-    public static func recover(_ segment: CaptureSegment, into directory: String, at now: Moment) throws -> Outcome {
+    package static func recover(_ segment: CaptureSegment, into directory: String, at now: Moment) throws -> Outcome {
         let (source, isLive) = try segment.open()
         let reader = MCAPStreamReader(source, tailMayGrow: isLive)
         var files = RecoveredFiles(name: segment.recoveredName, directory: directory)
+        do {
+            return try recover(segment, by: reader, into: &files, at: now)
+        } catch {
+            files.abandon()
+            throw error
+        }
+    }
+
+    private static func recover(
+        _ segment: CaptureSegment, by reader: MCAPStreamReader, into files: inout RecoveredFiles, at now: Moment
+    ) throws -> Outcome {
         var outcome = Outcome()
         while let item = try reader.next() {
             switch item {
@@ -103,6 +121,8 @@ private struct RecoveredFiles {
     private let directory: String
     private var starts: [Int: Start] = [:]
     private var outputs: [Int: Output] = [:]
+    /// Paths of the files that were begun.
+    private var made: [String] = []
 
     init(name: String, directory: String) {
         self.name = name
@@ -150,12 +170,18 @@ private struct RecoveredFiles {
         }
     }
 
+    /// Removes what was begun: a file without its end would be taken for all that can be saved.
+    func abandon() {
+        for path in made { unlink(path) }
+    }
+
     private mutating func output(of number: Int) throws -> Output {
         if let output = outputs[number] { return output }
         try CaptureDirectory.make(directory)
         // The first one has the old name, whichever file it is of.
         let path = directory + "/" + (outputs.isEmpty ? name : numbered(outputs.count + 1))
         guard let file = try SegmentFile.create(path: path) else { throw CaptureError.exists(path: path) }
+        made.append(path)
         let start = starts[number] ?? Start()
         starts[number]?.metadata = []
         var writer = MCAPWriter(header: start.header, sync: .random(), compression: .zstd(level: 1))

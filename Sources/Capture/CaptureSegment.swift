@@ -1,4 +1,5 @@
 import MCAP
+import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -7,18 +8,18 @@ import MCAP
 #endif
 
 /// One file of a capture, as far as its start tells.
-public struct CaptureSegment: Sendable, Equatable {
-    public let path: String
+package struct CaptureSegment: Sendable, Equatable {
+    package let path: String
     /// Bytes of the file when it was looked at.
-    public let size: UInt64
+    package let size: UInt64
     /// When it was begun, nanoseconds since 1970; 0 if its start cannot be read.
-    public let startedAt: UInt64
+    package let startedAt: UInt64
     /// Where it was recorded; nil if its start cannot be read, or it is no file of ours.
-    public let source: CaptureSource?
+    package let source: CaptureSource?
     /// File name of the segment that was recorded before it; nil if it does not say.
-    public let previous: String?
+    package let previous: String?
     /// Of the relay process that wrote it; nil if its start cannot be read, or an earlier version wrote it.
-    public let recordingID: String?
+    package let recordingID: String?
 
     /// Where it is read from, if not from a file of that path.
     let stream: CaptureStream?
@@ -77,7 +78,8 @@ public struct CaptureSegment: Sendable, Equatable {
                 runID: metadata.entries[CaptureMetadata.Key.runID],
                 redisVersion: metadata.entries[CaptureMetadata.Key.redisVersion],
                 payload: metadata.entries[CaptureMetadata.Key.payload].flatMap(PayloadMode.init) ?? .full,
-                redactedKeys: CaptureMetadata.strings(metadata.entries[CaptureMetadata.Key.redactedKeys]))
+                redactedKeys: CaptureMetadata.strings(metadata.entries[CaptureMetadata.Key.redactedKeys]),
+                hashesNames: metadata.entries[CaptureMetadata.Key.names] == "hash")
         }
     }
 

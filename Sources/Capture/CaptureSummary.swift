@@ -1,45 +1,46 @@
-import SignalRBackplane
+import Backplane
+import Time
 
 /// What a capture holds, and whether it is whole: what `info` shows.
-public struct CaptureSummary: Sendable, Encodable {
-    public struct Segment: Sendable, Encodable {
-        public var path: String
-        public var bytes: UInt64
+package struct CaptureSummary: Sendable, Encodable {
+    package struct Segment: Sendable, Encodable {
+        package var path: String
+        package var bytes: UInt64
         /// `closed`, `recording` (a relay writes it now), or `unclosed` (its relay died; the next start closes it).
-        public var state: String
+        package var state: String
     }
 
     /// What one relay after another recorded. Of several, each overlaps another: relays recorded beside each other.
-    public struct Recording: Sendable, Encodable {
+    package struct Recording: Sendable, Encodable {
         /// Of the machine that recorded last; nil if its segments do not say.
-        public var host: String?
-        public var segments: Int
+        package var host: String?
+        package var segments: Int
         /// In its segments; the summary counts once what several recordings have.
-        public var envelopes: Int
+        package var envelopes: Int
     }
 
-    public struct Hole: Sendable, Encodable, Equatable {
+    package struct Hole: Sendable, Encodable, Equatable {
         /// First and last missing id, inclusive.
-        public var from: UInt64
-        public var to: UInt64
-        public var cause: String
+        package var from: UInt64
+        package var to: UInt64
+        package var cause: String
 
-        public var count: UInt64 { to - from + 1 }
+        package var count: UInt64 { to - from + 1 }
     }
 
-    public struct Reset: Sendable, Encodable, Equatable {
+    package struct Reset: Sendable, Encodable, Equatable {
         /// The id before and the id after.
-        public var from: UInt64
-        public var to: UInt64
+        package var from: UInt64
+        package var to: UInt64
     }
 
     /// Several counters that gave ids on one channel in turn: applications in different databases share the event key.
-    public struct Counters: Sendable, Encodable, Equatable {
+    package struct Counters: Sendable, Encodable, Equatable {
         /// The ids of one of them.
-        public struct Part: Sendable, Encodable, Equatable {
-            public var database: Int
-            public var firstID: UInt64
-            public var lastID: UInt64
+        package struct Part: Sendable, Encodable, Equatable {
+            package var database: Int
+            package var firstID: UInt64
+            package var lastID: UInt64
 
             enum CodingKeys: String, CodingKey {
                 case database
@@ -48,83 +49,72 @@ public struct CaptureSummary: Sendable, Encodable {
             }
         }
 
-        public var count: Int
+        package var count: Int
         /// Whether it is known which ids are whose: only where the relay could read the key in each database.
-        public var separable: Bool
+        package var separable: Bool
         /// Empty unless `separable`.
-        public var parts: [Part]
+        package var parts: [Part]
     }
 
-    public struct Channel: Sendable, Encodable {
-        public var channel: String
-        public var envelopes = 0
+    package struct Channel: Sendable, Encodable {
+        package var channel: String
+        package var envelopes = 0
         /// Payload bytes.
-        public var bytes = 0
-        public var messages: [String: Int] = [:]
-        public var undecodable: [String: Int] = [:]
+        package var bytes = 0
+        package var messages: [String: Int] = [:]
+        package var undecodable: [String: Int] = [:]
         /// Envelopes that nodes decode though no node writes them so, by what is odd; one may count under several.
-        public var oddities: [String: Int] = [:]
-        public var smallest = 0
-        public var largest = 0
-        public var firstID: UInt64?
-        public var lastID: UInt64?
-        public var missingIDs: UInt64 = 0
+        package var oddities: [String: Int] = [:]
+        package var smallest = 0
+        package var largest = 0
+        package var firstID: UInt64?
+        package var lastID: UInt64?
+        package var missingIDs: UInt64 = 0
         /// The first ``CaptureSummary/listedHoles``; `missingIDs` counts all.
-        public var holes: [Hole] = []
-        public var holeCount = 0
-        public var duplicateIDs = 0
-        public var counterResets: [Reset] = []
+        package var holes: [Hole] = []
+        package var holeCount = 0
+        package var duplicateIDs = 0
+        package var counterResets: [Reset] = []
         /// nil if ids behind the last one are not in doubt.
         package var mayBeMissing: RecordingDoubt?
         /// nil if one counter gave all ids, as it should be. Else nobody can tell whether ids are missing.
-        public var counters: Counters?
-
-        enum CodingKeys: String, CodingKey {
-            case channel, envelopes, bytes, messages, undecodable, oddities
-            case smallest = "smallest_bytes"
-            case largest = "largest_bytes"
-            case firstID = "first_id"
-            case lastID = "last_id"
-            case missingIDs = "missing_ids"
-            case holes
-            case holeCount = "hole_count"
-            case duplicateIDs = "duplicate_ids"
-            case counterResets = "counter_resets"
-            case mayBeMissing = "may_be_missing"
-            case counters
-        }
+        package var counters: Counters?
+        /// nil unless it is a hub of ASP.NET Core, whose wire has no ids: then all that concerns ids means nothing.
+        package var core: Core?
     }
 
     static let listedHoles = 1_000
 
-    public var segments: [Segment] = []
-    public var recordings: [Recording] = []
+    package var segments: [Segment] = []
+    package var recordings: [Recording] = []
     /// Receive times of the first and last envelope, RFC 3339; nil without envelopes.
-    public var firstReceivedAt: String?
-    public var lastReceivedAt: String?
-    public var durationSeconds = 0.0
-    public var envelopes = 0
-    public var bytes = 0
-    public var fileBytes: UInt64 = 0
+    package var firstReceivedAt: String?
+    package var lastReceivedAt: String?
+    package var durationSeconds = 0.0
+    package var envelopes = 0
+    package var bytes = 0
+    package var fileBytes: UInt64 = 0
     /// Events by name.
-    public var events: [String: Int] = [:]
-    public var channels: [Channel] = []
+    package var events: [String: Int] = [:]
+    package var channels: [Channel] = []
     /// Envelopes over time, and where some are missing.
-    public var profile = RateProfile()
+    package var profile = RateProfile()
     /// What was recorded of the payloads: `full`, `hash`, `none`; more than one if that was changed.
-    public var payload: [String] = []
+    package var payload: [String] = []
     /// Names of JSON members whose values were left out.
-    public var redactedKeys: [String] = []
+    package var redactedKeys: [String] = []
+    /// Names of groups and users and connection ids are hashes, in all of it or in a part; nil if they are not.
+    package var names: String?
     /// Bytes of the files that could not be made use of.
-    public var unreadBytes: UInt64 = 0
+    package var unreadBytes: UInt64 = 0
     /// Messages of other programs, by topic: passed over.
-    public var foreignTopics: [String: Int] = [:]
+    package var foreignTopics: [String: Int] = [:]
     /// Envelopes that were received and not recorded, of which nobody knows the ids.
-    public var lostWithoutIDs = 0
+    package var lostWithoutIDs = 0
     /// Whether the recording is whole; in JSON true, false, or null where it cannot be told.
     package var verdict = RecordingVerdict()
     /// What could not be read, or was recorded and is gone, in words; empty for a capture in order.
-    public var damage: [String] = []
+    package var damage: [String] = []
 
     enum CodingKeys: String, CodingKey {
         case segments, recordings
@@ -133,7 +123,7 @@ public struct CaptureSummary: Sendable, Encodable {
         case durationSeconds = "duration_seconds"
         case envelopes, bytes
         case fileBytes = "file_bytes"
-        case events, channels, damage, payload, profile
+        case events, channels, damage, payload, profile, names
         case redactedKeys = "redacted_json_keys"
         case unreadBytes = "unread_bytes"
         case foreignTopics = "foreign_topics"
@@ -142,7 +132,7 @@ public struct CaptureSummary: Sendable, Encodable {
     }
 
     /// Envelopes a second over the whole span; nil below two envelopes.
-    public var rate: Double? {
+    package var rate: Double? {
         envelopes > 1 && durationSeconds > 0 ? Double(envelopes - 1) / durationSeconds : nil
     }
 
@@ -150,22 +140,34 @@ public struct CaptureSummary: Sendable, Encodable {
     ///
     /// - Parameter progress: told how far the reading has come.
     /// - Throws: ``CaptureError``.
-    public init(of capture: CaptureReader, progress: ((CaptureProgress) -> Void)? = nil) throws {
+    package init(of capture: CaptureReader, progress: ((CaptureProgress) -> Void)? = nil) throws {
         var counters: OrdinalNameMap<ChannelCounter> = [:]
         var order: [String] = []
+        var hubs: OrdinalNameMap<CoreChannelCounter> = [:]
         var causes: OrdinalNameMap<[CaptureEvent]> = [:]
+        // Perhaps the turn of another counter, which shows later.
+        var doubtful: [(channel: String, gap: CaptureEvent.Withdrawn, at: UInt64)] = []
         var first: UInt64?
         var last: UInt64 = 0
         let report = try capture.forEach { item in
             switch item {
             case .event(let event, let time):
                 events[event.event, default: 0] += 1
-                if event.explainsHoles { profile.addHole(at: time) }
+                if event.explainsHoles {
+                    if let name = event.channel, event.cause == GapCause.foreignPublish.rawValue,
+                        doubtful.count < Self.listedHoles, let gap = CaptureEvent.Withdrawn(event)
+                    {
+                        doubtful.append((name, gap, time))
+                    } else {
+                        profile.addHole(at: time)
+                    }
+                }
                 if event.event == "dropped", event.from == nil { lostWithoutIDs += event.envelopes ?? 0 }
                 if event.event == "interleaved", let name = event.channel {
                     counters[name]?.note(interleaved: event)
                 }
-                if event.event == "counter_reset", let name = event.channel { counters[name]?.noteReset() }
+                if event.event == "duplicate", let name = event.channel { counters[name]?.note(told: event) }
+                if event.event == "counter_reset", let name = event.channel { counters[name]?.note(reset: event) }
                 guard event.namesMissingIDs, let name = event.channel else { break }
                 causes[name, default: []].append(event)
                 if counters[name] == nil {
@@ -177,6 +179,13 @@ public struct CaptureSummary: Sendable, Encodable {
                 first = first ?? envelope.receivedAt
                 last = max(last, envelope.receivedAt)
                 profile.addEnvelope(at: envelope.receivedAt)
+                guard envelope.form == .signalR2 else {
+                    if hubs[envelope.channel] == nil {
+                        hubs[envelope.channel] = CoreChannelCounter(channel: envelope.channel, form: envelope.form)
+                    }
+                    hubs[envelope.channel]?.add(envelope.payload, at: envelope.receivedAt)
+                    break
+                }
                 if counters[envelope.channel] == nil {
                     counters[envelope.channel] = ChannelCounter(channel: envelope.channel)
                     order.append(envelope.channel)
@@ -193,9 +202,17 @@ public struct CaptureSummary: Sendable, Encodable {
                 host: recording.last?.source?.host, segments: recording.count,
                 envelopes: recording.reduce(0) { $0 + (counts[$1.path] ?? 0) })
         }
+        for event in counters.values.flatMap(\.withdrawn) {
+            events[event.event, default: 0] -= 1
+            if events[event.event] == 0 { events[event.event] = nil }
+        }
+        for (name, gap, time) in doubtful where counters[name]?.withdrawn.contains(gap) != true {
+            profile.addHole(at: time)
+        }
         channels = order.compactMap { counters[$0]?.summary(explainedBy: causes[$0] ?? []) }
             .filter { $0.envelopes > 0 || $0.missingIDs > 0 || report.doubts[$0.channel] != nil }
         for index in channels.indices { channels[index].mayBeMissing = report.doubts[channels[index].channel] }
+        channels += hubs.keys.sorted().compactMap { hubs[$0]?.summary }
         envelopes = channels.reduce(0) { $0 + $1.envelopes }
         bytes = channels.reduce(0) { $0 + $1.bytes }
         fileBytes = segments.reduce(0) { $0 + $1.bytes }
@@ -205,6 +222,7 @@ public struct CaptureSummary: Sendable, Encodable {
         foreignTopics = report.foreignTopics
         let sources = capture.sources()
         payload = Set(sources.map(\.payload.rawValue)).sorted()
+        if sources.contains(where: \.hashesNames) { names = "hash" }
         redactedKeys = Set(sources.flatMap(\.redactedKeys)).sorted()
         if let first {
             firstReceivedAt = UTCTime.rfc3339(first)

@@ -1,5 +1,6 @@
 import MCAP
-import SignalRBackplane
+import Backplane
+package import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -10,13 +11,13 @@ import SignalRBackplane
 /// The open segment: begun, looked after, closed.
 extension CaptureWriter {
     /// Closes the open segment and begins the next one.
-    public mutating func rotateNow(_ now: Moment) throws(CaptureError) {
+    package mutating func rotateNow(_ now: Moment) throws(CaptureError) {
         try close(now, .goesOn)
         _ = try openedSegment(now)
     }
 
     /// Which server the next segment is of, while none is open.
-    public mutating func setServer(runID: String?, redisVersion: String?) {
+    package mutating func setServer(runID: String?, redisVersion: String?) {
         source.runID = runID
         source.redisVersion = redisVersion
     }
@@ -52,7 +53,7 @@ extension CaptureWriter {
     }
 
     /// The server was (re)connected. Another run_id begins a new segment, so that each is of one server process.
-    public mutating func connected(runID: String?, redisVersion: String?, at now: Moment) throws(CaptureError) {
+    package mutating func connected(runID: String?, redisVersion: String?, at now: Moment) throws(CaptureError) {
         if runID != source.runID, segment != nil {
             try flush(now)
             try closeSegment(.goesOn, now)
@@ -97,7 +98,7 @@ extension CaptureWriter {
             sync: SyncMarker.random(), compression: configuration.compression)
         writer.encodeStart(metadata: [
             CaptureMetadata.start(
-                source: source, recordingID: recordingID, channels: configuration.channels, ends: writtenEnds,
+                source: source, recordingID: recordingID, channels: configuration.backplanes, ends: writtenEnds,
                 previousSegment: previousSegment, at: now)
         ])
         let opened = OpenSegment(
@@ -144,7 +145,7 @@ extension CaptureWriter {
 
     private func finish(_ segment: OpenSegment, _ ending: SegmentEnding, _ now: Moment) throws(CaptureError) {
         var firstIDs: OrdinalNameMap<UInt64> = [:]
-        for (name, id) in zip(configuration.channels, segment.firstIDs) { firstIDs[name] = id }
+        for (name, id) in zip(configuration.channels, segment.firstIDs) { if let id { firstIDs[name] = id } }
         segment.writer.encodeEnd(metadata: [
             CaptureMetadata.end(
                 total: segment.total, firstIDs: firstIDs, ends: writtenEnds, missing: segment.missing,

@@ -1,5 +1,6 @@
-public import MCAP
-import SignalRBackplane
+import MCAP
+import Backplane
+package import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -12,29 +13,7 @@ import SignalRBackplane
 /// One thread's. ``append(channel:id:publishTime:receivedAt:payload:)`` is the hot path: it copies into memory and
 /// cannot fail. ``flush(_:)`` writes and can; after it threw nothing is lost yet: the chunk is still there and the next
 /// ``flush(_:)`` writes it into a new segment, or ``discardChunk()`` gives it up and says what that was.
-public struct CaptureWriter: ~Copyable {
-    public struct Configuration: Sendable {
-        /// The record directory; made with mode 0700 if it does not exist.
-        public var directory: String
-        /// The Redis channels, in the order of their indexes.
-        public var channels: [String]
-        public var compression: Compression
-        public var rotation: RotationPolicy
-        public var durability: Durability
-
-        public init(
-            directory: String, channels: [String], compression: Compression = .zstd(level: 1),
-            rotation: RotationPolicy = RotationPolicy(),
-            durability: Durability = .interval(nanoseconds: 1_000_000_000)
-        ) {
-            self.directory = directory
-            self.channels = channels
-            self.compression = compression
-            self.rotation = rotation
-            self.durability = durability
-        }
-    }
-
+package struct CaptureWriter: ~Copyable {
     /// A chunk closes when its records reach this many bytes; a larger message is a chunk of its own. The more channels,
     /// the larger, up to 1 MiB: a chunk names each of its channels three times, which has to be worth it.
     static func chunkSize(channels: Int) -> Int {
@@ -60,9 +39,11 @@ public struct CaptureWriter: ~Copyable {
     /// the ranges get into the end of the segment.
     private var chunkRanges: [CaptureEvent] = []
     private var lastLogTime: UInt64 = 0
+    /// By channel index: of a wire without ids, how many envelopes came; nil where ids are counted.
+    private var counts: [UInt32?]
 
     /// How full the queue is that envelopes come from, 0 to 1: see ``CompressionChoice``.
-    public var backlog = 0.0
+    package var backlog = 0.0
     var choice = CompressionChoice()
     var segment: OpenSegment?
     var previousSegment: String?
@@ -79,7 +60,7 @@ public struct CaptureWriter: ~Copyable {
     /// - Parameters:
     ///   - previous: what the directory held before; from ``CaptureDirectory/prepare(_:at:)``.
     ///   - observer: told of writes, syncs and segments, on the writing thread.
-    public init(
+    package init(
         configuration: Configuration, source: CaptureSource, previous: CaptureDirectory.Previous,
         observer: any CaptureWriterObserver
     ) {
@@ -89,68 +70,65 @@ public struct CaptureWriter: ~Copyable {
         self.observer = observer
         chunkSize = Self.chunkSize(channels: configuration.channels.count)
         previousSegment = previous.segment
-        let channels = Set(configuration.channels.map { OrdinalName($0) })
+        let channels = Set(
+            configuration.backplanes.filter { $0.dialect == .signalR2 }.map { OrdinalName($0.name) })
+        counts = configuration.backplanes.map { $0.dialect == .core ? 0 : nil }
         ends = RecordingEnds(
             lastIDs: previous.lastIDs.filter { channels.contains(OrdinalName($0)) },
             doubts: previous.doubts.filter { channels.contains(OrdinalName($0)) })
         writtenEnds = ends
         noted = Array(repeating: 0, count: configuration.channels.count)
         chunkTallies = Array(repeating: ChannelTally(), count: configuration.channels.count)
-        for channel in mcapChannels { chunk.register(channel) }
-    }
-
-    private var eventsChannel: UInt16 { Self.firstEnvelopeChannel + UInt16(configuration.channels.count) }
-
-    private var mcapChannels: [Channel] {
-        let envelopes = configuration.channels.enumerated().map { index, name in
-            Channel(
-                id: Self.firstEnvelopeChannel + UInt16(index), topic: name,
-                messageEncoding: CaptureMetadata.envelopeEncoding)
+        for channel in mcapChannels {
+            chunk.register(channel, schema: channel.schemaID == 0 ? nil : CoreCapture.schema)
         }
-        return envelopes + [
-            Channel(
-                id: eventsChannel, topic: CaptureMetadata.eventsTopic,
-                messageEncoding: CaptureMetadata.eventsEncoding)
-        ]
     }
+
+    var eventsChannel: UInt16 { Self.firstEnvelopeChannel + UInt16(configuration.channels.count) }
 
     // MARK: - Into the chunk
 
     /// True if the chunk should be flushed before a payload of this size is appended.
     @inline(__always)
-    public func wantsFlush(beforePayloadOf count: Int) -> Bool {
+    package func wantsFlush(beforePayloadOf count: Int) -> Bool {
         !chunk.isEmpty && chunk.byteCount + count > chunkSize
     }
 
     /// One envelope, byte for byte.
     ///
     /// - Parameters:
-    ///   - channel: index of the Redis channel.
+    ///   - channel: index of the event key or hub.
     ///   - id: nil if the payload has none.
     ///   - publishTime: the publisher's clock, nanoseconds since 1970; nil if the payload does not say.
+    ///   - payload: as it was published; for a hub of ASP.NET Core a ``CoreRecord``, its header and the payload behind it.
     ///   - now: the time of the call, from which the chunk's age counts.
     @inline(__always)
-    public mutating func append(
+    package mutating func append(
         channel: Int, id: UInt64?, publishTime: UInt64?, receivedAt: UInt64, payload: UnsafeRawBufferPointer,
         at now: Moment
     ) {
         if chunk.isEmpty { chunkOpenedAt = now.monotonic }
         // Never back: readers take log_time for ascending. A step of the clock is an event of its own.
         if receivedAt > lastLogTime { lastLogTime = receivedAt }
+        var sequence = UInt32(truncatingIfNeeded: id ?? 0)
+        if id == nil, let count = counts[channel] {
+            sequence = count &+ 1
+            counts[channel] = sequence
+        }
         chunk.append(
-            channelID: Self.firstEnvelopeChannel &+ UInt16(truncatingIfNeeded: channel),
-            sequence: UInt32(truncatingIfNeeded: id ?? 0), logTime: lastLogTime,
+            channelID: Self.firstEnvelopeChannel &+ UInt16(truncatingIfNeeded: channel), sequence: sequence,
+            logTime: lastLogTime,
             publishTime: publishTime ?? lastLogTime, data: payload)
         chunkTallies[channel].add(id: id, bytes: payload.count)
     }
 
     /// The next id of this channel does not follow the last one: what is lost is then named exactly.
-    public mutating func sequenceBroke(channel: Int) {
+    package mutating func sequenceBroke(channel: Int) {
         chunkTallies[channel].breakRun()
     }
 
     /// Something that happened to the recording.
-    public mutating func append(_ event: CaptureEvent, at now: Moment) {
+    package mutating func append(_ event: CaptureEvent, at now: Moment) {
         if chunk.isEmpty { chunkOpenedAt = now.monotonic }
         if now.realtime > lastLogTime { lastLogTime = now.realtime }
         if event.namesMissingIDs || event.event == "counter_reset" || event.event == CaptureEvent.mayBeMissingName {
@@ -169,14 +147,15 @@ public struct CaptureWriter: ~Copyable {
     private mutating func noteChunk() {
         for index in chunkTallies.indices where chunkTallies[index].envelopes > noted[index] {
             noted[index] = chunkTallies[index].envelopes
-            ends.recorded(configuration.channels[index], id: chunkTallies[index].lastID)
+            guard let id = chunkTallies[index].lastID else { continue }
+            ends.recorded(configuration.channels[index], id: id)
         }
     }
 
     // MARK: - Onto the disk
 
     /// When ``tick(_:)`` has something to do next, on the monotonic clock; nil if nothing is pending.
-    public var nextDeadline: UInt64? {
+    package var nextDeadline: UInt64? {
         var deadline: UInt64?
         func consider(_ moment: UInt64) { deadline = min(deadline ?? moment, moment) }
         if !chunk.isEmpty { consider(chunkOpenedAt + Self.chunkAge) }
@@ -197,7 +176,7 @@ public struct CaptureWriter: ~Copyable {
     }
 
     /// Does what is due: flushes an aged chunk, forces data to the disk, begins a new segment.
-    public mutating func tick(_ now: Moment) throws(CaptureError) {
+    package mutating func tick(_ now: Moment) throws(CaptureError) {
         if now.monotonic >= lookedAt + Self.lookInterval { examineFile(byName: true, now) }
         if !chunk.isEmpty, now.monotonic >= chunkOpenedAt + Self.chunkAge { try flush(now) }
         if case .interval(let interval) = configuration.durability, let since = unsyncedSince,
@@ -209,7 +188,7 @@ public struct CaptureWriter: ~Copyable {
     }
 
     /// Writes the chunk, if it holds anything, into the open segment or a new one.
-    public mutating func flush(_ now: Moment) throws(CaptureError) {
+    package mutating func flush(_ now: Moment) throws(CaptureError) {
         guard !chunk.isEmpty else { return }
         examineFile(byName: false, now)
         let segment = try openedSegment(now)
@@ -258,7 +237,7 @@ public struct CaptureWriter: ~Copyable {
     }
 
     /// After a failure: begins a new segment and writes the chunk into it, if there is none open.
-    public mutating func reopen(_ now: Moment) throws(CaptureError) {
+    package mutating func reopen(_ now: Moment) throws(CaptureError) {
         _ = try openedSegment(now)
         try flush(now)
     }
@@ -266,7 +245,7 @@ public struct CaptureWriter: ~Copyable {
     /// Gives up the chunk that could not be written.
     ///
     /// - Returns: what is lost, by channel index, and the events among it that tell what is missing: they must not be.
-    public mutating func discardChunk() -> (lost: [ChannelTally], missing: [CaptureEvent]) {
+    package mutating func discardChunk() -> (lost: [ChannelTally], missing: [CaptureEvent]) {
         defer {
             chunk.reset()
             chunkRanges.removeAll()
@@ -296,7 +275,7 @@ public struct CaptureWriter: ~Copyable {
     }
 
     /// Writes what waits and forces it to the disk, whatever the durability.
-    public mutating func flushNow(_ now: Moment) throws(CaptureError) {
+    package mutating func flushNow(_ now: Moment) throws(CaptureError) {
         try flush(now)
         try sync()
     }

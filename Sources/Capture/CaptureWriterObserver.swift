@@ -1,5 +1,5 @@
 /// Told of what a ``CaptureWriter`` does, on its thread.
-public protocol CaptureWriterObserver: AnyObject {
+package protocol CaptureWriterObserver: AnyObject {
     /// - Parameters:
     ///   - bytes: by which the file grew.
     ///   - envelopes, payloadBytes: what the chunk holds of the backplane.
@@ -16,7 +16,7 @@ public protocol CaptureWriterObserver: AnyObject {
 }
 
 extension CaptureWriterObserver {
-    public func chunkLeftUncompressed() {}
-    public func segmentEnded(path: String) {}
-    public func segmentLost(_ loss: SegmentLoss) {}
+    package func chunkLeftUncompressed() {}
+    package func segmentEnded(path: String) {}
+    package func segmentLost(_ loss: SegmentLoss) {}
 }

@@ -1,7 +1,9 @@
-import SignalRBackplane
+import Backplane
 
 /// Counts one channel while a capture is read.
 struct ChannelCounter {
+    private static let toldLimit = 64
+
     private var channel: CaptureSummary.Channel
     private var tracker = CounterTracker()
     /// Which counter was found in which database.
@@ -15,6 +17,11 @@ struct ChannelCounter {
     private var isResetAnnounced = false
     /// Missing ids that the tracker cannot see.
     private var unseen: UInt64 = 0
+    /// Events that say what ids seem to say, too; and those of them that told the turn of another counter.
+    private var told: [CaptureEvent.Withdrawn] = []
+    private(set) var withdrawn: [CaptureEvent.Withdrawn] = []
+    /// The publisher's clock in the last envelope: one that comes twice has the same.
+    private var lastTicks: Int64 = 0
     private var reasons = [Int](repeating: 0, count: EnvelopeError.Reason.allCases.count)
     private var oddities = [Int](repeating: 0, count: EnvelopeOddities.allCases.count)
 
@@ -27,9 +34,12 @@ struct ChannelCounter {
         channel.largest = max(channel.largest, payload.count)
         channel.envelopes += 1
         channel.bytes += payload.count
+        var isTwin = false
         do throws(EnvelopeError) {
             var walk = try EnvelopeWalk(payload)
             while let message = try walk.next() { kinds[Int(message.kind.rawValue)] += 1 }
+            isTwin = walk.createdTicks != lastTicks
+            lastTicks = walk.createdTicks
             if !walk.oddities.isEmpty {
                 for (index, oddity) in EnvelopeOddities.allCases.enumerated() where walk.oddities.contains(oddity) {
                     oddities[index] += 1
@@ -41,7 +51,8 @@ struct ChannelCounter {
         guard let id = try? EnvelopeID.parse(payload).id else { return }
         channel.firstID = channel.firstID ?? id
         channel.lastID = id
-        let observation = observe(id)
+        var observation = observe(id)
+        if isTwin, observation == .one(.duplicate) { observation = tracker.observeTwin() }
         guard case .one(let sequence) = observation else {
             // It goes on with another counter: what was said of missing ids was not so.
             settle(.inOrder, before: id)
@@ -59,8 +70,10 @@ struct ChannelCounter {
 
     /// What looked like a reset or a hole as long as one counter was known.
     private mutating func retract() {
-        for told in tracker.retracted {
-            switch told {
+        for wrong in CaptureEvent.Withdrawn.all(tracker) { withdraw(wrong) }
+        channel.duplicateIDs -= tracker.retractedTwins.count
+        for wrong in tracker.retracted {
+            switch wrong {
             case .counterReset(let from, let to):
                 channel.counterResets.removeAll { $0 == CaptureSummary.Reset(from: from, to: to) }
             case .gap(let from, let to):
@@ -69,6 +82,19 @@ struct ChannelCounter {
             case .first, .inOrder, .duplicate, .late: break
             }
         }
+    }
+
+    private mutating func withdraw(_ wrong: CaptureEvent.Withdrawn) {
+        guard let index = told.lastIndex(of: wrong) else { return }
+        told.remove(at: index)
+        if withdrawn.count < CaptureSummary.listedHoles { withdrawn.append(wrong) }
+    }
+
+    /// An event that ids may have seemed to say.
+    mutating func note(told event: CaptureEvent) {
+        guard let event = CaptureEvent.Withdrawn(event) else { return }
+        told.append(event)
+        if told.count > Self.toldLimit { told.removeFirst() }
     }
 
     private mutating func observe(_ id: UInt64) -> CounterTracker.Observation {
@@ -82,6 +108,7 @@ struct ChannelCounter {
     /// Something said which ids are missing.
     mutating func note(_ event: CaptureEvent) {
         // What retention deleted is missing for a reason that is nobody's fault: it only explains a hole.
+        note(told: event)
         guard event.event != "segment_deleted", let from = event.from, let to = event.to, from <= to else { return }
         // Its envelopes came before the first one that is here.
         if let first = channel.firstID, to < first, channel.counterResets.isEmpty, event.countsBeforeFirstEnvelope {
@@ -104,7 +131,10 @@ struct ChannelCounter {
     }
 
     /// The counter was set back before the next envelope.
-    mutating func noteReset() { isResetAnnounced = true }
+    mutating func note(reset event: CaptureEvent) {
+        note(told: event)
+        isResetAnnounced = true
+    }
 
     private mutating func settle(_ observation: SequenceTracker.Observation, before id: UInt64) {
         isResetAnnounced = false

@@ -1,24 +1,24 @@
 /// What was recorded, or lost, of one Redis channel: kept for the open chunk, for the segment, and for an outage.
 ///
 /// Names the ids exactly, as ranges: a run of ids goes on until ``breakRun()`` says that the next one does not follow.
-public struct ChannelTally: Sendable, Equatable {
+package struct ChannelTally: Sendable, Equatable {
     /// Ranges kept; beyond it the last one grows over what lies between.
     static let rangeLimit = 1_000
 
-    public var envelopes = 0
+    package var envelopes = 0
     /// Payload bytes.
-    public var bytes = 0
+    package var bytes = 0
     @usableFromInline
     var last: UInt64?
-    public var lastID: UInt64? { last }
+    package var lastID: UInt64? { last }
     @usableFromInline
     var runStart: UInt64?
     private var ended: [ClosedRange<UInt64>] = []
 
-    public init() {}
+    package init() {}
 
     @inlinable
-    public mutating func add(id: UInt64?, bytes count: Int) {
+    package mutating func add(id: UInt64?, bytes count: Int) {
         envelopes &+= 1
         bytes &+= count
         guard let id else { return }
@@ -27,13 +27,13 @@ public struct ChannelTally: Sendable, Equatable {
     }
 
     /// The next id does not follow the last one.
-    public mutating func breakRun() {
+    package mutating func breakRun() {
         guard let runStart, let lastID else { return }
         self.runStart = nil
         Self.append(min(runStart, lastID)...max(runStart, lastID), to: &ended)
     }
 
-    public mutating func add(_ later: ChannelTally) {
+    package mutating func add(_ later: ChannelTally) {
         envelopes += later.envelopes
         bytes += later.bytes
         breakRun()
@@ -42,7 +42,7 @@ public struct ChannelTally: Sendable, Equatable {
     }
 
     /// The ids, in the order in which they came; a range that continues the one before it is one with it.
-    public var ids: [ClosedRange<UInt64>] {
+    package var ids: [ClosedRange<UInt64>] {
         var all = self
         all.breakRun()
         return all.ended
@@ -51,7 +51,7 @@ public struct ChannelTally: Sendable, Equatable {
     /// How many ranges ``ids`` has at most.
     var rangeCount: Int { ended.count + (runStart == nil ? 0 : 1) }
 
-    public var firstID: UInt64? { ended.first?.lowerBound ?? runStart }
+    package var firstID: UInt64? { ended.first?.lowerBound ?? runStart }
 
     private static func append(_ range: ClosedRange<UInt64>, to ranges: inout [ClosedRange<UInt64>]) {
         guard let last = ranges.last else { return ranges.append(range) }

@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// Which of several counters on one channel is in which database.
 struct CounterPlaces {

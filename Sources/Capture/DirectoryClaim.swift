@@ -8,7 +8,7 @@
 ///
 /// An advisory lock on the directory itself: it leaves no file behind, and a crash ends it. Earlier versions do not take
 /// it, and some network file systems refuse it: then the locks on open segments tell.
-public final class DirectoryClaim: Sendable {
+package final class DirectoryClaim: Sendable {
     /// Whoever looks holds the lock for a moment, and a relay that is being replaced may still be closing its segment.
     private static let patience = 2_000
 
@@ -19,7 +19,7 @@ public final class DirectoryClaim: Sendable {
     /// - Returns: nil if the file system knows no such locks, and no other relay's open segment is there.
     /// - Throws: ``CaptureError/recorded(directory:segment:process:)`` if another process records there, before anything
     ///   there was changed; other ``CaptureError``s if the directory cannot be used.
-    public static func take(_ directory: String) throws(CaptureError) -> DirectoryClaim? {
+    package static func take(_ directory: String) throws(CaptureError) -> DirectoryClaim? {
         try CaptureDirectory.make(directory)
         let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .system(operation: "use", path: directory, errno: errno) }
@@ -46,7 +46,7 @@ public final class DirectoryClaim: Sendable {
     /// Whether another process records there now; changes nothing.
     ///
     /// - Returns: the error that ``take(_:)`` would throw; nil if it would not.
-    public static func objection(to directory: String) -> CaptureError? {
+    package static func objection(to directory: String) -> CaptureError? {
         if let recorded = try? openSegment(in: directory) { return recorded }
         let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }

@@ -1,15 +1,30 @@
 import FoundationEssentials
-import SignalRBackplane
+import Backplane
+import JSON
+import Time
 
 /// One envelope as one JSON object, appended to a buffer: what `cat --json` prints.
 ///
 /// Written by hand: a capture holds millions, and values that are JSON already go through as they are.
-public enum EnvelopeJSON {
+package enum EnvelopeJSON {
+    /// An envelope of either backplane.
+    package static func append(_ envelope: CapturedEnvelope, to output: inout [UInt8]) {
+        switch envelope.form {
+        case .signalR2:
+            append(
+                payload: envelope.payload, channel: envelope.channel, receivedAt: envelope.receivedAt, to: &output)
+        case .core:
+            CoreEnvelopeJSON.append(
+                envelope.payload, envelope.form, channel: envelope.channel, receivedAt: envelope.receivedAt, to: &output
+            )
+        }
+    }
+
     /// `{"channel", "id", "received_at", "created_at", "latency_ns", "messages": [...]}`, with `"oddities": [...]` where a
     /// node would not have written it so, or `error` and `payload_base64` for a payload that does not decode.
     ///
     /// - Parameter receivedAt: nanoseconds since 1970.
-    public static func append(
+    package static func append(
         payload: UnsafeRawBufferPointer, channel: String, receivedAt: UInt64, to output: inout [UInt8]
     ) {
         let start = output.count
@@ -195,11 +210,11 @@ public enum EnvelopeJSON {
 }
 
 extension [UInt8] {
-    fileprivate mutating func append(ascii text: StaticString) {
+    mutating func append(ascii text: StaticString) {
         append(addingCapacity: text.utf8CodeUnitCount) { $0.append(text) }
     }
 
-    fileprivate mutating func append(jsonString text: String) {
+    mutating func append(jsonString text: String) {
         var text = text
         text.withUTF8 { text in
             append(addingCapacity: OutputSpan<UInt8>.jsonStringLimit(text.count)) {
@@ -208,7 +223,7 @@ extension [UInt8] {
         }
     }
 
-    fileprivate mutating func append(base64 bytes: UnsafeRawBufferPointer) {
+    mutating func append(base64 bytes: UnsafeRawBufferPointer) {
         append(contentsOf: Data(bytes).base64EncodedData())
     }
 }

@@ -1,4 +1,4 @@
-public import MCAP
+import MCAP
 
 #if canImport(Glibc)
     import Glibc
@@ -7,13 +7,13 @@ public import MCAP
 #endif
 
 /// A segment opened for reading.
-public final class FileSource: ByteSource {
-    public let path: String
+package final class FileSource: ByteSource {
+    package let path: String
     /// True if a writer held the segment's lock when it was opened: its tail may be in the making.
-    public let isLive: Bool
+    package let isLive: Bool
     private let descriptor: CInt
 
-    public convenience init(path: String) throws(CaptureError) {
+    package convenience init(path: String) throws(CaptureError) {
         try self.init(path: path, followsLinks: true)
     }
 
@@ -36,14 +36,14 @@ public final class FileSource: ByteSource {
         close(descriptor)
     }
 
-    public var size: UInt64 {
+    package var size: UInt64 {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return 0 }
         return UInt64(max(0, status.st_size))
     }
 
     /// Reads until the buffer is full or the file ends.
-    public func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    package func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         var done = 0
         while done < buffer.count {
             let count = pread(

@@ -1,5 +1,6 @@
 import MCAP
-import SignalRBackplane
+import Backplane
+import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -46,7 +47,7 @@ enum OrphanRecovery {
         }
         return
             "closed '\(path)', which an earlier run left open: \(Quantity.text(report.messageCount, "message")) in \(Quantity.text(report.chunks.count, "chunk"))"
-            + (torn > 0 ? ", a torn write of \(torn) bytes cut off" : "")
+            + (torn > 0 ? ", a torn write of \(Quantity.text(torn, "byte")) cut off" : "")
     }
 
     /// What stands where the end will be written: the trailer of the last flush, or a torn write.
@@ -92,7 +93,7 @@ enum OrphanRecovery {
                     doubts: CaptureMetadata.doubts(in: metadata.entries))
             }
             guard case .chunk(let chunk) = item else { continue }
-            chunk.forEachMessage { (message: MCAP.MessageView) in
+            chunk.forEachMessage { (message: ChunkMessage) in
                 guard let channel = chunk.channels[message.channelID] else { return }
                 if channel.messageEncoding == CaptureMetadata.envelopeEncoding {
                     let id = try? EnvelopeID.parse(message.data).id

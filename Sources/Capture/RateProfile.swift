@@ -1,6 +1,6 @@
 /// Envelopes over the time of a capture whose length nobody knows beforehand: equal spans, which double when there are
 /// too many, so it takes the same memory for a second and for a month.
-public struct RateProfile: Sendable, Equatable, Encodable {
+package struct RateProfile: Sendable, Equatable, Encodable {
     /// After a doubling half as many are used.
     static let maximumSpans = 120
     private static let firstSpan: UInt64 = 1_000_000
@@ -9,9 +9,9 @@ public struct RateProfile: Sendable, Equatable, Encodable {
     private var start: UInt64?
     private var span = firstSpan
     /// Envelopes by span.
-    public private(set) var counts: [Int] = []
+    package private(set) var counts: [Int] = []
     /// By span, whether something of it is missing.
-    public private(set) var holes: [Bool] = []
+    package private(set) var holes: [Bool] = []
 
     enum CodingKeys: String, CodingKey {
         case seconds = "span_seconds"
@@ -19,10 +19,10 @@ public struct RateProfile: Sendable, Equatable, Encodable {
         case holes
     }
 
-    public init() {}
+    package init() {}
 
     /// Length of a span in seconds.
-    public var seconds: Double { Double(span) * 1e-9 }
+    package var seconds: Double { Double(span) * 1e-9 }
 
     /// - Parameter time: of receipt, nanoseconds since 1970.
     mutating func addEnvelope(at time: UInt64) { counts[index(of: time)] += 1 }
@@ -52,7 +52,7 @@ public struct RateProfile: Sendable, Equatable, Encodable {
         holes = stride(from: 0, to: holes.count, by: 2).map { holes[$0] || ($0 + 1 < holes.count && holes[$0 + 1]) }
     }
 
-    public func encode(to encoder: any Encoder) throws {
+    package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(seconds, forKey: .seconds)
         try container.encode(counts, forKey: .counts)

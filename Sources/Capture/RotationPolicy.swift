@@ -1,15 +1,15 @@
 /// When a segment has become large or old enough to begin the next.
-public struct RotationPolicy: Sendable, Equatable {
+package struct RotationPolicy: Sendable, Equatable {
     /// Bytes of a segment file at which the next begins.
-    public var segmentSize: UInt64
+    package var segmentSize: UInt64
     /// Age of a segment at which the next begins, in nanoseconds.
-    public var segmentDuration: UInt64
+    package var segmentDuration: UInt64
     /// Bytes of index at which the next begins: they stay in memory until the segment is closed, and then twice. Each
     /// chunk lists its channels there, so only a segment of hundreds of channels comes to it. Just below a power of two,
     /// to which the memory for it grows.
-    public var indexSize = 15 << 20
+    package var indexSize = 15 << 20
 
-    public init(segmentSize: UInt64 = 256 << 20, segmentDuration: UInt64 = 3_600_000_000_000) {
+    package init(segmentSize: UInt64 = 256 << 20, segmentDuration: UInt64 = 3_600_000_000_000) {
         precondition(segmentSize > 0 && segmentDuration > 0)
         self.segmentSize = segmentSize
         self.segmentDuration = segmentDuration
@@ -19,13 +19,13 @@ public struct RotationPolicy: Sendable, Equatable {
     ///   - size: bytes written so far.
     ///   - indexSize: bytes of index so far.
     ///   - age: nanoseconds since the segment was begun, on a clock that does not step.
-    public func isDue(size: UInt64, indexSize: Int, age: UInt64) -> Bool {
+    package func isDue(size: UInt64, indexSize: Int, age: UInt64) -> Bool {
         size >= segmentSize || indexSize >= self.indexSize || age >= segmentDuration
     }
 }
 
 /// When data is forced to the disk. The page cache outlives the relay in every case; this is about the machine.
-public enum Durability: Sendable, Equatable {
+package enum Durability: Sendable, Equatable {
     /// The system decides, typically within 30 s.
     case never
     /// At most this many nanoseconds of recording are not yet forced.

@@ -1,5 +1,5 @@
 import MCAP
-import SignalRBackplane
+import Backplane
 
 /// How segments end, each looked up once: only where it decides whether one follows another.
 struct SegmentEnds {

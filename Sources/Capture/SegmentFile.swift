@@ -73,7 +73,7 @@ final class SegmentFile {
 
     /// Waits until the data is on the disk.
     func sync() throws(CaptureError) {
-        guard fdatasync(descriptor) == 0 else { throw .system(operation: "sync", path: path, errno: errno) }
+        guard fdatasync(descriptor) == 0 else { throw .system(operation: "flush", path: path, errno: errno) }
     }
 
     /// How the file stands, seen through the open descriptor.
@@ -102,7 +102,7 @@ final class SegmentFile {
 
     func truncate(to size: UInt64) throws(CaptureError) {
         guard ftruncate(descriptor, off_t(size)) == 0 else {
-            throw .system(operation: "truncate", path: path, errno: errno)
+            throw .system(operation: "shorten", path: path, errno: errno)
         }
     }
 }

@@ -1,6 +1,6 @@
 /// What is gone of the segment under the writer's hands, by what somebody did to its file.
-public struct SegmentLoss: Sendable, Equatable {
-    public enum Cause: String, Sendable, CaseIterable {
+package struct SegmentLoss: Sendable, Equatable {
+    package enum Cause: String, Sendable, CaseIterable {
         /// The file was deleted, or another one took its place.
         case removed = "segment_removed"
         /// The file was cut.
@@ -9,10 +9,10 @@ public struct SegmentLoss: Sendable, Equatable {
         case moved = "segment_moved"
     }
 
-    public var path: String
-    public var cause: Cause
+    package var path: String
+    package var cause: Cause
     /// By channel index.
-    public var lost: [ChannelTally]
+    package var lost: [ChannelTally]
 
-    public var envelopes: Int { lost.reduce(0) { $0 + $1.envelopes } }
+    package var envelopes: Int { lost.reduce(0) { $0 + $1.envelopes } }
 }

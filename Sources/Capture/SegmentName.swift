@@ -1,9 +1,11 @@
+import Time
+
 /// The file name of a segment: `<channel, made safe>-<UTC start>.mcap`.
-public enum SegmentName {
-    public static let fileExtension = ".mcap"
+package enum SegmentName {
+    package static let fileExtension = ".mcap"
 
     /// - Parameter channels: the recorded Redis channels; the first names the file, `+2` says that there are two more.
-    public static func make(channels: [String], start: UInt64) -> String {
+    package static func make(channels: [String], start: UInt64) -> String {
         let more = channels.count > 1 ? "+\(channels.count - 1)" : ""
         return safe(channels.first ?? "capture") + more + "-" + UTCTime.fileStamp(start) + fileExtension
     }

@@ -1,9 +1,10 @@
+import Backplane
 import MCAP
 
 /// What a channel of a chunk is to us; most messages in a row are of one.
 struct TopicLookup {
     enum Topic {
-        case envelopes(String)
+        case envelopes(String, EnvelopeForm)
         case events
         /// Of another program.
         case foreign(String)
@@ -23,12 +24,12 @@ struct TopicLookup {
     mutating func topic(of id: UInt16) -> Topic {
         if let last, last.id == id { return last.topic }
         let topic: Topic =
-            switch channels[id] {
-            case let channel? where channel.messageEncoding == CaptureMetadata.envelopeEncoding:
-                matcher.selects(channel: channel.topic) ? .envelopes(channel.topic) : .unwanted
-            case let channel? where channel.topic == CaptureMetadata.eventsTopic: .events
-            case let channel?: .foreign(channel.topic)
-            default: .unwanted
+            switch channels[id].map({ ($0, $0.form) }) {
+            case (let channel, let form?)?:
+                matcher.selects(channel: channel.topic) ? .envelopes(channel.topic, form) : .unwanted
+            case (let channel, nil)? where channel.topic == CaptureMetadata.eventsTopic: .events
+            case (let channel, nil)?: .foreign(channel.topic)
+            case nil: .unwanted
             }
         last = (id, topic)
         return topic

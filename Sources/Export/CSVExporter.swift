@@ -1,16 +1,18 @@
 import Capture
 import FoundationEssentials
-import SignalRBackplane
+import Backplane
+import Time
 
 /// A row a message, with a header, as RFC 4180 has it: fields with a comma, a quotation mark or a line break stand
 /// between quotation marks, rows end in CR LF.
 ///
 /// A value that is no UTF-8 stands in `value_base64` instead of `value`; so does the whole payload of an envelope that
-/// does not decode, with the reason in `error`.
+/// does not decode, with the reason in `error`. What a wire does not have is empty. `redis_channel` is of ASP.NET Core;
+/// `target` is the group, user, connection or server that a message is for.
 struct CSVExporter: Exporter {
     static let columns = [
         "channel", "id", "received_at", "created_at", "source", "signal", "kind", "hub", "method", "value",
-        "value_base64", "command_id", "wait_for_ack", "is_ack", "filter", "error",
+        "value_base64", "command_id", "wait_for_ack", "is_ack", "filter", "error", "redis_channel", "target",
     ]
 
     let skipped = 0
@@ -20,44 +22,36 @@ struct CSVExporter: Exporter {
     }
 
     func append(_ envelope: CapturedEnvelope, to output: inout [UInt8]) {
-        let start = output.count
-        do throws(EnvelopeError) {
-            var whole = try EnvelopeWalk(envelope.payload)
-            // Only behind the messages it is certain where the time stands.
-            while try whole.next() != nil {}
-            var walk = try EnvelopeWalk(envelope.payload)
-            let createdAt = DotNetTicks(rawValue: whole.createdTicks).unixNanoseconds
-                .flatMap { UInt64(exactly: $0) }.map(UTCTime.rfc3339)
-            while let message = try walk.next() {
-                append(message, of: envelope, id: walk.id, createdAt: createdAt ?? "", to: &output)
-            }
-        } catch {
-            output.removeSubrange(start...)
-            var fields = Array(repeating: "", count: Self.columns.count)
-            fields[0] = envelope.channel
-            fields[1] = (try? EnvelopeID.parse(envelope.payload).id).map { "\($0)" } ?? ""
-            fields[2] = UTCTime.rfc3339(envelope.receivedAt)
-            fields[10] = Data(envelope.payload).base64EncodedString()
-            fields[15] = error.description
+        let row = EnvelopeRow(envelope)
+        let createdAt = row.createdAt.flatMap { UInt64(exactly: $0) }.map(UTCTime.rfc3339)
+        var fields = Array(repeating: "", count: Self.columns.count)
+        fields[0] = envelope.channel
+        fields[1] = row.id.map { "\($0)" } ?? ""
+        fields[2] = UTCTime.rfc3339(envelope.receivedAt)
+        fields[3] = createdAt ?? ""
+        fields[16] = row.redisChannel ?? ""
+        if let error = row.error {
+            fields[10] = Data(row.payload).base64EncodedString()
+            fields[15] = error
             Self.append(fields, to: &output)
         }
-    }
-
-    private func append(
-        _ message: MessageView, of envelope: CapturedEnvelope, id: UInt64, createdAt: String,
-        to output: inout [UInt8]
-    ) {
-        let call = HubInvocation(scanning: message.value)
-        let text = String(validating: message.value, as: UTF8.self)
-        Self.append(
-            [
-                envelope.channel, "\(id)", UTCTime.rfc3339(envelope.receivedAt), createdAt,
-                String(decoding: message.source, as: UTF8.self), String(decoding: message.key, as: UTF8.self),
-                message.kind.label, call?.hubName ?? "", call?.methodName ?? "", text ?? "",
-                text == nil ? Data(message.value).base64EncodedString() : "",
-                String(decoding: message.commandID, as: UTF8.self), "\(message.waitForAck)", "\(message.isAck)",
-                String(decoding: message.filter, as: UTF8.self), "",
-            ], to: &output)
+        for message in row.messages {
+            let (text, bytes): (String, String) =
+                switch message.value {
+                case .none: ("", "")
+                case .text(let text): (text, "")
+                case .bytes(let bytes): ("", Data(bytes).base64EncodedString())
+                }
+            fields.replaceSubrange(
+                4..<15,
+                with: [
+                    message.source ?? "", message.signal ?? "", message.kind, message.hub ?? "", message.method ?? "",
+                    text, bytes, message.commandID ?? "", message.waitForAck.map { "\($0)" } ?? "", "\(message.isAck)",
+                    message.filter ?? "",
+                ])
+            fields[17] = message.target ?? ""
+            Self.append(fields, to: &output)
+        }
     }
 
     private static func append(_ fields: [String], to output: inout [UInt8]) {

@@ -1,7 +1,8 @@
-public import Capture
+package import Backplane
+package import Capture
 
 /// Writes a capture as text of another form, envelope by envelope, into a buffer that the caller empties.
-public protocol Exporter {
+package protocol Exporter {
     /// What stands before the first envelope.
     mutating func begin(into output: inout [UInt8])
     mutating func append(_ envelope: CapturedEnvelope, to output: inout [UInt8])
@@ -10,22 +11,24 @@ public protocol Exporter {
 }
 
 /// The forms there are.
-public enum ExportFormat: String, Sendable, CaseIterable {
+package enum ExportFormat: String, Sendable, CaseIterable {
     /// An object an envelope, as `cat --json` prints it.
     case jsonl
     /// A row a message, RFC 4180.
     case csv
-    /// Commands for `redis-cli --pipe` that publish it by the node's own script.
+    /// Commands for `redis-cli --pipe` that publish it: by the node's own script, or by PUBLISH.
     case resp
     /// A database, ``SQLiteExport``.
     case sqlite
 
-    /// nil for a form that is no stream.
-    public var exporter: (any Exporter)? {
+    /// - Parameter channels: of the capture.
+    /// - Returns: nil for a form that is no stream.
+    package func exporter(of channels: Set<BackplaneChannel>) -> (any Exporter)? {
         switch self {
         case .jsonl: JSONLinesExporter()
         case .csv: CSVExporter()
-        case .resp: RESPExporter()
+        case .resp:
+            RESPExporter(loadsScript: channels.isEmpty || channels.contains { $0.dialect == .signalR2 })
         case .sqlite: nil
         }
     }

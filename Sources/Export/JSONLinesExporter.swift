@@ -7,8 +7,7 @@ struct JSONLinesExporter: Exporter {
     func begin(into output: inout [UInt8]) {}
 
     func append(_ envelope: CapturedEnvelope, to output: inout [UInt8]) {
-        EnvelopeJSON.append(
-            payload: envelope.payload, channel: envelope.channel, receivedAt: envelope.receivedAt, to: &output)
+        EnvelopeJSON.append(envelope, to: &output)
         output.append(UInt8(ascii: "\n"))
     }
 }

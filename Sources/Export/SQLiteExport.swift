@@ -1,30 +1,30 @@
-public import Capture
-import SignalRBackplane
+package import Capture
+import Backplane
 
 /// A capture as a SQLite database: `envelopes` with payloads as they are, `messages`, `events`, with indexes, and a view
 /// `calls` of envelopes and their messages.
 ///
 /// Times are nanoseconds since 1970 in columns `..._ns`; `received_at` and `created_at` show them as text.
-public struct SQLiteExport {
+package struct SQLiteExport {
     private let database: SQLiteDatabase
     private let envelope: SQLiteStatement
     private let message: SQLiteStatement
     private let event: SQLiteStatement
 
     /// SQLite could not write.
-    public struct DatabaseFailure: Error, CustomStringConvertible {
+    package struct DatabaseFailure: Error, CustomStringConvertible {
         let path: String
         /// In SQLite's own words; no values are in it.
         let reason: String
 
-        public var description: String { "cannot write to '\(path)': \(reason)" }
+        package var description: String { "cannot write to '\(path)': \(reason)" }
     }
 
     /// Makes the database and lets `body` append; then the indexes are built. In memory there is a page cache only.
     ///
     /// - Parameter path: of a file that does not exist or is empty.
     /// - Throws: ``DatabaseFailure`` if it cannot be written, and what `body` throws; then the file is of no use.
-    public static func write(to path: String, _ body: (SQLiteExport) throws -> Void) throws {
+    package static func write(to path: String, _ body: (SQLiteExport) throws -> Void) throws {
         do {
             let database = try SQLiteDatabase(path: path)
             // The file gets its name when it is complete: a journal would protect what nobody keeps.
@@ -43,13 +43,15 @@ public struct SQLiteExport {
         self.database = database
         envelope = try database.prepare(
             """
-            INSERT INTO envelopes (channel, id, received_ns, created_ns, payload, error) VALUES (?, ?, ?, ?, ?, ?)
+            INSERT INTO envelopes (channel, id, received_ns, created_ns, payload, error, redis_channel)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
             """)
         message = try database.prepare(
             """
             INSERT INTO messages
-            (envelope, position, source, signal, kind, hub, method, value, command_id, wait_for_ack, is_ack, filter)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            (envelope, position, source, signal, kind, hub, method, value, command_id, wait_for_ack, is_ack, filter,
+             target)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """)
         event = try database.prepare(
             """
@@ -58,7 +60,7 @@ public struct SQLiteExport {
             """)
     }
 
-    public func append(_ item: CaptureItem) throws {
+    package func append(_ item: CaptureItem) throws {
         switch item {
         case .envelope(let envelope): try append(envelope)
         case .event(let event, let time): try append(event, at: time)
@@ -66,41 +68,27 @@ public struct SQLiteExport {
     }
 
     private func append(_ captured: CapturedEnvelope) throws {
-        let channel = SQLiteValue.text(captured.channel)
-        let received = SQLiteValue.integer(Int64(bitPattern: captured.receivedAt))
-        let created: Int64?
-        do {
-            // Walked twice, so that an envelope that does not decode to its end has no messages.
-            var check = try EnvelopeWalk(captured.payload)
-            while try check.next() != nil {}
-            created = DotNetTicks(rawValue: check.createdTicks).unixNanoseconds
-        } catch {
-            let id = try? EnvelopeID.parse(captured.payload).id
-            try envelope.execute(
-                channel, id.map(Self.number) ?? .null, received, .null, .blob(captured.payload),
-                .text(error.description)
-            )
-            return
-        }
-        var walk = try EnvelopeWalk(captured.payload)
+        let row = EnvelopeRow(captured)
         try envelope.execute(
-            channel, Self.number(walk.id), received, created.map { .integer($0) } ?? .null, .blob(captured.payload),
-            .null)
-        let row = database.lastInsertedRow
-        var position: Int64 = 0
-        while let view = try walk.next() {
-            try append(view, of: row, at: position)
-            position += 1
-        }
+            .text(captured.channel), row.id.map(Self.number) ?? .null,
+            .integer(Int64(bitPattern: captured.receivedAt)), row.createdAt.map { .integer($0) } ?? .null,
+            .blob(row.payload), SQLiteValue(row.error), SQLiteValue(row.redisChannel))
+        let number = database.lastInsertedRow
+        for (position, message) in row.messages.enumerated() { try append(message, of: number, at: Int64(position)) }
     }
 
-    private func append(_ view: MessageView, of row: Int64, at position: Int64) throws {
-        let call = HubInvocation(scanning: view.value)
-        let value = String(validating: view.value, as: UTF8.self).map { SQLiteValue.text($0) } ?? .blob(view.value)
+    private func append(_ row: MessageRow, of envelope: Int64, at position: Int64) throws {
+        let value: SQLiteValue =
+            switch row.value {
+            case .none: .null
+            case .text(let text): .text(text)
+            case .bytes(let bytes): .blob(bytes)
+            }
         try message.execute(
-            .integer(row), .integer(position), Self.text(view.source), Self.text(view.key), .text(view.kind.label),
-            SQLiteValue(call?.hubName), SQLiteValue(call?.methodName), value, Self.text(view.commandID),
-            SQLiteValue(view.waitForAck), SQLiteValue(view.isAck), Self.text(view.filter))
+            .integer(envelope), .integer(position), Self.text(row.source), Self.text(row.signal), .text(row.kind),
+            SQLiteValue(row.hub), SQLiteValue(row.method), value, Self.text(row.commandID),
+            row.waitForAck.map { SQLiteValue($0) } ?? .null, SQLiteValue(row.isAck), Self.text(row.filter),
+            Self.text(row.target))
     }
 
     private func append(_ captured: CaptureEvent, at time: UInt64) throws {
@@ -118,8 +106,8 @@ public struct SQLiteExport {
     }
 
     /// NULL if there is none.
-    private static func text(_ bytes: UnsafeRawBufferPointer) -> SQLiteValue {
-        bytes.isEmpty ? .null : .text(String(decoding: bytes, as: UTF8.self))
+    private static func text(_ text: String?) -> SQLiteValue {
+        text.flatMap { $0.isEmpty ? nil : .text($0) } ?? .null
     }
 
     private static let schema = """
@@ -132,7 +120,8 @@ public struct SQLiteExport {
             created_ns INTEGER,
             created_at TEXT AS (strftime('%Y-%m-%dT%H:%M:%fZ', created_ns / 1e9, 'unixepoch')),
             payload BLOB NOT NULL,
-            error TEXT
+            error TEXT,
+            redis_channel TEXT
         );
         CREATE TABLE messages (
             envelope INTEGER NOT NULL REFERENCES envelopes,
@@ -144,9 +133,10 @@ public struct SQLiteExport {
             method TEXT,
             value,
             command_id TEXT,
-            wait_for_ack INTEGER NOT NULL,
+            wait_for_ack INTEGER,
             is_ack INTEGER NOT NULL,
             filter TEXT,
+            target TEXT,
             PRIMARY KEY (envelope, position)
         ) WITHOUT ROWID;
         CREATE TABLE events (
@@ -163,7 +153,7 @@ public struct SQLiteExport {
         );
         CREATE VIEW calls AS
             SELECT channel, id, received_at, (received_ns - created_ns) / 1e6 AS latency_ms,
-                source, signal, kind, hub, method, value
+                source, signal, kind, hub, method, value, redis_channel, target
             FROM envelopes JOIN messages ON envelope = row
         """
 
@@ -171,6 +161,7 @@ public struct SQLiteExport {
         CREATE INDEX envelopes_id ON envelopes (channel, id);
         CREATE INDEX envelopes_received ON envelopes (received_ns);
         CREATE INDEX messages_signal ON messages (signal);
+        CREATE INDEX messages_target ON messages (target);
         CREATE INDEX messages_call ON messages (hub, method);
         CREATE INDEX events_time ON events (time_ns)
         """

@@ -1,16 +1,18 @@
-public import NIOCore
+package import NIOCore
 import NIOPosix
-public import Redis
+package import Redis
 
 /// A look at the target of a live forward before anything is sent: whether it can be reached, would take what is
 /// published, and is not the very server and event key that is watched.
-public struct ForwardCheck: Sendable {
-    public struct Report: Sendable {
-        public var endpoint: String
+package struct ForwardCheck: Sendable {
+    /// What was found at the target.
+    package struct Report: Sendable {
+        /// `host:port`
+        package var endpoint: String
         /// nil if INFO is not permitted, or the target cannot be used.
-        public var server: RedisServerInfo?
+        package var server: RedisServerInfo?
         /// Why it cannot be forwarded there.
-        public var problem: (any Error)?
+        package var problem: (any Error)?
     }
 
     private let source: RedisConfiguration
@@ -22,7 +24,7 @@ public struct ForwardCheck: Sendable {
     ///   - source: where the relay is told to subscribe.
     ///   - channels: the event keys that it watches.
     ///   - targetChannel: where all of it goes; nil for the event key that it comes from.
-    public init(
+    package init(
         from source: RedisConfiguration, to target: RedisConfiguration, channels: [String], targetChannel: String?
     ) {
         self.source = source
@@ -31,25 +33,35 @@ public struct ForwardCheck: Sendable {
         self.targetChannel = targetChannel
     }
 
-    public func look(eventLoopGroup: any EventLoopGroup) async -> Report {
+    /// Asks the target, over a connection of its own, and changes nothing there. What goes wrong is in the report.
+    package func look(eventLoopGroup: any EventLoopGroup) async -> Report {
         var report = Report(endpoint: target.endpoint)
         do {
             let client = try await RedisClient.connect(to: target, eventLoopGroup: eventLoopGroup)
             report.endpoint = client.endpoint
             do {
                 report.server = try await client.requirePublishable(of: target)
+                // Before the rights: there nothing is going to be published, so nobody need give them.
+                if try await returnsAtOnce(report, eventLoopGroup) {
+                    throw ForwardError.targetIsSource(endpoint: report.endpoint)
+                }
+                try await ForwardRights(
+                    client: client, user: target.aclUser, targets: Self.targets(channels, targetChannel)
+                ).require()
                 await client.close()
             } catch {
                 await client.close()
                 throw error
             }
-            if try await returnsAtOnce(report, eventLoopGroup) {
-                throw ForwardError.targetIsSource(endpoint: report.endpoint)
-            }
         } catch {
             report.problem = error
         }
         return report
+    }
+
+    /// The event keys that are published on, each once.
+    static func targets(_ channels: [String], _ targetChannel: String?) -> [String] {
+        targetChannel.map { [$0] } ?? channels
     }
 
     /// - Throws: `CancellationError` only; a source that cannot be reached is not told from others.
@@ -60,7 +72,7 @@ public struct ForwardCheck: Sendable {
         }
         let info = try? await client.serverInfo()
         await client.close()
-        var places = ForwardPlaces(
+        var places = LoopGuard(
             source: .init(runID: info?.runID, endpoint: client.endpoint),
             target: .init(runID: report.server?.runID, endpoint: report.endpoint), channels: channels,
             targetChannel: targetChannel)
@@ -69,7 +81,7 @@ public struct ForwardCheck: Sendable {
     }
 }
 
-extension ForwardPlaces {
+extension LoopGuard {
     /// Finds out where the addresses lead if a run id is missing; waits for a name server.
     mutating func locate() async {
         guard source.hasNoRunID || target.hasNoRunID else { return }
@@ -82,5 +94,18 @@ extension ForwardPlaces {
             return (place(endpoints.0), place(endpoints.1))
         }
         (source.place, target.place) = found ?? (nil, nil)
+    }
+}
+
+/// Why the forwarder will not forward.
+package enum ForwardError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// What it publishes would come back to the relay that it comes from.
+    case targetIsSource(endpoint: String)
+
+    package var description: String {
+        switch self {
+        case .targetIsSource(let endpoint):
+            "the forward target \(endpoint) is the very server that is watched, and the event key is watched: each message would come back for ever; name another server, or another event key there"
+        }
     }
 }

@@ -1,6 +1,7 @@
 import Capture
 import NIOConcurrencyHelpers
 import Redis
+import Time
 
 /// What waits for the forward target, bounded in memory: when it is full the newest batch is refused.
 final class ForwardQueue: Sendable {

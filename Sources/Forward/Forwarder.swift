@@ -4,15 +4,16 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Prometheus
-public import Redis
-public import Relay
-import SignalRBackplane
+package import Redis
+package import Relay
+import Backplane
+package import Time
 
 /// Publishes what a relay receives into another Redis as it comes, under ids of that Redis.
 ///
 /// The relay never waits for it: `ForwardQueue` takes a copy or refuses it. What was sent and not answered is not sent
 /// again, so the target gets each envelope once at most.
-public final class Forwarder: EnvelopeBranch {
+package final class Forwarder: RelayConsumer {
     /// The longest wait for what is left at a stop.
     private static let lastTry: TimeAmount = .seconds(5)
 
@@ -20,7 +21,7 @@ public final class Forwarder: EnvelopeBranch {
     private let logger: Logger
     private let metrics: ForwardMetrics
     private let queue: ForwardQueue
-    private let places: NIOLockedValueBox<ForwardPlaces>
+    private let places: NIOLockedValueBox<LoopGuard>
     /// How long the envelope waited that was confirmed last, in nanoseconds.
     private let lastWait = NIOLockedValueBox<UInt64>(0)
     private let log: NIOLockedValueBox<EventLog>
@@ -29,9 +30,9 @@ public final class Forwarder: EnvelopeBranch {
     ///   - source: where the relay is told to subscribe.
     ///   - channel: publishes all of it on this event key; nil for the one that it comes from.
     ///   - bufferBytes: memory for what waits.
-    public init(
+    package init(
         from source: RedisConfiguration, to target: RedisConfiguration, channel: String?, bufferBytes: Int,
-        context: EnvelopeBranchContext
+        context: RelayContext
     ) {
         self.target = target
         logger = context.logger
@@ -39,7 +40,7 @@ public final class Forwarder: EnvelopeBranch {
         metrics = ForwardMetrics(context.registry, channels: context.channels, limit: bufferBytes)
         queue = ForwardQueue(limit: bufferBytes)
         places = NIOLockedValueBox(
-            ForwardPlaces(
+            LoopGuard(
                 source: .init(endpoint: source.endpoint), target: .init(endpoint: target.endpoint),
                 channels: context.channels, targetChannel: channel))
         context.registry.onScrape { [metrics, queue, lastWait] in
@@ -51,21 +52,23 @@ public final class Forwarder: EnvelopeBranch {
 
     // MARK: - On the recorder's thread
 
-    public func subscribed(_ subscription: Subscription) {
-        places.withLockedValue {
-            $0.source = .init(runID: subscription.server?.runID, endpoint: subscription.endpoint)
+    package func consume(_ event: RelayEvent, at now: Moment) {
+        switch event {
+        case .batch(let batch):
+            if !queue.offer(batch) { drop(.bufferFull, batch.count, "the target is away or too slow") }
+        case .subscribed(let subscription):
+            places.withLockedValue {
+                $0.source = .init(runID: subscription.server?.runID, endpoint: subscription.endpoint)
+            }
+        default: break
         }
-    }
-
-    public func offer(_ batch: EnvelopeBatch) {
-        if !queue.offer(batch) { drop(.bufferFull, batch.count, "the target is away or too slow") }
     }
 
     // MARK: - On tasks of its own
 
     /// Never ends by itself: what is wrong with the target must not end the recording. What only a changed
     /// configuration heals is refused before the relay begins, by ``ForwardCheck``.
-    public func run() async {
+    package func run() async {
         var backoff = ReconnectBackoff()
         var random = SystemRandomNumberGenerator()
         var isStopped = false
@@ -106,7 +109,8 @@ public final class Forwarder: EnvelopeBranch {
         if count > 0 { drop(.loop, count, "the target is the server that is watched") }
     }
 
-    public func finish() async {
+    /// Waits until what was taken is published or lost, for a limited time.
+    package func finish() async {
         if queue.oldest != nil {
             let rest = Task {
                 try await withClient(within: Self.lastTry) {
@@ -143,7 +147,7 @@ public final class Forwarder: EnvelopeBranch {
         try result.get()
     }
 
-    /// - Throws: `RedisError` for a replica or a cluster, to which nodes do not publish; ``ForwardError`` for the server
+    /// - Throws: `RedisError` for a replica or a cluster, to which nodes do not publish, and where a right is missing; ``ForwardError`` for the server
     ///   that is watched.
     private func accepted(_ client: RedisClient) async throws -> RedisClient {
         let info = try await client.requirePublishable(of: target)
@@ -160,6 +164,10 @@ public final class Forwarder: EnvelopeBranch {
             return places.returnsAtOnce
         }
         if isSame { throw ForwardError.targetIsSource(endpoint: client.endpoint) }
+        try await ForwardRights(
+            client: client, user: target.aclUser,
+            targets: ForwardCheck.targets(found.channels, found.targetChannel)
+        ).require()
         return client
     }
 
@@ -187,7 +195,7 @@ public final class Forwarder: EnvelopeBranch {
     }
 
     /// Marks the envelopes and sorts out those that must not go.
-    private func chunks(of batch: EnvelopeBatch, _ places: ForwardPlaces, sha1: String) -> [ForwardChunk] {
+    private func chunks(of batch: EnvelopeBatch, _ places: LoopGuard, sha1: String) -> [ForwardChunk] {
         var chunks = [ForwardChunk(sha1: sha1)]
         var undecodable = 0
         var returned = 0

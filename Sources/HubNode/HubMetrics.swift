@@ -1,4 +1,3 @@
-import ProcessMetrics
 import Prometheus
 
 /// What a hub node counts. Series known in advance exist from the start, at 0.
@@ -14,6 +13,7 @@ final class HubMetrics: Sendable {
     let missedIDs: Counter
     let idResets: Counter
     let undecodable: Counter
+    let oversizedEnvelopes: Counter
     let slowClients: Counter
     let incompleteResumes: Counter
     let missingAcknowledgements: Counter
@@ -71,6 +71,11 @@ final class HubMetrics: Sendable {
         undecodable = registry.counter(
             "backplane_relay_hub_undecodable_total",
             help: "Payloads that are no SignalR 2 envelope: does something else publish on the event key?")
+        oversizedEnvelopes = registry.counter(
+            "backplane_relay_hub_oversized_envelopes_total",
+            help:
+                "Envelopes larger than this node takes, dropped while they came in: this node's clients missed them. Which node sends so much?"
+        )
         slowClients = registry.counter(
             "backplane_relay_hub_slow_clients_total",
             help: "Clients disconnected because too much waited for them; they reconnect from their cursor.")

@@ -1,3 +1,4 @@
+package import Backplane
 import HTTPGuard
 import Hummingbird
 import HummingbirdCore
@@ -5,6 +6,7 @@ public import Logging
 import NIOCore
 import NIOPosix
 public import ServiceLifecycle
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -16,7 +18,10 @@ public import ServiceLifecycle
 ///
 /// The way of a message: ``RedisMessageBus`` (hears the channel) -> ``MessageBroker`` (who listens to it) -> the webSocket,
 /// or the response (``PullTransport``) of each such client. The way of a call: ``WebSocketHandler`` or ``SignalREndpoint``
-/// -> ``HubDispatcher`` -> the hub's method -> ``RedisMessageBus``.
+/// -> ``HubDispatcher`` -> the hub's method -> ``Publisher`` (as the generation's messages) -> ``RedisMessageBus``.
+///
+/// What differs by generation is in `SignalR2`: the wire of the backplane, the codec of clients, their cursors and tokens.
+/// Hubs, groups, outboxes, webSockets and limits are there once.
 public struct HubNode: Service {
     private let configuration: HubNodeConfiguration
     private let hubs: [Hub]
@@ -26,11 +31,18 @@ public struct HubNode: Service {
 
     /// - Parameters:
     ///   - hubs: what clients can call.
-    ///   - observer: is told what the node does on the backplane.
     ///   - onListening: called once the HTTP surface is bound, with its port.
     public init(
         configuration: HubNodeConfiguration, hubs: [Hub] = [.chat], logger: Logger,
-        observer: (any HubNodeObserver)? = nil, onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
+        onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
+    ) {
+        self.init(configuration: configuration, hubs: hubs, logger: logger, observer: nil, onListening: onListening)
+    }
+
+    /// - Parameter observer: is told what the node does on the backplane.
+    package init(
+        configuration: HubNodeConfiguration, hubs: [Hub] = [.chat], logger: Logger,
+        observer: (any HubNodeObserver)?, onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.hubs = hubs
@@ -50,11 +62,14 @@ public struct HubNode: Service {
         let metrics = HubMetrics(version: configuration.version)
         let bus = RedisMessageBus(
             redis: configuration.redis, channel: configuration.channel,
-            bufferedSends: configuration.limits.bufferedSends, eventLoopGroup: group, executor: loop.executor,
+            limits: configuration.limits, eventLoopGroup: group, executor: loop.executor,
             logger: logger)
+        let publisher = SignalR2Publisher(
+            bus: bus, acknowledgementTime: configuration.timing.acknowledgement, metrics: metrics, observer: observer,
+            executor: loop.executor, logger: logger)
         let broker = MessageBroker(
-            bus: bus, configuration: configuration, metrics: metrics, observer: observer, executor: loop.executor,
-            logger: logger)
+            publisher: publisher, configuration: configuration, metrics: metrics, observer: observer,
+            executor: loop.executor, logger: logger)
         let outcome = await serve(bus: bus, broker: broker, metrics: metrics, group: group)
         await broker.shutDown()
         try await group.shutdownGracefully()
@@ -90,7 +105,7 @@ public struct HubNode: Service {
                             address: address,
                             reason: error.errnoCode == EADDRINUSE
                                 ? "it is in use by another process"
-                                : String(cString: strerror(error.errnoCode)).lowercased())
+                                : Errno(rawValue: error.errnoCode).description.lowercased())
                     } catch is SocketAddressError.UnknownHost {
                         throw HubNodeError.cannotListen(address: address, reason: "its host has no address here")
                     }
@@ -126,10 +141,11 @@ public struct HubNode: Service {
             hubs: hubs, detailedErrors: configuration.detailedErrors, metrics: metrics, logger: logger)
         let gate = RequestGate(
             path: configuration.path, sealer: TokenSealer(key: configuration.tokenKey), dispatcher: dispatcher)
+        let calls = HubCalls(dispatcher: dispatcher, publisher: broker.publisher, executor: group.any().executor)
         let endpoint = SignalREndpoint(
-            configuration: configuration, gate: gate, dispatcher: dispatcher, broker: broker, metrics: metrics)
+            configuration: configuration, gate: gate, calls: calls, broker: broker, metrics: metrics)
         let upgrader = WebSocketUpgrader(
-            gate: gate, broker: broker, dispatcher: dispatcher, metrics: metrics,
+            gate: gate, broker: broker, calls: calls, metrics: metrics,
             maximumMessageBytes: configuration.limits.inboundMessageBytes)
         let limits = httpLimits()
         let connections = ConnectionGate(limits: limits, registry: metrics.registry, logger: logger)
@@ -138,7 +154,8 @@ public struct HubNode: Service {
             responder: HeadResponder(
                 HubHTTP.router(
                     endpoint: endpoint, page: ChatPage(configuration: configuration), metrics: metrics, broker: broker
-                ).buildResponder(), changesSomething: { gate.endpoint(of: $0.uri.path)?.changesSomething == true }),
+                ).buildResponder().showing(configuration.openPages),
+                changesSomething: { gate.endpoint(of: $0.uri.path)?.changesSomething == true }),
             server: HTTPServerBuilder { responder in
                 HubChildChannel(
                     responder: responder, upgrader: upgrader, limits: limits, gate: connections,
@@ -201,4 +218,32 @@ public struct HubNode: Service {
             return .failure(error)
         }
     }
+}
+
+/// Why a node cannot run.
+public enum HubNodeError: Error, Sendable, CustomStringConvertible {
+    case cannotListen(address: String, reason: String)
+
+    public var description: String {
+        switch self {
+        case .cannotListen(let address, let reason):
+            "cannot listen on \(address): \(reason); name another address"
+        }
+    }
+}
+
+/// Is told what a node does on the backplane; the end-to-end check learns from it which envelope was lost where.
+///
+/// All calls come from the node's event loop and must not wait.
+package protocol HubNodeObserver: Sendable {
+    /// The node published a message, and Redis gave it this id.
+    func published(id: UInt64, message: Message)
+    /// The node hears all that is published from now on, and can publish.
+    func opened()
+    /// The node's subscription or its publishing connection has ended: until ``opened()`` it is deaf.
+    func closed(reason: String)
+    /// Ids that the node never saw, both included.
+    func missed(from: UInt64, to: UInt64)
+    /// The counter was set back.
+    func counterReset(from: UInt64, to: UInt64)
 }

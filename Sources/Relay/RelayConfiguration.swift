@@ -1,44 +1,33 @@
-public import Capture
-public import Redis
+package import Capture
+import Preflight
+package import Redis
 
 /// What one relay does.
-public struct RelayConfiguration: Sendable {
-    public var redis: RedisConfiguration
+package struct RelayConfiguration: Sendable {
+    package var redis: RedisConfiguration
     /// The event keys to watch, at least one.
-    public var channels: [String]
+    package var channels: [String]
     /// Where and how to record; nil to observe only.
-    public var recording: CaptureWriter.Configuration?
+    package var recording: CaptureWriter.Configuration?
     /// What of the payloads is recorded.
-    public var payload: PayloadPolicy
+    package var payload: PayloadPolicy
     /// What becomes of closed segments, and when recording must pause.
-    public var housekeeping: HousekeepingPolicy
+    package var housekeeping: HousekeepingPolicy
     /// Memory for envelopes that wait for the recorder, in bytes.
-    public var bufferBytes: Int
-    /// Where `/metrics` and the probes are served; port 0 takes a free one.
-    public var listenHost: String
-    public var listenPort: Int
-    /// Who may see them.
-    public var access: WebAccess
-    /// Whether the live page shows the values of messages: what users wrote.
-    public var showsPayloads: Bool
-    /// On the live page.
-    public var links: LiveLinks
+    package var bufferBytes: Int
+    /// Where `/metrics`, the probes and the live page are served, and to whom.
+    package var web: WebConfiguration
     /// Channels of the Redis up to which it is asked for their names, where nobody listens to a channel.
-    public var maxChannelScan: Int
-    /// Makes what takes envelopes beside the recorder.
-    public var branches: [@Sendable (EnvelopeBranchContext) -> any EnvelopeBranch]
-    public var version: String
+    package var maxChannelScan: Int
+    package var version: String
     /// Name of this machine, for the capture.
-    public var hostName: String
+    package var hostName: String
 
-    public init(
+    package init(
         redis: RedisConfiguration, channels: [String], recording: CaptureWriter.Configuration? = nil,
         payload: PayloadPolicy = PayloadPolicy(), housekeeping: HousekeepingPolicy = HousekeepingPolicy(),
-        bufferBytes: Int = 64 << 20, listenHost: String = "127.0.0.1", listenPort: Int = 9464,
-        access: WebAccess = WebAccess(), showsPayloads: Bool = false, links: LiveLinks = LiveLinks(),
-        maxChannelScan: Int = ChannelScanPolicy.defaultLimit,
-        branches: [@Sendable (EnvelopeBranchContext) -> any EnvelopeBranch] = [],
-        version: String, hostName: String
+        bufferBytes: Int = 64 << 20, web: WebConfiguration = WebConfiguration(),
+        maxChannelScan: Int = ChannelScanPolicy.defaultLimit, version: String, hostName: String
     ) {
         precondition(!channels.isEmpty && bufferBytes > 0)
         self.redis = redis
@@ -47,13 +36,8 @@ public struct RelayConfiguration: Sendable {
         self.payload = payload
         self.housekeeping = housekeeping
         self.bufferBytes = bufferBytes
-        self.listenHost = listenHost
-        self.listenPort = listenPort
-        self.access = access
-        self.showsPayloads = showsPayloads
-        self.links = links
+        self.web = web
         self.maxChannelScan = maxChannelScan
-        self.branches = branches
         self.version = version
         self.hostName = hostName
     }

@@ -1,8 +1,7 @@
+import Backplane
 import Capture
-import Logging
-import Prometheus
 import Redis
-import SignalRBackplane
+import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -10,7 +9,7 @@ import SignalRBackplane
     import Musl
 #endif
 
-/// The consumer of the intake: observes each envelope, records it, and notes what befell the subscription.
+/// The consumer of the intake: has each envelope observed and recorded, and says what befell the subscription.
 ///
 /// Lives on one thread (``run()``); all it owns is its own.
 struct RelayWorker: ~Copyable {
@@ -20,105 +19,51 @@ struct RelayWorker: ~Copyable {
     private static let rest: UInt32 = 5_000
     private static let littleWork = 1 << 20
 
-    let channels: [String]
     private let intake: Intake
-    let metrics: RelayMetrics
-    private let status: RelayStatus
-    private let logger: Logger
-    var observers: [ChannelObserver]
-    private let branches: [any EnvelopeBranch]
-    var recorder: Recorder?
-    /// nil if payloads are recorded as they are.
-    private let filter: PayloadFilter?
-    /// Told of the same events as the capture; nil where nobody can look.
-    let journal: LiveJournal?
+    private var events: EventFanOut
     /// Who finds out which counters give the ids of a channel; nil where nobody does.
-    let census: CounterCensus?
-    /// Indexes of channels that the census has not answered for.
-    var isCounting: Set<Int> = []
-    var explainer: GapExplainer
+    private let census: CounterCensus?
+    /// Indexes of channels that the census has not answered for, and what the event is to withdraw.
+    private var isCounting: [Int: [CaptureEvent.Withdrawn]] = [:]
+    /// When the census may be asked about a jump of ids again, of the monotonic clock: each question is a connection, and
+    /// where others move the counter jumps come all the time.
+    private var nextQuestionAt: UInt64 = 0
     private var clock = ClockMonitor()
-    var log: EventLog
-    let account: RunAccount
-    /// By channel index.
-    var comparisons: [CounterComparison]
-    /// By channel index, of an earlier run.
-    let earlierIDs: [UInt64?]
     /// By channel name, the last look of all: see ``SegmentEnding``.
-    var checkedIDs: OrdinalNameMap<UInt64> = [:]
-    private(set) var subscriptions = 0
-    /// When the observers were last told of the time, of the monotonic clock.
-    private var lastTick: UInt64 = 0
-    var publishTurns: PublishTurns
+    private var checkedIDs: OrdinalNameMap<UInt64> = [:]
 
-    /// - Parameters:
-    ///   - previous: of an earlier run that recorded into the same directory.
-    ///   - account: told what is lost.
-    init(
-        channels: [String], previous: CaptureDirectory.Previous = .init(), intake: Intake,
-        recorder: consuming Recorder?,
-        filter: PayloadFilter? = nil, branches: [any EnvelopeBranch] = [], journal: LiveJournal? = nil,
-        census: CounterCensus? = nil, metrics: RelayMetrics, status: RelayStatus, account: RunAccount = RunAccount(),
-        logger: Logger
-    ) {
-        self.channels = channels
+    init(intake: Intake, events: consuming EventFanOut, census: CounterCensus? = nil) {
         self.intake = intake
-        self.metrics = metrics
-        self.status = status
-        self.logger = logger
-        self.account = account
-        log = EventLog(logger)
-        self.recorder = recorder
-        self.filter = filter
-        self.branches = branches
-        self.journal = journal
+        self.events = events
         self.census = census
-        observers = zip(channels, metrics.channels).map { name, metrics in
-            ChannelObserver(metrics: metrics, lastID: previous.lastIDs[name])
-        }
-        comparisons = channels.map { _ in CounterComparison() }
-        earlierIDs = channels.map { previous.lastIDs[$0] }
-        publishTurns = PublishTurns(observers: channels.count)
-        explainer = GapExplainer(
-            earlier: channels.map { previous.lastIDs[$0] == nil ? nil : previous.cause($0) })
     }
+
+    private var channels: [String] { events.context.channels }
 
     /// Works until the intake is closed and empty, then closes the capture.
     mutating func run() {
         while true {
             let delivery = intake.take(waitingAtMost: waitingTime(at: .now()))
             let now = Moment.now()
-            status.beat(at: now)
-            if let step = clock.observe(now) { clockStepped(by: step, at: now) }
+            events.context.status.beat(at: now)
+            if let step = clock.observe(now) { events.tell(.clockStep(nanoseconds: step), at: now) }
             var bytes = 0
             for item in delivery.items { bytes += process(item, at: now) }
-            recorder?.tick(.now())
-            tickObservers(now)
-            publish(publishTurns.take(at: now.monotonic))
+            events.tick(now)
             if delivery.isClosed { break }
             if bytes < Self.littleWork, bytes > 0 { usleep(Self.rest) }
         }
-        publish(observers.indices)
+        events.channels.publishAll()
+        events.tellHeld(by: .max, at: .now())
         // The answers come too late.
-        for channel in isCounting.sorted() { note(interleaving(of: channel), at: .now()) }
-        log.flush(at: .max)
-        recorder?.close(.now(), checkedIDs: checkedIDs)
-    }
-
-    private mutating func tickObservers(_ now: Moment) {
-        guard now.monotonic - lastTick >= 1_000_000_000 else { return }
-        lastTick = now.monotonic
-        log.flush(at: now.monotonic)
-        for index in observers.indices { observers[index].tick(now) }
-    }
-
-    private mutating func publish(_ turn: Range<Int>) {
-        for index in turn { observers[index].publish() }
+        for (channel, withdraws) in isCounting.sorted(by: { $0.key < $1.key }) {
+            tell(interleaving(of: channel, withdraws: withdraws), at: .now())
+        }
+        events.close(checkedIDs: checkedIDs)
     }
 
     private mutating func waitingTime(at now: Moment) -> Double {
-        var deadline = recorder?.nextDeadline ?? .max
-        if let turn = publishTurns.deadline { deadline = min(deadline, turn) }
+        let deadline = events.deadline()
         guard deadline > now.monotonic else { return 0 }
         return min(Double(deadline - now.monotonic) * 1e-9, Self.longestWait)
     }
@@ -131,61 +76,47 @@ struct RelayWorker: ~Copyable {
         case .batch(let batch):
             let bytes = batch.byteCount
             process(batch, at: now)
-            for branch in branches { branch.offer(batch) }
-            let isLarge = batch.isAdmitted
+            events.tell(.batch(batch), at: now)
             let fill =
-                isLarge ? intake.recycle(large: batch) { recorder?.flushLarge(now) } : intake.recycle(batch)
-            recorder?.fallsBehind(by: fill)
+                batch.isAdmitted
+                ? intake.recycle(large: batch) { events.recorder?.flushLarge(now) } : intake.recycle(batch)
+            events.recorder?.setBacklog(fill)
             return bytes
-        case .subscribed(let subscription):
-            subscribed(subscription, at: now)
-        case .disconnected(let cause):
-            disconnected(cause, at: now)
+        case .subscribed(let subscription): events.tell(.subscribed(subscription), at: now)
+        case .disconnected(let cause): events.tell(.disconnected(cause), at: now)
         case .dropped(let envelopes, let bytes, let ids):
-            dropped(envelopes: envelopes, bytes: bytes, ids: ids, at: now)
+            events.tell(.dropped(envelopes: envelopes, bytes: bytes), at: now)
+            dropped(ids, at: now)
         case .skipped(let payload):
-            skipped(payload, at: now)
-        case .counters(let readings):
-            compare(readings, at: now)
-        case .command(let command):
-            obey(command, at: now)
+            let (id, finding) = events.channels.passedOver(payload)
+            if let finding { tell(finding, channel: payload.channel, at: now) }
+            events.tell(.skipped(payload, id: id), at: now)
+        case .counters(let readings): compare(readings, at: now)
+        case .command(let command): execute(command, at: now)
         }
         return 0
     }
 
-    private mutating func obey(_ command: RecorderCommand, at now: Moment) {
+    private mutating func execute(_ command: RecorderCommand, at now: Moment) {
         switch command {
-        case .rotate: recorder?.rotateNow(now)
-        case .flush: recorder?.flushNow(now)
-        case .pause(let free):
-            recorder?.pause(free: free, at: now)
-            journal?.note(.recordingPaused(free: free), at: now)
-        case .resume(let free):
-            // Before what is written: if that fails, it is the last word.
-            journal?.note(.recordingResumed(free: free), at: now)
-            recorder?.unpause(free: free, at: now)
-        case .note(let event): note(event, at: now)
+        case .rotate: events.recorder?.rotateNow(now)
+        case .flush: events.recorder?.flushNow(now)
+        case .pause(let free): events.recorder?.pause(free: free, at: now)
+        case .resume(let free): events.recorder?.unpause(free: free, at: now)
+        case .note(let event): return tell(event, at: now)
+        case .areCounters(let jump, let channel): return events.areCounters(jump, channel: channel, at: now)
         }
-    }
-
-    /// Something that befell the recording, for the capture and for whoever looks.
-    mutating func note(_ event: CaptureEvent, at now: Moment) {
-        if event.event == "interleaved" {
-            if let channel = channels.firstIndex(where: { $0 == event.channel }) { isCounting.remove(channel) }
-            logger.warning("\(event.event)", metadata: event.interleavingMetadata)
-        }
-        recorder?.append(event, at: now)
-        journal?.note(event, at: now)
+        events.tellNews(at: now)
     }
 
     /// The hot path.
     private mutating func process(_ batch: EnvelopeBatch, at now: Moment) {
-        if let filter { return process(batch, through: filter, at: now) }
+        if let filter = events.recorder?.filter { return process(batch, through: filter, at: now) }
         batch.forEach { channel, receivedAt, payload in
             let seen = observe(payload, channel: channel, receivedAt: receivedAt, at: now)
-            recorder?.append(channel: channel, seen: seen, receivedAt: receivedAt, payload: payload, at: now)
+            events.recorder?.append(channel: channel, seen: seen, receivedAt: receivedAt, payload: payload, at: now)
         }
-        publishTurns.counted()
+        events.channels.counted()
     }
 
     /// For a capture that does not hold the payloads as they are.
@@ -193,66 +124,108 @@ struct RelayWorker: ~Copyable {
         batch.forEach { channel, receivedAt, payload in
             let seen = observe(payload, channel: channel, receivedAt: receivedAt, at: now)
             filter.filtered(payload).withUnsafeBytes {
-                recorder?.append(channel: channel, seen: seen, receivedAt: receivedAt, payload: $0, at: now)
+                events.recorder?.append(channel: channel, seen: seen, receivedAt: receivedAt, payload: $0, at: now)
             }
         }
-        publishTurns.counted()
+        events.channels.counted()
     }
 
     @inline(__always)
     private mutating func observe(
         _ payload: UnsafeRawBufferPointer, channel: Int, receivedAt: UInt64, at now: Moment
     ) -> ChannelObserver.Seen {
-        let seen = observers[channel].observe(payload, receivedAt: receivedAt)
-        let cause = explainer.arrived(on: channel)
-        switch seen.sequence {
-        case nil, .one(.inOrder): break
-        case .one(.first): if let cause { firstArrived(seen.id ?? 0, cause: cause, channel: channel, at: now) }
-        case .some(let sequence): deviated(sequence, id: seen.id, cause: cause, channel: channel, at: now)
-        }
+        let seen = events.channels.observe(payload, channel: channel, receivedAt: receivedAt)
+        if let finding = events.channels.finding(seen, channel: channel) { tell(finding, channel: channel, at: now) }
         return seen
     }
 
-    // MARK: - What befalls the connection
+    // MARK: - Ids
+
+    private mutating func tell(_ finding: ChannelIDs.Finding, channel: Int, at now: Moment) {
+        switch finding {
+        case .turn(let isNews, let withdraws):
+            events.orderBroke(channel: channel)
+            events.turned(channel, isNews: isNews, withdrawn: withdraws)
+            if isNews { interleaved(channel, withdraws: withdraws, at: now) }
+        case .outOfOrder:
+            events.orderBroke(channel: channel)
+            events.returned(channel, at: now)
+        case .missing, .jump, .duplicate, .counterReset, .doubt:
+            for event in finding.events(channel: channel) {
+                if finding.isSure { events.tell(event, at: now) } else { hold(event, at: now) }
+            }
+        }
+    }
+
+    /// Asks those who know whether it is the turn of another counter.
+    private mutating func hold(_ event: RelayEvent, at now: Moment) {
+        guard let deviation = events.hold(event, at: now), deviation.told != .duplicate,
+            now.monotonic >= nextQuestionAt
+        else { return }
+        nextQuestionAt = now.monotonic + 60_000_000_000
+        census?.ask(deviation.event, channel: deviation.channel)
+    }
+
+    private mutating func dropped(_ ids: DroppedIDs, at now: Moment) {
+        for (channel, ranges) in ids.ranges {
+            for range in ranges {
+                // What is recorded before them and behind them are two runs of ids.
+                events.orderBroke(channel: channel)
+                for finding in events.channels.dropped(range, channel: channel) {
+                    tell(finding, channel: channel, at: now)
+                }
+            }
+        }
+    }
+
+    private mutating func compare(_ readings: CounterReadings, at now: Moment) {
+        for channel in channels.indices {
+            let (finding, checkedID) = events.channels.compare(readings, channel: channel)
+            if let finding { tell(finding, channel: channel, at: now) }
+            if let checkedID { checkedIDs[channels[channel]] = checkedID }
+        }
+    }
+
+    // MARK: - Several counters
 
     /// Told once, not at each turn, and with what the counters' keys say.
-    mutating func interleaved(_ channel: Int, at now: Moment) {
-        guard let census else { return note(interleaving(of: channel), at: now) }
-        isCounting.insert(channel)
-        census.ask(channel: channel, counters: observers[channel].counters)
+    ///
+    /// - Parameter withdraws: what was told, or recorded as an event, before it was known.
+    private mutating func interleaved(_ channel: Int, withdraws: [CaptureEvent.Withdrawn], at now: Moment) {
+        guard let census else { return tell(interleaving(of: channel, withdraws: withdraws), at: now) }
+        isCounting[channel, default: []] += withdraws
+        census.ask(channel: channel, counters: events.channels.counters(channel), withdraws: withdraws)
     }
 
-    private func interleaving(of channel: Int) -> CaptureEvent {
-        .interleaved(channel: channels[channel], counters: observers[channel].counters, databases: nil)
+    private func interleaving(of channel: Int, withdraws: [CaptureEvent.Withdrawn]) -> CaptureEvent {
+        .interleaved(
+            channel: channels[channel], counters: events.channels.counters(channel), databases: nil,
+            withdraws: withdraws)
     }
 
-    private mutating func subscribed(_ subscription: Subscription, at now: Moment) {
-        subscriptions += 1
-        if subscriptions > 1 { metrics.reconnects.increment() }
-        // First: who is told that the relay is ready must not read that it is down.
-        for channel in metrics.channels { channel.up.set(1) }
-        status.connectionID = subscription.connectionID
-        // A replica would have been refused.
-        status.masterLoss = nil
-        status.isSubscribed = true
-        explainer.subscribed(subscription)
-        for branch in branches { branch.subscribed(subscription) }
-        let server = subscription.server
-        recorder?.connected(runID: server?.runID, redisVersion: server?.versionText, at: now)
-        journal?.note(.subscribed(runID: server?.runID, redisVersion: server?.versionText), at: now)
+    /// What another part found out.
+    private mutating func tell(_ event: CaptureEvent, at now: Moment) {
+        if event.event == "interleaved", let channel = channels.firstIndex(where: { event.isOf($0) }) {
+            isCounting[channel] = nil
+        }
+        events.tell(.noted(event), at: now)
     }
+}
 
-    private mutating func disconnected(_ cause: DisconnectCause, at now: Moment) {
-        for channel in metrics.channels { channel.up.set(0) }
-        status.isSubscribed = false
-        explainer.disconnected(cause)
-        for index in observers.indices { observers[index].missedSomething() }
-        note(.disconnected(cause: cause.label), at: now)
-    }
+/// Notices when the clock of the day jumps, by comparing it with one that cannot.
+struct ClockMonitor {
+    /// Less than this between two looks is drift or slewing, not a step.
+    static let threshold: UInt64 = 50_000_000
 
-    private mutating func clockStepped(by nanoseconds: Int64, at now: Moment) {
-        note(.clockStep(nanoseconds: nanoseconds), at: now)
-        for index in observers.indices { observers[index].missedSomething() }
-        logger.warning("the clock was set", metadata: ["milliseconds": "\(nanoseconds / 1_000_000)"])
+    private var last: Moment?
+
+    /// - Returns: how far the clock jumped since the last look, in nanoseconds, negative for back; nil if it did not.
+    mutating func observe(_ now: Moment) -> Int64? {
+        defer { last = now }
+        guard let last else { return nil }
+        let byDay = Int64(bitPattern: now.realtime &- last.realtime)
+        let passed = Int64(bitPattern: now.monotonic &- last.monotonic)
+        let step = byDay &- passed
+        return step.magnitude >= Self.threshold ? step : nil
     }
 }

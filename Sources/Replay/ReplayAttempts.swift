@@ -1,7 +1,7 @@
 import NIOCore
 import NIOPosix
 import Redis
-import SignalRBackplane
+import Backplane
 
 /// Carries a replay over one connection, or over as many as it takes.
 struct ReplayAttempts {
@@ -30,11 +30,11 @@ struct ReplayAttempts {
         var random = SystemRandomNumberGenerator()
         var inVain = 0
         while true {
-            let before = run.account.sentIDs.confirmed
+            let before = run.account.progress.confirmed
             let failure = try await attempt(first)
             first = nil
             guard let failure else { return run.report }
-            if run.account.sentIDs.confirmed > before {
+            if run.account.progress.confirmed > before {
                 inVain = 0
                 backoff.reset()
             }
@@ -99,7 +99,7 @@ struct ReplayAttempts {
         let key = RESPArgument.text(run.account.progressKey)
         run.resume(known: try await client.send(["GET", key]).text.flatMap { Int($0) }, at: found.identity)
         // Before the checkpoint's file is there: whoever finds the file and no key knows that the target has forgotten.
-        try await client.send(["SET", key, "\(run.account.sentIDs.confirmed)", "EX", "\(ReplayScript.memory)"])
+        try await client.send(["SET", key, "\(run.account.progress.confirmed)", "EX", "\(ReplayScript.memory)"])
         let ending = try await thread.runIfActive { try run.attempt(through: client, script: script) }
         if case .finished = ending { _ = try? await client.send(["DEL", key]) }
         return ending

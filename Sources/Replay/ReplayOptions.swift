@@ -1,10 +1,10 @@
-public import Capture
-public import SignalRBackplane
+package import Backplane
+package import Capture
 
 /// What of a capture is published, where, when and under which ids.
-public struct ReplayOptions: Sendable {
+package struct ReplayOptions: Sendable {
     /// What becomes of the captured ids.
-    public enum IDs: String, Sendable, CaseIterable {
+    package enum IDs: String, Sendable, CaseIterable {
         /// The target's own counter gives new ones, as for any node.
         case reissue
         /// The captured ones, shifted so that the first follows the target's counter; holes stay holes.
@@ -13,35 +13,38 @@ public struct ReplayOptions: Sendable {
         case preserve
     }
 
-    public var selection: CaptureSelection
+    /// Which envelopes.
+    package var selection: CaptureSelection
     /// Publish everything here; nil keeps each envelope on the channel it came from, or where `channelMap` leads.
-    public var channel: String?
+    package var channel: String?
     /// Captured event key to the target's.
-    public var channelMap: OrdinalNameMap<String>
+    package var channelMap: OrdinalNameMap<String>
     /// Captured hub name to the one to call; compared as nodes compare hubs.
-    public var hubMap: OrdinalNameMap<String>
-    public var speed: ReplaySchedule.Speed
+    package var hubMap: OrdinalNameMap<String>
+    /// How fast.
+    package var speed: ReplaySchedule.Speed
     /// Longer pauses are cut to this; nanoseconds.
-    public var longestPause: UInt64?
+    package var longestPause: UInt64?
     /// When the first envelope is due, nanoseconds since 1970; nil for at once.
-    public var startAt: UInt64?
+    package var startAt: UInt64?
     /// Envelopes to publish at most.
-    public var limit: Int?
+    package var limit: Int?
     /// How often the capture is replayed; nil for without end.
-    public var rounds: Int?
-    public var ids: IDs
+    package var rounds: Int?
+    /// Under which ids.
+    package var ids: IDs
     /// Set the creation time of each envelope to the time of its publication.
-    public var restamps: Bool
+    package var restamps: Bool
     /// Publish even into the server and event key that the capture was recorded from.
-    public var allowsSource: Bool
+    package var allowsSource: Bool
     /// Publish captured ids though the target's counter is beyond them, or somebody listens.
-    public var forcesIDs: Bool
+    package var forcesIDs: Bool
     /// Connect again and go on when the target is lost, or refuses for a reason that time heals.
-    public var retries: Bool
+    package var retries: Bool
     /// Path of the file that says how far the replay has come; an existing one is resumed from.
-    public var checkpoint: String?
+    package var checkpoint: String?
 
-    public init(
+    package init(
         selection: CaptureSelection = .all, channel: String? = nil, channelMap: OrdinalNameMap<String> = [:],
         hubMap: OrdinalNameMap<String> = [:], speed: ReplaySchedule.Speed = .times(1), longestPause: UInt64? = nil,
         startAt: UInt64? = nil, limit: Int? = nil, rounds: Int? = 1, ids: IDs = .reissue, restamps: Bool = false,
@@ -77,5 +80,54 @@ public struct ReplayOptions: Sendable {
         let maps = (channelMap.map { "\($0.key)=\($0.value)" } + hubs).sorted().joined(separator: ",")
         return "selection \(selected); channel \(channel ?? "-"); maps \(maps); ids \(ids.rawValue); "
             + "rounds \(rounds.map { "\($0)" } ?? "forever"); limit \(limit.map { "\($0)" } ?? "-")"
+    }
+}
+
+/// What else may be done about captured ids that would not be accepted.
+package enum IDsRemedy: Sendable, Equatable {
+    /// Move them behind the target's counter.
+    case rebase
+    /// Publish them all the same.
+    case force
+}
+
+/// Why a replay was refused or stopped.
+package enum ReplayError: Error, Sendable, CustomStringConvertible {
+    /// The target is the server that the capture was recorded from, and its event key.
+    case targetIsSource(endpoint: String, channel: String)
+    /// The target refused an envelope or was lost; the report says which were published before.
+    case stopped(ReplayReport, cause: String)
+    /// Nothing to replay.
+    case empty
+    /// Options name what the selection does not hold: `what` is "channel" or "hub".
+    case notSelected(what: String, names: [String], available: [String])
+    /// The capture was recorded without the values of messages.
+    case withoutPayload
+    /// Captured ids would not be accepted there.
+    case idsRefused(reason: String, remedies: [IDsRemedy] = [])
+    /// Somebody listens there, and nobody said that this is meant.
+    case someoneListens(String)
+    /// The checkpoint belongs to something else, or cannot be used.
+    case checkpoint(path: String, reason: String)
+
+    package var description: String {
+        switch self {
+        case .targetIsSource(let endpoint, let channel):
+            "\(endpoint) is the very server that the capture was recorded from, and '\(channel)' the event key: its live clients would receive old messages; name another target or another event key, or say that this is meant"
+        case .stopped(let report, let cause):
+            "stopped after \(report.confirmed) confirmed envelopes"
+                + "\(report.lastCapturedID.map { ", captured id \($0)" } ?? ""): \(cause)"
+                + (report.publishedBehind > 0
+                    ? "; \(report.publishedBehind) behind it were under way and were published" : "")
+        case .empty:
+            "nothing is selected: the capture holds no such envelopes; 'info' says which event keys, ids and times it has"
+        case .notSelected(let what, let names, let available):
+            NamesText.missing(what, names, available: available, place: "the selection") + "; nothing was published"
+        case .withoutPayload:
+            "the capture was recorded without payloads: its messages have no values, and no client could read them"
+        case .idsRefused(let reason, _): reason
+        case .someoneListens(let who): "\(who); say that this is meant"
+        case .checkpoint(let path, let reason): "checkpoint '\(path)': \(reason)"
+        }
     }
 }

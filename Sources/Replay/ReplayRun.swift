@@ -1,9 +1,10 @@
 import CLinux
 import Capture
 import Redis
-import SignalRBackplane
+import Backplane
+import Time
 
-/// A replay on its thread: reads the capture, waits for each envelope's time, gives it its id and hands it over.
+/// A replay on its thread: read -> select -> schedule -> compose -> publish -> account.
 ///
 /// ``attempt(through:script:)`` begins where the connection before it ended. One thread at a time: each attempt is
 /// awaited before the next one, and the results are read in between.
@@ -15,7 +16,7 @@ final class ReplayRun: @unchecked Sendable {
     /// The event keys that it publishes on.
     let targetChannels: [String]
     private let control: ReplayControl
-    private let rewriter: EnvelopeRewriter
+    private let clock: any ReplayClock
     private(set) var report = ReplayReport()
     let account: ReplayAccount
     private let window = PublishWindow()
@@ -23,42 +24,30 @@ final class ReplayRun: @unchecked Sendable {
     // Of one attempt.
     private var attempts = 0
     private var pacer: ReplayPacer
-    private var rebases: OrdinalNameMap<IDRebase> = [:]
+    private var composer: EnvelopeComposer
     private var ordinal = 0
     private var skipped = 0
-    /// Ordinals up to here were published before, those up to there perhaps.
-    private var published = 0
-    private var doubtedUpTo = 0
 
     init(
         capture: CaptureReader, options: ReplayOptions, targetChannels: [String], account: ReplayAccount,
-        control: ReplayControl
+        control: ReplayControl, clock: any ReplayClock = SystemReplayClock()
     ) {
         self.targetChannels = targetChannels
         self.capture = capture
         self.options = options
         self.control = control
+        self.clock = clock
         self.account = account
-        rewriter = EnvelopeRewriter(
-            hubs: Dictionary(options.hubMap.map { (CaselessName($0.key), $0.value) }) { first, _ in first },
-            restamps: options.restamps)
-        pacer = ReplayPacer(speed: options.speed, longestPause: nil, startAt: nil, control: control)
+        composer = EnvelopeComposer(options, counters: account.counters)
+        pacer = ReplayPacer(speed: options.speed, longestPause: nil, startAt: nil, control: control, clock: clock)
     }
 
     /// What the target says of an earlier connection, before the next attempt.
     ///
     /// - Parameter known: envelopes that were published; nil if the target does not know.
     func resume(known: Int?, at target: ServerIdentity) {
-        let isFirst = attempts == 0
-        let (resumption, unanswered) = account.resume(known: known, at: target)
-        if isFirst {
-            report.resumedAfter = resumption.published
-            // Of a run before this one the ids of what was sent are not known: they are named when they come again.
-            doubtedUpTo = resumption.published + resumption.doubted
-        } else if resumption.doubted > 0 {
-            report.addUncertain(unanswered)
-        }
-        published = resumption.published
+        report.addUncertain(account.resume(known: known, at: target))
+        if attempts == 0 { report.resumedAfter = account.progress.confirmed }
     }
 
     // MARK: - An attempt
@@ -71,19 +60,22 @@ final class ReplayRun: @unchecked Sendable {
     }
 
     /// Publishes what has not been published, until all is, or the target fails, or somebody stops it.
-    func attempt(through client: RedisClient, script: RedisScript) throws -> Ending {
+    ///
+    /// - Throws: ``ReplayError`` if the checkpoint cannot be written; `CaptureError`.
+    func attempt(through connection: any CommandPipeline, script: RedisScript) throws -> Ending {
         clinux_precise_timers()
         pacer = ReplayPacer(
             speed: options.speed, longestPause: options.longestPause, startAt: attempts == 0 ? options.startAt : nil,
-            control: control)
+            control: control, clock: clock)
+        composer = EnvelopeComposer(options, counters: account.counters)
         attempts += 1
-        rebases = [:]
         ordinal = 0
         let batch = CommandBatch(
             sha1: script.sha1, progressKey: options.isTracked ? account.progressKey : nil,
             isNumbered: options.ids != .reissue)
-        let sender = ReplaySender(batch: batch, client: client, window: window, account: account, control: control)
-        try sender.begin(published: published)
+        let sender = ReplaySender(
+            batch: batch, connection: connection, window: window, account: account, control: control, clock: clock)
+        try sender.begin()
         var isStopped = false
         do {
             try readRounds(sender)
@@ -104,7 +96,7 @@ final class ReplayRun: @unchecked Sendable {
     /// It will not be tried again.
     func fail(_ cause: String) {
         report.failure = cause
-        if !account.sentIDs.unconfirmed.isEmpty, !options.isTracked { report.addUncertain(account.sentIDs.unconfirmed) }
+        if !options.isTracked { report.addUncertain(account.giveUp()) }
     }
 
     private func readRounds(_ sender: ReplaySender) throws {
@@ -144,54 +136,28 @@ final class ReplayRun: @unchecked Sendable {
         }
         if let limit = options.limit, ordinal >= limit { return false }
         ordinal += 1
-        let offset = pacer.due(receivedAt: envelope.receivedAt)
         let channel = options.target(of: envelope.channel)
-        let newID = number(id, channel)
-        guard ordinal > published else {
-            if ordinal == published { account.passed(id) }
-            return true
-        }
+        // Both count what is passed over, too.
+        let offset = pacer.due(receivedAt: envelope.receivedAt)
+        let newID = composer.id(for: id, channel: channel)
+        guard account.mustSend(ordinal: ordinal, id: id) else { return true }
         let deadline = try pacer.wait(until: offset) { try sender.send(offset: $0) }
-        append(envelope, blob, id: id, newID: newID, channel: channel, to: sender)
-        if ordinal <= doubtedUpTo { report.addUncertain([id]) }
-        try sender.appended(id: id, deadline: deadline, offset: offset ?? 0)
-        return true
-    }
-
-    private func number(_ captured: UInt64?, _ channel: String) -> UInt64? {
-        switch options.ids {
-        case .reissue: return nil
-        case .preserve: return captured
-        case .rebase:
-            var rebase = rebases[channel] ?? IDRebase(counter: account.counters[channel] ?? 0)
-            defer { rebases[channel] = rebase }
-            return rebase.id(for: captured)
-        }
-    }
-
-    private func append(
-        _ envelope: CapturedEnvelope, _ blob: UnsafeRawBufferPointer, id: UInt64?, newID: UInt64?, channel: String,
-        to sender: ReplaySender
-    ) {
-        if newID == nil, rewriter.changesNothing {
-            sender.batch.append(channel: channel, blob: blob, ordinal: ordinal)
-        } else if newID == id, rewriter.changesNothing {
-            sender.batch.append(channel: channel, blob: envelope.payload, id: newID, ordinal: ordinal)
-        } else {
-            var payload = newID.map { Array("\($0) ".utf8) } ?? []
-            payload += rewriter.rewritten(blob, now: Moment.now().realtime)
-            payload.withUnsafeBytes { sender.batch.append(channel: channel, blob: $0, id: newID, ordinal: ordinal) }
-        }
+        composer.append(
+            envelope.payload, blob: blob, id: id, newID: newID, channel: channel, ordinal: ordinal,
+            now: clock.now().realtime, to: &sender.batch)
         report.bytes += blob.count
+        if account.send(id) { report.addUncertain([id]) }
+        try sender.appended(deadline: deadline, offset: offset ?? 0)
+        return true
     }
 
     // MARK: - Figures
 
     private func finishFigures(_ outcome: PublishWindow.Outcome) {
-        report.sent = account.sentIDs.confirmed - report.resumedAfter
+        report.sent = account.progress.confirmed - report.resumedAfter
         report.firstID = report.firstID ?? outcome.firstID
         report.lastID = outcome.lastID ?? report.lastID
-        report.lastCapturedID = account.sentIDs.lastConfirmed
+        report.lastCapturedID = account.progress.lastCapturedID
         report.publishedBehind = outcome.confirmedBehindFailure
         if outcome.failure != nil { report.errors += 1 }
         report.receivers = outcome.receivers

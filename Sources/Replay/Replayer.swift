@@ -1,14 +1,14 @@
-public import Capture
+package import Capture
 import NIOCore
 import NIOPosix
-public import Redis
-import SignalRBackplane
+package import Redis
+import Backplane
 
 /// Publishes a capture into another Redis, in the captured order and pace.
 ///
-/// The way of an envelope: `CaptureReader` -> `ReplayPacer` (when) -> `EnvelopeRewriter`, `IDRebase` (as what)
-/// -> `ReplaySender` (together with what) -> `PublishWindow` (what is under way) -> `ReplayAccount` (what is done).
-public struct Replayer: Sendable {
+/// The way of an envelope: `CaptureReader` -> `ReplayPacer` (when) -> `EnvelopeComposer` (as what) -> `ReplaySender`
+/// (together with what) -> `PublishWindow` (what is under way) -> `ReplayAccount` (what is done).
+package struct Replayer: Sendable {
     private let capture: CaptureReader
     private let target: RedisConfiguration
     private let options: ReplayOptions
@@ -18,7 +18,7 @@ public struct Replayer: Sendable {
     /// - Parameters:
     ///   - hostName: of this machine, for telling whether a loopback address is the source's.
     ///   - control: pauses, speeds up or stops it.
-    public init(
+    package init(
         capture: CaptureReader, target: RedisConfiguration, options: ReplayOptions = ReplayOptions(),
         hostName: String = "", control: ReplayControl = ReplayControl()
     ) {
@@ -32,7 +32,7 @@ public struct Replayer: Sendable {
     /// Replays what is selected, whoever listens.
     ///
     /// - Throws: ``ReplayError``, `RedisError`, `CaptureError`.
-    public func run() async throws -> ReplayReport {
+    package func run() async throws -> ReplayReport {
         guard let report = try await run(approving: { _, _ in true }) else { throw ReplayError.empty }
         return report
     }
@@ -45,7 +45,7 @@ public struct Replayer: Sendable {
     ///   - onRetry: told of each failure that is tried again.
     /// - Returns: nil if it was not approved.
     /// - Throws: ``ReplayError``, `RedisError`, `CaptureError`.
-    public func run(
+    package func run(
         approving approve: @Sendable (ReplayForecast, ReplayTarget) async throws -> Bool,
         progress: (@Sendable (CaptureProgress) -> Void)? = nil,
         onRetry: @escaping @Sendable (_ cause: String) -> Void = { _ in }

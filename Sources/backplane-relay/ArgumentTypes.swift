@@ -2,6 +2,7 @@ import ArgumentParser
 import Capture
 import MCAP
 import Replay
+import Time
 
 /// `64MiB`, `10GB`, `4096`: bytes.
 struct ByteSize: ExpressibleByArgument {
@@ -39,44 +40,15 @@ struct ByteSize: ExpressibleByArgument {
     }
 }
 
-/// `200ms`, `20s`, `15m`, `1h`, `7d`.
-struct TimeSpan: ExpressibleByArgument, Comparable {
-    let nanoseconds: UInt64
+extension TimeSpan: ExpressibleByArgument {
+    package init?(argument: String) { self.init(argument) }
 
-    init(nanoseconds: UInt64) {
-        self.nanoseconds = nanoseconds
-    }
-
-    init?(argument: String) {
-        let units: [(String, Double)] = [
-            ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3_600e9), ("d", 86_400e9),
-        ]
-        guard let (unit, factor) = units.first(where: { argument.hasSuffix($0.0) }),
-            let number = Double(argument.dropLast(unit.count)), number > 0, number * factor < 1e18
-        else { return nil }
-        nanoseconds = UInt64(number * factor)
-    }
+    package var defaultValueDescription: String { description }
 
     /// - Throws: `ValidationError` if it is outside.
     func require(_ range: ClosedRange<TimeSpan>, _ option: String) throws {
-        guard nanoseconds < range.lowerBound.nanoseconds || nanoseconds > range.upperBound.nanoseconds else { return }
-        throw ValidationError(
-            "\(option): a time from \(range.lowerBound.defaultValueDescription) to "
-                + range.upperBound.defaultValueDescription)
-    }
-
-    static func < (first: TimeSpan, second: TimeSpan) -> Bool { first.nanoseconds < second.nanoseconds }
-
-    static func milliseconds(_ count: UInt64) -> TimeSpan { TimeSpan(nanoseconds: count * 1_000_000) }
-    static func hours(_ count: UInt64) -> TimeSpan { TimeSpan(nanoseconds: count * 3_600_000_000_000) }
-
-    var defaultValueDescription: String {
-        for (unit, factor) in [("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000)]
-            as [(String, UInt64)]
-        where nanoseconds % factor == 0 {
-            return "\(nanoseconds / factor)\(unit)"
-        }
-        return "\(nanoseconds / 1_000_000)ms"
+        guard self < range.lowerBound || self > range.upperBound else { return }
+        throw ValidationError("\(option): a time from \(range.lowerBound) to \(range.upperBound)")
     }
 }
 

@@ -6,14 +6,22 @@ import Replay
 struct BackplaneRelay: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backplane-relay",
-        abstract: "Watches, records and replays the Redis backplane of ASP.NET SignalR.",
+        abstract: "Observe, record and replay the Redis backplane of ASP.NET SignalR.",
         discussion: """
-            Every option can also be set by an environment variable: BACKPLANE_RELAY_ and the option's name in capitals,
-            so --redis is BACKPLANE_RELAY_REDIS. Put addresses with passwords there, not on the command line. What selects
-            within a capture (--channel, --hub, --from, --limit, ...) is taken from the command line alone.
+            Examples:
+              backplane-relay demo
+              backplane-relay channels --redis redis.example:6379
+              backplane-relay run --redis redis.example:6379 --channel chatapp \\
+                --record /var/lib/backplane-relay
+              backplane-relay manual troubleshooting
 
-            Exit status: 0 done, 1 failed, 3 done but with loss or damage, 64 wrong usage. Loss is what a recording lacks
-            although it should have run; time in which nobody recorded is none.
+            Every option can also be set by an environment variable: BACKPLANE_RELAY_ and the option's name in \
+            capitals, so --redis is BACKPLANE_RELAY_REDIS. Put addresses with passwords there, not on the command \
+            line. What selects within a capture (--channel, --hub, --from, --limit, ...) is taken from the command \
+            line only.
+
+            Exit status: 0 done; 1 failed; 3 done, but envelopes were lost while recording should have run, or \
+            something is damaged; 64 wrong usage.
             """,
         version: BuildCommit.name.isEmpty ? version : "\(version) (commit \(BuildCommit.name))",
         subcommands: [
@@ -21,6 +29,7 @@ struct BackplaneRelay: AsyncParsableCommand {
             VerifyCommand.self,
             RecoverCommand.self, MergeCommand.self, DiffCommand.self, ExportCommand.self,
             ReplayCommand.self, HubCommand.self, CheckCommand.self, BenchCommand.self, DemoCommand.self,
+            ManualCommand.self,
         ])
 
     static let version = "0.1.0"
@@ -51,22 +60,18 @@ struct BackplaneRelay: AsyncParsableCommand {
             }
             try StandardOutput.requirePrinted()
         } catch {
-            finish(error, of: merged)
+            finish(OptionNames.explaining(error, of: merged.arguments.first ?? ""), of: merged)
         }
     }
 
     /// Ends the process with what the error says: help on standard output, all else on standard error.
     private static func finish(_ error: any Error, of merged: EnvironmentOptions.Merged) -> Never {
+        if let error = error as? OutputError, error.isReaderGone { exit(withError: ExitCode.success) }
         let code = exitCode(for: error)
         let message = HiddenArguments.concealed(
             ArgumentForms.improved(fullMessage(for: error)), arguments: merged.arguments)
         if code == .success {
-            do {
-                if !message.isEmpty { try StandardOutput.print(lines: [message]) }
-            } catch {
-                StandardError.print("Error: \(error)")
-                exit(withError: ExitCode.failure)
-            }
+            requirePrinted { if !message.isEmpty { try StandardOutput.print(lines: [message]) } }
         } else if code == .validationFailure, let root = CommandDescription.root() {
             StandardError.print(Suggestion.improved(message, command: merged.arguments.first ?? "", in: root))
             // Not a look into the whole message: the usage below the first line names every option.
@@ -74,15 +79,22 @@ struct BackplaneRelay: AsyncParsableCommand {
             if let origin = merged.origin(ofOptionsIn: complaint) { StandardError.print("Note: \(origin)") }
         } else {
             if !message.isEmpty { StandardError.print(message) }
-            do {
-                // A command that ends with loss or damage has printed before, too.
-                try StandardOutput.requirePrinted()
-            } catch {
-                StandardError.print("Error: \(error)")
-                exit(withError: ExitCode.failure)
-            }
+            // A command that ends with loss or damage has printed before, too.
+            requirePrinted {}
         }
         exit(withError: code)
+    }
+
+    /// Ends the process with exit 1 if standard output does not take what is printed; a reader that has gone is no failure.
+    private static func requirePrinted(_ body: () throws -> Void) {
+        do {
+            try body()
+            try StandardOutput.requirePrinted()
+        } catch {
+            if let error = error as? OutputError, error.isReaderGone { return }
+            StandardError.print("Error: \(error)")
+            exit(withError: ExitCode.failure)
+        }
     }
 }
 

@@ -1,48 +1,63 @@
+import Loopback
+import Bench
 import ArgumentParser
-import EndToEnd
 import FoundationEssentials
 import Logging
 import Redis
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Find out what this machine can carry: rates, processor time, latency, disk, and what limits first.",
+        abstract: "Measure what this machine can carry, and what limits it.",
         discussion: """
-            Example:
+            Examples:
               backplane-relay bench
               backplane-relay bench --expect 20000 --record /var/lib/backplane-relay
               backplane-relay bench --redis redis://staging:6379 --size 1000
 
-            Publishes by a node's own script at rising rates, and records with a relay in the same process, without
-            compression and with zstd, until envelopes are lost or nobody can publish faster. Without --redis it starts a
-            redis-server on this machine and stops it at the end. With --redis it uses an event key of its own, and
-            deletes it; it loads that Redis to its limit, so do not point it at one that people depend on.
+            It publishes by a node's own script at rising rates and records with a relay in the same process, without \
+            compression and with zstd, until envelopes are lost or nothing can publish faster. Without --redis it \
+            starts a redis-server on this machine and stops it at the end. With --redis it uses an event key of its \
+            own and deletes it; it loads that Redis to its limit, so do not use one that people depend on. That is \
+            why --redis is taken from the command line alone, never from BACKPLANE_RELAY_REDIS; put a password into \
+            a file, --redis-password-file.
 
-            Exit status 1 if --expect is more than what was carried.
+            Exit status 1 if less than --expect was carried.
             """)
 
-    @Option(help: "An address as 'run' takes it; without it, a redis-server is started for this.")
+    @Option(
+        help: ArgumentHelp(
+            "Redis to use: an address as for 'run --redis'. Without it a redis-server is started.", valueName: "url"))
     var redis: String?
 
-    @OptionGroup var connection: RedisConnectionOptions
+    @OptionGroup(title: "Redis connection") var connection: RedisConnectionOptions
 
-    @Option(help: "Bytes of an envelope, 200 to 1048576.")
+    @Option(help: ArgumentHelp("Bytes of an envelope, 200 to 1048576.", valueName: "bytes"))
     var size = 200
 
-    @Option(help: "Seconds for which each rate is held.")
+    @Option(help: ArgumentHelp("How long to hold each rate, in seconds.", valueName: "seconds"))
     var seconds = 5.0
 
-    @Option(help: "The highest rate that is tried, envelopes a second.")
+    @Option(help: ArgumentHelp("Highest rate to try, in envelopes a second.", valueName: "rate"))
     var maxRate = 1_000_000
 
-    @Option(help: "Envelopes a second that you expect: says how much room there is above.")
+    @Option(
+        help: ArgumentHelp(
+            "Rate that you expect, in envelopes a second; bench says how much headroom is left.", valueName: "rate"))
     var expect: Int?
 
-    @Option(help: "Directory on the disk that is to take the capture; nothing is left in it.")
+    @Option(
+        help: ArgumentHelp("Directory on the disk that will hold the capture; nothing is left in it.", valueName: "dir")
+    )
     var record = "/tmp"
 
-    @Flag(help: "One JSON object.")
+    @Flag(help: "Print one JSON object.")
     var json = false
 
     func validate() throws {
@@ -64,6 +79,11 @@ struct BenchCommand: AsyncParsableCommand {
         let logger = Log(destination: .standardError(format: .text), level: .error).logger
         let redis = try redis.map { try connection.configuration(of: $0, option: "--redis") }
         if let redis { for warning in connection.warnings(for: redis) { StandardError.print("warning: \(warning)") } }
+        if redis == nil, EnvironmentOptions.variables.contains(EnvironmentOptions.prefix + "REDIS") {
+            StandardError.print(
+                "note: BACKPLANE_RELAY_REDIS is not used, since a bench loads a Redis to its limit; a redis-server is started"
+            )
+        }
         let showsSteps = StandardError.isTerminal
         let bench = Bench(
             configuration: BenchConfiguration(
@@ -74,7 +94,14 @@ struct BenchCommand: AsyncParsableCommand {
             if showsSteps { StandardError.print("... \(step)") }
         }
         let interrupts = await Interrupts.trapped()
-        guard let report = try await interrupts.run({ try await bench.run() }) else { throw ExitCode(130) }
+        let giveUp = { @Sendable () -> Void in
+            RedisServerProcess.killAll()
+            try? FileManager.default.removeItem(atPath: bench.directory)
+            Glibc.exit(130)
+        }
+        guard let report = try await interrupts.run(orGiveUp: giveUp, { try await bench.run() }) else {
+            throw ExitCode(130)
+        }
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -139,7 +166,8 @@ private struct BenchTable {
             ),
             row(
                 "machine",
-                "\(report.processors) processors, which the publisher\(report.redisIsOurs ? " and Redis" : "") share"),
+                "\(Format.count(report.processors, "processor")), shared with the publisher\(report.redisIsOurs ? " and Redis" : "")"
+            ),
             row("disk", "\(disk)\(free): \(report.directory)"),
             row(
                 "zstd",

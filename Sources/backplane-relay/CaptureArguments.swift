@@ -1,12 +1,14 @@
 import ArgumentParser
 import Capture
-import SignalRBackplane
+import Backplane
+import Time
 
 struct CaptureArguments: ParsableArguments {
     @Argument(help: "Directories that 'run --record' wrote, or .mcap files; - is standard input.")
     var capture: [String]
 
-    @Option(help: "By how much the clocks of machines may differ that recorded beside each other.")
+    @Option(
+        help: ArgumentHelp("How far the clocks of machines that recorded in parallel may differ.", valueName: "time"))
     var horizon = TimeSpan(nanoseconds: CaptureAlignment.defaultHorizon)
 
     /// - Parameter streams: what is done with what comes through a pipe.

@@ -12,32 +12,35 @@ struct CatCommand: ParsableCommand {
         commandName: "cat",
         abstract: "Print the messages of a capture, decoded.",
         discussion: """
-            Example:
+            Examples:
               backplane-relay cat /var/lib/backplane-relay
-              backplane-relay cat --json chat-20261122T215800.123Z.mcap | jq -r '.messages[].method'
+              backplane-relay cat --from -15m --hub chatHub --signal 'hg-*.ops' captures
+              backplane-relay cat --json captures | jq -r '.messages[].method'
               kubectl exec relay -- cat /data/chat.mcap | backplane-relay cat -
-              backplane-relay cat --from -15m --hub chatHub --signal 'hg-*.ops' /var/lib/backplane-relay
 
-            Options that select can be combined: all that are given must fit, of the values of one option one. An envelope
-            is selected if one of its messages fits; one that does not decode if nothing is asked of messages.
+            Options that select can be combined: all must match; of the values of one option, one must. An envelope \
+            is selected if one of its messages matches; one that does not decode, if there is no condition on \
+            messages.
 
-            Without --json: a line a message with time, id, signal, hub.method and size; with --values the arguments too,
-            at the end. On a terminal times are local (--utc) and lines end at its width; in a pipe they are whole, and times
-            are RFC 3339 in UTC. With --json: a JSON object an envelope. Exit status 3 if part of the capture could not be
-            read, or the recording lost envelopes in what is selected; it says on standard error what.
+            Without --json it prints a line a message: time, id, signal, hub.method and size; --values adds the \
+            arguments. On a terminal times are local (--utc for UTC) and lines end at its width; in a pipe they are \
+            whole, and times are RFC 3339 in UTC. With --json it prints one object an envelope.
+
+            Exit status 3 if part of the capture could not be read, or the recording lost envelopes in what is \
+            selected; standard error says what.
             """)
 
     @OptionGroup var captures: CaptureArguments
 
-    @Flag(help: "One JSON object an envelope.")
+    @Flag(help: "Print one JSON object an envelope.")
     var json = false
 
-    @OptionGroup var lines: LineOptions
+    @OptionGroup(title: "Output") var lines: LineOptions
 
-    @Option(help: "End after this many envelopes, 1 or more; what is behind them is not read.")
+    @Option(help: ArgumentHelp("Exit after this many envelopes, 1 or more; the rest is not read.", valueName: "count"))
     var limit: Int?
 
-    @OptionGroup var selection: SelectionOptions
+    @OptionGroup(title: "Selection") var selection: SelectionOptions
 
     func validate() throws {
         try lines.validate(json: json)
@@ -65,9 +68,7 @@ struct CatCommand: ParsableCommand {
                 envelopes += 1
                 try output.append { buffer in
                     if json {
-                        EnvelopeJSON.append(
-                            payload: envelope.payload, channel: envelope.channel, receivedAt: envelope.receivedAt,
-                            to: &buffer)
+                        EnvelopeJSON.append(envelope, to: &buffer)
                         buffer.append(UInt8(ascii: "\n"))
                     } else {
                         lines.append(envelope, to: &buffer)

@@ -1,35 +1,38 @@
+import Preflight
 import ArgumentParser
 import FoundationEssentials
 import NIOPosix
 import Redis
 import Relay
-import SignalRBackplane
+import Backplane
 
 struct ChannelsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "channels",
-        abstract: "List the event keys of a Redis that have subscribers, and what they look like.",
+        abstract: "List the event keys of a Redis that have subscribers.",
         discussion: """
-            Example:
+            Examples:
               backplane-relay channels --redis redis://127.0.0.1:6379
-              BACKPLANE_RELAY_REDIS='redis.example:6379,password=...' backplane-relay channels --json
+              BACKPLANE_RELAY_REDIS='redis.example:6379,password=...' \\
+                backplane-relay channels --json
 
-            SignalR 2 is told by a counter, a key of the channel's name that holds a number; ASP.NET Core by the names of
-            its channels, all of one hub in one row. An event key on which nothing was published yet looks like neither.
+            SignalR 2 is recognized by a counter, a key of the channel's name that holds a number; ASP.NET Core by \
+            its channel names, all of one hub in one row. An event key on which nothing was published yet looks like \
+            neither.
 
-            It asks PUBSUB CHANNELS, which holds Redis up while it lists all names (200,000 take it 0.2 s): above
-            --max-channel-scan channels it does not, says so, and the exit status is 1. It changes nothing.
+            It uses PUBSUB CHANNELS, which blocks Redis while it lists all names (0.2 s for 200,000). Above \
+            --max-channel-scan channels it does not ask, says so, and exits 1. It changes nothing.
             """)
 
-    @OptionGroup var redis: RedisOptions
+    @OptionGroup(title: "Redis connection") var redis: RedisOptions
 
-    @Option(help: "Channels of this Redis up to which it is asked for their names.")
+    @Option(help: ArgumentHelp("Do not list the channels of a Redis that has more than this.", valueName: "count"))
     var maxChannelScan = ChannelScanPolicy.defaultLimit
 
-    @Flag(help: "One JSON object.")
+    @Flag(help: "Print one JSON object.")
     var json = false
 
-    @OptionGroup var log: LogOptions
+    @OptionGroup(title: "Logging") var log: LogOptions
 
     func validate() throws {
         guard maxChannelScan >= 1 else {
@@ -45,7 +48,9 @@ struct ChannelsCommand: AsyncParsableCommand {
             redis: configuration, limit: maxChannelScan, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         switch found {
         case .failure(let reason):
-            StandardError.print("the channels of Redis at \(configuration.endpoint) are not known: \(reason)")
+            StandardError.print(
+                "the channels of Redis at \(configuration.endpoint) are not known: \(reason)\(reason.isAboveLimit ? " (--max-channel-scan)" : "")"
+            )
             throw ExitCode.failure
         case .success(let channels):
             let list = ChannelList(redis: configuration.endpoint, database: configuration.database, channels: channels)

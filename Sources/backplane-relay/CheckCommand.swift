@@ -1,57 +1,68 @@
+import Check
+import SignalRClient
 import ArgumentParser
-import EndToEnd
 import FoundationEssentials
 import Logging
 import Redis
-import SignalRBackplane
+import Backplane
+import Time
 
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
         abstract: "Prove that messages reach every client: through hub nodes, the backplane, and back.",
         discussion: """
-            Example:
+            Examples:
               backplane-relay check --redis redis://127.0.0.1:6379 --channel check
-              backplane-relay check --redis 'redis.example:6379' --channel chatapp \\
-                --hub-url https://node1.example/signalr --hub-url https://node2.example/signalr
+              backplane-relay check --redis redis.example:6379 --channel chatapp \\
+                --hub-url https://node1.example/signalr \\
+                --hub-url https://node2.example/signalr
               backplane-relay check --redis redis.example --channel check --interval 30s
 
-            Without --hub-url it starts hub nodes in this process, and tells of each lost message whether its node knows
-            of the loss. Nodes of --hub-url must offer the chat hub's methods and share one token (machine) key, and what
-            they publish must come on --channel at --redis: else FAIL, and what differs is named. Use an event key of its
-            own, or clients of the application receive the check's messages.
+            Without --hub-url it starts hub nodes in this process and says of each lost message whether its node \
+            knows of the loss. Nodes of --hub-url must offer the chat hub's methods and share one token (machine) \
+            key, and what they publish must arrive on --channel at --redis; otherwise the verdict is FAIL and names \
+            the difference.
 
-            Exit status: 0 PASS; 3 PASS WITH LOSS, messages are missing and their nodes say that they missed them;
-            1 FAIL, or the check could not be carried out.
+            Use an event key of its own: on the application's its clients receive the check's messages.
+
+            Exit status: 0 PASS; 3 PASS WITH LOSS, messages are missing and their nodes report them missed; 1 FAIL, \
+            or the check could not run.
             """)
 
-    @OptionGroup var redis: RedisOptions
+    @OptionGroup(title: "Redis connection") var redis: RedisOptions
 
-    @Option(help: "The event key (\"AppName\" in Startup.cs).")
+    @Option(help: ArgumentHelp("Event key (\"AppName\" in Startup.cs).", valueName: "key"))
     var channel: String
 
-    @Option(help: "Hub nodes to start in this process, 1 to 100.")
+    @Option(help: ArgumentHelp("Hub nodes to start in this process, 1 to 100.", valueName: "count"))
     var nodes = 2
 
-    @Option(help: "Check this running hub node instead, such as http://node1:8080/signalr; give it again for more.")
+    @Option(
+        help: ArgumentHelp(
+            "Check this running hub node instead, such as http://node1:8080/signalr. Repeat it for more.",
+            valueName: "url"))
     var hubUrl: [String] = []
 
-    @Option(help: "Broadcasts to send, spread over all clients.")
+    @Option(help: ArgumentHelp("Broadcasts to send, spread over all clients.", valueName: "count"))
     var messages = 100
 
-    @Option(help: "webSockets, serverSentEvents, longPolling or all; several with commas, or give it again.")
+    @Option(
+        help: ArgumentHelp(
+            "webSockets, serverSentEvents, longPolling or all. Separate several by commas, or repeat it.",
+            valueName: "name"))
     var transport: [TransportChoice] = []
 
-    @Flag(help: "One JSON object.")
+    @Flag(help: "Print one JSON object.")
     var json = false
 
-    @Option(help: "Repeat the check this often, and serve its outcome on --listen.")
+    @Option(help: ArgumentHelp("Repeat the check this often, and serve the outcome on --listen.", valueName: "time"))
     var interval: TimeSpan?
 
-    @Option(help: "Address of /metrics while the check is repeated.")
+    @Option(help: ArgumentHelp("Address of /metrics and /manual/ while the check repeats.", valueName: "host:port"))
     var listen = ListenAddress(host: "127.0.0.1", port: 9465)
 
-    @OptionGroup var log: LogOptions
+    @OptionGroup(title: "Logging") var log: LogOptions
 
     func validate() throws {
         guard !channel.isEmpty else { throw ValidationError("--channel: name an event key") }
@@ -76,7 +87,7 @@ struct CheckCommand: AsyncParsableCommand {
         let chosen = Set(transport.flatMap(\.transports))
         let configuration = CheckConfiguration(
             redis: redis, channel: channel, nodeCount: nodes, hubs: try hubUrl.map { try NodeURL($0) },
-            transports: TransportKind.allCases.filter { chosen.isEmpty || chosen.contains($0) }, messages: messages,
+            transports: ClientTransport.allCases.filter { chosen.isEmpty || chosen.contains($0) }, messages: messages,
             version: BackplaneRelay.version)
         if let interval {
             try await repeatCheck(configuration, every: interval, log: log)
@@ -106,6 +117,7 @@ struct CheckCommand: AsyncParsableCommand {
             check: Check(configuration: configuration, logger: quiet),
             interval: .nanoseconds(Int64(interval.nanoseconds)),
             listenHost: listen.host, listenPort: listen.port, logger: log.logger,
+            openPages: ManualRoutes.pages,
             onOutcome: { outcome in
                 // A reader that has gone does not end the probe: /metrics goes on.
                 try? printer.print(outcome)
@@ -116,16 +128,16 @@ struct CheckCommand: AsyncParsableCommand {
 
 /// `all`, `webSockets`, `serverSentEvents,longPolling`.
 struct TransportChoice: ExpressibleByArgument {
-    let transports: [TransportKind]
+    let transports: [ClientTransport]
 
     init?(argument: String) {
         if argument.lowercased() == "all" {
-            transports = TransportKind.allCases
+            transports = ClientTransport.allCases
             return
         }
-        var transports: [TransportKind] = []
+        var transports: [ClientTransport] = []
         for word in argument.split(separator: ",") {
-            guard let kind = TransportKind.allCases.first(where: { $0.rawValue.lowercased() == word.lowercased() })
+            guard let kind = ClientTransport.allCases.first(where: { $0.rawValue.lowercased() == word.lowercased() })
             else { return nil }
             transports.append(kind)
         }

@@ -1,9 +1,11 @@
+import Loopback
+import Demo
 import ArgumentParser
-import EndToEnd
 import FoundationEssentials
 import Logging
 import NIOConcurrencyHelpers
 import Replay
+import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -14,29 +16,31 @@ import Replay
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract:
-            "Show everything on this machine: hub nodes, people who chat, relay, capture, replay, and the proof.",
+        abstract: "Show everything on this machine: chat, relay, capture, replay, and the proof.",
         discussion: """
-            Example:
+            Examples:
               backplane-relay demo --duration 20s
               backplane-relay demo --keep-running
               backplane-relay demo --duration 30s --speed 1
 
-            Starts two redis-servers on free ports and stops them at the end; nothing stays but what --record keeps. With --keep-running, open the two chat pages
-            in two browser windows: what one sends appears in both. Ctrl-C then goes on with the replay, a second one ends
-            everything. Exit status 1 if anything differs.
+            It starts two redis-servers on free ports and stops them at the end; only what --record keeps remains. \
+            With --keep-running, open the two chat pages in two browser windows: what one sends appears in both. \
+            Ctrl-C then continues with the replay; a second one ends everything. Exit status 1 if anything differs.
             """)
 
-    @Option(help: "How long the traffic lasts.")
+    @Option(help: ArgumentHelp("How long the traffic lasts.", valueName: "time"))
     var duration = TimeSpan(nanoseconds: 20_000_000_000)
 
-    @Option(help: "Keep the capture in this directory; without it nothing is left.")
+    @Option(help: ArgumentHelp("Keep the capture in this directory. Without it nothing is left.", valueName: "dir"))
     var record: String?
 
-    @Option(help: "Speed of the replay: max, or 1 for the pace of the chat, 2.5 faster, from 0.001 to 1000.")
+    @Option(
+        help: ArgumentHelp(
+            "Speed of the replay: max, or 1 for the pace of the chat, 2.5 faster, from 0.001 to 1000.",
+            valueName: "factor"))
     var speed = SpeedArgument(.maximum)
 
-    @Flag(help: "Leave nodes and relay running after the traffic, until Ctrl-C.")
+    @Flag(help: "Keep nodes and relay running after the traffic, until Ctrl-C.")
     var keepRunning = false
 
     func validate() throws {
@@ -68,6 +72,7 @@ struct DemoCommand: AsyncParsableCommand {
                 }
             })
         let giveUp = { @Sendable () -> Void in
+            RedisServerProcess.killAll()
             directory.remove()
             Glibc.exit(lost.withLockedValue { $0 } == nil ? 130 : 1)
         }

@@ -7,58 +7,79 @@ import Redis
 struct HubCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hub",
-        abstract: "Run a SignalR 2 node with a chat page, on the same backplane as the application's own nodes.",
+        abstract: "Run a SignalR 2 node with a chat page, beside the application's own nodes.",
         discussion: """
-            Example:
-              backplane-relay hub --redis redis://127.0.0.1:6379 --channel chat --listen 127.0.0.1:8080
-              backplane-relay hub --redis redis://127.0.0.1:6379 --channel chat --listen 127.0.0.1:8081
+            Examples:
+              backplane-relay hub --redis redis://127.0.0.1:6379 --channel chat \\
+                --listen 127.0.0.1:8080
+              backplane-relay hub --redis redis://127.0.0.1:6379 --channel chat \\
+                --listen 127.0.0.1:8081
 
-            Open http://127.0.0.1:8080/ and http://127.0.0.1:8081/ in two windows: what one sends appears in both.
-            Unlike 'run', it publishes: connects, messages, and the acknowledgements of its own clients.
-            SIGTERM or SIGINT asks the clients to reconnect elsewhere, waits for them, and ends.
+            Open http://127.0.0.1:8080/ and http://127.0.0.1:8081/ in two windows: what one sends appears in both. \
+            Unlike 'run', it publishes: messages, and the commands and acks of its own clients.
+
+            SIGTERM or SIGINT asks the clients to reconnect elsewhere, waits for them, and exits.
             """)
 
-    @OptionGroup var redis: RedisOptions
+    @OptionGroup(title: "Redis connection") var redis: RedisOptions
 
-    @Option(help: "The event key (\"AppName\" in Startup.cs).")
+    @Option(help: ArgumentHelp("Event key (\"AppName\" in Startup.cs).", valueName: "key"))
     var channel: String
 
-    @Option(help: "Address of the chat page, the hubs, /metrics, /-/healthy and /-/ready.")
+    @Option(
+        help: ArgumentHelp(
+            "Address of the chat page, the hubs, /metrics, /manual/, /-/healthy and /-/ready.", valueName: "host:port"))
     var listen = ListenAddress(host: "127.0.0.1", port: 8080)
 
-    @Option(help: "Base path of the SignalR endpoints.")
+    @Option(help: ArgumentHelp("Base path of the hubs.", valueName: "path"))
     var path = "/signalr"
 
     @Option(
-        help: """
-            File with at least 32 random bytes that seal the tokens; nodes behind one load balancer share it. Without it \
+        help: ArgumentHelp(
+            """
+            File with at least 32 random bytes that seal the tokens. Nodes behind one load balancer share it. Without it \
             clients cannot reconnect to another node.
-            """)
+            """, valueName: "file"))
     var keyFile: String?
 
-    @Option(help: "Origin whose pages may call this node from a browser, or * for all; repeatable. None by default.")
+    @Option(
+        help: ArgumentHelp(
+            "Origin whose pages may call this node from a browser, or * for all. None by default. Repeat it for more.",
+            valueName: "origin"))
     var allowOrigin: [String] = []
 
-    @Option(help: "What the chat page and the log call this node; its address if it is not given.")
+    @Option(
+        help: ArgumentHelp(
+            "Name of this node on the chat page and in the log; its address by default.", valueName: "name"))
     var name: String?
 
     @Option(
-        help: "Most connections at once; at one more, the one that waited longest without a whole request is closed.")
+        help: ArgumentHelp(
+            "Open connections at most; one more closes the one that waited longest without a complete request.",
+            valueName: "count"))
     var maxConnections = 20_000
 
-    @Option(help: "Messages that may wait for one slow client before it is disconnected.")
+    @Option(
+        help: ArgumentHelp("Messages that may wait for one slow client before it is disconnected.", valueName: "count"))
     var clientBuffer = 10_000
 
-    @Option(help: "Memory for past envelopes, from which clients that reconnect get what they missed.")
+    @Option(
+        help: ArgumentHelp(
+            "Memory for past envelopes, from which reconnecting clients get what they missed.", valueName: "size"))
     var storeSize = ByteSize(bytes: 32 << 20)
 
-    @Flag(help: "Tell callers why a hub method failed, in full.")
+    @Option(
+        help: ArgumentHelp(
+            "Largest envelope that is taken in, 1MiB or more; a larger one is dropped and counted.", valueName: "size"))
+    var maxEnvelope = ByteSize(bytes: 32 << 20)
+
+    @Flag(help: "Send callers the full error of a failed hub method.")
     var detailedErrors = false
 
-    @Flag(help: "Answer JSONP; off as at a real node.")
+    @Flag(help: "Answer JSONP. Off by default, as at a real node.")
     var allowJsonp = false
 
-    @OptionGroup var log: LogOptions
+    @OptionGroup(title: "Logging") var log: LogOptions
 
     func validate() throws {
         guard !channel.isEmpty else { throw ValidationError("--channel: name the event key") }
@@ -73,7 +94,12 @@ struct HubCommand: AsyncParsableCommand {
         }
         try storeSize.require(
             atLeast: ByteSize(bytes: 64 << 10), "--store-size",
-            because: "\(storeSize.bytes) bytes hold too few envelopes for clients that reconnect")
+            because:
+                "\(Format.count(storeSize.bytes, "byte holds", "bytes hold")) too few envelopes for clients that reconnect"
+        )
+        try maxEnvelope.require(
+            atLeast: ByteSize(bytes: 1 << 20), "--max-envelope",
+            because: "what is smaller is taken in whatever is said here")
         for origin in allowOrigin where origin != "*" && !(origin.hasPrefix("http://") || origin.hasPrefix("https://"))
         {
             throw ValidationError("--allow-origin: an origin such as https://chat.example, not '\(origin)'")
@@ -91,6 +117,8 @@ struct HubCommand: AsyncParsableCommand {
         configuration.limits.connections = maxConnections
         configuration.limits.outboundMessages = clientBuffer
         configuration.limits.storedBytes = storeSize.bytes
+        configuration.limits.envelopeBytes = maxEnvelope.bytes
+        configuration.openPages = ManualRoutes.pages
         if let keyFile { configuration.tokenKey = try Self.tokenKey(in: keyFile) }
         try await ServiceRunner.run(HubNode(configuration: configuration, logger: logger), log: log)
     }
@@ -105,7 +133,7 @@ struct HubCommand: AsyncParsableCommand {
         }
         guard let key = TokenKey(secret: Array(secret)) else {
             throw ValidationError(
-                "--key-file: '\(path)' holds \(secret.count) bytes, fewer than 32; make one with: head -c 32 /dev/urandom > \(path)"
+                "--key-file: '\(path)' holds \(Format.count(secret.count, "byte")), fewer than 32; make one with: head -c 32 /dev/urandom > \(path)"
             )
         }
         return key

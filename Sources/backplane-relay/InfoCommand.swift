@@ -5,20 +5,20 @@ import FoundationEssentials
 struct InfoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "info",
-        abstract: "Say what is in a capture, and whether its ids are complete.",
+        abstract: "Show what is in a capture, and whether its ids are complete.",
         discussion: """
-            Example:
+            Examples:
               backplane-relay info /var/lib/backplane-relay
               backplane-relay info --json *.mcap
 
-            Exit status 3 if the recording lost envelopes while it should have run (connection lost, intake or disk full), or
-            part of the capture is damaged or gone. 0 if ids are missing because nobody recorded or nobody published them,
-            and where completeness cannot be told: "complete" in --json is true, false, or null for that.
+            Exit status 3 if the recording lost envelopes while it should have run (connection lost, intake or disk \
+            full), or part of the capture is damaged or gone. 0 if ids are missing because nobody recorded or nobody \
+            published them, and if completeness cannot be told: "complete" in --json is true, false or null.
             """)
 
     @OptionGroup var captures: CaptureArguments
 
-    @Flag(help: "One JSON object.")
+    @Flag(help: "Print one JSON object.")
     var json = false
 
     func run() throws {
@@ -64,6 +64,7 @@ struct InfoTable {
         if !summary.redactedKeys.isEmpty {
             lines.append(row("redacted", summary.redactedKeys.joined(separator: ", ")))
         }
+        if let names = summary.names { lines.append(row("names", names)) }
         if summary.lostWithoutIDs > 0 {
             let lost = Format.count(summary.lostWithoutIDs, "envelope")
             lines.append(row("lost", "\(lost) received and not recorded, ids unknown"))
@@ -99,8 +100,8 @@ struct InfoTable {
         return [row("recordings", what)]
             + summary.recordings.map { recording in
                 let host = recording.host.map { "by \(MessageLine.printable($0.utf8)), " } ?? ""
-                let segments = recording.segments == 1 ? "1 segment" : "\(Format.count(recording.segments)) segments"
-                return row("", "\(host)\(segments), \(Format.count(recording.envelopes)) envelopes")
+                let segments = Format.count(recording.segments, "segment")
+                return row("", "\(host)\(segments), \(Format.count(recording.envelopes, "envelope"))")
             }
     }
 
@@ -120,7 +121,11 @@ struct InfoTable {
     }
 
     private func channelLines(_ channel: CaptureSummary.Channel) -> [String] {
-        var lines = ["", row("channel", MessageLine.printable(channel.channel.utf8))]
+        let core = channel.core.map { core in
+            core.prefix.isEmpty
+                ? " (ASP.NET Core)" : " (ASP.NET Core, prefix \(MessageLine.printable(core.prefix.utf8)))"
+        }
+        var lines = ["", row("channel", MessageLine.printable(channel.channel.utf8) + (core ?? ""))]
         let mean = channel.envelopes > 0 ? channel.bytes / channel.envelopes : 0
         lines.append(
             row(
@@ -130,6 +135,7 @@ struct InfoTable {
         if !channel.messages.isEmpty { lines.append(row("messages", list(channel.messages))) }
         if !channel.undecodable.isEmpty { lines.append(row("undecodable", list(channel.undecodable))) }
         if !channel.oddities.isEmpty { lines.append(row("odd", list(channel.oddities))) }
+        if let core = channel.core { return lines + coreLines(core) }
         if channel.duplicateIDs > 0 { lines.append(row("duplicates", Format.count(channel.duplicateIDs))) }
         for reset in channel.counterResets.prefix(Self.listedHoles) {
             lines.append(row("counter reset", "from \(reset.from) to \(reset.to)"))
@@ -142,8 +148,31 @@ struct InfoTable {
         }
         if channel.holeCount > Self.listedHoles {
             lines.append(
-                row("", "and \(Format.count(channel.holeCount - Self.listedHoles)) more holes; --json lists them"))
+                row("", "and \(Format.count(channel.holeCount - Self.listedHoles, "more hole")); --json lists them"))
         }
+        return lines
+    }
+
+    private func coreLines(_ core: CaptureSummary.Core) -> [String] {
+        var lines: [String] = []
+        if !core.protocols.isEmpty { lines.append(row("protocols", list(core.protocols))) }
+        for (name, count) in core.lackingProtocol.sorted(by: { $0.key < $1.key }) {
+            let verb = count == 1 ? "lacks" : "lack"
+            lines.append(
+                row(
+                    "",
+                    "\(Format.count(count, "envelope")) \(verb) \(MessageLine.printable(name.utf8)), which others carry: nodes disconnect clients that need it"
+                ))
+        }
+        if core.groupCommands > 0 || core.acksWithoutCommand > 0 {
+            var parts = ["\(Format.count(core.commandsWithoutAck)) without ack within 30 s"]
+            if core.commandsWaiting > 0 {
+                parts.append("\(Format.count(core.commandsWaiting)) not answered yet at the end")
+            }
+            parts.append("\(Format.count(core.acksWithoutCommand, "ack")) without command")
+            lines.append(row("commands", "\(Format.count(core.groupCommands)): " + parts.joined(separator: ", ")))
+        }
+        lines.append(row("ids", "none: " + CaptureSummary.Core.incompleteness))
         return lines
     }
 

@@ -1,3 +1,4 @@
+import Preflight
 import Redis
 import Relay
 
@@ -32,7 +33,9 @@ struct PreflightPrinter {
         }
         if let limit = report.outputBufferLimit { lines.append(line("pubsub limit", text(of: limit))) }
         for channel in report.channels { lines.append(line("channel", text(of: channel))) }
-        if let reason = report.namesUnknown { lines.append(line("other names", reason)) }
+        if let reason = report.namesUnknown {
+            lines.append(line("other names", reason + (report.hasTooManyNames ? " (--max-channel-scan)" : "")))
+        }
         if let clients = report.clients, report.channels.contains(where: { !isShared($0, clients) }) {
             lines.append(
                 line("subscribers", "of all channels of this server: \(text(of: clients))"))
@@ -44,7 +47,7 @@ struct PreflightPrinter {
             lines.append(line("not permitted", report.notPermitted.joined(separator: " ") + " (not needed to record)"))
         }
         lines.append("")
-        for finding in findings { lines.append(line(finding.severity.rawValue, finding.text)) }
+        for finding in findings { lines.append(line(finding.severity.rawValue, OptionNames.explained(finding))) }
         lines.append(line(passed ? "OK" : "NOT OK", verdict))
         return lines
     }

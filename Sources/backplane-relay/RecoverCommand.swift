@@ -1,25 +1,34 @@
 import ArgumentParser
 import Capture
+import Time
 
 struct RecoverCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "recover",
-        abstract: "Save what is whole of damaged or unclosed segments into new files.",
+        abstract: "Save the intact chunks of damaged segments into new files.",
         discussion: """
-            Example:
+            Examples:
               backplane-relay recover /var/lib/backplane-relay -o /tmp/saved
               zstd -dc chat.mcap.zst | backplane-relay recover - -o /tmp/saved
 
-            The originals are not touched. Chunks are found wherever they stand now, also if bytes are missing or too many
-            before them; of several files behind each other each becomes a file. What was skipped is listed, in bytes. An
-            unclosed segment alone needs no recovery: every reader opens it, and the next 'run --record' closes it. Exit
-            status 3 if anything was lost or skipped.
+            The originals are not touched. Chunks are found wherever they are, also if bytes before them are missing \
+            or were inserted. If several files were concatenated, each becomes a file. What was skipped is listed, in \
+            bytes.
+
+            A segment that was not closed needs no recovery: every reader opens it, and the next 'run --record' \
+            closes it. Exit status 3 if anything was lost or skipped.
             """)
 
     @OptionGroup var captures: CaptureArguments
 
-    @Option(name: [.short, .long], help: "Directory for the new files; made if it does not exist.")
+    @Option(
+        name: [.short, .long],
+        help: ArgumentHelp("Directory for the new files; created if it does not exist.", valueName: "dir"))
     var output: String
+
+    func validate() throws {
+        if output.isEmpty { throw ValidationError("-o: name a directory") }
+    }
 
     func run() throws {
         var isWhole = true

@@ -1,55 +1,68 @@
+import Preflight
 import ArgumentParser
 import Capture
 import Forward
+import LivePage
 import Logging
 import MCAP
 import NIOConcurrencyHelpers
 import NIOPosix
 import Redis
 import Relay
-import SignalRBackplane
+import Backplane
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
-        abstract: "Attach to a live backplane: observe it, expose metrics, record it with --record.",
+        abstract: "Observe a live backplane: serve metrics and the live page, record with --record.",
         discussion: """
-            Example:
-              backplane-relay run --redis redis://127.0.0.1:6379 --channel chat --record /var/lib/backplane-relay
-              BACKPLANE_RELAY_REDIS='redis.example:6379,password=...' backplane-relay run --channel chat
-              backplane-relay run --redis redis://127.0.0.1:6379 --channel chat --forward redis://staging:6379
-              backplane-relay run --check-only --redis redis://127.0.0.1:6379 --channel chat
+            Examples:
+              backplane-relay run --redis redis://127.0.0.1:6379 --channel chat \\
+                --record /var/lib/backplane-relay
+              BACKPLANE_RELAY_REDIS='redis.example:6379,password=...' \\
+                backplane-relay run --channel chat
+              backplane-relay run --redis redis://127.0.0.1:6379 --channel chat \\
+                --forward redis://staging:6379
+              backplane-relay run --check-only --redis redis.example --channel chat
 
-            It subscribes and reads; it publishes nothing into the Redis that it watches. SIGTERM or SIGINT stops it: what was received is written first.
-            Before it ends it reads the counters, so that what was lost is in the capture. Exit status 3 if a relay with --record
-            lost envelopes: dropped them, or never received them because the connection was lost.
-            SIGHUP begins a new segment and opens the log file anew, SIGUSR1 logs a line of figures, SIGUSR2 forces what
+            It subscribes and reads. It publishes nothing into the Redis that it watches. SIGTERM or SIGINT stops it; \
+            it first writes what was received, and reads the counters so that the capture knows what was lost.
+
+            SIGHUP begins a new segment and reopens the log file. SIGUSR1 logs a line of figures. SIGUSR2 forces what \
             was received to the disk.
+
+            Exit status 3 if a relay with --record lost envelopes: it dropped them, or never received them because \
+            the connection was lost.
             """)
 
-    @OptionGroup var redis: RedisOptions
+    @OptionGroup(title: "Redis connection") var redis: RedisOptions
 
-    @Option(help: "The event key (\"AppName\" in Startup.cs); give it again for more channels.")
+    @Option(help: ArgumentHelp("Event key (\"AppName\" in Startup.cs). Repeat it for more channels.", valueName: "key"))
     var channel: [String]
 
     @Option(
-        help:
-            "Memory for envelopes that wait for a slow disk; when it is full, new ones are dropped and counted. 1MiB or more."
-    )
+        help: ArgumentHelp(
+            "Memory for envelopes that wait for a slow disk; when it is full, new ones are dropped and counted. 1MiB or more.",
+            valueName: "size"))
     var buffer = ByteSize(bytes: 64 << 20)
 
-    @Option(help: "Where nobody else listens to a channel: channels of this Redis up to which it is asked for names.")
+    @Option(
+        help: ArgumentHelp(
+            """
+            If nobody else listens to a channel, ask Redis for its channel names to suggest the right one, unless it has \
+            more channels than this.
+            """, valueName: "count"))
     var maxChannelScan = ChannelScanPolicy.defaultLimit
 
-    @Flag(help: "Look at Redis, its channels and the record directory, say what may go wrong, and end.")
+    @Flag(help: "Examine Redis, its channels and the record directory, say what could go wrong, and exit.")
     var checkOnly = false
 
-    @OptionGroup var recording: RecordingOptions
-    @OptionGroup var forwarding: ForwardOptions
-    @OptionGroup var web: WebOptions
-    @OptionGroup var log: LogOptions
+    @OptionGroup(title: "Recording") var recording: RecordingOptions
+    @OptionGroup(title: "Forwarding") var forwarding: ForwardOptions
+    @OptionGroup(title: "Web") var web: WebOptions
+    @OptionGroup(title: "Logging") var log: LogOptions
 
-    @Flag(help: "Show the values of messages on the live page: it then shows what users write to each other.")
+    @Flag(help: "Show the values of messages on the live page: what users write to each other.")
     var showPayloads = false
 
     func validate() throws {
@@ -63,10 +76,11 @@ struct RunCommand: AsyncParsableCommand {
             throw ValidationError("--channel: each event key is given once")
         }
         try buffer.require(
-            atLeast: ByteSize(bytes: 1 << 20), "--buffer", because: "\(buffer.bytes) bytes hold too few envelopes")
+            atLeast: ByteSize(bytes: 1 << 20), "--buffer",
+            because: "\(Format.count(buffer.bytes, "byte holds", "bytes hold")) too few envelopes")
         guard !showPayloads || recording.recordsAllOfPayloads else {
             throw ValidationError(
-                "--show-payloads: would show what --payload or --redact-json-keys keeps out of the capture; give one of them"
+                "--show-payloads: would show what --payload, --redact-json-keys or --names keeps out of the capture; give one of them"
             )
         }
     }
@@ -83,16 +97,22 @@ struct RunCommand: AsyncParsableCommand {
                 "recording": "\(recording.record ?? "off (no --record)")",
             ])
         let supervisor = SystemdNotifier()
-        let relay = Relay(
-            configuration: RelayConfiguration(
+        let parts = RelayParts(
+            RelayConfiguration(
                 redis: redis, channels: channel, recording: recording.writer(channels: channel),
                 payload: try recording.payloadPolicy(), housekeeping: try recording.housekeeping(),
-                bufferBytes: buffer.bytes, listenHost: web.listen.host, listenPort: web.listen.port,
-                access: try web.access(), showsPayloads: showPayloads, maxChannelScan: maxChannelScan,
-                branches: try forwarding.branches(from: redis, logger: log.logger),
-                version: BackplaneRelay.version, hostName: HostName.current()),
-            logger: log.logger, supervisor: supervisor,
-            onGlance: StandardError.isTerminal ? Self.statusLine(below: log.destination) : nil)
+                bufferBytes: buffer.bytes,
+                web: WebConfiguration(host: web.listen.host, port: web.listen.port, access: try web.access()),
+                maxChannelScan: maxChannelScan, version: BackplaneRelay.version, hostName: HostName.current()),
+            logger: log.logger)
+        let forwarder = try forwarding.forwarder(from: redis, context: parts.context)
+        let page = LivePage(
+            LivePageConfiguration(
+                showsValues: showPayloads,
+                onSnapshot: StandardError.isTerminal ? Self.statusLine(below: log.destination) : nil),
+            of: parts)
+        let relay = Relay(
+            parts, consumers: (forwarder.map { [$0] } ?? []) + [page], pages: page, supervisor: supervisor)
         // Whatever ends it, the terminal's next line is the shell's own.
         defer { log.destination.show(statusLine: "") }
         try await ServiceRunner.run(
@@ -103,7 +123,7 @@ struct RunCommand: AsyncParsableCommand {
         try relay.losses.verdict.exit()
     }
 
-    private static func statusLine(below log: LogDestination) -> @Sendable (RelayGlance) -> Void {
+    private static func statusLine(below log: LogDestination) -> @Sendable (RelaySnapshot) -> Void {
         let line = NIOLockedValueBox(StatusLine())
         return { glance in
             log.show(statusLine: line.withLockedValue { $0.text(glance, width: StandardError.width) })
@@ -120,7 +140,7 @@ struct RunCommand: AsyncParsableCommand {
         let printer = PreflightPrinter(
             report: report,
             findings: report.findings(minimumFreeBytes: UInt64(recording.minFreeDisk.bytes))
-                + problems.map { .problem($0) },
+                + problems.map { .problem($0) } + web.warnings().map { .warning($0) },
             forward: forward.map { "\($0.endpoint)\($0.server.map { ", \($0.title), \($0.mode)" } ?? "")" },
             listen: web.listen.defaultValueDescription)
         try StandardOutput.print(lines: printer.lines)

@@ -1,5 +1,7 @@
 import CLinux
-import SignalRBackplane
+import Capture
+import Backplane
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -77,10 +79,13 @@ struct OutputError: Error, CustomStringConvertible {
     let code: Int32
     var place = standardOutput
 
-    var description: String { "cannot write to \(place): \(String(cString: strerror(code)))" }
+    var description: String { "cannot write to \(place): \(SystemReason.text(code))" }
 
     /// The reader has gone, as `head` does: no reason for a message.
     var isBrokenPipe: Bool { code == EPIPE }
+
+    /// The same of standard output, where it ends a command quietly.
+    var isReaderGone: Bool { isBrokenPipe && place == Self.standardOutput }
 }
 
 /// In place of Swift's: for people, so names from the wire cannot steer their terminal.

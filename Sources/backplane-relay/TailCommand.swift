@@ -1,8 +1,10 @@
+import Preflight
 import ArgumentParser
 import Capture
 import Redis
 import Relay
-import SignalRBackplane
+import Backplane
+import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -13,49 +15,56 @@ import SignalRBackplane
 struct TailCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tail",
-        abstract: "Print the messages of a live backplane, decoded, as they come.",
+        abstract: "Print the messages of a live backplane, decoded, as they arrive.",
         discussion: """
-            Example:
+            Examples:
               backplane-relay tail --redis redis://127.0.0.1:6379 --channel chat
-              backplane-relay tail --redis redis://127.0.0.1:6379 --channel chat --hub chatHub --grep error --limit 10
-              BACKPLANE_RELAY_REDIS='redis.example:6379,password=...' backplane-relay tail --channel chat --json
+              backplane-relay tail --redis redis://127.0.0.1:6379 --channel chat \\
+                --hub chatHub --grep error --limit 10
+              BACKPLANE_RELAY_REDIS='redis.example:6379,password=...' \\
+                backplane-relay tail --channel chat --json
 
-            The lines are those of 'cat', and so are the options that select. On a terminal times are local (--utc); in a pipe
-            and in JSON they are RFC 3339 in UTC. Gaps, resets of the counter and lost
-            connections are logged on standard error; with --json they are objects with an "event" among the others.
+            The lines and the options that select are those of 'cat'. On a terminal times are local (--utc for UTC); \
+            in a pipe and in JSON they are RFC 3339 in UTC. Gaps, counter resets and lost connections are logged on \
+            standard error; with --json they are objects with an "event" among the others.
 
-            It subscribes and reads, and always reads on: a reader of its output that is slower than the traffic costs
-            envelopes, which are counted, and the exit status is then 3. Ctrl-C or SIGTERM ends it.
+            It subscribes and always reads. If the reader of its output is slower than the traffic, envelopes are \
+            dropped and counted, and the exit status is 3. Ctrl-C or SIGTERM ends it.
             """)
 
-    @OptionGroup var redis: RedisOptions
+    @OptionGroup(title: "Redis connection") var redis: RedisOptions
 
-    @Option(help: "The event key (\"AppName\" in Startup.cs); give it again for more channels.")
+    @Option(help: ArgumentHelp("Event key (\"AppName\" in Startup.cs). Repeat it for more channels.", valueName: "key"))
     var channel: [String]
 
-    @OptionGroup var envelopes: EnvelopeOptions
+    @OptionGroup(title: "Selection") var envelopes: EnvelopeOptions
 
-    @Flag(help: "One JSON object an envelope, and one an event.")
+    @Flag(help: "Print one JSON object an envelope, and one an event.")
     var json = false
 
-    @OptionGroup var lines: LineOptions
+    @OptionGroup(title: "Output") var lines: LineOptions
 
-    @Option(help: "End after this many envelopes, 1 or more.")
+    @Option(help: ArgumentHelp("Exit after this many envelopes, 1 or more.", valueName: "count"))
     var limit: Int?
 
-    @Option(help: "End after this time, such as 10s.")
+    @Option(help: ArgumentHelp("Exit after this time, such as 10s.", valueName: "time"))
     var duration: TimeSpan?
 
     @Option(
-        help:
-            "Memory for envelopes that wait to be printed; when it is full, new ones are dropped and counted. 1MiB or more."
-    )
+        help: ArgumentHelp(
+            "Memory for envelopes that wait to be printed; when it is full, new ones are dropped and counted. 1MiB or more.",
+            valueName: "size"))
     var buffer = ByteSize(bytes: 16 << 20)
 
-    @Option(help: "Where nobody else listens to a channel: channels of this Redis up to which it is asked for names.")
+    @Option(
+        help: ArgumentHelp(
+            """
+            If nobody else listens to a channel, ask Redis for its channel names to suggest the right one, unless it has \
+            more channels than this.
+            """, valueName: "count"))
     var maxChannelScan = ChannelScanPolicy.defaultLimit
 
-    @OptionGroup var log: LogOptions
+    @OptionGroup(title: "Logging") var log: LogOptions
 
     func validate() throws {
         guard !channel.isEmpty, channel.allSatisfy({ !$0.isEmpty }) else {
@@ -68,7 +77,8 @@ struct TailCommand: AsyncParsableCommand {
             throw ValidationError("--channel: each event key is given once")
         }
         try buffer.require(
-            atLeast: ByteSize(bytes: 1 << 20), "--buffer", because: "\(buffer.bytes) bytes hold too few envelopes")
+            atLeast: ByteSize(bytes: 1 << 20), "--buffer",
+            because: "\(Format.count(buffer.bytes, "byte holds", "bytes hold")) too few envelopes")
         try lines.validate(json: json)
         if let limit, limit < 1 { throw ValidationError("--limit: \(limit) envelopes cannot be printed; 1 or more") }
     }

@@ -6,11 +6,11 @@ struct VerifyCommand: ParsableCommand {
         commandName: "verify",
         abstract: "Check every checksum and cross-reference of a capture.",
         discussion: """
-            Example:
+            Examples:
               backplane-relay verify /var/lib/backplane-relay
 
-            Exit status 3 if anything is damaged or torn off ('recover' then saves what is whole), or if the recording lost
-            envelopes while it should have run. 0 if not; also where it cannot be told, which the last line says.
+            Exit status 3 if anything is damaged or cut off ('recover' saves what is intact), or if the recording \
+            lost envelopes while it should have run. 0 otherwise, also if that cannot be told; the last line says so.
             """)
 
     @OptionGroup var captures: CaptureArguments
@@ -38,6 +38,9 @@ struct VerifyCommand: ParsableCommand {
             )
         }
         for line in report.doubts.lines { print(line) }
+        if report.hasWireWithoutIDs {
+            print("hubs of ASP.NET Core: \(CaptureSummary.Core.incompleteness)")
+        }
         try report.complain()
     }
 

@@ -1,8 +1,9 @@
 import Foundation
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import Capture
+import Time
 
 @Suite struct CaptureDirectoryTests {
     @Test func idsAreCarriedIntoTheNextRun() throws {
@@ -103,7 +104,7 @@ import Testing
             _ = try CaptureDirectory.prepare(path, at: .start) { _ in }
         }
         let deep = directory.path + "/no/such"
-        #expect(throws: CaptureError.system(operation: "make directory", path: deep, errno: ENOENT)) {
+        #expect(throws: CaptureError.system(operation: "make the directory", path: deep, errno: ENOENT)) {
             _ = try CaptureDirectory.prepare(deep, at: .start) { _ in }
         }
     }

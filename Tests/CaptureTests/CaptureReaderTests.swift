@@ -1,9 +1,10 @@
 import Foundation
 import MCAP
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import Capture
+import Time
 
 @Suite struct CaptureReaderTests {
     /// Two channels, four closed segments, events between: ids n on `chat` at n seconds, 100 + n on `game` a little later.

@@ -1,8 +1,9 @@
 import Foundation
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import Capture
+import Time
 
 @Suite struct CaptureSummaryTests {
     @Test func holesResetsAndDuplicatesAreNamed() throws {
@@ -130,6 +131,61 @@ import Testing
         #expect(chat.missingIDs == 12)
         #expect(chat.holes.map { $0.from...$0.to } == [2...3, 5...6, 1...8])
         #expect(chat.counterResets == [CaptureSummary.Reset(from: 4, to: 9)])
+    }
+
+    /// Both looked like something else at first; captures of before have the event, and say no more of it.
+    @Test(arguments: [[10, 2, 11, 3, 12], [1, 2, 500, 3, 501, 4, 502, 5]] as [[UInt64]], [true, false])
+    func whatWasToldOfSeveralCountersBeforeTheyWereKnownIsWithdrawn(ids: [UInt64], isToldOnTime: Bool) throws {
+        let directory = try TemporaryDirectory()
+        var writer = makeWriter(directory.path)
+        var now = Moment.start
+        var tracker = CounterTracker()
+        var told: CaptureEvent?
+        for id in ids {
+            switch tracker.observe(id) {
+            case .one(.gap(let from, let to)):
+                told = .gap(channel: "chat", from: from, to: to, cause: .foreignPublish)
+            case .one(.counterReset(let from, let to)): told = .counterReset(channel: "chat", from: from, to: to)
+            case .turn(isNews: true) where isToldOnTime:
+                writer.append(
+                    .interleaved(
+                        channel: "chat", counters: 2, databases: nil, withdraws: CaptureEvent.Withdrawn.all(tracker)),
+                    at: now)
+            case .one, .restored, .turn: break
+            }
+            if let event = told.take() { writer.append(event, at: now) }
+            now = try writer.record([id], from: now)
+        }
+        if !isToldOnTime { writer.append(.interleaved(channel: "chat", counters: 2, databases: nil), at: now) }
+        try writer.close(now)
+        let summary = try CaptureSummary(of: CaptureReader(paths: [directory.path]))
+        let chat = summary.channels[0]
+        #expect(summary.events == ["interleaved": 1, "segment": 1])
+        #expect(!summary.profile.holes.contains(true))
+        #expect(chat.counterResets == [] && chat.holes == [] && chat.missingIDs == 0 && chat.lastID == ids.max())
+        #expect(chat.mayBeMissing == nil || chat.mayBeMissing?.reason == .notCompared)
+        #expect(summary.verdict.isComplete == nil && summary.verdict.exitStatus == 0)
+    }
+
+    /// Two counters that are at the same id: each id comes twice, in two envelopes.
+    @Test(arguments: [true, false]) func idsThatCameTwiceInDifferentEnvelopes(isSameEnvelope: Bool) throws {
+        let directory = try TemporaryDirectory()
+        var writer = makeWriter(directory.path)
+        for id in 1...5 as ClosedRange<UInt64> {
+            for copy in 0..<2 as Range<Int64> {
+                let ticks = 638_000_000_000_000_000 + Int64(id) * 10 + (isSameEnvelope ? 0 : copy)
+                let body = ScaleoutMessage(messages: [], createdTicks: ticks)
+                if copy == 1, isSameEnvelope || id == 1 {
+                    writer.append(.duplicate(channel: "chat", id: id), at: .start)
+                }
+                writer.append(Envelope(id: id, body: body).encoded(), at: .start)
+            }
+        }
+        try writer.close(.start)
+        let summary = try CaptureSummary(of: CaptureReader(paths: [directory.path]))
+        #expect(summary.channels[0].counters?.count == (isSameEnvelope ? nil : 2))
+        #expect(summary.channels[0].duplicateIDs == (isSameEnvelope ? 5 : 0))
+        #expect(summary.events["duplicate"] == (isSameEnvelope ? 5 : nil))
     }
 
     @Test func withoutEnvelopesThereAreNoTimes() throws {

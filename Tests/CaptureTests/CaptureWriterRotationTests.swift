@@ -2,6 +2,7 @@ import MCAP
 import Testing
 
 @testable import Capture
+import Time
 
 @Suite struct CaptureWriterRotationTests {
     @Test func bySize() throws {

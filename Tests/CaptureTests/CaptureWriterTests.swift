@@ -1,8 +1,9 @@
 import MCAP
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import Capture
+import Time
 
 @Suite struct CaptureWriterTests {
     // MARK: - Chunks
@@ -115,7 +116,7 @@ import Testing
         let reader = MCAPStreamReader(MemorySource(try bytes(ofFile: directory.files[0])))
         while let item = try reader.next() {
             guard case .chunk(let chunk) = item else { continue }
-            chunk.forEachMessage { (message: MCAP.MessageView) in
+            chunk.forEachMessage { (message: ChunkMessage) in
                 if message.channelID == 1 { found.append((message.sequence, message.publishTime)) }
             }
         }

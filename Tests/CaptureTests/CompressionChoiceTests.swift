@@ -2,6 +2,7 @@ import MCAP
 import Testing
 
 @testable import Capture
+import Time
 
 @Suite struct CompressionChoiceTests {
     private static let start: UInt64 = 7_000_000_000

@@ -1,10 +1,11 @@
 import Foundation
 import MCAP
-import SignalRBackplane
+import Backplane
 import TestSupport
 import Testing
 
 @testable import Capture
+import Time
 
 /// A small segment, damaged in every possible place.
 @Suite struct DamageTests {

@@ -1,5 +1,6 @@
 import Foundation
-import SignalRBackplane
+import Backplane
+import JSON
 import TestSupport
 import Testing
 

@@ -1,6 +1,6 @@
 import Foundation
 import MCAP
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import Capture

@@ -1,8 +1,9 @@
 import Foundation
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import Capture
+import Time
 
 /// What several relays recorded beside each other, in one directory.
 @Suite struct RecordingsTests {

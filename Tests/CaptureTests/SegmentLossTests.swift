@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import Capture
+import Time
 
 /// What somebody does to the file under the writer's hands is noticed, named by id, and survived.
 @Suite struct SegmentLossTests {

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Capture
+import Time
 
 @Suite struct SegmentNameTests {
     static let names: [([String], String)] = [

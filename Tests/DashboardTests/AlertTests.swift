@@ -58,9 +58,10 @@ struct AlertTests {
         #expect(!summary.contains("{{") && summary.hasSuffix("."))
         let description = try #require(alert.fields["description"])
         #expect(description.contains("{{ $labels.instance }}") || description.contains("$labels.instance"))
-        #expect(
-            alert.fields["runbook_url"]
-                == "https://github.com/backplane-relay/backplane-relay#\(name.lowercased())")
-        #expect(try Repository.text("README.md").contains("<a id=\"\(name.lowercased())\"></a>"))
+        // One place to change scheme and host of all: an external label.
+        let manual = #"{{ or $externalLabels.manual (printf "http://%s/manual" $labels.instance) }}"#
+        #expect(alert.fields["runbook_url"] == "'\(manual)/metrics-and-alerts#\(name.lowercased())'")
+        let article = try Repository.text("Sources/backplane-relay/Documentation.docc/MetricsAndAlerts.md")
+        #expect(article.contains("| <a id=\"\(name.lowercased())\"></a>\(name) |"))
     }
 }

@@ -1,5 +1,5 @@
 import Capture
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import Export
@@ -35,7 +35,7 @@ import Testing
         #expect(
             row(payload([message]))
                 == #""ch,at",7,2023-11-14T22:13:20.000000000Z,2020-09-13T12:26:40.000000000Z,s,h-chatHub,hub,chatHub,say,"#
-                + #""{""H"":""chatHub"",""M"":""say"",""A"":[""a\nb""]}",,,false,false,"x"# + "\n" + #"y","# + "\r\n")
+                + #""{""H"":""chatHub"",""M"":""say"",""A"":[""a\nb""]}",,,false,false,"x"# + "\n" + #"y",,,"# + "\r\n")
     }
 
     @Test func aRowAMessage() {
@@ -46,7 +46,7 @@ import Testing
     @Test func bytesThatAreNoTextAreBase64() {
         let message = Message(
             source: "s", key: "k", value: [0xFF, 0x00], commandID: "c", waitForAck: true, isAck: true)
-        #expect(row(payload([message])).hasSuffix(",k,ack,,,,/wA=,c,true,true,,\r\n"))
+        #expect(row(payload([message])).hasSuffix(",k,ack,,,,/wA=,c,true,true,,,,\r\n"))
     }
 
     @Test func whatDoesNotDecodeIsThereAsAWhole() {

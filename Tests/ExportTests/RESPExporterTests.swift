@@ -1,6 +1,6 @@
 import Capture
 import Cryptography
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import Export

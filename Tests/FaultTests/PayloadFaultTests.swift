@@ -75,7 +75,7 @@ struct PayloadFaultTests {
                     for publisher in publishers { await publisher.stop() }
                     let published = publishers.flatMap { $0.ledger.publications.compactMap(\.payload) }
                     try await relay.waitForMetric("backplane_relay_recorded_envelopes_total", atLeast: published.count)
-                    #expect(try await relay.metric(#"signalr_backplane_id_resets_total{channel="chat"}"#) > 0)
+                    #expect(try await relay.metric(#"signalr_backplane_interleaved_ids_total{channel="chat"}"#) > 0)
                     #expect(try await relay.stop() == .code(0))
 
                     var recorded: [[UInt8]] = []

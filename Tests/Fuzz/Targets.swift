@@ -2,7 +2,7 @@
 
 /// The modules whose code is watched and checked. Optimised also in a debug build, which leaves all else alone.
 let watched: Set<String> = [
-    "SignalRBackplane", "MCAP", "Prometheus", "Redis", "Capture", "HubNode", "TestSupport",
+    "JSON", "Time", "Backplane", "MCAP", "Prometheus", "Redis", "Capture", "HubNode", "TestSupport",
 ]
 let watching: [SwiftSetting] = [
     .unsafeFlags(["-O", "-sanitize=fuzzer,address"])
@@ -24,8 +24,9 @@ package.targets += [
     .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzz/CLibFuzzer"),
     .target(
         name: "FuzzSupport", dependencies: ["CLibFuzzer"], path: "Tests/Fuzz/Support", swiftSettings: house + watching),
-    fuzzer("FuzzEnvelope", ["SignalRBackplane"]),
-    fuzzer("FuzzJSON", ["SignalRBackplane", "Capture"]),
+    fuzzer("FuzzEnvelope", ["Backplane"]),
+    fuzzer("FuzzCore", ["Backplane"]),
+    fuzzer("FuzzJSON", ["JSON", "Backplane", "Capture"]),
     fuzzer(
         "FuzzMCAP", ["MCAP", "TestSupport"],
         with: [
@@ -37,7 +38,7 @@ package.targets += [
     fuzzer(
         "FuzzHubNode",
         [
-            "HubNode", "Redis", "SignalRBackplane",
+            "JSON", "HubNode", "Redis", "Backplane",
             .product(name: "HTTPTypes", package: "swift-http-types"),
             .product(name: "Logging", package: "swift-log"),
             .product(name: "NIOCore", package: "swift-nio"),

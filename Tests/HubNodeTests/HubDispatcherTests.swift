@@ -1,5 +1,5 @@
 import Prometheus
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import HubNode
@@ -28,7 +28,7 @@ struct HubDispatcherTests {
         let dispatcher = HubDispatcher(
             hubs: [Self.hub], detailedErrors: detailedErrors, metrics: metrics, logger: .silent)
         let request = try #require(HubRequest(decoding: Array(json.utf8)))
-        return text(await dispatcher.answer(to: request, connectionID: "c1", user: "alice", broker: .unconnected()))
+        return text(await dispatcher.answer(to: request, connectionID: "c1", user: "alice", publisher: .unconnected()))
     }
 
     private static let answers: [(request: String, answer: String)] = [

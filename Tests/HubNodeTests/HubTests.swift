@@ -20,7 +20,7 @@ struct HubTests {
     private func call(_ name: String, _ arguments: String...) async throws -> String? {
         let method = try #require(hub.method(name, arity: arguments.count))
         let call = HubCall(
-            connectionID: "c1", user: "alice", hub: "testHub", requestID: "0", broker: .unconnected())
+            connectionID: "c1", user: "alice", hub: "testHub", requestID: "0", publisher: .unconnected())
         return text(try await method.body(call, arguments.map { Array($0.utf8) }))
     }
 
@@ -80,7 +80,7 @@ struct HubTests {
     @Test("an argument of another type is an error, not a call", arguments: wrongTypes)
     func refuses(name: String, arguments: [String]) async throws {
         let method = try #require(hub.method(name, arity: arguments.count))
-        let call = HubCall(connectionID: "c1", user: "", hub: "testHub", requestID: "0", broker: .unconnected())
+        let call = HubCall(connectionID: "c1", user: "", hub: "testHub", requestID: "0", publisher: .unconnected())
         await #expect(throws: (any Error).self) {
             _ = try await method.body(call, arguments.map { Array($0.utf8) })
         }
@@ -99,7 +99,7 @@ struct HubTests {
             hub.on("M") { (_: HubCall) in 2 }
         }
         let method = try #require(hub.method("m", arity: 0))
-        let call = HubCall(connectionID: "c1", user: "", hub: "h", requestID: "0", broker: .unconnected())
+        let call = HubCall(connectionID: "c1", user: "", hub: "h", requestID: "0", publisher: .unconnected())
         #expect(text(try await method.body(call, [])) == "2")
         #expect(hub.methodNames == ["M"])
     }

@@ -1,5 +1,5 @@
 import NIOCore
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import HubNode

@@ -62,11 +62,13 @@ struct BenchTests {
 
     @Test("with a Redis of its own: a table; exit 1 if more is expected than is carried")
     func expectation() async throws {
-        let bench = try await Finished.relay([
-            "bench", "--seconds", "0.2", "--max-rate", "500", "--expect", "1000000",
-        ])
+        let bench = try await Finished.relay(
+            [
+                "bench", "--seconds", "0.2", "--max-rate", "500", "--expect", "1000000",
+            ], environment: ["BACKPLANE_RELAY_REDIS": "redis://production.invalid:6379"])
         #expect(bench.exit == .code(1), "\(bench.output)\(bench.errors)")
         #expect(bench.output.contains("started for this"))
+        #expect(bench.errors.contains("BACKPLANE_RELAY_REDIS is not used"))
         #expect(bench.output.contains("without compression"))
         #expect(bench.errors.contains("not enough: 1,000,000/s are expected"))
     }

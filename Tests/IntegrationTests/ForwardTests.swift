@@ -1,6 +1,6 @@
 import Foundation
 import Redis
-import SignalRBackplane
+import Backplane
 import TestSupport
 import Testing
 

@@ -40,7 +40,7 @@ struct LargeEnvelopeTests {
                         shown[#"signalr_backplane_largest_envelope_bytes{channel="chat"}"#] ?? 0 >= Double(96 << 20)
                     }
                     #expect(try peak(relay.child.processIdentifier) < 110 << 10)
-                    #expect(relay.child.errors.contains("an envelope is larger than --buffer"))
+                    #expect(relay.child.errors.contains("an envelope is larger than the buffer"))
                     #expect(relay.child.errors.contains("id=2"))
                     _ = try await relay.stop()
                 }

@@ -1,4 +1,4 @@
-import EndToEnd
+import Loopback
 import Foundation
 import TestSupport
 import Testing
@@ -63,6 +63,16 @@ struct ProcessMetricsTests {
                 #expect(check.exit == .code(0))
                 #expect(check.output + check.errors == "")
             }
+        }
+    }
+
+    @Test("serves the manual, where an alert's runbook_url leads to its row", arguments: Command.allCases)
+    func manual(command: Command) async throws {
+        try await withCommand(command) { port, _ in
+            let answer = try #require(try await HTTPAnswer.get(port: port, "/manual/metrics-and-alerts"))
+            #expect(answer.status == 200)
+            #expect(answer.body.contains("<a id=\"backplanehubdown\"></a>"))
+            #expect(try await HTTPAnswer.get(port: port, "/manual/nothing")?.status == 404)
         }
     }
 

@@ -1,6 +1,6 @@
 import Foundation
 import Redis
-import SignalRBackplane
+import Backplane
 import Synchronization
 import TestSupport
 import Testing
@@ -236,10 +236,16 @@ extension WithHubNodes {
         }
 
         private func faultsOfConnections(_ scene: WatchedBackplane, _ queries: [PanelQuery]) async throws {
+            let still = ["channel": WatchedBackplane.still]
             let fault = InjectedFault(
-                name: "subscriptions killed again and again", alerts: [.init(name: "BackplaneReconnecting")],
-                changes: [.init(dashboard: "relay", panel: "Subscriptions made again")])
+                name: "subscriptions killed again and again, and a counter that tells nothing",
+                alerts: [.init(name: "BackplaneReconnecting"), .init(name: "BackplaneIdsInDoubt", labels: still)],
+                changes: [
+                    .init(dashboard: "relay", panel: "Subscriptions made again"),
+                    .init(dashboard: "backplane", panel: "Loss and disorder", letter: "G", labels: still),
+                ])
             try await fault.prove(by: scene.prometheus, queries: queries) {
+                try await scene.redis.command(["SET", .text(WatchedBackplane.still), "no number"])
                 for _ in 1...4 {
                     let before = try await scene.relay.metric("backplane_relay_reconnects_total")
                     try await scene.redis.command(["CLIENT", "KILL", "TYPE", "pubsub"])

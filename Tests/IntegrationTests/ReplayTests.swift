@@ -1,6 +1,6 @@
 import Foundation
 import Redis
-import SignalRBackplane
+import Backplane
 import TestSupport
 import Testing
 
@@ -145,6 +145,17 @@ struct ReplayTests {
                 #expect(forecast.exit == .code(0))
                 #expect(
                     forecast.output.contains("chat -> other: 40 envelopes, captured ids 1..40"), "\(forecast.output)")
+                let told = try await Finished.relay(mapped + ["--dry-run", "--json"])
+                #expect(told.exit == .code(0) && told.lines.count == 1, "\(told.output)")
+                let object = try #require(
+                    try JSONSerialization.jsonObject(with: Data(told.output.utf8)) as? [String: Any])
+                #expect(object["dry_run"] as? Bool == true && object["envelopes"] as? Int == 40)
+                #expect(object["capture_complete"] as? Bool == true && object["rounds"] as? Int == 1)
+                #expect(object["rated_seconds"] == nil && object["ids"] as? String == "reissue")
+                let channel = try #require((object["channels"] as? [[String: Any]])?.first)
+                #expect(channel["captured"] as? String == "chat" && channel["target"] as? String == "other")
+                #expect(channel["first_id"] as? Int == 1 && channel["last_id"] as? Int == 40)
+                #expect(channel["counter"] as? Int == 0)
                 let received = try await Self.received(by: target, on: "other", count: payloads.count) {
                     let unasked = try await Finished.relay(mapped)
                     #expect(unasked.exit == .code(1))

@@ -1,6 +1,6 @@
 import Foundation
 import Redis
-import SignalRBackplane
+import Backplane
 import TestSupport
 import Testing
 
@@ -174,7 +174,7 @@ struct StorageTests {
                 #expect(info.output.contains(mode == "full" ? "redacted      text" : "payload       \(mode)"))
                 let replay = try await Finished.relay(["replay", directory, "--to", redis.url, "--allow-source"])
                 #expect(replay.exit == .code(mode == "none" ? 1 : 0), "\(replay.errors)")
-                #expect(replay.errors.contains(mode == "none" ? "--payload none" : "hashed or redacted"))
+                #expect(replay.errors.contains(mode == "none" ? "without payloads" : "hashed or redacted"))
             }
         }
     }

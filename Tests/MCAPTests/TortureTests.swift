@@ -147,7 +147,7 @@ private struct Torture {
                 bytes[(chunk.offset + 33)...].starts(with: chunks[index][33...])
             else {
                 // Two damages around a payload can leave nothing that tells it from a chunk.
-                if history.count <= 2 { failures.append("invented at \(chunk.offset)") }
+                if history.count <= 2 { failures.append("invented at \(chunk.offset), \(reading.damages)") }
                 continue
             }
             counts[index] += 1
@@ -181,13 +181,5 @@ private struct Torture {
             if "\(damage)".contains("no message is lost") { failures.append("\(damage)") }
         }
         return failures
-    }
-}
-
-extension [UInt8] {
-    /// Where `part` stands.
-    fileprivate func places(of part: [UInt8]) -> [Int] {
-        guard let first = part.first, count >= part.count else { return [] }
-        return (0...count - part.count).filter { self[$0] == first && self[$0..<$0 + part.count].elementsEqual(part) }
     }
 }

@@ -14,6 +14,15 @@ import Testing
         #expect(family.with("x", "y") !== family.with("y", "x"))
     }
 
+    /// Equal to Swift's `String`, two series to Prometheus.
+    @Test func valuesAreToldApartByTheirBytes() {
+        let family = family(["a"], limit: ChildLimit(maximumChildren: 1))
+        let composed = family.with("caf\u{E9}")
+        #expect(family.with("cafe\u{301}") === family.with("other"))
+        family.remove("cafe\u{301}")
+        #expect(family.with("caf\u{E9}") === composed)
+    }
+
     @Test func aNewChildIsExposedAtZero() {
         _ = family(["a"]).with("x")
         #expect(registry.sampleLines() == [#"c_total{a="x"} 0"#])

@@ -160,7 +160,7 @@ import Testing
         Transition("SUBSCRIBE answered by nil", after: [ok, id, master, info], .null, unexpected("nil")),
         Transition(
             "SUBSCRIBE answered by text", after: [ok, id, master, info], .bulk([0x61]),
-            unexpected("a string of 1 bytes")),
+            unexpected("a string of 1 B")),
         Transition(
             "array of two", after: [ok, id, master, info], .array([.null, .null]), unexpected("an array of 2")),
         Transition(

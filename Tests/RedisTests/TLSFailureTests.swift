@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Redis
+import Time
 
 @Suite struct TLSFailureTests {
     @Test(
@@ -42,6 +43,6 @@ import Testing
         (1_750_000_000, "2025-06-15"), (4_107_542_400, "2100-03-01"), (-1, "1969-12-31"),
     ])
     func dates(seconds: Int, expected: String) {
-        #expect(UTCDate(unixSeconds: seconds).description == expected)
+        #expect(UTCTime.date(unixSeconds: seconds) == expected)
     }
 }

@@ -2,6 +2,7 @@ import Capture
 import Testing
 
 @testable import Relay
+import Time
 
 @Suite struct ClockMonitorTests {
     private static let second: UInt64 = 1_000_000_000

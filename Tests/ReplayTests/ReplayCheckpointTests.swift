@@ -1,5 +1,5 @@
 import Foundation
-import SignalRBackplane
+import Backplane
 import TestSupport
 import Testing
 

@@ -1,6 +1,6 @@
 import Capture
 import Redis
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import Replay

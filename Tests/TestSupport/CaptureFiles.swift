@@ -1,14 +1,14 @@
 import Foundation
 
 /// The segment files of a record directory.
-public enum CaptureFiles {
+package enum CaptureFiles {
     /// Paths, in the order of their names, which is the order of time.
-    public static func paths(in directory: String) throws -> [String] {
+    package static func paths(in directory: String) throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: directory).filter { $0.hasSuffix(".mcap") }.sorted()
             .map { directory + "/" + $0 }
     }
 
-    public static func mode(of path: String) throws -> Int {
+    package static func mode(of path: String) throws -> Int {
         let attributes = try FileManager.default.attributesOfItem(atPath: path)
         return (attributes[.posixPermissions] as? NSNumber)?.intValue ?? -1
     }
@@ -16,7 +16,7 @@ public enum CaptureFiles {
     /// Asks the independent `pymcap-cli doctor` about each file.
     ///
     /// - Throws: ``TestFailure`` with what it found wrong.
-    public static func examine(_ files: [String]) async throws {
+    package static func examine(_ files: [String]) async throws {
         for file in files {
             let doctor = try await Finished.running(.pymcap, ["doctor", file])
             guard doctor.exit == .code(0) else {

@@ -1,55 +1,55 @@
 import Foundation
 
 /// What `info --json` says of a capture, as far as the tests look.
-public struct CaptureInfo: Decodable {
-    public struct Segment: Decodable {
-        public let path: String
-        public let state: String
+package struct CaptureInfo: Decodable {
+    package struct Segment: Decodable {
+        package let path: String
+        package let state: String
     }
 
-    public struct Hole: Decodable, Equatable {
-        public let from: UInt64
-        public let to: UInt64
-        public let cause: String
+    package struct Hole: Decodable, Equatable {
+        package let from: UInt64
+        package let to: UInt64
+        package let cause: String
 
-        public init(from: UInt64, to: UInt64, cause: String) {
+        package init(from: UInt64, to: UInt64, cause: String) {
             self.from = from
             self.to = to
             self.cause = cause
         }
     }
 
-    public struct Reset: Decodable, Equatable {
-        public let from: UInt64
-        public let to: UInt64
+    package struct Reset: Decodable, Equatable {
+        package let from: UInt64
+        package let to: UInt64
     }
 
-    public struct Channel: Decodable {
-        public let channel: String
-        public let envelopes: Int
-        public let firstId: UInt64?
-        public let lastId: UInt64?
-        public let missingIds: UInt64
-        public let holes: [Hole]
-        public let counterResets: [Reset]
-        public let mayBeMissing: Doubt?
+    package struct Channel: Decodable {
+        package let channel: String
+        package let envelopes: Int
+        package let firstId: UInt64?
+        package let lastId: UInt64?
+        package let missingIds: UInt64
+        package let holes: [Hole]
+        package let counterResets: [Reset]
+        package let mayBeMissing: Doubt?
     }
 
     /// Why nobody can tell whether ids are missing behind the last one.
-    public struct Doubt: Decodable, Equatable {
-        public let after: UInt64?
-        public let reason: String
-        public let cause: String?
+    package struct Doubt: Decodable, Equatable {
+        package let after: UInt64?
+        package let reason: String
+        package let cause: String?
     }
 
-    public let segments: [Segment]
-    public let envelopes: Int
-    public let channels: [Channel]
-    public let damage: [String]
+    package let segments: [Segment]
+    package let envelopes: Int
+    package let channels: [Channel]
+    package let damage: [String]
     /// nil where it cannot be told.
-    public let complete: Bool?
+    package let complete: Bool?
 
-    public static func read(_ path: String) async throws -> CaptureInfo {
+    package static func read(_ path: String) async throws -> CaptureInfo {
         let info = try await Finished.relay(["info", "--json", path])
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase

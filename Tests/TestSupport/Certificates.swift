@@ -1,16 +1,16 @@
 import Foundation
 
 /// A folder with certificates of an authority of its own, made by openssl for one test.
-public struct Certificates {
-    public enum Lifetime {
+package struct Certificates {
+    package enum Lifetime {
         case valid
         case expired
     }
 
-    public let folder: String
+    package let folder: String
 
     /// Makes an authority, runs `body` and removes everything.
-    public static func with<Value>(
+    package static func with<Value>(
         isolation: isolated (any Actor)? = #isolation, _ body: (Certificates) async throws -> Value
     ) async throws -> Value {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("certificates-\(UUID())").path
@@ -21,10 +21,10 @@ public struct Certificates {
         return try await body(certificates)
     }
 
-    public func path(_ file: String) -> String { "\(folder)/\(file)" }
+    package func path(_ file: String) -> String { "\(folder)/\(file)" }
 
     /// `<name>.crt` and `<name>.key`.
-    public func makeAuthority(_ name: String) throws {
+    package func makeAuthority(_ name: String) throws {
         try openssl(
             ["req", "-x509"] + Self.newKey(path("\(name).key")) + [
                 "-out", path("\(name).crt"), "-days", "10", "-subj", "/CN=\(name)",
@@ -34,7 +34,7 @@ public struct Certificates {
     /// `<name>.crt` and `<name>.key`, signed by an authority.
     ///
     /// - Parameter names: as openssl takes them, `DNS:localhost,IP:127.0.0.1`.
-    public func make(
+    package func make(
         _ name: String, for names: String = "DNS:localhost,IP:127.0.0.1", by authority: String = "ca",
         lifetime: Lifetime = .valid
     ) throws {
@@ -69,7 +69,7 @@ public struct Certificates {
     }
 
     /// Arguments for redis-server.
-    public func serverArguments(_ name: String, port: Int, demandsClientCertificate: Bool = false) -> [String] {
+    package func serverArguments(_ name: String, port: Int, demandsClientCertificate: Bool = false) -> [String] {
         [
             "--tls-port", "\(port)", "--tls-cert-file", path("\(name).crt"), "--tls-key-file", path("\(name).key"),
             "--tls-ca-cert-file", path("ca.crt"), "--tls-auth-clients", demandsClientCertificate ? "yes" : "no",

@@ -4,13 +4,13 @@ import Synchronization
 import SystemPackage
 
 /// A program that runs beside the test; its output goes to files, so that no full pipe can stop it.
-public final class ChildProcess: Sendable {
-    public enum Exit: Equatable, Sendable {
+package final class ChildProcess: Sendable {
+    package enum Exit: Equatable, Sendable {
         case code(Int32)
         case signal(Int32)
     }
 
-    public let processIdentifier: Int32
+    package let processIdentifier: Int32
     private let outputPath: String
     private let errorPath: String
     private let exited: Task<Exit, any Error>
@@ -28,7 +28,7 @@ public final class ChildProcess: Sendable {
     /// - Parameters:
     ///   - environment: added to the test's own.
     ///   - folder: where standard output and standard error are kept.
-    public static func start(
+    package static func start(
         _ path: String, _ arguments: [String], environment: [String: String] = [:], folder: String
     ) async throws -> ChildProcess {
         let name = folder + "/" + UUID().uuidString
@@ -65,18 +65,18 @@ public final class ChildProcess: Sendable {
     }
 
     /// Standard output and standard error up to now; bytes that are no UTF-8 become U+FFFD.
-    public var output: String { Self.text(of: outputPath) }
-    public var errors: String { Self.text(of: errorPath) }
+    package var output: String { Self.text(of: outputPath) }
+    package var errors: String { Self.text(of: errorPath) }
 
     /// Does nothing once the end of the process is known.
-    public func signal(_ number: Int32) {
+    package func signal(_ number: Int32) {
         isRunning.withLock { if $0 { _ = kill(processIdentifier, number) } }
     }
 
     /// Waits for the end; a process that does not end in time is killed.
     ///
     /// - Throws: ``TestFailure`` if it had to be killed.
-    public func exit(within limit: Duration = .seconds(30)) async throws -> Exit {
+    package func exit(within limit: Duration = .seconds(30)) async throws -> Exit {
         let (exit, isKilled) = try await withThrowingTaskGroup(of: Exit?.self) { group in
             group.addTask { [exited] in try await exited.value }
             group.addTask {
@@ -99,7 +99,7 @@ public final class ChildProcess: Sendable {
     }
 
     /// Ends it whatever it does.
-    public func terminate() async {
+    package func terminate() async {
         signal(SIGKILL)
         _ = await exited.result
         isRunning.withLock { $0 = false }

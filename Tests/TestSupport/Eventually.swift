@@ -4,7 +4,7 @@
 /// - Throws: ``TestFailure`` if it was not there when asked after `limit`, for who asks may be late too; what `probe`
 ///   throws.
 @discardableResult
-public func eventually<Value>(
+package func eventually<Value>(
     _ what: String, within limit: Duration = .seconds(20), isolation: isolated (any Actor)? = #isolation,
     _ probe: () async throws -> Value?
 ) async throws -> Value {

@@ -1,15 +1,15 @@
 /// What a program said that ran to its end.
-public struct Finished {
-    public let exit: ChildProcess.Exit
-    public let output: String
-    public let errors: String
+package struct Finished {
+    package let exit: ChildProcess.Exit
+    package let output: String
+    package let errors: String
 
-    public var lines: [String] { output.split(separator: "\n").map(String.init) }
+    package var lines: [String] { output.split(separator: "\n").map(String.init) }
 
     /// Runs a program to its end.
     ///
     /// - Throws: ``TestFailure`` if it does not end in time.
-    public static func running(
+    package static func running(
         _ path: String, _ arguments: [String], environment: [String: String] = [:],
         within limit: Duration = .seconds(60)
     ) async throws -> Finished {
@@ -20,14 +20,14 @@ public struct Finished {
         }
     }
 
-    public static func running(
+    package static func running(
         _ tool: Tool, _ arguments: [String], within limit: Duration = .seconds(60)
     ) async throws -> Finished {
         try await running(tool.requiredPath(), arguments, within: limit)
     }
 
     /// Runs our own command.
-    public static func relay(
+    package static func relay(
         _ arguments: [String], environment: [String: String] = [:], within limit: Duration = .seconds(60)
     ) async throws -> Finished {
         try await running(RelayProcess.path(), arguments, environment: environment, within: limit)

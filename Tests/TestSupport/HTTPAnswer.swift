@@ -2,18 +2,18 @@ import Foundation
 import FoundationNetworking
 
 /// What a server on this machine answers to a GET.
-public struct HTTPAnswer {
-    public let status: Int
-    public let contentType: String
-    public let body: String
+package struct HTTPAnswer {
+    package let status: Int
+    package let contentType: String
+    package let body: String
 
     /// - Returns: nil while nobody answers.
-    public static func get(port: Int, _ path: String, accept: String? = nil) async throws -> HTTPAnswer? {
+    package static func get(port: Int, _ path: String, accept: String? = nil) async throws -> HTTPAnswer? {
         try? await demand(port: port, path, accept: accept)
     }
 
     /// - Throws: `URLError` where no whole answer came.
-    public static func demand(port: Int, _ path: String, accept: String? = nil) async throws -> HTTPAnswer {
+    package static func demand(port: Int, _ path: String, accept: String? = nil) async throws -> HTTPAnswer {
         guard let url = URL(string: "http://127.0.0.1:\(port)\(path)") else { throw TestFailure("no URL: \(path)") }
         var request = URLRequest(url: url, timeoutInterval: 10)
         if let accept { request.setValue(accept, forHTTPHeaderField: "Accept") }

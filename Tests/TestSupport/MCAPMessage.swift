@@ -1,27 +1,27 @@
-public import Foundation
+package import Foundation
 
 /// One message of a capture as Python's `mcap` (PyPI) reads it: a reader that knows nothing of us.
-public struct MCAPMessage: Decodable, Equatable {
+package struct MCAPMessage: Decodable, Equatable {
     /// Name of the file, without its folder.
-    public let file: String
-    public let topic: String
-    public let sequence: UInt32
+    package let file: String
+    package let topic: String
+    package let sequence: UInt32
     /// Nanoseconds since 1970.
-    public let logTime: UInt64
-    public let data: Data
+    package let logTime: UInt64
+    package let data: Data
 
     /// The number before the space; nil without one.
-    public var id: UInt64? {
+    package var id: UInt64? {
         let digits = data.prefix { $0 != UInt8(ascii: " ") }
         return digits.count < data.count ? UInt64(String(decoding: digits, as: UTF8.self)) : nil
     }
 
-    public var isEvent: Bool { topic == "relay.events" }
+    package var isEvent: Bool { topic == "relay.events" }
 
     /// Reads the files one after the other, each in its own order, with every checksum verified.
     ///
     /// - Throws: ``TestFailure`` with Python's own words if it cannot read them.
-    public static func read(_ files: [String]) async throws -> [MCAPMessage] {
+    package static func read(_ files: [String]) async throws -> [MCAPMessage] {
         let read = try await Finished.running(.python, ["-c", script] + files, within: .seconds(120))
         guard read.exit == .code(0) else { throw TestFailure("Python's mcap: \(read.errors)") }
         let decoder = JSONDecoder()

@@ -1,12 +1,12 @@
 import Foundation
 
 /// Debian's nginx on a free port of the loopback, with locations that the test gives.
-public struct NginxServer: Sendable {
-    public let port: Int
+package struct NginxServer: Sendable {
+    package let port: Int
     private let child: ChildProcess
 
     /// - Parameter locations: of its one server, in nginx's words.
-    public static func with<Value>(
+    package static func with<Value>(
         locations: String, isolation: isolated (any Actor)? = #isolation, _ body: (NginxServer) async throws -> Value
     ) async throws -> Value {
         try await TemporaryDirectory.with { folder in

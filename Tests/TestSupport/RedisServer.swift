@@ -1,14 +1,14 @@
 import Foundation
 import NIOPosix
-public import Redis
+package import Redis
 import Synchronization
 
 /// A real redis-server, alone on a free port, without persistence unless its arguments ask for it.
-public final class RedisServer: Sendable {
-    public let host: String
-    public let port: Int
+package final class RedisServer: Sendable {
+    package let host: String
+    package let port: Int
     /// What redis-server writes lies here; gone with the server.
-    public let folder: String
+    package let folder: String
     private let arguments: [String]
     private let edition: RedisEdition
     /// Network namespace that it runs in; nil for the test's own.
@@ -27,7 +27,7 @@ public final class RedisServer: Sendable {
     }
 
     /// A server in cluster mode. Its bus has a port of its own: by default the one 10,000 above, which need not exist.
-    public static func withCluster<Value>(
+    package static func withCluster<Value>(
         edition: RedisEdition = .redis7, isolation: isolated (any Actor)? = #isolation,
         _ body: (RedisServer) async throws -> Value
     ) async throws -> Value {
@@ -50,7 +50,7 @@ public final class RedisServer: Sendable {
     ///   - edition: which server; Debian's if nothing is said.
     ///   - port: a free one; any if nothing is said.
     ///   - namespace: a network namespace to run in, and the addresses there that it listens on; the first is used here.
-    public static func with<Value>(
+    package static func with<Value>(
         _ arguments: [String] = [], edition: RedisEdition = .redis7, port: Int? = nil,
         in namespace: (name: String, addresses: [String])? = nil, isolation: isolated (any Actor)? = #isolation,
         _ body: (RedisServer) async throws -> Value
@@ -72,11 +72,11 @@ public final class RedisServer: Sendable {
         }
     }
 
-    public var configuration: RedisConfiguration { RedisConfiguration(host: host, port: port) }
-    public var url: String { "redis://\(host):\(port)" }
+    package var configuration: RedisConfiguration { RedisConfiguration(host: host, port: port) }
+    package var url: String { "redis://\(host):\(port)" }
 
     /// A new process, hence another `run_id`, on the same port; without keys, unless it keeps them on disk.
-    public func start() async throws {
+    package func start() async throws {
         let path = try edition.requiredPath()
         let options =
             ["--port", "\(port)", "--dir", folder, "--save", "", "--appendonly", "no", "--protected-mode", "no"]
@@ -100,17 +100,17 @@ public final class RedisServer: Sendable {
     }
 
     /// Ends the process as a crash would.
-    public func stop() async {
+    package func stop() async {
         await child.withLock { $0.take() }?.terminate()
     }
 
     /// Lets the process stand still: the kernel goes on accepting connections, and nobody answers.
-    public func freeze() { child.withLock { $0?.signal(SIGSTOP) } }
+    package func freeze() { child.withLock { $0?.signal(SIGSTOP) } }
 
-    public func thaw() { child.withLock { $0?.signal(SIGCONT) } }
+    package func thaw() { child.withLock { $0?.signal(SIGCONT) } }
 
     /// Runs `body` with a connection of its own.
-    public func withClient<Value>(
+    package func withClient<Value>(
         isolation: isolated (any Actor)? = #isolation, _ body: (RedisClient) async throws -> Value
     ) async throws -> Value {
         let client = try await RedisClient.connect(
@@ -129,7 +129,7 @@ public final class RedisServer: Sendable {
     ///
     /// - Throws: `RedisError`, also for an error reply.
     @discardableResult
-    public func command(_ arguments: [RESPArgument]) async throws -> RESPValue {
+    package func command(_ arguments: [RESPArgument]) async throws -> RESPValue {
         try await withClient { try await $0.send(arguments) }
     }
 }

@@ -1,10 +1,10 @@
 import Foundation
 
 /// `backplane-relay run`, as an operator starts it.
-public final class RelayProcess: Sendable {
-    public let child: ChildProcess
+package final class RelayProcess: Sendable {
+    package let child: ChildProcess
     /// Of `/metrics`.
-    public let port: Int
+    package let port: Int
 
     private init(child: ChildProcess, port: Int) {
         self.child = child
@@ -12,7 +12,7 @@ public final class RelayProcess: Sendable {
     }
 
     /// The command, beside the test's own executable.
-    public static func path() throws -> String {
+    package static func path() throws -> String {
         let test = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         var folder = test.deletingLastPathComponent()
         while folder.path != "/" {
@@ -31,7 +31,7 @@ public final class RelayProcess: Sendable {
     /// - Parameters:
     ///   - folder: for what it says on standard error.
     ///   - logFile: where it logs instead.
-    public static func start(
+    package static func start(
         _ arguments: [String], environment: [String: String] = [:], folder: String, logFile: String? = nil
     ) async throws -> RelayProcess {
         // By way of env, which becomes the relay: what LD_PRELOAD brings in may set variables at its start, and then
@@ -53,7 +53,7 @@ public final class RelayProcess: Sendable {
     }
 
     /// Runs `body` beside a relay that is ready, and ends the relay, however `body` returns.
-    public static func with<Value>(
+    package static func with<Value>(
         _ arguments: [String], environment: [String: String] = [:], logFile: String? = nil,
         waitsUntilReady: Bool = true, isolation: isolated (any Actor)? = #isolation,
         _ body: (RelayProcess) async throws -> Value
@@ -73,16 +73,16 @@ public final class RelayProcess: Sendable {
     }
 
     /// The status of `/-/ready`; nil while nobody answers.
-    public func readiness() async throws -> Int? {
+    package func readiness() async throws -> Int? {
         try await HTTPAnswer.get(port: port, "/-/ready")?.status
     }
 
-    public func waitUntilReady(within limit: Duration = .seconds(20)) async throws {
+    package func waitUntilReady(within limit: Duration = .seconds(20)) async throws {
         try await eventually("the relay is ready", within: limit) { try await readiness() == 200 ? true : nil }
     }
 
     /// All series of `/metrics`, by their names as written, such as `signalr_backplane_gaps_total{channel="chat"}`.
-    public func metrics() async throws -> [String: Double] {
+    package func metrics() async throws -> [String: Double] {
         let asked = ContinuousClock.now
         do {
             let answer = try await HTTPAnswer.demand(port: port, "/metrics")
@@ -103,12 +103,12 @@ public final class RelayProcess: Sendable {
     }
 
     /// - Parameter series: as written.
-    public func metric(_ series: String) async throws -> Double {
+    package func metric(_ series: String) async throws -> Double {
         guard let value = try await metrics()[series] else { throw TestFailure("/metrics has no series \(series)") }
         return value
     }
 
-    public func waitForMetric(
+    package func waitForMetric(
         _ series: String, atLeast count: Int, within limit: Duration = .seconds(20)
     ) async throws {
         try await waitForMetrics("\(series) reaches \(count)", within: limit) { metrics in
@@ -118,18 +118,20 @@ public final class RelayProcess: Sendable {
     }
 
     /// Waits until the metrics are as `what` says; a scrape without an answer is repeated.
-    public func waitForMetrics(
+    package func waitForMetrics(
         _ what: String, within limit: Duration = .seconds(20), isolation: isolated (any Actor)? = #isolation,
         _ isReached: ([String: Double]) throws -> Bool
     ) async throws {
         try await eventually(what, within: limit) { () -> Bool? in
-            guard let answer = try await HTTPAnswer.get(port: port, "/metrics"), answer.status == 200 else { return nil }
+            guard let answer = try await HTTPAnswer.get(port: port, "/metrics"), answer.status == 200 else {
+                return nil
+            }
             return try isReached(Self.series(answer.body)) ? true : nil
         }
     }
 
     /// Ends it as a service manager does, and waits for its end.
-    public func stop() async throws -> ChildProcess.Exit {
+    package func stop() async throws -> ChildProcess.Exit {
         child.signal(SIGTERM)
         return try await child.exit()
     }

@@ -1,14 +1,14 @@
 import Foundation
-public import Redis
+package import Redis
 
 /// A real `redis-server --sentinel`, quorum 1, that knows one master as `mymaster`.
-public struct Sentinel: Sendable {
+package struct Sentinel: Sendable {
     private static let master = "mymaster"
 
-    public let port: Int
+    package let port: Int
 
     /// The master may be silent for 30 s: one that is only late must not count as dead.
-    public static func with<Value>(
+    package static func with<Value>(
         watching master: RedisServer, lines: [String] = [], isolation: isolated (any Actor)? = #isolation,
         _ body: (Sentinel) async throws -> Value
     ) async throws -> Value {
@@ -39,14 +39,14 @@ public struct Sentinel: Sendable {
     }
 
     /// For who follows the master.
-    public var url: String { "redis+sentinel://127.0.0.1:\(port)/\(Self.master)" }
+    package var url: String { "redis+sentinel://127.0.0.1:\(port)/\(Self.master)" }
 
-    public var configuration: RedisConfiguration {
+    package var configuration: RedisConfiguration {
         RedisConfiguration(servers: [.tcp(host: "127.0.0.1", port: port)], sentinelMaster: Self.master)
     }
 
     /// A failover needs a replica that the sentinel knows and that is in step; the sentinel tells nobody of that.
-    public func waitForReplica() async throws {
+    package func waitForReplica() async throws {
         try await eventually("the sentinel knows the replica") { () -> Bool? in
             let fields = try await ask(["SENTINEL", "REPLICAS", Self.master]).split(separator: "\n")
             guard let name = fields.firstIndex(of: "master-link-status") else { return nil }
@@ -55,19 +55,19 @@ public struct Sentinel: Sendable {
     }
 
     /// Begins a failover, as soon as the sentinel finds a replica that is good for it.
-    public func failOver() async throws {
+    package func failOver() async throws {
         try await eventually("the sentinel begins a failover") {
             try await ask(["SENTINEL", "FAILOVER", Self.master]).hasPrefix("OK") ? true : nil
         }
     }
 
     /// From now on a master that is silent for a second is dead.
-    public func shortenPatience() async throws {
+    package func shortenPatience() async throws {
         _ = try await ask(["SENTINEL", "SET", Self.master, "down-after-milliseconds", "1000"])
     }
 
     /// From now on another server is the master, as if it had been so from the beginning.
-    public func watch(_ master: RedisServer) async throws {
+    package func watch(_ master: RedisServer) async throws {
         _ = try await ask(["SENTINEL", "REMOVE", Self.master])
         _ = try await ask(["SENTINEL", "MONITOR", Self.master, master.host, "\(master.port)", "1"])
     }

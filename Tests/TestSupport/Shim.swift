@@ -1,11 +1,11 @@
 import Foundation
 
 /// C code of `Shims`, loaded into the relay by `LD_PRELOAD`.
-public enum Shim {
+package enum Shim {
     /// Compiles it with gcc into `folder`.
     ///
     /// - Returns: the path of the library.
-    public static func compile(_ name: String, in folder: String) async throws -> String {
+    package static func compile(_ name: String, in folder: String) async throws -> String {
         guard let source = Bundle.module.url(forResource: name, withExtension: "c", subdirectory: "Shims") else {
             throw TestFailure("no Shims/\(name).c in the test bundle")
         }
@@ -17,7 +17,7 @@ public enum Shim {
     }
 
     /// What several shims want in the environment of one relay.
-    public static func environment(_ shims: [[String: String]]) -> [String: String] {
+    package static func environment(_ shims: [[String: String]]) -> [String: String] {
         shims.reduce(into: [:]) { all, one in all.merge(one) { $0 + ":" + $1 } }
     }
 }

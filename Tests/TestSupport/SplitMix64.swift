@@ -1,19 +1,19 @@
 /// A random generator that a printed seed reproduces.
-public struct SplitMix64: RandomNumberGenerator {
+package struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64
 
-    public init(seed: UInt64) {
+    package init(seed: UInt64) {
         state = seed
     }
 
     /// A generator with a fresh seed, which is printed so that a failure can be run again with `init(seed:)`.
-    public static func announced(for test: String = #function) -> SplitMix64 {
+    package static func announced(for test: String = #function) -> SplitMix64 {
         let seed = UInt64.random(in: .min ... .max)
         print("\(test): SplitMix64 seed \(seed)")
         return SplitMix64(seed: seed)
     }
 
-    public mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -21,7 +21,7 @@ public struct SplitMix64: RandomNumberGenerator {
         return mixed ^ (mixed >> 31)
     }
 
-    public mutating func bytes(_ count: Int) -> [UInt8] {
+    package mutating func bytes(_ count: Int) -> [UInt8] {
         (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &self) }
     }
 }

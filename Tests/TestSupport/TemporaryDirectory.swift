@@ -1,8 +1,8 @@
 import Foundation
 
 /// A folder below /tmp, gone at the end of the closure.
-public enum TemporaryDirectory {
-    public static func with<Value>(
+package enum TemporaryDirectory {
+    package static func with<Value>(
         isolation: isolated (any Actor)? = #isolation, _ body: (_ path: String) async throws -> Value
     ) async throws -> Value {
         let path = "/tmp/backplane-relay-test-\(UUID().uuidString)"

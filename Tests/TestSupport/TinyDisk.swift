@@ -1,9 +1,9 @@
 import Foundation
 
 /// A small file system, part of it taken by a ballast that can be thrown off.
-public enum TinyDisk {
+package enum TinyDisk {
     /// Mounting takes root, and a container that allows it.
-    public static let isPossible: Bool = {
+    package static let isPossible: Bool = {
         guard geteuid() == 0 else { return false }
         let path = "/tmp/backplane-relay-mount-\(UUID().uuidString)"
         guard mkdir(path, 0o700) == 0 else { return false }
@@ -13,10 +13,10 @@ public enum TinyDisk {
     }()
 
     /// Under CI a machine that cannot mount fails the tests instead of skipping them.
-    public static let shouldBeTested = isPossible || ProcessInfo.processInfo.environment["CI"] == "true"
+    package static let shouldBeTested = isPossible || ProcessInfo.processInfo.environment["CI"] == "true"
 
     /// - Parameter megabytes: 512 KiB of them are taken by the ballast.
-    public static func with<Value>(
+    package static func with<Value>(
         megabytes: Int = 1, isolation: isolated (any Actor)? = #isolation,
         _ body: (_ path: String) async throws -> Value
     ) async throws -> Value {
@@ -32,14 +32,14 @@ public enum TinyDisk {
         }
     }
 
-    public static func throwOffBallast(of path: String) throws {
+    package static func throwOffBallast(of path: String) throws {
         try FileManager.default.removeItem(atPath: ballast(on: path))
     }
 
     /// Takes the space that is left.
     ///
     /// - Parameter bytes: not to be taken.
-    public static func fill(_ path: String, leaving bytes: Int = 0) throws {
+    package static func fill(_ path: String, leaving bytes: Int = 0) throws {
         let descriptor = open(filler(on: path), O_WRONLY | O_CREAT | O_APPEND, 0o600)
         guard descriptor >= 0 else { throw TestFailure("cannot fill \(path): errno \(errno)") }
         defer { close(descriptor) }
@@ -51,7 +51,7 @@ public enum TinyDisk {
     }
 
     /// Gives it back.
-    public static func empty(_ path: String) throws {
+    package static func empty(_ path: String) throws {
         try FileManager.default.removeItem(atPath: filler(on: path))
     }
 

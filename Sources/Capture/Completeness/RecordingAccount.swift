@@ -1,4 +1,4 @@
-package import SignalRBackplane
+package import Backplane
 
 /// What a reading learns, from events and ids, of whether the recording is whole.
 package struct RecordingAccount: Sendable {
@@ -9,12 +9,19 @@ package struct RecordingAccount: Sendable {
 
     /// Several counters gave ids in turn: which are missing nobody can tell.
     private var isInterleaved = false
+    /// There are envelopes of a wire without ids: nobody can tell whether all are there.
+    package private(set) var hasWireWithoutIDs = false
 
     package init() {}
 
     /// The last of several envelopes of a channel in a row.
     package mutating func recorded(_ channel: String, _ payload: UnsafeRawBufferPointer) {
         ends.recorded(channel, id: try? EnvelopeID.parse(payload).id)
+    }
+
+    @inline(__always)
+    package mutating func noteWireWithoutIDs() {
+        if !hasWireWithoutIDs { hasWireWithoutIDs = true }
     }
 
     package mutating func note(_ event: CaptureEvent) {
@@ -42,7 +49,7 @@ package struct RecordingAccount: Sendable {
     package func verdict(isDamaged: Bool) -> RecordingVerdict {
         var verdict = verdict
         verdict.isDamaged = isDamaged
-        verdict.isInDoubt = openEnd != nil || !doubts.isEmpty || isInterleaved
+        verdict.isInDoubt = openEnd != nil || !doubts.isEmpty || isInterleaved || hasWireWithoutIDs
         return verdict
     }
 }

@@ -1,4 +1,4 @@
-package import SignalRBackplane
+package import Backplane
 
 /// Follows a recording and knows of each channel up to which id everything is accounted for, and whether ids behind it
 /// may be missing.
@@ -34,6 +34,9 @@ package struct RecordingEnds: Sendable {
             for (channel, doubt) in doubts where doubt.reason == .diskLow { doubts[channel] = nil }
         case "gap", "dropped", "lost", SegmentLoss.Cause.moved.rawValue: missing(event)
         case "counter_reset": reset(event)
+        case "interleaved":
+            // It was the turn of another counter.
+            if let channel = event.channel, lasting[channel]?.reason == .counterReset { lasting[channel] = nil }
         case CaptureEvent.mayBeMissingName:
             guard let channel = event.channel else { return }
             doubts[channel] = RecordingDoubt(

@@ -1,4 +1,4 @@
-package import SignalRBackplane
+package import Backplane
 
 /// How a segment came to its close.
 package enum SegmentEnding: Sendable, Equatable {

@@ -7,7 +7,7 @@
 /// Says that a segment is archived: an empty file beside it, `<segment>.archived`.
 ///
 /// Made after the archive command has succeeded. A crash in between archives the segment once more, never not at all.
-public enum ArchiveMarker {
+package enum ArchiveMarker {
     static let fileExtension = ".archived"
 
     static func exists(for name: String, in directory: String) -> Bool {
@@ -16,7 +16,7 @@ public enum ArchiveMarker {
     }
 
     /// - Throws: ``CaptureError``; the segment then counts as not archived after the next start.
-    public static func make(for name: String, in directory: String) throws(CaptureError) {
+    package static func make(for name: String, in directory: String) throws(CaptureError) {
         let path = path(for: name, in: directory)
         let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw .system(operation: "create", path: path, errno: errno) }

@@ -1,5 +1,5 @@
 /// Why a segment was deleted.
-public enum RetentionReason: String, Sendable, CaseIterable {
+package enum RetentionReason: String, Sendable, CaseIterable {
     /// All of them together were too large.
     case size
     /// It was too old.
@@ -9,27 +9,27 @@ public enum RetentionReason: String, Sendable, CaseIterable {
 }
 
 /// Which segments may go.
-public struct RetentionPolicy: Sendable, Equatable {
-    public struct Deletion: Sendable, Equatable {
+package struct RetentionPolicy: Sendable, Equatable {
+    package struct Deletion: Sendable, Equatable {
         /// File name.
-        public var name: String
-        public var reason: RetentionReason
+        package var name: String
+        package var reason: RetentionReason
     }
 
     /// Bytes that all segments together may take; nil for any.
-    public var size: UInt64?
+    package var size: UInt64?
     /// For how long a segment is kept after its last write, in nanoseconds; nil for ever.
-    public var age: UInt64?
+    package var age: UInt64?
     /// Whether a segment must be archived before it may go.
-    public var needsArchive: Bool
+    package var needsArchive: Bool
 
-    public init(size: UInt64? = nil, age: UInt64? = nil, needsArchive: Bool = false) {
+    package init(size: UInt64? = nil, age: UInt64? = nil, needsArchive: Bool = false) {
         self.size = size
         self.age = age
         self.needsArchive = needsArchive
     }
 
-    public var isOff: Bool { size == nil && age == nil }
+    package var isOff: Bool { size == nil && age == nil }
 
     /// What goes, oldest first; never an open segment.
     ///
@@ -37,7 +37,7 @@ public struct RetentionPolicy: Sendable, Equatable {
     ///   - segments: all of the directory, in the order of time. The open ones count for the size.
     ///   - now: nanoseconds since 1970.
     ///   - diskLow: the disk guard has struck: what is due goes though it is not archived.
-    public func deletions(_ segments: [StoredSegment], now: UInt64, diskLow: Bool = false) -> [Deletion] {
+    package func deletions(_ segments: [StoredSegment], now: UInt64, diskLow: Bool = false) -> [Deletion] {
         var total = segments.reduce(0) { $0 + $1.size }
         var deletions: [Deletion] = []
         for segment in segments where !segment.isOpen {

@@ -1,5 +1,6 @@
 import MCAP
-public import SignalRBackplane
+package import Backplane
+import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -11,7 +12,7 @@ public import SignalRBackplane
 ///
 /// What a file says at its own start decides whether it is one, not its name. Looks into a file once, as long as it does
 /// not change.
-public struct SegmentInventory: Sendable {
+package struct SegmentInventory: Sendable {
     private struct Identity: Hashable {
         var device: dev_t
         var inode: ino_t
@@ -19,18 +20,18 @@ public struct SegmentInventory: Sendable {
         var modified: UInt64
     }
 
-    public let directory: String
+    package let directory: String
     /// nil for a file that is no segment of ours.
     private var known: [Identity: StoredSegment?] = [:]
 
-    public init(directory: String) {
+    package init(directory: String) {
         self.directory = directory
     }
 
     /// The segments as they are now, in the order of time.
     ///
     /// - Throws: ``CaptureError`` if the directory cannot be listed. A file that cannot be read is left out.
-    public mutating func scan() throws(CaptureError) -> [StoredSegment] {
+    package mutating func scan() throws(CaptureError) -> [StoredSegment] {
         var segments: [StoredSegment] = []
         var seen: [Identity: StoredSegment?] = [:]
         for name in try CaptureDirectory.names(in: directory) {
@@ -86,7 +87,7 @@ public struct SegmentInventory: Sendable {
     }
 
     /// First id, by Redis channel, of a segment that is still written to: those of the channels in its first chunks.
-    public static func firstIDs(ofOpen name: String, in directory: String) -> OrdinalNameMap<UInt64> {
+    package static func firstIDs(ofOpen name: String, in directory: String) -> OrdinalNameMap<UInt64> {
         guard let source = try? FileSource(path: directory + "/" + name, followsLinks: false) else { return [:] }
         let reader = MCAPStreamReader(source, tailMayGrow: true)
         var ids: OrdinalNameMap<UInt64> = [:]
@@ -94,7 +95,7 @@ public struct SegmentInventory: Sendable {
         while chunks < 4, let item = try? reader.next() {
             guard case .chunk(let chunk) = item else { continue }
             chunks += 1
-            chunk.forEachMessage { (message: MCAP.MessageView) in
+            chunk.forEachMessage { (message: ChunkMessage) in
                 guard let channel = chunk.channels[message.channelID],
                     channel.messageEncoding == CaptureMetadata.envelopeEncoding, ids[channel.topic] == nil
                 else { return }
@@ -106,7 +107,7 @@ public struct SegmentInventory: Sendable {
 
     /// First to last id, by Redis channel, as far as a closed segment says at its end. Read each time and not kept: there
     /// may be hundreds of segments, of a thousand channels each.
-    public static func ids(of name: String, in directory: String) -> OrdinalNameMap<ClosedRange<UInt64>> {
+    package static func ids(of name: String, in directory: String) -> OrdinalNameMap<ClosedRange<UInt64>> {
         guard let source = try? FileSource(path: directory + "/" + name, followsLinks: false), !source.isLive,
             let reader = summaryReader(of: source), let end = end(in: reader)
         else { return [:] }

@@ -5,10 +5,10 @@
 #endif
 
 /// Deletes a segment, after a last look that it is one and that nobody writes it.
-public enum SegmentRemoval {
+package enum SegmentRemoval {
     /// - Returns: false if it was not deleted: it is gone, somebody writes it, or it is no segment of ours.
     /// - Throws: ``CaptureError`` if the system refuses.
-    public static func remove(_ name: String, from directory: String) throws(CaptureError) -> Bool {
+    package static func remove(_ name: String, from directory: String) throws(CaptureError) -> Bool {
         let path = directory + "/" + name
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         if descriptor < 0 {

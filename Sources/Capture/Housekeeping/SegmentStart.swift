@@ -1,4 +1,5 @@
 import MCAP
+import Time
 
 /// What stands at the start of a segment of ours, and of no other file.
 struct SegmentStart {

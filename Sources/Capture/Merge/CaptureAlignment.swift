@@ -1,41 +1,42 @@
-import SignalRBackplane
+package import Backplane
 
 /// Goes through several captures of one backplane side by side, in constant memory: what is held is what was received
 /// within the horizon.
-public struct CaptureAlignment {
+package struct CaptureAlignment {
     /// The clocks of the recording machines differ by less, unless said otherwise; nanoseconds.
-    public static let defaultHorizon: UInt64 = 5_000_000_000
+    package static let defaultHorizon: UInt64 = 5_000_000_000
 
-    public struct Envelope {
-        public let channel: String
-        public let id: UInt64?
+    package struct Envelope {
+        package let channel: String
+        package var form = EnvelopeForm.signalR2
+        package let id: UInt64?
         /// Nanoseconds since 1970, the earliest of all inputs.
-        public let receivedAt: UInt64
-        public let payload: [UInt8]
+        package let receivedAt: UInt64
+        package let payload: [UInt8]
         /// Indexes of the inputs that have it.
-        public let inputs: Set<Int>
+        package let inputs: Set<Int>
         /// Another payload has the same id.
-        public let isConflict: Bool
+        package let isConflict: Bool
         /// Ids before it that no input has.
-        public let missing: ClosedRange<UInt64>?
+        package let missing: ClosedRange<UInt64>?
         /// The last id before the counter was set back just before this one.
-        public let resetFrom: UInt64?
+        package let resetFrom: UInt64?
     }
 
-    public enum Item {
+    package enum Item {
         case envelope(Envelope)
         /// An event of one of the inputs that is about more than ids.
         case event(CaptureEvent, at: UInt64, input: Int)
     }
 
     /// The clocks differ by more than the horizon.
-    public struct ClocksDiffer: Error, CustomStringConvertible {
-        public let channel: String
-        public let id: UInt64
-        public let horizon: UInt64
+    package struct ClocksDiffer: Error, CustomStringConvertible {
+        package let channel: String
+        package let id: UInt64
+        package let horizon: UInt64
 
-        public var description: String {
-            "'\(channel)' id \(id) comes more than \(horizon / 1_000_000_000) s after what follows it: the clocks of the recording machines differ by more, or these captures are not of one Redis; give a longer --horizon"
+        package var description: String {
+            "'\(channel)' id \(id) comes more than \(horizon / 1_000_000_000) s after what follows it: the clocks of the recording machines differ by more, or these captures are not of one Redis; allow a larger difference between the clocks"
         }
     }
 
@@ -49,9 +50,12 @@ public struct CaptureAlignment {
     private let horizon: UInt64
     private var aligners: OrdinalNameMap<EnvelopeAligner> = [:]
     private var cursors: [CaptureCursor] = []
+    /// Of wires without ids, in the order of time, and which recording each of their channels is in.
+    private var withoutIDs: [Envelope] = []
+    private var owners: OrdinalNameMap<Int> = [:]
 
     /// - Parameter captures: 2 to 64.
-    public init(
+    package init(
         _ captures: [CaptureReader], selection: CaptureSelection = .all,
         horizon: UInt64 = CaptureAlignment.defaultHorizon
     ) {
@@ -78,8 +82,8 @@ public struct CaptureAlignment {
     ///
     /// - Parameter advanced: told by how many bytes of the files the reading went on.
     /// - Returns: what could not be read.
-    /// - Throws: ``ClocksDiffer``, ``CaptureError``, what `body` throws.
-    public mutating func forEach(
+    /// - Throws: ``ClocksDiffer``, ``CoreNotAligned``, ``CaptureError``, what `body` throws.
+    package mutating func forEach(
         advanced: ((UInt64) -> Void)? = nil, _ body: (Item) throws -> Void
     ) throws -> [CaptureReadReport.SegmentDamage] {
         guard recordings.count <= Self.maximumInputs else {
@@ -97,7 +101,16 @@ public struct CaptureAlignment {
             switch item {
             case .event(let event, let time):
                 try body(.event(event, at: time, input: recordings[input].input))
-            case .envelope(let channel, let id, let receivedAt, let payload):
+            case .envelope(let channel, let form, _, let receivedAt, let payload) where form != .signalR2:
+                guard owners[channel, default: input] == input else {
+                    throw CoreNotAligned(channel: channel, purpose: Self.besideEachOther)
+                }
+                owners[channel] = input
+                withoutIDs.append(
+                    Envelope(
+                        channel: channel, form: form, id: nil, receivedAt: receivedAt, payload: payload,
+                        inputs: [recordings[input].input], isConflict: false, missing: nil, resetFrom: nil))
+            case .envelope(let channel, _, let id, let receivedAt, let payload):
                 do {
                     try aligners[channel, default: EnvelopeAligner(inputs: cursors.count, horizon: horizon)]
                         .add(
@@ -111,6 +124,9 @@ public struct CaptureAlignment {
         try release(before: .max, body)
         return damage
     }
+
+    private static let besideEachOther =
+        "recordings that overlap cannot be read as one; name the files of one relay, or select other channels"
 
     private static func earliest(_ cursors: [CaptureCursor]) throws -> (Int, CaptureCursor.Item)? {
         var first: (input: Int, time: UInt64)?
@@ -135,6 +151,9 @@ public struct CaptureAlignment {
                         isConflict: aligned.isConflict, missing: aligned.missing, resetFrom: aligned.resetFrom))
             }
         }
+        let due = withoutIDs.prefix { $0.receivedAt < time }
+        ready += due
+        withoutIDs.removeFirst(due.count)
         for envelope in ChannelOrder.interleaved(ready) { try body(.envelope(envelope)) }
     }
 }

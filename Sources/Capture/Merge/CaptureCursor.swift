@@ -1,15 +1,15 @@
+import Backplane
 import MCAP
-import SignalRBackplane
 
 /// Reads a capture item by item, a chunk in memory at a time.
 final class CaptureCursor {
     enum Item {
-        case envelope(channel: String, id: UInt64?, receivedAt: UInt64, payload: [UInt8])
+        case envelope(channel: String, form: EnvelopeForm, id: UInt64?, receivedAt: UInt64, payload: [UInt8])
         case event(CaptureEvent, at: UInt64)
 
         var time: UInt64 {
             switch self {
-            case .envelope(_, _, let time, _): time
+            case .envelope(_, _, _, let time, _): time
             case .event(_, let time): time
             }
         }
@@ -103,16 +103,19 @@ final class CaptureCursor {
     }
 
     private func take(_ chunk: DecodedChunk) {
-        chunk.forEachMessage { (message: MCAP.MessageView) in
+        chunk.forEachMessage { (message: ChunkMessage) in
             guard let channel = chunk.channels[message.channelID], matcher.selects(receivedAt: message.logTime) else {
                 return
             }
-            if channel.messageEncoding == CaptureMetadata.envelopeEncoding {
-                guard matcher.selects(channel: channel.topic), matcher.selects(payload: message.data) else { return }
+            if let form = channel.form {
+                guard matcher.selects(channel: channel.topic), matcher.selects(payload: message.data, form) else {
+                    return
+                }
                 entry?.segment.envelopes += 1
                 items.append(
                     .envelope(
-                        channel: channel.topic, id: try? EnvelopeID.parse(message.data).id,
+                        channel: channel.topic, form: form,
+                        id: form == .signalR2 ? try? EnvelopeID.parse(message.data).id : nil,
                         receivedAt: message.logTime, payload: Array(message.data)))
             } else if channel.topic == CaptureMetadata.eventsTopic, let event = CaptureEvent(json: message.data) {
                 if let name = event.channel, !matcher.selects(channel: name) { return }

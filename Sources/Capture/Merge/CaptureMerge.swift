@@ -1,4 +1,5 @@
-public import SignalRBackplane
+package import Backplane
+import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -8,26 +9,26 @@ public import SignalRBackplane
 
 /// Makes one capture of several that relays recorded of the same backplane: each envelope once, holes of one filled from
 /// the other, what all of them lack named.
-public struct CaptureMerge {
+package struct CaptureMerge {
     /// How a channel came out.
-    public struct ChannelOutcome: Sendable, Equatable {
+    package struct ChannelOutcome: Sendable, Equatable {
         /// Envelopes that only this input has.
-        public internal(set) var onlyIn: [Int]
+        package internal(set) var onlyIn: [Int]
         /// Envelopes that more than one input has.
-        public internal(set) var shared = 0
+        package internal(set) var shared = 0
         /// Envelopes with an id that another payload has, too; all are kept.
-        public internal(set) var conflicts = 0
+        package internal(set) var conflicts = 0
         /// Ids that no input has, the first thousand ranges.
-        public internal(set) var missing: [ClosedRange<UInt64>] = []
-        public internal(set) var missingIDs: UInt64 = 0
-        public internal(set) var resets = 0
+        package internal(set) var missing: [ClosedRange<UInt64>] = []
+        package internal(set) var missingIDs: UInt64 = 0
+        package internal(set) var resets = 0
     }
 
-    public struct Outcome: Sendable {
-        public internal(set) var channels: OrdinalNameMap<ChannelOutcome> = [:]
-        public internal(set) var damage: [CaptureReadReport.SegmentDamage] = []
+    package struct Outcome: Sendable {
+        package internal(set) var channels: OrdinalNameMap<ChannelOutcome> = [:]
+        package internal(set) var damage: [CaptureReadReport.SegmentDamage] = []
         /// Servers by run_id, or by address; more than one means a restart, or captures that do not belong together.
-        public internal(set) var servers: Set<String> = []
+        package internal(set) var servers: Set<String> = []
 
         /// Of the new capture, by the ids that stay missing; conflicts are no part of it.
         package var verdict: RecordingVerdict {
@@ -38,7 +39,7 @@ public struct CaptureMerge {
             return verdict
         }
 
-        public var conflicts: Int { channels.values.reduce(0) { $0 + $1.conflicts } }
+        package var conflicts: Int { channels.values.reduce(0) { $0 + $1.conflicts } }
 
         /// Why ids are missing.
         var causes: Set<String> = []
@@ -70,7 +71,7 @@ public struct CaptureMerge {
     private var checkedIDs: OrdinalNameMap<UInt64> = [:]
     private var outcome = Outcome()
 
-    public init(
+    package init(
         _ captures: [CaptureReader], selection: CaptureSelection = .all,
         horizon: UInt64 = CaptureAlignment.defaultHorizon, relayVersion: String, host: String
     ) {
@@ -87,7 +88,7 @@ public struct CaptureMerge {
     ///   - directory: made if it does not exist; must be empty.
     ///   - progress: told of each envelope that was written.
     /// - Throws: ``CaptureError``, ``CaptureAlignment/ClocksDiffer``.
-    public mutating func write(to directory: String, progress: (Int) -> Void = { _ in }) throws -> Outcome {
+    package mutating func write(to directory: String, progress: (Int) -> Void = { _ in }) throws -> Outcome {
         let sources = captures.flatMap { $0.sources() }
         outcome.servers = Set(sources.map { $0.runID ?? $0.redis })
         let channels = try channelNames()
@@ -100,7 +101,7 @@ public struct CaptureMerge {
         do {
             try write(channels, of: sources, into: part, progress)
             guard rename(part, directory) == 0 else {
-                throw CaptureError.system(operation: "rename to '\(directory)'", path: part, errno: errno)
+                throw CaptureError.system(operation: "rename '\(part)' to", path: directory, errno: errno)
             }
         } catch {
             CaptureDirectory.discard(part)

@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// What recordings beside each other said of ids that they miss: the cause of what all of them lack. Bounded.
 struct HoleReports {

@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 enum PublishTime {
     /// The publisher's clock, nanoseconds since 1970; nil if the payload does not say.

@@ -1,12 +1,14 @@
+import Time
+
 /// The ends of one capture, from which times count; each is looked up once, and only if a time counts from it.
-public struct CaptureEnds {
+package struct CaptureEnds {
     private let capture: CaptureReader
     private let now: UInt64
     private var start: UInt64?
     private var end: UInt64?
 
     /// - Parameter now: nanoseconds since 1970.
-    public init(of capture: CaptureReader, now: UInt64) {
+    package init(of capture: CaptureReader, now: UInt64) {
         self.capture = capture
         self.now = now
     }
@@ -14,7 +16,7 @@ public struct CaptureEnds {
     /// Nanoseconds since 1970. In a capture without envelopes, where every time is as good: 0 and what lies behind it.
     ///
     /// - Throws: ``CaptureError`` if the end that the time counts from cannot be read.
-    public mutating func resolve(_ time: TimePoint) throws -> UInt64 {
+    package mutating func resolve(_ time: TimePoint) throws -> UInt64 {
         if case .at(let time) = time { return time }
         // What was read for it would be gone.
         if let stream = capture.segments.first(where: { $0.stream != nil }) {

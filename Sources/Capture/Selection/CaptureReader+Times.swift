@@ -5,13 +5,13 @@ import MCAP
 /// A closed segment costs its summary and at most one chunk, whatever its size; one that was never closed is read.
 extension CaptureReader {
     /// True while a relay writes one of the segments.
-    public func isBeingRecorded() throws(CaptureError) -> Bool {
+    package func isBeingRecorded() throws(CaptureError) -> Bool {
         for segment in segments where try segment.openFile().isLive { return true }
         return false
     }
 
     /// Nanoseconds since 1970; nil without envelopes.
-    public func firstReceivedAt() throws -> UInt64? {
+    package func firstReceivedAt() throws -> UInt64? {
         var first: UInt64?
         for (segment, bound) in try bounded(by: { $0?.lowerBound ?? 0 }).sorted(by: { $0.bound < $1.bound }) {
             if let first, bound >= first { break }
@@ -21,7 +21,7 @@ extension CaptureReader {
     }
 
     /// Nanoseconds since 1970; nil without envelopes.
-    public func lastReceivedAt() throws -> UInt64? {
+    package func lastReceivedAt() throws -> UInt64? {
         var last: UInt64?
         for (segment, bound) in try bounded(by: { $0?.upperBound ?? .max }).sorted(by: { $0.bound > $1.bound }) {
             if let last, bound <= last { break }
@@ -99,7 +99,7 @@ extension CaptureReader {
     }
 
     private static func envelopeChannels(_ channels: [UInt16: Channel]) -> Set<UInt16> {
-        Set(channels.values.filter { $0.messageEncoding == CaptureMetadata.envelopeEncoding }.map(\.id))
+        Set(channels.values.filter { $0.form != nil }.map(\.id))
     }
 
     /// First and last time of the chunk's envelopes; nil without any.
@@ -107,7 +107,7 @@ extension CaptureReader {
         let channels = envelopeChannels(chunk.channels)
         var first = UInt64.max
         var last: UInt64 = 0
-        chunk.forEachMessage { (message: MessageView) in
+        chunk.forEachMessage { (message: ChunkMessage) in
             guard channels.contains(message.channelID) else { return }
             first = min(first, message.logTime)
             last = max(last, message.logTime)

@@ -1,24 +1,26 @@
-import SignalRBackplane
+package import Backplane
 
 /// Tells which envelopes a ``CaptureSelection`` wants: prepared once, then the cheapest questions first and nothing
 /// allocated for an envelope. Payloads are decoded only if something is asked of messages.
-public struct EnvelopeMatcher: Sendable {
+package struct EnvelopeMatcher: Sendable {
     private let selection: CaptureSelection
     private let asksForID: Bool
     /// nil if nothing is asked of messages.
     private let messages: MessageMatcher?
 
-    public init(_ selection: CaptureSelection) {
+    package init(_ selection: CaptureSelection) {
         self.selection = selection
         asksForID = selection.fromID != nil || selection.untilID != nil
         messages = MessageMatcher(selection)
     }
 
     /// - Parameters:
-    ///   - channel: the Redis channel.
+    ///   - channel: the event key, or prefix and type of the hub.
     ///   - receivedAt: nanoseconds since 1970.
-    public func selects(channel: String, receivedAt: UInt64, payload: UnsafeRawBufferPointer) -> Bool {
-        selects(receivedAt: receivedAt) && selects(channel: channel) && selects(payload: payload)
+    package func selects(
+        channel: String, receivedAt: UInt64, payload: UnsafeRawBufferPointer, _ form: EnvelopeForm = .signalR2
+    ) -> Bool {
+        selects(receivedAt: receivedAt) && selects(channel: channel) && selects(payload: payload, form)
     }
 
     @inline(__always)
@@ -33,12 +35,12 @@ public struct EnvelopeMatcher: Sendable {
     }
 
     /// All but time and channel.
-    public func selects(payload: UnsafeRawBufferPointer) -> Bool {
+    package func selects(payload: UnsafeRawBufferPointer, _ form: EnvelopeForm = .signalR2) -> Bool {
         if asksForID {
-            guard let id = try? EnvelopeID.parse(payload).id else { return false }
+            guard form == .signalR2, let id = try? EnvelopeID.parse(payload).id else { return false }
             if let from = selection.fromID, id < from { return false }
             if let until = selection.untilID, id > until { return false }
         }
-        return messages?.fitsOne(of: payload) ?? true
+        return messages?.fitsOne(of: payload, form) ?? true
     }
 }

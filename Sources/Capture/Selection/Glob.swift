@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// A pattern for signals: `*` stands for any text, also none, `?` for one character. Case does not matter, as to nodes
 /// (``CaselessName``).

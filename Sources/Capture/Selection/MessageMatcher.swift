@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// What a ``CaptureSelection`` asks of messages, prepared for comparing bytes.
 struct MessageMatcher: Sendable {
@@ -10,6 +10,7 @@ struct MessageMatcher: Sendable {
     private let texts: [TextSearch]
     private let hubs: [CaselessName]
     private let methods: [CaselessName]
+    private let targets: TargetMatcher?
 
     /// nil if it asks nothing.
     init?(_ selection: CaptureSelection) {
@@ -20,57 +21,121 @@ struct MessageMatcher: Sendable {
         texts = selection.texts.map { TextSearch($0) }
         hubs = selection.hubs.map { CaselessName($0) }
         methods = selection.methods.map { CaselessName($0) }
+        targets = TargetMatcher(selection)
         let asksNothing =
             kinds == 0 && sources.isEmpty && signals.isEmpty && sample == nil && texts.isEmpty && hubs.isEmpty
-            && methods.isEmpty
+            && methods.isEmpty && targets == nil
         if asksNothing { return nil }
     }
 
     /// True if the payload is a whole envelope, and one of its messages fits.
-    func fitsOne(of payload: UnsafeRawBufferPointer) -> Bool {
-        do throws(EnvelopeError) {
-            var walk = try EnvelopeWalk(payload)
+    func fitsOne(of payload: UnsafeRawBufferPointer, _ form: EnvelopeForm) -> Bool {
+        do throws(EnvelopeFault) {
+            var envelope = try EnvelopeView(payload, form)
             var isFound = false
             // To the end in any case: only that shows that it decodes.
-            while let message = try walk.next() { isFound = isFound || fits(message) }
+            while let message = try envelope.next() { isFound = isFound || fits(message) }
             return isFound
         } catch {
             return false
         }
     }
 
-    private func fits(_ message: MessageView) -> Bool {
+    private func fits(_ message: SentMessage) -> Bool {
         if kinds != 0, kinds & 1 << UInt32(message.kind.rawValue) == 0 { return false }
-        if !sources.isEmpty, !sources.contains(where: { message.source.elementsEqual($0) }) { return false }
-        if let sample, !sample.includes(message.key) { return false }
-        if !signals.isEmpty, !signals.contains(where: { $0.matches(message.key) }) { return false }
-        if !texts.isEmpty, !texts.contains(where: { $0.isFound(in: message.value) }) { return false }
+        if !sources.isEmpty {
+            guard let sender = message.sender, sources.contains(where: { sender.elementsEqual($0) }) else {
+                return false
+            }
+        }
+        if let sample, !sample.includes(message.address) { return false }
+        if !signals.isEmpty, !signals.contains(where: { $0.matches(message.address) }) { return false }
+        if let targets, !targets.fits(message) { return false }
+        if !texts.isEmpty {
+            var isFound = false
+            message.forEachValue { value in
+                isFound = isFound || texts.contains { $0.isFound(in: value) }
+            }
+            if !isFound { return false }
+        }
         return fitsCall(message)
     }
 
     /// Last, because a value that is scanned as JSON costs most.
-    private func fitsCall(_ message: MessageView) -> Bool {
+    private func fitsCall(_ message: SentMessage) -> Bool {
         var asksForHub = !hubs.isEmpty
-        if asksForHub, let hub = Self.hub(of: message.key) {
-            guard hubs.contains(where: { $0.equals(hub) }) else { return false }
+        if asksForHub, let hub = message.hub {
+            guard hubs.contains(where: { names($0, hub, message) }) else { return false }
             asksForHub = false
         }
         guard asksForHub || !methods.isEmpty else { return true }
-        guard let call = HubInvocation(scanning: message.value) else { return false }
-        if asksForHub, !hubs.contains(where: { $0.equals(call.hub, decoded: call.hubName) }) { return false }
-        return methods.isEmpty || methods.contains { $0.equals(call.method, decoded: call.methodName) }
+        guard let call = message.call else { return false }
+        if asksForHub, !hubs.contains(where: { $0.equals(call.hub.raw, decoded: call.hub.text) }) { return false }
+        return methods.isEmpty || methods.contains { Self.equals($0, call.method) }
     }
 
-    /// The hub that a signal names, as ``Signal`` reads it; nil if it names none.
-    private static func hub(of key: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
-        let dash = UInt8(ascii: "-")
-        guard key.count > 2, key[0] == UInt8(ascii: "h") else { return nil }
-        if key[1] == dash { return UnsafeRawBufferPointer(rebasing: key[2...]) }
-        switch key[1] {
-        case UInt8(ascii: "c"), UInt8(ascii: "g"), UInt8(ascii: "u"):
-            guard key[2] == dash, let dot = key.firstIndex(of: UInt8(ascii: ".")), dot >= 3 else { return nil }
-            return UnsafeRawBufferPointer(rebasing: key[3..<dot])
-        default: return nil
+    /// A class of ASP.NET Core goes by its own name, too: hardly anybody writes all of ``RoomHub`1[[System.Int32, ...]]``.
+    private func names(_ wanted: CaselessName, _ hub: UnsafeRawBufferPointer, _ message: SentMessage) -> Bool {
+        if wanted.equals(hub) { return true }
+        guard case .core = message.wire else { return false }
+        return wanted.equals(CoreEnvelopeView.className(hub))
+    }
+
+    private static func equals(_ name: CaselessName, _ text: TextInPlace) -> Bool {
+        text.hasEscapes ? name.equals(text.text) : name.equals(text.raw)
+    }
+}
+
+/// Names of groups, users and connections.
+struct TargetMatcher: Sendable {
+    private struct Name {
+        let bytes: [UInt8]
+        let caseless: CaselessName
+
+        init(_ name: String) {
+            bytes = Array(name.utf8)
+            caseless = CaselessName(name)
         }
+    }
+
+    private let groups: [Name]
+    private let users: [Name]
+    private let connections: [Name]
+
+    /// nil if nothing is asked.
+    init?(_ selection: CaptureSelection) {
+        groups = selection.groups.map { Name($0) }
+        users = selection.users.map { Name($0) }
+        connections = selection.connections.map { Name($0) }
+        if groups.isEmpty, users.isEmpty, connections.isEmpty { return nil }
+    }
+
+    func fits(_ message: SentMessage) -> Bool {
+        switch message.wire {
+        case .signalR2:
+            guard let target = message.target else { return false }
+            let names =
+                switch message.kind {
+                case .group: groups
+                case .user: users
+                case .connection, .client: connections
+                default: [Name]()
+                }
+            return names.contains { $0.caseless.equals(target) }
+        case .core(let view):
+            if case .groupCommand(let command) = view.payload {
+                return Self.contains(groups, command.group) || Self.contains(connections, command.connection)
+            }
+            switch view.name.kind {
+            case .group: return Self.contains(groups, view.name.name)
+            case .user: return Self.contains(users, view.name.name)
+            case .connection: return Self.contains(connections, view.name.name)
+            case .all, .groupCommand, .ack, .result: return false
+            }
+        }
+    }
+
+    private static func contains(_ names: [Name], _ name: UnsafeRawBufferPointer) -> Bool {
+        names.contains { name.elementsEqual($0.bytes) }
     }
 }

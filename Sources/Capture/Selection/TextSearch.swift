@@ -1,5 +1,5 @@
-import FoundationEssentials
-import SignalRBackplane
+import Backplane
+import JSON
 
 #if canImport(Glibc)
     import Glibc
@@ -15,8 +15,9 @@ struct TextSearch: Sendable {
 
     init(_ text: String) {
         plain = Array(text.utf8)
-        let literal = (try? JSONEncoder().encode(text)).flatMap { JSONText.rewritten(Array($0)) } ?? []
-        let inner = Array(literal.dropFirst().dropLast())
+        var literal = JSONWriter()
+        literal.string(text)
+        let inner = Array(literal.bytes.dropFirst().dropLast())
         escaped = inner == plain ? nil : inner
     }
 

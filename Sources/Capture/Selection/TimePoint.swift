@@ -1,5 +1,5 @@
 /// A time as an operator gives it: by the clock, or by a distance to an end of the capture; ``CaptureEnds`` resolves it.
-public enum TimePoint: Sendable, Equatable {
+package enum TimePoint: Sendable, Equatable {
     /// Nanoseconds since 1970.
     case at(UInt64)
     /// Nanoseconds since midnight by the clock here: the last such time before the capture's end.

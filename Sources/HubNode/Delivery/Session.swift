@@ -1,5 +1,5 @@
+import Backplane
 import NIOCore
-import SignalRBackplane
 
 /// One client's connection as the node knows it, across its transports: who it is, what it listens to, and what waits
 /// for it. Lives in the broker.
@@ -12,6 +12,8 @@ final class Session {
 
     let connectionID: String
     let user: String
+    /// How it is written to.
+    let codec: any ClientCodec
     /// What every connection of its kind listens to: hubs, user, connection.
     let signals: [SignalKey]
     /// Found without case: `room` and `ROOM` are two groups under one key.
@@ -38,7 +40,8 @@ final class Session {
     /// When something last went out, or the last transport ended.
     var lastActive: NIODeadline
 
-    init(request: SessionRequest, cursor: UInt64, now: NIODeadline) {
+    init(request: SessionRequest, codec: any ClientCodec = SignalR2Codec(), cursor: UInt64, now: NIODeadline) {
+        self.codec = codec
         connectionID = request.connectionID
         user = request.user
         signals = request.signals
@@ -71,6 +74,63 @@ final class Session {
         signals.first == key
     }
 
+    // MARK: - What waits
+
+    func append(_ message: StoredEnvelope.Message, id: UInt64) {
+        outbox.append(id: id, value: isExcluded(by: message.excluded) ? nil : message.value)
+    }
+
+    /// Whether more waits than may; what waited when the client came back does not count.
+    func isBeyond(_ limits: HubNodeLimits) -> Bool {
+        outbox.count > limits.outboundMessages + resumedMessages
+            || outbox.byteCount > limits.outboundBytes + resumedBytes
+    }
+
+    /// Puts back what has gone out but has not arrived.
+    ///
+    /// - Parameters:
+    ///   - cursor: what the client has.
+    ///   - envelopes: those behind it, up to the last that went out.
+    func rewind(to cursor: UInt64, through envelopes: some Sequence<StoredEnvelope>) {
+        var missed = Outbox(cursor: cursor)
+        for envelope in envelopes {
+            for message in envelope.messages {
+                let deliveries = deliveries(of: message.key, id: envelope.id)
+                guard deliveries > 0 else { continue }
+                switch message.command?.type {
+                case .initializing: missed.initialized = true
+                case .addToGroup, .removeFromGroup: missed.groupsChanged = true
+                case .abort, nil: break
+                }
+                let isForClient = message.command == nil && !isExcluded(by: message.excluded)
+                for _ in 0..<deliveries { missed.append(id: envelope.id, value: isForClient ? message.value : nil) }
+            }
+        }
+        outbox.rewind(to: cursor, missed: missed)
+    }
+
+    /// Once: one that polls on here all the same would otherwise get nothing else.
+    func askToReconnect() {
+        if !isAskedToReconnect { outbox.reconnect = true }
+        isAskedToReconnect = true
+    }
+
+    /// What time brings.
+    enum Due: Equatable {
+        /// It has had no transport for too long.
+        case removal
+        /// A poll that found nothing is answered all the same.
+        case emptyPoll
+        case keepAlive
+    }
+
+    func due(at now: NIODeadline, _ timing: HubNodeTiming) -> Due? {
+        guard let outlet else { return now - lastActive >= TimeAmount(timing.disconnect) ? .removal : nil }
+        guard outlet.isReady else { return nil }
+        if outlet.transport == .longPolling, now - outlet.openedAt >= TimeAmount(timing.longPoll) { return .emptyPoll }
+        return now - lastActive >= TimeAmount(timing.keepAlive) ? .keepAlive : nil
+    }
+
     // MARK: - Groups
 
     func isMember(_ key: SignalKey) -> Bool {
@@ -100,5 +160,37 @@ final class Session {
     /// `Hub.group` of each, in a fixed order.
     var groupNames: [String] {
         groups.values.joined().map { OrdinalName($0.group.name) }.sorted().map(\.text)
+    }
+}
+
+/// A client's wish for a transport, its tokens opened and checked.
+struct SessionRequest: Sendable {
+    enum Purpose: Sendable {
+        /// A new connection, which an Initializing command must confirm.
+        case connect
+        /// A connection that goes on, here or from another node; also each further long poll.
+        case resume
+    }
+
+    let purpose: Purpose
+    let connectionID: String
+    let user: String
+    /// Names as registered.
+    let hubs: [String]
+    let transport: TransportKind
+    /// What the client has; nil: it wants what comes from now on.
+    let cursor: UInt64?
+    /// From the groups token: `Hub.group` each.
+    let groups: [String]
+
+    /// The signals that the connection listens to, apart from groups.
+    var signals: [SignalKey] {
+        var signals: [Signal] = [.connection(connectionID)]
+        for hub in hubs {
+            signals.append(.hub(hub))
+            signals.append(.client(hub: hub, connectionID: connectionID))
+            if !user.isEmpty { signals.append(.user(hub: hub, userID: user)) }
+        }
+        return signals.map { SignalKey($0.key) }
     }
 }

@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// The key of a signal, in both ways in which a real node compares it: what a connection listens to is told apart byte by
 /// byte, what a message is for is found without case.
@@ -21,5 +21,25 @@ struct SignalKey: Hashable, Sendable, ExpressibleByStringLiteral {
 
     func hash(into hasher: inout Hasher) {
         hasher.combine(folded)
+    }
+}
+
+/// The key of a hub's group, `hg-Hub.group`.
+struct GroupKey {
+    /// As it stands in the groups token: `Hub.group`.
+    let name: String
+    let key: SignalKey
+
+    private static let prefix = "hg-"
+
+    /// - Returns: nil for what is no hub's group, such as a persistent connection's.
+    init?(_ key: String?) {
+        guard let key, case .group = Signal(key: key) else { return nil }
+        self.init(named: String(decoding: key.utf8.dropFirst(Self.prefix.utf8.count), as: UTF8.self))
+    }
+
+    init(named name: String) {
+        self.name = name
+        key = SignalKey(Self.prefix + name)
     }
 }

@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 /// A hub: methods that clients call, each a closure with typed arguments.
 ///
@@ -12,6 +12,7 @@ import SignalRBackplane
 /// ```
 /// Names compare without case. Methods run on the node's event loop until they first wait: they must not block.
 public struct Hub: Sendable {
+    /// As it was registered.
     public let name: String
     /// By name and number of arguments.
     private var methods: [CaselessName: [Int: HubMethod]] = [:]

@@ -1,36 +1,51 @@
-import SignalRBackplane
-
+import Backplane
+import JSON
 /// Who calls a hub method, and whom the method can reach.
 public struct HubCall: Sendable {
+    /// Of the caller.
     public let connectionID: String
     /// The user behind the connection; empty if there is none.
     public let user: String
+    /// Whom it can call.
     public let clients: HubClients
+    /// Of the hub.
     public let groups: HubGroups
 
     private let requestID: String?
-    private let broker: MessageBroker
+    private let publisher: any Publisher
 
-    init(connectionID: String, user: String, hub: String, requestID: String?, broker: MessageBroker) {
+    init(connectionID: String, user: String, hub: String, requestID: String?, publisher: any Publisher) {
         self.connectionID = connectionID
         self.user = user
         self.requestID = requestID
-        self.broker = broker
-        clients = HubClients(hub: hub, caller: connectionID, broker: broker)
-        groups = HubGroups(hub: hub, broker: broker)
+        self.publisher = publisher
+        clients = HubClients(hub: hub, caller: connectionID, publisher: publisher)
+        groups = HubGroups(hub: hub, publisher: publisher)
     }
 
     /// Tells the caller how far its call has come, before the result.
     public func reportProgress(_ value: some HubValue) async throws {
-        var writer = JSONWriter()
-        writer.raw(#"{"I":"#)
-        writer.string("P|\(requestID ?? "")")
-        writer.raw(#","P":{"I":"#)
-        if let requestID { writer.string(requestID) } else { writer.raw("null") }
-        writer.raw(#","D":"#)
-        writer.raw(try value.json())
-        writer.raw("}}")
-        try await broker.publish(
-            Message(source: connectionID, key: Signal.connection(connectionID).key, value: writer.bytes))
+        try await publisher.reportProgress(try value.json(), requestID: requestID, connectionID: connectionID)
+    }
+}
+
+/// The groups of a hub. The node that owns a connection keeps its memberships, so changing one is a command through the
+/// backplane, acknowledged by that node.
+public struct HubGroups: Sendable {
+    let hub: String
+    let publisher: any Publisher
+
+    /// Returns once the owner of the connection has acknowledged.
+    ///
+    /// - Throws: if nobody does within 30 seconds: no node owns the connection.
+    public func add(_ connectionID: String, to group: String) async throws {
+        try await publisher.changeGroup(.add, group: group, hub: hub, connectionID: connectionID)
+    }
+
+    /// Returns once the owner of the connection has acknowledged.
+    ///
+    /// - Throws: if nobody does within 30 seconds: no node owns the connection.
+    public func remove(_ connectionID: String, from group: String) async throws {
+        try await publisher.changeGroup(.remove, group: group, hub: hub, connectionID: connectionID)
     }
 }

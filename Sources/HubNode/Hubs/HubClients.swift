@@ -1,77 +1,69 @@
-import SignalRBackplane
-
+import Backplane
+import JSON
 /// The clients of a hub, on whichever node they are.
 public struct HubClients: Sendable {
     private let hub: String
     private let callerID: String
-    private let broker: MessageBroker
+    private let publisher: any Publisher
 
-    init(hub: String, caller: String, broker: MessageBroker) {
+    init(hub: String, caller: String, publisher: any Publisher) {
         self.hub = hub
         callerID = caller
-        self.broker = broker
+        self.publisher = publisher
     }
 
-    public var all: HubTarget { target(.hub(hub)) }
+    /// Every client of the hub.
+    public var all: HubTarget { target(.all(except: [])) }
+    /// Who called the method.
     public var caller: HubTarget { client(callerID) }
     /// All but the caller.
-    public var others: HubTarget { target(.hub(hub), without: [callerID]) }
+    public var others: HubTarget { target(.all(except: [callerID])) }
 
+    /// One client, by its connection id.
     public func client(_ connectionID: String) -> HubTarget {
-        target(.client(hub: hub, connectionID: connectionID))
+        target(.client(connectionID))
     }
 
+    /// The members of a group.
     public func group(_ name: String) -> HubTarget {
-        target(.group(hub: hub, group: name))
+        target(.group(name, except: []))
     }
 
     /// A group without the caller.
     public func othersInGroup(_ name: String) -> HubTarget {
-        target(.group(hub: hub, group: name), without: [callerID])
+        target(.group(name, except: [callerID]))
     }
 
     /// Every connection of a user.
     public func user(_ id: String) -> HubTarget {
-        target(.user(hub: hub, userID: id))
+        target(.user(id))
     }
 
+    /// All but these connections.
     public func allExcept(_ connectionIDs: [String]) -> HubTarget {
-        target(.hub(hub), without: connectionIDs)
+        target(.all(except: connectionIDs))
     }
 
-    private func target(_ signal: Signal, without excluded: [String] = []) -> HubTarget {
-        HubTarget(hub: hub, signal: signal, source: callerID, excluded: excluded, broker: broker)
+    private func target(_ audience: Audience) -> HubTarget {
+        HubTarget(hub: hub, audience: audience, callerID: callerID, publisher: publisher)
     }
 }
 
 /// Some clients of a hub, to call a method of.
 public struct HubTarget: Sendable {
     let hub: String
-    let signal: Signal
-    let source: String
-    let excluded: [String]
-    let broker: MessageBroker
+    let audience: Audience
+    let callerID: String
+    let publisher: any Publisher
 
     /// Calls a method on the clients. Returns when the message is published, not when it has arrived.
     ///
     /// - Throws: if it could not be published.
     public func invoke<each Argument: HubValue>(_ method: String, _ arguments: repeat each Argument) async throws {
-        var writer = JSONWriter()
-        writer.raw(#"{"H":"#)
-        writer.string(hub)
-        writer.raw(#","M":"#)
-        writer.string(method)
-        writer.raw(#","A":["#)
-        var isFirst = true
-        for argument in repeat each arguments {
-            if !isFirst { writer.raw(",") }
-            isFirst = false
-            writer.raw(try argument.json())
-        }
-        writer.raw("]}")
-        try await broker.publish(
-            Message(
-                source: source, key: signal.key, value: writer.bytes,
-                filter: excluded.map { Signal.connection($0).key }.joined(separator: "|")))
+        var encoded: [[UInt8]] = []
+        for argument in repeat each arguments { encoded.append(try argument.json()) }
+        try await publisher.invoke(
+            ClientCall(
+                hub: hub, method: method, arguments: encoded, audience: audience, callerID: callerID))
     }
 }

@@ -1,8 +1,8 @@
 import Logging
 import Prometheus
-import SignalRBackplane
+import Backplane
 
-/// Finds the method that a client calls, runs it, and words the answer.
+/// Finds the method that a client calls, and runs it.
 struct HubDispatcher: Sendable {
     private let hubs: [CaselessName: Hub]
     private let detailedErrors: Bool
@@ -22,36 +22,53 @@ struct HubDispatcher: Sendable {
         hubs[CaselessName(name)]
     }
 
-    /// - Returns: the answer's JSON; nil if there is no such hub, for which a real node has no answer either.
-    func answer(
-        to request: HubRequest, connectionID: String, user: String, broker: MessageBroker
-    ) async -> [UInt8]? {
-        guard let hub = hub(named: request.hub) else {
+    /// - Parameters:
+    ///   - arguments: JSON each.
+    ///   - requestID: of the call, as the client gave it; nil if it gave none.
+    /// - Returns: nil if there is no such hub, for which a real node has no answer either.
+    func outcome(
+        of method: String, in hubName: String, arguments: [[UInt8]], requestID: String?, caller: HubCaller,
+        publisher: any Publisher
+    ) async -> HubOutcome? {
+        guard let hub = hub(named: hubName) else {
             metrics.refused(.unknownHub)
             return nil
         }
-        let method = hub.method(request.method, arity: request.arguments.count)
+        let found = hub.method(method, arity: arguments.count)
         // A name that is not registered must not become a label.
-        let label = method?.name ?? "unknown"
+        let label = found?.name ?? "unknown"
         metrics.invocations.with(hub.name, label).increment()
         do {
-            guard let method else { throw HubCallError.unknownMethod(request.method) }
+            guard let found else { throw CallFailure.unknownMethod(method) }
             let call = HubCall(
-                connectionID: connectionID, user: user, hub: hub.name, requestID: request.id, broker: broker)
-            let result = try await method.body(call, request.arguments)
+                connectionID: caller.connectionID, user: caller.user, hub: hub.name, requestID: requestID,
+                publisher: publisher)
+            let result = try await found.body(call, arguments)
             metrics.results.increment()
-            return HubResponse.result(result, id: request.id)
+            return .result(result)
         } catch {
             metrics.invocationErrors.with(hub.name, label).increment()
-            if let error = error as? HubError {
-                return HubResponse.error(error.message, isHubError: true, data: error.data, id: request.id)
-            }
+            if let error = error as? HubError { return .refusal(error.message, data: error.data) }
             logger.info(
                 "a hub method failed", metadata: ["hub": "\(hub.name)", "method": "\(label)", "cause": "\(error)"])
-            let message =
-                detailedErrors
-                ? "\(error)" : "There was an error invoking Hub method '\(request.hub).\(request.method)'."
-            return HubResponse.error(message, id: request.id)
+            return .failure(
+                detailedErrors ? "\(error)" : "There was an error invoking Hub method '\(hubName).\(method)'.")
         }
     }
+}
+
+/// Whose call it is.
+struct HubCaller: Sendable {
+    let connectionID: String
+    /// Empty if there is none.
+    let user: String
+}
+
+/// How a call ended, before a client's protocol words it.
+enum HubOutcome: Sendable {
+    /// JSON; nil for a method without a result.
+    case result([UInt8]?)
+    /// The method's own word to the caller (``HubError``).
+    case refusal(String, data: JSONValue?)
+    case failure(String)
 }

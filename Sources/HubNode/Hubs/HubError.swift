@@ -1,10 +1,12 @@
 /// An error whose text is meant for the caller; SignalR's HubException. The text of any other error stays here, unless
 /// the node is told to show details.
 public struct HubError: Error, Sendable {
+    /// What the caller reads.
     public var message: String
     /// More for the caller's program, as JSON.
     public var data: JSONValue?
 
+    /// - Parameter data: more for the caller's program.
     public init(_ message: String, data: JSONValue? = nil) {
         self.message = message
         self.data = data
@@ -12,7 +14,7 @@ public struct HubError: Error, Sendable {
 }
 
 /// Why a call did not do what it should, other than by the method's own doing.
-enum HubCallError: Error, CustomStringConvertible {
+enum CallFailure: Error, CustomStringConvertible {
     case unknownMethod(String)
     case unacknowledged
     case notPublished(String)

@@ -22,7 +22,7 @@ struct ChatPage: Sendable {
     let files: [String: File]
 
     init(configuration: HubNodeConfiguration) {
-        let html = String(decoding: PackageResources.chat_html, as: UTF8.self)
+        let html = EmbeddedText.chat_html.description
             // Seen from the page: a proxy may have put a path before ours.
             .replacing("{{path}}", with: Self.escaped(String(configuration.path.drop { $0 == "/" })))
             .replacing("{{node}}", with: Self.escaped(configuration.name))
@@ -30,11 +30,12 @@ struct ChatPage: Sendable {
         files = [
             "/": File(contentType: "text/html; charset=utf-8", content: ByteBuffer(string: html)),
             "/chat.css": File(
-                contentType: "text/css; charset=utf-8", content: ByteBuffer(bytes: PackageResources.chat_css)),
+                contentType: "text/css; charset=utf-8", content: ByteBuffer(staticString: EmbeddedText.chat_css)),
             "/chat.js": File(
-                contentType: "text/javascript; charset=utf-8", content: ByteBuffer(bytes: PackageResources.chat_js)),
+                contentType: "text/javascript; charset=utf-8", content: ByteBuffer(staticString: EmbeddedText.chat_js)),
             "/signalr.js": File(
-                contentType: "text/javascript; charset=utf-8", content: ByteBuffer(bytes: PackageResources.signalr_js)),
+                contentType: "text/javascript; charset=utf-8",
+                content: ByteBuffer(staticString: EmbeddedText.signalr_js)),
         ]
     }
 

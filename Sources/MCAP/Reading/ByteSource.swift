@@ -1,5 +1,5 @@
 /// Where a reader takes its bytes from: usually a file.
-public protocol ByteSource {
+package protocol ByteSource {
     /// Bytes there are now. May grow while the file is written.
     var size: UInt64 { get }
 
@@ -22,30 +22,30 @@ public protocol ByteSource {
 }
 
 extension ByteSource {
-    public var isStream: Bool { false }
+    package var isStream: Bool { false }
 
-    public func read(
+    package func read(
         at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, atLeast count: Int
     ) throws -> Int {
         try read(at: offset, into: buffer)
     }
 
-    public func discard(before offset: UInt64) {}
+    package func discard(before offset: UInt64) {}
 
-    public func checksum(before offset: UInt64) -> UInt32? { nil }
+    package func checksum(before offset: UInt64) -> UInt32? { nil }
 }
 
 /// A file's bytes that are in memory.
-public struct MemorySource: ByteSource {
+package struct MemorySource: ByteSource {
     private let bytes: [UInt8]
 
-    public init(_ bytes: [UInt8]) {
+    package init(_ bytes: [UInt8]) {
         self.bytes = bytes
     }
 
-    public var size: UInt64 { UInt64(bytes.count) }
+    package var size: UInt64 { UInt64(bytes.count) }
 
-    public func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    package func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> Int {
         guard offset < size else { return 0 }
         let start = Int(offset)
         let count = min(buffer.count, bytes.count - start)

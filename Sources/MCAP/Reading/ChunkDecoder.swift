@@ -36,6 +36,10 @@ final class ChunkDecoder {
         } catch {
             throw RecordFault(.chunk, error)
         }
+        // Without a checksum nothing tells what a later format may put there from data whose length was overwritten.
+        if header.uncompressedCRC == 0, header.size + data.count < chunk.record.count {
+            throw RecordFault(reason: .malformed(opcode: Opcode.chunk.rawValue, field: "length"))
+        }
         // What a later format says behind the data is not for us to copy into a file of our own.
         chunk.record.truncate(to: header.size + data.count)
         // Our own files have all checksums: none at all is a wrong one.
@@ -47,7 +51,7 @@ final class ChunkDecoder {
             compressedSize: UInt64(data.count), uncompressedSize: header.uncompressedSize)
         // A chunk that is lost teaches nothing: nobody else may know its channels.
         var learned = channels
-        try chunk.walk(channels: &learned)
+        try chunk.walk(channels: &learned, keepsSchemas: !allowingExtension)
         channels = learned
         let timesDiffer = chunk.startTime != header.startTime || chunk.endTime != header.endTime
         return (chunk, timesDiffer)

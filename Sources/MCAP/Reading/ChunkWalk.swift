@@ -1,9 +1,12 @@
 extension DecodedChunk {
     /// Checks every length in the uncompressed records, and learns channels, times and message indexes from them.
-    func walk(channels known: inout ChannelTable) throws(RecordFault) {
+    ///
+    /// - Parameter keepsSchemas: in a file of ours, whose chunks hold the schemas of their channels.
+    func walk(channels known: inout ChannelTable, keepsSchemas: Bool) throws(RecordFault) {
         messageIndexes.removeMessages()
         messageCount = 0
         described.removeAll(keepingCapacity: true)
+        if !schemas.isEmpty { schemas.removeAll() }
         var earliest = UInt64.max
         var latest: UInt64 = 0
         var position = 0
@@ -28,8 +31,12 @@ extension DecodedChunk {
                 do { channel = try Channel(content: content) } catch { throw Self.malformed("channel") }
                 try known.add(channel)
                 described[channel.id] = channel
+            case Opcode.schema.rawValue where keepsSchemas:
+                guard let schema = try? Schema(content: content) else { throw Self.malformed("schema") }
+                known.add(schema)
+                schemas[schema.id] = schema
             default:
-                // Schemas, and what a later format or another program may put here.
+                // What a later format or another program may put here.
                 break
             }
             position = contentStart + Int(length)
@@ -51,7 +58,7 @@ extension DecodedChunk {
 
     private func collectChannels(_ known: ChannelTable) {
         channels.removeAll(keepingCapacity: true)
-        foreignChannelID = described.values.first { $0.schemaID != 0 }?.id
+        foreignChannelID = described.values.first { $0.schemaID != 0 && schemas[$0.schemaID] == nil }?.id
         for slot in 0..<messageIndexes.slotCount where !messageIndexes.isEmpty(slot: slot) {
             let id = messageIndexes.channelID(ofSlot: slot)
             guard let channel = known.byID[id] else { continue }

@@ -1,21 +1,21 @@
 /// One place of a file that is not as it should be.
-public struct Damage: Error, Equatable, Sendable {
+package struct Damage: Error, Equatable, Sendable {
     /// Where it begins, in bytes from the start of the file.
-    public var offset: UInt64
+    package var offset: UInt64
     /// Bytes that could not be used; 0 if only something is missing there.
-    public var length: UInt64
-    public var reason: Reason
+    package var length: UInt64
+    package var reason: Reason
     /// Messages that cannot be read because of it. 0 if all are there in spite of it, nil if that is not known.
-    public var messagesLost: Int?
+    package var messagesLost: Int?
 
-    public init(offset: UInt64, length: UInt64, reason: Reason, messagesLost: Int?) {
+    package init(offset: UInt64, length: UInt64, reason: Reason, messagesLost: Int?) {
         self.offset = offset
         self.length = length
         self.reason = reason
         self.messagesLost = messagesLost
     }
 
-    public enum Reason: Equatable, Sendable {
+    package enum Reason: Equatable, Sendable {
         /// The magic bytes at the start are not there: perhaps it is no MCAP file at all.
         case leadingMagic
         /// The file ends inside of a record, or without its trailer.
@@ -66,7 +66,7 @@ public struct Damage: Error, Equatable, Sendable {
     }
 
     /// Bytes that nobody could make use of: of what they held nothing is known.
-    public var unreadBytes: UInt64 {
+    package var unreadBytes: UInt64 {
         switch reason {
         // Read, and at odds with what else is there.
         case .precedingCRC, .dataEndCRC, .summaryCRC, .footer, .summary, .duplicate, .chunkTimes: 0
@@ -74,7 +74,7 @@ public struct Damage: Error, Equatable, Sendable {
         }
     }
 
-    public enum SummaryPart: String, Equatable, Sendable {
+    package enum SummaryPart: String, Equatable, Sendable {
         case channels, statistics
         case chunkIndexes = "chunk indexes"
         case metadataIndexes = "metadata indexes"

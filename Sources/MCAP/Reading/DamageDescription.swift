@@ -1,6 +1,6 @@
 extension Damage: CustomStringConvertible {
     /// One line: the place, what is wrong there, what it cost, what helps.
-    public var description: String {
+    package var description: String {
         reason.remedy.map { "\(finding); \($0)" } ?? finding
     }
 
@@ -21,7 +21,7 @@ extension Damage: CustomStringConvertible {
 }
 
 extension Damage.Reason: CustomStringConvertible {
-    public var description: String {
+    package var description: String {
         switch self {
         case .leadingMagic: "the file does not begin as an MCAP file does"
         case .truncated: "the file ends before its trailer"

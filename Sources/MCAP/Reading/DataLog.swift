@@ -1,6 +1,6 @@
 /// What a stream reader has seen of the data section: to be compared with the summary, or to be continued.
 struct DataLog {
-    /// Chunks remembered of a stream, which may have no end.
+    /// Chunks, and channels of chunks, remembered of a stream, which may have no end.
     static let streamLimit = 65_536
 
     var statistics = Statistics()
@@ -10,6 +10,8 @@ struct DataLog {
     /// Those described up to the end of the last chunk, or up to the first marker.
     var channelsWithChunks = ChannelTable()
     var chunks: [ScannedChunk] = []
+    /// Chunks in `chunks`, and the channels of each.
+    private var remembered = 0
     var metadataIndexes: [MetadataIndex] = []
     /// Of the last marker seen.
     var lastMarker: Marker?
@@ -18,10 +20,11 @@ struct DataLog {
     /// Of the marker before the last chunk.
     var ordinalBeforeLastChunk: UInt64?
 
-    /// - Parameter limit: of the chunks to remember.
+    /// - Parameter limit: of the chunks to remember, each with its channels.
     mutating func add(_ chunk: DecodedChunk, limit: Int) {
         let counts = chunk.messageCounts
-        if chunks.count < limit {
+        if remembered < limit, !isAbridged {
+            remembered += 1 + counts.count
             chunks.append(ScannedChunk(index: chunk.index, messageCounts: counts))
         } else {
             isAbridged = true

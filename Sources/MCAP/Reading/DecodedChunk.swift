@@ -1,16 +1,16 @@
 /// One chunk of a file, uncompressed and checked.
 ///
 /// A reader reuses a chunk's memory for the next one once nobody else holds it. Not for several threads at a time.
-public final class DecodedChunk {
+package final class DecodedChunk {
     /// Where the chunk stands. Its message indexes are not part of it.
     var index: ChunkIndex
     /// The channels that the chunk's messages are on.
-    public internal(set) var channels: [UInt16: Channel] = [:]
-    public internal(set) var messageCount = 0
+    package internal(set) var channels: [UInt16: Channel] = [:]
+    package internal(set) var messageCount = 0
     /// True if its messages stand outside of chunks in the file.
-    public internal(set) var isLoose = false
+    package internal(set) var isLoose = false
     /// Which of the files that stand behind each other it is of, from 0. Each has its own channels.
-    public internal(set) var fileNumber = 0
+    package internal(set) var fileNumber = 0
 
     /// As the chunk says; 0 = it does not.
     var uncompressedCRC: UInt32 = 0
@@ -23,7 +23,9 @@ public final class DecodedChunk {
     var messageIndexes = MessageIndexes()
     /// The channels that the chunk describes, with messages or without.
     var described: [UInt16: Channel] = [:]
-    /// A channel that the chunk's messages are on but that it does not describe itself, or one that needs a schema.
+    /// The schemas that the chunk holds, in a file of ours.
+    var schemas: [UInt16: Schema] = [:]
+    /// A channel that the chunk's messages are on but that it does not describe itself, or one whose schema it lacks.
     var foreignChannelID: UInt16?
 
     init() {
@@ -33,35 +35,35 @@ public final class DecodedChunk {
     }
 
     /// Earliest log time of its messages, nanoseconds since 1970; 0 without messages.
-    public var startTime: UInt64 { index.startTime }
+    package var startTime: UInt64 { index.startTime }
     /// Latest log time of its messages, nanoseconds since 1970; 0 without messages.
-    public var endTime: UInt64 { index.endTime }
+    package var endTime: UInt64 { index.endTime }
     /// Bytes from the start of the file to the chunk record.
-    public var offset: UInt64 { index.offset }
+    package var offset: UInt64 { index.offset }
     /// Bytes of the whole chunk record.
-    public var length: UInt64 { index.length }
+    package var length: UInt64 { index.length }
     /// `zstd`, `lz4`, or the empty string for a stored chunk.
-    public var compression: String { index.compression }
+    package var compression: String { index.compression }
     /// Bytes of its records in the file.
-    public var compressedSize: UInt64 { index.compressedSize }
+    package var compressedSize: UInt64 { index.compressedSize }
     /// Bytes of its records uncompressed.
-    public var uncompressedSize: UInt64 { index.uncompressedSize }
+    package var uncompressedSize: UInt64 { index.uncompressedSize }
 
     /// Messages of each channel.
-    public var messageCounts: [UInt16: UInt64] { messageIndexes.messageCounts }
+    package var messageCounts: [UInt16: UInt64] { messageIndexes.messageCounts }
 
     var recordContent: UnsafeRawBufferPointer { record.bytes }
 
     /// Calls `body` with each message, in the order of the file.
     @inlinable
-    public func forEachMessage<E: Error>(_ body: (MessageView) throws(E) -> Void) throws(E) {
+    package func forEachMessage<E: Error>(_ body: (ChunkMessage) throws(E) -> Void) throws(E) {
         // All lengths were checked when the chunk was decoded.
         var position = 0
         while position < records.count {
             let record = records.baseAddress.unsafelyUnwrapped + position
             let length = Int(UInt64(littleEndian: record.loadUnaligned(fromByteOffset: 1, as: UInt64.self)))
             if record.load(as: UInt8.self) == 0x05 {
-                try body(MessageView(content: record + 9, count: length))
+                try body(ChunkMessage(content: record + 9, count: length))
             }
             position &+= 9 &+ length
         }

@@ -1,5 +1,5 @@
 /// How a file ends.
-public enum Ending: Equatable, Sendable {
+package enum Ending: Equatable, Sendable {
     /// With a summary.
     case closed
     /// With a trailer but without a summary: it is still written, or its writer died between two chunks.

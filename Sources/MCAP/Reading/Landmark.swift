@@ -84,11 +84,8 @@ extension SourceWindow {
         return (try? Header(content: content)) != nil
     }
 
-    /// Where the chunk at `offset` says it ends, perhaps behind the end of the source, and its size uncompressed; nil
-    /// unless its fields fit together.
-    func claimOfChunk(at offset: UInt64, limits: ReadLimits, allowingOddTimes: Bool = false) throws -> (
-        end: UInt64, size: UInt64
-    )? {
+    /// What the chunk at `offset` says of itself, perhaps beyond the end of the source; nil unless it fits together.
+    func claimOfChunk(at offset: UInt64, limits: ReadLimits, allowingOddTimes: Bool = false) throws -> ChunkClaim? {
         let most = Layout.recordHeader + Layout.chunkHeader + 4 + 4
         guard let opening = try bytes(at: offset, count: Layout.recordHeader + Layout.chunkHeader),
             opening[0] == Opcode.chunk.rawValue
@@ -97,6 +94,7 @@ extension SourceWindow {
             UInt64(littleEndian: opening.loadUnaligned(fromByteOffset: place, as: UInt64.self))
         }
         let (length, start, end, size) = (load(1), load(9), load(17), load(25))
+        let crc = UInt32(littleEndian: opening.loadUnaligned(fromByteOffset: 33, as: UInt32.self))
         let nameSize = UInt32(littleEndian: opening.loadUnaligned(fromByteOffset: 37, as: UInt32.self))
         guard length >= UInt64(Layout.chunkHeader), length <= limits.maximumRecordSize,
             size <= limits.maximumChunkSize, start <= end || allowingOddTimes,
@@ -109,17 +107,37 @@ extension SourceWindow {
         let dataSize = UInt64(littleEndian: all.loadUnaligned(fromByteOffset: lengthPlace, as: UInt64.self))
         guard dataSize == length - UInt64(Layout.chunkHeader) - UInt64(nameSize) else { return nil }
         let name = all[41..<lengthPlace]
-        guard
-            nameSize == 0 ? dataSize == size : name.elementsEqual("zstd".utf8) || name.elementsEqual("lz4".utf8)
-        else { return nil }
-        return (offset + UInt64(Layout.recordHeader) + length, size)
+        let packing: ChunkClaim.Packing? =
+            if nameSize == 0 { dataSize == size ? .stored : nil } else if name.elementsEqual("zstd".utf8) {
+                .zstd
+            } else { name.elementsEqual("lz4".utf8) ? .lz4 : nil }
+        let dataStart = offset + UInt64(lengthPlace + 8)
+        return packing.map { ChunkClaim(packing: $0, data: dataStart..<dataStart + dataSize, size: size, crc: crc) }
     }
 
-    /// Whether something may stand at `offset` in the data of a file: a record that ends within it, or its end.
-    func isPlausibleRecord(at offset: UInt64) throws -> Bool {
-        if try isEnd(offset) { return true }
-        guard let frame = try frame(at: offset), frame.opcode >= 0x80 || Opcode(rawValue: frame.opcode) != nil
-        else { return false }
-        return try !isStream || isEnd(frame.end) || frame.length <= 1 << 24
+    /// Whether the chunk may be whole, found out without taking it into memory.
+    func mayBeWhole(_ claim: ChunkClaim) throws -> Bool {
+        switch claim.packing {
+        case .zstd: return try mayBeZstd(claim.data, size: claim.size)
+        case .lz4: return try mayBeLZ4(claim.data, size: claim.size)
+        case .stored:
+            guard claim.crc != 0 else { return true }
+            var crc = CRC32()
+            return try forEachPiece(in: claim.data) { crc.update($0) } && crc.value == claim.crc
+        }
     }
+}
+
+/// What a chunk says of itself.
+struct ChunkClaim {
+    enum Packing { case stored, zstd, lz4 }
+
+    let packing: Packing
+    /// Where its records stand.
+    let data: Range<UInt64>
+    /// Bytes of its records uncompressed.
+    let size: UInt64
+    let crc: UInt32
+
+    var end: UInt64 { data.upperBound }
 }

@@ -1,15 +1,15 @@
 /// Reads a closed file by its summary: chunks in any order, and only those wanted.
 ///
 /// The summary and each chunk read are checked by their CRCs; what is not read is not checked.
-public final class MCAPIndexedReader {
-    public let header: Header
+package final class MCAPIndexedReader {
+    package let header: Header
     /// All channels of the file, by id.
-    public let channels: [UInt16: Channel]
+    package let channels: [UInt16: Channel]
     /// Nil if the writer left it out.
-    public let statistics: Statistics?
+    package let statistics: Statistics?
     /// In the order of the summary, which is that of the file; of the times asked for only.
-    public let chunkIndexes: [ChunkIndex]
-    public let metadataIndexes: [MetadataIndex]
+    package let chunkIndexes: [ChunkIndex]
+    package let metadataIndexes: [MetadataIndex]
 
     private let window: SourceWindow
     private let limits: ReadLimits
@@ -21,7 +21,7 @@ public final class MCAPIndexedReader {
     ///     of thousands of chunks: the indexes of those that hold nothing wanted are not even taken apart.
     ///   - until: log time before which messages are wanted; nil = to the end.
     /// - Throws: ``NoSummary``; ``Damage`` if header, summary or footer are damaged; what the source throws.
-    public init(
+    package init(
         _ source: any ByteSource, limits: ReadLimits = ReadLimits(), from: UInt64? = nil, until: UInt64? = nil
     ) throws {
         let window = SourceWindow(source)
@@ -44,7 +44,7 @@ public final class MCAPIndexedReader {
     ///   - from: earliest log time wanted, nanoseconds since 1970; nil = from the start.
     ///   - until: log time before which messages are wanted; nil = to the end.
     ///   - channelIDs: nil = all. A chunk without message indexes may hold any channel.
-    public func chunks(
+    package func chunks(
         from: UInt64? = nil, until: UInt64? = nil, channelIDs: Set<UInt16>? = nil
     ) -> [ChunkIndex] {
         chunkIndexes.filter { index in
@@ -58,7 +58,7 @@ public final class MCAPIndexedReader {
     /// One chunk.
     ///
     /// - Throws: ``Damage`` if it is not whole or not as `index` says; what the source throws.
-    public func read(_ index: ChunkIndex) throws -> DecodedChunk {
+    package func read(_ index: ChunkIndex) throws -> DecodedChunk {
         try damageAtRecord(index.offset, length: index.length) {
             let frame = try frame(of: .chunk, at: index.offset, size: index.length)
             let (chunk, timesDiffer) = try decoder.decode(
@@ -76,7 +76,7 @@ public final class MCAPIndexedReader {
     /// One metadata record.
     ///
     /// - Throws: ``Damage`` if it is not whole or not as `index` says; what the source throws.
-    public func read(_ index: MetadataIndex) throws -> Metadata {
+    package func read(_ index: MetadataIndex) throws -> Metadata {
         try damageAtRecord(index.offset, length: index.length) {
             let frame = try frame(of: .metadata, at: index.offset, size: index.length)
             let content = try window.content(of: frame, limits: limits)

@@ -18,8 +18,12 @@ extension MCAPStreamReader {
             let metadata = try read(frame, as: .metadata) { content throws(MalformedRecord) in
                 try Metadata(content: content, allowingExtension: allowingExtension)
             }
-            try pass(frame)
-            log.metadataIndexes.append(MetadataIndex(offset: frame.start, length: frame.size, name: metadata.name))
+            try passDescription(frame)
+            if !window.isStream || log.metadataIndexes.count < DataLog.streamLimit {
+                log.metadataIndexes.append(MetadataIndex(offset: frame.start, length: frame.size, name: metadata.name))
+            } else {
+                log.isAbridged = true
+            }
             return .metadata(metadata)
         case .chunk?:
             return try readChunk(frame)
@@ -36,14 +40,55 @@ extension MCAPStreamReader {
             report(at: position, length: 0, .dataEndMissing, lost: 0)
             beginSummary(at: position)
         case .attachment? where !isMarked:
+            guard try window.isAttachment(frame) else {
+                throw RecordFault(reason: .malformed(opcode: frame.opcode, field: "data"))
+            }
             log.statistics.attachmentCount += 1
-            try pass(frame)
-        case .schema? where !isMarked, nil where !isMarked:
-            try pass(frame)
+            try passAttachment(frame)
+        case .schema? where !isMarked:
+            try read(frame, as: .schema) { content throws(MalformedRecord) in
+                try SourceWindow.checkSchema(content, allowingExtension: true)
+            }
+            try passDescription(frame)
+        case nil where !isMarked:
+            try passUnknown(frame)
         default:
             throw RecordFault(reason: .unexpectedRecord(opcode: frame.opcode))
         }
         return nil
+    }
+
+    /// A stream of nothing but such records would be kept for ever, for the search behind damage.
+    private func passDescription(_ frame: RecordFrame) throws {
+        let isWhole = try window.isStream && !isMarked && isOrderlyRecord(at: frame.start)
+        try pass(frame)
+        if isWhole { verified = position }
+    }
+
+    /// It may be larger than what is kept of a stream.
+    private func passAttachment(_ frame: RecordFrame) throws {
+        guard window.isStream else { return try pass(frame) }
+        gap = nil
+        while position < frame.end {
+            let count = min(frame.end - position, 1 << 17)
+            guard try window.bytes(at: position, count: Int(count)) != nil else {
+                throw RecordFault(reason: .truncated)
+            }
+            position += count
+            verified = position
+        }
+    }
+
+    /// What a later format or another program put there, if it is that: no bytes that were mixed up.
+    private func passUnknown(_ frame: RecordFrame) throws {
+        guard try isOrderlyRecord(at: frame.end) else {
+            throw RecordFault(reason: .unexpectedRecord(opcode: frame.opcode))
+        }
+        // A whole chunk in it is none of its fields.
+        if try resynchronize(from: frame.start + 1, until: frame.end) != nil {
+            throw RecordFault(reason: .unexpectedRecord(opcode: frame.opcode))
+        }
+        try pass(frame)
     }
 
     func read<Record>(
@@ -86,28 +131,45 @@ extension MCAPStreamReader {
             log.add(chunk, limit: window.isStream ? DataLog.streamLimit : .max)
             if fingerprints.count < ChunkFingerprint.limit { fingerprints.insert(ChunkFingerprint(chunk)) }
             indexCheck = MessageIndexCheck(of: chunk)
-            passChunk(frame)
-            verified = position
+            try passChunk(frame, chunk)
             shadow = nil
             foundAnything = true
             noteRead(chunk)
             return .chunk(chunk)
         } catch let fault as RecordFault where fault.framingHolds {
+            if case .channelConflict = fault.reason, try enterFile(ofChunk: frame) { return nil }
             try spend(frame.size)
+            let isFramed = try isOrderlyRecord(at: frame.end, allowingMessages: false)
+            // Its length, or bytes in it, may be gone: then others stand in what it claims.
+            guard isFramed || isMarked else { throw RecordFault(reason: fault.reason) }
             report(at: frame.start, length: frame.size, fault.reason, lost: nil)
             indexCheck = MessageIndexCheck(ofLostChunk: damages.count - 1)
-            shadow = frame.start..<frame.end
+            shadow = isFramed || isMarked ? frame.start..<frame.end : nil
             passChunk(frame)
             return nil
         }
     }
 
+    /// A chunk that describes a channel otherwise than its file does, and is whole by itself, is of another file.
+    ///
+    /// - Returns: whether there is one that it fits; it is the one being read then.
+    private func enterFile(ofChunk frame: RecordFrame) throws -> Bool {
+        guard let number = try fileOfStranger(frame) else { return false }
+        endMessageIndexes()
+        report(at: frame.start, length: 0, .anotherFile, lost: 0)
+        enterStranger(number, at: frame.start)
+        return true
+    }
+
     /// Whether a chunk of ours was read already, at another place of damaged bytes.
     private func isCopy(_ chunk: DecodedChunk) -> Bool {
         guard isMarked else { return false }
-        if let ordinal = file.chunkOrdinal, file.read.contains(ordinal) { return true }
-        // It may have been read without its marker, and so without its ordinal.
-        return !damages.isEmpty && chunk.messageCount > 0 && fingerprints.contains(ChunkFingerprint(chunk))
+        guard !damages.isEmpty || file.chunkOrdinal.map({ file.read.contains($0) }) ?? false else { return false }
+        // Damaged markers count wrong: an ordinal alone is believed only where fingerprints are not kept any more.
+        if fingerprints.count < ChunkFingerprint.limit || chunk.messageCount == 0 {
+            return chunk.messageCount > 0 && fingerprints.contains(ChunkFingerprint(chunk))
+        }
+        return file.chunkOrdinal.map { file.read.contains($0) } ?? fingerprints.contains(ChunkFingerprint(chunk))
     }
 
     /// Remembers which chunk of the file it is, and what must stand behind it.
@@ -122,6 +184,18 @@ extension MCAPStreamReader {
         file.anchor = (end, end &- file.shift)
         file.anchorOrdinal = ordinal &+ 1
         file.isChunkDue = false
+    }
+
+    /// Behind a chunk's data a later format may have put something, or its length was overwritten.
+    private func passChunk(_ frame: RecordFrame, _ chunk: DecodedChunk) throws {
+        let end = frame.contentStart + UInt64(chunk.recordContent.count)
+        var passed = frame
+        if end < frame.end, try !isOrderlyRecord(at: frame.end, allowingMessages: false) {
+            report(at: frame.start, length: 0, .malformed(opcode: frame.opcode, field: "length"), lost: 0)
+            passed = RecordFrame(opcode: frame.opcode, start: frame.start, length: end - frame.contentStart)
+        }
+        passChunk(passed)
+        verified = end
     }
 
     private func passChunk(_ frame: RecordFrame) {
@@ -160,61 +234,6 @@ extension MCAPStreamReader {
             report(at: position, length: 0, .messageIndexMissing(channelID: channelID), lost: 0)
             gap = nil
         }
-    }
-
-    /// Messages outside of chunks, and what describes them between: as many as are at hand, as if they were a chunk.
-    private func readMessages(from first: RecordFrame) throws -> Item? {
-        let chunk = decoder.reusableChunk()
-        chunk.record.truncate(to: 0)
-        var end = first.start
-        var next: RecordFrame? = first
-        while let frame = next, Self.belongsToMessages(frame) {
-            guard frame.length <= limits.maximumRecordSize else {
-                guard end == first.start else { break }
-                throw RecordFault(
-                    reason: .tooLarge(opcode: frame.opcode, size: frame.length, limit: limits.maximumRecordSize))
-            }
-            guard try window.append(at: frame.start, count: Int(frame.size), to: &chunk.record) else {
-                throw RecordFault(reason: .truncated)
-            }
-            end = frame.end
-            if end <= singlesUntil || chunk.record.count >= 1 << 18 { break }
-            // What did not arrive yet is for the next time.
-            guard window.isAtHand(end, count: Layout.recordHeader), let frame = try window.frame(at: end),
-                window.isAtHand(end, count: Int(min(frame.size, 1 << 20)))
-            else { break }
-            next = frame
-        }
-        chunk.records = chunk.record.bytes
-        chunk.isLoose = true
-        chunk.index = ChunkIndex(
-            startTime: 0, endTime: 0, offset: first.start, length: end - first.start, messageIndexOffsets: [:],
-            messageIndexLength: 0, compression: "", compressedSize: UInt64(chunk.record.count),
-            uncompressedSize: UInt64(chunk.record.count))
-        var learned = log.channels
-        do {
-            try chunk.walk(channels: &learned)
-        } catch {
-            guard first.end == end else {
-                singlesUntil = end
-                return nil
-            }
-            report(at: first.start, length: first.size, error.reason, lost: 1)
-            try pass(first)
-            return nil
-        }
-        log.channels = learned
-        log.addLoose(chunk)
-        chunk.fileNumber = file.number
-        try pass(RecordFrame(opcode: first.opcode, start: first.start, length: end - first.contentStart))
-        verified = position
-        foundAnything = true
-        return .chunk(chunk)
-    }
-
-    private static func belongsToMessages(_ frame: RecordFrame) -> Bool {
-        frame.opcode == Opcode.message.rawValue || frame.opcode == Opcode.channel.rawValue
-            || frame.opcode == Opcode.schema.rawValue
     }
 
     private func readDataEnd(_ frame: RecordFrame) throws {

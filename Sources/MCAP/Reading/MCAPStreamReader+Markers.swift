@@ -38,6 +38,12 @@ extension MCAPStreamReader {
             if let known = files.first(where: { $0.sync == marker.sync }) {
                 enter(known)
                 file.shift = position &- marker.offset
+            } else if try isStranger(chunkBehindMarkerAt: position), files.count < FilePart.limit {
+                endMessageIndexes()
+                report(at: position, length: 0, .anotherFile, lost: 0)
+                enter(FilePart(number: files.count, start: position &- marker.offset))
+                file.expectedOrdinal = nil
+                phase = .data
             }
             return
         }
@@ -53,6 +59,20 @@ extension MCAPStreamReader {
         file.shift = position &- marker.offset
         file.expectedOrdinal = nil
         if !phase.isData { phase = .data }
+    }
+
+    /// Whether what was read so far is of another program's file, that describes channels otherwise.
+    private func isStranger(chunkBehindMarkerAt place: UInt64) throws -> Bool {
+        guard !file.isUntouched, let frame = try window.frame(at: place + UInt64(Marker.recordSize)),
+            try window.claimOfChunk(at: frame.start, limits: limits) != nil
+        else { return false }
+        var channels = log.channels
+        do {
+            _ = try decoder.decode(frame, from: window, channels: &channels, allowingExtension: true)
+        } catch let fault as RecordFault {
+            if case .channelConflict = fault.reason { return true }
+        }
+        return false
     }
 
     private func take(_ marker: Marker) throws {

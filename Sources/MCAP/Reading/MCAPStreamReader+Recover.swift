@@ -14,17 +14,32 @@ extension MCAPStreamReader {
     func recover(from fault: RecordFault) throws -> Item? {
         if fault.reason == .tooManyDamages { throw fault }
         if let claim = try window.claimOfChunk(at: position, limits: limits) {
-            shadow = position..<claim.end
+            // What stands in a chunk may be payload, unless its length is wrong.
+            let isFramed =
+                try isMarked || claim.end > window.end || isOrderlyRecord(at: claim.end, allowingMessages: false)
+            shadow = isFramed ? position..<claim.end : nil
         }
-        if !isMarked, phase.isData || phase.isSummary, fault.reason != .truncated, let end = try skippableEnd() {
-            report(at: position, length: end - position, fault.reason, lost: nil)
-            goOn(at: end, phase)
+        if lastFileStart.map({ position > $0 }) ?? true, files.count < FilePart.limit,
+            try window.isFileStart(at: position)
+        {
+            endMessageIndexes()
+            report(at: position, length: 0, .truncated, lost: nil)
+            try land(on: .file(at: position))
             return nil
         }
         // A record with a wrong length may have hidden something: look from where all was well.
         var searched = verified < position ? verified : position + 1
         if let lastLanding { searched = max(searched, lastLanding + 1) }
-        guard let landing = try resynchronize(from: searched) else {
+        searched = max(searched, searchedUntil)
+        var skipped: UInt64?
+        if !isMarked, phase.isData || phase.isSummary, fault.reason != .truncated { skipped = try skippableEnd() }
+        guard let landing = try resynchronize(from: searched, until: skipped ?? .max) else {
+            if let skipped {
+                report(at: position, length: skipped - position, fault.reason, lost: nil)
+                goOn(at: skipped, phase)
+                searchedUntil = skipped
+                return nil
+            }
             if tailMayGrow, fault.reason == .truncated { return finish(.unclosed) }
             let lost: Int? = phase.isSummary ? 0 : nil
             report(at: position, length: try rest(from: position), fault.reason, lost: lost)
@@ -42,7 +57,17 @@ extension MCAPStreamReader {
         guard let frame = try window.frame(at: position), Opcode(rawValue: frame.opcode) != nil,
             !window.isStream || frame.length <= limits.maximumRecordSize
         else { return nil }
-        return try window.isPlausibleRecord(at: frame.end) ? frame.end : nil
+        if try window.isEnd(frame.end) { return frame.end }
+        guard let next = try window.frame(at: frame.end), next.opcode >= 0x80 || Opcode(rawValue: next.opcode) != nil
+        else { return nil }
+        // Among chunks a message is the rest of one that is damaged.
+        let isOfMessages = (Opcode.schema.rawValue...Opcode.message.rawValue).contains(next.opcode)
+        guard !isOfMessages || log.statistics.chunkCount == 0 else { return nil }
+        return try !window.isStream || window.isEnd(next.end) || next.length <= 1 << 24 ? frame.end : nil
+    }
+
+    func isOrderlyRecord(at place: UInt64, allowingMessages: Bool = true) throws -> Bool {
+        try window.isOrderlyRecord(at: place, limits: limits, allowingMessages: allowingMessages)
     }
 
     /// Forgets the damages since all was well: their extent was a wrong one.
@@ -83,6 +108,12 @@ extension MCAPStreamReader {
             enter(fileOf: marker, at: offset)
             goOn(at: offset, .data)
             verified = offset
+        case .stranger(let number, let offset):
+            report(at: offset, length: 0, .anotherFile, lost: 0)
+            enterStranger(number, at: offset)
+            goOn(at: offset, .data)
+            verified = offset
+            foundAnything = true
         case .chunk(let offset, let nextOrdinal):
             goOn(at: offset, .data)
             file.expectedOrdinal = nextOrdinal
@@ -128,6 +159,35 @@ extension MCAPStreamReader {
             // How much of its start is gone, nobody knows.
             enter(FilePart(number: files.count, start: place &- marker.offset))
         }
+    }
+
+    /// The number of the file that a chunk is of, if it is whole but describes channels otherwise than this file does:
+    /// one that was met before and fits, or a new one.
+    func fileOfStranger(_ frame: RecordFrame) throws -> Int? {
+        for other in files where other.number != file.number && !other.isUntouched {
+            if try isWhole(frame, other.log.channels) { return other.number }
+            try spend(frame.size)
+        }
+        return try files.count < FilePart.limit && isWhole(frame, ChannelTable()) ? files.count : nil
+    }
+
+    private func isWhole(_ frame: RecordFrame, _ channels: ChannelTable) throws -> Bool {
+        var channels = channels
+        do {
+            _ = try decoder.decode(frame, from: window, channels: &channels, allowingExtension: true)
+            return true
+        } catch is RecordFault {
+            return false
+        }
+    }
+
+    /// How much of its start is gone, nobody knows.
+    func enterStranger(_ number: Int, at place: UInt64) {
+        var other = number < files.count ? files[number] : FilePart(number: number, start: place)
+        other.expectedOrdinal = nil
+        other.chunkOrdinal = nil
+        other.anchor = nil
+        enter(other)
     }
 
     func enter(_ other: FilePart) {

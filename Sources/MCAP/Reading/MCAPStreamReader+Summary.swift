@@ -26,6 +26,7 @@ extension MCAPStreamReader {
 
         let hasSummary = frame.start > summary.start
         func written(_ place: UInt64) -> UInt64 { place == 0 ? 0 : place &- file.shift }
+        var isWrong = true
         if footer.summaryCRC != 0 || isMarked && hasSummary, footer.summaryCRC != summary.crc.value {
             let reason = Damage.Reason.summaryCRC(expected: footer.summaryCRC, actual: summary.crc.value)
             report(at: summary.start, length: frame.end - summary.start, reason, lost: 0)
@@ -33,21 +34,29 @@ extension MCAPStreamReader {
             || footer.summaryOffsetStart != written(summary.offsetStart)
         {
             report(at: frame.start, length: frame.size, .footer, lost: 0)
-        } else if hasSummary {
-            compareSummary(isTrusted: footer.summaryCRC != 0)
-        }
-        position = frame.end
-        if hasMagic {
-            position += UInt64(Layout.magic.count)
         } else {
-            // Another file may begin within what should be the magic.
-            var length: UInt64 = 0
-            while length < UInt64(Layout.magic.count), try !window.isFileStart(at: position + length) { length += 1 }
-            report(at: position, length: length, .trailingMagic, lost: 0)
-            position += length
+            isWrong = false
+            if hasSummary { compareSummary(isTrusted: footer.summaryCRC != 0) }
+        }
+        position = isWrong ? try nextBeginning(in: frame.start + 1..<frame.end) : frame.end
+        if hasMagic, position == frame.end {
+            position += UInt64(Layout.magic.count)
+        } else if position == frame.end {
+            position = try nextBeginning(in: frame.end..<frame.end + UInt64(Layout.magic.count))
+            report(at: frame.end, length: position - frame.end, .trailingMagic, lost: 0)
         }
         phase = .behind(hasSummary ? .closed : .unclosed)
         return nil
+    }
+
+    /// Where another file, or a chunk of one, begins in what should be a footer or the magic; the end of it if none does.
+    private func nextBeginning(in range: Range<UInt64>) throws -> UInt64 {
+        for place in range {
+            if try window.isFileStart(at: place) || window.claimOfChunk(at: place, limits: limits) != nil {
+                return place
+            }
+        }
+        return range.upperBound
     }
 
     /// Compares the summary with what was read; if something was lost, the summary may say how much.

@@ -9,8 +9,8 @@
 ///
 /// Files of other programs are read too: schemas and attachments are passed over, messages outside of chunks come as
 /// chunks that are ``DecodedChunk/isLoose``. The private opcode 0x80 with 40 bytes is taken for a marker.
-public final class MCAPStreamReader {
-    public enum Item {
+package final class MCAPStreamReader {
+    package enum Item {
         /// Once for each file.
         case header(Header)
         case metadata(Metadata)
@@ -32,12 +32,12 @@ public final class MCAPStreamReader {
     }
 
     /// What is wrong so far, in the order of the file. Complete after the item `.end`.
-    public internal(set) var damages: [Damage] = []
+    package internal(set) var damages: [Damage] = []
     /// Whether there was anything of an MCAP file so far.
-    public internal(set) var foundAnything = false
+    package internal(set) var foundAnything = false
 
     /// Which of the files that stand behind each other the last item is of, from 0.
-    public var fileNumber: Int { file.number }
+    package var fileNumber: Int { file.number }
 
     let window: SourceWindow
     let limits: ReadLimits
@@ -74,6 +74,8 @@ public final class MCAPStreamReader {
     var knownMarkerAhead: (from: UInt64, found: KnownMarker?)?
     /// Where reading last went on after damage: it always goes forward.
     var lastLanding: UInt64?
+    /// Before this place nothing more is to be found.
+    var searchedUntil: UInt64 = 0
     /// Bytes that searching looked at.
     var work: UInt64 = 0
     var fingerprints: Set<ChunkFingerprint> = []
@@ -89,7 +91,7 @@ public final class MCAPStreamReader {
     ///   - tailMayGrow: for a file that is being written. Read is what the source has now; a tail that is not whole yet
     ///     is no damage.
     ///   - readAhead: bytes to read from the source at once; few where only the start of a file is wanted.
-    public init(
+    package init(
         _ source: any ByteSource, limits: ReadLimits = ReadLimits(), tailMayGrow: Bool = false, readAhead: Int = 1 << 17
     ) {
         window = SourceWindow(source, readAhead: readAhead)
@@ -101,7 +103,7 @@ public final class MCAPStreamReader {
     /// The next item; nil after `.end`.
     ///
     /// - Throws: what the source throws. Damage is not thrown but collected.
-    public func next() throws -> Item? {
+    package func next() throws -> Item? {
         while !phase.isEnded {
             do {
                 guard damages.count < limits.maximumDamages else { throw RecordFault(reason: .tooManyDamages) }

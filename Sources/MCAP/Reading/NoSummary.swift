@@ -1,5 +1,5 @@
 /// A file cannot be read by its index. ``MCAPStreamReader`` reads it.
-public enum NoSummary: Error, Equatable, CustomStringConvertible {
+package enum NoSummary: Error, Equatable, CustomStringConvertible {
     /// It is still written, or its writer died.
     case unclosed
     /// It does not end as an MCAP file does.
@@ -9,7 +9,7 @@ public enum NoSummary: Error, Equatable, CustomStringConvertible {
     /// There are more messages than its chunks have, or it does not say how many.
     case messagesOutsideChunks
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .unclosed: "the file has no summary because it was never closed; read it from its start"
         case .cut: "the file is cut off before its summary; read it from its start"

@@ -1,13 +1,13 @@
 /// What a reader refuses to take into memory, whatever a file says.
-public struct ReadLimits: Sendable {
+package struct ReadLimits: Sendable {
     /// Bytes of one record, and of a whole summary section.
-    public var maximumRecordSize: UInt64
+    package var maximumRecordSize: UInt64
     /// Bytes of one chunk's records once uncompressed; never more than 4 GiB, so that its message indexes can be written.
-    public var maximumChunkSize: UInt64
+    package var maximumChunkSize: UInt64
     /// Damaged places after which the rest of a file is given up.
-    public var maximumDamages: Int
+    package var maximumDamages: Int
 
-    public init(
+    package init(
         maximumRecordSize: UInt64 = 1 << 30, maximumChunkSize: UInt64 = 1 << 30, maximumDamages: Int = 10_000
     ) {
         self.maximumRecordSize = maximumRecordSize

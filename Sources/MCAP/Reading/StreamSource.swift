@@ -1,9 +1,9 @@
 /// Bytes that arrive one after another, as from a pipe. What was not discarded yet can be read again.
 ///
 /// For one thread at a time.
-public final class StreamSource: ByteSource {
+package final class StreamSource: ByteSource {
     /// Fills a part of the buffer, at least one byte; 0 at the end.
-    public typealias Pull = (UnsafeMutableRawBufferPointer) throws -> Int
+    package typealias Pull = (UnsafeMutableRawBufferPointer) throws -> Int
 
     /// Bytes that arrived, and did not go yet.
     private var kept = GrowableBuffer()
@@ -16,20 +16,23 @@ public final class StreamSource: ByteSource {
     private var hasEnded = false
     private let pull: Pull
 
-    public init(_ pull: @escaping Pull) {
+    package init(_ pull: @escaping Pull) {
         self.pull = pull
     }
 
-    public var isStream: Bool { true }
+    package var isStream: Bool { true }
+
+    /// Bytes in memory.
+    var keptCount: Int { kept.count }
 
     /// Bytes that arrived so far.
-    public var size: UInt64 { start + UInt64(kept.count - first) }
+    package var size: UInt64 { start + UInt64(kept.count - first) }
 
-    public func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    package func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         try read(at: offset, into: buffer, atLeast: buffer.count)
     }
 
-    public func read(
+    package func read(
         at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, atLeast count: Int
     ) throws -> Int {
         precondition(offset >= start, "the bytes before \(start) are gone")
@@ -42,7 +45,7 @@ public final class StreamSource: ByteSource {
         return available
     }
 
-    public func discard(before offset: UInt64) {
+    package func discard(before offset: UInt64) {
         guard offset > start else { return }
         let count = Int(min(offset - start, UInt64(kept.count - first)))
         discardedCRC.update(kept.bytes(in: first..<first + count))
@@ -51,7 +54,7 @@ public final class StreamSource: ByteSource {
         if first > Memory.keptAtMost / 4, first > kept.count / 2 { compact() }
     }
 
-    public func checksum(before offset: UInt64) -> UInt32? {
+    package func checksum(before offset: UInt64) -> UInt32? {
         guard offset >= start, offset <= size else { return nil }
         var crc = discardedCRC
         crc.update(kept.bytes(in: first..<first + Int(offset - start)))

@@ -1,14 +1,14 @@
 /// A stream of messages on one topic. Within a file an id always means the same channel.
-public struct Channel: Equatable, Sendable {
-    public var id: UInt16
-    /// The schema of the messages; 0 = none. The writer of this module writes no schemas.
-    public var schemaID: UInt16
-    public var topic: String
+package struct Channel: Equatable, Sendable {
+    package var id: UInt16
+    /// The schema of the messages; 0 = none.
+    package var schemaID: UInt16
+    package var topic: String
     /// How to read the messages' data, e.g. `signalr-redis`.
-    public var messageEncoding: String
-    public var metadata: [String: String]
+    package var messageEncoding: String
+    package var metadata: [String: String]
 
-    public init(
+    package init(
         id: UInt16, schemaID: UInt16 = 0, topic: String, messageEncoding: String, metadata: [String: String] = [:]
     ) {
         self.id = id
@@ -19,7 +19,7 @@ public struct Channel: Equatable, Sendable {
     }
 
     /// By the bytes of the strings: to Swift, names in two forms of Unicode are one.
-    public static func == (first: Channel, second: Channel) -> Bool {
+    package static func == (first: Channel, second: Channel) -> Bool {
         first.id == second.id && first.schemaID == second.schemaID
             && first.topic.utf8.elementsEqual(second.topic.utf8)
             && first.messageEncoding.utf8.elementsEqual(second.messageEncoding.utf8)

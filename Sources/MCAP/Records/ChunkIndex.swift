@@ -1,20 +1,20 @@
 /// Where a chunk stands in the file and what it holds. Times are nanoseconds since 1970.
-public struct ChunkIndex: Equatable, Sendable {
+package struct ChunkIndex: Equatable, Sendable {
     /// Earliest and latest log time of the chunk's messages; both 0 without messages.
-    public var startTime: UInt64
-    public var endTime: UInt64
+    package var startTime: UInt64
+    package var endTime: UInt64
     /// Bytes from the start of the file to the chunk record's opcode.
-    public var offset: UInt64
+    package var offset: UInt64
     /// Bytes of the whole chunk record, opcode and length included.
-    public var length: UInt64
+    package var length: UInt64
     /// For each channel with messages in the chunk: where its message index record stands. Empty: no indexes.
-    public var messageIndexOffsets: [UInt16: UInt64]
+    package var messageIndexOffsets: [UInt16: UInt64]
     /// Bytes of all message index records together.
-    public var messageIndexLength: UInt64
+    package var messageIndexLength: UInt64
     /// `zstd`, `lz4` or, stored as it is, the empty string.
-    public var compression: String
-    public var compressedSize: UInt64
-    public var uncompressedSize: UInt64
+    package var compression: String
+    package var compressedSize: UInt64
+    package var uncompressedSize: UInt64
 
     /// Bytes from the start of the file to the end of the chunk record.
     var chunkEnd: UInt64 { offset + length }

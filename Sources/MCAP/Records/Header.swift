@@ -1,11 +1,11 @@
 /// The first record of a file: for whom it was written and by what.
-public struct Header: Equatable, Sendable {
+package struct Header: Equatable, Sendable {
     /// What the file's contents conform to, e.g. `signalr-backplane`.
-    public var profile: String
+    package var profile: String
     /// The program that wrote the file, e.g. `backplane-relay/1.0.0`.
-    public var library: String
+    package var library: String
 
-    public init(profile: String, library: String) {
+    package init(profile: String, library: String) {
         self.profile = profile
         self.library = library
     }

@@ -3,14 +3,14 @@
 /// A marker stands after the leading metadata, before each chunk, and before the data end of a closed file. It is valid
 /// by itself: its CRC holds. It says where it was written, so a reader that finds it elsewhere knows by how much the
 /// bytes around it were moved.
-public struct Marker: Equatable, Sendable {
-    public var sync: SyncMarker
+package struct Marker: Equatable, Sendable {
+    package var sync: SyncMarker
     /// Counts the markers of the file, from 0.
-    public var ordinal: UInt64
+    package var ordinal: UInt64
     /// Bytes from the start of the file to the marker's own opcode, when it was written.
-    public var offset: UInt64
+    package var offset: UInt64
     /// CRC-32 of all bytes since the end of the previous chunk record, or since the start of the file.
-    public var precedingCRC: UInt32
+    package var precedingCRC: UInt32
 
     static let contentSize = 40
     static let recordSize = Layout.recordHeader + contentSize

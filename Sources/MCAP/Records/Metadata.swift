@@ -1,9 +1,9 @@
 /// A named set of strings about the file. Written sorted by key.
-public struct Metadata: Equatable, Sendable {
-    public var name: String
-    public var entries: [String: String]
+package struct Metadata: Equatable, Sendable {
+    package var name: String
+    package var entries: [String: String]
 
-    public init(name: String, entries: [String: String]) {
+    package init(name: String, entries: [String: String]) {
         self.name = name
         self.entries = entries
     }

@@ -1,12 +1,12 @@
 /// Where a ``Metadata`` record stands in the file.
-public struct MetadataIndex: Equatable, Sendable {
+package struct MetadataIndex: Equatable, Sendable {
     /// Bytes from the start of the file to the record's opcode.
-    public var offset: UInt64
+    package var offset: UInt64
     /// Bytes of the whole record, opcode and length included.
-    public var length: UInt64
-    public var name: String
+    package var length: UInt64
+    package var name: String
 
-    public init(offset: UInt64, length: UInt64, name: String) {
+    package init(offset: UInt64, length: UInt64, name: String) {
         self.offset = offset
         self.length = length
         self.name = name

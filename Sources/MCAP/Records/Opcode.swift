@@ -1,5 +1,5 @@
 /// The first byte of an MCAP record: which record it is.
-public enum Opcode: UInt8, Sendable {
+package enum Opcode: UInt8, Sendable {
     case header = 0x01
     case footer = 0x02
     case schema = 0x03

@@ -1,17 +1,17 @@
 /// What the whole file holds. Times are nanoseconds since 1970, 0 without messages.
-public struct Statistics: Equatable, Sendable {
-    public var messageCount: UInt64 = 0
-    public var schemaCount: UInt16 = 0
-    public var channelCount: UInt32 = 0
-    public var attachmentCount: UInt32 = 0
-    public var metadataCount: UInt32 = 0
-    public var chunkCount: UInt32 = 0
-    public var startTime: UInt64 = 0
-    public var endTime: UInt64 = 0
+package struct Statistics: Equatable, Sendable {
+    package var messageCount: UInt64 = 0
+    package var schemaCount: UInt16 = 0
+    package var channelCount: UInt32 = 0
+    package var attachmentCount: UInt32 = 0
+    package var metadataCount: UInt32 = 0
+    package var chunkCount: UInt32 = 0
+    package var startTime: UInt64 = 0
+    package var endTime: UInt64 = 0
     /// Messages of each channel; channels without messages are left out.
-    public var channelMessageCounts: [UInt16: UInt64] = [:]
+    package var channelMessageCounts: [UInt16: UInt64] = [:]
 
-    public init() {}
+    package init() {}
 
     func encode(into buffer: inout GrowableBuffer) {
         buffer.appendRecord(.statistics) {

@@ -1,12 +1,12 @@
 /// Finds out what is whole in a file.
-public enum Recovery {
+package enum Recovery {
     /// Reads all of `source` and checks it as ``MCAPStreamReader`` does.
     ///
     /// To finish a file that its writer left open: ``MCAPWriter/init(resuming:compression:)``. To save what is whole in
     /// a damaged one: read it by ``MCAPStreamReader`` and ``MCAPWriter/encodeCopy(of:)`` each chunk into a new file.
     ///
     /// - Throws: what the source throws.
-    public static func scan(_ source: any ByteSource, limits: ReadLimits = ReadLimits()) throws -> ScanReport {
+    package static func scan(_ source: any ByteSource, limits: ReadLimits = ReadLimits()) throws -> ScanReport {
         let reader = MCAPStreamReader(source, limits: limits)
         var report = ScanReport(ending: .cut)
         while let item = try reader.next() {
@@ -21,6 +21,7 @@ public enum Recovery {
         report.sync = reader.log.lastMarker?.sync
         report.channels = reader.log.channels.inOrder
         report.channelsToResume = reader.log.channelsWithChunks.inOrder
+        report.schemasToResume = reader.log.channelsWithChunks.schemas.values.sorted { $0.id < $1.id }
         report.chunks = reader.allLogs.flatMap(\.chunks)
         report.messageCount = reader.allLogs.reduce(0) { $0 + $1.statistics.messageCount }
         report.damages = reader.damages

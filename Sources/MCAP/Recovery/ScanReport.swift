@@ -1,25 +1,27 @@
 /// What is whole in a file.
-public struct ScanReport: Equatable, Sendable {
-    public var header: Header?
+package struct ScanReport: Equatable, Sendable {
+    package var header: Header?
     /// All metadata, in the order of the file.
-    public var metadata: [Metadata] = []
-    public var metadataIndexes: [MetadataIndex] = []
+    package var metadata: [Metadata] = []
+    package var metadataIndexes: [MetadataIndex] = []
     /// Nil if the file has no readable marker.
-    public var sync: SyncMarker?
+    package var sync: SyncMarker?
     /// The channels described, in the order of the file.
-    public var channels: [Channel] = []
+    package var channels: [Channel] = []
     /// The whole chunks, in the order of the file.
-    public var chunks: [ScannedChunk] = []
+    package var chunks: [ScannedChunk] = []
     /// Messages in whole chunks, and outside of chunks.
-    public var messageCount: UInt64 = 0
-    public var damages: [Damage] = []
-    public var ending: Ending
+    package var messageCount: UInt64 = 0
+    package var damages: [Damage] = []
+    package var ending: Ending
     /// Where the last whole chunk ends, in bytes from the start of the file: behind its message indexes if they are
     /// whole, too. Without chunks: behind the first marker. Nil if there is neither.
-    public var endOfLastWholeChunk: UInt64?
+    package var endOfLastWholeChunk: UInt64?
 
     /// The channels described before the place above.
     var channelsToResume: [Channel] = []
+    /// The schemas of these.
+    var schemasToResume: [Schema] = []
     /// Of the marker before the place above.
     var lastOrdinal: UInt64 = 0
     /// Of what stands between the last chunk, or the start of the file, and the place above.
@@ -28,7 +30,7 @@ public struct ScanReport: Equatable, Sendable {
     var owedIndexes: [UInt8] = []
 
     /// True if its writer finished the file and nothing of it is damaged.
-    public var isClosedCleanly: Bool { ending == .closed && damages.isEmpty }
+    package var isClosedCleanly: Bool { ending == .closed && damages.isEmpty }
 
     /// What a writer needs to go on where the file ends.
     func resumption() throws(MCAPWriteError) -> Resumption {
@@ -37,7 +39,7 @@ public struct ScanReport: Equatable, Sendable {
         guard damages.allSatisfy({ $0.offset >= end }) else { throw .notResumable(.damaged) }
         return Resumption(
             header: header, sync: sync, end: end, nextOrdinal: lastOrdinal + 1, gap: gap, channels: channelsToResume,
-            owedIndexes: owedIndexes)
+            schemas: schemasToResume, owedIndexes: owedIndexes)
     }
 }
 
@@ -49,5 +51,6 @@ struct Resumption {
     let nextOrdinal: UInt64
     let gap: CRC32
     let channels: [Channel]
+    let schemas: [Schema]
     let owedIndexes: [UInt8]
 }

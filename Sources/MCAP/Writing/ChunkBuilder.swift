@@ -3,41 +3,48 @@
 /// ``append(channelID:sequence:logTime:publishTime:data:)`` is the hot path: once warm it allocates nothing and copies
 /// the data once. ``reset()`` makes ready for the next chunk.
 @frozen
-public struct ChunkBuilder: ~Copyable {
+package struct ChunkBuilder: ~Copyable {
     /// The chunk's records so far, uncompressed.
     @usableFromInline var records: GrowableBuffer
     @usableFromInline var indexes: MessageIndexes
     /// The registered channels, in the order of the slots of `indexes`.
     @usableFromInline var channels: [Channel] = []
+    /// By id, those of the registered channels.
+    @usableFromInline var schemas: [UInt16: Schema] = [:]
+    /// Which of them the chunk holds.
+    @usableFromInline var usedSchemas: [UInt16] = []
 
     @inlinable
-    public var messageCount: Int { appended }
+    package var messageCount: Int { appended }
     @usableFromInline var appended = 0
     @usableFromInline var earliest = UInt64.max
     @usableFromInline var latest: UInt64 = 0
 
-    public init() {
+    package init() {
         records = GrowableBuffer(capacity: 1 << 16)
         indexes = MessageIndexes()
     }
 
     @inlinable
-    public var isEmpty: Bool { appended == 0 }
+    package var isEmpty: Bool { appended == 0 }
 
     /// Bytes of the records so far, channel records included, uncompressed.
     @inlinable
-    public var byteCount: Int { records.count }
+    package var byteCount: Int { records.count }
 
     /// Earliest log time of the messages so far, nanoseconds; 0 without messages.
-    public var startTime: UInt64 { isEmpty ? 0 : earliest }
+    package var startTime: UInt64 { isEmpty ? 0 : earliest }
 
     /// Latest log time of the messages so far, nanoseconds; 0 without messages.
-    public var endTime: UInt64 { latest }
+    package var endTime: UInt64 { latest }
 
     /// Makes a channel known, before its first message. Its record goes into each chunk at its first message there.
     ///
+    /// - Parameter schema: the channel's own, if it has one: its record goes before that of the channel.
     /// - Precondition: the id is not registered as another channel.
-    public mutating func register(_ channel: Channel) {
+    package mutating func register(_ channel: Channel, schema: Schema? = nil) {
+        precondition(channel.schemaID == schema?.id ?? 0, "a channel needs the schema that it names")
+        if let schema { schemas[schema.id] = schema }
         let slot = indexes.makeSlot(for: channel.id)
         if slot < channels.count {
             precondition(channels[slot] == channel, "channel id \(channel.id) is registered as another channel")
@@ -54,7 +61,7 @@ public struct ChunkBuilder: ~Copyable {
     ///   - publishTime: when it was published, nanoseconds since 1970; `logTime` if that is not known.
     ///   - data: copied.
     @inlinable
-    public mutating func append(
+    package mutating func append(
         channelID: UInt16, sequence: UInt32, logTime: UInt64, publishTime: UInt64, data: UnsafeRawBufferPointer
     ) {
         let slot = indexes.slot(of: channelID)
@@ -79,9 +86,10 @@ public struct ChunkBuilder: ~Copyable {
     }
 
     /// Forgets the messages. Channels stay registered, ordinary capacity stays, what an oversized message took is freed.
-    public mutating func reset() {
+    package mutating func reset() {
         records.removeAll(keepingAtMost: Memory.keptAtMost)
         indexes.removeMessages()
+        if !usedSchemas.isEmpty { usedSchemas.removeAll(keepingCapacity: true) }
         appended = 0
         earliest = .max
         latest = 0
@@ -90,6 +98,11 @@ public struct ChunkBuilder: ~Copyable {
     @usableFromInline
     @inline(never)
     mutating func appendChannelRecord(slot: Int) {
+        let id = channels[slot].schemaID
+        if id != 0, !usedSchemas.contains(id), let schema = schemas[id] {
+            schema.encode(into: &records)
+            usedSchemas.append(id)
+        }
         channels[slot].encode(into: &records)
     }
 }

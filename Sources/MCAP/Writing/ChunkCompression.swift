@@ -1,11 +1,11 @@
 /// What zstd makes of chunks, for those who want to know before they record.
-public struct ChunkCompression: ~Copyable {
+package struct ChunkCompression: ~Copyable {
     private var compressor: ZstdCompressor
     private var output = GrowableBuffer(capacity: 1 << 18)
 
     /// - Parameter level: as of ``Compression/zstd(level:)``.
     /// - Returns: nil if there is no memory for it.
-    public init?(level: Int) {
+    package init?(level: Int) {
         guard let compressor = ZstdCompressor(level: level) else { return nil }
         self.compressor = compressor
     }
@@ -13,7 +13,7 @@ public struct ChunkCompression: ~Copyable {
     /// Compresses as the writer does, and forgets the result.
     ///
     /// - Returns: bytes of the result, as many as went in if it would not be smaller.
-    public mutating func size(of chunk: UnsafeRawBufferPointer) -> Int {
+    package mutating func size(of chunk: UnsafeRawBufferPointer) -> Int {
         output.truncate(to: 0)
         return compressor.append(chunk, to: &output) ? output.count : chunk.count
     }

@@ -1,5 +1,5 @@
 /// Why bytes that came from a file cannot be written into another one.
-public enum MCAPWriteError: Error, Equatable, CustomStringConvertible {
+package enum MCAPWriteError: Error, Equatable, CustomStringConvertible {
     /// A copied chunk refers to a channel or schema that it does not hold itself.
     case chunkNotSelfContained(channelID: UInt16)
     /// A copied chunk uses a channel id that means another channel in this file.
@@ -8,13 +8,13 @@ public enum MCAPWriteError: Error, Equatable, CustomStringConvertible {
     /// markers, so that another program wrote it.
     case notResumable(ResumeObstacle)
 
-    public enum ResumeObstacle: Equatable, Sendable {
+    package enum ResumeObstacle: Equatable, Sendable {
         case closed
         case damaged
         case withoutMarkers
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .chunkNotSelfContained(let id):
             "the chunk does not hold channel \(id) itself; copy its messages one by one instead of the whole chunk"

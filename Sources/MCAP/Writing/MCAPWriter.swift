@@ -9,7 +9,7 @@
 ///     writer.encodeStart(metadata: [metadata])        // write output at outputOffset, commit
 ///     writer.encodeChunk(builder)                     // the same, for each chunk
 ///     writer.encodeEnd(metadata: [])                  // the same, once; then the file has its summary
-public struct MCAPWriter: ~Copyable {
+package struct MCAPWriter: ~Copyable {
     /// Where the file stands.
     private struct Progress {
         enum Phase { case new, open, closed }
@@ -26,7 +26,7 @@ public struct MCAPWriter: ~Copyable {
     /// What an encoded output adds to the summary once it is written.
     private enum Addition {
         case metadata([MetadataIndex])
-        case chunk(ChunkIndex, counts: [UInt16: UInt64], channels: [Channel])
+        case chunk(ChunkIndex, counts: [UInt16: UInt64], channels: [Channel], schemas: [Schema])
     }
 
     private let header: Header
@@ -44,7 +44,7 @@ public struct MCAPWriter: ~Copyable {
     /// For a new file.
     ///
     /// - Parameter sync: random, of this file only.
-    public init(header: Header, sync: SyncMarker, compression: Compression) {
+    package init(header: Header, sync: SyncMarker, compression: Compression) {
         self.header = header
         self.sync = sync
         encoder = ChunkEncoder(compression: compression)
@@ -57,7 +57,7 @@ public struct MCAPWriter: ~Copyable {
     /// than ``fileSize`` then, cut it there.
     ///
     /// - Throws: ``MCAPWriteError/notResumable(_:)``
-    public init(resuming report: ScanReport, compression: Compression) throws(MCAPWriteError) {
+    package init(resuming report: ScanReport, compression: Compression) throws(MCAPWriteError) {
         let resumption = try report.resumption()
         self.init(header: resumption.header, sync: resumption.sync, compression: compression)
         progress.phase = .open
@@ -68,13 +68,14 @@ public struct MCAPWriter: ~Copyable {
         owed = resumption.owedIndexes
         for index in report.metadataIndexes where index.offset < resumption.end { summary.add(index) }
         for chunk in report.chunks { summary.add(chunk.index, counts: chunk.messageCounts) }
+        for schema in resumption.schemas { summary.add(schema) }
         for channel in resumption.channels { summary.add(channel) }
     }
 
     // MARK: - Encoding
 
     /// Magic, header, metadata: the start of the file. First, and once.
-    public mutating func encodeStart(metadata: [Metadata]) {
+    package mutating func encodeStart(metadata: [Metadata]) {
         precondition(progress.phase == .new, "the file is started already")
         var next = beginOutput()
         buffer.append(Layout.magic)
@@ -90,7 +91,7 @@ public struct MCAPWriter: ~Copyable {
     ///
     /// - Parameter compressing: false to store this one as it is, whatever the others are.
     /// - Precondition: the chunk is not empty, and its channels mean the same as in earlier chunks of the file.
-    public mutating func encodeChunk(_ chunk: borrowing ChunkBuilder, compressing: Bool = true) {
+    package mutating func encodeChunk(_ chunk: borrowing ChunkBuilder, compressing: Bool = true) {
         precondition(!chunk.isEmpty, "an empty chunk must not be written")
         var used: [Channel] = []
         for (slot, channel) in chunk.channels.enumerated() where !chunk.indexes.isEmpty(slot: slot) {
@@ -104,7 +105,8 @@ public struct MCAPWriter: ~Copyable {
         let chunkStart = buffer.count
         var index = encoder.append(chunk, to: &buffer, compressing: compressing)
         index.offset = outputOffset + UInt64(chunkStart)
-        finishChunk(&next, index, chunk.indexes, channels: used)
+        finishChunk(
+            &next, index, chunk.indexes, channels: used, schemas: chunk.usedSchemas.compactMap { chunk.schemas[$0] })
     }
 
     /// A chunk read from another file, whole and checked: copied byte for byte, with a new marker and new message
@@ -112,7 +114,7 @@ public struct MCAPWriter: ~Copyable {
     ///
     /// - Throws: ``MCAPWriteError/chunkNotSelfContained(channelID:)``, ``MCAPWriteError/channelConflict(channelID:)``;
     ///   then nothing is encoded.
-    public mutating func encodeCopy(of chunk: DecodedChunk) throws(MCAPWriteError) {
+    package mutating func encodeCopy(of chunk: DecodedChunk) throws(MCAPWriteError) {
         if let id = chunk.foreignChannelID { throw .chunkNotSelfContained(channelID: id) }
         for (id, channel) in chunk.described {
             if let known = summary.channel(id), known != channel { throw .channelConflict(channelID: id) }
@@ -128,7 +130,9 @@ public struct MCAPWriter: ~Copyable {
         index.offset = outputOffset + UInt64(chunkStart)
         index.length = UInt64(buffer.count - chunkStart)
         let channels = chunk.described.values.sorted { $0.id < $1.id }
-        finishChunk(&next, index, chunk.messageIndexes, channels: channels)
+        finishChunk(
+            &next, index, chunk.messageIndexes, channels: channels,
+            schemas: chunk.schemas.values.sorted { $0.id < $1.id })
     }
 
     /// The messages of a chunk that ``encodeCopy(of:)`` refuses: byte for byte, in a new chunk, their channels without
@@ -136,7 +140,7 @@ public struct MCAPWriter: ~Copyable {
     ///
     /// - Throws: ``MCAPWriteError/channelConflict(channelID:)``; then nothing is encoded.
     /// - Precondition: the chunk has messages.
-    public mutating func encodeMessages(of chunk: DecodedChunk) throws(MCAPWriteError) {
+    package mutating func encodeMessages(of chunk: DecodedChunk) throws(MCAPWriteError) {
         var builder = ChunkBuilder()
         for var channel in chunk.channels.values.sorted(by: { $0.id < $1.id }) {
             channel.schemaID = 0
@@ -154,7 +158,7 @@ public struct MCAPWriter: ~Copyable {
     }
 
     /// Metadata, the end of the data and the summary. Last, and once.
-    public mutating func encodeEnd(metadata: [Metadata]) {
+    package mutating func encodeEnd(metadata: [Metadata]) {
         precondition(progress.phase == .open, "only a started file can be closed, and once")
         var next = beginOutput()
         let metadataStart = buffer.count
@@ -172,19 +176,20 @@ public struct MCAPWriter: ~Copyable {
     // MARK: - Writing
 
     /// What is to be written; empty if nothing is. Valid until the next call that changes this writer.
-    public var output: UnsafeRawBufferPointer { buffer.bytes }
+    package var output: UnsafeRawBufferPointer { buffer.bytes }
 
     /// Where ``output`` goes, in bytes from the start of the file.
-    public var outputOffset: UInt64 { progress.end }
+    package var outputOffset: UInt64 { progress.end }
 
     /// The output is in the file.
-    public mutating func commit() {
+    package mutating func commit() {
         guard let (progress, addition) = pending else { preconditionFailure("nothing is encoded") }
         self.progress = progress
         switch addition {
         case .metadata(let indexes):
             for index in indexes { summary.add(index) }
-        case .chunk(let index, let counts, let channels):
+        case .chunk(let index, let counts, let channels, let schemas):
+            for schema in schemas { summary.add(schema) }
             for channel in channels { summary.add(channel) }
             summary.add(index, counts: counts)
         }
@@ -193,32 +198,32 @@ public struct MCAPWriter: ~Copyable {
     }
 
     /// The output is not in the file, or not whole: this writer is again as before it was encoded.
-    public mutating func discard() {
+    package mutating func discard() {
         pending = nil
         buffer.removeAll(keepingAtMost: Memory.keptAtMost)
     }
 
     /// The 50 bytes that end a file which is not closed yet: after a write that failed halfway, they and a cut at
     /// ``fileSize`` make the file whole again. Valid as long as this writer.
-    public var trailer: UnsafeRawBufferPointer { trailerBuffer.bytes }
+    package var trailer: UnsafeRawBufferPointer { trailerBuffer.bytes }
 
     /// Where ``trailer`` stands, in bytes from the start of the file.
-    public var trailerOffset: UInt64 { progress.end }
+    package var trailerOffset: UInt64 { progress.end }
 
     /// Bytes of the file as committed, trailer included; 0 before its start is.
-    public var fileSize: UInt64 { progress.fileSize }
+    package var fileSize: UInt64 { progress.fileSize }
 
     /// Bytes of memory that the committed chunks' share of the summary takes until the end.
-    public var indexSize: Int { summary.indexSize }
+    package var indexSize: Int { summary.indexSize }
 
     /// Where the record of the last committed chunk ends, in bytes from the start of the file; 0 without chunks.
-    public var lastChunkEnd: UInt64 { summary.lastChunkEnd }
+    package var lastChunkEnd: UInt64 { summary.lastChunkEnd }
 
     /// What the committed chunks and metadata hold.
-    public var statistics: Statistics { summary.statistics }
+    package var statistics: Statistics { summary.statistics }
 
-    public var messageCount: UInt64 { summary.statistics.messageCount }
-    public var chunkCount: Int { Int(summary.statistics.chunkCount) }
+    package var messageCount: UInt64 { summary.statistics.messageCount }
+    package var chunkCount: Int { Int(summary.statistics.chunkCount) }
 
     // MARK: - Parts
 
@@ -263,7 +268,8 @@ public struct MCAPWriter: ~Copyable {
     }
 
     private mutating func finishChunk(
-        _ next: inout Progress, _ index: ChunkIndex, _ indexes: borrowing MessageIndexes, channels: [Channel]
+        _ next: inout Progress, _ index: ChunkIndex, _ indexes: borrowing MessageIndexes, channels: [Channel],
+        schemas: [Schema]
     ) {
         var index = index
         let start = buffer.count
@@ -271,7 +277,7 @@ public struct MCAPWriter: ~Copyable {
         index.messageIndexLength = UInt64(buffer.count - start)
         next.gap = CRC32()
         next.gap.update(buffer.bytes(in: start..<buffer.count))
-        finish(next, adding: .chunk(index, counts: indexes.messageCounts, channels: channels))
+        finish(next, adding: .chunk(index, counts: indexes.messageCounts, channels: channels, schemas: schemas))
     }
 
     /// Ends an output that leaves the file open.

@@ -6,6 +6,8 @@ struct Summary: ~Copyable {
     private(set) var statistics = Statistics()
     /// In the order of their first message.
     private var channels: [Channel] = []
+    /// In the order of their first use.
+    private var schemas: [Schema] = []
     private var positions: [UInt16: Int] = [:]
     private var chunkIndexes = GrowableBuffer()
     /// Where the record of the last chunk ends, in bytes from the start of the file; 0 without chunks.
@@ -16,6 +18,12 @@ struct Summary: ~Copyable {
     var indexSize: Int { chunkIndexes.count }
 
     func channel(_ id: UInt16) -> Channel? { positions[id].map { channels[$0] } }
+
+    mutating func add(_ schema: Schema) {
+        guard !schemas.contains(where: { $0.id == schema.id }) else { return }
+        schemas.append(schema)
+        statistics.schemaCount += 1
+    }
 
     mutating func add(_ channel: Channel) {
         guard positions[channel.id] == nil else { return }
@@ -53,7 +61,9 @@ struct Summary: ~Copyable {
                 SummaryOffset(
                     group: opcode, start: bufferOffset + UInt64(begin), length: UInt64(buffer.count - begin)))
         }
-        // Channels come first: statistics that count by channel must stand after them.
+        // Schemas stand before the channels that name them.
+        group(.schema, in: &buffer) { for schema in schemas { schema.encode(into: &$0) } }
+        // Channels come next: statistics that count by channel must stand after them.
         group(.channel, in: &buffer) { for channel in channels { channel.encode(into: &$0) } }
         group(.statistics, in: &buffer) { statistics.encode(into: &$0) }
         group(.chunkIndex, in: &buffer) { $0.append(chunkIndexes.bytes) }

@@ -3,7 +3,7 @@
 ///
 /// Which children a metric has is settled when its turn comes. Buckets, sum and count of a histogram are always of one
 /// moment.
-public struct Exposition: Sequence, IteratorProtocol, Sendable {
+package struct Exposition: Sequence, IteratorProtocol, Sendable {
     /// Bytes from which a piece is handed out; it is larger by at most the lines of one child.
     static let pieceSize = 256 << 10
 
@@ -18,7 +18,7 @@ public struct Exposition: Sequence, IteratorProtocol, Sendable {
     }
 
     /// - Returns: UTF-8, never empty; nil after the end.
-    public mutating func next() -> [UInt8]? {
+    package mutating func next() -> [UInt8]? {
         while writer.count < Self.pieceSize {
             if nextChild < children.count {
                 children.write(nextChild, &writer)

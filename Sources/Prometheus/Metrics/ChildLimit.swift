@@ -1,8 +1,8 @@
 /// How many children a family may have. Whatever comes later is counted together in a child named `other`, so that
 /// label values from outside cannot fill the memory of whoever stores the series.
-public struct ChildLimit: Sendable {
+package struct ChildLimit: Sendable {
     /// The label value that stands for all those that came too late.
-    public static let overflowValue = "other"
+    package static let overflowValue = "other"
 
     let maximumChildren: Int
     let keptLabels: [String]
@@ -12,7 +12,7 @@ public struct ChildLimit: Sendable {
     ///   - keptLabels: labels that keep their value in the child named `other`. The limit holds for each combination
     ///     of their values: `ChildLimit(maximumChildren: 100, per: ["channel"])` allows 100 children a channel. They
     ///     are not limited themselves.
-    public init(maximumChildren: Int, per keptLabels: [String] = []) {
+    package init(maximumChildren: Int, per keptLabels: [String] = []) {
         precondition(maximumChildren >= 1, "a family has room for at least one child")
         self.maximumChildren = maximumChildren
         self.keptLabels = keptLabels

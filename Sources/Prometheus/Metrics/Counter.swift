@@ -1,23 +1,23 @@
-public import Synchronization
+package import Synchronization
 
 /// A number that only goes up. Any thread may increment it at any time; no increment is lost and none waits.
-public final class Counter: Sendable {
+package final class Counter: Sendable {
     @usableFromInline
     let total = Atomic<Int>(0)
 
     /// A counter at 0 that no exposition shows; those of a ``Registry`` come from ``Registry/counter(_:help:)``.
-    public init() {}
+    package init() {}
 
     /// - Parameter amount: at least 0.
     @inlinable
-    public func increment(by amount: Int = 1) {
+    package func increment(by amount: Int = 1) {
         precondition(amount >= 0, "a counter never goes down")
         total.wrappingAdd(amount, ordering: .relaxed)
     }
 
     /// The sum of all increments so far.
     @inlinable
-    public var value: Int {
+    package var value: Int {
         total.load(ordering: .relaxed)
     }
 }

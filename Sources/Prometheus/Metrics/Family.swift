@@ -3,17 +3,17 @@ import Synchronization
 /// Metrics of one name that differ in their label values: its children.
 ///
 /// Finding a child takes a lock and a hash of its label values: look it up once and keep it, never per envelope.
-public final class Family<Metric: AnyObject & Sendable>: Sendable {
+package final class Family<Metric: AnyObject & Sendable>: Sendable {
     typealias Child = (labelValues: [String], metric: Metric)
 
     private struct State {
-        var children: [[String]: Metric] = [:]
+        var children: [LabelValues: Metric] = [:]
         /// Counts each child that comes or goes.
         var changes = 0
         /// The children in the order of their label values, as of so many changes: a thousand take long to sort.
         var sorted: (children: [Child], changes: Int)?
         /// Children that count against the limit, by the overflow child that they would have ended in.
-        var limited: [[String]: Int] = [:]
+        var limited: [LabelValues: Int] = [:]
     }
 
     let labels: [String]
@@ -35,18 +35,18 @@ public final class Family<Metric: AnyObject & Sendable>: Sendable {
     /// - Parameter labelValues: one for each label, in the order of registration.
     /// - Returns: always the same child for the same values; once the family has as many children as its limit allows,
     ///   the child named `other` for values not seen before.
-    public func with(_ labelValues: String...) -> Metric {
+    package func with(_ labelValues: String...) -> Metric {
         checkCount(of: labelValues)
         return state.withLock { state in
-            if let child = state.children[labelValues] {
+            if let child = state.children[LabelValues(labelValues)] {
                 return child
             }
             let values = admit(labelValues, to: &state)
-            if let child = state.children[values] {
+            if let child = state.children[LabelValues(values)] {
                 return child
             }
             let child = make()
-            state.children[values] = child
+            state.children[LabelValues(values)] = child
             state.changes += 1
             return child
         }
@@ -56,14 +56,14 @@ public final class Family<Metric: AnyObject & Sendable>: Sendable {
     /// is seen; ``with(_:)`` would make a new one, at 0.
     ///
     /// - Parameter labelValues: one for each label, in the order of registration. Values without a child are ignored.
-    public func remove(_ labelValues: String...) {
+    package func remove(_ labelValues: String...) {
         checkCount(of: labelValues)
         state.withLock { state in
-            guard state.children.removeValue(forKey: labelValues) != nil else { return }
+            guard state.children.removeValue(forKey: LabelValues(labelValues)) != nil else { return }
             state.changes += 1
             let overflow = overflowValues(for: labelValues)
             if labelValues != overflow {
-                state.limited[overflow]? -= 1
+                state.limited[LabelValues(overflow)]? -= 1
             }
         }
     }
@@ -75,8 +75,8 @@ public final class Family<Metric: AnyObject & Sendable>: Sendable {
         // Not under the lock: whoever looks for a child must not wait for it.
         let sorted =
             children
-            .sorted { $0.key.lexicographicallyPrecedes($1.key) }
-            .map { (labelValues: $0.key, metric: $0.value) }
+            .sorted { $0.key.texts.lexicographicallyPrecedes($1.key.texts) }
+            .map { (labelValues: $0.key.texts, metric: $0.value) }
         state.withLock { $0.sorted = (sorted, changes) }
         return sorted
     }
@@ -90,14 +90,35 @@ public final class Family<Metric: AnyObject & Sendable>: Sendable {
         guard let limit else { return labelValues }
         let overflow = overflowValues(for: labelValues)
         guard labelValues != overflow else { return labelValues }
-        guard state.limited[overflow, default: 0] < limit.maximumChildren else { return overflow }
-        state.limited[overflow, default: 0] += 1
+        guard state.limited[LabelValues(overflow), default: 0] < limit.maximumChildren else { return overflow }
+        state.limited[LabelValues(overflow), default: 0] += 1
         return labelValues
     }
 
     private func overflowValues(for labelValues: [String]) -> [String] {
         zip(labels, labelValues).map { label, value in
             limit?.keptLabels.contains(label) == true ? value : ChildLimit.overflowValue
+        }
+    }
+}
+
+/// Label values that are others' equal only where they have the same bytes, as Prometheus tells series apart. Swift's
+/// `String` takes `é` in one code point for `e` and a combining accent: two event keys would count into one series.
+private struct LabelValues: Hashable {
+    let texts: [String]
+
+    init(_ texts: [String]) {
+        self.texts = texts
+    }
+
+    static func == (one: LabelValues, other: LabelValues) -> Bool {
+        one.texts.elementsEqual(other.texts) { $0.utf8.elementsEqual($1.utf8) }
+    }
+
+    func hash(into hasher: inout Hasher) {
+        for var text in texts {
+            text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+            hasher.combine(UInt8.max)
         }
     }
 }

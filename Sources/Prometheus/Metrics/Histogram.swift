@@ -1,13 +1,13 @@
-public import Synchronization
+package import Synchronization
 
 /// Counts observations in buckets. Any thread may observe at any time; no observation is lost and none waits.
 ///
 /// Each bucket is stored apart and the buckets are summed when scraped: an observation touches one bucket and the sum,
 /// and the count is the sum of the buckets, so `_count` and the bucket of +Inf agree in every exposition. `_sum` may
 /// differ from them by the observations under way.
-public final class Histogram: Sendable {
+package final class Histogram: Sendable {
     /// How many bounds a histogram can have.
-    public static let maximumBounds = BucketBounds.maximum
+    package static let maximumBounds = BucketBounds.maximum
 
     @usableFromInline
     let bounds: BucketBounds
@@ -21,7 +21,7 @@ public final class Histogram: Sendable {
     ///
     /// - Parameter upperBounds: of the buckets, each included in its own: 1 to ``maximumBounds`` numbers, finite,
     ///   ascending, none below 0, without +Inf. Anything else is a programmer's error.
-    public convenience init(upperBounds: [Double]) {
+    package convenience init(upperBounds: [Double]) {
         self.init(bounds: BucketBounds(upperBounds))
     }
 
@@ -33,7 +33,7 @@ public final class Histogram: Sendable {
     /// - Parameter value: finite and not negative. Anything else is left out, since the sum must never go down:
     ///   whoever can meet a negative duration counts it apart.
     @inlinable
-    public func observe(_ value: Double) {
+    package func observe(_ value: Double) {
         guard value >= 0, value <= .greatestFiniteMagnitude else { return }
         buckets[bounds.bucket(of: value)].wrappingAdd(1, ordering: .relaxed)
         sum.add(value)
@@ -42,7 +42,7 @@ public final class Histogram: Sendable {
     /// Adds what an accumulator collected and empties it.
     ///
     /// - Parameter accumulator: one made like this histogram; other bounds are a programmer's error.
-    public func merge(_ accumulator: inout HistogramAccumulator) {
+    package func merge(_ accumulator: inout HistogramAccumulator) {
         precondition(accumulator.bounds == bounds, "the accumulator was made for other buckets")
         for bucket in 0..<bounds.bucketCount where accumulator.buckets[bucket] != 0 {
             buckets[bucket].wrappingAdd(accumulator.buckets[bucket], ordering: .relaxed)
@@ -54,10 +54,10 @@ public final class Histogram: Sendable {
     }
 
     /// The bounds that it was made with; one more bucket reaches up to +Inf.
-    public var upperBounds: [Double] { (0..<bounds.count).map { bounds.upperBound(ofBucket: $0) } }
+    package var upperBounds: [Double] { (0..<bounds.count).map { bounds.upperBound(ofBucket: $0) } }
 
     /// How many observations each bucket holds by itself, the one up to +Inf last.
-    public var bucketCounts: [Int] { snapshot().bucketCounts }
+    package var bucketCounts: [Int] { snapshot().bucketCounts }
 
     /// How many observations each bucket holds by itself, the one up to +Inf last, and the sum of all values.
     func snapshot() -> (bucketCounts: [Int], sum: Double) {

@@ -1,7 +1,7 @@
 /// Collects observations for one histogram on one thread, without atomics: one for each batch of envelopes, merged
 /// with ``Histogram/merge(_:)`` at the end of it.
 @frozen
-public struct HistogramAccumulator: Sendable {
+package struct HistogramAccumulator: Sendable {
     @usableFromInline
     let bounds: BucketBounds
     @usableFromInline
@@ -17,13 +17,13 @@ public struct HistogramAccumulator: Sendable {
     var high = 0.0
 
     /// An empty accumulator with the buckets of `histogram`.
-    public init(like histogram: Histogram) {
+    package init(like histogram: Histogram) {
         bounds = histogram.bounds
     }
 
     /// - Parameter value: finite and not negative; anything else is left out, as in ``Histogram/observe(_:)``.
     @inlinable
-    public mutating func observe(_ value: Double) {
+    package mutating func observe(_ value: Double) {
         guard value >= 0, value <= .greatestFiniteMagnitude else { return }
         if !(value > low && value <= high) { find(value) }
         buckets[unchecked: last] &+= 1

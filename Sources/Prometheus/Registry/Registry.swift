@@ -5,7 +5,7 @@ import Synchronization
 /// Registering is done once, at the start; a name or label that Prometheus does not allow, or that is taken, is a
 /// programmer's error and stops the program. Metrics are exposed in the order of registration, the children of a family
 /// in the order of their label values. A family without children is exposed as its metadata.
-public final class Registry: Sendable {
+package final class Registry: Sendable {
     private struct State {
         var registrations: [Registration] = []
         var names: Set<String> = []
@@ -14,28 +14,28 @@ public final class Registry: Sendable {
 
     private let state = Mutex(State())
 
-    public init() {}
+    package init() {}
 
     // MARK: Counters
 
     /// - Parameters:
     ///   - name: ends in `_total`, after the base unit if there is one: `backplane_relay_written_bytes_total`.
     ///   - help: what it counts, one sentence.
-    public func counter(_ name: String, help: String) -> Counter {
+    package func counter(_ name: String, help: String) -> Counter {
         counterFamily(name, help: help, labels: []).with()
     }
 
     /// A counter that something else keeps, such as the processor time that the kernel charges.
     ///
     /// - Parameter reading: tells the total at each exposition. It must never go down, nor wait.
-    public func counter(_ name: String, help: String, reading: @escaping @Sendable () -> Double) {
+    package func counter(_ name: String, help: String, reading: @escaping @Sendable () -> Double) {
         register(name, .counter, help: help, labels: [], source: .reading(reading))
     }
 
     /// - Parameters:
     ///   - labels: names of the labels, in the order in which ``Family/with(_:)`` takes their values.
     ///   - limit: how many children it may have; nil where the label values are known in advance.
-    public func counterFamily(
+    package func counterFamily(
         _ name: String, help: String, labels: [String], limit: ChildLimit? = nil
     ) -> Family<Counter> {
         let family = Family(labels: labels, limit: limit) { Counter() }
@@ -48,7 +48,7 @@ public final class Registry: Sendable {
     /// - Parameters:
     ///   - name: ends in the base unit if there is one: `backplane_relay_intake_bytes`.
     ///   - help: what it measures, one sentence.
-    public func gauge(_ name: String, help: String) -> Gauge {
+    package func gauge(_ name: String, help: String) -> Gauge {
         gaugeFamily(name, help: help, labels: []).with()
     }
 
@@ -57,7 +57,7 @@ public final class Registry: Sendable {
     /// - Parameters:
     ///   - labels: names of the labels, in the order in which ``Family/with(_:)`` takes their values.
     ///   - limit: how many children it may have; nil where the label values are known in advance.
-    public func gaugeFamily(
+    package func gaugeFamily(
         _ name: String, help: String, labels: [String], limit: ChildLimit? = nil
     ) -> Family<Gauge> {
         let family = Family(labels: labels, limit: limit) { Gauge() }
@@ -71,7 +71,7 @@ public final class Registry: Sendable {
     ///   - name: ends in the base unit of what is observed: `signalr_backplane_delivery_latency_seconds`.
     ///   - help: what it observes, one sentence.
     ///   - buckets: the upper bounds, as ``Histogram/init(upperBounds:)`` takes them.
-    public func histogram(_ name: String, help: String, buckets: [Double]) -> Histogram {
+    package func histogram(_ name: String, help: String, buckets: [Double]) -> Histogram {
         histogramFamily(name, help: help, labels: [], buckets: buckets).with()
     }
 
@@ -79,7 +79,7 @@ public final class Registry: Sendable {
     ///   - labels: names of the labels, in the order in which ``Family/with(_:)`` takes their values; not `le`.
     ///   - buckets: the upper bounds of every child, as ``Histogram/init(upperBounds:)`` takes them.
     ///   - limit: how many children it may have; nil where the label values are known in advance.
-    public func histogramFamily(
+    package func histogramFamily(
         _ name: String, help: String, labels: [String], buckets: [Double], limit: ChildLimit? = nil
     ) -> Family<Histogram> {
         let bounds = BucketBounds(buckets)
@@ -92,12 +92,12 @@ public final class Registry: Sendable {
 
     /// Has `body` called at the start of every exposition, on the thread of the scrape: the place to refresh gauges that
     /// nobody keeps up to date. Two scrapes may call it at once, and it must not wait.
-    public func onScrape(_ body: @escaping @Sendable () -> Void) {
+    package func onScrape(_ body: @escaping @Sendable () -> Void) {
         state.withLock { $0.refreshers.append(body) }
     }
 
     /// Everything registered, as the body of the answer to a scrape, piece by piece.
-    public func exposition(_ format: ExpositionFormat) -> Exposition {
+    package func exposition(_ format: ExpositionFormat) -> Exposition {
         // Neither runs under the lock: refreshers may well register, and a scrape must not delay whoever does.
         for refresh in state.withLock({ $0.refreshers }) {
             refresh()
@@ -106,7 +106,7 @@ public final class Registry: Sendable {
     }
 
     /// The same as a whole, for a process with few series. UTF-8.
-    public func expose(_ format: ExpositionFormat) -> [UInt8] {
+    package func expose(_ format: ExpositionFormat) -> [UInt8] {
         exposition(format).reduce(into: []) { $0 += $1 }
     }
 

@@ -12,9 +12,11 @@ public struct RedisConfiguration: Sendable, Equatable {
     public var tls: RedisTLS?
     /// ACL user; nil logs in as `default`. Sentinels get the same login, unless they have one of their own.
     public var username: String?
+    /// Nil for a server without a login, or with a `passwordFile`.
     public var password: Secret?
     /// The login of sentinels; without a password of theirs they get that of the servers.
     public var sentinelUsername: String?
+    /// Nil gives sentinels the login of the servers.
     public var sentinelPassword: Secret?
     /// Goes before `password`; read again at each connect.
     public var passwordFile: PasswordFile?
@@ -84,7 +86,7 @@ public struct RedisConfiguration: Sendable, Equatable {
     /// The same with a name that says what the connection is for, unless the address names one.
     ///
     /// - Parameter purpose: `hub`, for instance: `backplane-relay-hub`.
-    public func named(_ purpose: String) -> RedisConfiguration {
+    package func named(_ purpose: String) -> RedisConfiguration {
         var named = self
         if clientName == Self.defaultClientName { named.clientName += "-" + purpose }
         return named
@@ -94,7 +96,7 @@ public struct RedisConfiguration: Sendable, Equatable {
     /// the nodes, names one.
     ///
     /// - Parameter purpose: `tail`, for instance; nil for the relay itself.
-    public func namedAsObserver(_ purpose: String? = nil) -> RedisConfiguration {
+    package func namedAsObserver(_ purpose: String? = nil) -> RedisConfiguration {
         var named = self
         if clientName != Self.defaultClientName { named.clientName += "-" + Self.defaultClientName }
         if let purpose { named.clientName += "-" + purpose }
@@ -102,7 +104,7 @@ public struct RedisConfiguration: Sendable, Equatable {
     }
 
     /// Whether a subscription of this name, as `CLIENT LIST` shows it, only looks on.
-    public static func isObserver(clientName name: String) -> Bool {
+    package static func isObserver(clientName name: String) -> Bool {
         [defaultClientName, defaultClientName + "-tail"].contains { name == $0 || name.hasSuffix("-" + $0) }
     }
 
@@ -110,4 +112,78 @@ public struct RedisConfiguration: Sendable, Equatable {
     var printableClientName: String {
         String(decoding: clientName.utf8.map { (0x21...0x7E).contains($0) ? $0 : UInt8(ascii: "-") }, as: UTF8.self)
     }
+}
+
+/// Where a server listens.
+public enum RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
+    case tcp(host: String, port: Int)
+    /// A unix domain socket.
+    case unix(path: String)
+    /// A host that may be the rest of a password: it is connected to, and never printed. `part` counts from 1.
+    case concealed(host: Secret, port: Int, part: Int)
+
+    /// `host:port`, IPv6 addresses in brackets, or `unix:/path`; holds no secret.
+    public var description: String {
+        switch self {
+        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .unix(let path): "unix:\(path)"
+        case .concealed(_, let port, let part): "<part \(part) of the address>:\(port)"
+        }
+    }
+}
+
+/// How the connection is encrypted and whom it trusts. Files are read again at each connect, so that renewed
+/// certificates are used without a restart.
+public struct RedisTLS: Sendable, Equatable {
+    /// Of the protocol.
+    public enum Version: Int, Sendable, Comparable {
+        case tls10
+        case tls11
+        case tls12
+        case tls13
+
+        public static func < (left: Version, right: Version) -> Bool { left.rawValue < right.rawValue }
+    }
+
+    /// The name asked for (SNI) and looked for in the certificate; nil for the host that is connected to.
+    public var serverName: String?
+    /// PEM file of the authorities to trust; nil for those of the system.
+    public var caFile: String?
+    /// PEM file of our own certificate and those between it and its authority.
+    public var certificateFile: String?
+    /// PEM file of the key of `certificateFile`; nil if it stands in there too.
+    public var keyFile: String?
+    /// False accepts every certificate of every server.
+    public var verifiesServer: Bool
+    /// The handshake fails with a server that speaks only older ones.
+    public var minimumVersion: Version
+
+    public init(
+        serverName: String? = nil, caFile: String? = nil, certificateFile: String? = nil, keyFile: String? = nil,
+        verifiesServer: Bool = true, minimumVersion: Version = .tls12
+    ) {
+        self.serverName = serverName
+        self.caFile = caFile
+        self.certificateFile = certificateFile
+        self.keyFile = keyFile
+        self.verifiesServer = verifiesServer
+        self.minimumVersion = minimumVersion
+    }
+}
+
+/// A password or token. It prints as `***` wherever a value can be printed, so that it cannot reach a log, an error
+/// or a dump by accident; the bytes are had only through ``reveal()``.
+public struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    private let value: String
+
+    public init(_ value: String) {
+        self.value = value
+    }
+
+    /// The secret itself, for the one place that sends it to the server.
+    public func reveal() -> String { value }
+
+    public var description: String { "***" }
+    public var debugDescription: String { "***" }
+    public var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -1,3 +1,10 @@
+import SystemPackage
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// What a connection logs in with, as it is now.
 struct RedisCredentials: Sendable, Equatable {
     /// ACL user; nil logs in as `default`.
@@ -48,5 +55,58 @@ extension RedisConfiguration {
     }
 
     /// The ACL user of the connection.
-    public var aclUser: String { username ?? "default" }
+    package var aclUser: String { username ?? "default" }
+}
+
+/// A file whose content, without the line end, is the password.
+public struct PasswordFile: Sendable, Equatable {
+    /// Far beyond any password; a wrong file is not read whole.
+    private static let limit = 64 * 1024
+
+    /// Read at each connect.
+    public let path: String
+
+    public init(path: String) {
+        self.path = path
+    }
+
+    /// What an operator should know of the file's mode; nil if all is well or there is no file.
+    public var warning: String? {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IROTH != 0 else { return nil }
+        return "the password file '\(path)' can be read by every user of this machine; chmod 600 it"
+    }
+
+    /// - Throws: ``RedisError/passwordFile(path:reason:)``
+    func read() throws(RedisError) -> Secret {
+        // Not blocking: a named pipe nobody writes to must not hold us up.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw failure(Errno(rawValue: errno).description) }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: Self.limit + 1)
+        var count = 0
+        while count < bytes.count {
+            let read = bytes[count...].withUnsafeMutableBytes { readBytes(descriptor, $0.baseAddress, $0.count) }
+            if read < 0, errno == EINTR { continue }
+            guard read >= 0 else { throw failure(Errno(rawValue: errno).description) }
+            if read == 0 { break }
+            count += read
+        }
+        guard count <= Self.limit else { throw failure("it is larger than 64 KiB") }
+        var content = bytes[..<count]
+        if content.last == UInt8(ascii: "\n") { content.removeLast() }
+        if content.last == UInt8(ascii: "\r") { content.removeLast() }
+        guard !content.isEmpty else { throw failure("it is empty") }
+        guard let text = String(validating: content, as: UTF8.self) else { throw failure("it is not UTF-8") }
+        return Secret(text)
+    }
+
+    private func failure(_ reason: String) -> RedisError {
+        .passwordFile(path: path, reason: reason)
+    }
+}
+
+/// `read(2)`, which a method of the same name hides.
+private func readBytes(_ descriptor: Int32, _ buffer: UnsafeMutableRawPointer?, _ count: Int) -> Int {
+    read(descriptor, buffer, count)
 }

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -8,7 +9,7 @@ import NIOPosix
 #endif
 
 /// Why no connection came about, before any byte of Redis' protocol.
-public enum ConnectFailure: Sendable, Equatable {
+package enum ConnectFailure: Sendable, Equatable {
     case refused
     /// The name has no address.
     case unknownHost
@@ -39,7 +40,7 @@ public enum ConnectFailure: Sendable, Equatable {
     /// The kernel's words for an error of a connection in use.
     static func words(of error: any Error) -> String {
         guard let error = error as? IOError else { return "the reason is not known" }
-        return String(cString: strerror(error.errnoCode)).lowercased()
+        return Errno(rawValue: error.errnoCode).description.lowercased()
     }
 
     init(errno code: Int32) {
@@ -50,7 +51,7 @@ public enum ConnectFailure: Sendable, Equatable {
         case ENOENT, ENOTDIR: self = .noSocket
         case EACCES, EPERM: self = .notPermitted
         case EMFILE, ENFILE: self = .tooManyOpenFiles
-        default: self = .other(String(cString: strerror(code)))
+        default: self = .other(Errno(rawValue: code).description)
         }
     }
 

@@ -35,7 +35,7 @@ extension RedisConfiguration {
     }
 
     /// The same by INFO, which knows of cluster mode too, and for where ROLE is denied.
-    public func objection(to info: RedisServerInfo, at endpoint: String) -> RedisError? {
+    package func objection(to info: RedisServerInfo, at endpoint: String) -> RedisError? {
         switch (info.mode, info.role) {
         case ("cluster", _): .clusterMode(endpoint: endpoint)
         case ("sentinel", _): .sentinel(endpoint: endpoint)

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOSSL
 import NIOTLS
+import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -36,7 +37,8 @@ struct TLSWatch {
     func failure(_ error: any Error, context: ChannelHandlerContext) -> RedisError? {
         guard let host else { return nil }
         let handler = try? context.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self)
-        let failure = TLSFailure(error, certificate: handler?.peerCertificate, host: host, at: time(nil))
+        let failure = TLSFailure(
+            error, certificate: handler?.peerCertificate, host: host, at: Int(SystemClock.realtime() / 1_000_000_000))
         guard let failure else { return nil }
         return failure == .closed && hasHeard
             ? .connectionClosed(endpoint: endpoint) : .tls(endpoint: endpoint, failure)
@@ -50,5 +52,17 @@ struct TLSWatch {
     func noAnswer(seconds: Int) -> RedisError {
         host != nil && !isSecure
             ? .tls(endpoint: endpoint, .noAnswer(seconds: seconds)) : .noAnswer(endpoint: endpoint, seconds: seconds)
+    }
+}
+
+extension ChannelHandlerContext {
+    /// Closes the socket without TLS' farewell, which a dead peer would make us wait for.
+    func closeAtOnce() {
+        if let tls = try? pipeline.syncOperations.context(handlerType: NIOSSLClientHandler.self) {
+            // From behind the TLS handler, which so does not hear of it before the socket is closed.
+            tls.close(promise: nil)
+        } else {
+            close(promise: nil)
+        }
     }
 }

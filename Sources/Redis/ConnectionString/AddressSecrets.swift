@@ -1,10 +1,10 @@
 /// Where a secret may stand in an address, for what hides it where it must not be seen.
-public enum AddressSecrets {
+package enum AddressSecrets {
     /// The login of a URL, and everything behind `password=` or another word for it: a password may hold a comma, and then
     /// nothing tells where it ends.
     ///
     /// - Parameter text: an address, or a command-line argument that may hold one.
-    public static func ranges(in text: [UInt8]) -> [Range<Int>] {
+    package static func ranges(in text: [UInt8]) -> [Range<Int>] {
         var ranges: [Range<Int>] = []
         if let login = login(in: text) { ranges.append(login) }
         for (equals, sign) in text.enumerated() where sign == UInt8(ascii: "=") && equals + 1 < text.count {

@@ -122,3 +122,80 @@ enum URLScheme {
         return ConnectionStringError("what stands before '://' is no scheme that is known; \(supported)")
     }
 }
+
+/// `unix://[user:password@]/path/to.sock[?db=database]`, from behind the two slashes on.
+enum UnixURL {
+    /// The longest path that the kernel takes (`sun_path` without its end).
+    private static let longestPath = 107
+
+    static func parse(_ text: Substring) throws(ConnectionStringError) -> RedisConfiguration {
+        var rest = text
+        var configuration = RedisConfiguration(servers: [])
+        let query = rest.lastIndex(of: "/").flatMap { slash in rest[slash...].firstIndex(of: "?") }
+        try URLParts.refuseOptions(in: rest[..<(query ?? rest.endIndex)], scheme: "unix")
+        if rest.first != "/", let at = lastLoginEnd(in: rest) {
+            try configuration.takeLogin(from: &rest, upTo: at, scheme: "unix")
+        }
+        guard rest.first == "/" else {
+            throw ConnectionStringError(
+                "unix:// takes the whole path of a socket, with three slashes: unix:///run/redis.sock")
+        }
+        if let question = rest.firstIndex(of: "?") {
+            let query = rest[rest.index(after: question)...]
+            rest = rest[..<question]
+            guard query.hasPrefix("db=") else {
+                throw ConnectionStringError(
+                    "a unix:// URL takes one parameter, ?db=N; user and password stand before the path")
+            }
+            configuration.database = try URLParts.database(query.dropFirst(3), what: "'db' of the unix:// URL")
+        }
+        guard !rest.contains(where: { ",;=&\"'".contains($0) || $0.isWhitespace }) else {
+            throw ConnectionStringError(
+                "the path of the unix:// URL holds a comma, semicolon, equals sign, quote or blank; write it percent-encoded (%2C), or write !/run/redis.sock,name=value for options"
+            )
+        }
+        let path = try URLParts.percentDecoded(rest, what: "the path of the unix:// URL")
+        guard path.utf8.count > 1, path.utf8.count <= longestPath, !path.utf8.contains(0) else {
+            throw ConnectionStringError("the path of the unix:// URL has 2 to \(longestPath) bytes")
+        }
+        configuration.servers = [.unix(path: path)]
+        return configuration
+    }
+
+    /// The last '@' that a path follows.
+    private static func lastLoginEnd(in text: Substring) -> Substring.Index? {
+        text.indices.last { text[$0] == "@" && text[text.index(after: $0)...].first == "/" }
+    }
+}
+
+/// `redis+sentinel://[user:password@]host[:port],host[:port]/master[/database]`, from behind the slashes on.
+enum SentinelURL {
+    static func parse(
+        _ text: Substring, scheme: String, tls: RedisTLS?
+    ) throws(ConnectionStringError) -> RedisConfiguration {
+        var rest = text
+        try URLParts.refuseOptions(in: rest, scheme: scheme)
+        try URLParts.refuseParameters(in: rest, scheme: scheme)
+        var configuration = RedisConfiguration(servers: [], tls: tls)
+        if let at = rest.lastIndex(of: "@") { try configuration.takeLogin(from: &rest, upTo: at, scheme: scheme) }
+        let path = rest.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).dropFirst().first ?? ""
+        let parts = path.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let name = parts.first, !name.isEmpty,
+            !name.contains(where: { ",;=&\"'".contains($0) || $0.isWhitespace })
+        else {
+            throw ConnectionStringError(
+                "the name of the master is missing, or holds a sign that is written percent-encoded; write \(scheme)://host:26379,host:26379/mymaster"
+            )
+        }
+        configuration.sentinelMaster = try URLParts.percentDecoded(name, what: "the master of the \(scheme):// URL")
+        if parts.count > 1, !parts[1].isEmpty {
+            configuration.database = try URLParts.database(
+                parts[1], what: "what follows the master in the \(scheme):// URL")
+        }
+        let hosts = rest.prefix { $0 != "/" }
+        for host in hosts.split(separator: ",", omittingEmptySubsequences: false) {
+            configuration.servers.append(try HostAndPort(host).endpoint(defaultPort: 26379))
+        }
+        return configuration
+    }
+}

@@ -1,5 +1,15 @@
+import NIOCore
+package import NIOSSL
+import Time
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Why a TLS connection did not come about, or not last.
-public enum TLSFailure: Error, Equatable, Sendable, CustomStringConvertible {
+package enum TLSFailure: Error, Equatable, Sendable, CustomStringConvertible {
     /// The server's certificate is no longer valid; since when, in seconds since 1970.
     case expired(Int)
     /// The server's certificate is not valid yet.
@@ -21,33 +31,33 @@ public enum TLSFailure: Error, Equatable, Sendable, CustomStringConvertible {
     case other(String)
 
     /// True if the same attempt may succeed later.
-    public var isTransient: Bool {
+    package var isTransient: Bool {
         switch self {
         case .closed, .noAnswer: true
         default: false
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .expired(let time):
             "the server's certificate has expired\(Self.date(time)); renew it there, and check this machine's clock"
         case .notYetValid:
             "the server's certificate is not valid yet; check this machine's clock"
         case .unknownAuthority:
-            "the server's certificate is signed by no authority that is trusted here; name the authority's certificate with --redis-ca-file"
+            "the server's certificate is signed by no authority that is trusted here; name the file with that authority's certificate"
         case .wrongHost(let expected):
-            "the server's certificate is not for '\(expected)'; connect by the name it is for, or give that name with --redis-server-name (sslHost)"
+            "the server's certificate is not for '\(expected)'; connect by the name it is for, or name the one that it is for (sslHost in a StackExchange.Redis string)"
         case .clientCertificateDemanded:
-            "the server demands a certificate of its clients; give one with --redis-cert-file and --redis-key-file"
+            "the server demands a certificate of its clients; name the files of one and its key"
         case .clientCertificateRefused(let alert):
-            "the server does not accept our certificate (\(alert)); check --redis-cert-file and --redis-key-file"
+            "the server does not accept our certificate (\(alert)); check the files of the certificate and its key"
         case .notTLS:
             "the port does not speak TLS; name the TLS port, or write redis:// (without ssl=true)"
         case .version:
             "the server speaks no version of TLS that is permitted here; see sslProtocols"
         case .closed:
-            "the server closed it; does the port speak TLS, and does the server demand a client certificate (--redis-cert-file, --redis-key-file)?"
+            "the server closed it; does the port speak TLS, and does the server demand a client certificate?"
         case .noAnswer(let seconds):
             "no answer within \(seconds) s; does the port speak TLS? If not, write redis:// (without ssl=true)"
         case .other(let text): "the handshake failed: \(Self.plain(text))"
@@ -62,6 +72,64 @@ public enum TLSFailure: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     private static func date(_ time: Int) -> String {
-        time > 0 ? " (\(UTCDate(unixSeconds: time)))" : ""
+        time > 0 ? " (\(UTCTime.date(unixSeconds: time)))" : ""
+    }
+}
+
+extension TLSFailure {
+    /// What NIOSSL reported, in words of ours; nil if the error is none of its own.
+    ///
+    /// - Parameters:
+    ///   - certificate: the server's, as far as it came.
+    ///   - host: the name that was expected in it.
+    package init?(_ error: any Error, certificate: NIOSSLCertificate?, host: String, at now: Int) {
+        switch error {
+        case let error as NIOSSLExtraError where error == .failedToValidateHostname:
+            self = .wrongHost(expected: host)
+        case NIOSSLError.unableToValidateCertificate, NIOSSLError.cannotFindPeerIP:
+            self = .wrongHost(expected: host)
+        case NIOSSLError.uncleanShutdown: self = .closed
+        case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
+            self = TLSFailure(
+                words: String(describing: error), validity: certificate.map { ($0.notValidBefore, $0.notValidAfter) },
+                at: now)
+        default: return nil
+        }
+    }
+
+    /// - Parameters:
+    ///   - words: BoringSSL's error stack.
+    ///   - validity: of the server's certificate, in seconds since 1970.
+    init(words: String, validity: (from: Int, until: Int)?, at now: Int) {
+        if words.contains("CERTIFICATE_VERIFY_FAILED") {
+            if let validity, validity.until < now {
+                self = .expired(validity.until)
+            } else if let validity, validity.from > now {
+                self = .notYetValid
+            } else {
+                self = .unknownAuthority
+            }
+        } else if words.contains("CERTIFICATE_REQUIRED") {
+            self = .clientCertificateDemanded
+        } else if let alert = [
+            "BAD_CERTIFICATE", "CERTIFICATE_EXPIRED", "CERTIFICATE_UNKNOWN", "CERTIFICATE_REVOKED",
+            "UNSUPPORTED_CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "DECRYPT_ERROR",
+        ]
+        .first(where: { words.contains("ALERT_" + $0) }) {
+            self = .clientCertificateRefused(alert.lowercased())
+        } else if words.contains("ALERT_HANDSHAKE_FAILURE") {
+            // TLS 1.2 says no more when it misses a client certificate.
+            self = .clientCertificateDemanded
+        } else if ["WRONG_VERSION_NUMBER", "HTTP_REQUEST", "INVALID_OUTER_RECORD_TYPE"]
+            .contains(where: { words.contains($0) })
+        {
+            self = .notTLS
+        } else if ["UNSUPPORTED_PROTOCOL", "ALERT_PROTOCOL_VERSION"].contains(where: { words.contains($0) }) {
+            self = .version
+        } else if words.contains("EOF during handshake") || words.contains("syscallError") {
+            self = .closed
+        } else {
+            self = .other(words)
+        }
     }
 }

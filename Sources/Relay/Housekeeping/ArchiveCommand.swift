@@ -2,12 +2,12 @@
 ///
 /// `%p` stands for the path, `%f` for the file name, `%%` for a percent sign. What is put in is one word for the shell,
 /// whatever it holds, also between quotation marks of the template.
-public struct ArchiveCommand: Sendable, Equatable {
+package struct ArchiveCommand: Sendable, Equatable {
     /// A `%` that stands for nothing.
-    public struct UnknownPlaceholder: Error, CustomStringConvertible {
-        public let placeholder: String
+    package struct UnknownPlaceholder: Error, CustomStringConvertible {
+        package let placeholder: String
 
-        public var description: String {
+        package var description: String {
             "'\(placeholder)' stands for nothing: %p is the path, %f the file name, %% a percent sign"
         }
     }
@@ -23,7 +23,7 @@ public struct ArchiveCommand: Sendable, Equatable {
     private var parts: [Part] = []
 
     /// - Throws: ``UnknownPlaceholder``.
-    public init(_ template: String) throws(UnknownPlaceholder) {
+    package init(_ template: String) throws(UnknownPlaceholder) {
         var quoting = Quoting.none
         var text = ""
         var isEscaped = false
@@ -60,7 +60,7 @@ public struct ArchiveCommand: Sendable, Equatable {
     }
 
     /// What `/bin/sh -c` is given for a segment.
-    public func expanded(path: String, name: String) -> String {
+    package func expanded(path: String, name: String) -> String {
         parts.map { part in
             switch part {
             case .text(let text): text

@@ -1,8 +1,9 @@
-import Capture
+package import Capture
 import Logging
 import NIOConcurrencyHelpers
 import NIOPosix
 import Prometheus
+import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -10,7 +11,34 @@ import Prometheus
     import Musl
 #endif
 
-/// Runs the ``Storekeeper`` about once a second on a thread of its own, and the archive command beside it, so that
+/// What becomes of closed segments, and when recording must pause.
+package struct HousekeepingPolicy: Sendable {
+    /// Bytes that must stay free on the file system; 0 for none.
+    package var minimumFree: UInt64
+    package var retention: RetentionPolicy
+    package var archive: ArchiveCommand?
+    /// For how long one run of the archive command may go on.
+    package var archiveTimeout: Duration
+
+    package init(
+        minimumFree: UInt64 = 0, retention: RetentionPolicy = RetentionPolicy(), archive: ArchiveCommand? = nil,
+        archiveTimeout: Duration = .seconds(600)
+    ) {
+        self.minimumFree = minimumFree
+        self.retention = retention
+        self.archive = archive
+        self.archiveTimeout = archiveTimeout
+        self.retention.needsArchive = archive != nil
+    }
+}
+
+/// A directory that is recorded into, and what becomes of its segments.
+struct RecordDirectory {
+    var path: String
+    var policy: HousekeepingPolicy
+}
+
+/// Runs the ``Retention`` about once a second on a thread of its own, and the archive command beside it, so that
 /// neither a large deletion nor a slow archive is ever waited for by the recorder.
 final class Housekeeper: Sendable {
     /// For the last segment at an orderly stop.
@@ -28,22 +56,25 @@ final class Housekeeper: Sendable {
     private let logger: Logger
     private let thread = NIOThreadPool(numberOfThreads: 1)
     /// Touched on `thread` only: a look can take long.
-    private let storekeeper: NIOLockedValueBox<Storekeeper>
+    private let retention: NIOLockedValueBox<Retention>
     private let failures: NIOLockedValueBox<Failures>
     private let ended = NIOLockedValueBox<[String]>([])
     /// The archive command under way.
     private let running = NIOLockedValueBox<ShellCommand?>(nil)
 
-    init(directory: String, policy: HousekeepingPolicy, intake: Intake, metrics: StorageMetrics, logger: Logger) {
-        self.directory = Self.absolute(directory)
-        self.policy = policy
+    /// - Parameter place: the record directory, and what becomes of it.
+    init(_ place: RecordDirectory, intake: Intake, metrics: StorageMetrics, logger: Logger) {
+        directory = Self.absolute(place.path)
+        policy = place.policy
         self.metrics = metrics
         self.logger = logger
         failures = NIOLockedValueBox(Failures(log: EventLog(logger)))
-        storekeeper = NIOLockedValueBox(
-            Storekeeper(directory: directory, policy: policy, intake: intake, metrics: metrics, logger: logger))
-        thread.start()
+        retention = NIOLockedValueBox(
+            Retention(place, intake: intake, metrics: metrics, logger: logger))
     }
+
+    /// Before anything else.
+    func start() { thread.start() }
 
     /// The recorder let a segment go. From any thread; waits for nothing that takes time.
     func segmentEnded(path: String) {
@@ -58,7 +89,7 @@ final class Housekeeper: Sendable {
                 defer { names = [] }
                 return names
             }
-            storekeeper.withLockedValue { $0.look(ended: names, at: .now()) }
+            retention.withLockedValue { $0.look(ended: names, at: .now()) }
             failures.withLockedValue { $0.log.flush(at: Moment.now().monotonic) }
         }
     }
@@ -91,7 +122,7 @@ final class Housekeeper: Sendable {
             }
         }
         failures.withLockedValue { $0.log.flush(at: .max) }
-        storekeeper.withLockedValue { $0.finish() }
+        retention.withLockedValue { $0.finish() }
         try? await thread.shutdownGracefully()
     }
 
@@ -109,8 +140,8 @@ final class Housekeeper: Sendable {
         }
     }
 
-    private func next(_ which: @escaping @Sendable (Storekeeper) -> StoredSegment?) async -> StoredSegment? {
-        try? await thread.runIfActive { [self] in storekeeper.withLockedValue { which($0) } }
+    private func next(_ which: @escaping @Sendable (Retention) -> StoredSegment?) async -> StoredSegment? {
+        try? await thread.runIfActive { [self] in retention.withLockedValue { which($0) } }
     }
 
     private func archive(_ segment: StoredSegment, within timeout: Duration) async -> Bool {
@@ -123,7 +154,7 @@ final class Housekeeper: Sendable {
         if outcome.succeeded {
             metrics.archivedSegments.increment()
             try? await thread.runIfActive { [self] in
-                storekeeper.withLockedValue { $0.archived(segment.name, at: .now()) }
+                retention.withLockedValue { $0.archived(segment.name, at: .now()) }
             }
             failures.withLockedValue { $0.backoff.succeeded() }
             logger.info("a segment was archived", metadata: ["segment": "\(segment.name)"])
@@ -143,5 +174,59 @@ final class Housekeeper: Sendable {
         guard !path.hasPrefix("/"), let current = getcwd(nil, 0) else { return path }
         defer { free(current) }
         return String(cString: current) + "/" + path
+    }
+}
+
+/// How long the archive waits after a failure: a second, then twice as long each time, up to a minute.
+struct ArchiveBackoff {
+    static let first = Duration.seconds(1)
+    static let last = Duration.seconds(60)
+
+    private(set) var wait: Duration?
+
+    /// - Returns: how long to wait now.
+    mutating func failed() -> Duration {
+        let next = wait.map { min($0 * 2, Self.last) } ?? Self.first
+        wait = next
+        return next
+    }
+
+    mutating func succeeded() {
+        wait = nil
+    }
+}
+
+/// The metrics of the files of the capture.
+struct StorageMetrics: Sendable {
+    let retainedSegments: Gauge
+    let retainedBytes: Gauge
+    let archivedSegments: Counter
+    let archiveFailures: Counter
+    let archivePending: Gauge
+    private let deleted: [RetentionReason: Counter]
+
+    init(_ registry: Registry) {
+        retainedSegments = registry.gauge(
+            "backplane_relay_retained_segments", help: "Segments in the record directory, of all runs.")
+        retainedBytes = registry.gauge(
+            "backplane_relay_retained_bytes", help: "Bytes of the segments in the record directory.")
+        archivedSegments = registry.counter(
+            "backplane_relay_archived_segments_total", help: "Segments that the archive command took.")
+        archiveFailures = registry.counter(
+            "backplane_relay_archive_failures_total",
+            help:
+                "Runs of the archive command that failed or took too long; they are repeated. The log has its last line."
+        )
+        archivePending = registry.gauge(
+            "backplane_relay_archive_pending_segments", help: "Closed segments that are not archived yet.")
+        let deleted = registry.counterFamily(
+            "backplane_relay_deleted_segments_total",
+            help: "Segments that retention deleted; disk_low: before they were archived.", labels: ["reason"])
+        self.deleted = Dictionary(
+            uniqueKeysWithValues: RetentionReason.allCases.map { ($0, deleted.with($0.rawValue)) })
+    }
+
+    func deleted(_ reason: RetentionReason) {
+        deleted[reason]?.increment()
     }
 }

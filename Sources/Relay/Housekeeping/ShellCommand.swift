@@ -48,7 +48,7 @@ final class ShellCommand: Sendable {
     func run() async -> Outcome {
         var ends: [CInt] = [-1, -1]
         guard pipe(&ends) == 0 else {
-            return Outcome(succeeded: false, description: "no pipe: \(String(cString: strerror(errno)))")
+            return Outcome(succeeded: false, description: "no pipe: \(Errno(rawValue: errno))")
         }
         let (reading, writing) = (ends[0], ends[1])
         defer { close(reading) }

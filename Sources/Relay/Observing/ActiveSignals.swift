@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 
 #if canImport(Glibc)
     import Glibc

@@ -1,9 +1,11 @@
 import Capture
 import Prometheus
 import Redis
-import SignalRBackplane
+import Backplane
+import Time
 
-/// Looks at each envelope of one channel in place: id, sequence, kinds, calls, commands and acks, signals, size, latency.
+/// Looks at each envelope of one SignalR 2 channel in place: id, sequence, kinds, calls, commands and acks, signals, size,
+/// latency. All that knows this wire is here and in ``ChannelIDs``.
 ///
 /// Counts in plain integers, envelope by envelope; ``publish()`` adds them to the shared metrics, batch by batch.
 struct ChannelObserver {
@@ -15,17 +17,17 @@ struct ChannelObserver {
         var publishTime: UInt64?
         /// nil without an id.
         var sequence: CounterTracker.Observation?
+        /// If it has the id of the one before, it is another envelope, or may be.
+        var isTwin = false
     }
 
     private let metrics: ChannelMetrics
-    private var tracker: CounterTracker
+    var ids: ChannelIDs
     private var acks = AckTracker()
     private var calls: CallCounts
     private var signals = ActiveSignals()
     private var floor = LatencyFloor()
 
-    /// Envelopes whose id cannot be read.
-    private(set) var withoutID: UInt64 = 0
     private var envelopes = 0
     private var bytes = 0
     /// By raw value. Inline: with many channels every array that an envelope touches is a wait for memory.
@@ -39,11 +41,15 @@ struct ChannelObserver {
     private var ackDurations: HistogramAccumulator
     private var lastReceivedAt: UInt64 = 0
     private var largest = LargestEnvelope()
+    /// The publisher's clock in the last envelope: one that comes twice has the same.
+    private var lastTicks: Int64 = 0
 
-    /// - Parameter lastID: from an earlier run that recorded this channel.
-    init(metrics: ChannelMetrics, lastID: UInt64?) {
+    /// - Parameters:
+    ///   - lastID: from an earlier run that recorded this channel.
+    ///   - cause: why ids are missing since then.
+    init(metrics: ChannelMetrics, lastID: UInt64?, cause: GapCause = .notRecording) {
         self.metrics = metrics
-        tracker = CounterTracker(lastID: lastID)
+        ids = ChannelIDs(earlierID: lastID, cause: cause)
         calls = CallCounts(metrics.hubInvocations, channel: metrics.channel)
         precondition(kinds.count == MessageKind.allCases.count)
         commands = Array(repeating: 0, count: CommandType.allCases.count)
@@ -53,17 +59,6 @@ struct ChannelObserver {
         latencies = HistogramAccumulator(like: metrics.deliveryLatency)
         ackDurations = HistogramAccumulator(like: metrics.groupAckDuration)
     }
-
-    /// The last id that arrived or is known to be missing.
-    var lastID: UInt64? { tracker.lastID }
-    /// How often the ids went back.
-    var resets: UInt64 { tracker.resets }
-
-    /// An envelope with this id arrived, and was dropped unseen.
-    mutating func observe(id: UInt64) -> CounterTracker.Observation { tracker.observe(id) }
-
-    /// Ids up to this one will not come. What the tracker makes of it is for ``count(_:)``.
-    mutating func missed(through id: UInt64) -> SequenceTracker.Observation? { tracker.missed(through: id) }
 
     @inline(__always)
     mutating func observe(_ payload: UnsafeRawBufferPointer, receivedAt: UInt64) -> Seen {
@@ -78,7 +73,10 @@ struct ChannelObserver {
             seen.id = walk.id
             while let message = try walk.next() { observe(message, receivedAt: receivedAt) }
             if !walk.oddities.isEmpty { count(walk.oddities) }
-            if let createdAt = DotNetTicks(rawValue: walk.createdTicks).unixNanoseconds, createdAt >= 0 {
+            let ticks = walk.createdTicks
+            seen.isTwin = ticks != lastTicks
+            lastTicks = ticks
+            if let createdAt = DotNetTicks(rawValue: ticks).unixNanoseconds, createdAt >= 0 {
                 seen.publishTime = UInt64(createdAt)
                 observeLatency(from: UInt64(createdAt), to: receivedAt)
             }
@@ -86,9 +84,8 @@ struct ChannelObserver {
             undecodable[Int(error.reason.rawValue)] &+= 1
             // The id alone still counts for the sequence: real nodes read it first, too.
             if seen.id == nil { seen.id = try? EnvelopeID.parse(payload).id }
-            if seen.id == nil { withoutID &+= 1 }
         }
-        if let id = seen.id { seen.sequence = tracker.observe(id) }
+        seen.sequence = ids.observe(seen.id, isTwin: seen.isTwin)
         return seen
     }
 
@@ -103,8 +100,7 @@ struct ChannelObserver {
         missedSomething()
         var seen = Seen()
         seen.id = payload.start.withUnsafeBytes { try? EnvelopeID.parse($0).id }
-        if seen.id == nil { withoutID &+= 1 }
-        if let id = seen.id { seen.sequence = tracker.observe(id) }
+        seen.sequence = ids.observe(seen.id)
         return seen
     }
 
@@ -146,9 +142,6 @@ struct ChannelObserver {
             clockSkew &+= 1
         }
     }
-
-    /// How many counters are known to give ids here.
-    var counters: Int { tracker.counters }
 
     /// Counts a deviation of the ids.
     mutating func count(_ sequence: CounterTracker.Observation) {
@@ -206,7 +199,7 @@ struct ChannelObserver {
         if clockSkew > 0 { metrics.clockSkew.increment(by: clockSkew) }
         metrics.envelopeSize.merge(&sizes)
         metrics.deliveryLatency.merge(&latencies)
-        if let lastID = tracker.lastID { metrics.lastID.set(Double(lastID)) }
+        if let lastID = ids.lastID { metrics.lastID.set(Double(lastID)) }
         metrics.lastEnvelopeTimestamp.set(Double(lastReceivedAt) * 1e-9)
         envelopes = 0
         bytes = 0

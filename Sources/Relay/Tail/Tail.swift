@@ -1,15 +1,18 @@
-public import Capture
-public import Logging
+import Preflight
+package import Capture
+package import Logging
 import NIOCore
 import NIOPosix
-public import Redis
-import SignalRBackplane
+import Prometheus
+package import Redis
+import Backplane
+import Synchronization
 
 /// Hands out live what comes on channels: a subscriber that stores nothing.
 ///
-/// ``RedisSubscriber`` (event loop) -> `Intake` (bounded in bytes) -> `TailWorker` (own thread) -> ``TailOutput``. The socket
+/// `AuditedSubscription` (event loop) -> `Intake` (bounded in bytes) -> `TailWorker` (own thread) -> ``TailOutput``. The socket
 /// is always drained: an output that is slower than the traffic costs envelopes, which are counted, never Redis' memory.
-public struct Tail: Sendable {
+package struct Tail: Sendable {
     private let redis: RedisConfiguration
     private let channels: [String]
     private let selection: CaptureSelection
@@ -25,7 +28,7 @@ public struct Tail: Sendable {
     ///   - duration: ends it after this time; nil for no end.
     ///   - bufferBytes: memory for envelopes that wait for the output.
     ///   - maxChannelScan: channels of the Redis up to which it is asked for their names, where nobody listens to one.
-    public init(
+    package init(
         redis: RedisConfiguration, channels: [String], selection: CaptureSelection = .all, limit: Int? = nil,
         duration: Duration? = nil, bufferBytes: Int = 16 << 20,
         maxChannelScan: Int = ChannelScanPolicy.defaultLimit, logger: Logger
@@ -45,18 +48,17 @@ public struct Tail: Sendable {
     ///
     /// - Parameter makeOutput: called on the thread that uses the output. It is given what tells it that the end has come.
     /// - Throws: `RedisError` if the first subscription fails for a reason that time does not heal; what the output throws.
-    public func run(to makeOutput: @escaping @Sendable (TailStop) -> any TailOutput) async throws -> TailReport {
-        let intake = Intake(
-            limit: bufferBytes, metrics: RelayMetrics(channels: channels, version: "", recordDirectory: nil))
+    package func run(to makeOutput: @escaping @Sendable (TailStop) -> any TailOutput) async throws -> TailReport {
+        // Nobody scrapes it.
+        let intake = Intake(limit: bufferBytes, metrics: IntakeMetrics(Registry()))
         let stop = TailStop()
         let thread = NIOThreadPool(numberOfThreads: 1)
         thread.start()
         let eventLoopGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let working = Task { [channels, selection, limit] in
             try await thread.runIfActive {
-                TailWorker(
-                    channels: channels, selection: selection, limit: limit, intake: intake, output: makeOutput(stop)
-                ).run()
+                TailWorker(channels: channels, selection: selection, limit: limit, output: makeOutput(stop))
+                    .run(from: intake)
             }
         }
         let subscribed = await subscribe(
@@ -76,8 +78,11 @@ public struct Tail: Sendable {
         until working: Task<(report: TailReport, failure: (any Error)?), any Error>, intake: Intake,
         eventLoopGroup: MultiThreadedEventLoopGroup
     ) async -> Result<Void, any Error> {
-        let subscriber = RedisSubscriber(
-            configuration: redis, channels: channels, eventLoopGroup: eventLoopGroup, sink: intake, logger: logger)
+        // Whoever stops a tail does not wait for a last look.
+        let subscription = AuditedSubscription(
+            redis: redis, channels: channels,
+            reader: CounterReader(redis: redis, channels: channels, eventLoopGroup: eventLoopGroup), intake: intake,
+            eventLoopGroup: eventLoopGroup, looksAtStop: false, logger: logger)
         let (ended, end) = AsyncStream<Void>.makeStream()
         let watching = Task {
             _ = await working.result
@@ -93,7 +98,7 @@ public struct Tail: Sendable {
             hinting.cancel()
         }
         return await withTaskGroup(of: Result<Void, any Error>.self) { group in
-            group.addTask { await Result { try await subscriber.run() } }
+            group.addTask { await Result { try await subscription.run() } }
             // A stream ends when its task is cancelled, as a task's value does not.
             group.addTask { await Result { for await _ in ended {} } }
             if let duration { group.addTask { await Result { try await Task.sleep(for: duration) } } }
@@ -103,6 +108,57 @@ public struct Tail: Sendable {
             return first
         }
     }
+}
+
+/// Where a ``Tail`` hands out what comes. One thread's; it may block, the traffic waits in a bounded buffer.
+///
+/// Whatever is thrown ends the handing out.
+package protocol TailOutput {
+    /// One envelope that is selected. Its payload is valid during the call.
+    mutating func envelope(_ envelope: CapturedEnvelope) throws
+    /// What befell the subscription, in its place among the envelopes.
+    ///
+    /// - Parameter time: nanoseconds since 1970.
+    mutating func event(_ event: CaptureEvent, at time: UInt64) throws
+    /// All that is here was handed out. Called at least twice a second, also if nothing came.
+    mutating func flush() throws
+    /// Nothing more will be handed out.
+    mutating func finish() throws
+}
+
+extension TailOutput {
+    package mutating func finish() throws { try flush() }
+}
+
+/// How a ``Tail`` went.
+package struct TailReport: Sendable, Equatable {
+    /// Envelopes handed out.
+    package internal(set) var envelopes = 0
+    /// Envelopes that were received, but not handed out because the output was slower than the traffic, and their payload
+    /// bytes. Whether they were selected nobody looked.
+    package internal(set) var droppedEnvelopes = 0
+    package internal(set) var droppedBytes = 0
+}
+
+/// The output of a ``Tail`` failed.
+package struct TailFailure: Error, CustomStringConvertible {
+    /// How it had gone; what waited at the failure counts as dropped.
+    package let report: TailReport
+    /// What the output threw.
+    package let cause: any Error
+
+    package var description: String { "\(cause)" }
+}
+
+/// Says that a ``Tail`` comes to its end, to an output that waits for its reader.
+package final class TailStop: Sendable {
+    private let flag = Atomic(false)
+
+    package init() {}
+
+    package var isRequested: Bool { flag.load(ordering: .acquiring) }
+
+    func request() { flag.store(true, ordering: .releasing) }
 }
 
 extension Result where Success == Void, Failure == any Error {

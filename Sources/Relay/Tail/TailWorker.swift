@@ -1,6 +1,7 @@
 import Capture
 import Redis
-import SignalRBackplane
+import Backplane
+import Time
 
 /// The consumer of the intake in a ``Tail``: follows the ids, selects, hands out.
 ///
@@ -12,10 +13,11 @@ struct TailWorker: ~Copyable {
     private let channels: [String]
     private let matcher: EnvelopeMatcher
     private let limit: Int?
-    private let intake: Intake
     private var output: any TailOutput
-    private var trackers: [CounterTracker]
-    private var explainer: GapExplainer
+    /// By channel index.
+    private var ids: [ChannelIDs]
+    private var disruptions = Disruptions()
+    private var subscriptions = 0
     private var report = TailReport()
     /// The output failed: what still comes is only counted.
     private var failure: (any Error)?
@@ -23,26 +25,28 @@ struct TailWorker: ~Copyable {
     /// - Parameters:
     ///   - channels: in the order of their indexes.
     ///   - limit: envelopes to hand out; nil for all.
-    init(channels: [String], selection: CaptureSelection, limit: Int?, intake: Intake, output: any TailOutput) {
+    init(channels: [String], selection: CaptureSelection, limit: Int?, output: any TailOutput) {
         self.channels = channels
         self.limit = limit
-        self.intake = intake
         self.output = output
         matcher = EnvelopeMatcher(selection)
-        trackers = channels.map { _ in CounterTracker() }
-        explainer = GapExplainer(earlier: channels.map { _ in nil })
+        ids = channels.map { _ in ChannelIDs() }
     }
 
     /// Works until the intake is closed and empty, the limit is reached, or the output fails.
     ///
     /// - Returns: what became of it, and why the output failed.
-    consuming func run() -> (report: TailReport, failure: (any Error)?) {
+    consuming func run(from intake: Intake) -> (report: TailReport, failure: (any Error)?) {
         while true {
             let delivery = intake.take(waitingAtMost: Self.longestWait)
-            for item in delivery.items { process(item, at: .now()) }
+            for item in delivery.items {
+                process(item, at: .now())
+                if case .batch(let batch) = item { intake.recycle(batch) }
+            }
             attempt { output throws in try output.flush() }
             if delivery.isClosed || failure != nil || isDone { break }
         }
+        attempt { output throws in try output.finish() }
         return (report, failure)
     }
 
@@ -63,28 +67,22 @@ struct TailWorker: ~Copyable {
             batch.forEach { channel, receivedAt, payload in
                 process(payload, channel: channel, receivedAt: receivedAt)
             }
-            intake.recycle(batch)
         case .subscribed(let subscription):
-            explainer.subscribed(subscription)
-            hand(
-                .subscribed(runID: subscription.server?.runID, redisVersion: subscription.server?.versionText),
-                at: now.realtime)
+            subscriptions += 1
+            disruptions.subscribed(subscription)
+            hand(.subscribed(subscription), at: now.realtime)
         case .disconnected(let cause):
-            explainer.disconnected(cause)
+            disruptions.disconnected(cause)
             // That we were told to stop is no news.
-            if cause != .stopped { hand(.disconnected(cause: cause.label), at: now.realtime) }
+            if cause != .stopped { hand(.disconnected(cause), at: now.realtime) }
         case .dropped(let envelopes, let bytes, _):
-            explainer.dropped()
+            disruptions.dropped()
             report.droppedEnvelopes += envelopes
             report.droppedBytes += bytes
-            hand(
-                .dropped(
-                    channel: nil, envelopes: envelopes, bytes: bytes,
-                    reason: RelayMetrics.DropReason.bufferFull.rawValue),
-                at: now.realtime)
+            hand(.dropped(envelopes: envelopes, bytes: bytes), at: now.realtime)
         case .skipped(let payload): skipped(payload)
-        case .command, .counters:
-            break
+        case .counters(let readings): compare(readings, at: now)
+        case .command: break
         }
     }
 
@@ -96,12 +94,7 @@ struct TailWorker: ~Copyable {
             follow(start, channel: payload.channel, receivedAt: payload.receivedAt)
             return try? EnvelopeID.parse(start).id
         }
-        let reason = payload.isTooLarge ? RelayMetrics.DropReason.tooLarge : .bufferFull
-        hand(
-            .dropped(
-                channel: channels[payload.channel], envelopes: 1, bytes: payload.bytes, reason: reason.rawValue,
-                ids: id.map { $0...$0 }),
-            at: payload.receivedAt)
+        hand(.skipped(payload, id: id), at: payload.receivedAt)
     }
 
     private mutating func process(_ payload: UnsafeRawBufferPointer, channel: Int, receivedAt: UInt64) {
@@ -123,23 +116,31 @@ struct TailWorker: ~Copyable {
 
     /// Sees what is wrong with the sequence of ids, whatever is selected.
     private mutating func follow(_ payload: UnsafeRawBufferPointer, channel: Int, receivedAt: UInt64) {
-        guard let id = try? EnvelopeID.parse(payload).id else { return }
-        let cause = explainer.arrived(on: channel)
-        let name = channels[channel]
-        switch trackers[channel].observe(id) {
-        case .one(.gap(let from, let to)):
-            hand(.gap(channel: name, from: from, to: to, cause: cause ?? .foreignPublish), at: receivedAt)
-        case .one(.duplicate): hand(.duplicate(channel: name, id: id), at: receivedAt)
-        case .one(.counterReset(let from, let to)):
-            hand(.counterReset(channel: name, from: from, to: to), at: receivedAt)
-        case .turn(isNews: true):
-            hand(
-                .interleaved(channel: name, counters: trackers[channel].counters, databases: nil), at: receivedAt)
-        case .one(.first), .one(.inOrder), .one(.late), .restored, .turn: break
+        let id = try? EnvelopeID.parse(payload).id
+        let sequence = ids[channel].observe(id)
+        guard !ids[channel].isInLine(sequence, disruptions: disruptions.count),
+            let finding = ids[channel].finding(sequence, id: id, amid: disruptions)
+        else { return }
+        if case .turn(isNews: true, let withdraws) = finding {
+            let turns = CaptureEvent.interleaved(
+                channel: channels[channel], counters: ids[channel].counters, databases: nil, withdraws: withdraws)
+            hand(.noted(turns), at: receivedAt)
+        }
+        for event in finding.events(channel: channel) { hand(event, at: receivedAt) }
+    }
+
+    /// What was missed while the connection was lost is told without waiting for the next id.
+    private mutating func compare(_ look: CounterReadings, at now: Moment) {
+        // A counter that was read before the connection was lost again: the next subscription looks anew.
+        guard look.isFenced, subscriptions > 0 else { return }
+        for (channel, reading) in zip(ids.indices, look.counters) {
+            let finding = ids[channel].compare(reading, of: look, amid: disruptions).finding
+            for event in finding?.events(channel: channel) ?? [] { hand(event, at: now.realtime) }
         }
     }
 
-    private mutating func hand(_ event: CaptureEvent, at time: UInt64) {
+    private mutating func hand(_ event: RelayEvent, at time: UInt64) {
+        guard let event = event.captured(channels) else { return }
         attempt { output throws in try output.event(event, at: time) }
     }
 }

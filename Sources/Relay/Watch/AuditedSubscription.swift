@@ -1,3 +1,4 @@
+import Capture
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
@@ -15,22 +16,30 @@ struct AuditedSubscription: Sendable {
     private let reader: CounterReader
     private let intake: Intake
     private let subscriber: RedisSubscriber
+    private let looksAtStop: Bool
     private let subscriptions: AsyncStream<Void>
     private let subscribed: AsyncStream<Void>.Continuation
 
+    /// - Parameters:
+    ///   - eventLoopGroup: of the subscription alone: nothing else may delay its socket.
+    ///   - looksAtStop: whether the counters are compared at the stop, too, which may take seconds.
     init(
         redis: RedisConfiguration, channels: [String], reader: CounterReader, intake: Intake,
-        eventLoopGroup: any EventLoopGroup, logger: Logger
+        eventLoopGroup: any EventLoopGroup, looksAtStop: Bool = true, logger: Logger
     ) {
+        self.looksAtStop = looksAtStop
         self.reader = reader
         self.intake = intake
         let (subscriptions, subscribed) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         self.subscriptions = subscriptions
         self.subscribed = subscribed
         subscriber = RedisSubscriber(
-            configuration: redis, channels: channels, eventLoopGroup: eventLoopGroup, sink: intake, logger: logger,
-            onSubscribed: { subscribed.yield() })
+            configuration: redis, channels: channels, eventLoopGroup: eventLoopGroup, sink: intake,
+            logger: logger, onSubscribed: { subscribed.yield() })
     }
+
+    /// Something that was found out beside the subscription takes its place in the stream; from any thread.
+    func note(_ event: CaptureEvent) { intake.command(.note(event)) }
 
     /// Leaves the server for whichever is the master now; from any thread.
     func leaveForMaster() { subscriber.leaveForMaster() }
@@ -48,6 +57,7 @@ struct AuditedSubscription: Sendable {
         let outcome = await withTaskCancellationOrGracefulShutdownHandler {
             await reading.result
         } onCancelOrGracefulShutdown: {
+            guard looksAtStop else { return reading.cancel() }
             finishing.withLockedValue { task in
                 if task == nil { task = Task { await finish(subscriber, reading) } }
             }

@@ -1,5 +1,4 @@
 import Capture
-import Logging
 import NIOCore
 import Redis
 
@@ -11,22 +10,24 @@ struct CounterCensus: Sendable {
     private static let patience = Duration.seconds(3)
     private static let maximumDatabases = 64
 
-    private struct Question: Sendable {
-        let channel: Int
-        let counters: Int
+    private enum Question: Sendable {
+        /// In which databases the counters are.
+        case places(channel: Int, counters: Int, withdraws: [CaptureEvent.Withdrawn])
+        /// Whether a jump of ids is the turn of another counter.
+        case jump(CaptureEvent.Withdrawn, channel: Int)
     }
 
     private let redis: RedisConfiguration
     private let channels: [String]
     private let eventLoopGroup: any EventLoopGroup
-    private let answer: @Sendable (CaptureEvent) -> Void
+    private let answer: @Sendable (RecorderCommand) -> Void
     private let questions: AsyncStream<Question>
     private let continuation: AsyncStream<Question>.Continuation
 
-    /// - Parameter answer: is given an `interleaved` event for each question.
+    /// - Parameter answer: is given an `interleaved` event for each question about places, and each jump that is a turn.
     init(
         redis: RedisConfiguration, channels: [String], eventLoopGroup: any EventLoopGroup,
-        answer: @escaping @Sendable (CaptureEvent) -> Void
+        answer: @escaping @Sendable (RecorderCommand) -> Void
     ) {
         self.redis = redis
         self.channels = channels
@@ -36,19 +37,49 @@ struct CounterCensus: Sendable {
     }
 
     /// From any thread; does not wait.
-    func ask(channel: Int, counters: Int) {
-        continuation.yield(Question(channel: channel, counters: counters))
+    ///
+    /// - Parameter withdraws: for the event.
+    func ask(channel: Int, counters: Int, withdraws: [CaptureEvent.Withdrawn]) {
+        continuation.yield(.places(channel: channel, counters: counters, withdraws: withdraws))
+    }
+
+    /// Whether each end of the jump is where a counter stands; as above.
+    func ask(_ jump: CaptureEvent.Withdrawn, channel: Int) {
+        continuation.yield(.jump(jump, channel: channel))
     }
 
     /// Until the task is cancelled.
     func run() async {
         for await question in questions {
-            let name = channels[question.channel]
-            let databases = await databases(of: name)
-            // Fewer than were heard: a counter is somewhere else, such as in another server that forwards.
-            let isWhole = databases.map { $0.count >= question.counters } ?? false
-            answer(.interleaved(channel: name, counters: question.counters, databases: isWhole ? databases : nil))
+            switch question {
+            case .places(let channel, let counters, let withdraws):
+                let databases = await databases(of: channels[channel])
+                // Fewer than were heard: a counter is somewhere else, such as in another server that forwards.
+                let isWhole = databases.map { $0.count >= counters } ?? false
+                answer(
+                    .note(
+                        .interleaved(
+                            channel: channels[channel], counters: counters, databases: isWhole ? databases : nil,
+                            withdraws: withdraws)))
+            case .jump(let jump, let channel):
+                guard let databases = await databases(of: channels[channel]), Self.explain(jump, databases)
+                else { continue }
+                answer(.areCounters(jump, channel: channel))
+            }
         }
+    }
+
+    /// Whether both ends of the jump are where counters stand: then none was set back, and none skipped ids.
+    ///
+    /// - Parameter databases: the counters, by database.
+    static func explain(_ jump: CaptureEvent.Withdrawn, _ databases: [Int: UInt64]) -> Bool {
+        let ends: [UInt64]
+        switch jump.event {
+        case "counter_reset": ends = [jump.from, jump.to]
+        case "gap" where jump.from > 0 && jump.to < .max: ends = [jump.from - 1, jump.to + 1]
+        default: return false
+        }
+        return ends.allSatisfy(databases.values.contains)
     }
 
     /// Where the counters stand, by database; nil if one of them cannot be read.
@@ -102,18 +133,5 @@ struct CounterCensus: Sendable {
             guard line.hasPrefix("db"), let colon = line.firstIndex(of: ":") else { return nil }
             return Int(line[line.index(line.startIndex, offsetBy: 2)..<colon])
         }
-    }
-}
-
-extension CaptureEvent {
-    /// For the log.
-    var interleavingMetadata: Logger.Metadata {
-        let places = databases?.sorted { (Int($0.key) ?? 0) < (Int($1.key) ?? 0) }
-            .map { "database \($0.key) at \($0.value)" }.joined(separator: ", ")
-        return [
-            "channel": "\(channel ?? "-")", "counters": "\(counters ?? 0)",
-            "where": "\(places ?? "not separable: the key cannot be read in each database")",
-            "remedy": "applications in different databases share the event key; give each its own",
-        ]
     }
 }

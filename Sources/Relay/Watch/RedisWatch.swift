@@ -1,6 +1,8 @@
+import Preflight
 import Capture
 import Logging
 import NIOCore
+import NIOPosix
 import Redis
 
 /// Asks Redis now and then, over a connection of its own, what the subscription itself cannot tell: who listens, how far
@@ -12,25 +14,33 @@ struct RedisWatch: Sendable {
     private static let firstRetry = Duration.seconds(1)
     private static let lastRetry = Duration.seconds(10)
 
-    let redis: RedisConfiguration
-    let channels: [String]
-    /// As of ``ChannelScanPolicy``.
-    let maxChannelScan: Int
-    let status: RelayStatus
-    let metrics: WatchMetrics
-    let eventLoopGroup: any EventLoopGroup
-    let logger: Logger
-    /// Takes an event for the capture and the live page.
-    let note: @Sendable (CaptureEvent) -> Void
-    /// Makes the subscription go to whichever server is the master now.
-    let follow: @Sendable () -> Void
+    private let redis: RedisConfiguration
+    private let channels: [String]
+    private let metrics: WatchMetrics
+    private let subscription: AuditedSubscription
+    private let context: RelayContext
+    private let eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+
+    private var status: RelayStatus { context.status }
+    private var logger: Logger { context.logger }
+
+    init(redis: RedisConfiguration, metrics: WatchMetrics, subscription: AuditedSubscription, context: RelayContext) {
+        var redis = redis
+        redis.clientName += "-watch"
+        self.redis = redis
+        channels = context.channels
+        self.metrics = metrics
+        self.subscription = subscription
+        self.context = context
+    }
 
     /// Until the task is cancelled.
-    func run() async {
+    ///
+    /// - Parameter maxChannelScan: as of ``ChannelScanPolicy``.
+    func run(maxChannelScan: Int) async {
         var looked = false
         var wait = Self.firstRetry
-        var role = RoleWatch(
-            redis: redis, status: status, metrics: metrics, logger: logger, note: note, follow: follow)
+        var role = RoleWatch(redis: redis, metrics: metrics, subscription: subscription, context: context)
         var subscribers = SubscriberWatch(metrics: metrics.subscriberRows, logger: logger)
         var hint = ChannelHint(channels: channels, limit: maxChannelScan, logger: logger)
         while !Task.isCancelled {
@@ -154,5 +164,26 @@ struct RedisWatch: Sendable {
         case .outputBuffer: metrics.setOutputBuffer(nil)
         case .outputBufferLimit: metrics.setOutputBufferLimit(nil)
         }
+    }
+}
+
+/// Tells a channel on which nothing happens from one that does not reach us: the counter moves, and nothing arrives.
+///
+/// Takes three looks: what was given out between the first two has had all the time until the third to arrive.
+struct SilenceDetector {
+    private struct Look {
+        let issuedID: UInt64
+        let envelopes: Int
+    }
+
+    private var looks: [Look] = []
+
+    /// - Parameters:
+    ///   - issuedID: the counter key's value.
+    ///   - envelopes: received until now.
+    mutating func look(issuedID: UInt64, envelopes: Int) -> Bool {
+        defer { looks = looks.suffix(1) + [Look(issuedID: issuedID, envelopes: envelopes)] }
+        guard looks.count == 2 else { return false }
+        return looks[1].issuedID > looks[0].issuedID && looks[0].envelopes == envelopes
     }
 }

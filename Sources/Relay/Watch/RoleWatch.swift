@@ -2,6 +2,7 @@ import Capture
 import Logging
 import NIOCore
 import Redis
+import Time
 
 /// Asks the server whether it is still a master, and tells everybody when that changes.
 struct RoleWatch: Sendable {
@@ -10,27 +11,21 @@ struct RoleWatch: Sendable {
         case info
     }
 
-    let redis: RedisConfiguration
-    let status: RelayStatus
-    let metrics: WatchMetrics
-    let logger: Logger
-    /// Takes an event for the capture and the live page.
-    let note: @Sendable (CaptureEvent) -> Void
-    /// Called where another of the servers has become the master: the subscription shall go there.
-    let follow: @Sendable () -> Void
+    private let redis: RedisConfiguration
+    private let metrics: WatchMetrics
+    /// Goes where another of the servers has become the master.
+    private let subscription: AuditedSubscription
+    private let status: RelayStatus
+    private let logger: Logger
     /// What the ACL permits.
     private var question: Question? = .role
 
-    init(
-        redis: RedisConfiguration, status: RelayStatus, metrics: WatchMetrics, logger: Logger,
-        note: @escaping @Sendable (CaptureEvent) -> Void, follow: @escaping @Sendable () -> Void
-    ) {
+    init(redis: RedisConfiguration, metrics: WatchMetrics, subscription: AuditedSubscription, context: RelayContext) {
         self.redis = redis
-        self.status = status
         self.metrics = metrics
-        self.logger = logger
-        self.note = note
-        self.follow = follow
+        self.subscription = subscription
+        status = context.status
+        logger = context.logger
     }
 
     /// A new connection may be permitted what the one before was not.
@@ -73,7 +68,7 @@ struct RoleWatch: Sendable {
         logger.notice(
             "another server is the master now; the subscription moves there",
             metadata: ["from": "\(endpoint)", "to": "\(successor)"])
-        follow()
+        subscription.leaveForMaster()
         throw MasterElsewhere()
     }
 
@@ -85,13 +80,13 @@ struct RoleWatch: Sendable {
         case .none: break
         case .demoted(let loss), .moved(let loss):
             status.masterLoss = loss
-            note(.demoted(master: loss.master))
+            subscription.note(.demoted(master: loss.master))
             logger.error(
                 "Redis was demoted to a replica: nodes publish to its master, and only what it replicates is heard",
                 metadata: ["redis": "\(endpoint)", "master": "\(loss.master ?? "unknown")"])
         case .promoted:
             status.masterLoss = nil
-            note(.promoted())
+            subscription.note(.promoted())
             logger.notice("Redis is a master again", metadata: ["redis": "\(endpoint)"])
         }
     }

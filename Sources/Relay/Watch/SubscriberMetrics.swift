@@ -2,7 +2,7 @@ import NIOConcurrencyHelpers
 import Prometheus
 
 /// What is told of the subscribers of the server, and shown on the live page.
-struct SubscriberMetrics: Sendable {
+package struct SubscriberMetrics: Sendable {
     private static let labels = ["name", "ip"]
 
     private let connections: Family<Gauge>
@@ -68,7 +68,7 @@ struct SubscriberMetrics: Sendable {
     }
 
     /// As the server told last; nil if it does not tell.
-    var table: SubscriberTable? { shown.withLockedValue { $0 } }
+    package var table: SubscriberTable? { shown.withLockedValue { $0 } }
 
     private func remove(_ key: SubscriberTable.Key) {
         for family in [connections, waiting, memory, slow] { family.remove(key.name, key.address) }

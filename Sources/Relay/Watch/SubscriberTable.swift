@@ -1,3 +1,6 @@
+import Backplane
+import Redis
+
 /// One row of `CLIENT LIST TYPE pubsub`, as far as it is looked at.
 struct SubscriberClient: Sendable, Equatable {
     /// As the client calls itself, without what could steer a terminal; `unnamed` if it does not.
@@ -17,7 +20,7 @@ struct SubscriberClient: Sendable, Equatable {
     init?(line: String) {
         let fields = InfoFields(client: line)
         guard let address = fields["addr"], let waiting = fields["omem"].flatMap({ Int($0) }) else { return nil }
-        name = Self.printable(fields["name"] ?? "")
+        name = PrintableText.line(String((fields["name"] ?? "").unicodeScalars.prefix(Self.longestName)))
         if name.isEmpty { name = "unnamed" }
         self.address = Self.withoutPort(address)
         channels = fields["sub"].flatMap { Int($0) } ?? 0
@@ -33,36 +36,28 @@ struct SubscriberClient: Sendable, Equatable {
         let host = address[..<colon]
         return host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : String(host)
     }
-
-    private static func printable(_ name: String) -> String {
-        String(
-            String.UnicodeScalarView(
-                name.unicodeScalars.prefix(longestName).map { scalar in
-                    scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar
-                }))
-    }
 }
 
 /// The subscribers of a server, those of one name and address as one row, followed from look to look.
 ///
 /// Rows are the server's: which channels a connection listens to is not told.
-struct SubscriberTable: Sendable {
-    struct Key: Sendable, Hashable {
-        var name: String
-        var address: String
+package struct SubscriberTable: Sendable {
+    package struct Key: Sendable, Hashable {
+        package var name: String
+        package var address: String
 
         static let other = Key(name: "other", address: "other")
     }
 
-    struct Row: Sendable, Equatable {
+    package struct Row: Sendable, Equatable {
         /// 0 for one that has gone lately.
-        var connections = 0
+        package var connections = 0
         /// Of the connection with most, in bytes.
-        var waiting = 0
+        package var waiting = 0
         /// Of all its connections, in bytes; nil where Redis does not tell.
         var memory: Int?
         /// Redis keeps back much for it, at this look and the one before.
-        var isSlow = false
+        package var isSlow = false
         fileprivate var wasBehind = false
         /// On the monotonic clock.
         fileprivate var seenAt: UInt64 = 0
@@ -74,9 +69,9 @@ struct SubscriberTable: Sendable {
     /// A subscriber that reads has nearly nothing waiting when it is looked at.
     static let muchWaiting = 1 << 20
 
-    private(set) var rows: [Key: Row] = [:]
+    package private(set) var rows: [Key: Row] = [:]
     /// Connections that listen to channels, sentinels aside, at the last look.
-    private(set) var listening = 0
+    package private(set) var listening = 0
 
     mutating func look(_ clients: some Sequence<SubscriberClient>, at now: UInt64) {
         listening = 0
@@ -105,7 +100,7 @@ struct SubscriberTable: Sendable {
     }
 
     /// Most waiting first.
-    var sorted: [(key: Key, row: Row)] {
+    package var sorted: [(key: Key, row: Row)] {
         rows.map { ($0.key, $0.value) }.sorted {
             ($1.row.waiting, $0.key.name, $0.key.address) < ($0.row.waiting, $1.key.name, $1.key.address)
         }

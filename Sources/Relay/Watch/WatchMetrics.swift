@@ -1,9 +1,9 @@
 import NIOConcurrencyHelpers
-import Prometheus
+package import Prometheus
 
 /// What ``RedisWatch`` learns. A series exists from its first answer on, and as long as Redis answers: a 0 that nobody
 /// measured would be a lie, and so would the number of before an outage.
-struct WatchMetrics: Sendable {
+package struct WatchMetrics: Sendable {
     /// Besides to nodes and relays, a payload goes to a replica and, within the command, comes in.
     private static let otherCopies = 2
 
@@ -16,7 +16,7 @@ struct WatchMetrics: Sendable {
     private let outputBuffer: Family<Gauge>
     private let outputBufferLimit: Family<Gauge>
     private let isMaster: Family<Gauge>
-    let subscriberRows: SubscriberMetrics
+    package let subscriberRows: SubscriberMetrics
     /// By channel index; nil as long as Redis has not told.
     private let lastSubscribers: NIOLockedValueBox<[Int?]>
     /// By channel index: the name that was probably meant where nobody else listens.
@@ -24,7 +24,7 @@ struct WatchMetrics: Sendable {
     /// Payload bytes of each channel that egress was counted for.
     private let countedBytes: NIOLockedValueBox<[Int]>
 
-    init(_ registry: Registry, channels: [ChannelMetrics]) {
+    package init(_ registry: Registry, channels: [ChannelMetrics]) {
         self.channels = channels
         lastSubscribers = NIOLockedValueBox(Array(repeating: nil, count: channels.count))
         meant = NIOLockedValueBox(Array(repeating: nil, count: channels.count))
@@ -130,11 +130,12 @@ struct WatchMetrics: Sendable {
     // MARK: - For whoever asks
 
     /// As Redis told last; nil if it does not tell.
-    func subscribers(channel: Int) -> Int? { lastSubscribers.withLockedValue { $0[channel] } }
+    package func subscribers(channel: Int) -> Int? { lastSubscribers.withLockedValue { $0[channel] } }
 
     func setMeant(_ names: [String?]) { meant.withLockedValue { $0 = names } }
 
-    func meant(channel: Int) -> String? { meant.withLockedValue { $0[channel] } }
+    /// By channel index: the name that was probably meant where nobody else listens.
+    package func meant(channel: Int) -> String? { meant.withLockedValue { $0[channel] } }
 
     func envelopes(channel: Int) -> Int { channels[channel].envelopes.value }
 }

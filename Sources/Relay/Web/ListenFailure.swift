@@ -1,4 +1,5 @@
 import NIOCore
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -7,7 +8,7 @@ import NIOCore
 #endif
 
 /// Why an address cannot be listened on.
-public enum ListenFailure: Sendable, Equatable {
+package enum ListenFailure: Sendable, Equatable {
     case inUse
     /// No interface of this machine has it.
     case notOurs
@@ -21,12 +22,12 @@ public enum ListenFailure: Sendable, Equatable {
         case EADDRINUSE: self = .inUse
         case EADDRNOTAVAIL: self = .notOurs
         case EACCES, EPERM: self = .notPermitted
-        default: self = .other(String(cString: strerror(code)))
+        default: self = .other(Errno(rawValue: code).description)
         }
     }
 
     /// nil for what has nothing to do with the address.
-    public init?(_ error: any Error) {
+    package init?(_ error: any Error) {
         switch error {
         case let error as IOError: self.init(errno: error.errnoCode)
         case is SocketAddressError, is SocketAddressError.UnknownHost: self = .unknownHost
@@ -35,7 +36,7 @@ public enum ListenFailure: Sendable, Equatable {
     }
 
     /// A sentence with the remedy, without the option's name.
-    public func sentence(host: String, port: Int) -> String {
+    package func sentence(host: String, port: Int) -> String {
         let address = Self.address(host: host, port: port)
         return switch self {
         case .inUse:
@@ -51,7 +52,7 @@ public enum ListenFailure: Sendable, Equatable {
     /// Binds the address for a moment.
     ///
     /// - Returns: nil if that works.
-    public static func probe(host: String, port: Int) -> ListenFailure? {
+    package static func probe(host: String, port: Int) -> ListenFailure? {
         guard port > 0 else { return nil }
         let address: SocketAddress
         do {
@@ -72,5 +73,26 @@ public enum ListenFailure: Sendable, Equatable {
 
     private static func address(host: String, port: Int) -> String {
         host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+}
+
+/// What keeps a relay from running, besides Redis and the disk.
+package enum RelayError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The HTTP surface cannot be bound.
+    case cannotListen(host: String, port: Int, ListenFailure)
+    /// The file of the bearer token is of no use.
+    case badWebToken(path: String, reason: String)
+    /// A file of the HTTP surface's TLS is of no use.
+    case badCertificate(path: String, reason: String)
+
+    package var description: String {
+        switch self {
+        case .cannotListen(let host, let port, let failure):
+            "cannot serve the live page and /metrics: \(failure.sentence(host: host, port: port)); name another address"
+        case .badWebToken(let path, let reason):
+            "'\(path)' \(reason); make a token with: (umask 077; openssl rand -hex 32 > FILE)"
+        case .badCertificate(let path, let reason):
+            "'\(path)' cannot be used for TLS: \(reason)"
+        }
     }
 }

@@ -14,15 +14,14 @@ import ServiceLifecycle
 
 /// Binds the HTTP surface and serves it.
 struct RelayWeb: Sendable {
-    let configuration: RelayConfiguration
-    let metrics: RelayMetrics
-    let status: RelayStatus
-    let feed: LiveFeed
-    let sessions: WebSessions?
-    let logger: Logger
+    let configuration: WebConfiguration
+    let context: RelayContext
+    let pages: (any WebRoutes)?
     var limits = HTTPLimits()
     /// Called once it is bound, with its port.
     let onListening: @Sendable (_ port: Int) -> Void
+
+    private var logger: Logger { context.logger }
 
     /// Until cancellation; answers under way are still written, within ``HTTPLimits/farewell``.
     ///
@@ -42,31 +41,35 @@ struct RelayWeb: Sendable {
             }
         } catch {
             guard let failure = ListenFailure(error) else { throw error }
-            throw RelayError.cannotListen(
-                host: configuration.listenHost, port: configuration.listenPort, failure)
+            throw RelayError.cannotListen(host: configuration.host, port: configuration.port, failure)
         }
     }
 
     private func application() throws -> some ApplicationProtocol {
         let access = configuration.access
         let scheme = access.certificate == nil ? "http" : "https"
-        if let warning = access.warning(listenHost: configuration.listenHost) {
+        if let warning = access.warning(listenHost: configuration.host) {
             logger.warning("the HTTP surface is open to others", metadata: ["cause": "\(warning)"])
+        }
+        if let warning = access.certificate?.warning() {
+            logger.warning("clients will not accept the HTTP surface", metadata: ["cause": "\(warning)"])
         }
         return Application(
             responder: HeadResponder(
-                RelayHTTP.router(
-                    metrics: metrics, status: status, channels: configuration.channels, sessions: sessions,
-                    live: LiveRoutes(feed: feed, sessions: sessions, isSecure: access.certificate != nil),
-                    hosts: HostPolicy(listenHost: configuration.listenHost, allowed: access.allowedHosts)
-                ).buildResponder()),
+                RelayHTTP(
+                    context: context,
+                    site: WebSite(
+                        sessions: access.token.map { WebSessions(token: $0) }, isSecure: access.certificate != nil),
+                    pages: pages, hosts: HostPolicy(listenHost: configuration.host, allowed: access.allowedHosts),
+                    hostRemedy: access.hostRemedy
+                ).router().buildResponder().showing(access.openPages)),
             server: try server(),
             configuration: ApplicationConfiguration(
-                address: .hostname(configuration.listenHost, port: configuration.listenPort),
+                address: .hostname(configuration.host, port: configuration.port),
                 serverName: "backplane-relay", backlog: HTTPLimits.backlog),
             onServerRunning: { [configuration, logger, onListening] channel in
                 let port = channel.localAddress?.port ?? 0
-                let address = "\(scheme)://\(configuration.listenHost):\(port)"
+                let address = "\(scheme)://\(configuration.host):\(port)"
                 logger.notice("listening", metadata: ["page": "\(address)/", "metrics": "\(address)/metrics"])
                 onListening(port)
             },
@@ -75,7 +78,7 @@ struct RelayWeb: Sendable {
 
     private func server() throws -> HTTPServerBuilder {
         let plain = HTTPServerBuilder.guarded(
-            limits: limits, gate: ConnectionGate(limits: limits, registry: metrics.registry, logger: logger))
+            limits: limits, gate: ConnectionGate(limits: limits, registry: context.registry, logger: logger))
         guard let certificate = configuration.access.certificate else { return plain }
         return try .tls(plain, tlsConfiguration: certificate.serverConfiguration(logger: logger))
     }

@@ -1,15 +1,34 @@
-import HTTPGuard
+package import HTTPGuard
+
+/// Where the relay's HTTP surface is.
+package struct WebConfiguration: Sendable {
+    /// Where `/metrics` and the probes are served.
+    package var host: String
+    /// 0 takes a free one.
+    package var port: Int
+    package var access: WebAccess
+
+    package init(host: String = "127.0.0.1", port: Int = 9464, access: WebAccess = WebAccess()) {
+        self.host = host
+        self.port = port
+        self.access = access
+    }
+}
 
 /// Who may use the relay's HTTP surface, and how it is protected on the way.
-public struct WebAccess: Sendable {
+package struct WebAccess: Sendable {
     /// nil lets everybody in who reaches the address.
-    public var token: WebToken?
+    package var token: WebToken?
     /// nil serves plain HTTP.
-    public var certificate: WebCertificate?
+    package var certificate: WebCertificate?
     /// Names under which it is asked besides those of the loopback, where it listens on that; see ``hostName(_:)``.
-    public var allowedHosts: [String]
+    package var allowedHosts: [String]
+    /// What whoever asked under another name is told to do if it is a right one; whoever starts the relay knows how.
+    package var hostRemedy = "let the relay know it"
+    /// What everybody sees, without a token.
+    package var openPages = OpenPages.none
 
-    public init(token: WebToken? = nil, certificate: WebCertificate? = nil, allowedHosts: [String] = []) {
+    package init(token: WebToken? = nil, certificate: WebCertificate? = nil, allowedHosts: [String] = []) {
         self.token = token
         self.certificate = certificate
         self.allowedHosts = allowedHosts
@@ -18,7 +37,7 @@ public struct WebAccess: Sendable {
     /// As it is compared with what clients send.
     ///
     /// - Returns: nil if it is no name of a host.
-    public static func hostName(_ text: String) -> String? { HostPolicy.name(of: text) }
+    package static func hostName(_ text: String) -> String? { HostPolicy.name(of: text) }
 
     func warning(listenHost host: String) -> String? {
         Self.warning(listenHost: host, hasToken: token != nil, hasCertificate: certificate != nil)
@@ -28,9 +47,9 @@ public struct WebAccess: Sendable {
     static func warning(listenHost host: String, hasToken: Bool, hasCertificate: Bool) -> String? {
         guard !HostPolicy.isLoopback(host) else { return nil }
         if !hasToken {
-            return "everybody who reaches this address can read the metrics; protect it by --web-token-file"
+            return "everybody who reaches this address can read the metrics; protect it by a web token"
         }
-        if !hasCertificate { return "the token crosses the network unencrypted; add --tls-cert and --tls-key" }
+        if !hasCertificate { return "the token crosses the network unencrypted; give a certificate and its key" }
         return nil
     }
 }

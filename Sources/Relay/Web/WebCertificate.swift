@@ -1,3 +1,5 @@
+import Time
+import Capture
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
@@ -10,12 +12,17 @@ import NIOSSL
 #endif
 
 /// The certificate and key of the relay's HTTP surface. Renewed files are taken at the next connection.
-public final class WebCertificate: Sendable {
+package final class WebCertificate: Sendable {
     private struct Loaded {
         var chain: [NIOSSLCertificateSource]
         var key: NIOSSLPrivateKeySource
         var changedAt: [Int64]
+        /// Of the server's own certificate, in seconds since 1970.
+        var validity: (from: Int, until: Int)
     }
+
+    /// In seconds since 1970; a certificate may name a date for which nanoseconds have no room.
+    private static let lastDate = 9_999_999_999
 
     private let certificatePath: String
     private let keyPath: String
@@ -25,7 +32,7 @@ public final class WebCertificate: Sendable {
     ///   - certificatePath: PEM, the server's certificate first, then those between it and the root.
     ///   - keyPath: PEM, without a passphrase.
     /// - Throws: ``RelayError`` naming the file at fault.
-    public init(certificatePath: String, keyPath: String) throws {
+    package init(certificatePath: String, keyPath: String) throws {
         self.certificatePath = certificatePath
         self.keyPath = keyPath
         loaded = NIOLockedValueBox(try Self.load(certificatePath, keyPath))
@@ -34,8 +41,26 @@ public final class WebCertificate: Sendable {
             _ = try NIOSSLContext(
                 configuration: serverConfiguration(logger: Logger(label: "") { _ in SwiftLogNoOpLogHandler() }))
         } catch {
-            throw RelayError.badCertificate(path: certificatePath, reason: "does not belong to the key '\(keyPath)'")
+            throw RelayError.badCertificate(
+                path: certificatePath,
+                reason: "the key in '\(keyPath)' is not its key; name the pair that belongs together")
         }
+    }
+
+    /// Why clients will refuse it, though it can be served; nil if nothing is known.
+    ///
+    /// - Parameter now: seconds since 1970.
+    package func warning(at now: Int = Int(SystemClock.realtime() / 1_000_000_000)) -> String? {
+        let (from, until) = loaded.withLockedValue { $0.validity }
+        let date = { (seconds: Int) in
+            UTCTime.rfc3339(UInt64(min(max(0, seconds), Self.lastDate)) * 1_000_000_000).prefix(10)
+        }
+        if until < now {
+            return "the certificate '\(certificatePath)' has expired (\(date(until))): clients refuse it; renew it"
+        }
+        return from > now
+            ? "the certificate '\(certificatePath)' is not valid before \(date(from)): clients refuse it; check this machine's clock"
+            : nil
     }
 
     func serverConfiguration(logger: Logger) -> TLSConfiguration {
@@ -68,21 +93,24 @@ public final class WebCertificate: Sendable {
 
     private static func load(_ certificatePath: String, _ keyPath: String) throws -> Loaded {
         let changedAt = [changeTime(certificatePath), changeTime(keyPath)]
-        let chain: [NIOSSLCertificate]
-        do {
-            chain = try NIOSSLCertificate.fromPEMFile(certificatePath)
-        } catch {
-            throw RelayError.badCertificate(path: certificatePath, reason: "is not there or is no PEM certificate")
+        let certificate = PEMFile.objection(to: certificatePath, as: .certificate)
+        if let certificate { throw RelayError.badCertificate(path: certificatePath, reason: certificate) }
+        if let key = PEMFile.objection(to: keyPath, as: .key) {
+            throw RelayError.badCertificate(path: keyPath, reason: key)
         }
-        guard !chain.isEmpty else {
-            throw RelayError.badCertificate(path: certificatePath, reason: "holds no certificate")
+        guard let chain = try? NIOSSLCertificate.fromPEMFile(certificatePath), let first = chain.first else {
+            throw RelayError.badCertificate(
+                path: certificatePath,
+                reason: "its certificate is damaged; the server's own comes first, then the others")
         }
         do {
             let key = try NIOSSLPrivateKey(file: keyPath, format: .pem)
-            return Loaded(chain: chain.map { .certificate($0) }, key: .privateKey(key), changedAt: changedAt)
+            return Loaded(
+                chain: chain.map { .certificate($0) }, key: .privateKey(key), changedAt: changedAt,
+                validity: (first.notValidBefore, first.notValidAfter))
         } catch {
             throw RelayError.badCertificate(
-                path: keyPath, reason: "is not there or is no PEM key without a passphrase")
+                path: keyPath, reason: "its key is damaged, or of a kind that TLS does not know")
         }
     }
 

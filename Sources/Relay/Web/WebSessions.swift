@@ -1,10 +1,12 @@
 import Capture
 import Cryptography
+import Hummingbird
 import NIOConcurrencyHelpers
+package import Time
 
 /// Browsers that have shown the token once and carry a cookie since. In memory only: a restart ends them all, and so does a
 /// new token.
-final class WebSessions: Sendable {
+package final class WebSessions: Sendable {
     private struct Session {
         var expiresAt: UInt64
         var fingerprint: Digest
@@ -16,7 +18,7 @@ final class WebSessions: Sendable {
         var nextTryAt: UInt64 = 0
     }
 
-    enum Outcome: Equatable {
+    package enum Outcome: Equatable {
         /// With the value of the cookie.
         case opened(String)
         case wrongToken
@@ -24,21 +26,21 @@ final class WebSessions: Sendable {
         case tooSoon
     }
 
-    static let lifetimeSeconds = 12 * 3_600
+    package static let lifetimeSeconds = 12 * 3_600
     static let tryInterval: UInt64 = 1_000_000_000
     private static let limit = 256
 
     let token: WebToken
     /// Another one for each process: relays on one host must not take each other's cookie away.
-    let cookieName: String
+    package let cookieName: String
     private let state = NIOLockedValueBox(State())
 
-    init(token: WebToken) {
+    package init(token: WebToken) {
         self.token = token
         cookieName = "backplane-relay-" + Self.hex(4)
     }
 
-    func login(_ candidate: String, at now: Moment) -> Outcome {
+    package func login(_ candidate: String, at now: Moment) -> Outcome {
         let isAdmitted = state.withLockedValue { state in
             guard now.monotonic >= state.nextTryAt else { return false }
             state.nextTryAt = now.monotonic + Self.tryInterval
@@ -62,24 +64,19 @@ final class WebSessions: Sendable {
     }
 
     /// - Parameter cookies: the header's value.
-    func isOpen(cookies: String?, at now: Moment) -> Bool {
+    package func isOpen(cookies: String?, at now: Moment) -> Bool {
         guard let secret = secret(in: cookies) else { return false }
         guard let session = state.withLockedValue({ $0.sessions[Self.key(secret)] }) else { return false }
         return session.expiresAt > now.monotonic && session.fingerprint == token.fingerprint
     }
 
-    func logout(cookies: String?) {
+    package func logout(cookies: String?) {
         guard let secret = secret(in: cookies) else { return }
         state.withLockedValue { $0.sessions[Self.key(secret)] = nil }
     }
 
     private func secret(in cookies: String?) -> String? {
-        for cookie in cookies?.split(separator: ";") ?? [] {
-            let cookie = cookie.drop { $0 == " " }
-            guard let equals = cookie.firstIndex(of: "="), cookie[..<equals] == cookieName else { continue }
-            return String(cookie[cookie.index(after: equals)...])
-        }
-        return nil
+        cookies.flatMap { Cookies(from: [$0])[cookieName]?.value }
     }
 
     private static func key(_ secret: String) -> Digest { SHA256.hash(Array(secret.utf8)) }

@@ -3,7 +3,7 @@ import FoundationEssentials
 import NIOConcurrencyHelpers
 
 /// The bearer token that HTTP clients of the relay must show, read from a file.
-public final class WebToken: Sendable {
+package final class WebToken: Sendable {
     /// Shorter ones can be guessed.
     static let minimumBytes = 16
 
@@ -12,7 +12,7 @@ public final class WebToken: Sendable {
     private let digest: NIOLockedValueBox<Digest>
 
     /// - Throws: ``RelayError`` if the file cannot be read or its content is too short.
-    public init(file path: String) throws {
+    package init(file path: String) throws {
         self.path = path
         digest = NIOLockedValueBox(try Self.digest(ofFile: path))
     }
@@ -38,7 +38,8 @@ public final class WebToken: Sendable {
         do {
             content = try Data(contentsOf: URL(filePath: path))
         } catch {
-            throw RelayError.badWebToken(path: path, reason: "cannot be read")
+            throw RelayError.badWebToken(
+                path: path, reason: "cannot be read: \(PEMFile.unreadable(path) ?? "the disk fails")")
         }
         let blanks = Set(" \t\r\n".utf8)
         guard let first = content.firstIndex(where: { !blanks.contains($0) }),

@@ -1,15 +1,18 @@
+package import Backplane
 package import Capture
-public import SignalRBackplane
 
 /// What a replay would do, by one reading of the capture.
-public struct ReplayForecast: Sendable {
-    public struct Route: Sendable {
-        public var target: String
-        public internal(set) var envelopes = 0
-        public internal(set) var firstID: UInt64
-        public internal(set) var lastID: UInt64
+package struct ReplayForecast: Sendable {
+    /// Where the envelopes of a captured event key go.
+    package struct Route: Sendable {
+        /// The event key at the target.
+        package var target: String
+        package internal(set) var envelopes = 0
+        /// Captured ids of the first and the last; 0 if it has none that counts.
+        package internal(set) var firstID: UInt64
+        package internal(set) var lastID: UInt64
         /// How many counters gave the ids: more than one publish in turn.
-        public var counters: Int { tracker.counters }
+        package var counters: Int { tracker.counters }
         var tracker = CounterTracker()
         var lowestID: UInt64
     }
@@ -19,23 +22,25 @@ public struct ReplayForecast: Sendable {
     private static let listedRunIDs = 1_000
 
     /// Of one round, without those that have no id.
-    public internal(set) var envelopes = 0
-    public internal(set) var bytes = 0
-    public internal(set) var skipped = 0
+    package internal(set) var envelopes = 0
+    /// Payload bytes of them, without ids.
+    package internal(set) var bytes = 0
+    /// Envelopes that no node's script published: there is nothing to publish again.
+    package internal(set) var skipped = 0
     /// By captured event key.
-    public internal(set) var routes: OrdinalNameMap<Route> = [:]
+    package internal(set) var routes: OrdinalNameMap<Route> = [:]
     /// Messages by the hub that they are for, at most a hundred hubs.
-    public internal(set) var hubs: OrdinalNameMap<Int> = [:]
+    package internal(set) var hubs: OrdinalNameMap<Int> = [:]
     /// Of one round at the chosen speed, in nanoseconds; nil at maximum speed.
-    public internal(set) var ratedNanoseconds: UInt64?
+    package internal(set) var ratedNanoseconds: UInt64?
     /// Ids that the capture itself says are missing, from the first envelope selected on.
-    public var missingIDs: UInt64 {
+    package var missingIDs: UInt64 {
         holes.filter { isOfOneCounter($0) }.values.reduce(0) { $0.addingSaturated($1.count) }
     }
     /// Captured event keys on which several counters published in turn: which ids are missing there nobody can tell.
     package var interleaved: [String] { routes.keys.filter { !isOfOneCounter($0) }.sorted() }
     /// What of the capture cannot be read, or is gone.
-    public internal(set) var damage: [String] = []
+    package internal(set) var damage: [String] = []
     /// Whether the recording is whole, in what is selected.
     package private(set) var recording = RecordingVerdict()
     /// Where it cannot be told whether ids are missing, by captured event key.
@@ -162,5 +167,41 @@ extension Signal {
         case .hub(let hub), .client(let hub, _), .group(let hub, _), .user(let hub, _): hub
         case .connection, .persistentConnection, .persistentConnectionGroup, .ack, .other: nil
         }
+    }
+}
+
+/// A set of ids as ranges: how many they are, though some are told more than once. Bounded: beyond the limit the nearest
+/// ranges become one, which then counts what lies between.
+struct IDRanges: Sendable, Equatable {
+    static let limit = 1_000
+
+    /// Ascending, and none touches another.
+    private(set) var ranges: [ClosedRange<UInt64>] = []
+
+    var count: UInt64 {
+        ranges.reduce(0) { $0.addingSaturated(($1.upperBound - $1.lowerBound).addingSaturated(1)) }
+    }
+
+    mutating func insert(_ range: ClosedRange<UInt64>) {
+        var range = range
+        // Most come in ascending order: the search begins at the end.
+        var start = ranges.endIndex
+        while start > 0, ranges[start - 1].upperBound.addingSaturated(1) >= range.lowerBound { start -= 1 }
+        var end = start
+        while end < ranges.endIndex, ranges[end].lowerBound <= range.upperBound.addingSaturated(1) {
+            range = min(range.lowerBound, ranges[end].lowerBound)...max(range.upperBound, ranges[end].upperBound)
+            end += 1
+        }
+        ranges.replaceSubrange(start..<end, with: [range])
+        if ranges.count > Self.limit { mergeNearest() }
+    }
+
+    private mutating func mergeNearest() {
+        let nearest = (1..<ranges.count).min {
+            ranges[$0].lowerBound - ranges[$0 - 1].upperBound < ranges[$1].lowerBound - ranges[$1 - 1].upperBound
+        }
+        guard let nearest else { return }
+        ranges[nearest - 1] = ranges[nearest - 1].lowerBound...ranges[nearest].upperBound
+        ranges.remove(at: nearest)
     }
 }

@@ -1,6 +1,6 @@
 import Capture
 import Redis
-import SignalRBackplane
+import Backplane
 
 /// Whether a replay may begin: decision logic without I/O.
 struct ReplayGuard {
@@ -34,25 +34,29 @@ struct ReplayGuard {
             guard let counter = target.counters[channel] else {
                 return .idsRefused(
                     reason:
-                        "the counter '\(channel)' at \(target.endpoint) cannot be read, so captured ids may not fit; permit GET, or --force"
+                        "the counter '\(channel)' at \(target.endpoint) cannot be read, so captured ids may not fit; permit GET, or force it",
+                    remedies: [.force]
                 )
             }
             if counter >= first {
                 return .idsRefused(
                     reason:
-                        "the counter '\(channel)' at \(target.endpoint) is at \(counter), not below the first captured id \(first): nodes there would take captured ids for old ones; use --ids rebase, or --force"
+                        "the counter '\(channel)' at \(target.endpoint) is at \(counter), not below the first captured id \(first): nodes there would take captured ids for old ones; rebase the ids, or force it",
+                    remedies: [.rebase, .force]
                 )
             }
             guard let subscribers = target.subscribers[channel] else {
                 return .idsRefused(
                     reason:
-                        "nobody can tell who listens on '\(channel)' at \(target.endpoint); permit PUBSUB NUMSUB, or --force"
+                        "nobody can tell who listens on '\(channel)' at \(target.endpoint); permit PUBSUB NUMSUB, or force it",
+                    remedies: [.force]
                 )
             }
             if subscribers > 0 {
                 return .idsRefused(
                     reason:
-                        "\(Quantity.text(subscribers, "subscriber listens", "subscribers listen")) on '\(channel)' at \(target.endpoint): ids that jump look like lost messages to them; stop them first, use --ids rebase, or --force"
+                        "\(Quantity.text(subscribers, "subscriber listens", "subscribers listen")) on '\(channel)' at \(target.endpoint): ids that jump look like lost messages to them; stop them first, rebase the ids, or force it",
+                    remedies: [.rebase, .force]
                 )
             }
         }

@@ -1,16 +1,16 @@
-public import Redis
-public import SignalRBackplane
+package import Redis
+package import Backplane
 
 /// What is found at the target before anything is published.
-public struct ReplayTarget: Sendable, Equatable {
+package struct ReplayTarget: Sendable, Equatable {
     /// `host:port`
-    public var endpoint: String
+    package var endpoint: String
     /// nil if INFO is not permitted.
-    public var server: RedisServerInfo?
+    package var server: RedisServerInfo?
     /// By the target's event key; 0 for one that does not exist, none where GET is not permitted.
-    public var counters: OrdinalNameMap<UInt64> = [:]
+    package var counters: OrdinalNameMap<UInt64> = [:]
     /// By the target's event key; none where PUBSUB is not permitted.
-    public var subscribers: OrdinalNameMap<Int> = [:]
+    package var subscribers: OrdinalNameMap<Int> = [:]
 
     var identity: ServerIdentity {
         ServerIdentity(runID: server.flatMap { $0.runID.isEmpty ? nil : $0.runID }, endpoint: endpoint)

@@ -5,7 +5,7 @@ import FoundationEssentials
 ///
 /// An option on the command line wins. A repeatable option takes a comma-separated list, a flag `true` or `1`. What
 /// selects within a capture is not taken from it: variables that were set for `run` would hide a part of the capture
-/// without a word.
+/// without a word. Nor does it lead a bench to the Redis of `run`.
 enum EnvironmentOptions {
     static let prefix = "BACKPLANE_RELAY_"
 
@@ -90,6 +90,8 @@ enum EnvironmentOptions {
         }
         // The directory of `run`, which keeps what is real, is no place for the demo's chat.
         if command.commandName == DemoCommand.configuration.commandName { excluded.insert("record") }
+        // A bench loads its Redis to the limit: never one that nobody has named to it.
+        if command.commandName == BenchCommand.configuration.commandName { excluded.insert("redis") }
         return excluded
     }
 

@@ -13,49 +13,63 @@ struct ExportCommand: ParsableCommand {
         commandName: "export",
         abstract: "Write a capture as JSON lines, CSV, a SQLite database, or commands for redis-cli.",
         discussion: """
-            Example:
-              backplane-relay export /var/lib/backplane-relay --format csv --from -1h -o lastHour.csv
-              backplane-relay export capture.mcap --format resp | redis-cli -h staging --pipe
-              backplane-relay export capture --format sqlite -o capture.db
+            Examples:
+              backplane-relay export captures --format csv --from -1h -o lastHour.csv
+              backplane-relay export captures --format resp | redis-cli -h staging --pipe
+              backplane-relay export captures --format sqlite -o capture.db
               sqlite3 capture.db 'SELECT hub, method, count(*) FROM calls GROUP BY 1, 2'
 
-            jsonl: an object an envelope, as 'cat --json' prints it. csv: a row a message (RFC 4180). resp: commands that
-            publish each envelope by the node's own script, under ids that the server gives. sqlite: a database with the
-            tables envelopes, messages and events, and the view calls.
+            jsonl: one object an envelope, as 'cat --json' prints it. csv: a row a message (RFC 4180). resp: commands \
+            that publish each envelope: for SignalR 2 by the node's own script, under ids that the server gives; for \
+            ASP.NET Core by PUBLISH on its Redis channel. sqlite: a database with the tables envelopes, messages and \
+            events, and the view calls.
 
-            FILE gets its name when it is complete; until then it is FILE.part. Exit status 3 if part of the capture could
-            not be read or has no place in the form, or the recording lost envelopes in what is selected.
+            The file gets its name when it is complete; until then it is FILE.part. Exit status 3 if part of the \
+            capture could not be read or does not fit the format, or the recording lost envelopes in what is \
+            selected.
             """)
 
     @OptionGroup var captures: CaptureArguments
 
-    @Option(help: "jsonl, csv, resp or sqlite.")
+    @Option(help: ArgumentHelp("jsonl, csv, resp or sqlite.", valueName: "format"))
     var format: FormatArgument
 
-    @Option(name: [.short, .long], help: "The file to write; standard output without it.")
+    @Option(
+        name: [.short, .long],
+        help: ArgumentHelp("File to write; standard output without it, and for -.", valueName: "file"))
     var output: String?
 
-    @Flag(help: "Write over a file that exists.")
+    @Flag(help: "Overwrite an existing file.")
     var force = false
 
-    @OptionGroup var selection: SelectionOptions
+    @OptionGroup(title: "Selection") var selection: SelectionOptions
 
     func validate() throws {
-        if format.format == .sqlite, output == nil {
+        if output?.isEmpty == true { throw ValidationError("-o: name a file") }
+        if format.format == .sqlite, path == nil {
             throw ValidationError("a database is no stream; name a file with -o FILE")
         }
     }
 
+    /// nil for standard output, which `-` means as well.
+    private var path: String? { output == "-" ? nil : output }
+
+    private func requireFile(_ file: PartFile) throws {
+        guard file.isStream else { return }
+        throw ValidationError("'\(file.path)' is no file, and a database is no stream; name a file with -o FILE")
+    }
+
     func run() throws {
         signal(SIGPIPE, SIG_IGN)
-        let file = try output.map { try PartFile(path: $0, replaces: force) }
+        let file = try path.map { try PartFile(path: $0, replaces: force) }
         do {
-            if let exporter = format.format.exporter {
-                try export(by: exporter, to: file)
+            let capture = try captures.open()
+            if let exporter = format.format.exporter(of: capture.backplanes()) {
+                try export(capture, by: exporter, to: file)
             } else if let file {
-                try exportDatabase(to: file)
+                try exportDatabase(capture, to: file)
             }
-        } catch let error as OutputError where error.isBrokenPipe && output == nil {
+        } catch let error as OutputError where error.isBrokenPipe && (file?.isStream ?? true) {
             return
         } catch {
             if !(error is ExitCode) { file?.abandon() }
@@ -63,11 +77,11 @@ struct ExportCommand: ParsableCommand {
         }
     }
 
-    private func export(by exporter: any Exporter, to file: PartFile?) throws {
+    private func export(_ capture: CaptureReader, by exporter: any Exporter, to file: PartFile?) throws {
         var exporter = exporter
         var destination = try ExportFile(file)
         try destination.append { exporter.begin(into: &$0) }
-        let report = try read { item in
+        let report = try read(capture) { item in
             guard case .envelope(let envelope) = item else { return }
             try destination.append { exporter.append(envelope, to: &$0) }
         }
@@ -75,11 +89,12 @@ struct ExportCommand: ParsableCommand {
         try tell(report, skipped: exporter.skipped)
     }
 
-    private func exportDatabase(to file: PartFile) throws {
+    private func exportDatabase(_ capture: CaptureReader, to file: PartFile) throws {
+        try requireFile(file)
         // SQLite opens it again: an empty file is an empty database, and the mode is ours.
         let descriptor = try file.open()
         var report = Report()
-        try SQLiteExport.write(to: file.part) { export in report = try read(export.append) }
+        try SQLiteExport.write(to: file.part) { export in report = try read(capture, export.append) }
         try file.complete(descriptor)
         try tell(report, skipped: 0)
     }
@@ -89,11 +104,10 @@ struct ExportCommand: ParsableCommand {
         var reading = CaptureReadReport()
     }
 
-    private func read(_ body: (CaptureItem) throws -> Void) throws -> Report {
-        let capture = try captures.open()
+    private func read(_ capture: CaptureReader, _ body: (CaptureItem) throws -> Void) throws -> Report {
         let selection = try selection.selection(of: capture)
         var report = Report()
-        let bar = ProgressBar(label: "export", total: capture.knownSize, printsMeanwhile: output == nil)
+        let bar = ProgressBar(label: "export", total: capture.knownSize, printsMeanwhile: path == nil)
         defer { bar.finish() }
         report.reading = try capture.forEach(selection) { item in
             if case .envelope = item { report.envelopes += 1 }
@@ -105,7 +119,7 @@ struct ExportCommand: ParsableCommand {
     }
 
     private func tell(_ report: Report, skipped: Int) throws {
-        if let output { StandardError.print("\(Format.count(report.envelopes, "envelope")) in '\(output)'") }
+        if let path { StandardError.print("\(Format.count(report.envelopes, "envelope")) in '\(path)'") }
         if skipped > 0 {
             StandardError.print("\(Format.count(skipped, "envelope has", "envelopes have")) no id, so not in it")
         }

@@ -32,6 +32,7 @@ struct ExportFile: ~Copyable {
     private mutating func flush() throws {
         defer { buffer.removeAll(keepingCapacity: true) }
         try StandardOutput.write(
-            buffer, to: descriptor, place: file.map { "'\($0.part)'" } ?? OutputError.standardOutput)
+            buffer, to: descriptor,
+            place: file.map { "'\($0.isStream ? $0.path : $0.part)'" } ?? OutputError.standardOutput)
     }
 }

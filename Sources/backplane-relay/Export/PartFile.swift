@@ -11,9 +11,18 @@ struct PartFile {
     let path: String
     var part: String { path + ".part" }
 
-    /// - Throws: `ValidationError` if it exists and is not to be replaced.
+    /// A device, a pipe, or what a link of the kernel's leads to: written to as it is. A file in its place would take
+    /// `/dev/null` from the whole machine.
+    let isStream: Bool
+
+    /// - Throws: `ValidationError` if it exists and is not to be replaced; ``OutputError`` for a directory.
     init(path: String, replaces: Bool) throws {
-        if !replaces, access(path, F_OK) == 0 {
+        let kind = Self.kind(path) { stat($0, $1) }
+        if kind == S_IFDIR { throw OutputError(code: EISDIR, place: "'\(path)'") }
+        let isKernelLink =
+            Self.kind(path, { lstat($0, $1) }) == S_IFLNK && ["/dev/", "/proc/"].contains { path.hasPrefix($0) }
+        isStream = kind.map { $0 != S_IFREG } ?? false || isKernelLink
+        if !replaces, !isStream, kind != nil {
             throw ValidationError("'\(path)' exists; name another file, or --force to write over it")
         }
         self.path = path
@@ -21,6 +30,11 @@ struct PartFile {
 
     /// Begins anew, readable by its owner only: a capture holds what users wrote.
     func open() throws -> CInt {
+        if isStream {
+            let descriptor = Glibc.open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
+            guard descriptor >= 0 else { throw OutputError(code: errno, place: "'\(path)'") }
+            return descriptor
+        }
         unlink(part)
         let descriptor = Glibc.open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
@@ -31,6 +45,10 @@ struct PartFile {
 
     /// - Parameter descriptor: of the part, open for writing; closed here.
     func complete(_ descriptor: CInt) throws {
+        if isStream {
+            guard close(descriptor) == 0 else { throw OutputError(code: errno, place: "'\(path)'") }
+            return
+        }
         guard fsync(descriptor) == 0 || errno == EINVAL, close(descriptor) == 0, rename(part, path) == 0 else {
             throw OutputError(code: errno, place: "'\(path)'")
         }
@@ -38,6 +56,14 @@ struct PartFile {
 
     /// Leaves nothing that could be taken for the file.
     func abandon() {
-        unlink(part)
+        if !isStream { unlink(part) }
+    }
+
+    /// The type of a file, as of `st_mode`; nil if there is none.
+    private static func kind(
+        _ path: String, _ look: (UnsafePointer<CChar>, UnsafeMutablePointer<stat>) -> Int32
+    ) -> mode_t? {
+        var status = stat()
+        return look(path, &status) == 0 ? status.st_mode & S_IFMT : nil
     }
 }

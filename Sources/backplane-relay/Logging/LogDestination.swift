@@ -1,6 +1,8 @@
 import Capture
 import Logging
 import NIOConcurrencyHelpers
+import SystemPackage
+import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -12,7 +14,8 @@ import NIOConcurrencyHelpers
 final class LogDestination: Sendable {
     private struct State {
         var descriptor: CInt
-        var limiter = RepeatLimiter()
+        /// The program has fewer messages than are watched.
+        var limiter = RepeatLimiter(burst: 5, interval: 10_000_000_000, limit: 256)
         /// Stands below the log on a terminal; empty if there is none.
         var statusLine = ""
     }
@@ -60,7 +63,7 @@ final class LogDestination: Sendable {
             var lines: [UInt8] = []
             for omitted in state.limiter.ended(at: now.monotonic) { append(omitted, at: now, to: &lines) }
             // A level that nobody sets in production is not rationed either.
-            if level <= .debug || state.limiter.admit(message, at: now.monotonic) {
+            if level <= .debug || state.limiter.admit(message, at: now.monotonic) != nil {
                 lines += format.line(time: now.realtime, level: level, message: message, metadata: metadata)
             }
             Self.write(lines, above: state.statusLine, to: state.descriptor)
@@ -117,7 +120,7 @@ final class LogDestination: Sendable {
 
     private static func open(_ path: String) throws -> CInt {
         let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
-        guard descriptor >= 0 else { throw LogFileError(path: path, reason: String(cString: strerror(errno))) }
+        guard descriptor >= 0 else { throw LogFileError(path: path, reason: SystemReason.text(errno)) }
         return descriptor
     }
 }

@@ -1,7 +1,9 @@
 import ArgumentParser
 import Capture
+import JSON
 import Logging
-import SignalRBackplane
+import Backplane
+import Time
 
 /// How a log line is written.
 enum LogFormat: String, ExpressibleByArgument, CaseIterable {
@@ -52,20 +54,14 @@ enum LogFormat: String, ExpressibleByArgument, CaseIterable {
     private static func json(
         time: UInt64, level: Logger.Level, message: String, metadata: [(key: String, value: String)]
     ) -> [UInt8] {
-        var line = Array(#"{"time":""#.utf8)
-        UTCTime.appendRFC3339(time, to: &line)
-        line.append(contentsOf: #"","level":""#.utf8)
-        line.append(contentsOf: level.rawValue.utf8)
-        line.append(contentsOf: #"","message":"#.utf8)
-        append(quoted: message, to: &line)
-        for (key, value) in metadata {
-            line.append(UInt8(ascii: ","))
-            append(quoted: key, to: &line)
-            line.append(UInt8(ascii: ":"))
-            append(quoted: value, to: &line)
-        }
-        line.append(contentsOf: "}\n".utf8)
-        return line
+        var writer = JSONWriter()
+        writer.raw("{")
+        writer.member("time", UTCTime.rfc3339(time))
+        writer.member("level", level.rawValue)
+        writer.member("message", message)
+        for (key, value) in metadata { writer.member(key, value) }
+        writer.raw("}")
+        return Array(PrintableText.json(String(decoding: writer.bytes, as: UTF8.self)).utf8) + [UInt8(ascii: "\n")]
     }
 
     private static func append(quoted text: String, to line: inout [UInt8]) {

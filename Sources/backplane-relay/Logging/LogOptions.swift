@@ -2,13 +2,13 @@ import ArgumentParser
 import Logging
 
 struct LogOptions: ParsableArguments {
-    @Option(help: "Least severe lines to log: trace, debug, info, notice, warning, error, critical.")
+    @Option(help: ArgumentHelp("Lowest severity to log.", valueName: "level"))
     var logLevel: LogLevel = .info
 
-    @Option(help: "Form of the log: text, or json (one object a line).")
+    @Option(help: ArgumentHelp("Log format: text, or json (one object a line).", valueName: "format"))
     var logFormat: LogFormat = .text
 
-    @Option(help: "File to log to instead of standard error; opened anew at SIGHUP.")
+    @Option(help: ArgumentHelp("File to log to instead of standard error; reopened at SIGHUP.", valueName: "file"))
     var logFile: String?
 
     /// Where the log goes; results go to standard output.

@@ -1,17 +1,13 @@
+import LivePage
 import Relay
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Time
 
 /// The one line that `run` keeps on a terminal: what the live page says of the channels, and what is written.
 struct StatusLine {
-    private var last: RelayGlance?
+    private var last: RelaySnapshot?
 
     /// - Parameter width: of the terminal, in columns.
-    mutating func text(_ glance: RelayGlance, width: Int) -> String {
+    mutating func text(_ glance: RelaySnapshot, width: Int) -> String {
         defer { last = glance }
         var parts = [channels(glance.channels, areRecorded: glance.records)]
         if glance.writtenBytes > 0 {
@@ -26,7 +22,7 @@ struct StatusLine {
     }
 
     /// Of several channels those that call for somebody, if any does.
-    private func channels(_ channels: [RelayGlance.Channel], areRecorded: Bool) -> String {
+    private func channels(_ channels: [RelaySnapshot.Channel], areRecorded: Bool) -> String {
         if channels.count == 1 { return describe(channels[0]) }
         let troubled = channels.filter { !$0.isCalm }
         guard !troubled.isEmpty else {
@@ -35,24 +31,16 @@ struct StatusLine {
             let state =
                 missing == 0
                 ? "nothing missing" : "no trouble now, ids missing since the start: \(Format.count(missing))"
-            return "\(channels.count) channels, \(state)" + (areRecorded ? "" : ", not recorded (no --record)")
+            return "\(channels.count) channels, \(state)" + (areRecorded ? "" : ", not recorded")
         }
         return "\(troubled.count) of \(channels.count) channels: " + troubled.map(describe).joined(separator: "; ")
     }
 
-    private func describe(_ channel: RelayGlance.Channel) -> String {
+    private func describe(_ channel: RelaySnapshot.Channel) -> String {
         var sentence = channel.sentence
         for (index, time) in channel.times.enumerated() {
-            sentence.replace("{\(index)}", with: Self.clock(time))
+            sentence.replace("{\(index)}", with: LocalTime.clock(at: time))
         }
         return MessageLine.printable("\(channel.name)  \(sentence)".utf8)
-    }
-
-    /// The time of day where the terminal is.
-    private static func clock(_ nanoseconds: UInt64) -> String {
-        var seconds = time_t(nanoseconds / 1_000_000_000)
-        var parts = tm()
-        localtime_r(&seconds, &parts)
-        return [parts.tm_hour, parts.tm_min, parts.tm_sec].map { ($0 < 10 ? "0" : "") + "\($0)" }.joined(separator: ":")
     }
 }

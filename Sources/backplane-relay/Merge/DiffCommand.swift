@@ -1,5 +1,6 @@
 import ArgumentParser
 import Capture
+import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -10,14 +11,18 @@ import Capture
 struct DiffCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "diff",
-        abstract: "Say which envelopes only one of two captures of the same backplane has.",
+        abstract: "Show which envelopes only one of two captures has.",
         discussion: """
-            Example:
+            Examples:
               backplane-relay diff /captures/relay-a /captures/relay-b
               backplane-relay diff a.mcap b.mcap --hub chatHub --all
 
-            A line for each run of ids: '<' only in the first, '>' only in the second, '!' an id with other bytes. --all
-            prints the messages themselves, as 'cat' does. --json prints an object a run, or an envelope. Exit status 0 if there is no difference, 3 if there is.
+            It prints a line for each run of ids: '<' only in the first, '>' only in the second, '!' an id with other \
+            bytes. --all prints the messages themselves, as 'cat' does. --json prints an object a run, or an \
+            envelope. Hubs of ASP.NET Core are refused: without ids nobody can tell whether two equal payloads are one \
+            envelope.
+
+            Exit status 0 if there is no difference, 3 if there is.
             """)
 
     @OptionGroup var captures: SeveralCaptures
@@ -28,7 +33,7 @@ struct DiffCommand: ParsableCommand {
     @Flag(help: "Print JSON lines; with --all, each envelope as 'cat --json' prints it.")
     var json = false
 
-    @OptionGroup var selection: SelectionOptions
+    @OptionGroup(title: "Selection") var selection: SelectionOptions
 
     func validate() throws {
         guard captures.capture.count == 2 else { throw ValidationError("name two captures") }
@@ -37,8 +42,12 @@ struct DiffCommand: ParsableCommand {
     func run() throws {
         signal(SIGPIPE, SIG_IGN)
         let captures = try captures.open()
+        let selection = try selection.selection(of: captures[0], others: Array(captures.dropFirst()))
+        try self.captures.checkIDs(
+            captures, selected: selection,
+            purpose: "these captures cannot be compared; select event keys by --channel")
         var alignment = CaptureAlignment(
-            captures, selection: try selection.selection(of: captures[0], others: Array(captures.dropFirst())),
+            captures, selection: selection,
             horizon: self.captures.horizon.nanoseconds)
         var output = StandardOutput()
         var runs = DifferenceRuns()

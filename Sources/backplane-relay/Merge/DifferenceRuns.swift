@@ -1,5 +1,6 @@
 import Capture
-import SignalRBackplane
+import Backplane
+import JSON
 
 /// Puts differences that follow one another into one line.
 struct DifferenceRuns {

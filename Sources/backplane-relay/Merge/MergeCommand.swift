@@ -1,35 +1,47 @@
 import ArgumentParser
 import Capture
-import SignalRBackplane
+import Backplane
+import Time
 
 struct MergeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "merge",
-        abstract: "Make one capture of several that relays recorded of the same backplane.",
+        abstract: "Merge captures of the same backplane into one.",
         discussion: """
-            Example:
+            Examples:
               backplane-relay merge /captures/relay-a /captures/relay-b -o /captures/both
 
-            Each envelope is there once, in the order of ids, with the earliest time of receipt. What one capture lacks
-            and another has is no hole any more; what all lack is a 'gap' event with the cause that one of them names.
-            An id with different payloads is kept with all of them and counted as a conflict.
+            The result has each envelope once, in the order of ids, with the earliest time of receipt. What one \
+            capture lacks and another has is no longer missing; what all lack is a 'gap' event with the cause that \
+            one of them gives. An id with different payloads is kept with all of them and counted as a conflict. Hubs \
+            of ASP.NET Core are refused: without ids nobody can tell whether two equal payloads are one envelope.
 
-            Exit status 3 if ids stay missing that were lost while a relay should have recorded, payloads conflict, or part of
-            a capture could not be read. 0 if ids stay missing for time in which nobody recorded, or were never published.
+            Exit status 3 if ids stay missing that were lost while a relay should have recorded, if payloads \
+            conflict, or if part of a capture could not be read. 0 if ids stay missing because nobody recorded or \
+            nobody published them.
             """)
 
     @OptionGroup var captures: SeveralCaptures
 
-    @Option(name: [.short, .long], help: "Directory for the new capture; made if it does not exist.")
+    @Option(
+        name: [.short, .long],
+        help: ArgumentHelp("Directory for the new capture; created if it does not exist.", valueName: "dir"))
     var output: String
 
-    @OptionGroup var selection: SelectionOptions
+    @OptionGroup(title: "Selection") var selection: SelectionOptions
+
+    func validate() throws {
+        if output.isEmpty { throw ValidationError("-o: name a directory") }
+    }
 
     func run() throws {
         let captures = try captures.open()
         guard let first = captures.first else { return }
+        let selection = try selection.selection(of: first, others: Array(captures.dropFirst()))
+        try self.captures.checkIDs(
+            captures, selected: selection, purpose: "these captures cannot be merged; select event keys by --channel")
         var merge = CaptureMerge(
-            captures, selection: try selection.selection(of: first, others: Array(captures.dropFirst())),
+            captures, selection: selection,
             horizon: self.captures.horizon.nanoseconds,
             relayVersion: BackplaneRelay.version, host: HostName.current())
         let bar = ProgressBar(label: "merge", total: nil)
@@ -59,7 +71,8 @@ struct MergeCommand: ParsableCommand {
         }
         if result.resets > 0 { lines.append(row("resets", Format.count(result.resets))) }
         if result.conflicts > 0 {
-            lines.append(row("conflicts", "\(Format.count(result.conflicts, "envelope")) share an id"))
+            let conflicts = Format.count(result.conflicts, "envelope shares", "envelopes share")
+            lines.append(row("conflicts", "\(conflicts) an id"))
         }
         let ranges = result.missing.prefix(10).map {
             $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)..\($0.upperBound)"

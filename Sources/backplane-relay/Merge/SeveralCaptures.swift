@@ -1,5 +1,7 @@
 import ArgumentParser
+import Backplane
 import Capture
+import Time
 
 /// Captures that are compared, each a directory or a segment file.
 struct SeveralCaptures: ParsableArguments {
@@ -13,6 +15,16 @@ struct SeveralCaptures: ParsableArguments {
         guard (2...64).contains(capture.count) else {
             throw ValidationError("name two captures or more, up to 64; \(capture.count) given")
         }
+    }
+
+    /// What has no ids cannot be put side by side.
+    ///
+    /// - Throws: ``CoreNotAligned`` for the first hub of ASP.NET Core that is selected.
+    func checkIDs(_ captures: [CaptureReader], selected: CaptureSelection, purpose: String) throws {
+        let hubs = captures.flatMap { $0.backplanes() }.filter { $0.dialect == .core }.map(\.name)
+            .filter { selected.channels.isEmpty || selected.channels.contains(OrdinalName($0)) }
+        guard let first = hubs.min() else { return }
+        throw CoreNotAligned(channel: first, purpose: purpose)
     }
 
     func open() throws -> [CaptureReader] {

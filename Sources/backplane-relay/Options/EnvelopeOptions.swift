@@ -1,49 +1,82 @@
 import ArgumentParser
 import Capture
-import SignalRBackplane
+import Backplane
 
 /// Which envelopes are wanted, as far as an envelope itself can tell: for captures and for live traffic.
 struct EnvelopeOptions: ParsableArguments {
-    @Option(help: "Only this id and higher ones.", transform: SelectionValue.id)
+    @Option(help: ArgumentHelp("Only this id and higher ones.", valueName: "id"), transform: SelectionValue.id)
     var fromID: UInt64?
 
-    @Option(help: "Only this id and lower ones.", transform: SelectionValue.id)
+    @Option(help: ArgumentHelp("Only this id and lower ones.", valueName: "id"), transform: SelectionValue.id)
     var untilID: UInt64?
 
     @Option(
-        help: "Only messages for clients of this hub; give it again for more. Case does not matter.",
+        help: ArgumentHelp(
+            """
+            Only messages for clients of this hub; for ASP.NET Core its full type name or its class name. Ignores case. \
+            Repeat it for more.
+            """, valueName: "name"),
         transform: SelectionValue.text)
     var hub: [String] = []
 
     @Option(
-        help: "Only calls of this client method; give it again for more. Case does not matter.",
+        help: ArgumentHelp("Only calls of this client method. Ignores case. Repeat it for more.", valueName: "name"),
         transform: SelectionValue.text)
     var method: [String] = []
 
     @Option(
-        help: "Only this signal, such as 'hg-chatHub.*': * is any text, ? one character. Give it again for more.",
+        help: ArgumentHelp(
+            """
+            Only this signal, such as 'hg-chatHub.*', or this Redis channel of ASP.NET Core, such as \
+            '*ChatHub:group:*': * is any text, ? one character. Repeat it for more.
+            """, valueName: "pattern"),
         transform: SelectionValue.text)
     var signal: [String] = []
 
     @Option(
-        help: """
+        help: ArgumentHelp(
+            """
             Only messages of this kind: hub, client, group, user, connection, persistent_connection, \
-            persistent_connection_group, command, ack, other. Give it again for more.
-            """,
+            persistent_connection_group, command, ack, other; for ASP.NET Core all, group, user, connection, \
+            group_command, ack, result. Repeat it for more.
+            """, valueName: "kind"),
         transform: SelectionValue.kind)
-    var kind: [MessageKind] = []
+    var kind: [EnvelopeKind] = []
 
     @Option(
-        help: "Only messages sent by this connection id; give it again for more.", transform: SelectionValue.text)
+        help: ArgumentHelp("Only messages sent by this connection id. Repeat it for more.", valueName: "id"),
+        transform: SelectionValue.text)
     var source: [String] = []
 
     @Option(
-        help: "Only messages with this text in the value, case as it is; give it again for more.",
+        help: ArgumentHelp(
+            "Only messages for this group, or group commands about it. Repeat it for more.", valueName: "name"),
+        transform: SelectionValue.text)
+    var group: [String] = []
+
+    @Option(
+        help: ArgumentHelp("Only messages for this user. Repeat it for more.", valueName: "name"),
+        transform: SelectionValue.text)
+    var user: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Only messages for this connection id, or group commands about it. Repeat it for more.", valueName: "id"),
+        transform: SelectionValue.text)
+    var connection: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Only messages with this text in the value. Case matters. Repeat it for more.", valueName: "text"),
         transform: SelectionValue.text)
     var grep: [String] = []
 
     @Option(
-        help: "Only this share of all signals, such as 10%: always the same ones, so that a group stays whole.",
+        help: ArgumentHelp(
+            """
+            Only this share of all signals or Redis channels, such as 10%: always the same ones, so that a group stays \
+            whole.
+            """, valueName: "share"),
         transform: SelectionValue.percent)
     var sample: Double?
 
@@ -57,6 +90,7 @@ struct EnvelopeOptions: ParsableArguments {
     var selection: CaptureSelection {
         CaptureSelection(
             fromID: fromID, untilID: untilID, hubs: hub, methods: method, signals: signal, kinds: Set(kind),
-            sources: source, texts: grep, samplePercent: sample)
+            sources: source, texts: grep, groups: group, users: user, connections: connection,
+            samplePercent: sample)
     }
 }

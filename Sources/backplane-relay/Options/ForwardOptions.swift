@@ -5,24 +5,37 @@ import Logging
 import NIOPosix
 import Redis
 import Relay
+import Time
 
 /// The live relay into another Redis.
 struct ForwardOptions: ParsableArguments {
     @Option(
         help:
-            "Publish all that comes into this Redis too, as it comes, under ids of its own; an address as for --redis.")
+            ArgumentHelp(
+                "Publish every envelope into this Redis too, live, under ids of that Redis. An address as for --redis.",
+                valueName: "url"))
     var forward: String?
 
-    @Option(help: "Forward onto this event key instead of the one that an envelope comes from.")
+    @Option(
+        help: ArgumentHelp(
+            "Forward to this event key instead of the one that an envelope comes from.", valueName: "key"))
     var forwardChannel: String?
 
-    @Option(help: "Memory for envelopes that wait for the forward target; when it is full, new ones are dropped.")
+    @Option(
+        help: ArgumentHelp(
+            "Memory for envelopes that wait for the forward target; when it is full, new ones are dropped.",
+            valueName: "size"))
     var forwardBuffer = ByteSize(bytes: 16 << 20)
 
-    @Option(help: "File with the password of the forward target, read again at each connect.")
+    @Option(
+        help: ArgumentHelp(
+            "File with the password of the forward target, read again at each connect.", valueName: "file"))
     var forwardPasswordFile: String?
 
-    @Option(help: "PEM file of the authorities to trust for the forward target, instead of the system's. Needs TLS.")
+    @Option(
+        help: ArgumentHelp(
+            "PEM file of the certificate authorities to trust for the forward target, instead of the system's. Needs TLS.",
+            valueName: "file"))
     var forwardCaFile: String?
 
     func validate() throws {
@@ -37,7 +50,7 @@ struct ForwardOptions: ParsableArguments {
         }
         try forwardBuffer.require(
             atLeast: ByteSize(bytes: 1 << 20), "--forward-buffer",
-            because: "\(forwardBuffer.bytes) bytes hold too few envelopes")
+            because: "\(Format.count(forwardBuffer.bytes, "byte holds", "bytes hold")) too few envelopes")
         if forwardChannel?.isEmpty == true { throw ValidationError("--forward-channel: name an event key") }
         _ = try target()
     }
@@ -59,35 +72,30 @@ struct ForwardOptions: ParsableArguments {
             .look(eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
     }
 
-    /// Names the option once.
     static func sentence(of problem: any Error) -> String {
-        problem is ForwardError ? "\(problem)" : "--forward: \(problem)"
+        "--forward: " + OptionNames.explained(problem, address: .forward)
     }
 
     /// Before the relay begins: what only a changed configuration heals ends the command. Later, forwarding alone stops.
     func requireTarget(from source: RedisConfiguration, channels: [String]) async throws {
         guard let problem = try await look(from: source, channels: channels, patience: 2_000)?.problem else { return }
         if (problem as? RedisError)?.isTransient ?? (problem is CancellationError) { return }
-        throw problem
+        throw ExplainedError(Self.sentence(of: problem))
     }
 
-    /// Nothing, or the forwarder.
-    func branches(
-        from source: RedisConfiguration, logger: Logger
-    ) throws -> [@Sendable (EnvelopeBranchContext) -> any EnvelopeBranch] {
-        guard let target = try target() else { return [] }
+    /// - Parameter context: of the relay whose events it hears.
+    /// - Returns: nil if nothing is forwarded.
+    func forwarder(from source: RedisConfiguration, context: RelayContext) throws -> Forwarder? {
+        guard let target = try target() else { return nil }
+        let logger = context.logger
         for warning in target.warnings { logger.warning("--forward: \(warning)") }
         if let warning = target.passwordFile?.warning { logger.warning("\(warning)") }
         if target.password != nil, ProcessInfo.processInfo.environment[EnvironmentOptions.prefix + "FORWARD"] == nil {
             logger.warning(
                 "the password of --forward was visible in the process list; use BACKPLANE_RELAY_FORWARD instead")
         }
-        let (channel, bufferBytes) = (forwardChannel, forwardBuffer.bytes)
-        return [
-            { context in
-                Forwarder(from: source, to: target, channel: channel, bufferBytes: bufferBytes, context: context)
-            }
-        ]
+        return Forwarder(
+            from: source, to: target, channel: forwardChannel, bufferBytes: forwardBuffer.bytes, context: context)
     }
 
     private func target() throws -> RedisConfiguration? {

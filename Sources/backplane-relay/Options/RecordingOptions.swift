@@ -4,50 +4,79 @@ import Cryptography
 import FoundationEssentials
 import MCAP
 import Relay
+import Time
 
 /// What is recorded, how, and what becomes of it.
 struct RecordingOptions: ParsableArguments {
-    @Option(help: "Directory to record into; without it the relay only observes.")
+    @Option(help: ArgumentHelp("Directory to record into. Without it the relay only observes.", valueName: "dir"))
     var record: String?
 
-    @Option(help: "Compression of the capture: zstd or none.")
+    @Option(help: ArgumentHelp("Compression of the capture.", valueName: "method"))
     var compression: CompressionName = .zstd
 
-    @Option(help: "zstd level, 1 (fastest) to 19.")
+    @Option(help: ArgumentHelp("zstd level, 1 (fastest) to 19.", valueName: "level"))
     var compressionLevel = 1
 
-    @Option(help: "Begin a new segment at this size, 64KiB or more.")
+    @Option(help: ArgumentHelp("Begin a new segment at this size, 64KiB or more.", valueName: "size"))
     var segmentSize = ByteSize(bytes: 256 << 20)
 
-    @Option(help: "Begin a new segment at this age.")
+    @Option(help: ArgumentHelp("Begin a new segment at this age.", valueName: "time"))
     var segmentDuration = TimeSpan(nanoseconds: 3_600_000_000_000)
 
-    @Option(help: "When to force data to the disk: never, flush, or at most this span of time apart.")
+    @Option(
+        help: ArgumentHelp(
+            "When to force data to the disk: never, flush (after each write), or at most this long after it was written.",
+            valueName: "when"))
     var fsync = FsyncPolicy(.interval(nanoseconds: 1_000_000_000))
 
-    @Option(help: "Pause recording while less than this is free on the file system; 0 never does.")
+    @Option(
+        help: ArgumentHelp(
+            "Pause recording while less than this is free on the file system; 0 never pauses.", valueName: "size"))
     var minFreeDisk = FreeSpace(bytes: 1 << 30)
 
-    @Option(help: "Delete the oldest closed segments when all together are larger.")
+    @Option(
+        help: ArgumentHelp(
+            "Delete the oldest closed segments when all segments together exceed this size.", valueName: "size"))
     var retainSize: ByteSize?
 
-    @Option(help: "Delete closed segments that were last written to longer ago.")
+    @Option(
+        help: ArgumentHelp("Delete closed segments that were last written longer ago than this.", valueName: "time"))
     var retainAge: TimeSpan?
 
-    @Option(help: "Shell command for each closed segment; %p is its path, %f its name. Retried until it exits 0.")
+    @Option(
+        help: ArgumentHelp(
+            "Shell command for each closed segment; %p is its path, %f its name. Retried until it exits 0.",
+            valueName: "command"))
     var archiveCommand: String?
 
-    @Option(help: "Kill the archive command, and retry, after this time.")
+    @Option(help: ArgumentHelp("Kill the archive command after this time and retry.", valueName: "time"))
     var archiveTimeout = TimeSpan(nanoseconds: 600_000_000_000)
 
-    @Option(help: "What to record of the messages' values: full, hash (keyed, structure kept) or none.")
+    @Option(
+        help: ArgumentHelp(
+            "What to record of the values of messages: full, hash (keyed, structure kept) or none.", valueName: "mode"))
     var payload: PayloadName = .full
 
-    @Option(help: "JSON members whose values are not recorded, at any depth: name,token.")
+    @Option(
+        help: ArgumentHelp("JSON members whose values are not recorded, at any depth: name,token.", valueName: "names"))
     var redactJsonKeys: [String] = []
 
-    @Option(help: "Key of the hashes, at least 16 bytes; without it a random one for each run.")
+    @Option(
+        help: ArgumentHelp(
+            "File with the key of the hashes, at least 16 bytes. Without it each run has a random key.",
+            valueName: "file"))
     var redactKeyFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How to record names of groups and users, and connection ids: full, or hash (keyed).", valueName: "mode"))
+    var names: NamesName = .full
+
+    @Option(
+        help: ArgumentHelp(
+            "Key for the hashes of --names, at least 16 bytes. Without it each run uses a random one.",
+            valueName: "file"))
+    var namesKeyFile: String?
 
     func validate() throws {
         guard (1...19).contains(compressionLevel) else {
@@ -55,11 +84,14 @@ struct RecordingOptions: ParsableArguments {
         }
         try segmentSize.require(
             atLeast: ByteSize(bytes: 64 << 10), "--segment-size",
-            because: "segments of \(segmentSize.bytes) bytes hold less than their own index")
+            because: "segments of \(Format.count(segmentSize.bytes, "byte")) hold less than their own index")
         try segmentDuration.require(.milliseconds(100)...(.hours(24 * 366)), "--segment-duration")
         try archiveTimeout.require(.milliseconds(100)...(.hours(24 * 7)), "--archive-timeout")
         guard redactKeyFile == nil || payload == .hash else {
             throw ValidationError("--redact-key-file: only --payload hash uses a key")
+        }
+        guard namesKeyFile == nil || names == .hash else {
+            throw ValidationError("--names-key-file: only --names hash uses a key")
         }
         _ = try archive()
     }
@@ -86,19 +118,23 @@ struct RecordingOptions: ParsableArguments {
     /// - Throws: `ValidationError` if the key cannot be read.
     func payloadPolicy() throws -> PayloadPolicy {
         var policy = PayloadPolicy(mode: payload.mode, redactedKeys: redactedKeys)
-        if let redactKeyFile {
-            guard let key = try? Data(contentsOf: URL(filePath: redactKeyFile)), key.count >= 16 else {
-                throw ValidationError(
-                    "--redact-key-file: '\(redactKeyFile)' does not hold at least 16 bytes; make one by "
-                        + "'head -c 32 /dev/urandom > FILE'")
-            }
-            policy.key = SymmetricKey(Array(key))
+        if let redactKeyFile { policy.key = try Self.key(redactKeyFile, "--redact-key-file") }
+        if names == .hash {
+            policy.namesKey = try namesKeyFile.map { try Self.key($0, "--names-key-file") } ?? .random()
         }
         return policy
     }
 
+    private static func key(_ path: String, _ option: String) throws -> SymmetricKey {
+        guard let key = try? Data(contentsOf: URL(filePath: path)), key.count >= 16 else {
+            throw ValidationError(
+                "\(option): '\(path)' does not hold at least 16 bytes; make one by 'head -c 32 /dev/urandom > FILE'")
+        }
+        return SymmetricKey(Array(key))
+    }
+
     /// False if something is kept out of the capture on purpose.
-    var recordsAllOfPayloads: Bool { payload == .full && redactedKeys.isEmpty }
+    var recordsAllOfPayloads: Bool { payload == .full && redactedKeys.isEmpty && names == .full }
 
     private var redactedKeys: [String] {
         redactJsonKeys.flatMap { $0.split(separator: ",") }.map { String($0) }
@@ -112,6 +148,10 @@ struct RecordingOptions: ParsableArguments {
             throw ValidationError("--archive-command: \(error)")
         }
     }
+}
+
+enum NamesName: String, ExpressibleByArgument, CaseIterable {
+    case full, hash
 }
 
 enum PayloadName: String, ExpressibleByArgument, CaseIterable {

@@ -4,22 +4,30 @@ import Redis
 
 /// How to connect to a Redis whose address another option gives.
 struct RedisConnectionOptions: ParsableArguments {
-    @Option(help: "PEM file of the authorities whose certificates to trust, instead of the system's. Needs TLS.")
+    @Option(
+        help: ArgumentHelp(
+            "PEM file of the certificate authorities to trust, instead of the system's. Needs TLS.", valueName: "file"))
     var redisCaFile: String?
 
-    @Option(help: "PEM file with the certificate to show to Redis. Needs TLS.")
+    @Option(help: ArgumentHelp("PEM file with the client certificate for Redis. Needs TLS.", valueName: "file"))
     var redisCertFile: String?
 
-    @Option(help: "PEM file with the key of --redis-cert-file, if it does not stand in there.")
+    @Option(
+        help: ArgumentHelp(
+            "PEM file with the key of --redis-cert-file, if that file does not contain it.", valueName: "file"))
     var redisKeyFile: String?
 
-    @Option(help: "The name that the certificate of Redis must be for, instead of the host's. Needs TLS.")
+    @Option(
+        help: ArgumentHelp(
+            "Name that the certificate of Redis must match, instead of the host's. Needs TLS.", valueName: "name"))
     var redisServerName: String?
 
-    @Flag(help: "Accept every certificate: whoever sits between can read and change everything. For tests only.")
+    @Flag(
+        help: "Accept any certificate. Anybody on the network path can then read and change everything. For tests only."
+    )
     var redisInsecure = false
 
-    @Option(help: "File with the password, read again at each connect.")
+    @Option(help: ArgumentHelp("File with the password, read again at each connect.", valueName: "file"))
     var redisPasswordFile: String?
 
     func validate() throws {

@@ -6,10 +6,11 @@ import Redis
 /// Where the Redis of the backplane is, and how to connect to it.
 struct RedisOptions: ParsableArguments {
     @Option(
-        help: """
+        help: ArgumentHelp(
+            """
             redis://[user:password@]host:port/db, rediss:// (TLS), unix:///path, redis+sentinel://host:port,host/master, \
             or the StackExchange.Redis string from Startup.cs.
-            """)
+            """, valueName: "url"))
     var redis: String
 
     @OptionGroup var connection: RedisConnectionOptions

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Capture
-import SignalRBackplane
+import Backplane
+import Time
 
 /// Which envelopes of a capture are wanted. All options given must fit; of the values of one, one.
 struct SelectionOptions: ParsableArguments {
@@ -13,22 +14,28 @@ struct SelectionOptions: ParsableArguments {
     // A value may begin with a minus here.
     @Option(
         parsing: .unconditional,
-        help: """
-            Only what was received at this time or later: RFC 3339; '2026-11-29 07:00' or 2026-11-29 (midnight), in local \
+        help: ArgumentHelp(
+            """
+            Only what was received at this time or later: RFC 3339; '2026-11-29 07:00' or 2026-11-29 (midnight) in local \
             time (TZ); 07:00, the last such local time before the capture's last envelope (before now while it is \
-            recorded); -15m, before that end; +30s, behind the capture's first envelope.
-            """,
+            recorded); -15m, before that end; +30s, after the capture's first envelope.
+            """, valueName: "time"),
         transform: SelectionValue.time)
     var from: TimePoint?
 
     @Option(
         parsing: .unconditional,
-        help:
-            "Only what was received before this time, in the same forms; 07:00 is the first one behind --from, if given.",
+        help: ArgumentHelp(
+            "Only what was received before this time, in the same forms; 07:00 is the first one after --from, if given.",
+            valueName: "time"),
         transform: SelectionValue.time)
     var until: TimePoint?
 
-    @Option(help: "Only this event key; give it again for more.", transform: SelectionValue.text)
+    @Option(
+        help: ArgumentHelp(
+            "Only this event key, or this hub of ASP.NET Core with its channel prefix. Repeat it for more.",
+            valueName: "key"),
+        transform: SelectionValue.text)
     var channel: [String] = []
 
     @OptionGroup var envelopes: EnvelopeOptions
@@ -45,6 +52,7 @@ struct SelectionOptions: ParsableArguments {
         now: UInt64 = Moment.now().realtime
     ) throws -> CaptureSelection {
         try checkChannels(of: [capture] + others, unknownChannels)
+        try checkIDs(of: [capture] + others)
         var selection = envelopes.selection
         var ends = CaptureEnds(of: capture, now: now)
         selection.from = try from.map { try ends.resolve($0) }
@@ -60,6 +68,19 @@ struct SelectionOptions: ParsableArguments {
             )
         }
         return selection
+    }
+
+    /// Ids select nothing on a wire that has none.
+    private func checkIDs(of captures: [CaptureReader]) throws {
+        guard envelopes.fromID != nil || envelopes.untilID != nil else { return }
+        let names = Set(channel.map { OrdinalName($0) })
+        let selected = captures.reduce(into: Set<BackplaneChannel>()) { $0.formUnion($1.backplanes()) }
+            .filter { names.isEmpty || names.contains(OrdinalName($0.name)) }
+        guard !selected.isEmpty, selected.allSatisfy({ $0.dialect == .core }) else { return }
+        let option = envelopes.fromID != nil ? "--from-id" : "--until-id"
+        throw ValidationError(
+            "\(option): all that is selected is of ASP.NET Core SignalR, whose envelopes have no ids; select by --from and --until"
+        )
     }
 
     private func checkChannels(of captures: [CaptureReader], _ unknownChannels: UnknownChannels) throws {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Capture
-import SignalRBackplane
+import Backplane
+import Time
 
 /// Reads the values of the options that select envelopes; what is wrong with one is said with its remedy.
 enum SelectionValue {
@@ -28,9 +29,9 @@ enum SelectionValue {
         return percent
     }
 
-    static func kind(_ text: String) throws -> MessageKind {
-        guard let kind = MessageKind.allCases.first(where: { $0.label == text.lowercased() }) else {
-            let labels = MessageKind.allCases.map(\.label).joined(separator: ", ")
+    static func kind(_ text: String) throws -> EnvelopeKind {
+        guard let kind = EnvelopeKind.allCases.first(where: { $0.label == text.lowercased() }) else {
+            let labels = EnvelopeKind.allCases.map(\.label).joined(separator: ", ")
             throw ValidationError("'\(text)' is no kind of message; it is one of \(labels)")
         }
         return kind

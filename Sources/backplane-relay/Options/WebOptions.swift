@@ -3,23 +3,29 @@ import Relay
 
 /// Where the relay's HTTP surface is, and who may use it.
 struct WebOptions: ParsableArguments {
-    @Option(help: "Address of the live page, /metrics, /-/healthy and /-/ready.")
+    @Option(
+        help: ArgumentHelp(
+            "Address of the live page, /metrics, /manual/, /-/healthy and /-/ready.", valueName: "host:port"))
     var listen = ListenAddress(host: "127.0.0.1", port: 9464)
 
-    @Option(help: "File with the bearer token that HTTP clients must show, except for /-/healthy.")
+    @Option(
+        help: ArgumentHelp(
+            "File with the bearer token that HTTP clients must send, except for /-/healthy and /manual/.",
+            valueName: "file"))
     var webTokenFile: String?
 
-    @Option(help: "PEM certificate for HTTPS; taken anew when it changes.")
+    @Option(help: ArgumentHelp("PEM certificate for HTTPS; reloaded when it changes.", valueName: "file"))
     var tlsCert: String?
 
-    @Option(help: "PEM key of --tls-cert, without a passphrase.")
+    @Option(help: ArgumentHelp("PEM key of --tls-cert, without a passphrase.", valueName: "file"))
     var tlsKey: String?
 
     @Option(
-        help: """
-            Name under which the relay is asked besides localhost, 127.0.0.1 and [::1], while --listen is a loopback \
-            address: that of a proxy in front, for instance; repeatable.
-            """)
+        help: ArgumentHelp(
+            """
+            Host name to answer to, besides localhost, 127.0.0.1 and [::1], while --listen is a loopback address: the \
+            name of a proxy in front, for instance. Repeat it for more.
+            """, valueName: "name"))
     var allowHost: [String] = []
 
     func validate() throws {
@@ -40,18 +46,27 @@ struct WebOptions: ParsableArguments {
             problems.append("--listen: \(failure.sentence(host: listen.host, port: listen.port))")
         }
         if let webTokenFile {
-            do { _ = try WebToken(file: webTokenFile) } catch { problems.append("\(error)") }
+            do { _ = try WebToken(file: webTokenFile) } catch { problems.append(OptionNames.explained(error)) }
         }
         if let tlsCert, let tlsKey {
             do { _ = try WebCertificate(certificatePath: tlsCert, keyPath: tlsKey) } catch {
-                problems.append("\(error)")
+                problems.append(OptionNames.explained(error))
             }
         }
         return problems
     }
 
+    /// What would be served, and refused by clients.
+    func warnings() -> [String] {
+        guard let tlsCert, let tlsKey else { return [] }
+        return [try? WebCertificate(certificatePath: tlsCert, keyPath: tlsKey)].compactMap { $0?.warning() }
+            .map { "--tls-cert: \($0)" }
+    }
+
     func access() throws -> WebAccess {
         var access = WebAccess(allowedHosts: allowHost.compactMap { WebAccess.hostName($0) })
+        access.hostRemedy = "start it with --allow-host NAME"
+        access.openPages = ManualRoutes.pages
         if let webTokenFile { access.token = try WebToken(file: webTokenFile) }
         if let tlsCert, let tlsKey {
             access.certificate = try WebCertificate(certificatePath: tlsCert, keyPath: tlsKey)

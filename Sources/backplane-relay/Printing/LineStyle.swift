@@ -30,10 +30,10 @@ struct LineStyle: Sendable {
 
 /// How `cat` and `tail` show messages.
 struct LineOptions: ParsableArguments {
-    @Flag(help: "Show times in UTC on a terminal too, instead of local time. In pipes and in JSON they always are.")
+    @Flag(help: "Show times in UTC on a terminal, too. In pipes and in JSON they always are.")
     var utc = false
 
-    @Flag(help: "Show the arguments of calls, on the same line; on a terminal as far as its width goes.")
+    @Flag(help: "Show the arguments of calls on the same line; on a terminal cut to its width.")
     var values = false
 
     /// For standard output as it is.

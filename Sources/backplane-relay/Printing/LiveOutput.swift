@@ -1,4 +1,5 @@
 import Capture
+import Time
 
 #if canImport(Glibc)
     import Glibc

@@ -1,5 +1,6 @@
 import Capture
-import SignalRBackplane
+import Backplane
+import Time
 
 /// One line a message, for people.
 struct MessageLine {
@@ -19,19 +20,19 @@ struct MessageLine {
 
     mutating func append(_ envelope: CapturedEnvelope, to buffer: inout [UInt8]) {
         let start = buffer.count
-        do throws(EnvelopeError) {
-            var walk = try EnvelopeWalk(envelope.payload)
+        do throws(EnvelopeFault) {
+            var view = try EnvelopeView(envelope.payload, envelope.form)
             var count = 0
-            while let message = try walk.next() {
-                append(message, id: walk.id, envelope: envelope, to: &buffer)
+            while let message = try view.next() {
+                append(message, id: view.id, envelope: envelope, to: &buffer)
                 count += 1
             }
-            if count == 0 { append("(no messages)", nil, id: walk.id, envelope: envelope, to: &buffer) }
+            if count == 0 { append("(no messages)", nil, id: view.id, envelope: envelope, to: &buffer) }
         } catch {
             buffer.removeSubrange(start...)
+            let id = envelope.form == .signalR2 ? try? EnvelopeID.parse(envelope.payload).id : nil
             append(
-                "undecodable: \(error)  \(envelope.payload.count) B", .red,
-                id: try? EnvelopeID.parse(envelope.payload).id, envelope: envelope, to: &buffer)
+                "undecodable: \(error)  \(envelope.payload.count) B", .red, id: id, envelope: envelope, to: &buffer)
         }
     }
 
@@ -46,12 +47,17 @@ struct MessageLine {
     }
 
     private mutating func append(
-        _ message: MessageView, id: UInt64, envelope: CapturedEnvelope, to buffer: inout [UInt8]
+        _ message: SentMessage, id: UInt64?, envelope: CapturedEnvelope, to buffer: inout [UInt8]
     ) {
+        let (address, call): (String, String) =
+            switch message.wire {
+            case .signalR2(let view): (Self.printable(view.key), what(view))
+            case .core(let view): (Self.printable(view.channelEnd), CoreLine(style).text(view, message))
+            }
         append(
             LineColumns.Cells(
-                time: time(envelope.receivedAt), id: "\(id)", signal: Self.printable(message.key), call: what(message),
-                size: "\(message.value.count) B"),
+                time: time(envelope.receivedAt), id: id.map(String.init) ?? "-", signal: address, call: call,
+                size: "\(message.size) B"),
             callIsLast: style.showsValues, callColour: .green, to: &buffer)
     }
 

@@ -1,18 +1,25 @@
 import Capture
 import Logging
 import Relay
+import Backplane
+import Time
 
 /// Prints what a ``Tail`` hands out: envelopes as `cat` does; events into the log, or as JSON objects among the envelopes.
 struct TailPrinter: TailOutput {
     private final class Output {
         var live: LiveOutput
         var lines: MessageLine
+        /// Not logged yet, until when: what several counters that publish in turn would explain, too.
+        var held: [(event: CaptureEvent, until: UInt64)] = []
 
         init(_ live: consuming LiveOutput, _ lines: MessageLine) {
             self.live = live
             self.lines = lines
         }
     }
+
+    private static let heldLimit = 64
+    private static let patience: UInt64 = 1_000_000_000
 
     private let json: Bool
     private let logger: Logger
@@ -29,8 +36,7 @@ struct TailPrinter: TailOutput {
         if output.lines.style.width != nil { output.lines.fit(to: StandardOutput.width) }
         try output.live.append { buffer in
             if json {
-                EnvelopeJSON.append(
-                    payload: envelope.payload, channel: envelope.channel, receivedAt: envelope.receivedAt, to: &buffer)
+                EnvelopeJSON.append(envelope, to: &buffer)
                 buffer.append(UInt8(ascii: "\n"))
             } else {
                 output.lines.append(envelope, to: &buffer)
@@ -39,7 +45,7 @@ struct TailPrinter: TailOutput {
     }
 
     func event(_ event: CaptureEvent, at time: UInt64) throws {
-        guard json else { return log(event) }
+        guard json else { return say(event) }
         try output.live.append { buffer in
             buffer += event.json().dropLast()
             buffer += #","received_at":""#.utf8
@@ -48,7 +54,41 @@ struct TailPrinter: TailOutput {
         }
     }
 
-    func flush() throws { try output.live.flush() }
+    func flush() throws {
+        logHeld(by: Moment.now().monotonic)
+        try output.live.flush()
+    }
+
+    func finish() throws {
+        logHeld(by: .max)
+        try output.live.flush()
+    }
+
+    /// A jump of the ids waits: if the other counter goes on as well, there was none.
+    private func say(_ event: CaptureEvent) {
+        switch event.event {
+        case "counter_reset",
+            "gap" where event.cause == GapCause.foreignPublish.rawValue:
+            output.held.append((event, Moment.now().monotonic + Self.patience))
+            if output.held.count > Self.heldLimit { log(output.held.removeFirst().event) }
+        case "interleaved":
+            output.held.removeAll { held in
+                held.event.channel?.isSameOrdinally(as: event.channel ?? "") == true
+                    && event.withdraws?.contains {
+                        $0.event == held.event.event && $0.from == held.event.from && $0.to == held.event.to
+                    } == true
+            }
+            log(event)
+        default: log(event)
+        }
+    }
+
+    /// - Parameter time: of the monotonic clock; `.max` for all.
+    private func logHeld(by time: UInt64) {
+        let due = output.held.prefix { $0.until <= time }
+        output.held.removeFirst(due.count)
+        for held in due { log(held.event) }
+    }
 
     private func log(_ event: CaptureEvent) {
         let ids = "\(event.from ?? 0)..\(event.to ?? 0)"
@@ -62,6 +102,13 @@ struct TailPrinter: TailOutput {
                 "the counter was set back",
                 metadata: [
                     "channel": channel(event), "from": "\(event.from ?? 0)", "to": "\(event.to ?? 0)",
+                ])
+        case CaptureEvent.mayBeMissingName:
+            logger.warning(
+                "ids may be missing, which cannot be told",
+                metadata: [
+                    "channel": channel(event), "after": "\(event.after ?? 0)", "reason": "\(event.reason ?? "unknown")",
+                    "cause": "\(event.cause ?? "none")",
                 ])
         case "interleaved":
             logger.warning(

@@ -1,5 +1,6 @@
 import Capture
 import NIOConcurrencyHelpers
+import Time
 
 #if canImport(Glibc)
     import Glibc

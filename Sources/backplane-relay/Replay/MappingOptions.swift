@@ -1,15 +1,17 @@
 import ArgumentParser
-import SignalRBackplane
+import Backplane
 
 /// Where envelopes go, and to which hub.
 struct MappingOptions: ParsableArguments {
-    @Option(help: "Publish everything on this event key of the target.")
+    @Option(help: ArgumentHelp("Publish everything on this event key of the target.", valueName: "key"))
     var toChannel: String?
 
-    @Option(help: "Publish what was captured on one event key on another, old=new; give it again for more.")
+    @Option(
+        help: ArgumentHelp(
+            "Publish what was captured on one event key on another. Repeat it for more.", valueName: "old=new"))
     var mapChannel: [String] = []
 
-    @Option(help: "Give a hub another name, old=new, in calls and signals; give it again for more.")
+    @Option(help: ArgumentHelp("Rename a hub in calls and signals. Repeat it for more.", valueName: "old=new"))
     var mapHub: [String] = []
 
     func validate() throws {

@@ -1,26 +1,29 @@
 import ArgumentParser
 import Capture
 import Replay
+import Time
 
 /// When envelopes are published.
 struct PaceOptions: ParsableArguments {
     @Option(
-        help: "1 is the captured pace, 2.5 faster, 0.5 slower, from 0.001 to 1000; max as fast as the target takes it.")
+        help: ArgumentHelp(
+            "1 is the captured pace, 2.5 is faster, 0.5 slower, from 0.001 to 1000; max is as fast as the target accepts.",
+            valueName: "factor"))
     var speed = SpeedArgument(.times(1))
 
-    @Option(help: "So many envelopes a second, evenly, instead of the captured pace: 500/s.")
+    @Option(help: ArgumentHelp("Envelopes a second, evenly, instead of the captured pace: 500/s.", valueName: "rate"))
     var rate: RateArgument?
 
-    @Option(help: "Cut pauses that are longer to this, such as 2s.")
+    @Option(help: ArgumentHelp("Shorten longer pauses to this, such as 2s.", valueName: "time"))
     var capGap: TimeSpan?
 
-    @Option(help: "Replay it so many times, or 'forever'.")
+    @Option(help: ArgumentHelp("Replay this many times, or 'forever'.", valueName: "count"))
     var loop = LoopArgument(rounds: 1)
 
-    @Option(help: "Publish so many envelopes at most, 1 or more.")
+    @Option(help: ArgumentHelp("Publish at most this many envelopes, 1 or more.", valueName: "count"))
     var limit: Int?
 
-    @Option(help: "Begin at this time, RFC 3339.", transform: Self.time)
+    @Option(help: ArgumentHelp("Begin at this time, RFC 3339.", valueName: "time"), transform: Self.time)
     var startAt: UInt64?
 
     func validate() throws {

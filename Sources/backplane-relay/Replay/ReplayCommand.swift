@@ -4,7 +4,8 @@ import FoundationEssentials
 import NIOConcurrencyHelpers
 import Redis
 import Replay
-import SignalRBackplane
+import Backplane
+import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -17,54 +18,61 @@ struct ReplayCommand: AsyncParsableCommand {
         commandName: "replay",
         abstract: "Publish a capture into another Redis, in its order and pace.",
         discussion: """
-            Example:
-              backplane-relay replay /var/lib/backplane-relay --to redis://staging:6379
-              backplane-relay replay capture.mcap --to redis://staging:6379 --from -15m --hub chatHub --speed 10 --yes
-              backplane-relay replay capture.mcap --to redis://staging:6379 --map-channel chat=chat-staging --dry-run
+            Examples:
+              backplane-relay replay captures --to redis://staging:6379
+              backplane-relay replay captures --to redis://staging:6379 --from -15m \\
+                --hub chatHub --speed 10 --yes
+              backplane-relay replay captures --to redis://staging:6379 \\
+                --map-channel chat=chat-staging --dry-run
 
-            Captured ids are not published unless you ask: --ids reissue lets the target's counter give new ones, as for
-            any node, and real nodes accept them. --ids rebase keeps the distances, so that nodes see the same holes.
-            --ids preserve publishes the very bytes; only nodes that start afterwards, or tools, can make use of that.
+            Captured ids are not published unless you ask. --ids reissue: the target's counter gives new ids, as for \
+            any node, and real nodes accept them. --ids rebase keeps the distances, so nodes see the same holes. \
+            --ids preserve publishes the captured bytes; only nodes that start afterwards, or tools, can use them.
 
-            Where somebody listens at the target it says what it would do and asks; --yes answers. On a terminal: space
-            pauses, . publishes one envelope, + and - change the speed, q or Ctrl-C ends it in order.
+            If somebody listens at the target it shows what it would do and asks; --yes answers. On a terminal: space \
+            pauses, . publishes one envelope, + and - change the speed, q or Ctrl-C stops it.
 
-            Exit status 3 if part of the selection could not be read or published, may have been published twice, or was lost
-            by the recording; --dry-run says so, too.
+            Exit status 3 if part of the selection could not be read or published, may have been published twice, or \
+            was lost by the recording; --dry-run says so, too.
             """)
 
     @OptionGroup var captures: CaptureArguments
 
-    @Option(help: "The target: an address as 'run' takes it with --redis, a URL or a StackExchange.Redis string.")
+    @Option(
+        help: ArgumentHelp(
+            "Target Redis: an address as for 'run --redis', a URL or a StackExchange.Redis string.", valueName: "url"))
     var to: String
 
-    @OptionGroup var connection: RedisConnectionOptions
-    @OptionGroup var selection: SelectionOptions
-    @OptionGroup var pace: PaceOptions
-    @OptionGroup var mapping: MappingOptions
+    @OptionGroup(title: "Redis connection") var connection: RedisConnectionOptions
+    @OptionGroup(title: "Selection") var selection: SelectionOptions
+    @OptionGroup(title: "Pace") var pace: PaceOptions
+    @OptionGroup(title: "Renaming") var mapping: MappingOptions
 
-    @Option(help: "What becomes of the captured ids: reissue, rebase or preserve.")
+    @Option(help: ArgumentHelp("What to do with the captured ids: reissue, rebase or preserve.", valueName: "mode"))
     var ids = IDsArgument(.reissue)
 
-    @Flag(help: "Publish captured ids though the target's counter is beyond them, or somebody listens.")
+    @Flag(help: "Publish captured ids even if the target's counter is beyond them, or somebody listens.")
     var force = false
 
-    @Flag(help: "Set each envelope's creation time to the time of its publication, so that latencies make sense.")
+    @Flag(help: "Set each envelope's creation time to the time it is published, so that latencies make sense.")
     var restamp = false
 
-    @Option(help: "File that says how far the replay has come; started again with it, the replay goes on there.")
+    @Option(
+        help: ArgumentHelp(
+            "File that records how far the replay has come. Started again with it, the replay continues there.",
+            valueName: "file"))
     var checkpoint: String?
 
-    @Flag(help: "Connect again and go on when the target is lost, or refuses for a reason that time heals.")
+    @Flag(help: "Reconnect and continue if the target is lost, or refuses for a temporary reason.")
     var retry = false
 
-    @Flag(help: "Publish though somebody listens at the target.")
+    @Flag(help: "Publish even if somebody listens at the target.")
     var yes = false
 
-    @Flag(help: "Say what would be done, and end.")
+    @Flag(help: "Say what would be done, and exit.")
     var dryRun = false
 
-    @Flag(help: "The report as one JSON object.")
+    @Flag(help: "Print the report, or with --dry-run what would be done, as one JSON object.")
     var json = false
 
     @Flag(help: "Allow the server and event key that were recorded: live clients there receive the messages again.")
@@ -146,10 +154,11 @@ struct ReplayCommand: AsyncParsableCommand {
     }
 
     private func warnOfRedaction(in capture: CaptureReader) {
-        guard !allowRedacted, capture.sources().contains(where: { $0.payload == .hash || !$0.redactedKeys.isEmpty })
+        guard !allowRedacted,
+            capture.sources().contains(where: { $0.payload == .hash || !$0.redactedKeys.isEmpty || $0.hashesNames })
         else { return }
         StandardError.print(
-            "warning: values in this capture are hashed or redacted, and clients receive them so; --allow-redacted says that this is meant"
+            "warning: values or names in this capture are hashed or redacted, and clients receive them so; --allow-redacted says that this is meant"
         )
     }
 
@@ -159,7 +168,8 @@ struct ReplayCommand: AsyncParsableCommand {
         for name in forecast.unusedNames(of: options.selection) { StandardError.print("warning: \(name)") }
         for warning in table.warnings { StandardError.print("warning: \(warning)") }
         if dryRun {
-            try StandardOutput.print(lines: table.lines)
+            try StandardOutput.print(
+                lines: json ? [PrintableText.json(try Self.text(ForecastSummary(table)))] : table.lines)
             return false
         }
         guard let who = table.listeners, !yes else { return true }
@@ -173,11 +183,15 @@ struct ReplayCommand: AsyncParsableCommand {
         return true
     }
 
+    private static func text(_ summary: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        return String(decoding: try encoder.encode(summary), as: UTF8.self)
+    }
+
     private func show(_ report: ReplayReport) throws {
         if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys]
-            print(json: String(decoding: try encoder.encode(ReplaySummary(report)), as: UTF8.self))
+            print(json: try Self.text(ReplaySummary(report)))
         } else {
             print(ReplayTable.text(report))
         }

@@ -1,6 +1,7 @@
 import Capture
 import Replay
-import SignalRBackplane
+import Backplane
+import Time
 
 /// The line that says where a replay is: position, rate, lateness, time left.
 struct ReplayLine: Sendable {

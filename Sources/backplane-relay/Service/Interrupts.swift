@@ -7,6 +7,8 @@ final class Interrupts: Sendable {
     private struct State {
         var waiting: CheckedContinuation<Void, Never>?
         var cancel: (@Sendable () -> Void)?
+        /// One came while nobody waited for it and there was nothing to cancel.
+        var isDue = false
     }
 
     private let state = NIOLockedValueBox(State())
@@ -26,10 +28,21 @@ final class Interrupts: Sendable {
         return interrupts
     }
 
-    /// Waits for the next one.
+    /// Waits for the next one, or until the task is cancelled.
     func next() async {
-        await withCheckedContinuation { continuation in
-            state.withLockedValue { $0.waiting = continuation }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isNow = state.withLockedValue { state in
+                    defer { state.isDue = false }
+                    // Under the lock that the handler takes: it finds the continuation, or comes before this.
+                    if state.isDue || Task.isCancelled { return true }
+                    state.waiting = continuation
+                    return false
+                }
+                if isNow { continuation.resume() }
+            }
+        } onCancel: {
+            state.withLockedValue { $0.waiting.take() }?.resume()
         }
     }
 
@@ -44,16 +57,20 @@ final class Interrupts: Sendable {
         _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Value? {
         let work = Task { try await body() }
-        state.withLockedValue {
-            $0.cancel = {
-                work.cancel()
-                guard let giveUp else { return }
-                Task.detached {
-                    try await Task.sleep(for: patience)
-                    giveUp()
-                }
+        let cancel = { @Sendable () -> Void in
+            work.cancel()
+            guard let giveUp else { return }
+            Task.detached {
+                try await Task.sleep(for: patience)
+                giveUp()
             }
         }
+        let isDue = state.withLockedValue { state in
+            state.cancel = cancel
+            defer { state.isDue = false }
+            return state.isDue
+        }
+        if isDue { cancel() }
         do {
             return try await work.value
         } catch  where work.isCancelled {
@@ -65,6 +82,7 @@ final class Interrupts: Sendable {
     func cancel() {
         let (waiting, cancel) = state.withLockedValue { state in
             defer { state.waiting = nil }
+            if state.cancel == nil { state.isDue = true }
             return (state.waiting, state.cancel)
         }
         cancel?()
@@ -72,14 +90,10 @@ final class Interrupts: Sendable {
     }
 
     private func arrived() {
-        let (waiting, cancel) = state.withLockedValue { state in
-            defer { state.waiting = nil }
-            return (state.waiting, state.cancel)
-        }
-        if let waiting {
+        if let waiting = state.withLockedValue({ $0.waiting.take() }) {
             waiting.resume()
         } else {
-            cancel?()
+            cancel()
         }
     }
 }

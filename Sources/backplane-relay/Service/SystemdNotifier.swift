@@ -24,7 +24,7 @@ struct SystemdNotifier: RelaySupervisor {
             { .microseconds(microseconds / 3) } else { .seconds(10) }
     }
 
-    func started() { send("READY=1") }
+    func started(port: Int) { send("READY=1") }
     func alive(state: String) { send("WATCHDOG=1\nSTATUS=\(state)") }
 
     /// The orderly stop has begun.

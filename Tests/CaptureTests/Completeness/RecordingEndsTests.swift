@@ -1,4 +1,4 @@
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import Capture

@@ -1,9 +1,10 @@
 import Foundation
 import MCAP
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import Capture
+import Time
 
 @Suite struct SegmentInventoryTests {
     /// Three closed segments with ids 1...10, 11...20, 21...30, and the open one with 31.

@@ -1,8 +1,9 @@
 import MCAP
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import Capture
+import Time
 
 /// The ends of a capture, and times that count from them.
 @Suite struct CaptureTimesTests {

@@ -1,5 +1,5 @@
 import MCAP
-import SignalRBackplane
+import Backplane
 
 @testable import Capture
 
@@ -50,7 +50,7 @@ func chunks(in bytes: [UInt8]) throws -> [PlacedChunk] {
     while let item = try reader.next() {
         guard case .chunk(let chunk) = item else { continue }
         var placed = PlacedChunk(end: chunk.offset + chunk.length, compression: chunk.compression)
-        chunk.forEachMessage { (message: MCAP.MessageView) in
+        chunk.forEachMessage { (message: ChunkMessage) in
             placed.logTimes.append(message.logTime)
             if chunk.channels[message.channelID]?.topic == CaptureMetadata.eventsTopic {
                 placed.events += 1

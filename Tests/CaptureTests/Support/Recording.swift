@@ -1,7 +1,8 @@
 import MCAP
-import SignalRBackplane
+import Backplane
 
 @testable import Capture
+import Time
 
 extension Moment {
     /// 2026-11-22T21:41:00Z.

@@ -41,6 +41,13 @@ import Testing
         #expect(!merged.arguments.contains { $0.hasPrefix("--record") })
     }
 
+    /// It would load the Redis of `run` to its limit.
+    @Test func aBenchLoadsNoRedisOfTheEnvironment() {
+        let merged = EnvironmentOptions.merged(into: ["bench"], environment: Self.everything)
+        #expect(!merged.arguments.contains { $0.hasPrefix("--redis") })
+        #expect(merged.variables["--redis"] == nil)
+    }
+
     @Test func theCommandLineWins() {
         let merged = EnvironmentOptions.merged(into: ["tail", "--kind", "hub"], environment: Self.everything)
         #expect(!merged.arguments.contains("--kind=user"))

@@ -11,7 +11,7 @@ import Testing
         arguments: [
             (
                 ["run", "--channel", "c", "--buffer", "1"] + redis,
-                "--buffer: 1 bytes hold too few envelopes; 1MiB or more"
+                "--buffer: 1 byte holds too few envelopes; 1MiB or more"
             ),
             (["tail", "--channel", "c", "--buffer", "1KiB"] + redis, "1MiB or more"),
             (["tail", "--channel", "c", "--limit", "0"] + redis, "1 or more"),

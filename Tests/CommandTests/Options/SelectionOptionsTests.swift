@@ -1,6 +1,6 @@
 import ArgumentParser
 import Capture
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import backplane_relay

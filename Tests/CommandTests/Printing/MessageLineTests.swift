@@ -1,9 +1,10 @@
 import Capture
 import Foundation
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import backplane_relay
+import Time
 
 /// The lines of `cat` and `tail`, and times by the clock of this machine. Serialized: the zone is the process'.
 @Suite(.serialized) struct MessageLineTests {

@@ -1,6 +1,5 @@
+@testable import Bench
 import Testing
-
-@testable import EndToEnd
 
 /// Which rates are tried, and what is said to have limited them.
 @Suite("Bench ladder")

@@ -1,10 +1,11 @@
+@testable import Check
+@testable import Loopback
+@testable import SignalRClient
 import HubNode
 import NIOPosix
 import Redis
 import TestSupport
 import Testing
-
-@testable import EndToEnd
 
 /// What the check says when the nodes are not what it was told: another backplane, another key, another counter.
 @Suite(.timeLimit(.minutes(3)))
@@ -58,8 +59,8 @@ struct CheckBackplaneTests {
         #expect(try Self.row(outcome, .backplane).received == 1)
     }
 
-    @Test(arguments: [[], [.longPolling]] as [[TransportKind]])
-    func nodesThatShareNoKeyAreNamedAndTheRestStays(transports: [TransportKind]) async throws {
+    @Test(arguments: [[], [.longPolling]] as [[ClientTransport]])
+    func nodesThatShareNoKeyAreNamedAndTheRestStays(transports: [ClientTransport]) async throws {
         let outcome = try await RedisServerProcess.run { redis in
             // Each group of nodes makes up a key of its own.
             try await Self.node(redis) { first in
@@ -115,12 +116,13 @@ struct CheckBackplaneTests {
 
     /// Clients that are away keep cursors that the counter will not reach: the error is about the counter, not the log.
     @Test func clientsThatGoDeafAreExplained() throws {
-        let post = Mailroom(homes: [0, 1], text: CheckText(run: "r"))
+        let post = DeliveryLog(homes: [0, 1], text: CheckText(run: "r"))
         let counter = CounterRecord()
         for id in [UInt64](810...812) + [3] { counter.published(id) }
         let session = CheckSession(
             nodes: [CheckedNode(name: "node 1", url: try NodeURL("http://127.0.0.1:1/signalr"), log: nil)],
-            participants: [], mailroom: post, redis: RedisConfiguration(host: "127.0.0.1", port: 1), channel: "check",
+            participants: [], deliveryLog: post, redis: RedisConfiguration(host: "127.0.0.1", port: 1),
+            channel: "check",
             messages: 1, counter: counter)
         #expect(session.deafness.contains("the counter of 'check' went from 812 back to 3"))
         #expect(!session.deafness.contains("log of the node"))

@@ -1,6 +1,6 @@
+@testable import Check
+@testable import SignalRClient
 import Testing
-
-@testable import EndToEnd
 
 struct CheckPartsTests {
     @Test func textsCarryTheirNumbers() {
@@ -25,22 +25,22 @@ struct CheckPartsTests {
             ("d-A,1|B,2", nil), ("", nil), ("s-0,xyz", nil),
         ] as [(String, UInt64?)])
     func readsCursors(text: String, id: UInt64?) {
-        #expect(Cursor.id(text) == id)
+        #expect(CursorText.id(text) == id)
     }
 
-    @Test func seatsAClientOfEachTransportAtEachNode() {
-        let seats = Seating(nodes: ["node 1", "node 2"], transports: TransportKind.allCases, run: "r").seats
-        #expect(seats.map(\.node) == [0, 0, 0, 1, 1, 1])
-        #expect(seats.map(\.transport) == TransportKind.allCases + TransportKind.allCases)
+    @Test func plansAClientOfEachTransportAtEachNode() {
+        let clients = ClientPlan(nodes: ["node 1", "node 2"], transports: ClientTransport.allCases, run: "r").clients
+        #expect(clients.map(\.node) == [0, 0, 0, 1, 1, 1])
+        #expect(clients.map(\.transport) == ClientTransport.allCases + ClientTransport.allCases)
         // Each user is at both nodes.
-        #expect(seats.map(\.user) == [0, 1, 2, 0, 1, 2].map { "check-r-\($0)" })
-        #expect(Set(seats.map(\.name)).count == 6)
+        #expect(clients.map(\.user) == [0, 1, 2, 0, 1, 2].map { "check-r-\($0)" })
+        #expect(Set(clients.map(\.name)).count == 6)
     }
 
-    @Test func seatsTwoAtLeast() {
-        let seats = Seating(nodes: ["node 1"], transports: [.longPolling], run: "r").seats
-        #expect(seats.map(\.name) == ["node 1/longPolling a", "node 1/longPolling b"])
-        #expect(seats.map(\.user) == ["check-r-0", "check-r-1"])
+    @Test func plansTwoAtLeast() {
+        let clients = ClientPlan(nodes: ["node 1"], transports: [.longPolling], run: "r").clients
+        #expect(clients.map(\.name) == ["node 1/longPolling a", "node 1/longPolling b"])
+        #expect(clients.map(\.user) == ["check-r-0", "check-r-1"])
     }
 
     @Test(arguments: [

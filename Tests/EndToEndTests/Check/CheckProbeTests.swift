@@ -1,9 +1,9 @@
+@testable import Check
+@testable import Loopback
 import Prometheus
 import ServiceLifecycle
 import Synchronization
 import Testing
-
-@testable import EndToEnd
 
 @Suite(.timeLimit(.minutes(2)))
 struct CheckProbeTests {

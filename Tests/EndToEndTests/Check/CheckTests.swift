@@ -1,9 +1,10 @@
+@testable import Check
+@testable import Loopback
+@testable import SignalRClient
 import NIOPosix
 import Redis
 import TestSupport
 import Testing
-
-@testable import EndToEnd
 
 /// The check against real nodes.
 @Suite(.timeLimit(.minutes(3)))
@@ -70,7 +71,7 @@ struct CheckTests {
 
     @Test func aDeadNodeIsNamed() async throws {
         let dead = try NodeURL("http://127.0.0.1:1/signalr")
-        let error = await #expect(throws: EndToEndError.self) {
+        let error = await #expect(throws: SetupError.self) {
             try await Nodes.run(1) { nodes, redis in
                 try await Check(
                     configuration: Self.configuration(redis, hubs: [nodes[0].url, dead]), logger: Nodes.logger

@@ -1,6 +1,6 @@
+@testable import Check
+@testable import Loopback
 import Testing
-
-@testable import EndToEnd
 
 struct CounterTrackTests {
     @Test(

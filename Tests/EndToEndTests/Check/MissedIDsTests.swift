@@ -1,7 +1,6 @@
+@testable import Loopback
 import TestSupport
 import Testing
-
-@testable import EndToEnd
 
 struct MissedIDsTests {
     @Test(

@@ -1,7 +1,8 @@
+import JSON
+import Loopback
+@testable import SignalRClient
 import NIOSSL
 import Testing
-
-@testable import EndToEnd
 
 /// The client against what a real node never does, and over TLS.
 @Suite(.timeLimit(.minutes(2)))
@@ -88,8 +89,8 @@ struct ClientFaultTests {
         #expect("\(states)".contains("did not answer /negotiate within 2 s"))
     }
 
-    @Test(arguments: TransportKind.allCases, ["127.0.0.1", "localhost"])
-    func speaksTLS(transport: TransportKind, host: String) async throws {
+    @Test(arguments: ClientTransport.allCases, ["127.0.0.1", "localhost"])
+    func speaksTLS(transport: ClientTransport, host: String) async throws {
         try await Nodes.run(1) { nodes, _ in
             try await TLSProxy.run(to: nodes[0].url.port) { port in
                 var tls = TLSConfiguration.makeClientConfiguration()

@@ -1,13 +1,15 @@
+import JSON
+import Loopback
+@testable import Check
+@testable import SignalRClient
 import Redis
 import Testing
-
-@testable import EndToEnd
 
 /// The client against a real node.
 @Suite(.timeLimit(.minutes(2)))
 struct ClientNodeTests {
     private static func with<Value: Sendable>(
-        _ transport: TransportKind, node: NodeURL, user: String = "", reconnects: Bool = false,
+        _ transport: ClientTransport, node: NodeURL, user: String = "", reconnects: Bool = false,
         _ body: (SignalRClient, EventLog) async throws -> Value
     ) async throws -> Value {
         try await SharedNetwork.run { network in
@@ -29,11 +31,11 @@ struct ClientNodeTests {
         }
     }
 
-    @Test(arguments: TransportKind.allCases)
-    func callsAndIsCalled(transport: TransportKind) async throws {
+    @Test(arguments: ClientTransport.allCases)
+    func callsAndIsCalled(transport: ClientTransport) async throws {
         try await Nodes.run(1) { nodes, _ in
             try await Self.with(transport, node: nodes[0].url, user: "anna") { client, log in
-                let values: [JSONValue] = ["é 👍 \u{0}\u{2028}\"\\", 9_007_199_254_740_991, [nil, ["a": true]], nil]
+                let values: [JSONTree] = ["é 👍 \u{0}\u{2028}\"\\", 9_007_199_254_740_991, [nil, ["a": true]], nil]
                 for value in values { #expect(try await client.invoke("chatHub", "echo", [value]) == value) }
                 #expect(try await client.invoke("CHATHUB", "SEND", ["n", "hello"]) == nil)
                 #expect(await log.wait(for: "hello"))
@@ -45,36 +47,36 @@ struct ClientNodeTests {
                 #expect(log.texts("userMessage") == ["for anna"])
                 #expect(log.texts("broadcastMessage") == ["hello", "end"])
                 #expect(log.states == [.connecting, .connected])
-                #expect(await client.cursor.flatMap(Cursor.id) != nil)
+                #expect(await client.cursor.flatMap(CursorText.id) != nil)
             }
         }
     }
 
-    @Test(arguments: TransportKind.allCases)
-    func errorsAreTyped(transport: TransportKind) async throws {
+    @Test(arguments: ClientTransport.allCases)
+    func errorsAreTyped(transport: ClientTransport) async throws {
         try await Nodes.run(1) { nodes, _ in
             try await Self.with(transport, node: nodes[0].url) { client, _ in
-                await #expect(throws: HubCallError(text: "no é", isHubException: true)) {
+                await #expect(throws: CallError(text: "no é", isHubException: true)) {
                     try await client.invoke("chatHub", "fail", ["no é"])
                 }
                 do {
                     try await client.invoke("chatHub", "noSuchMethod")
                     Issue.record("a method that does not exist answered")
-                } catch let error as HubCallError {
+                } catch let error as CallError {
                     #expect(!error.isHubException)
                 }
             }
         }
     }
 
-    @Test(arguments: TransportKind.allCases)
-    func progressComesInOrder(transport: TransportKind) async throws {
+    @Test(arguments: ClientTransport.allCases)
+    func progressComesInOrder(transport: ClientTransport) async throws {
         try await Nodes.run(1) { nodes, _ in
             try await Self.with(transport, node: nodes[0].url) { client, log in
                 #expect(try await client.invoke("chatHub", "progress", [4]) == 4)
                 try await client.invoke("chatHub", "send", ["n", "end"])
                 #expect(await log.wait(for: "end"))
-                let values = log.events.compactMap { event -> JSONValue? in
+                let values = log.events.compactMap { event -> JSONTree? in
                     if case .progress(0, let value) = event { value } else { nil }
                 }
                 #expect(values == [1, 2, 3, 4])
@@ -83,8 +85,8 @@ struct ClientNodeTests {
     }
 
     /// Twice: to the same node, and to another one, where the groups token proves the membership.
-    @Test(arguments: TransportKind.allCases)
-    func missesNothingWhileAway(transport: TransportKind) async throws {
+    @Test(arguments: ClientTransport.allCases)
+    func missesNothingWhileAway(transport: ClientTransport) async throws {
         try await Nodes.run(2) { nodes, _ in
             try await Self.with(.webSockets, node: nodes[1].url) { other, _ in
                 try await Self.with(transport, node: nodes[0].url) { client, log in
@@ -128,7 +130,7 @@ struct ClientNodeTests {
             #expect("\(String(describing: notHTTP))".contains(redis.endpoint))
         }
         let nobody = await Self.failure(try NodeURL("http://127.0.0.1:1/signalr"))
-        guard case .cannotConnect(_, "Connection refused") = nobody else {
+        guard case .cannotConnect(_, "it refused the connection: does it run, and is this its port?") = nobody else {
             Issue.record("\(String(describing: nobody))")
             return
         }

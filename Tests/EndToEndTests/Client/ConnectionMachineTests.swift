@@ -1,7 +1,6 @@
+@testable import SignalRClient
 import NIOCore
 import Testing
-
-@testable import EndToEnd
 
 struct ConnectionMachineTests {
     static let lost = SignalRClientError.transportLost(node: "n", reason: "gone")

@@ -1,7 +1,7 @@
+@testable import Loopback
+@testable import SignalRClient
 import TestSupport
 import Testing
-
-@testable import EndToEnd
 
 struct EventStreamParserTests {
     static let stream = """

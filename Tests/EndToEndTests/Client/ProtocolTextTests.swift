@@ -1,7 +1,7 @@
+import JSON
+@testable import SignalRClient
 import NIOCore
 import Testing
-
-@testable import EndToEnd
 
 struct ProtocolTextTests {
     @Test(arguments: [
@@ -28,16 +28,17 @@ struct ProtocolTextTests {
     }
 
     @Test func readsWhatARealNodeNegotiates() throws {
-        let json = try JSONParser.parse(
-            #"{"Url":"/signalr","ConnectionToken":"a+/b","ConnectionId":"4c77","KeepAliveTimeout":20.0,"DisconnectTimeout":30.0,"ConnectionTimeout":110.0,"TryWebSockets":true,"ProtocolVersion":"2.0","TransportConnectTimeout":5.0,"LongPollDelay":0.0}"#
+        let json = try JSONTree(
+            parsing:
+                #"{"Url":"/signalr","ConnectionToken":"a+/b","ConnectionId":"4c77","KeepAliveTimeout":20.0,"DisconnectTimeout":30.0,"ConnectionTimeout":110.0,"TryWebSockets":true,"ProtocolVersion":"2.0","TransportConnectTimeout":5.0,"LongPollDelay":0.0}"#
         )
-        let negotiation = try #require(Negotiation(json))
+        let negotiation = try #require(NegotiateAnswer(json))
         #expect(negotiation.connectionToken == "a+/b")
         #expect(negotiation.keepAliveTimeout == .seconds(20))
         #expect(negotiation.disconnectTimeout == .seconds(30))
         #expect(negotiation.transportConnectTimeout == .seconds(5))
-        #expect(Negotiation(["ConnectionId": "x"]) == nil)
-        #expect(Negotiation([]) == nil)
+        #expect(NegotiateAnswer(["ConnectionId": "x"]) == nil)
+        #expect(NegotiateAnswer([]) == nil)
     }
 
     @Test func silenceHasALimit() {

@@ -1,4 +1,8 @@
-import EndToEnd
+import Demo
+import Check
+import JSON
+import Loopback
+import SignalRClient
 import Synchronization
 
 /// Keeps the events of a client, and waits for one.

@@ -1,7 +1,6 @@
+@testable import Loopback
 import Logging
 import Redis
-
-@testable import EndToEnd
 
 /// Real hub nodes on a redis-server of their own.
 enum Nodes {

@@ -1,6 +1,5 @@
+@testable import SignalRClient
 import NIOSSL
-
-@testable import EndToEnd
 
 /// A network for as long as a closure runs.
 enum SharedNetwork {

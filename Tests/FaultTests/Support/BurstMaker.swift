@@ -1,5 +1,5 @@
 import Foundation
-import SignalRBackplane
+import Backplane
 import TestSupport
 
 /// Decides what a ``Publisher`` publishes next.

@@ -2,7 +2,7 @@ import Foundation
 import NIOCore
 import NIOPosix
 import Redis
-import SignalRBackplane
+import Backplane
 import Synchronization
 import TestSupport
 

@@ -1,6 +1,6 @@
 import FuzzSupport
 
-@testable import SignalRBackplane
+@testable import Backplane
 
 /// Any bytes as a payload: walk, owned decoding, re-encoding, and what is read out of its messages.
 @main

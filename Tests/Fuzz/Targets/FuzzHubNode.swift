@@ -1,12 +1,13 @@
 import FuzzSupport
 import HTTPTypes
+import JSON
 import Logging
 import NIOCore
 import NIOEmbedded
 import NIOPosix
 import NIOWebSocket
 import Redis
-import SignalRBackplane
+import Backplane
 
 @testable import HubNode
 
@@ -134,26 +135,31 @@ enum FuzzHubNode {
 
     static func broker() -> MessageBroker {
         MessageBroker(
-            bus: RedisMessageBus(
-                redis: configuration.redis, channel: configuration.channel, bufferedSends: 0,
-                eventLoopGroup: MultiThreadedEventLoopGroup.singleton, executor: executor, logger: silent),
-            configuration: configuration, metrics: metrics, observer: nil, executor: executor, logger: silent)
+            publisher: publisher, configuration: configuration, metrics: metrics, observer: nil, executor: executor,
+            logger: silent)
     }
+
+    private static let publisher = SignalR2Publisher(
+        bus: RedisMessageBus(
+            redis: configuration.redis, channel: configuration.channel, limits: HubNodeLimits(bufferedSends: 0),
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, executor: executor, logger: silent),
+        acknowledgementTime: configuration.timing.acknowledgement, metrics: metrics, observer: nil, executor: executor,
+        logger: silent)
+
+    static let calls = HubCalls(dispatcher: dispatcher, publisher: publisher, executor: executor)
 
     static let request = SessionRequest(
         purpose: .resume, connectionID: id, user: "alice", hubs: ["chatHub"], transport: .webSockets, cursor: nil,
         groups: ["chatHub.room"])
-    private static let sharedBroker = broker()
 
     private static func checkCall(_ json: [UInt8]) {
         guard let call = HubRequest(decoding: json) else { return }
         // Joining and leaving begins on a thread of Swift's own, which would be waited for.
         guard !call.method.lowercased().hasSuffix("group") || call.arguments.count > 1 else { return }
         // A thousand reports of progress are a thousand publishes that fail.
-        let broker = sharedBroker
         nonisolated(unsafe) var answers = 0  // One thread: `drain` runs all of it.
-        broker.assumeIsolated { broker in
-            broker.answer(call, of: request, by: dispatcher) { answer in
+        calls.assumeIsolated { calls in
+            calls.answer(call, of: request) { answer in
                 answers += 1
                 guard let answer else { return }
                 Fuzzer.check(JSONText.isJSON(answer), "answered \(String(decoding: answer, as: UTF8.self))")

@@ -1,7 +1,8 @@
 import Capture
 import FuzzSupport
 
-@testable import SignalRBackplane
+@testable import Backplane
+import JSON
 
 /// Any bytes as a message's value: the scanner, calls, commands, and the lines that `cat --json` makes of them.
 @main
@@ -27,6 +28,11 @@ enum FuzzJSON {
         if let rewritten {
             Fuzzer.check(JSONText.isJSON(rewritten), "\(rewritten) is no JSON")
             Fuzzer.check(JSONText.rewritten(rewritten) == rewritten, "\(rewritten) is written otherwise again")
+        }
+        let tree = try? JSONTree(parsing: value)
+        Fuzzer.check(!isJSON || tree != nil, "a tree is not made of JSON")
+        if let tree, isJSON {
+            Fuzzer.check((try? JSONTree(parsing: tree.description)) == tree, "\(tree) is another tree again")
         }
         if let text = JSONText.string(bytes), isJSON, let rewritten {
             let again = JSONText.string(rewritten)

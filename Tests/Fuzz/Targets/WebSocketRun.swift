@@ -2,7 +2,7 @@ import FuzzSupport
 import NIOCore
 import NIOEmbedded
 import NIOWebSocket
-import SignalRBackplane
+import Backplane
 
 @testable import HubNode
 
@@ -67,7 +67,7 @@ enum WebSocketRun {
             try channel.pipeline.syncOperations.addHandler(
                 WebSocketHandler(
                     request: request, line: WebSocketLine(channel: channel), broker: broker,
-                    dispatcher: FuzzHubNode.dispatcher, metrics: FuzzHubNode.metrics))
+                    calls: FuzzHubNode.calls, metrics: FuzzHubNode.metrics))
         } catch {
             Fuzzer.fail("no channel: \(error)")
         }

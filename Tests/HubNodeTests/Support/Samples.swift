@@ -1,11 +1,11 @@
 import Logging
 import NIOCore
-import SignalRBackplane
+import Backplane
 
 @testable import HubNode
 
 extension StoredEnvelope {
-    init(_ id: UInt64, _ messages: SignalRBackplane.Message...) {
+    init(_ id: UInt64, _ messages: Backplane.Message...) {
         self.init(Envelope(id: id, body: ScaleoutMessage(messages: messages, createdTicks: 0)))
     }
 }

@@ -1,7 +1,8 @@
-import EndToEnd
+import JSON
+import SignalRClient
 import Foundation
 import Redis
-import SignalRBackplane
+import Backplane
 import Synchronization
 import TestSupport
 

@@ -1,4 +1,5 @@
-import EndToEnd
+import JSON
+import SignalRClient
 import Foundation
 import TestSupport
 import Testing

@@ -1,8 +1,10 @@
-import EndToEnd
+import JSON
+import Loopback
+import SignalRClient
 import Foundation
 import HubNode
 import Redis
-import SignalRBackplane
+import Backplane
 import TestSupport
 import Testing
 
@@ -10,10 +12,10 @@ extension WithHubNodes {
     /// A hub node among other nodes, on a real Redis, with real clients.
     @Suite("Hub node", .serialized, .needs(.redisServer))
     struct HubNodeTests {
-        private static let transports: [EndToEnd.TransportKind] = [.webSockets, .serverSentEvents, .longPolling]
+        private static let transports: [ClientTransport] = [.webSockets, .serverSentEvents, .longPolling]
 
         @Test("messages cross nodes; groups, users and others get theirs and only theirs", arguments: transports)
-        func crossing(transport: EndToEnd.TransportKind) async throws {
+        func crossing(transport: ClientTransport) async throws {
             try await withTwoNodes { a, b, network, _ in
                 let alice = try HubClient(port: a, transport: transport, query: [("user", "alice")], network: network)
                 let bob = try HubClient(port: b, transport: transport, query: [("user", "bob")], network: network)
@@ -43,7 +45,7 @@ extension WithHubNodes {
         }
 
         @Test("a client goes on at another node: what it missed, and its groups", arguments: transports)
-        func hop(transport: EndToEnd.TransportKind) async throws {
+        func hop(transport: ClientTransport) async throws {
             try await withTwoNodes { a, b, network, _ in
                 let alice = try HubClient(port: a, network: network)
                 let bob = try HubClient(port: b, transport: transport, reconnectsByItself: false, network: network)
@@ -93,7 +95,7 @@ extension WithHubNodes {
                 try await eventually("the node notices") {
                     try await HTTPAnswer.get(port: a, "/-/ready")?.status == 503 ? true : nil
                 }
-                await #expect(throws: HubCallError.self) { try await alice.invoke("send", ["alice", "lost"]) }
+                await #expect(throws: CallError.self) { try await alice.invoke("send", ["alice", "lost"]) }
                 try await redis.start()
                 try await waitUntilReady(a)
                 try await alice.invoke("send", ["alice", "back"])
@@ -122,7 +124,7 @@ extension WithHubNodes {
                         do {
                             try await alice.invoke("addOther", ["c0ffee00-0000-4000-8000-000000000000"])
                             Issue.record("somebody acknowledged")
-                        } catch let error as HubCallError {
+                        } catch let error as CallError {
                             #expect(error.text == "The operation was canceled.")
                         }
                         let missing = try await MetricsScrape.read(port: port)["backplane_relay_hub_acks_missing_total"]
@@ -132,7 +134,7 @@ extension WithHubNodes {
             }
         }
 
-        /// The hub of the README.
+        /// The hub of the manual.
         @Test("a hub of one's own is a short registration; its calls are counted")
         func ownHub() async throws {
             let orders = Hub("orderHub") { hub in
@@ -148,7 +150,7 @@ extension WithHubNodes {
                         let alice = try HubClient(port: port, network: network)
                         try await alice.signalR.start()
                         #expect(try await alice.signalR.invoke("OrderHub", "Place", ["tea", 2]) == "thank you")
-                        await #expect(throws: HubCallError.self) {
+                        await #expect(throws: CallError.self) {
                             try await alice.signalR.invoke("orderHub", "place", ["tea", "two"])
                         }
                         let scrape = try await MetricsScrape.read(port: port)
@@ -161,7 +163,7 @@ extension WithHubNodes {
         }
 
         @Test("a graceful stop asks the clients to reconnect, and they find the other node", arguments: transports)
-        func gracefulStop(transport: EndToEnd.TransportKind) async throws {
+        func gracefulStop(transport: ClientTransport) async throws {
             try await RedisServer.with { redis in
                 let key = TokenKey.random()
                 try await TestHubNode.with(redis: redis, configure: { $0.tokenKey = key }) { stays in
@@ -209,7 +211,7 @@ extension WithHubNodes {
                         try await RawHTTP.with(port: port, "GET", target) { stream in
                             _ = try await stream.take(through: #""S":1"#)
                             // Reads nothing from here on. The kernel's buffers take some megabytes first.
-                            let text = JSONValue.string(String(repeating: "x", count: 48 * 1024))
+                            let text = JSONTree.string(String(repeating: "x", count: 48 * 1024))
                             var sent = 0
                             while try await MetricsScrape.read(port: port)["backplane_relay_hub_slow_clients_total"]
                                 == 0
@@ -252,9 +254,9 @@ extension WithHubNodes {
             try await withTwoNodes { a, _, network, _ in
                 let alice = try HubClient(port: a, reconnectsByItself: false, network: network)
                 try await alice.signalR.start()
-                let below = JSONValue.string(String(repeating: "x", count: 60_000))
+                let below = JSONTree.string(String(repeating: "x", count: 60_000))
                 #expect(try await alice.invoke("echo", [below]) == below)
-                let above = JSONValue.string(String(repeating: "x", count: 70_000))
+                let above = JSONTree.string(String(repeating: "x", count: 70_000))
                 await #expect(throws: SignalRClientError.self) { try await alice.invoke("echo", [above]) }
             }
         }

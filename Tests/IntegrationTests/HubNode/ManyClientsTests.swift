@@ -1,4 +1,6 @@
-import EndToEnd
+import JSON
+import Loopback
+import SignalRClient
 import Foundation
 import TestSupport
 import Testing

@@ -1,4 +1,6 @@
-import EndToEnd
+import JSON
+import Loopback
+import SignalRClient
 import Foundation
 import TestSupport
 import Testing
@@ -11,8 +13,10 @@ extension WithHubNodes {
         private static let metric = "backplane_relay_hub_incomplete_resumes_total"
         private static let words = "clients came back for envelopes that this node does not hold"
 
-        @Test("each client that missed a broadcast counts, in one log line", arguments: [0, 5])
-        func killed(missed: Int) async throws {
+        @Test(
+            "each client that missed a broadcast counts, in one log line", arguments: [0, 5],
+            [ClientTransport.webSockets, .serverSentEvents, .longPolling])
+        func killed(missed: Int, transport: ClientTransport) async throws {
             try await RedisServer.with { redis in
                 try await TemporaryDirectory.with { folder in
                     let key = folder + "/key"
@@ -27,7 +31,8 @@ extension WithHubNodes {
                             try await HubProcess.with(options, folder) { first, node in
                                 port = first
                                 clients = try (0..<Self.clients).map { _ in
-                                    try HubClient(port: first, reconnectsByItself: false, network: network)
+                                    try HubClient(
+                                        port: first, transport: transport, reconnectsByItself: false, network: network)
                                 }
                                 try await forEach(clients) { try await $0.signalR.start() }
                                 try await sender.invoke("send", ["sender", "before"])

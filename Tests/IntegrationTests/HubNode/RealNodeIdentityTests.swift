@@ -1,4 +1,6 @@
-import EndToEnd
+import Check
+import JSON
+import SignalRClient
 import Foundation
 import HubNode
 import TestSupport

@@ -1,6 +1,6 @@
 import Foundation
 import Redis
-import SignalRBackplane
+import Backplane
 import TestSupport
 import Testing
 
@@ -59,7 +59,7 @@ struct LivePageTests {
     func noRecording() async throws {
         try await page(recording: false, options: ["--channel", "game"]) { page, _, _ in
             try await page.waitFor("quiet")
-            #expect(try await page.sentence().contains("not recorded (no --record)"))
+            #expect(try await page.sentence().contains(", not recorded"))
             #expect(
                 try await page.text("return document.querySelector('#segments-hint').textContent")
                     .contains("Nothing is recorded"))

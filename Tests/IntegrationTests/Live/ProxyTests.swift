@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// Both pages behind Debian's nginx, as the README says: at a path of its own and at the root, with and without webSockets.
+    /// Both pages behind Debian's nginx, as the manual says: at a path of its own and at the root, with and without webSockets.
     @Suite("Pages behind a proxy", .serialized, .needs(.redisServer, .chromium, .chromedriver, .nginx))
     struct ProxyTests {
         @Test("the live page, with its login and its downloads", arguments: ["/relay/", "/"])

@@ -35,6 +35,8 @@ struct WebAccessTests {
                     #expect(answer.output.hasSuffix("\n200") && answer.output.contains("backplane_relay_build_info"))
                     answer = try await Self.curl(connect + [url + "/-/healthy"])
                     #expect(answer.output.hasSuffix("\n200"))
+                    answer = try await Self.curl(connect + [url + "/manual/metrics-and-alerts"])
+                    #expect(answer.output.hasSuffix("\n200") && answer.output.contains("id=\"backplanegaps\""))
                     answer = try await Self.curl(["http://127.0.0.1:\(relay.port)/-/healthy"])
                     #expect(!answer.output.hasSuffix("200"), "no plain HTTP on this port")
 

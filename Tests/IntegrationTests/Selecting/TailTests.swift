@@ -122,6 +122,28 @@ struct TailTests {
         }
     }
 
+    @Test("what was missed while the connection was lost is told without another envelope", arguments: [true, false])
+    func missed(json: Bool) async throws {
+        try await RedisServer.with { redis in
+            try await withTail(json ? ["--json"] : [], to: redis) { tail, _ in
+                try await redis.withClient { client in
+                    _ = try await NodePublisher(client, channel: "chat").publish(1)
+                    try await eventually("the first is printed") {
+                        tail.output.contains("broadcastMessage") ? true : nil
+                    }
+                    // At once: nobody is subscribed in between.
+                    try await client.send(["MULTI"])
+                    try await client.send(["CLIENT", "KILL", "TYPE", "pubsub"])
+                    try await client.send(["INCRBY", "chat", "3"])
+                    try await client.send(["EXEC"])
+                }
+                try await eventually("it is told") {
+                    (json ? tail.output : tail.errors).contains(json ? #""from":2,"to":4"# : "ids=2..4") ? true : nil
+                }
+            }
+        }
+    }
+
     @Test("a reader that has seen enough ends it quietly, also without further traffic")
     func closedPipe() async throws {
         try await RedisServer.with { redis in

@@ -1,4 +1,5 @@
-import EndToEnd
+import JSON
+import SignalRClient
 import Synchronization
 import TestSupport
 
@@ -15,7 +16,7 @@ final class HubClient: Sendable {
 
     /// - Parameter query: such as `user`.
     init(
-        port: Int, transport: TransportKind = .webSockets, query: [(name: String, value: String)] = [],
+        port: Int, transport: ClientTransport = .webSockets, query: [(name: String, value: String)] = [],
         reconnectsByItself: Bool = true, network: SignalRNetwork
     ) throws {
         let inbox = Inbox()
@@ -28,7 +29,7 @@ final class HubClient: Sendable {
         ) { event in
             switch event {
             case .invocation(let call):
-                inbox.calls.withLock { $0.append("\(call.method)\(JSONValue.array(call.arguments))") }
+                inbox.calls.withLock { $0.append("\(call.method)\(JSONTree.array(call.arguments))") }
             case .stateChanged(let state): inbox.states.withLock { $0.append("\(state)") }
             case .nodeAsksToReconnect: inbox.asksToReconnect.withLock { $0 += 1 }
             case .progress: break
@@ -42,7 +43,7 @@ final class HubClient: Sendable {
     var asksToReconnect: Int { inbox.asksToReconnect.withLock { $0 } }
 
     @discardableResult
-    func invoke(_ method: String, _ arguments: [JSONValue] = []) async throws -> JSONValue {
+    func invoke(_ method: String, _ arguments: [JSONTree] = []) async throws -> JSONTree {
         try await signalR.invoke("chatHub", method, arguments)
     }
 

@@ -1,5 +1,5 @@
 import MCAP
-import SignalRBackplane
+import Backplane
 
 /// A small capture, made without a relay.
 enum PipedCapture {

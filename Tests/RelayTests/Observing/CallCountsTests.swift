@@ -1,5 +1,5 @@
 import Prometheus
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import Relay

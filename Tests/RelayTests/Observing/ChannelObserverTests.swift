@@ -1,9 +1,10 @@
 import Capture
 import Foundation
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import Relay
+import Time
 
 @Suite struct ChannelObserverTests {
     private static let now: UInt64 = 1_795_400_000_000_000_000

@@ -1,8 +1,29 @@
+import Logging
 import Prometheus
 
 @testable import Relay
 
-extension RelayMetrics {
+/// The metrics of all parts of a relay, as they register them.
+struct RelayMetrics {
+    let context: RelayContext
+    let intake: IntakeMetrics
+    let observing: ObservingMetrics
+    let recording: RecordingMetrics
+    let storage: StorageMetrics
+
+    init(_ names: [String], records: Bool) {
+        context = RelayContext(
+            channels: names, registry: Registry(), status: RelayStatus(records: records),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        intake = IntakeMetrics(context.registry)
+        observing = ObservingMetrics(context.registry, channels: names)
+        recording = RecordingMetrics(context.registry, drops: intake.drops)
+        storage = StorageMetrics(context.registry)
+    }
+
+    var registry: Registry { context.registry }
+    var channels: [ChannelMetrics] { observing.channels }
+
     /// The value of one series as a scrape shows it; nil if there is none.
     func sample(_ series: String) -> Double? {
         for line in String(decoding: registry.expose(.text), as: UTF8.self).split(separator: "\n") {
@@ -20,6 +41,7 @@ extension RelayMetrics {
     }
 }
 
-func makeMetrics(_ channels: [String] = ["chat"]) -> RelayMetrics {
-    RelayMetrics(channels: channels, version: "1.2.3", recordDirectory: nil)
+/// - Parameter records: whether the relay is told to record.
+func makeMetrics(_ channels: [String] = ["chat"], records: Bool = true) -> RelayMetrics {
+    RelayMetrics(channels, records: records)
 }

@@ -31,7 +31,7 @@ struct Vector: Decodable {
     static func load(_ name: String) throws -> [Vector] {
         let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
-        let vectors = tests.appendingPathComponent("SignalRBackplaneTests/Vectors/\(name).jsonl")
+        let vectors = tests.appendingPathComponent("BackplaneTests/Vectors/\(name).jsonl")
         return try Data(contentsOf: vectors).split(separator: UInt8(ascii: "\n")).map {
             try JSONDecoder().decode(Vector.self, from: $0)
         }

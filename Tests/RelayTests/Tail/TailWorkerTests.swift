@@ -1,6 +1,6 @@
 import Capture
 import Redis
-import SignalRBackplane
+import Backplane
 import Testing
 
 @testable import Relay
@@ -53,13 +53,12 @@ import Testing
         _ output: Output = Output(), selection: CaptureSelection = .all, limit: Int? = nil, buffer: Int = 1 << 20,
         _ fill: (Intake) -> Void
     ) -> (seen: [String], report: TailReport, failed: Bool) {
-        let intake = Intake(
-            limit: buffer, metrics: RelayMetrics(channels: ["chat", "game"], version: "", recordDirectory: nil))
+        let intake = Intake(limit: buffer, metrics: makeMetrics().intake)
         fill(intake)
         intake.close()
         let (report, failure) = TailWorker(
-            channels: ["chat", "game"], selection: selection, limit: limit, intake: intake, output: output
-        ).run()
+            channels: ["chat", "game"], selection: selection, limit: limit, output: output
+        ).run(from: intake)
         return (output.seen, report, failure != nil)
     }
 
@@ -83,6 +82,28 @@ import Testing
             ])
         #expect(report.envelopes == 7 && report.droppedEnvelopes == 0)
         #expect(!failed)
+    }
+
+    /// As `run` does: what was missed is told without waiting for the next id, or that nobody can tell.
+    @Test func theCountersTellWhatWasMissed() {
+        func look(_ chat: UInt64) -> CounterReadings {
+            CounterReadings(
+                counters: [.value(chat), .unreadable(.counterNotPermitted)], isFenced: true, isLast: false)
+        }
+        let (seen, _, _) = tail { intake in
+            intake.subscribed(Self.subscription())
+            intake.deliver(Self.batch(5, 6))
+            intake.counters(look(6))
+            intake.disconnected(.closedByServer)
+            intake.subscribed(Self.subscription())
+            intake.counters(look(9))
+            intake.deliver(Self.batch(10))
+        }
+        #expect(
+            seen == [
+                "subscribed", "5", "6", "disconnected closed_by_server", "subscribed", "gap 7..9 connection_lost",
+                "may_be_missing connection_lost", "10",
+            ])
     }
 
     /// Ids are followed whatever is selected: else every envelope that is not would be a gap.

@@ -3,6 +3,7 @@ import Foundation
 import Testing
 
 @testable import Relay
+import Time
 
 @Suite struct WebSessionsTests {
     private static let secret = "0123456789abcdef"
@@ -81,9 +82,4 @@ import Testing
             #expect(sessions.isOpen(cookies: other, at: at(3)))
         }
     }
-
-    @Test(arguments: [
-        ("token=abc", "abc"), ("a=b&token=x%2By+z%20", "x+y z"), ("token=%zz%4", "%zz%4"), ("token=", ""), ("", ""),
-        ("tokens=abc", ""), ("token=%D0%B1%0D%0A", "б"),
-    ]) func forms(form: String, token: String) { #expect(FormToken.value(in: form) == token) }
 }

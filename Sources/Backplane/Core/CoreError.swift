@@ -1,0 +1,90 @@
+/// Why bytes of the ASP.NET Core backplane do not decode, and at which byte that showed.
+///
+/// A trivial value: throwing it allocates nothing.
+package struct CoreError: Error, Equatable, Sendable {
+    package let reason: Reason
+    /// Offset from the start of the payload to the value or length that could not be decoded. Never beyond its end.
+    package let offset: Int
+
+    package init(_ reason: Reason, at offset: Int) {
+        self.reason = reason
+        self.offset = offset
+    }
+
+    /// The kinds of damage, few and stable enough to be a metric label.
+    package enum Reason: UInt8, CaseIterable, Sendable {
+        /// The bytes end where a value is due, or inside one of fixed size.
+        case truncated
+        /// The length of a text, of bytes or of a frame is larger than what follows it.
+        case lengthBeyondPayload
+        /// An array or a map has more elements than the bytes could hold.
+        case hugeCount
+        /// The byte c1, which MessagePack never uses.
+        case reservedByte
+        /// A value of another type than its place asks for.
+        case wrongType
+        /// An integer outside of the range that its place takes.
+        case outOfRange
+        /// An array has fewer items than a node writes.
+        case tooFewItems
+        /// Nested deeper than 64 levels, where it is read into a tree or into text.
+        case tooDeep
+        /// A timestamp that is not 4, 8 or 12 bytes long, or has more than 999,999,999 nanoseconds.
+        case badTimestamp
+        /// The length before a MessagePack message is not a 7-bit encoded int32.
+        case badFrameLength
+        /// A JSON message is not one JSON object.
+        case notJSON
+        /// A JSON message does not end with the byte 1e.
+        case unterminated
+        /// A message lacks its type, its target, its arguments or its id.
+        case missingField
+        /// It came on a Redis channel that is none of the hub's.
+        case foreignChannel
+
+        /// Stable snake_case name, for the `reason` label of metrics.
+        package var label: String {
+            switch self {
+            case .truncated: "truncated"
+            case .lengthBeyondPayload: "length_beyond_payload"
+            case .hugeCount: "huge_count"
+            case .reservedByte: "reserved_byte"
+            case .wrongType: "wrong_type"
+            case .outOfRange: "out_of_range"
+            case .tooFewItems: "too_few_items"
+            case .tooDeep: "too_deep"
+            case .badTimestamp: "bad_timestamp"
+            case .badFrameLength: "bad_frame_length"
+            case .notJSON: "not_json"
+            case .unterminated: "unterminated"
+            case .missingField: "missing_field"
+            case .foreignChannel: "foreign_channel"
+            }
+        }
+
+        package var sentence: String {
+            switch self {
+            case .truncated: "it ends in the middle of a value"
+            case .lengthBeyondPayload: "a length is larger than what follows it"
+            case .hugeCount: "it announces more elements than it can hold"
+            case .reservedByte: "it holds the byte c1, which MessagePack does not use"
+            case .wrongType: "a value has another type than its place asks for"
+            case .outOfRange: "a number is outside of the range that its place takes"
+            case .tooFewItems: "an array has fewer items than a node writes"
+            case .tooDeep: "it is nested deeper than \(MessagePackReader.maximumDepth) levels"
+            case .badTimestamp: "a timestamp is malformed"
+            case .badFrameLength: "the length of a message is not a 7-bit encoded int32"
+            case .notJSON: "a message is not a JSON object"
+            case .unterminated: "a JSON message does not end with the byte 1e"
+            case .missingField: "a message lacks its type, target, arguments or id"
+            case .foreignChannel: "its Redis channel is none of the hub's"
+            }
+        }
+    }
+}
+
+extension CoreError: CustomStringConvertible {
+    package var description: String {
+        "not an ASP.NET Core SignalR envelope: \(reason.sentence), at byte \(offset)"
+    }
+}

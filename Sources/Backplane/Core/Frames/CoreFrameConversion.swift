@@ -1,0 +1,201 @@
+import JSON
+/// Says a frame of one protocol in the other: messages that go to clients, with null, booleans, numbers, texts and
+/// arrays of these.
+///
+/// JSON does not tell a text from bytes, an enum's name or a time. What looks like a time is refused; Base64 and names
+/// cannot be told, and become texts.
+package enum CoreFrameConversion {
+    /// - Parameters:
+    ///   - frame: a whole frame, or all that is left of a payload; offsets of errors count from its start.
+    ///   - allowUntyped: objects, bytes, times and inexact numbers become what they would most likely be: names of
+    ///     members stay, bytes become Base64, times texts.
+    /// - Returns: a frame of the other protocol.
+    package static func converted(
+        _ frame: UnsafeRawBufferPointer, from format: CoreFormat, allowUntyped: Bool = false
+    ) throws(CoreConversionError) -> [UInt8] {
+        var walk = CoreHubMessageWalk(frame, format)
+        var converted: [UInt8] = []
+        while let message = try next(&walk) {
+            switch format {
+            case .json: converted += try messagePack(message, allowUntyped)
+            case .messagePack: converted += try json(message, allowUntyped)
+            }
+        }
+        return converted
+    }
+
+    private static func next(_ walk: inout CoreHubMessageWalk) throws(CoreConversionError) -> CoreHubMessage? {
+        do throws(CoreError) { return try walk.next() } catch { throw CoreConversionError(error) }
+    }
+
+    // MARK: - To MessagePack
+
+    private static func messagePack(
+        _ message: CoreHubMessage, _ allowUntyped: Bool
+    ) throws(CoreConversionError) -> [UInt8] {
+        var writer = MessagePackWriter()
+        switch message.type {
+        case .invocation, .streamInvocation: writer.array(6)
+        case .streamItem: writer.array(4)
+        case .completion: writer.array(message.error == nil && message.value == nil ? 4 : 5)
+        default: throw CoreConversionError(.messageType, at: message.range.lowerBound)
+        }
+        writer.int(message.typeNumber)
+        let headers = message.headerTexts
+        writer.map(headers.count)
+        for header in headers {
+            writer.string(header.name)
+            writer.string(header.value)
+        }
+        if let id = message.invocationID { writer.string(id.text) } else { writer.nil() }
+        if let arguments = message.arguments {
+            writer.string(message.target?.text ?? "")
+            try append(arguments.range, of: message, to: &writer, allowUntyped)
+            let streamIDs = message.streamIDTexts
+            writer.array(streamIDs.count)
+            for id in streamIDs { writer.string(id) }
+        } else if message.type == .streamItem, let item = message.value {
+            try append(item, of: message, to: &writer, allowUntyped)
+        } else if let error = message.error {
+            writer.int(1)
+            writer.string(error.text)
+        } else if let value = message.value {
+            writer.int(3)
+            try append(value, of: message, to: &writer, allowUntyped)
+        } else {
+            writer.int(2)
+        }
+        return length(writer.bytes.count) + writer.bytes
+    }
+
+    /// 7-bit groups, the least significant first.
+    package static func length(_ count: Int) -> [UInt8] {
+        var groups: [UInt8] = []
+        var left = count
+        while left >= 0x80 {
+            groups.append(UInt8(left & 0x7F) | 0x80)
+            left >>= 7
+        }
+        return groups + [UInt8(left)]
+    }
+
+    private static func append(
+        _ range: Range<Int>, of message: CoreHubMessage, to writer: inout MessagePackWriter, _ allowUntyped: Bool
+    ) throws(CoreConversionError) {
+        var scanner = JSONScanner(UnsafeRawBufferPointer(rebasing: message.payload[range]))
+        try append(&scanner, at: range.lowerBound, to: &writer, allowUntyped)
+    }
+
+    /// The text was walked over before: it is JSON, and nested no deeper than a scanner goes.
+    private static func append(
+        _ scanner: inout JSONScanner, at base: Int, to writer: inout MessagePackWriter, _ allowUntyped: Bool
+    ) throws(CoreConversionError) {
+        let first = scanner.peek()
+        let start = base + scanner.position
+        switch first {
+        case UInt8(ascii: "n"):
+            _ = scanner.consume(literal: "null")
+            writer.nil()
+        case UInt8(ascii: "t"): writer.bool(scanner.consume(literal: "true"))
+        case UInt8(ascii: "f"): writer.bool(!scanner.consume(literal: "false"))
+        case UInt8(ascii: "\""):
+            let text = scanner.string()?.decoded ?? ""
+            guard allowUntyped || DotNetDate.rewritten(text) == nil else { throw CoreConversionError(.date, at: start) }
+            writer.string(text)
+        case UInt8(ascii: "["):
+            var ahead = scanner
+            writer.array(ahead.countElements() ?? 0)
+            try elements(&scanner, UInt8(ascii: "["), UInt8(ascii: "]")) { scanner throws(CoreConversionError) in
+                try append(&scanner, at: base, to: &writer, allowUntyped)
+            }
+        case UInt8(ascii: "{"):
+            guard allowUntyped else { throw CoreConversionError(.object, at: start) }
+            var ahead = scanner
+            var count = 0
+            _ = ahead.object { scanner, _ in
+                count += 1
+                return scanner.skipValue()
+            }
+            writer.map(count)
+            try elements(&scanner, UInt8(ascii: "{"), UInt8(ascii: "}")) { scanner throws(CoreConversionError) in
+                writer.string(scanner.string()?.decoded ?? "")
+                _ = scanner.consume(UInt8(ascii: ":"))
+                try append(&scanner, at: base, to: &writer, allowUntyped)
+            }
+        default:
+            guard let number = scanner.number() else { throw CoreConversionError(.malformed, at: start) }
+            switch CoreJSONNumber(number) {
+            case .int(let value): writer.int(value)
+            case .uint(let value): writer.int(value)
+            case .double(let value): writer.double(value)
+            case .inexact(let value):
+                guard allowUntyped, value.isFinite else { throw CoreConversionError(.number, at: start) }
+                writer.double(value)
+            }
+        }
+    }
+
+    private static func elements(
+        _ scanner: inout JSONScanner, _ opening: UInt8, _ closing: UInt8,
+        _ element: (inout JSONScanner) throws(CoreConversionError) -> Void
+    ) throws(CoreConversionError) {
+        _ = scanner.consume(opening)
+        if scanner.consume(closing) { return }
+        repeat { try element(&scanner) } while scanner.consume(UInt8(ascii: ","))
+        _ = scanner.consume(closing)
+    }
+
+    // MARK: - To JSON
+
+    private static func json(
+        _ message: CoreHubMessage, _ allowUntyped: Bool
+    ) throws(CoreConversionError) -> [UInt8] {
+        switch message.type {
+        case .invocation, .streamInvocation, .streamItem, .completion: break
+        default: throw CoreConversionError(.messageType, at: message.range.lowerBound)
+        }
+        let policy: MessagePackJSON.Policy = allowUntyped ? .convertedUntyped : .converted
+        var writer = JSONWriter()
+        writer.raw("{\"type\":\(message.typeNumber)")
+        let headers = message.headerTexts
+        if !headers.isEmpty {
+            writer.raw(",\"headers\":{")
+            for (index, header) in headers.enumerated() {
+                if index > 0 { writer.raw(",") }
+                writer.string(header.name)
+                writer.raw(":")
+                writer.string(header.value)
+            }
+            writer.raw("}")
+        }
+        member("invocationId", message.invocationID?.text, to: &writer)
+        member("target", message.target?.text, to: &writer)
+        member("error", message.error?.text, to: &writer)
+        if let arguments = message.arguments {
+            try member("arguments", arguments.range, of: message, to: &writer, policy)
+        }
+        if let value = message.value {
+            try member(message.type == .streamItem ? "item" : "result", value, of: message, to: &writer, policy)
+        }
+        if let streamIDs = message.streamIDs, streamIDs.count > 0 {
+            try member("streamIds", streamIDs.range, of: message, to: &writer, policy)
+        }
+        writer.raw("}\u{1E}")
+        return writer.bytes
+    }
+
+    private static func member(_ name: String, _ text: String?, to writer: inout JSONWriter) {
+        guard let text else { return }
+        writer.raw(",\"\(name)\":")
+        writer.string(text)
+    }
+
+    private static func member(
+        _ name: String, _ range: Range<Int>, of message: CoreHubMessage, to writer: inout JSONWriter,
+        _ policy: MessagePackJSON.Policy
+    ) throws(CoreConversionError) {
+        writer.raw(",\"\(name)\":")
+        var reader = MessagePackReader(message.payload, in: range)
+        try MessagePackJSON.append(&reader, to: &writer, policy)
+    }
+}

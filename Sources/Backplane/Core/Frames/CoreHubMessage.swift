@@ -1,0 +1,238 @@
+import JSON
+/// The messages of the hub protocol that have a meaning here.
+package enum CoreMessageType: UInt8, CaseIterable, Sendable {
+    case invocation = 1
+    case streamItem
+    case completion
+    case streamInvocation
+    case cancelInvocation
+    case ping
+    case close
+    case ack
+    case sequence
+
+    /// Stable snake_case name.
+    package var label: String {
+        switch self {
+        case .invocation: "invocation"
+        case .streamItem: "stream_item"
+        case .completion: "completion"
+        case .streamInvocation: "stream_invocation"
+        case .cancelInvocation: "cancel_invocation"
+        case .ping: "ping"
+        case .close: "close"
+        case .ack: "ack"
+        case .sequence: "sequence"
+        }
+    }
+}
+
+/// One message of the hub protocol in place: what a client gets. Valid as long as the payload's memory.
+///
+/// All offsets count from the start of the payload that the message stands in.
+package struct CoreHubMessage {
+    package let payload: UnsafeRawBufferPointer
+    package let format: CoreFormat
+    /// Clients ignore those above 9.
+    package internal(set) var typeNumber = 0
+    // Few words, because each walk hands the message through several hands.
+    var span = CoreSpan.none
+    var invocationIDSpan = CoreSpan.none
+    var targetSpan = CoreSpan.none
+    var argumentsSpan = CoreSpan.none
+    var streamIDsSpan = CoreSpan.none
+    var headersSpan = CoreSpan.none
+    var valueSpan = CoreSpan.none
+    var errorSpan = CoreSpan.none
+    var argumentCount: UInt32 = 0
+    var streamIDCount: UInt32 = 0
+
+    init(_ payload: UnsafeRawBufferPointer, _ format: CoreFormat) {
+        self.payload = payload
+        self.format = format
+    }
+
+    /// The whole message, with the byte 1e behind it or its length before it.
+    package var range: Range<Int> { span.range ?? 0..<0 }
+    package var invocationID: CoreText? { text(invocationIDSpan) }
+    /// The client's method.
+    package var target: CoreText? { text(targetSpan) }
+    package var arguments: CoreElements? { elements(argumentsSpan, argumentCount) }
+    package var streamIDs: CoreElements? { elements(streamIDsSpan, streamIDCount) }
+    /// An object or map of texts; nil if there are none.
+    package var headers: Range<Int>? { headersSpan.range }
+    /// A completion's result or a stream's item: one JSON value, or one MessagePack value.
+    package var value: Range<Int>? { valueSpan.range }
+    package var error: CoreText? { text(errorSpan) }
+    /// The error as a value of its format.
+    package var errorRange: Range<Int>? { errorSpan.range }
+
+    private func elements(_ span: CoreSpan, _ count: UInt32) -> CoreElements? {
+        span.range.map { CoreElements(payload: payload, format: format, range: $0, count: Int(count)) }
+    }
+
+    private func text(_ span: CoreSpan) -> CoreText? {
+        guard let range = span.range else { return nil }
+        switch format {
+        case .json:
+            var scanner = JSONScanner(UnsafeRawBufferPointer(rebasing: payload[range]))
+            return scanner.string().map { CoreText($0) }
+        case .messagePack:
+            var reader = MessagePackReader(payload, in: range)
+            return (try? reader.string()).map { CoreText($0) }
+        }
+    }
+
+    package var type: CoreMessageType? { UInt8(exactly: typeNumber).flatMap(CoreMessageType.init) }
+
+    /// A value of this message, to be read on.
+    package func value(_ range: Range<Int>) -> CoreValue {
+        CoreValue(payload: payload, format: format, range: range)
+    }
+
+    package var streamIDTexts: [String] {
+        var ids: [String] = []
+        streamIDs?.forEach { _, range in
+            if let id = value(range).text { ids.append(id) }
+        }
+        return ids
+    }
+
+    /// In the order of the message; none where there are none.
+    package var headerTexts: [(name: String, value: String)] {
+        guard let headers else { return [] }
+        var texts: [(String, String)] = []
+        switch format {
+        case .json:
+            var scanner = JSONScanner(UnsafeRawBufferPointer(rebasing: payload[headers]))
+            _ = scanner.object { scanner, name in
+                guard let value = scanner.string() else { return scanner.skipValue() }
+                texts.append((name.decoded, value.decoded))
+                return true
+            }
+        case .messagePack:
+            var reader = MessagePackReader(payload, in: headers)
+            guard let count = try? reader.mapCount() else { return [] }
+            for _ in 0..<count {
+                guard let name = try? reader.string(), let value = try? reader.string() else { break }
+                texts.append((CoreText(name).text, CoreText(value).text))
+            }
+        }
+        return texts
+    }
+}
+
+/// An array in a hub message, in place.
+package struct CoreElements {
+    package let payload: UnsafeRawBufferPointer
+    package let format: CoreFormat
+    /// The whole array, in the payload.
+    package let range: Range<Int>
+    package let count: Int
+
+    /// Calls `body` with each element's place in the payload.
+    package func forEach(_ body: (_ index: Int, _ range: Range<Int>) -> Void) {
+        switch format {
+        case .json:
+            var scanner = JSONScanner(UnsafeRawBufferPointer(rebasing: payload[range]))
+            var index = 0
+            _ = scanner.array { scanner in
+                _ = scanner.peek()
+                let start = range.lowerBound &+ scanner.position
+                guard scanner.skipValue() else { return false }
+                body(index, start..<range.lowerBound &+ scanner.position)
+                index += 1
+                return true
+            }
+        case .messagePack:
+            var reader = MessagePackReader(payload, in: range)
+            guard let count = try? reader.arrayCount() else { return }
+            for index in 0..<count {
+                guard let element = try? reader.value() else { return }
+                body(index, element)
+            }
+        }
+    }
+
+    /// Each element's place in the payload.
+    package var ranges: [Range<Int>] {
+        var ranges: [Range<Int>] = []
+        forEach { ranges.append($1) }
+        return ranges
+    }
+
+    /// All elements as one JSON array.
+    package func json() -> [UInt8] { CoreValue(payload: payload, format: format, range: range).json() }
+}
+
+/// A value of the application in place: one JSON value or one MessagePack value.
+package struct CoreValue {
+    package let payload: UnsafeRawBufferPointer
+    package let format: CoreFormat
+    package let range: Range<Int>
+
+    package init(payload: UnsafeRawBufferPointer, format: CoreFormat, range: Range<Int>) {
+        self.payload = payload
+        self.format = format
+        self.range = range
+    }
+
+    package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: payload[range]) }
+
+    /// nil if it is no text.
+    package var text: String? {
+        switch format {
+        case .json:
+            var scanner = JSONScanner(bytes)
+            return scanner.string()?.decoded
+        case .messagePack:
+            var reader = MessagePackReader(payload, in: range)
+            return (try? reader.string()).map { CoreText($0).text }
+        }
+    }
+
+    /// As JSON for people and programs: JSON as it stands, MessagePack by ``MessagePackJSON``.
+    package func json() -> [UInt8] {
+        switch format {
+        case .json: return Array(bytes)
+        case .messagePack:
+            var writer = JSONWriter()
+            var reader = MessagePackReader(payload, in: range)
+            do throws(CoreConversionError) {
+                try MessagePackJSON.append(&reader, to: &writer, .shown)
+            } catch {
+                // Deeper than is shown: what was written so far is no JSON.
+                return Array("\"\(error.reason.label)\"".utf8)
+            }
+            return writer.bytes
+        }
+    }
+}
+
+/// A part of a payload in two words of 32 bits: Redis takes no value above 512 MiB by default, and none above 4 GiB is
+/// decoded.
+struct CoreSpan {
+    private var start: UInt32
+    private var end: UInt32
+
+    static let limit = Int(UInt32.max)
+    static var none: CoreSpan { CoreSpan(start: .max, end: 0) }
+
+    private init(start: UInt32, end: UInt32) {
+        self.start = start
+        self.end = end
+    }
+
+    /// - Precondition: the range ends below ``limit``, which the initializers of messages check.
+    @inline(__always)
+    init(_ start: Int, _ end: Int) {
+        self.start = UInt32(truncatingIfNeeded: start)
+        self.end = UInt32(truncatingIfNeeded: end)
+    }
+
+    @inline(__always)
+    var isNone: Bool { start > end }
+
+    @inline(__always)
+    var range: Range<Int>? { isNone ? nil : Int(start)..<Int(end) }
+}

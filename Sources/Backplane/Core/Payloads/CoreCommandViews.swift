@@ -1,0 +1,117 @@
+/// A group command in place, `[id, server, action, group, connection]`: the node that holds the connection does it and
+/// answers with an ack of the same id on the server's ack channel. Valid as long as the payload's memory.
+package struct CoreGroupCommandView {
+    package enum Action: UInt8, CaseIterable, Sendable {
+        case add = 1
+        case remove = 2
+
+        package var label: String {
+            switch self {
+            case .add: "add"
+            case .remove: "remove"
+            }
+        }
+    }
+
+    package let payload: UnsafeRawBufferPointer
+    /// From 1 up, for each server and hub.
+    package let id: Int32
+    /// UTF-8. Who sent it and waits for the ack: ``CoreServerName``.
+    package let server: UnsafeRawBufferPointer
+    /// 1 adds, 2 removes; nodes ignore others.
+    package let rawAction: UInt8
+    /// UTF-8.
+    package let group: UnsafeRawBufferPointer
+    /// UTF-8.
+    package let connection: UnsafeRawBufferPointer
+    package let mark: Range<Int>?
+    package let oddities: CoreOddities
+
+    package var action: Action? { Action(rawValue: rawAction) }
+
+    package init(_ payload: UnsafeRawBufferPointer) throws(CoreError) {
+        var reader = MessagePackReader(payload)
+        self.payload = payload
+        let count = try reader.items(atLeast: 5)
+        id = try reader.integer(as: Int32.self)
+        server = try reader.text()
+        rawAction = try reader.integer(as: UInt8.self)
+        group = try reader.text()
+        connection = try reader.text()
+        mark = try reader.endOfItems(5, of: count)
+        oddities = reader.oddities
+    }
+}
+
+/// An ack in place, `[id]`.
+package struct CoreAckView {
+    package let id: Int32
+    package let mark: Range<Int>?
+    package let oddities: CoreOddities
+
+    package init(_ payload: UnsafeRawBufferPointer) throws(CoreError) {
+        var reader = MessagePackReader(payload)
+        let count = try reader.items(atLeast: 1)
+        id = try reader.integer(as: Int32.self)
+        mark = try reader.endOfItems(1, of: count)
+        oddities = reader.oddities
+    }
+}
+
+/// A client's answer in place, `[protocol, frame]`: in the protocol of the client that answers. Valid as long as the
+/// payload's memory.
+package struct CoreCompletionView {
+    package let payload: UnsafeRawBufferPointer
+    /// UTF-8.
+    package let protocolName: UnsafeRawBufferPointer
+    /// By its offsets.
+    package let frame: Range<Int>
+    package let mark: Range<Int>?
+    package let oddities: CoreOddities
+
+    package init(_ payload: UnsafeRawBufferPointer) throws(CoreError) {
+        var reader = MessagePackReader(payload)
+        let count = try reader.items(atLeast: 2)
+        self.payload = payload
+        protocolName = try reader.text()
+        frame = try reader.frame()
+        mark = try reader.endOfItems(2, of: count)
+        oddities = reader.oddities
+    }
+
+    /// nil if the protocol is not understood.
+    package var format: CoreFormat? { CoreProtocol(protocolName).format }
+
+    /// What is in the frame; nil if the protocol is not understood.
+    package func messages() -> CoreHubMessageWalk? {
+        format.map { CoreHubMessageWalk(payload, frame: frame, $0) }
+    }
+
+    /// - Returns: nil if the protocol is not understood, or the frame is empty.
+    package func message() throws(CoreError) -> CoreHubMessage? {
+        guard var walk = messages() else { return nil }
+        return try walk.next()
+    }
+}
+
+extension MessagePackReader {
+    fileprivate mutating func items(atLeast expected: Int) throws(CoreError) -> Int {
+        let count = try arrayCount()
+        guard count >= expected else { throw CoreError(.tooFewItems, at: 0) }
+        return count
+    }
+
+    /// What follows the items that nodes write.
+    ///
+    /// - Returns: the offsets of our mark, if there is one.
+    fileprivate mutating func endOfItems(_ expected: Int, of count: Int) throws(CoreError) -> Range<Int>? {
+        var mark: Range<Int>?
+        if count == expected + 1 {
+            mark = try markOrExtraItem()
+        } else {
+            for _ in expected..<count { try skipExtraItem() }
+        }
+        if !isAtEnd { oddities.insert(.trailingBytes) }
+        return mark
+    }
+}

@@ -1,0 +1,194 @@
+import JSON
+/// An invocation in place: `[excluded, {protocol: frame}]`, with `invocation id, return channel` behind them where a
+/// result is asked for. Nothing is copied, nothing is allocated. Valid as long as the payload's memory.
+///
+/// Frames are not looked into; ``messages(in:)`` does.
+package struct CoreInvocationView {
+    /// All offsets count from its start.
+    package let payload: UnsafeRawBufferPointer
+    package let itemCount: Int
+    /// Number of connections that are left out.
+    package let excludedCount: Int
+    /// Number of protocols that the sender has enabled. Clients with another one are disconnected by their node.
+    package let frameCount: Int
+    /// The frame for clients with JSON: text and the byte 1e.
+    package let json: Range<Int>?
+    /// The frame for clients with MessagePack: its length and the message.
+    package let messagePack: Range<Int>?
+    /// UTF-8. Where the answer has to go, without the channel prefix; nil if nobody waits for one.
+    package let returnChannel: UnsafeRawBufferPointer?
+    /// UTF-8. By which the asker finds the answer.
+    package let invocationID: UnsafeRawBufferPointer?
+    /// The third of three items, if it is a mark of ours.
+    package let mark: Range<Int>?
+    package let oddities: CoreOddities
+    private let excludedStart: Int
+    private let framesStart: Int
+
+    /// Walks over the whole payload.
+    package init(_ payload: UnsafeRawBufferPointer) throws(CoreError) {
+        var reader = MessagePackReader(payload)
+        let itemCount = try reader.arrayCount()
+        guard itemCount >= 2 else { throw CoreError(.tooFewItems, at: 0) }
+        let excludedCount = try reader.arrayCount()
+        let excludedStart = reader.position
+        for _ in 0..<excludedCount { _ = try reader.text() }
+
+        let frameCount = try reader.mapCount()
+        let framesStart = reader.position
+        var json: Range<Int>?
+        var messagePack: Range<Int>?
+        for index in 0..<frameCount {
+            let name = try reader.text()
+            let frame = try reader.frame()
+            switch CoreProtocol(name) {
+            case .json where json == nil: json = frame
+            case .messagePack where messagePack == nil: messagePack = frame
+            case .other:
+                // There is hardly ever one, and never many.
+                if Self.names(in: payload, at: framesStart, count: min(index, 16)).contains(name) {
+                    reader.oddities.insert(.duplicateProtocol)
+                }
+            default: reader.oddities.insert(.duplicateProtocol)
+            }
+        }
+
+        var invocationID: UnsafeRawBufferPointer?
+        var returnChannel: UnsafeRawBufferPointer?
+        var mark: Range<Int>?
+        if itemCount > 3 {
+            invocationID = try reader.optionalText()
+            returnChannel = try reader.optionalText()
+            for _ in 4..<itemCount { try reader.skipExtraItem() }
+        } else if itemCount == 3 {
+            mark = try reader.markOrExtraItem()
+        }
+        if !reader.isAtEnd { reader.oddities.insert(.trailingBytes) }
+
+        self.payload = payload
+        self.itemCount = itemCount
+        self.excludedCount = excludedCount
+        self.excludedStart = excludedStart
+        self.frameCount = frameCount
+        self.framesStart = framesStart
+        self.json = json
+        self.messagePack = messagePack
+        self.invocationID = invocationID
+        self.returnChannel = returnChannel
+        self.mark = mark
+        oddities = reader.oddities
+    }
+
+    /// Whether a result is asked for.
+    package var asksForResult: Bool { returnChannel != nil }
+
+    /// Calls `body` with each excluded connection's id, UTF-8.
+    package func forEachExcluded(_ body: (UnsafeRawBufferPointer) -> Void) {
+        var reader = MessagePackReader(payload, in: excludedStart..<payload.count)
+        for _ in 0..<excludedCount {
+            guard let id = try? reader.string() else { return }
+            body(id)
+        }
+    }
+
+    /// Calls `body` with each protocol's name, UTF-8, and its frame, in the order of the payload.
+    package func forEachFrame(_ body: (_ name: UnsafeRawBufferPointer, _ frame: Range<Int>) -> Void) {
+        var reader = MessagePackReader(payload, in: framesStart..<payload.count)
+        for _ in 0..<frameCount {
+            guard let name = try? reader.string(), let frame = try? reader.frame() else { return }
+            body(name, frame)
+        }
+    }
+
+    package var excluded: [String] {
+        var ids: [String] = []
+        forEachExcluded { ids.append(String(decoding: $0, as: UTF8.self)) }
+        return ids
+    }
+
+    /// `json`, `messagepack`, ... in the order of the payload.
+    package var protocols: [String] {
+        var names: [String] = []
+        forEachFrame { name, _ in names.append(String(decoding: name, as: UTF8.self)) }
+        return names
+    }
+
+    /// What is in the JSON frame, or in the MessagePack frame if there is no other.
+    package func messages(in format: CoreFormat) -> CoreHubMessageWalk? {
+        let frame = format == .json ? json : messagePack
+        return frame.map { CoreHubMessageWalk(payload, frame: $0, format) }
+    }
+
+    /// The first message: of the JSON frame, else of the MessagePack frame.
+    ///
+    /// - Returns: nil if the envelope has neither protocol, or an empty frame.
+    package func message() throws(CoreError) -> CoreHubMessage? {
+        guard var walk = messages(in: .json) ?? messages(in: .messagePack) else { return nil }
+        return try walk.next()
+    }
+
+    private static func names(in payload: UnsafeRawBufferPointer, at start: Int, count: Int) -> Names {
+        Names(reader: MessagePackReader(payload, in: start..<payload.count), count: count)
+    }
+
+    private struct Names {
+        var reader: MessagePackReader
+        var count: Int
+
+        func contains(_ name: UnsafeRawBufferPointer) -> Bool {
+            var reader = reader
+            for _ in 0..<count {
+                guard let other = try? reader.string(), (try? reader.frame()) != nil else { return false }
+                if other.elementsEqual(name) { return true }
+            }
+            return false
+        }
+    }
+}
+
+extension MessagePackReader {
+    /// The bytes of a frame, by their offsets; also what nodes take for one: text, or nil for none.
+    @inline(__always)
+    mutating func frame() throws(CoreError) -> Range<Int> {
+        let start = position
+        if position < bytes.count, bytes[position] == 0xC4 {
+            let frame = try binary()
+            return position &- frame.count..<position
+        }
+        switch try token() {
+        case .binary(let data): return position &- data.count..<position
+        case .string(let data):
+            oddities.insert(.frameType)
+            return position &- data.count..<position
+        case .nil:
+            oddities.insert(.frameType)
+            return position..<position
+        default: throw CoreError(.wrongType, at: start)
+        }
+    }
+
+    fileprivate mutating func optionalText() throws(CoreError) -> UnsafeRawBufferPointer? {
+        let text = try optionalString()
+        if let text {
+            if UTF8Validation.firstInvalidOffset(in: text) != nil { oddities.insert(.utf8) }
+        } else {
+            oddities.insert(.nilText)
+        }
+        return text
+    }
+
+    mutating func skipExtraItem() throws(CoreError) {
+        oddities.insert(.extraItems)
+        try skipValue()
+    }
+
+    /// An item behind those that nodes write.
+    ///
+    /// - Returns: its offsets if it is a mark of ours.
+    mutating func markOrExtraItem() throws(CoreError) -> Range<Int>? {
+        let range = try value()
+        if CoreForwardMark.isMark(bytes, range) { return range }
+        oddities.insert(.extraItems)
+        return nil
+    }
+}

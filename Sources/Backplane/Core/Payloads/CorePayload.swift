@@ -1,0 +1,105 @@
+/// A payload of the ASP.NET Core backplane, copied.
+package enum CorePayload: Equatable, Sendable {
+    case invocation(CoreInvocation)
+    case groupCommand(CoreGroupCommand)
+    case ack(id: Int32)
+    case completion(CoreCompletion)
+
+    /// - Parameter kind: of the channel that the payload came on, which alone says what it is.
+    package init(decoding payload: UnsafeRawBufferPointer, as kind: CoreKind) throws(CoreError) {
+        switch try CorePayloadView(kind, payload) {
+        case .invocation(let view): self = .invocation(CoreInvocation(view))
+        case .groupCommand(let view): self = .groupCommand(CoreGroupCommand(view))
+        case .ack(let view): self = .ack(id: view.id)
+        case .completion(let view): self = .completion(CoreCompletion(view))
+        }
+    }
+
+    package init(decoding payload: [UInt8], as kind: CoreKind) throws(CoreError) {
+        let result = payload.withUnsafeBytes { bytes in
+            Result { () throws(CoreError) in try CorePayload(decoding: bytes, as: kind) }
+        }
+        self = try result.get()
+    }
+
+    /// As a real node writes it: the same bytes that were decoded, unless the walk found oddities.
+    package func encoded() -> [UInt8] {
+        switch self {
+        case .invocation(let invocation): return invocation.encoded()
+        case .groupCommand(let command): return command.encoded()
+        case .completion(let completion): return completion.encoded()
+        case .ack(let id):
+            var writer = MessagePackWriter()
+            writer.array(1)
+            writer.int(id)
+            return writer.bytes
+        }
+    }
+}
+
+/// A group command, copied.
+package struct CoreGroupCommand: Equatable, Sendable {
+    package var id: Int32
+    package var server: String
+    /// 1 adds, 2 removes.
+    package var rawAction: UInt8
+    package var group: String
+    package var connection: String
+    /// Places where it was forwarded from: ``CoreForwardMark``.
+    package var places: [String] = []
+
+    package init(
+        id: Int32, server: String, action: CoreGroupCommandView.Action, group: String, connection: String
+    ) {
+        self.id = id
+        self.server = server
+        rawAction = action.rawValue
+        self.group = group
+        self.connection = connection
+    }
+
+    init(_ view: CoreGroupCommandView) {
+        id = view.id
+        server = String(decoding: view.server, as: UTF8.self)
+        rawAction = view.rawAction
+        group = String(decoding: view.group, as: UTF8.self)
+        connection = String(decoding: view.connection, as: UTF8.self)
+        if let mark = view.mark { places = CoreForwardMark.places(view.payload, mark) }
+    }
+
+    package func encoded() -> [UInt8] {
+        var writer = MessagePackWriter()
+        writer.array(places.isEmpty ? 5 : 6)
+        writer.int(id)
+        writer.string(server)
+        writer.int(rawAction)
+        writer.string(group)
+        writer.string(connection)
+        if !places.isEmpty { CoreForwardMark.write(places, to: &writer) }
+        return writer.bytes
+    }
+}
+
+/// A client's answer, copied.
+package struct CoreCompletion: Equatable, Sendable {
+    package var protocolName: String
+    package var frame: [UInt8]
+
+    package init(protocolName: String, frame: [UInt8]) {
+        self.protocolName = protocolName
+        self.frame = frame
+    }
+
+    init(_ view: CoreCompletionView) {
+        protocolName = String(decoding: view.protocolName, as: UTF8.self)
+        frame = Array(view.payload[view.frame])
+    }
+
+    package func encoded() -> [UInt8] {
+        var writer = MessagePackWriter()
+        writer.array(2)
+        writer.string(protocolName)
+        writer.binary(frame)
+        return writer.bytes
+    }
+}

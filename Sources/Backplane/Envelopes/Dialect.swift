@@ -1,0 +1,66 @@
+/// Which of the two backplanes. Decided where a channel is attached or a capture's channel is opened, never guessed from
+/// an envelope.
+package enum Dialect: String, Sendable, CaseIterable, Codable {
+    /// SignalR 2 of .NET Framework.
+    case signalR2 = "signalr2"
+    /// SignalR of ASP.NET Core.
+    case core
+
+    /// For the `backplane` label of metrics.
+    package var label: String { rawValue }
+
+    /// For people.
+    package var name: String {
+        switch self {
+        case .signalR2: "SignalR 2"
+        case .core: "ASP.NET Core SignalR"
+        }
+    }
+}
+
+/// How the bytes of an envelope are to be read. Trivial, to be handed along with them.
+package enum EnvelopeForm: Equatable, Sendable {
+    /// The payload as it was published: id, space, blob.
+    case signalR2
+    /// A ``CoreRecord``: the Redis channel and the payload. That channel begins with the hub's root, `rootCount` bytes, the
+    /// first `prefixCount` of which are the channel prefix.
+    case core(prefixCount: Int, rootCount: Int)
+
+    @inlinable package var dialect: Dialect {
+        if case .signalR2 = self { .signalR2 } else { .core }
+    }
+}
+
+/// What is attached, recorded and read as one: an event key of SignalR 2, or a hub of ASP.NET Core with all its Redis
+/// channels.
+package enum BackplaneChannel: Hashable, Sendable {
+    case signalR2(key: String)
+    case core(CoreHub)
+
+    /// The event key, or prefix and type of the hub: the topic of captures, the `channel` of metrics.
+    package var name: String {
+        switch self {
+        case .signalR2(let key): key
+        case .core(let hub): hub.topic
+        }
+    }
+
+    package var dialect: Dialect { form.dialect }
+
+    package var form: EnvelopeForm {
+        switch self {
+        case .signalR2: .signalR2
+        case .core(let hub): hub.form
+        }
+    }
+
+    /// nil for SignalR 2.
+    package var hub: CoreHub? {
+        if case .core(let hub) = self { hub } else { nil }
+    }
+}
+
+extension CoreHub {
+    /// Of the envelopes of this hub.
+    package var form: EnvelopeForm { .core(prefixCount: prefix.utf8.count, rootCount: root.count) }
+}

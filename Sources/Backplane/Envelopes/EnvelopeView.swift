@@ -1,0 +1,87 @@
+/// One envelope of either backplane in place: nothing is copied, nothing is allocated.
+///
+/// ```swift
+/// var envelope = try EnvelopeView(bytes, form)
+/// while let message = try envelope.next() {
+///     count(message.kind)
+/// }
+/// ```
+/// It is whole only once `next()` has returned nil. Valid as long as the bytes.
+package struct EnvelopeView {
+    private enum Wire {
+        case signalR2(EnvelopeWalk)
+        case core(CoreEnvelopeView, isHandedOut: Bool)
+    }
+
+    private var wire: Wire
+    private let bytes: UnsafeRawBufferPointer
+
+    /// - Parameters:
+    ///   - bytes: as they are recorded: the payload of SignalR 2, or a ``CoreRecord``.
+    ///   - form: how they are to be read.
+    package init(_ bytes: UnsafeRawBufferPointer, _ form: EnvelopeForm) throws(EnvelopeFault) {
+        self.bytes = bytes
+        switch form {
+        case .signalR2:
+            do throws(EnvelopeError) { wire = .signalR2(try EnvelopeWalk(bytes)) } catch { throw .signalR2(error) }
+        case .core(let prefixCount, let rootCount):
+            do throws(CoreError) {
+                let view = try CoreEnvelopeView(bytes, prefixCount: prefixCount, rootCount: rootCount)
+                wire = .core(view, isHandedOut: false)
+            } catch {
+                throw .core(error)
+            }
+        }
+    }
+
+    package var dialect: Dialect { core == nil ? .signalR2 : .core }
+
+    /// As it was published.
+    package var payload: UnsafeRawBufferPointer { core?.record.payload ?? bytes }
+
+    /// nil on a wire that has no ids.
+    package var id: UInt64? {
+        if case .signalR2(let walk) = wire { walk.id } else { nil }
+    }
+
+    /// When the publisher created it, in ``DotNetTicks``; nil on a wire that does not say. Certain once `next()` has
+    /// returned nil.
+    package var createdTicks: Int64? {
+        if case .signalR2(let walk) = wire { walk.createdTicks } else { nil }
+    }
+
+    /// nil where that is the event key.
+    package var redisChannel: UnsafeRawBufferPointer? { core?.record.channel }
+
+    /// Stable snake_case names of what is odd in it; complete once `next()` has returned nil.
+    package var oddities: [String] {
+        switch wire {
+        case .signalR2(let walk): walk.oddities.labels
+        case .core(let view, _): view.payload.oddities.labels
+        }
+    }
+
+    package var core: CoreEnvelopeView? {
+        if case .core(let view, _) = wire { view } else { nil }
+    }
+
+    /// The next message. ASP.NET Core has one to an envelope, in as many hub protocols as it likes.
+    ///
+    /// - Returns: nil behind the last one.
+    package mutating func next() throws(EnvelopeFault) -> SentMessage? {
+        switch wire {
+        case .signalR2(var walk):
+            do throws(EnvelopeError) {
+                let message = try walk.next()
+                wire = .signalR2(walk)
+                return message.map { SentMessage($0) }
+            } catch {
+                throw .signalR2(error)
+            }
+        case .core(let view, let isHandedOut):
+            guard !isHandedOut else { return nil }
+            wire = .core(view, isHandedOut: true)
+            return SentMessage(view)
+        }
+    }
+}

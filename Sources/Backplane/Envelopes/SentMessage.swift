@@ -1,0 +1,133 @@
+/// A text in place, as it stands in JSON or as UTF-8.
+package typealias TextInPlace = CoreText
+
+/// One message of an envelope of either backplane, in place: what filters, lines and tables ask for. Valid as long as the
+/// envelope's bytes.
+package struct SentMessage {
+    package enum Wire {
+        case signalR2(MessageView)
+        case core(CoreEnvelopeView)
+    }
+
+    package let wire: Wire
+    package let kind: EnvelopeKind
+
+    init(_ view: MessageView) {
+        wire = .signalR2(view)
+        kind = EnvelopeKind(view.kind)
+    }
+
+    init(_ view: CoreEnvelopeView) {
+        wire = .core(view)
+        kind = EnvelopeKind(view.name.kind)
+    }
+
+    /// Of the signal of SignalR 2, or the type of ASP.NET Core's hub; nil if none is named.
+    package var hub: UnsafeRawBufferPointer? {
+        switch wire {
+        case .signalR2(let view): SignalParts(view.key)?.hub
+        case .core(let view): view.hub
+        }
+    }
+
+    /// The name of the group, user, connection or server that it is for, UTF-8; nil where it is for all.
+    package var target: UnsafeRawBufferPointer? {
+        switch wire {
+        case .signalR2(let view): SignalParts(view.key)?.name
+        case .core(let view): view.target
+        }
+    }
+
+    /// UTF-8: the signal of SignalR 2, or the Redis channel, which is what says there whom it is for.
+    package var address: UnsafeRawBufferPointer {
+        switch wire {
+        case .signalR2(let view): view.key
+        case .core(let view): view.record.channel
+        }
+    }
+
+    /// UTF-8: a connection or a node; nil where the wire does not say who sent it.
+    package var sender: UnsafeRawBufferPointer? {
+        switch wire {
+        case .signalR2(let view): return view.source
+        case .core(let view):
+            if case .groupCommand(let command) = view.payload { return command.server }
+            return nil
+        }
+    }
+
+    /// Bytes of the value, or of the payload.
+    package var size: Int {
+        switch wire {
+        case .signalR2(let view): view.value.count
+        case .core(let view): view.record.payload.count
+        }
+    }
+
+    /// The call of a client's method; nil if it is none.
+    package var call: SentCall? {
+        switch wire {
+        case .signalR2(let view):
+            guard let call = HubInvocation(scanning: view.value) else { return nil }
+            return SentCall(
+                hub: TextInPlace(call.hubText), method: TextInPlace(call.methodText),
+                argumentCount: call.argumentCount,
+                arguments: CoreValue(
+                    payload: call.arguments, format: .json, range: 0..<call.arguments.count))
+        case .core(let view):
+            guard let message = view.message, let method = message.target, let arguments = message.arguments else {
+                return nil
+            }
+            return SentCall(
+                hub: TextInPlace(view.hub), method: method, argumentCount: arguments.count,
+                arguments: CoreValue(payload: arguments.payload, format: arguments.format, range: arguments.range))
+        }
+    }
+
+    /// Calls `body` with the bytes that hold values: what is searched for a text. One part, or a frame for each protocol.
+    package func forEachValue(_ body: (UnsafeRawBufferPointer) -> Void) {
+        switch wire {
+        case .signalR2(let view): body(view.value)
+        case .core(let view): view.forEachFrame { _, frame in body(frame) }
+        }
+    }
+}
+
+/// A call of a client's method, in place.
+package struct SentCall {
+    package let hub: TextInPlace
+    package let method: TextInPlace
+    package let argumentCount: Int
+    /// The whole array, JSON or MessagePack.
+    package let arguments: CoreValue
+}
+
+/// Hub and name in the key of a signal, as ``Signal`` reads it.
+struct SignalParts {
+    /// nil for a signal without a hub.
+    let hub: UnsafeRawBufferPointer?
+    /// Of the group, user or connection; nil if it is for all.
+    let name: UnsafeRawBufferPointer?
+
+    /// - Returns: nil if neither is in it.
+    init?(_ key: UnsafeRawBufferPointer) {
+        let dash = UInt8(ascii: "-")
+        func part(_ range: Range<Int>) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: key[range]) }
+        guard key.count > 2 else { return nil }
+        if key[0] == UInt8(ascii: "h"), key[1] == dash {
+            (hub, name) = (part(2..<key.count), nil)
+            return
+        }
+        if key[0] == UInt8(ascii: "c"), key[1] == dash {
+            (hub, name) = (nil, part(2..<key.count))
+            return
+        }
+        guard key[0] == UInt8(ascii: "h"), key[2] == dash else { return nil }
+        switch key[1] {
+        case UInt8(ascii: "c"), UInt8(ascii: "g"), UInt8(ascii: "u"):
+            guard let dot = key.firstIndex(of: UInt8(ascii: ".")), dot >= 3 else { return nil }
+            (hub, name) = (part(3..<dot), part(dot + 1..<key.count))
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,31 @@
+/// The Lua that a node publishes with: `KEYS[1]` is the event key, `ARGV[1]` the blob.
+///
+/// Counting and publishing happen in one atomic step; only that makes ids dense, and a gap mean loss. Lua writes numbers
+/// with 14 digits, so once the counter passes 10^14 ids come out as `1e+14` and nodes throw. Both scripts share that with
+/// the real one.
+package enum BackplaneScript {
+    /// What a real node runs. Replies `{id, blob, payload}`.
+    package static let publish = """
+        local newId = redis.call('INCR', KEYS[1])
+        local payload = newId .. ' ' .. ARGV[1]
+        redis.call('PUBLISH', KEYS[1], payload)
+        return {newId, ARGV[1], payload}
+        """
+
+    /// The same effect, for replay: replies `{id, receivers}` instead of sending the blob back twice.
+    package static let republish = """
+        local newId = redis.call('INCR', KEYS[1])
+        local receivers = redis.call('PUBLISH', KEYS[1], newId .. ' ' .. ARGV[1])
+        return {newId, receivers}
+        """
+
+    /// What a node runs after a reconnect: sets the counter to the last id it saw, `ARGV[1]`, if it is missing or lower,
+    /// so that a Redis that forgot does not send ids that clients have passed. Replies nil if there was no need.
+    package static let restore = """
+        local current = tonumber(redis.call('GET', KEYS[1]))
+        if current and current >= tonumber(ARGV[1]) then
+            return nil
+        end
+        return redis.call('SET', KEYS[1], ARGV[1])
+        """
+}

@@ -1,0 +1,40 @@
+/// One payload PUBLISHed on a backplane channel, decoded: an id and what a node published under it.
+package struct Envelope: Equatable, Sendable {
+    /// The number that the event key's counter gave it. Dense and ascending on a healthy channel.
+    package var id: UInt64
+    package var body: ScaleoutMessage
+
+    package init(id: UInt64, body: ScaleoutMessage) {
+        self.id = id
+        self.body = body
+    }
+
+    /// Decodes a payload, `decimal id, space, blob`.
+    ///
+    /// Copies everything; `EnvelopeWalk` reads the same in place.
+    package init(decoding payload: UnsafeRawBufferPointer) throws(EnvelopeError) {
+        let blobOffset: Int
+        (id, blobOffset) = try EnvelopeID.parse(payload)
+        body = try ScaleoutMessage(BlobWalk(payload, at: blobOffset))
+    }
+
+    /// Decodes a payload, `decimal id, space, blob`.
+    ///
+    /// Copies everything; `EnvelopeWalk` reads the same in place.
+    package init(decoding payload: some Collection<UInt8>) throws(EnvelopeError) {
+        self = try withContiguousBytes(of: payload) { bytes throws(EnvelopeError) in
+            try Envelope(decoding: bytes)
+        }
+    }
+
+    /// The payload, byte for byte as a real node's publish script makes it (for ids below 10^14, from where on Lua writes
+    /// `1e+14`, which nobody can decode).
+    ///
+    /// - Precondition: everything together stays below 2 GiB, the most that the format can say.
+    package func encoded() -> [UInt8] {
+        var writer = FieldWriter()
+        writer.ascii("\(id) ")
+        body.append(to: &writer)
+        return writer.bytes
+    }
+}

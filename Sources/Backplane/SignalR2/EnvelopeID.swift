@@ -1,0 +1,77 @@
+/// The id in front of a payload. It can be read even where the rest does not decode.
+package enum EnvelopeID {
+    /// Parses `ASCII decimal id, 0x20`, or what a real node takes for that (`ulong.Parse`): white space around the number, a
+    /// sign, leading zeros.
+    ///
+    /// - Returns: the id, and the offset of the first byte behind the space.
+    /// - Throws: `EnvelopeError` with reason `noID`, `idNotUInt64` or `idOverflow`.
+    package static func parse(
+        _ payload: UnsafeRawBufferPointer
+    ) throws(EnvelopeError) -> (id: UInt64, blobOffset: Int) {
+        let (id, blobOffset, _) = try read(payload)
+        return (id, blobOffset)
+    }
+
+    @inline(__always)
+    static func read(
+        _ payload: UnsafeRawBufferPointer
+    ) throws(EnvelopeError) -> (id: UInt64, blobOffset: Int, isOdd: Bool) {
+        var id: UInt64 = 0
+        var offset = 0
+        while offset < payload.count {
+            let byte = payload[offset]
+            let digit = byte &- UInt8(ascii: "0")
+            guard digit < 10 else {
+                guard byte == UInt8(ascii: " "), offset > 0 else { return try readOdd(payload) }
+                return (id, offset + 1, payload[0] == UInt8(ascii: "0") && offset > 1)
+            }
+            let (tens, overflow) = id.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = tens.addingReportingOverflow(UInt64(digit))
+            guard !overflow, !carry else { throw EnvelopeError(.idOverflow, at: offset) }
+            id = sum
+            offset += 1
+        }
+        throw EnvelopeError(.noID, at: offset)
+    }
+
+    /// What stands before the first space, by the rules of .NET's `NumberStyles.Integer` in the invariant culture: white
+    /// space, a sign, digits, white space, and zero bytes that C once left behind.
+    @inline(never)
+    private static func readOdd(
+        _ payload: UnsafeRawBufferPointer
+    ) throws(EnvelopeError) -> (id: UInt64, blobOffset: Int, isOdd: Bool) {
+        guard let space = payload.firstIndex(of: UInt8(ascii: " ")) else { throw errorWithoutSpace(payload) }
+        var offset = 0
+        while offset < space, isWhite(payload[offset]) { offset += 1 }
+        var isNegative = false
+        if offset < space, payload[offset] == UInt8(ascii: "+") || payload[offset] == UInt8(ascii: "-") {
+            isNegative = payload[offset] == UInt8(ascii: "-")
+            offset += 1
+        }
+        let firstDigit = offset
+        var id: UInt64 = 0
+        while offset < space, payload[offset] &- UInt8(ascii: "0") < 10 {
+            let (tens, overflow) = id.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = tens.addingReportingOverflow(UInt64(payload[offset] - UInt8(ascii: "0")))
+            guard !overflow, !carry else { throw EnvelopeError(.idOverflow, at: offset) }
+            id = sum
+            offset += 1
+        }
+        guard offset > firstDigit, !isNegative || id == 0 else { throw EnvelopeError(.noID, at: 0) }
+        let end = offset
+        while offset < space, isWhite(payload[offset]) { offset += 1 }
+        while offset < space, payload[offset] == 0 { offset += 1 }
+        guard offset == space else { throw EnvelopeError(.idNotUInt64, at: end) }
+        return (id, space + 1, true)
+    }
+
+    /// Without a space there is no id; where it begins like one, the place tells where it stops being one.
+    private static func errorWithoutSpace(_ payload: UnsafeRawBufferPointer) -> EnvelopeError {
+        let digits = payload.prefix { $0 &- UInt8(ascii: "0") < 10 }.count
+        return digits > 0 ? EnvelopeError(.idNotUInt64, at: digits) : EnvelopeError(.noID, at: 0)
+    }
+
+    private static func isWhite(_ byte: UInt8) -> Bool {
+        (0x09...0x0D).contains(byte)
+    }
+}

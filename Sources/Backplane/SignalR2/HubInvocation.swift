@@ -1,0 +1,56 @@
+import JSON
+
+/// The call of a client method that the value of a hub message holds: `{"H":hub,"M":method,"A":[arguments],"S":{..}}`.
+///
+/// Found in place, without a tree and without allocation. Valid as long as the value's memory.
+package struct HubInvocation {
+    let hubText: JSONString
+    let methodText: JSONString
+    /// Number of arguments.
+    package let argumentCount: Int
+    /// The array of the arguments as it stands in the JSON, brackets included.
+    package let arguments: UnsafeRawBufferPointer
+
+    /// Takes members in any order, unknown ones included; of a name that comes twice, the last one counts.
+    ///
+    /// - Returns: nil if the value is no call: not JSON, or without the strings `H` and `M` and the array `A`, as a
+    ///   progress report (`{"I":"P|0","P":{..}}`) is.
+    package init?(scanning value: UnsafeRawBufferPointer) {
+        var hub: JSONString?
+        var method: JSONString?
+        var arguments: (count: Int, text: UnsafeRawBufferPointer)?
+        var scanner = JSONScanner(value)
+        let isObject = scanner.object { scanner, name in
+            switch name.onlyByte {
+            case UInt8(ascii: "H"):
+                hub = scanner.string()
+                return hub != nil
+            case UInt8(ascii: "M"):
+                method = scanner.string()
+                return method != nil
+            case UInt8(ascii: "A"):
+                arguments = scanner.countedArray()
+                return arguments != nil
+            default:
+                return scanner.skipValue()
+            }
+        }
+        guard isObject, scanner.peek() == nil, let hub, let method, let arguments else { return nil }
+        hubText = hub
+        methodText = method
+        argumentCount = arguments.count
+        self.arguments = arguments.text
+    }
+
+    /// The hub's name as it stands in the JSON, escapes not decoded: the cheapest key for counting.
+    package var hub: UnsafeRawBufferPointer { hubText.raw }
+
+    /// The method's name as it stands in the JSON, escapes not decoded.
+    package var method: UnsafeRawBufferPointer { methodText.raw }
+
+    /// The hub's name. Lone surrogates and malformed UTF-8 become U+FFFD.
+    package var hubName: String { hubText.decoded }
+
+    /// The method's name. Lone surrogates and malformed UTF-8 become U+FFFD.
+    package var methodName: String { methodText.decoded }
+}

@@ -1,0 +1,50 @@
+/// A name that is another name's equal only where both have the same bytes.
+///
+/// Swift's `String` compares by canonical equivalence: `é` in one code point equals `e` and a combining accent. To Redis and
+/// to nodes these are two channels, two groups, two users.
+package struct OrdinalName: Hashable, Comparable, Sendable, CustomStringConvertible, CustomDebugStringConvertible,
+    ExpressibleByStringLiteral
+{
+    package let text: String
+
+    package init(_ text: some StringProtocol) {
+        self.text = String(text)
+    }
+
+    package init(stringLiteral text: String) {
+        self.text = text
+    }
+
+    package var description: String { text }
+    package var debugDescription: String { text.debugDescription }
+
+    package static func == (first: OrdinalName, second: OrdinalName) -> Bool {
+        first.text.isSameOrdinally(as: second.text)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        var text = text
+        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        hasher.combine(UInt8.max)
+    }
+
+    /// By bytes, as `String` sorts what is in one normal form.
+    package static func < (first: OrdinalName, second: OrdinalName) -> Bool {
+        first.text.utf8.lexicographicallyPrecedes(second.text.utf8)
+    }
+}
+
+extension StringProtocol {
+    /// Whether both have the same bytes.
+    package func isSameOrdinally(as other: some StringProtocol) -> Bool {
+        utf8.elementsEqual(other.utf8)
+    }
+}
+
+extension Sequence where Element: StringProtocol {
+    /// Whether no two have the same bytes.
+    package var areDifferentOrdinally: Bool {
+        var seen: Set<OrdinalName> = []
+        return allSatisfy { seen.insert(OrdinalName($0)).inserted }
+    }
+}

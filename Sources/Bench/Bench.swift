@@ -1,0 +1,164 @@
+import Preflight
+import Loopback
+import FoundationEssentials
+package import Logging
+import MCAP
+import NIOCore
+import NIOPosix
+import Redis
+import Relay
+import Time
+
+/// What can this machine carry? Publishes at rising rates to a relay that records, until envelopes are lost or nobody
+/// can publish faster.
+package struct Bench: Sendable {
+    /// Space that must be free before: the capture of one compression, and more.
+    private static let neededFree: UInt64 = 4 << 30
+
+    /// Where it records; made by ``run()``, and gone when that has returned.
+    package let directory: String
+    private let channel: String
+    private let configuration: BenchConfiguration
+    private let logger: Logger
+    private let onStep: @Sendable (String) -> Void
+
+    /// - Parameter onStep: told what begins, in words.
+    package init(
+        configuration: BenchConfiguration, logger: Logger, onStep: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
+        let random = String(UInt64.random(in: .min ... .max), radix: 16)
+        channel = "backplane-relay:bench:\(random)"
+        directory = configuration.directory + "/backplane-relay-bench-\(random)"
+        self.configuration = configuration
+        self.logger = logger
+        self.onStep = onStep
+    }
+
+    /// - Throws: ``SetupError`` and whatever keeps it from being carried out; a poor result is no error.
+    package func run() async throws -> BenchReport {
+        if let redis = configuration.redis { return try await measure(redis, isOurs: false) }
+        return try await RedisServerProcess.run { try await measure($0, isOurs: true) }
+    }
+
+    private func measure(_ redis: RedisConfiguration, isOurs: Bool) async throws -> BenchReport {
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        onStep("looking at Redis and the disk")
+        let look = await Preflight.run(
+            redis: redis, channels: [channel], directory: directory,
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+        if let reason = look.unreachable ?? look.objection {
+            throw SetupError(reason, setting: .connection(look.missing))
+        }
+        if let free = look.directory?.freeBytes, free < Self.neededFree {
+            throw SetupError(
+                "'\(configuration.directory)' has \(free >> 20) MiB free; the bench writes up to "
+                    + "\(Self.neededFree >> 20) MiB: name a directory on another disk", setting: .directory)
+        }
+        let traffic = BenchTraffic(payloadBytes: configuration.payloadBytes)
+        let zstd = try ZstdProbe(traffic)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        do {
+            let publisher = try await BenchPublisher.connect(
+                to: redis, channel: channel, traffic: traffic, group: group)
+            var climbs: [BenchReport.Climb] = []
+            do {
+                for (name, compression) in [("none", Compression.none), ("zstd", .zstd(level: 1))] {
+                    climbs.append(
+                        try await climb(
+                            name, compression, redis: redis, channel: channel, directory: directory + "/" + name,
+                            publisher: publisher, disk: look.directory?.bytesPerSecond))
+                    try? FileManager.default.removeItem(atPath: directory + "/" + name)
+                }
+            } catch {
+                await Self.leave(publisher, channel)
+                throw error
+            }
+            await Self.leave(publisher, channel)
+            try await group.shutdownGracefully()
+            return BenchReport(
+                redis: look.endpoint, redisVersion: look.server?.versionText, redisIsOurs: isOurs,
+                roundTripSeconds: Double(look.roundTripNanoseconds) * 1e-9, processors: ProcessorTime.processorCount,
+                payloadBytes: configuration.payloadBytes, secondsPerRate: configuration.seconds,
+                directory: configuration.directory, diskBytesPerSecond: look.directory?.bytesPerSecond,
+                freeDiskBytes: look.directory?.freeBytes, zstdBytesPerSecond: zstd.bytesPerSecond,
+                zstdRatio: zstd.ratio, climbs: climbs)
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    /// Nothing of it stays in Redis.
+    private static func leave(_ publisher: BenchPublisher, _ channel: String) async {
+        _ = try? await publisher.client.send(["DEL", .text(channel)])
+        await publisher.client.close()
+    }
+
+    private func climb(
+        _ name: String, _ compression: Compression, redis: RedisConfiguration, channel: String, directory: String,
+        publisher: BenchPublisher, disk: Double?
+    ) async throws -> BenchReport.Climb {
+        try await BenchRelay.with(
+            configuration, redis: redis, channel: channel, directory: directory, compression: compression,
+            logger: logger
+        ) { relay in
+            // What is done once, at the first envelope, is nobody's rate.
+            let warm = try await publisher.publish(perSecond: 1_000, seconds: 0.2)
+            _ = try await relay.settled(after: warm.envelopes, since: RelayFigures())
+            var ladder = BenchLadder(highest: configuration.highestRate)
+            var steps: [BenchReport.Step] = []
+            while let rate = ladder.rate(after: steps.last) {
+                onStep("compression \(name), \(rate)/s")
+                steps.append(try await step(rate, relay: relay, publisher: publisher))
+            }
+            let limit = steps.last.map { BenchLadder.limit(of: $0, diskBytesPerSecond: disk) } ?? .none
+            return BenchReport.Climb(compression: name, steps: steps, limit: limit)
+        }
+    }
+
+    private func step(_ rate: Int, relay: BenchRelay, publisher: BenchPublisher) async throws -> BenchReport.Step {
+        let before = try await relay.figures()
+        let machineBefore = ProcessorTime.ofMachine()
+        let redisBefore = await Self.redisProcessorSeconds(publisher.client)
+        let processorBefore = SystemClock.processSeconds()
+        let published = try await publisher.publish(perSecond: rate, seconds: configuration.seconds)
+        let redisAfter = await Self.redisProcessorSeconds(publisher.client)
+        let machineAfter = ProcessorTime.ofMachine()
+        let (after, behind) = try await relay.settled(after: published.envelopes, since: before)
+        let relaySeconds = SystemClock.processSeconds() - processorBefore - published.processorSeconds
+
+        let received = max(1, after.received - before.received)
+        let written = Double(after.writtenBytes - before.writtenBytes)
+        var busy = 0.0
+        if let machineBefore, let machineAfter, machineAfter.total > machineBefore.total {
+            busy = (machineAfter.busy - machineBefore.busy) / (machineAfter.total - machineBefore.total)
+        }
+        let recorded = after.recorded - before.recorded
+        return BenchReport.Step(
+            asked: rate, published: Double(published.envelopes) / published.seconds, envelopes: published.envelopes,
+            recorded: recorded, lost: max(0, published.envelopes - recorded), behindSeconds: behind,
+            microsecondsPerEnvelope: relaySeconds * 1e6 / Double(received),
+            relayProcessors: relaySeconds / (published.seconds + behind),
+            latencyP50Seconds: after.latency(share: 0.5, since: before),
+            latencyP99Seconds: after.latency(share: 0.99, since: before),
+            writtenBytesPerSecond: written / (published.seconds + behind),
+            compressionRatio: Double(after.recordedBytes - before.recordedBytes) / max(1, written),
+            redisProcessors: redisBefore.flatMap { before in
+                redisAfter.map { ($0 - before) / published.seconds }
+            },
+            machineBusy: busy)
+    }
+
+    /// nil if it does not tell.
+    private static func redisProcessorSeconds(_ client: RedisClient) async -> Double? {
+        guard let text = try? await client.send(["INFO", "cpu"]).text else { return nil }
+        var seconds: Double?
+        for line in text.split(whereSeparator: \.isNewline) {
+            let parts = line.split(separator: ":")
+            guard parts.count == 2, ["used_cpu_sys", "used_cpu_user"].contains(parts[0]) else { continue }
+            if let value = Double(parts[1]) { seconds = (seconds ?? 0) + value }
+        }
+        return seconds
+    }
+}

@@ -1,0 +1,166 @@
+import Loopback
+import Capture
+import NIOCore
+import NIOPosix
+import Redis
+import Backplane
+import Time
+
+/// Publishes as a node does, at a rate. Lives on an event loop of its own, so that its processor time can be told from
+/// that of the relay, which is in the same process.
+struct BenchPublisher: Sendable {
+    struct Outcome: Sendable {
+        var envelopes: Int
+        /// From the start to the last answer.
+        var seconds: Double
+        /// Of the publisher's thread.
+        var processorSeconds: Double
+    }
+
+    let client: RedisClient
+    private let loop: any EventLoop
+    private let traffic: BenchTraffic
+    /// A command up to the blob.
+    private let head: ByteBuffer
+
+    /// - Parameter group: of one thread, nobody else's.
+    static func connect(
+        to redis: RedisConfiguration, channel: String, traffic: BenchTraffic, group: MultiThreadedEventLoopGroup
+    ) async throws -> BenchPublisher {
+        let client = try await RedisClient.connect(to: redis, eventLoopGroup: group)
+        do {
+            let script = try await client.load(script: BackplaneScript.publish)
+            return BenchPublisher(
+                client: client, loop: group.any(), traffic: traffic, head: head(script, channel, traffic.blobBytes))
+        } catch {
+            await client.close()
+            throw error
+        }
+    }
+
+    private init(client: RedisClient, loop: any EventLoop, traffic: BenchTraffic, head: ByteBuffer) {
+        self.client = client
+        self.loop = loop
+        self.traffic = traffic
+        self.head = head
+    }
+
+    /// - Throws: ``SetupError`` if Redis refuses or is lost.
+    func publish(perSecond rate: Int, seconds: Double) async throws -> Outcome {
+        let promise = loop.makePromise(of: Outcome.self)
+        loop.execute { [client, traffic, head, loop] in
+            PublishingRun(
+                client: client, traffic: traffic, head: head, rate: Double(rate), seconds: seconds, loop: loop,
+                promise: promise
+            ).begin()
+        }
+        return try await promise.futureResult.get()
+    }
+
+    private static func head(_ script: RedisScript, _ channel: String, _ blobBytes: Int) -> ByteBuffer {
+        var head = ByteBuffer(string: "*5\r\n")
+        RESPEncoder.encodeBulk("EVALSHA".utf8, into: &head)
+        RESPEncoder.encodeBulk(script.sha1.utf8, into: &head)
+        RESPEncoder.encodeBulk("1".utf8, into: &head)
+        RESPEncoder.encodeBulk(channel.utf8, into: &head)
+        head.writeString("$\(blobBytes)\r\n")
+        return head
+    }
+}
+
+/// One rate. Never leaves its event loop.
+private final class PublishingRun {
+    /// Commands that may be unanswered.
+    private static let window = 1_024
+    private static let tick = TimeAmount.microseconds(500)
+
+    private let client: RedisClient
+    private let traffic: BenchTraffic
+    private let head: ByteBuffer
+    private let rate: Double
+    private let nanoseconds: UInt64
+    private let loop: any EventLoop
+    private let promise: EventLoopPromise<BenchPublisher.Outcome>
+
+    private var startedAt: UInt64 = 0
+    private var processorAtStart = 0.0
+    private var sent = 0
+    private var unanswered = 0
+    /// No more is sent.
+    private var isOver = false
+    private var isFinished = false
+
+    init(
+        client: RedisClient, traffic: BenchTraffic, head: ByteBuffer, rate: Double, seconds: Double,
+        loop: any EventLoop, promise: EventLoopPromise<BenchPublisher.Outcome>
+    ) {
+        self.client = client
+        self.traffic = traffic
+        self.head = head
+        self.rate = rate
+        nanoseconds = UInt64(seconds * 1e9)
+        self.loop = loop
+        self.promise = promise
+    }
+
+    func begin() {
+        startedAt = Moment.now().monotonic
+        processorAtStart = SystemClock.threadSeconds()
+        tick()
+    }
+
+    private func tick() {
+        send()
+        guard !isOver else { return }
+        let run = NIOLoopBound(self, eventLoop: loop)
+        loop.scheduleTask(in: Self.tick) { run.value.tick() }
+    }
+
+    /// Sends what is due by now, as far as there is room for it: what is late does not delay what follows.
+    private func send() {
+        let now = Moment.now()
+        let elapsed = now.monotonic - startedAt
+        if elapsed >= nanoseconds { isOver = true }
+        let due = Int(Double(min(elapsed, nanoseconds)) * 1e-9 * rate) - sent
+        let count = isFinished ? 0 : min(due, Self.window - unanswered)
+        guard count > 0 else { return finishIfDone() }
+        var bytes = ByteBuffer()
+        bytes.reserveCapacity(count * (head.readableBytes + traffic.blobBytes + 2))
+        for index in sent..<sent + count {
+            bytes.writeImmutableBuffer(head)
+            traffic.append(index, createdAt: now, to: &bytes)
+            bytes.writeStaticString("\r\n")
+        }
+        sent += count
+        unanswered += count
+        let run = NIOLoopBound(self, eventLoop: loop)
+        client.pipeline(bytes, count: count) { run.value.answered($0) }
+    }
+
+    private func answered(_ reply: Result<RESPValue, RedisError>) {
+        unanswered -= 1
+        switch reply {
+        case .success(.error(let text)): fail("Redis refuses to publish: \(text)")
+        case .success: break
+        case .failure(let error): fail("the bench lost Redis: \(error)")
+        }
+        if unanswered == Self.window / 2, !isOver { send() }
+        finishIfDone()
+    }
+
+    private func finishIfDone() {
+        guard isOver, unanswered == 0, !isFinished else { return }
+        isFinished = true
+        promise.succeed(
+            BenchPublisher.Outcome(
+                envelopes: sent, seconds: Double(Moment.now().monotonic - startedAt) * 1e-9,
+                processorSeconds: SystemClock.threadSeconds() - processorAtStart))
+    }
+
+    private func fail(_ text: String) {
+        guard !isFinished else { return }
+        isOver = true
+        isFinished = true
+        promise.fail(SetupError(text))
+    }
+}

@@ -1,0 +1,77 @@
+import Loopback
+import Capture
+import Logging
+import MCAP
+import Redis
+import Relay
+import ServiceLifecycle
+
+/// A relay in this process that records, as `run --record` does, without the live page.
+struct BenchRelay: Sendable {
+    let port: Int
+    let channel: String
+
+    /// Runs a relay for as long as `body` does.
+    static func with<Result: Sendable>(
+        _ configuration: BenchConfiguration, redis: RedisConfiguration, channel: String, directory: String,
+        compression: Compression, logger: Logger, _ body: @escaping @Sendable (BenchRelay) async throws -> Result
+    ) async throws -> Result {
+        let (ports, portFound) = AsyncStream.makeStream(of: Int.self)
+        let parts = RelayParts(
+            RelayConfiguration(
+                redis: redis, channels: [channel],
+                recording: CaptureWriter.Configuration(
+                    directory: directory, channels: [channel], compression: compression),
+                web: WebConfiguration(port: 0), version: configuration.version, hostName: configuration.hostName),
+            logger: logger)
+        let relay = Relay(parts, supervisor: OnListening { portFound.yield($0) })
+        let services = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [.init(service: relay, successTerminationBehavior: .gracefullyShutdownGroup)], logger: logger)
+        )
+        return try await withThrowingTaskGroup(of: Result?.self) { group in
+            group.addTask {
+                defer { portFound.finish() }
+                try await services.run()
+                return nil
+            }
+            group.addTask {
+                guard let port = await ports.first(where: { _ in true }) else { return nil }
+                try await waitUntilReady(port: port)
+                let result = try await body(BenchRelay(port: port, channel: channel))
+                await services.triggerGracefulShutdown()
+                return result
+            }
+            var result: Result?
+            for try await part in group where part != nil { result = part }
+            guard let result else { throw SetupError("the relay ended before it was ready; its log says why") }
+            return result
+        }
+    }
+
+    func figures() async throws -> RelayFigures { try await RelayFigures.read(port: port, channel: channel) }
+
+    /// Waits until the relay has accounted for all envelopes since `earlier`, or does not get on any more.
+    ///
+    /// - Returns: its figures, and how long that took, in seconds.
+    func settled(after envelopes: Int, since earlier: RelayFigures) async throws -> (RelayFigures, seconds: Double) {
+        let start = ContinuousClock.now
+        var last = try await figures()
+        var moved = start
+        while last.accounted - earlier.accounted < envelopes, ContinuousClock.now - moved < .seconds(3) {
+            try await Task.sleep(for: .milliseconds(50))
+            let now = try await figures()
+            if now.accounted > last.accounted { moved = .now }
+            last = now
+        }
+        return (last, (ContinuousClock.now - start) / .seconds(1))
+    }
+
+    private static func waitUntilReady(port: Int) async throws {
+        let deadline = ContinuousClock.now + .seconds(10)
+        while try await HTTPGet.body(port: port, path: "/-/ready") != "ready\n" {
+            guard ContinuousClock.now < deadline else { throw SetupError("the relay was not ready within 10 s") }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+}

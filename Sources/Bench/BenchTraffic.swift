@@ -1,0 +1,77 @@
+import Loopback
+import Capture
+import NIOCore
+import Backplane
+import Time
+
+/// Envelopes as a node publishes them, made in advance: calls of a chat hub, each with other words.
+///
+/// The words are drawn from a vocabulary of random ones, sized so that zstd finds in them what it finds in a minute of
+/// real traffic: a chunk shrinks to about a quarter at 200 bytes.
+struct BenchTraffic: Sendable {
+    /// Many times a chunk, so that no chunk holds a line twice.
+    private static let poolBytes = 4 << 20
+    private static let vocabulary = 2_048
+    private static let chatters = 256
+    /// Digits of an id and the space behind it.
+    private static let idBytes = 7
+
+    /// One behind the other, each `blobBytes` long.
+    let blobs: [UInt8]
+    let blobBytes: Int
+    let count: Int
+
+    /// - Parameter payloadBytes: the size of an envelope, with an id of six digits.
+    init(payloadBytes: Int, seed: UInt64 = 0x5167a1) {
+        blobBytes = payloadBytes - Self.idBytes
+        count = Self.poolBytes / blobBytes + 1
+        var random = SplitMix64(seed: seed)
+        let words = (0..<Self.vocabulary).map { _ in Array((Self.word(2...10, &random) + " ").utf8) }
+        let people = (0..<Self.chatters).map { _ in (id: Self.guid(&random), name: Self.word(3...7, &random)) }
+        var blobs: [UInt8] = []
+        blobs.reserveCapacity(count * blobBytes)
+        for _ in 0..<count {
+            let (id, name) = people[Int.random(in: people.indices, using: &random)]
+            let isForAll = Int.random(in: 0..<3, using: &random) > 0
+            let key = isForAll ? "h-chatHub" : "hg-chatHub." + Self.groups[Int.random(in: 0..<5, using: &random)]
+            let head = #"{"H":"chatHub","M":"\#(isForAll ? "broadcastMessage" : "groupMessage")","A":["\#(name)",""#
+            let tail = #""]}"#
+            func blob(_ text: [UInt8]) -> [UInt8] {
+                let value = Array(head.utf8) + text + Array(tail.utf8)
+                return ScaleoutMessage(messages: [Message(source: id, key: key, value: value)], createdTicks: 0)
+                    .encoded()
+            }
+            var text: [UInt8] = []
+            let room = blobBytes - blob([]).count
+            while text.count < room { text += words[Int.random(in: words.indices, using: &random)] }
+            blobs += blob(Array(text.prefix(room)))
+        }
+        precondition(blobs.count == count * blobBytes, "a blob does not fit into \(blobBytes) bytes")
+        self.blobs = blobs
+    }
+
+    /// Appends a blob, created now.
+    func append(_ index: Int, createdAt now: Moment, to buffer: inout ByteBuffer) {
+        let start = index % count * blobBytes
+        // The creation time is a blob's last field.
+        buffer.writeBytes(blobs[start..<start + blobBytes - 8])
+        buffer.writeInteger(
+            DotNetTicks(unixNanoseconds: Int64(now.realtime)).rawValue, endianness: .little)
+    }
+
+    private static let groups = ["lobby", "sales", "support", "ops", "dev"]
+
+    private static func word(_ length: ClosedRange<Int>, _ random: inout SplitMix64) -> String {
+        let letters = (0..<Int.random(in: length, using: &random)).map { _ in UInt8.random(in: 97...122, using: &random)
+        }
+        return String(decoding: letters, as: UTF8.self)
+    }
+
+    private static func guid(_ random: inout SplitMix64) -> String {
+        let digits = Array("0123456789abcdef")
+        return String(
+            [8, 4, 4, 4, 12].map { length in
+                String((0..<length).map { _ in digits[Int.random(in: 0..<16, using: &random)] })
+            }.joined(separator: "-"))
+    }
+}

@@ -1,0 +1,30 @@
+import Loopback
+import MCAP
+import Time
+
+/// How fast one processor compresses payloads, and to what.
+struct ZstdProbe {
+    private static let chunkBytes = 256 * 1024
+    private static let seconds = 0.2
+
+    /// Payload bytes a second of processor time, so that others on the machine do not count.
+    let bytesPerSecond: Double
+    let ratio: Double
+
+    init(_ traffic: BenchTraffic) throws {
+        guard var compression = ChunkCompression(level: 1) else { throw SetupError("no memory for zstd") }
+        var before = 0
+        var after = 0
+        let start = SystemClock.threadSeconds()
+        var spent = 0.0
+        repeat {
+            let first = before % max(1, traffic.blobs.count - Self.chunkBytes)
+            let chunk = traffic.blobs[first..<min(first + Self.chunkBytes, traffic.blobs.count)]
+            after += chunk.withUnsafeBytes { compression.size(of: $0) }
+            before += chunk.count
+            spent = SystemClock.threadSeconds() - start
+        } while spent < Self.seconds
+        bytesPerSecond = Double(before) / spent
+        ratio = Double(before) / Double(max(1, after))
+    }
+}

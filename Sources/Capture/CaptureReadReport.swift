@@ -1,0 +1,114 @@
+package import Backplane
+package import MCAP
+
+/// One envelope of a capture. The payload is valid during the call that hands it out.
+package struct CapturedEnvelope {
+    /// The event key, or prefix and type of the hub.
+    package let channel: String
+    /// How ``payload`` is to be read: ``EnvelopeView``.
+    package let form: EnvelopeForm
+    /// Nanoseconds since 1970.
+    package let receivedAt: UInt64
+    /// As it is recorded: what was published, id and all, or a ``CoreRecord``.
+    package let payload: UnsafeRawBufferPointer
+
+    package init(
+        channel: String, form: EnvelopeForm = .signalR2, receivedAt: UInt64, payload: UnsafeRawBufferPointer
+    ) {
+        self.channel = channel
+        self.form = form
+        self.receivedAt = receivedAt
+        self.payload = payload
+    }
+}
+
+package enum CaptureItem {
+    case envelope(CapturedEnvelope)
+    /// What happened to the recording, and when, in nanoseconds since 1970.
+    case event(CaptureEvent, at: UInt64)
+}
+
+/// What a reading found, besides the items.
+package struct CaptureReadReport: Sendable {
+    package struct Segment: Sendable {
+        package enum State: String, Sendable {
+            /// Closed with its summary.
+            case closed
+            /// A relay writes it now.
+            case recording
+            /// Its relay died; every reader opens it all the same.
+            case unclosed
+            /// It ends in the middle.
+            case cut
+        }
+
+        package let path: String
+        package internal(set) var size: UInt64
+        package var state: State
+        package var envelopes = 0
+        /// nil if the segment does not say, or is not closed.
+        package var ending: SegmentEnding?
+    }
+
+    package struct SegmentDamage: Sendable, CustomStringConvertible {
+        package let path: String
+        package let damage: Damage
+
+        package var description: String { "\(path): \(damage)" }
+    }
+
+    package internal(set) var segments: [Segment] = []
+    /// Empty if all of it is whole.
+    package internal(set) var damage: [SegmentDamage] = []
+    /// Messages of other programs that were passed over, by topic; of the first 100 topics.
+    package internal(set) var foreignTopics: [String: Int] = [:]
+    /// Messages of topics beyond those.
+    package internal(set) var otherForeign = 0
+    /// Events of what was recorded and is gone again.
+    package internal(set) var losses: [CaptureEvent] = []
+    var account = RecordingAccount()
+
+    /// Whether the recording is whole, as far as its events say.
+    package var verdict: RecordingVerdict { account.verdict(isDamaged: !damage.isEmpty || !losses.isEmpty) }
+    /// Where it cannot be told whether ids are missing, by channel.
+    package var doubts: OrdinalNameMap<RecordingDoubt> { account.doubts }
+
+    /// There are envelopes of a wire without ids: whether all are there cannot be told.
+    package var hasWireWithoutIDs: Bool { account.hasWireWithoutIDs }
+
+    /// Of nothing read.
+    package init() {}
+
+    /// Bytes of the files that could not be made use of.
+    package var unreadBytes: UInt64 { damage.reduce(0) { $0 + $1.damage.unreadBytes } }
+
+    mutating func countForeign(_ topic: String) {
+        if foreignTopics[topic] != nil || foreignTopics.count < 100 {
+            foreignTopics[topic, default: 0] += 1
+        } else {
+            otherForeign += 1
+        }
+    }
+
+    /// Losses in words.
+    package var lossDescriptions: [String] {
+        losses.map { event in
+            let ids = event.from.flatMap { from in event.to.map { "ids \(from)..\($0)" } } ?? "ids unknown"
+            let count = event.envelopes ?? 0
+            let (was, isGone) = count == 1 ? ("was", "is gone") : ("were", "are gone")
+            return
+                "\(event.channel ?? "all channels"): \(Quantity.text(count, "envelope")) (\(ids)) \(was) recorded in "
+                + "'\(event.segment ?? "?")' and \(isGone): \(event.cause ?? "unknown")"
+        }
+    }
+}
+
+extension CaptureReadReport.Segment.State {
+    init(_ ending: Ending, isLive: Bool) {
+        switch ending {
+        case .closed: self = .closed
+        case .unclosed: self = isLive ? .recording : .unclosed
+        case .cut: self = .cut
+        }
+    }
+}

@@ -1,0 +1,139 @@
+import Backplane
+
+extension CaptureSummary {
+    /// What only a hub of ASP.NET Core has.
+    package struct Core: Sendable, Encodable, Equatable {
+        package static let incompleteness =
+            "completeness cannot be told: this wire has no ids, and nothing in the capture counts what was published"
+
+        package var prefix = ""
+        package var hub = ""
+        /// Invocations and results that carry a frame of it, by hub protocol.
+        package var protocols: [String: Int] = [:]
+        /// Invocations without a frame of a protocol that others of the hub carry, by protocol: nodes disconnect the
+        /// clients with that protocol that such an envelope is for.
+        package var lackingProtocol: [String: Int] = [:]
+        package var groupCommands = 0
+        /// Commands that no node answered within 30 s: the sender gave up.
+        package var commandsWithoutAck = 0
+        /// Commands whose 30 s were not over at the last envelope.
+        package var commandsWaiting = 0
+        package var acksWithoutCommand = 0
+
+        enum CodingKeys: String, CodingKey {
+            case prefix, hub, protocols
+            case lackingProtocol = "lacking_protocol"
+            case groupCommands = "group_commands"
+            case commandsWithoutAck = "commands_without_ack"
+            case commandsWaiting = "commands_waiting"
+            case acksWithoutCommand = "acks_without_command"
+        }
+    }
+}
+
+/// Counts the envelopes of one hub while a capture is read.
+struct CoreChannelCounter {
+    /// Names of protocols that are told apart; nodes have one to three.
+    private static let protocolLimit = 16
+
+    private var channel: CaptureSummary.Channel
+    private let form: EnvelopeForm
+    private var kinds = [Int](repeating: 0, count: CoreKind.allCases.count)
+    private var reasons = [Int](repeating: 0, count: CoreError.Reason.allCases.count)
+    private var oddities: [UInt8: Int] = [:]
+    private var protocols: [[UInt8]] = []
+    private var carried: [Int] = []
+    /// Invocations by the set of their protocols, a bit each.
+    private var sets: [UInt16: Int] = [:]
+    private var commands = CoreCommandTracker()
+
+    init(channel: String, form: EnvelopeForm) {
+        self.channel = CaptureSummary.Channel(channel: channel)
+        self.form = form
+        var core = CaptureSummary.Core()
+        if case .core(let prefixCount, _) = form {
+            let bytes = Array(channel.utf8)
+            core.prefix = String(decoding: bytes.prefix(prefixCount), as: UTF8.self)
+            core.hub = String(decoding: bytes.dropFirst(prefixCount), as: UTF8.self)
+        }
+        self.channel.core = core
+    }
+
+    mutating func add(_ bytes: UnsafeRawBufferPointer, at time: UInt64) {
+        let size = (try? CoreRecord(bytes))?.payload.count ?? bytes.count
+        channel.smallest = channel.envelopes == 0 ? size : min(channel.smallest, size)
+        channel.largest = max(channel.largest, size)
+        channel.envelopes += 1
+        channel.bytes += size
+        commands.advance(to: time)
+        guard case .core(let prefixCount, let rootCount) = form else { return }
+        do throws(CoreError) {
+            let view = try CoreEnvelopeView(bytes, prefixCount: prefixCount, rootCount: rootCount)
+            kinds[Int(view.name.kind.rawValue)] += 1
+            let odd = view.payload.oddities.rawValue
+            if odd != 0 { oddities[odd, default: 0] += 1 }
+            count(view, at: time)
+        } catch {
+            reasons[Int(error.reason.rawValue)] += 1
+        }
+    }
+
+    private mutating func count(_ view: CoreEnvelopeView, at time: UInt64) {
+        switch view.payload {
+        case .invocation(let invocation):
+            var set: UInt16 = 0
+            invocation.forEachFrame { name, _ in
+                if let index = note(name) { set |= 1 << UInt16(index) }
+            }
+            sets[set, default: 0] += 1
+        case .completion(let completion): _ = note(completion.protocolName)
+        case .groupCommand(let command): commands.command(server: command.server, id: command.id, at: time)
+        case .ack(let ack): _ = commands.ack(server: view.name.name, id: ack.id, at: time)
+        }
+    }
+
+    /// - Returns: the protocol's index; nil for one too many.
+    private mutating func note(_ name: UnsafeRawBufferPointer) -> Int? {
+        if let index = protocols.firstIndex(where: { name.elementsEqual($0) }) {
+            carried[index] += 1
+            return index
+        }
+        guard protocols.count < Self.protocolLimit else { return nil }
+        protocols.append(Array(name))
+        carried.append(1)
+        return protocols.count - 1
+    }
+
+    var summary: CaptureSummary.Channel {
+        var summary = channel
+        for kind in CoreKind.allCases where kinds[Int(kind.rawValue)] > 0 {
+            summary.messages[kind.label] = kinds[Int(kind.rawValue)]
+        }
+        for reason in CoreError.Reason.allCases where reasons[Int(reason.rawValue)] > 0 {
+            summary.undecodable[reason.label] = reasons[Int(reason.rawValue)]
+        }
+        for (set, count) in oddities {
+            for label in CoreOddities(rawValue: set).labels { summary.oddities[label, default: 0] += count }
+        }
+        summary.core = core
+        return summary
+    }
+
+    private var core: CaptureSummary.Core {
+        var core = channel.core ?? CaptureSummary.Core()
+        let all = sets.keys.reduce(0, |)
+        for (index, name) in protocols.enumerated() {
+            let label = String(decoding: name, as: UTF8.self)
+            core.protocols[label, default: 0] += carried[index]
+            let bit: UInt16 = 1 << UInt16(index)
+            guard all & bit != 0 else { continue }
+            let lacking = sets.filter { $0.key & bit == 0 }.values.reduce(0, +)
+            if lacking > 0 { core.lackingProtocol[label, default: 0] += lacking }
+        }
+        core.groupCommands = commands.commands
+        core.commandsWithoutAck = commands.unanswered
+        core.commandsWaiting = commands.waiting
+        core.acksWithoutCommand = commands.acksWithoutCommand
+        return core
+    }
+}

@@ -1,0 +1,167 @@
+import Loopback
+
+/// Which deliveries are due, and which came. No I/O, no clock.
+///
+/// Messages have numbers in the order in which they are entered, clients and nodes have indexes.
+struct Ledger: Sendable {
+    struct Entry: Equatable, Sendable {
+        let step: CheckStep
+        /// The client method that the node calls.
+        let method: String
+        let sender: Int
+        let recipients: Set<Int>
+        /// When it was sent, in nanoseconds; nil if its way is not to be measured.
+        let sentAt: UInt64?
+        /// Whether it must arrive. One whose sender got an error may or may not.
+        var isDue = true
+        var envelope: UInt64?
+    }
+
+    struct Arrival: Equatable, Sendable {
+        let message: Int
+        let isIntact: Bool
+        /// The highest id that its envelope can have.
+        let envelopeAtMost: UInt64?
+    }
+
+    /// Where a client was from a message on.
+    private struct Stay: Sendable {
+        let from: Int
+        let node: Int
+    }
+
+    private(set) var entries: [Entry] = []
+    /// By client, in order.
+    private(set) var arrivals: [[Arrival]]
+    private var stays: [[Stay]]
+
+    /// - Parameter homes: the node of each client.
+    init(homes: [Int]) {
+        arrivals = homes.map { _ in [] }
+        stays = homes.map { [Stay(from: 0, node: $0)] }
+    }
+
+    // MARK: - What happens
+
+    /// - Returns: the message's number.
+    mutating func enter(_ entry: Entry) -> Int {
+        entries.append(entry)
+        return entries.count - 1
+    }
+
+    /// Its sender got an error: it need not arrive.
+    mutating func release(_ message: Int) {
+        entries[message].isDue = false
+    }
+
+    mutating func published(_ message: Int, envelope: UInt64) {
+        guard entries.indices.contains(message) else { return }
+        entries[message].envelope = envelope
+    }
+
+    /// What is entered from now on reaches the client through another node.
+    mutating func moved(client: Int, to node: Int) {
+        stays[client].append(Stay(from: entries.count, node: node))
+    }
+
+    /// - Returns: the entry; nil for a number that was never given.
+    mutating func arrived(_ arrival: Arrival, client: Int) -> Entry? {
+        guard entries.indices.contains(arrival.message) else { return nil }
+        arrivals[client].append(arrival)
+        return entries[arrival.message]
+    }
+
+    // MARK: - What comes of it
+
+    func node(of client: Int, for message: Int) -> Int {
+        stays[client].last { $0.from <= message }?.node ?? 0
+    }
+
+    /// Deliveries of a step that are due, and how many of these came.
+    func tally(_ step: CheckStep) -> (expected: Int, received: Int) {
+        var expected = 0
+        var received = 0
+        let counts = counts()
+        for (message, entry) in entries.enumerated() where entry.step == step && entry.isDue {
+            expected += entry.recipients.count
+            received += entry.recipients.count { counts[$0][message] != nil }
+        }
+        return (expected, received)
+    }
+
+    /// The lowest id that a message's envelope cannot be above.
+    func envelopeAtMost(_ message: Int) -> UInt64? {
+        arrivals.joined().filter { $0.message == message }.compactMap(\.envelopeAtMost).min()
+    }
+
+    /// - Parameters:
+    ///   - missed: what each node says that it never saw.
+    ///   - idsAscend: false if the counter was set back in between, so that ids say nothing about the order.
+    func findings(missed: [MissedIDs], idsAscend: Bool) -> [Finding] {
+        var findings: [Finding] = []
+        let counts = counts()
+        for (message, entry) in entries.enumerated() {
+            for client in arrivals.indices {
+                let times = counts[client][message] ?? 0
+                if entry.recipients.contains(client) {
+                    if times == 0, entry.isDue { findings.append(lost(message, entry, client: client, missed: missed)) }
+                    if times > 1 { findings.append(.duplicate(message: message, client: client, times: times)) }
+                } else if times > 0 {
+                    findings.append(.leaked(message: message, client: client))
+                }
+            }
+        }
+        for client in arrivals.indices {
+            findings += arrivals[client].filter { !$0.isIntact }.map { .altered(message: $0.message, client: client) }
+            findings += disorder(of: client, idsAscend: idsAscend)
+        }
+        return findings
+    }
+
+    /// By client: how often each message came.
+    private func counts() -> [[Int: Int]] {
+        arrivals.map { arrivals in
+            arrivals.reduce(into: [:]) { $0[$1.message, default: 0] += 1 }
+        }
+    }
+
+    private func lost(_ message: Int, _ entry: Entry, client: Int, missed: [MissedIDs]) -> Finding {
+        let node = node(of: client, for: message)
+        let range = entry.envelope.flatMap { missed.indices.contains(node) ? missed[node].range(around: $0) : nil }
+        return .lost(message: message, client: client, node: node, missed: range)
+    }
+
+    /// The order is that of the ids. Where one is unknown, that of each sender's messages still holds.
+    private func disorder(of client: Int, idsAscend: Bool) -> [Finding] {
+        var findings: [Finding] = []
+        var seen: Set<Int> = []
+        var highestID: (id: UInt64, message: Int)?
+        var lastOfSender: [Int: Int] = [:]
+        for arrival in arrivals[client] where seen.insert(arrival.message).inserted {
+            let message = arrival.message
+            let entry = entries[message]
+            let last = lastOfSender[entry.sender]
+            if let id = entry.envelope, let highest = highestID, idsAscend, id < highest.id {
+                findings.append(.outOfOrder(message: message, after: highest.message, client: client))
+            } else if let last, last > message {
+                findings.append(.outOfOrder(message: message, after: last, client: client))
+            }
+            if let id = entry.envelope, id >= highestID?.id ?? 0 { highestID = (id, message) }
+            lastOfSender[entry.sender] = max(message, last ?? 0)
+        }
+        return findings
+    }
+}
+
+/// Something that is not as it should be.
+enum Finding: Equatable, Sendable {
+    /// - Parameter node: index of the node that should have delivered it.
+    case lost(message: Int, client: Int, node: Int, missed: ClosedRange<UInt64>?)
+    case duplicate(message: Int, client: Int, times: Int)
+    /// It was not for this client.
+    case leaked(message: Int, client: Int)
+    /// It came behind `after`, which was sent later.
+    case outOfOrder(message: Int, after: Int, client: Int)
+    /// Its text or its method is not what was sent.
+    case altered(message: Int, client: Int)
+}

@@ -1,0 +1,187 @@
+import JSON
+import SignalRClient
+import Loopback
+import Capture
+import NIOCore
+import NIOPosix
+import Redis
+
+/// A check under way: connected clients, and what the steps have in common.
+struct CheckSession: Sendable {
+    static let hub = "chatHub"
+    /// How often something is tried that a lost envelope can have spoiled.
+    static let attempts = 5
+    private static let pause: Duration = .milliseconds(200)
+    /// A fence is one envelope; where it is lost, another one follows after a time from this range: whatever breaks
+    /// subscriptions in a rhythm must not find each fence at the same point of it.
+    private static let fenceMilliseconds: ClosedRange<Int64> = 500...2_500
+    /// How long a node may be deaf before it counts as deaf for good.
+    private static let fencing: Duration = .seconds(30)
+
+    let nodes: [CheckedNode]
+    let participants: [Participant]
+    let deliveryLog: DeliveryLog
+    let redis: RedisConfiguration
+    let channel: String
+    let messages: Int
+    let counter: CounterRecord
+
+    var everyone: Set<Int> { Set(participants.indices) }
+
+    // MARK: - Sending
+
+    /// Whom a message is for, and how it is measured.
+    struct Expectation: Sendable {
+        let step: CheckStep
+        /// The hub method to call; the text is its last argument.
+        let call: String
+        var arguments: [JSONTree] = []
+        /// The client method that the hub calls.
+        let method: String
+        let recipients: Set<Int>
+        var isMeasured = true
+    }
+
+    /// Has a client send a message, again under a new number if its node cannot pass it on.
+    ///
+    /// - Throws: ``SetupError`` if that fails again and again; `RedisError` if Redis is the reason.
+    func send(_ expected: Expectation, from sender: Participant) async throws {
+        try await retry("\(sender.name) calls \(expected.call)") {
+            let message = deliveryLog.enter(
+                Ledger.Entry(
+                    step: expected.step, method: expected.method, sender: sender.index, recipients: expected.recipients,
+                    sentAt: expected.isMeasured ? NIODeadline.now().uptimeNanoseconds : nil))
+            do {
+                try await sender.client.invoke(
+                    Self.hub, expected.call, expected.arguments + [.string(deliveryLog.text.text(message))])
+            } catch {
+                deliveryLog.release(message)
+                throw error
+            }
+        }
+    }
+
+    /// Proves that all that was sent before has arrived or never will: sends something to everybody, and waits until
+    /// everybody has it. A node that misses it learns by the next one what it has missed.
+    ///
+    /// - Throws: ``SetupError`` naming who hears nothing any more.
+    func fence(_ step: CheckStep, except absent: Set<Int> = []) async throws {
+        let present = participants.filter { !absent.contains($0.index) }
+        var sent: Set<Int> = []
+        let end = ContinuousClock.now + Self.fencing
+        while ContinuousClock.now < end {
+            let sender = present[sent.count % present.count]
+            let message = deliveryLog.enter(
+                Ledger.Entry(
+                    step: step, method: "broadcastMessage", sender: sender.index, recipients: everyone, sentAt: nil,
+                    isDue: false))
+            sent.insert(message)
+            do {
+                try await sender.client.invoke(Self.hub, "send", ["fence", .string(deliveryLog.text.text(message))])
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                deliveryLog.note("\(step.title): \(sender.name) could not send a fence: \(error)")
+            }
+            let arrived = await deliveryLog.wait(
+                forAnyOf: sent, at: Set(present.map(\.index)),
+                timeout: .milliseconds(.random(in: Self.fenceMilliseconds)),
+                on: MultiThreadedEventLoopGroup.singleton.any())
+            if arrived { return }
+            try Task.checkCancellation()
+        }
+        try await requireRedis()
+        let ledger = deliveryLog.ledger
+        let deaf = present.filter { participant in
+            !ledger.arrivals[participant.index].contains { sent.contains($0.message) }
+        }
+        throw SetupError(
+            "\(deaf.map(\.name).joined(separator: ", ")) received none of \(Quantity.text(sent.count, "message")) to all "
+                + "within \(Self.fencing.components.seconds) s; \(deafness)")
+    }
+
+    /// Why clients may receive nothing.
+    var deafness: String {
+        guard let reset = CounterRecord.text(of: resets, channel: channel) else {
+            return "look at the log of the node and at its connection to Redis"
+        }
+        return "\(reset): clients that were above receive nothing until ids have passed where they were, or until they "
+            + "connect anew. Who ran FLUSHALL or deleted the key, or did Redis restart without its data?"
+    }
+
+    /// Where the counter went back, from whoever tells it most exactly: the nodes, envelopes, the key.
+    var resets: [CounterReset] {
+        let logged = nodes.compactMap { $0.log?.current.resets }.max { $0.count < $1.count } ?? []
+        let seen = counter.resets
+        return logged.count >= seen.count ? logged : seen
+    }
+
+    /// A step that could not be carried out: what is known by then stays.
+    func abandon(_ step: CheckStep, because error: SetupError) {
+        deliveryLog.fault(step, "it could not be proven \(step.proof): \(error)")
+        // Who was to come back is away still.
+        if step == .reconnect || step == .otherNode { deliveryLog.release(all: step) }
+        let left = CheckStep.allCases.drop { $0 != step }.dropFirst().map(\.title)
+        if !left.isEmpty { deliveryLog.note("not tried after that: \(left.joined(separator: ", "))") }
+    }
+
+    // MARK: - Trying again
+
+    /// Tries something that fails when an envelope is lost, a bounded number of times, and notes each failure.
+    ///
+    /// - Throws: `RedisError` if Redis cannot be reached; otherwise the last failure with what it was about.
+    @discardableResult
+    func retry<Value: Sendable>(
+        _ what: String, _ body: @Sendable () async throws -> Value
+    ) async throws -> Value {
+        var attempt = 1
+        while true {
+            do {
+                return try await body()
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                try Task.checkCancellation()
+                guard attempt < Self.attempts, Self.mayPass(error) else {
+                    try await requireRedis()
+                    throw SetupError(
+                        "\(what): \(error)\(attempt > 1 ? " (tried \(attempt) times)" : "")",
+                        cause: error as? SignalRClientError)
+                }
+                deliveryLog.note("\(what): \(error); tried again")
+                try await Task.sleep(for: Self.pause * attempt)
+                attempt += 1
+            }
+        }
+    }
+
+    /// Whether time may heal it.
+    private static func mayPass(_ error: any Error) -> Bool {
+        switch error {
+        case is CallError: true
+        case let error as SignalRClientError:
+            switch error {
+            case .timedOut, .notInitialized, .transportLost, .notConnected, .stopped: true
+            case .badURL, .cannotConnect, .refused, .badAnswer, .misuse: false
+            }
+        default: false
+        }
+    }
+
+    /// - Throws: `RedisError`, so that a dead Redis is named instead of what fails without it.
+    func requireRedis() async throws {
+        try await RedisProbe.require(redis)
+    }
+
+    // MARK: - In parallel
+
+    /// Runs `body` for each of the participants at the same time.
+    func all(_ participants: [Participant], _ body: @escaping @Sendable (Participant) async throws -> Void) async throws
+    {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for participant in participants { group.addTask { try await body(participant) } }
+            // Not waitForAll(), which lets the others run on when one has failed.
+            for try await _ in group {}
+        }
+    }
+}

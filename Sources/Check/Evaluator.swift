@@ -1,0 +1,166 @@
+import Capture
+import Loopback
+import SignalRClient
+
+/// What clients, nodes and the channel have written down, to be judged.
+struct CheckFacts {
+    struct Node {
+        let name: String
+        let url: String
+        /// What it tells of itself; nil for a node of another process.
+        let log: NodeLog.State?
+    }
+
+    struct Client {
+        let name: String
+        let transport: ClientTransport
+    }
+
+    let nodes: [Node]
+    let clients: [Client]
+    /// The event key.
+    let channel: String
+    let ledger: Ledger
+    /// What went wrong besides deliveries, in words.
+    let faults: [(step: CheckStep, text: String)]
+    let notes: [String]
+    let resets: [CounterReset]
+    let latency: LatencySummary?
+
+    /// Such nodes were told the channel, and tell themselves what they publish.
+    var isInProcess: Bool { nodes.allSatisfy { $0.log != nil } }
+}
+
+extension CheckFacts {
+    init(_ session: CheckSession) {
+        self.init(
+            nodes: session.nodes.map { Node(name: $0.name, url: "\($0.url)", log: $0.log?.current) },
+            clients: session.participants.map { Client(name: $0.name, transport: $0.transport) },
+            channel: session.channel, ledger: session.deliveryLog.ledger, faults: session.deliveryLog.faults,
+            notes: session.deliveryLog.notes, resets: session.resets,
+            latency: LatencySummary(nanoseconds: session.deliveryLog.latency))
+    }
+}
+
+/// Judges a check: what is lost, what is wrong, and what that comes to. No I/O.
+struct Evaluator {
+    let facts: CheckFacts
+    let progress: CheckSteps.Progress
+
+    private var clients: String {
+        "\(Quantity.text(facts.clients.count, "client")) on \(Quantity.text(facts.nodes.count, "node"))"
+    }
+
+    func outcome(duration: Duration) -> CheckOutcome {
+        let logs = facts.nodes.map { $0.log ?? NodeLog.State() }
+        let ledger = facts.ledger
+        let findings = ledger.findings(missed: logs.map(\.missed), idsAscend: logs.allSatisfy(\.resets.isEmpty))
+        var losses: [CheckLoss] = []
+        var faults = facts.faults
+        for finding in findings {
+            switch finding {
+            case .lost(let message, let client, let node, let missed):
+                losses.append(loss(message, client: client, node: node, missed: missed, ledger: ledger))
+            default:
+                faults.append(fault(finding, ledger: ledger))
+            }
+        }
+        let rows = CheckStep.allCases.compactMap { row($0, ledger: ledger, losses: losses, faults: faults) }
+        let verdict: CheckVerdict =
+            rows.contains { $0.verdict == .fail } ? .fail : losses.isEmpty ? .pass : .passWithLoss
+        return CheckOutcome(
+            verdict: verdict, nodes: facts.nodes.map { "\($0.name) \($0.url)" },
+            clients: facts.clients.map(\.name), rows: rows, losses: losses,
+            faults: faults.map { "\($0.step.title): \($0.text)" },
+            notes: facts.notes + remarks(logs), counterResets: facts.resets,
+            latency: facts.latency, durationSeconds: duration / .seconds(1))
+    }
+
+    private func row(
+        _ step: CheckStep, ledger: Ledger, losses: [CheckLoss], faults: [(step: CheckStep, text: String)]
+    ) -> CheckRow? {
+        if step == .otherNode, facts.nodes.count < 2 { return nil }
+        if step == .backplane, facts.isInProcess { return nil }
+        let steps = CheckStep.allCases
+        if let end = progress.unproven.flatMap(steps.firstIndex), let index = steps.firstIndex(of: step), index > end {
+            return nil
+        }
+        var (expected, received) = ledger.tally(step)
+        if let tally = progress.calls[step]?.current {
+            expected += tally.expected
+            received += tally.received
+        }
+        if step == .connect {
+            expected += facts.clients.count
+            received += facts.clients.count
+        }
+        let losses = losses.filter { $0.check == step }
+        let faults = faults.count { $0.step == step }
+        let unexplained = losses.count { !$0.isExplained }
+        var words: [String] = []
+        if step == progress.unproven {
+            words.append("not proven")
+        } else if faults > 0 {
+            words.append("\(faults) wrong")
+        }
+        if unexplained > 0 { words.append("\(unexplained) lost") }
+        if losses.count > unexplained { words.append("\(losses.count - unexplained) missed by a deaf node") }
+        return CheckRow(
+            check: step, over: clients, expected: expected, received: received,
+            result: words.isEmpty ? "ok" : words.joined(separator: ", "),
+            verdict: faults + unexplained > 0 ? .fail : losses.isEmpty ? .pass : .passWithLoss)
+    }
+
+    private func loss(
+        _ message: Int, client: Int, node: Int, missed: ClosedRange<UInt64>?, ledger: Ledger
+    ) -> CheckLoss {
+        let entry = ledger.entries[message]
+        let participant = facts.clients[client]
+        return CheckLoss(
+            check: entry.step, message: message, method: entry.method, envelope: entry.envelope,
+            envelopeAtMost: entry.envelope == nil ? ledger.envelopeAtMost(message) : nil, client: participant.name,
+            transport: participant.transport, node: facts.nodes[node].name, nodeTells: facts.nodes[node].log != nil,
+            missedFrom: missed?.lowerBound,
+            missedTo: missed?.upperBound, counter: CounterRecord.text(of: facts.resets, channel: facts.channel))
+    }
+
+    private func fault(_ finding: Finding, ledger: Ledger) -> (step: CheckStep, text: String) {
+        func name(_ client: Int) -> String { facts.clients[client].name }
+        func message(_ number: Int) -> String {
+            let entry = ledger.entries[number]
+            let envelope = entry.envelope.map { "envelope \($0)" } ?? "of unknown envelope"
+            return "message \(number) (\(entry.method), \(envelope))"
+        }
+        switch finding {
+        case .lost(let number, let client, _, _):
+            return (ledger.entries[number].step, "\(message(number)) did not reach \(name(client))")
+        case .duplicate(let number, let client, let times):
+            return (
+                ledger.entries[number].step,
+                "\(message(number)) came \(Quantity.text(times, "time")) to \(name(client))"
+            )
+        case .leaked(let number, let client):
+            return (ledger.entries[number].step, "\(message(number)) came to \(name(client)), for whom it was not")
+        case .outOfOrder(let number, let other, let client):
+            return (ledger.entries[number].step, "\(message(number)) came to \(name(client)) behind \(message(other))")
+        case .altered(let number, let client):
+            return (
+                ledger.entries[number].step, "\(message(number)) came to \(name(client)) with another text or method"
+            )
+        }
+    }
+
+    /// What the nodes went through.
+    private func remarks(_ logs: [NodeLog.State]) -> [String] {
+        let counter = CounterRecord.text(of: facts.resets, channel: facts.channel).map { [$0] } ?? []
+        return counter
+            + zip(facts.nodes, logs).flatMap { node, log in
+                let closures = Dictionary(grouping: log.closures, by: { $0 }).sorted { $0.key < $1.key }
+                return closures.map {
+                    "\(node.name) was cut off from Redis \(Quantity.text($0.value.count, "time")): \($0.key)"
+                }
+                    + log.resets.map { "\(node.name) saw the counter set back from \($0.from) to \($0.to)" }
+                    + log.missed.ranges.map { "\(node.name) missed ids \($0.lowerBound)..\($0.upperBound)" }
+            }
+    }
+}

@@ -1,0 +1,50 @@
+import Loopback
+import NIOConcurrencyHelpers
+
+/// What is known of the counter during a check, from two sources that each tell it in order: envelopes on the channel,
+/// and the key itself.
+final class CounterRecord: Sendable {
+    private let state = NIOLockedValueBox((envelopes: CounterTrack(), readings: CounterTrack()))
+
+    /// An envelope came, all of them over one subscription.
+    func published(_ id: UInt64) {
+        state.withLockedValue { $0.envelopes.observe(id) }
+    }
+
+    /// - Parameter value: nil if the key does not exist.
+    func read(_ value: UInt64?) {
+        state.withLockedValue { $0.readings.observe(value) }
+    }
+
+    /// Each reset once: envelopes tell it more exactly than readings, where there are any.
+    var resets: [CounterReset] {
+        state.withLockedValue { $0.envelopes.count >= $0.readings.count ? $0.envelopes.resets : $0.readings.resets }
+    }
+
+    /// In words; nil if it never went back.
+    static func text(of resets: [CounterReset], channel: String) -> String? {
+        guard let first = resets.first else { return nil }
+        let more = resets.count > 1 ? ", and back again later (\(resets.count) times in all)" : ""
+        let gone = first.to == 0 ? " (its key is gone)" : ""
+        return "the counter of '\(channel)' went from \(first.from) back to \(first.to)\(gone)\(more) during this check"
+    }
+}
+
+/// Sees from values that one source tells in order whether the counter went back. No I/O.
+struct CounterTrack: Equatable, Sendable {
+    /// As many as anybody reads.
+    private static let kept = 10
+
+    private(set) var resets: [CounterReset] = []
+    /// Resets in all, those that are not kept included.
+    private(set) var count = 0
+    private var last: UInt64?
+
+    /// - Parameter value: an id, or the counter; nil if its key does not exist.
+    mutating func observe(_ value: UInt64?) {
+        defer { last = value ?? last.map { _ in 0 } }
+        guard let last, (value ?? 0) < last else { return }
+        count += 1
+        if resets.count < Self.kept { resets.append(CounterReset(from: last, to: value ?? 0)) }
+    }
+}

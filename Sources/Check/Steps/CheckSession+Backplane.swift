@@ -1,0 +1,79 @@
+import JSON
+import SignalRClient
+import Loopback
+import Capture
+import Redis
+
+/// Whether the nodes publish where the check listens.
+extension CheckSession {
+    /// How long a node's message may take to the channel: its envelope, or the check's own subscription, may be lost once.
+    private static let appearing: Duration = .seconds(10)
+    private static let look: Duration = .milliseconds(20)
+
+    /// Nodes of this process, which the check itself told the channel.
+    var isInProcess: Bool { nodes.allSatisfy { $0.log != nil } }
+
+    /// Each node has a client broadcast something, and that must come over the channel that the check was given: else all
+    /// that follows would prove something of another backplane.
+    func backplane(_ tally: CallTally) async throws {
+        guard !isInProcess else { return }
+        let strangers = try await withThrowingTaskGroup(of: Int?.self) { group in
+            for node in nodes.indices {
+                group.addTask { try await appears(node) ? nil : node }
+            }
+            var strangers: [Int] = []
+            for try await node in group { if let node { strangers.append(node) } }
+            return strangers.sorted()
+        }
+        for node in nodes.indices { tally.count(isRight: !strangers.contains(node)) }
+        guard !strangers.isEmpty else { return }
+        try await requireRedis()
+        let names = strangers.map { nodes[$0].name }.joined(separator: ", ")
+        let who = strangers.count == nodes.count ? "the \(Quantity.noun(nodes.count, "node"))" : names
+        let publish = Quantity.noun(strangers.count, "publishes", "publish")
+        deliveryLog.fault(
+            .backplane,
+            "\(who) \(publish) elsewhere: no envelope of this check came on channel '\(channel)' at \(redis.endpoint) within "
+                + "\(Self.appearing.components.seconds) s, though clients received the messages; \(await listeners). "
+                + "Compare the event key and the address in Startup.cs of the nodes with those of this check")
+    }
+
+    /// Whether what the node publishes comes over the channel.
+    private func appears(_ node: Int) async throws -> Bool {
+        guard let sender = participants.first(where: { $0.node == node }) else { return true }
+        var sent: Set<Int> = []
+        let end = ContinuousClock.now + Self.appearing
+        while ContinuousClock.now < end {
+            let message = deliveryLog.enter(
+                Ledger.Entry(
+                    step: .backplane, method: "broadcastMessage", sender: sender.index, recipients: everyone,
+                    sentAt: nil, isDue: false))
+            sent.insert(message)
+            do {
+                try await sender.client.invoke(Self.hub, "send", ["fence", .string(deliveryLog.text.text(message))])
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                deliveryLog.note("backplane: \(sender.name) could not send: \(error)")
+            }
+            let next = min(end, ContinuousClock.now + .seconds(1))
+            repeat {
+                if deliveryLog.isPublished(anyOf: sent) { return true }
+                try await Task.sleep(for: Self.look)
+            } while ContinuousClock.now < next
+        }
+        return false
+    }
+
+    /// Who else listens on the channel, in words.
+    private var listeners: String {
+        get async {
+            switch await RedisProbe.subscribers(of: channel, at: redis) {
+            case nil: "who subscribes there cannot be told"
+            case .some(...1): "nobody but this check subscribes to it there"
+            case .some(let count):
+                "it has \(Quantity.text(count, "subscriber")) there, this check among them"
+            }
+        }
+    }
+}

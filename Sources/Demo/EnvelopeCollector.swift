@@ -1,0 +1,75 @@
+import NIOConcurrencyHelpers
+import NIOCore
+import Redis
+
+/// Keeps every payload that a subscriber receives, and tells when there are enough.
+final class EnvelopeCollector: EnvelopeSink {
+    private let received = NIOLockedValueBox<[[UInt8]]>([])
+    /// Signals each change of the number of payloads.
+    private let changes: AsyncStream<Int>
+    private let changed: AsyncStream<Int>.Continuation
+    /// Signals each confirmed subscription.
+    private let confirmations: AsyncStream<Void>
+    private let confirmed: AsyncStream<Void>.Continuation
+
+    init() {
+        (changes, changed) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        (confirmations, confirmed) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Returns once the subscription is confirmed; may be called once.
+    ///
+    /// - Throws: `CancellationError`.
+    func waitUntilSubscribed() async throws {
+        for await _ in confirmations { return }
+        throw CancellationError()
+    }
+
+    /// Returns the payloads once there are `count`, or what came within `timeout`.
+    func payloads(awaiting count: Int, timeout: Duration) async -> [[UInt8]] {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [changes] in
+                if self.count >= count { return }
+                for await received in changes where received >= count { return }
+            }
+            group.addTask { try? await Task.sleep(for: timeout) }
+            await group.next()
+            group.cancelAll()
+        }
+        return received.withLockedValue { $0 }
+    }
+
+    /// Returns the payloads once none has come for a while: nothing tells which one is the last.
+    func payloads(quietFor pause: Duration, timeout: Duration) async -> [[UInt8]] {
+        let deadline = ContinuousClock.now + timeout
+        var last = -1
+        while count != last, ContinuousClock.now < deadline {
+            last = count
+            try? await Task.sleep(for: pause)
+        }
+        return received.withLockedValue { $0 }
+    }
+
+    /// Begins anew.
+    func forget() {
+        received.withLockedValue { $0 = [] }
+    }
+
+    var count: Int { received.withLockedValue { $0.count } }
+
+    // MARK: - EnvelopeSink
+
+    func nextBatch() -> EnvelopeBatch { EnvelopeBatch() }
+
+    func deliver(_ batch: EnvelopeBatch) {
+        let count = received.withLockedValue { payloads in
+            batch.forEach { _, _, payload in payloads.append(Array(payload)) }
+            return payloads.count
+        }
+        changed.yield(count)
+    }
+
+    func subscribed(_ subscription: Subscription) { confirmed.yield() }
+
+    func disconnected(_ cause: DisconnectCause) {}
+}

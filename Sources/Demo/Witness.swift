@@ -1,0 +1,77 @@
+import JSON
+import SignalRClient
+import NIOConcurrencyHelpers
+import Backplane
+
+/// A client that listens in every room and remembers each call that reaches it, in order.
+struct Witness: Sendable {
+    /// A call as its JSON stands on the backplane, without the cursor that differs from node to node.
+    struct Heard: Equatable, Sendable, CustomStringConvertible {
+        let method: String
+        let arguments: [JSONTree]
+
+        init(_ invocation: ClientInvocation) {
+            method = invocation.method
+            arguments = invocation.arguments
+        }
+
+        var description: String { "\(method)\(JSONTree.array(arguments))" }
+    }
+
+    private let memory = NIOLockedValueBox<[Heard]>([])
+    private let client: SignalRClient
+
+    init(node: NodeURL, transport: ClientTransport, network: SignalRNetwork) {
+        let memory = memory
+        client = SignalRClient(
+            configuration: SignalRClientConfiguration(
+                node: node, hubs: [Demo.hub], transport: transport, query: [("user", Demo.witness)]),
+            network: network
+        ) { event in
+            guard case .invocation(let invocation) = event else { return }
+            memory.withLockedValue { $0.append(Heard(invocation)) }
+        }
+    }
+
+    var heard: [Heard] { memory.withLockedValue { $0 } }
+
+    func enter() async throws {
+        try await client.start()
+        for room in Demo.rooms { try await client.invoke(Demo.hub, "joinGroup", [.string(room)]) }
+    }
+
+    func leave() async {
+        await client.stop()
+    }
+
+    /// Waits until it has heard so many calls.
+    ///
+    /// - Returns: what it has heard by then, which is less if the time was over.
+    func heard(awaiting count: Int, within limit: Duration) async -> [Heard] {
+        let deadline = ContinuousClock.now + limit
+        while heard.count < count, ContinuousClock.now < deadline {
+            // The events come on another thread's loop: look again shortly.
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+        return heard
+    }
+
+    /// What a witness must have heard of these payloads, if nothing was lost: all that is for every client, for a room,
+    /// or for the witness.
+    static func expected(of payloads: [[UInt8]]) -> [Heard] {
+        let signals = Set(
+            ([.hub(Demo.hub), .user(hub: Demo.hub, userID: Demo.witness)]
+                + Demo.rooms.map { Signal.group(hub: Demo.hub, group: $0) }).map { CaselessName($0.key) })
+        return payloads.flatMap { payload -> [Heard] in
+            guard let envelope = try? Envelope(decoding: payload) else { return [] }
+            return envelope.body.messages.compactMap { message in
+                guard signals.contains(CaselessName(message.key)), message.commandID.isEmpty,
+                    let value = try? JSONTree(parsing: String(decoding: message.value, as: UTF8.self)),
+                    let method = value["M"]?.string, let arguments = value["A"]?.array
+                else { return nil }
+                return Heard(
+                    ClientInvocation(hub: Demo.hub, method: method, arguments: arguments, cursor: ""))
+            }
+        }
+    }
+}

@@ -1,4 +1,0 @@
-/// What a client asks a node for; the raw value is the last part of the path.
-enum Endpoint: String {
-    case negotiate, connect, reconnect, poll, start, send, abort
-}

@@ -1,0 +1,108 @@
+import Redis
+
+/// Whether the target lets the forwarder's user do all that forwarding needs. Asked in ways that change nothing there.
+struct ForwardRights {
+    /// Replies what the script of a forward would be refused, or `unknown` before Redis 7, which cannot be asked so.
+    /// `ARGV[1]` is a channel of nobody.
+    private static let question = """
+        if not redis.acl_check_cmd then return 'unknown' end
+        if not redis.acl_check_cmd('INCR', KEYS[1]) then return 'INCR' end
+        if redis.acl_check_cmd('PUBLISH', KEYS[1], '') then return 'permitted' end
+        if redis.acl_check_cmd('PUBLISH', ARGV[1], '') then return 'channel' end
+        if redis.acl_check_cmd('SUBSCRIBE', ARGV[1]) then return 'PUBLISH' end
+        return 'PUBLISH or channel'
+        """
+    /// No script has it: what is queued by it is thrown away.
+    private static let noScript = String(repeating: "0", count: 40)
+
+    let client: RedisClient
+    /// The ACL user that forwards.
+    let user: String
+    /// The event keys that it publishes on.
+    let targets: [String]
+
+    /// - Throws: `RedisError.notPermitted` with the command that gives the rights that are missing, or what else keeps
+    ///   envelopes from being published. Where the server cannot be asked about a right, it passes.
+    func require() async throws {
+        var missing = Missing()
+        var script: RedisScript?
+        do {
+            script = try await client.load(script: Self.question)
+        } catch RedisError.notPermitted(_, _, let reply, _) {
+            missing.add("SCRIPT", reply, ["+script|load"])
+        }
+        for target in targets {
+            // In a transaction all rights can be tried at once.
+            if try await tryInTransaction(on: target, &missing) { continue }
+            if let script { try await ask(script, about: target, &missing) }
+        }
+        guard let first = missing.first else { return }
+        throw RedisError.notPermitted(
+            endpoint: client.endpoint, command: first.command, reply: first.reply,
+            rule: "ACL SETUSER \(user) \(missing.rules.joined(separator: " "))")
+    }
+
+    private struct Missing {
+        var first: (command: String, reply: String)?
+        var rules: [String] = []
+
+        mutating func add(_ command: String, _ reply: String, _ rules: [String]) {
+            first = first ?? (command, reply)
+            self.rules += rules.filter { !self.rules.contains($0) }
+        }
+
+        /// Takes what the error says; any other than a missing right is thrown on.
+        mutating func add(_ error: RedisError, user: String) throws {
+            guard case .notPermitted(_, let command, let reply, let rule) = error else { throw error }
+            let words = rule.map { $0.dropFirst("ACL SETUSER \(user) ".count) } ?? "+\(command.lowercased())"
+            add(command, reply, words.split(separator: " ").map(String.init))
+        }
+    }
+
+    /// Queued and thrown away: the ACL is asked when a command is queued.
+    ///
+    /// - Returns: false if the user may not do so, as nodes need no transactions.
+    private func tryInTransaction(on target: String, _ missing: inout Missing) async throws -> Bool {
+        do {
+            try await client.send(["MULTI"])
+        } catch let error as RedisError where error.isRefusalOfCommand {
+            return false
+        }
+        var refusals: [RedisError] = []
+        for command: [RESPArgument] in [
+            ["EVALSHA", .text(Self.noScript), "1", .text(target)], ["INCR", .text(target)],
+            ["PUBLISH", .text(target), ""],
+        ] {
+            do {
+                try await client.send(command)
+            } catch let error as RedisError {
+                refusals.append(error)
+            }
+        }
+        try await client.send(["DISCARD"])
+        for refusal in refusals { try missing.add(refusal, user: user) }
+        return true
+    }
+
+    private func ask(_ script: RedisScript, about target: String, _ missing: inout Missing) async throws {
+        let answer: String?
+        do {
+            let nobody = "\(target):\(Self.noScript)"
+            answer =
+                try await client.send(["EVALSHA", .text(script.sha1), "1", .text(target), .text(nobody)]).text
+        } catch let error as RedisError {
+            // A server whose scripts are otherwise cannot be asked.
+            if case .serverError = error { return }
+            return try missing.add(error, user: user)
+        }
+        let reply = "'\(user)' may not run it on '\(target)'"
+        switch answer {
+        case "INCR": missing.add("INCR", reply, ["+incr"])
+        case "channel": missing.add("PUBLISH", reply, ["&\(target)"])
+        case "PUBLISH": missing.add("PUBLISH", reply, ["+publish"])
+        // Which of the two cannot be told; where all channels are permitted, Redis says that the pattern is too much.
+        case "PUBLISH or channel": missing.add("PUBLISH", reply, ["+publish", "&\(target)"])
+        default: break
+        }
+    }
+}

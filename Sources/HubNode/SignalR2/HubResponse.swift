@@ -1,0 +1,108 @@
+import JSON
+import Backplane
+
+/// The answer to a call, as it goes over the transport: `{"R":value?,"I":"id"}`, or with `"H":true?,"E":"message","D":data?`
+/// in the order of a real node's serializer.
+enum HubResponse {
+    /// - Parameter result: JSON; `null` and none are left out.
+    static func result(_ result: [UInt8]?, id: String?) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.raw("{")
+        if let result, !result.elementsEqual("null".utf8) {
+            writer.raw(#""R":"#)
+            writer.raw(result)
+            writer.raw(",")
+        }
+        writer.raw(#""I":"#)
+        write(id, to: &writer)
+        writer.raw("}")
+        return writer.bytes
+    }
+
+    static func error(_ message: String, isHubError: Bool = false, data: JSONValue? = nil, id: String?) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.raw(#"{"I":"#)
+        write(id, to: &writer)
+        if isHubError { writer.raw(#","H":true"#) }
+        writer.raw(#","E":"#)
+        writer.string(message)
+        if let data {
+            writer.raw(#","D":"#)
+            writer.raw(data.text)
+        }
+        writer.raw("}")
+        return writer.bytes
+    }
+
+    /// `{"I":"P|id","P":{"I":"id","D":value}}`, which goes through the backplane, not over the transport.
+    static func progress(_ value: [UInt8], id: String?) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.raw(#"{"I":"#)
+        writer.string("P|\(id ?? "")")
+        writer.raw(#","P":{"I":"#)
+        write(id, to: &writer)
+        writer.raw(#","D":"#)
+        writer.raw(value)
+        writer.raw("}}")
+        return writer.bytes
+    }
+
+    /// A call without an id is answered without one.
+    private static func write(_ id: String?, to writer: inout JSONWriter) {
+        if let id { writer.string(id) } else { writer.raw("null") }
+    }
+}
+
+/// Runs clients' calls on the node's event loop: they begin in the order in which they came, and methods run there until
+/// they first wait.
+actor HubCalls {
+    private let dispatcher: HubDispatcher
+    private let publisher: any Publisher
+    private let executor: any SerialExecutor
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    init(dispatcher: HubDispatcher, publisher: any Publisher, executor: any SerialExecutor) {
+        self.dispatcher = dispatcher
+        self.publisher = publisher
+        self.executor = executor
+    }
+
+    /// Runs a call that came over HTTP, and words the answer.
+    ///
+    /// - Returns: JSON; nil if there is no such hub.
+    func answer(_ call: HubRequest, of request: SessionRequest) async -> [UInt8]? {
+        await dispatcher.answer(
+            to: call, connectionID: request.connectionID, user: request.user, publisher: publisher)
+    }
+
+    /// Runs a call that came over a webSocket. None waits for the end of another.
+    func answer(
+        _ call: HubRequest, of request: SessionRequest, then reply: @escaping @Sendable ([UInt8]?) -> Void
+    ) {
+        // The task starts on this actor, that is on the event loop, behind those before it.
+        Task {
+            reply(await answer(call, of: request))
+        }
+    }
+}
+
+extension HubDispatcher {
+    /// Runs a call and words the answer.
+    ///
+    /// - Returns: JSON; nil if there is no such hub.
+    func answer(
+        to request: HubRequest, connectionID: String, user: String, publisher: any Publisher
+    ) async -> [UInt8]? {
+        let outcome = await outcome(
+            of: request.method, in: request.hub, arguments: request.arguments, requestID: request.id,
+            caller: HubCaller(connectionID: connectionID, user: user), publisher: publisher)
+        return switch outcome {
+        case .result(let result)?: HubResponse.result(result, id: request.id)
+        case .refusal(let message, let data)?:
+            HubResponse.error(message, isHubError: true, data: data, id: request.id)
+        case .failure(let message)?: HubResponse.error(message, id: request.id)
+        case nil: nil
+        }
+    }
+}

@@ -1,0 +1,307 @@
+import Logging
+import NIOCore
+import Prometheus
+import Backplane
+
+/// Stands between the backplane of SignalR 2 and this node's clients: hands what is heard to whom it is for, carries out
+/// the commands of other nodes, and leads clients that come back to what they missed.
+///
+/// Lives on the node's event loop, with the bus and the clients' sockets: no locks, and one order for all.
+actor MessageBroker {
+    /// The way to the backplane.
+    nonisolated let publisher: SignalR2Publisher
+    private let limits: HubNodeLimits
+    private let timing: HubNodeTiming
+    private let metrics: HubMetrics
+    private let logger: Logger
+    private let executor: any SerialExecutor
+
+    private let writer: DeliveryWriter
+    private var clients = ClientRegistry()
+    private var report: BusReport
+    private var store: EnvelopeStore
+    private var resumes: ResumeAccount
+    private var newestID: UInt64?
+    private var outletCount: UInt64 = 0
+    private(set) var isDraining = false
+    /// Why nothing is heard at the moment; nil while all is well.
+    var outage: String? { report.outage }
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// - Parameter executor: of the event loop that the publisher and every socket live on.
+    init(
+        publisher: SignalR2Publisher, configuration: HubNodeConfiguration, metrics: HubMetrics,
+        observer: (any HubNodeObserver)?, executor: any SerialExecutor, logger: Logger
+    ) {
+        self.publisher = publisher
+        limits = configuration.limits
+        timing = configuration.timing
+        self.metrics = metrics
+        self.executor = executor
+        self.logger = logger
+        let sealer = TokenSealer(key: configuration.tokenKey)
+        writer = DeliveryWriter(metrics: metrics) {
+            sealer.groupsToken(connectionID: $0.connectionID, groups: $0.groupNames)
+        }
+        report = BusReport(
+            metrics: metrics, envelopeLimit: limits.envelopeBytes, observer: observer, logger: logger)
+        store = EnvelopeStore(maximumCount: limits.storedEnvelopes, maximumBytes: limits.storedBytes)
+        resumes = ResumeAccount(metrics: metrics, logger: logger)
+    }
+
+    // MARK: - From the backplane
+
+    func handle(_ event: BusEvent) {
+        report.note(event)
+        switch event {
+        case .opened, .closed, .undecodable: break
+        case .counter(let counter, let wasAsked):
+            resumes.counter(counter, wasAsked: wasAsked, oldestStored: store.oldestID)
+        case .oversized(let id?, _):
+            newestID = id
+            resumes.heard(id, oldestStored: store.oldestID)
+            // Whoever comes back from before it misses it, too.
+            resumes.missed(through: id)
+        case .oversized: break
+        case .missed(_, let to):
+            resumes.missed(through: to)
+        case .counterReset(_, let to):
+            store.removeAll()
+            resumes.reset(to: to)
+            for session in clients.all { session.hasCurrentCursor = false }
+        case .envelope(let envelope):
+            newestID = envelope.id
+            resumes.heard(envelope.id, oldestStored: store.oldestID)
+            publisher.assumeIsolated { $0.heard(envelope) }
+            let envelope = StoredEnvelope(envelope)
+            store.append(envelope)
+            deliver(envelope)
+        case .readComplete:
+            writer.flush()
+        }
+    }
+
+    private func deliver(_ envelope: StoredEnvelope) {
+        let now = NIODeadline.now()
+        for message in envelope.messages {
+            // Those who are up to date all get the same bytes.
+            var shared = SharedFrame(cursor: envelope.id, message: message.value)
+            var sharedCount = 0
+            var someWait = false
+            for session in clients.subscribers(of: message.key) {
+                if let command = message.command {
+                    if session.obeys(message.key) { execute(command, for: session, id: envelope.id) }
+                    someWait = true
+                } else if session.hasGroupsUnderOneKey, session.deliveries(of: message.key) > 1 {
+                    for _ in 0..<session.deliveries(of: message.key) where clients.contains(session) {
+                        enqueue(message, id: envelope.id, for: session)
+                    }
+                    someWait = true
+                } else if envelope.messages.count == 1, session.isInitialized, session.outbox.isIdle,
+                    session.outlet?.isReady == true, !session.isExcluded(by: message.excluded)
+                {
+                    session.outbox.sentDirectly(id: envelope.id)
+                    writer.write(shared.encoded(by: session.codec), to: session, at: now)
+                    sharedCount += 1
+                } else {
+                    enqueue(message, id: envelope.id, for: session)
+                    someWait = true
+                }
+            }
+            if sharedCount > 0 { metrics.delivered.increment(by: sharedCount) }
+            guard someWait else { continue }
+            for session in clients.subscribers(of: message.key) where !session.outbox.isIdle { writer.pump(session) }
+        }
+    }
+
+    private func enqueue(_ message: StoredEnvelope.Message, id: UInt64, for session: Session) {
+        session.append(message, id: id)
+        guard session.isBeyond(limits) else { return }
+        metrics.slowClients.increment()
+        logger.warning(
+            "a client is too slow and is disconnected",
+            metadata: ["connection": "\(session.connectionID)", "waiting": "\(session.outbox.count)"])
+        remove(session)
+    }
+
+    private func execute(_ command: Command, for session: Session, id: UInt64) {
+        session.outbox.append(id: id, value: nil)
+        switch command.type {
+        case .initializing:
+            session.isInitialized = true
+            session.outbox.initialized = true
+            if let since = session.initializingSince {
+                metrics.initializingSeconds.observe(Double((NIODeadline.now() - since).nanoseconds) * 1e-9)
+                session.initializingSince = nil
+            }
+        case .addToGroup:
+            if let group = GroupKey(command.value) { clients.join(session, group, since: id) }
+        case .removeFromGroup:
+            if let group = GroupKey(command.value) { clients.leave(session, group) }
+        case .abort:
+            remove(session)
+        }
+        if command.waitForAck {
+            let id = session.connectionID
+            publisher.assumeIsolated { $0.acknowledge(command.id, of: id) }
+        }
+    }
+
+    // MARK: - Transports
+
+    /// Gives a client a transport; one that it had ends.
+    ///
+    /// - Returns: the number by which the transport speaks of itself.
+    func open(_ request: SessionRequest, line: Outlet.Line) -> UInt64 {
+        let session: Session
+        if let existing = clients[request.connectionID] {
+            session = existing
+            writer.give(.end, to: session)
+            metrics.connections(session.transport).add(-1)
+            session.transport = request.transport
+            switch request.purpose {
+            case .connect:
+                session.isInitialized = false
+            case .resume:
+                session.isInitialized = true
+                rewind(session, to: request.cursor)
+            }
+        } else {
+            session = makeSession(request)
+        }
+        metrics.connections(session.transport).add(1)
+        outletCount += 1
+        session.outlet = Outlet(number: outletCount, transport: request.transport, openedAt: .now(), line: line)
+        session.lastActive = .now()
+        if isDraining { session.askToReconnect() }
+        if request.purpose == .connect { initialize(session) }
+        writer.pump(session)
+        return outletCount
+    }
+
+    private func makeSession(_ request: SessionRequest) -> Session {
+        let session = Session(
+            request: request, cursor: min(request.cursor ?? .max, newestID ?? request.cursor ?? 0), now: .now())
+        clients.add(session)
+        for group in request.groups { clients.join(session, GroupKey(named: group), since: 0) }
+        // The client knows them: it brought the token.
+        session.outbox.groupsChanged = false
+        if request.purpose == .resume, let cursor = request.cursor {
+            judge(cursor)
+            for envelope in store.envelopes(after: cursor) { catchUp(session, with: envelope) }
+            session.resumedMessages = session.outbox.count
+            session.resumedBytes = session.outbox.byteCount
+        }
+        return session
+    }
+
+    private func catchUp(_ session: Session, with envelope: StoredEnvelope) {
+        for message in envelope.messages {
+            for _ in 0..<session.deliveries(of: message.key, id: envelope.id) {
+                if let command = message.command {
+                    if session.obeys(message.key) { execute(command, for: session, id: envelope.id) }
+                } else {
+                    session.append(message, id: envelope.id)
+                }
+            }
+        }
+    }
+
+    /// Puts back into the outbox what has gone out but, as the client's cursor tells, has not arrived.
+    private func rewind(_ session: Session, to cursor: UInt64?) {
+        guard let cursor, session.hasCurrentCursor, cursor <= newestID ?? 0 else { return }
+        // What went out and was lost may be gone from the store; what did not go out is in the outbox.
+        if cursor < session.outbox.cursor { judge(cursor) }
+        session.rewind(to: cursor, through: store.envelopes(after: cursor, through: session.outbox.cursor))
+    }
+
+    private func judge(_ cursor: UInt64) {
+        guard resumes.judge(cursor, oldestStored: store.oldestID) else { return }
+        publisher.assumeIsolated { $0.askForCounter() }
+    }
+
+    /// Proves that the client is reached through the backplane before it hears that it is connected.
+    private func initialize(_ session: Session) {
+        session.initializingSince = .now()
+        Task {
+            do {
+                try await publisher.initialize(connectionID: session.connectionID)
+            } catch {
+                logger.warning("cannot initialize a connection", metadata: ["cause": "\(error)"])
+                remove(session)
+            }
+        }
+    }
+
+    /// Waits for what a stream or a poll has to write next.
+    func nextDelivery(connectionID: String, outlet number: UInt64) async -> Outlet.Delivery {
+        await withCheckedContinuation { continuation in
+            guard let session = clients[connectionID], session.outlet?.number == number else {
+                continuation.resume(returning: .end)
+                return
+            }
+            session.outlet?.line = .pull(waiting: continuation)
+            writer.pump(session)
+        }
+    }
+
+    /// A webSocket can take more.
+    func becameWritable(connectionID: String) {
+        if let session = clients[connectionID] { writer.pump(session) }
+    }
+
+    /// A transport has ended. Its client has some time to come back with another.
+    func closed(connectionID: String, outlet number: UInt64) {
+        guard let session = clients[connectionID], session.outlet?.number == number else { return }
+        writer.give(.end, to: session)
+        session.lastActive = .now()
+    }
+
+    private func remove(_ session: Session) {
+        writer.give(.end, to: session)
+        if clients.remove(session) { metrics.connections(session.transport).add(-1) }
+    }
+
+    // MARK: - Time
+
+    /// Looks after connections that are silent or gone; to be called every second or so.
+    func tick() {
+        let now = NIODeadline.now()
+        publisher.assumeIsolated { $0.tick(at: now) }
+        resumes.tick()
+        for session in clients.all {
+            switch session.due(at: now, timing) {
+            case nil: break
+            case .removal: remove(session)
+            case .emptyPoll: writer.sendNothing(to: session)
+            case .keepAlive:
+                writer.give(.keepAlive, to: session)
+                session.lastActive = now
+            }
+        }
+        metrics.storedEnvelopes.set(Double(store.count))
+        metrics.storedBytes.set(Double(store.byteCount))
+    }
+
+    /// Asks every client to reconnect, which leads it to another node.
+    func drain() {
+        isDraining = true
+        for session in clients.all {
+            session.askToReconnect()
+            writer.pump(session)
+        }
+    }
+
+    /// Whether a client still has a transport here, or has not been told yet: one that polls is told at its next poll.
+    var hasClientsToDrain: Bool {
+        clients.all.contains { $0.outlet != nil || $0.outbox.reconnect }
+    }
+
+    /// Ends all that waits.
+    func shutDown() {
+        for session in clients.all { remove(session) }
+        publisher.assumeIsolated { $0.shutDown() }
+        resumes.shutDown()
+    }
+}

@@ -1,0 +1,92 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import Prometheus
+
+/// The node's HTTP surface: the chat page, SignalR below its base path, metrics and health.
+enum HubHTTP {
+    static func router(
+        endpoint: SignalREndpoint, page: ChatPage, metrics: HubMetrics, broker: MessageBroker
+    ) -> Router<HubRequestContext> {
+        // As ASP.NET, which a real node's base path comes from.
+        let router = Router(context: HubRequestContext.self, options: .caseInsensitive)
+        let configuration = endpoint.configuration
+        if !configuration.allowedOrigins.isEmpty {
+            router.add(middleware: CrossOriginMiddleware(allowedOrigins: configuration.allowedOrigins))
+        }
+        // A real node does not look at the method.
+        for method in [HTTPRequest.Method.get, .post, .put, .delete, .patch, .options] {
+            for path in [configuration.path, "\(configuration.path)/**"] {
+                router.on(RouterPath(path), method: method) { request, context in
+                    try await endpoint.respond(to: request, context: context)
+                }
+            }
+        }
+        for (path, file) in page.files {
+            router.get(RouterPath(path)) { _, _ in file.response }
+        }
+        // Browsers ask for it by themselves.
+        router.get("/favicon.ico") { _, _ in Response(status: .noContent) }
+        router.get("/metrics") { request, _ in
+            let format = ExpositionFormat.negotiate(accept: request.headers[.accept])
+            return Response(
+                status: .ok, headers: [.contentType: format.contentType],
+                body: ResponseBody(byteBuffer: ByteBuffer(bytes: metrics.registry.expose(format))))
+        }
+        router.get("/-/healthy") { _, _ in plain(.ok, "the hub node is running\n") }
+        router.get("/-/ready") { _, _ in
+            if await broker.isDraining { return plain(.serviceUnavailable, "not ready: stopping\n") }
+            if let outage = await broker.outage { return plain(.serviceUnavailable, "not ready: \(outage)\n") }
+            return plain(.ok, "ready\n")
+        }
+        return router
+    }
+
+    private static func plain(_ status: HTTPResponse.Status, _ text: String) -> Response {
+        Response(
+            status: status, headers: [.contentType: "text/plain; charset=utf-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+    }
+}
+
+/// What a handler knows of its request beside the request: here also the connection that it came over.
+struct HubRequestContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    let channel: any Channel
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = CoreRequestContextStorage(source: source)
+        channel = source.channel
+    }
+}
+
+/// Lets pages of the allowed origins call this node from a browser. All others get no permission, which their browser
+/// then refuses them.
+struct CrossOriginMiddleware: RouterMiddleware {
+    typealias Context = HubRequestContext
+
+    let allowedOrigins: [String]
+
+    @concurrent
+    func handle(
+        _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        guard let origin = request.headers[.origin],
+            allowedOrigins.contains("*") || allowedOrigins.contains(origin)
+        else { return try await next(request, context) }
+        var response: Response
+        if request.method == .options {
+            response = Response(status: .noContent)
+            response.headers[.accessControlAllowMethods] = "GET, POST"
+            response.headers[.accessControlAllowHeaders] = request.headers[.accessControlRequestHeaders]
+            response.headers[.accessControlMaxAge] = "600"
+        } else {
+            response = try await next(request, context)
+        }
+        response.headers[.accessControlAllowOrigin] = origin
+        // SignalR's clients send credentials by default and are refused without this.
+        response.headers[.accessControlAllowCredentials] = "true"
+        response.headers[.vary] = "Origin"
+        return response
+    }
+}

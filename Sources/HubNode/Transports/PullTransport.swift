@@ -1,0 +1,131 @@
+import Hummingbird
+import NIOCore
+
+/// A response that writes what the broker has for its client: a stream for as long as it lasts, a poll until the first
+/// frame.
+struct PullTransport: Sendable {
+    enum Style: Sendable {
+        case serverSentEvents
+        case foreverFrame(id: UInt32)
+        case poll(callback: String?)
+    }
+
+    let session: SessionRequest
+    let style: Style
+    let broker: MessageBroker
+
+    func response(_ channel: any Channel) -> Response {
+        let transport = self
+        return Answer.stream(
+            style,
+            ResponseBody { writer in
+                if let opening = transport.opening { try await writer.write(ByteBuffer(string: opening)) }
+                let outlet = await transport.broker.open(transport.session, line: .pull(waiting: nil))
+                let (broker, id) = (transport.broker, transport.session.connectionID)
+                await ConnectionWatch.whenEnded(channel) {
+                    broker.assumeIsolated { $0.closed(connectionID: id, outlet: outlet) }
+                }
+                do {
+                    try await transport.write(outlet, to: &writer)
+                } catch {
+                    await broker.closed(connectionID: id, outlet: outlet)
+                    throw error
+                }
+                await broker.closed(connectionID: id, outlet: outlet)
+                try await writer.finish(nil)
+            })
+    }
+
+    // The writer belongs to no actor.
+    @concurrent
+    private func write(_ outlet: UInt64, to writer: inout any ResponseBodyWriter) async throws {
+        while true {
+            switch await broker.nextDelivery(connectionID: session.connectionID, outlet: outlet) {
+            case .frame(let frame):
+                try await writer.write(contentsOf: framed(frame.json))
+                if case .poll = style { return }
+            case .keepAlive:
+                try await writer.write(ByteBuffer(string: keepAlive))
+            case .end:
+                return
+            }
+        }
+    }
+
+    private func framed(_ json: ByteBuffer) -> [ByteBuffer] {
+        switch style {
+        case .serverSentEvents: [ByteBuffer(string: "data: "), json, ByteBuffer(string: "\n\n")]
+        case .foreverFrame:
+            [ByteBuffer(string: "<script>r(c, "), Self.inScript(json), ByteBuffer(string: ");</script>\r\n")]
+        case .poll(let callback): [Answer.wrapped(String(buffer: json), callback: callback)]
+        }
+    }
+
+    private var keepAlive: String {
+        switch style {
+        case .serverSentEvents: "data: {}\n\n"
+        case .foreverFrame: "<script>r(c, {});</script>\r\n"
+        case .poll: " "
+        }
+    }
+
+    private var opening: String? {
+        switch style {
+        case .serverSentEvents: "data: initialized\n\n"
+        case .foreverFrame(let id): ForeverFramePage.opening(frameID: id)
+        case .poll: nil
+        }
+    }
+
+    /// JSON inside a script element must not end it: `</` becomes `<\/`, which means the same in a string.
+    private static func inScript(_ json: ByteBuffer) -> ByteBuffer {
+        guard json.readableBytesView.contains(UInt8(ascii: "<")) else { return json }
+        var safe = ByteBufferAllocator().buffer(capacity: json.readableBytes + 16)
+        var previous: UInt8 = 0
+        for byte in json.readableBytesView {
+            if previous == UInt8(ascii: "<"), byte == UInt8(ascii: "/") { safe.writeInteger(UInt8(ascii: "\\")) }
+            safe.writeInteger(byte)
+            previous = byte
+        }
+        return safe
+    }
+}
+
+/// The document that a forever frame begins with. Its names are those that the clients' script looks for in its parent.
+enum ForeverFramePage {
+    static func opening(frameID: UInt32) -> String {
+        """
+        <!DOCTYPE html><html><head><title>SignalR Forever Frame Transport Stream</title>\r
+        <script>\r
+            var $ = window.parent.jQuery,\r
+                ff = $ ? $.signalR.transports.foreverFrame : null,\r
+                c =  ff ? ff.getConnection('\(frameID)') : null,\r
+                r = ff ? ff.receive : function() {};\r
+            ff ? ff.started(c) : '';</script></head><body>\r
+
+        """
+    }
+}
+
+/// Tells a response that waits for the backplane that its client has gone.
+final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = NIOAny
+
+    /// Called once when the connection ends; each response puts its own in place of the one before.
+    private var onEnd: (() -> Void)?
+
+    /// Calls `body`, on the event loop, when the connection of this channel ends, if it has not ended already.
+    static func whenEnded(_ channel: any Channel, _ body: @escaping @Sendable () -> Void) async {
+        let isWatched = try? await channel.eventLoop.submit {
+            try channel.pipeline.syncOperations.handler(type: ConnectionWatch.self).onEnd = body
+            return channel.isActive
+        }.get()
+        if isWatched != true { channel.eventLoop.execute(body) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        onEnd?()
+        onEnd = nil
+        context.fireChannelInactive()
+    }
+}

@@ -1,0 +1,143 @@
+import Backplane
+import NIOCore
+import NIOWebSocket
+
+/// A client's webSocket: hands its calls to the hubs and the answers back. Frames from the backplane are written by the
+/// broker, past this.
+final class WebSocketHandler: ChannelInboundHandler {
+    typealias InboundIn = WebSocketFrame
+    typealias OutboundOut = WebSocketFrame
+
+    private let request: SessionRequest
+    private let line: WebSocketLine
+    private let broker: MessageBroker
+    private let calls: HubCalls
+    private let metrics: HubMetrics
+    private var outlet: UInt64?
+
+    init(
+        request: SessionRequest, line: WebSocketLine, broker: MessageBroker, calls: HubCalls,
+        metrics: HubMetrics
+    ) {
+        self.request = request
+        self.line = line
+        self.broker = broker
+        self.calls = calls
+        self.metrics = metrics
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        let (request, line) = (request, line)
+        outlet = broker.assumeIsolated { $0.open(request, line: .webSocket(line)) }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let frame = unwrapInboundIn(data)
+        switch frame.opcode {
+        case .text:
+            received(Array(buffer: frame.unmaskedData))
+        case .ping:
+            context.writeAndFlush(
+                wrapOutboundOut(WebSocketFrame(fin: true, opcode: .pong, data: frame.unmaskedData)), promise: nil)
+        case .connectionClose:
+            line.close()
+        case .pong:
+            break
+        default:
+            line.close(.unacceptableData)
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        guard context.channel.isWritable else { return }
+        let id = request.connectionID
+        broker.assumeIsolated { $0.becameWritable(connectionID: id) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if let outlet {
+            let id = request.connectionID
+            broker.assumeIsolated { $0.closed(connectionID: id, outlet: outlet) }
+        }
+        context.fireChannelInactive()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is ChannelShouldQuiesceEvent {
+            line.close(.goingAway)
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if error is NIOWebSocketFrameAggregator.Error || error as? NIOWebSocketError == .invalidFrameLength {
+            metrics.refused(.tooLarge)
+            line.close(.messageTooLarge)
+        } else {
+            context.close(promise: nil)
+        }
+    }
+
+    private func received(_ json: [UInt8]) {
+        guard let call = HubRequest(decoding: json) else {
+            // A real node logs what it cannot read and goes on.
+            metrics.refused(.protocolError)
+            return
+        }
+        let (request, line) = (request, line)
+        calls.assumeIsolated { calls in
+            calls.answer(call, of: request) { answer in
+                if let answer { line.send(text: ByteBuffer(bytes: answer)) }
+            }
+        }
+    }
+}
+
+/// A webSocket as the broker writes to it: on the event loop, without waiting.
+final class WebSocketLine: Sendable {
+    private let channel: any Channel
+    /// What is written from here goes past the encoder of frames.
+    private let encoder: NIOLoopBound<ChannelHandlerContext>
+
+    /// - Parameter channel: upgraded to webSockets; this is called on its event loop.
+    /// - Throws: `ChannelPipelineError` if it is not.
+    init(channel: any Channel) throws {
+        self.channel = channel
+        encoder = NIOLoopBound(
+            try channel.pipeline.syncOperations.context(handlerType: WebSocketFrameEncoder.self),
+            eventLoop: channel.eventLoop)
+    }
+
+    var isWritable: Bool { channel.isWritable }
+
+    func send(_ delivery: Outlet.Delivery) {
+        switch delivery {
+        case .frame(let frame):
+            write(frame)
+            flush()
+        case .keepAlive: send(text: ByteBuffer(staticString: "{}"))
+        case .end: close()
+        }
+    }
+
+    func send(text: ByteBuffer) {
+        channel.writeAndFlush(WebSocketFrame(fin: true, opcode: .text, data: text), promise: nil)
+    }
+
+    /// Nothing goes out before ``flush()``.
+    func write(_ frame: EncodedFrame) {
+        encoder.value.write(NIOAny(frame.webSocket), promise: nil)
+    }
+
+    func flush() {
+        encoder.value.flush()
+    }
+
+    /// Says goodbye and closes; the peer's answer is not waited for.
+    func close(_ code: WebSocketErrorCode = .normalClosure) {
+        var data = ByteBufferAllocator().buffer(capacity: 2)
+        data.write(webSocketErrorCode: code)
+        channel.writeAndFlush(WebSocketFrame(fin: true, opcode: .connectionClose, data: data), promise: nil)
+        channel.close(promise: nil)
+    }
+}

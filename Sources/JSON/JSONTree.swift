@@ -1,0 +1,235 @@
+/// Any JSON value, as arguments and results of hub methods are.
+///
+/// Compared as JSON, not as Swift: strings by their code points (Swift takes "e\u{301}" for "\u{E9}"), numbers by their
+/// value (1 is 1.0), objects without the order of their members.
+package enum JSONTree: Sendable {
+    case null
+    case bool(Bool)
+    case number(JSONNumber)
+    case string(String)
+    case array([JSONTree])
+    /// In the order of the text: a dictionary would cost more than it finds at the few members of a frame.
+    case object([Member])
+
+    package struct Member: Sendable {
+        package var name: String
+        package var value: JSONTree
+
+        package init(_ name: String, _ value: JSONTree) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// The value of a member; nil if this is no object or has no such member. Of equal names the last one counts.
+    package subscript(_ name: String) -> JSONTree? {
+        guard case .object(let members) = self else { return nil }
+        return members.last { $0.name == name }?.value
+    }
+
+    /// The members of an object, in the order of the text; nil if it is none.
+    package var members: [Member]? {
+        guard case .object(let members) = self else { return nil }
+        return members
+    }
+
+    package var string: String? {
+        guard case .string(let text) = self else { return nil }
+        return text
+    }
+
+    package var array: [JSONTree]? {
+        guard case .array(let elements) = self else { return nil }
+        return elements
+    }
+
+    package var bool: Bool? {
+        guard case .bool(let value) = self else { return nil }
+        return value
+    }
+
+    /// A whole number, also one written like `5.0`; nil if it is none, or none of this type.
+    package func integer<Integer: FixedWidthInteger>(as type: Integer.Type) -> Integer? {
+        guard case .number(let number) = self else { return nil }
+        return number.integer()
+    }
+
+    package var integer: Int64? { integer(as: Int64.self) }
+
+    package var number: Double? {
+        guard case .number(let number) = self else { return nil }
+        return number.double
+    }
+
+    package static func integer(_ value: Int64) -> JSONTree { .number(JSONNumber(text: "\(value)")) }
+
+    package static func unsigned(_ value: UInt64) -> JSONTree { .number(JSONNumber(text: "\(value)")) }
+
+    /// Infinities and NaN, which JSON cannot say, become null.
+    package static func double(_ value: Double) -> JSONTree {
+        value.isFinite ? .number(JSONNumber(text: "\(value)")) : .null
+    }
+}
+
+/// A number as it stands in JSON text, so that none loses digits: ids reach beyond what a `Double` or an `Int64` holds.
+package struct JSONNumber: Sendable {
+    /// By the grammar of RFC 8259.
+    package let text: String
+
+    /// - Returns: nil if it is no whole number, or none of this type.
+    package func integer<Integer: FixedWidthInteger>() -> Integer? {
+        Integer(text) ?? (isWhole ? nil : Integer(exactly: double))
+    }
+
+    /// Infinite beyond what a `Double` reaches.
+    package var double: Double { Double(text) ?? .nan }
+
+    /// Without a point and an exponent.
+    private var isWhole: Bool {
+        text.utf8.allSatisfy { $0 == UInt8(ascii: "-") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+    }
+}
+
+// MARK: - Reading
+
+/// Why a text is not JSON (RFC 8259).
+package struct JSONParseError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// Bytes before the fault.
+    package let offset: Int
+
+    package init(offset: Int) {
+        self.offset = offset
+    }
+
+    package var description: String { "not JSON at byte \(offset)" }
+}
+
+extension JSONTree {
+    /// Reads one value, with nothing but white space around.
+    ///
+    /// Lone surrogates and malformed UTF-8 become U+FFFD, as in .NET. The text may come from anybody: its depth is bounded
+    /// (``JSONScanner/maximumDepth``), and every other fault is an error.
+    package init(parsing bytes: UnsafeRawBufferPointer) throws(JSONParseError) {
+        var scanner = JSONScanner(bytes)
+        guard let value = Self.value(from: &scanner, depth: 0), scanner.peek() == nil else {
+            throw JSONParseError(offset: scanner.position)
+        }
+        self = value
+    }
+
+    package init(parsing text: String) throws(JSONParseError) {
+        var text = text
+        let result = text.withUTF8 { utf8 in
+            Result { () throws(JSONParseError) in try JSONTree(parsing: UnsafeRawBufferPointer(utf8)) }
+        }
+        self = try result.get()
+    }
+
+    private static func value(from scanner: inout JSONScanner, depth: Int) -> JSONTree? {
+        switch scanner.peek() {
+        case UInt8(ascii: "{"):
+            guard depth < JSONScanner.maximumDepth else { return nil }
+            var members: [Member] = []
+            let isObject = scanner.object { scanner, name in
+                guard let value = value(from: &scanner, depth: depth + 1) else { return false }
+                members.append(Member(name.decoded, value))
+                return true
+            }
+            return isObject ? .object(members) : nil
+        case UInt8(ascii: "["):
+            guard depth < JSONScanner.maximumDepth else { return nil }
+            var elements: [JSONTree] = []
+            let isArray = scanner.array { scanner in
+                guard let value = value(from: &scanner, depth: depth + 1) else { return false }
+                elements.append(value)
+                return true
+            }
+            return isArray ? .array(elements) : nil
+        case UInt8(ascii: "\""): return scanner.string().map { .string($0.decoded) }
+        case UInt8(ascii: "t"): return scanner.consume(literal: "true") ? .bool(true) : nil
+        case UInt8(ascii: "f"): return scanner.consume(literal: "false") ? .bool(false) : nil
+        case UInt8(ascii: "n"): return scanner.consume(literal: "null") ? .null : nil
+        default:
+            return scanner.number().map { .number(JSONNumber(text: String(decoding: $0, as: UTF8.self))) }
+        }
+    }
+}
+
+// MARK: - Writing
+
+extension JSONTree: CustomStringConvertible {
+    /// JSON text, on one line; line ends of Unicode stay as they are.
+    package var description: String {
+        var writer = JSONWriter(escapingLineEnds: false)
+        writer.tree(self)
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+}
+
+extension JSONWriter {
+    /// A value of any kind, numbers as they were read.
+    package mutating func tree(_ tree: JSONTree) {
+        switch tree {
+        case .null: raw("null")
+        case .bool(let value): raw(value ? "true" : "false")
+        case .number(let number): raw(number.text)
+        case .string(let text): string(text)
+        case .array(let elements):
+            raw("[")
+            for element in elements {
+                self.element()
+                self.tree(element)
+            }
+            raw("]")
+        case .object(let members):
+            raw("{")
+            for member in members {
+                self.member(member.name)
+                self.tree(member.value)
+            }
+            raw("}")
+        }
+    }
+}
+
+// MARK: - Comparing and literals
+
+extension JSONNumber: Equatable {
+    package static func == (left: JSONNumber, right: JSONNumber) -> Bool {
+        switch (left.integer() as Int64?, right.integer() as Int64?) {
+        case (let left?, let right?): left == right
+        case (nil, nil): left.double == right.double
+        default: false
+        }
+    }
+}
+
+extension JSONTree: Equatable {
+    package static func == (left: JSONTree, right: JSONTree) -> Bool {
+        switch (left, right) {
+        case (.null, .null): true
+        case (.bool(let left), .bool(let right)): left == right
+        case (.number(let left), .number(let right)): left == right
+        case (.string(let left), .string(let right)): left.utf8.elementsEqual(right.utf8)
+        case (.array(let left), .array(let right)): left == right
+        case (.object(let left), .object(let right)):
+            left.count == right.count
+                && left.allSatisfy { member in
+                    right.contains { $0.name.utf8.elementsEqual(member.name.utf8) && $0.value == member.value }
+                }
+        default: false
+        }
+    }
+}
+
+extension JSONTree: ExpressibleByStringInterpolation, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
+    ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral
+{
+    package init(stringLiteral value: String) { self = .string(value) }
+    package init(integerLiteral value: Int64) { self = .integer(value) }
+    package init(floatLiteral value: Double) { self = .double(value) }
+    package init(booleanLiteral value: Bool) { self = .bool(value) }
+    package init(arrayLiteral elements: JSONTree...) { self = .array(elements) }
+    package init(dictionaryLiteral elements: (String, JSONTree)...) { self = .object(elements.map(Member.init)) }
+    package init(nilLiteral: ()) { self = .null }
+}

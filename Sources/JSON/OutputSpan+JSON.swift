@@ -1,0 +1,58 @@
+/// JSON text written to memory that was made before, so that nothing grows or moves between its parts. What does not fit
+/// traps.
+///
+/// Inlined where the size of a part is known: copying it is then a few instructions.
+extension OutputSpan<UInt8> {
+    @inlinable @inline(__always)
+    package mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        precondition(bytes.count <= freeCapacity)
+        guard bytes.count > 0 else { return }
+        withUnsafeMutableBufferPointer { buffer, count in
+            UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[count...])
+                .copyMemory(from: bytes)
+            count += bytes.count
+        }
+    }
+
+    @inlinable @inline(__always)
+    package mutating func append(_ text: StaticString) {
+        append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    /// At most 20 bytes.
+    package mutating func append(decimal number: UInt64) {
+        var digits = 1
+        var bound: UInt64 = 10
+        while number >= bound {
+            digits += 1
+            let (next, isTooLarge) = bound.multipliedReportingOverflow(by: 10)
+            if isTooLarge { break }
+            bound = next
+        }
+        precondition(digits <= freeCapacity)
+        withUnsafeMutableBufferPointer { buffer, count in
+            var rest = number
+            for index in stride(from: count + digits - 1, through: count, by: -1) {
+                buffer[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            }
+            count += digits
+        }
+    }
+
+    /// A JSON string of at most ``jsonStringLimit(_:)`` bytes. Line ends of Unicode stay as they are.
+    ///
+    /// - Parameter text: valid UTF-8.
+    package mutating func append(jsonString text: UnsafeRawBufferPointer) {
+        append(UInt8(ascii: "\""))
+        var pieces = JSONEscaping(text)
+        while let piece = pieces.next() {
+            append(piece.plain)
+            if let escape = piece.escape { append(escape) }
+        }
+        append(UInt8(ascii: "\""))
+    }
+
+    /// Each byte may become `\u0000`, and the quotation marks.
+    @inlinable package static func jsonStringLimit(_ count: Int) -> Int { 6 * count + 2 }
+}

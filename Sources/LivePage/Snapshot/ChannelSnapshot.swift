@@ -1,0 +1,154 @@
+import Capture
+import Prometheus
+import Backplane
+import Relay
+
+/// What the live page knows of one channel: sampled from its counters once a second, and told by events.
+struct ChannelSnapshot: Sendable {
+    /// Seconds that rates and latency of the sentence, and of the figures beside it, are taken over.
+    private static let averaged = 5
+
+    let name: String
+    private let metrics: ChannelMetrics
+    private(set) var samples: SampleRing
+    private(set) var gap: ChannelState.Gap?
+    private(set) var reset: ChannelState.Reset?
+    private(set) var interleaving: ChannelState.Interleaving?
+    var calls = TopCalls()
+    private var envelopes: Int
+    private var bytes: Int
+    private var missing: Int
+    private var turns: Int
+    private var latency: LatencyWindow
+
+    /// - Parameter samples: so many are kept.
+    init(name: String, metrics: ChannelMetrics, samples: Int) {
+        self.name = name
+        self.metrics = metrics
+        self.samples = SampleRing(capacity: samples)
+        envelopes = metrics.envelopes.value
+        bytes = metrics.envelopeBytes.value
+        missing = metrics.missingIDs.value
+        turns = metrics.interleavedIDs.value
+        latency = LatencyWindow(metrics.deliveryLatency)
+    }
+
+    /// - Parameter seconds: since the last sample.
+    mutating func sample(at time: UInt64, seconds: Double) {
+        let now = (metrics.envelopes.value, metrics.envelopeBytes.value, metrics.missingIDs.value)
+        samples.append(
+            LiveSample(
+                at: time, envelopes: Double(now.0 - envelopes) / seconds, bytes: Double(now.1 - bytes) / seconds,
+                missing: now.2 - missing, latency: latency.advance(to: metrics.deliveryLatency)))
+        (envelopes, bytes, missing) = now
+        let turns = metrics.interleavedIDs.value
+        if turns > self.turns {
+            interleaving?.lastAt = time
+            self.turns = turns
+        }
+    }
+
+    /// An event that concerns this channel.
+    mutating func observe(_ event: LiveEvent) {
+        let (from, to) = (event.event.from ?? 0, event.event.to ?? 0)
+        switch event.event.event {
+        // What is missing since an earlier run is no news of this one.
+        case "gap" where event.event.cause != "not_recording" && to >= from:
+            let count = Int(clamping: to - from + 1)
+            let cause = event.event.cause ?? "unknown"
+            if let last = gap, last.lastAt + ChannelState.newsSpan > event.at {
+                let (sum, overflow) = last.missing.addingReportingOverflow(count)
+                gap = ChannelState.Gap(
+                    firstAt: last.firstAt, lastAt: event.at, missing: overflow ? .max : sum, cause: cause)
+            } else {
+                gap = ChannelState.Gap(firstAt: event.at, lastAt: event.at, missing: count, cause: cause)
+            }
+        case "counter_reset":
+            reset = ChannelState.Reset(at: event.at, from: from, to: to, highest: max(from, reset?.highest ?? 0))
+        case "interleaved":
+            for wrong in event.event.withdraws ?? [] { withdraw(wrong) }
+            interleaving = ChannelState.Interleaving(
+                firstAt: interleaving?.firstAt ?? event.at, lastAt: event.at, counters: event.event.counters ?? 2,
+                databases: (event.event.databases ?? [:]).keys.compactMap { Int($0) }.sorted().map { "\($0)" })
+        default:
+            break
+        }
+    }
+
+    /// It was the turn of another counter.
+    private mutating func withdraw(_ wrong: CaptureEvent.Withdrawn) {
+        switch wrong.event {
+        case "counter_reset": if let told = reset, told.from == wrong.from, told.to == wrong.to { reset = nil }
+        case "gap": if gap?.missing == Int(clamping: wrong.to - wrong.from + 1) { gap = nil }
+        default: break
+        }
+    }
+
+    /// Envelopes a second.
+    var rate: Double { mean { $0.envelopes } }
+    /// A second.
+    var byteRate: Double { mean { $0.bytes } }
+
+    /// Of the newest second in which something came.
+    var recentLatency: LatencyWindow.Quantiles? { samples.suffix(Self.averaged).last { $0.latency != nil }?.latency }
+
+    private func mean(_ value: (LiveSample) -> Double) -> Double {
+        let recent = samples.suffix(Self.averaged)
+        return recent.isEmpty ? 0 : recent.reduce(0) { $0 + value($1) } / Double(recent.count)
+    }
+
+    /// Nanoseconds since 1970; nil as long as nothing came.
+    var lastEnvelopeAt: UInt64? {
+        let seconds = metrics.lastEnvelopeTimestamp.value
+        return seconds > 0 ? UInt64(seconds * 1e9) : nil
+    }
+
+    /// 0 before the first envelope.
+    var lastID: UInt64 { UInt64(exactly: metrics.lastID.value) ?? .max }
+
+    /// Of this run.
+    var missingTotal: Int { metrics.missingIDs.value }
+
+    /// Messages of this run by kind, those that came.
+    var kinds: [(label: String, count: Int)] {
+        MessageKind.allCases.map { ($0.label, metrics.messages[Int($0.rawValue)].value) }.filter { $0.1 > 0 }
+            .sorted { $0.1 > $1.1 }
+    }
+
+    /// Payloads of this run that are no envelope.
+    var undecodable: Int { metrics.undecodable.reduce(0) { $0 + $1.value } }
+}
+
+/// Which hubs and methods were called most among the sampled envelopes of one channel.
+struct TopCalls: Sendable {
+    struct Call: Hashable, Sendable {
+        var hub: String
+        var method: String
+    }
+
+    struct Row: Equatable, Sendable {
+        var hub: String
+        var method: String
+        var count: Int
+    }
+
+    /// Pairs that are counted; what comes further counts as others.
+    static let limit = 100
+    static let shown = 8
+
+    private var counts: [Call: Int] = [:]
+    private(set) var total = 0
+
+    mutating func count(hub: String, method: String) {
+        total += 1
+        let call = Call(hub: hub, method: method)
+        guard counts[call] != nil || counts.count < Self.limit else { return }
+        counts[call, default: 0] += 1
+    }
+
+    /// The most frequent ones first.
+    var rows: [Row] {
+        counts.sorted { ($1.value, $0.key.hub, $0.key.method) < ($0.value, $1.key.hub, $1.key.method) }
+            .prefix(Self.shown).map { Row(hub: $0.key.hub, method: $0.key.method, count: $0.value) }
+    }
+}

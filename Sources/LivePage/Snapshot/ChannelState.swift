@@ -1,0 +1,285 @@
+import Relay
+
+/// All that decides what is said of one channel. Times are nanoseconds since 1970.
+struct ChannelState: Sendable, Equatable {
+    enum Recording: Sendable, Equatable {
+        /// Not asked for.
+        case off
+        case writing
+        /// The disk is low.
+        case paused(since: UInt64, lost: Int)
+        case failing(since: UInt64, lost: Int)
+    }
+
+    /// Ids that went missing one after another, as one.
+    struct Gap: Sendable, Equatable {
+        var firstAt: UInt64
+        var lastAt: UInt64
+        var missing: Int
+        /// The word of the event.
+        var cause: String
+    }
+
+    struct Reset: Sendable, Equatable {
+        var at: UInt64
+        var from: UInt64
+        var to: UInt64
+        /// Before this reset or an earlier one: clients may wait for it.
+        var highest: UInt64
+    }
+
+    /// A subscriber that reads too slowly, or not at all.
+    struct Slow: Sendable, Equatable {
+        var name: String
+        var address: String
+        /// Bytes that wait in Redis for it.
+        var waiting: Int
+    }
+
+    /// Several counters that give ids in turn.
+    struct Interleaving: Sendable, Equatable {
+        var firstAt: UInt64
+        /// When ids last went on with another counter.
+        var lastAt: UInt64
+        var counters: Int
+        /// Numbers of the databases that they are in; empty where that cannot be told.
+        var databases: [String]
+    }
+
+    struct Drops: Sendable, Equatable {
+        var firstAt: UInt64
+        var lastAt: UInt64
+        var envelopes: Int
+        /// Those among them that were larger than the whole intake.
+        var oversized = 0
+    }
+
+    /// What happened less long ago is news.
+    static let newsSpan: UInt64 = 60_000_000_000
+    /// Without an envelope for this long a channel is quiet.
+    static let quietSpan: UInt64 = 10_000_000_000
+    /// A Redis that has not answered for this long is down.
+    static let patience: UInt64 = 10_000_000_000
+    /// The recorder's thread goes round at least once a second.
+    static let hangSpan: UInt64 = 4_000_000_000
+
+    var now: UInt64
+    /// Since when the ids are watched.
+    var watchedSince: UInt64
+    var connection: LiveConnection
+    var masterLoss: MasterLoss?
+    /// For how long the recorder's thread has not gone round, in nanoseconds.
+    var silence: UInt64 = 0
+    /// Envelopes a second.
+    var rate = 0.0
+    /// A second.
+    var byteRate = 0.0
+    var latency: LatencyWindow.Quantiles?
+    var lastEnvelopeAt: UInt64?
+    /// Of the newest envelope; 0 before the first.
+    var lastID: UInt64 = 0
+    /// Subscribers of the channel besides this relay; nil where Redis does not tell.
+    var listeners: Int?
+    /// The channel that was probably meant, where nobody else listens to this one.
+    var meant: String?
+    /// Subscribers of the channel that do not read; empty also where the server's rows cannot be told to be this channel's.
+    var slow: [Slow] = []
+    var gap: Gap?
+    var reset: Reset?
+    var interleaving: Interleaving?
+    var drops: Drops?
+    var recording = Recording.off
+    /// Whether what is not recorded is of other channels, too.
+    var isOneOfMany = false
+
+    /// What the sentence says, as numbers: a figure that stands elsewhere is the same one.
+    struct Figures: Sendable, Equatable {
+        /// Envelopes a second.
+        var rate: Double
+        /// A second.
+        var bytes: Double
+        /// Ids of the last minute; an older loss is no news.
+        var missing: Int
+        var latency: LatencyWindow.Quantiles?
+    }
+
+    var figures: Figures {
+        Figures(
+            rate: rate, bytes: byteRate, missing: gap.flatMap { isNews($0.lastAt) ? $0.missing : nil } ?? 0,
+            latency: rate == 0 ? nil : latency)
+    }
+
+    var verdict: ChannelVerdict {
+        let kind = kind
+        var sentence = Sentence()
+        addOpening(kind, to: &sentence)
+        switch kind {
+        // What is known of the traffic is of before.
+        case .subscribing, .redisDown, .hanging: break
+        default:
+            addTraffic(kind, to: &sentence)
+            addMissing(kind, to: &sentence)
+            if recording == .off { sentence.add(", not recorded") }
+            if kind == .quiet, listeners == 0 {
+                let question = meant.map { "did you mean '\(Words.withoutBraces($0))'?" }
+                sentence.add("; no node is subscribed: \(question ?? "is the event key spelled as in Startup.cs?")")
+            }
+            addDeafness(kind, to: &sentence)
+        }
+        return ChannelVerdict(kind: kind, level: isTakingLong ? .bad : kind.level, sentence: sentence)
+    }
+
+    // MARK: - Which it is
+
+    private var kind: ChannelVerdict.Kind {
+        if silence >= Self.hangSpan { return .hanging }
+        switch connection {
+        case .connecting: return .subscribing
+        case .lost: return .redisDown
+        case .subscribed: break
+        }
+        if masterLoss != nil { return .demoted }
+        switch recording {
+        case .paused: return .paused
+        case .failing: return .notRecording
+        case .off, .writing: break
+        }
+        if isNews(drops?.lastAt) { return .dropping }
+        // What looked like a reset or a gap was none.
+        if isNews(interleaving?.lastAt) { return .interleaved }
+        if isNews(reset?.at) { return .reset }
+        if isNews(gap?.lastAt) { return .gap }
+        if !slow.isEmpty { return .slowSubscriber }
+        return isQuiet ? .quiet : .healthy
+    }
+
+    private var isQuiet: Bool {
+        guard let lastEnvelopeAt else { return true }
+        return lastEnvelopeAt + Self.quietSpan <= now
+    }
+
+    /// Redis should have answered by now.
+    private var isTakingLong: Bool {
+        guard kind == .subscribing, case .connecting(let since) = connection else { return false }
+        return since + Self.patience <= now
+    }
+
+    private func isNews(_ time: UInt64?) -> Bool {
+        time.map { $0 + Self.newsSpan > now } ?? false
+    }
+
+    // MARK: - What is said of it
+
+    private func addOpening(_ kind: ChannelVerdict.Kind, to sentence: inout Sentence) {
+        switch kind {
+        case .healthy: sentence.add("healthy: ")
+        case .quiet: sentence.add("quiet: ")
+        case .hanging:
+            let what =
+                recording == .off
+                ? "the relay hangs since {}: is this machine overloaded? What"
+                : "the recorder hangs since {}: the disk does not answer; what"
+            sentence.add(what + " stands here is from before", now - silence)
+        case .subscribing:
+            guard case .connecting(let since) = connection else { return }
+            sentence.add(
+                "subscribing since {}: Redis has not answered yet" + (isTakingLong ? "; the log says why" : ""), since)
+        case .redisDown:
+            guard case .lost(let since, let cause) = connection else { return }
+            sentence.add(
+                "Redis down: no connection since {} (\(Words.cause(cause))); what is published meanwhile is missed",
+                since)
+        case .demoted:
+            guard let masterLoss else { return }
+            sentence.add(
+                "Redis demoted: since {} the server is a replica"
+                    + (masterLoss.master.map { " of \(Words.withoutBraces($0))" } ?? "")
+                    + ", and nodes publish to its master; ", masterLoss.since)
+        case .paused:
+            guard case .paused(let since, let lost) = recording else { return }
+            sentence.add("recording paused: the disk is low since {}, \(ofAll(lost)) not recorded; ", since)
+        case .notRecording:
+            guard case .failing(let since, let lost) = recording else { return }
+            sentence.add(
+                "not recording: the capture cannot be written since {}, \(ofAll(lost)) lost; ", since)
+        case .dropping:
+            guard let drops else { return }
+            let why =
+                drops.oversized == drops.envelopes
+                ? "larger than the buffer;" : "is the disk too slow, or the buffer too small?"
+            sentence.add(
+                "dropping: \(ofAll(drops.envelopes)) received and not recorded since {}; \(why) ", drops.firstAt)
+        case .interleaved:
+            guard let interleaving else { return }
+            let places =
+                interleaving.databases.isEmpty
+                ? "different databases" : "databases \(interleaving.databases.joined(separator: " and "))"
+            sentence.add(
+                "\(interleaving.counters) counters publish in turn since {}: applications in \(places) share the event key, give each its own; ",
+                interleaving.firstAt)
+        case .reset:
+            guard let reset else { return }
+            sentence.add(
+                "counter set back at {}: id \(Words.count(reset.to)) came after \(Words.count(reset.from)), clients may go deaf until it catches up; ",
+                reset.at)
+        case .slowSubscriber:
+            guard let first = slow.first else { return }
+            let more = slow.count > 1 ? " (and \(slow.count - 1) more)" : ""
+            sentence.add(
+                "slow subscriber: '\(Words.withoutBraces(first.name))' at \(Words.withoutBraces(first.address))\(more) does not read what Redis has for it, \(Words.mebibytes(first.waiting)) wait; "
+            )
+        case .gap:
+            guard let gap else { return }
+            sentence.add(
+                "gap: \(Words.ids(gap.missing)) missing since {} (\(Words.cause(gap.cause))); ", gap.firstAt)
+        }
+    }
+
+    private func addTraffic(_ kind: ChannelVerdict.Kind, to sentence: inout Sentence) {
+        if isQuiet || rate == 0 {
+            if let lastEnvelopeAt {
+                sentence.add("no envelope since {}", lastEnvelopeAt)
+            } else if case .subscribed(let since) = connection {
+                sentence.add("no envelope yet, subscribed since {}", since)
+            }
+        } else {
+            sentence.add("\(Words.rate(rate)) envelopes/s")
+            if let latency { sentence.add(", latency \(Words.duration(latency.median))") }
+        }
+        switch listeners {
+        case nil, 0?: break
+        case 1?: sentence.add(", 1 other subscriber")
+        case let count?: sentence.add(", \(Words.count(UInt64(count))) other subscribers")
+        }
+    }
+
+    private func addMissing(_ kind: ChannelVerdict.Kind, to sentence: inout Sentence) {
+        // Beside what is not recorded, "nothing missing" would be a contradiction.
+        let nothing = kind == .paused || kind == .notRecording ? "all ids received" : "nothing missing"
+        if interleaving != nil { return sentence.add(", missing ids cannot be told") }
+        switch (kind, gap) {
+        case (.gap, _):
+            break
+        case (_, let gap?) where isNews(gap.lastAt):
+            sentence.add(", \(Words.ids(gap.missing)) missing since {}", gap.firstAt)
+        case (_, let gap?):
+            sentence.add(", \(nothing) since {}", gap.lastAt)
+        case (_, nil):
+            // Where nothing came nothing can be missing.
+            if lastEnvelopeAt != nil { sentence.add(", \(nothing) since {}", watchedSince) }
+        }
+    }
+
+    /// What a minute does not heal.
+    private func addDeafness(_ kind: ChannelVerdict.Kind, to sentence: inout Sentence) {
+        guard kind != .reset, interleaving == nil, let reset, lastID < reset.highest else { return }
+        sentence.add(
+            "; the counter was set back at {}: clients from before may be deaf until id \(Words.count(reset.highest))",
+            reset.at)
+    }
+
+    /// Recording is one for all channels.
+    private func ofAll(_ envelopes: Int) -> String {
+        Words.envelopes(envelopes) + (isOneOfMany ? " of all channels" : "")
+    }
+}

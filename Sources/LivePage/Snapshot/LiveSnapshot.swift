@@ -1,0 +1,172 @@
+import Capture
+import Backplane
+import Relay
+import Time
+
+/// All that a live page shows, kept up to date by one look after another. Pure: time and what was counted come in.
+struct LiveSnapshot: Sendable {
+    /// What the looks at the relay bring, besides counters and events.
+    struct Look: Sendable {
+        var isWriting = true
+        var isDiskLow = false
+        var masterLoss: MasterLoss?
+        /// For how long the recorder's thread has not gone round, in nanoseconds.
+        var silence: UInt64 = 0
+        /// Since the start.
+        var lost = 0
+        var overflowed = 0
+        var oversized = 0
+        /// By channel index.
+        var subscribers: [Int?]
+        /// By channel index: the name that was probably meant; empty if nothing is known.
+        var meant: [String?] = []
+        /// All subscribers of the server; nil if it does not tell.
+        var clients: SubscriberTable?
+    }
+
+    /// Events that are kept for pages that open later.
+    static let eventLimit = 200
+    static let lineLimit = 60
+    static let clientLimit = 20
+
+    private(set) var channels: [ChannelSnapshot]
+    private(set) var recording: RecordingSnapshot
+    private(set) var connection: LiveConnection
+    private(set) var events: [LiveEvent] = []
+    private(set) var lines: [LiveLine] = []
+    /// Events that came faster than anybody could show.
+    private(set) var overrun = 0
+    private(set) var now: Moment
+    private let startedAt: UInt64
+    private let showsValues: Bool
+    private var watchedSince: UInt64?
+    private var look: Look
+    private var sampledAt: UInt64
+    private var nextLine: UInt64 = 1
+
+    init(channels: [ChannelSnapshot], records: Bool, showsValues: Bool, at now: Moment) {
+        self.channels = channels
+        self.showsValues = showsValues
+        self.now = now
+        recording = RecordingSnapshot(records: records)
+        connection = .connecting(since: now.realtime)
+        startedAt = now.realtime
+        sampledAt = now.monotonic
+        look = Look(subscribers: channels.map { _ in nil })
+    }
+
+    /// - Returns: the events that are new.
+    mutating func update(_ look: Look, entries: LiveJournal.Entries, at now: Moment) -> [LiveEvent] {
+        self.now = now
+        self.look = look
+        connection = entries.connection
+        if watchedSince == nil, case .subscribed(let since) = connection { watchedSince = since }
+        // Before it has subscribed a recorder has nothing to write.
+        recording.look(
+            isWriting: look.isWriting || watchedSince == nil, isDiskLow: look.isDiskLow, lost: look.lost,
+            overflowed: look.overflowed, oversized: look.oversized, at: now.realtime)
+        overrun += entries.overrun
+        for event in entries.events {
+            for index in channels.indices
+            where event.event.channel == nil || event.event.channel?.isSameOrdinally(as: channels[index].name) == true {
+                channels[index].observe(event)
+            }
+        }
+        events.append(contentsOf: entries.events)
+        if events.count > Self.eventLimit { events.removeFirst(events.count - Self.eventLimit) }
+        return entries.events
+    }
+
+    /// Once a second.
+    mutating func sample(at now: Moment) {
+        let seconds = Double(now.monotonic - sampledAt) * 1e-9
+        guard seconds > 0 else { return }
+        sampledAt = now.monotonic
+        for index in channels.indices { channels[index].sample(at: now.realtime, seconds: seconds) }
+    }
+
+    /// - Returns: the lines that are new.
+    mutating func add(_ envelopes: [SampledEnvelope]) -> [LiveLine] {
+        let new = envelopes.map { envelope in
+            defer { nextLine += 1 }
+            return LiveLine(envelope, number: nextLine, showsValue: showsValues)
+        }
+        for line in new {
+            if let hub = line.hub, let method = line.method {
+                channels[line.channel].calls.count(hub: hub, method: method)
+            }
+        }
+        lines.append(contentsOf: new)
+        if lines.count > Self.lineLimit { lines.removeFirst(lines.count - Self.lineLimit) }
+        return new
+    }
+
+    /// Nobody looks any more: what was sampled is not kept for whoever comes next.
+    mutating func forgetLines() {
+        lines = []
+        for index in channels.indices { channels[index].calls = TopCalls() }
+    }
+
+    func state(ofChannel index: Int) -> ChannelState {
+        let channel = channels[index]
+        return ChannelState(
+            now: now.realtime, watchedSince: watchedSince ?? startedAt, connection: connection,
+            masterLoss: look.masterLoss, silence: look.silence,
+            rate: channel.rate, byteRate: channel.byteRate, latency: channel.recentLatency,
+            lastEnvelopeAt: channel.lastEnvelopeAt,
+            lastID: channel.lastID, listeners: look.subscribers[index].map { max(0, $0 - 1) },
+            meant: look.meant.isEmpty ? nil : look.meant[index],
+            slow: slowSubscribers(ofChannel: index), gap: channel.gap,
+            reset: channel.reset, interleaving: channel.interleaving,
+            drops: recording.drops, recording: recording.state, isOneOfMany: channels.count > 1)
+    }
+
+    /// The rows are the server's. Only where as many listen to the channel as there are at all are they its own.
+    private func slowSubscribers(ofChannel index: Int) -> [ChannelState.Slow] {
+        guard let clients = look.clients, clients.listening == look.subscribers[index] else { return [] }
+        return clients.sorted.filter(\.row.isSlow).map { key, row in
+            ChannelState.Slow(name: key.name, address: key.address, waiting: row.waiting)
+        }
+    }
+
+    /// Of the server, most waiting first; as many as a page shows.
+    var clients: [(key: SubscriberTable.Key, row: SubscriberTable.Row)] {
+        Array((look.clients?.sorted ?? []).filter { $0.row.connections > 0 }.prefix(Self.clientLimit))
+    }
+
+    /// A segment that is written to goes on up to the newest id.
+    func shown(_ segment: SegmentCatalog.Segment) -> SegmentCatalog.Segment {
+        guard segment.stored.isOpen else { return segment }
+        var segment = segment
+        for channel in channels {
+            guard let first = segment.ids[channel.name]?.lowerBound else { continue }
+            segment.ids[channel.name] = first...max(first, channel.lastID)
+        }
+        return segment
+    }
+
+    var verdicts: [ChannelVerdict] { channels.indices.map { state(ofChannel: $0).verdict } }
+}
+
+/// How a relay is at one moment, for a line that is shown once a second.
+package struct RelaySnapshot: Sendable, Equatable {
+    package struct Channel: Sendable, Equatable {
+        package var name: String
+        /// True if nothing calls for anybody: traffic flows, or there is none.
+        package var isCalm: Bool
+        /// What the live page says of it, with `{0}`, `{1}` where the times belong.
+        package var sentence: String
+        /// Nanoseconds since 1970.
+        package var times: [UInt64]
+        /// Ids since the start.
+        package var missing: Int
+    }
+
+    package var channels: [Channel]
+    /// False without a directory to record into.
+    package var records: Bool
+    /// Payload bytes recorded since the start, before compression.
+    package var recordedBytes: Int
+    /// Bytes by which segment files grew since the start; 0 for a relay that does not record.
+    package var writtenBytes: Int
+}

@@ -1,0 +1,135 @@
+import Capture
+import HTTPGuard
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import Relay
+import Time
+
+/// The live page's part of the HTTP surface: the page, its stream, the segments, the login.
+struct LiveRoutes: Sendable {
+    static let loginPath = "/login"
+    static let logoutPath = "/logout"
+    /// What a browser needs before it has shown the token. A session that has ended can be logged out of, too.
+    static let openPaths: Set<String> = [loginPath, logoutPath, PageFiles.stylePath]
+    /// A stream ends then, and the browser opens another: nobody looks longer than his session is good for.
+    private static let longestStream = Duration.seconds(1_800)
+    private static let formLimit = 4 * 1024
+    /// The page, seen from the forms' targets: relative, since a proxy may have put a path before ours.
+    private static let home = "./"
+
+    let feed: LiveFeed
+    /// Without sessions everybody gets in, and nobody gets a segment.
+    let site: WebSite
+
+    private var sessions: WebSessions? { site.sessions }
+
+    func add(to router: Router<BasicRequestContext>) {
+        router.get(RouterPath(PageFiles.stylePath)) { _, _ in PageFiles.style }
+        for script in PageFiles.scripts {
+            router.get(RouterPath(script.path)) { _, _ in PageFiles.script(script.bytes) }
+        }
+        router.get("/live") { request, _ in stream(cookies: request.headers[.cookie]) }
+        router.get("/segments/:name") { _, context in
+            await SegmentDownload(segments: feed.segments, isAllowed: sessions != nil).response(
+                name: context.parameters.get("name"))
+        }
+        guard let sessions else { return }
+        router.get(RouterPath(Self.loginPath)) { _, _ in PageFiles.login(.ok) }
+        router.post(RouterPath(Self.loginPath)) { request, _ in try await login(request, sessions) }
+        router.post(RouterPath(Self.logoutPath)) { request, _ in
+            sessions.logout(cookies: request.headers[.cookie])
+            return Response(
+                status: .seeOther, headers: [.location: Self.home, .setCookie: cookie("", of: sessions, seconds: 0)])
+        }
+    }
+
+    // MARK: - The stream
+
+    /// - Parameter cookies: of the request.
+    private func stream(cookies: String?) -> Response {
+        guard !feed.pages.isFull else {
+            return Response(
+                status: .serviceUnavailable, headers: [.contentType: "text/plain; charset=utf-8", .retryAfter: "10"],
+                body: ResponseBody(byteBuffer: ByteBuffer(string: "too many live pages are open\n")))
+        }
+        return Response(
+            status: .ok,
+            headers: [
+                .contentType: "text/event-stream", .cacheControl: "no-store", .xContentTypeOptions: "nosniff",
+                .xAccelBuffering: "no",
+            ],
+            body: ResponseBody { [feed, sessions] writer in
+                if let page = feed.pages.open() {
+                    defer { feed.pages.close(page) }
+                    // Who came by a bearer has no session that could end.
+                    let isOfSession = sessions?.isOpen(cookies: cookies, at: .now()) == true
+                    try await Self.send(to: page, from: feed, &writer) {
+                        !isOfSession || sessions?.isOpen(cookies: cookies, at: .now()) == true
+                    }
+                }
+                try await writer.finish(nil)
+            })
+    }
+
+    /// - Parameter isAllowed: asked before each frame, of which there is one a second at least.
+    private static func send(
+        to page: LivePages.Page, from feed: LiveFeed, _ writer: inout any ResponseBodyWriter,
+        while isAllowed: @Sendable () -> Bool
+    ) async throws {
+        let end = ContinuousClock.now + longestStream
+        try await writer.write(ByteBuffer(string: "retry: 1000\n\n"))
+        try await writer.write(feed.wholeFrame())
+        for await frame in page.frames {
+            guard isAllowed() else { return }
+            try await writer.write(page.takeIsBehind() ? feed.wholeFrame() : frame)
+            guard ContinuousClock.now < end else {
+                return try await writer.write(ByteBuffer(string: "event: again\ndata: {}\n\n"))
+            }
+        }
+    }
+
+    // MARK: - The login
+
+    private func login(_ request: Request, _ sessions: WebSessions) async throws -> Response {
+        let form = try await request.body.collect(upTo: Self.formLimit)
+        switch sessions.login(FormToken.value(in: String(buffer: form)), at: .now()) {
+        case .wrongToken:
+            return PageFiles.login(.unauthorized, note: "That is not the token of this relay.")
+        case .tooSoon:
+            var response = PageFiles.login(.tooManyRequests, note: "One try a second: please try again.")
+            response.headers[.retryAfter] = "1"
+            return response
+        case .opened(let secret):
+            let cookie = cookie(secret, of: sessions, seconds: WebSessions.lifetimeSeconds)
+            return Response(status: .seeOther, headers: [.location: Self.home, .setCookie: cookie])
+        }
+    }
+
+    /// - Parameter seconds: 0 takes it from the browser.
+    private func cookie(_ secret: String, of sessions: WebSessions, seconds: Int) -> String {
+        // Without a path, which is that of the login then, before the proxy: the cookie goes to nobody else there.
+        Cookie(
+            name: sessions.cookieName, value: secret, maxAge: seconds, secure: site.isSecure, httpOnly: true,
+            sameSite: .strict
+        ).description
+    }
+}
+
+/// The field `token` of a form as browsers send it (`application/x-www-form-urlencoded`).
+enum FormToken {
+    /// - Returns: without blanks around it, as the file's content is read; empty if there is none.
+    static func value(in form: String) -> String {
+        for field in form.split(separator: "&") where field.hasPrefix("token=") {
+            return trimmed(Array(FormText.decoded(field.utf8.dropFirst("token=".utf8.count)).utf8))
+        }
+        return ""
+    }
+
+    private static func trimmed(_ bytes: [UInt8]) -> String {
+        let isBlank = { (byte: UInt8) in " \t\r\n".utf8.contains(byte) }
+        let start = bytes.drop(while: isBlank)
+        let end = start.lastIndex { !isBlank($0) }.map { start[...$0] } ?? []
+        return String(decoding: end, as: UTF8.self)
+    }
+}

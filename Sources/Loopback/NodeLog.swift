@@ -1,0 +1,55 @@
+import HubNode
+import NIOConcurrencyHelpers
+package import Backplane
+
+/// The counter went back: ids that were given once are given again.
+package struct CounterReset: Equatable, Sendable, Encodable {
+    package let from: UInt64
+    /// 0 if its key is gone.
+    package let to: UInt64
+
+    package init(from: UInt64, to: UInt64) {
+        self.from = from
+        self.to = to
+    }
+}
+
+/// Keeps what a node in this process says of the backplane.
+package final class NodeLog: HubNodeObserver {
+    package struct State: Sendable {
+        package var missed = MissedIDs()
+        package var resets: [CounterReset] = []
+        /// Why the node was cut off, each time.
+        package var closures: [String] = []
+
+        package init() {}
+    }
+
+    private let state = NIOLockedValueBox(State())
+    private let onPublished: @Sendable (_ envelope: UInt64, _ key: String, _ value: [UInt8]) -> Void
+
+    package init(onPublished: @escaping @Sendable (_ envelope: UInt64, _ key: String, _ value: [UInt8]) -> Void) {
+        self.onPublished = onPublished
+    }
+
+    package var current: State { state.withLockedValue { $0 } }
+
+    package func published(id: UInt64, message: Message) {
+        onPublished(id, message.key, message.value)
+    }
+
+    package func opened() {}
+
+    package func closed(reason: String) {
+        state.withLockedValue { $0.closures.append(reason) }
+    }
+
+    package func missed(from: UInt64, to: UInt64) {
+        guard from <= to else { return }
+        state.withLockedValue { $0.missed.insert(from...to) }
+    }
+
+    package func counterReset(from: UInt64, to: UInt64) {
+        state.withLockedValue { $0.resets.append(CounterReset(from: from, to: to)) }
+    }
+}

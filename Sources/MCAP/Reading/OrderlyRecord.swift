@@ -1,0 +1,95 @@
+/// What tells the end of one record from bytes that anything can be: what stands there is a record in order.
+extension SourceWindow {
+    /// Of a record that is read for it. Messages, attachments and message indexes may be larger.
+    private static let readAtMost: UInt64 = 1 << 20
+    /// A stream would have to be waited for.
+    private static let awaitedAtMost: UInt64 = 1 << 24
+
+    /// Whether a record of the data or of the summary, whole by its own fields, stands at `offset`, or the end.
+    ///
+    /// - Parameter allowingMessages: false where messages and what describes them would be the rest of a chunk.
+    func isOrderlyRecord(at offset: UInt64, limits: ReadLimits, allowingMessages: Bool) throws -> Bool {
+        if try isEnd(offset) { return true }
+        guard let header = try bytes(at: offset, count: Layout.recordHeader) else { return false }
+        if header[0] == Layout.magic[0] { return try isFileStart(at: offset) }
+        guard let opcode = Opcode(rawValue: header[0]) else { return false }
+        let isOfMessages = opcode == .message || opcode == .channel || opcode == .schema
+        if isOfMessages, !allowingMessages { return false }
+        if isCutOff(header, at: offset) { return true }
+        if opcode == .chunk { return try claimOfChunk(at: offset, limits: limits) != nil }
+        if opcode == .marker { return try marker(at: offset) != nil }
+        guard let frame = try frame(at: offset),
+            !isStream || isEndKnown || frame.length <= Self.awaitedAtMost
+        else { return false }
+        switch opcode {
+        case .message: return frame.length >= UInt64(Layout.messageHeader)
+        case .messageIndex: return try isMessageIndex(frame)
+        case .attachment: return try isAttachment(frame)
+        default:
+            guard frame.length <= Self.readAtMost,
+                let content = try bytes(at: frame.contentStart, count: Int(frame.length))
+            else { return false }
+            return Self.isOrderly(content, of: opcode)
+        }
+    }
+
+    /// Whether the source ends in a record of an ordinary size, too early to say more of it.
+    private func isCutOff(_ header: UnsafeRawBufferPointer, at offset: UInt64) -> Bool {
+        guard isEndKnown, end - offset < UInt64(Layout.recordHeader + Layout.chunkHeader + 4 + 4) else { return false }
+        let length = UInt64(littleEndian: header.loadUnaligned(fromByteOffset: 1, as: UInt64.self))
+        return length > end - offset - UInt64(Layout.recordHeader) && length <= Self.awaitedAtMost
+    }
+
+    private static func isOrderly(_ content: UnsafeRawBufferPointer, of opcode: Opcode) -> Bool {
+        do throws(MalformedRecord) {
+            switch opcode {
+            case .header: _ = try Header(content: content)
+            case .dataEnd: return content.count == Layout.dataEndContent
+            case .footer: return content.count == Layout.footerContent
+            case .channel: _ = try Channel(content: content)
+            case .schema: try checkSchema(content, allowingExtension: false)
+            case .metadata: _ = try Metadata(content: content, allowingExtension: false)
+            case .chunkIndex: _ = try ChunkIndex(content: content)
+            case .statistics: _ = try Statistics(content: content)
+            case .metadataIndex: _ = try MetadataIndex(content: content)
+            case .attachmentIndex, .summaryOffset: break
+            case .message, .messageIndex, .chunk, .marker, .attachment: return false
+            }
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    static func checkSchema(
+        _ content: UnsafeRawBufferPointer, allowingExtension: Bool
+    ) throws(MalformedRecord) {
+        var cursor = ByteCursor(content)
+        _ = try cursor.integer(UInt16.self, "id")
+        _ = try cursor.string("name")
+        _ = try cursor.string("encoding")
+        _ = try cursor.take(UInt64(cursor.integer(UInt32.self, "data")), "data")
+        try cursor.finish(allowingExtension: allowingExtension)
+    }
+
+    private func isMessageIndex(_ frame: RecordFrame) throws -> Bool {
+        guard frame.length >= 6, let opening = try bytes(at: frame.contentStart, count: 6) else { return false }
+        let size = UInt64(UInt32(littleEndian: opening.loadUnaligned(fromByteOffset: 2, as: UInt32.self)))
+        return size == frame.length - 6 && size.isMultiple(of: UInt64(Layout.messageIndexEntry))
+    }
+
+    /// Whether the lengths of an attachment's fields fill it. It may be large: its data is not read.
+    func isAttachment(_ frame: RecordFrame) throws -> Bool {
+        var place: UInt64 = 16
+        for _ in 0..<2 {
+            guard place + 4 <= frame.length, let size = try bytes(at: frame.contentStart + place, count: 4) else {
+                return false
+            }
+            place += 4 + UInt64(UInt32(littleEndian: size.loadUnaligned(as: UInt32.self)))
+        }
+        guard place + 12 <= frame.length, let size = try bytes(at: frame.contentStart + place, count: 8) else {
+            return false
+        }
+        return UInt64(littleEndian: size.loadUnaligned(as: UInt64.self)) == frame.length - place - 12
+    }
+}

@@ -1,0 +1,177 @@
+import Capture
+package import NIOCore
+package import Redis
+import Backplane
+import Time
+
+/// Which channels of a Redis have subscribers, and which of them are backplanes.
+package struct ChannelDirectory: Sendable {
+    /// Commands under way at once.
+    private static let window = 100
+    private static let namesACommand = 500
+    /// Databases beside the address' own that are searched for counters.
+    private static let mostDatabases = 16
+
+    private let client: RedisClient
+
+    package init(client: RedisClient) {
+        self.client = client
+    }
+
+    /// The whole list, over a connection of its own.
+    ///
+    /// - Parameter limit: channels up to which Redis is asked for their names.
+    /// - Returns: the list, or why there is none.
+    /// - Throws: `RedisError` if Redis cannot be reached or will not serve.
+    package static func list(
+        redis configuration: RedisConfiguration, limit: Int = ChannelScanPolicy.defaultLimit,
+        eventLoopGroup: any EventLoopGroup
+    ) async throws -> Result<[ListedChannel], ChannelsUnknown> {
+        let client = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup)
+        let directory = ChannelDirectory(client: client)
+        var policy = ChannelScanPolicy(limit: limit)
+        do {
+            let result: Result<[ListedChannel], ChannelsUnknown>
+            switch try await directory.names(&policy) {
+            case .success(let names):
+                result = .success(try await directory.describe(names, database: configuration.database))
+            case .failure(let reason): result = .failure(reason)
+            }
+            await client.close()
+            return result
+        } catch {
+            await client.close()
+            throw error
+        }
+    }
+
+    /// All names, if the policy permits the question.
+    package func names(_ policy: inout ChannelScanPolicy) async throws -> Result<[String], ChannelsUnknown> {
+        let now = Moment.now().monotonic
+        let channels = policy.mayAsk(at: now) ? try await numberOfChannels() : nil
+        if case .leave(let reason) = policy.decision(channels: channels, at: now) {
+            if policy.mayAsk(at: now) { policy.left(at: now) }
+            return .failure(ChannelsUnknown(reason.description, isAboveLimit: reason.isAboveLimit))
+        }
+        do {
+            let asked = Moment.now().monotonic
+            let reply = try await client.send(["PUBSUB", "CHANNELS"])
+            let answered = Moment.now().monotonic
+            policy.answered(in: answered - asked, at: answered)
+            return .success((reply.array ?? []).compactMap(\.text))
+        } catch let error as RedisError where error.isRefusalOfCommand {
+            policy.left(at: now)
+            return .failure(ChannelsUnknown("PUBSUB CHANNELS is not permitted (+pubsub|channels)"))
+        }
+    }
+
+    /// - Returns: nil where INFO is not permitted, or does not say.
+    private func numberOfChannels() async throws -> Int? {
+        do {
+            let text = try await client.send(["INFO", "stats"]).text
+            return text.flatMap { InfoFields($0)["pubsub_channels"] }.flatMap { Int($0) }
+        } catch let error as RedisError where error.isRefusalOfCommand {
+            return nil
+        }
+    }
+
+    // MARK: - What they are
+
+    private func describe(_ names: [String], database: Int) async throws -> [ListedChannel] {
+        let groups = ChannelGroups(names)
+        let subscribers = try await subscribers(of: groups.others + groups.hubs.compactMap(\.everyNode))
+        let counters = try await counters(of: groups.others, database: database)
+        let hubs = groups.hubs.map { hub in
+            ListedChannel(
+                name: hub.name, kind: .core, subscribers: hub.everyNode.flatMap { subscribers[$0] },
+                channels: hub.channels)
+        }
+        let others = groups.others.map { name in
+            ListedChannel(
+                name: name, kind: counters[name] == nil ? .neither : .signalR2, subscribers: subscribers[name],
+                lastID: counters[name]?.id, database: counters[name]?.database)
+        }
+        return others.filter { $0.kind == .signalR2 } + hubs + others.filter { $0.kind == .neither }
+    }
+
+    private func subscribers(of names: [String]) async throws -> OrdinalNameMap<Int> {
+        var subscribers: OrdinalNameMap<Int> = [:]
+        var rest = names[...]
+        while !rest.isEmpty {
+            let some = Array(rest.prefix(Self.namesACommand))
+            rest = rest.dropFirst(some.count)
+            do {
+                let parts = try await client.send(["PUBSUB", "NUMSUB"] + some.map { .text($0) }).array ?? []
+                for index in some.indices where parts.count > index * 2 + 1 {
+                    subscribers[some[index]] = parts[index * 2 + 1].integer.map { Int($0) }
+                }
+            } catch let error as RedisError where error.isRefusalOfCommand {
+                return [:]
+            }
+        }
+        return subscribers
+    }
+
+    /// Keys of these names that hold a number, in the address' own database or, where it has none, in another.
+    private func counters(of names: [String], database: Int) async throws -> OrdinalNameMap<(id: UInt64, database: Int)>
+    {
+        var found: OrdinalNameMap<(id: UInt64, database: Int)> = [:]
+        for (name, id) in try await numbers(of: names) { found[name] = (id, database) }
+        guard found.count < names.count else { return found }
+        for other in try await databases() where other != database {
+            // Nobody else uses this connection.
+            guard (try? await client.send(["SELECT", "\(other)"])) != nil else { continue }
+            for (name, id) in try await numbers(of: names.filter { found[$0] == nil }) { found[name] = (id, other) }
+        }
+        return found
+    }
+
+    private func databases() async throws -> [Int] {
+        do {
+            let text = try await client.send(["INFO", "keyspace"]).text ?? ""
+            return text.split(whereSeparator: \.isNewline).compactMap { line in
+                line.firstMatch(of: #/^db(\d+):/#).flatMap { Int($0.1) }
+            }.prefix(Self.mostDatabases).map { $0 }
+        } catch let error as RedisError where error.isRefusalOfCommand {
+            return []
+        }
+    }
+
+    private func numbers(of names: [String]) async throws -> OrdinalNameMap<UInt64> {
+        var numbers: OrdinalNameMap<UInt64> = [:]
+        var rest = names[...]
+        while !rest.isEmpty {
+            let some = Array(rest.prefix(Self.window))
+            rest = rest.dropFirst(some.count)
+            let answers = try await withThrowingTaskGroup(of: (String, UInt64?).self) { group in
+                for name in some { group.addTask { (name, try await number(at: name)) } }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            for case (let name, let id?) in answers { numbers[name] = id }
+        }
+        return numbers
+    }
+
+    /// - Returns: nil if the key is not there, no number, or not for us to read.
+    private func number(at key: String) async throws -> UInt64? {
+        do {
+            return try await client.send(["GET", .text(key)]).text.flatMap { UInt64($0) }
+        } catch let error as RedisError {
+            if case .serverError = error { return nil }
+            if error.isRefusalOfCommand { return nil }
+            throw error
+        }
+    }
+}
+
+/// Why the channels of a Redis are not known, in words.
+package struct ChannelsUnknown: Error, Sendable, Equatable, CustomStringConvertible {
+    package let description: String
+    /// There are more channels than it is asked for.
+    package let isAboveLimit: Bool
+
+    package init(_ description: String, isAboveLimit: Bool = false) {
+        self.description = description
+        self.isAboveLimit = isAboveLimit
+    }
+}

@@ -1,0 +1,91 @@
+import Capture
+import Backplane
+package import Logging
+package import NIOCore
+package import Redis
+import Time
+
+/// Looks for what was meant where nobody else listens to a channel: its name may be mistyped.
+///
+/// Asks at the start and then at most every five minutes, and only while there is such a channel.
+package struct ChannelHint {
+    private let channels: [String]
+    private let logger: Logger
+    private var policy: ChannelScanPolicy
+    private var told: OrdinalNameMap<String> = [:]
+    private var isRefusalTold = false
+
+    package init(channels: [String], limit: Int, logger: Logger) {
+        self.channels = channels
+        self.logger = logger
+        policy = ChannelScanPolicy(limit: limit)
+    }
+
+    /// - Parameter subscribers: of each channel, this relay among them; nil where Redis does not tell.
+    /// - Returns: by channel index what was probably meant; nil if nothing new is known.
+    /// - Throws: `RedisError` if the connection has failed.
+    package mutating func look(_ client: RedisClient, subscribers: [Int?]) async throws -> [String?]? {
+        let lonely = channels.indices.filter { subscribers[$0].map { $0 <= 1 } ?? false }
+        guard !lonely.isEmpty else { return channels.map { _ in nil } }
+        guard policy.mayAsk(at: Moment.now().monotonic) else { return nil }
+        let names: [String]
+        do {
+            switch try await ChannelDirectory(client: client).names(&policy) {
+            case .success(let found): names = ChannelGroups(found).others
+            case .failure(let reason):
+                if !isRefusalTold {
+                    logger.info("what else is published here is not known", metadata: ["cause": "\(reason)"])
+                }
+                isRefusalTold = true
+                return nil
+            }
+        } catch RedisError.serverError {
+            return nil
+        }
+        var meant: [String?] = channels.map { _ in nil }
+        for index in lonely {
+            let name = channels[index]
+            guard let near = Self.meant(by: name, among: names, besides: channels) else { continue }
+            meant[index] = near
+            guard told.updateValue(near, forKey: name)?.isSameOrdinally(as: near) != true else { continue }
+            logger.warning(
+                "nobody else is subscribed to the channel; did you mean '\(near)'?", metadata: ["channel": "\(name)"])
+        }
+        return meant
+    }
+
+    /// - Parameter others: channels that are watched already.
+    package static func meant(by name: String, among names: [String], besides others: [String] = []) -> String? {
+        NearName.nearest(
+            to: name,
+            among: names.filter { near in isEventKey(near) && !others.contains { $0.isSameOrdinally(as: near) } })
+    }
+
+    /// What others name to themselves is no event key, and nobody means what could steer a terminal.
+    private static func isEventKey(_ name: String) -> Bool {
+        !name.hasPrefix("__") && !name.hasSuffix("__Booksleeve_MasterChanged")
+            && !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
+    }
+
+    /// For a command that has no watch: asks once it must have subscribed itself.
+    package static func once(
+        redis: RedisConfiguration, channels: [String], limit: Int, eventLoopGroup: any EventLoopGroup, logger: Logger
+    ) async {
+        var redis = redis
+        redis.clientName += "-watch"
+        guard let client = try? await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup) else { return }
+        var hint = ChannelHint(channels: channels, limit: limit, logger: logger)
+        do {
+            // The command subscribes meanwhile: what is lonely at both looks is.
+            try await Task.sleep(for: .seconds(1))
+            let parts = try await client.send(["PUBSUB", "NUMSUB"] + channels.map { .text($0) }).array ?? []
+            if parts.count == channels.count * 2 {
+                let counts = channels.indices.map { parts[$0 * 2 + 1].integer.map { Int($0) } }
+                _ = try await hint.look(client, subscribers: counts)
+            }
+        } catch {
+            // A courtesy.
+        }
+        await client.close()
+    }
+}

@@ -1,0 +1,72 @@
+import CLinux
+import Capture
+import SystemPackage
+import Time
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// What was found of the record directory.
+package struct DirectoryReport: Sendable, Equatable {
+    package var path: String
+    /// False if `run` would make it.
+    package var exists: Bool
+    /// Why nothing can be recorded there; nil if it can.
+    package var problem: String?
+    package var freeBytes: UInt64?
+    /// Bytes written and forced to the disk, a second; nil if it was not measured.
+    package var bytesPerSecond: Double?
+
+    /// Written for the measurement, in a file without a name that nothing can leave behind.
+    package static let probeBytes = 16 << 20
+    /// Below this it is not measured: what little is left is for the capture.
+    package static let probeNeedsFree: UInt64 = 1 << 30
+
+    /// Looks, and measures how fast the disk takes data: about a tenth of a second on a common one.
+    package static func examine(_ path: String) -> DirectoryReport {
+        var report = DirectoryReport(path: path, exists: access(path, F_OK) == 0)
+        let folder = report.exists ? path : parent(of: path)
+        var status = stat()
+        if stat(folder, &status) != 0 {
+            report.problem = "'\(folder)' cannot be looked at: \(SystemReason.text(errno))"
+        } else if status.st_mode & S_IFMT != S_IFDIR {
+            report.problem = "'\(folder)' is not a directory"
+        } else if access(folder, R_OK | W_OK | X_OK) != 0 {
+            report.problem = "'\(folder)' cannot be written to: \(SystemReason.text(errno))"
+        }
+        if report.problem == nil, report.exists {
+            report.problem = DirectoryClaim.objection(to: path).map(\.description)
+        }
+        guard report.problem == nil else { return report }
+        report.freeBytes = CaptureDirectory.freeBytes(at: folder)
+        if report.freeBytes ?? 0 >= probeNeedsFree { report.bytesPerSecond = writeSpeed(in: folder) }
+        return report
+    }
+
+    private static func parent(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// nil where the file system has no nameless files, or refuses.
+    private static func writeSpeed(in folder: String) -> Double? {
+        let descriptor = clinux_open_nameless(folder)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        // Not zeros: some file systems do not store them.
+        var random = SystemRandomNumberGenerator()
+        let block = (0..<(1 << 17)).map { _ in random.next() as UInt64 }
+        let start = Moment.now().monotonic
+        var written = 0
+        while written < probeBytes {
+            let count = block.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else { return nil }
+            written += count
+        }
+        guard fdatasync(descriptor) == 0 else { return nil }
+        return Double(written) * 1e9 / Double(max(1, Moment.now().monotonic - start))
+    }
+}

@@ -1,0 +1,174 @@
+import Capture
+package import NIOCore
+package import Redis
+import Time
+
+/// Looks at a Redis, its channels and the record directory, with commands that change nothing. What the ACL does not
+/// permit is left out.
+package struct Preflight {
+    private let client: RedisClient
+    private let configuration: RedisConfiguration
+    private let channels: [String]
+
+    /// The whole look, over connections of its own, as `run --check-only` does it.
+    ///
+    /// - Parameter directory: the record directory; nil if nothing is going to be recorded.
+    /// - Returns: what was found; where Redis cannot be reached, or is lost meanwhile, that and what does not need it.
+    package static func run(
+        redis configuration: RedisConfiguration, channels: [String], directory: String?,
+        maxChannelScan: Int = ChannelScanPolicy.defaultLimit, eventLoopGroup: any EventLoopGroup
+    ) async -> PreflightReport {
+        var report = PreflightReport()
+        do {
+            report = try await look(at: configuration, channels, maxChannelScan, eventLoopGroup)
+        } catch {
+            report.unreachable = "\(error)"
+            report.missing = (error as? RedisError)?.missing ?? []
+        }
+        if report.endpoint.isEmpty { report.endpoint = configuration.endpoint }
+        report.directory = directory.map { DirectoryReport.examine($0) }
+        return report
+    }
+
+    private static func look(
+        at configuration: RedisConfiguration, _ channels: [String], _ maxChannelScan: Int,
+        _ eventLoopGroup: any EventLoopGroup
+    ) async throws -> PreflightReport {
+        let client = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup)
+        let preflight = Preflight(client: client, configuration: configuration, channels: channels)
+        var report: PreflightReport
+        do {
+            report = try await preflight.look()
+            try await preflight.findMeant(limit: maxChannelScan, &report)
+            await client.close()
+        } catch {
+            await client.close()
+            throw error
+        }
+        for index in report.channels.indices {
+            let listener = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup)
+            do {
+                try await listener.send(["SUBSCRIBE", .text(report.channels[index].name)])
+            } catch let error as RedisError {
+                report.channels[index].refusal = error.description
+            }
+            await listener.close()
+        }
+        return report
+    }
+
+    /// - Parameter client: a connection to the Redis of `configuration`; stays open.
+    package init(client: RedisClient, configuration: RedisConfiguration, channels: [String]) {
+        self.client = client
+        self.configuration = configuration
+        self.channels = channels
+    }
+
+    /// Everything that one connection can tell.
+    package func look() async throws -> PreflightReport {
+        var report = PreflightReport()
+        report.endpoint = client.endpoint
+        report.database = configuration.database
+        let start = Moment.now()
+        _ = try await ask(["PING"], &report)
+        report.roundTripNanoseconds = Moment.now().monotonic - start.monotonic
+        if let text = try await ask(["INFO"], &report)?.text {
+            let server = RedisServerInfo(infoText: text)
+            report.server = server
+            report.objection = configuration.objection(to: server, at: client.endpoint)?.description
+            let fields = InfoFields(text)
+            report.memory = RedisMemory(
+                limit: fields["maxmemory"].flatMap { Int($0) } ?? 0, policy: fields["maxmemory_policy"] ?? "")
+            report.persistence = RedisPersistence(appendOnlyFile: fields["aof_enabled"] == "1")
+        }
+        if report.objection == nil, try await client.isCluster(report.server) == true {
+            report.objection = RedisError.clusterMode(endpoint: client.endpoint).description
+        }
+        // Much of what follows has no answer there, or one that means nothing.
+        guard report.objection == nil else { return report }
+        report.user = try await ask(["ACL", "WHOAMI"], &report)?.text
+        if let limit = try await setting("client-output-buffer-limit", &report) {
+            report.outputBufferLimit = PreflightReport.OutputBufferLimit(setting: limit)
+            let snapshots = try await setting("save", &report)
+            report.persistence?.snapshots = snapshots
+        }
+        report.clockDifferenceNanoseconds = try await clockDifference(&report)
+        for channel in channels { report.channels.append(try await look(at: channel, &report)) }
+        let list = try await ask(["CLIENT", "LIST", "TYPE", "pubsub"], &report)?.text
+        report.clients = list.map { SubscribedClients(list: $0) }
+        return report
+    }
+
+    /// What was meant by channels to which nobody listens.
+    private func findMeant(limit: Int, _ report: inout PreflightReport) async throws {
+        let lonely = report.channels.indices.filter { report.channels[$0].subscribers == 0 }
+        guard !lonely.isEmpty else { return }
+        var policy = ChannelScanPolicy(limit: limit)
+        switch try await ChannelDirectory(client: client).names(&policy) {
+        case .success(let names):
+            let others = ChannelGroups(names).others
+            for index in lonely {
+                report.channels[index].meant = ChannelHint.meant(
+                    by: report.channels[index].name, among: others, besides: channels)
+            }
+        case .failure(let reason):
+            report.namesUnknown = reason.description
+            report.hasTooManyNames = reason.isAboveLimit
+        }
+    }
+
+    private func look(at name: String, _ report: inout PreflightReport) async throws -> ChannelReport {
+        var channel = ChannelReport(name: name)
+        let subscribers = try await ask(["PUBSUB", "NUMSUB", .text(name)], &report)?.array
+        if let count = subscribers?.last?.integer { channel.subscribers = Int(count) }
+        do {
+            channel.counter = try await ask(["GET", .text(name)], &report).map(Self.counter) ?? .unknown
+        } catch RedisError.serverError(_, let reply) where reply.hasPrefix("WRONGTYPE") {
+            channel.counter = .other("something that is no string")
+        }
+        return channel
+    }
+
+    private static func counter(_ reply: RESPValue) -> ChannelReport.Counter {
+        guard let text = reply.text else { return .absent }
+        return UInt64(text).map { .value($0) } ?? .other("text that is no number")
+    }
+
+    private func clockDifference(_ report: inout PreflightReport) async throws -> Int64? {
+        let before = Moment.now()
+        guard let parts = try await ask(["TIME"], &report)?.array, parts.count == 2,
+            let seconds = parts[0].text.flatMap({ Int64($0) }), let microseconds = parts[1].text.flatMap({ Int64($0) })
+        else { return nil }
+        let after = Moment.now()
+        // Redis read its clock somewhere in between: the middle is off by half of the round trip at most.
+        let middle = before.realtime / 2 + after.realtime / 2
+        return (seconds * 1_000_000_000 + microseconds * 1_000) - Int64(middle)
+    }
+
+    private func setting(_ name: String, _ report: inout PreflightReport) async throws -> String? {
+        try await ask(["CONFIG", "GET", .text(name)], &report)?.array?.last?.text
+    }
+
+    /// - Returns: nil if the command is not permitted, or not known.
+    private func ask(_ command: [RESPArgument], _ report: inout PreflightReport) async throws -> RESPValue? {
+        do {
+            return try await client.send(command)
+        } catch let error as RedisError where error.isRefusalOfCommand {
+            if case .text(let name)? = command.first, !report.notPermitted.contains(name) {
+                report.notPermitted.append(name)
+            }
+            return nil
+        }
+    }
+}
+
+extension PreflightReport.OutputBufferLimit {
+    /// - Parameter text: `normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60`.
+    package init?(setting text: String) {
+        let words = text.split(separator: " ")
+        guard let start = words.firstIndex(of: "pubsub"), words.count > start + 3, let hard = Int(words[start + 1]),
+            let soft = Int(words[start + 2]), let seconds = Int(words[start + 3])
+        else { return nil }
+        self.init(hardBytes: hard, softBytes: soft, softSeconds: seconds)
+    }
+}

@@ -1,0 +1,47 @@
+import Time
+
+extension Registry {
+    /// What every command with `/metrics` tells of itself: which build runs, and the usual `process_*`, read from /proc at
+    /// each scrape. Once for each registry.
+    ///
+    /// - Parameter version: as `--version` prints it.
+    package func registerProcess(version: String) {
+        gaugeFamily(
+            "backplane_relay_build_info",
+            help: "Always 1; the labels say which build runs. Several versions at once: a rollout has not ended.",
+            labels: ["version"]
+        ).with(version).set(1)
+        counter(
+            "process_cpu_seconds_total",
+            help:
+                "Processor time of this process, user and system. A rate near the cores it may use: all comes late; give it more.",
+            reading: SystemClock.processSeconds)
+        let resident = gauge(
+            "process_resident_memory_bytes",
+            help:
+                "Memory in RAM. Near the limit of its unit or container the kernel kills it: raise that, or lower buffers."
+        )
+        let virtual = gauge(
+            "process_virtual_memory_bytes",
+            help: "Address space; much more than RAM is normal. Only a ulimit -v minds it.")
+        let openFiles = gauge(
+            "process_open_fds",
+            help: "Open file descriptors. Near process_max_fds connections are refused: raise LimitNOFILE.")
+        let maximumFiles = gauge(
+            "process_max_fds",
+            help: "Limit of open file descriptors (LimitNOFILE, ulimit -n); compare process_open_fds.")
+        gauge(
+            "process_start_time_seconds",
+            help:
+                "Start of the process, Unix time. If it moves without a deployment, the process died: look at its log."
+        ).set(ProcFiles.startTime())
+        onScrape {
+            if let memory = ProcFiles.memoryBytes() {
+                virtual.set(memory.total)
+                resident.set(memory.resident)
+            }
+            if let count = ProcFiles.openFileCount() { openFiles.set(Double(count)) }
+            if let limit = ProcFiles.openFileLimit() { maximumFiles.set(limit) }
+        }
+    }
+}

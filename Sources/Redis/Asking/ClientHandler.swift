@@ -1,0 +1,109 @@
+import NIOCore
+
+/// The event-loop side of a ``RedisClient``: carries bytes, and does what ``ClientMachine`` says.
+final class ClientHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+    typealias Caller = @Sendable (Result<RESPValue, RedisError>) -> Void
+
+    private let answerTimeout: TimeAmount
+    private let onMessage: (@Sendable (RESPValue) -> Void)?
+    private let reader = RESPReader()
+    private var machine: ClientMachine<Caller>
+    private var context: ChannelHandlerContext?
+    private var answerTimer: Scheduled<Void>?
+
+    /// - Parameter onMessage: takes what the server sends unasked after SUBSCRIBE.
+    init(tls: TLSWatch, answerTimeout: TimeAmount, onMessage: (@Sendable (RESPValue) -> Void)? = nil) {
+        self.answerTimeout = answerTimeout
+        self.onMessage = onMessage
+        machine = ClientMachine(tls: tls, answerTimeout: answerTimeout, takesMessages: onMessage != nil)
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    /// Sends commands that are encoded already.
+    ///
+    /// - Parameters:
+    ///   - count: commands in `bytes`.
+    ///   - onReply: called `count` times, in the order of the commands.
+    func send(_ bytes: ByteBuffer, expecting count: Int, onReply: @escaping Caller) {
+        let now = context?.eventLoop.now ?? .now()
+        // Closed, though the pipeline has not heard of it yet.
+        if context?.channel.isActive != true { handle(.inactive) }
+        guard let action = machine.handle(.send(count: count, caller: onReply, at: now)) else { return }
+        guard case .write = action, let context else { return perform(action) }
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        // One timer for all commands, set for the oldest: a command costs none of its own.
+        if answerTimer == nil { watchAnswers(in: answerTimeout) }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        handle(.heard)
+        let problem = unwrapInboundIn(data).withUnsafeReadableBytes { reader.feed($0) }
+        for reply in reader.takeReplies() { handle(.reply(reply)) }
+        if let problem { handle(.failed(.notRedis(endpoint: machine.tls.endpoint, reason: problem))) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        let failure = machine.tls.failure(error, context: context)
+        handle(.failed(failure ?? .connectionClosed(endpoint: machine.tls.endpoint)))
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        machine.tls.noticed(event)
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        answerTimer?.cancel()
+        handle(.inactive)
+        context.fireChannelInactive()
+    }
+
+    /// Ends the connection on our own wish, with this error for what is unanswered.
+    func giveUp(_ error: RedisError) {
+        handle(.failed(error))
+    }
+
+    /// - Parameter seconds: how long was waited for the last answer of the login.
+    func loginTimedOut(after seconds: Int) {
+        giveUp(machine.tls.noAnswer(seconds: seconds))
+    }
+
+    // MARK: - What the machine says
+
+    private func handle(_ input: ClientMachine<Caller>.Input) {
+        if let action = machine.handle(input) { perform(action) }
+    }
+
+    private func perform(_ action: ClientMachine<Caller>.Action) {
+        switch action {
+        // Only commands are written, see send().
+        case .write: break
+        case .answer(let caller, let reply): caller(.success(reply))
+        case .message(let message): onMessage?(message)
+        case .watch(let amount): watchAnswers(in: amount)
+        case .close: context?.closeAtOnce()
+        case .fail(let pending, let error):
+            for commands in pending {
+                for _ in 0..<commands.missing { commands.caller(.failure(error)) }
+            }
+        }
+    }
+
+    private func watchAnswers(in amount: TimeAmount) {
+        guard let context else { return }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        answerTimer = context.eventLoop.scheduleTask(in: amount) { [loop = context.eventLoop] in
+            bound.value.answerTimer = nil
+            bound.value.handle(.answersDue(loop.now))
+        }
+    }
+}

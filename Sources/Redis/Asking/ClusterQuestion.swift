@@ -1,0 +1,49 @@
+extension RedisClient {
+    /// Whether the server runs in cluster mode, asked in every way that it may answer: `INFO`, `HELLO`, `CLUSTER INFO`.
+    /// An answer that says nothing of it is none.
+    ///
+    /// - Parameter info: what the server says of itself; nil if it was not permitted.
+    /// - Returns: nil if nothing tells.
+    /// - Throws: ``RedisError``, but for commands that are denied.
+    package func isCluster(_ info: RedisServerInfo?) async throws -> Bool? {
+        if let mode = info?.mode, !mode.isEmpty { return mode == "cluster" }
+        // Some leave sections out of INFO unless they are asked for.
+        if let text = try await politely(["INFO", "cluster"])?.text {
+            let mode = RedisServerInfo(infoText: text).mode
+            if !mode.isEmpty { return mode == "cluster" }
+        }
+        if let fields = try await politely(["HELLO"])?.array {
+            for (name, value) in zip(fields, fields.dropFirst()) where name.text == "mode" {
+                if let mode = value.text, !mode.isEmpty { return mode == "cluster" }
+            }
+        }
+        do {
+            guard let text = try await politely(["CLUSTER", "INFO"])?.text else { return nil }
+            // As a server that stands alone gives this answer too where it emulates a cluster, its size tells.
+            return text.contains("cluster_state") ? true : nil
+        } catch RedisError.serverError(_, let reply) where reply.contains("cluster support disabled") {
+            return false
+        }
+    }
+
+    /// - Throws: ``RedisError`` if the server is a cluster or a replica, or does not tell: nothing may be published there.
+    /// - Returns: what it says of itself; nil if that is not permitted.
+    package func requirePublishable(of configuration: RedisConfiguration) async throws -> RedisServerInfo? {
+        var info: RedisServerInfo?
+        do { info = try await serverInfo() } catch let error as RedisError where error.isRefusalOfCommand {}
+        if let info, let objection = configuration.objection(to: info, at: endpoint) { throw objection }
+        switch try await isCluster(info) {
+        case true?: throw RedisError.clusterMode(endpoint: endpoint)
+        case false?: return info
+        case nil: throw RedisError.clusterUnknown(endpoint: endpoint)
+        }
+    }
+
+    private func politely(_ command: [RESPArgument]) async throws -> RESPValue? {
+        do {
+            return try await send(command)
+        } catch let error as RedisError where error.isRefusalOfCommand {
+            return nil
+        }
+    }
+}

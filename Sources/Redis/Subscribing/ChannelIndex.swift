@@ -1,0 +1,68 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// From the bytes of a channel name to its index, without making a string: called for each envelope.
+///
+/// `~Copyable`: it owns the memory of the names. Arrays would be retained for each comparison, which costs more than it.
+struct ChannelIndex: ~Copyable {
+    /// All names, one behind the other.
+    private let names: UnsafeMutableRawBufferPointer
+    /// Where each begins, and where the last ends.
+    private let offsets: [Int]
+    /// Open addressing, a power of two in size, at most half full; -1 is free.
+    private let slots: [Int32]
+    /// Most messages in a row are of one channel.
+    private var lastHit = 0
+
+    init(_ channels: [String]) {
+        names = .allocate(byteCount: channels.reduce(0) { $0 + $1.utf8.count }, alignment: 1)
+        names.copyBytes(from: channels.lazy.joined().utf8)
+        var offsets = [0]
+        var size = 4
+        while size < channels.count * 2 { size *= 2 }
+        var slots = [Int32](repeating: -1, count: size)
+        for (index, channel) in channels.enumerated() {
+            let name = UnsafeRawBufferPointer(rebasing: names[offsets[index]..<offsets[index] + channel.utf8.count])
+            offsets.append(offsets[index] + name.count)
+            var slot = Self.hash(name) & (size - 1)
+            while slots[slot] >= 0 { slot = (slot + 1) & (size - 1) }
+            slots[slot] = Int32(index)
+        }
+        self.offsets = offsets
+        self.slots = slots
+    }
+
+    deinit { names.deallocate() }
+
+    /// The index in the list given to `init`, or nil for a channel that is not in it.
+    mutating func index(of name: UnsafeRawBufferPointer) -> Int? {
+        if lastHit < offsets.count - 1, equals(lastHit, name) { return lastHit }
+        var slot = Self.hash(name) & (slots.count - 1)
+        while slots[slot] >= 0 {
+            let candidate = Int(slots[slot])
+            if equals(candidate, name) {
+                lastHit = candidate
+                return candidate
+            }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        return nil
+    }
+
+    private func equals(_ index: Int, _ name: UnsafeRawBufferPointer) -> Bool {
+        let offset = offsets[index]
+        guard offsets[index + 1] - offset == name.count else { return false }
+        guard let names = names.baseAddress, let other = name.baseAddress else { return true }
+        return memcmp(names + offset, other, name.count) == 0
+    }
+
+    /// FNV-1a.
+    private static func hash(_ bytes: UnsafeRawBufferPointer) -> Int {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        return Int(truncatingIfNeeded: (hash ^ (hash >> 32)) & 0x7FFF_FFFF)
+    }
+}

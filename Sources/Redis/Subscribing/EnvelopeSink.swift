@@ -1,0 +1,119 @@
+/// Takes what a ``RedisSubscriber`` receives. All calls come from the subscriber's event loop, in the order in which
+/// things happened; none may block or take long.
+package protocol EnvelopeSink: AnyObject, Sendable {
+    /// An empty batch to fill next.
+    func nextBatch() -> EnvelopeBatch
+    /// A batch with at least one envelope; it belongs to the sink from now on.
+    func deliver(_ batch: EnvelopeBatch)
+    /// A payload of more than ``EnvelopeBatch/largePayload`` bytes is on its way. What is taken comes as a batch of its own,
+    /// with ``EnvelopeBatch/isAdmitted``, or is ``abandoned(payloadOf:)``; what is not is ``skipped(_:)``.
+    ///
+    /// - Parameters:
+    ///   - bytes: its length, as the server announced it.
+    ///   - channel: as in ``EnvelopeBatch``.
+    func admission(ofPayload bytes: Int, channel: Int) -> PayloadAdmission
+    /// The connection ended before a payload that was admitted had come in.
+    func abandoned(payloadOf bytes: Int)
+    /// A payload that was not admitted has passed.
+    func skipped(_ payload: SkippedPayload)
+    /// All channels are confirmed.
+    func subscribed(_ subscription: Subscription)
+    /// A subscription that had been confirmed has ended.
+    func disconnected(_ cause: DisconnectCause)
+}
+
+extension EnvelopeSink {
+    package func admission(ofPayload bytes: Int, channel: Int) -> PayloadAdmission { .take }
+    package func abandoned(payloadOf bytes: Int) {}
+    package func skipped(_ payload: SkippedPayload) {}
+}
+
+/// What becomes of a large payload.
+package enum PayloadAdmission: Sendable {
+    case take
+    /// It does not fit now.
+    case noRoom
+    /// It would never fit.
+    case tooLarge
+}
+
+/// A payload that went by without being held.
+package struct SkippedPayload: Sendable, Equatable {
+    /// Index of the channel, as in ``EnvelopeBatch``.
+    package var channel: Int
+    /// Its length.
+    package var bytes: Int
+    /// Its first bytes, enough for the id.
+    package var start: [UInt8]
+    /// When its end was read, nanoseconds since 1970.
+    package var receivedAt: UInt64
+    /// False if only the moment was wrong.
+    package var isTooLarge: Bool
+
+    package init(channel: Int, bytes: Int, start: [UInt8], receivedAt: UInt64, isTooLarge: Bool) {
+        self.channel = channel
+        self.bytes = bytes
+        self.start = start
+        self.receivedAt = receivedAt
+        self.isTooLarge = isTooLarge
+    }
+}
+
+/// Why a subscription ended.
+package enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
+    /// The server closed the connection: restart, `CLIENT KILL`, or our output buffer was full.
+    case closedByServer
+    /// The operating system reported an error, such as a reset.
+    case ioError(String)
+    /// The server no longer answered PING.
+    case noAnswer
+    /// What arrived was not RESP; hiredis' words.
+    case protocolError(String)
+    /// The server ended the subscription with an error reply.
+    case serverError(String)
+    /// Another server is the master now, by what the sentinels or the servers say, and we left for it.
+    case failover
+    /// We were told to stop.
+    case stopped
+
+    /// A stable word for events and metrics.
+    package var label: String {
+        switch self {
+        case .closedByServer: "closed_by_server"
+        case .ioError: "io_error"
+        case .noAnswer: "no_answer"
+        case .protocolError: "protocol_error"
+        case .serverError: "server_error"
+        case .failover: "failover"
+        case .stopped: "stopped"
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .closedByServer: "the server closed the connection"
+        case .ioError(let text): "the connection broke: \(text)"
+        case .noAnswer: "the server no longer answers PING"
+        case .protocolError: "the server sent something that is not of Redis' protocol"
+        case .serverError(let text): "the server ended the subscription: \(text)"
+        case .failover: "another server is the master now"
+        case .stopped: "stopped"
+        }
+    }
+}
+
+/// What a subscriber knows of a subscription that has just been confirmed.
+package struct Subscription: Sendable, Equatable {
+    /// What the server says of itself; nil if it does not permit INFO.
+    package var server: RedisServerInfo?
+    /// Our connection's id in `CLIENT LIST`; nil if the server does not permit CLIENT ID.
+    package var connectionID: Int?
+    /// The server that was subscribed to, `host:port`; with sentinels or several servers it can be another each time.
+    package var endpoint: String
+
+    package init(server: RedisServerInfo?, connectionID: Int? = nil, endpoint: String) {
+        self.server = server
+        self.connectionID = connectionID
+        self.endpoint = endpoint
+    }
+}

@@ -1,0 +1,211 @@
+import CHiredis
+
+/// What the object functions know of the reply under way.
+struct ReplyState: ~Copyable {
+    private enum Frame {
+        /// Between replies, or inside one that ``ReplyBuilder`` puts together.
+        case general
+        /// An array of three was announced: perhaps a message.
+        case undecided
+        /// A message whose channel comes next.
+        case message
+        /// A message whose channel is `messageChannel`, -1 if it is none of ours; its payload comes next.
+        case payload
+        /// A message whose channel or payload is no string; it is passed over to its end.
+        case malformed
+    }
+
+    private var frame = Frame.general
+    private(set) var messageChannel = -1
+    private var channels: ChannelIndex
+    private let collectsMessages: Bool
+    private var builder = ReplyBuilder()
+    var batch: EnvelopeBatch? {
+        didSet { unretainedBatch = batch.map { Unmanaged.passUnretained($0) } }
+    }
+    /// `batch` without counting references, which would cost more than the copy of a small payload.
+    private var unretainedBatch: Unmanaged<EnvelopeBatch>?
+    var replies: [RESPValue] = []
+    var strayMessages = 0
+    /// hiredis' reader; another one after each large payload.
+    var reader: UnsafeMutablePointer<redisReader>
+    /// A payload that is taken past hiredis; nil nearly always.
+    var large: LargePayload?
+    var sink: (any EnvelopeSink)?
+
+    init(channels: [String], reader: UnsafeMutablePointer<redisReader>) {
+        self.reader = reader
+        self.channels = ChannelIndex(channels)
+        collectsMessages = !channels.isEmpty
+    }
+
+    // MARK: Elements
+
+    private mutating func startArray(count: Int, topLevel: Bool) {
+        if isMalformed() { return }
+        if topLevel, collectsMessages, count == 3 {
+            frame = .undecided
+        } else {
+            leaveUndecided()
+            builder.startArray(count: count)
+            finishReply()
+        }
+    }
+
+    @inline(__always)
+    private mutating func string(_ bytes: UnsafeRawBufferPointer, type: Int32, index: Int) {
+        switch frame {
+        case .payload:
+            if messageChannel >= 0, let unretainedBatch {
+                unretainedBatch._withUnsafeGuaranteedRef { $0.append(channel: messageChannel, payload: bytes) }
+            } else {
+                strayMessages += 1
+            }
+            frame = .general
+        case .message:
+            messageChannel = channels.index(of: bytes) ?? -1
+            frame = .payload
+        case .malformed:
+            break
+        case .undecided where index == 0 && Self.isMessageWord(bytes):
+            frame = .message
+        case .undecided, .general:
+            leaveUndecided()
+            switch type {
+            case REDIS_REPLY_STATUS: add(.status(String(decoding: bytes, as: UTF8.self)))
+            case REDIS_REPLY_ERROR: add(.error(String(decoding: bytes, as: UTF8.self)))
+            default: add(.bulk(Array(bytes)))
+            }
+        }
+    }
+
+    /// "message", compared without a loop.
+    @inline(__always)
+    private static func isMessageWord(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bytes.count == 7 && bytes.loadUnaligned(as: UInt32.self).littleEndian == 0x7373_656D
+            && bytes.loadUnaligned(fromByteOffset: 3, as: UInt32.self).littleEndian == 0x6567_6173
+    }
+
+    private mutating func add(_ value: RESPValue) {
+        if isMalformed() { return }
+        leaveUndecided()
+        builder.add(value)
+        finishReply()
+    }
+
+    /// Asked at each element that is no string: inside a message there is none. Such a message cannot come from Redis;
+    /// the whole of it is dropped as stray.
+    private mutating func isMalformed() -> Bool {
+        if frame == .message || frame == .payload {
+            strayMessages += 1
+            frame = .malformed
+        }
+        return frame == .malformed
+    }
+
+    /// True where the next element is the payload of a message, the last of its reply.
+    var awaitsPayload: Bool { frame == .payload }
+
+    /// The payload is taken by somebody else.
+    mutating func leavePayload() { frame = .general }
+
+    /// All elements of a reply were met.
+    @inline(__always)
+    mutating func replyEnded() {
+        if frame == .malformed { frame = .general }
+    }
+
+    /// It was no message after all: let the builder know of the array that was announced.
+    private mutating func leaveUndecided() {
+        guard frame == .undecided else { return }
+        frame = .general
+        builder.startArray(count: 3)
+    }
+
+    private mutating func finishReply() {
+        if let reply = builder.take() { replies.append(reply) }
+    }
+
+    // MARK: C
+
+    /// Any pointer but NULL tells hiredis that the object was made; `freeObject` has nothing to free.
+    private static var sentinel: UnsafeMutableRawPointer? { UnsafeMutableRawPointer(bitPattern: 1) }
+
+    @inline(__always)
+    private static func state(
+        of task: UnsafePointer<redisReadTask>?
+    ) -> (state: UnsafeMutablePointer<ReplyState>, task: UnsafePointer<redisReadTask>)? {
+        guard let task, let state = task.pointee.privdata else { return nil }
+        return (state.assumingMemoryBound(to: ReplyState.self), task)
+    }
+
+    static var objectFunctions: redisReplyObjectFunctions {
+        // Set one by one: hiredis 1.x has functions for RESP3 besides, which stay null.
+        var functions = redisReplyObjectFunctions()
+        functions.createString = { task, bytes, count in
+            guard let (state, task) = ReplyState.state(of: task) else { return nil }
+            state.pointee.string(
+                UnsafeRawBufferPointer(start: bytes, count: count), type: task.pointee.type,
+                index: Int(task.pointee.idx))
+            return ReplyState.sentinel
+        }
+        functions.createArray = { task, count in
+            guard let (state, task) = ReplyState.state(of: task) else { return nil }
+            state.pointee.startArray(count: Int(count), topLevel: task.pointee.parent == nil)
+            return ReplyState.sentinel
+        }
+        functions.createInteger = { task, value in
+            guard let (state, _) = ReplyState.state(of: task) else { return nil }
+            state.pointee.add(.integer(Int64(value)))
+            return ReplyState.sentinel
+        }
+        functions.createNil = { task in
+            guard let (state, _) = ReplyState.state(of: task) else { return nil }
+            state.pointee.add(.null)
+            return ReplyState.sentinel
+        }
+        functions.freeObject = { _ in }
+        return functions
+    }
+}
+
+/// Puts the pieces of one reply together, in the order in which hiredis meets them.
+///
+/// hiredis' reader calls an object function for each element, depth first; an array announces its length before its
+/// elements. So a stack of unfinished arrays is all the state there is.
+struct ReplyBuilder {
+    private struct OpenArray {
+        var missing: Int
+        var elements: [RESPValue]
+    }
+
+    private var open: [OpenArray] = []
+    private(set) var finished: RESPValue?
+
+    mutating func startArray(count: Int) {
+        if count <= 0 {
+            add(.array([]))
+        } else {
+            // Not reserved: the count comes from the wire, the elements have yet to.
+            open.append(OpenArray(missing: count, elements: []))
+        }
+    }
+
+    mutating func add(_ value: RESPValue) {
+        var value = value
+        while !open.isEmpty {
+            let top = open.count - 1
+            open[top].elements.append(value)
+            open[top].missing -= 1
+            guard open[top].missing == 0 else { return }
+            value = .array(open.removeLast().elements)
+        }
+        finished = value
+    }
+
+    /// The whole reply, once; the builder is then ready for the next.
+    mutating func take() -> RESPValue? {
+        defer { finished = nil }
+        return finished
+    }
+}

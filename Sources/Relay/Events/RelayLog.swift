@@ -1,0 +1,91 @@
+import Backplane
+import Time
+import Redis
+import Capture
+import Logging
+
+/// Writes the events of a relay into its log, those that may come again and again at most one a second.
+struct RelayLog {
+    let context: RelayContext
+    private let bufferBytes: Int
+    private var lines: EventLog
+    /// By channel index: what was told, before it was known that several counters give the ids.
+    private var mistold: [Int: [CaptureEvent.Withdrawn]] = [:]
+
+    /// - Parameter bufferBytes: the limit of the intake.
+    init(_ context: RelayContext, bufferBytes: Int) {
+        self.context = context
+        self.bufferBytes = bufferBytes
+        lines = EventLog(context.logger)
+    }
+
+    mutating func consume(_ event: RelayEvent, at now: Moment) {
+        let (channels, logger, bufferBytes) = (context.channels, context.logger, bufferBytes)
+        switch event {
+        case .gap, .duplicate, .counterReset, .mayBeMissing:
+            guard let event = event.captured(channels) else { return }
+            lines.write(.warning, "\(event.event)", kind: event.event, at: now.monotonic, event.sequenceMetadata)
+        case .dropped(let envelopes, let bytes):
+            lines.write(
+                .error, "intake full, envelopes dropped; is the disk too slow, or the buffer too small?",
+                kind: "dropped", at: now.monotonic, ["envelopes": "\(envelopes)", "bytes": "\(bytes)"])
+        case .skipped(let payload, let id):
+            lines.write(
+                .error,
+                payload.isTooLarge
+                    ? "an envelope is larger than the buffer and was dropped while it came in; raise the buffer to record such envelopes"
+                    : "intake full, a large envelope was dropped while it came in; is the disk too slow, or the buffer too small?",
+                kind: "skipped", at: now.monotonic,
+                [
+                    "channel": "\(channels[payload.channel])", "id": "\(id.map(String.init) ?? "unknown")",
+                    "bytes": "\(payload.bytes)", "buffer": "\(bufferBytes)",
+                ])
+        case .clockStep(let nanoseconds):
+            logger.warning("the clock was set", metadata: ["milliseconds": "\(nanoseconds / 1_000_000)"])
+        case .noted(let event) where event.event == "interleaved":
+            let wrong = channels.firstIndex { event.isOf($0) }.flatMap { mistold.removeValue(forKey: $0) } ?? []
+            logger.warning("\(event.event)", metadata: event.interleavingMetadata(mistold: wrong))
+        // Told by the part that found it out.
+        case .batch, .subscribed, .disconnected, .noted, .recordingPaused, .recordingResumed, .writingFailed,
+            .writingResumed:
+            break
+        }
+    }
+
+    /// These lines say what is not so: to be taken back with the event that says why.
+    mutating func isMistold(_ events: [CaptureEvent.Withdrawn], channel: Int) {
+        if !events.isEmpty { mistold[channel] = events }
+    }
+
+    /// Says what is held back; see ``EventLog/flush(at:)``.
+    mutating func flush(at now: UInt64) { lines.flush(at: now) }
+}
+
+extension CaptureEvent {
+    /// - Parameter name: of a channel; names are told apart byte by byte.
+    func isOf(_ name: String) -> Bool { channel.map { name.isSameOrdinally(as: $0) } ?? false }
+
+    fileprivate var sequenceMetadata: Logger.Metadata {
+        var metadata: Logger.Metadata = ["channel": "\(channel ?? "")"]
+        if let from { metadata["from"] = "\(from)" }
+        if let to { metadata["to"] = "\(to)" }
+        if let after { metadata["after"] = "\(after)" }
+        if let cause { metadata["cause"] = "\(cause)" }
+        if let reason { metadata["reason"] = "\(reason)" }
+        return metadata
+    }
+
+    /// - Parameter mistold: what the log has told and must take back.
+    fileprivate func interleavingMetadata(mistold: [Withdrawn]) -> Logger.Metadata {
+        let places = databases?.sorted { (Int($0.key) ?? 0) < (Int($1.key) ?? 0) }
+            .map { "database \($0.key) at \($0.value)" }.joined(separator: ", ")
+        var metadata: Logger.Metadata = [
+            "channel": "\(channel ?? "-")", "counters": "\(counters ?? 0)",
+            "where": "\(places ?? "not separable: the key cannot be read in each database")",
+            "remedy": "applications in different databases share the event key; give each its own",
+        ]
+        let wrong = mistold.map { "\($0.event) \($0.from)..\($0.to)" }
+        if !wrong.isEmpty { metadata["was_none"] = "\(wrong.joined(separator: ", "))" }
+        return metadata
+    }
+}

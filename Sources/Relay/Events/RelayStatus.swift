@@ -1,0 +1,105 @@
+import Redis
+import Capture
+import NIOConcurrencyHelpers
+import Synchronization
+package import Time
+
+/// How the relay is: what `/-/ready` and a service manager ask for.
+package final class RelayStatus: Sendable {
+    private let subscribed = Atomic(false)
+    private let writing = Atomic(false)
+    private let diskLow = Atomic(false)
+    private let connection = Atomic(0)
+    /// 0 until the recorder thread has begun.
+    private let lastBeat = Atomic<UInt64>(0)
+    private let lostMaster = NIOLockedValueBox<MasterLoss?>(nil)
+    private let records: Bool
+
+    /// - Parameter records: false for a relay that only observes.
+    package init(records: Bool) {
+        self.records = records
+    }
+
+    package var isSubscribed: Bool {
+        get { subscribed.load(ordering: .relaxed) }
+        set { subscribed.store(newValue, ordering: .relaxed) }
+    }
+
+    package var isWriting: Bool {
+        get { writing.load(ordering: .relaxed) }
+        set { writing.store(newValue, ordering: .relaxed) }
+    }
+
+    /// True while recording pauses for want of space.
+    package var isDiskLow: Bool {
+        get { diskLow.load(ordering: .relaxed) }
+        set { diskLow.store(newValue, ordering: .relaxed) }
+    }
+
+    /// Redis' number for the subscription's connection; nil if it did not tell.
+    var connectionID: Int? {
+        get {
+            let id = connection.load(ordering: .relaxed)
+            return id == 0 ? nil : id
+        }
+        set { connection.store(newValue ?? 0, ordering: .relaxed) }
+    }
+
+    /// Set while the server that is subscribed to is a replica.
+    package var masterLoss: MasterLoss? {
+        get { lostMaster.withLockedValue { $0 } }
+        set { lostMaster.withLockedValue { $0 = newValue } }
+    }
+
+    /// nil if ready; else why not, in words.
+    var notReadyReason: String? {
+        if !isSubscribed { return "not subscribed to Redis" }
+        if let masterLoss { return masterLoss.reason }
+        if records, isDiskLow { return "the disk is low" }
+        if records, !isWriting { return "the capture is not being written" }
+        return nil
+    }
+
+    func consume(_ event: RelayEvent) {
+        switch event {
+        case .subscribed(let subscription):
+            connectionID = subscription.connectionID
+            // A replica would have been refused.
+            masterLoss = nil
+            isSubscribed = true
+        case .disconnected: isSubscribed = false
+        default: break
+        }
+    }
+
+    /// The recorder thread goes round.
+    func beat(at now: Moment) {
+        lastBeat.store(now.monotonic, ordering: .relaxed)
+    }
+
+    /// For how long the recorder thread has not gone round, in nanoseconds; what comes before its first round may take
+    /// long.
+    package func silence(at now: Moment) -> UInt64 {
+        let beat = lastBeat.load(ordering: .relaxed)
+        return beat > 0 && now.monotonic > beat ? now.monotonic - beat : 0
+    }
+}
+
+/// The server that is subscribed to is no master any more: nodes publish elsewhere, and what is heard is what it
+/// replicates.
+package struct MasterLoss: Sendable, Equatable {
+    /// `host:port` of the master that it follows; nil where it does not tell.
+    package var master: String?
+    /// Nanoseconds since 1970.
+    package var since: UInt64
+
+    package init(master: String?, since: UInt64) {
+        self.master = master
+        self.since = since
+    }
+
+    /// For `/-/ready`, the log, the live page.
+    var reason: String {
+        "Redis is a replica" + (master.map { " of \($0)" } ?? "") + " now: nodes publish to its master"
+    }
+}

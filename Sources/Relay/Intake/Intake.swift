@@ -1,0 +1,203 @@
+import Prometheus
+import Redis
+
+/// The queue between the event loop and the recorder thread, bounded in bytes.
+///
+/// When it is full the newest batch is dropped, counted, and its place marked: the socket is drained in any case, since
+/// Redis buffers for a subscriber that does not read.
+final class Intake: EnvelopeSink, @unchecked Sendable {
+    // @unchecked: the stored properties below `lock` are touched only while it is held.
+
+    /// What one look into the queue brings.
+    struct Delivery {
+        var items: [IntakeItem] = []
+        /// True if no more will come.
+        var isClosed = false
+    }
+
+    /// Empty batches kept for reuse.
+    private static let spareBatches = 16
+    /// Batches below this are put together while the consumer is busy, so that many small reads do not cost the memory
+    /// of a batch each.
+    private static let smallBytes = 16 * 1024
+    private static let mergedBytes = 64 * 1024
+    /// The same for all batches once the intake fills: from then on memory counts for more than a copy.
+    private static let mergedBytesWhenFilling = 512 * 1024
+
+    /// In bytes.
+    let limit: Int
+    let metrics: IntakeMetrics
+    /// Its flag: whether there is something for the consumer.
+    private let lock = FlagLock()
+    private var items: [IntakeItem] = []
+    private var isClosed = false
+    private var spare: [EnvelopeBatch] = []
+    /// Memory of the waiting batches, of those that the consumer works on, and of large payloads that come in.
+    private var bytes = 0
+
+    /// - Parameter limit: memory that waiting batches may hold together, in bytes.
+    init(limit: Int, metrics: IntakeMetrics) {
+        precondition(limit > 0)
+        self.limit = limit
+        self.metrics = metrics
+        metrics.limitBytes.set(Double(limit))
+    }
+
+    // MARK: - Event loop
+
+    func nextBatch() -> EnvelopeBatch {
+        lock.lock()
+        defer { lock.unlock() }
+        return spare.popLast() ?? EnvelopeBatch()
+    }
+
+    func deliver(_ batch: EnvelopeBatch) {
+        lock.lock()
+        if batch.isAdmitted {
+            // Counted since it began to come in.
+            items.append(.batch(batch))
+        } else if mergeIntoLast(batch) {
+            keep(batch)
+        } else if bytes + batch.footprint <= limit {
+            bytes += batch.footprint
+            items.append(.batch(batch))
+        } else {
+            drop(batch)
+        }
+        let filled = bytes
+        lock.unlock(setting: true)
+        metrics.bytes.set(Double(filled))
+    }
+
+    func admission(ofPayload count: Int, channel: Int) -> PayloadAdmission {
+        let needed = EnvelopeBatch.footprint(ofPayload: count)
+        guard needed <= limit else { return .tooLarge }
+        lock.lock()
+        let hasRoom = bytes + needed <= limit
+        if hasRoom { bytes += needed }
+        let filled = bytes
+        lock.unlock()
+        metrics.bytes.set(Double(filled))
+        return hasRoom ? .take : .noRoom
+    }
+
+    func abandoned(payloadOf count: Int) {
+        lock.lock()
+        bytes -= EnvelopeBatch.footprint(ofPayload: count)
+        let filled = bytes
+        lock.unlock()
+        metrics.bytes.set(Double(filled))
+    }
+
+    func skipped(_ payload: SkippedPayload) {
+        metrics.drops.drop(DropReason(payload), envelopes: 1, bytes: payload.bytes)
+        append(.skipped(payload))
+    }
+
+    func subscribed(_ subscription: Subscription) {
+        append(.subscribed(subscription))
+    }
+
+    func disconnected(_ cause: DisconnectCause) {
+        append(.disconnected(cause))
+    }
+
+    /// See ``IntakeItem/counters(_:)``. From any thread.
+    func counters(_ readings: CounterReadings) {
+        append(.counters(readings))
+    }
+
+    /// Asks the recorder, from any thread. Asking the same again at once is asking once.
+    func command(_ command: RecorderCommand) {
+        lock.lock()
+        let isRepeated = if case .command(let last)? = items.last { last == command } else { false }
+        if !isRepeated { items.append(.command(command)) }
+        lock.unlock(setting: true)
+    }
+
+    /// No more will come; the consumer gets what is left.
+    func close() {
+        lock.lock()
+        isClosed = true
+        lock.unlock(setting: true)
+    }
+
+    private func append(_ item: IntakeItem) {
+        lock.lock()
+        items.append(item)
+        lock.unlock(setting: true)
+    }
+
+    private func mergeIntoLast(_ batch: EnvelopeBatch) -> Bool {
+        let isFilling = bytes > limit / 16
+        guard isFilling || batch.byteCount < Self.smallBytes, case .batch(let last)? = items.last,
+            last.byteCount + batch.byteCount <= (isFilling ? Self.mergedBytesWhenFilling : Self.mergedBytes)
+        else { return false }
+        let before = last.footprint
+        guard bytes - before + last.footprint(with: batch) <= limit else { return false }
+        last.append(contentsOf: batch)
+        bytes += last.footprint - before
+        return true
+    }
+
+    private func drop(_ batch: EnvelopeBatch) {
+        metrics.drops.drop(.bufferFull, envelopes: batch.count, bytes: batch.byteCount)
+        var dropped = (envelopes: 0, bytes: 0, ids: DroppedIDs())
+        if case .dropped(let envelopes, let bytes, let ids)? = items.last {
+            dropped = (envelopes, bytes, ids)
+            items.removeLast()
+        }
+        dropped.ids.add(batch)
+        items.append(
+            .dropped(
+                envelopes: dropped.envelopes + batch.count, bytes: dropped.bytes + batch.byteCount, ids: dropped.ids))
+        keep(batch)
+    }
+
+    private func keep(_ batch: EnvelopeBatch) {
+        guard spare.count < Self.spareBatches else { return }
+        batch.reset()
+        spare.append(batch)
+    }
+
+    // MARK: - Consumer
+
+    /// Waits until there is something, at most `seconds`.
+    func take(waitingAtMost seconds: Double) -> Delivery {
+        guard lock.lockWhenSet(within: seconds) else { return Delivery() }
+        let delivery = Delivery(items: items, isClosed: isClosed)
+        items = []
+        lock.unlock(setting: isClosed)
+        return delivery
+    }
+
+    /// The consumer is done with the batch of a large payload but for `work`, which writes what it has copied: the memory is
+    /// given back before it, the room behind it. So no other large payload comes while there are two copies of this one.
+    @discardableResult
+    func recycle(large batch: EnvelopeBatch, after work: () -> Void) -> Double {
+        let room = batch.footprint
+        batch.reset()
+        work()
+        lock.lock()
+        bytes -= room
+        let filled = bytes
+        keep(batch)
+        lock.unlock()
+        metrics.bytes.set(Double(filled))
+        return Double(filled) / Double(limit)
+    }
+
+    /// The consumer is done with a batch.
+    ///
+    /// - Returns: how full this still is, 0 to 1.
+    @discardableResult
+    func recycle(_ batch: EnvelopeBatch) -> Double {
+        lock.lock()
+        bytes -= batch.footprint
+        let filled = bytes
+        keep(batch)
+        lock.unlock()
+        metrics.bytes.set(Double(filled))
+        return Double(filled) / Double(limit)
+    }
+}

@@ -1,0 +1,45 @@
+package import Prometheus
+
+/// How full the intake is, and what was lost of what came in.
+package struct IntakeMetrics: Sendable {
+    let bytes: Gauge
+    let limitBytes: Gauge
+    package let drops: DropMetrics
+
+    package init(_ registry: Registry) {
+        bytes = registry.gauge(
+            "backplane_relay_intake_bytes", help: "Memory held by envelopes that wait for the recorder.")
+        limitBytes = registry.gauge(
+            "backplane_relay_intake_limit_bytes", help: "Limit of backplane_relay_intake_bytes: the buffer.")
+        drops = DropMetrics(registry)
+    }
+}
+
+/// Envelopes that were received and are not recorded, counted by whoever loses them: the intake, the recorder.
+package struct DropMetrics: Sendable {
+    private let envelopes: [DropReason: Counter]
+    private let bytes: [DropReason: Counter]
+
+    init(_ registry: Registry) {
+        let envelopes = registry.counterFamily(
+            "backplane_relay_dropped_envelopes_total",
+            help: "Envelopes received but not recorded; the capture notes each loss. Look at the disk and the buffer.",
+            labels: ["reason"])
+        let bytes = registry.counterFamily(
+            "backplane_relay_dropped_bytes_total", help: "Payload bytes of dropped envelopes.", labels: ["reason"])
+        self.envelopes = Dictionary(
+            uniqueKeysWithValues: DropReason.allCases.map { ($0, envelopes.with($0.rawValue)) })
+        self.bytes = Dictionary(uniqueKeysWithValues: DropReason.allCases.map { ($0, bytes.with($0.rawValue)) })
+    }
+
+    func drop(_ reason: DropReason, envelopes count: Int, bytes size: Int) {
+        envelopes[reason]?.increment(by: count)
+        bytes[reason]?.increment(by: size)
+    }
+
+    /// Envelopes lost on our side since the start, for whatever reason.
+    var total: Int { envelopes.values.reduce(0) { $0 + $1.value } }
+
+    /// Envelopes, since the start.
+    package func count(_ reason: DropReason) -> Int { envelopes[reason]?.value ?? 0 }
+}

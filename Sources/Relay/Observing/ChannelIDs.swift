@@ -1,0 +1,265 @@
+import Backplane
+import Capture
+import Redis
+
+/// What befell the connection, so that a gap can be given its cause. One for all channels of a subscription.
+struct Disruptions {
+    /// 1 for the time before this run, and one more each time.
+    private(set) var count = 1
+    /// Of the last thing that happened in this run.
+    private(set) var cause: GapCause?
+    private var server: RedisServerInfo?
+    private var endpoint: String?
+
+    mutating func disconnected(_ cause: DisconnectCause) {
+        // Of our own accord: what comes from now on is not ours.
+        guard cause != .stopped else { return }
+        disrupt(cause == .failover ? .failover : .connectionLost)
+    }
+
+    mutating func dropped() {
+        disrupt(.dropped)
+    }
+
+    /// The server after a (re)connect tells more about why the connection was lost.
+    mutating func subscribed(_ subscription: Subscription) {
+        let info = subscription.server
+        defer {
+            if info != nil { server = info }
+            endpoint = subscription.endpoint
+        }
+        guard cause == .connectionLost else { return }
+        // Another server took over before we were told.
+        if let endpoint, endpoint != subscription.endpoint {
+            cause = .failover
+            return
+        }
+        guard let before = server, let info else { return }
+        if before.runID != info.runID {
+            cause = .redisRestart
+        } else if let then = before.outputBufferDisconnections, let now = info.outputBufferDisconnections, now > then {
+            cause = .outputBufferLimit
+        }
+    }
+
+    private mutating func disrupt(_ cause: GapCause) {
+        count += 1
+        self.cause = cause
+    }
+}
+
+/// The ids of one channel of SignalR 2: what they and the counter tell about what is missing, and why. A value without I/O,
+/// the same for whoever records and whoever only looks.
+///
+/// A disruption concerns a channel until its next envelope has come in.
+struct ChannelIDs {
+    /// Ids that did not come.
+    struct Hole: Equatable {
+        var ids: ClosedRange<UInt64>
+        var cause: GapCause
+    }
+
+    /// What deserves to be told.
+    enum Finding: Equatable {
+        /// - earlier: of the time before this run.
+        case missing(earlier: Hole?, Hole?)
+        /// Ids were skipped, and nothing befell the recording. Perhaps it is the turn of another counter.
+        case jump(ClosedRange<UInt64>)
+        /// - isSure: false if it may be the turn of another counter.
+        case duplicate(UInt64, isOfThisRun: Bool, isSure: Bool = true)
+        case counterReset(from: UInt64, to: UInt64, isOfThisRun: Bool, isSure: Bool = false)
+        /// The id goes on with another counter. `isNews` if that shows one counter more than was known.
+        ///
+        /// - withdraws: findings that were none, as this one shows.
+        case turn(isNews: Bool, withdraws: [CaptureEvent.Withdrawn] = [])
+        /// It came late, or with a counter that was restored: nothing is missing.
+        case outOfOrder
+        case doubt(RecordingDoubt)
+    }
+
+    private var tracker: CounterTracker
+    private var comparison = CounterComparison()
+    /// How many disruptions the last envelope knew of.
+    private var settled: Int
+    /// Of an earlier run.
+    private let earlierID: UInt64?
+    private let earlierCause: GapCause?
+    /// Envelopes whose id cannot be read.
+    private var withoutID: UInt64 = 0
+
+    /// - Parameters:
+    ///   - earlierID: the last id that an earlier run recorded.
+    ///   - cause: why ids are missing since then.
+    init(earlierID: UInt64? = nil, cause: GapCause? = nil) {
+        self.earlierID = earlierID
+        earlierCause = earlierID == nil ? nil : cause
+        tracker = CounterTracker(lastID: earlierID)
+        settled = earlierCause == nil ? 1 : 0
+    }
+
+    /// The last id that arrived or is known to be missing.
+    var lastID: UInt64? { tracker.lastID }
+    /// How many counters are known to give ids here.
+    var counters: Int { tracker.counters }
+
+    // MARK: - Envelopes
+
+    /// An envelope arrived.
+    ///
+    /// - Parameters:
+    ///   - id: nil if it cannot be read.
+    ///   - isTwin: if it has the id of the one before, it is another envelope, or may be.
+    /// - Returns: nil without an id.
+    @inline(__always)
+    mutating func observe(_ id: UInt64?, isTwin: Bool = false) -> CounterTracker.Observation? {
+        guard let id else {
+            withoutID &+= 1
+            return nil
+        }
+        let sequence = tracker.observe(id)
+        return isTwin && sequence == .one(.duplicate) ? tracker.observeTwin() : sequence
+    }
+
+    /// True if ``finding(_:id:isTwin:amid:)`` has nothing to say. What nearly always is so costs a comparison or two.
+    @inline(__always)
+    func isInLine(_ sequence: CounterTracker.Observation?, disruptions: Int) -> Bool {
+        guard settled == disruptions else { return false }
+        switch sequence {
+        case nil, .one(.inOrder), .one(.first): return true
+        default: return false
+        }
+    }
+
+    /// What ``observe(_:isTwin:)`` said, in view of what happened before.
+    mutating func finding(
+        _ sequence: CounterTracker.Observation?, id: UInt64?, isTwin: Bool = false, amid disruptions: Disruptions
+    ) -> Finding? {
+        let why = settle(disruptions)
+        switch sequence {
+        case nil, .one(.inOrder): return nil
+        case .one(.first):
+            // Behind a lost connection: the counter's first look may know of some before it.
+            guard let why, !why.isEarlier, let ids = comparison.missing(before: id ?? 0) else { return nil }
+            return .missing(earlier: nil, Hole(ids: ids, cause: why.cause))
+        case .some(let sequence): return deviation(sequence, id: id ?? 0, isTwin: isTwin, why)
+        }
+    }
+
+    private func deviation(
+        _ sequence: CounterTracker.Observation, id: UInt64, isTwin: Bool = false,
+        _ why: (cause: GapCause, isEarlier: Bool)?
+    ) -> Finding {
+        let isOfThisRun = why?.isEarlier != true
+        switch sequence {
+        case .one(.gap(let from, let to)): return gap(from...to, why)
+        case .one(.duplicate): return .duplicate(id, isOfThisRun: isOfThisRun, isSure: !isTwin)
+        case .one(.counterReset(let from, let to)):
+            let isSure = why?.cause == .redisRestart || why?.cause == .failover
+            return .counterReset(from: from, to: to, isOfThisRun: isOfThisRun, isSure: isSure)
+        case .turn(let isNews): return .turn(isNews: isNews, withdraws: CaptureEvent.Withdrawn.all(tracker))
+        case .one(.first), .one(.inOrder), .one(.late), .restored: return .outOfOrder
+        }
+    }
+
+    /// - Parameter why: nil if nothing befell the recording since the last id.
+    private func gap(_ ids: ClosedRange<UInt64>, _ why: (cause: GapCause, isEarlier: Bool)?) -> Finding {
+        guard let why else { return .jump(ids) }
+        if why.isEarlier { return .missing(earlier: Hole(ids: ids, cause: why.cause), nil) }
+        guard let end = comparison.endOfEarlierRun(within: ids) else {
+            return .missing(earlier: nil, Hole(ids: ids, cause: why.cause))
+        }
+        return .missing(
+            earlier: Hole(ids: ids.lowerBound...end, cause: earlierCause ?? .notRecording),
+            end < ids.upperBound ? Hole(ids: end + 1...ids.upperBound, cause: why.cause) : nil)
+    }
+
+    /// Envelopes with these ids arrived, and that is all that is known of them.
+    mutating func dropped(_ ids: ClosedRange<UInt64>, amid disruptions: Disruptions) -> [Finding] {
+        let why = settle(disruptions)
+        let sequence = tracker.observe(ids.lowerBound)
+        var findings: [Finding] = []
+        switch sequence {
+        case .one(.inOrder), .one(.first): break
+        default: findings.append(deviation(sequence, id: ids.lowerBound, why))
+        }
+        // Once more, or still missing: told before.
+        if sequence == .one(.duplicate) || sequence == .one(.late) { return findings }
+        _ = tracker.missed(through: ids.upperBound)
+        return findings + [.missing(earlier: nil, Hole(ids: ids, cause: .dropped))]
+    }
+
+    // MARK: - The counter
+
+    /// Finds out whether all that the counter gave out has arrived.
+    ///
+    /// - Returns: what to tell, and up to which id all is recorded or told, where the look is the last.
+    mutating func compare(
+        _ reading: CounterReading, of look: CounterReadings, amid disruptions: Disruptions
+    ) -> (finding: Finding?, checkedID: UInt64?) {
+        // One key says nothing of several counters.
+        guard tracker.counters == 1 else { return (nil, nil) }
+        let isDisrupted = disruptions.count > 1 && settled != disruptions.count
+        let outcome = comparison.compare(
+            reading,
+            CounterComparison.Arrivals(
+                lastID: lastID, isOfThisRun: lastID != earlierID, resets: tracker.resets, withoutID: withoutID,
+                isDisrupted: isDisrupted, isStopping: look.isLast))
+        switch outcome {
+        case .nothing: return (nil, nil)
+        case .accounted(let id):
+            if isDisrupted { _ = settle(disruptions) }
+            return (nil, look.isLast ? id : nil)
+        case .missing(let earlier, let ids):
+            let cause = isDisrupted ? settle(disruptions)?.cause : look.isFenced ? .foreignPublish : .stopped
+            _ = tracker.missed(through: ids.upperBound)
+            let finding = Finding.missing(
+                earlier: earlier.map { Hole(ids: $0, cause: earlierCause ?? .notRecording) },
+                Hole(ids: ids, cause: cause ?? .foreignPublish))
+            return (finding, look.isLast ? ids.upperBound : nil)
+        case .doubt(let reason):
+            let cause = isDisrupted ? disruptions.cause : nil
+            return (.doubt(RecordingDoubt(after: lastID, reason: reason, cause: cause?.rawValue)), nil)
+        }
+    }
+
+    /// An envelope of this channel came in.
+    ///
+    /// - Returns: why ids before it may be missing; `isEarlier` if that is about the time before this run.
+    mutating func settle(_ disruptions: Disruptions) -> (cause: GapCause, isEarlier: Bool)? {
+        guard settled != disruptions.count else { return nil }
+        settled = disruptions.count
+        if disruptions.count == 1 { return earlierCause.map { ($0, true) } }
+        return disruptions.cause.map { ($0, false) }
+    }
+}
+
+extension ChannelIDs.Finding {
+    /// False for what one counter explains as well as several that publish in turn.
+    var isSure: Bool {
+        switch self {
+        case .jump: false
+        case .duplicate(_, _, let isSure), .counterReset(_, _, _, let isSure): isSure
+        case .missing, .turn, .outOfOrder, .doubt: true
+        }
+    }
+
+    /// The events that tell it, in their order; none for what is not told each time.
+    func events(channel: Int) -> [RelayEvent] {
+        switch self {
+        case .missing(let earlier, let own):
+            var events: [RelayEvent] = []
+            if let earlier {
+                events.append(.gap(channel: channel, ids: earlier.ids, cause: earlier.cause, isOfThisRun: false))
+            }
+            if let own { events.append(.gap(channel: channel, ids: own.ids, cause: own.cause, isOfThisRun: true)) }
+            return events
+        case .jump(let ids): return [.gap(channel: channel, ids: ids, cause: .foreignPublish, isOfThisRun: true)]
+        case .duplicate(let id, let isOfThisRun, _):
+            return [.duplicate(channel: channel, id: id, isOfThisRun: isOfThisRun)]
+        case .counterReset(let from, let to, let isOfThisRun, _):
+            return [.counterReset(channel: channel, from: from, to: to, isOfThisRun: isOfThisRun)]
+        case .doubt(let doubt): return [.mayBeMissing(channel: channel, doubt)]
+        case .turn, .outOfOrder: return []
+        }
+    }
+}

@@ -1,0 +1,281 @@
+import Redis
+import Capture
+import Logging
+import Prometheus
+import Backplane
+import Time
+
+/// Records, whatever the disk does: writes through a ``CaptureWriter``, and when that fails tries a new segment at once
+/// and then again and again, counting what is lost in between.
+///
+/// Never throws: the relay goes on reading and counting. What was lost is an event in the capture as soon as writing
+/// works again.
+struct Recorder: ~Copyable {
+    private var writer: CaptureWriter
+    private let channels: [String]
+    private let metrics: RecordingMetrics
+    private let status: RelayStatus
+    private let logger: Logger
+    /// nil if payloads are recorded as they are.
+    let filter: PayloadFilter?
+    private var outage: RecordingOutage?
+    /// What became of the recording, for others to hear: see ``takeNews()``.
+    private var news: [RelayEvent] = []
+
+    init(
+        writer: consuming CaptureWriter, metrics: RecordingMetrics, context: RelayContext, filter: PayloadFilter? = nil
+    ) {
+        self.writer = writer
+        self.metrics = metrics
+        self.filter = filter
+        channels = context.channels
+        status = context.status
+        logger = context.logger
+    }
+
+    /// How full the intake is, 0 to 1.
+    mutating func setBacklog(_ backlog: Double) { writer.backlog = backlog }
+
+    /// One envelope, byte for byte.
+    @inline(__always)
+    mutating func append(
+        channel: Int, seen: ChannelObserver.Seen, receivedAt: UInt64, payload: UnsafeRawBufferPointer, at now: Moment
+    ) {
+        if outage != nil {
+            lose(channel: channel, id: seen.id, bytes: payload.count)
+            return
+        }
+        if writer.wantsFlush(beforePayloadOf: payload.count) { flush(now) }
+        if outage != nil {
+            lose(channel: channel, id: seen.id, bytes: payload.count)
+            return
+        }
+        writer.append(
+            channel: channel, id: seen.id, publishTime: seen.publishTime, receivedAt: receivedAt, payload: payload,
+            at: now)
+    }
+
+    /// Something that happened, in its place among the envelopes.
+    mutating func consume(_ event: RelayEvent, at now: Moment) {
+        switch event {
+        case .batch, .recordingPaused, .recordingResumed, .writingFailed, .writingResumed: return
+        case .subscribed(let subscription):
+            let server = subscription.server
+            return connected(runID: server?.runID, redisVersion: server?.versionText, at: now)
+        case .gap(let channel, let ids, let cause, let isOfThisRun):
+            sequenceBroke(channel: channel)
+            if isOfThisRun { metrics.account.missed(ids: ids.upperBound - ids.lowerBound + 1, cause: cause) }
+        case .duplicate(let channel, _, _), .counterReset(let channel, _, _, _): sequenceBroke(channel: channel)
+        // What is recorded before it and behind it are two runs of ids.
+        case .skipped(let payload, _): sequenceBroke(channel: payload.channel)
+        case .disconnected, .mayBeMissing, .dropped, .clockStep, .noted: break
+        }
+        if let event = event.captured(channels) { append(event, at: now) }
+    }
+
+    /// What has happened to the recording since the last call, in its order.
+    mutating func takeNews() -> [RelayEvent] {
+        guard !news.isEmpty else { return [] }
+        defer { news = [] }
+        return news
+    }
+
+    mutating func append(_ event: CaptureEvent, at now: Moment) {
+        if outage == nil {
+            writer.append(event, at: now)
+        } else {
+            outage?.hold(event)
+        }
+    }
+
+    /// The next id of this channel does not follow the last one.
+    mutating func sequenceBroke(channel: Int) {
+        if outage == nil {
+            writer.sequenceBroke(channel: channel)
+        } else {
+            outage?.sequenceBroke(channel: channel)
+        }
+    }
+
+    mutating func connected(runID: String?, redisVersion: String?, at now: Moment) {
+        attempt(now) { writer throws(CaptureError) in
+            try writer.connected(runID: runID, redisVersion: redisVersion, at: now)
+        }
+        // In an outage no segment is open: this tells the writer whose the next one is.
+        if outage != nil { writer.setServer(runID: runID, redisVersion: redisVersion) }
+        append(.subscribed(runID: runID, redisVersion: redisVersion), at: now)
+    }
+
+    /// When ``tick(_:)`` has something to do next, on the monotonic clock.
+    var nextDeadline: UInt64? {
+        guard let outage else { return writer.nextDeadline }
+        return outage.isDiskLow ? nil : outage.retryAt
+    }
+
+    /// Does what is due.
+    mutating func tick(_ now: Moment) {
+        if let outage {
+            if !outage.isDiskLow, now.monotonic >= outage.retryAt { resume(now) }
+        } else {
+            attempt(now) { writer throws(CaptureError) in try writer.tick(now) }
+        }
+    }
+
+    /// Closes the segment and begins the next one.
+    mutating func rotateNow(_ now: Moment) {
+        attempt(now) { writer throws(CaptureError) in try writer.rotateNow(now) }
+    }
+
+    /// Writes what waits: a large payload is in memory twice while that is done, so it is not put off.
+    mutating func flushLarge(_ now: Moment) { flush(now) }
+
+    /// Writes what waits and forces it to the disk.
+    mutating func flushNow(_ now: Moment) {
+        attempt(now) { writer throws(CaptureError) in try writer.flushNow(now) }
+    }
+
+    /// Flushes and closes the segment; what could not be written is counted, and said in the log.
+    ///
+    /// - Parameter checkedIDs: by channel name, up to where all that was given out is recorded or told as missing.
+    mutating func close(_ now: Moment, checkedIDs: OrdinalNameMap<UInt64> = [:]) {
+        // Also if the disk is low: which ids are lost takes little.
+        if outage != nil { resume(now, isStopping: true) }
+        attempt(now) { writer throws(CaptureError) in try writer.close(now, .stopped(checkedIDs: checkedIDs)) }
+        status.isWriting = false
+        guard let outage else { return }
+        for event in outage.events(channels: channels) where event.event == "dropped" {
+            logger.error(
+                "lost, and not noted in the capture",
+                metadata: [
+                    "channel": "\(event.channel ?? "-")", "envelopes": "\(event.envelopes ?? 0)",
+                    "from": "\(event.from ?? 0)", "to": "\(event.to ?? 0)", "reason": "\(event.reason ?? "-")",
+                ])
+        }
+    }
+
+    // MARK: - Want of space
+
+    /// Closes the segment; from now on envelopes are counted as dropped.
+    ///
+    /// - Parameter free: bytes left on the file system.
+    mutating func pause(free: UInt64, at now: Moment) {
+        let wasOut = outage != nil
+        append(.recordingPaused(free: free), at: now)
+        attempt(now) { writer throws(CaptureError) in try writer.close(now, .goesOn) }
+        if outage == nil {
+            outage = RecordingOutage(channels: channels.count, at: now.monotonic)
+        } else if !wasOut {
+            // It was given up with its chunk.
+            outage?.hold(.recordingPaused(free: free))
+        }
+        outage?.setDiskLow(true)
+        status.isWriting = false
+        status.isDiskLow = true
+        metrics.paused.set(1)
+        logger.error(
+            "the disk is low, recording pauses; envelopes are counted as dropped until there is space",
+            metadata: ["free": "\(free)"])
+        news.append(.recordingPaused(free: free))
+    }
+
+    mutating func unpause(free: UInt64, at now: Moment) {
+        // Before what is written: if that fails, it is the last word.
+        news.append(.recordingResumed(free: free))
+        guard outage?.isDiskLow == true else { return }
+        outage?.hold(.recordingResumed(free: free))
+        outage?.setDiskLow(false)
+        // That recording goes on is told before: if it does not, that is told again.
+        outage?.isFailureTold = false
+        status.isDiskLow = false
+        metrics.paused.set(0)
+        logger.notice("there is space again", metadata: ["free": "\(free)"])
+        resume(now)
+    }
+
+    // MARK: - Failure
+
+    private mutating func flush(_ now: Moment) {
+        attempt(now) { writer throws(CaptureError) in try writer.flush(now) }
+    }
+
+    /// Tries, and once more in a new segment; then the outage begins.
+    private mutating func attempt(
+        _ now: Moment, _ body: (inout CaptureWriter) throws(CaptureError) -> Void
+    ) {
+        guard outage == nil else { return }
+        do {
+            try body(&writer)
+            status.isWriting = true
+            return
+        } catch {
+            failed(error)
+        }
+        do {
+            try writer.reopen(now)
+            try body(&writer)
+            status.isWriting = true
+            logger.warning("recording goes on in a new segment")
+        } catch {
+            failed(error)
+            beginOutage(error, at: now)
+        }
+    }
+
+    private func failed(_ error: CaptureError) {
+        metrics.writeErrors.increment()
+        logger.error("cannot write the capture", metadata: ["cause": "\(error)"])
+    }
+
+    private mutating func beginOutage(_ error: CaptureError, at now: Moment) {
+        status.isWriting = false
+        outage = RecordingOutage(channels: channels.count, at: now.monotonic)
+        tellFailure(error)
+        loseChunk()
+        logger.error("recording is interrupted; envelopes are counted as dropped until it works again")
+    }
+
+    /// Once an outage, and again behind a pause for want of space.
+    private mutating func tellFailure(_ error: CaptureError) {
+        guard outage?.isFailureTold == false else { return }
+        outage?.isFailureTold = true
+        news.append(.writingFailed(error))
+    }
+
+    /// Writes what happened during the outage; if that works, it is over.
+    private mutating func resume(_ now: Moment, isStopping: Bool = false) {
+        guard let ended = outage else { return }
+        for event in ended.events(channels: channels) { writer.append(event, at: now) }
+        do {
+            try writer.reopen(now)
+            outage = nil
+            status.isWriting = true
+            logger.notice(
+                isStopping ? "what was lost is noted in the capture" : "recording works again",
+                metadata: [
+                    "lost": "\(ended.lostEnvelopes)"
+                ])
+            let lost = ended.envelopesLostToErrors
+            if ended.isFailureTold || lost > 0 { news.append(.writingResumed(lost: lost)) }
+        } catch {
+            failed(error)
+            tellFailure(error)
+            _ = writer.discardChunk()
+            outage?.failedAgain(at: now.monotonic)
+        }
+    }
+
+    private mutating func loseChunk() {
+        let discarded = writer.discardChunk()
+        for event in discarded.missing { outage?.hold(event) }
+        outage?.lose(discarded.lost)
+        for tally in discarded.lost where tally.envelopes > 0 {
+            metrics.drops.drop(.writeError, envelopes: tally.envelopes, bytes: tally.bytes)
+        }
+    }
+
+    private mutating func lose(channel: Int, id: UInt64?, bytes: Int) {
+        guard let reason = outage?.reason else { return }
+        outage?.lose(channel: channel, id: id, bytes: bytes)
+        metrics.drops.drop(reason, envelopes: 1, bytes: bytes)
+    }
+}

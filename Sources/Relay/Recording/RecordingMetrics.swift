@@ -1,0 +1,178 @@
+import Time
+package import Capture
+import Logging
+package import Prometheus
+import Synchronization
+
+/// What an operator sees of the recording. A relay that only observes shows it, too, and leaves it at 0.
+package struct RecordingMetrics: Sendable {
+    package let envelopes: Counter
+    /// Of payloads, before compression.
+    package let bytes: Counter
+    /// By which segment files grew.
+    package let writtenBytes: Counter
+    let segments: Counter
+    let uncompressedChunks: Counter
+    let chunkWriteSeconds: Histogram
+    let fsyncSeconds: Histogram
+    let writeErrors: Counter
+    let paused: Gauge
+    private let lost: [SegmentLoss.Cause: Counter]
+    let drops: DropMetrics
+    /// What the run lost, for its exit status.
+    let account = RunAccount()
+
+    package init(_ registry: Registry, drops: DropMetrics) {
+        self.drops = drops
+        envelopes = registry.counter(
+            "backplane_relay_recorded_envelopes_total", help: "Envelopes written to the capture.")
+        bytes = registry.counter(
+            "backplane_relay_recorded_bytes_total", help: "Payload bytes written to the capture, before compression.")
+        writtenBytes = registry.counter(
+            "backplane_relay_written_bytes_total", help: "Bytes by which segment files grew, after compression.")
+        segments = registry.counter("backplane_relay_segments_total", help: "Segment files begun.")
+        uncompressedChunks = registry.counter(
+            "backplane_relay_uncompressed_chunks_total",
+            help: "Chunks stored as they were, since compressing held the recorder up while the intake filled.")
+        chunkWriteSeconds = registry.histogram(
+            "backplane_relay_chunk_write_seconds",
+            help: "Time to compress and write one chunk; long ones mean a slow disk.",
+            buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5])
+        fsyncSeconds = registry.histogram(
+            "backplane_relay_fsync_seconds", help: "Time to force written data to the disk.",
+            buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10])
+        writeErrors = registry.counter(
+            "backplane_relay_write_errors_total",
+            help: "Failed writes to the capture; the relay tries a new segment. The log names the error.")
+        paused = registry.gauge(
+            "backplane_relay_recording_paused",
+            help: "1 while recording pauses because the disk has less free space than is to be kept.")
+        let lost = registry.counterFamily(
+            "backplane_relay_lost_envelopes_total",
+            help: "Envelopes that were recorded and are gone, because somebody touched the open segment's file.",
+            labels: ["cause"])
+        self.lost = Dictionary(
+            uniqueKeysWithValues: SegmentLoss.Cause.allCases.map { ($0, lost.with($0.rawValue)) })
+    }
+
+    /// For a relay that records.
+    func watch(_ directory: String, _ status: RelayStatus, _ registry: Registry) {
+        let free = registry.gauge(
+            "backplane_relay_free_disk_bytes", help: "Space left for the capture on its file system.")
+        let recording = registry.gauge(
+            "backplane_relay_recording",
+            help:
+                "1 while the capture is being written, 0 while it is not: see write_errors_total, free_disk_bytes, the log."
+        )
+        registry.onScrape {
+            if let bytes = CaptureDirectory.freeBytes(at: directory) { free.set(Double(bytes)) }
+            recording.set(status.isWriting && !status.isDiskLow ? 1 : 0)
+        }
+    }
+
+    fileprivate func count(_ loss: SegmentLoss) {
+        lost[loss.cause]?.increment(by: loss.envelopes)
+        if loss.cause != .moved { account.lost(envelopes: loss.envelopes) }
+    }
+
+    /// Received and taken in, but not written.
+    package var lostEnvelopes: Int { drops.count(.writeError) + drops.count(.diskLow) }
+}
+
+/// What a run lost while it should have recorded: decides its exit status.
+///
+/// Written by the recorder's thread, read by whoever asks.
+final class RunAccount: Sendable {
+    private let missing = Atomic(0)
+    private let gone = Atomic(0)
+
+    /// Ids that were given out in this run and did not arrive. What the intake dropped is counted as dropped.
+    func missed(ids: UInt64, cause: GapCause) {
+        guard cause != .dropped, RecordingVerdict.isLoss(cause: cause.rawValue) else { return }
+        missing.add(Int(clamping: ids), ordering: .relaxed)
+    }
+
+    /// Recorded, and gone again.
+    func lost(envelopes: Int) { gone.add(envelopes, ordering: .relaxed) }
+
+    var missingIDs: Int { missing.load(ordering: .relaxed) }
+    var goneEnvelopes: Int { gone.load(ordering: .relaxed) }
+}
+
+/// What a relay that records lost in its run.
+package struct RelayLosses: Sendable, Equatable {
+    /// Received and not recorded: the intake was full, or the disk.
+    package var droppedEnvelopes = 0
+    /// Never received, as their ids tell.
+    package var missingIDs = 0
+    /// Recorded, and gone with a file that somebody removed or cut.
+    package var goneEnvelopes = 0
+
+    package init() {}
+
+    package var isEmpty: Bool { droppedEnvelopes == 0 && missingIDs == 0 && goneEnvelopes == 0 }
+
+    /// What the exit status follows from.
+    package var verdict: RecordingVerdict {
+        var verdict = RecordingVerdict()
+        verdict.hasLoss = droppedEnvelopes > 0 || missingIDs > 0
+        verdict.isDamaged = goneEnvelopes > 0
+        return verdict
+    }
+}
+
+/// Carries what a ``CaptureWriter`` does into metrics and log, and to housekeeping.
+final class WriterObserver: CaptureWriterObserver {
+    private let metrics: RecordingMetrics
+    private let logger: Logger?
+    private var log: EventLog?
+    private let onSegmentEnded: (_ path: String) -> Void
+
+    /// - Parameter onSegmentEnded: called on the recorder's thread; must not wait.
+    init(
+        _ metrics: RecordingMetrics, logger: Logger? = nil,
+        onSegmentEnded: @escaping (_ path: String) -> Void = { _ in }
+    ) {
+        self.metrics = metrics
+        self.logger = logger
+        log = logger.map { EventLog($0) }
+        self.onSegmentEnded = onSegmentEnded
+    }
+
+    func chunkWritten(bytes: Int, envelopes: Int, payloadBytes: Int, nanoseconds: UInt64) {
+        metrics.envelopes.increment(by: envelopes)
+        metrics.bytes.increment(by: payloadBytes)
+        metrics.writtenBytes.increment(by: bytes)
+        metrics.chunkWriteSeconds.observe(Double(nanoseconds) * 1e-9)
+        log?.flush(at: Moment.now().monotonic)
+    }
+
+    func chunkLeftUncompressed() {
+        metrics.uncompressedChunks.increment()
+        log?.write(
+            .warning, "compressing holds the recorder up, chunks are stored as they are until it has caught up",
+            kind: "uncompressed", at: Moment.now().monotonic, [:])
+    }
+
+    func synced(nanoseconds: UInt64) {
+        metrics.fsyncSeconds.observe(Double(nanoseconds) * 1e-9)
+    }
+
+    func segmentOpened(path: String) {
+        metrics.segments.increment()
+    }
+
+    func segmentEnded(path: String) {
+        log?.flush(at: .max)
+        onSegmentEnded(path)
+    }
+
+    func segmentLost(_ loss: SegmentLoss) {
+        metrics.count(loss)
+        logger?.error(
+            "somebody touched the open segment; recording goes on in a new one",
+            metadata: [
+                "segment": "\(loss.path)", "cause": "\(loss.cause.rawValue)", "envelopes": "\(loss.envelopes)",
+            ])
+    }
+}

@@ -1,0 +1,88 @@
+import Capture
+import Backplane
+
+/// What is lost while nothing can be recorded, and what happens meanwhile: for the capture, once it can be.
+struct RecordingOutage {
+    /// Events kept in that time.
+    static let heldEventsLimit = 1_000
+    static let firstRetry: UInt64 = 500_000_000
+    static let lastRetry: UInt64 = 10_000_000_000
+
+    /// On the monotonic clock.
+    private(set) var retryAt: UInt64
+    private var wait = Self.firstRetry
+    /// True while recording pauses for want of space; nothing is tried then.
+    var isDiskLow = false
+    /// True once it is told that a write failed; an outage for want of space needs no failure.
+    var isFailureTold = false
+    private(set) var heldEvents: [CaptureEvent] = []
+    /// By channel index.
+    private var lostToErrors: [ChannelTally]
+    private var lostToPause: [ChannelTally]
+
+    init(channels: Int, at now: UInt64) {
+        retryAt = now + Self.firstRetry
+        lostToErrors = Array(repeating: ChannelTally(), count: channels)
+        lostToPause = lostToErrors
+    }
+
+    var reason: DropReason { isDiskLow ? .diskLow : .writeError }
+
+    /// Of all channels.
+    var lostEnvelopes: Int { envelopesLostToErrors + lostToPause.reduce(0) { $0 + $1.envelopes } }
+    var envelopesLostToErrors: Int { lostToErrors.reduce(0) { $0 + $1.envelopes } }
+
+    mutating func lose(channel: Int, id: UInt64?, bytes: Int) {
+        if isDiskLow {
+            lostToPause[channel].add(id: id, bytes: bytes)
+        } else {
+            lostToErrors[channel].add(id: id, bytes: bytes)
+        }
+    }
+
+    /// - Parameter chunk: by channel index.
+    mutating func lose(_ chunk: [ChannelTally]) {
+        for (channel, tally) in chunk.enumerated() where tally.envelopes > 0 { lostToErrors[channel].add(tally) }
+    }
+
+    mutating func sequenceBroke(channel: Int) {
+        lostToErrors[channel].breakRun()
+        lostToPause[channel].breakRun()
+    }
+
+    /// The reason for losses changes with what is to come.
+    mutating func setDiskLow(_ isLow: Bool) {
+        isDiskLow = isLow
+        for channel in lostToErrors.indices { sequenceBroke(channel: channel) }
+    }
+
+    mutating func hold(_ event: CaptureEvent) {
+        if heldEvents.count < Self.heldEventsLimit { return heldEvents.append(event) }
+        // Which ids are missing must not be forgotten: the last gap grows over what lies between.
+        guard event.event == "gap",
+            let index = heldEvents.lastIndex(where: {
+                $0.event == "gap" && $0.channel.map { OrdinalName($0) } == event.channel.map { OrdinalName($0) }
+            })
+        else { return }
+        heldEvents[index].from = min(heldEvents[index].from ?? .max, event.from ?? .max)
+        heldEvents[index].to = max(heldEvents[index].to ?? 0, event.to ?? 0)
+    }
+
+    mutating func failedAgain(at now: UInt64) {
+        wait = min(wait * 2, Self.lastRetry)
+        retryAt = now + wait
+    }
+
+    /// What the capture must be told.
+    func events(channels: [String]) -> [CaptureEvent] {
+        var events: [CaptureEvent] = []
+        for (reason, lost) in [
+            (DropReason.writeError, lostToErrors), (DropReason.diskLow, lostToPause),
+        ] {
+            for (channel, tally) in zip(channels, lost) where tally.envelopes > 0 {
+                events += CaptureEvent.dropped(channel: channel, tally, reason: reason.rawValue)
+            }
+        }
+        return events + heldEvents
+    }
+}

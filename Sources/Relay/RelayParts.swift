@@ -1,0 +1,119 @@
+import Redis
+import Capture
+package import Logging
+import NIOCore
+import NIOPosix
+import Prometheus
+
+/// The parts of a relay that others read while it runs, each with its metrics; made before it runs, in one place.
+package struct RelayParts: Sendable {
+    package let configuration: RelayConfiguration
+    /// For parts that register metrics of their own.
+    package let context: RelayContext
+    /// What was received, by channel.
+    package let observing: ObservingMetrics
+    /// What was recorded; all 0 where nothing is.
+    package let recording: RecordingMetrics
+    /// What Redis told of channels and subscribers.
+    package let watch: WatchMetrics
+    let storage: StorageMetrics
+    let intake: Intake
+
+    /// Opens nothing and starts nothing.
+    package init(_ configuration: RelayConfiguration, logger: Logger) {
+        let registry = Registry()
+        context = RelayContext(
+            channels: configuration.channels, registry: registry,
+            status: RelayStatus(records: configuration.recording != nil), logger: logger)
+        self.configuration = configuration
+        observing = ObservingMetrics(registry, channels: configuration.channels)
+        intake = Intake(limit: configuration.bufferBytes, metrics: IntakeMetrics(registry))
+        recording = RecordingMetrics(registry, drops: intake.metrics.drops)
+        if let directory = configuration.recording?.directory {
+            recording.watch(directory, context.status, registry)
+        }
+        storage = StorageMetrics(registry)
+        watch = WatchMetrics(registry, channels: observing.channels)
+        registry.registerProcess(version: configuration.version)
+    }
+
+    /// What the intake and the recorder lost of what came in.
+    package var drops: DropMetrics { intake.metrics.drops }
+
+    /// The figures that an operator asks for by SIGUSR1, since the start.
+    var statistics: Logger.Metadata {
+        var figures: Logger.Metadata = [
+            "dropped": "\(drops.total)",
+            "intake_bytes": "\(Int(intake.metrics.bytes.value))",
+            "reconnects": "\(observing.reconnects.value)",
+            "recorded": "\(recording.envelopes.value)",
+            "segments": "\(recording.segments.value)",
+            "write_errors": "\(recording.writeErrors.value)",
+            "written_bytes": "\(recording.writtenBytes.value)",
+        ]
+        for channel in observing.channels {
+            figures["channel.\(channel.channel)"] =
+                "envelopes \(channel.envelopes.value), last id \(Int(channel.lastID.value)), missing \(channel.missingIDs.value), duplicates \(channel.duplicateIDs.value), resets \(channel.counterResets.value)"
+        }
+        return figures
+    }
+
+    /// What the run lost while it should have recorded.
+    var losses: RelayLosses {
+        var losses = RelayLosses()
+        guard configuration.recording != nil else { return losses }
+        losses.droppedEnvelopes = drops.total
+        losses.missingIDs = recording.account.missingIDs
+        losses.goneEnvelopes = recording.account.goneEnvelopes
+        return losses
+    }
+}
+
+/// What a relay consists of while it runs, beside the recorder's thread. Each is made here, and works from ``Relay/run()`` on.
+struct RelayServices {
+    let subscription: AuditedSubscription
+    let watch: RedisWatch
+    let census: CounterCensus
+    let web: RelayWeb
+    /// nil if nothing is recorded.
+    let housekeeper: Housekeeper?
+    /// nil where nobody wants to hear that it lives.
+    let supervision: Supervision?
+
+    /// - Parameters:
+    ///   - pages: what is served beside metrics and probes.
+    ///   - eventLoopGroup: of the subscription alone: no scrape ever delays the socket.
+    init(
+        _ parts: RelayParts, pages: (any WebRoutes)?, supervisor: (any RelaySupervisor)?,
+        eventLoopGroup: any EventLoopGroup
+    ) {
+        let (configuration, context, intake) = (parts.configuration, parts.context, parts.intake)
+        var asking = configuration.redis
+        asking.clientName += "-watch"
+        let reader = CounterReader(
+            redis: asking, channels: context.channels, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+        subscription = AuditedSubscription(
+            redis: configuration.redis, channels: context.channels, reader: reader, intake: intake,
+            eventLoopGroup: eventLoopGroup, logger: context.logger)
+        watch = RedisWatch(
+            redis: configuration.redis, metrics: parts.watch, subscription: subscription, context: context)
+        census = CounterCensus(
+            redis: configuration.redis, channels: context.channels,
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton
+        ) { intake.command($0) }
+        web = RelayWeb(configuration: configuration.web, context: context, pages: pages) {
+            supervisor?.started(port: $0)
+        }
+        housekeeper = configuration.recording.map { recording in
+            Housekeeper(
+                RecordDirectory(path: recording.directory, policy: configuration.housekeeping), intake: intake,
+                metrics: parts.storage, logger: context.logger)
+        }
+        supervision = supervisor.flatMap { supervisor in
+            supervisor.heartbeatInterval.map { interval in
+                Supervision(
+                    supervisor: supervisor, interval: interval, context: context, eventLoop: eventLoopGroup.any())
+            }
+        }
+    }
+}

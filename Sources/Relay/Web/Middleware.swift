@@ -1,0 +1,104 @@
+import Backplane
+import Capture
+import HTTPGuard
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import Time
+
+/// Refuses what was asked under a name that is not ours: 421. The health is told under any name: probes ask under many, and it
+/// names nothing.
+struct HostMiddleware<Context: RequestContext>: RouterMiddleware {
+    let policy: HostPolicy
+    let openPaths: Set<String>
+    /// What to do where the name is right, in words.
+    let remedy: String
+
+    func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        guard !openPaths.contains(request.uri.path) else { return try await next(request, context) }
+        let names = Self.names(in: request)
+        guard let stranger = names.first(where: { !policy.admits($0) }) else { return try await next(request, context) }
+        return Response(
+            status: .misdirectedRequest, headers: [.contentType: "text/plain; charset=utf-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: sentence(stranger))))
+    }
+
+    /// Of the header, or of several. A host in the target is not looked at: browsers say the same in both.
+    static func names(in request: Request) -> [String?] {
+        var names = [request.head.authority]
+        if let host = HTTPField.Name("Host") { names += request.headers[values: host].map { $0 } }
+        return names
+    }
+
+    private func sentence(_ name: String?) -> String {
+        let asked = name.map { "'\(PrintableText.line($0.prefix(200).utf8))'" } ?? "no name"
+        return """
+            This relay listens on the loopback, so it answers to localhost, 127.0.0.1 and [::1] only, and was asked under \
+            \(asked). If that is its name, for instance behind a proxy: \(remedy).
+
+            """
+    }
+}
+
+/// Refuses what another site's page posts here in the name of a browser: 403. Programs, which tell no origin, are let in.
+///
+/// The cookie's `SameSite=Strict` does not see to it alone: a page of another port on this host is of the same site.
+struct SameOriginMiddleware<Context: RequestContext>: RouterMiddleware {
+    func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        if request.method != .get, request.method != .head, !Self.isOwn(request) {
+            return Response(status: .forbidden)
+        }
+        return try await next(request, context)
+    }
+
+    /// By what browsers say: `Sec-Fetch-Site` where the connection is protected or local, `Origin` everywhere.
+    static func isOwn(_ request: Request) -> Bool {
+        // No page can set it. It knows where the page came from also behind a proxy that asks us under another name.
+        if let site = request.headers[.secFetchSite] { return site == "same-origin" || site == "none" }
+        guard let origin = request.headers[.origin] else { return true }
+        // Not by the scheme, which a proxy in front may change.
+        guard let separator = origin.firstRange(of: "://"), let host = request.head.authority else { return false }
+        return origin[separator.upperBound...].lowercased() == host.lowercased()
+    }
+}
+
+extension HTTPField.Name {
+    fileprivate static let secFetchSite = HTTPField.Name("Sec-Fetch-Site") ?? .origin
+}
+
+/// Lets in who shows the token, as a bearer or by the cookie of a login, and answers 401 to everybody else: a browser that
+/// asks for the page gets the login. `/-/healthy` is open, so that a supervisor needs no secret.
+struct TokenMiddleware<Context: RequestContext>: RouterMiddleware {
+    let sessions: WebSessions
+    /// Paths that anybody may ask for: those of the login.
+    let openPaths: Set<String>
+    /// What a browser is asked for the token with; nil where that is not what it asks for.
+    let login: @Sendable (Request) -> Response?
+
+    func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        if openPaths.contains(request.uri.path) || hasBearer(request)
+            || sessions.isOpen(cookies: request.headers[.cookie], at: .now())
+        {
+            return try await next(request, context)
+        }
+        if request.method == .get, request.uri.path == "/", let login = login(request) { return login }
+        var response = Response(status: .unauthorized)
+        response.headers[.wwwAuthenticate] = #"Bearer realm="backplane-relay""#
+        return response
+    }
+
+    private func hasBearer(_ request: Request) -> Bool {
+        guard let value = request.headers[.authorization] else { return false }
+        let scheme = "bearer "
+        guard value.utf8.count > scheme.utf8.count, value.prefix(scheme.count).lowercased() == scheme else {
+            return false
+        }
+        return sessions.token.matches(Array(value.utf8.dropFirst(scheme.utf8.count)))
+    }
+}

@@ -1,0 +1,132 @@
+import Backplane
+import Redis
+
+/// As what an envelope is published: its id, and its bytes with hubs renamed and times set anew. Decision logic without I/O.
+struct EnvelopeComposer {
+    private let ids: ReplayOptions.IDs
+    /// Of the target's event keys, before the first envelope.
+    private let counters: OrdinalNameMap<UInt64>
+    private let rewriter: EnvelopeRewriter
+    private var rebases: OrdinalNameMap<IDRebase> = [:]
+
+    init(_ options: ReplayOptions, counters: OrdinalNameMap<UInt64>) {
+        ids = options.ids
+        self.counters = counters
+        rewriter = EnvelopeRewriter(
+            hubs: Dictionary(options.hubMap.map { (CaselessName($0.key), $0.value) }) { first, _ in first },
+            restamps: options.restamps)
+    }
+
+    /// The id that the next envelope gets; to be asked for every one, also for those that are passed over.
+    ///
+    /// - Parameters:
+    ///   - captured: nil if it has none.
+    ///   - channel: the target's.
+    /// - Returns: nil if the target gives it.
+    mutating func id(for captured: UInt64?, channel: String) -> UInt64? {
+        switch ids {
+        case .reissue: return nil
+        case .preserve: return captured
+        case .rebase:
+            var rebase = rebases[channel] ?? IDRebase(counter: counters[channel] ?? 0)
+            defer { rebases[channel] = rebase }
+            return rebase.id(for: captured)
+        }
+    }
+
+    /// Writes the command that publishes it.
+    ///
+    /// - Parameters:
+    ///   - payload: as captured.
+    ///   - blob: the same without its id.
+    ///   - id: as captured.
+    ///   - newID: of ``id(for:channel:)``.
+    ///   - now: nanoseconds since 1970, where times are set anew.
+    func append(
+        _ payload: UnsafeRawBufferPointer, blob: UnsafeRawBufferPointer, id: UInt64?, newID: UInt64?,
+        channel: String, ordinal: Int, now: @autoclosure () -> UInt64, to batch: inout CommandBatch
+    ) {
+        if newID == nil, rewriter.changesNothing {
+            batch.append(channel: channel, blob: blob, ordinal: ordinal)
+        } else if newID == id, rewriter.changesNothing {
+            batch.append(channel: channel, blob: payload, id: newID, ordinal: ordinal)
+        } else {
+            var bytes = newID.map { Array("\($0) ".utf8) } ?? []
+            bytes += rewriter.rewritten(blob, now: now())
+            bytes.withUnsafeBytes { batch.append(channel: channel, blob: $0, id: newID, ordinal: ordinal) }
+        }
+    }
+}
+
+/// Shifts captured ids so that the first follows a counter. Holes stay holes; where the captured counter was set back,
+/// or an id came twice, the next one follows the one before, since ids of the target must ascend.
+///
+/// Where several counters published in turn, each id follows the one before: their distances mean nothing.
+struct IDRebase {
+    private var tracker = CounterTracker()
+    private var last: UInt64
+
+    /// - Parameter counter: of the target.
+    init(counter: UInt64) {
+        last = counter
+    }
+
+    /// - Parameter captured: nil for one without an id that counts: it follows the one before.
+    mutating func id(for captured: UInt64?) -> UInt64 {
+        var step: UInt64 = 1
+        if let id = captured ?? tracker.lastID.map({ $0 &+ 1 }), case .one(.gap(let from, let to)) = tracker.observe(id)
+        {
+            step = to - from + 2
+        }
+        last += step
+        return last
+    }
+}
+
+/// Changes what a replay is asked to change in a blob: names of hubs, and the time of creation.
+struct EnvelopeRewriter {
+    private static let ticksSize = 8
+
+    /// Hub name to the new name.
+    let hubs: [CaselessName: String]
+    let restamps: Bool
+
+    var changesNothing: Bool { hubs.isEmpty && !restamps }
+
+    /// - Parameter now: nanoseconds since 1970.
+    /// - Returns: the blob as it is if it does not decode: what is no envelope has no hub and no time.
+    func rewritten(_ blob: UnsafeRawBufferPointer, now: UInt64) -> [UInt8] {
+        guard var body = try? ScaleoutMessage(decoding: blob) else { return Array(blob) }
+        if restamps { body.createdTicks = DotNetTicks(unixNanoseconds: Int64(now)).rawValue }
+        for index in body.messages.indices where !hubs.isEmpty { rename(&body.messages[index]) }
+        return body.encoded()
+    }
+
+    private func rename(_ message: inout Message) {
+        message.key = renamed(message.key)
+        // Commands name a group's signal, filters name signals of those that shall not get it.
+        if !message.filter.isEmpty {
+            // By bytes: to a character, a combining mark behind the line would belong to it.
+            message.filter = message.filter.utf8.split(separator: UInt8(ascii: "|"), omittingEmptySubsequences: false)
+                .map { renamed(String(Substring($0))) }.joined(separator: "|")
+        }
+        if !message.commandID.isEmpty, var command = try? Command(decoding: message.value), let value = command.value {
+            command.value = renamed(value)
+            if command.value?.isSameOrdinally(as: value) != true { message.value = command.encoded() }
+        } else {
+            message.value = HubRename.renamed(message.value, by: hubs)
+        }
+    }
+
+    private func renamed(_ key: String) -> String {
+        switch Signal(key: key) {
+        case .hub(let hub): hubs[CaselessName(hub)].map { Signal.hub($0).key } ?? key
+        case .client(let hub, let id):
+            hubs[CaselessName(hub)].map { Signal.client(hub: $0, connectionID: id).key } ?? key
+        case .group(let hub, let group):
+            hubs[CaselessName(hub)].map { Signal.group(hub: $0, group: group).key } ?? key
+        case .user(let hub, let user): hubs[CaselessName(hub)].map { Signal.user(hub: $0, userID: user).key } ?? key
+        case .connection, .persistentConnection, .persistentConnectionGroup, .ack, .other: key
+        }
+    }
+}

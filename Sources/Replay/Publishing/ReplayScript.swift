@@ -1,0 +1,67 @@
+import Backplane
+
+/// What the target runs for each envelope; all in one atomic step, so that ids stay dense and ascending.
+///
+/// `KEYS[1]` is the event key. A tracked script has `KEYS[2]` besides, which holds how many envelopes of this replay were
+/// published, and takes them in that order only: behind one that was refused nothing is published, and whoever connects
+/// again knows where to go on.
+enum ReplayScript {
+    /// How long the target remembers, in seconds.
+    static let memory = 7 * 86_400
+
+    /// `ARGV`: blob, and the ordinal if tracked. Replies `{id, receivers}`.
+    static func reissue(isTracked: Bool) -> String {
+        guard isTracked else { return BackplaneScript.republish }
+        return inOrder(ordinal: 2)
+            + """
+            local newId = redis.call('INCR', KEYS[1])
+            local receivers = redis.call('PUBLISH', KEYS[1], newId .. ' ' .. ARGV[1])
+            \(remember(ordinal: 2))
+            return {newId, receivers}
+            """
+    }
+
+    /// Publishes under an id that is given, and sets the counter to it. `ARGV`: payload, id, and the ordinal if tracked.
+    ///
+    /// - Parameter isForced: also where the counter is not below the id.
+    static func numbered(isTracked: Bool, isForced: Bool) -> String {
+        let check = """
+            local current = tonumber(redis.call('GET', KEYS[1]) or '0')
+            if current >= tonumber(ARGV[2]) then
+                return redis.error_reply('COUNTER ' .. KEYS[1] .. ' is at ' .. current .. ', not below ' .. ARGV[2])
+            end
+
+            """
+        return (isTracked ? inOrder(ordinal: 3) : "") + (isForced ? "" : check)
+            + """
+            redis.call('SET', KEYS[1], ARGV[2])
+            local receivers = redis.call('PUBLISH', KEYS[1], ARGV[1])
+            \(isTracked ? remember(ordinal: 3) : "")
+            return {tonumber(ARGV[2]), receivers}
+            """
+    }
+
+    /// What to do about an error of the scripts' own; nil for any other.
+    static func remedy(for reply: String) -> String? {
+        switch reply.prefix(while: { $0 != " " }) {
+        case "COUNTER":
+            "somebody else publishes there, or did: stop that, or let the counter give the ids"
+        case "ORDER": "the same checkpoint is in use by another replay: wait for its end"
+        default: nil
+        }
+    }
+
+    private static func inOrder(ordinal: Int) -> String {
+        """
+        local at = redis.call('GET', KEYS[2])
+        if at and tonumber(at) ~= tonumber(ARGV[\(ordinal)]) - 1 then
+            return redis.error_reply('ORDER ' .. at .. ' published, so ' .. ARGV[\(ordinal)] .. ' is not the next')
+        end
+
+        """
+    }
+
+    private static func remember(ordinal: Int) -> String {
+        "redis.call('SET', KEYS[2], ARGV[\(ordinal)], 'EX', \(memory))"
+    }
+}

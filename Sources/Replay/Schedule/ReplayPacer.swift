@@ -1,0 +1,179 @@
+import Time
+import CLinux
+import Capture
+import Time
+
+/// Waits for each envelope's time, as somebody at a keyboard may change it meanwhile. For the replaying thread.
+struct ReplayPacer {
+    /// Ends the replay in order.
+    struct Stopped: Error {}
+
+    /// Time between the start and the first deadline, in nanoseconds.
+    private static let headStart: UInt64 = 1_000_000
+    /// Nobody waits longer for a key that was pressed, or for Ctrl-C; nanoseconds.
+    private static let longestSleep: UInt64 = 20_000_000
+    /// How long before its deadline an envelope is handed over, in nanoseconds, if there is time: this thread and the event
+    /// loop need about that long to wake up. ``ReplaySender`` lets it wait there until it is due.
+    private static let lead: UInt64 = 80_000
+
+    private let control: ReplayControl
+    private let clock: any ReplayClock
+    private let speed: ReplaySchedule.Speed
+    /// Nanoseconds since 1970; nil for at once.
+    private let startAt: UInt64?
+    private var schedule: ReplaySchedule
+    private var factor = 1.0
+    /// When the offset 0 is due, monotonic, in nanoseconds.
+    private var start: UInt64?
+    private var firstOffset: UInt64 = 0
+    private(set) var lastOffset: UInt64 = 0
+
+    /// - Parameters:
+    ///   - longestPause: longer ones are cut to this; nanoseconds.
+    ///   - startAt: when the first envelope is due, nanoseconds since 1970; nil for at once.
+    init(
+        speed: ReplaySchedule.Speed, longestPause: UInt64?, startAt: UInt64?, control: ReplayControl,
+        clock: any ReplayClock
+    ) {
+        self.speed = speed
+        self.startAt = startAt
+        self.control = control
+        self.clock = clock
+        schedule = ReplaySchedule(speed: speed, longestPause: longestPause)
+    }
+
+    /// The capture begins again.
+    mutating func beginRound() { schedule.beginRound() }
+
+    /// When the next envelope is due, in nanoseconds since the start; nil for at once. To be asked for every envelope, also
+    /// for those that are passed over.
+    mutating func due(receivedAt: UInt64) -> UInt64? { schedule.due(receivedAt: receivedAt) }
+
+    /// Waits until an envelope is due, or nearly so.
+    ///
+    /// - Parameters:
+    ///   - offset: of ``due(receivedAt:)``.
+    ///   - flush: called before each wait, with the time of the last envelope that was due: it must not wait, too.
+    /// - Returns: its deadline, monotonic, in nanoseconds; nil if it had none.
+    /// - Throws: ``Stopped``; what `flush` throws.
+    mutating func wait(until offset: UInt64?, flush: (_ lastOffset: UInt64) throws -> Void) throws -> UInt64? {
+        guard let offset else {
+            if start == nil { try begin(at: 0, flush) }
+            if control.isPaused || control.isStopped { _ = try rest(flush) }
+            return nil
+        }
+        if start == nil { try begin(at: offset, flush) }
+        adoptSpeed()
+        // Where envelopes follow each other too closely, the event loop would do nothing but wait.
+        let lead = offset >= lastOffset + 2 * Self.lead ? Self.lead : 0
+        while true {
+            if control.isStopped { throw Stopped() }
+            if control.isPaused, try rest(flush) {
+                // Asked for by itself: due now, and what follows counts from now.
+                start = clock.now().monotonic &- offset
+                break
+            }
+            let now = clock.now().monotonic
+            let deadline = deadline(offset)
+            if deadline <= now + lead { break }
+            try flush(lastOffset)
+            clock.sleep(until: min(deadline - lead, now + Self.longestSleep))
+        }
+        lastOffset = offset
+        return deadline(offset)
+    }
+
+    /// Rated time up to the last envelope, and the time that it took, pauses left out; nil before the first one.
+    ///
+    /// - Parameter lastWrittenAt: monotonic, in nanoseconds.
+    func figures(lastWrittenAt: UInt64) -> (rated: UInt64?, actual: UInt64)? {
+        guard let start, lastWrittenAt > 0 else { return nil }
+        let first = start &+ firstOffset
+        let actual = lastWrittenAt > first ? lastWrittenAt - first : 0
+        if case .maximum = speed { return (nil, actual) }
+        return (lastOffset - firstOffset, actual)
+    }
+
+    // MARK: - Private
+
+    private func deadline(_ offset: UInt64) -> UInt64 { (start ?? 0) &+ offset }
+
+    /// The first envelope is due soon, or when it was asked for; the others follow it.
+    private mutating func begin(at offset: UInt64, _ flush: (UInt64) throws -> Void) throws {
+        // In steps: a clock that is set meanwhile changes how long that is.
+        while let startAt {
+            let now = clock.now()
+            guard now.realtime + Self.longestSleep < startAt else { break }
+            if control.isStopped { throw Stopped() }
+            clock.sleep(until: now.monotonic + Self.longestSleep)
+        }
+        let now = clock.now()
+        var lead = Self.headStart
+        if let startAt { lead = startAt > now.realtime ? startAt - now.realtime : 0 }
+        if case .maximum = speed {
+            clock.sleep(until: startAt == nil ? 0 : now.monotonic + lead)
+            start = clock.now().monotonic
+        } else {
+            start = now.monotonic &+ lead &- offset
+        }
+        firstOffset = offset
+        lastOffset = offset
+    }
+
+    /// Somebody changed the speed: counts for what comes behind this envelope.
+    private mutating func adoptSpeed() {
+        let wanted = control.factor
+        guard wanted != factor else { return }
+        factor = wanted
+        switch speed {
+        case .times(let speed): schedule.change(to: .times(speed * wanted))
+        case .rate(let rate): schedule.change(to: .rate(rate * wanted))
+        case .maximum: break
+        }
+    }
+
+    /// While somebody has paused it; all deadlines move by as much.
+    ///
+    /// - Returns: true if it goes on with one envelope only.
+    private mutating func rest(_ flush: (UInt64) throws -> Void) throws -> Bool {
+        try flush(lastOffset)
+        control.rests(true)
+        defer { control.rests(false) }
+        let before = clock.now().monotonic
+        var isStep = false
+        while control.isPaused, !isStep {
+            if control.isStopped { throw Stopped() }
+            isStep = control.takeStep()
+            if !isStep { clock.sleep(until: clock.now().monotonic + Self.longestSleep) }
+        }
+        if control.isStopped { throw Stopped() }
+        if let start { self.start = start &+ (clock.now().monotonic - before) }
+        return isStep
+    }
+}
+
+/// What a replay takes the time from, and waits by.
+protocol ReplayClock: Sendable {
+    func now() -> Moment
+
+    /// Gives the processor away.
+    ///
+    /// - Parameter deadline: monotonic, in nanoseconds; absolute, so that no error adds up.
+    func sleep(until deadline: UInt64)
+
+    /// Keeps the processor, which is why it must be near.
+    ///
+    /// - Parameter deadline: monotonic, in nanoseconds.
+    func spin(until deadline: UInt64)
+}
+
+/// This machine's.
+struct SystemReplayClock: ReplayClock {
+    func now() -> Moment { .now() }
+
+    func sleep(until deadline: UInt64) { clinux_sleep_until(deadline) }
+
+    func spin(until deadline: UInt64) {
+        while Moment.now().monotonic < deadline {}
+    }
+}

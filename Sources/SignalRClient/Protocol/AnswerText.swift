@@ -1,0 +1,81 @@
+import JSON
+/// What a person is told of an answer that is not a node's.
+enum AnswerText {
+    /// An error page is quoted, not repeated.
+    static let quotedCharacters = 200
+
+    /// The body in one line: of a web page its title, or its text without tags.
+    static func quote(_ bytes: some Collection<UInt8>) -> String {
+        let text = String(decoding: bytes.prefix(16 * 1_024), as: UTF8.self)
+        guard (text.first { !$0.isWhitespace }) == "<" else { return line(text) }
+        return line(title(of: text) ?? withoutTags(text))
+    }
+
+    /// What answers like this to `/negotiate`, as far as it can be told. Nothing of JSON is quoted: it may hold a token.
+    ///
+    /// - Parameter json: the body, if it is JSON.
+    static func kind(of bytes: some Collection<UInt8>, json: JSONTree?) -> String {
+        guard !bytes.isEmpty else { return "its answer is empty" }
+        guard let json else {
+            let isPage = bytes.first { !" \t\r\n".utf8.contains($0) } == UInt8(ascii: "<")
+            return isPage ? "it answers with a web page: \(quote(bytes))" : "it answers with text: \(quote(bytes))"
+        }
+        if json["url"] != nil || json["accessToken"] != nil || json["Url"] != nil && json["AccessToken"] != nil {
+            return "it sends clients on to Azure SignalR Service, where no backplane of yours is"
+        }
+        if json["negotiateVersion"] != nil || json["availableTransports"] != nil || json["connectionId"] != nil {
+            return "it answers like ASP.NET Core SignalR, and this client speaks SignalR 2"
+        }
+        return "its JSON has no ConnectionId and ConnectionToken"
+    }
+
+    /// What a status usually means before a hub node, and what to do; empty if it says enough.
+    static func remedy(status: Int, request: String) -> String {
+        switch status {
+        case 300..<400: "it sends clients to another address: name that one, with its scheme"
+        case 401: "it wants a login, and this client has none: let it in without, or name an address behind the login"
+        case 403: "somebody in front of it forbids this client: see the rules of the proxy and of the web server"
+        case 404 where request == "/negotiate": "no hub is there: is the path right (/signalr, as in MapSignalR)?"
+        case 405 where request == "/negotiate":
+            "ASP.NET Core SignalR answers so, and this client speaks SignalR 2: is it the right application?"
+        case 421: "it does not answer under this name: name the one that it is known by"
+        case 502, 503, 504: "a proxy in front of it does not reach it: does the node run?"
+        case 500...: "its log says why"
+        default: ""
+        }
+    }
+
+    private static func line(_ text: String) -> String {
+        String(text.split(whereSeparator: \.isWhitespace).joined(separator: " ").prefix(quotedCharacters))
+    }
+
+    private static func title(of page: String) -> String? {
+        let folded = page.lowercased()
+        // Folding may change lengths; then the tags are dropped instead.
+        guard folded.utf8.count == page.utf8.count, let start = folded.firstRange(of: "<title>"),
+            let end = folded[start.upperBound...].firstRange(of: "</title>")
+        else { return nil }
+        let utf8 = page.utf8
+        func same(_ index: String.Index) -> String.Index {
+            utf8.index(utf8.startIndex, offsetBy: folded.utf8.distance(from: folded.startIndex, to: index))
+        }
+        let (from, to) = (same(start.upperBound), same(end.lowerBound))
+        let title = String(decoding: utf8[from..<to], as: UTF8.self)
+        return title.contains { !$0.isWhitespace } ? title : nil
+    }
+
+    private static func withoutTags(_ page: String) -> String {
+        var text = ""
+        var isInTag = false
+        for character in page {
+            switch character {
+            case "<": isInTag = true
+            case ">":
+                isInTag = false
+                text.append(" ")
+            default: if !isInTag { text.append(character) }
+            }
+        }
+        return text
+    }
+}

@@ -1,0 +1,48 @@
+/// Why a client could not do what it was asked for. Texts name the node and the remedy.
+package enum SignalRClientError: Error, Equatable, Sendable, CustomStringConvertible {
+    case badURL(String)
+    /// No TCP or TLS connection.
+    case cannotConnect(node: String, reason: String)
+    /// The node answered a request with another status than 200; its text, shortened.
+    case refused(node: String, request: String, status: Int, text: String)
+    /// The node answered with something that is not of this protocol.
+    case badAnswer(node: String, request: String, reason: String)
+    /// Nothing came in time.
+    case timedOut(node: String, what: String, after: Duration)
+    /// The first frame did not come: the transport works, the backplane behind the node does not.
+    case notInitialized(node: String, after: Duration)
+    /// The connection ended before the answer.
+    case transportLost(node: String, reason: String)
+    /// Only a connected client can do that.
+    case notConnected(node: String)
+    case stopped
+    /// Called in an order that makes no sense.
+    case misuse(String)
+
+    package var description: String {
+        switch self {
+        case .badURL(let text):
+            text.contains("@")
+                ? "the address of a hub node takes no login, and no '@'; write it like http://127.0.0.1:8080/signalr"
+                : "'\(text)' is no address of a hub node; write it like http://127.0.0.1:8080/signalr"
+        case .cannotConnect(let node, let reason):
+            "cannot connect to the hub node at \(node): \(reason)"
+        case .refused(let node, let request, let status, let text):
+            [
+                "the hub node at \(node) refused \(request) with \(status)\(text.isEmpty ? "" : ": \(text)")",
+                AnswerText.remedy(status: status, request: request),
+            ].filter { !$0.isEmpty }.joined(separator: "; ")
+        case .badAnswer(let node, let request, let reason):
+            "what listens at \(node) answered \(request) unlike a SignalR 2 node (\(reason)); is the path right?"
+        case .timedOut(let node, let what, let after):
+            "the hub node at \(node) did not answer \(what) within \(after.components.seconds) s"
+        case .notInitialized(let node, let after):
+            "the hub node at \(node) sent no first frame within \(after.components.seconds) s; its way over Redis is broken"
+        case .transportLost(let node, let reason):
+            "the connection to the hub node at \(node) was lost: \(reason)"
+        case .notConnected(let node): "not connected to the hub node at \(node)"
+        case .stopped: "the client was stopped"
+        case .misuse(let text): text
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import AsyncHTTPClient
+import NIOCore
+import NIOHTTP1
+
+/// One request and its whole answer.
+struct HTTPExchange: Sendable {
+    /// More than any answer of a node: 5,000 messages of a long poll are some megabytes.
+    static let maximumAnswerBytes = 64 << 20
+
+    let node: NodeURL
+    /// For error texts: `/negotiate`.
+    let name: String
+    let request: HTTPClientRequest
+
+    /// - Parameter form: sent as the body of a POST; without one it is a GET, or an empty POST if `posts`.
+    init(node: NodeURL, endpoint: NodeRequest, query: QueryText, form: QueryText? = nil, posts: Bool = false) {
+        self.node = node
+        name = "/\(endpoint.rawValue)"
+        var request = HTTPClientRequest(url: "\(node)/\(endpoint.rawValue)?\(query.text)")
+        if form != nil || posts { request.method = .POST }
+        if let form {
+            request.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded; charset=UTF-8")
+            request.body = .bytes(ByteBuffer(string: form.text))
+        }
+        self.request = request
+    }
+
+    /// - Returns: the body.
+    /// - Throws: ``SignalRClientError``, also for another status than 200; `CancellationError`.
+    func perform(over network: SignalRNetwork, within timeout: Duration) async throws -> ByteBuffer {
+        let expired = SignalRClientError.timedOut(node: "\(node)", what: name, after: timeout)
+        return try await Deadline.run(within: timeout, on: network.eventLoopGroup.any(), expired: expired) {
+            let response = try await head(over: network, within: timeout)
+            do {
+                return try await response.body.collect(upTo: Self.maximumAnswerBytes)
+            } catch {
+                throw failure(error, timeout: timeout)
+            }
+        }
+    }
+
+    /// Returns once the answer begins, with status 200; its body has still to come.
+    func head(over network: SignalRNetwork, within timeout: Duration) async throws -> HTTPClientResponse {
+        let response: HTTPClientResponse
+        do {
+            response = try await network.http.execute(request, timeout: TimeAmount(timeout))
+        } catch {
+            guard ConnectReason.isAboutCertificate(error) else { throw failure(error, timeout: timeout) }
+            let certificate = await CertificateLook(node: node, network: network).certificate()
+            throw SignalRClientError.cannotConnect(
+                node: "\(node)", reason: ConnectReason.text(of: error, node: node, certificate: certificate))
+        }
+        guard response.status == .ok else {
+            let body = try? await response.body.collect(upTo: 64 * 1024)
+            throw SignalRClientError.refused(
+                node: "\(node)", request: name, status: Int(response.status.code),
+                text: body.map { AnswerText.quote($0.readableBytesView) } ?? "")
+        }
+        return response
+    }
+
+    func failure(_ error: any Error, timeout: Duration) -> any Error {
+        if error is SignalRClientError || error is CancellationError { return error }
+        switch error as? HTTPClientError {
+        case .cancelled?: return CancellationError()
+        case .deadlineExceeded?, .readTimeout?:
+            return SignalRClientError.timedOut(node: "\(node)", what: name, after: timeout)
+        case .remoteConnectionClosed?:
+            let question = "; is it a web server, and does its port speak TLS (then write https://)?"
+            return SignalRClientError.transportLost(
+                node: "\(node)",
+                reason: "the node closed it during \(name)\(name == "/negotiate" && !node.isTLS ? question : "")")
+        default:
+            return SignalRClientError.cannotConnect(node: "\(node)", reason: ConnectReason.text(of: error, node: node))
+        }
+    }
+}

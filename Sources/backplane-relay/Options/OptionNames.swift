@@ -1,0 +1,112 @@
+import Loopback
+import Preflight
+import ArgumentParser
+import Capture
+import SignalRClient
+import Forward
+import HubNode
+import Redis
+import Relay
+import Replay
+
+/// An error in the words of the command line.
+struct ExplainedError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}
+
+/// Which option gives what an error from below says is missing: the modules below know no option.
+enum OptionNames {
+    /// Whose connection an error is about.
+    enum Address {
+        case redis
+        /// Of `replay`.
+        case to
+        case forward
+    }
+
+    /// The error's own words with the options.
+    static func explained(_ error: any Error, address: Address = .redis) -> String {
+        guard let options = options(for: error, address: address) else { return "\(error)" }
+        return isAboutFile(error) ? "\(options): \(error)" : "\(error) (\(options))"
+    }
+
+    /// An error about the very value of an option has it in front, as the parser's complaints do.
+    private static func isAboutFile(_ error: any Error) -> Bool {
+        switch error {
+        case RelayError.badWebToken, RelayError.badCertificate: true
+        default: false
+        }
+    }
+
+    static func explained(_ finding: PreflightFinding) -> String {
+        let options: String? =
+            switch finding.setting {
+            case .connection(let settings): names(of: settings, .redis)
+            case .minimumFreeDisk: "--min-free-disk"
+            case .buffer: "--buffer"
+            case nil: nil
+            }
+        return finding.text + (options.map { " (\($0))" } ?? "")
+    }
+
+    /// - Parameter command: the name of the command that fails with it.
+    /// - Returns: the error itself if there is no option to name.
+    static func explaining(_ error: any Error, of command: String) -> any Error {
+        let address: Address = command == ReplayCommand.configuration.commandName ? .to : .redis
+        guard options(for: error, address: address) != nil else { return error }
+        return ExplainedError(explained(error, address: address))
+    }
+
+    private static func options(for error: any Error, address: Address) -> String? {
+        switch error {
+        case let error as RedisError: names(of: error.missing, address)
+        case ForwardError.targetIsSource: "--forward-channel"
+        case RelayError.cannotListen, HubNodeError.cannotListen: "--listen"
+        case RelayError.badWebToken: "--web-token-file"
+        case RelayError.badCertificate: "--tls-cert, --tls-key"
+        case let error as SetupError:
+            switch error.setting {
+            case .listenAddress: "--listen"
+            case .directory: "--record"
+            case .connection(let settings): names(of: settings, address)
+            case nil: nil
+            }
+        case is CaptureAlignment.ClocksDiffer: "--horizon"
+        case let error as ReplayError: options(for: error)
+        default: nil
+        }
+    }
+
+    private static func options(for error: ReplayError) -> String? {
+        switch error {
+        case .targetIsSource: "--map-channel, --allow-source"
+        case .someoneListens: "--yes; --dry-run shows what would be done"
+        case .idsRefused(_, let remedies) where !remedies.isEmpty:
+            remedies.map { $0 == .rebase ? "--ids rebase" : "--force" }.joined(separator: ", ")
+        default: nil
+        }
+    }
+
+    private static func names(of settings: [ConnectionSetting], _ address: Address) -> String? {
+        let names = settings.flatMap { options(for: $0, address) }
+        return names.isEmpty ? nil : names.joined(separator: ", ")
+    }
+
+    private static func options(for setting: ConnectionSetting, _ address: Address) -> [String] {
+        switch (setting, address) {
+        case (.password, .redis): [EnvironmentOptions.prefix + "REDIS", "--redis-password-file"]
+        case (.password, .to): [EnvironmentOptions.prefix + "TO", "--redis-password-file"]
+        case (.password, .forward): [EnvironmentOptions.prefix + "FORWARD", "--forward-password-file"]
+        case (.authorities, .redis), (.authorities, .to): ["--redis-ca-file"]
+        case (.authorities, .forward): ["--forward-ca-file"]
+        case (.serverName, .redis), (.serverName, .to): ["--redis-server-name"]
+        case (.clientCertificate, .redis), (.clientCertificate, .to): ["--redis-cert-file", "--redis-key-file"]
+        // A forward target has no options for these.
+        case (.serverName, .forward), (.clientCertificate, .forward): []
+        }
+    }
+}

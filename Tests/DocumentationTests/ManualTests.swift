@@ -1,0 +1,112 @@
+import ArgumentParser
+import Foundation
+import Testing
+
+@testable import backplane_relay
+
+/// What README and manual say is there: articles, anchors, commands, options, metrics, types.
+@Suite struct ManualTests {
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+    private static let catalog = "Sources/backplane-relay/Documentation.docc/"
+    private static let articles = ManualTopic.all.map { catalog + $0.file + ".md" }
+    private static let library = (files(below: "Sources/HubNode/Documentation.docc", ending: ".md"))
+    private static let texts = ["README.md", "dashboards/README.md"] + articles + library
+
+    private static func text(_ path: String) throws -> String {
+        try String(contentsOf: root.appending(path: path), encoding: .utf8)
+    }
+
+    private static func files(below folder: String, ending: String) -> [String] {
+        let found = FileManager.default.enumerator(atPath: root.appending(path: folder).path)
+        return (found?.compactMap { $0 as? String } ?? []).filter { $0.hasSuffix(ending) }.map { "\(folder)/\($0)" }
+            .sorted()
+    }
+
+    @Test func `the contents name each article once`() throws {
+        let contents = try #require(ManualTopic.contents)
+        let named = MarkdownPage(contents.text).links
+        #expect(Set(named) == Set(ManualTopic.all.filter { $0.name != contents.name }.map { $0.file + ".md" }))
+        #expect(named.count == Set(named).count)
+        #expect(!ManualTopic.all.contains { $0.title.isEmpty })
+    }
+
+    @Test(arguments: texts) func `every link leads to a file, and to an anchor in it`(path: String) throws {
+        let folder = path.split(separator: "/").dropLast().joined(separator: "/")
+        for link in MarkdownPage(try Self.text(path)).links where !link.contains("://") {
+            let parts = link.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
+            let target =
+                parts[0].isEmpty
+                ? Self.root.appending(path: path) : Self.root.appending(path: folder).appending(path: String(parts[0]))
+            guard FileManager.default.fileExists(atPath: target.path) else {
+                Issue.record("\(path): \(link): there is no such file")
+                continue
+            }
+            guard parts.count == 2 else { continue }
+            let anchors = MarkdownPage(try String(contentsOf: target, encoding: .utf8)).anchors
+            #expect(anchors.contains(String(parts[1])), "\(path): \(link)")
+        }
+    }
+
+    @Test func `every option of every command stands in the manual`() throws {
+        let manual = ManualTopic.all.map(\.text).joined()
+        let words = Set(manual.matches(of: /--[a-z][a-z0-9-]*/).map { String($0.output.dropFirst(2)) })
+        let root = try #require(CommandDescription.root())
+        for command in root.subcommands ?? [] {
+            for option in command.options { #expect(words.contains(option), "\(command.commandName) --\(option)") }
+        }
+    }
+
+    /// Names that some source registers or some dashboard asks for.
+    @Test func `every metric stands in MetricsAndAlerts`() throws {
+        let article = try #require(ManualTopic.file("MetricsAndAlerts")).text
+        let written = Set(article.matches(of: /(?:signalr_backplane|backplane_relay|process)_[a-z_]+/).map(\.output))
+        var names: Set<String> = []
+        for file in Self.files(below: "Sources", ending: ".swift") {
+            let text = try Self.text(file)
+            for match in text.matches(of: /"((?:signalr_backplane|backplane_relay|process)_[a-z_]+[a-z])"/) {
+                names.insert(String(match.output.1))
+            }
+            for match in text.matches(of: /\bprefix \+ "([a-z_]+)"/) {
+                names.insert("signalr_backplane_" + match.output.1)
+            }
+        }
+        let panels = Self.files(below: "dashboards/grafana", ending: ".json")
+        for file in panels + ["dashboards/prometheus/alerts.yaml"] {
+            for match in try Self.text(file).matches(
+                of: /(?:^|[^:a-z_])((?:signalr_backplane|backplane_relay|process)_[a-z_]+[a-z])/)
+            {
+                names.insert(String(match.output.1))
+            }
+        }
+        #expect(names.count > 80)
+        for name in names.sorted() {
+            let family = ["_bucket", "_sum", "_count"].first(where: name.hasSuffix).map { name.dropLast($0.count) }
+            #expect(written.contains(name[...]) || written.contains(family ?? ""), "\(name)")
+        }
+    }
+
+    @Test func `what HowItIsBuilt names in its diagrams is a type`() throws {
+        let article = try #require(ManualTopic.file("HowItIsBuilt")).text
+        let sources = try Self.files(below: "Sources", ending: ".swift").map { try Self.text($0) }.joined()
+        let types = Set(sources.matches(of: /\b(?:struct|class|enum|actor|protocol) (\w+)/).map(\.output.1))
+        let diagrams = article.components(separatedBy: "```").enumerated().filter { $0.offset % 2 == 1 }.map(\.element)
+        #expect(diagrams.count == 3)
+        for name in Set(diagrams.joined().matches(of: /\b[A-Z][a-z]*[A-Z]\w+/).map(\.output)) {
+            #expect(types.contains(name), "there is no type \(name)")
+        }
+    }
+
+    @Test(arguments: texts) func `every command is one that the parser takes`(path: String) throws {
+        for line in CommandLines.find(in: try Self.text(path)) {
+            let arguments = line.arguments
+            do {
+                _ = try BackplaneRelay.parseAsRoot(arguments)
+            } catch {
+                // Help and version end the parser with success.
+                guard BackplaneRelay.exitCode(for: error) != .success else { continue }
+                Issue.record("\(path): \(line.text): \(BackplaneRelay.message(for: error))")
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+import Loopback
+import SignalRClient
+import Testing
+
+@testable import Check
+
+/// What a check comes to, by what was written down.
+@Suite struct EvaluatorTests {
+    /// Two nodes with a client each; the ledger says what came to whom.
+    private func evaluate(
+        _ ledger: Ledger, logs: [NodeLog.State?] = [NodeLog.State(), NodeLog.State()],
+        faults: [(step: CheckStep, text: String)] = [], resets: [CounterReset] = [], unproven: CheckStep? = nil,
+        calls: [CheckStep: (expected: Int, right: Int)] = [:]
+    ) -> CheckOutcome {
+        let facts = CheckFacts(
+            nodes: logs.enumerated().map { index, log in
+                CheckFacts.Node(name: "node \(index + 1)", url: "http://n\(index + 1)/signalr", log: log)
+            },
+            clients: [
+                CheckFacts.Client(name: "node 1/webSockets", transport: .webSockets),
+                CheckFacts.Client(name: "node 2/longPolling", transport: .longPolling),
+            ],
+            channel: "chat", ledger: ledger, faults: faults, notes: ["a note"], resets: resets,
+            latency: nil)
+        let tallies = calls.mapValues { count in
+            let tally = CallTally()
+            for number in 0..<count.expected { tally.count(isRight: number < count.right) }
+            return tally
+        }
+        return Evaluator(facts: facts, progress: CheckSteps.Progress(calls: tallies, unproven: unproven))
+            .outcome(duration: .seconds(2))
+    }
+
+    /// One message of a step to both clients, in this envelope.
+    private func ledger(
+        _ step: CheckStep = .broadcast, envelope: UInt64? = 10, arrivals: [(client: Int, isIntact: Bool)]
+    ) -> Ledger {
+        var ledger = Ledger(homes: [0, 1])
+        let message = ledger.enter(
+            Ledger.Entry(step: step, method: "broadcastMessage", sender: 0, recipients: [0, 1], sentAt: nil))
+        if let envelope { ledger.published(message, envelope: envelope) }
+        for (client, isIntact) in arrivals {
+            _ = ledger.arrived(
+                .init(message: message, isIntact: isIntact, envelopeAtMost: nil), client: client)
+        }
+        return ledger
+    }
+
+    private static func missing(_ ids: ClosedRange<UInt64>) -> NodeLog.State {
+        var log = NodeLog.State()
+        log.missed.insert(ids)
+        return log
+    }
+
+    private func row(_ step: CheckStep, of outcome: CheckOutcome) -> CheckRow? {
+        outcome.rows.first { $0.check == step }
+    }
+
+    @Test func everythingCame() throws {
+        let outcome = evaluate(ledger(arrivals: [(0, true), (1, true)]))
+        #expect(outcome.verdict == .pass && outcome.losses.isEmpty && outcome.faults.isEmpty)
+        let row = try #require(self.row(.broadcast, of: outcome))
+        #expect(row.expected == 2 && row.received == 2 && row.result == "ok" && row.verdict == .pass)
+        #expect(row.over == "2 clients on 2 nodes")
+        #expect(outcome.nodes == ["node 1 http://n1/signalr", "node 2 http://n2/signalr"])
+        #expect(outcome.notes == ["a note"] && outcome.durationSeconds == 2 && outcome.latency == nil)
+    }
+
+    static let verdicts:
+        [(
+            name: String, envelope: UInt64?, arrivals: [(client: Int, isIntact: Bool)], missed: ClosedRange<UInt64>?,
+            verdict: CheckVerdict, result: String
+        )] = [
+            ("lost", 10, [(0, true)], nil, .fail, "1 lost"),
+            ("missed by its node", 10, [(0, true)], 9...11, .passWithLoss, "1 missed by a deaf node"),
+            ("another id was missed", 10, [(0, true)], 11...20, .fail, "1 lost"),
+            ("nobody knows its id", nil, [(0, true)], 9...11, .fail, "1 lost"),
+            ("lost to both", 10, [], 10...10, .fail, "1 lost, 1 missed by a deaf node"),
+            ("twice", 10, [(0, true), (1, true), (1, true)], nil, .fail, "1 wrong"),
+            ("altered", 10, [(0, true), (1, false)], nil, .fail, "1 wrong"),
+            ("altered and lost", 10, [(0, false)], nil, .fail, "1 wrong, 1 lost"),
+        ]
+
+    @Test(arguments: verdicts.indices) func verdict(_ index: Int) throws {
+        let expected = Self.verdicts[index]
+        let outcome = evaluate(
+            ledger(envelope: expected.envelope, arrivals: expected.arrivals),
+            logs: [NodeLog.State(), expected.missed.map(Self.missing) ?? NodeLog.State()])
+        let row = try #require(self.row(.broadcast, of: outcome))
+        #expect(outcome.verdict == expected.verdict, "\(expected.name)")
+        #expect(row.verdict == expected.verdict && row.result == expected.result, "\(expected.name)")
+    }
+
+    @Test func whatIsForOthersIsAFault() {
+        var ledger = Ledger(homes: [0, 1])
+        let message = ledger.enter(
+            Ledger.Entry(step: .others, method: "broadcastMessage", sender: 0, recipients: [1], sentAt: nil))
+        for client in 0...1 {
+            _ = ledger.arrived(.init(message: message, isIntact: true, envelopeAtMost: nil), client: client)
+        }
+        let outcome = evaluate(ledger)
+        #expect(outcome.verdict == .fail)
+        #expect(
+            outcome.faults == [
+                "others: message 0 (broadcastMessage, of unknown envelope) came to node 1/webSockets, for whom it was not"
+            ])
+        #expect(row(.others, of: outcome)?.result == "1 wrong")
+    }
+
+    @Test func aLossNamesWhoWasDeaf() throws {
+        let loss = try #require(
+            evaluate(ledger(arrivals: [(0, true)]), logs: [NodeLog.State(), Self.missing(9...11)]).losses.first)
+        #expect(loss.client == "node 2/longPolling" && loss.node == "node 2" && loss.transport == .longPolling)
+        #expect(loss.envelope == 10 && loss.missedFrom == 9 && loss.missedTo == 11 && loss.isExplained)
+    }
+
+    @Test func answersCountAsDeliveries() throws {
+        let outcome = evaluate(Ledger(homes: [0, 1]), calls: [.results: (expected: 5, right: 4)])
+        let row = try #require(self.row(.results, of: outcome))
+        #expect(row.expected == 5 && row.received == 4)
+        // That one is wrong is told as a fault by whoever met it.
+        #expect(row.verdict == .pass)
+    }
+
+    @Test func whatCouldNotBeProvenFails() throws {
+        let outcome = evaluate(
+            Ledger(homes: [0, 1]), faults: [(.groups, "it could not be proven")], unproven: .groups)
+        #expect(outcome.verdict == .fail)
+        let row = try #require(self.row(.groups, of: outcome))
+        #expect(row.result == "not proven" && row.verdict == .fail)
+        // What comes behind it was not tried.
+        #expect(self.row(.users, of: outcome) == nil && self.row(.broadcast, of: outcome)?.verdict == .pass)
+    }
+
+    /// A node of this process tells what it publishes; one of another is proven to be on the channel.
+    @Test(arguments: [true, false]) func rowsByKindOfNode(isInProcess: Bool) {
+        let log = isInProcess ? NodeLog.State() : nil
+        #expect((row(.backplane, of: evaluate(Ledger(homes: [0, 1]), logs: [log, log])) == nil) == isInProcess)
+        #expect(row(.otherNode, of: evaluate(Ledger(homes: [0, 0]), logs: [log])) == nil)
+        #expect(row(.otherNode, of: evaluate(Ledger(homes: [0, 1]), logs: [log, log])) != nil)
+    }
+
+    @Test func whatNodesWentThroughIsNoted() {
+        var log = Self.missing(4...6)
+        log.closures = ["killed", "killed"]
+        log.resets = [CounterReset(from: 8, to: 0)]
+        let outcome = evaluate(
+            Ledger(homes: [0, 1]), logs: [log, NodeLog.State()], resets: [CounterReset(from: 8, to: 0)])
+        #expect(
+            outcome.notes.dropFirst() == [
+                "the counter of 'chat' went from 8 back to 0 (its key is gone) during this check",
+                "node 1 was cut off from Redis 2 times: killed", "node 1 saw the counter set back from 8 to 0",
+                "node 1 missed ids 4..6",
+            ])
+        #expect(outcome.verdict == .pass && outcome.counterResets.count == 1)
+    }
+}

@@ -1,0 +1,101 @@
+import Backplane
+import NIOCore
+import Synchronization
+import Testing
+
+@testable import HubNode
+
+/// What hubs ask of a backplane, and what SignalR 2's makes of it.
+@Suite("Publisher")
+struct PublisherTests {
+    /// A backplane of neither generation.
+    private final class RecordingPublisher: Publisher {
+        private let record = Mutex<[String]>([])
+
+        var said: [String] { record.withLock { $0 } }
+
+        func invoke(_ invocation: ClientCall) async throws {
+            let arguments = invocation.arguments.map { String(decoding: $0, as: UTF8.self) }.joined(separator: ",")
+            note(
+                "\(invocation.hub).\(invocation.method)(\(arguments)) \(invocation.audience) by \(invocation.callerID)")
+        }
+
+        func reportProgress(_ value: [UInt8], requestID: String?, connectionID: String) async throws {
+            note("progress \(String(decoding: value, as: UTF8.self)) of \(requestID ?? "-") to \(connectionID)")
+        }
+
+        func changeGroup(_ change: GroupChange, group: String, hub: String, connectionID: String) async throws {
+            note("\(change) \(connectionID) \(hub).\(group)")
+        }
+
+        private func note(_ text: String) { record.withLock { $0.append(text) } }
+    }
+
+    typealias Wish = @Sendable (HubCall) async throws -> Void
+
+    private static let wishes: [(wish: Wish, said: String)] = [
+        ({ try await $0.clients.all.invoke("m", 1, "x") }, #"chat.m(1,"x") all(except: []) by c1"#),
+        ({ try await $0.clients.others.invoke("m") }, #"chat.m() all(except: ["c1"]) by c1"#),
+        ({ try await $0.clients.allExcept(["c2", "c3"]).invoke("m") }, #"chat.m() all(except: ["c2", "c3"]) by c1"#),
+        ({ try await $0.clients.caller.invoke("m") }, #"chat.m() client("c1") by c1"#),
+        ({ try await $0.clients.client("c2").invoke("m") }, #"chat.m() client("c2") by c1"#),
+        ({ try await $0.clients.group("g").invoke("m") }, #"chat.m() group("g", except: []) by c1"#),
+        ({ try await $0.clients.othersInGroup("g").invoke("m") }, #"chat.m() group("g", except: ["c1"]) by c1"#),
+        ({ try await $0.clients.user("u").invoke("m") }, #"chat.m() user("u") by c1"#),
+        ({ try await $0.groups.add("c2", to: "g") }, "add c2 chat.g"),
+        ({ try await $0.groups.remove("c2", from: "g") }, "remove c2 chat.g"),
+        ({ try await $0.reportProgress(50) }, "progress 50 of 7 to c1"),
+    ]
+
+    @Test("hubs speak to a publisher, whichever it is", arguments: wishes.indices)
+    func hubs(index: Int) async throws {
+        let publisher = RecordingPublisher()
+        let call = HubCall(connectionID: "c1", user: "", hub: "chat", requestID: "7", publisher: publisher)
+        try await Self.wishes[index].wish(call)
+        #expect(publisher.said == [Self.wishes[index].said])
+    }
+
+    static let messages: [(audience: Audience, key: String, filter: String)] = [
+        (.all(except: []), "h-chat", ""), (.all(except: ["a", "b"]), "h-chat", "c-a|c-b"),
+        (.client("a"), "hc-chat.a", ""), (.group("g.h", except: []), "hg-chat.g.h", ""),
+        (.group("g", except: ["a"]), "hg-chat.g", "c-a"), (.user("u"), "hu-chat.u", ""),
+    ]
+
+    @Test("SignalR 2's message for an audience", arguments: messages)
+    func message(audience: Audience, key: String, filter: String) {
+        let message = Message(
+            ClientCall(
+                hub: "chat", method: "tell", arguments: [Array("1".utf8), Array(#""x""#.utf8)], audience: audience,
+                callerID: "c1"))
+        #expect(message.key == key)
+        #expect(message.filter == filter)
+        #expect(message.source == "c1" && message.commandID.isEmpty && !message.isAck)
+        #expect(text(message.value) == #"{"H":"chat","M":"tell","A":[1,"x"]}"#)
+    }
+
+    @Test(
+        "SignalR 2's report of progress",
+        arguments: [
+            ("7", #"{"I":"P|7","P":{"I":"7","D":50}}"#), (nil, #"{"I":"P|","P":{"I":null,"D":50}}"#),
+        ] as [(String?, String)])
+    func progress(id: String?, expected: String) {
+        #expect(text(HubResponse.progress(Array("50".utf8), id: id)) == expected)
+    }
+
+    // MARK: - Clients of two protocols on one node
+
+    private struct Codec: ClientCodec {
+        let format: String
+
+        func encoded(_ frame: Frame) -> EncodedFrame {
+            EncodedFrame(capacity: 16) { $0.writeString("\(format):\(frame.cursor)") }
+        }
+    }
+
+    @Test("one message is encoded once for those of one format")
+    func sharedFrame() {
+        var shared = SharedFrame(cursor: 5, message: ByteBuffer(string: "{}"))
+        let frames = ["a", "a", "b", "a"].map { shared.encoded(by: Codec(format: $0)) }
+        #expect(frames.map { String(buffer: $0.json) } == ["a:5", "a:5", "b:5", "a:5"])
+    }
+}

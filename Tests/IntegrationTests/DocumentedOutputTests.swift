@@ -1,0 +1,105 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import backplane_relay
+
+/// Every `$ backplane-relay ...` of the manual is run against real servers: what it prints has the rows that stand there,
+/// figures aside.
+@Suite("Output in the manual", .needs(.redisServer))
+struct DocumentedOutputTests {
+    /// Those that take long or two captures; other tests hold what they print.
+    private static let others: Set = ["demo", "bench", "diff", "merge"]
+    /// Rows that depend on what happened, so that both may have them or lack them.
+    private static let conditional: Set = [
+        "holes", "counter reset from # to #", "odd", "subscribers", "warning", "user", "note", "node #", "recording",
+    ]
+
+    struct Sample: Sendable, CustomTestStringConvertible {
+        let article: String
+        let command: String
+        let lines: [String]
+        var testDescription: String { "\(article): \(command)" }
+    }
+
+    static let samples: [Sample] = ManualTopic.all.flatMap { topic in
+        topic.text.components(separatedBy: "```").enumerated().filter { $0.offset % 2 == 1 }.flatMap { fence in
+            fence.element.components(separatedBy: "\n$ ").dropFirst().compactMap { part in
+                let lines = part.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+                guard lines[0].hasPrefix("backplane-relay ") else { return nil }
+                return Sample(article: topic.file, command: lines[0], lines: Array(lines.dropFirst()))
+            }
+        }
+    }
+
+    @Test func `the samples have the rows that the program prints`() async throws {
+        #expect(Self.samples.count > 9)
+        try await TemporaryDirectory.with { folder in
+            try await RedisServer.with { source in
+                try await RedisServer.with { target in
+                    let capture = folder + "/capture"
+                    try await record(from: source, into: capture)
+                    // Somebody listens to the channel meanwhile.
+                    try await RelayProcess.with(["--redis", source.url, "--channel", "chat"]) { _ in
+                        for sample in Self.samples {
+                            var words = sample.command.split(separator: " ").dropFirst().map(String.init)
+                            guard let command = words.first, !Self.others.contains(command) else { continue }
+                            words = words.map { word in
+                                switch word {
+                                case "127.0.0.1:6379", "redis://127.0.0.1:6379": source.url
+                                case "redis://127.0.0.1:7789": target.url
+                                case "/var/lib/backplane-relay" where command == "run": folder + "/new"
+                                case "/var/lib/backplane-relay", "capture": capture
+                                case "capture.db": folder + "/capture.db"
+                                default: word
+                                }
+                            }
+                            if command == "run" { words += ["--listen", "127.0.0.1:0"] }
+                            let finished = try await Finished.relay(words)
+                            compare(sample, with: finished, command)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private func compare(_ sample: Sample, with finished: Finished, _ command: String) {
+        let actual = Self.labels(finished.output.split(separator: "\n").map(String.init))
+        var documented = Self.labels(sample.lines)
+        // What stands below the head of a table are names of somebody's channels.
+        if command == "channels" { documented = Set(documented.filter { $0 == "channel" }) }
+        #expect(!documented.isEmpty || command == "export", "\(sample.testDescription)")
+        let isPart = sample.lines.contains("...") || command == "channels"
+        // A result that went into a file is named on standard error.
+        let said = actual.union(Self.labels(finished.errors.split(separator: "\n").map(String.init)))
+        let missing = documented.subtracting(said).subtracting(Self.conditional)
+        let added = isPart ? [] : actual.subtracting(documented).subtracting(Self.conditional)
+        #expect(
+            missing.isEmpty,
+            "\(sample.testDescription): it does not print these rows\n\(finished.output)\(finished.errors)")
+        #expect(added.isEmpty, "\(sample.testDescription): it prints these rows, too\n\(finished.output)")
+    }
+
+    /// What stands before the first gap of a line, with figures as `#`.
+    private static func labels(_ lines: [String]) -> Set<String> {
+        Set(
+            lines.compactMap { line in
+                guard let first = line.first, first != " ", line != "..." else { return nil }
+                let label = line.components(separatedBy: "  ")[0]
+                return label.replacing(/[0-9][0-9,.]*/, with: "#").replacing(#/ http.*/#, with: "")
+                    .replacing(/'.*'/, with: "'...'")
+            })
+    }
+
+    /// A chat by hub nodes, so that there is a message of every kind.
+    private func record(from redis: RedisServer, into folder: String) async throws {
+        try await RelayProcess.with(["--redis", redis.url, "--channel", "chat", "--record", folder]) { relay in
+            let check = try await Finished.relay([
+                "check", "--redis", redis.url, "--channel", "chat", "--messages", "20",
+            ])
+            #expect(check.exit == .code(0), "\(check.errors)")
+            #expect(try await relay.stop() == .code(0))
+        }
+    }
+}

@@ -1,0 +1,130 @@
+import Redis
+import TestSupport
+import Testing
+
+/// What a forward needs of its target's ACL: asked before anything is published, on every make of server.
+@Suite("Rights of a forward", .needs(.redisServer))
+struct ForwardRightsTests {
+    private static let channel = "chat"
+    private static let all = "+info +cluster|info +script|load +evalsha +incr +publish"
+
+    /// - Parameter rights: as `ACL SETUSER` takes them, behind a login that has none.
+    private static func give(_ rights: String, on target: RedisServer) async throws {
+        let words = ["ACL", "SETUSER", "fwd", "reset", "on", ">secret"] + rights.split(separator: " ").map(String.init)
+        try await target.command(words.map { .text($0) })
+    }
+
+    private static func arguments(_ source: RedisServer, _ target: RedisServer) -> [String] {
+        [
+            "--redis", source.url, "--channel", channel, "--listen", "127.0.0.1:0", "--forward",
+            "redis://fwd:secret@127.0.0.1:\(target.port)",
+        ]
+    }
+
+    @Test(
+        "a missing right is told with the line that gives it, nothing is published, and the line helps",
+        .needs(editions: .redis7, .redis6, .valkey9), arguments: RedisEdition.allCases)
+    func missing(edition: RedisEdition) async throws {
+        try await RedisServer.with { source in
+            try await RedisServer.with(edition: edition) { target in
+                for (rights, refused) in [
+                    ("~* &* +@all -evalsha", "EVALSHA"), ("~* &* +@all -script", "SCRIPT"),
+                    ("~* &* +@all -incr", "INCR"), ("~* &* +@all -publish", "PUBLISH"),
+                    ("~other &* +@all", "EVALSHA"), ("~* resetchannels &other +@all", "PUBLISH"),
+                    ("~* &* -@all +info +multi +discard", "SCRIPT"),
+                    // Without transactions: asked by a script, or, before Redis 7, not at all.
+                    ("~* &* +@all -evalsha -multi", "EVALSHA"), ("~other &* +@all -multi", "EVALSHA"),
+                    ("~* &* +@all -incr -multi", edition == .redis6 ? nil : "INCR"),
+                    ("~* &* +@all -publish -multi", edition == .redis6 ? nil : "PUBLISH"),
+                    ("~* resetchannels &other +@all -publish -multi", edition == .redis6 ? nil : "PUBLISH"),
+                    ("~* resetchannels &other* +@all -multi", edition == .redis6 ? nil : "PUBLISH"),
+                ] as [(String, String?)] {
+                    try await Self.give(rights, on: target)
+                    let arguments = Self.arguments(source, target)
+                    let check = try await Finished.relay(["run", "--check-only"] + arguments)
+                    guard let refused else {
+                        #expect(check.exit == .code(0), "\(rights): \(check.output)")
+                        continue
+                    }
+                    #expect(check.exit == .code(1), "\(rights): \(check.output)")
+                    let sentence =
+                        "problem       --forward: Redis at 127.0.0.1:\(target.port) does not permit \(refused): "
+                    #expect(check.output.contains(sentence), "\(rights): \(check.output)")
+                    let run = try await Finished.relay(["run"] + arguments)
+                    #expect(run.exit == .code(1) && run.errors.contains("does not permit \(refused)"), "\(run.errors)")
+                    #expect(try await target.command(["EXISTS", .text(Self.channel)]).integer == 0)
+
+                    let rule = check.output.firstMatch(of: #/ACL SETUSER fwd [^\n]*/#)
+                    let words = try #require(rule, "\(check.output)").output.split(separator: " ").map(String.init)
+                    try await target.command(words.map { .text($0) })
+                    let healed = try await Finished.relay(["run", "--check-only"] + arguments)
+                    #expect(healed.exit == .code(0), "\(rights): \(healed.output)")
+                }
+                // The least of rights, and no right to transactions.
+                try await Self.give("~chat resetchannels &chat -@all " + Self.all, on: target)
+                let check = try await Finished.relay(["run", "--check-only"] + Self.arguments(source, target))
+                #expect(check.exit == .code(0), "\(check.output)")
+                #expect(try await target.command(["EXISTS", .text(Self.channel)]).integer == 0)
+            }
+        }
+    }
+
+    @Test("a target with another authority or without its password is told of its own options", .needs(.openssl))
+    func connection() async throws {
+        try await Certificates.with { certificates in
+            try certificates.make("redis")
+            let tlsPort = try FreePort.find()
+            let server = certificates.serverArguments("redis", port: tlsPort) + ["--requirepass", "secret"]
+            try await RedisServer.with { source in
+                try await RedisServer.with(server) { target in
+                    for (address, options) in [
+                        ("rediss://:secret@127.0.0.1:\(tlsPort)", "(--forward-ca-file)"),
+                        (target.url, "(BACKPLANE_RELAY_FORWARD, --forward-password-file)"),
+                    ] {
+                        let arguments = [
+                            "--redis", source.url, "--channel", Self.channel, "--listen", "127.0.0.1:0", "--forward",
+                            address,
+                        ]
+                        let check = try await Finished.relay(["run", "--check-only"] + arguments)
+                        let run = try await Finished.relay(["run"] + arguments)
+                        #expect(check.exit == .code(1) && run.exit == .code(1))
+                        for said in [check.output, run.errors] {
+                            #expect(said.contains(options) && !said.contains("--redis-"), "\(said)")
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("a right that is taken away later is told at the next connection; given back, forwarding goes on")
+    func takenAway() async throws {
+        try await RedisServer.with { source in
+            try await RedisServer.with { target in
+                let rights = "~chat resetchannels &chat -@all " + Self.all
+                try await Self.give(rights, on: target)
+                try await RelayProcess.with(
+                    Array(Self.arguments(source, target).filter { $0 != "127.0.0.1:0" && $0 != "--listen" })
+                ) { relay in
+                    try await eventually("it forwards") { relay.child.errors.contains(" forwarding ") ? true : nil }
+                    // A user that is made anew has lost its connections.
+                    try await target.command(["ACL", "DELUSER", "fwd"])
+                    try await Self.give(rights + " -publish", on: target)
+                    // A lost connection is noticed when something is to be sent.
+                    _ = try await source.withClient { client in
+                        try await NodePublisher(client, channel: Self.channel).publish(1)
+                    }
+                    try await eventually("it is told") {
+                        relay.child.errors.contains("does not permit PUBLISH") ? true : nil
+                    }
+                    _ = try await source.withClient { client in
+                        try await NodePublisher(client, channel: Self.channel).publish(5)
+                    }
+                    try await Self.give(rights, on: target)
+                    try await relay.waitForMetric(
+                        #"backplane_relay_forwarded_envelopes_total{channel="chat"}"#, atLeast: 5)
+                }
+            }
+        }
+    }
+}

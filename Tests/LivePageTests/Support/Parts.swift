@@ -1,0 +1,13 @@
+import Logging
+import Redis
+
+@testable import Relay
+
+/// What a relay on these channels counts. It never runs.
+func makeParts(_ channels: [String] = ["chat"]) throws -> RelayParts {
+    RelayParts(
+        RelayConfiguration(
+            redis: try RedisConfiguration(connectionString: "redis://127.0.0.1:1"), channels: channels, version: "1",
+            hostName: "h"),
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+}

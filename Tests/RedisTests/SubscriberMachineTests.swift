@@ -1,0 +1,172 @@
+import Testing
+
+@testable import Redis
+
+/// Every transition of a subscribing connection, without a network.
+@Suite struct SubscriberMachineTests {
+    typealias Input = SubscriberMachine.Input
+    typealias Action = SubscriberMachine.Action
+
+    struct Row: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let inputs: [Input]
+        /// Of the last input.
+        let action: Action?
+        /// Whether envelopes are ours afterwards.
+        let wasSubscribed: Bool
+
+        init(_ name: String, _ inputs: [Input], _ action: Action?, wasSubscribed: Bool = false) {
+            testDescription = name
+            self.inputs = inputs
+            self.action = action
+            self.wasSubscribed = wasSubscribed
+        }
+    }
+
+    private static let closed = RedisError.connectionClosed(endpoint: "redis:6379")
+    private static let noAnswer = RedisError.noAnswer(endpoint: "redis:6379", seconds: 10)
+    private static let other = RedisError.tls(endpoint: "redis:6379", .notTLS)
+    private static let pong = Input.reply(.array([.bulk(Array("pong".utf8)), .bulk([])]))
+    private static let resp2Pong = Input.reply(.status("PONG"))
+    private static let noPermission = Input.reply(.error("NOPERM no PING"))
+    private static let io = Input.failed(.ioError("reset"), failure: nil)
+    private static let confirmation = Input.reply(
+        .array([.bulk(Array("subscribe".utf8)), .bulk(Array("chat".utf8)), .integer(1)]))
+    /// What Redis says before it confirms the channel.
+    private static let greeting: [Input] = [
+        .heard, .reply(.status("OK")), .reply(.integer(7)), .reply(.array([.bulk(Array("master".utf8))])),
+        .reply(.bulk(Array("redis_version:7.0.15\r\n".utf8))),
+    ]
+    private static let joined = greeting + [confirmation]
+
+    static let handshake: [Row] = [
+        Row("bytes mean nothing yet", [.heard], nil),
+        Row("a part of the greeting", Array(greeting.prefix(3)), nil),
+        Row("the whole greeting without the channel", greeting, nil),
+        Row(
+            "every channel is confirmed", joined,
+            .subscribed(
+                Subscription(
+                    server: RedisServerInfo(infoText: "redis_version:7.0.15\r\n"), connectionID: 7,
+                    endpoint: "redis:6379")), wasSubscribed: true),
+        Row("no look after a dead peer before that", [.tick, .tick, .tick], nil),
+        Row("no fence before that", [.fence], nil),
+        Row("refused", [.reply(.error("NOAUTH Authentication required."))], .close),
+        Row(
+            "a refusal is the reason", [.reply(.error("NOAUTH Authentication required.")), .inactive],
+            .refused(.authenticationRequired(endpoint: "redis:6379"))),
+        Row(
+            "the first refusal is the reason",
+            [.reply(.error("NOAUTH Authentication required.")), .reply(.error("DENIED later")), io, .inactive],
+            .refused(.authenticationRequired(endpoint: "redis:6379"))),
+        Row(
+            "no confirmation counts behind a refusal",
+            [.reply(.error("NOAUTH Authentication required."))] + joined, nil),
+        Row("closed by the server", [.inactive], .refused(closed)),
+        Row("overdue", [.handshakeOverdue], .close),
+        Row("overdue is told in seconds", greeting + [.handshakeOverdue, .inactive], .refused(noAnswer)),
+        Row("an I/O error", [io], .close),
+        Row(
+            "an I/O error in the kernel's words", [io, .inactive],
+            .refused(.cannotConnect(endpoint: "redis:6379", failure: .other("reset")))),
+        Row(
+            "an error with words of its own", [.failed(.ioError("tls"), failure: other), .inactive],
+            .refused(other)),
+        Row(
+            "words that come while it closes", [io, .failed(.ioError("tls"), failure: other), .inactive],
+            .refused(other)),
+        Row(
+            "not Redis", [.failed(.protocolError("got H"), failure: nil), .inactive],
+            .refused(.notRedis(endpoint: "redis:6379", reason: "got H"))),
+        Row("a stop", [.leave(.stopped)], .close),
+        Row("a stop is the connection's end", [.leave(.stopped), .inactive], .refused(closed)),
+    ]
+
+    static let subscription: [Row] = [
+        Row("a late confirmation", joined + [confirmation], nil, wasSubscribed: true),
+        Row("a late limit of the handshake", joined + [.handshakeOverdue], nil, wasSubscribed: true),
+        Row("the handshake was heard in the first interval", joined + [.tick], nil, wasSubscribed: true),
+        Row("a quiet interval", joined + [.tick, .tick], .sendPing, wasSubscribed: true),
+        Row("two quiet intervals", joined + [.tick, .tick, .tick], .close, wasSubscribed: true),
+        Row(
+            "a dead peer", joined + [.tick, .tick, .tick, .inactive], .disconnected(.noAnswer), wasSubscribed: true),
+        Row(
+            "an answer to the PING", joined + [.tick, .tick, .heard, pong, .tick], nil, wasSubscribed: true),
+        Row("a busy connection", joined + [.tick, .heard, .tick, .heard, .tick], nil, wasSubscribed: true),
+        Row("a fence", joined + [.fence], .sendPing, wasSubscribed: true),
+        Row("a fence is passed", joined + [.fence, pong], .fence(isPassed: true), wasSubscribed: true),
+        Row("a fence by RESP 2", joined + [.fence, resp2Pong], .fence(isPassed: true), wasSubscribed: true),
+        Row(
+            "the answer to the look after a dead peer passes no fence",
+            joined + [.tick, .tick, .fence, pong], nil, wasSubscribed: true),
+        Row(
+            "a fence has its own answer", joined + [.tick, .tick, .fence, pong, pong], .fence(isPassed: true),
+            wasSubscribed: true),
+        Row("a PONG that nobody asked for", joined + [pong], nil, wasSubscribed: true),
+        Row(
+            "PING is denied to a fence", joined + [.fence, noPermission], .fence(isPassed: false), wasSubscribed: true),
+        Row(
+            "PING is denied to the look after a dead peer", joined + [.tick, .tick, noPermission], .close,
+            wasSubscribed: true),
+        Row("an error reply", joined + [.reply(.error("ERR going down"))], .close, wasSubscribed: true),
+        Row(
+            "an error reply is the cause", joined + [.reply(.error("ERR going down")), .inactive],
+            .disconnected(.serverError("ERR going down")), wasSubscribed: true),
+        Row("closed by the server", joined + [.inactive], .disconnected(.closedByServer), wasSubscribed: true),
+        Row("an I/O error", joined + [io, .inactive], .disconnected(.ioError("reset")), wasSubscribed: true),
+        Row(
+            "broken RESP", joined + [.failed(.protocolError("got ?"), failure: nil), .inactive],
+            .disconnected(.protocolError("got ?")), wasSubscribed: true),
+        Row("left for the master", joined + [.leave(.failover)], .close, wasSubscribed: true),
+        Row(
+            "left for the master is the cause", joined + [.leave(.failover), .inactive], .disconnected(.failover),
+            wasSubscribed: true),
+    ]
+
+    static let leaving: [Row] = [
+        Row(
+            "the first cause is kept", joined + [.leave(.failover), .leave(.stopped), io, .inactive],
+            .disconnected(.failover), wasSubscribed: true),
+        Row(
+            "asked again it closes again", joined + [.leave(.failover), .leave(.stopped)], .close, wasSubscribed: true),
+        Row("no fence while it closes", joined + [.leave(.stopped), .fence], nil, wasSubscribed: true),
+        Row("no PING while it closes", joined + [.leave(.stopped), .tick, .tick, .tick], nil, wasSubscribed: true),
+        Row("a reply while it closes", joined + [.leave(.stopped), .reply(.error("ERR x"))], nil, wasSubscribed: true),
+        Row("the end is the end", joined + [.inactive, .inactive], nil, wasSubscribed: true),
+        Row("nothing after the end", joined + [.inactive, .heard, .tick, .fence, pong, io], nil, wasSubscribed: true),
+        Row("no second refusal", [.inactive, .handshakeOverdue, .leave(.stopped), .inactive], nil),
+    ]
+
+    @Test(arguments: handshake + subscription + leaving) func transition(_ row: Row) {
+        let configuration = RedisConfiguration(host: "redis")
+        var machine = SubscriberMachine(
+            handshake: SubscriberHandshake(
+                configuration: configuration, credentials: nil, endpoint: "redis:6379", channels: ["chat"]),
+            tls: TLSWatch(configuration, server: configuration.servers[0]), handshakeSeconds: 10)
+        var action: Action?
+        for input in row.inputs { action = machine.handle(input) }
+        let wasSubscribed = machine.wasSubscribed
+        #expect(action == row.action)
+        #expect(wasSubscribed == row.wasSubscribed)
+    }
+
+    /// A connection that was to be encrypted ends in words of TLS, until it was heard.
+    @Test(
+        arguments: [
+            ([.inactive], .tls(endpoint: "redis:6379", .closed)),
+            ([.heard, .inactive], .connectionClosed(endpoint: "redis:6379")),
+            ([.handshakeOverdue, .inactive], .tls(endpoint: "redis:6379", .noAnswer(seconds: 10))),
+            ([.handshakeOverdue, .heard, .inactive], .tls(endpoint: "redis:6379", .noAnswer(seconds: 10))),
+            ([.leave(.stopped), .heard, .inactive], .connectionClosed(endpoint: "redis:6379")),
+        ] as [([Input], RedisError)])
+    func endOfTLS(inputs: [Input], expected: RedisError) {
+        let configuration = RedisConfiguration(host: "redis", tls: RedisTLS())
+        var machine = SubscriberMachine(
+            handshake: SubscriberHandshake(
+                configuration: configuration, credentials: nil, endpoint: "redis:6379", channels: ["chat"]),
+            tls: TLSWatch(configuration, server: configuration.servers[0]), handshakeSeconds: 10)
+        var action: Action?
+        for input in inputs { action = machine.handle(input) }
+        #expect(action == .refused(expected))
+    }
+}

@@ -1,0 +1,127 @@
+import Backplane
+import Capture
+import Redis
+import Testing
+
+@testable import Relay
+
+/// What the ids of a channel tell: the same for whoever records and whoever looks.
+@Suite struct ChannelIDsTests {
+    enum Step {
+        case lost, arrives(UInt64?), drops(ClosedRange<UInt64>), counter(CounterReading, isLast: Bool = false)
+    }
+
+    struct Story: CustomTestStringConvertible {
+        var testDescription: String
+        var earlierID: UInt64?
+        var steps: [Step]
+        var findings: [ChannelIDs.Finding]
+        var checkedID: UInt64?
+    }
+
+    private static func hole(_ ids: ClosedRange<UInt64>, _ cause: GapCause) -> ChannelIDs.Hole {
+        ChannelIDs.Hole(ids: ids, cause: cause)
+    }
+
+    static let stories: [Story] = [
+        Story(testDescription: "in line", steps: [.arrives(1), .arrives(2), .arrives(nil), .arrives(3)], findings: []),
+        Story(
+            testDescription: "nothing befell the connection", steps: [.arrives(1), .arrives(4)],
+            findings: [.jump(2...3)]),
+        Story(
+            testDescription: "a lost connection explains the first gap behind it",
+            steps: [.arrives(1), .lost, .arrives(3), .arrives(5)],
+            findings: [
+                .missing(earlier: nil, hole(2...2, .connectionLost)),
+                .jump(4...4),
+            ]),
+        Story(
+            testDescription: "since an earlier run", earlierID: 5, steps: [.arrives(8), .arrives(10)],
+            findings: [
+                .missing(earlier: hole(6...7, .notRecording), nil),
+                .jump(9...9),
+            ]),
+        Story(
+            testDescription: "the counter tells where this run began", earlierID: 5,
+            steps: [.counter(.value(9)), .lost, .arrives(12)],
+            findings: [.missing(earlier: hole(6...9, .notRecording), hole(10...11, .connectionLost))]),
+        Story(
+            testDescription: "before the first id of all", steps: [.counter(.value(3)), .lost, .arrives(6)],
+            findings: [.missing(earlier: nil, hole(4...5, .connectionLost))]),
+        Story(
+            testDescription: "duplicates and resets of an earlier run are none of this one", earlierID: 5,
+            steps: [.arrives(5), .arrives(5), .arrives(1)],
+            findings: [
+                .duplicate(5, isOfThisRun: false), .duplicate(5, isOfThisRun: true),
+                .counterReset(from: 5, to: 1, isOfThisRun: true),
+            ]),
+        Story(
+            testDescription: "what was dropped is missing, and what lies before it",
+            steps: [.arrives(1), .drops(4...6), .arrives(7)],
+            findings: [.jump(2...3), .missing(earlier: nil, hole(4...6, .dropped))]),
+        Story(
+            testDescription: "dropped once more is told before", steps: [.arrives(4), .drops(4...4)],
+            findings: [.duplicate(4, isOfThisRun: true)]),
+        Story(
+            testDescription: "all that was given out arrived", steps: [.arrives(4), .counter(.value(4), isLast: true)],
+            findings: [], checkedID: 4),
+        Story(
+            testDescription: "some had not arrived at the stop",
+            steps: [.arrives(4), .counter(.value(4)), .counter(.value(6), isLast: true)],
+            findings: [.missing(earlier: nil, hole(5...6, .foreignPublish))], checkedID: 6),
+        Story(
+            testDescription: "nobody may ask at the stop",
+            steps: [.arrives(4), .counter(.unreadable(.counterNotPermitted), isLast: true)],
+            findings: [.doubt(RecordingDoubt(after: 4, reason: .counterNotPermitted, cause: nil))]),
+    ]
+
+    @Test(arguments: stories) func tells(_ story: Story) {
+        var disruptions = Disruptions()
+        var ids = ChannelIDs(earlierID: story.earlierID, cause: .notRecording)
+        var findings: [ChannelIDs.Finding] = []
+        var checkedID: UInt64?
+        for step in story.steps {
+            switch step {
+            case .lost: disruptions.disconnected(.closedByServer)
+            case .arrives(let id):
+                let sequence = ids.observe(id)
+                let isInLine = ids.isInLine(sequence, disruptions: disruptions.count)
+                let finding = ids.finding(sequence, id: id, amid: disruptions)
+                #expect(!isInLine || finding == nil)
+                if let finding { findings.append(finding) }
+            case .drops(let range): findings += ids.dropped(range, amid: disruptions)
+            case .counter(let reading, let isLast):
+                let look = CounterReadings(counters: [reading], isFenced: true, isLast: isLast)
+                let outcome = ids.compare(reading, of: look, amid: disruptions)
+                if let finding = outcome.finding { findings.append(finding) }
+                checkedID = outcome.checkedID
+            }
+        }
+        #expect(findings == story.findings)
+        #expect(checkedID == story.checkedID)
+    }
+
+    /// What two counters that publish in turn look like at first is not sure, and withdrawn at the turn.
+    @Test func whatAnotherCounterExplains() throws {
+        var ids = ChannelIDs()
+        var disruptions = Disruptions()
+        func arrives(_ id: UInt64, isTwin: Bool = false) -> ChannelIDs.Finding? {
+            ids.finding(ids.observe(id, isTwin: isTwin), id: id, isTwin: isTwin, amid: disruptions)
+        }
+        #expect(arrives(100) == nil)
+        #expect(arrives(100) == .duplicate(100, isOfThisRun: true, isSure: true))
+        let jump = try #require(arrives(5_000))
+        #expect(jump == .jump(101...4_999) && !jump.isSure)
+        let gap = CaptureEvent.Withdrawn(.gap(from: 101, to: 4_999))
+        let turns = [101, 5_001, 102, 5_002, 103].compactMap { arrives($0) }
+        #expect(turns.contains(.turn(isNews: true, withdraws: [gap].compactMap { $0 })), "\(turns)")
+        ids = ChannelIDs()
+        #expect(arrives(100) == nil)
+        #expect(arrives(7) == .counterReset(from: 100, to: 7, isOfThisRun: true, isSure: false))
+        #expect(arrives(7, isTwin: true) == .duplicate(7, isOfThisRun: true, isSure: false))
+        ids = ChannelIDs()
+        #expect(arrives(100) == nil)
+        disruptions.disconnected(.failover)
+        #expect(arrives(7) == .counterReset(from: 100, to: 7, isOfThisRun: true, isSure: true))
+    }
+}

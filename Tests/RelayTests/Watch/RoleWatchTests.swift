@@ -1,0 +1,104 @@
+import Capture
+import Redis
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Relay
+
+/// What the watch makes of each answer about the server's role, look by look.
+@Suite struct RoleWatchTests {
+    /// What a server says to ROLE and to INFO at one look.
+    struct Look: Sendable {
+        var role = "*3\r\n" + ScriptedRedis.bulk("master") + "\r\n:0\r\n*0"
+        var info = ScriptedRedis.bulk("role:master\r\n")
+
+        static let master = Look()
+        static func replica(of host: String) -> Look {
+            Look(
+                role: "*5\r\n" + ScriptedRedis.bulk("slave") + "\r\n" + ScriptedRedis.bulk(host) + "\r\n:1\r\n"
+                    + ScriptedRedis.bulk("connected") + "\r\n:0")
+        }
+        static func denied(info: String) -> Look { Look(role: "-NOPERM no ROLE", info: info) }
+    }
+
+    struct History: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let looks: [Look]
+        /// After all of them: whose replica it is; nil for a master.
+        let master: String??
+        /// What the capture was told.
+        let events: [String]
+    }
+
+    private static let slave = ScriptedRedis.bulk("role:slave\r\nmaster_host:c\r\nmaster_port:1\r\n")
+
+    static let histories: [History] = [
+        History(testDescription: "a master", looks: [.master, .master], master: nil, events: []),
+        History(
+            testDescription: "demoted", looks: [.master, .replica(of: "b"), .replica(of: "b")], master: "b:1",
+            events: ["demoted"]),
+        History(
+            testDescription: "its master changes", looks: [.replica(of: "b"), .replica(of: "c")], master: "c:1",
+            events: ["demoted", "demoted"]),
+        History(
+            testDescription: "promoted", looks: [.replica(of: "b"), .master], master: nil,
+            events: ["demoted", "promoted"]),
+        History(
+            testDescription: "ROLE is denied, INFO tells", looks: [.denied(info: slave)], master: "c:1",
+            events: ["demoted"]),
+        History(
+            testDescription: "neither is permitted", looks: [.denied(info: "-NOPERM no INFO"), .replica(of: "b")],
+            master: nil, events: []),
+        History(
+            testDescription: "a replica that has lost its master",
+            looks: [Look(role: "-MASTERDOWN Link with MASTER is down")], master: .some(nil), events: ["demoted"]),
+        History(
+            testDescription: "an error that says nothing of the role",
+            looks: [Look(role: "-LOADING x", info: slave)], master: nil, events: []),
+    ]
+
+    /// Where a test is.
+    private final class Stage: Sendable {
+        private let looks: [Look]
+        /// nil while the connection is made, which must meet a master.
+        private let step = Mutex<Int?>(nil)
+
+        init(_ looks: [Look]) { self.looks = looks }
+
+        func go(to look: Int) { step.withLock { $0 = look } }
+
+        func answer(_ command: [String]) -> String? {
+            guard let look = step.withLock({ $0 }) else { return nil }
+            if command.first == "ROLE" { return looks[look].role }
+            return command.starts(with: ["INFO", "replication"]) ? looks[look].info : nil
+        }
+    }
+
+    @Test(arguments: histories) func lookByLook(_ history: History) async throws {
+        let stage = Stage(history.looks)
+        let metrics = makeMetrics(records: false)
+        let intake = Intake(limit: 1 << 20, metrics: metrics.intake)
+        try await ScriptedRedis.with({ stage.answer($0) }) { redis in
+            let client = try await RedisClient.connect(to: redis.configuration, eventLoopGroup: redis.eventLoopGroup)
+            let subscription = AuditedSubscription(
+                redis: redis.configuration, channels: ["chat"],
+                reader: CounterReader(
+                    redis: redis.configuration, channels: ["chat"], eventLoopGroup: redis.eventLoopGroup),
+                intake: intake, eventLoopGroup: redis.eventLoopGroup, logger: metrics.context.logger)
+            var watch = RoleWatch(
+                redis: redis.configuration, metrics: WatchMetrics(metrics.registry, channels: metrics.channels),
+                subscription: subscription, context: metrics.context)
+            for look in history.looks.indices {
+                stage.go(to: look)
+                try? await watch.look(client, eventLoopGroup: redis.eventLoopGroup)
+            }
+            await client.close()
+        }
+        let events = intake.take(waitingAtMost: 0).items.compactMap { item in
+            if case .command(.note(let event)) = item { event.event } else { nil }
+        }
+        #expect(events == history.events)
+        #expect(metrics.context.status.masterLoss.map(\.master) == history.master)
+    }
+}

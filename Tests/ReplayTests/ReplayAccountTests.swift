@@ -1,0 +1,73 @@
+import TestSupport
+import Testing
+
+@testable import Replay
+
+/// What the checkpoint's file says, and what whoever finds it makes of that.
+@Suite struct ReplayAccountTests {
+    @Test func theFileSaysWhatIsConfirmed() async throws {
+        try await TemporaryDirectory.with { folder in
+            let path = folder + "/checkpoint"
+            let account = ReplayAccount.ofTests(path: path)
+            for id in [5, 6, 7] as [UInt64?] { _ = account.send(id) }
+            account.confirm(upTo: 2, lastID: 102)
+            #expect(account.saved == 0)
+            try account.save(at: 10)
+            let file = try #require(try ReplayCheckpoint.read(path))
+            #expect(file.confirmed == 2 && file.lastCapturedID == 6 && file.lastID == 102 && !file.isFinished)
+            #expect(account.saved == 2 && account.lastID == 102)
+        }
+    }
+
+    @Test func withoutAPathThereIsNoFile() throws {
+        let account = ReplayAccount.ofTests()
+        #expect(!account.hasFile)
+        #expect(!account.isOlder(than: 1, at: .max))
+        _ = account.send(1)
+        account.confirm(upTo: 1, lastID: 1)
+        try account.save(at: 10)
+        #expect(account.saved == 1)
+    }
+
+    @Test(arguments: [(100, false), (110, false), (111, true)] as [(UInt64, Bool)])
+    func theFileGrowsOld(now: UInt64, isOlder: Bool) async throws {
+        try await TemporaryDirectory.with { folder in
+            let account = ReplayAccount.ofTests(path: folder + "/checkpoint")
+            try account.save(at: 100)
+            #expect(account.isOlder(than: 10, at: now) == isOlder)
+        }
+    }
+
+    @Test func aFolderThatIsNotThereIsAnError() {
+        let account = ReplayAccount.ofTests(path: "/nowhere/checkpoint")
+        #expect(throws: ReplayError.self) { try account.save(at: 1) }
+    }
+
+    /// Of a file: a process before may have sent as much as is under way at most.
+    @Test(
+        arguments: [
+            // (known, same server, confirmed, doubted)
+            (100, true, 100, 0), (150, true, 150, 0), (150, false, 150, PublishWindow.limit - 50),
+            (nil, true, 100, PublishWindow.limit), (nil, false, 100, PublishWindow.limit),
+        ] as [(Int?, Bool, Int, Int)])
+    func resumedFromAFile(known: Int?, isSame: Bool, confirmed: Int, doubted: Int) {
+        let account = ReplayAccount.ofTests(confirmed: 100, isResumed: true)
+        let target = isSame ? ServerIdentity.ofTests : ServerIdentity(runID: "r2", endpoint: "redis:6379")
+        #expect(account.resume(known: known, at: target).isEmpty)
+        #expect(account.progress.confirmed == confirmed)
+        var doubts = 0
+        for id in 0..<UInt64(2 * PublishWindow.limit) where account.send(id) { doubts += 1 }
+        #expect(doubts == doubted)
+    }
+
+    /// The server that was met last is the one that counts.
+    @Test func aServerIsRemembered() {
+        let account = ReplayAccount.ofTests()
+        let other = ServerIdentity(runID: "r2", endpoint: "redis:6379")
+        _ = account.resume(known: 0, at: other)
+        _ = account.send(1)
+        #expect(account.resume(known: 0, at: other).isEmpty)
+        _ = account.send(1)
+        #expect(account.resume(known: 0, at: .ofTests) == [1])
+    }
+}

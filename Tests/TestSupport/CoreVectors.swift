@@ -1,0 +1,49 @@
+package import Backplane
+package import Foundation
+
+/// What real ASP.NET Core 8 nodes published, in the three settings of `Tests/BackplaneTests/Vectors/core`.
+package struct CoreVectors: Sendable {
+    package struct Payload: Sendable {
+        /// Redis channel.
+        package let channel: [UInt8]
+        package let payload: [UInt8]
+        package let kind: CoreKind
+        /// JSON of what it means.
+        package let decoded: Data
+
+        package var record: [UInt8] { CoreRecord.bytes(channel: channel, payload: payload) }
+
+        package var meaning: [String: Any] {
+            (try? JSONSerialization.jsonObject(with: decoded)) as? [String: Any] ?? [:]
+        }
+    }
+
+    package let hub: CoreHub
+    package let payloads: [Payload]
+
+    /// 147 payloads in all.
+    package static func all() throws -> [CoreVectors] {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "BackplaneTests/Vectors/core")
+        return try [
+            ("net8-json-msgpack-prefix", "orc"), ("net8-json-noprefix", ""), ("net8-msgpack-prefix2", "my:app:"),
+        ].map { file, prefix in
+            let hub = CoreHub(prefix: prefix, type: "OracleHub")
+            let text = try Data(contentsOf: folder.appending(path: file + ".jsonl"))
+            return CoreVectors(
+                hub: hub, payloads: try text.split(separator: UInt8(ascii: "\n")).compactMap { try payload($0, hub) })
+        }
+    }
+
+    private static func payload(_ line: Data, _ hub: CoreHub) throws -> Payload? {
+        let object = try JSONSerialization.jsonObject(with: line) as? [String: Any] ?? [:]
+        guard let channel = object["channel"] as? String, let base64 = object["payload_base64"] as? String,
+            let payload = Data(base64Encoded: base64), let decoded = object["decoded"]
+        else { return nil }
+        let kind = Array(channel.utf8).withUnsafeBytes { hub.parse($0)?.kind }
+        guard let kind else { throw TestFailure("'\(channel)' is no channel of '\(hub.topic)'") }
+        return Payload(
+            channel: Array(channel.utf8), payload: Array(payload), kind: kind,
+            decoded: try JSONSerialization.data(withJSONObject: decoded))
+    }
+}
