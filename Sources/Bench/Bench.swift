@@ -1,10 +1,10 @@
-import Preflight
-import Loopback
 import FoundationEssentials
 package import Logging
+import Loopback
 import MCAP
 import NIOCore
 import NIOPosix
+import Preflight
 import Redis
 import Relay
 import Time

@@ -1,9 +1,9 @@
-import Loopback
+import Backplane
 import Capture
+import Loopback
 import NIOCore
 import NIOPosix
 import Redis
-import Backplane
 import Time
 
 /// Publishes as a node does, at a rate. Lives on an event loop of its own, so that its processor time can be told from

@@ -1,6 +1,6 @@
-import Loopback
 import Capture
 import Logging
+import Loopback
 import MCAP
 import Redis
 import Relay

@@ -1,7 +1,7 @@
-import Loopback
-import Capture
-import NIOCore
 import Backplane
+import Capture
+import Loopback
+import NIOCore
 import Time
 
 /// Envelopes as a node publishes them, made in advance: calls of a chat hub, each with other words.

@@ -1,4 +1,5 @@
 import Loopback
+
 /// What a relay counts, at one moment.
 struct RelayFigures: Sendable {
     var received = 0

@@ -1,5 +1,5 @@
-import MCAP
 package import Backplane
+import MCAP
 package import Time
 
 #if canImport(Glibc)

@@ -1,6 +1,6 @@
+import Backplane
 import JSON
 import MCAP
-import Backplane
 import Time
 
 /// The metadata records of a segment: `capture` at its start says where it comes from, `capture.end` at its close what

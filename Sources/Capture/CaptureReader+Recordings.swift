@@ -1,5 +1,5 @@
-import MCAP
 package import Backplane
+import MCAP
 
 extension CaptureReader {
     /// The names of the capture's channels, as each segment says at its start or end; none where no segment says.

@@ -1,5 +1,5 @@
-import MCAP
 import Backplane
+import MCAP
 
 /// Thrown by whoever takes the items: ends the reading, which then returns what it found up to there.
 package struct CaptureReadingEnd: Error {

@@ -1,5 +1,5 @@
-import MCAP
 import Backplane
+import MCAP
 package import Time
 
 #if canImport(Glibc)

@@ -1,5 +1,5 @@
-import FoundationEssentials
 import Backplane
+import FoundationEssentials
 import JSON
 import Time
 

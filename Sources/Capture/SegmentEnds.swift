@@ -1,5 +1,5 @@
-import MCAP
 import Backplane
+import MCAP
 
 /// How segments end, each looked up once: only where it decides whether one follows another.
 struct SegmentEnds {

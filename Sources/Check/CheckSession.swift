@@ -1,10 +1,10 @@
-import JSON
-import SignalRClient
-import Loopback
 import Capture
+import JSON
+import Loopback
 import NIOCore
 import NIOPosix
 import Redis
+import SignalRClient
 
 /// A check under way: connected clients, and what the steps have in common.
 struct CheckSession: Sendable {

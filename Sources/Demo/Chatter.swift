@@ -1,6 +1,7 @@
 import JSON
 import Loopback
 import SignalRClient
+
 /// Somebody in the chat: talks to everybody, to a room, to one other, moves to another room.
 struct Chatter: Sendable {
     let name: String

@@ -1,5 +1,5 @@
-import Capture
 import Backplane
+import Capture
 
 /// Compares what was sent with what arrived, one by one, in order.
 enum Comparison {

@@ -1,8 +1,8 @@
-import SignalRClient
-import LivePage
-import Loopback
+import Backplane
 import Capture
+import LivePage
 package import Logging
+import Loopback
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
@@ -10,7 +10,7 @@ import Redis
 import Relay
 package import Replay
 import ServiceLifecycle
-import Backplane
+import SignalRClient
 
 /// Everything on this machine: two hub nodes with people who chat, a relay that records their backplane, a second Redis
 /// that receives the replay, two hub nodes there, and the proof that clients of them hear what a client here has heard.

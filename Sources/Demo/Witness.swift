@@ -1,7 +1,7 @@
-import JSON
-import SignalRClient
-import NIOConcurrencyHelpers
 import Backplane
+import JSON
+import NIOConcurrencyHelpers
+import SignalRClient
 
 /// A client that listens in every room and remembers each call that reaches it, in order.
 struct Witness: Sendable {

@@ -1,6 +1,6 @@
+import Backplane
 import Capture
 import FoundationEssentials
-import Backplane
 import Time
 
 /// A row a message, with a header, as RFC 4180 has it: fields with a comma, a quotation mark or a line break stand

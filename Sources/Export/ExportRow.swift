@@ -1,7 +1,7 @@
-import JSON
+import Backplane
 import Capture
 import FoundationEssentials
-import Backplane
+import JSON
 
 /// What tables have of an envelope, of either backplane; nil for what its wire does not have.
 struct EnvelopeRow {

@@ -1,8 +1,8 @@
+import Backplane
 import Capture
 import Cryptography
 import NIOCore
 import Redis
-import Backplane
 
 /// Commands that publish each envelope: of SignalR 2 by the node's own script, under ids that the server gives, of ASP.NET
 /// Core by PUBLISH on the Redis channel that it came on. A file for

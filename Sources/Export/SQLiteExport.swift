@@ -1,5 +1,5 @@
-package import Capture
 import Backplane
+package import Capture
 
 /// A capture as a SQLite database: `envelopes` with payloads as they are, `messages`, `events`, with indexes, and a view
 /// `calls` of envelopes and their messages.

@@ -1,3 +1,4 @@
+import Backplane
 import Capture
 import Logging
 import NIOConcurrencyHelpers
@@ -6,7 +7,6 @@ import NIOPosix
 import Prometheus
 package import Redis
 package import Relay
-import Backplane
 package import Time
 
 /// Publishes what a relay receives into another Redis as it comes, under ids of that Redis.

@@ -1,6 +1,6 @@
+import Backplane
 import Cryptography
 import Redis
-import Backplane
 
 /// Where envelopes come from and where they go, and whether they may: decision logic without I/O.
 struct LoopGuard: Equatable {

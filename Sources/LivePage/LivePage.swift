@@ -1,7 +1,7 @@
-package import Time
 import Capture
 package import Hummingbird
 package import Relay
+package import Time
 
 /// The live page of a relay: hears its events, reads its counters once a second, and is served on its HTTP surface. The relay
 /// does not know it.

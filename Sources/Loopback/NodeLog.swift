@@ -1,6 +1,6 @@
+package import Backplane
 import HubNode
 import NIOConcurrencyHelpers
-package import Backplane
 
 /// The counter went back: ids that were given once are given again.
 package struct CounterReset: Equatable, Sendable, Encodable {

@@ -1,6 +1,6 @@
-import Time
 import Backplane
 import Capture
+import Time
 
 /// The one way that the events of a relay take: to its metrics, its status, the recorder, the consumers beside it, the log, in
 /// this order.

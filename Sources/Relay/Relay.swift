@@ -1,3 +1,4 @@
+import Backplane
 import Capture
 import Logging
 import NIOCore
@@ -5,7 +6,6 @@ import NIOPosix
 import Prometheus
 import Redis
 import ServiceLifecycle
-import Backplane
 import Time
 
 /// The sidecar: holds the subscription, observes and records every envelope, and answers scrapes.

@@ -1,9 +1,9 @@
-import Redis
 import Capture
 package import Logging
 import NIOCore
 import NIOPosix
 import Prometheus
+import Redis
 
 /// The parts of a relay that others read while it runs, each with its metrics; made before it runs, in one place.
 package struct RelayParts: Sendable {

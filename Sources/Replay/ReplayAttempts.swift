@@ -1,7 +1,7 @@
+import Backplane
 import NIOCore
 import NIOPosix
 import Redis
-import Backplane
 
 /// Carries a replay over one connection, or over as many as it takes.
 struct ReplayAttempts {

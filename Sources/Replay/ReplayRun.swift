@@ -1,7 +1,7 @@
+import Backplane
 import CLinux
 import Capture
 import Redis
-import Backplane
 import Time
 
 /// A replay on its thread: read -> select -> schedule -> compose -> publish -> account.

@@ -1,8 +1,8 @@
+import Backplane
 package import Capture
 import NIOCore
 import NIOPosix
 package import Redis
-import Backplane
 
 /// Publishes a capture into another Redis, in the captured order and pace.
 ///

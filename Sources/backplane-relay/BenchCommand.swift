@@ -1,8 +1,8 @@
-import Loopback
-import Bench
 import ArgumentParser
+import Bench
 import FoundationEssentials
 import Logging
+import Loopback
 import Redis
 
 #if canImport(Glibc)

@@ -1,10 +1,10 @@
-import Preflight
 import ArgumentParser
+import Backplane
 import FoundationEssentials
 import NIOPosix
+import Preflight
 import Redis
 import Relay
-import Backplane
 
 struct ChannelsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

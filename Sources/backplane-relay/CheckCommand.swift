@@ -1,10 +1,10 @@
-import Check
-import SignalRClient
 import ArgumentParser
+import Backplane
+import Check
 import FoundationEssentials
 import Logging
 import Redis
-import Backplane
+import SignalRClient
 import Time
 
 struct CheckCommand: AsyncParsableCommand {

@@ -1,8 +1,8 @@
-import Loopback
-import Demo
 import ArgumentParser
+import Demo
 import FoundationEssentials
 import Logging
+import Loopback
 import NIOConcurrencyHelpers
 import Replay
 import Time

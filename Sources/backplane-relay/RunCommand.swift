@@ -1,5 +1,5 @@
-import Preflight
 import ArgumentParser
+import Backplane
 import Capture
 import Forward
 import LivePage
@@ -7,9 +7,9 @@ import Logging
 import MCAP
 import NIOConcurrencyHelpers
 import NIOPosix
+import Preflight
 import Redis
 import Relay
-import Backplane
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

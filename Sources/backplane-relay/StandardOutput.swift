@@ -1,6 +1,6 @@
+import Backplane
 import CLinux
 import Capture
-import Backplane
 import SystemPackage
 
 #if canImport(Glibc)

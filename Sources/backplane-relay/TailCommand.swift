@@ -1,9 +1,9 @@
-import Preflight
 import ArgumentParser
+import Backplane
 import Capture
+import Preflight
 import Redis
 import Relay
-import Backplane
 import Time
 
 #if canImport(Glibc)

@@ -1,5 +1,5 @@
-import Foundation
 import Backplane
+import Foundation
 import Testing
 
 /// What nodes decode though no node writes it: decoded as they do, and told.

@@ -1,5 +1,5 @@
-import FoundationEssentials
 import Backplane
+import FoundationEssentials
 import Testing
 
 /// Names as real nodes tell them apart: by bytes, or by .NET's `OrdinalIgnoreCase`.

@@ -1,6 +1,5 @@
-import Testing
-
 import Backplane
+import Testing
 
 @Suite struct ReissueTests {
     static let payloads: [(String, blob: String?)] = [

@@ -1,5 +1,5 @@
-import Foundation
 import Backplane
+import Foundation
 import Testing
 
 /// A payload that a real SignalR 2.4 node published, and what the real decoder made of it.

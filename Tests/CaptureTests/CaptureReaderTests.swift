@@ -1,10 +1,10 @@
+import Backplane
 import Foundation
 import MCAP
-import Backplane
 import Testing
+import Time
 
 @testable import Capture
-import Time
 
 @Suite struct CaptureReaderTests {
     /// Two channels, four closed segments, events between: ids n on `chat` at n seconds, 100 + n on `game` a little later.

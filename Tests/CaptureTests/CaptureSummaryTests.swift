@@ -1,9 +1,9 @@
-import Foundation
 import Backplane
+import Foundation
 import Testing
+import Time
 
 @testable import Capture
-import Time
 
 @Suite struct CaptureSummaryTests {
     @Test func holesResetsAndDuplicatesAreNamed() throws {

@@ -1,8 +1,8 @@
 import MCAP
 import Testing
+import Time
 
 @testable import Capture
-import Time
 
 @Suite struct CaptureWriterRotationTests {
     @Test func bySize() throws {

@@ -1,9 +1,9 @@
-import MCAP
 import Backplane
+import MCAP
 import Testing
+import Time
 
 @testable import Capture
-import Time
 
 @Suite struct CaptureWriterTests {
     // MARK: - Chunks

@@ -1,8 +1,8 @@
 import MCAP
 import Testing
+import Time
 
 @testable import Capture
-import Time
 
 @Suite struct CompressionChoiceTests {
     private static let start: UInt64 = 7_000_000_000

@@ -1,11 +1,11 @@
+import Backplane
 import Foundation
 import MCAP
-import Backplane
 import TestSupport
 import Testing
+import Time
 
 @testable import Capture
-import Time
 
 /// A small segment, damaged in every possible place.
 @Suite struct DamageTests {

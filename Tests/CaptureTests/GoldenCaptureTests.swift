@@ -1,8 +1,8 @@
-import Time
+import Backplane
 import Foundation
 import MCAP
-import Backplane
 import Testing
+import Time
 
 @testable import Capture
 

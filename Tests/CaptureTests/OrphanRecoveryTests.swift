@@ -1,6 +1,6 @@
+import Backplane
 import Foundation
 import MCAP
-import Backplane
 import Testing
 
 @testable import Capture

@@ -1,9 +1,9 @@
-import Foundation
 import Backplane
+import Foundation
 import Testing
+import Time
 
 @testable import Capture
-import Time
 
 /// What several relays recorded beside each other, in one directory.
 @Suite struct RecordingsTests {

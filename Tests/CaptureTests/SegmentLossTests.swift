@@ -1,9 +1,9 @@
 import Foundation
 import TestSupport
 import Testing
+import Time
 
 @testable import Capture
-import Time
 
 /// What somebody does to the file under the writer's hands is noticed, named by id, and survived.
 @Suite struct SegmentLossTests {

@@ -1,7 +1,7 @@
 import Testing
+import Time
 
 @testable import Capture
-import Time
 
 @Suite struct SegmentNameTests {
     static let names: [([String], String)] = [

@@ -1,5 +1,5 @@
-import Prometheus
 import Backplane
+import Prometheus
 import Testing
 
 @testable import HubNode

@@ -1,5 +1,5 @@
-import NIOCore
 import Backplane
+import NIOCore
 import Testing
 
 @testable import HubNode

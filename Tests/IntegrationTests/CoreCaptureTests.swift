@@ -1,10 +1,10 @@
-import Time
 import Backplane
 import Capture
 import Foundation
 import Redis
 import TestSupport
 import Testing
+import Time
 
 /// Captures of ASP.NET Core hubs by our commands, by Python, and published again.
 @Suite("Captures of ASP.NET Core", .serialized, .needs(.python))

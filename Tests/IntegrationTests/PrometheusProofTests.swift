@@ -1,6 +1,6 @@
+import Backplane
 import Foundation
 import Redis
-import Backplane
 import Synchronization
 import TestSupport
 import Testing

@@ -1,6 +1,6 @@
+import Backplane
 import Foundation
 import Redis
-import Backplane
 import TestSupport
 import Testing
 

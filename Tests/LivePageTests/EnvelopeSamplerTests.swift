@@ -1,6 +1,6 @@
+import Backplane
 import Capture
 import Redis
-import Backplane
 import Testing
 
 @testable import LivePage

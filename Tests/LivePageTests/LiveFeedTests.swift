@@ -4,10 +4,10 @@ import Logging
 import NIOCore
 import Prometheus
 import Testing
+import Time
 
 @testable import LivePage
 @testable import Relay
-import Time
 
 @Suite struct LiveFeedTests {
     private static let hostile = "<img src=x onerror=alert(1)>\"\n\u{2028}\u{0}"

@@ -1,9 +1,9 @@
 import Capture
 import Testing
+import Time
 
 @testable import LivePage
 @testable import Relay
-import Time
 
 @Suite struct LiveJournalTests {
     private func moment(_ seconds: UInt64) -> Moment {

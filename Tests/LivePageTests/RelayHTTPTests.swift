@@ -7,10 +7,10 @@ import NIOCore
 import NIOEmbedded
 import Prometheus
 import Testing
+import Time
 
 @testable import LivePage
 @testable import Relay
-import Time
 
 @Suite struct RelayHTTPTests {
     struct Answer {

@@ -1,5 +1,6 @@
-@testable import Preflight
 import Testing
+
+@testable import Preflight
 
 @Suite struct ChannelGroupsTests {
     private static func hub(_ name: String, _ channels: Int, _ everyNode: String?) -> ChannelGroups.Hub {

@@ -1,5 +1,6 @@
-@testable import Preflight
 import Testing
+
+@testable import Preflight
 
 @Suite struct ChannelScanPolicyTests {
     private static let second: UInt64 = 1_000_000_000

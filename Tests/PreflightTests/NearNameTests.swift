@@ -1,6 +1,7 @@
 import Backplane
-@testable import Preflight
 import Testing
+
+@testable import Preflight
 
 @Suite struct NearNameTests {
     static let cases: [(String, [String], String?)] = [

@@ -1,6 +1,7 @@
-@testable import Preflight
 import Redis
 import Testing
+
+@testable import Preflight
 
 @Suite struct PreflightFindingTests {
     struct Case: Sendable, CustomTestStringConvertible {

@@ -1,6 +1,6 @@
 import Redis
-import Testing
 import TestSupport
+import Testing
 
 /// The servers that tests run against answer, and are what their names say.
 @Suite struct RedisEditionTests {

@@ -1,7 +1,7 @@
 import Testing
+import Time
 
 @testable import Redis
-import Time
 
 @Suite struct TLSFailureTests {
     @Test(

@@ -1,8 +1,8 @@
 import Capture
 import Testing
+import Time
 
 @testable import Relay
-import Time
 
 @Suite struct ClockMonitorTests {
     private static let second: UInt64 = 1_000_000_000

@@ -1,7 +1,7 @@
-import Time
 import Capture
 import Synchronization
 import Testing
+import Time
 
 @testable import Replay
 

@@ -1,9 +1,9 @@
-import Time
 import Capture
 import Foundation
 import Redis
 import TestSupport
 import Testing
+import Time
 
 @testable import Replay
 

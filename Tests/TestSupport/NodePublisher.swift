@@ -1,7 +1,7 @@
+import Backplane
 import Foundation
 import NIOCore
 package import Redis
-import Backplane
 import Synchronization
 
 /// Publishes as a node does: by the node's own script, so that the counter gives the ids.

@@ -54,6 +54,22 @@ package enum BackplaneChannel: Hashable, Sendable {
         }
     }
 
+    /// Byte for byte: a name in another Unicode form is another channel to Redis.
+    package static func == (left: BackplaneChannel, right: BackplaneChannel) -> Bool {
+        switch (left, right) {
+        case (.signalR2(let left), .signalR2(let right)): left.utf8.elementsEqual(right.utf8)
+        case (.core(let left), .core(let right)): left == right
+        default: false
+        }
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        switch self {
+        case .signalR2(let key): hasher.combine(OrdinalName(key))
+        case .core(let hub): hasher.combine(hub)
+        }
+    }
+
     /// nil for SignalR 2.
     package var hub: CoreHub? {
         if case .core(let hub) = self { hub } else { nil }

@@ -1,6 +1,6 @@
-import Time
-import JSON
 import Backplane
+import JSON
+import Time
 
 /// An envelope of ASP.NET Core as one JSON object, the words those of SignalR 2 where they mean the same; what this wire
 /// does not have (id, times, sender) has no member.

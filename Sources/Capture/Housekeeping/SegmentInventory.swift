@@ -1,5 +1,5 @@
-import MCAP
 package import Backplane
+import MCAP
 import Time
 
 #if canImport(Glibc)

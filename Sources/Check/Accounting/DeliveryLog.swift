@@ -1,6 +1,5 @@
-import JSON
-import SignalRClient
 import Histogram
+import JSON
 import NIOConcurrencyHelpers
 import NIOCore
 import SignalRClient

@@ -1,8 +1,8 @@
-import Loopback
 import Capture
 package import HTTPGuard
 import Hummingbird
 package import Logging
+import Loopback
 import NIOCore
 import Prometheus
 import Relay

@@ -1,8 +1,8 @@
-import JSON
-import SignalRClient
-import Loopback
 import Capture
+import JSON
+import Loopback
 import Redis
+import SignalRClient
 
 /// Whether the nodes publish where the check listens.
 extension CheckSession {

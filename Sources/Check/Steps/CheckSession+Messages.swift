@@ -1,5 +1,6 @@
 import JSON
 import SignalRClient
+
 /// What reaches whom.
 extension CheckSession {
     func broadcast() async throws {

@@ -1,6 +1,7 @@
 import JSON
-import SignalRClient
 import Loopback
+import SignalRClient
+
 /// What a client gets that was away.
 extension CheckSession {
     private static let sentMeanwhile = 3

@@ -1,5 +1,6 @@
 import Backplane
 import JSON
+
 /// Who calls a hub method, and whom the method can reach.
 public struct HubCall: Sendable {
     /// Of the caller.

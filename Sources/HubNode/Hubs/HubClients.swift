@@ -1,5 +1,6 @@
 import Backplane
 import JSON
+
 /// The clients of a hub, on whichever node they are.
 public struct HubClients: Sendable {
     private let hub: String

@@ -1,6 +1,6 @@
+import Backplane
 import Logging
 import Prometheus
-import Backplane
 
 /// Finds the method that a client calls, and runs it.
 struct HubDispatcher: Sendable {

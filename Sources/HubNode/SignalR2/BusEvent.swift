@@ -1,6 +1,6 @@
+import Backplane
 import Logging
 import Prometheus
-import Backplane
 
 /// What a node hears from the backplane, in the order in which it happened.
 enum BusEvent: Sendable {

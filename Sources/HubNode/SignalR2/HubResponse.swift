@@ -1,5 +1,5 @@
-import JSON
 import Backplane
+import JSON
 
 /// The answer to a call, as it goes over the transport: `{"R":value?,"I":"id"}`, or with `"H":true?,"E":"message","D":data?`
 /// in the order of a real node's serializer.

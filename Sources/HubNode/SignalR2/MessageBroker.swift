@@ -1,7 +1,7 @@
+import Backplane
 import Logging
 import NIOCore
 import Prometheus
-import Backplane
 
 /// Stands between the backplane of SignalR 2 and this node's clients: hands what is heard to whom it is for, carries out
 /// the commands of other nodes, and leads clients that come back to what they missed.

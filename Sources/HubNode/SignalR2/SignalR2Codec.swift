@@ -1,5 +1,5 @@
-import NIOCore
 import Backplane
+import NIOCore
 
 /// SignalR 2's frames: `{"C":"cursor","S":1,"T":1,"G":"token","M":[...]}`, in this order, all but C and M only where they
 /// say something.

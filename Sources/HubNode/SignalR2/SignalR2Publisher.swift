@@ -1,6 +1,6 @@
-import JSON
-import FoundationEssentials
 import Backplane
+import FoundationEssentials
+import JSON
 import Logging
 import NIOCore
 import Prometheus

@@ -1,6 +1,6 @@
+import Backplane
 import Hummingbird
 import NIOCore
-import Backplane
 
 /// Everything below the node's base path: SignalR 2's client protocol over HTTP.
 struct SignalREndpoint: Sendable {

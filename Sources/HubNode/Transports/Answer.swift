@@ -1,7 +1,7 @@
+import Backplane
 import HTTPTypes
 import Hummingbird
 import NIOCore
-import Backplane
 
 /// Responses with the headers of a real node.
 enum Answer {

@@ -1,7 +1,7 @@
+import Backplane
 import Capture
 import JSON
 import NIOCore
-import Backplane
 import Relay
 import Time
 

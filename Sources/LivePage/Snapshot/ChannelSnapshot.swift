@@ -1,6 +1,6 @@
+import Backplane
 import Capture
 import Prometheus
-import Backplane
 import Relay
 
 /// What the live page knows of one channel: sampled from its counters once a second, and told by events.

@@ -1,7 +1,7 @@
+import Backplane
 import Capture
 import NIOConcurrencyHelpers
 import NIOPosix
-import Backplane
 
 /// The segments of the record directory as the page lists them, looked at now and then on a thread that may wait.
 final class SegmentCatalog: Sendable {

@@ -1,7 +1,7 @@
+import Backplane
 import Capture
 package import NIOCore
 package import Redis
-import Backplane
 import Time
 
 /// Which channels of a Redis have subscribers, and which of them are backplanes.

@@ -1,5 +1,5 @@
-import Capture
 import Backplane
+import Capture
 package import Logging
 package import NIOCore
 package import Redis

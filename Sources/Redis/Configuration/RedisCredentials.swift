@@ -1,4 +1,5 @@
 import SystemPackage
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)

@@ -1,6 +1,6 @@
-import Time
 import DequeModule
 import NIOCore
+import Time
 
 #if canImport(Glibc)
     import Glibc

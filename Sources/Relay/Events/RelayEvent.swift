@@ -1,8 +1,8 @@
-package import Time
 package import Capture
 package import Logging
 package import Prometheus
 package import Redis
+package import Time
 
 /// What a relay tells, in the order in which it happened. It carries no decision: who hears it does what is his.
 package enum RelayEvent: Sendable {

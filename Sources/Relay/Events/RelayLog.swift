@@ -1,8 +1,8 @@
 import Backplane
-import Time
-import Redis
 import Capture
 import Logging
+import Redis
+import Time
 
 /// Writes the events of a relay into its log, those that may come again and again at most one a second.
 struct RelayLog {

@@ -1,6 +1,6 @@
-import Redis
 import Capture
 import NIOConcurrencyHelpers
+import Redis
 import Synchronization
 package import Time
 

@@ -1,7 +1,7 @@
+import Backplane
 import Capture
 import Logging
 import Prometheus
-import Backplane
 import Time
 
 /// Looks after the files of the record directory: free space, retention, what waits for the archive.

@@ -1,6 +1,6 @@
+import Backplane
 import Capture
 import Redis
-import Backplane
 
 /// What happened on the subscription, in order: batches, and what befell the connection between them.
 enum IntakeItem: Sendable {

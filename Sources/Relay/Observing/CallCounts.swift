@@ -1,5 +1,5 @@
-import Prometheus
 import Backplane
+import Prometheus
 
 /// Counts the calls of hub methods on one channel, by hub and method.
 ///

@@ -1,7 +1,7 @@
+import Backplane
 import Capture
 import Prometheus
 import Redis
-import Backplane
 import Time
 
 /// Looks at each envelope of one SignalR 2 channel in place: id, sequence, kinds, calls, commands and acks, signals, size,

@@ -1,5 +1,5 @@
-import Capture
 import Backplane
+import Capture
 
 /// Jumps of ids, and ids that came twice, which one counter explains as well as two that publish in turn: held back until
 /// the next ids show which it is.

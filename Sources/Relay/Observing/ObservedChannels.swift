@@ -1,8 +1,8 @@
-import Time
 import Backplane
-import Prometheus
 import Capture
+import Prometheus
 import Redis
+import Time
 
 /// All channels of a relay as its metrics see them: each envelope, and each event.
 ///

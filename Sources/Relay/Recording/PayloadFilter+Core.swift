@@ -1,7 +1,7 @@
-import JSON
 import Backplane
 import Capture
 import Cryptography
+import JSON
 
 /// Envelopes of ASP.NET Core: the same channel, kind, protocols, excluded connections and methods, other values.
 extension PayloadFilter {

@@ -1,6 +1,6 @@
+import Backplane
 package import Capture
 package import Cryptography
-import Backplane
 
 /// What of the payloads gets into the capture.
 package struct PayloadPolicy: Sendable {

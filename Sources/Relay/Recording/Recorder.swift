@@ -1,8 +1,8 @@
-import Redis
+import Backplane
 import Capture
 import Logging
 import Prometheus
-import Backplane
+import Redis
 import Time
 
 /// Records, whatever the disk does: writes through a ``CaptureWriter``, and when that fails tries a new segment at once

@@ -1,8 +1,8 @@
-import Time
 package import Capture
 import Logging
 package import Prometheus
 import Synchronization
+import Time
 
 /// What an operator sees of the recording. A relay that only observes shows it, too, and leaves it at 0.
 package struct RecordingMetrics: Sendable {

@@ -1,5 +1,5 @@
-import Capture
 import Backplane
+import Capture
 
 /// What is lost while nothing can be recorded, and what happens meanwhile: for the capture, once it can be.
 struct RecordingOutage {

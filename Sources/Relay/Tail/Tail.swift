@@ -1,11 +1,11 @@
-import Preflight
+import Backplane
 package import Capture
 package import Logging
 import NIOCore
 import NIOPosix
+import Preflight
 import Prometheus
 package import Redis
-import Backplane
 import Synchronization
 
 /// Hands out live what comes on channels: a subscriber that stores nothing.

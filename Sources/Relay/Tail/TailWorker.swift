@@ -1,6 +1,6 @@
+import Backplane
 import Capture
 import Redis
-import Backplane
 import Time
 
 /// The consumer of the intake in a ``Tail``: follows the ids, selects, hands out.

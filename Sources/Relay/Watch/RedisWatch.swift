@@ -1,8 +1,8 @@
-import Preflight
 import Capture
 import Logging
 import NIOCore
 import NIOPosix
+import Preflight
 import Redis
 
 /// Asks Redis now and then, over a connection of its own, what the subscription itself cannot tell: who listens, how far

@@ -1,9 +1,9 @@
-import Time
 import Capture
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOSSL
+import Time
 
 #if canImport(Glibc)
     import Glibc

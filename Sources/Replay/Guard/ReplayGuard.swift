@@ -1,6 +1,6 @@
+import Backplane
 import Capture
 import Redis
-import Backplane
 
 /// Whether a replay may begin: decision logic without I/O.
 struct ReplayGuard {

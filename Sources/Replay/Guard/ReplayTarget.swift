@@ -1,5 +1,5 @@
-package import Redis
 package import Backplane
+package import Redis
 
 /// What is found at the target before anything is published.
 package struct ReplayTarget: Sendable, Equatable {

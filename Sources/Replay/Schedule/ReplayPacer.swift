@@ -1,4 +1,3 @@
-import Time
 import CLinux
 import Capture
 import Time

@@ -1,4 +1,5 @@
 import JSON
+
 /// What a person is told of an answer that is not a node's.
 enum AnswerText {
     /// An error page is quoted, not repeated.

@@ -1,5 +1,5 @@
-import Preflight
 import ArgumentParser
+import Preflight
 import Relay
 
 /// What somebody meant who mistyped a command or an option.

@@ -1,8 +1,8 @@
 import ArgumentParser
+import Backplane
 import Capture
 import JSON
 import Logging
-import Backplane
 import Time
 
 /// How a log line is written.

@@ -1,5 +1,5 @@
-import Capture
 import Backplane
+import Capture
 import JSON
 
 /// Puts differences that follow one another into one line.

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Capture
 import Backplane
+import Capture
 import Time
 
 struct MergeCommand: ParsableCommand {

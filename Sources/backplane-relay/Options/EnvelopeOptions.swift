@@ -1,6 +1,6 @@
 import ArgumentParser
-import Capture
 import Backplane
+import Capture
 
 /// Which envelopes are wanted, as far as an envelope itself can tell: for captures and for live traffic.
 struct EnvelopeOptions: ParsableArguments {

@@ -1,13 +1,13 @@
-import Loopback
-import Preflight
 import ArgumentParser
 import Capture
-import SignalRClient
 import Forward
 import HubNode
+import Loopback
+import Preflight
 import Redis
 import Relay
 import Replay
+import SignalRClient
 
 /// An error in the words of the command line.
 struct ExplainedError: Error, CustomStringConvertible {

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Capture
 import Backplane
+import Capture
 import Time
 
 /// Reads the values of the options that select envelopes; what is wrong with one is said with its remedy.

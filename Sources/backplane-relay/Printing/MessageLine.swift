@@ -1,5 +1,5 @@
-import Capture
 import Backplane
+import Capture
 import Time
 
 /// One line a message, for people.

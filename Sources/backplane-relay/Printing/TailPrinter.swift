@@ -1,7 +1,7 @@
+import Backplane
 import Capture
 import Logging
 import Relay
-import Backplane
 import Time
 
 /// Prints what a ``Tail`` hands out: envelopes as `cat` does; events into the log, or as JSON objects among the envelopes.

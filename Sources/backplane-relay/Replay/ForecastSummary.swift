@@ -1,7 +1,7 @@
+import Backplane
 import Capture
 import Redis
 import Replay
-import Backplane
 
 /// What a replay would do, for machines: times in seconds; what is not known is absent.
 struct ForecastSummary: Encodable {

@@ -1,7 +1,7 @@
+import Backplane
 import Capture
 import Redis
 import Replay
-import Backplane
 
 /// What a replay would do, as a table for people, and what it should make them think.
 struct ForecastTable {

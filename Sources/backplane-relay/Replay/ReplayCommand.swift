@@ -1,10 +1,10 @@
 import ArgumentParser
+import Backplane
 import Capture
 import FoundationEssentials
 import NIOConcurrencyHelpers
 import Redis
 import Replay
-import Backplane
 import Time
 
 #if canImport(Glibc)

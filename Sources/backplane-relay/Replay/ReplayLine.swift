@@ -1,6 +1,6 @@
+import Backplane
 import Capture
 import Replay
-import Backplane
 import Time
 
 /// The line that says where a replay is: position, rate, lateness, time left.

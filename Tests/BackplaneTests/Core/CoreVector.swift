@@ -1,5 +1,5 @@
-import Foundation
 import Backplane
+import Foundation
 import Testing
 
 /// A payload that real ASP.NET Core 8 nodes published, and what it means.

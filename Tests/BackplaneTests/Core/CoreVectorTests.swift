@@ -1,5 +1,5 @@
-import Foundation
 import Backplane
+import Foundation
 import Testing
 
 /// What real nodes published, read as it was meant and written back to the same bytes.

@@ -1,5 +1,5 @@
-import Foundation
 import Backplane
+import Foundation
 import TestSupport
 import Testing
 

@@ -1,9 +1,9 @@
-import Time
 import Backplane
 import Foundation
 import MCAP
 import TestSupport
 import Testing
+import Time
 
 @testable import Capture
 

@@ -1,10 +1,10 @@
+import Backplane
 import Foundation
 import MCAP
-import Backplane
 import Testing
+import Time
 
 @testable import Capture
-import Time
 
 @Suite struct SegmentInventoryTests {
     /// Three closed segments with ids 1...10, 11...20, 21...30, and the open one with 31.

@@ -1,9 +1,9 @@
-import MCAP
 import Backplane
+import MCAP
 import Testing
+import Time
 
 @testable import Capture
-import Time
 
 /// The ends of a capture, and times that count from them.
 @Suite struct CaptureTimesTests {

@@ -1,5 +1,5 @@
-import MCAP
 import Backplane
+import MCAP
 
 @testable import Capture
 

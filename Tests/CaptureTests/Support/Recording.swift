@@ -1,8 +1,8 @@
-import MCAP
 import Backplane
+import MCAP
+import Time
 
 @testable import Capture
-import Time
 
 extension Moment {
     /// 2026-11-22T21:41:00Z.

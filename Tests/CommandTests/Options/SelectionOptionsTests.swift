@@ -1,6 +1,6 @@
 import ArgumentParser
-import Capture
 import Backplane
+import Capture
 import Testing
 
 @testable import backplane_relay

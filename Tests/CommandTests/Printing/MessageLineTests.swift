@@ -1,10 +1,10 @@
+import Backplane
 import Capture
 import Foundation
-import Backplane
 import Testing
+import Time
 
 @testable import backplane_relay
-import Time
 
 /// The lines of `cat` and `tail`, and times by the clock of this machine. Serialized: the zone is the process'.
 @Suite(.serialized) struct MessageLineTests {

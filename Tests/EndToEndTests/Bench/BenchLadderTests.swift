@@ -1,5 +1,6 @@
-@testable import Bench
 import Testing
+
+@testable import Bench
 
 /// Which rates are tried, and what is said to have limited them.
 @Suite("Bench ladder")

@@ -1,11 +1,12 @@
-@testable import Check
-@testable import Loopback
-@testable import SignalRClient
 import HubNode
 import NIOPosix
 import Redis
 import TestSupport
 import Testing
+
+@testable import Check
+@testable import Loopback
+@testable import SignalRClient
 
 /// What the check says when the nodes are not what it was told: another backplane, another key, another counter.
 @Suite(.timeLimit(.minutes(3)))

@@ -1,6 +1,7 @@
+import Testing
+
 @testable import Check
 @testable import SignalRClient
-import Testing
 
 struct CheckPartsTests {
     @Test func textsCarryTheirNumbers() {

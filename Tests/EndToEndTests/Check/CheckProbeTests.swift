@@ -1,9 +1,10 @@
-@testable import Check
-@testable import Loopback
 import Prometheus
 import ServiceLifecycle
 import Synchronization
 import Testing
+
+@testable import Check
+@testable import Loopback
 
 @Suite(.timeLimit(.minutes(2)))
 struct CheckProbeTests {

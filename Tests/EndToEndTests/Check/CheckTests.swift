@@ -1,10 +1,11 @@
-@testable import Check
-@testable import Loopback
-@testable import SignalRClient
 import NIOPosix
 import Redis
 import TestSupport
 import Testing
+
+@testable import Check
+@testable import Loopback
+@testable import SignalRClient
 
 /// The check against real nodes.
 @Suite(.timeLimit(.minutes(3)))

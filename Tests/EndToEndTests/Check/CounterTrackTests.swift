@@ -1,6 +1,7 @@
+import Testing
+
 @testable import Check
 @testable import Loopback
-import Testing
 
 struct CounterTrackTests {
     @Test(

@@ -1,6 +1,7 @@
+import Testing
+
 @testable import Check
 @testable import Loopback
-import Testing
 
 struct LedgerTests {
     /// Three clients: 0 and 1 at node 0, client 2 at node 1.

@@ -1,6 +1,7 @@
-@testable import Loopback
 import TestSupport
 import Testing
+
+@testable import Loopback
 
 struct MissedIDsTests {
     @Test(

@@ -1,8 +1,9 @@
 import JSON
 import Loopback
-@testable import SignalRClient
 import NIOSSL
 import Testing
+
+@testable import SignalRClient
 
 /// The client against what a real node never does, and over TLS.
 @Suite(.timeLimit(.minutes(2)))

@@ -1,9 +1,10 @@
 import JSON
 import Loopback
-@testable import Check
-@testable import SignalRClient
 import Redis
 import Testing
+
+@testable import Check
+@testable import SignalRClient
 
 /// The client against a real node.
 @Suite(.timeLimit(.minutes(2)))

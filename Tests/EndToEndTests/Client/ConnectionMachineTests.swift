@@ -1,6 +1,7 @@
-@testable import SignalRClient
 import NIOCore
 import Testing
+
+@testable import SignalRClient
 
 struct ConnectionMachineTests {
     static let lost = SignalRClientError.transportLost(node: "n", reason: "gone")

@@ -1,7 +1,8 @@
-@testable import Loopback
-@testable import SignalRClient
 import TestSupport
 import Testing
+
+@testable import Loopback
+@testable import SignalRClient
 
 struct EventStreamParserTests {
     static let stream = """

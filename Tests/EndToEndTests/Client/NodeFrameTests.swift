@@ -1,8 +1,9 @@
 import JSON
-@testable import Loopback
-@testable import SignalRClient
 import TestSupport
 import Testing
+
+@testable import Loopback
+@testable import SignalRClient
 
 struct FrameTests {
     static let frames: [(String, NodeFrame?)] = [

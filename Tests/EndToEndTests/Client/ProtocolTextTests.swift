@@ -1,7 +1,8 @@
 import JSON
-@testable import SignalRClient
 import NIOCore
 import Testing
+
+@testable import SignalRClient
 
 struct ProtocolTextTests {
     @Test(arguments: [

@@ -1,5 +1,5 @@
-import Demo
 import Check
+import Demo
 import JSON
 import Loopback
 import SignalRClient

@@ -1,6 +1,7 @@
-@testable import Loopback
 import Logging
 import Redis
+
+@testable import Loopback
 
 /// Real hub nodes on a redis-server of their own.
 enum Nodes {

@@ -1,5 +1,6 @@
-@testable import SignalRClient
 import NIOSSL
+
+@testable import SignalRClient
 
 /// A network for as long as a closure runs.
 enum SharedNetwork {

@@ -1,8 +1,8 @@
+import Backplane
 import Foundation
 import NIOCore
 import NIOPosix
 import Redis
-import Backplane
 import Synchronization
 import TestSupport
 

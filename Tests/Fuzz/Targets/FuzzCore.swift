@@ -1,5 +1,5 @@
-import JSON
 import FuzzSupport
+import JSON
 
 @testable import Backplane
 

@@ -1,3 +1,4 @@
+import Backplane
 import FuzzSupport
 import HTTPTypes
 import JSON
@@ -7,7 +8,6 @@ import NIOEmbedded
 import NIOPosix
 import NIOWebSocket
 import Redis
-import Backplane
 
 @testable import HubNode
 

@@ -1,8 +1,8 @@
 import Capture
 import FuzzSupport
+import JSON
 
 @testable import Backplane
-import JSON
 
 /// Any bytes as a message's value: the scanner, calls, commands, and the lines that `cat --json` makes of them.
 @main

@@ -1,8 +1,8 @@
+import Backplane
 import FuzzSupport
 import NIOCore
 import NIOEmbedded
 import NIOWebSocket
-import Backplane
 
 @testable import HubNode
 

@@ -1,6 +1,6 @@
+import Backplane
 import Logging
 import NIOCore
-import Backplane
 
 @testable import HubNode
 

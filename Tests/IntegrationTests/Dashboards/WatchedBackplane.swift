@@ -1,8 +1,8 @@
-import JSON
-import SignalRClient
-import Foundation
-import Redis
 import Backplane
+import Foundation
+import JSON
+import Redis
+import SignalRClient
 import Synchronization
 import TestSupport
 

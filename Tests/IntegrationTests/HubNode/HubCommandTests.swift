@@ -1,6 +1,6 @@
+import Foundation
 import JSON
 import SignalRClient
-import Foundation
 import TestSupport
 import Testing
 

@@ -1,10 +1,10 @@
-import JSON
-import Loopback
-import SignalRClient
+import Backplane
 import Foundation
 import HubNode
+import JSON
+import Loopback
 import Redis
-import Backplane
+import SignalRClient
 import TestSupport
 import Testing
 

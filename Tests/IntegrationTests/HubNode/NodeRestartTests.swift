@@ -1,7 +1,7 @@
+import Foundation
 import JSON
 import Loopback
 import SignalRClient
-import Foundation
 import TestSupport
 import Testing
 

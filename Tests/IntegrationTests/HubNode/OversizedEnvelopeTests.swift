@@ -1,8 +1,8 @@
+import Foundation
 import JSON
 import Loopback
-import SignalRClient
-import Foundation
 import Redis
+import SignalRClient
 import TestSupport
 import Testing
 

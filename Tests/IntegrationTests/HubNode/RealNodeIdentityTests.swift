@@ -1,8 +1,8 @@
 import Check
-import JSON
-import SignalRClient
 import Foundation
 import HubNode
+import JSON
+import SignalRClient
 import TestSupport
 import Testing
 

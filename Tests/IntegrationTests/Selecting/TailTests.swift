@@ -85,8 +85,9 @@ struct TailTests {
                     try await eventually("the first is printed") {
                         tail.output.contains("broadcastMessage") ? true : nil
                     }
-                    try await client.send(["CLIENT", "KILL", "TYPE", "pubsub"])
+                    // In this order: once it has subscribed again, tail knows that this id was given out before.
                     try await client.send(["INCR", "chat"])
+                    try await client.send(["CLIENT", "KILL", "TYPE", "pubsub"])
                     try await eventually("tail has noticed") {
                         (tail.output + tail.errors).contains(json ? #""event":"disconnected""# : "subscription lost")
                             ? true : nil

@@ -1,5 +1,5 @@
-import Redis
 import Backplane
+import Redis
 import TestSupport
 
 /// Envelopes of several hubs, signals and kinds with known ids, published as they are.

@@ -1,5 +1,5 @@
-import MCAP
 import Backplane
+import MCAP
 
 /// A small capture, made without a relay.
 enum PipedCapture {

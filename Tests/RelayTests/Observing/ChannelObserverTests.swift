@@ -1,10 +1,10 @@
+import Backplane
 import Capture
 import Foundation
-import Backplane
 import Testing
+import Time
 
 @testable import Relay
-import Time
 
 @Suite struct ChannelObserverTests {
     private static let now: UInt64 = 1_795_400_000_000_000_000

@@ -1,6 +1,6 @@
+import Backplane
 import Capture
 import Cryptography
-import Backplane
 import Testing
 
 @testable import Relay

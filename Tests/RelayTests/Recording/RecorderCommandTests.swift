@@ -1,13 +1,13 @@
+import Backplane
 import Capture
 import Foundation
 import NIOConcurrencyHelpers
 import Prometheus
 import Redis
-import Backplane
 import Testing
+import Time
 
 @testable import Relay
-import Time
 
 /// What other threads ask of the recorder, and what a low disk does.
 @Suite struct RecorderCommandTests {

@@ -1,11 +1,11 @@
+import Backplane
 import Capture
 import Foundation
 import Logging
-import Backplane
 import Testing
+import Time
 
 @testable import Relay
-import Time
 
 @Suite struct RecorderTests {
     /// A recorder whose directory can be taken away.

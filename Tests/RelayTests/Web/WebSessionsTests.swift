@@ -1,9 +1,9 @@
 import Capture
 import Foundation
 import Testing
+import Time
 
 @testable import Relay
-import Time
 
 @Suite struct WebSessionsTests {
     private static let secret = "0123456789abcdef"

@@ -1,4 +1,3 @@
-import Time
 import Backplane
 import Capture
 import Foundation
@@ -6,6 +5,7 @@ import NIOCore
 import Redis
 import Synchronization
 import TestSupport
+import Time
 
 @testable import Replay
 

@@ -1,4 +1,5 @@
 import JSON
+
 /// Whether the JSON frame and the MessagePack frame of an envelope say the same.
 package enum CoreAgreement: Equatable, Sendable {
     case same

@@ -1,4 +1,5 @@
 import JSON
+
 /// The client's method that an invocation calls, found by looking at the beginning of a frame only: nodes write
 /// `{"type":1,"target":"` and `96 01 80 c0` before it, unless a result is asked for.
 ///

@@ -1,4 +1,5 @@
 import JSON
+
 /// Compares a JSON value with a MessagePack value, as far as the two can be.
 enum CoreComparison {
     enum Verdict: Equatable {

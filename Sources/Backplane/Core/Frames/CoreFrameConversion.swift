@@ -1,4 +1,5 @@
 import JSON
+
 /// Says a frame of one protocol in the other: messages that go to clients, with null, booleans, numbers, texts and
 /// arrays of these.
 ///

@@ -1,4 +1,5 @@
 import JSON
+
 extension CoreHubMessage {
     private static let recordSeparator: UInt8 = 0x1E
 

@@ -1,4 +1,5 @@
 import JSON
+
 /// The messages of the hub protocol that have a meaning here.
 package enum CoreMessageType: UInt8, CaseIterable, Sendable {
     case invocation = 1

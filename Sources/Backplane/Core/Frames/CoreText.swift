@@ -1,4 +1,5 @@
 import JSON
+
 /// A text of a hub message in place: as it stands in the JSON, escapes checked but not decoded, or UTF-8 of
 /// MessagePack. Valid as long as the payload's memory.
 package struct CoreText {

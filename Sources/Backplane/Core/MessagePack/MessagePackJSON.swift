@@ -1,4 +1,5 @@
 package import JSON
+
 /// Writes MessagePack values as JSON text.
 ///
 /// `nil`, booleans, numbers, texts and arrays are what they are. Bytes become Base64 and times ISO 8601 text, as

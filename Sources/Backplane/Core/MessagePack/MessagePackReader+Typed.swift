@@ -1,4 +1,5 @@
 import JSON
+
 /// Values whose type is known by their place.
 extension MessagePackReader {
     /// - Returns: how many elements follow.

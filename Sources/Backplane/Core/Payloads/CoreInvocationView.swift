@@ -1,4 +1,5 @@
 import JSON
+
 /// An invocation in place: `[excluded, {protocol: frame}]`, with `invocation id, return channel` behind them where a
 /// result is asked for. Nothing is copied, nothing is allocated. Valid as long as the payload's memory.
 ///
