@@ -5,8 +5,11 @@ import Testing
 /// A command that is stopped before it is ready, or at any other moment.
 @Suite("Signals at any moment", .serialized, .needs(.redisServer))
 struct EarlySignalTests {
-    /// The orderly end of a demo, whose patience with itself ends at 10 s.
-    private static let bound = Duration.seconds(9)
+    /// What the manual promises: a demo and a bench end within 10 s, whatever hangs, since they then give themselves up;
+    /// to that comes the time that a busy machine takes.
+    private static func bound(_ command: String) -> Duration {
+        ["demo", "bench"].contains(command) ? .seconds(12) : .seconds(9)
+    }
 
     @Test(
         "it ends within its bound, and leaves no process and no file",
@@ -64,9 +67,9 @@ struct EarlySignalTests {
             let what = "\(arguments.joined(separator: " ")), \(number) after \(moment)"
             let exit: ChildProcess.Exit
             do {
-                exit = try await child.exit(within: Self.bound)
+                exit = try await child.exit(within: Self.bound(arguments[0]))
             } catch {
-                throw TestFailure("\(what): \(error)\n\(child.output)")
+                throw TestFailure("\(what): \(error)\n\(child.output)\n\(child.errors)")
             }
             // 130 of demo and bench, which stop half-way; 0 of those that are there to be stopped, and of one that had ended.
             #expect(
