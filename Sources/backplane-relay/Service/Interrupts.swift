@@ -53,7 +53,7 @@ final class Interrupts: Sendable {
     ///   - giveUp: ends the process when it takes longer.
     /// - Returns: nil if it was cancelled.
     func run<Value: Sendable>(
-        patience: Duration = .seconds(10), orGiveUp giveUp: (@Sendable () -> Void)? = nil,
+        patience: Duration = .seconds(7), orGiveUp giveUp: (@Sendable () -> Void)? = nil,
         _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Value? {
         let work = Task { try await body() }
@@ -62,6 +62,7 @@ final class Interrupts: Sendable {
             guard let giveUp else { return }
             Task.detached {
                 try await Task.sleep(for: patience)
+                StandardError.print("did not end in order within \(patience.components.seconds) s and gives up")
                 giveUp()
             }
         }

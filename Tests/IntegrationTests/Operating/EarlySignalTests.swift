@@ -5,11 +5,8 @@ import Testing
 /// A command that is stopped before it is ready, or at any other moment.
 @Suite("Signals at any moment", .serialized, .needs(.redisServer))
 struct EarlySignalTests {
-    /// What the manual promises: a demo and a bench end within 10 s, whatever hangs, since they then give themselves up;
-    /// to that comes the time that a busy machine takes.
-    private static func bound(_ command: String) -> Duration {
-        ["demo", "bench"].contains(command) ? .seconds(12) : .seconds(9)
-    }
+    /// Demo and bench give themselves up before it where their orderly end takes too long.
+    private static let bound = Duration.seconds(9)
 
     @Test(
         "it ends within its bound, and leaves no process and no file",
@@ -67,7 +64,7 @@ struct EarlySignalTests {
             let what = "\(arguments.joined(separator: " ")), \(number) after \(moment)"
             let exit: ChildProcess.Exit
             do {
-                exit = try await child.exit(within: Self.bound(arguments[0]))
+                exit = try await child.exit(within: Self.bound)
             } catch {
                 throw TestFailure("\(what): \(error)\n\(child.output)\n\(child.errors)")
             }
