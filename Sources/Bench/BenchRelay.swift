@@ -1,3 +1,4 @@
+import Backplane
 import Capture
 import Logging
 import Loopback
@@ -19,7 +20,7 @@ struct BenchRelay: Sendable {
         let (ports, portFound) = AsyncStream.makeStream(of: Int.self)
         let parts = RelayParts(
             RelayConfiguration(
-                redis: redis, channels: [channel],
+                redis: redis, backplanes: [.signalR2(key: channel)],
                 recording: CaptureWriter.Configuration(
                     directory: directory, channels: [channel], compression: compression),
                 web: WebConfiguration(port: 0), version: configuration.version, hostName: configuration.hostName),

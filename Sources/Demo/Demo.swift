@@ -86,7 +86,7 @@ package struct Demo: Sendable {
         let links = LiveLinks()
         let parts = RelayParts(
             RelayConfiguration(
-                redis: source, channels: [Self.channel],
+                redis: source, backplanes: [.signalR2(key: Self.channel)],
                 recording: CaptureWriter.Configuration(directory: directory, channels: [Self.channel]),
                 web: WebConfiguration(port: 0), version: version, hostName: hostName),
             logger: logger)

@@ -1,12 +1,15 @@
+package import Backplane
 package import Capture
-import Preflight
+package import Preflight
 package import Redis
 
 /// What one relay does.
 package struct RelayConfiguration: Sendable {
     package var redis: RedisConfiguration
-    /// The event keys to watch, at least one.
-    package var channels: [String]
+    /// What is watched from the start: at least one, unless hubs are looked for.
+    package var backplanes: [BackplaneChannel]
+    /// nil where nothing of ASP.NET Core is watched.
+    package var core: CoreAttachment?
     /// Where and how to record; nil to observe only.
     package var recording: CaptureWriter.Configuration?
     /// What of the payloads is recorded.
@@ -24,14 +27,16 @@ package struct RelayConfiguration: Sendable {
     package var hostName: String
 
     package init(
-        redis: RedisConfiguration, channels: [String], recording: CaptureWriter.Configuration? = nil,
+        redis: RedisConfiguration, backplanes: [BackplaneChannel], core: CoreAttachment? = nil,
+        recording: CaptureWriter.Configuration? = nil,
         payload: PayloadPolicy = PayloadPolicy(), housekeeping: HousekeepingPolicy = HousekeepingPolicy(),
         bufferBytes: Int = 64 << 20, web: WebConfiguration = WebConfiguration(),
         maxChannelScan: Int = ChannelScanPolicy.defaultLimit, version: String, hostName: String
     ) {
-        precondition(!channels.isEmpty && bufferBytes > 0)
+        precondition((!backplanes.isEmpty || core?.findsHubs == true) && bufferBytes > 0)
         self.redis = redis
-        self.channels = channels
+        self.backplanes = backplanes
+        self.core = core
         self.recording = recording
         self.payload = payload
         self.housekeeping = housekeeping

@@ -23,10 +23,10 @@ package struct RelayParts: Sendable {
     package init(_ configuration: RelayConfiguration, logger: Logger) {
         let registry = Registry()
         context = RelayContext(
-            channels: configuration.channels, registry: registry,
+            attached: AttachedChannels(configuration.backplanes), registry: registry,
             status: RelayStatus(records: configuration.recording != nil), logger: logger)
         self.configuration = configuration
-        observing = ObservingMetrics(registry, channels: configuration.channels)
+        observing = ObservingMetrics(registry, channels: configuration.backplanes)
         intake = Intake(limit: configuration.bufferBytes, metrics: IntakeMetrics(registry))
         recording = RecordingMetrics(registry, drops: intake.metrics.drops)
         if let directory = configuration.recording?.directory {

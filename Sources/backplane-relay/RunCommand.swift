@@ -99,7 +99,8 @@ struct RunCommand: AsyncParsableCommand {
         let supervisor = SystemdNotifier()
         let parts = RelayParts(
             RelayConfiguration(
-                redis: redis, channels: channel, recording: recording.writer(channels: channel),
+                redis: redis, backplanes: channel.map { .signalR2(key: $0) },
+                recording: recording.writer(channels: channel),
                 payload: try recording.payloadPolicy(), housekeeping: try recording.housekeeping(),
                 bufferBytes: buffer.bytes,
                 web: WebConfiguration(host: web.listen.host, port: web.listen.port, access: try web.access()),

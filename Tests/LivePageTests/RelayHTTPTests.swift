@@ -36,7 +36,7 @@ import Time
         let sessions = sessions ?? token.map { WebSessions(token: $0) }
         let parts = try parts ?? makeParts(["chat", "game"])
         let context = RelayContext(
-            channels: parts.context.channels, registry: parts.context.registry, status: status,
+            attached: parts.context.attached, registry: parts.context.registry, status: status,
             logger: parts.context.logger)
         let responder = RelayHTTP(
             context: context, site: WebSite(sessions: sessions, isSecure: false), pages: LivePage(of: parts)

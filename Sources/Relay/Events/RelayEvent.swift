@@ -93,15 +93,17 @@ package protocol RelayConsumer: Sendable {
 
 /// What the parts of one relay have in common.
 package struct RelayContext: Sendable {
-    /// The event keys, by channel index of a batch.
-    package let channels: [String]
+    package let attached: AttachedChannels
     /// Where each part registers its metrics.
     package let registry: Registry
     package let status: RelayStatus
     package let logger: Logger
 
-    package init(channels: [String], registry: Registry, status: RelayStatus, logger: Logger) {
-        self.channels = channels
+    /// Names of the channels that are attached by now, by channel index of a batch.
+    package var channels: [String] { attached.names }
+
+    package init(attached: AttachedChannels, registry: Registry, status: RelayStatus, logger: Logger) {
+        self.attached = attached
         self.registry = registry
         self.status = status
         self.logger = logger

@@ -1,4 +1,4 @@
-import Backplane
+package import Backplane
 package import Prometheus
 
 /// What is seen of the backplane, and the subscription to it.
@@ -7,9 +7,9 @@ package struct ObservingMetrics: Sendable {
     /// By channel index.
     package let channels: [ChannelMetrics]
 
-    package init(_ registry: Registry, channels names: [String]) {
+    package init(_ registry: Registry, channels: [BackplaneChannel]) {
         let families = ChannelMetrics.Families(registry)
-        channels = names.map { ChannelMetrics(families, channel: $0) }
+        self.channels = channels.map { ChannelMetrics(families, channel: $0.name) }
         reconnects = registry.counter(
             "backplane_relay_reconnects_total",
             help: "Subscriptions made again after one was lost; envelopes published in between were missed.")

@@ -1,3 +1,4 @@
+import Backplane
 import Logging
 import Redis
 
@@ -7,7 +8,7 @@ import Redis
 func makeParts(_ channels: [String] = ["chat"]) throws -> RelayParts {
     RelayParts(
         RelayConfiguration(
-            redis: try RedisConfiguration(connectionString: "redis://127.0.0.1:1"), channels: channels, version: "1",
-            hostName: "h"),
+            redis: try RedisConfiguration(connectionString: "redis://127.0.0.1:1"),
+            backplanes: channels.map { .signalR2(key: $0) }, version: "1", hostName: "h"),
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
 }

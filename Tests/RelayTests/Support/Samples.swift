@@ -1,3 +1,4 @@
+import Backplane
 import Logging
 import Prometheus
 
@@ -12,11 +13,12 @@ struct RelayMetrics {
     let storage: StorageMetrics
 
     init(_ names: [String], records: Bool) {
+        let channels = names.map { BackplaneChannel.signalR2(key: $0) }
         context = RelayContext(
-            channels: names, registry: Registry(), status: RelayStatus(records: records),
+            attached: AttachedChannels(channels), registry: Registry(), status: RelayStatus(records: records),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         intake = IntakeMetrics(context.registry)
-        observing = ObservingMetrics(context.registry, channels: names)
+        observing = ObservingMetrics(context.registry, channels: channels)
         recording = RecordingMetrics(context.registry, drops: intake.drops)
         storage = StorageMetrics(context.registry)
     }
