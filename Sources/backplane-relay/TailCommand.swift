@@ -89,7 +89,8 @@ struct TailCommand: AsyncParsableCommand {
         let log = try log.makeLog()
         defer { log.destination.finish() }
         let tail = Tail(
-            redis: try redis.configuration(logger: log.logger).namedAsObserver("tail"), channels: channel,
+            redis: try redis.configuration(logger: log.logger).namedAsObserver("tail"),
+            backplanes: channel.map { .signalR2(key: $0) },
             selection: envelopes.selection,
             limit: limit, duration: duration.map { .nanoseconds(Int64($0.nanoseconds)) }, bufferBytes: buffer.bytes,
             maxChannelScan: maxChannelScan, logger: log.logger)
