@@ -64,8 +64,12 @@ package struct RelayParts: Sendable {
             "written_bytes": "\(recording.writtenBytes.value)",
         ]
         for channel in observing.channels {
-            figures["channel.\(channel.channel)"] =
-                "envelopes \(channel.envelopes.value), last id \(Int(channel.lastID.value)), missing \(channel.missingIDs.value), duplicates \(channel.duplicateIDs.value), resets \(channel.counterResets.value)"
+            var figure = "envelopes \(channel.envelopes.value)"
+            if let ids = channel.signalR2 {
+                figure +=
+                    ", last id \(Int(ids.lastID.value)), missing \(ids.missingIDs.value), duplicates \(ids.duplicateIDs.value), resets \(ids.counterResets.value)"
+            }
+            figures["channel.\(channel.channel)"] = "\(figure)"
         }
         return figures
     }
