@@ -36,9 +36,9 @@ struct RelayWorker: ~Copyable {
 
     init(intake: Intake, events: consuming EventFanOut, census: CounterCensus? = nil) {
         self.intake = intake
+        forms = events.context.attached.all.map(\.form)
         self.events = events
         self.census = census
-        forms = events.context.attached.all.map(\.form)
     }
 
     private var channels: [String] { events.context.channels }

@@ -90,20 +90,18 @@ struct RunCommand: AsyncParsableCommand {
         let log = try log.makeLog()
         let redis = try redis.configuration(logger: log.logger, watching: watched).namedAsObserver()
         if checkOnly { return try await check(redis) }
-        guard try core.attachment(redis: redis) == nil else {
-            throw ExplainedError("hubs of ASP.NET Core SignalR can only be checked yet: add --check-only")
-        }
+        let attachment = try core.attachment(redis: redis)
         try await forwarding.requireTarget(from: redis, channels: channel)
         log.logger.notice(
             "watching",
             metadata: [
-                "redis": "\(redis.endpoint)", "channels": "\(channel.joined(separator: ", "))",
+                "redis": "\(redis.endpoint)", "channels": "\(watched.title(attachment))",
                 "recording": "\(recording.record ?? "off (no --record)")",
             ])
         let supervisor = SystemdNotifier()
         let parts = RelayParts(
             RelayConfiguration(
-                redis: redis, backplanes: channel.map { .signalR2(key: $0) },
+                redis: redis, backplanes: watched.backplanes(attachment), core: attachment,
                 recording: recording.writer(channels: channel),
                 payload: try recording.payloadPolicy(), housekeeping: try recording.housekeeping(),
                 bufferBytes: buffer.bytes,

@@ -22,7 +22,6 @@ struct ObservedChannels {
     private var disruptions = Disruptions()
     private var turns = PublishTurns(observers: 0)
     private var subscriptions = 0
-    private var isSubscribed = false
     /// On the monotonic clock.
     private var lastTick: UInt64 = 0
 
@@ -36,7 +35,6 @@ struct ObservedChannels {
     mutating func attach(_ channel: BackplaneChannel) {
         let channel = metrics.attach(channel)
         add(channel, .init())
-        if isSubscribed { channel.up.set(1) }
     }
 
     private mutating func add(_ channel: ChannelMetrics, _ previous: CaptureDirectory.Previous) {
@@ -126,12 +124,11 @@ struct ObservedChannels {
         switch event {
         case .subscribed(let subscription):
             subscriptions += 1
-            isSubscribed = true
             if subscriptions > 1 { metrics.reconnects.increment() }
             for channel in metrics.channels { channel.up.set(1) }
             disruptions.subscribed(subscription)
+        case .joined(let channel): metrics.channels[channel].up.set(1)
         case .disconnected(let cause):
-            isSubscribed = false
             for channel in metrics.channels { channel.up.set(0) }
             disruptions.disconnected(cause)
             missedSomething()

@@ -1,3 +1,4 @@
+import Backplane
 import Capture
 import Redis
 import Synchronization
