@@ -28,7 +28,7 @@ package struct RelayParts: Sendable {
             attached: AttachedChannels(configuration.backplanes), registry: registry,
             status: RelayStatus(records: configuration.recording != nil), logger: logger)
         self.configuration = configuration
-        observing = ObservingMetrics(registry, channels: configuration.backplanes)
+        observing = ObservingMetrics(registry, channels: context.attached.all)
         intake = Intake(limit: configuration.bufferBytes, metrics: IntakeMetrics(registry))
         recording = RecordingMetrics(registry, drops: intake.metrics.drops)
         if let directory = configuration.recording?.directory {

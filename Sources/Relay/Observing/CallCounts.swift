@@ -52,9 +52,15 @@ struct CallCounts {
     /// A call of a hub of ASP.NET Core, each channel of which has one hub.
     ///
     /// - Parameters:
-    ///   - method: as it stands in the frame; decoded once, when first met.
+    ///   - method: decoded once, when first met.
     ///   - hub: its class.
     @inline(__always)
+    mutating func observe(method: CoreCallName, hub: String) {
+        let hash = self.hash.of(method.key)
+        if !count(hash) { meet(hash, hub: hub, method: method.method) }
+    }
+
+    /// The same of a method that may be escaped.
     mutating func observe(method: TextInPlace, hub: String) {
         let hash = self.hash.of(method.raw)
         if !count(hash) { meet(hash, hub: hub, method: method.text) }

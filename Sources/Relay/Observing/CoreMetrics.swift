@@ -41,8 +41,7 @@ struct CoreMetrics: Sendable {
         resultsMissing = families.resultsMissing
     }
 
-    /// - Parameter count: may be 0, for a first call: from then on there is a series.
-    func addMissingResults(_ count: Int) {
-        resultsMissing.with(channel, Dialect.core.label).increment(by: count)
-    }
+    /// Calls for a result without an answer. There is a series once this is asked for: as long as no such call is seen,
+    /// nothing is known of them.
+    func missingResults() -> Counter { resultsMissing.with(channel, Dialect.core.label) }
 }

@@ -6,6 +6,9 @@ import Time
 /// Looks at each envelope of one hub of ASP.NET Core in place: kind, method, protocols, group commands and acks, calls that
 /// wait for a result, channels addressed, size. This wire has no ids and no times.
 ///
+/// As with SignalR 2 what an application sends is not looked at: of a frame as much as tells the method. Who reads a capture
+/// walks all of it, and may find more that does not decode.
+///
 /// Counts in plain integers, envelope by envelope; ``publish()`` adds them to the shared metrics, batch by batch.
 struct CoreObserver {
     private let metrics: ChannelMetrics
@@ -30,6 +33,8 @@ struct CoreObserver {
     private var odd: [Int]
     private var sizes: HistogramAccumulator
     private var ackDurations: HistogramAccumulator
+    /// nil until the first call for a result.
+    private var missingResults: Counter?
     private var lastReceivedAt: UInt64 = 0
     private var largest = LargestEnvelope()
 
@@ -82,30 +87,63 @@ struct CoreObserver {
 
     @inline(__always)
     private mutating func observe(_ record: CoreRecord, at time: UInt64) {
+        guard let name = channelName(record) else {
+            undecodable[Int(CoreError.Reason.foreignChannel.rawValue)] &+= 1
+            return
+        }
         do throws(CoreError) {
-            let view = try CoreEnvelopeView(record, prefixCount: prefixCount, rootCount: rootCount)
-            kinds[Int(view.name.kind.rawValue)] &+= 1
-            switch view.payload {
-            case .invocation(let invocation):
-                signals.insert(record.channel)
-                protocols.invocation(Self.protocols(invocation))
-                if let method = view.message?.target { calls.observe(method: method, hub: hub) }
-                if invocation.asksForResult { asked(invocation, at: time) }
-            case .groupCommand(let command): observe(command, at: time)
-            case .ack(let ack): answered(view.name.name, ack.id, at: time)
-            case .completion(let completion): observe(completion, view.message, at: time)
+            // Not by ``CorePayloadView``: a large enumeration would be copied for each envelope.
+            let oddities: CoreOddities
+            switch name.kind {
+            case .all, .group, .user, .connection:
+                let invocation = try CoreInvocationView(record.payload)
+                try observe(invocation, of: record, at: time)
+                oddities = invocation.oddities
+            case .groupCommand:
+                let command = try CoreGroupCommandView(record.payload)
+                observe(command, at: time)
+                oddities = command.oddities
+            case .ack:
+                let ack = try CoreAckView(record.payload)
+                answered(name.name, ack.id, at: time)
+                oddities = ack.oddities
+            case .result:
+                let completion = try CoreCompletionView(record.payload)
+                try observe(completion, at: time)
+                oddities = completion.oddities
             }
-            let oddities = view.payload.oddities
+            kinds[Int(name.kind.rawValue)] &+= 1
             if !oddities.isEmpty { count(oddities) }
         } catch {
             undecodable[Int(error.reason.rawValue)] &+= 1
             // Nobody knows what it answers.
-            switch CoreChannelName(record.channel, rootCount: rootCount)?.kind {
+            switch name.kind {
             case .ack: acks.forget()
             case .result: results.forget()
-            default: break
+            case .all, .group, .user, .connection, .groupCommand: break
             }
         }
+    }
+
+    @inline(__always)
+    private func channelName(_ record: CoreRecord) -> CoreChannelName? {
+        guard record.channel.count > rootCount else { return nil }
+        return CoreChannelName(record.channel, rootCount: rootCount)
+    }
+
+    @inline(__always)
+    private mutating func observe(
+        _ invocation: CoreInvocationView, of record: CoreRecord, at time: UInt64
+    ) throws(CoreError) {
+        // Of a frame no more than its beginning is looked at: to walk all of it would cost more than all else.
+        if let call = CoreCallName(quickly: invocation) {
+            calls.observe(method: call, hub: hub)
+        } else if let method = try invocation.message()?.target {
+            calls.observe(method: method, hub: hub)
+        }
+        signals.insert(record.channel)
+        protocols.invocation(Self.protocols(invocation))
+        if invocation.asksForResult { asked(invocation, at: time) }
     }
 
     // MARK: - Protocols
@@ -158,11 +196,12 @@ struct CoreObserver {
 
     private mutating func asked(_ invocation: CoreInvocationView, at time: UInt64) {
         guard let id = invocation.invocationID else { return }
-        own.addMissingResults(0)
+        if missingResults == nil { missingResults = own.missingResults() }
         results.sent(hash.of(id), at: time)
     }
 
-    private mutating func observe(_ completion: CoreCompletionView, _ message: CoreHubMessage?, at time: UInt64) {
+    private mutating func observe(_ completion: CoreCompletionView, at time: UInt64) throws(CoreError) {
+        let message = try completion.message()
         protocols.completion(Self.protocols(completion))
         // To what it answers stands in the frame alone.
         guard let id = message?.invocationID else { return results.forget() }
@@ -197,8 +236,8 @@ struct CoreObserver {
         metrics.setLargestEnvelope(largest.value)
         let missing = acks.expire(at: now.realtime)
         if missing > 0 { metrics.groupAcksMissing.increment(by: missing) }
-        let missingResults = results.expire(at: now.realtime)
-        if missingResults > 0 { own.addMissingResults(missingResults) }
+        let unanswered = results.expire(at: now.realtime)
+        if unanswered > 0 { missingResults?.increment(by: unanswered) }
     }
 
     /// Adds what was counted since the last call to the shared metrics.

@@ -27,6 +27,7 @@ package struct WatchMetrics: Sendable {
     /// By channel index.
     private let attached: NIOLockedValueBox<[Channel]>
     private let subscribers: Family<Gauge>
+    private let nodes: Family<Gauge>
     private let issuedID: Family<Gauge>
     private let unseenIDs: Family<Gauge>
     private let silent: Family<Gauge>
@@ -40,7 +41,13 @@ package struct WatchMetrics: Sendable {
         attached = NIOLockedValueBox(channels.map { Channel($0) })
         subscribers = registry.gaugeFamily(
             "signalr_backplane_subscribers",
-            help: "Subscribers of the channel, this relay included; fewer than nodes + 1 means that a node is deaf.",
+            help:
+                "Subscribers of the channel, this relay included; fewer than nodes + 1 means that a node is deaf. Of a hub's two channels that each node subscribes the one with fewer.",
+            labels: ChannelMetrics.labels)
+        nodes = registry.gaugeFamily(
+            "signalr_backplane_nodes",
+            help:
+                "Nodes of a hub of ASP.NET Core, by the names of their ack channels; looked at as often as Redis can bear, every 5 s to 5 min.",
             labels: ChannelMetrics.labels)
         issuedID = registry.gaugeFamily(
             "signalr_backplane_issued_id",
@@ -88,6 +95,9 @@ package struct WatchMetrics: Sendable {
         }
     }
 
+    /// By channel index, those that are attached by now.
+    var sources: [BackplaneChannel] { attached.withLockedValue { $0.map(\.metrics.source) } }
+
     private func metrics(_ channel: Int) -> ChannelMetrics { attached.withLockedValue { $0[channel].metrics } }
 
     // MARK: - Answers; nil if Redis does not tell
@@ -107,6 +117,8 @@ package struct WatchMetrics: Sendable {
         guard let count, metrics.dialect == .signalR2 else { return }
         egressBytes.with(metrics.channel, metrics.dialect.label).increment(by: fresh * (count + Self.otherCopies))
     }
+
+    func setNodes(_ count: Int?, channel: Int) { set(nodes, metrics(channel), count.map { Double($0) }) }
 
     func setIssuedID(_ id: UInt64, channel: Int) {
         let metrics = metrics(channel)
@@ -140,6 +152,7 @@ package struct WatchMetrics: Sendable {
     func forgetAnswers() {
         for index in attached.withLockedValue({ $0.indices }) {
             setSubscribers(nil, channel: index)
+            setNodes(nil, channel: index)
             forgetCounter(channel: index)
         }
         setOutputBuffer(nil)
@@ -153,17 +166,21 @@ package struct WatchMetrics: Sendable {
 
     // MARK: - For whoever asks
 
-    /// As Redis told last; nil if it does not tell.
-    package func subscribers(channel: Int) -> Int? { attached.withLockedValue { $0[channel].subscribers } }
+    /// As Redis told last; nil if it does not tell, or of a channel that is just being attached.
+    package func subscribers(channel: Int) -> Int? {
+        attached.withLockedValue { channel < $0.count ? $0[channel].subscribers : nil }
+    }
 
     func setMeant(_ names: [String?]) {
         attached.withLockedValue { attached in
-            for (index, name) in names.enumerated() { attached[index].meant = name }
+            for (index, name) in names.enumerated() where index < attached.count { attached[index].meant = name }
         }
     }
 
     /// By channel index: the name that was probably meant where nobody else listens.
-    package func meant(channel: Int) -> String? { attached.withLockedValue { $0[channel].meant } }
+    package func meant(channel: Int) -> String? {
+        attached.withLockedValue { channel < $0.count ? $0[channel].meant : nil }
+    }
 
     func envelopes(channel: Int) -> Int { metrics(channel).envelopes.value }
 }
