@@ -18,7 +18,12 @@ package struct CoreEnvelopeView {
     ///   - rootCount: bytes of prefix and hub type.
     /// - Throws: offsets count from the start of the payload, if the record itself is whole.
     package init(_ bytes: UnsafeRawBufferPointer, prefixCount: Int, rootCount: Int) throws(CoreError) {
-        record = try CoreRecord(bytes)
+        try self.init(CoreRecord(bytes), prefixCount: prefixCount, rootCount: rootCount)
+    }
+
+    /// The same of a record that is whole.
+    package init(_ record: CoreRecord, prefixCount: Int, rootCount: Int) throws(CoreError) {
+        self.record = record
         guard record.channel.count > rootCount, let name = CoreChannelName(record.channel, rootCount: rootCount) else {
             throw CoreError(.foreignChannel, at: 0)
         }
