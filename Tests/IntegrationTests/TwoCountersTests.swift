@@ -53,7 +53,7 @@ struct TwoCountersTests {
                 // What it looks like until the second return is told nowhere.
                 #expect(!log.contains("counter_reset") && !log.contains("gap"), "\(log)")
                 #expect(metrics[Self.turns] == 38)
-                #expect(metrics[#"signalr_backplane_id_resets_total{channel="chat"}"#] == 0)
+                #expect(metrics[#"signalr_backplane_counter_resets_total{channel="chat"}"#] == 0)
                 #expect(metrics[#"signalr_backplane_gaps_total{channel="chat"}"#] == 0)
                 #expect(metrics[#"signalr_backplane_missing_ids_total{channel="chat"}"#] == 0)
 
@@ -140,7 +140,7 @@ struct TwoCountersTests {
                 #expect(!relay.child.errors.contains("counter_reset"), "\(relay.child.errors)")
                 #expect(!relay.child.errors.contains("gap") && !relay.child.errors.contains("was_none"))
                 let metrics = try await relay.metrics()
-                #expect(metrics[#"signalr_backplane_id_resets_total{channel="chat"}"#] == 0)
+                #expect(metrics[#"signalr_backplane_counter_resets_total{channel="chat"}"#] == 0)
                 #expect(metrics[#"signalr_backplane_gaps_total{channel="chat"}"#] == 0)
             }
         }
@@ -159,7 +159,7 @@ struct TwoCountersTests {
                 #expect(!log.contains("counter_reset") && !log.contains("gap"), "\(log)")
                 #expect(metrics[#"signalr_backplane_gaps_total{channel="chat"}"#] == 0)
                 #expect(metrics[#"signalr_backplane_missing_ids_total{channel="chat"}"#] == 0)
-                #expect(metrics[#"signalr_backplane_id_resets_total{channel="chat"}"#] == 0)
+                #expect(metrics[#"signalr_backplane_counter_resets_total{channel="chat"}"#] == 0)
                 let info = try await Finished.relay(["info", folder + "/capture"])
                 #expect(info.output.contains("database 0: ids 1..30, database 1: ids 100..119"), "\(info.output)")
                 #expect(!info.output.contains("gap") && !info.output.contains("missing 1"), "\(info.output)")
@@ -182,7 +182,7 @@ struct TwoCountersTests {
                     relay.child.errors.contains("counter_reset") ? true : nil
                 }
                 #expect(relay.child.errors.contains("from=10 ") && !relay.child.errors.contains("interleaved"))
-                #expect(try await relay.metric(#"signalr_backplane_id_resets_total{channel="chat"}"#) == 1)
+                #expect(try await relay.metric(#"signalr_backplane_counter_resets_total{channel="chat"}"#) == 1)
             }
         }
     }

@@ -31,6 +31,7 @@ package struct ChannelMetrics: Sendable {
     package let missingIDs: Counter
     let duplicateIDs: Counter
     let counterResets: Counter
+    private let formerCounterResets: Counter
     let idsInDoubt: Counter
     package let lastID: Gauge
     package let lastEnvelopeTimestamp: Gauge
@@ -52,7 +53,8 @@ package struct ChannelMetrics: Sendable {
     struct Families {
         let up, lastID, lastEnvelopeTimestamp, activeSignals, latencyFloor, largestEnvelope: Family<Gauge>
         let envelopes, envelopeBytes, messages, clockSkew, gaps, missingIDs, duplicateIDs, counterResets,
-            idsInDoubt, interleavedIDs, commands, groupAcksMissing, hubInvocations, undecodable, odd: Family<Counter>
+            formerCounterResets, idsInDoubt, interleavedIDs, commands, groupAcksMissing, hubInvocations, undecodable,
+            odd: Family<Counter>
         let envelopeSize, deliveryLatency, groupAckDuration: Family<Histogram>
 
         init(_ registry: Registry) {
@@ -97,9 +99,13 @@ package struct ChannelMetrics: Sendable {
                 prefix + "duplicate_ids_total",
                 help: "Ids seen twice in a row; real nodes then deliver some messages endlessly.", labels: channel)
             counterResets = registry.counterFamily(
-                prefix + "id_resets_total",
+                prefix + "counter_resets_total",
                 help:
                     "Times that ids went back (Redis restart, failover, flush); clients may go deaf until it catches up.",
+                labels: channel)
+            formerCounterResets = registry.counterFamily(
+                prefix + "id_resets_total",
+                help: "Deprecated, and gone in the next version: read signalr_backplane_counter_resets_total.",
                 labels: channel)
             idsInDoubt = registry.counterFamily(
                 prefix + "ids_in_doubt_total",
@@ -176,6 +182,7 @@ package struct ChannelMetrics: Sendable {
         missingIDs = families.missingIDs.with(channel)
         duplicateIDs = families.duplicateIDs.with(channel)
         counterResets = families.counterResets.with(channel)
+        formerCounterResets = families.formerCounterResets.with(channel)
         idsInDoubt = families.idsInDoubt.with(channel)
         lastID = families.lastID.with(channel)
         lastEnvelopeTimestamp = families.lastEnvelopeTimestamp.with(channel)
@@ -189,6 +196,11 @@ package struct ChannelMetrics: Sendable {
         largestEnvelope = families.largestEnvelope
         undecodable = EnvelopeError.Reason.allCases.map { families.undecodable.with(channel, $0.label) }
         odd = EnvelopeOddities.allCases.map { families.odd.with(channel, $0.label) }
+    }
+
+    func countCounterReset() {
+        counterResets.increment()
+        formerCounterResets.increment()
     }
 
     /// - Parameter bytes: nil, and there is no series, without an envelope in that time.

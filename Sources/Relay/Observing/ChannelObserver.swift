@@ -151,7 +151,7 @@ struct ChannelObserver {
             metrics.missingIDs.increment(by: Int(clamping: to - from + 1))
             missedSomething()
         case .one(.duplicate): metrics.duplicateIDs.increment()
-        case .one(.counterReset): metrics.counterResets.increment()
+        case .one(.counterReset): metrics.countCounterReset()
         case .turn: metrics.interleavedIDs.increment()
         case .one(.first), .one(.inOrder), .one(.late), .restored: break
         }
