@@ -90,6 +90,9 @@ struct RunCommand: AsyncParsableCommand {
         let log = try log.makeLog()
         let redis = try redis.configuration(logger: log.logger, watching: watched).namedAsObserver()
         if checkOnly { return try await check(redis) }
+        let notice = await BackplaneNotice.look(
+            at: redis, channels: channel, core: try core.attachment(redis: redis), maxChannelScan: maxChannelScan)
+        try notice.require()
         guard try core.attachment(redis: redis) == nil else {
             throw ExplainedError("hubs of ASP.NET Core SignalR can only be checked yet: add --check-only")
         }
@@ -100,6 +103,7 @@ struct RunCommand: AsyncParsableCommand {
                 "redis": "\(redis.endpoint)", "channels": "\(channel.joined(separator: ", "))",
                 "recording": "\(recording.record ?? "off (no --record)")",
             ])
+        notice.log(to: log.logger)
         let supervisor = SystemdNotifier()
         let parts = RelayParts(
             RelayConfiguration(
@@ -137,8 +141,8 @@ struct RunCommand: AsyncParsableCommand {
 
     private func check(_ redis: RedisConfiguration) async throws {
         let report = await Preflight.run(
-            redis: redis, channels: channel, directory: recording.record, maxChannelScan: maxChannelScan,
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+            redis: redis, channels: channel, core: try core.attachment(redis: redis), directory: recording.record,
+            maxChannelScan: maxChannelScan, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         let forward = try await forwarding.look(from: redis, channels: channel)
         var problems = web.problems()
         if let problem = forward?.problem { problems.append(ForwardOptions.sentence(of: problem)) }

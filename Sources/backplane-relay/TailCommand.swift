@@ -92,9 +92,13 @@ struct TailCommand: AsyncParsableCommand {
         guard !core.isGiven else {
             throw ExplainedError("hubs of ASP.NET Core SignalR cannot be printed yet")
         }
+        let redis = try redis.configuration(logger: log.logger, watching: watched).namedAsObserver("tail")
+        let notice = await BackplaneNotice.look(
+            at: redis, channels: channel, core: try core.attachment(redis: redis), maxChannelScan: maxChannelScan)
+        try notice.require()
+        notice.log(to: log.logger)
         let tail = Tail(
-            redis: try redis.configuration(logger: log.logger, watching: watched).namedAsObserver("tail"),
-            channels: channel,
+            redis: redis, channels: channel,
             selection: envelopes.selection,
             limit: limit, duration: duration.map { .nanoseconds(Int64($0.nanoseconds)) }, bufferBytes: buffer.bytes,
             maxChannelScan: maxChannelScan, logger: log.logger)
