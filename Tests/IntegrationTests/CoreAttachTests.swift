@@ -47,7 +47,7 @@ struct CoreAttachTests {
     private static func read(_ directory: String) throws -> (records: [String: [[UInt8]]], events: [String]) {
         var records: [String: [[UInt8]]] = [:]
         var events: [String] = []
-        _ = try CaptureReader(paths: [directory]).read { item in
+        try CaptureReader(paths: [directory]).forEach { item in
             switch item {
             case .envelope(let envelope): records[envelope.channel, default: []].append(Array(envelope.payload))
             case .event(let event, _): events.append(event.event)
