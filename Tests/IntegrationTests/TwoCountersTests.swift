@@ -53,7 +53,7 @@ struct TwoCountersTests {
                 // What it looks like until the second return is told nowhere.
                 #expect(!log.contains("counter_reset") && !log.contains("gap"), "\(log)")
                 #expect(metrics[Self.turns] == 38)
-                #expect(metrics[#"signalr_backplane_id_resets_total{channel="chat",backplane="signalr2"}"#] == 0)
+                #expect(metrics[#"signalr_backplane_counter_resets_total{channel="chat",backplane="signalr2"}"#] == 0)
                 #expect(metrics[#"signalr_backplane_gaps_total{channel="chat",backplane="signalr2"}"#] == 0)
                 #expect(metrics[#"signalr_backplane_missing_ids_total{channel="chat",backplane="signalr2"}"#] == 0)
 
@@ -142,7 +142,7 @@ struct TwoCountersTests {
                 #expect(!relay.child.errors.contains("counter_reset"), "\(relay.child.errors)")
                 #expect(!relay.child.errors.contains("gap") && !relay.child.errors.contains("was_none"))
                 let metrics = try await relay.metrics()
-                #expect(metrics[#"signalr_backplane_id_resets_total{channel="chat",backplane="signalr2"}"#] == 0)
+                #expect(metrics[#"signalr_backplane_counter_resets_total{channel="chat",backplane="signalr2"}"#] == 0)
                 #expect(metrics[#"signalr_backplane_gaps_total{channel="chat",backplane="signalr2"}"#] == 0)
             }
         }
@@ -161,7 +161,7 @@ struct TwoCountersTests {
                 #expect(!log.contains("counter_reset") && !log.contains("gap"), "\(log)")
                 #expect(metrics[#"signalr_backplane_gaps_total{channel="chat",backplane="signalr2"}"#] == 0)
                 #expect(metrics[#"signalr_backplane_missing_ids_total{channel="chat",backplane="signalr2"}"#] == 0)
-                #expect(metrics[#"signalr_backplane_id_resets_total{channel="chat",backplane="signalr2"}"#] == 0)
+                #expect(metrics[#"signalr_backplane_counter_resets_total{channel="chat",backplane="signalr2"}"#] == 0)
                 let info = try await Finished.relay(["info", folder + "/capture"])
                 #expect(info.output.contains("database 0: ids 1..30, database 1: ids 100..119"), "\(info.output)")
                 #expect(!info.output.contains("gap") && !info.output.contains("missing 1"), "\(info.output)")
@@ -185,7 +185,8 @@ struct TwoCountersTests {
                 }
                 #expect(relay.child.errors.contains("from=10 ") && !relay.child.errors.contains("interleaved"))
                 #expect(
-                    try await relay.metric(#"signalr_backplane_id_resets_total{channel="chat",backplane="signalr2"}"#)
+                    try await relay.metric(
+                        #"signalr_backplane_counter_resets_total{channel="chat",backplane="signalr2"}"#)
                         == 1)
             }
         }

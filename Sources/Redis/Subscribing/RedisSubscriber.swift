@@ -33,7 +33,7 @@ package final class RedisSubscriber: Sendable {
     private let sink: any EnvelopeSink
     private let logger: Logger
     private let onSubscribed: @Sendable () -> Void
-    /// The connection of the confirmed subscription; nil while there is none.
+    /// The connection, from before it is open: who asks for other names while it is being set up is heard when it stands.
     private let current = NIOLockedValueBox<(any Channel)?>(nil)
 
     /// - Parameters:
@@ -223,6 +223,7 @@ package final class RedisSubscriber: Sendable {
         let subscribed = loop.makePromise(of: Void.self)
         let ended = loop.makePromise(of: DisconnectCause.self)
         let channel: any Channel
+        defer { current.withLockedValue { $0 = nil } }
         do {
             channel = try await connect(to: server, on: loop, subscribed: subscribed, ended: ended)
         } catch {
@@ -232,8 +233,6 @@ package final class RedisSubscriber: Sendable {
         }
         return try await withTaskCancellationHandler {
             try await subscribed.futureResult.get()
-            current.withLockedValue { $0 = channel }
-            defer { current.withLockedValue { $0 = nil } }
             onSubscribed()
             self.onSubscribed()
             logger.info(
@@ -268,7 +267,8 @@ package final class RedisSubscriber: Sendable {
         let dialer = Dialer(
             configuration: configuration, server: server, loop: loop, receiveBufferSize: Self.receiveBufferSize,
             readsByItself: false)
-        return try await dialer.connect { [configuration, wanted, timing, sink] channel in
+        return try await dialer.connect { [configuration, wanted, timing, sink, current] channel in
+            current.withLockedValue { $0 = channel }
             try channel.pipeline.syncOperations.addHandler(
                 SubscriberHandler(
                     configuration: configuration, credentials: credentials, server: server, wanted: wanted,
