@@ -25,7 +25,8 @@ extension ChannelMetrics {
                 labels: channel)
             envelopes = registry.counterFamily(
                 prefix + "envelopes_total",
-                help: "Envelopes received; each one goes to every node, so this is what bounds the backplane.",
+                help:
+                    "Envelopes received; of SignalR 2 each one goes to every node, so this is what bounds the backplane.",
                 labels: channel)
             envelopeBytes = registry.counterFamily(
                 prefix + "envelope_bytes_total",
@@ -70,7 +71,7 @@ extension ChannelMetrics {
             activeSignals = registry.gaugeFamily(
                 prefix + "active_signals",
                 help:
-                    "Different signals (hubs, groups, users, connections) addressed in the last 100 s, to some 3 %; each costs memory on every node.",
+                    "Different hubs, groups, users and connections addressed in the last 100 s, to some 3 %; with SignalR 2 each costs memory on every node.",
                 labels: channel)
             undecodable = registry.counterFamily(
                 prefix + "undecodable_total",
