@@ -94,7 +94,7 @@ struct RelayServices {
             redis: asking, channels: context.channels, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         subscription = AuditedSubscription(
             redis: configuration.redis, channels: context.channels, reader: reader, intake: intake,
-            eventLoopGroup: eventLoopGroup, logger: context.logger)
+            eventLoopGroup: eventLoopGroup, looksAtStop: configuration.looksAtStop, logger: context.logger)
         watch = RedisWatch(
             redis: configuration.redis, metrics: parts.watch, subscription: subscription, context: context)
         census = CounterCensus(
