@@ -99,6 +99,11 @@ package struct CaptureEvent: Equatable, Sendable {
         return event
     }
 
+    /// A hub was found: its envelopes are heard from here on.
+    package static func attached(channel: String) -> CaptureEvent {
+        CaptureEvent(event: "attached", channel: channel)
+    }
+
     /// The connection is lost.
     package static func disconnected(cause: String) -> CaptureEvent {
         var event = CaptureEvent(event: "disconnected")

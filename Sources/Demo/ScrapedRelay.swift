@@ -10,7 +10,7 @@ struct ScrapedRelay: Sendable {
     /// - Parameter channel: the one that it attaches to.
     init(port: Int, channel: String) {
         self.port = port
-        self.channel = #"{channel="\#(channel)"}"#
+        self.channel = #"{channel="\#(channel)",backplane="signalr2"}"#
         envelopesSeries = "signalr_backplane_envelopes_total" + self.channel
     }
 
