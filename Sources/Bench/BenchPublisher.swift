@@ -38,13 +38,6 @@ struct BenchPublisher: Sendable {
         }
     }
 
-    private init(client: RedisClient, loop: any EventLoop, traffic: BenchTraffic, head: ByteBuffer) {
-        self.client = client
-        self.loop = loop
-        self.traffic = traffic
-        self.head = head
-    }
-
     /// - Throws: ``SetupError`` if Redis refuses or is lost; `CancellationError` as soon as the task is cancelled.
     func publish(perSecond rate: Int, seconds: Double) async throws -> Outcome {
         let promise = loop.makePromise(of: Outcome.self)

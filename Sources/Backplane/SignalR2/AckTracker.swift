@@ -6,6 +6,7 @@
 package struct AckTracker: Sendable {
     /// What a real node waits, in nanoseconds.
     package static let timeout: UInt64 = 30_000_000_000
+    /// Commands that may wait for their ack; the oldest goes for a new one.
     package static let maximumPending = 4_096
 
     private struct Sent {
