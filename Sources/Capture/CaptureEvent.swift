@@ -14,16 +14,23 @@ package struct CaptureEvent: Equatable, Sendable {
     package var channel: String?
     /// First and last id, inclusive: what is missing (`gap`, `dropped`), or the id before and after (`counter_reset`).
     package var from: UInt64?
+    /// Last id; with `from`.
     package var to: UInt64?
     /// Of `may_be_missing`: the last id that is accounted for.
     package var after: UInt64?
+    /// The label of a ``GapCause``, or of a lost connection.
     package var cause: String?
+    /// Why envelopes were dropped, or why ids may be missing.
     package var reason: String?
+    /// How many it concerns.
     package var envelopes: Int?
+    /// Bytes of their payloads.
     package var bytes: Int?
     /// How far the clock jumped, negative for back.
     package var nanoseconds: Int64?
+    /// Of the server, from INFO.
     package var runID: String?
+    /// As INFO says.
     package var redisVersion: String?
     /// File names, without a directory.
     package var segment: String?
@@ -84,6 +91,7 @@ package struct CaptureEvent: Equatable, Sendable {
         self.channel = channel
     }
 
+    /// The subscription is complete. nil for what INFO does not say.
     package static func subscribed(runID: String?, redisVersion: String?) -> CaptureEvent {
         var event = CaptureEvent(event: "subscribed")
         event.runID = runID
@@ -91,12 +99,19 @@ package struct CaptureEvent: Equatable, Sendable {
         return event
     }
 
+    /// A hub was found: its envelopes are heard from here on.
+    package static func attached(channel: String) -> CaptureEvent {
+        CaptureEvent(event: "attached", channel: channel)
+    }
+
+    /// The connection is lost.
     package static func disconnected(cause: String) -> CaptureEvent {
         var event = CaptureEvent(event: "disconnected")
         event.cause = cause
         return event
     }
 
+    /// Ids from and to, both included, were not received.
     package static func gap(channel: String, from: UInt64, to: UInt64, cause: GapCause) -> CaptureEvent {
         var event = CaptureEvent(event: "gap", channel: channel)
         event.from = from
@@ -108,6 +123,7 @@ package struct CaptureEvent: Equatable, Sendable {
     /// Of the event that says that nobody can tell whether ids are missing.
     package static let mayBeMissingName = "may_be_missing"
 
+    /// It cannot be told whether ids are missing.
     package static func mayBeMissing(channel: String, _ doubt: RecordingDoubt) -> CaptureEvent {
         var event = CaptureEvent(event: mayBeMissingName, channel: channel)
         event.after = doubt.after
@@ -116,6 +132,7 @@ package struct CaptureEvent: Equatable, Sendable {
         return event
     }
 
+    /// An id came again.
     package static func duplicate(channel: String, id: UInt64) -> CaptureEvent {
         var event = CaptureEvent(event: "duplicate", channel: channel)
         event.from = id
@@ -123,6 +140,7 @@ package struct CaptureEvent: Equatable, Sendable {
         return event
     }
 
+    /// The id after `from` was `to`, which is not above it.
     package static func counterReset(channel: String, from: UInt64, to: UInt64) -> CaptureEvent {
         var event = CaptureEvent(event: "counter_reset", channel: channel)
         event.from = from
@@ -143,12 +161,14 @@ package struct CaptureEvent: Equatable, Sendable {
         return event
     }
 
+    /// The clock of the day was set; negative for back.
     package static func clockStep(nanoseconds: Int64) -> CaptureEvent {
         var event = CaptureEvent(event: "clock_step")
         event.nanoseconds = nanoseconds
         return event
     }
 
+    /// A segment begins; nil for the first of a recording.
     package static func segment(_ name: String, previous: String?) -> CaptureEvent {
         var event = CaptureEvent(event: "segment")
         event.segment = name
@@ -271,26 +291,4 @@ extension JSONTree {
         guard let number = value.integer(as: Integer.self) else { throw OddMember() }
         return number
     }
-}
-
-/// Why ids are missing.
-package enum GapCause: String, Sendable, CaseIterable {
-    /// Our own intake was full.
-    case dropped
-    /// The connection was lost in between.
-    case connectionLost = "connection_lost"
-    /// Redis closed our connection because its output buffer was full.
-    case outputBufferLimit = "output_buffer_limit"
-    /// The server's run_id changed in between.
-    case redisRestart = "redis_restart"
-    /// Another server became the master in between.
-    case failover
-    /// The relay was not recording in between.
-    case notRecording = "not_recording"
-    /// They had not arrived when the relay stopped, although Redis had given them out.
-    case stopped
-    /// Nothing happened to us: the counter moved without a PUBLISH on the channel.
-    case foreignPublish = "foreign_publish"
-    /// The capture holds no event that explains it.
-    case unknown
 }

@@ -6,13 +6,19 @@ import Time
 /// The metadata records of a segment: `capture` at its start says where it comes from, `capture.end` at its close what
 /// is in it. Each segment stands alone.
 package enum CaptureMetadata {
+    /// Of the MCAP header.
     package static let profile = "signalr-backplane"
+    /// Of the metadata at the start of a segment.
     package static let startName = "capture"
+    /// Of the metadata at the close of a segment.
     package static let endName = "capture.end"
     /// In a file that `recover` wrote.
     static let recoveredName = "capture.recovered"
+    /// The channel of the relay's own events.
     package static let eventsTopic = "relay.events"
+    /// One JSON object a message.
     package static let eventsEncoding = "json"
+    /// A payload of SignalR 2, its id in front.
     package static let envelopeEncoding = "signalr-redis"
 
     enum Key {
@@ -127,6 +133,9 @@ package enum CaptureMetadata {
         return strings.count == elements.count ? strings : []
     }
 
+    /// Of `capture`; empty if it does not say.
+    static func channels(in entries: [String: String]) -> [String] { strings(entries[Key.channels]) }
+
     static func tree(_ text: String?) -> JSONTree? { text.flatMap { try? JSONTree(parsing: $0) } }
 
     /// Last id by channel, from `capture` (before the segment) or `capture.end` (at its end).
@@ -224,6 +233,7 @@ package enum PayloadMode: String, Sendable, CaseIterable, Codable {
 
 /// Where a capture comes from. Holds no secret.
 package struct CaptureSource: Sendable, Equatable {
+    /// Of the program that recorded.
     package var relayVersion: String
     /// Name of the machine that records.
     package var host: String
@@ -231,6 +241,7 @@ package struct CaptureSource: Sendable, Equatable {
     package var redis: String
     /// Of the server; known after the first subscription, if it permits INFO.
     package var runID: String?
+    /// nil where INFO may not be asked.
     package var redisVersion: String?
     /// What is recorded of the payloads.
     package var payload: PayloadMode

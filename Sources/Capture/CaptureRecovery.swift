@@ -9,6 +9,7 @@ package import Time
 
 /// Saves what is whole of a damaged segment into new files.
 package enum CaptureRecovery {
+    /// What was saved and what was not.
     package struct Outcome: Sendable {
         /// The new files: one for each file whose chunks were found, as several may stand behind each other.
         package var paths: [String] = []
@@ -21,6 +22,7 @@ package enum CaptureRecovery {
         /// Which bytes of the damaged file could not be made use of.
         package var unread: [Range<UInt64>] = []
 
+        /// Bytes of the original that could not be read.
         package var unreadBytes: UInt64 { unread.reduce(0) { $0 + ($1.upperBound - $1.lowerBound) } }
     }
 

@@ -2,15 +2,18 @@ package import Backplane
 package import MCAP
 
 extension CaptureWriter {
+    /// How and where to record.
     package struct Configuration: Sendable {
         /// The record directory; made with mode 0700 if it does not exist.
         package var directory: String
         /// Event keys and hubs, in the order of their indexes.
-        package let backplanes: [BackplaneChannel]
+        package private(set) var backplanes: [BackplaneChannel]
         /// Their names.
-        package let channels: [String]
+        package private(set) var channels: [String]
         package var compression: Compression
+        /// When the next segment begins.
         package var rotation: RotationPolicy
+        /// When written bytes are forced to the disk.
         package var durability: Durability
 
         /// - Parameter channels: event keys of SignalR 2.
@@ -35,6 +38,11 @@ extension CaptureWriter {
             self.compression = compression
             self.rotation = rotation
             self.durability = durability
+        }
+
+        mutating func attach(_ more: [BackplaneChannel]) {
+            backplanes += more
+            channels += more.map(\.name)
         }
     }
 

@@ -2,6 +2,7 @@ import Time
 
 /// The file name of a segment: `<channel, made safe>-<UTC start>.mcap`.
 package enum SegmentName {
+    /// Of every segment; the dot is included.
     package static let fileExtension = ".mcap"
 
     /// - Parameter channels: the recorded Redis channels; the first names the file, `+2` says that there are two more.

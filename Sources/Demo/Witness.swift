@@ -46,10 +46,10 @@ struct Witness: Sendable {
 
     /// Waits until it has heard so many calls.
     ///
-    /// - Returns: what it has heard by then, which is less if the time was over.
+    /// - Returns: what it has heard by then, which is less if the time was over, or the task was cancelled.
     func heard(awaiting count: Int, within limit: Duration) async -> [Heard] {
         let deadline = ContinuousClock.now + limit
-        while heard.count < count, ContinuousClock.now < deadline {
+        while heard.count < count, ContinuousClock.now < deadline, !Task.isCancelled {
             // The events come on another thread's loop: look again shortly.
             try? await Task.sleep(for: .milliseconds(10))
         }

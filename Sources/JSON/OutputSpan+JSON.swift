@@ -3,6 +3,7 @@
 ///
 /// Inlined where the size of a part is known: copying it is then a few instructions.
 extension OutputSpan<UInt8> {
+    /// - Precondition: there is room for all of them.
     @inlinable @inline(__always)
     package mutating func append(_ bytes: UnsafeRawBufferPointer) {
         precondition(bytes.count <= freeCapacity)
@@ -14,6 +15,7 @@ extension OutputSpan<UInt8> {
         }
     }
 
+    /// - Precondition: there is room for all of it.
     @inlinable @inline(__always)
     package mutating func append(_ text: StaticString) {
         append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))

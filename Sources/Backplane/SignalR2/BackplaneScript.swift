@@ -3,6 +3,9 @@
 /// Counting and publishing happen in one atomic step; only that makes ids dense, and a gap mean loss. Lua writes numbers
 /// with 14 digits, so once the counter passes 10^14 ids come out as `1e+14` and nodes throw. Both scripts share that with
 /// the real one.
+///
+/// Source: `RedisMessageBus.cs` (publish) and `RedisConnection.cs` (restore) of
+/// Microsoft.AspNet.SignalR.StackExchangeRedis.
 package enum BackplaneScript {
     /// What a real node runs. Replies `{id, blob, payload}`.
     package static let publish = """

@@ -9,6 +9,7 @@
 /// A payload is a whole envelope only once `next()` has returned nil: that call also checks the time.
 /// The walk and the views that it hands out are valid as long as the payload's memory.
 package struct EnvelopeWalk {
+    /// The number in front of the blob.
     package let id: UInt64
     /// Offset of the blob, the part of the payload behind the id and its space.
     package let blobOffset: Int

@@ -3,6 +3,8 @@ import JSON
 /// The call of a client method that the value of a hub message holds: `{"H":hub,"M":method,"A":[arguments],"S":{..}}`.
 ///
 /// Found in place, without a tree and without allocation. Valid as long as the value's memory.
+///
+/// Source: `Hubs/ClientHubInvocation.cs` of SignalR 2.
 package struct HubInvocation {
     let hubText: JSONString
     let methodText: JSONString

@@ -1,6 +1,8 @@
 /// Whom a message is for: its key, taken apart.
 ///
 /// Names keep their case; nodes compare groups without it. Every key round-trips: `Signal(key: k).key == k`.
+///
+/// Source: `Infrastructure/PrefixHelper.cs` of SignalR 2.
 package enum Signal: Equatable, Sendable {
     /// `h-<Hub>`: every client of the hub.
     case hub(String)

@@ -20,6 +20,7 @@ package struct SegmentInventory: Sendable {
         var modified: UInt64
     }
 
+    /// The capture's.
     package let directory: String
     /// nil for a file that is no segment of ours.
     private var known: [Identity: StoredSegment?] = [:]

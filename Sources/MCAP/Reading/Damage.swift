@@ -4,10 +4,15 @@ package struct Damage: Error, Equatable, Sendable {
     package var offset: UInt64
     /// Bytes that could not be used; 0 if only something is missing there.
     package var length: UInt64
+    /// What is wrong there.
     package var reason: Reason
     /// Messages that cannot be read because of it. 0 if all are there in spite of it, nil if that is not known.
     package var messagesLost: Int?
 
+    /// - Parameters:
+    ///   - offset: bytes from the start of the file.
+    ///   - length: bytes that the damage spans.
+    ///   - messagesLost: nil if it cannot be told.
     package init(offset: UInt64, length: UInt64, reason: Reason, messagesLost: Int?) {
         self.offset = offset
         self.length = length
@@ -15,6 +20,7 @@ package struct Damage: Error, Equatable, Sendable {
         self.messagesLost = messagesLost
     }
 
+    /// What is wrong with the bytes.
     package enum Reason: Equatable, Sendable {
         /// The magic bytes at the start are not there: perhaps it is no MCAP file at all.
         case leadingMagic
@@ -28,7 +34,7 @@ package struct Damage: Error, Equatable, Sendable {
         case unexpectedRecord(opcode: UInt8)
 
         case unsupportedCompression(String)
-        case decompression(String)
+        case decompression(Unpacking)
         case chunkCRC(expected: UInt32, actual: UInt32)
         /// The chunk says other times than its messages have.
         case chunkTimes
@@ -74,6 +80,17 @@ package struct Damage: Error, Equatable, Sendable {
         }
     }
 
+    /// Why a chunk cannot be uncompressed. The libraries' own words help nobody who reads a report.
+    package enum Unpacking: Equatable, Sendable {
+        case noMemory
+        /// The compressed bytes are not what was written.
+        case damaged
+        /// They hold fewer or more bytes than the chunk says.
+        case tooShort(Int, expected: Int)
+        case tooLong(expected: Int)
+    }
+
+    /// The part of the summary that says something else than the file.
     package enum SummaryPart: String, Equatable, Sendable {
         case channels, statistics
         case chunkIndexes = "chunk indexes"

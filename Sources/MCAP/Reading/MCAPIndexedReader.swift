@@ -2,6 +2,7 @@
 ///
 /// The summary and each chunk read are checked by their CRCs; what is not read is not checked.
 package final class MCAPIndexedReader {
+    /// As the file begins.
     package let header: Header
     /// All channels of the file, by id.
     package let channels: [UInt16: Channel]
@@ -9,6 +10,7 @@ package final class MCAPIndexedReader {
     package let statistics: Statistics?
     /// In the order of the summary, which is that of the file; of the times asked for only.
     package let chunkIndexes: [ChunkIndex]
+    /// Where the metadata records stand, in the order of the summary.
     package let metadataIndexes: [MetadataIndex]
 
     private let window: SourceWindow

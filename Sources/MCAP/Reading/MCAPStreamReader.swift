@@ -10,6 +10,7 @@
 /// Files of other programs are read too: schemas and attachments are passed over, messages outside of chunks come as
 /// chunks that are ``DecodedChunk/isLoose``. The private opcode 0x80 with 40 bytes is taken for a marker.
 package final class MCAPStreamReader {
+    /// What comes next in a file.
     package enum Item {
         /// Once for each file.
         case header(Header)

@@ -4,6 +4,7 @@
 /// by itself: its CRC holds. It says where it was written, so a reader that finds it elsewhere knows by how much the
 /// bytes around it were moved.
 package struct Marker: Equatable, Sendable {
+    /// The same in all markers of a file.
     package var sync: SyncMarker
     /// Counts the markers of the file, from 0.
     package var ordinal: UInt64

@@ -1,8 +1,10 @@
 /// What is whole in a file.
 package struct ScanReport: Equatable, Sendable {
+    /// nil if the file does not begin with one.
     package var header: Header?
     /// All metadata, in the order of the file.
     package var metadata: [Metadata] = []
+    /// Of all metadata that was found, in the order of the file.
     package var metadataIndexes: [MetadataIndex] = []
     /// Nil if the file has no readable marker.
     package var sync: SyncMarker?
@@ -12,7 +14,9 @@ package struct ScanReport: Equatable, Sendable {
     package var chunks: [ScannedChunk] = []
     /// Messages in whole chunks, and outside of chunks.
     package var messageCount: UInt64 = 0
+    /// In the order of the file.
     package var damages: [Damage] = []
+    /// How the file ends.
     package var ending: Ending
     /// Where the last whole chunk ends, in bytes from the start of the file: behind its message indexes if they are
     /// whole, too. Without chunks: behind the first marker. Nil if there is neither.

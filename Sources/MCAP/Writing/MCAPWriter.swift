@@ -222,7 +222,9 @@ package struct MCAPWriter: ~Copyable {
     /// What the committed chunks and metadata hold.
     package var statistics: Statistics { summary.statistics }
 
+    /// Messages in the file.
     package var messageCount: UInt64 { summary.statistics.messageCount }
+    /// Chunks in the file.
     package var chunkCount: Int { Int(summary.statistics.chunkCount) }
 
     // MARK: - Parts

@@ -61,12 +61,18 @@ package struct ChannelDirectory: Sendable {
             return .success((reply.array ?? []).compactMap(\.text))
         } catch let error as RedisError where error.isRefusalOfCommand {
             policy.left(at: now)
-            return .failure(ChannelsUnknown("PUBSUB CHANNELS is not permitted (+pubsub|channels)"))
+            return .failure(.notPermitted)
         }
     }
 
+    /// - Parameter pattern: for `PUBSUB CHANNELS`; whether that may be asked is the caller's to know.
+    func names(matching pattern: [UInt8]) async throws -> [[UInt8]] {
+        let reply = try await client.send(["PUBSUB", "CHANNELS", .bytes(pattern)])
+        return (reply.array ?? []).compactMap { if case .bulk(let name) = $0 { name } else { nil } }
+    }
+
     /// - Returns: nil where INFO is not permitted, or does not say.
-    private func numberOfChannels() async throws -> Int? {
+    func numberOfChannels() async throws -> Int? {
         do {
             let text = try await client.send(["INFO", "stats"]).text
             return text.flatMap { InfoFields($0)["pubsub_channels"] }.flatMap { Int($0) }
@@ -84,7 +90,7 @@ package struct ChannelDirectory: Sendable {
         let hubs = groups.hubs.map { hub in
             ListedChannel(
                 name: hub.name, kind: .core, subscribers: hub.everyNode.flatMap { subscribers[$0] },
-                channels: hub.channels)
+                channels: hub.channels, hub: hub.found)
         }
         let others = groups.others.map { name in
             ListedChannel(
@@ -113,7 +119,7 @@ package struct ChannelDirectory: Sendable {
     }
 
     /// Keys of these names that hold a number, in the address' own database or, where it has none, in another.
-    private func counters(of names: [String], database: Int) async throws -> OrdinalNameMap<(id: UInt64, database: Int)>
+    func counters(of names: [String], database: Int) async throws -> OrdinalNameMap<(id: UInt64, database: Int)>
     {
         var found: OrdinalNameMap<(id: UInt64, database: Int)> = [:]
         for (name, id) in try await numbers(of: names) { found[name] = (id, database) }
@@ -169,6 +175,8 @@ package struct ChannelsUnknown: Error, Sendable, Equatable, CustomStringConverti
     package let description: String
     /// There are more channels than it is asked for.
     package let isAboveLimit: Bool
+
+    static let notPermitted = ChannelsUnknown("PUBSUB CHANNELS is not permitted (+pubsub|channels)")
 
     package init(_ description: String, isAboveLimit: Bool = false) {
         self.description = description

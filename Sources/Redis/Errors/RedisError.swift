@@ -1,3 +1,5 @@
+package import TLS
+
 /// What can go wrong between us and a Redis server. Texts name the server and the remedy; they hold no secret.
 package enum RedisError: Error, Equatable, Sendable {
     // MARK: Reaching a server
@@ -246,7 +248,17 @@ enum AccessRule {
         }
         let sigil = words.contains("channel") ? "&" : words.contains("key") ? "~" : nil
         guard let sigil, !names.isEmpty else { return nil }
-        return names.map { sigil + $0 }.joined(separator: " ")
+        // A rule is a pattern; a pattern that was asked for must stand there as it is.
+        let escapes = sigil == "&" && command == "SUBSCRIBE"
+        return names.map { sigil + (escapes ? escaped($0) : $0) }.joined(separator: " ")
+    }
+
+    private static func escaped(_ name: String) -> String {
+        name.reduce(into: "") { escaped, character in
+            if "*?[]\\".contains(character) { escaped.append("\\") }
+            // No rule holds white space.
+            escaped.append(character.isWhitespace ? "?" : character)
+        }
     }
 
     /// The command for redis-cli.

@@ -48,6 +48,14 @@ enum OptionNames {
             case .connection(let settings): names(of: settings, .redis)
             case .minimumFreeDisk: "--min-free-disk"
             case .buffer: "--buffer"
+            case .core(let prefix): "use \(CoreOptions.arguments(prefix: prefix))"
+            case .eventKey(let key): "use --channel \(ShellWord.quoted(key))"
+            case .prefix(let prefix): "did you mean --channel-prefix \(ShellWord.quoted(prefix))?"
+            case .hub(let hub): CoreOptions.arguments(hub)
+            case .hubNames: "--core-hub, --max-channel-scan"
+            case .manyPatterns: "--core-hub, or --yes"
+            case .exclusion: "--core-exclude"
+            case .connections: "--core-connections"
             case nil: nil
             }
         return finding.text + (options.map { " (\($0))" } ?? "")
@@ -84,6 +92,9 @@ enum OptionNames {
     private static func options(for error: ReplayError) -> String? {
         switch error {
         case .targetIsSource: "--map-channel, --allow-source"
+        case .targetIsSourceHub: "--map-prefix, --map-hub, --allow-source"
+        case .allLeftOut: "--include"
+        case .noEventKey: "--to-channel; --map-prefix, --map-hub"
         case .someoneListens: "--yes; --dry-run shows what would be done"
         case .idsRefused(_, let remedies) where !remedies.isEmpty:
             remedies.map { $0 == .rebase ? "--ids rebase" : "--force" }.joined(separator: ", ")

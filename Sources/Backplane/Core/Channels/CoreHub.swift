@@ -1,5 +1,8 @@
 /// A hub on the backplane: the `ChannelPrefix` of StackExchange.Redis and the full .NET type name of the hub's class,
 /// one behind the other with nothing between them.
+///
+/// Source: `RedisHubLifetimeManager.cs` (the prefix) and `Internal/RedisChannels.cs`
+/// of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
 package struct CoreHub: Hashable, Sendable {
     /// Empty by default.
     package let prefix: String
@@ -8,6 +11,7 @@ package struct CoreHub: Hashable, Sendable {
     /// UTF-8 of both: what each of the hub's channels begins with.
     package let root: [UInt8]
 
+    /// - Parameter type: not empty.
     package init(prefix: String = "", type: String) {
         self.prefix = prefix
         self.type = type

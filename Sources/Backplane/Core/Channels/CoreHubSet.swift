@@ -4,6 +4,7 @@ package struct CoreHubSet: Sendable {
     /// meant.
     package let hubs: [CoreHub]
 
+    /// Those that channels are compared with.
     package init(_ hubs: some Sequence<CoreHub>) {
         self.hubs = Set(hubs).sorted { first, second in
             first.root.count == second.root.count

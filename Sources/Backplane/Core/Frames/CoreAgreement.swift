@@ -7,6 +7,7 @@ package enum CoreAgreement: Equatable, Sendable {
     /// All that can be compared is equal; the first part that cannot be, and why.
     case incomparable(Part, Reason)
 
+    /// What two payloads were compared by.
     package enum Part: Equatable, Sendable {
         /// Type, invocation id or error.
         case message

@@ -3,10 +3,13 @@
 /// Complete: all types in all widths. Every length is checked against what is left. A read that throws leaves
 /// ``position`` undefined; callers work on a copy or stop. Inlined where most values of an envelope are decided by
 /// their first byte.
+///
+/// Source: the MessagePack specification, msgpack/msgpack, `spec.md`.
 package struct MessagePackReader {
     /// Arrays and maps inside each other that a tree or a text is made of. ``skipValue()`` needs no such limit.
     package static let maximumDepth = 64
 
+    /// From the start of the payload to the end of what is read.
     package let bytes: UnsafeRawBufferPointer
     /// Offset of the next value.
     package internal(set) var position: Int
@@ -22,9 +25,11 @@ package struct MessagePackReader {
         position = range.lowerBound
     }
 
+    /// Bytes that are left.
     @inline(__always)
     package var remaining: Int { bytes.count &- position }
 
+    /// Whether nothing is left.
     package var isAtEnd: Bool { position == bytes.count }
 
     /// Any value; of an array or a map only the head.
