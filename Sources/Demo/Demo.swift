@@ -7,13 +7,14 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Redis
-import Relay
+package import Relay
 package import Replay
 import ServiceLifecycle
 import SignalRClient
 
-/// Everything on this machine: two hub nodes with people who chat, a relay that records their backplane, a second Redis
-/// that receives the replay, two hub nodes there, and the proof that clients of them hear what a client here has heard.
+/// The whole system on this machine: two hub nodes with chatting clients, a relay that records their backplane, a
+/// second Redis that receives the replay, two hub nodes there, and the proof that their clients receive what a client
+/// of the first nodes received.
 package struct Demo: Sendable {
     static let hub = "chatHub"
     static let rooms = ["lobby", "support", "ops", "部屋1"]
@@ -26,6 +27,7 @@ package struct Demo: Sendable {
     private let directory: String
     private let version: String
     private let hostName: String
+    private let access: WebAccess
     private let logger: Logger
     private let report: @Sendable (String) -> Void
     private let keepRunning: (@Sendable () async -> Void)?
@@ -34,11 +36,13 @@ package struct Demo: Sendable {
     /// - Parameters:
     ///   - duration: of the traffic.
     ///   - directory: where the capture goes.
-    ///   - keepRunning: if given, nodes and relay stay after the traffic until it returns, for people with browsers.
+    ///   - access: of the relay's HTTP surface.
+    ///   - keepRunning: if given, nodes and relay keep running after the traffic until it returns.
     ///   - speed: of the replay.
-    ///   - report: told what happens, a line at a time.
+    ///   - report: called with each line of progress.
     package init(
-        duration: Duration, directory: String, version: String, hostName: String, logger: Logger,
+        duration: Duration, directory: String, version: String, hostName: String, access: WebAccess = WebAccess(),
+        logger: Logger,
         speed: ReplaySchedule.Speed = .maximum, keepRunning: (@Sendable () async -> Void)? = nil,
         report: @escaping @Sendable (String) -> Void
     ) {
@@ -46,13 +50,14 @@ package struct Demo: Sendable {
         self.directory = directory
         self.version = version
         self.hostName = hostName
+        self.access = access
         self.logger = logger
         self.speed = speed
         self.keepRunning = keepRunning
         self.report = report
     }
 
-    /// - Throws: ``SetupError`` and whatever keeps the demo from running; a difference is no error but an outcome.
+    /// - Throws: ``SetupError`` and other errors that prevent the demo; a difference is an outcome, not an error.
     package func run() async throws -> DemoOutcome {
         let network = SignalRNetwork()
         do {
@@ -80,7 +85,7 @@ package struct Demo: Sendable {
         var heard: [Witness.Heard] = []
     }
 
-    /// Runs the relay while people chat on two nodes.
+    /// Runs the relay while clients chat on two nodes.
     private func record(from source: RedisConfiguration, network: SignalRNetwork) async throws -> Live {
         let (ports, portFound) = AsyncStream.makeStream(of: Int.self)
         let links = LiveLinks()
@@ -88,7 +93,7 @@ package struct Demo: Sendable {
             RelayConfiguration(
                 redis: source, backplanes: [.signalR2(key: Self.channel)],
                 recording: CaptureWriter.Configuration(directory: directory, channels: [Self.channel]),
-                web: WebConfiguration(port: 0), version: version, hostName: hostName),
+                web: WebConfiguration(port: 0, access: access), version: version, hostName: hostName),
             logger: logger)
         let page = LivePage(LivePageConfiguration(links: links), of: parts)
         let relay = Relay(
@@ -118,7 +123,7 @@ package struct Demo: Sendable {
             }
             var live: Live?
             for try await part in group where part != nil { live = part }
-            guard let live else { throw SetupError("the relay ended before it was ready; its log says why") }
+            guard let live else { throw SetupError("the relay exited before it was ready; its log says why") }
             return live
         }
     }
@@ -151,14 +156,14 @@ package struct Demo: Sendable {
             }
             let progress = Task { try await reportProgress(port: metricsPort) }
             defer { progress.cancel() }
-            // People do not stop by themselves: the first to end is the clock, or somebody with an error.
+            // Users do not stop by themselves: the timer ends first, or a user with an error.
             group.addTask { try await Task.sleep(for: duration) }
             try await group.next()
             isOver.withLockedValue { $0 = true }
             try await group.waitForAll()
         }
         if let keepRunning {
-            report("keep running  open the chat pages in two windows; Ctrl-C goes on with the replay")
+            report("keep running  open the chat pages in two windows; Ctrl-C continues with the replay")
             await keepRunning()
             try Task.checkCancellation()
         }
@@ -168,13 +173,13 @@ package struct Demo: Sendable {
         let expected = Witness.expected(of: published)
         let heard = await witness.heard(awaiting: expected.count, within: .seconds(10))
         await witness.leave()
-        // The abort of the witness is the last envelope.
+        // The witness's abort command is the last envelope.
         let all = try await everything(beyond: published.count, in: collector, on: source)
         return Live(published: all, heard: heard)
     }
 
-    /// All that was published: what the last commands set off is still under way until Redis has counted more than
-    /// `count` envelopes and counts no more.
+    /// All published payloads: the last commands may still cause more until Redis has counted more than `count`
+    /// envelopes and the counter has stopped.
     private func everything(
         beyond count: Int, in collector: EnvelopeCollector, on redis: RedisConfiguration
     ) async throws -> [[UInt8]] {
@@ -191,7 +196,7 @@ package struct Demo: Sendable {
         return await collector.payloads(awaiting: counted, timeout: .seconds(10))
     }
 
-    /// What Redis has counted once it counts no further, or after 10 s.
+    /// The counter once it has stopped, or after 10 s.
     private static func counted(beyond count: Int, by client: RedisClient) async throws -> Int {
         let deadline = ContinuousClock.now + .seconds(10)
         var counted = -1
@@ -204,7 +209,7 @@ package struct Demo: Sendable {
         return counted
     }
 
-    /// Half of the people at each node, in turn over each transport.
+    /// Half of the users at each node, alternating between the transports.
     private func enter(_ nodes: [CheckedNode], network: SignalRNetwork) async throws -> [Chatter] {
         var chatters: [Chatter] = []
         for number in 0..<Self.chatters {
@@ -252,12 +257,12 @@ package struct Demo: Sendable {
         defer { listening.cancel() }
         try await listener.waitUntilSubscribed()
         let (replay, heard, received) = try await nodes(on: target).run(onPublished: { _, _, _ in }) { nodes in
-            // Each at another node or over another transport than the one before.
+            // Each on another node or transport than the previous one.
             let witnesses = zip([nodes[0], nodes[1], nodes[1]], ClientTransport.allCases).map {
                 Witness(node: $0.url, transport: $1, network: network)
             }
             for witness in witnesses { try await witness.enter() }
-            // Their own joins are no part of the replay.
+            // Their own joins are not part of the replay.
             _ = await listener.payloads(quietFor: .milliseconds(200), timeout: .seconds(5))
             listener.forget()
             let replay = try await Replayer(
@@ -316,7 +321,7 @@ package struct Demo: Sendable {
 
     private static let envelopesSeries = #"signalr_backplane_envelopes_total{channel="\#(channel)"}"#
 
-    /// Shows the live numbers each second, until the task is cancelled.
+    /// Reports the live numbers each second, until the task is cancelled.
     private func reportProgress(port: Int) async throws {
         let channel = #"{channel="\#(Self.channel)"}"#
         var last = 0
@@ -325,7 +330,7 @@ package struct Demo: Sendable {
             try await Task.sleep(for: .seconds(1))
             let scrape = try await MetricsScrape.read(port: port)
             func value(_ series: String) -> Int { Int(scrape[series] ?? 0) }
-            // All of one scrape, so that the numbers belong together.
+            // All from one scrape, so that the numbers are consistent.
             let seen = value(Self.envelopesSeries)
             let waiting = max(0, seen - value("backplane_relay_recorded_envelopes_total"))
             let now = ContinuousClock.now

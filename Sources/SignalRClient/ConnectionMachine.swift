@@ -78,7 +78,7 @@ struct ConnectionMachine {
             phase = .negotiating
             return [.report(.connecting), .negotiate]
         case (.start, _):
-            return [.fail(.misuse("start() is for a new client; make another one"))]
+            return [.fail(.misuse("start() is for a new client; create another one"))]
 
         case (.negotiated(let disconnectTimeout), .negotiating):
             self.disconnectTimeout = disconnectTimeout

@@ -86,7 +86,7 @@ extension SignalRClient {
             let seconds = monitor.timeout.nanoseconds / 1_000_000_000
             handle(
                 .transportEnded(
-                    .transportLost(node: "\(node)", reason: "nothing came for \(seconds) s, not even a keep-alive"),
+                    .transportLost(node: "\(node)", reason: "nothing arrived for \(seconds) s, not even a keep-alive"),
                     epoch: machine.epoch))
         }
     }

@@ -23,8 +23,8 @@ package enum SignalRClientError: Error, Equatable, Sendable, CustomStringConvert
         switch self {
         case .badURL(let text):
             text.contains("@")
-                ? "the address of a hub node takes no login, and no '@'; write it like http://127.0.0.1:8080/signalr"
-                : "'\(text)' is no address of a hub node; write it like http://127.0.0.1:8080/signalr"
+                ? "the address of a hub node must not contain a login or '@'; write it like http://127.0.0.1:8080/signalr"
+                : "'\(text)' is not the address of a hub node; write it like http://127.0.0.1:8080/signalr"
         case .cannotConnect(let node, let reason):
             "cannot connect to the hub node at \(node): \(reason)"
         case .refused(let node, let request, let status, let text):
@@ -33,11 +33,11 @@ package enum SignalRClientError: Error, Equatable, Sendable, CustomStringConvert
                 AnswerText.remedy(status: status, request: request),
             ].filter { !$0.isEmpty }.joined(separator: "; ")
         case .badAnswer(let node, let request, let reason):
-            "what listens at \(node) answered \(request) unlike a SignalR 2 node (\(reason)); is the path right?"
+            "the server at \(node) did not answer \(request) like a SignalR 2 node (\(reason)); is the path right?"
         case .timedOut(let node, let what, let after):
             "the hub node at \(node) did not answer \(what) within \(after.components.seconds) s"
         case .notInitialized(let node, let after):
-            "the hub node at \(node) sent no first frame within \(after.components.seconds) s; its way over Redis is broken"
+            "the hub node at \(node) sent no first frame within \(after.components.seconds) s; its path through Redis is broken"
         case .transportLost(let node, let reason):
             "the connection to the hub node at \(node) was lost: \(reason)"
         case .notConnected(let node): "not connected to the hub node at \(node)"

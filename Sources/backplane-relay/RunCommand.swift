@@ -26,7 +26,7 @@ struct RunCommand: AsyncParsableCommand {
               backplane-relay run --check-only --redis redis.example --channel chat
 
             It subscribes and reads. It publishes nothing into the Redis that it watches. SIGTERM or SIGINT stops it; \
-            it first writes what was received, and reads the counters so that the capture knows what was lost.
+            it first writes what was received, and reads the counters so that the capture shows what was lost.
 
             SIGHUP begins a new segment and reopens the log file. SIGUSR1 logs a line of figures. SIGUSR2 forces what \
             was received to the disk.
@@ -49,7 +49,7 @@ struct RunCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            If nobody else listens to a channel, ask Redis for its channel names to suggest the right one, unless it has \
+            If a channel has no other subscribers, ask Redis for its channel names to suggest the right one, unless it has \
             more channels than this.
             """, valueName: "count"))
     var maxChannelScan = ChannelScanPolicy.defaultLimit
@@ -70,7 +70,7 @@ struct RunCommand: AsyncParsableCommand {
             throw ValidationError("--channel: name at least one event key")
         }
         guard maxChannelScan >= 0 else {
-            throw ValidationError("--max-channel-scan: \(maxChannelScan) is no number of channels; 0 never asks")
+            throw ValidationError("--max-channel-scan: \(maxChannelScan) is not a number of channels; 0 never asks")
         }
         guard channel.areDifferentOrdinally else {
             throw ValidationError("--channel: each event key is given once")
@@ -80,7 +80,7 @@ struct RunCommand: AsyncParsableCommand {
             because: "\(Format.count(buffer.bytes, "byte holds", "bytes hold")) too few envelopes")
         guard !showPayloads || recording.recordsAllOfPayloads else {
             throw ValidationError(
-                "--show-payloads: would show what --payload, --redact-json-keys or --names keeps out of the capture; give one of them"
+                "--show-payloads: would show what --payload, --redact-json-keys or --names keeps out of the capture; use only one of them"
             )
         }
     }

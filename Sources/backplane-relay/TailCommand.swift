@@ -39,7 +39,7 @@ struct TailCommand: AsyncParsableCommand {
 
     @OptionGroup(title: "Selection") var envelopes: EnvelopeOptions
 
-    @Flag(help: "Print one JSON object an envelope, and one an event.")
+    @Flag(help: "Print one JSON object per envelope, and one per event.")
     var json = false
 
     @OptionGroup(title: "Output") var lines: LineOptions
@@ -59,7 +59,7 @@ struct TailCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            If nobody else listens to a channel, ask Redis for its channel names to suggest the right one, unless it has \
+            If a channel has no other subscribers, ask Redis for its channel names to suggest the right one, unless it has \
             more channels than this.
             """, valueName: "count"))
     var maxChannelScan = ChannelScanPolicy.defaultLimit
@@ -71,7 +71,7 @@ struct TailCommand: AsyncParsableCommand {
             throw ValidationError("--channel: name at least one event key")
         }
         guard maxChannelScan >= 0 else {
-            throw ValidationError("--max-channel-scan: \(maxChannelScan) is no number of channels; 0 never asks")
+            throw ValidationError("--max-channel-scan: \(maxChannelScan) is not a number of channels; 0 never asks")
         }
         guard channel.areDifferentOrdinally else {
             throw ValidationError("--channel: each event key is given once")
@@ -84,7 +84,7 @@ struct TailCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        // A reader that stops early, as `head` does, ends the printing, not with a signal but quietly.
+        // A reader that stops early, like `head`, ends the command quietly instead of by a signal.
         signal(SIGPIPE, SIG_IGN)
         let log = try log.makeLog()
         defer { log.destination.finish() }
@@ -97,7 +97,7 @@ struct TailCommand: AsyncParsableCommand {
         let printer = { @Sendable [json, style = lines.style, logger = log.logger] stop in
             TailPrinter(json: json, style: style, stop: stop, logger: logger)
         }
-        // Told to stop, it still has to say what it could not print: so an interrupt must not take the result.
+        // An interrupted tail must still report what it could not print, so the result is kept.
         let outcome = try await interrupts.run { await Self.outcome { try await tail.run(to: printer) } }
         do {
             if let report = try outcome?.get() { try complain(about: report) }
@@ -116,7 +116,7 @@ struct TailCommand: AsyncParsableCommand {
         }
     }
 
-    /// Says on standard error what could not be printed.
+    /// Reports on standard error what could not be printed.
     ///
     /// - Throws: exit status 3 if there was anything.
     private func complain(about report: TailReport) throws {

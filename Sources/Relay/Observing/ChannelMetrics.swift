@@ -12,7 +12,7 @@ package struct ObservingMetrics: Sendable {
         self.channels = channels.map { ChannelMetrics(families, channel: $0.name) }
         reconnects = registry.counter(
             "backplane_relay_reconnects_total",
-            help: "Subscriptions made again after one was lost; envelopes published in between were missed.")
+            help: "Resubscriptions after a lost connection; envelopes published in between were missed.")
     }
 }
 
@@ -65,31 +65,31 @@ package struct ChannelMetrics: Sendable {
                 labels: channel)
             envelopes = registry.counterFamily(
                 prefix + "envelopes_total",
-                help: "Envelopes received; each one goes to every node, so this is what bounds the backplane.",
+                help: "Envelopes received. Each goes to every node, so their rate is what limits the backplane.",
                 labels: channel)
             envelopeBytes = registry.counterFamily(
                 prefix + "envelope_bytes_total",
-                help: "Payload bytes received; large messages to many are better fetched than pushed.",
+                help: "Payload bytes received. Let clients fetch large data instead of pushing it to many.",
                 labels: channel)
             messages = registry.counterFamily(
-                prefix + "messages_total", help: "SignalR messages inside the envelopes, by what they are for.",
+                prefix + "messages_total", help: "SignalR messages inside the envelopes, by kind.",
                 labels: ["channel", "kind"])
             envelopeSize = registry.histogramFamily(
                 prefix + "envelope_size_bytes",
-                help: "Size of payloads; large ones cost every node and Redis' output buffers.", labels: channel,
+                help: "Size of payloads. Large ones cost every node and fill Redis' output buffers.", labels: channel,
                 buckets: [128, 256, 512, 1_024, 2_048, 4_096, 16_384, 65_536, 262_144, 1_048_576, 16_777_216])
             deliveryLatency = registry.histogramFamily(
                 prefix + "delivery_latency_seconds",
                 help:
-                    "From the publisher's clock to receipt here, the difference of the clocks included; compare with the floor.",
+                    "Time from the publisher's clock to receipt here, including the clock difference; compare with the floor.",
                 labels: channel,
                 buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10])
             clockSkew = registry.counterFamily(
                 prefix + "clock_skew_total",
-                help: "Envelopes that seem to arrive before they were made: check the clocks of nodes and relay.",
+                help: "Envelopes that seem to arrive before they were created: check the clocks of nodes and relay.",
                 labels: channel)
             gaps = registry.counterFamily(
-                prefix + "gaps_total", help: "Times that ids were skipped: envelopes this subscriber never saw.",
+                prefix + "gaps_total", help: "Times ids were skipped: envelopes this subscriber never received.",
                 labels: channel)
             missingIDs = registry.counterFamily(
                 prefix + "missing_ids_total", help: "Ids skipped, summed over all gaps.", labels: channel)
@@ -99,46 +99,46 @@ package struct ChannelMetrics: Sendable {
             counterResets = registry.counterFamily(
                 prefix + "id_resets_total",
                 help:
-                    "Times that ids went back (Redis restart, failover, flush); clients may go deaf until it catches up.",
+                    "Times ids went back (Redis restart, failover, flush); clients may miss messages until ids catch up.",
                 labels: channel)
             idsInDoubt = registry.counterFamily(
                 prefix + "ids_in_doubt_total",
                 help:
-                    "Times that nobody could tell whether ids are missing, for the counter could not be read: see the log.",
+                    "Times it was impossible to tell whether ids are missing, because the counter could not be read: see the log.",
                 labels: channel)
             lastID = registry.gaugeFamily(prefix + "last_id", help: "Id of the last envelope.", labels: channel)
             lastEnvelopeTimestamp = registry.gaugeFamily(
-                prefix + "last_envelope_timestamp_seconds", help: "When the last envelope came, Unix time.",
+                prefix + "last_envelope_timestamp_seconds", help: "Time of the last envelope, Unix time.",
                 labels: channel)
             largestEnvelope = registry.gaugeFamily(
                 "signalr_backplane_largest_envelope_bytes",
                 help:
-                    "Largest envelope of the last 15 minutes. Redis disconnects every subscriber at one above its output buffer limit, and none gets it.",
+                    "Largest envelope of the last 15 minutes. If one exceeds its output buffer limit, Redis disconnects all subscribers and none receives it.",
                 labels: ["channel"])
             latencyFloor = registry.gaugeFamily(
                 prefix + "delivery_latency_floor_seconds",
                 help:
-                    "Lowest latency of the last 5 minutes: what clocks and network add to each; below 0 the publisher's clock is ahead.",
+                    "Lowest latency of the last 5 minutes: what clocks and network add to every latency. Below 0 the publisher's clock is ahead.",
                 labels: channel)
             interleavedIDs = registry.counterFamily(
                 prefix + "interleaved_ids_total",
                 help:
-                    "Times that ids jumped back to another counter: two applications share the event key; give each its own.",
+                    "Times ids jumped back to another counter: two applications share the event key; give each its own.",
                 labels: channel)
             commands = registry.counterFamily(
                 prefix + "commands_total",
                 help:
-                    "Commands among nodes: initializing is a client that connects; floods of it are clients that cannot stay.",
+                    "Commands between nodes. initializing: a client connects; a flood of these means that clients cannot stay connected.",
                 labels: ["channel", "command"])
             groupAckDuration = registry.histogramFamily(
                 prefix + "group_ack_duration_seconds",
                 help:
-                    "From a group command to its ack, as heard here; after 30 s the caller's task is cancelled. Look at slow nodes.",
+                    "Time from a group command to its ack, as received here; after 30 s the caller's task is cancelled. Look for slow nodes.",
                 labels: channel, buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30])
             groupAcksMissing = registry.counterFamily(
                 prefix + "group_acks_missing_total",
                 help:
-                    "Group commands without an ack within 30 s: the connection is gone, or its node does not hear the backplane.",
+                    "Group commands without an ack within 30 s: the connection is gone, or its node is cut off from the backplane.",
                 labels: channel)
             hubInvocations = registry.counterFamily(
                 prefix + "hub_invocations_total",
@@ -149,16 +149,16 @@ package struct ChannelMetrics: Sendable {
             activeSignals = registry.gaugeFamily(
                 prefix + "active_signals",
                 help:
-                    "Different signals (hubs, groups, users, connections) addressed in the last 100 s, to some 3 %; each costs memory on every node.",
+                    "Distinct signals (hubs, groups, users, connections) addressed in the last 100 s, within about 3 %; each costs memory on every node.",
                 labels: channel)
             undecodable = registry.counterFamily(
                 prefix + "undecodable_total",
-                help: "Payloads that are no SignalR 2 envelope; recorded all the same. Is the event key shared?",
+                help: "Payloads that are not SignalR 2 envelopes; they are recorded anyway. Is the event key shared?",
                 labels: ["channel", "reason"])
             odd = registry.counterFamily(
                 prefix + "odd_envelopes_total",
                 help:
-                    "Envelopes that nodes decode though no node writes them so, by what is odd. Who else publishes on the event key?",
+                    "Envelopes that nodes can decode but would not write, by anomaly. What else publishes on the event key?",
                 labels: ["channel", "reason"])
         }
     }

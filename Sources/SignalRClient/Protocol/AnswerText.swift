@@ -22,10 +22,10 @@ enum AnswerText {
             return isPage ? "it answers with a web page: \(quote(bytes))" : "it answers with text: \(quote(bytes))"
         }
         if json["url"] != nil || json["accessToken"] != nil || json["Url"] != nil && json["AccessToken"] != nil {
-            return "it sends clients on to Azure SignalR Service, where no backplane of yours is"
+            return "it redirects clients to Azure SignalR Service, which does not use your backplane"
         }
         if json["negotiateVersion"] != nil || json["availableTransports"] != nil || json["connectionId"] != nil {
-            return "it answers like ASP.NET Core SignalR, and this client speaks SignalR 2"
+            return "it answers like ASP.NET Core SignalR, but this client speaks SignalR 2"
         }
         return "its JSON has no ConnectionId and ConnectionToken"
     }
@@ -33,14 +33,16 @@ enum AnswerText {
     /// What a status usually means before a hub node, and what to do; empty if it says enough.
     static func remedy(status: Int, request: String) -> String {
         switch status {
-        case 300..<400: "it sends clients to another address: name that one, with its scheme"
-        case 401: "it wants a login, and this client has none: let it in without, or name an address behind the login"
-        case 403: "somebody in front of it forbids this client: see the rules of the proxy and of the web server"
-        case 404 where request == "/negotiate": "no hub is there: is the path right (/signalr, as in MapSignalR)?"
+        case 300..<400: "it redirects clients to another address: name that one, with its scheme"
+        case 401:
+            "it requires a login, and this client has none: allow access without a login, or name an address behind the login"
+        case 403: "access is forbidden: see the rules of the proxy and the web server"
+        case 404 where request == "/negotiate":
+            "there is no hub at this path: is it right (/signalr, as in MapSignalR)?"
         case 405 where request == "/negotiate":
-            "ASP.NET Core SignalR answers so, and this client speaks SignalR 2: is it the right application?"
-        case 421: "it does not answer under this name: name the one that it is known by"
-        case 502, 503, 504: "a proxy in front of it does not reach it: does the node run?"
+            "ASP.NET Core SignalR answers like this, but this client speaks SignalR 2: is it the right application?"
+        case 421: "it does not answer to this host name: use the name that it answers to"
+        case 502, 503, 504: "a proxy in front of it cannot reach it: is the node running?"
         case 500...: "its log says why"
         default: ""
         }

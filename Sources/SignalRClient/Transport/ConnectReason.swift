@@ -43,30 +43,30 @@ enum ConnectReason {
     /// Why one in use ended.
     static func words(of error: any Error) -> String {
         switch error {
-        case let error as IOError where [ECONNRESET, EPIPE].contains(error.errnoCode): "the node cut it"
+        case let error as IOError where [ECONNRESET, EPIPE].contains(error.errnoCode): "the node reset it"
         case let error as IOError: Errno(rawValue: error.errnoCode).description.lowercased()
         case ChannelError.alreadyClosed, ChannelError.ioOnClosedChannel, ChannelError.eof,
             ChannelError.inputClosed, ChannelError.outputClosed:
             "it is closed"
-        case is NIOSSLError, is BoringSSLError: "its TLS broke"
+        case is NIOSSLError, is BoringSSLError: "TLS failed"
         case is SignalRClientError, is FrameError: "\(error)"
-        default: "the node's answer breaks the rules of HTTP or webSockets, or ended in its middle"
+        default: "the node's response violates HTTP or the webSocket protocol, or was cut off"
         }
     }
 
     private static let unknownHost =
-        "no address is known for its host: is the name right, and does this machine's DNS know it?"
+        "its host name does not resolve: is it spelled correctly, and does this machine's DNS know it?"
     private static let silent =
         "it does not accept the connection in time: is the address right, and does every firewall let this machine through?"
 
     private static func text(of code: Int32) -> String {
         switch code {
-        case ECONNREFUSED: "it refused the connection: does it run, and is this its port?"
+        case ECONNREFUSED: "it refused the connection: is it running, and is this its port?"
         case EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENETDOWN, EADDRNOTAVAIL:
             "this machine has no route to it: is the address right, and is the network up?"
         case ETIMEDOUT: silent
-        case ECONNRESET, EPIPE: "it cut the connection: does its port speak TLS (then write https://)?"
-        case EMFILE, ENFILE: "this process has as many files open as it may; raise its limit (ulimit -n, LimitNOFILE)"
+        case ECONNRESET, EPIPE: "it reset the connection: does its port speak TLS (then write https://)?"
+        case EMFILE, ENFILE: "this process has reached its limit of open files; raise it (ulimit -n, LimitNOFILE)"
         default: Errno(rawValue: code).description.lowercased()
         }
     }
@@ -74,14 +74,14 @@ enum ConnectReason {
     private static func text(of failure: TLSFailure) -> String {
         switch failure {
         case .unknownAuthority:
-            "its certificate is signed by no authority that this machine trusts; let the machine trust that authority (update-ca-certificates)"
+            "its certificate is not signed by an authority that this machine trusts; add that authority (update-ca-certificates)"
         case .wrongHost(let expected):
-            "its certificate is not for '\(expected)'; write the address with the name that it is for"
+            "its certificate is not for '\(expected)'; use the name in the certificate"
         case .clientCertificateDemanded, .clientCertificateRefused:
-            "it demands a certificate of its clients, and this client has none; name an address that does not"
+            "it requires a client certificate, and this client has none; name an address that does not require one"
         case .notTLS: "its port does not speak TLS; write http://, or name the port that does"
-        case .version: "it speaks no version of TLS that is safe (1.2 or 1.3)"
-        case .closed, .noAnswer: "it closed the connection while TLS began: does its port speak TLS?"
+        case .version: "it supports neither TLS 1.2 nor TLS 1.3"
+        case .closed, .noAnswer: "it closed the connection during the TLS handshake: does its port speak TLS?"
         case .expired, .notYetValid, .other: failure.description
         }
     }

@@ -87,7 +87,7 @@ struct WebSocketOpening: Sendable {
             upgradeRequestHead: HTTPRequestHead(version: .http1_1, method: .GET, uri: target, headers: headers),
             upgraders: [upgrader]
         ) { channel in
-            refused(status: 101, ByteBuffer(string: "it switches to no webSocket"), events)
+            refused(status: 101, ByteBuffer(string: "it does not switch to the webSocket protocol"), events)
             return channel.close().map { false }
         }
         var pipeline = NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: configuration)

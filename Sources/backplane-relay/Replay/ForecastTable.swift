@@ -17,7 +17,7 @@ struct ForecastTable {
             return
                 "\(Format.count(known, "subscriber listens", "subscribers listen")) at the target and will receive all of it"
         }
-        return counts.contains(nil) ? "nobody can tell who listens at the target (PUBSUB NUMSUB is denied there)" : nil
+        return counts.contains(nil) ? "the subscribers at the target are unknown (PUBSUB NUMSUB is denied there)" : nil
     }
 
     var lines: [String] {
@@ -60,7 +60,7 @@ struct ForecastTable {
         }
         warnings += forecast.doubts.lines.prefix(5)
         warnings += forecast.interleaved.map {
-            "several counters publish in turn on '\($0)': which ids are missing cannot be told, and it is replayed in the order of arrival"
+            "several counters publish in turn on '\($0)': which ids are missing is unknown, and the channel is replayed in the order of arrival"
         }
         warnings += forecast.damage.prefix(5).map { "damaged: \($0)" }
         if forecast.damage.count > 5 {
@@ -77,7 +77,7 @@ struct ForecastTable {
         switch forecast.recording.isComplete {
         case true: "complete"
         case false: "not complete"
-        case nil: "it cannot be told whether it is complete"
+        case nil: "whether it is complete is unknown"
         }
     }
 
@@ -85,12 +85,12 @@ struct ForecastTable {
         switch options.rounds {
         case 1: ""
         case let rounds?: ", \(Format.count(rounds, "time"))"
-        case nil: ", again and again"
+        case nil: ", forever"
         }
     }
 
     private var duration: String {
-        guard let rated = forecast.ratedNanoseconds else { return "as fast as the target takes it" }
+        guard let rated = forecast.ratedNanoseconds else { return "as fast as the target accepts it" }
         return Format.seconds(Double(rated) * 1e-9) + (options.rounds == 1 ? "" : " a round")
     }
 

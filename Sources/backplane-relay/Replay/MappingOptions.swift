@@ -43,7 +43,7 @@ struct MappingOptions: ParsableArguments {
             let parts = text.utf8.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
                 .map { String(Substring($0)) }
             guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
-                throw ValidationError("\(option): '\(text)' names no two; write old=new")
+                throw ValidationError("\(option): '\(text)' is not a pair; write old=new")
             }
             guard pairs.updateValue(parts[1], forKey: parts[0]) == nil else {
                 throw ValidationError("\(option): '\(parts[0])' is mapped twice")

@@ -29,7 +29,7 @@ struct ReplayCommand: AsyncParsableCommand {
             any node, and real nodes accept them. --ids rebase keeps the distances, so nodes see the same holes. \
             --ids preserve publishes the captured bytes; only nodes that start afterwards, or tools, can use them.
 
-            If somebody listens at the target it shows what it would do and asks; --yes answers. On a terminal: space \
+            If the target has subscribers, it shows what it would do and asks; --yes answers. On a terminal: space \
             pauses, . publishes one envelope, + and - change the speed, q or Ctrl-C stops it.
 
             Exit status 3 if part of the selection could not be read or published, may have been published twice, or \
@@ -51,7 +51,7 @@ struct ReplayCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("What to do with the captured ids: reissue, rebase or preserve.", valueName: "mode"))
     var ids = IDsArgument(.reissue)
 
-    @Flag(help: "Publish captured ids even if the target's counter is beyond them, or somebody listens.")
+    @Flag(help: "Publish captured ids even if the target's counter is beyond them, or it has subscribers.")
     var force = false
 
     @Flag(help: "Set each envelope's creation time to the time it is published, so that latencies make sense.")
@@ -66,7 +66,7 @@ struct ReplayCommand: AsyncParsableCommand {
     @Flag(help: "Reconnect and continue if the target is lost, or refuses for a temporary reason.")
     var retry = false
 
-    @Flag(help: "Publish even if somebody listens at the target.")
+    @Flag(help: "Publish even if the target has subscribers.")
     var yes = false
 
     @Flag(help: "Say what would be done, and exit.")
@@ -158,7 +158,7 @@ struct ReplayCommand: AsyncParsableCommand {
             capture.sources().contains(where: { $0.payload == .hash || !$0.redactedKeys.isEmpty || $0.hashesNames })
         else { return }
         StandardError.print(
-            "warning: values or names in this capture are hashed or redacted, and clients receive them so; --allow-redacted says that this is meant"
+            "warning: values or names in this capture are hashed or redacted, and clients will receive them like that; --allow-redacted confirms that this is intended"
         )
     }
 
@@ -203,12 +203,12 @@ struct ReplayCommand: AsyncParsableCommand {
         }
         if report.skipped > 0 {
             StandardError.print(
-                "\(Format.count(report.skipped, "envelope has", "envelopes have")) no id that a node could take: not published"
+                "\(Format.count(report.skipped, "envelope has", "envelopes have")) no id that a node would accept: not published"
             )
         }
         if report.reachedNobody {
             StandardError.print(
-                "warning: no publish reached a receiver: nobody is subscribed there; do the target's nodes run, and on this event key?"
+                "warning: no publish reached a receiver: there are no subscribers; are the target's nodes running, and on this event key?"
             )
         }
         if report.uncertainCount > 0 {
@@ -222,8 +222,8 @@ struct ReplayCommand: AsyncParsableCommand {
         }
         if report.wasStopped {
             StandardError.print(
-                "stopped before the end, behind captured id \(report.lastCapturedID.map { "\($0)" } ?? "-")"
-                    + (checkpoint != nil ? "; the same command goes on there" : ""))
+                "stopped before the end, after captured id \(report.lastCapturedID.map { "\($0)" } ?? "-")"
+                    + (checkpoint != nil ? "; the same command continues there" : ""))
         }
     }
 }
