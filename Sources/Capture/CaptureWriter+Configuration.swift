@@ -3,9 +3,9 @@ package import MCAP
 
 extension CaptureWriter {
     package struct Configuration: Sendable {
-        /// The record directory; made with mode 0700 if it does not exist.
+        /// The record directory; created with mode 0700 if it does not exist.
         package var directory: String
-        /// Event keys and hubs, in the order of their indexes.
+        /// Event keys and hubs, in index order.
         package let backplanes: [BackplaneChannel]
         /// Their names.
         package let channels: [String]
@@ -38,7 +38,7 @@ extension CaptureWriter {
         }
     }
 
-    /// Of envelopes and events, as the file describes them.
+    /// The MCAP channels of envelopes and events.
     var mcapChannels: [Channel] {
         let envelopes = configuration.backplanes.enumerated().map { index, channel in
             let id = Self.firstEnvelopeChannel + UInt16(index)

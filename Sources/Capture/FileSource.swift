@@ -9,7 +9,7 @@ import MCAP
 /// A segment opened for reading.
 package final class FileSource: ByteSource {
     package let path: String
-    /// True if a writer held the segment's lock when it was opened: its tail may be in the making.
+    /// True if a writer held the segment's lock at opening: its tail may be incomplete.
     package let isLive: Bool
     private let descriptor: CInt
 
