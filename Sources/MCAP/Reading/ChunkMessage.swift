@@ -1,4 +1,4 @@
-/// One message inside of a ``DecodedChunk``. `data` is valid only during the call it is passed to.
+/// One message in a ``DecodedChunk``. `data` is valid only during the call that receives it.
 @frozen
 package struct ChunkMessage {
     package let channelID: UInt16
@@ -9,7 +9,7 @@ package struct ChunkMessage {
     package let publishTime: UInt64
     package let data: UnsafeRawBufferPointer
 
-    /// From a message record that is known to be whole.
+    /// From a message record that has been validated.
     @inlinable
     init(content: UnsafeRawPointer, count: Int) {
         channelID = UInt16(littleEndian: content.loadUnaligned(as: UInt16.self))

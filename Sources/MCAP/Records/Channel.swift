@@ -1,4 +1,4 @@
-/// A stream of messages on one topic. Within a file an id always means the same channel.
+/// A stream of messages on one topic. Within a file an id always refers to the same channel.
 package struct Channel: Equatable, Sendable {
     package var id: UInt16
     /// The schema of the messages; 0 = none.
@@ -18,7 +18,7 @@ package struct Channel: Equatable, Sendable {
         self.metadata = metadata
     }
 
-    /// By the bytes of the strings: to Swift, names in two forms of Unicode are one.
+    /// Compares bytes: Swift considers two Unicode forms of a name equal.
     package static func == (first: Channel, second: Channel) -> Bool {
         first.id == second.id && first.schemaID == second.schemaID
             && first.topic.utf8.elementsEqual(second.topic.utf8)

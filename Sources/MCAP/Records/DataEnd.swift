@@ -1,4 +1,4 @@
-/// The end of the data section. Our writer leaves the CRC 0 (not available): markers cover the file piece by piece.
+/// The end of the data section. Our writer leaves the CRC 0 (not available), because markers cover the whole file.
 struct DataEnd: Equatable {
     var dataSectionCRC: UInt32 = 0
 

@@ -1,4 +1,4 @@
-/// The last record of a file: where its summary is. All zero in a file that is not closed yet.
+/// The last record of a file: the position of its summary. All zero in an unclosed file.
 struct Footer: Equatable {
     var summaryStart: UInt64 = 0
     var summaryOffsetStart: UInt64 = 0

@@ -1,6 +1,6 @@
-/// The first record of a file: for whom it was written and by what.
+/// The first record of a file: its profile and the program that wrote it.
 package struct Header: Equatable, Sendable {
-    /// What the file's contents conform to, e.g. `signalr-backplane`.
+    /// The convention that the contents follow, e.g. `signalr-backplane`.
     package var profile: String
     /// The program that wrote the file, e.g. `backplane-relay/1.0.0`.
     package var library: String

@@ -1,8 +1,8 @@
-/// Where a ``Metadata`` record stands in the file.
+/// Position of a ``Metadata`` record in the file.
 package struct MetadataIndex: Equatable, Sendable {
     /// Bytes from the start of the file to the record's opcode.
     package var offset: UInt64
-    /// Bytes of the whole record, opcode and length included.
+    /// Bytes of the whole record, including opcode and length.
     package var length: UInt64
     package var name: String
 

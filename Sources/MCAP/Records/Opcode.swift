@@ -1,4 +1,4 @@
-/// The first byte of an MCAP record: which record it is.
+/// The first byte of an MCAP record, which identifies its kind.
 package enum Opcode: UInt8, Sendable {
     case header = 0x01
     case footer = 0x02

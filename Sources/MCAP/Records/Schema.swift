@@ -1,9 +1,9 @@
-/// How the messages of channels that name it are to be read. Within a file an id always means the same schema.
+/// How to read the messages of channels that refer to it. Within a file an id always refers to the same schema.
 package struct Schema: Equatable, Sendable {
-    /// Not 0, which says that a channel has no schema.
+    /// Not 0, which means that a channel has no schema.
     package var id: UInt16
     package var name: String
-    /// The form of `data`. Readers take a schema with data and without an encoding for a broken one.
+    /// The format of `data`. Readers reject a schema with data but no encoding.
     package var encoding: String
     package var data: [UInt8]
 

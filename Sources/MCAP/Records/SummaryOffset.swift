@@ -1,4 +1,4 @@
-/// Where a group of records of one kind stands in the summary.
+/// Position of a group of records of one kind in the summary.
 struct SummaryOffset: Equatable {
     var group: Opcode
     var start: UInt64
