@@ -1,4 +1,4 @@
-/// What a Redis channel of a hub is for, few enough to be a metric label.
+/// The purpose of a hub's Redis channel; few values, suitable as a metric label.
 package enum CoreKind: UInt8, CaseIterable, Sendable {
     case all
     case group
@@ -22,7 +22,7 @@ package enum CoreKind: UInt8, CaseIterable, Sendable {
         }
     }
 
-    /// What follows the hub's root in the channel; a name follows where it ends with a colon.
+    /// The text after the hub's root; a name follows if it ends with a colon.
     package var infix: StaticString {
         switch self {
         case .all: ":all"

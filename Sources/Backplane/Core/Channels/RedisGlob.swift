@@ -2,8 +2,8 @@
 package enum RedisGlob {
     /// A pattern that matches this text.
     ///
-    /// What means something in a pattern is escaped. White space and NUL become `?`, for Redis takes no ACL that holds
-    /// them, and an ACL must hold a pattern of PSUBSCRIBE literally: generic hubs have spaces in their names.
+    /// Special characters are escaped. White space and NUL become `?`, because Redis rejects an ACL that contains them,
+    /// and the ACL must contain a PSUBSCRIBE pattern literally: generic hubs have spaces in their names.
     package static func escaped(_ text: some Sequence<UInt8>) -> [UInt8] {
         var pattern: [UInt8] = []
         for byte in text {

@@ -1,6 +1,6 @@
-/// An invocation, copied out of its payload: what goes to clients.
+/// An invocation of clients, copied from its payload.
 package struct CoreInvocation: Equatable, Sendable {
-    /// A protocol and the whole frame that its clients get.
+    /// A protocol and the whole frame for its clients.
     package struct Frame: Equatable, Sendable {
         package var protocolName: String
         package var bytes: [UInt8]
@@ -11,7 +11,7 @@ package struct CoreInvocation: Equatable, Sendable {
         }
     }
 
-    /// Where the answer of a client has to go.
+    /// Where the client's result must be sent.
     package struct Reply: Equatable, Sendable {
         package var invocationID: String
         /// Without the channel prefix.
@@ -23,12 +23,12 @@ package struct CoreInvocation: Equatable, Sendable {
         }
     }
 
-    /// Ids of connections that do not get it.
+    /// Ids of excluded connections.
     package var excluded: [String]
     package var frames: [Frame]
-    /// nil if nobody waits for a result.
+    /// nil if no result is requested.
     package var reply: Reply?
-    /// Places where it was forwarded from: ``CoreForwardMark``. Not written where there is a reply.
+    /// Places it was forwarded from: ``CoreForwardMark``. Not written if there is a reply.
     package var places: [String] = []
 
     package init(excluded: [String] = [], frames: [Frame], reply: Reply? = nil) {

@@ -1,4 +1,5 @@
-/// Whole numbers out of text by .NET's `NumberStyles.Integer` in the invariant culture: white space around, a sign, digits.
+/// Parses whole numbers by .NET's `NumberStyles.Integer` in the invariant culture: surrounding white space, a sign,
+/// digits.
 package enum DotNetInteger {
     package static func int32(_ text: String) -> Int32? {
         int64(text).flatMap { Int32(exactly: $0) }
