@@ -2,7 +2,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import Redis
 
-/// Keeps every payload that a subscriber receives, and tells when there are enough.
+/// Collects every payload that a subscriber receives, and signals when there are enough.
 final class EnvelopeCollector: EnvelopeSink {
     private let received = NIOLockedValueBox<[[UInt8]]>([])
     /// Signals each change of the number of payloads.
@@ -39,7 +39,7 @@ final class EnvelopeCollector: EnvelopeSink {
         return received.withLockedValue { $0 }
     }
 
-    /// Returns the payloads once none has come for a while: nothing tells which one is the last.
+    /// Returns the payloads once none has arrived for a while: the last one cannot be recognized.
     func payloads(quietFor pause: Duration, timeout: Duration) async -> [[UInt8]] {
         let deadline = ContinuousClock.now + timeout
         var last = -1
@@ -50,7 +50,7 @@ final class EnvelopeCollector: EnvelopeSink {
         return received.withLockedValue { $0 }
     }
 
-    /// Begins anew.
+    /// Starts over.
     func forget() {
         received.withLockedValue { $0 = [] }
     }
