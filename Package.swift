@@ -327,7 +327,7 @@ let package = Package(
         .testTarget(
             name: "ForwardTests", dependencies: ["Forward", "Redis"], swiftSettings: house),
         .testTarget(
-            name: "PreflightTests", dependencies: ["Capture", "Preflight", "Redis", "TestSupport"],
+            name: "PreflightTests", dependencies: ["Backplane", "Capture", "Preflight", "Redis", "TestSupport"],
             swiftSettings: house),
         .testTarget(
             name: "DocumentationTests",
@@ -361,7 +361,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "backplane-relay", "HTTPGuard", "LivePage", "Time",
+                "backplane-relay", "HTTPGuard", "LivePage", "Preflight", "Redis", "Time",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

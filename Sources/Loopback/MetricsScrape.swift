@@ -4,7 +4,7 @@ import NIOHTTP1
 
 /// The `/metrics` of a relay on this machine, read over HTTP like Prometheus does.
 package struct MetricsScrape: Sendable {
-    /// By series, such as `signalr_backplane_gaps_total{channel="chat"}`.
+    /// By series as written, such as `signalr_backplane_up{channel="chat",backplane="signalr2"}`.
     private let samples: [String: Double]
     /// The exposition text.
     package let text: String

@@ -37,8 +37,12 @@ struct RunCommand: AsyncParsableCommand {
 
     @OptionGroup(title: "Redis connection") var redis: RedisOptions
 
-    @Option(help: ArgumentHelp("Event key (\"AppName\" in Startup.cs). Repeat it for more channels.", valueName: "key"))
-    var channel: [String]
+    @Option(
+        help: ArgumentHelp(
+            "Event key of SignalR 2 (\"AppName\" in Startup.cs). Repeat it for more channels.", valueName: "key"))
+    var channel: [String] = []
+
+    @OptionGroup(title: "ASP.NET Core SignalR") var core: CoreOptions
 
     @Option(
         help: ArgumentHelp(
@@ -49,8 +53,8 @@ struct RunCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            If a channel has no other subscribers, ask Redis for its channel names to suggest the right one, unless it has \
-            more channels than this.
+            Do not ask Redis for channel names if it has more channels than this. They serve to find hubs, and to \
+            suggest the right channel if one has no other subscribers. 0 never asks.
             """, valueName: "count"))
     var maxChannelScan = ChannelScanPolicy.defaultLimit
 
@@ -66,14 +70,9 @@ struct RunCommand: AsyncParsableCommand {
     var showPayloads = false
 
     func validate() throws {
-        guard !channel.isEmpty, channel.allSatisfy({ !$0.isEmpty }) else {
-            throw ValidationError("--channel: name at least one event key")
-        }
+        try watched.validate()
         guard maxChannelScan >= 0 else {
             throw ValidationError("--max-channel-scan: \(maxChannelScan) is not a number of channels; 0 never asks")
-        }
-        guard channel.areDifferentOrdinally else {
-            throw ValidationError("--channel: each event key is given once")
         }
         try buffer.require(
             atLeast: ByteSize(bytes: 1 << 20), "--buffer",
@@ -85,21 +84,24 @@ struct RunCommand: AsyncParsableCommand {
         }
     }
 
+    private var watched: WatchedBackplanes { WatchedBackplanes(channels: channel, core: core) }
+
     func run() async throws {
         let log = try log.makeLog()
-        let redis = try redis.configuration(logger: log.logger).namedAsObserver()
+        let redis = try redis.configuration(logger: log.logger, watching: watched).namedAsObserver()
         if checkOnly { return try await check(redis) }
+        let attachment = try core.attachment(redis: redis)
         try await forwarding.requireTarget(from: redis, channels: channel)
         log.logger.notice(
             "watching",
             metadata: [
-                "redis": "\(redis.endpoint)", "channels": "\(channel.joined(separator: ", "))",
+                "redis": "\(redis.endpoint)", "channels": "\(watched.title(attachment))",
                 "recording": "\(recording.record ?? "off (no --record)")",
             ])
         let supervisor = SystemdNotifier()
         let parts = RelayParts(
             RelayConfiguration(
-                redis: redis, backplanes: channel.map { .signalR2(key: $0) },
+                redis: redis, backplanes: watched.backplanes(attachment), core: attachment,
                 recording: recording.writer(channels: channel),
                 payload: try recording.payloadPolicy(), housekeeping: try recording.housekeeping(),
                 bufferBytes: buffer.bytes,

@@ -34,8 +34,12 @@ struct TailCommand: AsyncParsableCommand {
 
     @OptionGroup(title: "Redis connection") var redis: RedisOptions
 
-    @Option(help: ArgumentHelp("Event key (\"AppName\" in Startup.cs). Repeat it for more channels.", valueName: "key"))
-    var channel: [String]
+    @Option(
+        help: ArgumentHelp(
+            "Event key of SignalR 2 (\"AppName\" in Startup.cs). Repeat it for more channels.", valueName: "key"))
+    var channel: [String] = []
+
+    @OptionGroup(title: "ASP.NET Core SignalR") var core: CoreOptions
 
     @OptionGroup(title: "Selection") var envelopes: EnvelopeOptions
 
@@ -59,22 +63,17 @@ struct TailCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            If a channel has no other subscribers, ask Redis for its channel names to suggest the right one, unless it has \
-            more channels than this.
+            Do not ask Redis for channel names if it has more channels than this. They serve to find hubs, and to \
+            suggest the right channel if one has no other subscribers. 0 never asks.
             """, valueName: "count"))
     var maxChannelScan = ChannelScanPolicy.defaultLimit
 
     @OptionGroup(title: "Logging") var log: LogOptions
 
     func validate() throws {
-        guard !channel.isEmpty, channel.allSatisfy({ !$0.isEmpty }) else {
-            throw ValidationError("--channel: name at least one event key")
-        }
+        try watched.validate()
         guard maxChannelScan >= 0 else {
             throw ValidationError("--max-channel-scan: \(maxChannelScan) is not a number of channels; 0 never asks")
-        }
-        guard channel.areDifferentOrdinally else {
-            throw ValidationError("--channel: each event key is given once")
         }
         try buffer.require(
             atLeast: ByteSize(bytes: 1 << 20), "--buffer",
@@ -83,13 +82,17 @@ struct TailCommand: AsyncParsableCommand {
         if let limit, limit < 1 { throw ValidationError("--limit: \(limit) envelopes cannot be printed; 1 or more") }
     }
 
+    private var watched: WatchedBackplanes { WatchedBackplanes(channels: channel, core: core) }
+
     func run() async throws {
         // A reader that stops early, like `head`, ends the command quietly instead of by a signal.
         signal(SIGPIPE, SIG_IGN)
         let log = try log.makeLog()
         defer { log.destination.finish() }
+        let redis = try redis.configuration(logger: log.logger, watching: watched)
+        let attachment = try core.attachment(redis: redis)
         let tail = Tail(
-            redis: try redis.configuration(logger: log.logger).namedAsObserver("tail"), channels: channel,
+            redis: redis.namedAsObserver("tail"), backplanes: watched.backplanes(attachment), core: attachment,
             selection: envelopes.selection,
             limit: limit, duration: duration.map { .nanoseconds(Int64($0.nanoseconds)) }, bufferBytes: buffer.bytes,
             maxChannelScan: maxChannelScan, logger: log.logger)

@@ -202,6 +202,24 @@ import Testing
         #expect(!(warnings.joined() + configuration.endpoint + "\(configuration.servers)").contains("hunter2"))
     }
 
+    /// What ASP.NET Core nodes put before their channels is kept, and the warning only where it is true.
+    @Test func channelPrefixIsKept() throws {
+        for (text, prefix) in [
+            ("redis,channelPrefix=my:app:", "my:app:"), ("redis, CHANNELPREFIX = a*?[x]\\ b ,ssl=true", "a*?[x]\\ b"),
+            ("redis,channelPrefix=a=b", "a=b"), ("redis,channelPrefix=", nil), ("redis", nil), ("redis://redis", nil),
+        ] {
+            let configuration = try RedisConfiguration(connectionString: text)
+            #expect(configuration.channelPrefix == prefix)
+            #expect(configuration.warnings.count == (prefix == nil ? 0 : 1))
+            #expect(configuration.usingChannelPrefix(besidesSignalR2: false).warnings.isEmpty)
+            let both = configuration.usingChannelPrefix(besidesSignalR2: true)
+            #expect(both.warnings.allSatisfy { $0.hasPrefix("'channelPrefix' is used for ASP.NET Core SignalR only") })
+            #expect(both.warnings.count == configuration.warnings.count)
+        }
+        let other = try RedisConfiguration(connectionString: "redis,tunnel=x,channelPrefix=p")
+        #expect(other.usingChannelPrefix(besidesSignalR2: false).warnings.map { $0.prefix(8) } == ["'tunnel'"])
+    }
+
     @Test func userWithoutPasswordIsNotSent() throws {
         #expect(try RedisConfiguration(connectionString: "redis,user=relay").username == nil)
     }

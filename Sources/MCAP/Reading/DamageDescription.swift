@@ -30,7 +30,12 @@ extension Damage.Reason: CustomStringConvertible {
         case .malformed(let opcode, let field): "record \(hex(opcode)) is malformed: field \(field)"
         case .unexpectedRecord(let opcode): "record \(hex(opcode)) is not allowed here"
         case .unsupportedCompression(let name): "chunk compression '\(name)' is not supported"
-        case .decompression(let cause): "a chunk cannot be decompressed: \(cause)"
+        case .decompression(.noMemory): "there is not enough memory to decompress a chunk"
+        case .decompression(.damaged): "the compressed bytes of a chunk are damaged"
+        case .decompression(.tooShort(let actual, let expected)):
+            "a chunk has \(actual) bytes when decompressed, not \(expected) as stated"
+        case .decompression(.tooLong(let expected)):
+            "a chunk has more bytes when decompressed than the stated \(expected)"
         case .chunkCRC(let expected, let actual): "a chunk's checksum is \(hex(actual)), not \(hex(expected))"
         case .chunkTimes: "a chunk's times do not match its messages"
         case .unknownChannel(let id): "a message is on channel \(id), which is not described before it"
@@ -72,6 +77,7 @@ extension Damage.Reason: CustomStringConvertible {
         case .leadingMagic: "is it an MCAP file?"
         case .unsupportedCompression: "rewrite the file with zstd chunks by another MCAP tool"
         case .tooLarge: "raise the limit if the file is trusted"
+        case .decompression(.noMemory): "try again with more free memory"
         case .moved: nil
         default: "recover copies all whole chunks into a new file"
         }

@@ -19,6 +19,8 @@ struct FilePart {
     var anchor: (place: UInt64, recorded: UInt64)?
     /// The ordinal of a marker at the anchor.
     var anchorOrdinal: UInt64 = 0
+    /// Whether something stood there that was a marker before it was damaged.
+    var hadMarker = false
     /// True if the anchor follows a marker whose chunk was not read yet.
     var isChunkDue = false
 

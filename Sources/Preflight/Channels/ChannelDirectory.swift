@@ -61,12 +61,18 @@ package struct ChannelDirectory: Sendable {
             return .success((reply.array ?? []).compactMap(\.text))
         } catch let error as RedisError where error.isRefusalOfCommand {
             policy.left(at: now)
-            return .failure(ChannelsUnknown("PUBSUB CHANNELS is not permitted (+pubsub|channels)"))
+            return .failure(.notPermitted)
         }
     }
 
+    /// - Parameter pattern: for `PUBSUB CHANNELS`; whether that may be asked is the caller's to know.
+    func names(matching pattern: [UInt8]) async throws -> [[UInt8]] {
+        let reply = try await client.send(["PUBSUB", "CHANNELS", .bytes(pattern)])
+        return (reply.array ?? []).compactMap { if case .bulk(let name) = $0 { name } else { nil } }
+    }
+
     /// - Returns: nil where INFO is not permitted, or does not say.
-    private func numberOfChannels() async throws -> Int? {
+    func numberOfChannels() async throws -> Int? {
         do {
             let text = try await client.send(["INFO", "stats"]).text
             return text.flatMap { InfoFields($0)["pubsub_channels"] }.flatMap { Int($0) }
@@ -169,6 +175,8 @@ package struct ChannelsUnknown: Error, Sendable, Equatable, CustomStringConverti
     package let description: String
     /// There are more channels than it is asked for.
     package let isAboveLimit: Bool
+
+    static let notPermitted = ChannelsUnknown("PUBSUB CHANNELS is not permitted (+pubsub|channels)")
 
     package init(_ description: String, isAboveLimit: Bool = false) {
         self.description = description

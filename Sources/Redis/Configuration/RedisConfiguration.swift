@@ -32,6 +32,9 @@ public struct RedisConfiguration: Sendable, Equatable {
     public var clientName: String
     /// What the name begins with if nothing else is configured.
     public static let defaultClientName = "backplane-relay"
+    /// `channelPrefix` of a StackExchange.Redis string: what nodes of ASP.NET Core put before each channel. SignalR 2 and
+    /// this module ignore it. Nil for none.
+    package var channelPrefix: String?
     /// What was understood but will not be done, in words for the operator.
     public var warnings: [String]
 
@@ -106,6 +109,23 @@ public struct RedisConfiguration: Sendable, Equatable {
     /// Whether a subscription of this name, as `CLIENT LIST` shows it, only looks on.
     package static func isObserver(clientName name: String) -> Bool {
         [defaultClientName, defaultClientName + "-tail"].contains { name == $0 || name.hasSuffix("-" + $0) }
+    }
+
+    static let prefixIgnored =
+        "'channelPrefix' is ignored: SignalR's SUBSCRIBE is prefixed but its PUBLISH is not, so nodes that use it receive nothing; the relay subscribes to the channel that is published on"
+    private static let prefixIgnoredForSignalR2 =
+        "'channelPrefix' is used for ASP.NET Core SignalR only: nodes of SignalR 2 that use it receive nothing, because their SUBSCRIBE is prefixed but their PUBLISH is not; the relay subscribes to the event key that is published on"
+
+    /// The same for hubs of ASP.NET Core, where the channel prefix is not ignored.
+    ///
+    /// - Parameter besidesSignalR2: whether event keys are watched as well: for them it is still ignored.
+    package func usingChannelPrefix(besidesSignalR2: Bool) -> RedisConfiguration {
+        var using = self
+        using.warnings = warnings.compactMap { warning in
+            guard warning == Self.prefixIgnored else { return warning }
+            return besidesSignalR2 ? Self.prefixIgnoredForSignalR2 : nil
+        }
+        return using
     }
 
     /// The name without what CLIENT SETNAME refuses.

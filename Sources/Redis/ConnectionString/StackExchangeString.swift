@@ -67,9 +67,8 @@ struct StackExchangeString {
         case "sslHost": tls.serverName = value.isEmpty ? nil : value
         case "sslProtocols": try applyProtocols(value)
         case "channelPrefix":
-            configuration.warnings.append(
-                "'channelPrefix' is ignored: SignalR's SUBSCRIBE is prefixed but its PUBLISH is not, so nodes that use it receive nothing; the relay subscribes to the channel that is published on"
-            )
+            configuration.channelPrefix = value.isEmpty ? nil : value
+            if !value.isEmpty { configuration.warnings.append(RedisConfiguration.prefixIgnored) }
         case "tunnel":
             if !value.isEmpty { configuration.warnings.append("'tunnel' is ignored: the connection is made directly") }
         default: break

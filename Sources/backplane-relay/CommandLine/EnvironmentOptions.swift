@@ -45,13 +45,28 @@ enum EnvironmentOptions {
             switch option.kind {
             case .flag: added = ["1", "true", "yes"].contains(value.lowercased()) ? [option.flag] : []
             case .single: added = ["\(option.flag)=\(value)"]
-            case .repeatable: added = value.split(separator: ",").map { "\(option.flag)=\($0)" }
+            case .repeatable: added = items(of: value, option.flag).map { "\(option.flag)=\($0)" }
             }
             guard !added.isEmpty else { continue }
             merged.arguments.insert(contentsOf: added, at: 1)
             merged.variables[option.flag] = option.variable
         }
         return merged
+    }
+
+    /// Values whose own commas stand in brackets: the arguments of a generic .NET type.
+    private static let bracketed = ["--core-hub", "--core-exclude"]
+
+    /// The items of a list with commas between.
+    private static func items(of list: String, _ flag: String) -> [String] {
+        var depth = 0
+        return list.split { character in
+            if bracketed.contains(flag) {
+                if character == "[" { depth += 1 }
+                if character == "]" { depth = max(0, depth - 1) }
+            }
+            return character == "," && depth == 0
+        }.map { bracketed.contains(flag) ? String($0.drop { $0 == " " }) : String($0) }
     }
 
     private struct Option {

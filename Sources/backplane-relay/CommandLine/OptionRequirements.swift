@@ -12,8 +12,23 @@ enum OptionRequirements {
         var holdsForVariables = true
     }
 
+    /// Of `run` and `tail`.
+    private static let core = [
+        Requirement(
+            options: ["--core-connections"], needed: ["--core", "--core-hub"],
+            because: "nothing of ASP.NET Core SignalR is watched"),
+        // BACKPLANE_RELAY_YES may be meant for replay, BACKPLANE_RELAY_CHANNEL_PREFIX for another command.
+        Requirement(
+            options: ["--channel-prefix", "--yes"], needed: ["--core", "--core-hub"],
+            because: "nothing of ASP.NET Core SignalR is watched", holdsForVariables: false),
+        Requirement(
+            options: ["--core-exclude"], needed: ["--core"],
+            because: "no hubs are searched for, so none can be excluded"),
+    ]
+
     private static let requirements: [String: [Requirement]] = [
-        "run": [
+        "tail": core,
+        "run": core + [
             Requirement(
                 options: [
                     "--compression", "--compression-level", "--segment-size", "--segment-duration", "--fsync",

@@ -21,8 +21,13 @@ struct RedisOptions: ParsableArguments {
 
     /// What the options say, with its warnings logged; one more if `--redis` held a password and stood on the command
     /// line, where anybody on this machine could read it.
-    func configuration(logger: Logger) throws -> RedisConfiguration {
-        let configuration = try connection.configuration(of: redis, option: "--redis")
+    ///
+    /// - Parameter backplanes: what is watched there; nil for a command that watches nothing.
+    func configuration(logger: Logger, watching backplanes: WatchedBackplanes? = nil) throws -> RedisConfiguration {
+        var configuration = try connection.configuration(of: redis, option: "--redis")
+        if let backplanes, backplanes.core.isGiven {
+            configuration = configuration.usingChannelPrefix(besidesSignalR2: !backplanes.channels.isEmpty)
+        }
         for warning in connection.warnings(for: configuration) { logger.warning("\(warning)") }
         if configuration.password != nil,
             ProcessInfo.processInfo.environment[EnvironmentOptions.prefix + "REDIS"] == nil

@@ -35,6 +35,22 @@ import Testing
         #expect(merged.variables[String(option.prefix { $0 != "=" })]?.hasPrefix("BACKPLANE_RELAY_") == true)
     }
 
+    /// The commas of a generic type are its own.
+    @Test func hubsAreDividedOutsideOfBrackets() {
+        let generic = "Chat.Room`2[[System.Int32, System.Private.CoreLib, Version=8.0.0.0],[System.String, X]]"
+        let merged = EnvironmentOptions.merged(
+            into: ["run"],
+            environment: [
+                "BACKPLANE_RELAY_CORE_HUB": "\(generic), Chat.Hubs.ChatHub", "BACKPLANE_RELAY_CORE": "true",
+                "BACKPLANE_RELAY_CORE_EXCLUDE": "A,B", "BACKPLANE_RELAY_CHANNEL_PREFIX": "a,[b:",
+            ])
+        #expect(
+            Set(merged.arguments) == [
+                "run", "--core", "--core-hub=\(generic)", "--core-hub=Chat.Hubs.ChatHub", "--core-exclude=A",
+                "--core-exclude=B", "--channel-prefix=a,[b:",
+            ])
+    }
+
     /// The directory of `run` is no place for what a demo makes up.
     @Test func aDemoDoesNotRecordWhereRunDoes() {
         let merged = EnvironmentOptions.merged(into: ["demo"], environment: Self.everything)

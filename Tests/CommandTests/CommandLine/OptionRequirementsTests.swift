@@ -16,6 +16,26 @@ import Testing
             (["run", "--forward-buffer", "2MiB"], "--forward-buffer: nothing is forwarded without --forward"),
             (["run", "--tls-key", "k"], "--tls-key: HTTPS is not possible without --tls-cert"),
             (["run", "--tls-cert", "c"], "--tls-cert: HTTPS is not possible without --tls-key"),
+            (
+                ["run", "--channel", "c", "--core-exclude", "H"],
+                "--core-exclude: no hubs are found, so none is left out without --core"
+            ),
+            (
+                ["tail", "--core-hub", "H", "--core-exclude", "I"],
+                "--core-exclude: no hubs are found, so none is left out without --core"
+            ),
+            (
+                ["run", "--channel", "c", "--core-connections"],
+                "--core-connections: nothing of ASP.NET Core SignalR is watched without --core"
+            ),
+            (
+                ["tail", "--channel", "c", "--channel-prefix=p"],
+                "--channel-prefix: nothing of ASP.NET Core SignalR is watched without --core"
+            ),
+            (
+                ["run", "--channel", "c", "--yes"],
+                "--yes: nothing of ASP.NET Core SignalR is watched without --core"
+            ),
             (["check", "--listen", ":1"], "--listen: nothing is served without --interval"),
             (["export", "x", "--force"], "--force: there is no file to overwrite without --output"),
             (
@@ -35,6 +55,8 @@ import Testing
         ["run", "--record", "/d", "--retain-size", "1GB", "--archive-command", "c", "--archive-timeout", "1m"],
         ["run", "--record=/d", "--payload=none"], ["run", "--tls-key", "k", "--tls-cert=c"],
         ["run", "--forward", "r", "--forward-channel", "x"], ["run", "--retain-size", "--help"], ["run"], [],
+        ["run", "--core", "--core-exclude", "H", "--channel-prefix", "p", "--yes"],
+        ["tail", "--core-hub", "H", "--core-connections", "--channel-prefix", "p"],
         ["check", "--listen", ":1", "--interval", "5s"], ["export", "x", "--force", "-o", "f"], ["cat", "x"],
     ])
     func ofUse(_ arguments: [String]) {
@@ -47,6 +69,7 @@ import Testing
         #expect(OptionRequirements.complaint(about: ["run", "--tls-key=k"], isVariable: all) != nil)
         #expect(OptionRequirements.complaint(about: ["run", "--retain-size=1GB"], isVariable: all) != nil)
         #expect(OptionRequirements.complaint(about: ["check", "--listen=:1"], isVariable: all) == nil)
+        #expect(OptionRequirements.complaint(about: ["run", "--channel=c", "--yes"], isVariable: all) == nil)
         #expect(OptionRequirements.complaint(about: ["export", "x", "--force"], isVariable: all) == nil)
     }
 

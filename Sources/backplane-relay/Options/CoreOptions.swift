@@ -1,0 +1,107 @@
+import ArgumentParser
+import Backplane
+import Preflight
+import Redis
+
+/// Which hubs of ASP.NET Core SignalR are watched.
+struct CoreOptions: ParsableArguments {
+    @Flag(
+        help: "Watch all hubs of ASP.NET Core SignalR that have the channel prefix, including hubs that appear later.")
+    var core = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Watch this hub: full .NET type name, such as Chat.Hubs.ChatHub. Repeat it for more hubs.",
+            valueName: "type"))
+    var coreHub: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "With --core, leave this hub out: full .NET type name. Repeat it for more hubs.", valueName: "type"))
+    var coreExclude: [String] = []
+
+    @Flag(
+        help: """
+            Also watch what is sent to single connections. It changes what PUBLISH answers: a client result asked of a \
+            connection that is gone then waits until it is cancelled.
+            """)
+    var coreConnections = false
+
+    @Option(
+        help: ArgumentHelp(
+            "ChannelPrefix of the ASP.NET Core nodes. Default: the channelPrefix in the address of --redis.",
+            valueName: "prefix"))
+    var channelPrefix: String?
+
+    @Flag(help: "Attach even if the patterns for ASP.NET Core slow down each PUBLISH of this Redis (more than 40).")
+    var yes = false
+
+    var isGiven: Bool { core || !coreHub.isEmpty }
+
+    func validate() throws {
+        for (name, types) in [("--core-hub", coreHub), ("--core-exclude", coreExclude)] {
+            guard types.areDifferentOrdinally else { throw ValidationError("\(name): each hub is given once") }
+            for type in types {
+                guard !type.isEmpty else { throw ValidationError("\(name): name a hub's .NET type") }
+                guard CoreHub(type: type).hasPlausibleType else { throw ValidationError(Self.objection(type, name)) }
+            }
+        }
+        if let both = coreHub.first(where: { type in coreExclude.contains { $0.isSameOrdinally(as: type) } }) {
+            throw ValidationError("--core-exclude: '\(both)' is named by --core-hub too")
+        }
+    }
+
+    private static func objection(_ type: String, _ name: String) -> String {
+        let end = type.lastIndex(of: ":").map { type.index(after: $0) } ?? type.startIndex
+        let rest = type[end...]
+        return rest.isEmpty
+            ? "\(name): a .NET type name contains no ':', as in Chat.Hubs.ChatHub"
+            : "\(name): a .NET type name contains no ':'; the part before it may be the channel prefix: --channel-prefix '\(type[..<end])' \(name) '\(rest)'"
+    }
+
+    /// - Parameter redis: of `--redis`, which may hold a prefix.
+    /// - Returns: nil if nothing of ASP.NET Core is asked for.
+    /// - Throws: `ValidationError` if a hub is named twice or the like.
+    func attachment(redis: RedisConfiguration) throws -> CoreAttachment? {
+        try validate()
+        guard isGiven else { return nil }
+        return CoreAttachment(
+            prefix: channelPrefix ?? redis.channelPrefix ?? "", hubs: coreHub, findsHubs: core, excluded: coreExclude,
+            includesConnections: coreConnections, permitsManyPatterns: yes)
+    }
+}
+
+/// What one command watches, of both backplanes.
+struct WatchedBackplanes {
+    let channels: [String]
+    let core: CoreOptions
+
+    /// What is watched from the start.
+    func backplanes(_ attachment: CoreAttachment?) -> [BackplaneChannel] {
+        channels.map { .signalR2(key: $0) } + (attachment?.namedHubs ?? []).map { .core($0) }
+    }
+
+    /// For the log.
+    func title(_ attachment: CoreAttachment?) -> String {
+        var names = backplanes(attachment).map(\.name)
+        if let attachment, attachment.findsHubs {
+            names.append("all hubs with " + (attachment.prefix.isEmpty ? "no prefix" : "prefix '\(attachment.prefix)'"))
+        }
+        return names.joined(separator: ", ")
+    }
+
+    /// - Throws: `ValidationError` if nothing is watched, or something twice.
+    func validate() throws {
+        guard !channels.isEmpty || core.isGiven else {
+            throw ValidationError(
+                "nothing to watch: name an event key of SignalR 2 (--channel KEY), or watch the hubs of ASP.NET Core SignalR (--core, or --core-hub TYPE); 'backplane-relay channels' lists what a Redis has"
+            )
+        }
+        guard channels.allSatisfy({ !$0.isEmpty }) else {
+            throw ValidationError("--channel: name at least one event key")
+        }
+        guard channels.areDifferentOrdinally else {
+            throw ValidationError("--channel: each event key is given once")
+        }
+    }
+}
