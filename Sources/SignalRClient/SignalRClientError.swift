@@ -1,22 +1,22 @@
-/// Why a client could not do what it was asked for. Texts name the node and the remedy.
+/// Errors of a client. Texts name the node and the remedy.
 package enum SignalRClientError: Error, Equatable, Sendable, CustomStringConvertible {
     case badURL(String)
     /// No TCP or TLS connection.
     case cannotConnect(node: String, reason: String)
-    /// The node answered a request with another status than 200; its text, shortened.
+    /// The node responded with a status other than 200; its text, shortened.
     case refused(node: String, request: String, status: Int, text: String)
-    /// The node answered with something that is not of this protocol.
+    /// The response does not follow this protocol.
     case badAnswer(node: String, request: String, reason: String)
-    /// Nothing came in time.
+    /// Timeout.
     case timedOut(node: String, what: String, after: Duration)
-    /// The first frame did not come: the transport works, the backplane behind the node does not.
+    /// The first frame did not arrive: the transport works, but the backplane behind the node does not.
     case notInitialized(node: String, after: Duration)
-    /// The connection ended before the answer.
+    /// The connection ended before the response.
     case transportLost(node: String, reason: String)
-    /// Only a connected client can do that.
+    /// The operation needs a connected client.
     case notConnected(node: String)
     case stopped
-    /// Called in an order that makes no sense.
+    /// Invalid order of calls.
     case misuse(String)
 
     package var description: String {

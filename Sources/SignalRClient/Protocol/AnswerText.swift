@@ -1,18 +1,19 @@
 import JSON
 
-/// What a person is told of an answer that is not a node's.
+/// Describes a response that does not come from a node.
 enum AnswerText {
-    /// An error page is quoted, not repeated.
+    /// Error pages are quoted up to this length.
     static let quotedCharacters = 200
 
-    /// The body in one line: of a web page its title, or its text without tags.
+    /// The body on one line: the title of a web page, or its text without tags.
     static func quote(_ bytes: some Collection<UInt8>) -> String {
         let text = String(decoding: bytes.prefix(16 * 1_024), as: UTF8.self)
         guard (text.first { !$0.isWhitespace }) == "<" else { return line(text) }
         return line(title(of: text) ?? withoutTags(text))
     }
 
-    /// What answers like this to `/negotiate`, as far as it can be told. Nothing of JSON is quoted: it may hold a token.
+    /// What kind of server responds like this to `/negotiate`, as far as can be determined. JSON is not quoted: it may
+    /// contain a token.
     ///
     /// - Parameter json: the body, if it is JSON.
     static func kind(of bytes: some Collection<UInt8>, json: JSONTree?) -> String {
@@ -30,7 +31,8 @@ enum AnswerText {
         return "its JSON has no ConnectionId and ConnectionToken"
     }
 
-    /// What a status usually means before a hub node, and what to do; empty if it says enough.
+    /// The usual meaning of a status from the server of a hub node, and the remedy; empty if the status is clear
+    /// enough.
     static func remedy(status: Int, request: String) -> String {
         switch status {
         case 300..<400: "it redirects clients to another address: name that one, with its scheme"
@@ -54,7 +56,7 @@ enum AnswerText {
 
     private static func title(of page: String) -> String? {
         let folded = page.lowercased()
-        // Folding may change lengths; then the tags are dropped instead.
+        // Case folding may change lengths; then the tags are removed instead.
         guard folded.utf8.count == page.utf8.count, let start = folded.firstRange(of: "<title>"),
             let end = folded[start.upperBound...].firstRange(of: "</title>")
         else { return nil }

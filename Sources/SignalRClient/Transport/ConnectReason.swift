@@ -12,11 +12,11 @@ import Time
     import Musl
 #endif
 
-/// Says why there is no connection, or none any more; no word of the libraries beneath.
+/// Explains why a connection failed, without the libraries' terms.
 enum ConnectReason {
-    /// Why none came about, and what to look at.
+    /// Why no connection was established, and what to check.
     ///
-    /// - Parameter certificate: that of the node, where its handshake failed and it is known.
+    /// - Parameter certificate: the node's certificate, if its handshake failed and it is known.
     static func text(of error: any Error, node: NodeURL, certificate: NIOSSLCertificate? = nil) -> String {
         if let failure = TLSFailure(
             error, certificate: certificate, host: node.host, at: Int(SystemClock.realtime() / 1_000_000_000))
@@ -35,12 +35,12 @@ enum ConnectReason {
         }
     }
 
-    /// Whether a look at the node's certificate can tell more.
+    /// Whether the node's certificate can explain more.
     static func isAboutCertificate(_ error: any Error) -> Bool {
         TLSFailure(error, certificate: nil, host: "", at: 0) == .unknownAuthority
     }
 
-    /// Why one in use ended.
+    /// Why an established connection ended.
     static func words(of error: any Error) -> String {
         switch error {
         case let error as IOError where [ECONNRESET, EPIPE].contains(error.errnoCode): "the node reset it"
