@@ -137,7 +137,7 @@ package final class Forwarder: RelayConsumer {
                 rest.cancel()
             }
             if case .failure(let error) = await rest.result {
-                logger.warning("cannot forward what is left", metadata: ["cause": "\(error)"])
+                logger.warning("cannot forward the remaining envelopes", metadata: ["cause": "\(error)"])
             }
             limit.cancel()
         }

@@ -37,7 +37,7 @@ package struct DirectoryReport: Sendable, Equatable {
         let folder = report.exists ? path : parent(of: path)
         var status = stat()
         if stat(folder, &status) != 0 {
-            report.problem = "'\(folder)' cannot be looked at: \(SystemReason.text(errno))"
+            report.problem = "'\(folder)' cannot be examined: \(SystemReason.text(errno))"
         } else if status.st_mode & S_IFMT != S_IFDIR {
             report.problem = "'\(folder)' is not a directory"
         } else if access(folder, R_OK | W_OK | X_OK) != 0 {

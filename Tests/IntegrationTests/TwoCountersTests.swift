@@ -64,7 +64,7 @@ struct TwoCountersTests {
                 #expect(!info.output.contains("counter_reset"), "\(info.output)")
                 #expect(
                     info.output.contains(
-                        "1..30 of 2 counters that publish in turn: which ids are missing cannot be told"),
+                        "1..30 of 2 counters that publish in turn: which ids are missing is unknown"),
                     "\(info.output)")
                 #expect(info.output.contains("database 0: ids 1..30, database 1: ids 1..20"), "\(info.output)")
                 #expect(!info.output.contains("missing 1") && !info.output.contains("counter reset"))

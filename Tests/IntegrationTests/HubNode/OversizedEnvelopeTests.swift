@@ -57,7 +57,7 @@ extension WithHubNodes {
                 // Counted first, then logged.
                 let lines = try await eventually("it is logged") {
                     let lines = node.errors.split(separator: "\n")
-                        .filter { $0.contains("an envelope is larger than this node takes") }
+                        .filter { $0.contains("an envelope is larger than this node accepts") }
                     return lines.isEmpty ? nil : lines
                 }
                 let line = try #require(lines.first)
