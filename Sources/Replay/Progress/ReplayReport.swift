@@ -61,7 +61,8 @@ package struct ReplayReport: Sendable {
 
     /// True if everything that was selected was published, and once.
     package var isComplete: Bool {
-        skipped == 0 && refused.isEmpty && damage.isEmpty && losses.isEmpty && uncertainCount == 0 && !wasStopped && failure == nil
+        skipped == 0 && refused.isEmpty && damage.isEmpty && losses.isEmpty && uncertainCount == 0 && !wasStopped
+            && failure == nil
     }
 
     /// True if something was published, and nobody was subscribed to it.

@@ -45,11 +45,11 @@ enum ReplayScript {
     /// replay were published. `ARGV`: Redis channel, payload and ordinal. Replies the receivers.
     static let publish =
         inOrder(ordinal: 3, key: 1)
-        + """
-        local receivers = redis.call('PUBLISH', ARGV[1], ARGV[2])
-        \(remember(ordinal: 3, key: 1))
-        return receivers
-        """
+            + """
+            local receivers = redis.call('PUBLISH', ARGV[1], ARGV[2])
+            \(remember(ordinal: 3, key: 1))
+            return receivers
+            """
 
     /// What to do about an error of the scripts' own; nil for any other.
     static func remedy(for reply: String) -> String? {
