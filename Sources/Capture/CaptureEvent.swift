@@ -91,6 +91,11 @@ package struct CaptureEvent: Equatable, Sendable {
         return event
     }
 
+    /// A hub was found: its envelopes are heard from here on.
+    package static func attached(channel: String) -> CaptureEvent {
+        CaptureEvent(event: "attached", channel: channel)
+    }
+
     package static func disconnected(cause: String) -> CaptureEvent {
         var event = CaptureEvent(event: "disconnected")
         event.cause = cause

@@ -127,6 +127,9 @@ package enum CaptureMetadata {
         return strings.count == elements.count ? strings : []
     }
 
+    /// Of `capture`; empty if it does not say.
+    static func channels(in entries: [String: String]) -> [String] { strings(entries[Key.channels]) }
+
     static func tree(_ text: String?) -> JSONTree? { text.flatMap { try? JSONTree(parsing: $0) } }
 
     /// Last id by channel, from `capture` (before the segment) or `capture.end` (at its end).

@@ -52,7 +52,10 @@ extension CaptureReader {
         report.damage = alignment.damage
         report.losses = order.losses
         report.account = order.account
-        for segment in report.segments { report.account.segmentEnded(segment) }
+        for segment in report.segments {
+            report.account.segmentBegan(of: segment.channels)
+            report.account.segmentEnded(segment)
+        }
         return report
     }
 }

@@ -118,6 +118,8 @@ package struct CaptureReader: Sendable {
         let (source, isLive) = try segment.open()
         let reader = ChunkReadAhead(MCAPStreamReader(source, tailMayGrow: isLive))
         var entry = CaptureReadReport.Segment(path: segment.path, size: source.size, state: .closed)
+        entry.channels = segment.channels
+        report.account.segmentBegan(of: segment.channels)
         defer {
             let (damages, _) = reader.stop()
             if source.isStream { entry.size = source.size }
@@ -130,6 +132,10 @@ package struct CaptureReader: Sendable {
             case .metadata(let metadata):
                 if metadata.name == CaptureMetadata.endName {
                     entry.ending = CaptureMetadata.ending(in: metadata.entries)
+                } else if metadata.name == CaptureMetadata.startName {
+                    // Of a stream nothing was known before; files may stand behind each other.
+                    entry.channels = CaptureMetadata.channels(in: metadata.entries)
+                    report.account.segmentBegan(of: entry.channels)
                 }
             case .chunk(let chunk):
                 entry.envelopes += try handOut(chunk, wanted.matcher, &report, body)
@@ -159,6 +165,8 @@ package struct CaptureReader: Sendable {
             return try stream(segment, wanted, &report, body, chunkDone)
         }
         var entry = CaptureReadReport.Segment(path: segment.path, size: source.size, state: .closed)
+        entry.channels = segment.channels
+        report.account.segmentBegan(of: segment.channels)
         defer { report.segments.append(entry) }
         let names = wanted.selection.channels
         let channels = Set(

@@ -6,9 +6,9 @@ extension CaptureWriter {
         /// The record directory; made with mode 0700 if it does not exist.
         package var directory: String
         /// Event keys and hubs, in the order of their indexes.
-        package let backplanes: [BackplaneChannel]
+        package private(set) var backplanes: [BackplaneChannel]
         /// Their names.
-        package let channels: [String]
+        package private(set) var channels: [String]
         package var compression: Compression
         package var rotation: RotationPolicy
         package var durability: Durability
@@ -35,6 +35,11 @@ extension CaptureWriter {
             self.compression = compression
             self.rotation = rotation
             self.durability = durability
+        }
+
+        mutating func attach(_ more: [BackplaneChannel]) {
+            backplanes += more
+            channels += more.map(\.name)
         }
     }
 

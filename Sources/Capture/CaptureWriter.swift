@@ -1,4 +1,4 @@
-import Backplane
+package import Backplane
 import MCAP
 package import Time
 
@@ -25,13 +25,13 @@ package struct CaptureWriter: ~Copyable {
     static let lookInterval: UInt64 = 1_000_000_000
     static let firstEnvelopeChannel: UInt16 = 1
 
-    let configuration: Configuration
+    private(set) var configuration: Configuration
     let observer: any CaptureWriterObserver
     var source: CaptureSource
     /// Tells the segments of this process from those that another one wrote; nil as earlier versions write.
     var recordingID: String? = String(UInt64.random(in: 0...UInt64.max), radix: 36)
 
-    private let chunkSize: Int
+    private var chunkSize: Int
     var chunk = ChunkBuilder()
     private var chunkOpenedAt: UInt64 = 0
     private var chunkTallies: [ChannelTally]
@@ -64,7 +64,7 @@ package struct CaptureWriter: ~Copyable {
         configuration: Configuration, source: CaptureSource, previous: CaptureDirectory.Previous,
         observer: any CaptureWriterObserver
     ) {
-        precondition(!configuration.channels.isEmpty && configuration.channels.count < Int(UInt16.max) - 1)
+        precondition(configuration.channels.count < Int(UInt16.max) - 1)
         self.configuration = configuration
         self.source = source
         self.observer = observer
@@ -79,9 +79,27 @@ package struct CaptureWriter: ~Copyable {
         writtenEnds = ends
         noted = Array(repeating: 0, count: configuration.channels.count)
         chunkTallies = Array(repeating: ChannelTally(), count: configuration.channels.count)
+        registerChannels()
+    }
+
+    private mutating func registerChannels() {
         for channel in mcapChannels {
             chunk.register(channel, schema: channel.schemaID == 0 ? nil : CoreCapture.schema)
         }
+    }
+
+    /// Takes envelopes of more channels from now on, behind those it has.
+    ///
+    /// - Precondition: the segment is closed, since each says at its start which channels it holds.
+    package mutating func attach(_ channels: [BackplaneChannel]) {
+        precondition(segment == nil && chunk.isEmpty, "channels come between segments")
+        configuration.attach(channels)
+        chunkSize = Self.chunkSize(channels: configuration.channels.count)
+        counts += channels.map { $0.dialect == .core ? 0 : nil }
+        noted += Array(repeating: 0, count: channels.count)
+        chunkTallies += Array(repeating: ChannelTally(), count: channels.count)
+        chunk = ChunkBuilder()
+        registerChannels()
     }
 
     var eventsChannel: UInt16 { Self.firstEnvelopeChannel + UInt16(configuration.channels.count) }

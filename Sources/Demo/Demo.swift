@@ -314,11 +314,12 @@ package struct Demo: Sendable {
         }
     }
 
-    private static let envelopesSeries = #"signalr_backplane_envelopes_total{channel="\#(channel)"}"#
+    private static let envelopesSeries =
+        #"signalr_backplane_envelopes_total{channel="\#(channel)",backplane="signalr2"}"#
 
     /// Shows the live numbers each second, until the task is cancelled.
     private func reportProgress(port: Int) async throws {
-        let channel = #"{channel="\#(Self.channel)"}"#
+        let channel = #"{channel="\#(Self.channel)",backplane="signalr2"}"#
         var last = 0
         var lastAt = ContinuousClock.now
         while true {

@@ -4,7 +4,7 @@ import NIOHTTP1
 
 /// What `/metrics` of a relay on this machine says, read over HTTP as Prometheus does.
 package struct MetricsScrape: Sendable {
-    /// By series as written, such as `signalr_backplane_gaps_total{channel="chat"}`.
+    /// By series as written, such as `signalr_backplane_up{channel="chat",backplane="signalr2"}`.
     private let samples: [String: Double]
     /// The exposition itself.
     package let text: String

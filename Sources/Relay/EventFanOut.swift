@@ -36,6 +36,14 @@ struct EventFanOut: ~Copyable {
         tellOthers(event, at: now)
     }
 
+    /// Envelopes of these channels may come from now on.
+    mutating func attach(_ indexes: Range<Int>, at now: Moment) {
+        let new = Array(context.attached.all[indexes])
+        for channel in new { channels.attach(channel) }
+        recorder?.attach(new, at: now)
+        tell(.attached(indexes), at: now)
+    }
+
     private mutating func tellOthers(_ event: RelayEvent, at now: Moment) {
         for consumer in consumers { consumer.consume(event, at: now) }
         log.consume(event, at: now)

@@ -71,6 +71,8 @@ package struct Relay: Service {
         // Before anything else: a second relay there would be refused whatever comes next.
         let claim = try await claimDirectory()
         defer { withExtendedLifetime(claim) {} }
+        // Those that are there have a segment in common.
+        if let hubs = await RelayServices.follower(parts)?.findFirst() { _ = parts.attach(hubs) }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let services = RelayServices(parts, pages: pages, supervisor: supervisor, eventLoopGroup: group)
         let thread = NIOThreadPool(numberOfThreads: 1)
@@ -153,8 +155,12 @@ package struct Relay: Service {
             payload: payload.mode, redactedKeys: payload.redactedKeys,
             hashesNames: payload.namesKey != nil)
         let observer = WriterObserver(parts.recording, logger: logger) { housekeeper?.segmentEnded(path: $0) }
+        // Hubs may have been found since it was configured.
+        let writing = CaptureWriter.Configuration(
+            directory: recording.directory, backplanes: parts.context.attached.all, compression: recording.compression,
+            rotation: recording.rotation, durability: recording.durability)
         return Recorder(
-            writer: CaptureWriter(configuration: recording, source: source, previous: previous, observer: observer),
+            writer: CaptureWriter(configuration: writing, source: source, previous: previous, observer: observer),
             metrics: parts.recording, context: parts.context,
             filter: payload.leavesAll ? nil : PayloadFilter(payload))
     }
@@ -174,6 +180,16 @@ package struct Relay: Service {
             add { try await services.web.run() }
             add { [limit = configuration.maxChannelScan] in await services.watch.run(maxChannelScan: limit) }
             add { await services.census.run() }
+            if let follower = services.follower {
+                add {
+                    await follower.follow { hubs in
+                        let indexes = parts.attach(hubs)
+                        guard !indexes.isEmpty else { return }
+                        parts.intake.command(.attach(indexes))
+                        await services.subscription.join(indexes)
+                    }
+                }
+            }
             for consumer in consumers { add { try await consumer.run() } }
             group.addTask {
                 let prepared = await Self.result { _ = try await preparation.value }

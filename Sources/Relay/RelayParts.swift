@@ -1,7 +1,9 @@
+import Backplane
 import Capture
 package import Logging
 import NIOCore
 import NIOPosix
+import Preflight
 import Prometheus
 import Redis
 
@@ -26,7 +28,7 @@ package struct RelayParts: Sendable {
             attached: AttachedChannels(configuration.backplanes), registry: registry,
             status: RelayStatus(records: configuration.recording != nil), logger: logger)
         self.configuration = configuration
-        observing = ObservingMetrics(registry, channels: configuration.backplanes)
+        observing = ObservingMetrics(registry, channels: context.attached.all)
         intake = Intake(limit: configuration.bufferBytes, metrics: IntakeMetrics(registry))
         recording = RecordingMetrics(registry, drops: intake.metrics.drops)
         if let directory = configuration.recording?.directory {
@@ -35,6 +37,16 @@ package struct RelayParts: Sendable {
         storage = StorageMetrics(registry)
         watch = WatchMetrics(registry, channels: observing.channels)
         registry.registerProcess(version: configuration.version)
+    }
+
+    /// Makes the parts ready for hubs that were found. Their envelopes may come once the worker has been told.
+    ///
+    /// - Returns: the indexes of those that are new.
+    func attach(_ hubs: [CoreHub]) -> Range<Int> {
+        let indexes = context.attached.attach(hubs)
+        let new = Array(context.attached.all[indexes])
+        for channel in new { watch.attach(observing.attach(channel)) }
+        return indexes
     }
 
     /// What the intake and the recorder lost of what came in.
@@ -52,8 +64,12 @@ package struct RelayParts: Sendable {
             "written_bytes": "\(recording.writtenBytes.value)",
         ]
         for channel in observing.channels {
-            figures["channel.\(channel.channel)"] =
-                "envelopes \(channel.envelopes.value), last id \(Int(channel.lastID.value)), missing \(channel.missingIDs.value), duplicates \(channel.duplicateIDs.value), resets \(channel.counterResets.value)"
+            var figure = "envelopes \(channel.envelopes.value)"
+            if let ids = channel.signalR2 {
+                figure +=
+                    ", last id \(Int(ids.lastID.value)), missing \(ids.missingIDs.value), duplicates \(ids.duplicateIDs.value), resets \(ids.counterResets.value)"
+            }
+            figures["channel.\(channel.channel)"] = "\(figure)"
         }
         return figures
     }
@@ -72,6 +88,8 @@ package struct RelayParts: Sendable {
 /// What a relay consists of while it runs, beside the recorder's thread. Each is made here, and works from ``Relay/run()`` on.
 struct RelayServices {
     let subscription: AuditedSubscription
+    /// nil where nothing of ASP.NET Core is watched.
+    let follower: HubFollower?
     let watch: RedisWatch
     let census: CounterCensus
     let web: RelayWeb
@@ -91,14 +109,16 @@ struct RelayServices {
         var asking = configuration.redis
         asking.clientName += "-watch"
         let reader = CounterReader(
-            redis: asking, channels: context.channels, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+            redis: asking, channels: context.attached.keys, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         subscription = AuditedSubscription(
-            redis: configuration.redis, channels: context.channels, reader: reader, intake: intake,
+            redis: configuration.redis, attached: context.attached,
+            includesConnections: configuration.core?.includesConnections ?? false, reader: reader, intake: intake,
             eventLoopGroup: eventLoopGroup, logger: context.logger)
+        follower = Self.follower(parts)
         watch = RedisWatch(
             redis: configuration.redis, metrics: parts.watch, subscription: subscription, context: context)
         census = CounterCensus(
-            redis: configuration.redis, channels: context.channels,
+            redis: configuration.redis, channels: context.attached.keys,
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton
         ) { intake.command($0) }
         web = RelayWeb(configuration: configuration.web, context: context, pages: pages) {
@@ -114,6 +134,18 @@ struct RelayServices {
                 Supervision(
                     supervisor: supervisor, interval: interval, context: context, eventLoop: eventLoopGroup.any())
             }
+        }
+    }
+
+    /// Whoever looks for hubs; nil where nothing of ASP.NET Core is watched.
+    static func follower(_ parts: RelayParts) -> HubFollower? {
+        parts.configuration.core.map { core in
+            var asking = parts.configuration.redis
+            asking.clientName += "-watch"
+            return HubFollower(
+                redis: asking, attachment: core, limit: parts.configuration.maxChannelScan,
+                attached: parts.context.attached, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+                logger: parts.context.logger)
         }
     }
 }

@@ -29,11 +29,14 @@ struct RelayWorker: ~Copyable {
     /// where others move the counter jumps come all the time.
     private var nextQuestionAt: UInt64 = 0
     private var clock = ClockMonitor()
+    /// By channel index.
+    private var forms: [EnvelopeForm]
     /// By channel name, the last look of all: see ``SegmentEnding``.
     private var checkedIDs: OrdinalNameMap<UInt64> = [:]
 
     init(intake: Intake, events: consuming EventFanOut, census: CounterCensus? = nil) {
         self.intake = intake
+        forms = events.context.attached.all.map(\.form)
         self.events = events
         self.census = census
     }
@@ -104,6 +107,10 @@ struct RelayWorker: ~Copyable {
         case .pause(let free): events.recorder?.pause(free: free, at: now)
         case .resume(let free): events.recorder?.unpause(free: free, at: now)
         case .note(let event): return tell(event, at: now)
+        case .attach(let indexes):
+            forms += events.context.attached.all[indexes].map(\.form)
+            events.attach(indexes, at: now)
+        case .joined(let channel): return events.tell(.joined(channel: channel), at: now)
         case .areCounters(let jump, let channel): return events.areCounters(jump, channel: channel, at: now)
         }
         events.tellNews(at: now)
@@ -123,7 +130,7 @@ struct RelayWorker: ~Copyable {
     private mutating func process(_ batch: EnvelopeBatch, through filter: PayloadFilter, at now: Moment) {
         batch.forEach { channel, receivedAt, payload in
             let seen = observe(payload, channel: channel, receivedAt: receivedAt, at: now)
-            filter.filtered(payload).withUnsafeBytes {
+            filter.filtered(payload, forms[channel]).withUnsafeBytes {
                 events.recorder?.append(channel: channel, seen: seen, receivedAt: receivedAt, payload: $0, at: now)
             }
         }

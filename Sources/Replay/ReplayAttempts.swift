@@ -91,16 +91,22 @@ struct ReplayAttempts {
             if let refused { throw refused }
         }
         try await restoreCounter(through: client)
-        let script = try await client.load(script: scriptText)
+        // Where nothing is of SignalR 2, its script needs no permission.
+        let script =
+            run.targetChannels.isEmpty
+            ? RedisScript(source: "", sha1: "") : try await client.load(script: scriptText)
         guard options.isTracked else {
             run.resume(known: nil, at: found.identity)
             return try await thread.runIfActive { try run.attempt(through: client, script: script) }
         }
+        let publish = run.targetHubs.isEmpty ? nil : try await client.load(script: ReplayScript.publish)
         let key = RESPArgument.text(run.account.progressKey)
         run.resume(known: try await client.send(["GET", key]).text.flatMap { Int($0) }, at: found.identity)
         // Before the checkpoint's file is there: whoever finds the file and no key knows that the target has forgotten.
         try await client.send(["SET", key, "\(run.account.progress.confirmed)", "EX", "\(ReplayScript.memory)"])
-        let ending = try await thread.runIfActive { try run.attempt(through: client, script: script) }
+        let ending = try await thread.runIfActive {
+            try run.attempt(through: client, script: script, publish: publish)
+        }
         if case .finished = ending { _ = try? await client.send(["DEL", key]) }
         return ending
     }
@@ -132,11 +138,19 @@ struct ReplayAttempts {
         if let remedy = ReplayScript.remedy(for: refusal) {
             return Failure(cause: "\(endpoint) refused an envelope: \(refusal); \(remedy)", isPassing: false)
         }
+        let channels = run.targetChannels + run.targetHubs.map { Self.aclPattern(of: $0) }
         let error = RedisError.from(
-            reply: refusal, command: "EVALSHA", endpoint: endpoint, user: target.aclUser,
-            names: run.targetChannels + (options.isTracked ? [run.account.progressKey] : []))
+            reply: refusal, command: run.targetChannels.isEmpty && !options.isTracked ? "PUBLISH" : "EVALSHA",
+            endpoint: endpoint, user: target.aclUser,
+            names: refusal.contains("channel")
+                ? channels : run.targetChannels + (options.isTracked ? [run.account.progressKey] : []))
         // Somebody flushed the scripts: the next connection brings ours again.
         return Failure(cause: error.description, isPassing: error.isTransient || refusal.hasPrefix("NOSCRIPT"))
+    }
+
+    /// All channels of the hub, as an ACL has them.
+    private static func aclPattern(of hub: CoreHub) -> String {
+        String(decoding: RedisGlob.escaped(hub.root), as: UTF8.self) + ":*"
     }
 
     /// Ends early when somebody stops the replay.

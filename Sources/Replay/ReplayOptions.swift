@@ -19,8 +19,13 @@ package struct ReplayOptions: Sendable {
     package var channel: String?
     /// Captured event key to the target's.
     package var channelMap: OrdinalNameMap<String>
-    /// Captured hub name to the one to call; compared as nodes compare hubs.
+    /// Captured hub name to the one to call; compared as nodes compare hubs. Of ASP.NET Core the type, or its class.
     package var hubMap: OrdinalNameMap<String>
+    /// Captured names of groups and users to the target's.
+    package var groupMap: OrdinalNameMap<String>
+    package var userMap: OrdinalNameMap<String>
+    /// What concerns hubs of ASP.NET Core.
+    package var core: CoreReplayOptions
     /// How fast.
     package var speed: ReplaySchedule.Speed
     /// Longer pauses are cut to this; nanoseconds.
@@ -48,8 +53,13 @@ package struct ReplayOptions: Sendable {
         selection: CaptureSelection = .all, channel: String? = nil, channelMap: OrdinalNameMap<String> = [:],
         hubMap: OrdinalNameMap<String> = [:], speed: ReplaySchedule.Speed = .times(1), longestPause: UInt64? = nil,
         startAt: UInt64? = nil, limit: Int? = nil, rounds: Int? = 1, ids: IDs = .reissue, restamps: Bool = false,
-        allowsSource: Bool = false, forcesIDs: Bool = false, retries: Bool = false, checkpoint: String? = nil
+        allowsSource: Bool = false, forcesIDs: Bool = false, retries: Bool = false, checkpoint: String? = nil,
+        groupMap: OrdinalNameMap<String> = [:], userMap: OrdinalNameMap<String> = [:],
+        core: CoreReplayOptions = CoreReplayOptions()
     ) {
+        self.groupMap = groupMap
+        self.userMap = userMap
+        self.core = core
         self.selection = selection
         self.channel = channel
         self.channelMap = channelMap
@@ -70,6 +80,11 @@ package struct ReplayOptions: Sendable {
     /// Where an envelope of a captured event key goes.
     func target(of captured: String) -> String { channelMap[captured] ?? channel ?? captured }
 
+    /// Where an envelope of a captured hub goes.
+    var renaming: CoreRenaming {
+        CoreRenaming(prefixes: core.prefixMap, hubs: hubMap, groups: groupMap, users: userMap)
+    }
+
     /// Whether the target keeps account of how far a replay has come.
     var isTracked: Bool { retries || checkpoint != nil }
 
@@ -78,8 +93,21 @@ package struct ReplayOptions: Sendable {
         let selected = selection == .all ? "all" : "\(selection)"
         let hubs = hubMap.map { "\($0.key.lowercased())=\($0.value)" }
         let maps = (channelMap.map { "\($0.key)=\($0.value)" } + hubs).sorted().joined(separator: ",")
+        let names = [("groups", groupMap), ("users", userMap)].filter { !$0.1.isEmpty }.map { what, map in
+            "; \(what) " + map.map { "\($0.key)=\($0.value)" }.sorted().joined(separator: ",")
+        }
         return "selection \(selected); channel \(channel ?? "-"); maps \(maps); ids \(ids.rawValue); "
             + "rounds \(rounds.map { "\($0)" } ?? "forever"); limit \(limit.map { "\($0)" } ?? "-")"
+            + names.joined() + core.fingerprint
+    }
+}
+
+/// Kinds that are not published, in words.
+package enum CoreLeftOutText {
+    /// `connection 45, ack 12`
+    package static func list(_ counts: [CoreLeftOut: Int]) -> String {
+        counts.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }
+            .map { "\($0.key.rawValue) \($0.value)" }.joined(separator: ", ")
     }
 }
 
@@ -95,11 +123,17 @@ package enum IDsRemedy: Sendable, Equatable {
 package enum ReplayError: Error, Sendable, CustomStringConvertible {
     /// The target is the server that the capture was recorded from, and its event key.
     case targetIsSource(endpoint: String, channel: String)
+    /// The same, and a hub of ASP.NET Core under its prefix.
+    case targetIsSourceHub(endpoint: String, hub: String)
     /// The target refused an envelope or was lost; the report says which were published before.
     case stopped(ReplayReport, cause: String)
     /// Nothing to replay.
     case empty
-    /// Options name what the selection does not hold: `what` is "channel" or "hub".
+    /// All that is selected is of kinds that are not published.
+    case allLeftOut([CoreLeftOut: Int])
+    /// An event key is given for what has none.
+    case noEventKey
+    /// Options name what the selection does not hold: `what` is "channel", "hub", "prefix", "group" or "user".
     case notSelected(what: String, names: [String], available: [String])
     /// The capture was recorded without the values of messages.
     case withoutPayload
@@ -114,6 +148,12 @@ package enum ReplayError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .targetIsSource(let endpoint, let channel):
             "\(endpoint) is the very server that the capture was recorded from, and '\(channel)' the event key: its live clients would receive old messages; name another target or another event key, or say that this is meant"
+        case .targetIsSourceHub(let endpoint, let hub):
+            "\(endpoint) is the very server that the capture was recorded from, and '\(hub)' the recorded hub with its prefix: its live clients would receive old messages; name another target, prefix or hub, or say that this is meant"
+        case .allLeftOut(let kinds):
+            "nothing to publish: all that is selected means nothing at another Redis (\(CoreLeftOutText.list(kinds)))"
+        case .noEventKey:
+            "all that is selected is of ASP.NET Core SignalR, which has no event keys; its envelopes go to the captured channels, or where prefixes and hubs are renamed to"
         case .stopped(let report, let cause):
             "stopped after \(report.confirmed) confirmed envelopes"
                 + "\(report.lastCapturedID.map { ", captured id \($0)" } ?? ""): \(cause)"

@@ -15,6 +15,8 @@ final class ReplayRun: @unchecked Sendable {
     private let options: ReplayOptions
     /// The event keys that it publishes on.
     let targetChannels: [String]
+    /// The hubs of ASP.NET Core that it publishes for.
+    let targetHubs: [CoreHub]
     private let control: ReplayControl
     private let clock: any ReplayClock
     private(set) var report = ReplayReport()
@@ -27,11 +29,15 @@ final class ReplayRun: @unchecked Sendable {
     private var composer: EnvelopeComposer
     private var ordinal = 0
     private var skipped = 0
+    private var leftOut: [CoreLeftOut: Int] = [:]
+    private var refused: [String: Int] = [:]
+    private var coreComposer: CoreComposer
 
     init(
-        capture: CaptureReader, options: ReplayOptions, targetChannels: [String], account: ReplayAccount,
-        control: ReplayControl, clock: any ReplayClock = SystemReplayClock()
+        capture: CaptureReader, options: ReplayOptions, targetChannels: [String], targetHubs: [CoreHub] = [],
+        account: ReplayAccount, control: ReplayControl, clock: any ReplayClock = SystemReplayClock()
     ) {
+        self.targetHubs = targetHubs
         self.targetChannels = targetChannels
         self.capture = capture
         self.options = options
@@ -39,6 +45,7 @@ final class ReplayRun: @unchecked Sendable {
         self.clock = clock
         self.account = account
         composer = EnvelopeComposer(options, counters: account.counters)
+        coreComposer = CoreComposer(options)
         pacer = ReplayPacer(speed: options.speed, longestPause: nil, startAt: nil, control: control, clock: clock)
     }
 
@@ -61,8 +68,13 @@ final class ReplayRun: @unchecked Sendable {
 
     /// Publishes what has not been published, until all is, or the target fails, or somebody stops it.
     ///
+    /// - Parameters:
+    ///   - script: publishes envelopes of SignalR 2.
+    ///   - publish: publishes those of ASP.NET Core, where the target keeps account.
     /// - Throws: ``ReplayError`` if the checkpoint cannot be written; `CaptureError`.
-    func attempt(through connection: any CommandPipeline, script: RedisScript) throws -> Ending {
+    func attempt(
+        through connection: any CommandPipeline, script: RedisScript, publish: RedisScript? = nil
+    ) throws -> Ending {
         clinux_precise_timers()
         pacer = ReplayPacer(
             speed: options.speed, longestPause: options.longestPause, startAt: attempts == 0 ? options.startAt : nil,
@@ -71,7 +83,8 @@ final class ReplayRun: @unchecked Sendable {
         attempts += 1
         ordinal = 0
         let batch = CommandBatch(
-            sha1: script.sha1, progressKey: options.isTracked ? account.progressKey : nil,
+            sha1: script.sha1, publishSHA1: publish?.sha1,
+            progressKey: options.isTracked ? account.progressKey : nil,
             isNumbered: options.ids != .reissue)
         let sender = ReplaySender(
             batch: batch, connection: connection, window: window, account: account, control: control, clock: clock)
@@ -104,6 +117,8 @@ final class ReplayRun: @unchecked Sendable {
         while options.rounds.map({ round < $0 }) ?? true {
             let before = ordinal
             skipped = 0
+            leftOut.removeAll()
+            refused.removeAll()
             var end: (any Error)?
             var isAtLimit = false
             if round > 0 { pacer.beginRound() }
@@ -118,6 +133,8 @@ final class ReplayRun: @unchecked Sendable {
                 throw CaptureReadingEnd()
             }
             report.skipped = skipped
+            report.leftOut = leftOut
+            report.refused = refused
             report.damage = read.damage.map(\.description)
             report.losses = read.lossDescriptions
             report.recording = read.verdict
@@ -129,6 +146,7 @@ final class ReplayRun: @unchecked Sendable {
 
     /// - Returns: false if it is one more than wanted.
     private func publish(_ envelope: CapturedEnvelope, _ sender: ReplaySender) throws -> Bool {
+        guard envelope.form == .signalR2 else { return try publishCore(envelope, sender) }
         let id = try? EnvelopeID.parse(envelope.payload).id
         guard let blob = Reissue.blob(of: envelope.payload), id != nil || options.ids != .preserve else {
             skipped += 1
@@ -147,6 +165,33 @@ final class ReplayRun: @unchecked Sendable {
             now: clock.now().realtime, to: &sender.batch)
         report.bytes += blob.count
         if account.send(id) { report.addUncertain([id]) }
+        try sender.appended(deadline: deadline, offset: offset ?? 0)
+        return true
+    }
+
+    /// - Returns: false if it is one more than wanted.
+    private func publishCore(_ envelope: CapturedEnvelope, _ sender: ReplaySender) throws -> Bool {
+        let publication: CoreComposer.Publication
+        switch coreComposer.outcome(of: envelope) {
+        case .publish(let found): publication = found
+        case .leftOut(let kind):
+            leftOut[kind, default: 0] += 1
+            return true
+        case .refused(let reason):
+            refused[reason, default: 0] += 1
+            return true
+        case .undecodable:
+            skipped += 1
+            return true
+        }
+        if let limit = options.limit, ordinal >= limit { return false }
+        ordinal += 1
+        let offset = pacer.due(receivedAt: envelope.receivedAt)
+        guard account.mustSend(ordinal: ordinal, id: nil) else { return true }
+        let deadline = try pacer.wait(until: offset) { try sender.send(offset: $0) }
+        publication.withBytes { sender.batch.append(publishing: $1, on: $0, ordinal: ordinal) }
+        report.bytes += publication.byteCount
+        if account.send(nil) { report.addUncertain([nil]) }
         try sender.appended(deadline: deadline, offset: offset ?? 0)
         return true
     }

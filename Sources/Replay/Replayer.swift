@@ -59,7 +59,10 @@ package struct Replayer: Sendable {
             let forecast = try await thread.runIfActive {
                 try ReplayForecast(of: capture, options: options, progress: progress)
             }
-            guard forecast.envelopes > 0 || forecast.skipped > 0 else { throw ReplayError.empty }
+            guard forecast.envelopes > 0 || forecast.skipped > 0 || !forecast.core.refused.isEmpty else {
+                if !forecast.core.leftOut.isEmpty { throw ReplayError.allLeftOut(forecast.core.leftOut) }
+                throw ReplayError.empty
+            }
             if let objection = forecast.objection(to: options) { throw objection }
             let client = try await RedisClient.connect(to: target, eventLoopGroup: group)
             do {
@@ -82,7 +85,8 @@ package struct Replayer: Sendable {
         _ onRetry: @Sendable (String) -> Void, _ group: any EventLoopGroup, _ thread: NIOThreadPool
     ) async throws -> ReplayReport? {
         let channels = Set(forecast.channels.values.map { OrdinalName($0) }).sorted().map(\.text)
-        let found = try await ReplayTarget.look(client, of: target, channels: channels)
+        let hubs = forecast.core.targets
+        let found = try await ReplayTarget.look(client, of: target, channels: channels, hubs: hubs)
         let account = try await account(at: found, through: client)
         // Names are looked up, and that waits.
         let check = makeCheck(forecast)
@@ -97,7 +101,8 @@ package struct Replayer: Sendable {
             return nil
         }
         let run = ReplayRun(
-            capture: capture, options: options, targetChannels: channels, account: account, control: control)
+            capture: capture, options: options, targetChannels: channels, targetHubs: hubs, account: account,
+            control: control)
         let attempts = ReplayAttempts(
             run: run, target: target, options: options, control: control, check: check, group: group, thread: thread)
         return try await attempts.carryOut(over: client, to: found, onRetry: onRetry)
@@ -105,8 +110,8 @@ package struct Replayer: Sendable {
 
     private func makeGuard(_ forecast: ReplayForecast) -> ReplayGuard {
         ReplayGuard(
-            sources: capture.sources(), runIDs: forecast.runIDs, channels: forecast.channels, options: options,
-            host: hostName)
+            sources: capture.sources(), runIDs: forecast.runIDs, channels: forecast.channels,
+            hubs: forecast.core.topics, options: options, host: hostName)
     }
 
     private func makeCheck(_ forecast: ReplayForecast) -> @Sendable (ReplayTarget) -> ReplayError? {

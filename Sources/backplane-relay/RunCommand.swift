@@ -24,6 +24,7 @@ struct RunCommand: AsyncParsableCommand {
               backplane-relay run --redis redis://127.0.0.1:6379 --channel chat \\
                 --forward redis://staging:6379
               backplane-relay run --check-only --redis redis.example --channel chat
+              backplane-relay run --redis redis.example,channelPrefix=app: --core
 
             It subscribes and reads. It publishes nothing into the Redis that it watches. SIGTERM or SIGINT stops it; \
             it first writes what was received, and reads the counters so that the capture knows what was lost.
@@ -90,24 +91,22 @@ struct RunCommand: AsyncParsableCommand {
         let log = try log.makeLog()
         let redis = try redis.configuration(logger: log.logger, watching: watched).namedAsObserver()
         if checkOnly { return try await check(redis) }
+        let attachment = try core.attachment(redis: redis)
         let notice = await BackplaneNotice.look(
-            at: redis, channels: channel, core: try core.attachment(redis: redis), maxChannelScan: maxChannelScan)
+            at: redis, channels: channel, core: attachment, maxChannelScan: maxChannelScan)
         try notice.require()
-        guard try core.attachment(redis: redis) == nil else {
-            throw ExplainedError("hubs of ASP.NET Core SignalR can only be checked yet: add --check-only")
-        }
         try await forwarding.requireTarget(from: redis, channels: channel)
         log.logger.notice(
             "watching",
             metadata: [
-                "redis": "\(redis.endpoint)", "channels": "\(channel.joined(separator: ", "))",
+                "redis": "\(redis.endpoint)", "channels": "\(watched.title(attachment))",
                 "recording": "\(recording.record ?? "off (no --record)")",
             ])
         notice.log(to: log.logger)
         let supervisor = SystemdNotifier()
         let parts = RelayParts(
             RelayConfiguration(
-                redis: redis, backplanes: channel.map { .signalR2(key: $0) },
+                redis: redis, backplanes: watched.backplanes(attachment), core: attachment,
                 recording: recording.writer(channels: channel),
                 payload: try recording.payloadPolicy(), housekeeping: try recording.housekeeping(),
                 bufferBytes: buffer.bytes,

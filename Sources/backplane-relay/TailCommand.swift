@@ -23,6 +23,7 @@ struct TailCommand: AsyncParsableCommand {
                 --hub chatHub --grep error --limit 10
               BACKPLANE_RELAY_REDIS='redis.example:6379,password=...' \\
                 backplane-relay tail --channel chat --json
+              backplane-relay tail --redis redis.example --core-hub Chat.Hubs.ChatHub
 
             The lines and the options that select are those of 'cat'. On a terminal times are local (--utc for UTC); \
             in a pipe and in JSON they are RFC 3339 in UTC. Gaps, counter resets and lost connections are logged on \
@@ -89,16 +90,14 @@ struct TailCommand: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         let log = try log.makeLog()
         defer { log.destination.finish() }
-        guard !core.isGiven else {
-            throw ExplainedError("hubs of ASP.NET Core SignalR cannot be printed yet")
-        }
         let redis = try redis.configuration(logger: log.logger, watching: watched).namedAsObserver("tail")
+        let attachment = try core.attachment(redis: redis)
         let notice = await BackplaneNotice.look(
-            at: redis, channels: channel, core: try core.attachment(redis: redis), maxChannelScan: maxChannelScan)
+            at: redis, channels: channel, core: attachment, maxChannelScan: maxChannelScan)
         try notice.require()
         notice.log(to: log.logger)
         let tail = Tail(
-            redis: redis, channels: channel,
+            redis: redis, backplanes: watched.backplanes(attachment), core: attachment,
             selection: envelopes.selection,
             limit: limit, duration: duration.map { .nanoseconds(Int64($0.nanoseconds)) }, bufferBytes: buffer.bytes,
             maxChannelScan: maxChannelScan, logger: log.logger)

@@ -14,7 +14,8 @@ struct PayloadFaultTests {
                     scene.publisher.publishRaw(20)
                     try await scene.publisher.more(50)
                 }
-                let undecodable = #"signalr_backplane_undecodable_total{channel="chat",reason="no_id"}"#
+                let undecodable =
+                    #"signalr_backplane_undecodable_total{channel="chat",backplane="signalr2",reason="no_id"}"#
                 try await scene.relay().waitForMetric(undecodable, atLeast: 100)
             }
             account.expectBalanced("without id")
@@ -75,7 +76,9 @@ struct PayloadFaultTests {
                     for publisher in publishers { await publisher.stop() }
                     let published = publishers.flatMap { $0.ledger.publications.compactMap(\.payload) }
                     try await relay.waitForMetric("backplane_relay_recorded_envelopes_total", atLeast: published.count)
-                    #expect(try await relay.metric(#"signalr_backplane_interleaved_ids_total{channel="chat"}"#) > 0)
+                    #expect(
+                        try await relay.metric(
+                            #"signalr_backplane_interleaved_ids_total{channel="chat",backplane="signalr2"}"#) > 0)
                     #expect(try await relay.stop() == .code(0))
 
                     var recorded: [[UInt8]] = []

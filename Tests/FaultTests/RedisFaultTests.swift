@@ -18,7 +18,9 @@ struct RedisFaultTests {
                 try await scene.relay().waitUntilReady()
                 scene.publisher.isPaused = false
                 try await scene.waitUntilRecording()
-                #expect(try await scene.relay().metric(#"signalr_backplane_id_resets_total{channel="chat"}"#) == 1)
+                #expect(
+                    try await scene.relay().metric(
+                        #"signalr_backplane_counter_resets_total{channel="chat",backplane="signalr2"}"#) == 1)
             }
             account.expectBalanced("restart without persistence")
             #expect(account.missing.isEmpty)
@@ -45,7 +47,9 @@ struct RedisFaultTests {
                 await redis.stop()
                 try await redis.start()
                 try await scene.waitUntilRecording()
-                #expect(try await scene.relay().metric(#"signalr_backplane_id_resets_total{channel="chat"}"#) == 0)
+                #expect(
+                    try await scene.relay().metric(
+                        #"signalr_backplane_counter_resets_total{channel="chat",backplane="signalr2"}"#) == 0)
             }
             account.expectBalanced("restart with persistence")
             #expect(account.beyondKnowledge == 0)

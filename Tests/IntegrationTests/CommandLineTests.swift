@@ -81,7 +81,8 @@ struct CommandLineTests {
                 ]
                 try await RelayProcess.with([], environment: environment) { relay in
                     for channel in ["chat", "orders"] {
-                        let isUp = try await relay.metric("signalr_backplane_up{channel=\"\(channel)\"}")
+                        let isUp = try await relay.metric(
+                            "signalr_backplane_up{channel=\"\(channel)\",backplane=\"signalr2\"}")
                         #expect(isUp == 1)
                     }
                     #expect(try CaptureFiles.paths(in: folder + "/capture").count == 1)
@@ -102,7 +103,7 @@ struct CommandLineTests {
                     "BACKPLANE_RELAY_REDIS_PASSWORD_FILE": file,
                 ]
                 try await RelayProcess.with([], environment: environment) { relay in
-                    let isUp = try await relay.metric("signalr_backplane_up{channel=\"chat\"}")
+                    let isUp = try await relay.metric("signalr_backplane_up{channel=\"chat\",backplane=\"signalr2\"}")
                     #expect(isUp == 1)
                     #expect(try await relay.stop() == .code(0))
                 }

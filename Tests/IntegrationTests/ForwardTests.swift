@@ -204,7 +204,7 @@ struct ForwardTests {
                         target.freeze()
                         _ = try await publisher.publish(100)
                         try await relay.waitForMetric(
-                            #"signalr_backplane_envelopes_total{channel="chat"}"#, atLeast: 110)
+                            #"signalr_backplane_envelopes_total{channel="chat",backplane="signalr2"}"#, atLeast: 110)
                         target.thaw()
                     }
                     #expect(try await relay.stop() == .code(0))

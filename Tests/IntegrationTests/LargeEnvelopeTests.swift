@@ -30,14 +30,16 @@ struct LargeEnvelopeTests {
                 try await RelayProcess.with(arguments + ["--buffer", "8MiB"]) { relay in
                     for bytes in [100, 96 << 20, 100, 5 << 20, 100] { try await publish(bytes, redis) }
                     try await relay.waitForMetric(
-                        #"signalr_backplane_envelopes_total{channel="chat"}"#, atLeast: 5, within: .seconds(60))
+                        #"signalr_backplane_envelopes_total{channel="chat",backplane="signalr2"}"#, atLeast: 5,
+                        within: .seconds(60))
                     let shown = try await relay.metrics()
                     #expect(shown[#"backplane_relay_dropped_envelopes_total{reason="too_large"}"#] == 1)
                     #expect(shown[#"backplane_relay_dropped_envelopes_total{reason="buffer_full"}"#] == 0)
-                    #expect(shown[#"signalr_backplane_missing_ids_total{channel="chat"}"#] == 0)
+                    #expect(shown[#"signalr_backplane_missing_ids_total{channel="chat",backplane="signalr2"}"#] == 0)
                     // Shown once a second, and not before.
                     try await relay.waitForMetrics("the largest is shown") { shown in
-                        shown[#"signalr_backplane_largest_envelope_bytes{channel="chat"}"#] ?? 0 >= Double(96 << 20)
+                        shown[#"signalr_backplane_largest_envelope_bytes{channel="chat",backplane="signalr2"}"#] ?? 0
+                            >= Double(96 << 20)
                     }
                     #expect(try peak(relay.child.processIdentifier) < 110 << 10)
                     #expect(relay.child.errors.contains("an envelope is larger than the buffer"))

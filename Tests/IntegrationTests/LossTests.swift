@@ -8,8 +8,8 @@ import Testing
 @Suite("Loss", .serialized, .needs(.redisServer, .python, .pymcap), .timeLimit(.minutes(5)))
 struct LossTests {
     private static let channel = "chat"
-    private static let gaps = #"signalr_backplane_gaps_total{channel="chat"}"#
-    private static let missingIDs = #"signalr_backplane_missing_ids_total{channel="chat"}"#
+    private static let gaps = #"signalr_backplane_gaps_total{channel="chat",backplane="signalr2"}"#
+    private static let missingIDs = #"signalr_backplane_missing_ids_total{channel="chat",backplane="signalr2"}"#
 
     private static func options(_ redis: RedisServer, _ directory: String) -> [String] {
         ["--redis", redis.url, "--channel", channel, "--record", directory]
@@ -214,7 +214,7 @@ struct LossTests {
                     try await relay.waitForMetric("backplane_relay_recorded_envelopes_total", atLeast: 10)
                     try await redis.command(["CLIENT", "KILL", "TYPE", "pubsub"])
                     try await relay.waitForMetric(
-                        #"signalr_backplane_ids_in_doubt_total{channel="chat"}"#, atLeast: 1)
+                        #"signalr_backplane_ids_in_doubt_total{channel="chat",backplane="signalr2"}"#, atLeast: 1)
                     #expect(try await relay.metric(Self.gaps) == 0)
                     #expect(try await relay.stop() == .code(0))
                 }

@@ -51,7 +51,8 @@ struct MasterLossTests {
                     }
                     try await relay.waitUntilReady()
                     try await second.command(["PUBLISH", "chat", "1 x"])
-                    try await relay.waitForMetric(#"signalr_backplane_envelopes_total{channel="chat"}"#, atLeast: 1)
+                    try await relay.waitForMetric(
+                        #"signalr_backplane_envelopes_total{channel="chat",backplane="signalr2"}"#, atLeast: 1)
                 }
             }
         }

@@ -72,15 +72,15 @@ struct MetricsTests {
                 let relay = try await RelayProcess.start(arguments, folder: folder)
                 do {
                     #expect(try await relay.readiness() == 503)
-                    #expect(try await relay.metric(#"signalr_backplane_up{channel="chat"}"#) == 0)
+                    #expect(try await relay.metric(#"signalr_backplane_up{channel="chat",backplane="signalr2"}"#) == 0)
 
                     try await redis.start()
                     try await relay.waitUntilReady()
-                    #expect(try await relay.metric(#"signalr_backplane_up{channel="chat"}"#) == 1)
+                    #expect(try await relay.metric(#"signalr_backplane_up{channel="chat",backplane="signalr2"}"#) == 1)
 
                     await redis.stop()
                     try await eventually("the relay notices") { try await relay.readiness() == 503 ? true : nil }
-                    #expect(try await relay.metric(#"signalr_backplane_up{channel="chat"}"#) == 0)
+                    #expect(try await relay.metric(#"signalr_backplane_up{channel="chat",backplane="signalr2"}"#) == 0)
                     #expect(try await HTTPAnswer.get(port: relay.port, "/-/healthy")?.status == 200)
                     #expect(try await relay.stop() == .code(0))
                 } catch {
@@ -102,7 +102,8 @@ struct MetricsTests {
                     for (channel, count) in Self.envelopes {
                         _ = try await NodePublisher(client, channel: channel).publish(count)
                         try await relay.waitForMetric(
-                            #"signalr_backplane_envelopes_total{channel="\#(channel)"}"#, atLeast: count)
+                            #"signalr_backplane_envelopes_total{channel="\#(channel)",backplane="signalr2"}"#,
+                            atLeast: count)
                     }
                 }
                 try await body(relay)

@@ -65,8 +65,10 @@ extension WithHubNodes {
             }
             for channel in [WatchedBackplane.quiet, WatchedBackplane.still] {
                 try await eventually("\(channel) has two subscribers") {
-                    try await scene.prometheus.query(#"signalr_backplane_subscribers{channel="\#(channel)"}"#)
-                        .first?.values == [2] ? true : nil
+                    try await scene.prometheus.query(
+                        #"signalr_backplane_subscribers{channel="\#(channel)",backplane="signalr2"}"#
+                    )
+                    .first?.values == [2] ? true : nil
                 }
             }
             // Before Prometheus had found its targets, the relay was absent.
@@ -184,8 +186,10 @@ extension WithHubNodes {
             let still = ["channel": WatchedBackplane.still]
             try await scene.redis.command(["SET", .text(WatchedBackplane.still), "7"])
             try await eventually("the relay has looked at the counter") {
-                try await scene.prometheus.query(#"signalr_backplane_issued_id{channel="\#(WatchedBackplane.still)"}"#)
-                    .first?.values == [7] ? true : nil
+                try await scene.prometheus.query(
+                    #"signalr_backplane_issued_id{channel="\#(WatchedBackplane.still)",backplane="signalr2"}"#
+                )
+                .first?.values == [7] ? true : nil
             }
             let fault = InjectedFault(
                 name: "counter moves in silence", alerts: [.init(name: "BackplaneSilent", labels: still)],

@@ -107,11 +107,13 @@ struct RecordTests {
     }
 
     private func expectHolesInMetrics(of relay: RelayProcess) async throws {
-        let label = #"{channel="\#(Vectors.channel)"}"#
+        let label = #"{channel="\#(Vectors.channel)",backplane="signalr2"}"#
         #expect(try await relay.metric("signalr_backplane_gaps_total" + label) == Double(Self.holes.count))
         let missing = Self.holes.reduce(0) { $0 + $1.count }
         #expect(try await relay.metric("signalr_backplane_missing_ids_total" + label) == Double(missing))
-        #expect(try await relay.metric("signalr_backplane_gaps_total{channel=\"\(Self.hugeChannel)\"}") == 0)
+        #expect(
+            try await relay.metric(
+                "signalr_backplane_gaps_total{channel=\"\(Self.hugeChannel)\",backplane=\"signalr2\"}") == 0)
     }
 
     private func expectHolesInInfo(of directory: String) async throws {

@@ -128,7 +128,7 @@ struct StorageTests {
                     try await relay.waitUntilReady()
                     published += try await publisher.publish(10, size: 500).count
                     try await relay.waitForMetric(
-                        #"signalr_backplane_envelopes_total{channel="chat"}"#, atLeast: published)
+                        #"signalr_backplane_envelopes_total{channel="chat",backplane="signalr2"}"#, atLeast: published)
                     let dropped = try await relay.metric(droppedForDisk)
                     #expect(try await relay.metric("backplane_relay_write_errors_total") == 0)
                     #expect(try await relay.stop() == .code(3), "the disk cost envelopes")

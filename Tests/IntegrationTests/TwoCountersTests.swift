@@ -6,7 +6,7 @@ import Testing
 /// Nodes on two databases of one Redis share an event key: their counters publish in turn.
 @Suite("Two counters", .needs(editions: .redis6, .redis7, .valkey9))
 struct TwoCountersTests {
-    private static let turns = #"signalr_backplane_interleaved_ids_total{channel="chat"}"#
+    private static let turns = #"signalr_backplane_interleaved_ids_total{channel="chat",backplane="signalr2"}"#
 
     /// Ids 1 to 10 in database 0, then one in each in turn: 1, 11, 2, 12, 3, 13 ...
     private static func publish(_ redis: RedisServer, whenRecognized: () async throws -> Void) async throws {
@@ -53,9 +53,9 @@ struct TwoCountersTests {
                 // What it looks like until the second return is told nowhere.
                 #expect(!log.contains("counter_reset") && !log.contains("gap"), "\(log)")
                 #expect(metrics[Self.turns] == 38)
-                #expect(metrics[#"signalr_backplane_id_resets_total{channel="chat"}"#] == 0)
-                #expect(metrics[#"signalr_backplane_gaps_total{channel="chat"}"#] == 0)
-                #expect(metrics[#"signalr_backplane_missing_ids_total{channel="chat"}"#] == 0)
+                #expect(metrics[#"signalr_backplane_counter_resets_total{channel="chat",backplane="signalr2"}"#] == 0)
+                #expect(metrics[#"signalr_backplane_gaps_total{channel="chat",backplane="signalr2"}"#] == 0)
+                #expect(metrics[#"signalr_backplane_missing_ids_total{channel="chat",backplane="signalr2"}"#] == 0)
 
                 let info = try await Finished.relay(["info", directory])
                 #expect(info.output.contains(#/events .*interleaved 1/#), "\(info.output)")
@@ -105,7 +105,9 @@ struct TwoCountersTests {
                     }
                     _ = try await eventually("it is told") { relay.child.errors.contains("interleaved") ? true : nil }
                     try await relay.waitForMetric("backplane_relay_recorded_envelopes_total", atLeast: 40)
-                    #expect(try await relay.metric(#"signalr_backplane_duplicate_ids_total{channel="chat"}"#) == 0)
+                    #expect(
+                        try await relay.metric(
+                            #"signalr_backplane_duplicate_ids_total{channel="chat",backplane="signalr2"}"#) == 0)
                     #expect(try await relay.metric(Self.turns) > 15)
                     #expect(try await relay.stop() == .code(0))
                     #expect(!relay.child.errors.contains("duplicate"), "\(relay.child.errors)")
@@ -140,8 +142,8 @@ struct TwoCountersTests {
                 #expect(!relay.child.errors.contains("counter_reset"), "\(relay.child.errors)")
                 #expect(!relay.child.errors.contains("gap") && !relay.child.errors.contains("was_none"))
                 let metrics = try await relay.metrics()
-                #expect(metrics[#"signalr_backplane_id_resets_total{channel="chat"}"#] == 0)
-                #expect(metrics[#"signalr_backplane_gaps_total{channel="chat"}"#] == 0)
+                #expect(metrics[#"signalr_backplane_counter_resets_total{channel="chat",backplane="signalr2"}"#] == 0)
+                #expect(metrics[#"signalr_backplane_gaps_total{channel="chat",backplane="signalr2"}"#] == 0)
             }
         }
     }
@@ -157,9 +159,9 @@ struct TwoCountersTests {
                 let (log, metrics) = try await Self.record(redis, folder + "/capture")
                 #expect(log.split(separator: "\n").count { $0.contains("interleaved") } == 1, "\(log)")
                 #expect(!log.contains("counter_reset") && !log.contains("gap"), "\(log)")
-                #expect(metrics[#"signalr_backplane_gaps_total{channel="chat"}"#] == 0)
-                #expect(metrics[#"signalr_backplane_missing_ids_total{channel="chat"}"#] == 0)
-                #expect(metrics[#"signalr_backplane_id_resets_total{channel="chat"}"#] == 0)
+                #expect(metrics[#"signalr_backplane_gaps_total{channel="chat",backplane="signalr2"}"#] == 0)
+                #expect(metrics[#"signalr_backplane_missing_ids_total{channel="chat",backplane="signalr2"}"#] == 0)
+                #expect(metrics[#"signalr_backplane_counter_resets_total{channel="chat",backplane="signalr2"}"#] == 0)
                 let info = try await Finished.relay(["info", folder + "/capture"])
                 #expect(info.output.contains("database 0: ids 1..30, database 1: ids 100..119"), "\(info.output)")
                 #expect(!info.output.contains("gap") && !info.output.contains("missing 1"), "\(info.output)")
@@ -182,7 +184,10 @@ struct TwoCountersTests {
                     relay.child.errors.contains("counter_reset") ? true : nil
                 }
                 #expect(relay.child.errors.contains("from=10 ") && !relay.child.errors.contains("interleaved"))
-                #expect(try await relay.metric(#"signalr_backplane_id_resets_total{channel="chat"}"#) == 1)
+                #expect(
+                    try await relay.metric(
+                        #"signalr_backplane_counter_resets_total{channel="chat",backplane="signalr2"}"#)
+                        == 1)
             }
         }
     }

@@ -5,13 +5,13 @@ import Testing
 /// What the relay asks of Redis is shown as long as Redis answers, and no longer.
 @Suite("What is asked of Redis", .serialized, .needs(.redisServer))
 struct WatchTests {
-    private static let subscribers = #"signalr_backplane_subscribers{channel="chat"}"#
-    private static let issuedID = #"signalr_backplane_issued_id{channel="chat"}"#
+    private static let subscribers = #"signalr_backplane_subscribers{channel="chat",backplane="signalr2"}"#
+    private static let issuedID = #"signalr_backplane_issued_id{channel="chat",backplane="signalr2"}"#
     private static let outputBuffer = "backplane_relay_redis_output_buffer_bytes"
     private static let outputBufferLimit = "backplane_relay_redis_output_buffer_limit_bytes"
     private static let asked = [
-        subscribers, issuedID, #"signalr_backplane_unseen_ids{channel="chat"}"#,
-        #"signalr_backplane_silent{channel="chat"}"#, outputBuffer,
+        subscribers, issuedID, #"signalr_backplane_unseen_ids{channel="chat",backplane="signalr2"}"#,
+        #"signalr_backplane_silent{channel="chat",backplane="signalr2"}"#, outputBuffer,
     ]
 
     private func with(_ body: (RelayProcess, RedisServer) async throws -> Void) async throws {
@@ -38,9 +38,11 @@ struct WatchTests {
             await redis.stop()
             try await wait(relay, "no answer is shown") { shown in Self.asked.allSatisfy { shown[$0] == nil } }
             let shown = try await relay.metrics()
-            #expect(shown[#"signalr_backplane_up{channel="chat"}"#] == 0)
+            #expect(shown[#"signalr_backplane_up{channel="chat",backplane="signalr2"}"#] == 0)
             #expect(shown[Self.outputBufferLimit] == 33_554_432, "a setting stays")
-            #expect(shown[#"signalr_backplane_envelopes_total{channel="chat"}"#] == 0, "what was counted stays")
+            #expect(
+                shown[#"signalr_backplane_envelopes_total{channel="chat",backplane="signalr2"}"#] == 0,
+                "what was counted stays")
 
             // It keeps nothing: the counter is not there yet.
             try await redis.start()
@@ -54,13 +56,15 @@ struct WatchTests {
     @Test("a key that is gone or no counter has no number; another channel keeps its own; a raised limit is seen")
     func answers() async throws {
         try await with { relay, redis in
-            #expect(try await relay.metrics()[#"signalr_backplane_issued_id{channel="list"}"#] == nil)
+            #expect(
+                try await relay.metrics()[#"signalr_backplane_issued_id{channel="list",backplane="signalr2"}"#] == nil)
             try await redis.command(["DEL", "chat"])
             try await redis.command(["DEL", "list"])
             try await redis.command(["SET", "list", "7"])
             try await redis.command(["CONFIG", "SET", "client-output-buffer-limit", "pubsub 64mb 8mb 60"])
             try await wait(relay, "each shows what is so now") { shown in
-                shown[Self.issuedID] == nil && shown[#"signalr_backplane_issued_id{channel="list"}"#] == 7
+                shown[Self.issuedID] == nil
+                    && shown[#"signalr_backplane_issued_id{channel="list",backplane="signalr2"}"#] == 7
                     && shown[Self.outputBufferLimit] == 67_108_864
             }
             #expect(try await relay.metrics()[Self.subscribers] == 1)

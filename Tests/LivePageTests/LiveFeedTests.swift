@@ -40,7 +40,7 @@ import Time
         feed.journal.note(.subscribed(runID: "r", redisVersion: "7"), at: Self.moment(0.1))
         feed.journal.note(.gap(channel: Self.hostile, from: 3, to: 5, cause: .foreignPublish), at: Self.moment(0.2))
         parts.observing.channels[0].envelopes.increment(by: 10)
-        parts.observing.channels[0].deliveryLatency.observe(0.003)
+        parts.observing.channels[0].signalR2?.deliveryLatency.observe(0.003)
         feed.look(at: Self.moment(1), isOpen: false)
         let (event, data) = try parse(feed.wholeFrame())
         #expect(event == "state")

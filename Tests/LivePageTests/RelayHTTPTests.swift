@@ -96,7 +96,9 @@ import Time
         let lines = answer.text.split(separator: "\n", omittingEmptySubsequences: false)
         #expect(
             lines.filter { $0.hasPrefix("signalr_backplane_envelopes_total") }
-                == names.enumerated().map { #"signalr_backplane_envelopes_total{channel="\#($1)"} \#($0)"# })
+                == names.enumerated().map {
+                    #"signalr_backplane_envelopes_total{channel="\#($1)",backplane="signalr2"} \#($0)"#
+                })
         // One ends where the next piece begins.
         #expect(lines.dropLast().allSatisfy { $0.wholeMatch(of: #/# .*|[a-z_]+(\{.*\})? \S+/#) != nil })
         #expect(lines.last == "")

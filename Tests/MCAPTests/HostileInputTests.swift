@@ -83,7 +83,22 @@ import Testing
         }
         let reading = try Reading(bytes)
         #expect(reading.chunks.isEmpty)
-        #expect(reading.damages.count == 1)
+        #expect(reading.damages.map(\.reason) == [.decompression(.tooLong(expected: 10))])
+    }
+
+    /// What operators read of it are not the words of libzstd.
+    @Test func whatCannotBeUncompressedIsSaidInOurWords() throws {
+        let recording = Recording(
+            TestMessage.chunks(1, messagesEach: 4, dataSize: 50...60, seed: 45), compression: .zstd(level: 1),
+            closed: false)
+        var bytes = recording.bytes
+        // The magic number of the zstd frame.
+        bytes[recording.chunkRanges[0].lowerBound + 53] ^= 0xFF
+        let damage = try #require(try Reading(bytes).damages.first)
+        #expect(damage.reason == .decompression(.damaged))
+        #expect(
+            damage.description == "at byte 215 (\(damage.length) bytes): the compressed bytes of a chunk are damaged; "
+                + "4 messages are lost; recover copies all whole chunks into a new file")
     }
 
     @Test func tooManyDamagesEndTheReading() throws {

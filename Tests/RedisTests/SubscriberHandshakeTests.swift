@@ -48,8 +48,34 @@ import Testing
         #expect(
             handshake.commands == auth + [
                 ["CLIENT", "SETNAME", "backplane-relay"], ["CLIENT", "ID"], ["ROLE"], ["INFO"],
-                ["SUBSCRIBE", "chat", "orders"],
+                ["SUBSCRIBE", .bytes(Array("chat".utf8)), .bytes(Array("orders".utf8))],
             ])
+    }
+
+    @Test("patterns are confirmed behind channels; without any name the connection waits for the first")
+    func patterns() throws {
+        let answers: [RESPValue] = [Self.ok, Self.id, Self.master, Self.info]
+        func handshake(_ names: [SubscribedName.Key]) -> SubscriberHandshake {
+            SubscriberHandshake(configuration: Self.plain, credentials: nil, endpoint: "redis:6379", names: names)
+        }
+        let (channel, pattern) = (
+            SubscribedName.Key(name: Array("a".utf8), isPattern: false),
+            SubscribedName.Key(name: Array("a*".utf8), isPattern: true)
+        )
+        let confirmed = RESPValue.array([.bulk(Array("psubscribe".utf8)), .bulk(pattern.name), .integer(2)])
+        var both = handshake([pattern, channel])
+        #expect(
+            both.commands.suffix(2) == [["SUBSCRIBE", .bytes(channel.name)], ["PSUBSCRIBE", .bytes(pattern.name)]])
+        for answer in answers + [Self.confirmation("a")] { #expect(both.received(answer) == .wait) }
+        #expect(both.received(confirmed) == .subscribed)
+        var one = handshake([pattern])
+        #expect(one.commands.last == ["PSUBSCRIBE", .bytes(pattern.name)])
+        for answer in answers { #expect(one.received(answer) == .wait) }
+        #expect(one.received(confirmed) == .subscribed)
+        var none = handshake([])
+        #expect(none.commands.last == ["INFO"])
+        for answer in answers.dropLast() { #expect(none.received(answer) == .wait) }
+        #expect(none.received(Self.info) == .subscribed)
     }
 
     // MARK: - What is made of the answers

@@ -32,6 +32,8 @@ import Testing
     private static let io = Input.failed(.ioError("reset"), failure: nil)
     private static let confirmation = Input.reply(
         .array([.bulk(Array("subscribe".utf8)), .bulk(Array("chat".utf8)), .integer(1)]))
+    private static let patternConfirmation = Input.reply(
+        .array([.bulk(Array("psubscribe".utf8)), .bulk(Array("chat*".utf8)), .integer(2)]))
     /// What Redis says before it confirms the channel.
     private static let greeting: [Input] = [
         .heard, .reply(.status("OK")), .reply(.integer(7)), .reply(.array([.bulk(Array("master".utf8))])),
@@ -51,6 +53,7 @@ import Testing
                     endpoint: "redis:6379")), wasSubscribed: true),
         Row("no look after a dead peer before that", [.tick, .tick, .tick], nil),
         Row("no fence before that", [.fence], nil),
+        Row("no other names before that", [.change(names: 1)], nil),
         Row("refused", [.reply(.error("NOAUTH Authentication required."))], .close),
         Row(
             "a refusal is the reason", [.reply(.error("NOAUTH Authentication required.")), .inactive],
@@ -112,6 +115,26 @@ import Testing
         Row(
             "an error reply is the cause", joined + [.reply(.error("ERR going down")), .inactive],
             .disconnected(.serverError("ERR going down")), wasSubscribed: true),
+        Row("other names", joined + [.change(names: 2)], .sendChange, wasSubscribed: true),
+        Row("one of two names is confirmed", joined + [.change(names: 2), confirmation], nil, wasSubscribed: true),
+        Row(
+            "other names are confirmed", joined + [.change(names: 2), confirmation, confirmation],
+            .changed(refusal: nil), wasSubscribed: true),
+        Row(
+            "a pattern is confirmed", joined + [.change(names: 1), patternConfirmation], .changed(refusal: nil),
+            wasSubscribed: true),
+        Row(
+            "a name is refused", joined + [.change(names: 2), noPermission], .changed(refusal: "NOPERM no PING"),
+            wasSubscribed: true),
+        Row(
+            "a command that the server does not know", joined + [.change(names: 1), .reply(.error("ERR unknown"))],
+            .changed(refusal: "ERR unknown"), wasSubscribed: true),
+        Row(
+            "a name is refused behind a fence", joined + [.fence, .change(names: 1), pong, noPermission],
+            .changed(refusal: "NOPERM no PING"), wasSubscribed: true),
+        Row(
+            "a fence behind other names", joined + [.change(names: 1), .fence, confirmation, pong],
+            .fence(isPassed: true), wasSubscribed: true),
         Row("closed by the server", joined + [.inactive], .disconnected(.closedByServer), wasSubscribed: true),
         Row("an I/O error", joined + [io, .inactive], .disconnected(.ioError("reset")), wasSubscribed: true),
         Row(

@@ -81,7 +81,7 @@ package final class RelayProcess: Sendable {
         try await eventually("the relay is ready", within: limit) { try await readiness() == 200 ? true : nil }
     }
 
-    /// All series of `/metrics`, by their names as written, such as `signalr_backplane_gaps_total{channel="chat"}`.
+    /// All series of `/metrics`, by their names as written, such as `signalr_backplane_up{channel="chat",backplane="signalr2"}`.
     package func metrics() async throws -> [String: Double] {
         let asked = ContinuousClock.now
         do {

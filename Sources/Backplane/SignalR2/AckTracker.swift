@@ -24,7 +24,13 @@ package struct AckTracker: Sendable {
 
     /// - Parameter time: in nanoseconds, of any clock that goes on.
     package mutating func sent(commandID: UnsafeRawBufferPointer, at time: UInt64) {
-        let command = hash.of(commandID)
+        sent(hash.of(commandID), at: time)
+    }
+
+    /// - Parameters:
+    ///   - command: a hash that no other command that waits has.
+    ///   - time: as above.
+    package mutating func sent(_ command: UInt64, at time: UInt64) {
         pending[command] = time
         order.append(Sent(command: command, time: time))
         if order.count - oldest > Self.maximumPending { forgetOldest() }
@@ -32,7 +38,12 @@ package struct AckTracker: Sendable {
 
     /// - Returns: how long it took, in nanoseconds; nil if nobody waits for it, such as for its second ack.
     package mutating func answered(commandID: UnsafeRawBufferPointer, at time: UInt64) -> UInt64? {
-        guard let sent = pending.removeValue(forKey: hash.of(commandID)) else { return nil }
+        answered(hash.of(commandID), at: time)
+    }
+
+    /// The same by the hash of the command.
+    package mutating func answered(_ command: UInt64, at time: UInt64) -> UInt64? {
+        guard let sent = pending.removeValue(forKey: command) else { return nil }
         return time > sent ? time - sent : 0
     }
 

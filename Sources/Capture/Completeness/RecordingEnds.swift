@@ -11,10 +11,24 @@ package struct RecordingEnds: Sendable {
     package private(set) var doubts: OrdinalNameMap<RecordingDoubt> = [:]
     /// Doubts that no later id can settle: the counter was set back amid them.
     package private(set) var lasting: OrdinalNameMap<RecordingDoubt> = [:]
+    /// The channels of the segment being read, and the last ids before it; nil if they are those of all segments.
+    private var segment: (channels: Set<OrdinalName>, before: OrdinalNameMap<UInt64>)?
 
     package init(lastIDs: OrdinalNameMap<UInt64> = [:], doubts: OrdinalNameMap<RecordingDoubt> = [:]) {
         self.lastIDs = lastIDs
         self.doubts = doubts
+    }
+
+    /// A segment begins. What happens in it concerns its channels only: the run before may have recorded others.
+    ///
+    /// - Parameter channels: as its start says; empty if it does not say. Others may be attached while it is written.
+    package mutating func segmentBegan(of channels: [String]) {
+        segment = channels.isEmpty ? nil : (Set(channels.map { OrdinalName($0) }), lastIDs)
+    }
+
+    private func isRecordedNow(_ channel: String, _ id: UInt64) -> Bool {
+        guard let segment else { return true }
+        return segment.channels.contains(OrdinalName(channel)) || segment.before[channel] != id
     }
 
     /// An envelope was recorded, or the last one of several in a row.
@@ -53,7 +67,7 @@ package struct RecordingEnds: Sendable {
     }
 
     private mutating func doubtAll(_ reason: RecordingDoubt.Reason, cause: String?) {
-        for (channel, id) in lastIDs where doubts[channel] == nil {
+        for (channel, id) in lastIDs where doubts[channel] == nil && isRecordedNow(channel, id) {
             doubts[channel] = RecordingDoubt(after: id, reason: reason, cause: cause)
         }
     }
@@ -90,7 +104,8 @@ package struct RecordingEnds: Sendable {
                 doubts[channel] = nil
                 if id > lastIDs[channel] ?? 0 { lastIDs[channel] = id }
             }
-            for (channel, id) in lastIDs where checkedIDs[channel] == nil && doubts[channel] == nil {
+            for (channel, id) in lastIDs
+            where checkedIDs[channel] == nil && doubts[channel] == nil && isRecordedNow(channel, id) {
                 doubts[channel] = RecordingDoubt(after: id, reason: .notCompared)
             }
         case nil:

@@ -45,7 +45,8 @@ final class EnvelopeSampler: Sendable {
         state.withLockedValue { state in
             guard state.budget.contains(where: { $0 > 0 }) else { return }
             batch.forEach(first: Self.lookedAt) { channel, receivedAt, payload in
-                guard state.budget[channel] > 0, state.taken.count < Self.limit else { return }
+                guard state.budget.indices.contains(channel), state.budget[channel] > 0, state.taken.count < Self.limit
+                else { return }
                 state.budget[channel] -= 1
                 state.taken.append(SampledEnvelope(payload, channel: channel, receivedAt: receivedAt))
             }

@@ -10,6 +10,8 @@ struct ChannelSnapshot: Sendable {
 
     let name: String
     private let metrics: ChannelMetrics
+    /// nil on a wire without ids and times.
+    private let ids: SignalR2Metrics?
     private(set) var samples: SampleRing
     private(set) var gap: ChannelState.Gap?
     private(set) var reset: ChannelState.Reset?
@@ -19,29 +21,32 @@ struct ChannelSnapshot: Sendable {
     private var bytes: Int
     private var missing: Int
     private var turns: Int
-    private var latency: LatencyWindow
+    private var latency: LatencyWindow?
 
     /// - Parameter samples: so many are kept.
     init(name: String, metrics: ChannelMetrics, samples: Int) {
         self.name = name
         self.metrics = metrics
+        let ids = metrics.signalR2
+        self.ids = ids
         self.samples = SampleRing(capacity: samples)
         envelopes = metrics.envelopes.value
         bytes = metrics.envelopeBytes.value
-        missing = metrics.missingIDs.value
-        turns = metrics.interleavedIDs.value
-        latency = LatencyWindow(metrics.deliveryLatency)
+        missing = ids?.missingIDs.value ?? 0
+        turns = ids?.interleavedIDs.value ?? 0
+        latency = ids.map { LatencyWindow($0.deliveryLatency) }
     }
 
     /// - Parameter seconds: since the last sample.
     mutating func sample(at time: UInt64, seconds: Double) {
-        let now = (metrics.envelopes.value, metrics.envelopeBytes.value, metrics.missingIDs.value)
+        let now = (metrics.envelopes.value, metrics.envelopeBytes.value, missingTotal)
+        let quantiles = ids.flatMap { ids in latency?.advance(to: ids.deliveryLatency) }
         samples.append(
             LiveSample(
                 at: time, envelopes: Double(now.0 - envelopes) / seconds, bytes: Double(now.1 - bytes) / seconds,
-                missing: now.2 - missing, latency: latency.advance(to: metrics.deliveryLatency)))
+                missing: now.2 - missing, latency: quantiles))
         (envelopes, bytes, missing) = now
-        let turns = metrics.interleavedIDs.value
+        let turns = ids?.interleavedIDs.value ?? 0
         if turns > self.turns {
             interleaving?.lastAt = time
             self.turns = turns
@@ -103,16 +108,15 @@ struct ChannelSnapshot: Sendable {
         return seconds > 0 ? UInt64(seconds * 1e9) : nil
     }
 
-    /// 0 before the first envelope.
-    var lastID: UInt64 { UInt64(exactly: metrics.lastID.value) ?? .max }
+    /// 0 before the first envelope, and on a wire without ids.
+    var lastID: UInt64 { ids.map { UInt64(exactly: $0.lastID.value) ?? .max } ?? 0 }
 
     /// Of this run.
-    var missingTotal: Int { metrics.missingIDs.value }
+    var missingTotal: Int { ids?.missingIDs.value ?? 0 }
 
     /// Messages of this run by kind, those that came.
     var kinds: [(label: String, count: Int)] {
-        MessageKind.allCases.map { ($0.label, metrics.messages[Int($0.rawValue)].value) }.filter { $0.1 > 0 }
-            .sorted { $0.1 > $1.1 }
+        metrics.messagesByKind.sorted { $0.count > $1.count }
     }
 
     /// Payloads of this run that are no envelope.

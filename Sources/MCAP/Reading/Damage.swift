@@ -28,7 +28,7 @@ package struct Damage: Error, Equatable, Sendable {
         case unexpectedRecord(opcode: UInt8)
 
         case unsupportedCompression(String)
-        case decompression(String)
+        case decompression(Unpacking)
         case chunkCRC(expected: UInt32, actual: UInt32)
         /// The chunk says other times than its messages have.
         case chunkTimes
@@ -72,6 +72,16 @@ package struct Damage: Error, Equatable, Sendable {
         case .precedingCRC, .dataEndCRC, .summaryCRC, .footer, .summary, .duplicate, .chunkTimes: 0
         default: length
         }
+    }
+
+    /// Why a chunk cannot be uncompressed. The libraries' own words help nobody who reads a report.
+    package enum Unpacking: Equatable, Sendable {
+        case noMemory
+        /// The compressed bytes are not what was written.
+        case damaged
+        /// They hold fewer or more bytes than the chunk says.
+        case tooShort(Int, expected: Int)
+        case tooLong(expected: Int)
     }
 
     package enum SummaryPart: String, Equatable, Sendable {

@@ -30,7 +30,12 @@ extension Damage.Reason: CustomStringConvertible {
         case .malformed(let opcode, let field): "record \(hex(opcode)) is malformed in its field \(field)"
         case .unexpectedRecord(let opcode): "a record \(hex(opcode)) cannot stand here"
         case .unsupportedCompression(let name): "chunk compression '\(name)' is not supported"
-        case .decompression(let cause): "a chunk cannot be uncompressed: \(cause)"
+        case .decompression(.noMemory): "there is no memory to uncompress a chunk"
+        case .decompression(.damaged): "the compressed bytes of a chunk are damaged"
+        case .decompression(.tooShort(let actual, let expected)):
+            "a chunk holds \(actual) bytes uncompressed, not the \(expected) that it says"
+        case .decompression(.tooLong(let expected)):
+            "a chunk holds more bytes uncompressed than the \(expected) that it says"
         case .chunkCRC(let expected, let actual): "a chunk's checksum is \(hex(actual)), not \(hex(expected))"
         case .chunkTimes: "a chunk says other times than its messages have"
         case .unknownChannel(let id): "a message is on channel \(id), which nothing before it describes"
@@ -72,6 +77,7 @@ extension Damage.Reason: CustomStringConvertible {
         case .leadingMagic: "is it an MCAP file?"
         case .unsupportedCompression: "rewrite the file with zstd chunks by another MCAP tool"
         case .tooLarge: "raise the limit if the file is trusted"
+        case .decompression(.noMemory): "try again where more memory is free"
         case .moved: nil
         default: "recover copies all whole chunks into a new file"
         }

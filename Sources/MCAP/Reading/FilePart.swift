@@ -19,6 +19,8 @@ struct FilePart {
     var anchor: (place: UInt64, recorded: UInt64)?
     /// The ordinal that a marker at the anchor's place would have.
     var anchorOrdinal: UInt64 = 0
+    /// Whether something stood there that was a marker before it was damaged.
+    var hadMarker = false
     /// True if the anchor is behind a marker, whose chunk was not read yet.
     var isChunkDue = false
 

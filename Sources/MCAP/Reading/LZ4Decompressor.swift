@@ -13,10 +13,10 @@ struct LZ4Decompressor: ~Copyable {
         if context == nil {
             guard LZ4F_isError(LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION))) == 0 else {
                 context = nil
-                throw Self.fault("no memory for lz4")
+                throw Self.fault(.noMemory)
             }
         }
-        guard let context else { throw Self.fault("no memory for lz4") }
+        guard let context else { throw Self.fault(.noMemory) }
         // A frame that failed leaves its state behind.
         LZ4F_resetDecompressionContext(context)
         let target = output.extend(by: size)
@@ -27,16 +27,16 @@ struct LZ4Decompressor: ~Copyable {
             var (taking, making) = (source.count - taken, size - made)
             hint = LZ4F_decompress(
                 context, target + made, &making, source.baseAddress.map { $0 + taken }, &taking, nil)
-            guard LZ4F_isError(hint) == 0 else { throw Self.fault(String(cString: LZ4F_getErrorName(hint))) }
-            guard taking > 0 || making > 0 else { throw Self.fault("more than \(size) bytes") }
+            guard LZ4F_isError(hint) == 0 else { throw Self.fault(.damaged) }
+            guard taking > 0 || making > 0 else { throw Self.fault(.tooLong(expected: size)) }
             taken += taking
             made += making
         }
-        guard hint == 0 || source.isEmpty else { throw Self.fault("the lz4 frame is cut off") }
-        guard made == size else { throw Self.fault("\(made) bytes instead of \(size)") }
+        guard hint == 0 || source.isEmpty else { throw Self.fault(.damaged) }
+        guard made == size else { throw Self.fault(.tooShort(made, expected: size)) }
     }
 
-    private static func fault(_ reason: String) -> RecordFault {
-        RecordFault(reason: .decompression(reason), framingHolds: true)
+    private static func fault(_ failure: Damage.Unpacking) -> RecordFault {
+        RecordFault(reason: .decompression(failure), framingHolds: true)
     }
 }

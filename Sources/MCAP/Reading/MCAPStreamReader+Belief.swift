@@ -25,9 +25,13 @@ extension MCAPStreamReader {
     }
 
     /// A marker of a file that is not known.
-    private func isBelievable(_ marker: Marker, at place: UInt64, before known: KnownMarker?) throws -> Bool {
+    func isBelievable(_ marker: Marker, at place: UInt64, before known: KnownMarker?) throws -> Bool {
         guard files.count < FilePart.limit, !isShadowed(place, before: known) else { return false }
-        if let excess = excess(before: known) { return excess > 0 }
+        if let excess = excess(before: known) {
+            // Bytes of another file were put in. Where its start is gone, a chunk must stand there as it was written.
+            guard excess > 0 else { return false }
+            return try startsFile(marker, at: place) || isOrderlyChunk(at: place + UInt64(Marker.recordSize))
+        }
         // One alone among those of another file, or behind the last of this one, may be a payload.
         var next: (marker: Marker, place: UInt64)?
         try forEachMarker(from: place + 1, until: window.isStream ? place + Self.streamLookAhead : .max) {
@@ -39,7 +43,7 @@ extension MCAPStreamReader {
         let behind = place + UInt64(Marker.recordSize)
         guard let next else {
             // The only one there is: what a writer puts behind it must be there.
-            if isMarked { return false }
+            if file.sync != nil { return false }
             guard try window.claimOfChunk(at: behind, limits: limits) != nil else {
                 return try isOrderlyRecord(at: behind)
             }
@@ -51,6 +55,28 @@ extension MCAPStreamReader {
         let start = next.place &- next.marker.offset
         guard start > place, start < next.place else { return false }
         return try window.isFileStart(at: start)
+    }
+
+    /// Whether the file that a marker is of stands before it, undamaged up to there.
+    private func startsFile(_ marker: Marker, at place: UInt64) throws -> Bool {
+        let start = place &- marker.offset
+        return try start < place && window.isFileStart(at: start)
+    }
+
+    private func isOrderlyChunk(at place: UInt64) throws -> Bool {
+        guard try window.claimOfChunk(at: place, limits: limits) != nil, let frame = try window.frame(at: place)
+        else { return false }
+        try spend(frame.size)
+        // Its channels are described in it.
+        var channels = ChannelTable()
+        guard let chunk = try? decoder.decode(frame, from: window, channels: &channels, allowingExtension: false).chunk
+        else { return false }
+        return try endOfMessageIndexes(chunk, frame) != nil
+    }
+
+    /// Whether a chunk may be one of the file's that has no marker before it any more.
+    func mayFollow(_ chunk: DecodedChunk, _ frame: RecordFrame) throws -> Bool {
+        try landing(on: chunk, frame, before: try nextKnownMarker(from: frame.start)) != nil
     }
 
     /// True inside of a chunk that is damaged: what stands there may be payload.
@@ -98,7 +124,9 @@ extension MCAPStreamReader {
         on chunk: DecodedChunk, _ frame: RecordFrame, before known: KnownMarker?
     ) throws -> Landing? {
         let place = frame.start
-        guard isMarked, !isBehindData else {
+        // Behind the end of a file its own markers tell that bytes of it stand there once more, perhaps cut off.
+        let isAmongOurs = known.map { $0.file == file.number } ?? false
+        guard isMarked, !isBehindData || isAmongOurs else {
             return try isFree(chunk, frame) ? .chunk(at: place, nextOrdinal: nil) : nil
         }
         // Behind a payload stand at least the message indexes of its own chunk.
@@ -167,7 +195,8 @@ extension MCAPStreamReader {
         guard !file.isUntouched, chunk.uncompressedCRC != 0 else {
             return try endOfMessageIndexes(chunk, frame) != nil || isOrderlyRecord(at: frame.end)
         }
-        return true
+        // Ours have message indexes behind them. One without is the payload of a message in a chunk that is cut off.
+        return !isMarked
     }
 
     /// True where no chunk of the file at hand can be: nothing there is a payload of its messages.

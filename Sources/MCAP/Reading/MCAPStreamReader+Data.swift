@@ -109,12 +109,18 @@ extension MCAPStreamReader {
         do {
             let chunk: DecodedChunk
             let timesDiffer: Bool
-            if damages.isEmpty {
+            if damages.isEmpty, isDue(frame) {
                 (chunk, timesDiffer) = try decoder.decode(
                     frame, from: window, channels: &file.log.channels, allowingExtension: allowingExtension)
             } else {
                 var channels = log.channels
                 (chunk, timesDiffer) = try decodeChunk(frame, channels: &channels)
+                if !isDue(frame) {
+                    guard try !isMarkerPassed(before: frame), try isCopy(chunk) || mayFollow(chunk, frame) else {
+                        throw RecordFault(reason: .unexpectedRecord(opcode: frame.opcode))
+                    }
+                    if damages.isEmpty { report(at: frame.start, length: 0, .marker, lost: 0) }
+                }
                 log.channels = channels
             }
             if isCopy(chunk) {
@@ -161,14 +167,27 @@ extension MCAPStreamReader {
         return true
     }
 
+    /// Whether a chunk must stand there: behind a marker of its file, or where damage was found to end. In a file without
+    /// markers, anywhere.
+    private func isDue(_ frame: RecordFrame) -> Bool {
+        if !isMarked || lastLanding == frame.start { return true }
+        return file.chunkOrdinal != nil && file.anchor?.place == frame.start
+    }
+
+    /// Whether the last chunk could not be read and its length was not its own: more of the file stands in it.
+    private func isMarkerPassed(before frame: RecordFrame) throws -> Bool {
+        guard let shadow, shadow.upperBound <= frame.start else { return false }
+        return try nextKnownMarker(from: shadow.lowerBound).map { $0.place < frame.start } ?? false
+    }
+
     /// Whether a chunk of ours was read already, at another place of damaged bytes.
     private func isCopy(_ chunk: DecodedChunk) -> Bool {
         guard isMarked else { return false }
-        guard !damages.isEmpty || file.chunkOrdinal.map({ file.read.contains($0) }) ?? false else { return false }
-        // Damaged markers count wrong: an ordinal alone is believed only where fingerprints are not kept any more.
+        // Markers may be those of others: an ordinal alone is believed only where fingerprints are not kept any more.
         if fingerprints.count < ChunkFingerprint.limit || chunk.messageCount == 0 {
             return chunk.messageCount > 0 && fingerprints.contains(ChunkFingerprint(chunk))
         }
+        guard !damages.isEmpty || file.chunkOrdinal.map({ file.read.contains($0) }) ?? false else { return false }
         return file.chunkOrdinal.map { file.read.contains($0) } ?? fingerprints.contains(ChunkFingerprint(chunk))
     }
 
@@ -237,6 +256,7 @@ extension MCAPStreamReader {
     }
 
     private func readDataEnd(_ frame: RecordFrame) throws {
+        if try isMarkerPassed(before: frame) { throw RecordFault(reason: .unexpectedRecord(opcode: frame.opcode)) }
         let expected = try read(frame, as: .dataEnd, DataEnd.init(content:)).dataSectionCRC
         if expected != 0, mayCheckDataEnd {
             mayCheckDataEnd = false

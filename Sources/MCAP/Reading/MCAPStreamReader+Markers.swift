@@ -1,6 +1,6 @@
 extension MCAPStreamReader {
-    /// True once a valid marker was seen: the file is ours, and nothing unknown may stand in it.
-    var isMarked: Bool { log.lastMarker != nil }
+    /// True once a marker was seen, perhaps a damaged one: the file is ours, and nothing unknown may stand in it.
+    var isMarked: Bool { log.lastMarker != nil || file.hadMarker }
 
     /// Reads the record at `position` if it is a marker, whole or not.
     ///
@@ -19,12 +19,17 @@ extension MCAPStreamReader {
         if let marker = try window.marker(at: position) {
             try adopt(marker)
             let isOurs = file.sync.map { $0 == marker.sync } ?? true
-            if !isMarker || !hasSize || !isOurs { reportMarker() }
-            if isOurs { try take(marker) } else { passUnreadableMarker() }
+            if isOurs {
+                try take(marker, isOdd: !isMarker || !hasSize)
+            } else {
+                reportMarker()
+                passUnreadableMarker()
+            }
             return true
         }
         guard isMarker, hasSize || isMarked else { return false }
         guard markerFrame.end <= window.end else { throw RecordFault(reason: .truncated) }
+        if hasSize { file.hadMarker = true }
         reportMarker()
         passUnreadableMarker()
         return true
@@ -53,6 +58,10 @@ extension MCAPStreamReader {
         if let known, known.file == file.number, known.marker.ordinal == file.expectedOrdinal.map({ $0 &+ 1 }) {
             return
         }
+        if !isKnown(marker.sync), verified != position, try !isBelievable(marker, at: position, before: known) {
+            // A payload in a chunk whose length, or bytes of which, are not its own.
+            throw RecordFault(reason: .marker)
+        }
         endMessageIndexes()
         report(at: position, length: 0, .anotherFile, lost: 0)
         enter(fileOf: marker, at: position)
@@ -75,14 +84,18 @@ extension MCAPStreamReader {
         return false
     }
 
-    private func take(_ marker: Marker) throws {
+    /// - Parameter isOdd: whether its opcode or its length is wrong.
+    private func take(_ marker: Marker, isOdd: Bool) throws {
         let shift = position &- marker.offset
+        var missing: Damage.Reason?
         if let expected = file.expectedOrdinal, expected != marker.ordinal, !file.read.contains(marker.ordinal) {
             let reason = Damage.Reason.markersMissing(expected: expected, found: marker.ordinal)
-            // They may be hidden in a record that was passed.
+            // They may be hidden in a record that was passed. Whoever goes on from there accounts for these bytes, too.
             guard verified == position else { throw RecordFault(reason: reason) }
-            report(at: position, length: 0, reason, lost: nil)
+            missing = reason
         }
+        if isOdd { reportMarker() }
+        if let missing { report(at: position, length: 0, missing, lost: nil) }
         endMessageIndexes()
         if !phase.isData {
             report(at: position, length: 0, .unexpectedRecord(opcode: Opcode.marker.rawValue), lost: 0)
@@ -109,6 +122,8 @@ extension MCAPStreamReader {
         file.anchorOrdinal = marker.ordinal &+ 1
         file.isChunkDue = !file.read.contains(marker.ordinal)
     }
+
+    private func isKnown(_ sync: SyncMarker) -> Bool { files.contains { $0.sync == sync } }
 
     private func passUnreadableMarker() {
         endMessageIndexes()

@@ -12,13 +12,19 @@ struct ZstdDecompressor: ~Copyable {
 
     /// Appends what the frames in `source` hold to `output`, which must be exactly `size` bytes.
     func append(_ source: UnsafeRawBufferPointer, size: Int, to output: inout GrowableBuffer) throws(RecordFault) {
-        guard let context else { throw RecordFault(reason: .decompression("no memory for zstd"), framingHolds: true) }
+        guard let context else { throw Self.fault(.noMemory) }
         let result = ZSTD_decompressDCtx(context, output.extend(by: size), size, source.baseAddress, source.count)
         guard ZSTD_isError(result) == 0 else {
-            throw RecordFault(reason: .decompression(String(cString: ZSTD_getErrorName(result))), framingHolds: true)
+            switch ZSTD_getErrorCode(result) {
+            case ZSTD_error_memory_allocation: throw Self.fault(.noMemory)
+            case ZSTD_error_dstSize_tooSmall: throw Self.fault(.tooLong(expected: size))
+            default: throw Self.fault(.damaged)
+            }
         }
-        guard result == size else {
-            throw RecordFault(reason: .decompression("\(result) bytes instead of \(size)"), framingHolds: true)
-        }
+        guard result == size else { throw Self.fault(.tooShort(result, expected: size)) }
+    }
+
+    private static func fault(_ failure: Damage.Unpacking) -> RecordFault {
+        RecordFault(reason: .decompression(failure), framingHolds: true)
     }
 }

@@ -1,6 +1,5 @@
 package import Backplane
 package import Redis
-import Time
 
 /// Finds the hubs of ASP.NET Core that an attachment watches, again and again.
 ///
@@ -8,50 +7,23 @@ import Time
 /// serves nobody meanwhile. ``HubScanPace`` says how often that may be.
 package struct HubDiscovery {
     private let attachment: CoreAttachment
-    private var pace: HubScanPace
-    private var last: Result<[CoreHub], ChannelsUnknown> = .success([])
+    private var scan: PacedChannelScan
 
     /// - Parameter limit: channels up to which Redis is asked; 0 never asks.
     package init(attachment: CoreAttachment, limit: Int = ChannelScanPolicy.defaultLimit) {
         self.attachment = attachment
-        pace = HubScanPace(limit: limit)
+        scan = PacedChannelScan(pattern: CoreDiscovery.pattern(prefix: attachment.prefix), limit: limit)
     }
 
     /// How long to wait until ``find(client:)`` asks again.
-    package var nextDelay: Duration { .nanoseconds(Int64(clamping: pace.delay(at: Moment.now().monotonic))) }
+    package var nextDelay: Duration { scan.nextDelay }
 
     /// The hubs that have nodes now and are wanted, by name. Before ``nextDelay`` has passed it answers as before.
     ///
     /// - Returns: the hubs, or why nobody can tell.
     /// - Throws: `RedisError` if the connection has failed.
     package mutating func find(client: RedisClient) async throws -> Result<[CoreHub], ChannelsUnknown> {
-        guard pace.delay(at: Moment.now().monotonic) == 0 else { return last }
-        last = try await ask(client)
-        return last
-    }
-
-    private mutating func ask(_ client: RedisClient) async throws -> Result<[CoreHub], ChannelsUnknown> {
-        let directory = ChannelDirectory(client: client)
-        let start = Moment.now().monotonic
-        let channels = try await directory.numberOfChannels()
-        let counted = Moment.now().monotonic
-        if let reason = pace.objection(channels: channels) {
-            pace.left(at: counted)
-            return .failure(ChannelsUnknown(reason.description, isAboveLimit: reason.isAboveLimit))
-        }
-        do {
-            let names = try await directory.names(matching: CoreDiscovery.pattern(prefix: attachment.prefix))
-            let answered = Moment.now().monotonic
-            // What the network and a busy server take, INFO took as well.
-            let duration = (answered - counted) - min(counted - start, answered - counted)
-            if let reason = pace.answered(in: duration, at: answered) {
-                return .failure(ChannelsUnknown(reason.description))
-            }
-            return .success(Self.wanted(names, attachment))
-        } catch let error as RedisError where error.isRefusalOfCommand {
-            pace.left(at: counted)
-            return .failure(.notPermitted)
-        }
+        try await scan.look(client).map { [attachment] names in Self.wanted(names, attachment) }
     }
 
     /// A type with a colon is none: that hub has a longer prefix.

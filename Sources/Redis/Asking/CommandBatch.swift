@@ -7,14 +7,19 @@ package struct CommandBatch {
     /// How many there are.
     package private(set) var count = 0
     private let head: ByteBuffer
+    /// What stands before channel and payload of an envelope that is published as it is.
+    private let publishHead: ByteBuffer
     /// The second key of a tracked script.
     private let progressKey: String?
 
     /// - Parameters:
     ///   - sha1: of the publishing script.
+    ///   - publishSHA1: of the script that publishes as it is and takes an ordinal; nil where PUBLISH does.
     ///   - progressKey: of a tracked script, which takes an ordinal.
     ///   - isNumbered: whether the script takes an id.
-    package init(sha1: String, progressKey: String? = nil, isNumbered: Bool = false) {
+    package init(
+        sha1: String, publishSHA1: String? = nil, progressKey: String? = nil, isNumbered: Bool = false
+    ) {
         let keys = progressKey == nil ? 1 : 2
         let arguments = 1 + (isNumbered ? 1 : 0) + (progressKey == nil ? 0 : 1)
         var head = ByteBuffer(string: "*\(3 + keys + arguments)\r\n")
@@ -23,6 +28,18 @@ package struct CommandBatch {
         RESPEncoder.encodeBulk("\(keys)".utf8, into: &head)
         self.head = head
         self.progressKey = progressKey
+        publishHead = Self.publishHead(publishSHA1, progressKey)
+    }
+
+    private static func publishHead(_ sha1: String?, _ progressKey: String?) -> ByteBuffer {
+        guard let sha1, let progressKey else {
+            var head = ByteBuffer(string: "*3\r\n")
+            RESPEncoder.encodeBulk("PUBLISH".utf8, into: &head)
+            return head
+        }
+        var head = ByteBuffer(string: "*7\r\n")
+        for part in ["EVALSHA", sha1, "1", progressKey] { RESPEncoder.encodeBulk(part.utf8, into: &head) }
+        return head
     }
 
     /// - Parameters:
@@ -35,6 +52,19 @@ package struct CommandBatch {
         if let progressKey { RESPEncoder.encodeBulk(progressKey.utf8, into: &bytes) }
         RESPEncoder.encodeBulk(blob, into: &bytes)
         if let id { RESPEncoder.encodeBulk("\(id)".utf8, into: &bytes) }
+        if progressKey != nil { RESPEncoder.encodeBulk("\(ordinal)".utf8, into: &bytes) }
+        count += 1
+    }
+
+    /// Publishes a payload as it is, on any Redis channel.
+    ///
+    /// - Parameter ordinal: for a tracked script.
+    package mutating func append(
+        publishing payload: UnsafeRawBufferPointer, on channel: UnsafeRawBufferPointer, ordinal: Int = 0
+    ) {
+        bytes.writeImmutableBuffer(publishHead)
+        RESPEncoder.encodeBulk(channel, into: &bytes)
+        RESPEncoder.encodeBulk(payload, into: &bytes)
         if progressKey != nil { RESPEncoder.encodeBulk("\(ordinal)".utf8, into: &bytes) }
         count += 1
     }

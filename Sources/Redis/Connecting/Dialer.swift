@@ -20,6 +20,20 @@ struct Dialer: Sendable {
         try Task.checkCancellation()
         let tls = try configuration.tls?.context()
         let attempt = DialAttempt(on: loop)
+        do {
+            return try await attempt.run { connect(attempt, tls, addHandlers) }
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            throw RedisError.cannotConnect(
+                endpoint: server.description, failure: ConnectFailure(error))
+        }
+    }
+
+    /// On the event loop.
+    private func connect(
+        _ attempt: DialAttempt, _ tls: NIOSSLContext?, _ addHandlers: @escaping @Sendable (any Channel) throws -> Void
+    ) -> EventLoopFuture<any Channel> {
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(.milliseconds(configuration.connectTimeoutMilliseconds))
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: receiveBufferSize))
@@ -35,19 +49,10 @@ struct Dialer: Sendable {
                     try addHandlers(channel)
                 }
             }
-        do {
-            return try await attempt.run {
-                switch server {
-                case .tcp(let host, let port): bootstrap.connect(host: host, port: port)
-                case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
-                case .concealed(let host, let port, _): bootstrap.connect(host: host.reveal(), port: port)
-                }
-            }
-        } catch let error as CancellationError {
-            throw error
-        } catch {
-            throw RedisError.cannotConnect(
-                endpoint: server.description, failure: ConnectFailure(error))
+        return switch server {
+        case .tcp(let host, let port): bootstrap.connect(host: host, port: port)
+        case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
+        case .concealed(let host, let port, _): bootstrap.connect(host: host.reveal(), port: port)
         }
     }
 
@@ -74,18 +79,23 @@ final class DialAttempt: Sendable {
         var isOver = false
     }
 
+    private let loop: any EventLoop
     private let promise: EventLoopPromise<any Channel>
     private let state = Mutex(State())
 
     init(on loop: any EventLoop) {
+        self.loop = loop
         promise = loop.makePromise()
     }
 
     /// Waits for the channel.
     ///
-    /// - Parameter connect: starts the attempt; calls ``opened(_:)`` for each channel it makes.
-    func run(_ connect: () -> EventLoopFuture<any Channel>) async throws -> any Channel {
-        connect().whenComplete { self.finish($0) }
+    /// - Parameter connect: called on the event loop. Starts the attempt there; calls ``opened(_:)`` for each channel it
+    ///   makes.
+    func run(_ connect: @escaping @Sendable () -> EventLoopFuture<any Channel>) async throws -> any Channel {
+        // On the loop, so that the attempt is over before the channel hears anything: one that is connected is not closed
+        // behind the back of its handler, which knows why it ends.
+        loop.submit { connect().whenComplete { self.finish($0) } }.whenFailure { self.finish(.failure($0)) }
         return try await withTaskCancellationHandler {
             try await promise.futureResult.get()
         } onCancel: {

@@ -246,7 +246,17 @@ enum AccessRule {
         }
         let sigil = words.contains("channel") ? "&" : words.contains("key") ? "~" : nil
         guard let sigil, !names.isEmpty else { return nil }
-        return names.map { sigil + $0 }.joined(separator: " ")
+        // A rule is a pattern; a pattern that was asked for must stand there as it is.
+        let escapes = sigil == "&" && command == "SUBSCRIBE"
+        return names.map { sigil + (escapes ? escaped($0) : $0) }.joined(separator: " ")
+    }
+
+    private static func escaped(_ name: String) -> String {
+        name.reduce(into: "") { escaped, character in
+            if "*?[]\\".contains(character) { escaped.append("\\") }
+            // No rule holds white space.
+            escaped.append(character.isWhitespace ? "?" : character)
+        }
     }
 
     /// The command for redis-cli.

@@ -129,6 +129,32 @@ package final class EnvelopeBatch: @unchecked Sendable {
         storage.pointee.byteCount = offset &+ payload.count
     }
 
+    /// Copies one payload in, behind a header that names the Redis channel that it came on.
+    ///
+    /// - Parameters:
+    ///   - channel: as above.
+    ///   - name: of the Redis channel.
+    func append(
+        channel: Int, name: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer, header: MessageHeader
+    ) {
+        let offset = storage.pointee.byteCount
+        let headerCount = header.count(name.count, payload.count)
+        let count = headerCount + payload.count
+        if storage.pointee.byteCapacity - offset < count { growBytes(by: count) }
+        if storage.pointee.entryCount == storage.pointee.entryCapacity { growEntries() }
+        let start = storage.pointee.bytes + offset
+        header.write(name, payload.count, start)
+        if let source = payload.baseAddress {
+            (start + headerCount).copyMemory(from: source, byteCount: payload.count)
+        }
+        (storage.pointee.entries + storage.pointee.entryCount).initialize(
+            to: Entry(
+                offset: offset, count: UInt32(truncatingIfNeeded: count),
+                channel: UInt32(truncatingIfNeeded: channel), receivedAt: storage.pointee.receivedAt))
+        storage.pointee.entryCount &+= 1
+        storage.pointee.byteCount = offset &+ count
+    }
+
     /// Copies the envelopes of another batch in, behind those here.
     package func append(contentsOf other: EnvelopeBatch) {
         other.forEach { channel, receivedAt, payload in

@@ -2,7 +2,7 @@ package import Logging
 import NIOConcurrencyHelpers
 package import NIOCore
 
-/// Holds a subscription to channels of one Redis server, through every reconnect, and hands what arrives to a sink.
+/// Holds a subscription to channels and patterns of one Redis server, through every reconnect, and hands what arrives to a sink.
 ///
 /// The way of an envelope begins here: socket, ``SubscriberHandler``, ``RESPReader``, ``EnvelopeBatch``, sink.
 package final class RedisSubscriber: Sendable {
@@ -25,28 +25,53 @@ package final class RedisSubscriber: Sendable {
     private static let receiveBufferSize = 256 * 1024
 
     private let configuration: RedisConfiguration
-    private let channels: [String]
+    private let wanted: WantedNames
+    /// For the log: what is subscribed.
+    private let title: @Sendable () -> String
     private let timing: Timing
     private let eventLoopGroup: any EventLoopGroup
     private let sink: any EnvelopeSink
     private let logger: Logger
     private let onSubscribed: @Sendable () -> Void
-    /// The connection of the confirmed subscription; nil while there is none.
+    /// The connection, from before it is open: who asks for other names while it is being set up is heard when it stands.
     private let current = NIOLockedValueBox<(any Channel)?>(nil)
 
     /// - Parameters:
-    ///   - channels: the Redis channels (event keys), at least one; their order gives the index in ``EnvelopeBatch``.
+    ///   - channels: Redis channels whose messages are kept as they were published; their order gives the index in
+    ///     ``EnvelopeBatch``.
     ///   - timing: nil for what the configuration says.
     ///   - sink: takes the envelopes, on the event loop.
     ///   - onSubscribed: called after each confirmed subscription; must not wait.
-    package init(
+    package convenience init(
         configuration: RedisConfiguration, channels: [String], timing: Timing? = nil,
         eventLoopGroup: any EventLoopGroup, sink: any EnvelopeSink, logger: Logger,
         onSubscribed: @escaping @Sendable () -> Void = {}
     ) {
         precondition(!channels.isEmpty, "a subscriber needs a channel")
+        self.init(
+            configuration: configuration,
+            names: channels.enumerated().map { SubscribedName(channel: $1, index: $0) },
+            title: { channels.joined(separator: ", ") }, timing: timing, eventLoopGroup: eventLoopGroup, sink: sink,
+            logger: logger, onSubscribed: onSubscribed)
+    }
+
+    /// - Parameters:
+    ///   - names: what is subscribed from the start; without any the connection waits for ``add(_:_:)``.
+    ///   - header: of messages that are kept with the Redis channel they came on; needed where a name says so.
+    ///   - keepsAll: takes every message under index 0, with its Redis channel: for those who know themselves whose it is.
+    ///   - title: what is subscribed, for the log.
+    ///   - timing: nil for what the configuration says.
+    ///   - sink: takes the envelopes, on the event loop.
+    ///   - onSubscribed: called after each confirmed subscription; must not wait.
+    package init(
+        configuration: RedisConfiguration, names: [SubscribedName], header: MessageHeader? = nil,
+        keepsAll: Bool = false, title: @escaping @Sendable () -> String, timing: Timing? = nil,
+        eventLoopGroup: any EventLoopGroup, sink: any EnvelopeSink, logger: Logger,
+        onSubscribed: @escaping @Sendable () -> Void = {}
+    ) {
         self.configuration = configuration
-        self.channels = channels
+        wanted = WantedNames(names, header: header, keepsAll: keepsAll)
+        self.title = title
         self.timing =
             timing
             ?? Timing(
@@ -65,10 +90,8 @@ package final class RedisSubscriber: Sendable {
     package func fence(_ body: @escaping @Sendable () -> Void) async -> Bool {
         guard let channel = current.withLockedValue({ $0 }) else { return false }
         return await withCheckedContinuation { continuation in
-            channel.eventLoop.execute {
-                guard let context = try? channel.pipeline.syncOperations.context(handlerType: SubscriberHandler.self),
-                    let handler = context.handler as? SubscriberHandler
-                else { return continuation.resume(returning: false) }
+            Self.withHandler(of: channel) { handler, context in
+                guard let handler, let context else { return continuation.resume(returning: false) }
                 handler.fence(context: context) { isPassed in
                     if isPassed { body() }
                     continuation.resume(returning: isPassed)
@@ -76,6 +99,68 @@ package final class RedisSubscriber: Sendable {
             }
         }
     }
+
+    // MARK: - Other names
+
+    /// What became of ``add(_:_:)``.
+    package enum Change: Sendable, Equatable {
+        case confirmed
+        /// There is no connection now, or it ended: the next one asks for the names with the others.
+        case later
+        /// Redis refused, in its words. The names are not asked for again.
+        case refused(String)
+    }
+
+    /// Subscribes names beside those that are subscribed.
+    ///
+    /// - Parameter body: called on the event loop at the point of the stream from which on all of them are heard; not if that
+    ///   comes later, or never.
+    package func add(_ names: [SubscribedName], _ body: @escaping @Sendable () -> Void = {}) async -> Change {
+        wanted.add(names)
+        let change = await change(names.map(\.key), isAdding: true, body)
+        // Some of them may have been granted.
+        if case .refused = change { _ = await remove(names.map(\.key)) }
+        return change
+    }
+
+    /// Leaves names.
+    @discardableResult
+    package func remove(_ names: [SubscribedName.Key]) async -> Change {
+        wanted.remove(names)
+        return await change(names, isAdding: false) {}
+    }
+
+    private func change(
+        _ names: [SubscribedName.Key], isAdding: Bool, _ body: @escaping @Sendable () -> Void
+    ) async -> Change {
+        guard let channel = current.withLockedValue({ $0 }) else { return .later }
+        return await withCheckedContinuation { continuation in
+            Self.withHandler(of: channel) { handler, context in
+                guard let handler, let context else { return continuation.resume(returning: .later) }
+                handler.change(names, isAdding: isAdding, context: context) { refusal in
+                    switch refusal {
+                    case nil:
+                        body()
+                        continuation.resume(returning: .confirmed)
+                    case SubscriberHandler.connectionEnded: continuation.resume(returning: .later)
+                    case let text?: continuation.resume(returning: .refused(text))
+                    }
+                }
+            }
+        }
+    }
+
+    /// On the event loop; with nil if the connection has ended.
+    private static func withHandler(
+        of channel: any Channel, _ body: @escaping @Sendable (SubscriberHandler?, ChannelHandlerContext?) -> Void
+    ) {
+        channel.eventLoop.execute {
+            let context = try? channel.pipeline.syncOperations.context(handlerType: SubscriberHandler.self)
+            body(context?.handler as? SubscriberHandler, context)
+        }
+    }
+
+    // MARK: - The life of the subscription
 
     /// Subscribes, and subscribes again whenever the connection ends, until the task is cancelled.
     ///
@@ -95,7 +180,7 @@ package final class RedisSubscriber: Sendable {
                 logger.warning(
                     "subscription lost, reconnecting",
                     metadata: [
-                        "redis": "\(configuration.endpoint)", "channels": "\(channelList)", "cause": "\(cause)",
+                        "redis": "\(configuration.endpoint)", "channels": "\(title())", "cause": "\(cause)",
                     ])
             } catch {
                 if Task.isCancelled { return }
@@ -113,11 +198,9 @@ package final class RedisSubscriber: Sendable {
         if let channel = current.withLockedValue({ $0 }) { leave(channel, cause: .failover) }
     }
 
-    private var channelList: String { channels.joined(separator: ", ") }
-
     private func log(_ error: any Error, everSubscribed: Bool) {
         let metadata: Logger.Metadata = [
-            "redis": "\(configuration.endpoint)", "channels": "\(channelList)", "cause": "\(error)",
+            "redis": "\(configuration.endpoint)", "channels": "\(title())", "cause": "\(error)",
         ]
         if everSubscribed, (error as? RedisError)?.isLoginRefused == true {
             logger.error(
@@ -140,6 +223,7 @@ package final class RedisSubscriber: Sendable {
         let subscribed = loop.makePromise(of: Void.self)
         let ended = loop.makePromise(of: DisconnectCause.self)
         let channel: any Channel
+        defer { current.withLockedValue { $0 = nil } }
         do {
             channel = try await connect(to: server, on: loop, subscribed: subscribed, ended: ended)
         } catch {
@@ -149,12 +233,10 @@ package final class RedisSubscriber: Sendable {
         }
         return try await withTaskCancellationHandler {
             try await subscribed.futureResult.get()
-            current.withLockedValue { $0 = channel }
-            defer { current.withLockedValue { $0 = nil } }
             onSubscribed()
             self.onSubscribed()
             logger.info(
-                "subscribed", metadata: ["redis": "\(server)", "channels": "\(channelList)"])
+                "subscribed", metadata: ["redis": "\(server)", "channels": "\(title())"])
             // Ends with this scope.
             async let _: Void = leaveWhenReplaced(server, channel: channel)
             return try await ended.futureResult.get()
@@ -172,11 +254,8 @@ package final class RedisSubscriber: Sendable {
     }
 
     private func leave(_ channel: any Channel, cause: DisconnectCause) {
-        channel.eventLoop.execute {
-            guard let context = try? channel.pipeline.syncOperations.context(handlerType: SubscriberHandler.self),
-                let handler = context.handler as? SubscriberHandler
-            else { return }
-            handler.leave(cause, context: context)
+        Self.withHandler(of: channel) { handler, context in
+            if let context { handler?.leave(cause, context: context) }
         }
     }
 
@@ -188,10 +267,11 @@ package final class RedisSubscriber: Sendable {
         let dialer = Dialer(
             configuration: configuration, server: server, loop: loop, receiveBufferSize: Self.receiveBufferSize,
             readsByItself: false)
-        return try await dialer.connect { [configuration, channels, timing, sink] channel in
+        return try await dialer.connect { [configuration, wanted, timing, sink, current] channel in
+            current.withLockedValue { $0 = channel }
             try channel.pipeline.syncOperations.addHandler(
                 SubscriberHandler(
-                    configuration: configuration, credentials: credentials, server: server, channels: channels,
+                    configuration: configuration, credentials: credentials, server: server, wanted: wanted,
                     timing: timing, sink: sink, subscribed: subscribed, ended: ended))
         }
     }

@@ -15,10 +15,27 @@ final class SubscriberHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    /// The answers to one change of names that are still to come.
+    private final class PendingChange {
+        var commands: Int
+        var refusal: String?
+        let isConfirmed: (_ refusal: String?) -> Void
+
+        init(commands: Int, _ isConfirmed: @escaping (_ refusal: String?) -> Void) {
+            self.commands = commands
+            self.isConfirmed = isConfirmed
+        }
+    }
+
     private let reader: RESPReader
     private let sink: any EnvelopeSink
     private let timing: RedisSubscriber.Timing
     private let greeting: [[RESPArgument]]
+    private let wanted: WantedNames
+    /// What Redis was asked for on this connection.
+    private var asked: Set<SubscribedName.Key>
+    /// In the order of asking, one for each command.
+    private var changes = Deque<PendingChange>()
     private var machine: SubscriberMachine
     private var pacer = ReadPacer()
     /// Bytes of the read under way.
@@ -33,23 +50,29 @@ final class SubscriberHandler: ChannelInboundHandler {
     /// Succeeds when a confirmed subscription has ended.
     private let ended: EventLoopPromise<DisconnectCause>
 
-    /// - Parameter server: the one that this connection leads to.
+    /// - Parameters:
+    ///   - server: the one that this connection leads to.
+    ///   - wanted: what is subscribed; it may change.
     init(
-        configuration: RedisConfiguration, credentials: RedisCredentials?, server: RedisEndpoint, channels: [String],
+        configuration: RedisConfiguration, credentials: RedisCredentials?, server: RedisEndpoint, wanted: WantedNames,
         timing: RedisSubscriber.Timing, sink: any EnvelopeSink, subscribed: EventLoopPromise<Void>,
         ended: EventLoopPromise<DisconnectCause>
     ) {
         self.sink = sink
         self.timing = timing
+        self.wanted = wanted
         self.subscribed = subscribed
         self.ended = ended
+        let names = wanted.list
+        asked = Set(names.map(\.key))
         let handshake = SubscriberHandshake(
-            configuration: configuration, credentials: credentials, endpoint: server.description, channels: channels)
+            configuration: configuration, credentials: credentials, endpoint: server.description,
+            names: names.map(\.key))
         greeting = handshake.commands
         machine = SubscriberMachine(
             handshake: handshake, tls: TLSWatch(configuration, server: server),
             handshakeSeconds: Int(timing.handshakeTimeout.nanoseconds / 1_000_000_000))
-        reader = RESPReader(channels: channels)
+        reader = RESPReader(names: names, header: wanted.header, keepsAll: wanted.keepsAll)
         reader.batch = sink.nextBatch()
     }
 
@@ -98,9 +121,9 @@ final class SubscriberHandler: ChannelInboundHandler {
         if machine.wasSubscribed {
             reader.batch = sink.nextBatch()
             sink.deliver(batch)
-        } else {
-            // Redis confirms every channel before it sends anything of them. So this is a connection that is refused:
-            // to a server whose default user has no password a wrong one denies nothing but the login.
+        } else if !machine.isJoining {
+            // A connection that is refused: to a server whose default user has no password a wrong one denies nothing but
+            // the login. While names are still to be confirmed, what comes of the others waits for the last of them.
             batch.reset()
         }
     }
@@ -142,6 +165,7 @@ final class SubscriberHandler: ChannelInboundHandler {
         reader.abandonLarge()
         handle(.inactive, context: context)
         while let fence = fences.popFirst() { fence(false) }
+        while let change = changes.popFirst() { answered(change, refusal: Self.connectionEnded) }
         context.fireChannelInactive()
     }
 
@@ -152,6 +176,52 @@ final class SubscriberHandler: ChannelInboundHandler {
         guard context.channel.isActive, let action = machine.handle(.fence) else { return onPassed(false) }
         fences.append(onPassed)
         perform(action, context: context)
+    }
+
+    // MARK: - Other names
+
+    /// Instead of a refusal: the next connection asks for it.
+    static let connectionEnded = "the connection ended"
+
+    /// Asks Redis for names beside those it has, or to leave some of them.
+    ///
+    /// - Parameters:
+    ///   - isAdding: false to leave them.
+    ///   - isConfirmed: called behind the last envelope that came before it, with nil or Redis' reason. While the connection is
+    ///     being set up it is called with ``connectionEnded`` at once: what is wanted is then asked for with the rest.
+    func change(
+        _ names: [SubscribedName.Key], isAdding: Bool, context: ChannelHandlerContext,
+        _ isConfirmed: @escaping (_ refusal: String?) -> Void
+    ) {
+        let names = names.filter { asked.contains($0) != isAdding }
+        guard !machine.isJoining, context.channel.isActive else { return isConfirmed(Self.connectionEnded) }
+        reader.setNames(wanted.list)
+        var commands: [[RESPArgument]] = []
+        for isPattern in [false, true] {
+            let some = names.filter { $0.isPattern == isPattern }
+            guard !some.isEmpty, machine.handle(.change(names: some.count)) == .sendChange else { continue }
+            let word = (isPattern ? "P" : "") + (isAdding ? "" : "UN") + "SUBSCRIBE"
+            commands.append([.text(word)] + some.map { .bytes($0.name) })
+        }
+        guard !commands.isEmpty else { return isConfirmed(nil) }
+        if isAdding { asked.formUnion(names) } else { asked.subtract(names) }
+        let change = PendingChange(commands: commands.count, isConfirmed)
+        for _ in commands { changes.append(change) }
+        send(commands, context: context)
+    }
+
+    private func answered(_ change: PendingChange, refusal: String?) {
+        change.commands -= 1
+        change.refusal = change.refusal ?? refusal
+        if change.commands == 0 { change.isConfirmed(change.refusal) }
+    }
+
+    /// What became wanted, or unwanted, while the connection was being set up.
+    private func catchUp(context: ChannelHandlerContext) {
+        let names = Set(wanted.list.map(\.key))
+        let (missing, left) = (names.subtracting(asked), asked.subtracting(names))
+        if !missing.isEmpty { change(Array(missing), isAdding: true, context: context) { _ in } }
+        if !left.isEmpty { change(Array(left), isAdding: false, context: context) { _ in } }
     }
 
     /// Ends the connection on our own wish: `stopped` or `failover`.
@@ -168,11 +238,16 @@ final class SubscriberHandler: ChannelInboundHandler {
     private func perform(_ action: SubscriberMachine.Action, context: ChannelHandlerContext) {
         switch action {
         case .sendPing: send([["PING"]], context: context)
+        // Sent by whoever told the machine.
+        case .sendChange: break
+        case .changed(let refusal):
+            if let change = changes.popFirst() { answered(change, refusal: refusal) }
         case .subscribed(let subscription):
             reader.sink = sink
             handshakeTimeout?.cancel()
             sink.subscribed(subscription)
             subscribed.succeed(())
+            catchUp(context: context)
         case .fence(let isPassed): fences.popFirst()?(isPassed)
         case .close: context.closeAtOnce()
         case .disconnected(let cause):
@@ -188,39 +263,5 @@ final class SubscriberHandler: ChannelInboundHandler {
         var buffer = context.channel.allocator.buffer(capacity: 256)
         for command in commands { RESPEncoder.encode(command, into: &buffer) }
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
-    }
-}
-
-/// Decides when a busy connection is read again.
-///
-/// A burst would otherwise wake us for each envelope, which costs more than the envelope itself. A quiet connection is
-/// read at once. One that had something to read as soon as we listened rests first, so that the kernel collects what
-/// comes: shortly, or for longer where much comes. At most that is added to the time of receipt, and only while
-/// envelopes come close together.
-struct ReadPacer {
-    static let shortRest = TimeAmount.microseconds(500)
-    static let longRest = TimeAmount.milliseconds(2)
-    /// A read of this many bytes makes the rest a long one.
-    static let much = 8 * 1024
-    /// After a read of this many bytes there is probably more: no rest.
-    static let large = 64 * 1024
-    /// Something to read within this time after we listened means that the connection is busy.
-    static let busyWithin = TimeAmount.microseconds(500)
-
-    /// When we listened again after the last read.
-    private var listenedAt: NIODeadline?
-
-    /// A read is done.
-    ///
-    /// - Returns: how long to rest before the next; nil to read on at once.
-    mutating func pause(afterReading bytes: Int, at now: NIODeadline) -> TimeAmount? {
-        let isBusy = listenedAt.map { now - $0 < Self.busyWithin } ?? false
-        guard bytes < Self.large, isBusy else {
-            listenedAt = now
-            return nil
-        }
-        let rest = bytes < Self.much ? Self.shortRest : Self.longRest
-        listenedAt = now + rest
-        return rest
     }
 }

@@ -1,12 +1,12 @@
 /// What a subscriber says first and what it makes of the answers: AUTH, CLIENT SETNAME, CLIENT ID, ROLE, INFO,
-/// SUBSCRIBE, all sent at once.
+/// SUBSCRIBE, PSUBSCRIBE, all sent at once.
 ///
 /// What asks comes before SUBSCRIBE, while the connection may still ask: so a restarted server is known as one before
 /// its first envelope arrives, and a replica before it is listened to.
 struct SubscriberHandshake {
     enum Action: Equatable {
         case wait
-        /// Every channel is confirmed.
+        /// Every name is confirmed.
         case subscribed
         case fail(RedisError)
     }
@@ -18,27 +18,36 @@ struct SubscriberHandshake {
         case role
         case info
         case subscribe
+        case subscribePatterns
     }
 
     private let configuration: RedisConfiguration
     private let credentials: RedisCredentials?
     private let endpoint: String
-    private let channels: [String]
+    private let channels: [[UInt8]]
+    private let patterns: [[UInt8]]
     private var steps: [Step]
     /// By their bytes: to Swift two forms of one text in Unicode are equal, to Redis two channels.
     private var unconfirmed: Set<[UInt8]>
     /// What the server told; what it does not permit is nil.
     private(set) var subscription: Subscription
 
-    /// - Parameter endpoint: the server's, for errors.
-    init(configuration: RedisConfiguration, credentials: RedisCredentials?, endpoint: String, channels: [String]) {
-        precondition(!channels.isEmpty)
+    /// - Parameters:
+    ///   - endpoint: the server's, for errors.
+    ///   - names: what to subscribe; without any the connection waits for the first.
+    init(
+        configuration: RedisConfiguration, credentials: RedisCredentials?, endpoint: String,
+        names: [SubscribedName.Key]
+    ) {
         self.configuration = configuration
         self.credentials = credentials
         self.endpoint = endpoint
-        self.channels = channels
-        steps = (credentials == nil ? [] : [.auth]) + [.setName, .connectionID, .role, .info, .subscribe]
-        unconfirmed = Set(channels.map { Array($0.utf8) })
+        channels = names.filter { !$0.isPattern }.map(\.name)
+        patterns = names.filter(\.isPattern).map(\.name)
+        steps =
+            (credentials == nil ? [] : [.auth]) + [.setName, .connectionID, .role, .info]
+            + (channels.isEmpty ? [] : [.subscribe]) + (patterns.isEmpty ? [] : [.subscribePatterns])
+        unconfirmed = Set(channels.isEmpty ? patterns : channels)
         subscription = Subscription(server: nil, endpoint: endpoint)
     }
 
@@ -50,7 +59,8 @@ struct SubscriberHandshake {
         commands.append(["CLIENT", "ID"])
         commands.append(["ROLE"])
         commands.append(["INFO"])
-        commands.append(["SUBSCRIBE"] + channels.map { .text($0) })
+        if !channels.isEmpty { commands.append(["SUBSCRIBE"] + channels.map { .bytes($0) }) }
+        if !patterns.isEmpty { commands.append(["PSUBSCRIBE"] + patterns.map { .bytes($0) }) }
         return commands
     }
 
@@ -79,23 +89,29 @@ struct SubscriberHandshake {
                 if let objection = configuration.objection(to: info, at: endpoint) { return .fail(objection) }
                 subscription.server = info
             }
-        case .subscribe:
-            return confirmed(by: reply)
+        case .subscribe: return confirmed(by: reply, command: "SUBSCRIBE", names: channels)
+        case .subscribePatterns: return confirmed(by: reply, command: "PSUBSCRIBE", names: patterns)
         }
-        steps.removeFirst()
-        return .wait
+        return stepDone()
     }
 
-    private mutating func confirmed(by reply: RESPValue) -> Action {
-        if case .error(let text) = reply { return fail(text, command: "SUBSCRIBE", names: channels) }
-        guard let parts = reply.array, parts.count == 3, parts[0].text == "subscribe", let name = parts[1].text
-        else {
-            return .fail(.unexpectedReply(command: "SUBSCRIBE", reply: reply.summary))
-        }
-        unconfirmed.remove(Array(name.utf8))
-        guard unconfirmed.isEmpty else { return .wait }
+    private mutating func stepDone() -> Action {
         steps.removeFirst()
-        return .subscribed
+        if steps.first == .subscribePatterns { unconfirmed = Set(patterns) }
+        return steps.isEmpty ? .subscribed : .wait
+    }
+
+    private mutating func confirmed(by reply: RESPValue, command: String, names: [[UInt8]]) -> Action {
+        if case .error(let text) = reply {
+            return fail(text, command: command, names: names.map { String(decoding: $0, as: UTF8.self) })
+        }
+        guard let parts = reply.array, parts.count == 3, parts[0].text == command.lowercased(),
+            case .bulk(let name) = parts[1]
+        else {
+            return .fail(.unexpectedReply(command: command, reply: reply.summary))
+        }
+        unconfirmed.remove(name)
+        return unconfirmed.isEmpty ? stepDone() : .wait
     }
 
     /// Nil if the reply only denies the command.

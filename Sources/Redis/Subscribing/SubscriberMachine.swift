@@ -5,20 +5,22 @@ import DequeModule
 /// The handler performs what is returned after the call, so nothing here is entered twice.
 struct SubscriberMachine: ~Copyable {
     private enum State: ~Copyable {
-        /// Until every channel is confirmed.
+        /// Until every name is confirmed.
         case joining(SubscriberHandshake)
-        case subscribed(LivenessMonitor, pings: Deque<Ping>)
+        case subscribed(LivenessMonitor, questions: Deque<Question>)
         /// The socket is being closed for this cause.
         case leaving(DisconnectCause, wasSubscribed: Bool, failure: RedisError?)
         case ended(wasSubscribed: Bool)
     }
 
-    /// Why a PING is out.
-    private enum Ping {
-        /// To see whether the peer is alive.
+    /// A command whose answer is still to come. Redis answers in the order of asking.
+    private enum Question: Equatable {
+        /// PING, to see whether the peer is alive.
         case liveness
-        /// Somebody waits for what Redis has sent by then.
+        /// PING: somebody waits for what Redis has sent by then.
         case fence
+        /// SUBSCRIBE and the like, with as many confirmations as it has names.
+        case change(confirmations: Int)
     }
 
     enum Input {
@@ -36,6 +38,8 @@ struct SubscriberMachine: ~Copyable {
         case tick
         /// Somebody wants to know when all that Redis has sent by now has been handed on.
         case fence
+        /// Other names are wanted: one command, with as many names.
+        case change(names: Int)
         /// Our own wish to end it: `stopped` or `failover`.
         case leave(DisconnectCause)
         /// The socket is closed.
@@ -48,6 +52,10 @@ struct SubscriberMachine: ~Copyable {
         case subscribed(Subscription)
         /// The oldest fence has its answer: what came before it is here, or nothing will tell.
         case fence(isPassed: Bool)
+        /// Send the command of the ``Input/change(names:)``.
+        case sendChange
+        /// The oldest change is confirmed, or Redis' reason against it.
+        case changed(refusal: String?)
         case close
         /// A confirmed subscription has ended.
         case disconnected(DisconnectCause)
@@ -67,7 +75,17 @@ struct SubscriberMachine: ~Copyable {
         state = .joining(handshake)
     }
 
-    /// Whether envelopes are ours: every channel was confirmed, even if the connection is closing now.
+    /// Whether the names are still to be confirmed.
+    var isJoining: Bool {
+        switch state {
+        case .joining: true
+        case .subscribed: false
+        case .leaving: false
+        case .ended: false
+        }
+    }
+
+    /// Whether envelopes are ours: every name was confirmed, even if the connection is closing now.
     var wasSubscribed: Bool {
         switch state {
         case .joining: false
@@ -84,7 +102,7 @@ struct SubscriberMachine: ~Copyable {
         swap(&state, &current)
         return switch consume current {
         case .joining(let handshake): join(handshake, input)
-        case .subscribed(let monitor, let pings): listen(monitor, pings, input)
+        case .subscribed(let monitor, let questions): listen(monitor, questions, input)
         case .leaving(let cause, let wasSubscribed, let failure):
             leave(cause, wasSubscribed: wasSubscribed, failure: failure, input)
         case .ended(let wasSubscribed): end(wasSubscribed: wasSubscribed)
@@ -107,7 +125,7 @@ struct SubscriberMachine: ~Copyable {
             case .subscribed:
                 let subscription = handshake.subscription
                 // It was heard in the first interval.
-                state = .subscribed(LivenessMonitor(hasHeard: true), pings: [])
+                state = .subscribed(LivenessMonitor(hasHeard: true), questions: [])
                 return .subscribed(subscription)
             case .fail(let error):
                 return close(.serverError(error.description), wasSubscribed: false, failure: error)
@@ -115,7 +133,8 @@ struct SubscriberMachine: ~Copyable {
         case .failed(let cause, let failure): return close(cause, wasSubscribed: false, failure: failure)
         case .handshakeOverdue: return close(.noAnswer, wasSubscribed: false)
         case .leave(let cause): return close(cause, wasSubscribed: false)
-        case .tick, .fence:
+        // What is wanted by then is asked for once the rest is confirmed.
+        case .tick, .fence, .change:
             state = .joining(handshake)
             return nil
         case .inactive:
@@ -125,7 +144,7 @@ struct SubscriberMachine: ~Copyable {
     }
 
     private mutating func listen(
-        _ monitor: consuming LivenessMonitor, _ pings: consuming Deque<Ping>, _ input: Input
+        _ monitor: consuming LivenessMonitor, _ questions: consuming Deque<Question>, _ input: Input
     ) -> Action? {
         var action: Action?
         switch input {
@@ -133,16 +152,24 @@ struct SubscriberMachine: ~Copyable {
             tls.heard()
             monitor.heard()
         case .reply(let reply) where reply.isPong:
-            if pings.popFirst() == .fence { action = .fence(isPassed: true) }
+            if questions.popFirst() == .fence { action = .fence(isPassed: true) }
         case .reply(.error(let text)):
-            // Where the ACL does not permit PING, a fence is not to be had; that is no reason to leave.
-            guard text.hasPrefix("NOPERM"), pings.first == .fence else {
-                return close(.serverError(text), wasSubscribed: true)
+            // Where the ACL does not permit PING, there is no fence; where it does not permit a name, the others stay.
+            // Neither is a reason to leave.
+            switch questions.popFirst() {
+            case .fence where text.hasPrefix("NOPERM"): action = .fence(isPassed: false)
+            case .change: action = .changed(refusal: text)
+            case .fence, .liveness, nil: return close(.serverError(text), wasSubscribed: true)
             }
-            pings.removeFirst()
-            action = .fence(isPassed: false)
+        case .reply(let reply) where reply.isConfirmation:
+            guard case .change(let left)? = questions.first else { break }
+            questions.removeFirst()
+            if left > 1 {
+                questions.prepend(.change(confirmations: left - 1))
+            } else {
+                action = .changed(refusal: nil)
+            }
         case .reply, .handshakeOverdue:
-            // More confirmations mean nothing new.
             break
         case .failed(let cause, _), .leave(let cause):
             return close(cause, wasSubscribed: true)
@@ -151,17 +178,20 @@ struct SubscriberMachine: ~Copyable {
             case .none: break
             case .giveUp: return close(.noAnswer, wasSubscribed: true)
             case .sendPing:
-                pings.append(.liveness)
+                questions.append(.liveness)
                 action = .sendPing
             }
         case .fence:
-            pings.append(.fence)
+            questions.append(.fence)
             action = .sendPing
+        case .change(let names):
+            questions.append(.change(confirmations: names))
+            action = .sendChange
         case .inactive:
             state = .ended(wasSubscribed: true)
             return .disconnected(.closedByServer)
         }
-        state = .subscribed(monitor, pings: pings)
+        state = .subscribed(monitor, questions: questions)
         return action
     }
 
@@ -179,7 +209,7 @@ struct SubscriberMachine: ~Copyable {
         case .leave:
             state = .leaving(cause, wasSubscribed: wasSubscribed, failure: failure)
             return .close
-        case .heard, .reply, .handshakeOverdue, .tick, .fence:
+        case .heard, .reply, .handshakeOverdue, .tick, .fence, .change:
             if case .heard = input { tls.heard() }
             state = .leaving(cause, wasSubscribed: wasSubscribed, failure: failure)
             return nil
@@ -212,6 +242,12 @@ struct SubscriberMachine: ~Copyable {
 extension RESPValue {
     /// A subscriber's answer to PING.
     fileprivate var isPong: Bool { array?.first?.text == "pong" || text == "PONG" }
+
+    /// A subscriber's answer to one name of SUBSCRIBE, PSUBSCRIBE, UNSUBSCRIBE or PUNSUBSCRIBE.
+    fileprivate var isConfirmation: Bool {
+        guard let parts = array, parts.count == 3, let word = parts[0].text else { return false }
+        return ["subscribe", "psubscribe", "unsubscribe", "punsubscribe"].contains(word)
+    }
 }
 
 /// Finds a dead peer on a connection that may rightly be quiet: after an interval without a byte it asks for a PING,

@@ -15,6 +15,8 @@ struct LargePayload {
 
     /// Bytes of the payload.
     let count: Int
+    /// What stands before it in the batch; empty where it is kept as it was published.
+    private let header: [UInt8]
     /// Index of the channel; -1 if it is none of ours.
     let channel: Int
     let admission: PayloadAdmission
@@ -24,18 +26,30 @@ struct LargePayload {
     private var lineEndReceived = 0
     private var start: [UInt8] = []
 
-    init(count: Int, channel: Int, admission: PayloadAdmission) {
+    init(count: Int, header: [UInt8] = [], channel: Int, admission: PayloadAdmission) {
         self.count = count
+        self.header = header
         self.channel = channel
         self.admission = admission
-        memory = admission == .take ? .allocate(byteCount: count, alignment: 16) : nil
+        guard admission == .take else {
+            memory = nil
+            return
+        }
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: header.count + count, alignment: 16)
+        header.withUnsafeBytes { if let start = $0.baseAddress { memory.copyMemory(from: start, byteCount: $0.count) } }
+        self.memory = memory
     }
+
+    /// Bytes that it takes in the batch.
+    var heldCount: Int { header.count + count }
 
     /// Takes what belongs to it from the front of `bytes`.
     mutating func take(_ bytes: inout Slice<UnsafeRawBufferPointer>) -> Outcome {
         let piece = UnsafeRawBufferPointer(rebasing: bytes.prefix(count - received))
         if let memory {
-            if let source = piece.baseAddress { (memory + received).copyMemory(from: source, byteCount: piece.count) }
+            if let source = piece.baseAddress {
+                (memory + header.count + received).copyMemory(from: source, byteCount: piece.count)
+            }
         } else if start.count < Self.startBytes {
             start += piece.prefix(Self.startBytes - start.count)
         }
@@ -52,7 +66,7 @@ struct LargePayload {
     /// A batch of its own that owns the memory from now on; nil if the payload was skipped.
     func batch(receivedAt: UInt64) -> EnvelopeBatch? {
         guard let memory else { return nil }
-        return EnvelopeBatch(adopting: memory, count: count, channel: channel, receivedAt: receivedAt)
+        return EnvelopeBatch(adopting: memory, count: heldCount, channel: channel, receivedAt: receivedAt)
     }
 
     /// What is left to say of one that was skipped.

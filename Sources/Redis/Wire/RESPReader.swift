@@ -2,8 +2,8 @@ import CHiredis
 
 /// hiredis' RESP reader with object functions of our own: no object is made, each element is met in place.
 ///
-/// A pub/sub message (`["message", channel, payload]`) of a known channel is copied once, from hiredis' buffer into the
-/// current ``EnvelopeBatch``. Every other reply becomes a ``RESPValue``.
+/// A pub/sub message (`["message", channel, payload]`, `["pmessage", pattern, channel, payload]`) that was asked for is copied
+/// once, from hiredis' buffer into the current ``EnvelopeBatch``. Every other reply becomes a ``RESPValue``.
 ///
 /// `~Copyable`: it owns the C reader and memory whose address the C side keeps.
 struct RESPReader: ~Copyable {
@@ -22,14 +22,20 @@ struct RESPReader: ~Copyable {
     private let longestElement: Int
 
     /// - Parameters:
-    ///   - channels: the channels whose messages go into the batch; empty on a connection that only asks.
+    ///   - names: whose messages go into the batch; nil on a connection that only asks.
+    ///   - header: of messages that are kept with their Redis channel.
+    ///   - keepsAll: takes every message, with its Redis channel, whatever the names.
     ///   - longestElement: bytes of one element that are waited for; beyond them the stream counts as broken.
-    init(channels: [String] = [], longestElement: Int = Self.longestElement) {
+    init(
+        names: [SubscribedName]? = nil, header: MessageHeader? = nil, keepsAll: Bool = false,
+        longestElement: Int = Self.longestElement
+    ) {
         self.longestElement = longestElement
         state = .allocate(capacity: 1)
         functions = .allocate(capacity: 1)
         functions.initialize(to: ReplyState.objectFunctions)
-        state.initialize(to: ReplyState(channels: channels, reader: Self.makeReader(functions)))
+        state.initialize(
+            to: ReplyState(names: names, header: header, keepsAll: keepsAll, reader: Self.makeReader(functions)))
         state.pointee.reader.pointee.privdata = UnsafeMutableRawPointer(state)
     }
 
@@ -63,6 +69,9 @@ struct RESPReader: ~Copyable {
         get { state.pointee.sink }
         nonmutating set { state.pointee.sink = newValue }
     }
+
+    /// Takes messages for these names from now on, and for no others.
+    func setNames(_ names: [SubscribedName]) { state.pointee.setNames(names) }
 
     /// Messages of channels that nobody asked for, since the start.
     var strayMessages: Int { state.pointee.strayMessages }
@@ -112,10 +121,11 @@ struct RESPReader: ~Copyable {
     private func beginLarge(of count: Int) -> PayloadAdmission? {
         guard state.pointee.awaitsPayload, count < .max, let sink = state.pointee.sink else { return nil }
         let channel = state.pointee.messageChannel
+        let header = state.pointee.header(ofPayload: count)
         // A channel that nobody asked for has no index; nothing of it is kept.
-        let admission = channel < 0 ? .tooLarge : sink.admission(ofPayload: count, channel: channel)
+        let admission = channel < 0 ? .tooLarge : sink.admission(ofPayload: header.count + count, channel: channel)
         guard admission != .take || count <= longestElement else { return admission }
-        state.pointee.large = LargePayload(count: count, channel: channel, admission: admission)
+        state.pointee.large = LargePayload(count: count, header: header, channel: channel, admission: admission)
         // It is the last element of its reply: a fresh reader goes on behind it, whatever the old one thinks it has begun.
         let old = state.pointee.reader
         let fresh = Self.makeReader(functions)
@@ -142,7 +152,7 @@ struct RESPReader: ~Copyable {
             return "no line feed behind a string of \(large.count) bytes"
         }
         guard large.channel >= 0 else {
-            state.pointee.strayMessages += 1
+            state.pointee.passedOver()
             return nil
         }
         guard let sink = state.pointee.sink else { return nil }
@@ -168,7 +178,7 @@ struct RESPReader: ~Copyable {
 
     private func abandon(_ large: LargePayload) {
         large.free()
-        if large.admission == .take { state.pointee.sink?.abandoned(payloadOf: large.count) }
+        if large.admission == .take { state.pointee.sink?.abandoned(payloadOf: large.heldCount) }
     }
 
     /// The complete replies that were no messages, in order, once.

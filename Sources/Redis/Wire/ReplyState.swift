@@ -5,19 +5,40 @@ struct ReplyState: ~Copyable {
     private enum Frame {
         /// Between replies, or inside one that ``ReplyBuilder`` puts together.
         case general
-        /// An array of three was announced: perhaps a message.
+        /// An array of three or four was announced: perhaps a message.
         case undecided
         /// A message whose channel comes next.
         case message
-        /// A message whose channel is `messageChannel`, -1 if it is none of ours; its payload comes next.
+        /// A message whose pattern comes next, and then its channel.
+        case patternMessage
+        /// A message whose pattern is `pattern`, -1 if it is none of ours; its channel comes next.
+        case patternChannel
+        /// A message whose channel is `messageChannel`; its payload comes next.
         case payload
-        /// A message whose channel or payload is no string; it is passed over to its end.
+        /// A message of which an element is no string; it is passed over to its end.
         case malformed
     }
 
+    /// For ``messageChannel``: nobody asked for it.
+    private static let stray = -1
+    /// For ``messageChannel``: a pattern matches it that does not mean it.
+    private static let unmeant = -2
+
+    private static let anyPlace = SubscribedIndex.Place(channel: 0, keepsName: true)
+
     private var frame = Frame.general
-    private(set) var messageChannel = -1
-    private var channels: ChannelIndex
+    /// How many elements the undecided array has.
+    private var undecidedCount = 0
+    /// Index of the message's channel as in ``EnvelopeBatch``; below 0 if it is not kept.
+    private(set) var messageChannel = Self.stray
+    private var pattern = -1
+    /// The Redis channel of the message, if it is kept with it: its elements may come in different reads.
+    private var keptName: [UInt8] = []
+    private var keepsName = false
+    private var names: SubscribedIndex
+    private let header: MessageHeader?
+    /// Every message is taken, under index 0.
+    private let keepsAll: Bool
     private let collectsMessages: Bool
     private var builder = ReplyBuilder()
     var batch: EnvelopeBatch? {
@@ -33,18 +54,27 @@ struct ReplyState: ~Copyable {
     var large: LargePayload?
     var sink: (any EnvelopeSink)?
 
-    init(channels: [String], reader: UnsafeMutablePointer<redisReader>) {
+    init(
+        names: [SubscribedName]?, header: MessageHeader?, keepsAll: Bool, reader: UnsafeMutablePointer<redisReader>
+    ) {
         self.reader = reader
-        self.channels = ChannelIndex(channels)
-        collectsMessages = !channels.isEmpty
+        self.header = header
+        self.keepsAll = keepsAll
+        self.names = SubscribedIndex(keepsAll ? [] : names ?? [])
+        collectsMessages = names != nil
+    }
+
+    mutating func setNames(_ names: [SubscribedName]) {
+        if !keepsAll { self.names = SubscribedIndex(names) }
     }
 
     // MARK: Elements
 
     private mutating func startArray(count: Int, topLevel: Bool) {
         if isMalformed() { return }
-        if topLevel, collectsMessages, count == 3 {
+        if topLevel, collectsMessages, count == 3 || count == 4 {
             frame = .undecided
+            undecidedCount = count
         } else {
             leaveUndecided()
             builder.startArray(count: count)
@@ -56,19 +86,30 @@ struct ReplyState: ~Copyable {
     private mutating func string(_ bytes: UnsafeRawBufferPointer, type: Int32, index: Int) {
         switch frame {
         case .payload:
-            if messageChannel >= 0, let unretainedBatch {
-                unretainedBatch._withUnsafeGuaranteedRef { $0.append(channel: messageChannel, payload: bytes) }
-            } else {
-                strayMessages += 1
-            }
+            take(payload: bytes)
             frame = .general
         case .message:
-            messageChannel = channels.index(of: bytes) ?? -1
+            found(keepsAll ? Self.anyPlace : names.place(ofChannel: bytes), channel: bytes)
+            frame = .payload
+        case .patternMessage:
+            pattern = names.pattern(bytes) ?? -1
+            frame = .patternChannel
+        case .patternChannel:
+            if keepsAll {
+                found(Self.anyPlace, channel: bytes)
+            } else if pattern >= 0 {
+                found(names.place(ofPattern: pattern, channel: bytes), channel: bytes)
+                if messageChannel < 0 { messageChannel = Self.unmeant }
+            } else {
+                messageChannel = Self.stray
+            }
             frame = .payload
         case .malformed:
             break
-        case .undecided where index == 0 && Self.isMessageWord(bytes):
+        case .undecided where index == 0 && undecidedCount == 3 && Self.isMessageWord(bytes):
             frame = .message
+        case .undecided where index == 0 && undecidedCount == 4 && Self.isPatternMessageWord(bytes):
+            frame = .patternMessage
         case .undecided, .general:
             leaveUndecided()
             switch type {
@@ -79,11 +120,54 @@ struct ReplyState: ~Copyable {
         }
     }
 
+    @inline(__always)
+    private mutating func found(_ place: SubscribedIndex.Place?, channel: UnsafeRawBufferPointer) {
+        messageChannel = place?.channel ?? Self.stray
+        keepsName = place?.keepsName ?? false
+        guard keepsName else { return }
+        keptName.removeAll(keepingCapacity: true)
+        keptName.append(contentsOf: channel)
+    }
+
+    @inline(__always)
+    private mutating func take(payload: UnsafeRawBufferPointer) {
+        guard messageChannel >= 0, let unretainedBatch else {
+            passedOver()
+            return
+        }
+        if keepsName, let header {
+            keptName.withUnsafeBytes { name in
+                unretainedBatch._withUnsafeGuaranteedRef {
+                    $0.append(channel: messageChannel, name: name, payload: payload, header: header)
+                }
+            }
+        } else {
+            unretainedBatch._withUnsafeGuaranteedRef { $0.append(channel: messageChannel, payload: payload) }
+        }
+    }
+
+    /// A message that is not kept has come to its end.
+    mutating func passedOver() {
+        if messageChannel == Self.stray { strayMessages += 1 }
+    }
+
+    /// What stands before the payload of the message under way; empty if nothing does.
+    func header(ofPayload count: Int) -> [UInt8] {
+        guard messageChannel >= 0, keepsName, let header else { return [] }
+        return keptName.withUnsafeBytes { header.bytes(channel: $0, payloadCount: count) }
+    }
+
     /// "message", compared without a loop.
     @inline(__always)
     private static func isMessageWord(_ bytes: UnsafeRawBufferPointer) -> Bool {
         bytes.count == 7 && bytes.loadUnaligned(as: UInt32.self).littleEndian == 0x7373_656D
             && bytes.loadUnaligned(fromByteOffset: 3, as: UInt32.self).littleEndian == 0x6567_6173
+    }
+
+    /// "pmessage".
+    @inline(__always)
+    private static func isPatternMessageWord(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bytes.count == 8 && bytes.loadUnaligned(as: UInt64.self).littleEndian == 0x6567_6173_7365_6D70
     }
 
     private mutating func add(_ value: RESPValue) {
@@ -96,11 +180,14 @@ struct ReplyState: ~Copyable {
     /// Asked at each element that is no string: inside a message there is none. Such a message cannot come from Redis;
     /// the whole of it is dropped as stray.
     private mutating func isMalformed() -> Bool {
-        if frame == .message || frame == .payload {
+        switch frame {
+        case .message, .patternMessage, .patternChannel, .payload:
             strayMessages += 1
             frame = .malformed
+            return true
+        case .malformed: return true
+        case .general, .undecided: return false
         }
-        return frame == .malformed
     }
 
     /// True where the next element is the payload of a message, the last of its reply.
@@ -119,7 +206,7 @@ struct ReplyState: ~Copyable {
     private mutating func leaveUndecided() {
         guard frame == .undecided else { return }
         frame = .general
-        builder.startArray(count: 3)
+        builder.startArray(count: undecidedCount)
     }
 
     private mutating func finishReply() {

@@ -11,6 +11,10 @@ package enum RelayEvent: Sendable {
     /// The relay has subscribed, perhaps to another server than before.
     indirect case subscribed(Subscription)
     case disconnected(DisconnectCause)
+    /// Hubs that were found: envelopes with these channel indexes may come from now on.
+    case attached(Range<Int>)
+    /// The envelopes of a hub that was found are heard from now on.
+    case joined(channel: Int)
     /// Ids that did not come.
     ///
     /// - isOfThisRun: false for those that were missing before this run: they belong into the capture, not into its metrics.
@@ -40,7 +44,8 @@ package enum RelayEvent: Sendable {
     /// - Returns: nil for envelopes, and for what a capture cannot be told while it cannot be written.
     package func captured(_ channels: [String]) -> CaptureEvent? {
         switch self {
-        case .batch, .writingFailed, .writingResumed: nil
+        case .batch, .attached, .writingFailed, .writingResumed: nil
+        case .joined(let channel): .attached(channel: channels[channel])
         case .subscribed(let subscription):
             .subscribed(runID: subscription.server?.runID, redisVersion: subscription.server?.versionText)
         case .disconnected(let cause): .disconnected(cause: cause.label)

@@ -46,7 +46,8 @@ struct RelayLog {
             let wrong = channels.firstIndex { event.isOf($0) }.flatMap { mistold.removeValue(forKey: $0) } ?? []
             logger.warning("\(event.event)", metadata: event.interleavingMetadata(mistold: wrong))
         // Told by the part that found it out.
-        case .batch, .subscribed, .disconnected, .noted, .recordingPaused, .recordingResumed, .writingFailed,
+        case .batch, .subscribed, .disconnected, .attached, .joined, .noted, .recordingPaused, .recordingResumed,
+            .writingFailed,
             .writingResumed:
             break
         }

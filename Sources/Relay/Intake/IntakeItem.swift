@@ -66,6 +66,10 @@ enum RecorderCommand: Sendable, Equatable {
     case resume(free: UInt64)
     /// For the capture, and whoever else hears events.
     case note(CaptureEvent)
+    /// Envelopes of these channels may come from now on: indexes in ``AttachedChannels``.
+    case attach(Range<Int>)
+    /// From here on the envelopes of this channel are heard, by its index.
+    case joined(Int)
     /// Both ends of this jump of ids are where counters stand, in different databases: by index of the channel.
     case areCounters(CaptureEvent.Withdrawn, channel: Int)
 }

@@ -20,6 +20,7 @@ struct CallCounts {
 
     private let hash = ByteHash()
     private let channel: String
+    private let backplane: String
     private let family: Family<Counter>
     /// Empty until the first call; then a call's index in `known` by the slot of its hash, -1 for none. Small, since
     /// there may be a thousand channels.
@@ -30,10 +31,11 @@ struct CallCounts {
     private var last = -1
     private var other = 0
 
-    /// - Parameter family: with the labels channel, hub and method, limited to ``maximumCalls`` a channel.
-    init(_ family: Family<Counter>, channel: String) {
+    /// - Parameter family: with the labels channel, backplane, hub and method, limited to ``maximumCalls`` a channel.
+    init(_ family: Family<Counter>, channel: String, _ dialect: Dialect) {
         self.family = family
         self.channel = channel
+        backplane = dialect.label
     }
 
     /// - Parameter value: of a message for clients; one that is no call is not counted.
@@ -45,6 +47,23 @@ struct CallCounts {
         } else {
             observeSlowly(value)
         }
+    }
+
+    /// A call of a hub of ASP.NET Core, each channel of which has one hub.
+    ///
+    /// - Parameters:
+    ///   - method: decoded once, when first met.
+    ///   - hub: its class.
+    @inline(__always)
+    mutating func observe(method: CoreCallName, hub: String) {
+        let hash = self.hash.of(method.key)
+        if !count(hash) { meet(hash, hub: hub, method: method.method) }
+    }
+
+    /// The same of a method that may be escaped.
+    mutating func observe(method: TextInPlace, hub: String) {
+        let hash = self.hash.of(method.raw)
+        if !count(hash) { meet(hash, hub: hub, method: method.text) }
     }
 
     /// Escaped names, members in another order, or no call at all.
@@ -87,7 +106,9 @@ struct CallCounts {
         var slot = Int(truncatingIfNeeded: hash) & (Self.slots - 1)
         while calls[slot] >= 0 { slot = (slot + 1) & (Self.slots - 1) }
         calls[slot] = Int16(known.count)
-        let counter = isLong ? family.with(channel, rest, rest) : family.with(channel, hub, method)
+        let counter =
+            isLong
+            ? family.with(channel, backplane, rest, rest) : family.with(channel, backplane, hub, method)
         known.append(Call(hash: hash, counter: counter, count: 1))
     }
 
@@ -98,7 +119,8 @@ struct CallCounts {
             known[index].count = 0
         }
         if other > 0 {
-            family.with(channel, ChildLimit.overflowValue, ChildLimit.overflowValue).increment(by: other)
+            let rest = ChildLimit.overflowValue
+            family.with(channel, backplane, rest, rest).increment(by: other)
             other = 0
         }
     }

@@ -1,203 +1,113 @@
 package import Backplane
 package import Prometheus
 
-/// What is seen of the backplane, and the subscription to it.
-package struct ObservingMetrics: Sendable {
-    let reconnects: Counter
-    /// By channel index.
-    package let channels: [ChannelMetrics]
-
-    package init(_ registry: Registry, channels: [BackplaneChannel]) {
-        let families = ChannelMetrics.Families(registry)
-        self.channels = channels.map { ChannelMetrics(families, channel: $0.name) }
-        reconnects = registry.counter(
-            "backplane_relay_reconnects_total",
-            help: "Subscriptions made again after one was lost; envelopes published in between were missed.")
-    }
-}
-
-/// The metrics of one Redis channel.
+/// The metrics of one event key of SignalR 2, or of one hub of ASP.NET Core.
+///
+/// What a wire does not have has no series: ``signalR2`` and ``core`` are there for one of both each.
 package struct ChannelMetrics: Sendable {
+    package let source: BackplaneChannel
+    /// The event key, or prefix and type of the hub: the `channel` of the series.
     package let channel: String
     let up: Gauge
     package let envelopes: Counter
     package let envelopeBytes: Counter
-    /// By raw value of the kind.
-    package let messages: [Counter]
+    /// By raw value of the kind: ``MessageKind``, or ``CoreKind``.
+    let messages: [Counter]
     let envelopeSize: Histogram
-    package let deliveryLatency: Histogram
-    let clockSkew: Counter
-    let gaps: Counter
-    package let missingIDs: Counter
-    let duplicateIDs: Counter
-    let counterResets: Counter
-    let idsInDoubt: Counter
-    package let lastID: Gauge
     package let lastEnvelopeTimestamp: Gauge
-    package let interleavedIDs: Counter
-    /// By raw value of the type.
+    /// By raw value of SignalR 2's type, or in the order of ASP.NET Core's actions.
     let commands: [Counter]
     let groupAckDuration: Histogram
     let groupAcksMissing: Counter
-    /// With the labels channel, hub and method; limited.
+    /// With the labels channel, backplane, hub and method; limited.
     let hubInvocations: Family<Counter>
     let activeSignals: Gauge
-    private let latencyFloor: Family<Gauge>
     private let largestEnvelope: Family<Gauge>
     /// By raw value of the reason.
     package let undecodable: [Counter]
-    /// In the order of `EnvelopeOddities.allCases`.
+    /// In the order of `EnvelopeOddities.allCases`, or by bit of ``CoreOddities``.
     let odd: [Counter]
+    /// nil for a hub of ASP.NET Core, whose wire has no ids and no times.
+    package let signalR2: SignalR2Metrics?
+    /// nil for an event key of SignalR 2.
+    let core: CoreMetrics?
 
-    struct Families {
-        let up, lastID, lastEnvelopeTimestamp, activeSignals, latencyFloor, largestEnvelope: Family<Gauge>
-        let envelopes, envelopeBytes, messages, clockSkew, gaps, missingIDs, duplicateIDs, counterResets,
-            idsInDoubt, interleavedIDs, commands, groupAcksMissing, hubInvocations, undecodable, odd: Family<Counter>
-        let envelopeSize, deliveryLatency, groupAckDuration: Family<Histogram>
-
-        init(_ registry: Registry) {
-            let prefix = "signalr_backplane_"
-            let channel = ["channel"]
-            up = registry.gaugeFamily(
-                prefix + "up",
-                help:
-                    "1 while the relay is subscribed to the channel, else 0: nothing is seen or recorded; the log says why.",
-                labels: channel)
-            envelopes = registry.counterFamily(
-                prefix + "envelopes_total",
-                help: "Envelopes received; each one goes to every node, so this is what bounds the backplane.",
-                labels: channel)
-            envelopeBytes = registry.counterFamily(
-                prefix + "envelope_bytes_total",
-                help: "Payload bytes received; large messages to many are better fetched than pushed.",
-                labels: channel)
-            messages = registry.counterFamily(
-                prefix + "messages_total", help: "SignalR messages inside the envelopes, by what they are for.",
-                labels: ["channel", "kind"])
-            envelopeSize = registry.histogramFamily(
-                prefix + "envelope_size_bytes",
-                help: "Size of payloads; large ones cost every node and Redis' output buffers.", labels: channel,
-                buckets: [128, 256, 512, 1_024, 2_048, 4_096, 16_384, 65_536, 262_144, 1_048_576, 16_777_216])
-            deliveryLatency = registry.histogramFamily(
-                prefix + "delivery_latency_seconds",
-                help:
-                    "From the publisher's clock to receipt here, the difference of the clocks included; compare with the floor.",
-                labels: channel,
-                buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10])
-            clockSkew = registry.counterFamily(
-                prefix + "clock_skew_total",
-                help: "Envelopes that seem to arrive before they were made: check the clocks of nodes and relay.",
-                labels: channel)
-            gaps = registry.counterFamily(
-                prefix + "gaps_total", help: "Times that ids were skipped: envelopes this subscriber never saw.",
-                labels: channel)
-            missingIDs = registry.counterFamily(
-                prefix + "missing_ids_total", help: "Ids skipped, summed over all gaps.", labels: channel)
-            duplicateIDs = registry.counterFamily(
-                prefix + "duplicate_ids_total",
-                help: "Ids seen twice in a row; real nodes then deliver some messages endlessly.", labels: channel)
-            counterResets = registry.counterFamily(
-                prefix + "id_resets_total",
-                help:
-                    "Times that ids went back (Redis restart, failover, flush); clients may go deaf until it catches up.",
-                labels: channel)
-            idsInDoubt = registry.counterFamily(
-                prefix + "ids_in_doubt_total",
-                help:
-                    "Times that nobody could tell whether ids are missing, for the counter could not be read: see the log.",
-                labels: channel)
-            lastID = registry.gaugeFamily(prefix + "last_id", help: "Id of the last envelope.", labels: channel)
-            lastEnvelopeTimestamp = registry.gaugeFamily(
-                prefix + "last_envelope_timestamp_seconds", help: "When the last envelope came, Unix time.",
-                labels: channel)
-            largestEnvelope = registry.gaugeFamily(
-                "signalr_backplane_largest_envelope_bytes",
-                help:
-                    "Largest envelope of the last 15 minutes. Redis disconnects every subscriber at one above its output buffer limit, and none gets it.",
-                labels: ["channel"])
-            latencyFloor = registry.gaugeFamily(
-                prefix + "delivery_latency_floor_seconds",
-                help:
-                    "Lowest latency of the last 5 minutes: what clocks and network add to each; below 0 the publisher's clock is ahead.",
-                labels: channel)
-            interleavedIDs = registry.counterFamily(
-                prefix + "interleaved_ids_total",
-                help:
-                    "Times that ids jumped back to another counter: two applications share the event key; give each its own.",
-                labels: channel)
-            commands = registry.counterFamily(
-                prefix + "commands_total",
-                help:
-                    "Commands among nodes: initializing is a client that connects; floods of it are clients that cannot stay.",
-                labels: ["channel", "command"])
-            groupAckDuration = registry.histogramFamily(
-                prefix + "group_ack_duration_seconds",
-                help:
-                    "From a group command to its ack, as heard here; after 30 s the caller's task is cancelled. Look at slow nodes.",
-                labels: channel, buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30])
-            groupAcksMissing = registry.counterFamily(
-                prefix + "group_acks_missing_total",
-                help:
-                    "Group commands without an ack within 30 s: the connection is gone, or its node does not hear the backplane.",
-                labels: channel)
-            hubInvocations = registry.counterFamily(
-                prefix + "hub_invocations_total",
-                help:
-                    "Calls of client methods, by hub and method; the first 100 of a channel by name, the rest as other.",
-                labels: ["channel", "hub", "method"],
-                limit: ChildLimit(maximumChildren: CallCounts.maximumCalls, per: channel))
-            activeSignals = registry.gaugeFamily(
-                prefix + "active_signals",
-                help:
-                    "Different signals (hubs, groups, users, connections) addressed in the last 100 s, to some 3 %; each costs memory on every node.",
-                labels: channel)
-            undecodable = registry.counterFamily(
-                prefix + "undecodable_total",
-                help: "Payloads that are no SignalR 2 envelope; recorded all the same. Is the event key shared?",
-                labels: ["channel", "reason"])
-            odd = registry.counterFamily(
-                prefix + "odd_envelopes_total",
-                help:
-                    "Envelopes that nodes decode though no node writes them so, by what is odd. Who else publishes on the event key?",
-                labels: ["channel", "reason"])
+    init(_ families: Families, _ source: BackplaneChannel) {
+        self.source = source
+        let (channel, backplane) = (source.name, source.dialect.label)
+        self.channel = channel
+        up = families.up.with(channel, backplane)
+        envelopes = families.envelopes.with(channel, backplane)
+        envelopeBytes = families.envelopeBytes.with(channel, backplane)
+        messages = Self.kindLabels(source.dialect).map { families.messages.with(channel, backplane, $0) }
+        envelopeSize = families.envelopeSize.with(channel, backplane)
+        lastEnvelopeTimestamp = families.lastEnvelopeTimestamp.with(channel, backplane)
+        commands = Self.commandLabels(source.dialect).map { families.commands.with(channel, backplane, $0) }
+        groupAckDuration = families.groupAckDuration.with(channel, backplane)
+        groupAcksMissing = families.groupAcksMissing.with(channel, backplane)
+        hubInvocations = families.hubInvocations
+        activeSignals = families.activeSignals.with(channel, backplane)
+        largestEnvelope = families.largestEnvelope
+        undecodable = Self.reasonLabels(source.dialect).map { families.undecodable.with(channel, backplane, $0) }
+        odd = Self.oddityLabels(source.dialect).map { families.odd.with(channel, backplane, $0) }
+        switch source.dialect {
+        case .signalR2: (signalR2, core) = (SignalR2Metrics(families.signalR2, channel: channel), nil)
+        case .core: (signalR2, core) = (nil, CoreMetrics(families.core, channel: channel))
         }
     }
 
-    init(_ families: Families, channel: String) {
-        self.channel = channel
-        up = families.up.with(channel)
-        envelopes = families.envelopes.with(channel)
-        envelopeBytes = families.envelopeBytes.with(channel)
-        messages = MessageKind.allCases.map { families.messages.with(channel, $0.label) }
-        envelopeSize = families.envelopeSize.with(channel)
-        deliveryLatency = families.deliveryLatency.with(channel)
-        clockSkew = families.clockSkew.with(channel)
-        gaps = families.gaps.with(channel)
-        missingIDs = families.missingIDs.with(channel)
-        duplicateIDs = families.duplicateIDs.with(channel)
-        counterResets = families.counterResets.with(channel)
-        idsInDoubt = families.idsInDoubt.with(channel)
-        lastID = families.lastID.with(channel)
-        lastEnvelopeTimestamp = families.lastEnvelopeTimestamp.with(channel)
-        interleavedIDs = families.interleavedIDs.with(channel)
-        commands = CommandType.allCases.map { families.commands.with(channel, $0.label) }
-        groupAckDuration = families.groupAckDuration.with(channel)
-        groupAcksMissing = families.groupAcksMissing.with(channel)
-        hubInvocations = families.hubInvocations
-        activeSignals = families.activeSignals.with(channel)
-        latencyFloor = families.latencyFloor
-        largestEnvelope = families.largestEnvelope
-        undecodable = EnvelopeError.Reason.allCases.map { families.undecodable.with(channel, $0.label) }
-        odd = EnvelopeOddities.allCases.map { families.odd.with(channel, $0.label) }
+    package var dialect: Dialect { source.dialect }
+
+    /// Messages of this run by kind, those that came.
+    package var messagesByKind: [(label: String, count: Int)] {
+        zip(Self.kindLabels(dialect), messages).map { ($0, $1.value) }.filter { $0.1 > 0 }
     }
 
     /// - Parameter bytes: nil, and there is no series, without an envelope in that time.
     func setLargestEnvelope(_ bytes: Int?) {
-        if let bytes { largestEnvelope.with(channel).set(Double(bytes)) } else { largestEnvelope.remove(channel) }
+        if let bytes {
+            largestEnvelope.with(channel, dialect.label).set(Double(bytes))
+        } else {
+            largestEnvelope.remove(channel, dialect.label)
+        }
     }
 
-    /// - Parameter seconds: nil, and there is no series, as long as no envelope of the last minutes tells its time.
-    func setLatencyFloor(_ seconds: Double?) {
-        if let seconds { latencyFloor.with(channel).set(seconds) } else { latencyFloor.remove(channel) }
+    // MARK: - Labels of each wire
+
+    private static func kindLabels(_ dialect: Dialect) -> [String] {
+        switch dialect {
+        case .signalR2: MessageKind.allCases.map(\.label)
+        case .core: CoreKind.allCases.map(\.label)
+        }
+    }
+
+    /// Those of SignalR 2 by raw value. Of ASP.NET Core in the order of its actions, under the names that SignalR 2 has for
+    /// the same.
+    private static func commandLabels(_ dialect: Dialect) -> [String] {
+        switch dialect {
+        case .signalR2: CommandType.allCases.map(\.label)
+        case .core:
+            CoreGroupCommandView.Action.allCases.map { action in
+                switch action {
+                case .add: CommandType.addToGroup.label
+                case .remove: CommandType.removeFromGroup.label
+                }
+            }
+        }
+    }
+
+    private static func reasonLabels(_ dialect: Dialect) -> [String] {
+        switch dialect {
+        case .signalR2: EnvelopeError.Reason.allCases.map(\.label)
+        case .core: CoreError.Reason.allCases.map(\.label)
+        }
+    }
+
+    private static func oddityLabels(_ dialect: Dialect) -> [String] {
+        switch dialect {
+        case .signalR2: EnvelopeOddities.allCases.map(\.label)
+        // By bit.
+        case .core: CoreOddities(rawValue: .max).labels
+        }
     }
 }

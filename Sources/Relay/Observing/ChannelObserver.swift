@@ -22,6 +22,7 @@ struct ChannelObserver {
     }
 
     private let metrics: ChannelMetrics
+    private let own: SignalR2Metrics
     var ids: ChannelIDs
     private var acks = AckTracker()
     private var calls: CallCounts
@@ -45,18 +46,20 @@ struct ChannelObserver {
     private var lastTicks: Int64 = 0
 
     /// - Parameters:
+    ///   - own: those of `metrics` that only this wire has.
     ///   - lastID: from an earlier run that recorded this channel.
     ///   - cause: why ids are missing since then.
-    init(metrics: ChannelMetrics, lastID: UInt64?, cause: GapCause = .notRecording) {
+    init(metrics: ChannelMetrics, own: SignalR2Metrics, lastID: UInt64?, cause: GapCause = .notRecording) {
         self.metrics = metrics
+        self.own = own
         ids = ChannelIDs(earlierID: lastID, cause: cause)
-        calls = CallCounts(metrics.hubInvocations, channel: metrics.channel)
+        calls = CallCounts(metrics.hubInvocations, channel: metrics.channel, metrics.dialect)
         precondition(kinds.count == MessageKind.allCases.count)
         commands = Array(repeating: 0, count: CommandType.allCases.count)
         undecodable = Array(repeating: 0, count: EnvelopeError.Reason.allCases.count)
         odd = Array(repeating: 0, count: EnvelopeOddities.allCases.count)
         sizes = HistogramAccumulator(like: metrics.envelopeSize)
-        latencies = HistogramAccumulator(like: metrics.deliveryLatency)
+        latencies = HistogramAccumulator(like: own.deliveryLatency)
         ackDurations = HistogramAccumulator(like: metrics.groupAckDuration)
     }
 
@@ -147,12 +150,12 @@ struct ChannelObserver {
     mutating func count(_ sequence: CounterTracker.Observation) {
         switch sequence {
         case .one(.gap(let from, let to)):
-            metrics.gaps.increment()
-            metrics.missingIDs.increment(by: Int(clamping: to - from + 1))
+            own.gaps.increment()
+            own.missingIDs.increment(by: Int(clamping: to - from + 1))
             missedSomething()
-        case .one(.duplicate): metrics.duplicateIDs.increment()
-        case .one(.counterReset): metrics.counterResets.increment()
-        case .turn: metrics.interleavedIDs.increment()
+        case .one(.duplicate): own.duplicateIDs.increment()
+        case .one(.counterReset): own.countCounterReset()
+        case .turn: own.interleavedIDs.increment()
         case .one(.first), .one(.inOrder), .one(.late), .restored: break
         }
     }
@@ -167,7 +170,7 @@ struct ChannelObserver {
         floor.advance(to: seconds)
         largest.advance(to: seconds)
         metrics.activeSignals.set(Double(signals.count))
-        metrics.setLatencyFloor(floor.value.map { Double($0) * 1e-9 })
+        own.setLatencyFloor(floor.value.map { Double($0) * 1e-9 })
         metrics.setLargestEnvelope(largest.value)
         let missing = acks.expire(at: now.realtime)
         if missing > 0 { metrics.groupAcksMissing.increment(by: missing) }
@@ -196,10 +199,10 @@ struct ChannelObserver {
             metrics.odd[index].increment(by: odd[index])
             odd[index] = 0
         }
-        if clockSkew > 0 { metrics.clockSkew.increment(by: clockSkew) }
+        if clockSkew > 0 { own.clockSkew.increment(by: clockSkew) }
         metrics.envelopeSize.merge(&sizes)
-        metrics.deliveryLatency.merge(&latencies)
-        if let lastID = ids.lastID { metrics.lastID.set(Double(lastID)) }
+        own.deliveryLatency.merge(&latencies)
+        if let lastID = ids.lastID { own.lastID.set(Double(lastID)) }
         metrics.lastEnvelopeTimestamp.set(Double(lastReceivedAt) * 1e-9)
         envelopes = 0
         bytes = 0

@@ -6,12 +6,21 @@ import Time
 
 /// All channels of a relay as its metrics see them: each envelope, and each event.
 ///
-/// What one backplane's wire means is in ``ChannelObserver`` alone, one for each channel.
+/// What one backplane's wire means is in ``ChannelObserver`` and ``CoreObserver`` alone, one for each channel.
 struct ObservedChannels {
-    private var observers: [ChannelObserver]
+    /// Where the observer of a channel is: of each wire they stand in an array of their own, so that none is copied.
+    private enum Place {
+        case signalR2(Int)
+        case core(Int)
+    }
+
+    /// By channel index.
+    private var places: [Place] = []
+    private var observers: [ChannelObserver] = []
+    private var hubs: [CoreObserver] = []
     private let metrics: ObservingMetrics
     private var disruptions = Disruptions()
-    private var turns: PublishTurns
+    private var turns = PublishTurns(observers: 0)
     private var subscriptions = 0
     /// On the monotonic clock.
     private var lastTick: UInt64 = 0
@@ -19,33 +28,55 @@ struct ObservedChannels {
     /// - Parameter previous: of an earlier run that recorded into the same directory.
     init(_ metrics: ObservingMetrics, previous: CaptureDirectory.Previous = .init()) {
         self.metrics = metrics
-        observers = metrics.channels.map { channel in
-            ChannelObserver(
-                metrics: channel, lastID: previous.lastIDs[channel.channel], cause: previous.cause(channel.channel))
+        for channel in metrics.channels { add(channel, previous) }
+    }
+
+    /// One more channel, under the next channel index; hubs come while the relay runs.
+    mutating func attach(_ channel: BackplaneChannel) {
+        let channel = metrics.attach(channel)
+        add(channel, .init())
+    }
+
+    private mutating func add(_ channel: ChannelMetrics, _ previous: CaptureDirectory.Previous) {
+        if let own = channel.signalR2 {
+            places.append(.signalR2(observers.count))
+            observers.append(
+                ChannelObserver(
+                    metrics: channel, own: own, lastID: previous.lastIDs[channel.channel],
+                    cause: previous.cause(channel.channel)))
+        } else if let own = channel.core, let hub = channel.source.hub {
+            places.append(.core(hubs.count))
+            hubs.append(CoreObserver(metrics: channel, own: own, hub: hub))
         }
-        turns = PublishTurns(observers: observers.count)
+        turns.add()
     }
 
     // MARK: - Envelopes
 
+    /// - Parameter bytes: the payload, or a ``CoreRecord`` where the channel is a hub of ASP.NET Core.
     @inline(__always)
     mutating func observe(
-        _ payload: UnsafeRawBufferPointer, channel: Int, receivedAt: UInt64
+        _ bytes: UnsafeRawBufferPointer, channel: Int, receivedAt: UInt64
     ) -> ChannelObserver.Seen {
-        observers[channel].observe(payload, receivedAt: receivedAt)
+        switch places[channel] {
+        case .signalR2(let index): return observers[index].observe(bytes, receivedAt: receivedAt)
+        case .core(let index):
+            hubs[index].observe(bytes, receivedAt: receivedAt)
+            return ChannelObserver.Seen()
+        }
     }
 
     /// What the id of an envelope tells, which is nearly always nothing.
     @inline(__always)
     mutating func finding(_ seen: ChannelObserver.Seen, channel: Int) -> ChannelIDs.Finding? {
-        if observers[channel].ids.isInLine(seen.sequence, disruptions: disruptions.count) { return nil }
-        return lookInto(seen, channel: channel)
+        guard case .signalR2(let index) = places[channel] else { return nil }
+        if observers[index].ids.isInLine(seen.sequence, disruptions: disruptions.count) { return nil }
+        return lookInto(seen, index)
     }
 
     @inline(never)
-    private mutating func lookInto(_ seen: ChannelObserver.Seen, channel: Int) -> ChannelIDs.Finding? {
-        observers[channel].ids.finding(
-            seen.sequence, id: seen.id, isTwin: seen.isTwin, amid: disruptions)
+    private mutating func lookInto(_ seen: ChannelObserver.Seen, _ index: Int) -> ChannelIDs.Finding? {
+        observers[index].ids.finding(seen.sequence, id: seen.id, isTwin: seen.isTwin, amid: disruptions)
     }
 
     /// Envelopes were observed: they are to be published.
@@ -53,14 +84,21 @@ struct ObservedChannels {
 
     /// A large payload was not kept; its first bytes told the id.
     mutating func passedOver(_ payload: SkippedPayload) -> (id: UInt64?, ChannelIDs.Finding?) {
-        let seen = observers[payload.channel].passedOver(payload)
         counted()
-        return (seen.id, lookInto(seen, channel: payload.channel))
+        switch places[payload.channel] {
+        case .signalR2(let index):
+            let seen = observers[index].passedOver(payload)
+            return (seen.id, lookInto(seen, index))
+        case .core(let index):
+            hubs[index].passedOver(payload)
+            return (nil, nil)
+        }
     }
 
     /// Envelopes with these ids arrived, and were dropped unseen.
     mutating func dropped(_ ids: ClosedRange<UInt64>, channel: Int) -> [ChannelIDs.Finding] {
-        observers[channel].ids.dropped(ids, amid: disruptions)
+        guard case .signalR2(let index) = places[channel] else { return [] }
+        return observers[index].ids.dropped(ids, amid: disruptions)
     }
 
     /// See ``ChannelIDs/compare(_:of:amid:)``. Nothing for a counter that was read before the connection was lost again: the
@@ -68,12 +106,17 @@ struct ObservedChannels {
     mutating func compare(
         _ look: CounterReadings, channel: Int
     ) -> (finding: ChannelIDs.Finding?, checkedID: UInt64?) {
-        guard look.isFenced || look.isLast, subscriptions > 0, channel < look.counters.count else { return (nil, nil) }
-        return observers[channel].ids.compare(look.counters[channel], of: look, amid: disruptions)
+        guard look.isFenced || look.isLast, subscriptions > 0, channel < look.counters.count,
+            case .signalR2(let index) = places[channel]
+        else { return (nil, nil) }
+        return observers[index].ids.compare(look.counters[channel], of: look, amid: disruptions)
     }
 
-    /// How many counters are known to give ids of a channel.
-    func counters(_ channel: Int) -> Int { observers[channel].ids.counters }
+    /// How many counters are known to give ids of a channel; 0 where there are no ids.
+    func counters(_ channel: Int) -> Int {
+        guard case .signalR2(let index) = places[channel] else { return 0 }
+        return observers[index].ids.counters
+    }
 
     // MARK: - Events
 
@@ -84,31 +127,40 @@ struct ObservedChannels {
             if subscriptions > 1 { metrics.reconnects.increment() }
             for channel in metrics.channels { channel.up.set(1) }
             disruptions.subscribed(subscription)
+        case .joined(let channel): metrics.channels[channel].up.set(1)
         case .disconnected(let cause):
             for channel in metrics.channels { channel.up.set(0) }
             disruptions.disconnected(cause)
             missedSomething()
         case .clockStep: missedSomething()
         case .gap(let channel, let ids, _, isOfThisRun: true):
-            observers[channel].count(.one(.gap(from: ids.lowerBound, to: ids.upperBound)))
-        case .duplicate(let channel, _, isOfThisRun: true): observers[channel].count(.one(.duplicate))
+            count(.one(.gap(from: ids.lowerBound, to: ids.upperBound)), channel: channel)
+        case .duplicate(let channel, _, isOfThisRun: true): count(.one(.duplicate), channel: channel)
         case .counterReset(let channel, let from, let to, isOfThisRun: true):
-            observers[channel].count(.one(.counterReset(from: from, to: to)))
-        case .mayBeMissing(let channel, _): metrics.channels[channel].idsInDoubt.increment()
+            count(.one(.counterReset(from: from, to: to)), channel: channel)
+        case .mayBeMissing(let channel, _): metrics.channels[channel].signalR2?.idsInDoubt.increment()
+        // Without ids nobody knows of which hub they were.
+        case .dropped: for index in hubs.indices { hubs[index].missedSomething() }
         default: break
         }
     }
 
+    private mutating func count(_ sequence: CounterTracker.Observation, channel: Int) {
+        if case .signalR2(let index) = places[channel] { observers[index].count(sequence) }
+    }
+
     /// The ids of a channel went on with another counter.
-    mutating func turned(_ channel: Int) { metrics.channels[channel].interleavedIDs.increment() }
+    mutating func turned(_ channel: Int) { metrics.channels[channel].signalR2?.interleavedIDs.increment() }
 
     /// A deviation is recorded, and told later if it is one.
     mutating func held(_ event: RelayEvent) {
-        if case .gap(let channel, _, _, _) = event { observers[channel].missedSomething() }
+        guard case .gap(let channel, _, _, _) = event, case .signalR2(let index) = places[channel] else { return }
+        observers[index].missedSomething()
     }
 
     private mutating func missedSomething() {
         for index in observers.indices { observers[index].missedSomething() }
+        for index in hubs.indices { hubs[index].missedSomething() }
     }
 
     // MARK: - Time
@@ -123,6 +175,7 @@ struct ObservedChannels {
         guard now.monotonic - lastTick >= 1_000_000_000 else { return false }
         lastTick = now.monotonic
         for index in observers.indices { observers[index].tick(now) }
+        for index in hubs.indices { hubs[index].tick(now) }
         return true
     }
 
@@ -130,47 +183,14 @@ struct ObservedChannels {
     mutating func publish(at now: UInt64) { publish(turns.take(at: now)) }
 
     /// The same for all of them.
-    mutating func publishAll() { publish(observers.indices) }
+    mutating func publishAll() { publish(places.indices) }
 
     private mutating func publish(_ turn: Range<Int>) {
-        for index in turn { observers[index].publish() }
-    }
-}
-
-/// Which observers add what they counted to the shared metrics next, and when.
-///
-/// With many channels adding costs more than counting, so they take turns: the metrics of a hundred channels are 50 ms
-/// old at most, those of a thousand 500 ms; after a pass that took longer, a turn is as much longer. Times are
-/// nanoseconds of the monotonic clock.
-struct PublishTurns {
-    static let interval: UInt64 = 50_000_000
-    /// Observers in a turn that is on time.
-    static let longest = 100
-
-    private let observers: Int
-    private var next = 0
-    /// How many, from `next` on and round, may have counted since they added.
-    private var waiting = 0
-    private var last: UInt64 = 0
-
-    init(observers: Int) {
-        self.observers = observers
-    }
-
-    /// Some observers counted.
-    mutating func counted() { waiting = observers }
-
-    /// When the next turn is due; nil if nobody has counted.
-    var deadline: UInt64? { waiting > 0 ? last + Self.interval : nil }
-
-    /// The turn that is due; empty if none is.
-    mutating func take(at now: UInt64) -> Range<Int> {
-        guard let deadline, now >= deadline else { return 0..<0 }
-        let due = Int(min((now - last) / Self.interval, UInt64(observers))) * Self.longest
-        last = now
-        let turn = next..<next + min(waiting, due, observers - next)
-        next = turn.upperBound == observers ? 0 : turn.upperBound
-        waiting -= turn.count
-        return turn
+        for channel in turn {
+            switch places[channel] {
+            case .signalR2(let index): observers[index].publish()
+            case .core(let index): hubs[index].publish()
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ import Time
 /// works again.
 struct Recorder: ~Copyable {
     private var writer: CaptureWriter
-    private let channels: [String]
+    private var channels: [String]
     private let metrics: RecordingMetrics
     private let status: RelayStatus
     private let logger: Logger
@@ -31,6 +31,15 @@ struct Recorder: ~Copyable {
         channels = context.channels
         status = context.status
         logger = context.logger
+    }
+
+    /// Envelopes of more channels may come. A segment says at its start which channels it holds, so the next one begins.
+    mutating func attach(_ more: [BackplaneChannel], at now: Moment) {
+        attempt(now) { writer throws(CaptureError) in try writer.close(now, .goesOn) }
+        writer.attach(more)
+        outage?.attach(more.count)
+        channels += more.map(\.name)
+        attempt(now) { writer throws(CaptureError) in try writer.reopen(now) }
     }
 
     /// How full the intake is, 0 to 1.
@@ -58,7 +67,7 @@ struct Recorder: ~Copyable {
     /// Something that happened, in its place among the envelopes.
     mutating func consume(_ event: RelayEvent, at now: Moment) {
         switch event {
-        case .batch, .recordingPaused, .recordingResumed, .writingFailed, .writingResumed: return
+        case .batch, .attached, .recordingPaused, .recordingResumed, .writingFailed, .writingResumed: return
         case .subscribed(let subscription):
             let server = subscription.server
             return connected(runID: server?.runID, redisVersion: server?.versionText, at: now)
@@ -68,7 +77,7 @@ struct Recorder: ~Copyable {
         case .duplicate(let channel, _, _), .counterReset(let channel, _, _, _): sequenceBroke(channel: channel)
         // What is recorded before it and behind it are two runs of ids.
         case .skipped(let payload, _): sequenceBroke(channel: payload.channel)
-        case .disconnected, .mayBeMissing, .dropped, .clockStep, .noted: break
+        case .disconnected, .joined, .mayBeMissing, .dropped, .clockStep, .noted: break
         }
         if let event = event.captured(channels) { append(event, at: now) }
     }

@@ -26,6 +26,12 @@ struct RecordingOutage {
         lostToPause = lostToErrors
     }
 
+    /// There are more channels.
+    mutating func attach(_ channels: Int) {
+        lostToErrors += Array(repeating: ChannelTally(), count: channels)
+        lostToPause += Array(repeating: ChannelTally(), count: channels)
+    }
+
     var reason: DropReason { isDiskLow ? .diskLow : .writeError }
 
     /// Of all channels.

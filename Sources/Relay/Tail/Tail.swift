@@ -1,9 +1,9 @@
-import Backplane
+package import Backplane
 package import Capture
 package import Logging
 import NIOCore
 import NIOPosix
-import Preflight
+package import Preflight
 import Prometheus
 package import Redis
 import Synchronization
@@ -14,7 +14,8 @@ import Synchronization
 /// is always drained: an output that is slower than the traffic costs envelopes, which are counted, never Redis' memory.
 package struct Tail: Sendable {
     private let redis: RedisConfiguration
-    private let channels: [String]
+    private let backplanes: [BackplaneChannel]
+    private let core: CoreAttachment?
     private let selection: CaptureSelection
     private let limit: Int?
     private let duration: Duration?
@@ -23,19 +24,22 @@ package struct Tail: Sendable {
     private let logger: Logger
 
     /// - Parameters:
+    ///   - backplanes: what is followed from the start: at least one, unless hubs are looked for.
+    ///   - core: nil where nothing of ASP.NET Core is followed.
     ///   - selection: of the envelopes; its times are those of receipt.
     ///   - limit: ends it after that many envelopes handed out; nil for no limit.
     ///   - duration: ends it after this time; nil for no end.
     ///   - bufferBytes: memory for envelopes that wait for the output.
     ///   - maxChannelScan: channels of the Redis up to which it is asked for their names, where nobody listens to one.
     package init(
-        redis: RedisConfiguration, channels: [String], selection: CaptureSelection = .all, limit: Int? = nil,
-        duration: Duration? = nil, bufferBytes: Int = 16 << 20,
+        redis: RedisConfiguration, backplanes: [BackplaneChannel], core: CoreAttachment? = nil,
+        selection: CaptureSelection = .all, limit: Int? = nil, duration: Duration? = nil, bufferBytes: Int = 16 << 20,
         maxChannelScan: Int = ChannelScanPolicy.defaultLimit, logger: Logger
     ) {
-        precondition(!channels.isEmpty && bufferBytes > 0)
+        precondition((!backplanes.isEmpty || core?.findsHubs == true) && bufferBytes > 0)
         self.redis = redis
-        self.channels = channels
+        self.backplanes = backplanes
+        self.core = core
         self.selection = selection
         self.limit = limit
         self.duration = duration
@@ -55,14 +59,20 @@ package struct Tail: Sendable {
         let thread = NIOThreadPool(numberOfThreads: 1)
         thread.start()
         let eventLoopGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let working = Task { [channels, selection, limit] in
+        let attached = AttachedChannels(backplanes)
+        let follower = core.map { core in
+            HubFollower(
+                redis: redis, attachment: core, limit: maxChannelScan, attached: attached,
+                eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
+        }
+        if let hubs = await follower?.findFirst() { _ = attached.attach(hubs) }
+        let working = Task { [selection, limit] in
             try await thread.runIfActive {
-                TailWorker(channels: channels, selection: selection, limit: limit, output: makeOutput(stop))
-                    .run(from: intake)
+                TailWorker(attached, selection: selection, limit: limit, output: makeOutput(stop)).run(from: intake)
             }
         }
         let subscribed = await subscribe(
-            until: working, intake: intake, eventLoopGroup: eventLoopGroup)
+            attached, follower, until: working, intake: intake, eventLoopGroup: eventLoopGroup)
         stop.request()
         intake.close()
         let (report, failure) = try await working.value
@@ -75,22 +85,23 @@ package struct Tail: Sendable {
 
     /// Returns when the first has ended: the subscription, the duration, the work, or this task.
     private func subscribe(
+        _ attached: AttachedChannels, _ follower: HubFollower?,
         until working: Task<(report: TailReport, failure: (any Error)?), any Error>, intake: Intake,
         eventLoopGroup: MultiThreadedEventLoopGroup
     ) async -> Result<Void, any Error> {
         // Whoever stops a tail does not wait for a last look.
         let subscription = AuditedSubscription(
-            redis: redis, channels: channels,
-            reader: CounterReader(redis: redis, channels: channels, eventLoopGroup: eventLoopGroup), intake: intake,
-            eventLoopGroup: eventLoopGroup, looksAtStop: false, logger: logger)
+            redis: redis, attached: attached, includesConnections: core?.includesConnections ?? false,
+            reader: CounterReader(redis: redis, channels: attached.keys, eventLoopGroup: eventLoopGroup),
+            intake: intake, eventLoopGroup: eventLoopGroup, looksAtStop: false, logger: logger)
         let (ended, end) = AsyncStream<Void>.makeStream()
         let watching = Task {
             _ = await working.result
             end.finish()
         }
-        let hinting = Task { [redis, channels, maxChannelScan, logger] in
+        let hinting = Task { [redis, maxChannelScan, logger] in
             await ChannelHint.once(
-                redis: redis, channels: channels, limit: maxChannelScan,
+                redis: redis, channels: attached.keys, limit: maxChannelScan,
                 eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
         }
         defer {
@@ -99,6 +110,20 @@ package struct Tail: Sendable {
         }
         return await withTaskGroup(of: Result<Void, any Error>.self) { group in
             group.addTask { await Result { try await subscription.run() } }
+            if let follower {
+                group.addTask {
+                    await Result {
+                        await follower.follow { hubs in
+                            let indexes = attached.attach(hubs)
+                            guard !indexes.isEmpty else { return }
+                            intake.command(.attach(indexes))
+                            await subscription.join(indexes)
+                        }
+                        // Not the first that ends: it has nothing to look for.
+                        try await Task.sleep(for: .seconds(86_400 * 365))
+                    }
+                }
+            }
             // A stream ends when its task is cancelled, as a task's value does not.
             group.addTask { await Result { for await _ in ended {} } }
             if let duration { group.addTask { await Result { try await Task.sleep(for: duration) } } }

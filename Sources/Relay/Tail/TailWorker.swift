@@ -10,12 +10,15 @@ struct TailWorker: ~Copyable {
     /// The longest time without a flush, in seconds: then the output notices that its reader has gone.
     private static let longestWait = 0.5
 
-    private let channels: [String]
+    private let attached: AttachedChannels
+    /// By channel index.
+    private var channels: [BackplaneChannel] = []
+    private var names: [String] = []
     private let matcher: EnvelopeMatcher
     private let limit: Int?
     private var output: any TailOutput
     /// By channel index.
-    private var ids: [ChannelIDs]
+    private var ids: [ChannelIDs] = []
     private var disruptions = Disruptions()
     private var subscriptions = 0
     private var report = TailReport()
@@ -23,14 +26,19 @@ struct TailWorker: ~Copyable {
     private var failure: (any Error)?
 
     /// - Parameters:
-    ///   - channels: in the order of their indexes.
     ///   - limit: envelopes to hand out; nil for all.
-    init(channels: [String], selection: CaptureSelection, limit: Int?, output: any TailOutput) {
-        self.channels = channels
+    init(_ attached: AttachedChannels, selection: CaptureSelection, limit: Int?, output: any TailOutput) {
+        self.attached = attached
         self.limit = limit
         self.output = output
         matcher = EnvelopeMatcher(selection)
-        ids = channels.map { _ in ChannelIDs() }
+        takeAttached()
+    }
+
+    private mutating func takeAttached() {
+        channels = attached.all
+        names = channels.map(\.name)
+        while ids.count < channels.count { ids.append(ChannelIDs()) }
     }
 
     /// Works until the intake is closed and empty, the limit is reached, or the output fails.
@@ -82,6 +90,8 @@ struct TailWorker: ~Copyable {
             hand(.dropped(envelopes: envelopes, bytes: bytes), at: now.realtime)
         case .skipped(let payload): skipped(payload)
         case .counters(let readings): compare(readings, at: now)
+        case .command(.attach): takeAttached()
+        case .command(.joined(let channel)): hand(.joined(channel: channel), at: now.realtime)
         case .command: break
         }
     }
@@ -106,16 +116,18 @@ struct TailWorker: ~Copyable {
         // What follows the last envelope asked for is not looked at any more.
         guard !isDone else { return }
         follow(payload, channel: channel, receivedAt: receivedAt)
-        let name = channels[channel]
-        guard matcher.selects(channel: name, receivedAt: receivedAt, payload: payload) else { return }
+        let (name, form) = (names[channel], channels[channel].form)
+        guard matcher.selects(channel: name, receivedAt: receivedAt, payload: payload, form) else { return }
         report.envelopes += 1
         attempt { output throws in
-            try output.envelope(CapturedEnvelope(channel: name, receivedAt: receivedAt, payload: payload))
+            try output.envelope(
+                CapturedEnvelope(channel: name, form: form, receivedAt: receivedAt, payload: payload))
         }
     }
 
     /// Sees what is wrong with the sequence of ids, whatever is selected.
     private mutating func follow(_ payload: UnsafeRawBufferPointer, channel: Int, receivedAt: UInt64) {
+        guard channels[channel].dialect == .signalR2 else { return }
         let id = try? EnvelopeID.parse(payload).id
         let sequence = ids[channel].observe(id)
         guard !ids[channel].isInLine(sequence, disruptions: disruptions.count),
@@ -123,7 +135,7 @@ struct TailWorker: ~Copyable {
         else { return }
         if case .turn(isNews: true, let withdraws) = finding {
             let turns = CaptureEvent.interleaved(
-                channel: channels[channel], counters: ids[channel].counters, databases: nil, withdraws: withdraws)
+                channel: names[channel], counters: ids[channel].counters, databases: nil, withdraws: withdraws)
             hand(.noted(turns), at: receivedAt)
         }
         for event in finding.events(channel: channel) { hand(event, at: receivedAt) }
@@ -140,7 +152,7 @@ struct TailWorker: ~Copyable {
     }
 
     private mutating func hand(_ event: RelayEvent, at time: UInt64) {
-        guard let event = event.captured(channels) else { return }
+        guard let event = event.captured(names) else { return }
         attempt { output throws in try output.event(event, at: time) }
     }
 }

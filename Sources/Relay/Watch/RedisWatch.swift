@@ -1,3 +1,4 @@
+import Backplane
 import Capture
 import Logging
 import NIOCore
@@ -15,7 +16,8 @@ struct RedisWatch: Sendable {
     private static let lastRetry = Duration.seconds(10)
 
     private let redis: RedisConfiguration
-    private let channels: [String]
+    /// Event keys of SignalR 2: the first of all channels, by their indexes.
+    private let keys: [String]
     private let metrics: WatchMetrics
     private let subscription: AuditedSubscription
     private let context: RelayContext
@@ -28,7 +30,7 @@ struct RedisWatch: Sendable {
         var redis = redis
         redis.clientName += "-watch"
         self.redis = redis
-        channels = context.channels
+        keys = context.attached.keys
         self.metrics = metrics
         self.subscription = subscription
         self.context = context
@@ -42,7 +44,8 @@ struct RedisWatch: Sendable {
         var wait = Self.firstRetry
         var role = RoleWatch(redis: redis, metrics: metrics, subscription: subscription, context: context)
         var subscribers = SubscriberWatch(metrics: metrics.subscriberRows, logger: logger)
-        var hint = ChannelHint(channels: channels, limit: maxChannelScan, logger: logger)
+        var nodes = NodeWatch(metrics: metrics, limit: maxChannelScan, logger: logger)
+        var hint = ChannelHint(channels: keys, limit: maxChannelScan, logger: logger)
         while !Task.isCancelled {
             // The subscription logs why Redis cannot be reached; a second voice would say nothing new.
             do {
@@ -50,12 +53,13 @@ struct RedisWatch: Sendable {
                 wait = Self.firstRetry
                 role.connected()
                 subscribers.connected()
+                nodes.connected()
                 try? await withTaskCancellationHandler {
                     if !looked {
                         try await preflight(client)
                         looked = true
                     }
-                    try await poll(client, &role, &subscribers, &hint)
+                    try await poll(client, &role, &subscribers, &nodes, &hint)
                 } onCancel: {
                     Task { await client.close() }
                 }
@@ -75,7 +79,7 @@ struct RedisWatch: Sendable {
     }
 
     private func preflight(_ client: RedisClient) async throws {
-        let report = try await Preflight(client: client, configuration: redis, channels: channels).look()
+        let report = try await Preflight(client: client, configuration: redis, channels: keys).look()
         for finding in report.findings() { logger.warning("pre-flight", metadata: ["cause": "\(finding.text)"]) }
         if !report.notPermitted.isEmpty {
             logger.info(
@@ -86,14 +90,15 @@ struct RedisWatch: Sendable {
 
     /// Until the connection fails.
     private func poll(
-        _ client: RedisClient, _ role: inout RoleWatch, _ subscribers: inout SubscriberWatch, _ hint: inout ChannelHint
+        _ client: RedisClient, _ role: inout RoleWatch, _ subscribers: inout SubscriberWatch, _ nodes: inout NodeWatch,
+        _ hint: inout ChannelHint
     ) async throws {
         var open =
-            [.subscribers] + channels.indices.map { Question.counter(channel: $0) } + [
+            [.subscribers] + keys.indices.map { Question.counter(channel: $0) } + [
                 .outputBuffer, .outputBufferLimit,
             ]
         // The looks that it compares must follow each other.
-        var silence = channels.map { _ in SilenceDetector() }
+        var silence = keys.map { _ in SilenceDetector() }
         while !Task.isCancelled {
             try await role.look(client, eventLoopGroup: eventLoopGroup)
             for question in open {
@@ -110,7 +115,8 @@ struct RedisWatch: Sendable {
                 }
             }
             try await subscribers.look(client)
-            let counts = channels.indices.map { metrics.subscribers(channel: $0) }
+            try await nodes.look(client, hubs: hubs)
+            let counts = keys.indices.map { metrics.subscribers(channel: $0) }
             // While we ourselves have not subscribed, who listens alone may be a node.
             if status.isSubscribed, let meant = try await hint.look(client, subscribers: counts) {
                 metrics.setMeant(meant)
@@ -120,6 +126,11 @@ struct RedisWatch: Sendable {
             try await role.look(client, eventLoopGroup: eventLoopGroup)
             try await Task.sleep(for: Self.interval / 2)
         }
+    }
+
+    /// Those that are attached by now, with the indexes of their channels.
+    private var hubs: [(index: Int, hub: CoreHub)] {
+        metrics.sources.enumerated().compactMap { index, channel in channel.hub.map { (index, $0) } }
     }
 
     private enum Question: Equatable {
@@ -132,15 +143,11 @@ struct RedisWatch: Sendable {
     private func ask(_ question: Question, _ client: RedisClient, _ silence: inout [SilenceDetector]) async throws {
         switch question {
         case .subscribers:
-            let reply = try await client.send(["PUBSUB", "NUMSUB"] + channels.map { .text($0) })
-            guard let parts = reply.array, parts.count == channels.count * 2 else { return forget(question) }
-            for index in channels.indices {
-                metrics.setSubscribers(parts[index * 2 + 1].integer.map { Int($0) }, channel: index)
-            }
+            try await countSubscribers(client)
         case .counter(let channel):
             // Before the counter: what is published in between has not been seen, and is not expected yet.
             let envelopes = metrics.envelopes(channel: channel)
-            let reply = try await client.send(["GET", .text(channels[channel])])
+            let reply = try await client.send(["GET", .text(keys[channel])])
             guard let id = reply.text.flatMap({ UInt64($0) }) else { return forget(question) }
             metrics.setIssuedID(id, channel: channel)
             metrics.setSilent(silence[channel].look(issuedID: id, envelopes: envelopes), channel: channel)
@@ -157,9 +164,25 @@ struct RedisWatch: Sendable {
         }
     }
 
+    private func countSubscribers(_ client: RedisClient) async throws {
+        let channels = metrics.sources
+        let names = channels.map(\.namesOfEveryNode)
+        let reply = try await client.send(["PUBSUB", "NUMSUB"] + names.joined().map { .bytes($0) })
+        guard let parts = reply.array, parts.count == names.map(\.count).reduce(0, +) * 2 else {
+            return forget(.subscribers)
+        }
+        var next = 1
+        for (index, names) in names.enumerated() {
+            let counts = names.indices.compactMap { parts[next + $0 * 2].integer.map { Int($0) } }
+            metrics.setSubscribers(counts.count == names.count ? counts.min() : nil, channel: index)
+            next += names.count * 2
+        }
+    }
+
     private func forget(_ question: Question) {
         switch question {
-        case .subscribers: for index in channels.indices { metrics.setSubscribers(nil, channel: index) }
+        case .subscribers:
+            for index in metrics.sources.indices { metrics.setSubscribers(nil, channel: index) }
         case .counter(let channel): metrics.forgetCounter(channel: channel)
         case .outputBuffer: metrics.setOutputBuffer(nil)
         case .outputBufferLimit: metrics.setOutputBufferLimit(nil)
@@ -185,5 +208,15 @@ struct SilenceDetector {
         defer { looks = looks.suffix(1) + [Look(issuedID: issuedID, envelopes: envelopes)] }
         guard looks.count == 2 else { return false }
         return looks[1].issuedID > looks[0].issuedID && looks[0].envelopes == envelopes
+    }
+}
+
+extension BackplaneChannel {
+    /// What each node subscribes at its start, for `PUBSUB NUMSUB`.
+    fileprivate var namesOfEveryNode: [[UInt8]] {
+        switch self {
+        case .signalR2(let key): [Array(key.utf8)]
+        case .core(let hub): [hub.channel(.all, []), hub.channel(.groupCommand, [])]
+        }
     }
 }

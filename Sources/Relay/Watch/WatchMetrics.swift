@@ -1,3 +1,4 @@
+import Backplane
 import NIOConcurrencyHelpers
 package import Prometheus
 
@@ -7,8 +8,26 @@ package struct WatchMetrics: Sendable {
     /// Besides to nodes and relays, a payload goes to a replica and, within the command, comes in.
     private static let otherCopies = 2
 
-    private let channels: [ChannelMetrics]
+    /// What is kept of one channel.
+    private struct Channel {
+        let metrics: ChannelMetrics
+        /// nil as long as Redis has not told.
+        var subscribers: Int?
+        /// The name that was probably meant where nobody else listens.
+        var meant: String?
+        /// Payload bytes that egress was counted for.
+        var countedBytes: Int
+
+        init(_ metrics: ChannelMetrics) {
+            self.metrics = metrics
+            countedBytes = metrics.envelopeBytes.value
+        }
+    }
+
+    /// By channel index.
+    private let attached: NIOLockedValueBox<[Channel]>
     private let subscribers: Family<Gauge>
+    private let nodes: Family<Gauge>
     private let issuedID: Family<Gauge>
     private let unseenIDs: Family<Gauge>
     private let silent: Family<Gauge>
@@ -17,42 +36,39 @@ package struct WatchMetrics: Sendable {
     private let outputBufferLimit: Family<Gauge>
     private let isMaster: Family<Gauge>
     package let subscriberRows: SubscriberMetrics
-    /// By channel index; nil as long as Redis has not told.
-    private let lastSubscribers: NIOLockedValueBox<[Int?]>
-    /// By channel index: the name that was probably meant where nobody else listens.
-    private let meant: NIOLockedValueBox<[String?]>
-    /// Payload bytes of each channel that egress was counted for.
-    private let countedBytes: NIOLockedValueBox<[Int]>
 
     package init(_ registry: Registry, channels: [ChannelMetrics]) {
-        self.channels = channels
-        lastSubscribers = NIOLockedValueBox(Array(repeating: nil, count: channels.count))
-        meant = NIOLockedValueBox(Array(repeating: nil, count: channels.count))
-        countedBytes = NIOLockedValueBox(channels.map(\.envelopeBytes.value))
+        attached = NIOLockedValueBox(channels.map { Channel($0) })
         subscribers = registry.gaugeFamily(
             "signalr_backplane_subscribers",
-            help: "Subscribers of the channel, this relay included; fewer than nodes + 1 means that a node is deaf.",
-            labels: ["channel"])
+            help:
+                "Subscribers of the channel, this relay included; fewer than nodes + 1 means that a node is deaf. Of a hub's two channels that each node subscribes the one with fewer.",
+            labels: ChannelMetrics.labels)
+        nodes = registry.gaugeFamily(
+            "signalr_backplane_nodes",
+            help:
+                "Nodes of a hub of ASP.NET Core, by the names of their ack channels; looked at as often as Redis can bear, every 5 s to 5 min.",
+            labels: ChannelMetrics.labels)
         issuedID = registry.gaugeFamily(
             "signalr_backplane_issued_id",
             help:
                 "Value of the counter key: the last id given out. If it moves while last_id does not, envelopes do not arrive.",
-            labels: ["channel"])
+            labels: ChannelMetrics.labels)
         unseenIDs = registry.gaugeFamily(
             "signalr_backplane_unseen_ids",
             help:
                 "Ids given out and not received here, at the time of asking; more than a moment's traffic is a lag or a loss. Look at gaps_total.",
-            labels: ["channel"])
+            labels: ChannelMetrics.labels)
         silent = registry.gaugeFamily(
             "signalr_backplane_silent",
             help:
                 "1 while the counter moves and nothing arrives: a dead connection, or messages that go to another server or channel.",
-            labels: ["channel"])
+            labels: ChannelMetrics.labels)
         egressBytes = registry.counterFamily(
             "signalr_backplane_egress_bytes_total",
             help:
                 "Estimate of what Redis moves for the channel: payload bytes times (subscribers + 2); compare with its network card.",
-            labels: ["channel"])
+            labels: ChannelMetrics.labels)
         outputBuffer = registry.gaugeFamily(
             "backplane_relay_redis_output_buffer_bytes",
             help: "What waits in Redis for this relay (CLIENT LIST, omem); near its limit Redis disconnects us.",
@@ -70,30 +86,49 @@ package struct WatchMetrics: Sendable {
             labels: [])
     }
 
+    /// A channel that comes while the relay runs, under the next channel index; nothing for one that is attached already.
+    /// From any thread.
+    package func attach(_ metrics: ChannelMetrics) {
+        attached.withLockedValue { attached in
+            guard !attached.contains(where: { $0.metrics.source == metrics.source }) else { return }
+            attached.append(Channel(metrics))
+        }
+    }
+
+    /// By channel index, those that are attached by now.
+    var sources: [BackplaneChannel] { attached.withLockedValue { $0.map(\.metrics.source) } }
+
+    private func metrics(_ channel: Int) -> ChannelMetrics { attached.withLockedValue { $0[channel].metrics } }
+
     // MARK: - Answers; nil if Redis does not tell
 
-    /// Counts as egress what was received since the last answer.
+    /// Counts as egress what was received since the last answer. Not for a hub of ASP.NET Core, whose groups and users
+    /// have subscribers of their own.
     func setSubscribers(_ count: Int?, channel index: Int) {
-        lastSubscribers.withLockedValue { $0[index] = count }
-        let channel = channels[index]
-        set(subscribers, channel.channel, count.map { Double($0) })
-        guard let count else { return }
-        let bytes = channel.envelopeBytes.value
-        let fresh = countedBytes.withLockedValue { counted in
-            defer { counted[index] = bytes }
-            return bytes - counted[index]
+        let (metrics, fresh) = attached.withLockedValue { attached in
+            attached[index].subscribers = count
+            let metrics = attached[index].metrics
+            guard count != nil else { return (metrics, 0) }
+            let bytes = metrics.envelopeBytes.value
+            defer { attached[index].countedBytes = bytes }
+            return (metrics, bytes - attached[index].countedBytes)
         }
-        egressBytes.with(channel.channel).increment(by: fresh * (count + Self.otherCopies))
+        set(subscribers, metrics, count.map { Double($0) })
+        guard let count, metrics.dialect == .signalR2 else { return }
+        egressBytes.with(metrics.channel, metrics.dialect.label).increment(by: fresh * (count + Self.otherCopies))
     }
+
+    func setNodes(_ count: Int?, channel: Int) { set(nodes, metrics(channel), count.map { Double($0) }) }
 
     func setIssuedID(_ id: UInt64, channel: Int) {
-        let metrics = channels[channel]
-        issuedID.with(metrics.channel).set(Double(id))
-        let unseen = metrics.envelopes.value > 0 ? Double(id) - metrics.lastID.value : 0
-        unseenIDs.with(metrics.channel).set(max(0, unseen))
+        let metrics = metrics(channel)
+        guard let ids = metrics.signalR2 else { return }
+        set(issuedID, metrics, Double(id))
+        let unseen = metrics.envelopes.value > 0 ? Double(id) - ids.lastID.value : 0
+        set(unseenIDs, metrics, max(0, unseen))
     }
 
-    func setSilent(_ isSilent: Bool, channel: Int) { silent.with(channels[channel].channel).set(isSilent ? 1 : 0) }
+    func setSilent(_ isSilent: Bool, channel: Int) { set(silent, metrics(channel), isSilent ? 1 : 0) }
 
     func setOutputBuffer(_ bytes: Int?) {
         if let bytes { outputBuffer.with().set(Double(bytes)) } else { outputBuffer.remove() }
@@ -109,33 +144,43 @@ package struct WatchMetrics: Sendable {
 
     /// The counter key is not there, is no number, or may not be read.
     func forgetCounter(channel: Int) {
-        for family in [issuedID, unseenIDs, silent] { set(family, channels[channel].channel, nil) }
+        for family in [issuedID, unseenIDs, silent] { set(family, metrics(channel), nil) }
     }
 
     /// There is nobody to ask. The limit of the output buffer stays: it is a setting, and what has just happened may
     /// be due to it.
     func forgetAnswers() {
-        for index in channels.indices {
+        for index in attached.withLockedValue({ $0.indices }) {
             setSubscribers(nil, channel: index)
+            setNodes(nil, channel: index)
             forgetCounter(channel: index)
         }
         setOutputBuffer(nil)
         setIsMaster(nil)
     }
 
-    private func set(_ family: Family<Gauge>, _ channel: String, _ value: Double?) {
-        if let value { family.with(channel).set(value) } else { family.remove(channel) }
+    private func set(_ family: Family<Gauge>, _ metrics: ChannelMetrics, _ value: Double?) {
+        let (channel, backplane) = (metrics.channel, metrics.dialect.label)
+        if let value { family.with(channel, backplane).set(value) } else { family.remove(channel, backplane) }
     }
 
     // MARK: - For whoever asks
 
-    /// As Redis told last; nil if it does not tell.
-    package func subscribers(channel: Int) -> Int? { lastSubscribers.withLockedValue { $0[channel] } }
+    /// As Redis told last; nil if it does not tell, or of a channel that is just being attached.
+    package func subscribers(channel: Int) -> Int? {
+        attached.withLockedValue { channel < $0.count ? $0[channel].subscribers : nil }
+    }
 
-    func setMeant(_ names: [String?]) { meant.withLockedValue { $0 = names } }
+    func setMeant(_ names: [String?]) {
+        attached.withLockedValue { attached in
+            for (index, name) in names.enumerated() where index < attached.count { attached[index].meant = name }
+        }
+    }
 
     /// By channel index: the name that was probably meant where nobody else listens.
-    package func meant(channel: Int) -> String? { meant.withLockedValue { $0[channel] } }
+    package func meant(channel: Int) -> String? {
+        attached.withLockedValue { channel < $0.count ? $0[channel].meant : nil }
+    }
 
-    func envelopes(channel: Int) -> Int { channels[channel].envelopes.value }
+    func envelopes(channel: Int) -> Int { metrics(channel).envelopes.value }
 }

@@ -29,6 +29,8 @@ package struct ReplayForecast: Sendable {
     package internal(set) var skipped = 0
     /// By captured event key.
     package internal(set) var routes: OrdinalNameMap<Route> = [:]
+    /// Of hubs of ASP.NET Core.
+    package internal(set) var core: CoreForecast
     /// Messages by the hub that they are for, at most a hundred hubs.
     package internal(set) var hubs: OrdinalNameMap<Int> = [:]
     /// Of one round at the chosen speed, in nanoseconds; nil at maximum speed.
@@ -51,16 +53,20 @@ package struct ReplayForecast: Sendable {
     /// Of hubs and methods, as they are written; only where options name some.
     private var hubNames: [CaselessName: String] = [:]
     private var methodNames: [CaselessName: String] = [:]
+    private var groupNames: [CaselessName: String] = [:]
+    private var userNames: [CaselessName: String] = [:]
 
     /// - Parameter progress: as ``CaptureReader`` reports it.
     init(
         of capture: CaptureReader, options: ReplayOptions, progress: ((CaptureProgress) -> Void)? = nil
     ) throws {
+        core = CoreForecast(options)
         var schedule = ReplaySchedule(speed: options.speed, longestPause: options.longestPause)
         let report = try capture.forEach(options.selection) { item in
             switch item {
             case .envelope(let envelope):
                 guard options.limit.map({ envelopes < $0 }) ?? true else { return }
+                guard envelope.form == .signalR2 else { return note(core: envelope, &schedule) }
                 guard let blob = Reissue.blob(of: envelope.payload) else { return skipped += 1 }
                 envelopes += 1
                 bytes += blob.count
@@ -74,6 +80,16 @@ package struct ReplayForecast: Sendable {
         damage = report.damage.map(\.description) + report.lossDescriptions
         recording = report.verdict
         doubts = report.doubts
+    }
+
+    private mutating func note(core envelope: CapturedEnvelope, _ schedule: inout ReplaySchedule) {
+        guard let (isPublished, count) = core.note(envelope) else { return skipped += 1 }
+        guard isPublished else { return }
+        envelopes += 1
+        bytes += count
+        ratedNanoseconds = schedule.due(receivedAt: envelope.receivedAt)
+        guard let hub = envelope.hub?.type else { return }
+        if hubs.count < Self.listedHubs || hubs[hub] != nil { hubs[hub, default: 0] += 1 }
     }
 
     private func isOfOneCounter(_ channel: String) -> Bool { routes[channel].map { $0.counters == 1 } ?? true }
@@ -102,8 +118,10 @@ package struct ReplayForecast: Sendable {
         routes[envelope.channel] = route
         guard var walk = try? EnvelopeWalk(envelope.payload) else { return }
         let looksForNames = !options.hubMap.isEmpty || !options.selection.hubs.isEmpty
+        let looksForTargets = !options.groupMap.isEmpty || !options.userMap.isEmpty
         while let message = try? walk.next() {
             if looksForNames { noteHubs(message) }
+            if looksForTargets { noteTargets(message) }
             guard let call = HubInvocation(scanning: message.value) else { continue }
             let hub = call.hubName
             if looksForNames { Self.note(hub, in: &hubNames) }
@@ -121,6 +139,19 @@ package struct ReplayForecast: Sendable {
         Self.note(Signal(key: value).hub, in: &hubNames)
     }
 
+    /// Names of groups and users, in signals and commands.
+    private mutating func noteTargets(_ message: MessageView) {
+        var keys = [String(decoding: message.key, as: UTF8.self)]
+        if message.kind == .command, let group = (try? Command(decoding: message.value))?.value { keys.append(group) }
+        for key in keys {
+            switch Signal(key: key) {
+            case .group(_, let group), .persistentConnectionGroup(_, let group): Self.note(group, in: &groupNames)
+            case .user(_, let user): Self.note(user, in: &userNames)
+            default: break
+            }
+        }
+    }
+
     private static func note(_ name: String?, in names: inout [CaselessName: String]) {
         guard let name, names.count < lookedForNames else { return }
         names[CaselessName(name)] = name
@@ -132,17 +163,37 @@ package struct ReplayForecast: Sendable {
         if !channels.isEmpty {
             return .notSelected(what: "channel", names: channels.sorted(), available: routes.keys.sorted())
         }
-        let hubs = options.hubMap.keys.filter { hubNames[CaselessName($0)] == nil }
-        guard !hubs.isEmpty, hubNames.count < Self.lookedForNames else { return nil }
-        return .notSelected(what: "hub", names: hubs.sorted(), available: hubNames.values.sorted())
+        if options.channel != nil, routes.isEmpty, !core.routes.isEmpty { return .noEventKey }
+        let hubs = options.hubMap.keys.filter { hubNames[CaselessName($0)] == nil && !core.hasHub($0) }
+        if !hubs.isEmpty, hubNames.count < Self.lookedForNames {
+            let available = hubNames.values.sorted() + core.routes.values.map(\.captured.type).sorted()
+            return .notSelected(what: "hub", names: hubs.sorted(), available: available)
+        }
+        let prefixes = options.core.prefixMap.keys.filter { !core.prefixes.contains($0) }
+        if !prefixes.isEmpty {
+            return .notSelected(what: "prefix", names: prefixes.sorted(), available: core.prefixes)
+        }
+        let groups = options.groupMap.keys.filter { !core.hasGroup($0) && groupNames[CaselessName($0)] == nil }
+        if !groups.isEmpty, groupNames.count < Self.lookedForNames {
+            return .notSelected(
+                what: "group", names: groups.sorted(), available: groupNames.values.sorted() + core.groupNames)
+        }
+        let users = options.userMap.keys.filter { !core.hasUser($0) && userNames[CaselessName($0)] == nil }
+        guard !users.isEmpty, userNames.count < Self.lookedForNames else { return nil }
+        return .notSelected(what: "user", names: users.sorted(), available: userNames.values.sorted() + core.userNames)
     }
 
     /// Values of filters that nothing of the selection fits, beside others that something fits.
     package func unusedNames(of selection: CaptureSelection) -> [String] {
         let unused = [
-            ("channel", selection.channels.map(\.text).filter { routes[$0] == nil }),
-            ("hub", selection.hubs.filter { hubNames[CaselessName($0)] == nil }),
-            ("method", selection.methods.filter { methodNames[CaselessName($0)] == nil }),
+            ("channel", selection.channels.map(\.text).filter { routes[$0] == nil && core.routes[$0] == nil }),
+            ("hub", selection.hubs.filter { hubNames[CaselessName($0)] == nil && !core.hasHub($0) }),
+            (
+                "method",
+                selection.methods.filter {
+                    methodNames[CaselessName($0)] == nil && core.methods[CaselessName($0)] == nil
+                }
+            ),
         ]
         return unused.flatMap { what, names in names.sorted().map { "nothing is selected by \(what) '\($0)'" } }
     }

@@ -10,6 +10,8 @@ struct ReplayGuard {
     var runIDs: Set<String> = []
     /// Captured event keys and the target's, of what is selected.
     var channels: OrdinalNameMap<String>
+    /// The same of hubs of ASP.NET Core, with their prefixes.
+    var hubs: OrdinalNameMap<String> = [:]
     var options: ReplayOptions
     /// Name of this machine, and its numeric addresses.
     var host: String
@@ -19,10 +21,16 @@ struct ReplayGuard {
 
     /// The server and an event key that were recorded: what its live clients would receive again.
     func objection(to target: ReplayTarget) -> ReplayError? {
-        guard !options.allowsSource, isSource(target),
-            let channel = channels.keys.sorted().first(where: { channels[channels[$0] ?? $0] != nil })
-        else { return nil }
-        return .targetIsSource(endpoint: target.endpoint, channel: channels[channel] ?? channel)
+        guard !options.allowsSource, isSource(target) else { return nil }
+        if let channel = Self.recorded(among: channels) {
+            return .targetIsSource(endpoint: target.endpoint, channel: channel)
+        }
+        return Self.recorded(among: hubs).map { .targetIsSourceHub(endpoint: target.endpoint, hub: $0) }
+    }
+
+    /// A target that was recorded, too.
+    private static func recorded(among names: OrdinalNameMap<String>) -> String? {
+        names.keys.sorted().map { names[$0] ?? $0 }.first { names[$0] != nil }
     }
 
     /// For `preserve`: real nodes take captured ids only if they have seen none above, so nobody may listen.

@@ -11,6 +11,8 @@ package struct ReplayTarget: Sendable, Equatable {
     package var counters: OrdinalNameMap<UInt64> = [:]
     /// By the target's event key; none where PUBSUB is not permitted.
     package var subscribers: OrdinalNameMap<Int> = [:]
+    /// Who is subscribed to a hub's channel for all, by the target's hub with its prefix; none where PUBSUB is not permitted.
+    package var nodes: OrdinalNameMap<Int> = [:]
 
     var identity: ServerIdentity {
         ServerIdentity(runID: server.flatMap { $0.runID.isEmpty ? nil : $0.runID }, endpoint: endpoint)
@@ -18,7 +20,7 @@ package struct ReplayTarget: Sendable, Equatable {
 
     /// - Throws: `RedisError`, also for a replica, a cluster, and a server that does not tell whether it is one.
     static func look(
-        _ client: RedisClient, of configuration: RedisConfiguration, channels: [String]
+        _ client: RedisClient, of configuration: RedisConfiguration, channels: [String], hubs: [CoreHub] = []
     ) async throws -> ReplayTarget {
         var target = ReplayTarget(endpoint: client.endpoint)
         target.server = try await client.requirePublishable(of: configuration)
@@ -39,6 +41,12 @@ package struct ReplayTarget: Sendable, Equatable {
                 if let parts, parts.count == 2, let count = parts[1].integer {
                     target.subscribers[channel] = Int(count)
                 }
+            }
+        }
+        for hub in hubs {
+            try await politely {
+                let parts = try await client.send(["PUBSUB", "NUMSUB", .bytes(hub.channel(.all, []))]).array
+                if let parts, parts.count == 2, let count = parts[1].integer { target.nodes[hub.topic] = Int(count) }
             }
         }
         return target

@@ -1,3 +1,4 @@
+package import Backplane
 package import Capture
 
 /// How a replay went.
@@ -9,6 +10,10 @@ package struct ReplayReport: Sendable {
     package internal(set) var bytes = 0
     /// Envelopes without an id: nothing that a node's script published, so nothing to publish again.
     package internal(set) var skipped = 0
+    /// Envelopes of ASP.NET Core that are not published, because they mean nothing at another Redis, by kind.
+    package internal(set) var leftOut: [CoreLeftOut: Int] = [:]
+    /// Envelopes of ASP.NET Core that could not get the frames that were asked for, by reason.
+    package internal(set) var refused: [String: Int] = [:]
     /// Ids that the target gave to the first and the last envelope.
     package internal(set) var firstID: Int64?
     package internal(set) var lastID: Int64?
@@ -56,7 +61,7 @@ package struct ReplayReport: Sendable {
 
     /// True if everything that was selected was published, and once.
     package var isComplete: Bool {
-        skipped == 0 && damage.isEmpty && losses.isEmpty && uncertainCount == 0 && !wasStopped && failure == nil
+        skipped == 0 && refused.isEmpty && damage.isEmpty && losses.isEmpty && uncertainCount == 0 && !wasStopped && failure == nil
     }
 
     /// True if something was published, and nobody was subscribed to it.

@@ -13,8 +13,12 @@ struct EnvelopeComposer {
         ids = options.ids
         self.counters = counters
         rewriter = EnvelopeRewriter(
-            hubs: Dictionary(options.hubMap.map { (CaselessName($0.key), $0.value) }) { first, _ in first },
-            restamps: options.restamps)
+            hubs: Self.caseless(options.hubMap), groups: Self.caseless(options.groupMap),
+            users: Self.caseless(options.userMap), restamps: options.restamps)
+    }
+
+    private static func caseless(_ map: OrdinalNameMap<String>) -> [CaselessName: String] {
+        Dictionary(map.map { (CaselessName($0.key), $0.value) }) { first, _ in first }
     }
 
     /// The id that the next envelope gets; to be asked for every one, also for those that are passed over.
@@ -83,22 +87,26 @@ struct IDRebase {
     }
 }
 
-/// Changes what a replay is asked to change in a blob: names of hubs, and the time of creation.
+/// Changes what a replay is asked to change in a blob: names of hubs, groups and users, and the time of creation.
 struct EnvelopeRewriter {
     private static let ticksSize = 8
 
     /// Hub name to the new name.
     let hubs: [CaselessName: String]
+    /// The same of groups and users.
+    var groups: [CaselessName: String] = [:]
+    var users: [CaselessName: String] = [:]
     let restamps: Bool
 
-    var changesNothing: Bool { hubs.isEmpty && !restamps }
+    private var renamesNothing: Bool { hubs.isEmpty && groups.isEmpty && users.isEmpty }
+    var changesNothing: Bool { renamesNothing && !restamps }
 
     /// - Parameter now: nanoseconds since 1970.
     /// - Returns: the blob as it is if it does not decode: what is no envelope has no hub and no time.
     func rewritten(_ blob: UnsafeRawBufferPointer, now: UInt64) -> [UInt8] {
         guard var body = try? ScaleoutMessage(decoding: blob) else { return Array(blob) }
         if restamps { body.createdTicks = DotNetTicks(unixNanoseconds: Int64(now)).rawValue }
-        for index in body.messages.indices where !hubs.isEmpty { rename(&body.messages[index]) }
+        for index in body.messages.indices where !renamesNothing { rename(&body.messages[index]) }
         return body.encoded()
     }
 
@@ -113,7 +121,7 @@ struct EnvelopeRewriter {
         if !message.commandID.isEmpty, var command = try? Command(decoding: message.value), let value = command.value {
             command.value = renamed(value)
             if command.value?.isSameOrdinally(as: value) != true { message.value = command.encoded() }
-        } else {
+        } else if !hubs.isEmpty {
             message.value = HubRename.renamed(message.value, by: hubs)
         }
     }
@@ -124,9 +132,19 @@ struct EnvelopeRewriter {
         case .client(let hub, let id):
             hubs[CaselessName(hub)].map { Signal.client(hub: $0, connectionID: id).key } ?? key
         case .group(let hub, let group):
-            hubs[CaselessName(hub)].map { Signal.group(hub: $0, group: group).key } ?? key
-        case .user(let hub, let user): hubs[CaselessName(hub)].map { Signal.user(hub: $0, userID: user).key } ?? key
-        case .connection, .persistentConnection, .persistentConnectionGroup, .ack, .other: key
+            renamed(key, hub, group, groups[CaselessName(group)]) { Signal.group(hub: $0, group: $1) }
+        case .user(let hub, let user):
+            renamed(key, hub, user, users[CaselessName(user)]) { Signal.user(hub: $0, userID: $1) }
+        case .persistentConnectionGroup(let type, let group):
+            groups[CaselessName(group)].map { Signal.persistentConnectionGroup(type: type, group: $0).key } ?? key
+        case .connection, .persistentConnection, .ack, .other: key
         }
+    }
+
+    private func renamed(
+        _ key: String, _ hub: String, _ name: String, _ newName: String?, _ signal: (String, String) -> Signal
+    ) -> String {
+        let newHub = hubs[CaselessName(hub)]
+        return newHub == nil && newName == nil ? key : signal(newHub ?? hub, newName ?? name).key
     }
 }

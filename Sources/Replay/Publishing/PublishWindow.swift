@@ -106,7 +106,7 @@ final class PublishWindow: @unchecked Sendable {
         return deadlines.last.map { now > $0 ? now - $0 : 0 } ?? 0
     }
 
-    /// One reply of the publishing script: `{newId, receivers}`.
+    /// One reply: `{newId, receivers}` of the publishing script, or the receivers of an envelope that has no id.
     func answered(_ reply: Result<RESPValue, RedisError>) {
         lock.lock()
         unanswered -= 1
@@ -116,6 +116,9 @@ final class PublishWindow: @unchecked Sendable {
             firstID = firstID ?? parts.first?.integer
             lastID = parts.first?.integer
             if parts.count > 1, let count = parts[1].integer { receivers.record(UInt64(max(0, count))) }
+        case .success(.integer(let count)):
+            if failure == nil { confirmed += 1 } else { confirmedBehindFailure += 1 }
+            receivers.record(UInt64(max(0, count)))
         case .success(.error(let text)):
             if failure == nil { refusal = text }
             failure = failure ?? text

@@ -41,6 +41,16 @@ enum ReplayScript {
             """
     }
 
+    /// Publishes an envelope of ASP.NET Core as it is, which has no counter. `KEYS[1]` holds how many envelopes of this
+    /// replay were published. `ARGV`: Redis channel, payload and ordinal. Replies the receivers.
+    static let publish =
+        inOrder(ordinal: 3, key: 1)
+        + """
+        local receivers = redis.call('PUBLISH', ARGV[1], ARGV[2])
+        \(remember(ordinal: 3, key: 1))
+        return receivers
+        """
+
     /// What to do about an error of the scripts' own; nil for any other.
     static func remedy(for reply: String) -> String? {
         switch reply.prefix(while: { $0 != " " }) {
@@ -51,9 +61,9 @@ enum ReplayScript {
         }
     }
 
-    private static func inOrder(ordinal: Int) -> String {
+    private static func inOrder(ordinal: Int, key: Int = 2) -> String {
         """
-        local at = redis.call('GET', KEYS[2])
+        local at = redis.call('GET', KEYS[\(key)])
         if at and tonumber(at) ~= tonumber(ARGV[\(ordinal)]) - 1 then
             return redis.error_reply('ORDER ' .. at .. ' published, so ' .. ARGV[\(ordinal)] .. ' is not the next')
         end
@@ -61,7 +71,7 @@ enum ReplayScript {
         """
     }
 
-    private static func remember(ordinal: Int) -> String {
-        "redis.call('SET', KEYS[2], ARGV[\(ordinal)], 'EX', \(memory))"
+    private static func remember(ordinal: Int, key: Int = 2) -> String {
+        "redis.call('SET', KEYS[\(key)], ARGV[\(ordinal)], 'EX', \(memory))"
     }
 }

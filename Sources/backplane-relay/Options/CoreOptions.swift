@@ -101,6 +101,20 @@ struct WatchedBackplanes {
     let channels: [String]
     let core: CoreOptions
 
+    /// What is watched from the start.
+    func backplanes(_ attachment: CoreAttachment?) -> [BackplaneChannel] {
+        channels.map { .signalR2(key: $0) } + (attachment?.namedHubs ?? []).map { .core($0) }
+    }
+
+    /// For the log.
+    func title(_ attachment: CoreAttachment?) -> String {
+        var names = backplanes(attachment).map(\.name)
+        if let attachment, attachment.findsHubs {
+            names.append("all hubs with " + (attachment.prefix.isEmpty ? "no prefix" : "prefix '\(attachment.prefix)'"))
+        }
+        return names.joined(separator: ", ")
+    }
+
     /// - Throws: `ValidationError` if nothing is watched, or something twice.
     func validate() throws {
         guard !channels.isEmpty || core.isGiven else {

@@ -92,6 +92,9 @@ enum OptionNames {
     private static func options(for error: ReplayError) -> String? {
         switch error {
         case .targetIsSource: "--map-channel, --allow-source"
+        case .targetIsSourceHub: "--map-prefix, --map-hub, --allow-source"
+        case .allLeftOut: "--include"
+        case .noEventKey: "--to-channel; --map-prefix, --map-hub"
         case .someoneListens: "--yes; --dry-run shows what would be done"
         case .idsRefused(_, let remedies) where !remedies.isEmpty:
             remedies.map { $0 == .rebase ? "--ids rebase" : "--force" }.joined(separator: ", ")

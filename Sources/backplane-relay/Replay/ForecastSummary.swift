@@ -15,14 +15,20 @@ struct ForecastSummary: Encodable {
 
     /// Captured event keys are no keys of an object: two that a real node tells apart may be the same to a JSON reader.
     struct Channel: Encodable {
+        /// `signalr2` or `core`.
+        var backplane: String
         var captured: String
         var target: String
         var envelopes: Int
-        var first_id: UInt64
-        var last_id: UInt64
+        /// Absent where the wire has no ids.
+        var first_id: UInt64?
+        var last_id: UInt64?
         /// Of the target, now.
         var counter: UInt64?
         var subscribers: Int?
+        /// Of ASP.NET Core: envelopes that carry a frame of it, and those that lack one that others carry.
+        var protocols: [String: Int]?
+        var lacking_protocol: [String: Int]?
     }
 
     struct Hub: Encodable {
@@ -37,6 +43,10 @@ struct ForecastSummary: Encodable {
     var envelopes: Int
     var bytes: Int
     var skipped: Int
+    /// Envelopes of ASP.NET Core that mean nothing at another Redis, by kind; those that cannot get the frames asked for, by
+    /// reason.
+    var left_out: [String: Int]
+    var refused: [String: Int]
     /// Absent where it goes on until it is stopped.
     var rounds: Int?
     /// Absent at full speed.
@@ -58,14 +68,22 @@ struct ForecastSummary: Encodable {
         envelopes = forecast.envelopes
         bytes = forecast.bytes
         skipped = forecast.skipped
+        left_out = ReplaySummary.labels(forecast.core.leftOut)
+        refused = forecast.core.refused
         rounds = table.options.rounds
         rated_seconds = forecast.ratedNanoseconds.map { Double($0) * 1e-9 }
         ids = table.options.ids.rawValue
         channels = forecast.routes.sorted { $0.key < $1.key }.map { captured, route in
             Channel(
-                captured: captured, target: route.target, envelopes: route.envelopes, first_id: route.firstID,
+                backplane: Dialect.signalR2.label, captured: captured, target: route.target, envelopes: route.envelopes, first_id: route.firstID,
                 last_id: route.lastID, counter: found.counters[route.target],
                 subscribers: found.subscribers[route.target])
+        }
+        channels += forecast.core.routes.sorted { $0.key < $1.key }.map { captured, route in
+            Channel(
+                backplane: Dialect.core.label, captured: captured, target: route.target.topic,
+                envelopes: route.envelopes, subscribers: found.nodes[route.target.topic], protocols: route.protocols,
+                lacking_protocol: route.lackingProtocol)
         }
         hubs = forecast.hubs.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { Hub(hub: $0, messages: $1) }
         missing_ids = forecast.missingIDs

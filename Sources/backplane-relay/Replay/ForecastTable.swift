@@ -11,7 +11,9 @@ struct ForecastTable {
 
     /// Who would receive it, on all event keys of the target, in words; nil for nobody.
     var listeners: String? {
-        let counts = Set(forecast.routes.values.map(\.target)).map { target.subscribers[$0] }
+        let counts =
+            Set(forecast.routes.values.map(\.target)).map { target.subscribers[$0] }
+            + Set(forecast.core.routes.values.map(\.target)).map { target.nodes[$0.topic] }
         let known = counts.reduce(0) { $0 + ($1 ?? 0) }
         if known > 0 {
             return
@@ -26,8 +28,8 @@ struct ForecastTable {
             row("target", target.endpoint + server),
             row("envelopes", "\(Format.count(forecast.envelopes)), \(Format.bytes(forecast.bytes))\(rounds)"),
             row("duration", duration),
-            row("ids", options.ids.rawValue),
         ]
+        if !forecast.routes.isEmpty || forecast.core.routes.isEmpty { lines.append(row("ids", options.ids.rawValue)) }
         for (captured, route) in forecast.routes.sorted(by: { $0.key < $1.key }) {
             let counter = target.counters[route.target].map { "counter at \($0)" } ?? "counter unknown"
             let listeners =
@@ -38,6 +40,7 @@ struct ForecastTable {
                     "\(captured) -> \(route.target): \(Format.count(route.envelopes, "envelope")), captured ids \(route.firstID)..\(route.lastID); \(counter), \(listeners)"
                 ))
         }
+        lines += coreLines
         let hubs = forecast.hubs.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
         lines.append(row("recording", recording))
         if !hubs.isEmpty {
@@ -45,6 +48,38 @@ struct ForecastTable {
             lines.append(row("hubs", named + (hubs.count > 10 ? ", and \(hubs.count - 10) more" : "")))
         }
         return lines
+    }
+
+    private var coreLines: [String] {
+        var lines: [String] = []
+        for (captured, route) in forecast.core.routes.sorted(by: { $0.key < $1.key }) where route.envelopes > 0 {
+            let listeners =
+                target.nodes[route.target.topic].map { Format.count($0, "subscriber") } ?? "subscribers unknown"
+            lines.append(
+                row(
+                    "hub",
+                    "\(MessageLine.printable(captured.utf8)) -> \(MessageLine.printable(route.target.topic.utf8)): \(Format.count(route.envelopes, "envelope")), no ids (ASP.NET Core); \(listeners)"
+                ))
+            let protocols = route.protocols.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+                .map { "\(MessageLine.printable($0.key.utf8)) \(Format.count($0.value))" }
+            if !protocols.isEmpty { lines.append(row("", "protocols: \(protocols.joined(separator: ", "))")) }
+        }
+        if !forecast.core.leftOut.isEmpty {
+            lines.append(row("left out", CoreLeftOutText.list(forecast.core.leftOut)))
+        }
+        return lines
+    }
+
+    /// Why envelopes cannot get the frames that are asked for.
+    static func refusal(_ reason: String, _ count: Int) -> String {
+        let envelopes = Format.count(count, "envelope")
+        return switch reason {
+        case "no_frame": "\(envelopes) with a frame of neither JSON nor MessagePack to convert"
+        case "malformed", "message_type": "\(envelopes) with a frame that cannot be converted (\(reason))"
+        case "too_deep": "\(envelopes) with values nested too deeply to convert"
+        case "compressed": "\(envelopes) with compressed values (LZ4), which are not converted"
+        default: "\(envelopes) with values that have no certain equal in the other protocol (\(reason); --allow-untyped)"
+        }
     }
 
     /// What is wrong with the capture, before anything of it is published.
@@ -68,7 +103,23 @@ struct ForecastTable {
         }
         if forecast.skipped > 0 {
             warnings.append(
-                "\(Format.count(forecast.skipped, "envelope has", "envelopes have")) no id and will not be published")
+                "\(Format.count(forecast.skipped, "envelope is", "envelopes are")) not valid (no id, or undecodable) and will not be published"
+            )
+        }
+        return warnings + coreWarnings
+    }
+
+    private var coreWarnings: [String] {
+        var warnings: [String] = []
+        for (captured, route) in forecast.core.routes.sorted(by: { $0.key < $1.key }) {
+            for (name, count) in route.lackingProtocol.sorted(by: { $0.key < $1.key }) {
+                warnings.append(
+                    "\(Format.count(count, "envelope")) of '\(MessageLine.printable(captured.utf8))' \(count == 1 ? "lacks" : "lack") a frame of \(MessageLine.printable(name.utf8)), which others carry: a node disconnects each client with that protocol that would receive it; --protocols adds frames"
+                )
+            }
+        }
+        for (reason, count) in forecast.core.refused.sorted(by: { $0.key < $1.key }) {
+            warnings.append(Self.refusal(reason, count) + " will not be published")
         }
         return warnings
     }

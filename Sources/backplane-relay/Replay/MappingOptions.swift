@@ -11,14 +11,41 @@ struct MappingOptions: ParsableArguments {
             "Publish what was captured on one event key on another. Repeat it for more.", valueName: "old=new"))
     var mapChannel: [String] = []
 
-    @Option(help: ArgumentHelp("Rename a hub in calls and signals. Repeat it for more.", valueName: "old=new"))
+    @Option(
+        help: ArgumentHelp(
+            """
+            Rename a hub in calls and signals. Of ASP.NET Core the full type name; the old one may be the class name alone. \
+            Repeat it for more.
+            """, valueName: "old=new"))
     var mapHub: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Publish what was captured under one channel prefix of ASP.NET Core under another; either may be empty. Repeat it for more.",
+            valueName: "old=new"))
+    var mapPrefix: [String] = []
+
+    @Option(help: ArgumentHelp("Rename a group. Repeat it for more.", valueName: "old=new"))
+    var mapGroup: [String] = []
+
+    @Option(help: ArgumentHelp("Send to another user instead. Repeat it for more.", valueName: "old=new"))
+    var mapUser: [String] = []
 
     func validate() throws {
         if toChannel?.isEmpty == true { throw ValidationError("--to-channel: name an event key") }
         _ = try Self.pairs(mapChannel, option: "--map-channel")
         _ = try Self.pairs(mapHub, option: "--map-hub")
+        _ = try prefixes
+        _ = try groups
+        _ = try users
     }
+
+    var prefixes: OrdinalNameMap<String> {
+        get throws { try Self.pairs(mapPrefix, option: "--map-prefix", mayBeEmpty: true) }
+    }
+
+    var groups: OrdinalNameMap<String> { get throws { try Self.pairs(mapGroup, option: "--map-group") } }
+    var users: OrdinalNameMap<String> { get throws { try Self.pairs(mapUser, option: "--map-user") } }
 
     var channels: OrdinalNameMap<String> {
         get throws { try Self.pairs(mapChannel, option: "--map-channel") }
@@ -36,19 +63,37 @@ struct MappingOptions: ParsableArguments {
         }
     }
 
-    private static func pairs(_ texts: [String], option: String) throws -> OrdinalNameMap<String> {
+    /// - Parameter mayBeEmpty: whether a name may be, such as a channel prefix.
+    private static func pairs(
+        _ texts: [String], option: String, mayBeEmpty: Bool = false
+    ) throws -> OrdinalNameMap<String> {
         var pairs: OrdinalNameMap<String> = [:]
         for text in texts {
-            // By bytes: to a character, a combining mark behind the sign would belong to it.
-            let parts = text.utf8.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-                .map { String(Substring($0)) }
-            guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
+            guard let (old, new) = pair(text), mayBeEmpty || (!old.isEmpty && !new.isEmpty) else {
                 throw ValidationError("\(option): '\(text)' names no two; write old=new")
             }
-            guard pairs.updateValue(parts[1], forKey: parts[0]) == nil else {
-                throw ValidationError("\(option): '\(parts[0])' is mapped twice")
+            guard pairs.updateValue(new, forKey: old) == nil else {
+                throw ValidationError("\(option): '\(old)' is mapped twice")
             }
         }
         return pairs
+    }
+
+    /// At the first sign outside of square brackets: generic hubs have more, ``RoomHub`1[[System.Int32, ..., Version=8.0.0.0, ...]]``.
+    private static func pair(_ text: String) -> (old: String, new: String)? {
+        var depth = 0
+        // By bytes: to a character, a combining mark behind the sign would belong to it.
+        for (index, byte) in zip(text.utf8.indices, text.utf8) {
+            switch byte {
+            case UInt8(ascii: "["): depth += 1
+            case UInt8(ascii: "]"): depth -= 1
+            case UInt8(ascii: "=") where depth <= 0:
+                return (String(text[..<index]), String(text[text.utf8.index(after: index)...]))
+            default: break
+            }
+        }
+        // A name with a bracket that is never closed: at the first sign of all.
+        guard let index = text.utf8.firstIndex(of: UInt8(ascii: "=")) else { return nil }
+        return (String(text[..<index]), String(text[text.utf8.index(after: index)...]))
     }
 }

@@ -24,10 +24,16 @@ struct ReplayCommand: AsyncParsableCommand {
                 --hub chatHub --speed 10 --yes
               backplane-relay replay captures --to redis://staging:6379 \\
                 --map-channel chat=chat-staging --dry-run
+              backplane-relay replay captures --to redis://staging:6379 \\
+                --map-prefix prod:=staging: --protocols json,messagepack
 
             Captured ids are not published unless you ask. --ids reissue: the target's counter gives new ids, as for \
             any node, and real nodes accept them. --ids rebase keeps the distances, so nodes see the same holes. \
             --ids preserve publishes the captured bytes; only nodes that start afterwards, or tools, can use them.
+
+            Envelopes of ASP.NET Core have no ids: their captured bytes are published on their captured channels. What \
+            means nothing at another Redis is left out and counted: envelopes for single connections, group commands, \
+            acks, and client results with the calls that ask for them (--include).
 
             If somebody listens at the target it shows what it would do and asks; --yes answers. On a terminal: space \
             pauses, . publishes one envelope, + and - change the speed, q or Ctrl-C stops it.
@@ -47,6 +53,7 @@ struct ReplayCommand: AsyncParsableCommand {
     @OptionGroup(title: "Selection") var selection: SelectionOptions
     @OptionGroup(title: "Pace") var pace: PaceOptions
     @OptionGroup(title: "Renaming") var mapping: MappingOptions
+    @OptionGroup(title: "ASP.NET Core") var core: CoreReplayArguments
 
     @Option(help: ArgumentHelp("What to do with the captured ids: reissue, rebase or preserve.", valueName: "mode"))
     var ids = IDsArgument(.reissue)
@@ -150,7 +157,8 @@ struct ReplayCommand: AsyncParsableCommand {
             channelMap: try mapping.channels, hubMap: try mapping.hubs, speed: pace.effectiveSpeed,
             longestPause: pace.capGap?.nanoseconds, startAt: pace.startAt, limit: pace.limit, rounds: pace.loop.rounds,
             ids: ids.ids, restamps: restamp, allowsSource: allowSource, forcesIDs: force, retries: retry,
-            checkpoint: checkpoint)
+            checkpoint: checkpoint, groupMap: try mapping.groups, userMap: try mapping.users,
+            core: core.options(prefixMap: try mapping.prefixes))
     }
 
     private func warnOfRedaction(in capture: CaptureReader) {
@@ -203,8 +211,11 @@ struct ReplayCommand: AsyncParsableCommand {
         }
         if report.skipped > 0 {
             StandardError.print(
-                "\(Format.count(report.skipped, "envelope has", "envelopes have")) no id that a node could take: not published"
+                "\(Format.count(report.skipped, "envelope is", "envelopes are")) not valid (no id, or undecodable): not published"
             )
+        }
+        for (reason, count) in report.refused.sorted(by: { $0.key < $1.key }) {
+            StandardError.print(ForecastTable.refusal(reason, count) + ": not published")
         }
         if report.reachedNobody {
             StandardError.print(
@@ -216,13 +227,15 @@ struct ReplayCommand: AsyncParsableCommand {
                 report.failure == nil
                 ? "may have been published twice"
                 : "\(report.uncertainCount == 1 ? "was" : "were") not answered"
-            StandardError.print(
-                "\(Format.count(report.uncertainCount, "envelope")) \(what): captured ids \(UncertainIDs.text(report.uncertain))"
-            )
+            let ids = report.uncertain.allSatisfy { $0 == nil } ? "" : ": captured ids \(UncertainIDs.text(report.uncertain))"
+            StandardError.print("\(Format.count(report.uncertainCount, "envelope")) \(what)\(ids)")
         }
         if report.wasStopped {
+            let place =
+                report.lastCapturedID.map { "behind captured id \($0)" }
+                ?? "after \(Format.count(report.confirmed, "envelope"))"
             StandardError.print(
-                "stopped before the end, behind captured id \(report.lastCapturedID.map { "\($0)" } ?? "-")"
+                "stopped before the end, \(place)"
                     + (checkpoint != nil ? "; the same command goes on there" : ""))
         }
     }

@@ -1,3 +1,4 @@
+import Backplane
 import Capture
 import Replay
 
@@ -20,6 +21,10 @@ struct ReplaySummary: Encodable {
     var bytes: Int
     var resumed_after: Int
     var skipped: Int
+    /// Envelopes of ASP.NET Core that mean nothing at another Redis, by kind.
+    var left_out: [String: Int]
+    /// Envelopes of ASP.NET Core that could not get the frames that were asked for, by reason.
+    var refused: [String: Int]
     var first_id: Int64?
     var last_id: Int64?
     var last_captured_id: UInt64?
@@ -47,6 +52,8 @@ struct ReplaySummary: Encodable {
         bytes = report.bytes
         resumed_after = report.resumedAfter
         skipped = report.skipped
+        left_out = Self.labels(report.leftOut)
+        refused = report.refused
         first_id = report.firstID
         last_id = report.lastID
         last_captured_id = report.lastCapturedID
@@ -72,5 +79,9 @@ struct ReplaySummary: Encodable {
         stopped = report.wasStopped
         complete = report.isComplete
         capture_complete = report.recording
+    }
+
+    static func labels(_ counts: [CoreLeftOut: Int]) -> [String: Int] {
+        Dictionary(uniqueKeysWithValues: counts.map { ($0.key.rawValue, $0.value) })
     }
 }

@@ -5,7 +5,10 @@ enum ReplayTable {
     static func text(_ report: ReplayReport) -> String {
         var lines = [
             row("sent", "\(Format.count(report.sent, "envelope")), \(Format.bytes(report.bytes))"),
-            row("ids given", report.firstID.flatMap { first in report.lastID.map { "\(first)..\($0)" } } ?? "none"),
+            row(
+                "ids given",
+                report.firstID.flatMap { first in report.lastID.map { "\(first)..\($0)" } }
+                    ?? (report.sent > 0 ? "none: hubs of ASP.NET Core have no ids" : "none")),
             row(
                 "receivers",
                 report.reachedNobody
@@ -13,6 +16,7 @@ enum ReplayTable {
                     : "min \(report.receivers.minimum), median \(report.receivers.median), max \(report.receivers.maximum) a publish"
             ),
         ]
+        if !report.leftOut.isEmpty { lines.append(row("left out", CoreLeftOutText.list(report.leftOut))) }
         if report.resumedAfter > 0 {
             lines.insert(
                 row("resumed", "behind \(Format.count(report.resumedAfter, "envelope")) of an earlier run"), at: 0)

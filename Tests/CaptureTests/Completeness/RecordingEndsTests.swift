@@ -118,4 +118,48 @@ import Testing
         #expect(previous.cause("chat") == .connectionLost)
         #expect(previous.cause("game") == .notRecording)
     }
+
+    /// A run with other channels says nothing of those that the run before it recorded: neither by its stop nor by a loss
+    /// of its connection nor by its crash.
+    @Test(arguments: ["stopped", "connection lost", "not closed"])
+    func aRunIsAboutItsOwnChannels(_ end: String) throws {
+        let directory = try TemporaryDirectory()
+        var writer = makeWriter(directory.path, channels: ["chat"])
+        var now = try writer.record(1...5, from: .start)
+        try writer.close(now, .stopped(checkedIDs: ["chat": 5]))
+        do {
+            now = now.after(milliseconds: 1_000)
+            let previous = try CaptureDirectory.prepare(directory.path, at: now) { _ in }
+            var writer = makeWriter(directory.path, channels: ["game"], previous: previous)
+            now = try writer.record(1...3, from: now)
+            if end == "connection lost" { writer.append(.disconnected(cause: "closed_by_server"), at: now) }
+            try writer.flush(now)
+            if end == "stopped" {
+                try writer.close(now, .stopped(checkedIDs: ["game": 3]))
+            } else if end == "connection lost" {
+                try writer.close(now)
+            }
+        }
+        let summary = try CaptureSummary(of: CaptureReader(paths: [directory.path]))
+        let doubts = Dictionary(uniqueKeysWithValues: summary.channels.map { ($0.channel, $0.mayBeMissing) })
+        #expect(doubts["chat"] == .some(nil))
+        #expect((doubts["game"] ?? nil) == nil ? end == "stopped" : end != "stopped")
+        #expect(summary.verdict.isComplete == (end == "stopped" ? true : nil))
+    }
+
+    /// A channel that is attached while a segment is written is one of it from then on.
+    @Test func anAttachedChannelIsOneOfItsSegment() {
+        var ends = RecordingEnds()
+        ends.segmentBegan(of: ["chat"])
+        ends.recorded("chat", id: 5)
+        ends.recorded("game", id: 2)
+        ends.segmentEnded(.stopped(checkedIDs: ["chat": 5]), otherwise: .notCompared)
+        #expect(ends.all["chat"] == nil)
+        #expect(ends.all["game"]?.reason == .notCompared)
+        ends.segmentEnded(.stopped(checkedIDs: ["game": 2]), otherwise: .notCompared)
+        ends.segmentBegan(of: ["chat"])
+        ends.segmentEnded(.stopped(checkedIDs: [:]), otherwise: .notCompared)
+        #expect(ends.all["game"] == nil)
+        #expect(ends.all["chat"]?.reason == .notCompared)
+    }
 }

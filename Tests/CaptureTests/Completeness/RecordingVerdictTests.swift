@@ -45,4 +45,24 @@ import Testing
                 $0.isInDoubt = true
             } == #"{"complete":false} 0"#, "what is known to be missing is no doubt")
     }
+
+    /// What looked like a loss was the turn of another counter.
+    @Test func aWithdrawnGapIsNoLoss() {
+        var account = RecordingAccount()
+        let gap = CaptureEvent.gap(channel: "chat", from: 3, to: 10, cause: .connectionLost)
+        account.note(gap)
+        #expect(account.verdict(isDamaged: false).exitStatus == 3)
+        let turn = { (channel: String, withdraws: [CaptureEvent.Withdrawn]) in
+            CaptureEvent.interleaved(channel: channel, counters: 2, databases: nil, withdraws: withdraws)
+        }
+        account.note(turn("game", [CaptureEvent.Withdrawn(gap)].compactMap(\.self)))
+        #expect(account.verdict(isDamaged: false).exitStatus == 3, "of another channel")
+        account.note(turn("chat", [CaptureEvent.Withdrawn(gap)].compactMap(\.self)))
+        let verdict = account.verdict(isDamaged: false)
+        #expect(verdict.exitStatus == 0)
+        #expect(verdict.isComplete == nil, "of several counters nobody can tell")
+        account.note(turn("chat", [CaptureEvent.Withdrawn(gap)].compactMap(\.self)))
+        account.note(.gap(channel: "chat", from: 20, to: 21, cause: .connectionLost))
+        #expect(account.verdict(isDamaged: false).exitStatus == 3, "a gap is withdrawn once")
+    }
 }

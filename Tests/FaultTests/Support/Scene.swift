@@ -8,7 +8,7 @@ import Testing
 final class Scene: Sendable {
     static let channel = "chat"
     private static let recorded = "backplane_relay_recorded_envelopes_total"
-    private static let lastID = #"signalr_backplane_last_id{channel="\#(channel)"}"#
+    private static let lastID = #"signalr_backplane_last_id{channel="\#(channel)",backplane="signalr2"}"#
 
     struct Options: Sendable {
         var seed = UInt64.random(in: 0...UInt64.max)
@@ -209,7 +209,8 @@ final class Scene: Sendable {
     private func expectRecordedOrDropped() async throws {
         let lastID = publisher.ledger.lastID
         try await relay().waitForMetrics("all that was received is recorded or dropped, by the metrics") { metrics in
-            let received = metrics[#"signalr_backplane_envelopes_total{channel="\#(Self.channel)"}"#]
+            let received = metrics[
+                #"signalr_backplane_envelopes_total{channel="\#(Self.channel)",backplane="signalr2"}"#]
             let kept = metrics[Self.recorded] ?? 0
             // buffer_full is refused before it is counted as received.
             let dropped = metrics.reduce(0.0) { sum, sample in

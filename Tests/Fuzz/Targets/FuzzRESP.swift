@@ -4,7 +4,7 @@ import FuzzSupport
 
 /// A stream from a hostile server, in one piece and in pieces: what is read must not depend on the cuts.
 ///
-/// Input: number of cuts and kind of connection, that many lengths of pieces, the stream.
+/// Input: number of cuts and kind of connection (16 only asks, 32 has patterns), that many lengths of pieces, the stream.
 @main
 enum FuzzRESP {
     private static let longestElement = 512
@@ -17,14 +17,30 @@ enum FuzzRESP {
             var input = InputReader(start, count)
             let first = input.byte()
             let lengths = input.bytes(Int(first & 15))
-            FuzzRESP.check(input.rest(), lengths: lengths, channels: first & 16 == 0 ? ["chat", "orders"] : [])
+            FuzzRESP.check(
+                input.rest(), lengths: lengths, names: first & 16 == 0 ? (first & 32 == 0 ? plain : named) : nil)
             return 0
         }
     }
 
-    private static func check(_ stream: UnsafeRawBufferPointer, lengths: UnsafeRawBufferPointer, channels: [String]) {
-        let whole = RESPReader(channels: channels, longestElement: longestElement)
-        let cut = RESPReader(channels: channels, longestElement: longestElement)
+    private static let plain = [SubscribedName(channel: "chat", index: 0), SubscribedName(channel: "orders", index: 1)]
+    private static let named =
+        plain + [
+            SubscribedName(channel: Array("H:all".utf8), index: 2, keepsName: true),
+            SubscribedName(pattern: Array("H:group:*".utf8), beginning: Array("H:group:".utf8), index: 2),
+            SubscribedName(pattern: Array("H:group:a:*".utf8), beginning: Array("H:group:a:".utf8), index: 3),
+        ]
+    private static let header = MessageHeader(
+        count: { channel, _ in channel },
+        write: { channel, _, destination in
+            if let start = channel.baseAddress { destination.copyMemory(from: start, byteCount: channel.count) }
+        })
+
+    private static func check(
+        _ stream: UnsafeRawBufferPointer, lengths: UnsafeRawBufferPointer, names: [SubscribedName]?
+    ) {
+        let whole = RESPReader(names: names, header: header, longestElement: longestElement)
+        let cut = RESPReader(names: names, header: header, longestElement: longestElement)
         wholeBatch.reset()
         cutBatch.reset()
         whole.batch = wholeBatch

@@ -229,14 +229,14 @@ struct PreflightTests {
                 _ = try await NodePublisher(client, channel: "chat").publish(12)
             }
             try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { relay in
-                let listeners = #"signalr_backplane_subscribers{channel="chat"}"#
+                let listeners = #"signalr_backplane_subscribers{channel="chat",backplane="signalr2"}"#
                 try await eventually("NUMSUB is shown") {
                     try await HTTPAnswer.get(port: relay.port, "/metrics")?.body.contains(listeners + " 1\n") == true
                         ? true : nil
                 }
                 // Asked for behind it.
                 for (series, value) in [
-                    (#"signalr_backplane_issued_id{channel="chat"}"#, 12.0),
+                    (#"signalr_backplane_issued_id{channel="chat",backplane="signalr2"}"#, 12.0),
                     ("backplane_relay_redis_output_buffer_limit_bytes", 33_554_432),
                     ("backplane_relay_redis_output_buffer_bytes", 0),
                 ] {

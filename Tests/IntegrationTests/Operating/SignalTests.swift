@@ -14,7 +14,8 @@ struct SignalTests {
                 try await redis.withClient { client in
                     _ = try await NodePublisher(client, channel: "chat").publish(25)
                 }
-                try await relay.waitForMetric(#"signalr_backplane_envelopes_total{channel="chat"}"#, atLeast: 25)
+                try await relay.waitForMetric(
+                    #"signalr_backplane_envelopes_total{channel="chat",backplane="signalr2"}"#, atLeast: 25)
                 relay.child.signal(SIGUSR1)
                 let line = try await eventually("the line") {
                     try Self.objects(relay).first { $0["message"] == "statistics" }

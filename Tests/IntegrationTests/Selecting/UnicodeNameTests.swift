@@ -121,7 +121,7 @@ struct UnicodeNameTests {
     private static func envelopes(_ relay: RelayProcess) async throws -> [(channel: String, count: Int)] {
         let answer = try await HTTPAnswer.demand(port: relay.port, "/metrics")
         return answer.body.split(separator: "\n").compactMap { line in
-            line.firstMatch(of: #/^signalr_backplane_envelopes_total\{channel="([^"]*)"\} (\d+)/#)
+            line.firstMatch(of: #/^signalr_backplane_envelopes_total\{channel="([^"]*)",backplane="signalr2"\} (\d+)/#)
                 .flatMap { match in Int(match.2).map { (String(match.1), $0) } }
         }
     }

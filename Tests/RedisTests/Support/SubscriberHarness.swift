@@ -32,7 +32,9 @@ struct SubscriberHarness {
         self.ended = Outcome(of: ended.futureResult)
         handler = SubscriberHandler(
             configuration: configuration, credentials: try configuration.credentials(),
-            server: configuration.servers[0], channels: channels, timing: timing, sink: sink, subscribed: subscribed,
+            server: configuration.servers[0],
+            wanted: WantedNames(SubscribedName.plain(channels), header: nil, keepsAll: false), timing: timing,
+            sink: sink, subscribed: subscribed,
             ended: ended)
         try channel.pipeline.syncOperations.addHandlers(reads, handler)
         channel.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 6379), promise: nil)

@@ -75,7 +75,7 @@ import Time
             "gap", "counter_reset",
         ]
         #expect(heard == [expected, expected])
-        let labels = #"{channel="chat"}"#
+        let labels = #"{channel="chat",backplane="signalr2"}"#
         #expect(metrics.sample("signalr_backplane_gaps_total" + labels) == 2)
         #expect(metrics.sample("signalr_backplane_missing_ids_total" + labels) == 5)
         #expect(metrics.sample("signalr_backplane_duplicate_ids_total" + labels) == 1)
@@ -92,8 +92,9 @@ import Time
         #expect(heard[0].filter { $0 == "interleaved" }.count == 1)
         // What the first turns looked like.
         #expect(heard[0].filter { $0 == "gap" || $0 == "counter_reset" } == [])
-        #expect(metrics.sample(#"signalr_backplane_gaps_total{channel="chat"}"#) == 0)
-        #expect(metrics.sample(#"signalr_backplane_id_resets_total{channel="chat"}"#) == 0)
-        #expect(metrics.sample(#"signalr_backplane_interleaved_ids_total{channel="chat"}"#) ?? 0 > 30)
+        #expect(metrics.sample(#"signalr_backplane_gaps_total{channel="chat",backplane="signalr2"}"#) == 0)
+        #expect(metrics.sample(#"signalr_backplane_counter_resets_total{channel="chat",backplane="signalr2"}"#) == 0)
+        #expect(
+            metrics.sample(#"signalr_backplane_interleaved_ids_total{channel="chat",backplane="signalr2"}"#) ?? 0 > 30)
     }
 }

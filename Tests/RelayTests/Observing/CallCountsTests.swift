@@ -10,12 +10,12 @@ import Testing
 
     init() {
         family = registry.counterFamily(
-            "calls_total", help: "h", labels: ["channel", "hub", "method"],
-            limit: ChildLimit(maximumChildren: CallCounts.maximumCalls, per: ["channel"]))
+            "calls_total", help: "h", labels: ChannelMetrics.labels + ["hub", "method"],
+            limit: ChildLimit(maximumChildren: CallCounts.maximumCalls, per: ChannelMetrics.labels))
     }
 
     private func count(_ values: [String]) -> [String] {
-        var calls = CallCounts(family, channel: "chat")
+        var calls = CallCounts(family, channel: "chat", .signalR2)
         for value in values { Array(value.utf8).withUnsafeBytes { calls.observe($0) } }
         calls.publish()
         return String(decoding: registry.expose(.text), as: UTF8.self).split(separator: "\n").map(String.init)
@@ -33,8 +33,8 @@ import Testing
         ])
         #expect(
             lines == [
-                #"calls_total{channel="chat",hub="chatHub",method="leave"} 1"#,
-                #"calls_total{channel="chat",hub="chatHub",method="say"} 5"#,
+                #"calls_total{channel="chat",backplane="signalr2",hub="chatHub",method="leave"} 1"#,
+                #"calls_total{channel="chat",backplane="signalr2",hub="chatHub",method="say"} 5"#,
             ])
     }
 
@@ -50,19 +50,22 @@ import Testing
         let lines = count(sequence.map { #"{"H":"chatHub","M":"\#($0)","A":["say"]}"# })
         for method in methods {
             let expected = sequence.count { $0 == method }
-            #expect(lines.contains(#"calls_total{channel="chat",hub="chatHub",method="\#(method)"} \#(expected)"#))
+            #expect(
+                lines.contains(
+                    #"calls_total{channel="chat",backplane="signalr2",hub="chatHub",method="\#(method)"} \#(expected)"#)
+            )
         }
     }
 
     @Test func beyondTheLimitTheyAreCountedTogether() {
         let lines = count((0..<400).map { #"{"H":"hub","M":"m\#($0)","A":[]}"# })
         #expect(lines.count == CallCounts.maximumCalls + 1)
-        #expect(lines.contains(#"calls_total{channel="chat",hub="other",method="other"} 300"#))
+        #expect(lines.contains(#"calls_total{channel="chat",backplane="signalr2",hub="other",method="other"} 300"#))
     }
 
     @Test func aNameThatIsTooLongForALabel() {
         let lines = count([#"{"H":"\#(String(repeating: "x", count: 101))","M":"m","A":[]}"#])
-        #expect(lines == [#"calls_total{channel="chat",hub="other",method="other"} 1"#])
+        #expect(lines == [#"calls_total{channel="chat",backplane="signalr2",hub="other",method="other"} 1"#])
     }
 
     /// Nothing is lost between the quick and the thorough way, whatever the bytes.

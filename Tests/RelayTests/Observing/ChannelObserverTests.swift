@@ -12,7 +12,7 @@ import Time
     private func observe(
         _ payloads: [[UInt8]], metrics: RelayMetrics, lastID: UInt64? = nil
     ) -> [ChannelObserver.Seen] {
-        var observer = ChannelObserver(metrics: metrics.channels[0], lastID: lastID)
+        var observer = metrics.observer(lastID: lastID)
         let seen = payloads.map { payload in
             payload.withUnsafeBytes { observer.observe($0, receivedAt: Self.now) }
         }
@@ -30,12 +30,14 @@ import Time
             source: "s", key: "c-1", value: command.encoded(), commandID: command.id, waitForAck: true)
         let ticks = DotNetTicks(unixNanoseconds: Int64(Self.now)).rawValue
         let payload = Envelope(id: 1, body: ScaleoutMessage(messages: [message], createdTicks: ticks)).encoded()
-        let missing = #"signalr_backplane_group_acks_missing_total{channel="chat"}"#
+        let missing = #"signalr_backplane_group_acks_missing_total{channel="chat",backplane="signalr2"}"#
         let metrics = makeMetrics()
         #expect(metrics.sample(missing) == 0)
         _ = observe([payload], metrics: metrics)
         #expect(metrics.sample(missing) == 1)
-        #expect(metrics.sample(#"signalr_backplane_group_ack_duration_seconds_count{channel="chat"}"#) == 0)
+        #expect(
+            metrics.sample(#"signalr_backplane_group_ack_duration_seconds_count{channel="chat",backplane="signalr2"}"#)
+                == 0)
         // What was not seen may have held the ack.
         let other = makeMetrics()
         _ = observe([payload, Array("9".utf8) + payload.dropFirst()], metrics: other)
@@ -59,16 +61,19 @@ import Time
         let payloads = vectors.map { Array($0.payload) }
         let seen = observe(payloads, metrics: metrics)
         #expect(seen.map(\.id) == vectors.map(\.decoded.id))
-        #expect(metrics.sample(#"signalr_backplane_envelopes_total{channel="chat"}"#) == Double(vectors.count))
         #expect(
-            metrics.sample(#"signalr_backplane_envelope_bytes_total{channel="chat"}"#)
+            metrics.sample(#"signalr_backplane_envelopes_total{channel="chat",backplane="signalr2"}"#)
+                == Double(vectors.count))
+        #expect(
+            metrics.sample(#"signalr_backplane_envelope_bytes_total{channel="chat",backplane="signalr2"}"#)
                 == Double(payloads.reduce(0) { $0 + $1.count }))
         var expected: [String: Int] = [:]
         for message in vectors.flatMap({ $0.decoded.messages ?? [] }) { expected[kind(message), default: 0] += 1 }
         #expect(expected.count >= 4)
         for kind in MessageKind.allCases {
             #expect(
-                metrics.sample("signalr_backplane_messages_total{channel=\"chat\",kind=\"\(kind.label)\"}")
+                metrics.sample(
+                    "signalr_backplane_messages_total{channel=\"chat\",backplane=\"signalr2\",kind=\"\(kind.label)\"}")
                     == Double(expected[kind.label] ?? 0), "\(kind.label)")
         }
         let real = try vectors.flatMap { try Envelope(decoding: Array($0.payload)).body.messages }
@@ -76,7 +81,9 @@ import Time
         #expect(!commands.isEmpty)
         for type in CommandType.allCases {
             #expect(
-                metrics.sample("signalr_backplane_commands_total{channel=\"chat\",command=\"\(type.label)\"}")
+                metrics.sample(
+                    "signalr_backplane_commands_total{channel=\"chat\",backplane=\"signalr2\",command=\"\(type.label)\"}"
+                )
                     == Double(commands.count { $0.type == type }), "\(type)")
         }
         var waiting: Set<String> = []
@@ -87,10 +94,10 @@ import Time
         }
         #expect(answered > 0)
         #expect(
-            metrics.sample(#"signalr_backplane_group_ack_duration_seconds_count{channel="chat"}"#)
+            metrics.sample(#"signalr_backplane_group_ack_duration_seconds_count{channel="chat",backplane="signalr2"}"#)
                 == Double(answered))
         let signals = Set(real.filter { !$0.isAck }.map(\.key)).count
-        let active = metrics.sample(#"signalr_backplane_active_signals{channel="chat"}"#) ?? 0
+        let active = metrics.sample(#"signalr_backplane_active_signals{channel="chat",backplane="signalr2"}"#) ?? 0
         #expect(abs(active - Double(signals)) <= max(1, Double(signals) * 0.1))
         let calls = Dictionary(
             grouping: real.compactMap { message in
@@ -99,7 +106,7 @@ import Time
         #expect(calls.count >= 3)
         for (call, times) in calls {
             let series =
-                #"signalr_backplane_hub_invocations_total{channel="chat",hub="\#(call[0])",method="\#(call[1])"}"#
+                #"signalr_backplane_hub_invocations_total{channel="chat",backplane="signalr2",hub="\#(call[0])",method="\#(call[1])"}"#
             #expect(metrics.sample(series) == Double(times.count), "\(call)")
         }
         // Ids 49..72 were published while nobody recorded; two blocks at the end are apart from the rest.
@@ -111,18 +118,24 @@ import Time
             gaps += 1
         }
         #expect(gaps > 0)
-        #expect(metrics.sample(#"signalr_backplane_gaps_total{channel="chat"}"#) == Double(gaps))
-        #expect(metrics.sample(#"signalr_backplane_missing_ids_total{channel="chat"}"#) == Double(missing))
-        #expect(metrics.sample(#"signalr_backplane_last_id{channel="chat"}"#) == Double(ids.max() ?? 0))
+        #expect(metrics.sample(#"signalr_backplane_gaps_total{channel="chat",backplane="signalr2"}"#) == Double(gaps))
         #expect(
-            metrics.sample(#"signalr_backplane_envelope_size_bytes_count{channel="chat"}"#) == Double(vectors.count))
+            metrics.sample(#"signalr_backplane_missing_ids_total{channel="chat",backplane="signalr2"}"#)
+                == Double(missing))
+        #expect(
+            metrics.sample(#"signalr_backplane_last_id{channel="chat",backplane="signalr2"}"#) == Double(ids.max() ?? 0)
+        )
+        #expect(
+            metrics.sample(#"signalr_backplane_envelope_size_bytes_count{channel="chat",backplane="signalr2"}"#)
+                == Double(vectors.count))
         for reason in EnvelopeError.Reason.allCases {
             #expect(undecodable(reason, metrics) == 0)
         }
     }
 
     private func undecodable(_ reason: EnvelopeError.Reason, _ metrics: RelayMetrics) -> Double? {
-        metrics.sample("signalr_backplane_undecodable_total{channel=\"chat\",reason=\"\(reason.label)\"}")
+        metrics.sample(
+            "signalr_backplane_undecodable_total{channel=\"chat\",backplane=\"signalr2\",reason=\"\(reason.label)\"}")
     }
 
     @Test func hugeIDsAreCountedAsWhatTheyAre() throws {
@@ -152,8 +165,10 @@ import Time
         for other in EnvelopeError.Reason.allCases {
             #expect(undecodable(other, metrics) == (other == reason ? 1 : 0), "\(other.label)")
         }
-        #expect(metrics.sample(#"signalr_backplane_envelopes_total{channel="chat"}"#) == 1)
-        #expect(metrics.sample(#"signalr_backplane_delivery_latency_seconds_count{channel="chat"}"#) == 0)
+        #expect(metrics.sample(#"signalr_backplane_envelopes_total{channel="chat",backplane="signalr2"}"#) == 1)
+        #expect(
+            metrics.sample(#"signalr_backplane_delivery_latency_seconds_count{channel="chat",backplane="signalr2"}"#)
+                == 0)
     }
 
     @Test func whatIsOddIsCountedAndDecoded() throws {
@@ -163,7 +178,8 @@ import Time
         #expect(seen.map(\.id) == [7, 7, 7])
         for oddity in EnvelopeOddities.allCases {
             let counted = metrics.sample(
-                "signalr_backplane_odd_envelopes_total{channel=\"chat\",reason=\"\(oddity.label)\"}")
+                "signalr_backplane_odd_envelopes_total{channel=\"chat\",backplane=\"signalr2\",reason=\"\(oddity.label)\"}"
+            )
             #expect(counted == (oddity == .id ? 2 : oddity == .trailingBytes ? 1 : 0), "\(oddity.label)")
         }
         for reason in EnvelopeError.Reason.allCases { #expect(undecodable(reason, metrics) == 0) }
@@ -189,10 +205,12 @@ import Time
             seen.publishTime
                 == (isKnown ? DotNetTicks(rawValue: ticks).unixNanoseconds.map(UInt64.init) : nil))
         #expect(
-            metrics.sample(#"signalr_backplane_delivery_latency_seconds_count{channel="chat"}"#)
+            metrics.sample(#"signalr_backplane_delivery_latency_seconds_count{channel="chat",backplane="signalr2"}"#)
                 == (latency == nil ? 0 : 1))
-        #expect(metrics.sample(#"signalr_backplane_delivery_latency_seconds_sum{channel="chat"}"#) == latency ?? 0)
-        #expect(metrics.sample(#"signalr_backplane_clock_skew_total{channel="chat"}"#) == skewed)
+        #expect(
+            metrics.sample(#"signalr_backplane_delivery_latency_seconds_sum{channel="chat",backplane="signalr2"}"#)
+                == latency ?? 0)
+        #expect(metrics.sample(#"signalr_backplane_clock_skew_total{channel="chat",backplane="signalr2"}"#) == skewed)
     }
 
     // MARK: - Sequence
@@ -205,32 +223,35 @@ import Time
                 .one(.gap(from: 6, to: 7)), .one(.duplicate), .one(.gap(from: 9, to: 10)),
                 .one(.counterReset(from: 11, to: 3)),
             ])
-        #expect(metrics.sample(#"signalr_backplane_gaps_total{channel="chat"}"#) == 2)
-        #expect(metrics.sample(#"signalr_backplane_missing_ids_total{channel="chat"}"#) == 4)
-        #expect(metrics.sample(#"signalr_backplane_duplicate_ids_total{channel="chat"}"#) == 1)
-        #expect(metrics.sample(#"signalr_backplane_id_resets_total{channel="chat"}"#) == 1)
-        #expect(metrics.sample(#"signalr_backplane_last_id{channel="chat"}"#) == 3)
+        #expect(metrics.sample(#"signalr_backplane_gaps_total{channel="chat",backplane="signalr2"}"#) == 2)
+        #expect(metrics.sample(#"signalr_backplane_missing_ids_total{channel="chat",backplane="signalr2"}"#) == 4)
+        #expect(metrics.sample(#"signalr_backplane_duplicate_ids_total{channel="chat",backplane="signalr2"}"#) == 1)
+        #expect(metrics.sample(#"signalr_backplane_counter_resets_total{channel="chat",backplane="signalr2"}"#) == 1)
+        // The name of 0.1.0, for one version more.
+        #expect(metrics.sample(#"signalr_backplane_id_resets_total{channel="chat",backplane="signalr2"}"#) == 1)
+        #expect(metrics.sample(#"signalr_backplane_last_id{channel="chat",backplane="signalr2"}"#) == 3)
     }
 
     /// Ids are a publisher's: 0 and the largest must not stop the relay.
     @Test func hostileIDs() {
         let metrics = makeMetrics()
         _ = observe([0, .max, 0, .max, 5].map { payload($0, ticks: 0) }, metrics: metrics)
-        #expect(metrics.sample(#"signalr_backplane_gaps_total{channel="chat"}"#) == 2)
+        #expect(metrics.sample(#"signalr_backplane_gaps_total{channel="chat",backplane="signalr2"}"#) == 2)
     }
 
     @Test func nothingIsCountedTwice() {
         let metrics = makeMetrics()
-        var observer = ChannelObserver(metrics: metrics.channels[0], lastID: nil)
+        var observer = metrics.observer()
         for id in 1...3 as ClosedRange<UInt64> {
             _ = payload(id, ticks: Self.nowTicks + 10).withUnsafeBytes { observer.observe($0, receivedAt: Self.now) }
             _ = Array("x".utf8).withUnsafeBytes { observer.observe($0, receivedAt: Self.now) }
             observer.publish()
             observer.publish()
         }
-        #expect(metrics.sample(#"signalr_backplane_envelopes_total{channel="chat"}"#) == 6)
-        #expect(metrics.sample(#"signalr_backplane_clock_skew_total{channel="chat"}"#) == 3)
+        #expect(metrics.sample(#"signalr_backplane_envelopes_total{channel="chat",backplane="signalr2"}"#) == 6)
+        #expect(metrics.sample(#"signalr_backplane_clock_skew_total{channel="chat",backplane="signalr2"}"#) == 3)
         #expect(undecodable(.noID, metrics) == 3)
-        #expect(metrics.sample(#"signalr_backplane_envelope_size_bytes_count{channel="chat"}"#) == 6)
+        #expect(
+            metrics.sample(#"signalr_backplane_envelope_size_bytes_count{channel="chat",backplane="signalr2"}"#) == 6)
     }
 }

@@ -56,4 +56,21 @@ import Testing
         #expect(self.turns(&turns, from: &now) == [100..<200, 200..<250, 0..<100])
         #expect(turns.deadline == nil)
     }
+
+    /// Hubs come while the relay runs: nobody who counted is left out for it.
+    @Test func oneMoreComesAmidARound() {
+        var turns = PublishTurns(observers: 250)
+        turns.counted()
+        var now = Self.interval
+        #expect(turns.take(at: now) == 0..<100)
+        turns.counted()
+        turns.add()
+        let taken = self.turns(&turns, from: &now)
+        #expect(Set(taken.joined()) == Set(0...250))
+
+        turns.add()
+        #expect(turns.deadline == nil, "it has not counted yet")
+        turns.counted()
+        #expect(Set(self.turns(&turns, from: &now).joined()) == Set(0...251))
+    }
 }

@@ -96,7 +96,7 @@ import Time
         #expect(events.filter { $0.event == "dropped" }.map(\.envelopes) == [4])
         #expect(
             events.filter { $0.event == "gap" } == [.gap(channel: "chat", from: 4, to: 7, cause: .dropped)])
-        #expect(scene.metrics.channels[0].missingIDs.value == 4)
+        #expect(scene.metrics.channels[0].signalR2?.missingIDs.value == 4)
         let summary = try CaptureSummary(of: CaptureReader(paths: [scene.path]))
         #expect(summary.verdict.isComplete == false && summary.verdict.exitStatus == 3)
         #expect(summary.channels[0].holes.map { "\($0.from)..\($0.to) \($0.cause)" } == ["4..7 dropped"])

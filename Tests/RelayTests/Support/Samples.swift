@@ -12,8 +12,7 @@ struct RelayMetrics {
     let recording: RecordingMetrics
     let storage: StorageMetrics
 
-    init(_ names: [String], records: Bool) {
-        let channels = names.map { BackplaneChannel.signalR2(key: $0) }
+    init(_ channels: [BackplaneChannel], records: Bool) {
         context = RelayContext(
             attached: AttachedChannels(channels), registry: Registry(), status: RelayStatus(records: records),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
@@ -25,6 +24,12 @@ struct RelayMetrics {
 
     var registry: Registry { context.registry }
     var channels: [ChannelMetrics] { observing.channels }
+
+    /// Of the first channel, an event key of SignalR 2.
+    func observer(lastID: UInt64? = nil) -> ChannelObserver {
+        guard let own = channels[0].signalR2 else { preconditionFailure("the first channel is a hub") }
+        return ChannelObserver(metrics: channels[0], own: own, lastID: lastID)
+    }
 
     /// The value of one series as a scrape shows it; nil if there is none.
     func sample(_ series: String) -> Double? {
@@ -45,5 +50,31 @@ struct RelayMetrics {
 
 /// - Parameter records: whether the relay is told to record.
 func makeMetrics(_ channels: [String] = ["chat"], records: Bool = true) -> RelayMetrics {
-    RelayMetrics(channels, records: records)
+    RelayMetrics(channels.map { .signalR2(key: $0) }, records: records)
+}
+
+/// - Parameter hubs: of ASP.NET Core.
+func makeMetrics(hubs: [CoreHub], records: Bool = true) -> RelayMetrics {
+    RelayMetrics(hubs.map { .core($0) }, records: records)
+}
+
+extension RelayMetrics {
+    /// Of the first channel, a hub of ASP.NET Core.
+    func coreObserver() -> CoreObserver {
+        guard let own = channels[0].core, let hub = channels[0].source.hub else {
+            preconditionFailure("the first channel is no hub")
+        }
+        return CoreObserver(metrics: channels[0], own: own, hub: hub)
+    }
+
+    /// All series of a scrape whose names begin so, as they are written.
+    func series(_ prefix: String = "signalr_backplane_") -> [String: Double] {
+        var series: [String: Double] = [:]
+        for line in String(decoding: registry.expose(.text), as: UTF8.self).split(separator: "\n")
+        where line.hasPrefix(prefix) {
+            guard let space = line.lastIndex(of: " ") else { continue }
+            series[String(line[..<space])] = Double(line[line.index(after: space)...])
+        }
+        return series
+    }
 }

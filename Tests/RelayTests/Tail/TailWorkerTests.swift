@@ -57,7 +57,8 @@ import Testing
         fill(intake)
         intake.close()
         let (report, failure) = TailWorker(
-            channels: ["chat", "game"], selection: selection, limit: limit, output: output
+            AttachedChannels([.signalR2(key: "chat"), .signalR2(key: "game")]), selection: selection, limit: limit,
+            output: output
         ).run(from: intake)
         return (output.seen, report, failure != nil)
     }

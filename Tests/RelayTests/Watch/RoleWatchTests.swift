@@ -1,3 +1,4 @@
+import Backplane
 import Capture
 import Redis
 import Synchronization
@@ -82,7 +83,8 @@ import Testing
         try await ScriptedRedis.with({ stage.answer($0) }) { redis in
             let client = try await RedisClient.connect(to: redis.configuration, eventLoopGroup: redis.eventLoopGroup)
             let subscription = AuditedSubscription(
-                redis: redis.configuration, channels: ["chat"],
+                redis: redis.configuration, attached: AttachedChannels([.signalR2(key: "chat")]),
+                includesConnections: false,
                 reader: CounterReader(
                     redis: redis.configuration, channels: ["chat"], eventLoopGroup: redis.eventLoopGroup),
                 intake: intake, eventLoopGroup: redis.eventLoopGroup, logger: metrics.context.logger)

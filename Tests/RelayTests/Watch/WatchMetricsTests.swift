@@ -10,7 +10,7 @@ struct WatchMetricsTests {
     init() { watch = WatchMetrics(relay.registry, channels: relay.channels) }
 
     private func sample(_ name: String, _ channel: String = "chat") -> Double? {
-        relay.sample(#"signalr_backplane_\#(name){channel="\#(channel)"}"#)
+        relay.sample(#"signalr_backplane_\#(name){channel="\#(channel)",backplane="signalr2"}"#)
     }
 
     @Test func nothingIsShownBeforeTheFirstAnswer() {

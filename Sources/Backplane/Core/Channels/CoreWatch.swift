@@ -6,15 +6,23 @@ package struct CoreWatch: Equatable, Sendable {
     /// For SUBSCRIBE.
     package let channels: [[UInt8]]
     /// For PSUBSCRIBE. Each PUBLISH to any channel of this Redis pays for each of them.
-    package let patterns: [[UInt8]]
+    package var patterns: [[UInt8]] { beginnings.map(\.pattern) }
+    /// Each pattern, and what the channels begin with that are meant by it: it may match others too.
+    package let beginnings: [Beginning]
+
+    package struct Beginning: Equatable, Sendable {
+        package let beginning: [UInt8]
+        package let pattern: [UInt8]
+    }
 
     /// - Parameter connections: also sends to single connections, and calls that wait for a result. Changes what
     ///   PUBLISH answers: such a call to a connection that is gone then waits until it is cancelled.
     package init(_ hub: CoreHub, connections: Bool = false) {
         channels = [hub.channel(.all, []), hub.channel(.groupCommand, [])]
         let kinds: [CoreKind] = [.ack, .result, .group, .user] + (connections ? [.connection] : [])
-        patterns = kinds.map { kind in
-            RedisGlob.escaped(hub.root) + Array(kind.infixBytes) + Array("*".utf8)
+        beginnings = kinds.map { kind in
+            let beginning = hub.root + Array(kind.infixBytes)
+            return Beginning(beginning: beginning, pattern: RedisGlob.escaped(beginning) + [UInt8(ascii: "*")])
         }
     }
 

@@ -1,3 +1,4 @@
+import Backplane
 import Capture
 import Logging
 import NIOConcurrencyHelpers
@@ -16,7 +17,10 @@ struct AuditedSubscription: Sendable {
     private let reader: CounterReader
     private let intake: Intake
     private let subscriber: RedisSubscriber
+    private let attached: AttachedChannels
+    private let includesConnections: Bool
     private let looksAtStop: Bool
+    private let logger: Logger
     private let subscriptions: AsyncStream<Void>
     private let subscribed: AsyncStream<Void>.Continuation
 
@@ -24,18 +28,42 @@ struct AuditedSubscription: Sendable {
     ///   - eventLoopGroup: of the subscription alone: nothing else may delay its socket.
     ///   - looksAtStop: whether the counters are compared at the stop, too, which may take seconds.
     init(
-        redis: RedisConfiguration, channels: [String], reader: CounterReader, intake: Intake,
-        eventLoopGroup: any EventLoopGroup, looksAtStop: Bool = true, logger: Logger
+        redis: RedisConfiguration, attached: AttachedChannels, includesConnections: Bool, reader: CounterReader,
+        intake: Intake, eventLoopGroup: any EventLoopGroup, looksAtStop: Bool = true, logger: Logger
     ) {
+        self.includesConnections = includesConnections
+        self.attached = attached
         self.looksAtStop = looksAtStop
+        self.logger = logger
         self.reader = reader
         self.intake = intake
         let (subscriptions, subscribed) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         self.subscriptions = subscriptions
         self.subscribed = subscribed
         subscriber = RedisSubscriber(
-            configuration: redis, channels: channels, eventLoopGroup: eventLoopGroup, sink: intake,
-            logger: logger, onSubscribed: { subscribed.yield() })
+            configuration: redis,
+            names: attached.all.enumerated().flatMap { $1.names(index: $0, connections: includesConnections) },
+            header: .coreRecord, title: { attached.title }, eventLoopGroup: eventLoopGroup, sink: intake,
+            logger: logger,
+            onSubscribed: { subscribed.yield() })
+    }
+
+    /// Subscribes to hubs that were attached while it runs.
+    func join(_ indexes: Range<Int>) async {
+        let channels = attached.all
+        for index in indexes {
+            let names = channels[index].names(index: index, connections: includesConnections)
+            let outcome = await subscriber.add(names) { [intake] in intake.command(.joined(index)) }
+            let metadata: Logger.Metadata = ["hub": "\(channels[index].name)"]
+            switch outcome {
+            case .confirmed: logger.notice("subscribed to a hub that was found", metadata: metadata)
+            case .later: break
+            case .refused(let reason):
+                logger.error(
+                    "a hub that was found cannot be subscribed to, and is not watched; look at the ACL of the relay's user",
+                    metadata: metadata.merging(["cause": "\(reason)"]) { first, _ in first })
+            }
+        }
     }
 
     /// Something that was found out beside the subscription takes its place in the stream; from any thread.

@@ -1,0 +1,54 @@
+package import Redis
+import Time
+
+/// The names of channels that match a pattern, again and again, as often as Redis can bear: ``HubScanPace``.
+package struct PacedChannelScan {
+    private let pattern: [UInt8]
+    private var pace: HubScanPace
+    private var last: Result<[[UInt8]], ChannelsUnknown> = .success([])
+
+    /// - Parameters:
+    ///   - pattern: for `PUBSUB CHANNELS`.
+    ///   - limit: channels up to which Redis is asked; 0 never asks.
+    package init(pattern: [UInt8], limit: Int = ChannelScanPolicy.defaultLimit) {
+        self.pattern = pattern
+        pace = HubScanPace(limit: limit)
+    }
+
+    /// How long to wait until ``look(_:)`` asks again.
+    package var nextDelay: Duration { .nanoseconds(Int64(clamping: pace.delay(at: Moment.now().monotonic))) }
+
+    /// Before ``nextDelay`` has passed it answers as before.
+    ///
+    /// - Returns: the names, or why nobody can tell.
+    /// - Throws: `RedisError` if the connection has failed.
+    package mutating func look(_ client: RedisClient) async throws -> Result<[[UInt8]], ChannelsUnknown> {
+        guard pace.delay(at: Moment.now().monotonic) == 0 else { return last }
+        last = try await ask(client)
+        return last
+    }
+
+    private mutating func ask(_ client: RedisClient) async throws -> Result<[[UInt8]], ChannelsUnknown> {
+        let directory = ChannelDirectory(client: client)
+        let start = Moment.now().monotonic
+        let channels = try await directory.numberOfChannels()
+        let counted = Moment.now().monotonic
+        if let reason = pace.objection(channels: channels) {
+            pace.left(at: counted)
+            return .failure(ChannelsUnknown(reason.description, isAboveLimit: reason.isAboveLimit))
+        }
+        do {
+            let names = try await directory.names(matching: pattern)
+            let answered = Moment.now().monotonic
+            // What the network and a busy server take, INFO took as well.
+            let duration = (answered - counted) - min(counted - start, answered - counted)
+            if let reason = pace.answered(in: duration, at: answered) {
+                return .failure(ChannelsUnknown(reason.description))
+            }
+            return .success(names)
+        } catch let error as RedisError where error.isRefusalOfCommand {
+            pace.left(at: counted)
+            return .failure(.notPermitted)
+        }
+    }
+}

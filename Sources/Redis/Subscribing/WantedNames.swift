@@ -1,0 +1,42 @@
+import NIOConcurrencyHelpers
+
+/// What a subscriber wants to hear, through every reconnect; from any thread.
+final class WantedNames: Sendable {
+    private struct State {
+        /// With the number of the adding, which gives the order.
+        var names: [SubscribedName.Key: (number: Int, name: SubscribedName)] = [:]
+        var next = 0
+    }
+
+    let header: MessageHeader?
+    /// Every message is taken under index 0, with its Redis channel.
+    let keepsAll: Bool
+    private let state: NIOLockedValueBox<State>
+
+    init(_ names: [SubscribedName], header: MessageHeader?, keepsAll: Bool) {
+        self.header = header
+        self.keepsAll = keepsAll
+        state = NIOLockedValueBox(State())
+        add(names)
+    }
+
+    /// In the order of adding.
+    var list: [SubscribedName] {
+        state.withLockedValue { $0.names.values.sorted { $0.number < $1.number }.map(\.name) }
+    }
+
+    func add(_ names: [SubscribedName]) {
+        state.withLockedValue { state in
+            for name in names where state.names[name.key] == nil {
+                state.names[name.key] = (state.next, name)
+                state.next += 1
+            }
+        }
+    }
+
+    func remove(_ names: [SubscribedName.Key]) {
+        state.withLockedValue { state in
+            for name in names { state.names[name] = nil }
+        }
+    }
+}

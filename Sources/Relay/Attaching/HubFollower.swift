@@ -1,0 +1,106 @@
+import Backplane
+import Logging
+import NIOCore
+import Preflight
+import Redis
+import Time
+
+/// Looks for hubs of ASP.NET Core SignalR, and attaches those that are wanted as they come.
+///
+/// A hub that has no more nodes stays attached: its nodes may be starting again, and what they publish first is not to be
+/// missed.
+struct HubFollower: Sendable {
+    /// The longest time that the first look may take: a relay must begin, whatever Redis does.
+    static let firstLook = Duration.seconds(2)
+    private static let retryDelay = Duration.seconds(5)
+
+    let redis: RedisConfiguration
+    let attachment: CoreAttachment
+    /// Channels of the Redis up to which it is asked for their names.
+    let limit: Int
+    let attached: AttachedChannels
+    let eventLoopGroup: any EventLoopGroup
+    let logger: Logger
+
+    /// The hubs that are there at the start; none if Redis does not tell in time, which is not said: ``follow(_:)`` says it.
+    func findFirst() async -> [CoreHub] {
+        guard attachment.findsHubs else { return [] }
+        return await withTaskGroup(of: [CoreHub].self) { group in
+            group.addTask { (try? await findOnce()) ?? [] }
+            group.addTask {
+                try? await Task.sleep(for: Self.firstLook)
+                return []
+            }
+            let first = await group.next() ?? []
+            group.cancelAll()
+            return first
+        }
+    }
+
+    private func findOnce() async throws -> [CoreHub] {
+        let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
+        let hubs = await withTaskCancellationHandler {
+            var discovery = HubDiscovery(attachment: attachment, limit: limit)
+            return try? await discovery.find(client: client).get()
+        } onCancel: {
+            Task { await client.close() }
+        }
+        await client.close()
+        return hubs ?? []
+    }
+
+    /// Hands out hubs that are not attached yet, until the task is cancelled.
+    ///
+    /// - Parameter attach: attaches them.
+    func follow(_ attach: ([CoreHub]) async -> Void) async {
+        guard attachment.findsHubs else { return }
+        var discovery = HubDiscovery(attachment: attachment, limit: limit)
+        var log = EventLog(logger)
+        while !Task.isCancelled {
+            do {
+                let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
+                let failure = await look(&discovery, client, &log, attach)
+                await client.close()
+                if Task.isCancelled { return }
+                if let failure { throw failure }
+            } catch {
+                log.write(
+                    .warning, "cannot look for hubs, trying again", kind: "hubs", at: Moment.now().monotonic,
+                    ["cause": "\(error)"])
+                try? await Task.sleep(for: Self.retryDelay)
+            }
+        }
+    }
+
+    /// - Returns: why the connection is of no more use; nil on cancellation.
+    private func look(
+        _ discovery: inout HubDiscovery, _ client: RedisClient, _ log: inout EventLog,
+        _ attach: ([CoreHub]) async -> Void
+    ) async -> (any Error)? {
+        var isUnknown = false
+        while !Task.isCancelled {
+            do {
+                switch try await discovery.find(client: client) {
+                case .success(let hubs):
+                    isUnknown = false
+                    let known = Set(attached.all)
+                    let new = hubs.filter { !known.contains(.core($0)) }
+                    if !new.isEmpty { await attach(new) }
+                case .failure(let reason):
+                    if !isUnknown {
+                        logger.warning(
+                            "hubs of ASP.NET Core SignalR cannot be looked for; name them instead",
+                            metadata: ["cause": "\(reason)"])
+                    }
+                    isUnknown = true
+                }
+                try await Task.sleep(for: discovery.nextDelay)
+            } catch is CancellationError {
+                return nil
+            } catch {
+                return error
+            }
+        }
+        return nil
+    }
+}

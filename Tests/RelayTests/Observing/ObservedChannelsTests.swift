@@ -1,0 +1,108 @@
+import Backplane
+import Capture
+import Redis
+import Testing
+import Time
+
+@testable import Relay
+
+/// Channels of both wires side by side, and hubs that come while the relay runs.
+@Suite struct ObservedChannelsTests {
+    private static let now: UInt64 = 1_795_400_000_000_000_000
+    private static let chat = CoreHub(prefix: "app:", type: "ChatHub")
+    private static let news = CoreHub(prefix: "app:", type: "NewsHub")
+
+    private let metrics = RelayMetrics([.core(chat), .signalR2(key: "chat")], records: true)
+
+    private func envelope(_ hub: CoreHub) -> [UInt8] {
+        CoreRecord.bytes(
+            channel: hub.channel(.all, []),
+            payload: CoreInvocation(frames: [
+                CoreInvocation.Frame(
+                    protocolName: "json", bytes: Array("{\"type\":1,\"target\":\"say\",\"arguments\":[]}\u{1e}".utf8))
+            ]).encoded())
+    }
+
+    private func observe(_ bytes: [UInt8], _ channel: Int, _ channels: inout ObservedChannels) -> (UInt64?, Bool) {
+        bytes.withUnsafeBytes { bytes in
+            let seen = channels.observe(bytes, channel: channel, receivedAt: Self.now)
+            return (seen.id, channels.finding(seen, channel: channel) == nil)
+        }
+    }
+
+    private func envelopes(_ channel: String, _ backplane: String) -> Double? {
+        metrics.sample(#"signalr_backplane_envelopes_total{channel="\#(channel)",backplane="\#(backplane)"}"#)
+    }
+
+    private func isUp(_ channel: String, _ backplane: String) -> Double? {
+        metrics.sample(#"signalr_backplane_up{channel="\#(channel)",backplane="\#(backplane)"}"#)
+    }
+
+    @Test func eachWireIsReadByItsOwn() {
+        var channels = ObservedChannels(metrics.observing)
+        #expect(observe(envelope(Self.chat), 0, &channels) == (nil, true))
+        #expect(observe(Array("7 blob".utf8), 1, &channels) == (7, true))
+        #expect(observe(envelope(Self.chat), 0, &channels) == (nil, true), "without ids nothing is out of line")
+        #expect(observe(Array("9 blob".utf8), 1, &channels) == (9, false))
+        channels.publishAll()
+        #expect(envelopes("app:ChatHub", "core") == 2)
+        #expect(envelopes("chat", "signalr2") == 2)
+    }
+
+    @Test func whatConcernsIDsConcernsNoHub() {
+        var channels = ObservedChannels(metrics.observing)
+        channels.consume(.subscribed(Subscription(server: nil, endpoint: "127.0.0.1:1")))
+        let readings = CounterReadings(counters: [.value(9), .value(9)], isFenced: true, isLast: false)
+        let (finding, checkedID) = channels.compare(readings, channel: 0)
+        #expect(finding == nil && checkedID == nil)
+        #expect(channels.dropped(1...3, channel: 0).isEmpty && channels.counters(0) == 0)
+        let (id, passedOver) = channels.passedOver(
+            SkippedPayload(channel: 0, bytes: 77, start: Array("9 x".utf8), receivedAt: Self.now, isTooLarge: true))
+        #expect(id == nil && passedOver == nil)
+        channels.turned(0)
+        channels.consume(.gap(channel: 0, ids: 1...2, cause: .connectionLost, isOfThisRun: true))
+        channels.consume(.duplicate(channel: 0, id: 2, isOfThisRun: true))
+        channels.publishAll()
+        #expect(
+            metrics.sample(#"signalr_backplane_envelope_bytes_total{channel="app:ChatHub",backplane="core"}"#) == 77)
+    }
+
+    /// The metrics are asked for by whichever thread comes first.
+    @Test(arguments: [false, true]) func aHubComesWhileTheRelayRuns(metricsFirst: Bool) {
+        var channels = ObservedChannels(metrics.observing)
+        #expect(isUp("app:NewsHub", "core") == nil)
+        if metricsFirst { metrics.observing.attach(.core(Self.news)) }
+        channels.consume(.subscribed(Subscription(server: nil, endpoint: "127.0.0.1:1")))
+        channels.attach(.core(Self.news))
+        channels.attach(.signalR2(key: "orders"))
+        #expect(metrics.observing.channels.map(\.channel) == ["app:ChatHub", "chat", "app:NewsHub", "orders"])
+        for (channel, backplane) in [("app:NewsHub", "core"), ("orders", "signalr2")] {
+            #expect(isUp(channel, backplane) == 1)
+        }
+        #expect(observe(envelope(Self.news), 2, &channels) == (nil, true))
+        #expect(observe(Array("3 x".utf8), 3, &channels) == (3, true))
+        channels.counted()
+        var now = Moment(realtime: Self.now, monotonic: 1_000_000_000)
+        while let deadline = channels.deadline {
+            now = Moment(realtime: Self.now, monotonic: max(now.monotonic, deadline))
+            channels.publish(at: now.monotonic)
+        }
+        #expect(envelopes("app:NewsHub", "core") == 1 && envelopes("orders", "signalr2") == 1)
+        channels.consume(.disconnected(.closedByServer))
+        #expect(isUp("app:NewsHub", "core") == 0)
+        channels.attach(.core(CoreHub(type: "Late")))
+        #expect(isUp("Late", "core") == 0)
+    }
+
+    /// An event key and a hub may have one name.
+    @Test func twoWiresUnderOneName() {
+        let metrics = RelayMetrics([.signalR2(key: "ChatHub"), .core(CoreHub(type: "ChatHub"))], records: true)
+        var channels = ObservedChannels(metrics.observing)
+        _ = observe(Array("1 x".utf8), 0, &channels)
+        _ = observe(envelope(CoreHub(type: "ChatHub")), 1, &channels)
+        _ = observe(envelope(CoreHub(type: "ChatHub")), 1, &channels)
+        channels.publishAll()
+        #expect(metrics.sample(#"signalr_backplane_envelopes_total{channel="ChatHub",backplane="signalr2"}"#) == 1)
+        #expect(metrics.sample(#"signalr_backplane_envelopes_total{channel="ChatHub",backplane="core"}"#) == 2)
+    }
+}
