@@ -105,7 +105,7 @@ package enum ForwardError: Error, Sendable, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .targetIsSource(let endpoint):
-            "the forward target \(endpoint) is the very server that is watched, and the event key is watched: each message would come back for ever; name another server, or another event key there"
+            "the forward target \(endpoint) is the watched server itself, and the event key is watched: each message would loop forever; name another server, or another event key there"
         }
     }
 }

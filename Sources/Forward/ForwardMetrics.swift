@@ -40,15 +40,18 @@ struct ForwardMetrics: Sendable {
         )
         errors = registry.counter(
             "backplane_relay_forward_errors_total",
-            help: "Connections to the forward target that failed, and error answers of it; see the log.")
+            help: "Failed connections to the forward target, and its error replies; see the log.")
         queueBytes = registry.gauge(
             "backplane_relay_forward_queue_bytes", help: "Memory of envelopes that wait for the forward target.")
         registry.gauge(
-            "backplane_relay_forward_queue_limit_bytes", help: "Limit of the former; beyond it the newest are dropped."
+            "backplane_relay_forward_queue_limit_bytes",
+            help: "Limit of backplane_relay_forward_queue_bytes; beyond it new envelopes are dropped."
         ).set(Double(limit))
         lag = registry.gauge(
             "backplane_relay_forward_lag_seconds",
-            help: "How long the oldest envelope waits, or the last one waited; if it grows, the target is too slow.")
+            help:
+                "Waiting time of the oldest envelope in the queue, or of the last one sent; if it grows, the target is too slow."
+        )
     }
 
     func confirmed(channel: Int) { forwarded[channel].increment() }

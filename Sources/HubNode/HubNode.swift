@@ -107,7 +107,7 @@ public struct HubNode: Service {
                                 ? "it is in use by another process"
                                 : Errno(rawValue: error.errnoCode).description.lowercased())
                     } catch is SocketAddressError.UnknownHost {
-                        throw HubNodeError.cannotListen(address: address, reason: "its host has no address here")
+                        throw HubNodeError.cannotListen(address: address, reason: "its host name does not resolve")
                     }
                 }
             }

@@ -177,14 +177,14 @@ package struct Preflight {
         do {
             channel.counter = try await ask(["GET", .text(name)], &report).map(Self.counter) ?? .unknown
         } catch RedisError.serverError(_, let reply) where reply.hasPrefix("WRONGTYPE") {
-            channel.counter = .other("something that is no string")
+            channel.counter = .other("a value that is not a string")
         }
         return channel
     }
 
     private static func counter(_ reply: RESPValue) -> ChannelReport.Counter {
         guard let text = reply.text else { return .absent }
-        return UInt64(text).map { .value($0) } ?? .other("text that is no number")
+        return UInt64(text).map { .value($0) } ?? .other("text that is not a number")
     }
 
     private func clockDifference(_ report: inout PreflightReport) async throws -> Int64? {

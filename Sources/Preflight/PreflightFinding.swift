@@ -81,7 +81,7 @@ extension PreflightReport {
         case .absent:
             findings.append(
                 .warning(
-                    "the key '\(channel.name)' does not exist in database \(database), so nothing was published yet, or the nodes count in another database: name theirs in the address"
+                    "the key '\(channel.name)' does not exist in database \(database), so nothing has been published yet, or the nodes use another database: put theirs into the address"
                 ))
         case .other(let what):
             findings.append(
@@ -135,13 +135,13 @@ extension PreflightReport {
         if hasCounters, let memory, memory.limit > 0, memory.policy.hasPrefix("allkeys") {
             findings.append(
                 .warning(
-                    "maxmemory-policy is \(memory.policy): when Redis is full it may evict the counter, ids begin again, and clients go deaf; use noeviction or a volatile- policy"
+                    "maxmemory-policy is \(memory.policy): when Redis is full it may evict the counter; then ids restart and clients miss messages; use noeviction or a volatile- policy"
                 ))
         }
         if hasCounters, let persistence, !persistence.appendOnlyFile, persistence.snapshots == "" {
             findings.append(
                 .warning(
-                    "Redis keeps nothing across a restart: the counter will begin again and clients may go deaf until it catches up; switch on AOF or RDB"
+                    "Redis has no persistence: after a restart the counter starts again and clients may miss messages until it catches up; enable AOF or RDB"
                 ))
         }
         if let difference = clockDifferenceNanoseconds, difference.magnitude > Self.largeClockDifference {
@@ -153,7 +153,7 @@ extension PreflightReport {
         if roundTripNanoseconds > Self.slowRoundTrip {
             findings.append(
                 .warning(
-                    "a PING took \(roundTripNanoseconds / 1_000_000) ms: run the relay near Redis, or its output buffer there fills"
+                    "a PING took \(roundTripNanoseconds / 1_000_000) ms: run the relay near Redis, or its output buffer in Redis fills up"
                 ))
         }
         return findings
@@ -171,7 +171,7 @@ extension PreflightReport {
         if let speed = directory.bytesPerSecond, speed < Self.slowDisk {
             findings.append(
                 .warning(
-                    "'\(directory.path)' takes only \(Int(speed / 1e6)) MB/s: at busy times envelopes wait in memory and may be dropped",
+                    "'\(directory.path)' can be written at only \(Int(speed / 1e6)) MB/s: at busy times envelopes wait in memory and may be dropped",
                     setting: .buffer))
         }
         return findings

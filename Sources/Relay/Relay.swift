@@ -47,7 +47,7 @@ package struct Relay: Service {
             try token.reload()
             pages?.tokenChanged()
         } catch {
-            logger.error("the HTTP token stays as it is", metadata: ["cause": "\(error)"])
+            logger.error("the HTTP token was not reloaded", metadata: ["cause": "\(error)"])
         }
     }
 
@@ -125,7 +125,7 @@ package struct Relay: Service {
         let claim = try await NIOThreadPool.singleton.runIfActive { try DirectoryClaim.take(directory) }
         if claim == nil {
             logger.notice(
-                "this file system knows no lock on a directory; open segments alone tell whether another relay records there",
+                "this file system cannot lock a directory; only open segments show whether another relay records there",
                 metadata: ["directory": "\(directory)"])
         }
         return claim

@@ -147,18 +147,18 @@ package enum ReplayError: Error, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .targetIsSource(let endpoint, let channel):
-            "\(endpoint) is the very server that the capture was recorded from, and '\(channel)' the event key: its live clients would receive old messages; name another target or another event key, or say that this is meant"
+            "\(endpoint) is the server that the capture was recorded from, and '\(channel)' is its event key: live clients there would receive old messages; name another target or another event key, or confirm that this is intended"
         case .targetIsSourceHub(let endpoint, let hub):
-            "\(endpoint) is the very server that the capture was recorded from, and '\(hub)' the recorded hub with its prefix: its live clients would receive old messages; name another target, prefix or hub, or say that this is meant"
+            "\(endpoint) is the server that the capture was recorded from, and '\(hub)' is the recorded hub with its prefix: live clients there would receive old messages; name another target, prefix or hub, or confirm that this is intended"
         case .allLeftOut(let kinds):
-            "nothing to publish: all that is selected means nothing at another Redis (\(CoreLeftOutText.list(kinds)))"
+            "nothing to publish: everything selected is meaningless at another Redis (\(CoreLeftOutText.list(kinds)))"
         case .noEventKey:
-            "all that is selected is of ASP.NET Core SignalR, which has no event keys; its envelopes go to the captured channels, or where prefixes and hubs are renamed to"
+            "everything selected is from ASP.NET Core SignalR, which has no event keys; its envelopes go to the captured channels, or to renamed prefixes and hubs"
         case .stopped(let report, let cause):
             "stopped after \(report.confirmed) confirmed envelopes"
                 + "\(report.lastCapturedID.map { ", captured id \($0)" } ?? ""): \(cause)"
                 + (report.publishedBehind > 0
-                    ? "; \(report.publishedBehind) behind it were under way and were published" : "")
+                    ? "; \(report.publishedBehind) after it were in flight and were published" : "")
         case .empty:
             "nothing is selected: the capture holds no such envelopes; 'info' says which event keys, ids and times it has"
         case .notSelected(let what, let names, let available):
@@ -166,7 +166,7 @@ package enum ReplayError: Error, Sendable, CustomStringConvertible {
         case .withoutPayload:
             "the capture was recorded without payloads: its messages have no values, and no client could read them"
         case .idsRefused(let reason, _): reason
-        case .someoneListens(let who): "\(who); say that this is meant"
+        case .someoneListens(let who): "\(who); confirm that this is intended"
         case .checkpoint(let path, let reason): "checkpoint '\(path)': \(reason)"
         }
     }

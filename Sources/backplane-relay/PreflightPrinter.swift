@@ -61,7 +61,7 @@ struct PreflightPrinter {
         let warnings = findings.count - problems
         if problems > 0 {
             return
-                "the relay cannot do what it is asked for: \(Format.count(problems, "problem")), \(Format.count(warnings, "warning"))"
+                "the relay cannot run as configured: \(Format.count(problems, "problem")), \(Format.count(warnings, "warning"))"
         }
         return warnings == 0 ? "the relay can attach" : "the relay can attach; \(Format.count(warnings, "warning"))"
     }
@@ -165,7 +165,7 @@ struct PreflightPrinter {
     }
 
     private func text(of directory: DirectoryReport) -> String {
-        var text = directory.path + (directory.exists ? "" : " (will be made)")
+        var text = directory.path + (directory.exists ? "" : " (will be created)")
         if let free = directory.freeBytes { text += ", \(Format.bytes(Int(clamping: free))) free" }
         if let speed = directory.bytesPerSecond { text += ", takes \(Format.decimal(speed / 1e6, digits: 0)) MB/s" }
         return text

@@ -27,7 +27,7 @@ struct RunCommand: AsyncParsableCommand {
               backplane-relay run --redis redis.example,channelPrefix=app: --core
 
             It subscribes and reads. It publishes nothing into the Redis that it watches. SIGTERM or SIGINT stops it; \
-            it first writes what was received, and reads the counters so that the capture knows what was lost.
+            it first writes what was received, and reads the counters so that the capture shows what was lost.
 
             SIGHUP begins a new segment and reopens the log file. SIGUSR1 logs a line of figures. SIGUSR2 forces what \
             was received to the disk.
@@ -55,7 +55,7 @@ struct RunCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             """
             Do not ask Redis for channel names if it has more channels than this. They serve to find hubs, and to \
-            suggest the right channel if nobody else listens to one. 0 never asks.
+            suggest the right channel if one has no other subscribers. 0 never asks.
             """, valueName: "count"))
     var maxChannelScan = ChannelScanPolicy.defaultLimit
 
@@ -73,14 +73,14 @@ struct RunCommand: AsyncParsableCommand {
     func validate() throws {
         try watched.validate()
         guard maxChannelScan >= 0 else {
-            throw ValidationError("--max-channel-scan: \(maxChannelScan) is no number of channels; 0 never asks")
+            throw ValidationError("--max-channel-scan: \(maxChannelScan) is not a number of channels; 0 never asks")
         }
         try buffer.require(
             atLeast: ByteSize(bytes: 1 << 20), "--buffer",
             because: "\(Format.count(buffer.bytes, "byte holds", "bytes hold")) too few envelopes")
         guard !showPayloads || recording.recordsAllOfPayloads else {
             throw ValidationError(
-                "--show-payloads: would show what --payload, --redact-json-keys or --names keeps out of the capture; give one of them"
+                "--show-payloads: would show what --payload, --redact-json-keys or --names keeps out of the capture; use only one of them"
             )
         }
     }

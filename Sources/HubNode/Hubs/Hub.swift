@@ -23,7 +23,7 @@ public struct Hub: Sendable {
     public init(_ name: String, _ define: (inout Hub) -> Void) {
         precondition(
             !name.isEmpty && !name.utf8.contains(UInt8(ascii: ".")),
-            "a hub's name holds no dot: it ends at the first one in a key")
+            "a hub's name contains no dot: in a key it ends at the first one")
         self.name = name
         define(&self)
     }

@@ -57,7 +57,7 @@ struct BusReport {
         case .oversized(let id, let bytes):
             metrics.oversizedEnvelopes.increment()
             logger.error(
-                "an envelope is larger than this node takes and was dropped while it came in: its clients miss it",
+                "an envelope is larger than this node accepts and was dropped: its clients missed it",
                 metadata: [
                     "id": "\(id.map { "\($0)" } ?? "unknown")", "bytes": "\(bytes)", "limit": "\(envelopeLimit)",
                 ])

@@ -74,7 +74,7 @@ struct ResumeAccount {
 
     private func log(_ line: ResumeReport.Line) {
         logger.warning(
-            "clients came back for envelopes that this node does not hold: they may have missed messages",
+            "clients reconnected for envelopes that this node does not have: they may have missed messages",
             metadata: [
                 "clients": "\(line.clients)", "lowest_cursor": "\(line.lowestCursor)",
                 "highest_cursor": "\(line.highestCursor)", "held_after": "\(ledger.heldAfter.map(String.init) ?? "-")",

@@ -34,7 +34,7 @@ package struct ChannelHint {
             case .success(let found): names = ChannelGroups(found).others
             case .failure(let reason):
                 if !isRefusalTold {
-                    logger.info("what else is published here is not known", metadata: ["cause": "\(reason)"])
+                    logger.info("cannot list the other channels", metadata: ["cause": "\(reason)"])
                 }
                 isRefusalTold = true
                 return nil
@@ -49,7 +49,7 @@ package struct ChannelHint {
             meant[index] = near
             guard told.updateValue(near, forKey: name)?.isSameOrdinally(as: near) != true else { continue }
             logger.warning(
-                "nobody else is subscribed to the channel; did you mean '\(near)'?", metadata: ["channel": "\(name)"])
+                "the channel has no other subscribers; did you mean '\(near)'?", metadata: ["channel": "\(name)"])
         }
         return meant
     }

@@ -64,12 +64,12 @@ extension ChannelScanPolicy.Reason: CustomStringConvertible {
     package var description: String {
         switch self {
         case .unknownNumber:
-            "PUBSUB CHANNELS is not asked: INFO is not permitted, so it is not known how many channels there are"
+            "PUBSUB CHANNELS is not used: INFO is not permitted, so the number of channels is unknown"
         case .tooMany(let channels, let limit):
-            "PUBSUB CHANNELS is not asked: Redis has \(channels) channels, more than \(limit), and would stand still while it lists them; a higher limit permits that"
+            "PUBSUB CHANNELS is not used: Redis has \(channels) channels, more than \(limit), and listing them would block it; a higher limit permits that"
         case .tookLong(let nanoseconds):
-            "PUBSUB CHANNELS is not asked again: the last answer took \(nanoseconds / 1_000_000) ms"
-        case .askedLately: "PUBSUB CHANNELS was asked less than five minutes ago"
+            "PUBSUB CHANNELS is not used again: the last answer took \(nanoseconds / 1_000_000) ms"
+        case .askedLately: "PUBSUB CHANNELS was used less than five minutes ago"
         }
     }
 }

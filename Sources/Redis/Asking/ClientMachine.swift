@@ -151,7 +151,7 @@ struct ClientMachine<Caller>: ~Copyable {
         if case .error(let text) = reply {
             return .from(reply: text, command: "the connection", endpoint: tls.endpoint)
         }
-        return .notRedis(endpoint: tls.endpoint, reason: "a reply that nobody asked for")
+        return .notRedis(endpoint: tls.endpoint, reason: "an unexpected reply")
     }
 }
 

@@ -114,7 +114,7 @@ public struct RedisConfiguration: Sendable, Equatable {
     static let prefixIgnored =
         "'channelPrefix' is ignored: SignalR's SUBSCRIBE is prefixed but its PUBLISH is not, so nodes that use it receive nothing; the relay subscribes to the channel that is published on"
     private static let prefixIgnoredForSignalR2 =
-        "'channelPrefix' is used for ASP.NET Core SignalR only: nodes of SignalR 2 that use it receive nothing, as their SUBSCRIBE is prefixed but their PUBLISH is not; the relay subscribes to the event key that is published on"
+        "'channelPrefix' is used for ASP.NET Core SignalR only: nodes of SignalR 2 that use it receive nothing, because their SUBSCRIBE is prefixed but their PUBLISH is not; the relay subscribes to the event key that is published on"
 
     /// The same for hubs of ASP.NET Core, where the channel prefix is not ignored.
     ///
@@ -196,6 +196,7 @@ public struct RedisTLS: Sendable, Equatable {
 public struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     private let value: String
 
+    /// A text that no description, log or mirror shows.
     public init(_ value: String) {
         self.value = value
     }

@@ -67,6 +67,7 @@ public struct PasswordFile: Sendable, Equatable {
     /// Read at each connect.
     public let path: String
 
+    /// - Parameter path: of the file; it need not exist yet.
     public init(path: String) {
         self.path = path
     }
@@ -75,7 +76,7 @@ public struct PasswordFile: Sendable, Equatable {
     public var warning: String? {
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IROTH != 0 else { return nil }
-        return "the password file '\(path)' can be read by every user of this machine; chmod 600 it"
+        return "the password file '\(path)' is readable by every user on this machine; chmod 600 it"
     }
 
     /// - Throws: ``RedisError/passwordFile(path:reason:)``

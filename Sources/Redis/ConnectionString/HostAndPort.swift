@@ -13,12 +13,12 @@ struct HostAndPort: Equatable {
         if text.first == "[" {
             guard let close = text.firstIndex(of: "]") else {
                 throw ConnectionStringError(
-                    "an IPv6 address is written in brackets, [::1]:6379; the closing one is missing")
+                    "an IPv6 address is written in brackets, [::1]:6379; the closing bracket is missing")
             }
             host = text[text.index(after: text.startIndex)..<close]
             let after = text[text.index(after: close)...]
             guard after.isEmpty || after.first == ":" else {
-                throw ConnectionStringError("after the IPv6 address in brackets comes :port or nothing")
+                throw ConnectionStringError("only :port may follow the IPv6 address in brackets")
             }
             port = after.isEmpty ? nil : after.dropFirst()
         } else if let colon = text.lastIndex(of: ":") {
@@ -37,7 +37,7 @@ struct HostAndPort: Equatable {
         // not be.
         guard !host.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F || Self.hostStoppers.contains($0) }) else {
             throw ConnectionStringError(
-                "the host name holds a character that no host name has (a space, or a sign such as , ; = @ / ? #); options follow host:port without redis:// (host:6379,ssl=true), and a login needs redis:// before it (redis://user:password@host:6379)"
+                "the host name contains a character that is not allowed there (such as a space or , ; = @ / ? #); options follow host:port without redis:// (host:6379,ssl=true), and a login needs redis:// before it (redis://user:password@host:6379)"
             )
         }
         self.host = String(host)
@@ -46,7 +46,7 @@ struct HostAndPort: Equatable {
             return
         }
         guard let number = Int(port), (1...65535).contains(number) else {
-            throw ConnectionStringError("the port is a number from 1 to 65535, such as host:6379")
+            throw ConnectionStringError("the port must be a number from 1 to 65535, such as host:6379")
         }
         self.port = number
     }

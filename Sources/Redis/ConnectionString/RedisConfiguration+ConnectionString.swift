@@ -34,7 +34,8 @@ extension RedisConfiguration {
             }
         }
         guard passwordFile == nil || password == nil else {
-            throw ConnectionStringError("the address holds a password and a password file is named; give one of them")
+            throw ConnectionStringError(
+                "the address contains a password and a password file is named; use only one of them")
         }
     }
 

@@ -31,7 +31,7 @@ enum URLParts {
         }
         guard hasOptions else { return }
         throw ConnectionStringError(
-            "a \(scheme):// URL takes no options; write host:6379,name=value without \(scheme):// (ssl=true for TLS), or the login into the URL: \(scheme)://user:password@host:6379, a comma in it as %2C, a question mark as %3F"
+            "a \(scheme):// URL takes no options; write host:6379,name=value without \(scheme):// (ssl=true for TLS), or put the login into the URL: \(scheme)://user:password@host:6379, with a comma as %2C and a question mark as %3F"
         )
     }
 
@@ -47,13 +47,13 @@ enum URLParts {
     static func refuseParameters(in text: Substring, scheme: String) throws(ConnectionStringError) {
         guard let query = text.firstIndex(where: { $0 == "?" || $0 == "#" }) else { return }
         throw ConnectionStringError(
-            "parameters after '\(text[query])' are not supported in a \(scheme):// URL; a '?' or '#' of a password is written %3F or %23"
+            "parameters after '\(text[query])' are not supported in a \(scheme):// URL; write a '?' or '#' in a password as %3F or %23"
         )
     }
 
     static func database(_ text: Substring, what: String) throws(ConnectionStringError) -> Int {
         guard let number = Int(text), number >= 0 else {
-            throw ConnectionStringError("\(what) is a database number, 0 or above")
+            throw ConnectionStringError("\(what) must be a database number, 0 or above")
         }
         return number
     }
@@ -72,7 +72,8 @@ enum URLParts {
                 let decoded = UInt8(Substring(rest.prefix(2)), radix: 16)
             else {
                 throw ConnectionStringError(
-                    "\(what) holds a '%' that no two hexadecimal digits follow; write a percent sign as %25")
+                    "\(what) contains a '%' that is not followed by two hexadecimal digits; write a percent sign as %25"
+                )
             }
             rest = rest.dropFirst(2)
             bytes.append(decoded)
@@ -119,7 +120,7 @@ enum URLScheme {
         if foreign.contains(scheme) {
             return ConnectionStringError("the scheme '\(scheme)://' is not supported; \(supported)")
         }
-        return ConnectionStringError("what stands before '://' is no scheme that is known; \(supported)")
+        return ConnectionStringError("the scheme before '://' is unknown; \(supported)")
     }
 }
 
@@ -138,25 +139,25 @@ enum UnixURL {
         }
         guard rest.first == "/" else {
             throw ConnectionStringError(
-                "unix:// takes the whole path of a socket, with three slashes: unix:///run/redis.sock")
+                "unix:// takes the full path of a socket, with three slashes: unix:///run/redis.sock")
         }
         if let question = rest.firstIndex(of: "?") {
             let query = rest[rest.index(after: question)...]
             rest = rest[..<question]
             guard query.hasPrefix("db=") else {
                 throw ConnectionStringError(
-                    "a unix:// URL takes one parameter, ?db=N; user and password stand before the path")
+                    "a unix:// URL takes one parameter, ?db=N; put user and password before the path")
             }
             configuration.database = try URLParts.database(query.dropFirst(3), what: "'db' of the unix:// URL")
         }
         guard !rest.contains(where: { ",;=&\"'".contains($0) || $0.isWhitespace }) else {
             throw ConnectionStringError(
-                "the path of the unix:// URL holds a comma, semicolon, equals sign, quote or blank; write it percent-encoded (%2C), or write !/run/redis.sock,name=value for options"
+                "the path of the unix:// URL contains a comma, semicolon, equals sign, quote or space; write it percent-encoded (%2C), or write !/run/redis.sock,name=value for options"
             )
         }
         let path = try URLParts.percentDecoded(rest, what: "the path of the unix:// URL")
         guard path.utf8.count > 1, path.utf8.count <= longestPath, !path.utf8.contains(0) else {
-            throw ConnectionStringError("the path of the unix:// URL has 2 to \(longestPath) bytes")
+            throw ConnectionStringError("the path of the unix:// URL must have 2 to \(longestPath) bytes")
         }
         configuration.servers = [.unix(path: path)]
         return configuration
@@ -184,13 +185,13 @@ enum SentinelURL {
             !name.contains(where: { ",;=&\"'".contains($0) || $0.isWhitespace })
         else {
             throw ConnectionStringError(
-                "the name of the master is missing, or holds a sign that is written percent-encoded; write \(scheme)://host:26379,host:26379/mymaster"
+                "the name of the master is missing, or contains a character that must be percent-encoded; write \(scheme)://host:26379,host:26379/mymaster"
             )
         }
         configuration.sentinelMaster = try URLParts.percentDecoded(name, what: "the master of the \(scheme):// URL")
         if parts.count > 1, !parts[1].isEmpty {
             configuration.database = try URLParts.database(
-                parts[1], what: "what follows the master in the \(scheme):// URL")
+                parts[1], what: "the part after the master in the \(scheme):// URL")
         }
         let hosts = rest.prefix { $0 != "/" }
         for host in hosts.split(separator: ",", omittingEmptySubsequences: false) {

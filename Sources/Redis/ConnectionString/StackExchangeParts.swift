@@ -75,16 +75,16 @@ struct StackExchangeParts {
                 throw Self.dividedOtherwise(part)
             }
             warnings.append(unknown(part, meant: meant))
-            doubt = doubt ?? "an option that is not known"
+            doubt = doubt ?? "an unknown option"
         }
     }
 
     private func unknown(_ part: Int, meant: String?) -> String {
-        let known = "is no option that is known, and has no effect"
-        if let meant { return "part \(part) of the connection string \(known); is '\(meant)' meant?" }
+        let known = "is not a known option and has no effect"
+        if let meant { return "part \(part) of the connection string \(known); did you mean '\(meant)'?" }
         guard let doubt else { return "part \(part) of the connection string \(known)" }
         return
-            "part \(part) of the connection string stands behind \(doubt), \(known); a password with a comma does not fit here: \(Self.remedy)"
+            "part \(part) of the connection string follows \(doubt), \(known); a password with a comma cannot be written here: \(Self.remedy)"
     }
 
     private static let remedy =
@@ -92,7 +92,7 @@ struct StackExchangeParts {
 
     private static func dividedOtherwise(_ part: Int) -> ConnectionStringError {
         ConnectionStringError(
-            "part \(part) of the connection string holds more than one option: options are divided by commas, not by semicolons, '&' or blanks: host:6379,ssl=true,password=..."
+            "part \(part) of the connection string contains more than one option: separate options with commas, not with semicolons, '&' or spaces: host:6379,ssl=true,password=..."
         )
     }
 
@@ -107,11 +107,11 @@ struct StackExchangeParts {
 
     private static func socket(_ path: Substring, part: Int) throws(ConnectionStringError) -> String {
         guard path.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
-            throw ConnectionStringError("the path of a unix socket holds a control character")
+            throw ConnectionStringError("the path of a unix socket contains a control character")
         }
         guard path.first == "/", !path.contains(where: { ";=".contains($0) }) else {
             throw ConnectionStringError(
-                "part \(part) of the connection string is no path of a unix socket: write !/run/redis.sock, with commas before options"
+                "part \(part) of the connection string is not the path of a unix socket: write !/run/redis.sock, with commas before options"
             )
         }
         return String(path)
@@ -125,7 +125,7 @@ struct StackExchangeParts {
 
     private func inDoubt(_ part: Int) -> ConnectionStringError {
         ConnectionStringError(
-            "part \(part) of the connection string stands behind \(doubt ?? "'password'") and is neither a known option nor surely a server; a server stands before it, or has its port (host:6379); a password with a comma does not fit here: \(Self.remedy)"
+            "part \(part) of the connection string follows \(doubt ?? "'password'") and is neither a known option nor clearly a server; put servers before it, or add the port (host:6379); a password with a comma cannot be written here: \(Self.remedy)"
         )
     }
 
@@ -140,7 +140,7 @@ struct StackExchangeParts {
             guard isAlone || server.port != nil else { throw inDoubt(part) }
             servers.append(.concealed(server, part: part))
             warnings.append(
-                "part \(part) of the connection string stands behind a password and is taken for a server; it is not shown, as it may be the rest of that password. Write servers first"
+                "part \(part) of the connection string follows a password and is taken for a server; it is not shown, as it may be the rest of that password. Write servers first"
             )
         }
     }

@@ -58,7 +58,7 @@ struct StackExchangeString {
             if let time = try milliseconds(value, of: option) { configuration.answerTimeoutMilliseconds = time }
         case "keepAlive":
             guard let seconds = Int32(value) else {
-                throw ConnectionStringError("'keepAlive' is a number of seconds, such as keepAlive=60")
+                throw ConnectionStringError("'keepAlive' must be a number of seconds, such as keepAlive=60")
             }
             // 0 and -1 leave it to the default there too.
             if seconds > 0 { configuration.pingIntervalSeconds = min(Int64(seconds), 86_400) }
@@ -78,7 +78,7 @@ struct StackExchangeString {
     private mutating func applyProtocols(_ value: String) throws(ConnectionStringError) {
         guard let versions = SSLProtocols(value) else {
             throw ConnectionStringError(
-                "'sslProtocols' is a name or a number of .NET's SslProtocols, several with '|': sslProtocols=Tls12|Tls13"
+                "'sslProtocols' must be a name or number of .NET's SslProtocols, several with '|': sslProtocols=Tls12|Tls13"
             )
         }
         guard let lowest = versions.lowest else { return }
@@ -93,10 +93,10 @@ struct StackExchangeString {
         _ value: String, of option: String
     ) throws(ConnectionStringError) -> Int64? {
         guard let number = Int32(value) else {
-            throw ConnectionStringError("'\(option)' is a number of milliseconds, such as \(option)=5000")
+            throw ConnectionStringError("'\(option)' must be a number of milliseconds, such as \(option)=5000")
         }
         guard number > 0 else {
-            configuration.warnings.append("'\(option)' is ignored: it is a number of milliseconds above 0")
+            configuration.warnings.append("'\(option)' is ignored: it must be a number of milliseconds above 0")
             return nil
         }
         return min(Int64(number), 86_400_000)
@@ -106,7 +106,7 @@ struct StackExchangeString {
         switch value.lowercased() {
         case "true", "yes", "on", "1": return true
         case "false", "no", "off", "0": return false
-        default: throw ConnectionStringError("'\(option)' is true or false")
+        default: throw ConnectionStringError("'\(option)' must be true or false")
         }
     }
 }

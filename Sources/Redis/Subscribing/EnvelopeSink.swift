@@ -92,9 +92,9 @@ package enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .closedByServer: "the server closed the connection"
-        case .ioError(let text): "the connection broke: \(text)"
+        case .ioError(let text): "the connection failed: \(text)"
         case .noAnswer: "the server no longer answers PING"
-        case .protocolError: "the server sent something that is not of Redis' protocol"
+        case .protocolError: "the server sent something that is not in the Redis protocol"
         case .serverError(let text): "the server ended the subscription: \(text)"
         case .failover: "another server is the master now"
         case .stopped: "stopped"

@@ -149,7 +149,7 @@ struct RESPReader: ~Copyable {
         state.pointee.large = nil
         if outcome == .malformed {
             abandon(large)
-            return "no line feed behind a string of \(large.count) bytes"
+            return "no line feed after a string of \(large.count) bytes"
         }
         guard large.channel >= 0 else {
             state.pointee.passedOver()

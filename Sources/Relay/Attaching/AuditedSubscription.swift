@@ -56,11 +56,11 @@ struct AuditedSubscription: Sendable {
             let outcome = await subscriber.add(names) { [intake] in intake.command(.joined(index)) }
             let metadata: Logger.Metadata = ["hub": "\(channels[index].name)"]
             switch outcome {
-            case .confirmed: logger.notice("subscribed to a hub that was found", metadata: metadata)
+            case .confirmed: logger.notice("subscribed to a discovered hub", metadata: metadata)
             case .later: break
             case .refused(let reason):
                 logger.error(
-                    "a hub that was found cannot be subscribed to, and is not watched; look at the ACL of the relay's user",
+                    "cannot subscribe to a discovered hub, so it is not watched; check the ACL of the relay's user",
                     metadata: metadata.merging(["cause": "\(reason)"]) { first, _ in first })
             }
         }

@@ -68,7 +68,7 @@ struct HubFollower: Sendable {
                 if let failure { throw failure }
             } catch {
                 log.write(
-                    .warning, "cannot look for hubs, trying again", kind: "hubs", at: Moment.now().monotonic,
+                    .warning, "cannot search for hubs, trying again", kind: "hubs", at: Moment.now().monotonic,
                     ["cause": "\(error)"])
                 try? await Task.sleep(for: Self.retryDelay)
             }
@@ -101,7 +101,7 @@ struct HubFollower: Sendable {
                 case .failure(let reason):
                     if !isUnknown {
                         logger.warning(
-                            "hubs of ASP.NET Core SignalR cannot be looked for; name them instead",
+                            "cannot search for hubs of ASP.NET Core SignalR; name them instead",
                             metadata: ["cause": "\(reason)"])
                     }
                     isUnknown = true

@@ -32,7 +32,7 @@ package struct EventLog: Sendable {
     package mutating func flush(at now: UInt64) {
         for kept in limiter.ended(at: now) {
             logger.warning(
-                "more of the same, not logged one by one",
+                "similar events, not logged individually",
                 metadata: ["event": "\(kept.message)", "suppressed": "\(kept.count)"])
         }
     }

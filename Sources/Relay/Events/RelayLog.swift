@@ -33,8 +33,8 @@ struct RelayLog {
             lines.write(
                 .error,
                 payload.isTooLarge
-                    ? "an envelope is larger than the buffer and was dropped while it came in; raise the buffer to record such envelopes"
-                    : "intake full, a large envelope was dropped while it came in; is the disk too slow, or the buffer too small?",
+                    ? "an envelope is larger than the buffer and was dropped; raise the buffer to record such envelopes"
+                    : "intake full, a large envelope was dropped; is the disk too slow, or the buffer too small?",
                 kind: "skipped", at: now.monotonic,
                 [
                     "channel": "\(channels[payload.channel])", "id": "\(id.map(String.init) ?? "unknown")",

@@ -55,7 +55,7 @@ package final class RelayStatus: Sendable {
     var notReadyReason: String? {
         if !isSubscribed { return "not subscribed to Redis" }
         if let masterLoss { return masterLoss.reason }
-        if records, isDiskLow { return "the disk is low" }
+        if records, isDiskLow { return "disk space is low" }
         if records, !isWriting { return "the capture is not being written" }
         return nil
     }

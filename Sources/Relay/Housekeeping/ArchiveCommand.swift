@@ -8,7 +8,7 @@ package struct ArchiveCommand: Sendable, Equatable {
         package let placeholder: String
 
         package var description: String {
-            "'\(placeholder)' stands for nothing: %p is the path, %f the file name, %% a percent sign"
+            "'\(placeholder)' is not a placeholder: %p is the path, %f the file name, %% a percent sign"
         }
     }
 

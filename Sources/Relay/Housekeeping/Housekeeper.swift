@@ -162,7 +162,7 @@ final class Housekeeper: Sendable {
             metrics.archiveFailures.increment()
             failures.withLockedValue {
                 $0.log.write(
-                    .warning, "the archive command failed, it is run again", kind: "archive",
+                    .warning, "the archive command failed, retrying", kind: "archive",
                     at: Moment.now().monotonic, ["segment": "\(segment.name)", "cause": "\(outcome.description)"])
             }
         }
@@ -211,11 +211,11 @@ struct StorageMetrics: Sendable {
         retainedBytes = registry.gauge(
             "backplane_relay_retained_bytes", help: "Bytes of the segments in the record directory.")
         archivedSegments = registry.counter(
-            "backplane_relay_archived_segments_total", help: "Segments that the archive command took.")
+            "backplane_relay_archived_segments_total", help: "Segments archived by the archive command.")
         archiveFailures = registry.counter(
             "backplane_relay_archive_failures_total",
             help:
-                "Runs of the archive command that failed or took too long; they are repeated. The log has its last line."
+                "Runs of the archive command that failed or timed out; they are retried. The log has its last line of output."
         )
         archivePending = registry.gauge(
             "backplane_relay_archive_pending_segments", help: "Closed segments that are not archived yet.")

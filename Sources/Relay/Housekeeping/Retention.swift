@@ -79,7 +79,7 @@ struct Retention {
         do {
             segments = try inventory.scan()
         } catch {
-            complain("cannot look at the record directory", error, at: now)
+            complain("cannot read the record directory", error, at: now)
             return
         }
         let names = Set(segments.map(\.name))
@@ -96,7 +96,7 @@ struct Retention {
         do {
             try ArchiveMarker.make(for: name, in: directory)
         } catch {
-            complain("cannot note that a segment is archived", error, at: now)
+            complain("cannot mark a segment as archived", error, at: now)
         }
     }
 
@@ -109,7 +109,7 @@ struct Retention {
                 }
                 logger.notice("\(outcome)")
             } catch {
-                complain("a segment stays without its summary", error, at: now)
+                complain("cannot write the summary of a segment", error, at: now)
             }
         }
     }
@@ -152,7 +152,7 @@ struct Retention {
         logger.log(
             level: deletion.reason == .diskLow ? .warning : .notice,
             deletion.reason == .diskLow
-                ? "a segment was deleted before it was archived, because the disk is low" : "a segment was deleted",
+                ? "a segment was deleted before it was archived, because disk space is low" : "a segment was deleted",
             metadata: [
                 "segment": "\(segment.name)", "reason": "\(deletion.reason.rawValue)", "bytes": "\(segment.size)",
                 "ids":

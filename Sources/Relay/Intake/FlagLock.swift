@@ -22,7 +22,7 @@ final class FlagLock: @unchecked Sendable {
         failures |= pthread_condattr_init(&attributes)
         failures |= pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
         failures |= pthread_cond_init(condition, &attributes)
-        precondition(failures == 0, "pthread refuses a mutex or a condition")
+        precondition(failures == 0, "pthread cannot create a mutex or condition")
         pthread_condattr_destroy(&attributes)
     }
 

@@ -8,9 +8,10 @@ package struct IntakeMetrics: Sendable {
 
     package init(_ registry: Registry) {
         bytes = registry.gauge(
-            "backplane_relay_intake_bytes", help: "Memory held by envelopes that wait for the recorder.")
+            "backplane_relay_intake_bytes", help: "Memory of envelopes waiting for the recorder.")
         limitBytes = registry.gauge(
-            "backplane_relay_intake_limit_bytes", help: "Limit of backplane_relay_intake_bytes: the buffer.")
+            "backplane_relay_intake_limit_bytes", help: "Limit of backplane_relay_intake_bytes: the size of the buffer."
+        )
         drops = DropMetrics(registry)
     }
 }
@@ -23,7 +24,8 @@ package struct DropMetrics: Sendable {
     init(_ registry: Registry) {
         let envelopes = registry.counterFamily(
             "backplane_relay_dropped_envelopes_total",
-            help: "Envelopes received but not recorded; the capture notes each loss. Look at the disk and the buffer.",
+            help:
+                "Envelopes received but not recorded; each loss is noted in the capture. Check the disk and the buffer.",
             labels: ["reason"])
         let bytes = registry.counterFamily(
             "backplane_relay_dropped_bytes_total", help: "Payload bytes of dropped envelopes.", labels: ["reason"])

@@ -18,17 +18,17 @@ struct CoreMetrics: Sendable {
             protocolEnvelopes = registry.counterFamily(
                 prefix + "protocol_envelopes_total",
                 help:
-                    "Envelopes that carry a frame of the hub protocol: json, messagepack, or other for those of an application and Blazor.",
+                    "Envelopes with a frame of the hub protocol: json, messagepack, or other for protocols of an application or Blazor.",
                 labels: ChannelMetrics.labels + ["protocol"])
             protocolMissing = registry.counterFamily(
                 prefix + "protocol_missing_total",
                 help:
-                    "Envelopes without the hub protocol, though others of the hub carried it within the last 5 to 10 minutes: each node disconnects the clients with that protocol that such an envelope is for.",
+                    "Envelopes without the hub protocol, although others of the hub had it within the last 5 to 10 minutes: nodes disconnect recipients that use that protocol.",
                 labels: ChannelMetrics.labels + ["protocol"])
             resultsMissing = registry.counterFamily(
                 prefix + "results_missing_total",
                 help:
-                    "Calls for a client's result without an answer within 30 s. No series before the first such call is seen, and only connection channels show them: --core-connections.",
+                    "Calls for a client's result without an answer within 30 s. There is no series before the first such call; they are visible only with --core-connections.",
                 labels: ChannelMetrics.labels)
         }
     }

@@ -14,7 +14,7 @@ package struct ObservingMetrics: Sendable {
         attached = NIOLockedValueBox(channels.map { ChannelMetrics(families, $0) })
         reconnects = registry.counter(
             "backplane_relay_reconnects_total",
-            help: "Subscriptions made again after one was lost; envelopes published in between were missed.")
+            help: "Resubscriptions after a lost connection; envelopes published in between were missed.")
     }
 
     /// By channel index, those that are attached by now; from any thread.

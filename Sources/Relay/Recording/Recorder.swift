@@ -147,14 +147,14 @@ struct Recorder: ~Copyable {
     ///
     /// - Parameter checkedIDs: by channel name, up to where all that was given out is recorded or told as missing.
     mutating func close(_ now: Moment, checkedIDs: OrdinalNameMap<UInt64> = [:]) {
-        // Also if the disk is low: which ids are lost takes little.
+        // Also if disk space is low: which ids are lost takes little.
         if outage != nil { resume(now, isStopping: true) }
         attempt(now) { writer throws(CaptureError) in try writer.close(now, .stopped(checkedIDs: checkedIDs)) }
         status.isWriting = false
         guard let outage else { return }
         for event in outage.events(channels: channels) where event.event == "dropped" {
             logger.error(
-                "lost, and not noted in the capture",
+                "envelopes were lost and not noted in the capture",
                 metadata: [
                     "channel": "\(event.channel ?? "-")", "envelopes": "\(event.envelopes ?? 0)",
                     "from": "\(event.from ?? 0)", "to": "\(event.to ?? 0)", "reason": "\(event.reason ?? "-")",
@@ -182,7 +182,7 @@ struct Recorder: ~Copyable {
         status.isDiskLow = true
         metrics.paused.set(1)
         logger.error(
-            "the disk is low, recording pauses; envelopes are counted as dropped until there is space",
+            "disk space is low, recording paused; envelopes are counted as dropped until space is free",
             metadata: ["free": "\(free)"])
         news.append(.recordingPaused(free: free))
     }
@@ -197,7 +197,7 @@ struct Recorder: ~Copyable {
         outage?.isFailureTold = false
         status.isDiskLow = false
         metrics.paused.set(0)
-        logger.notice("there is space again", metadata: ["free": "\(free)"])
+        logger.notice("disk space recovered, resuming recording", metadata: ["free": "\(free)"])
         resume(now)
     }
 
@@ -223,7 +223,7 @@ struct Recorder: ~Copyable {
             try writer.reopen(now)
             try body(&writer)
             status.isWriting = true
-            logger.warning("recording goes on in a new segment")
+            logger.warning("recording continues in a new segment")
         } catch {
             failed(error)
             beginOutage(error, at: now)

@@ -29,14 +29,14 @@ package struct RecordingMetrics: Sendable {
         bytes = registry.counter(
             "backplane_relay_recorded_bytes_total", help: "Payload bytes written to the capture, before compression.")
         writtenBytes = registry.counter(
-            "backplane_relay_written_bytes_total", help: "Bytes by which segment files grew, after compression.")
-        segments = registry.counter("backplane_relay_segments_total", help: "Segment files begun.")
+            "backplane_relay_written_bytes_total", help: "Bytes written to segment files, after compression.")
+        segments = registry.counter("backplane_relay_segments_total", help: "Segment files started.")
         uncompressedChunks = registry.counter(
             "backplane_relay_uncompressed_chunks_total",
-            help: "Chunks stored as they were, since compressing held the recorder up while the intake filled.")
+            help: "Chunks stored uncompressed, because compression slowed the recorder while the intake filled.")
         chunkWriteSeconds = registry.histogram(
             "backplane_relay_chunk_write_seconds",
-            help: "Time to compress and write one chunk; long ones mean a slow disk.",
+            help: "Time to compress and write one chunk; long times mean a slow disk.",
             buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5])
         fsyncSeconds = registry.histogram(
             "backplane_relay_fsync_seconds", help: "Time to force written data to the disk.",
@@ -46,10 +46,10 @@ package struct RecordingMetrics: Sendable {
             help: "Failed writes to the capture; the relay tries a new segment. The log names the error.")
         paused = registry.gauge(
             "backplane_relay_recording_paused",
-            help: "1 while recording pauses because the disk has less free space than is to be kept.")
+            help: "1 while recording is paused because free disk space is below the limit.")
         let lost = registry.counterFamily(
             "backplane_relay_lost_envelopes_total",
-            help: "Envelopes that were recorded and are gone, because somebody touched the open segment's file.",
+            help: "Recorded envelopes that are gone because the open segment's file was changed from outside.",
             labels: ["cause"])
         self.lost = Dictionary(
             uniqueKeysWithValues: SegmentLoss.Cause.allCases.map { ($0, lost.with($0.rawValue)) })
@@ -58,7 +58,7 @@ package struct RecordingMetrics: Sendable {
     /// For a relay that records.
     func watch(_ directory: String, _ status: RelayStatus, _ registry: Registry) {
         let free = registry.gauge(
-            "backplane_relay_free_disk_bytes", help: "Space left for the capture on its file system.")
+            "backplane_relay_free_disk_bytes", help: "Free space on the file system of the capture.")
         let recording = registry.gauge(
             "backplane_relay_recording",
             help:
@@ -150,7 +150,7 @@ final class WriterObserver: CaptureWriterObserver {
     func chunkLeftUncompressed() {
         metrics.uncompressedChunks.increment()
         log?.write(
-            .warning, "compressing holds the recorder up, chunks are stored as they are until it has caught up",
+            .warning, "compression slows the recorder, storing chunks uncompressed until it has caught up",
             kind: "uncompressed", at: Moment.now().monotonic, [:])
     }
 
@@ -170,7 +170,7 @@ final class WriterObserver: CaptureWriterObserver {
     func segmentLost(_ loss: SegmentLoss) {
         metrics.count(loss)
         logger?.error(
-            "somebody touched the open segment; recording goes on in a new one",
+            "something changed the open segment from outside; recording continues in a new one",
             metadata: [
                 "segment": "\(loss.path)", "cause": "\(loss.cause.rawValue)", "envelopes": "\(loss.envelopes)",
             ])

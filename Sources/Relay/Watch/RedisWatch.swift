@@ -83,7 +83,7 @@ struct RedisWatch: Sendable {
         for finding in report.findings() { logger.warning("pre-flight", metadata: ["cause": "\(finding.text)"]) }
         if !report.notPermitted.isEmpty {
             logger.info(
-                "some commands are not permitted; what they tell is left out",
+                "some commands are not permitted; their figures are left out",
                 metadata: ["commands": "\(report.notPermitted.joined(separator: " "))"])
         }
     }

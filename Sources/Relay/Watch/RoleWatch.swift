@@ -82,7 +82,7 @@ struct RoleWatch: Sendable {
             status.masterLoss = loss
             subscription.note(.demoted(master: loss.master))
             logger.error(
-                "Redis was demoted to a replica: nodes publish to its master, and only what it replicates is heard",
+                "Redis was demoted to a replica: nodes publish to its master, and the relay receives only what is replicated",
                 metadata: ["redis": "\(endpoint)", "master": "\(loss.master ?? "unknown")"])
         case .promoted:
             status.masterLoss = nil

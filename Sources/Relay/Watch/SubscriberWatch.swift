@@ -32,7 +32,7 @@ struct SubscriberWatch {
             guard pace.admits(clients: clients, at: counted) else {
                 if !wasSuspended {
                     logger.notice(
-                        "the subscribers are not looked at: to list so many clients would hold Redis up",
+                        "the subscribers are not listed: Redis has so many clients that listing them would block it",
                         metadata: ["clients": "\(clients ?? 0)", "limit": "\(ClientListPace.mostClients)"])
                 }
                 forget()
@@ -46,7 +46,7 @@ struct SubscriberWatch {
             pace.answered(in: cost, at: answered)
             if pace.interval > before {
                 logger.info(
-                    "Redis takes long to list its subscribers; they are looked at less often",
+                    "Redis takes long to list its subscribers; they are listed less often",
                     metadata: [
                         "milliseconds": "\(cost / 1_000_000)", "seconds between": "\(pace.interval / 1_000_000_000)",
                     ])

@@ -42,12 +42,12 @@ package struct WatchMetrics: Sendable {
         subscribers = registry.gaugeFamily(
             "signalr_backplane_subscribers",
             help:
-                "Subscribers of the channel, this relay included; fewer than nodes + 1 means that a node is deaf. Of a hub's two channels that each node subscribes the one with fewer.",
+                "Subscribers of the channel, this relay included; fewer than nodes + 1 means that a node is deaf. For a hub, the lower number of the two channels that each node subscribes to.",
             labels: ChannelMetrics.labels)
         nodes = registry.gaugeFamily(
             "signalr_backplane_nodes",
             help:
-                "Nodes of a hub of ASP.NET Core, by the names of their ack channels; looked at as often as Redis can bear, every 5 s to 5 min.",
+                "Nodes of a hub of ASP.NET Core, by the names of their ack channels; counted every 5 s to 5 min, depending on the load of Redis.",
             labels: ChannelMetrics.labels)
         issuedID = registry.gaugeFamily(
             "signalr_backplane_issued_id",
@@ -57,32 +57,33 @@ package struct WatchMetrics: Sendable {
         unseenIDs = registry.gaugeFamily(
             "signalr_backplane_unseen_ids",
             help:
-                "Ids given out and not received here, at the time of asking; more than a moment's traffic is a lag or a loss. Look at gaps_total.",
+                "Ids given out but not received here, when the counter was read; more than a moment's traffic means lag or loss. See gaps_total.",
             labels: ChannelMetrics.labels)
         silent = registry.gaugeFamily(
             "signalr_backplane_silent",
             help:
-                "1 while the counter moves and nothing arrives: a dead connection, or messages that go to another server or channel.",
+                "1 while the counter moves but nothing arrives: a dead connection, or messages that go to another server or channel.",
             labels: ChannelMetrics.labels)
         egressBytes = registry.counterFamily(
             "signalr_backplane_egress_bytes_total",
             help:
-                "Estimate of what Redis moves for the channel: payload bytes times (subscribers + 2); compare with its network card.",
+                "Estimated bytes that Redis transfers for the channel: payload bytes times (subscribers + 2); compare with its network bandwidth.",
             labels: ChannelMetrics.labels)
         outputBuffer = registry.gaugeFamily(
             "backplane_relay_redis_output_buffer_bytes",
-            help: "What waits in Redis for this relay (CLIENT LIST, omem); near its limit Redis disconnects us.",
+            help:
+                "Bytes waiting in Redis for this relay (CLIENT LIST, omem); at the limit Redis disconnects the relay.",
             labels: [])
         subscriberRows = SubscriberMetrics(registry)
         isMaster = registry.gaugeFamily(
             "backplane_relay_redis_is_master",
             help:
-                "1 while the server that is subscribed to is a master, 0 while it is a replica: nodes publish elsewhere.",
+                "1 while the server subscribed to is a master, 0 while it is a replica: nodes publish elsewhere.",
             labels: [])
         outputBufferLimit = registry.gaugeFamily(
             "backplane_relay_redis_output_buffer_limit_bytes",
             help:
-                "Hard client-output-buffer-limit for subscribers, as Redis told last; 0 is no limit. Raise it if bursts come near.",
+                "Hard client-output-buffer-limit for subscribers, as last read from Redis; 0 means no limit. Raise it if bursts come near it.",
             labels: [])
     }
 

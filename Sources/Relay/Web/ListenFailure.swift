@@ -44,8 +44,8 @@ package enum ListenFailure: Sendable, Equatable {
         case .notOurs: "no network interface of this machine has the address of \(address)"
         case .notPermitted:
             "this user may not listen on \(address): ports below 1024 need the right CAP_NET_BIND_SERVICE"
-        case .unknownHost: "\(address) names a host that has no address here"
-        case .other(let reason): "\(address) cannot be listened on: \(reason)"
+        case .unknownHost: "the host name in \(address) does not resolve"
+        case .other(let reason): "cannot listen on \(address): \(reason)"
         }
     }
 

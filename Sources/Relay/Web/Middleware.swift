@@ -35,7 +35,7 @@ struct HostMiddleware<Context: RequestContext>: RouterMiddleware {
     private func sentence(_ name: String?) -> String {
         let asked = name.map { "'\(PrintableText.line($0.prefix(200).utf8))'" } ?? "no name"
         return """
-            This relay listens on the loopback, so it answers to localhost, 127.0.0.1 and [::1] only, and was asked under \
+            This relay listens on a loopback address and answers only to localhost, 127.0.0.1 and [::1]; the request was for \
             \(asked). If that is its name, for instance behind a proxy: \(remedy).
 
             """

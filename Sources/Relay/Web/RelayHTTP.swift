@@ -87,6 +87,7 @@ struct RelayHTTP: Sendable {
 
                 /            the live page, in a browser
                 /metrics     Prometheus metrics
+                /manual/     the manual
                 /-/ready     200 while subscribed to a master and, when recording, writing; else 503 and why
                 /-/healthy   200 while the process runs
 

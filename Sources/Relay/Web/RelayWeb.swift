@@ -52,7 +52,7 @@ struct RelayWeb: Sendable {
             logger.warning("the HTTP surface is open to others", metadata: ["cause": "\(warning)"])
         }
         if let warning = access.certificate?.warning() {
-            logger.warning("clients will not accept the HTTP surface", metadata: ["cause": "\(warning)"])
+            logger.warning("clients will reject the certificate of the HTTP surface", metadata: ["cause": "\(warning)"])
         }
         return Application(
             responder: HeadResponder(

@@ -24,7 +24,7 @@ package struct WebAccess: Sendable {
     /// Names under which it is asked besides those of the loopback, where it listens on that; see ``hostName(_:)``.
     package var allowedHosts: [String]
     /// What whoever asked under another name is told to do if it is a right one; whoever starts the relay knows how.
-    package var hostRemedy = "let the relay know it"
+    package var hostRemedy = "add it to the names that the relay answers to"
     /// What everybody sees, without a token.
     package var openPages = OpenPages.none
 
@@ -47,7 +47,7 @@ package struct WebAccess: Sendable {
     static func warning(listenHost host: String, hasToken: Bool, hasCertificate: Bool) -> String? {
         guard !HostPolicy.isLoopback(host) else { return nil }
         if !hasToken {
-            return "everybody who reaches this address can read the metrics; protect it by a web token"
+            return "anyone who can reach this address can read the metrics; protect it with a web token"
         }
         if !hasCertificate { return "the token crosses the network unencrypted; give a certificate and its key" }
         return nil

@@ -43,7 +43,7 @@ package final class WebCertificate: Sendable {
         } catch {
             throw RelayError.badCertificate(
                 path: certificatePath,
-                reason: "the key in '\(keyPath)' is not its key; name the pair that belongs together")
+                reason: "it does not match the key in '\(keyPath)'; name a matching pair")
         }
     }
 
@@ -101,7 +101,7 @@ package final class WebCertificate: Sendable {
         guard let chain = try? NIOSSLCertificate.fromPEMFile(certificatePath), let first = chain.first else {
             throw RelayError.badCertificate(
                 path: certificatePath,
-                reason: "its certificate is damaged; the server's own comes first, then the others")
+                reason: "its certificate is damaged; the server's own certificate must come first, then the chain")
         }
         do {
             let key = try NIOSSLPrivateKey(file: keyPath, format: .pem)
@@ -110,7 +110,7 @@ package final class WebCertificate: Sendable {
                 validity: (first.notValidBefore, first.notValidAfter))
         } catch {
             throw RelayError.badCertificate(
-                path: keyPath, reason: "its key is damaged, or of a kind that TLS does not know")
+                path: keyPath, reason: "its key is damaged, or of a type that TLS does not support")
         }
     }
 

@@ -56,7 +56,7 @@ struct ReplayGuard {
             guard let subscribers = target.subscribers[channel] else {
                 return .idsRefused(
                     reason:
-                        "nobody can tell who listens on '\(channel)' at \(target.endpoint); permit PUBSUB NUMSUB, or force it",
+                        "the subscribers of '\(channel)' at \(target.endpoint) are unknown; permit PUBSUB NUMSUB, or force it",
                     remedies: [.force]
                 )
             }

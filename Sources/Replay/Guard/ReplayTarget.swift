@@ -31,7 +31,7 @@ package struct ReplayTarget: Sendable, Equatable {
                 guard let value = Double(text), value >= 0, value < 1e18 else {
                     throw ReplayError.idsRefused(
                         reason:
-                            "the key '\(channel)' at \(client.endpoint) holds no counter; is it another application's?"
+                            "the key '\(channel)' at \(client.endpoint) does not hold a counter; does it belong to another application?"
                     )
                 }
                 target.counters[channel] = UInt64(text) ?? UInt64(value)

@@ -123,7 +123,7 @@ final class PublishWindow: @unchecked Sendable {
             if failure == nil { refusal = text }
             failure = failure ?? text
         case .success:
-            failure = failure ?? "an answer that the script does not give"
+            failure = failure ?? "an unexpected answer from the script"
         case .failure(let error):
             if failure == nil { loss = error }
             failure = failure ?? error.description

@@ -109,7 +109,8 @@ struct ReplayCheckpoint: Codable, Equatable {
             guard checkpoint.format == format else { throw CocoaError(.fileReadCorruptFile) }
             return checkpoint
         } catch {
-            throw .checkpoint(path: path, reason: "this is no checkpoint of a replay; name another file, or delete it")
+            throw .checkpoint(
+                path: path, reason: "it is not the checkpoint of a replay; name another file, or delete it")
         }
     }
 
@@ -141,15 +142,15 @@ struct ReplayCheckpoint: Codable, Equatable {
     /// - Parameter isKnown: whether the target knows of this replay; one that took over from another does.
     func mismatch(target found: ServerIdentity, isKnown: Bool) -> String? {
         if isKnown || target.isSameProcess(as: found) || target.endpoint == found.endpoint { return nil }
-        return "it was made for the target \(target.endpoint), and \(found.endpoint) knows nothing of that replay; "
+        return "it was made for the target \(target.endpoint), and \(found.endpoint) has no record of that replay; "
             + "name that target, or another file"
     }
 
     /// Why it does not fit what is to be replayed; nil if it does.
     func mismatch(segments: [String], options: String) -> String? {
-        if isFinished { return "this replay is finished; delete the file to replay once more" }
+        if isFinished { return "this replay is finished; delete the file to replay again" }
         if self.options != options {
-            return "it was made with other options, which decide what is published (\(self.options)); now: \(options)"
+            return "it was made with different options for what is published (\(self.options)); now: \(options)"
         }
         if !segments.starts(with: self.segments) {
             return

@@ -55,8 +55,8 @@ enum ReplayScript {
     static func remedy(for reply: String) -> String? {
         switch reply.prefix(while: { $0 != " " }) {
         case "COUNTER":
-            "somebody else publishes there, or did: stop that, or let the counter give the ids"
-        case "ORDER": "the same checkpoint is in use by another replay: wait for its end"
+            "something else publishes there, or did: stop it, or let the counter assign the ids"
+        case "ORDER": "the same checkpoint is in use by another replay: wait until it ends"
         default: nil
         }
     }

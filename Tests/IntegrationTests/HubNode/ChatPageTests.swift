@@ -61,7 +61,7 @@ extension WithHubNodes {
                             #expect(try await other.text(own) == "0")
                             #expect(
                                 try await other.text("return document.querySelector('#messages').textContent")
-                                    .contains("another one of this name"))
+                                    .contains("someone else with this name"))
                             await redis.stop()
                             try await eventually("it says that Redis is away") {
                                 let state = "const state = document.querySelector('#state'); "
