@@ -27,6 +27,8 @@ public struct HubNodeConfiguration: Sendable {
     public var limits: HubNodeLimits
     /// How long it waits for what.
     public var timing: HubNodeTiming
+    /// How the first hub is served to clients of ASP.NET Core SignalR; nil: to none.
+    public var core: CoreHubSettings? = CoreHubSettings()
     /// Of the program, for metrics.
     public var version: String
     /// What the HTTP surface shows to everybody beside the chat page.

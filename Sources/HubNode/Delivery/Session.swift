@@ -12,8 +12,8 @@ final class Session {
 
     let connectionID: String
     let user: String
-    /// How it is written to.
-    let codec: any ClientCodec
+    /// How it is written to; clients of ASP.NET Core SignalR say so in their handshake.
+    var codec: any ClientCodec
     /// What every connection of its kind listens to: hubs, user, connection.
     let signals: [SignalKey]
     /// Found without case: `room` and `ROOM` are two groups under one key.
@@ -40,15 +40,30 @@ final class Session {
     /// When something last went out, or the last transport ended.
     var lastActive: NIODeadline
 
-    init(request: SessionRequest, codec: any ClientCodec = SignalR2Codec(), cursor: UInt64, now: NIODeadline) {
+    /// - Parameters:
+    ///   - signals: what it listens to from the first.
+    ///   - isInitialized: false if nothing may go out yet.
+    init(
+        connectionID: String, user: String, signals: [SignalKey] = [], transport: TransportKind,
+        codec: any ClientCodec, cursor: UInt64 = 0, isInitialized: Bool = true, now: NIODeadline
+    ) {
         self.codec = codec
-        connectionID = request.connectionID
-        user = request.user
-        signals = request.signals
-        transport = request.transport
+        self.connectionID = connectionID
+        self.user = user
+        self.signals = signals
+        self.transport = transport
         outbox = Outbox(cursor: cursor)
-        isInitialized = request.purpose != .connect
+        self.isInitialized = isInitialized
         lastActive = now
+    }
+
+    convenience init(
+        request: SessionRequest, codec: any ClientCodec = SignalR2Codec(), cursor: UInt64, now: NIODeadline
+    ) {
+        self.init(
+            connectionID: request.connectionID, user: request.user, signals: request.signals,
+            transport: request.transport, codec: codec, cursor: cursor, isInitialized: request.purpose != .connect,
+            now: now)
     }
 
     /// How often a message for this key, of the envelope with this id, goes to this client.

@@ -13,7 +13,7 @@ public struct HubCall: Sendable {
     public let groups: HubGroups
 
     private let requestID: String?
-    private let publisher: any Publisher
+    fileprivate let publisher: any Publisher
 
     init(connectionID: String, user: String, hub: String, requestID: String?, publisher: any Publisher) {
         self.connectionID = connectionID
@@ -27,6 +27,13 @@ public struct HubCall: Sendable {
     /// Tells the caller how far its call has come, before the result.
     public func reportProgress(_ value: some HubValue) async throws {
         try await publisher.reportProgress(try value.json(), requestID: requestID, connectionID: connectionID)
+    }
+}
+
+extension HubCall {
+    /// Ends the caller's connection.
+    public func abort() async throws {
+        try await publisher.abort(connectionID: connectionID)
     }
 }
 
