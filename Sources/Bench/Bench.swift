@@ -7,6 +7,7 @@ import NIOPosix
 import Preflight
 import Redis
 import Relay
+import Synchronization
 import Time
 
 /// Measures the capacity of this machine: publishes at rising rates to a recording relay, until envelopes are lost or
@@ -14,6 +15,8 @@ import Time
 package struct Bench: Sendable {
     /// Free space required: more than the capture of one compression.
     private static let neededFree: UInt64 = 4 << 30
+    /// For the last words to Redis.
+    private static let patience = Duration.seconds(2)
 
     /// Where it records; created by ``run()`` and removed at its end.
     package let directory: String
@@ -44,9 +47,9 @@ package struct Bench: Sendable {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: directory) }
         onStep("measuring Redis and the disk")
-        let look = await Preflight.run(
-            redis: redis, channels: [channel], directory: directory,
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+        var look = await Preflight.run(
+            redis: redis, channels: [channel], directory: nil, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+        look.directory = try await Self.onThread { DirectoryReport.examine(directory, isOver: $0) }
         if let reason = look.unreachable ?? look.objection {
             throw SetupError(reason, setting: .connection(look.missing))
         }
@@ -55,8 +58,10 @@ package struct Bench: Sendable {
                 "'\(configuration.directory)' has \(free >> 20) MiB free; the bench writes up to "
                     + "\(Self.neededFree >> 20) MiB: name a directory on another disk", setting: .directory)
         }
-        let traffic = BenchTraffic(payloadBytes: configuration.payloadBytes)
-        let zstd = try ZstdProbe(traffic)
+        let (traffic, zstd) = try await Self.onThread { [configuration] isOver in
+            let traffic = try BenchTraffic(payloadBytes: configuration.payloadBytes, isOver: isOver)
+            return (traffic, try ZstdProbe(traffic, isOver: isOver))
+        }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
             let publisher = try await BenchPublisher.connect(
@@ -89,8 +94,29 @@ package struct Bench: Sendable {
         }
     }
 
-    /// Removes everything from Redis.
+    /// Runs what takes a processor or a disk for long on a thread of its own, so that a signal is seen meanwhile.
+    ///
+    /// - Parameter body: asks often whether it is over, which it is once the task is cancelled.
+    private static func onThread<Result: Sendable>(
+        _ body: @escaping @Sendable (_ isOver: () -> Bool) throws -> Result
+    ) async throws -> Result {
+        let isOver = Atomic(false)
+        let result = try await withTaskCancellationHandler {
+            try await NIOThreadPool.singleton.runIfActive { try body { isOver.load(ordering: .relaxed) } }
+        } onCancel: {
+            isOver.store(true, ordering: .relaxed)
+        }
+        try Task.checkCancellation()
+        return result
+    }
+
+    /// Nothing of it stays in Redis, unless Redis does not answer.
     private static func leave(_ publisher: BenchPublisher, _ channel: String) async {
+        let late = Task {
+            try await Task.sleep(for: patience)
+            await publisher.client.close()
+        }
+        defer { late.cancel() }
         _ = try? await publisher.client.send(["DEL", .text(channel)])
         await publisher.client.close()
     }

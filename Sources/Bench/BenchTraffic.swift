@@ -21,8 +21,11 @@ struct BenchTraffic: Sendable {
     let blobBytes: Int
     let count: Int
 
-    /// - Parameter payloadBytes: the size of an envelope, with an id of six digits.
-    init(payloadBytes: Int, seed: UInt64 = 0x5167a1) {
+    /// - Parameters:
+    ///   - payloadBytes: the size of an envelope, with an id of six digits.
+    ///   - isOver: asked before each of them; true ends the work.
+    /// - Throws: `CancellationError` if it was over.
+    init(payloadBytes: Int, seed: UInt64 = 0x5167a1, isOver: () -> Bool = { false }) throws {
         blobBytes = payloadBytes - Self.idBytes
         count = Self.poolBytes / blobBytes + 1
         var random = SplitMix64(seed: seed)
@@ -31,6 +34,7 @@ struct BenchTraffic: Sendable {
         var blobs: [UInt8] = []
         blobs.reserveCapacity(count * blobBytes)
         for _ in 0..<count {
+            guard !isOver() else { throw CancellationError() }
             let (id, name) = people[Int.random(in: people.indices, using: &random)]
             let isForAll = Int.random(in: 0..<3, using: &random) > 0
             let key = isForAll ? "h-chatHub" : "hg-chatHub." + Self.groups[Int.random(in: 0..<5, using: &random)]

@@ -14,16 +14,23 @@ package struct CaptureEvent: Equatable, Sendable {
     package var channel: String?
     /// First and last id, inclusive: what is missing (`gap`, `dropped`), or the id before and after (`counter_reset`).
     package var from: UInt64?
+    /// Last id; with `from`.
     package var to: UInt64?
     /// For `may_be_missing`: the last id that is accounted for.
     package var after: UInt64?
+    /// The label of a ``GapCause``, or of a lost connection.
     package var cause: String?
+    /// Why envelopes were dropped, or why ids may be missing.
     package var reason: String?
+    /// How many it concerns.
     package var envelopes: Int?
+    /// Bytes of their payloads.
     package var bytes: Int?
     /// Size of a clock step; negative for back.
     package var nanoseconds: Int64?
+    /// Of the server, from INFO.
     package var runID: String?
+    /// As INFO says.
     package var redisVersion: String?
     /// File names, without a directory.
     package var segment: String?
@@ -84,6 +91,7 @@ package struct CaptureEvent: Equatable, Sendable {
         self.channel = channel
     }
 
+    /// The subscription is complete. nil for what INFO does not say.
     package static func subscribed(runID: String?, redisVersion: String?) -> CaptureEvent {
         var event = CaptureEvent(event: "subscribed")
         event.runID = runID
@@ -96,12 +104,14 @@ package struct CaptureEvent: Equatable, Sendable {
         CaptureEvent(event: "attached", channel: channel)
     }
 
+    /// The connection is lost.
     package static func disconnected(cause: String) -> CaptureEvent {
         var event = CaptureEvent(event: "disconnected")
         event.cause = cause
         return event
     }
 
+    /// Ids from and to, both included, were not received.
     package static func gap(channel: String, from: UInt64, to: UInt64, cause: GapCause) -> CaptureEvent {
         var event = CaptureEvent(event: "gap", channel: channel)
         event.from = from
@@ -113,6 +123,7 @@ package struct CaptureEvent: Equatable, Sendable {
     /// Name of the event for ids that may be missing.
     package static let mayBeMissingName = "may_be_missing"
 
+    /// It cannot be told whether ids are missing.
     package static func mayBeMissing(channel: String, _ doubt: RecordingDoubt) -> CaptureEvent {
         var event = CaptureEvent(event: mayBeMissingName, channel: channel)
         event.after = doubt.after
@@ -121,6 +132,7 @@ package struct CaptureEvent: Equatable, Sendable {
         return event
     }
 
+    /// An id came again.
     package static func duplicate(channel: String, id: UInt64) -> CaptureEvent {
         var event = CaptureEvent(event: "duplicate", channel: channel)
         event.from = id
@@ -128,6 +140,7 @@ package struct CaptureEvent: Equatable, Sendable {
         return event
     }
 
+    /// The id after `from` was `to`, which is not above it.
     package static func counterReset(channel: String, from: UInt64, to: UInt64) -> CaptureEvent {
         var event = CaptureEvent(event: "counter_reset", channel: channel)
         event.from = from
@@ -148,12 +161,14 @@ package struct CaptureEvent: Equatable, Sendable {
         return event
     }
 
+    /// The clock of the day was set; negative for back.
     package static func clockStep(nanoseconds: Int64) -> CaptureEvent {
         var event = CaptureEvent(event: "clock_step")
         event.nanoseconds = nanoseconds
         return event
     }
 
+    /// A segment begins; nil for the first of a recording.
     package static func segment(_ name: String, previous: String?) -> CaptureEvent {
         var event = CaptureEvent(event: "segment")
         event.segment = name
@@ -276,26 +291,4 @@ extension JSONTree {
         guard let number = value.integer(as: Integer.self) else { throw OddMember() }
         return number
     }
-}
-
-/// Why ids are missing.
-package enum GapCause: String, Sendable, CaseIterable {
-    /// Our own intake was full.
-    case dropped
-    /// The connection was lost in between.
-    case connectionLost = "connection_lost"
-    /// Redis closed our connection because its output buffer was full.
-    case outputBufferLimit = "output_buffer_limit"
-    /// The server's run_id changed in between.
-    case redisRestart = "redis_restart"
-    /// Another server became the master in between.
-    case failover
-    /// The relay was not recording in between.
-    case notRecording = "not_recording"
-    /// Redis had assigned them, but they had not arrived when the relay stopped.
-    case stopped
-    /// The relay missed nothing: the counter moved without a PUBLISH on the channel.
-    case foreignPublish = "foreign_publish"
-    /// The capture holds no event that explains it.
-    case unknown
 }

@@ -6,13 +6,19 @@ import Time
 /// The metadata records of a segment: `capture` at its start has its origin, `capture.end` at its close its contents.
 /// Each segment can be read alone.
 package enum CaptureMetadata {
+    /// Of the MCAP header.
     package static let profile = "signalr-backplane"
+    /// Of the metadata at the start of a segment.
     package static let startName = "capture"
+    /// Of the metadata at the close of a segment.
     package static let endName = "capture.end"
     /// In a file that `recover` wrote.
     static let recoveredName = "capture.recovered"
+    /// The channel of the relay's own events.
     package static let eventsTopic = "relay.events"
+    /// One JSON object a message.
     package static let eventsEncoding = "json"
+    /// A payload of SignalR 2, its id in front.
     package static let envelopeEncoding = "signalr-redis"
 
     enum Key {
@@ -226,6 +232,7 @@ package enum PayloadMode: String, Sendable, CaseIterable, Codable {
 
 /// Where a capture comes from. Contains no secret.
 package struct CaptureSource: Sendable, Equatable {
+    /// Of the program that recorded.
     package var relayVersion: String
     /// Name of the machine that records.
     package var host: String
@@ -233,6 +240,7 @@ package struct CaptureSource: Sendable, Equatable {
     package var redis: String
     /// Run id of the server; known after the first subscription, if INFO is permitted.
     package var runID: String?
+    /// nil where INFO may not be asked.
     package var redisVersion: String?
     /// What is recorded of the payloads.
     package var payload: PayloadMode

@@ -22,6 +22,7 @@ package struct CapturedEnvelope {
     }
 }
 
+/// What a capture holds, in its order.
 package enum CaptureItem {
     case envelope(CapturedEnvelope)
     /// What happened to the recording, and when, in nanoseconds since 1970.
@@ -30,7 +31,9 @@ package enum CaptureItem {
 
 /// What reading found, besides the items.
 package struct CaptureReadReport: Sendable {
+    /// One file, and how it was found.
     package struct Segment: Sendable {
+        /// How the file ends.
         package enum State: String, Sendable {
             /// Closed with its summary.
             case closed
@@ -43,6 +46,7 @@ package struct CaptureReadReport: Sendable {
         }
 
         package let path: String
+        /// Bytes of the file.
         package internal(set) var size: UInt64
         package var state: State
         package var envelopes = 0
@@ -52,6 +56,7 @@ package struct CaptureReadReport: Sendable {
         package var ending: SegmentEnding?
     }
 
+    /// A damage, and the file that has it.
     package struct SegmentDamage: Sendable, CustomStringConvertible {
         package let path: String
         package let damage: Damage

@@ -9,6 +9,7 @@ package import Time
 
 /// Copies the intact chunks of a damaged segment into new files.
 package enum CaptureRecovery {
+    /// What was saved and what was not.
     package struct Outcome: Sendable {
         /// The new files: one per MCAP file found, because several may be concatenated.
         package var paths: [String] = []
@@ -21,6 +22,7 @@ package enum CaptureRecovery {
         /// Byte ranges of the damaged file that could not be used.
         package var unread: [Range<UInt64>] = []
 
+        /// Bytes of the original that could not be read.
         package var unreadBytes: UInt64 { unread.reduce(0) { $0 + ($1.upperBound - $1.lowerBound) } }
     }
 

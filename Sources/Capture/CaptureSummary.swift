@@ -3,6 +3,7 @@ import Time
 
 /// The contents and completeness of a capture, as shown by `info`.
 package struct CaptureSummary: Sendable, Encodable {
+    /// One file of the capture.
     package struct Segment: Sendable, Encodable {
         package var path: String
         package var bytes: UInt64
@@ -19,15 +20,18 @@ package struct CaptureSummary: Sendable, Encodable {
         package var envelopes: Int
     }
 
+    /// Ids that are missing, both ends included.
     package struct Hole: Sendable, Encodable, Equatable {
         /// First and last missing id, inclusive.
         package var from: UInt64
         package var to: UInt64
         package var cause: String
 
+        /// Number of ids.
         package var count: UInt64 { to - from + 1 }
     }
 
+    /// A counter that went back.
     package struct Reset: Sendable, Encodable, Equatable {
         /// The id before and the id after.
         package var from: UInt64
@@ -56,6 +60,7 @@ package struct CaptureSummary: Sendable, Encodable {
         package var parts: [Part]
     }
 
+    /// What one channel holds.
     package struct Channel: Sendable, Encodable {
         package var channel: String
         package var envelopes = 0
@@ -69,10 +74,13 @@ package struct CaptureSummary: Sendable, Encodable {
         package var largest = 0
         package var firstID: UInt64?
         package var lastID: UInt64?
+        /// Sum over all holes.
         package var missingIDs: UInt64 = 0
         /// The first ``CaptureSummary/listedHoles``; `missingIDs` covers all.
         package var holes: [Hole] = []
+        /// All of them; `holes` lists the first.
         package var holeCount = 0
+        /// Ids that came twice in a row.
         package var duplicateIDs = 0
         package var counterResets: [Reset] = []
         /// nil if it is certain that no ids are missing after the last one.
@@ -90,9 +98,11 @@ package struct CaptureSummary: Sendable, Encodable {
     /// Receive times of the first and last envelope, RFC 3339; nil without envelopes.
     package var firstReceivedAt: String?
     package var lastReceivedAt: String?
+    /// From the first to the last envelope.
     package var durationSeconds = 0.0
     package var envelopes = 0
     package var bytes = 0
+    /// Bytes of all files together.
     package var fileBytes: UInt64 = 0
     /// Events by name.
     package var events: [String: Int] = [:]

@@ -2,6 +2,7 @@ package import Backplane
 package import MCAP
 
 extension CaptureWriter {
+    /// How and where to record.
     package struct Configuration: Sendable {
         /// The record directory; created with mode 0700 if it does not exist.
         package var directory: String
@@ -10,7 +11,9 @@ extension CaptureWriter {
         /// Their names.
         package private(set) var channels: [String]
         package var compression: Compression
+        /// When the next segment begins.
         package var rotation: RotationPolicy
+        /// When written bytes are forced to the disk.
         package var durability: Durability
 
         /// - Parameter channels: event keys of SignalR 2.

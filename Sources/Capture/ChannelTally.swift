@@ -5,11 +5,13 @@ package struct ChannelTally: Sendable, Equatable {
     /// Maximum number of ranges; beyond it the last one is extended over the ids in between.
     static let rangeLimit = 1_000
 
+    /// All, those without an id among them.
     package var envelopes = 0
     /// Payload bytes.
     package var bytes = 0
     @usableFromInline
     var last: UInt64?
+    /// nil without an envelope that has an id.
     package var lastID: UInt64? { last }
     @usableFromInline
     var runStart: UInt64?
@@ -17,6 +19,9 @@ package struct ChannelTally: Sendable, Equatable {
 
     package init() {}
 
+    /// - Parameters:
+    ///   - id: nil for a payload without one.
+    ///   - count: bytes of the payload.
     @inlinable
     package mutating func add(id: UInt64?, bytes count: Int) {
         envelopes &+= 1
@@ -33,6 +38,7 @@ package struct ChannelTally: Sendable, Equatable {
         Self.append(min(runStart, lastID)...max(runStart, lastID), to: &ended)
     }
 
+    /// What follows on this.
     package mutating func add(_ later: ChannelTally) {
         envelopes += later.envelopes
         bytes += later.bytes
@@ -51,6 +57,7 @@ package struct ChannelTally: Sendable, Equatable {
     /// Upper bound for the number of ranges in ``ids``.
     var rangeCount: Int { ended.count + (runStart == nil ? 0 : 1) }
 
+    /// nil without an envelope that has an id.
     package var firstID: UInt64? { ended.first?.lowerBound ?? runStart }
 
     private static func append(_ range: ClosedRange<UInt64>, to ranges: inout [ClosedRange<UInt64>]) {

@@ -9,6 +9,9 @@ package struct RotationPolicy: Sendable, Equatable {
     /// below a power of two, because the buffer doubles.
     package var indexSize = 15 << 20
 
+    /// - Parameters:
+    ///   - segmentSize: bytes of a file.
+    ///   - segmentDuration: nanoseconds.
     package init(segmentSize: UInt64 = 256 << 20, segmentDuration: UInt64 = 3_600_000_000_000) {
         precondition(segmentSize > 0 && segmentDuration > 0)
         self.segmentSize = segmentSize

@@ -1,5 +1,6 @@
 /// What is lost of the open segment because its file was changed from outside.
 package struct SegmentLoss: Sendable, Equatable {
+    /// Why the segment could not be written on.
     package enum Cause: String, Sendable, CaseIterable {
         /// The file was deleted or replaced.
         case removed = "segment_removed"
@@ -14,5 +15,6 @@ package struct SegmentLoss: Sendable, Equatable {
     /// By channel index.
     package var lost: [ChannelTally]
 
+    /// Envelopes that were lost with it.
     package var envelopes: Int { lost.reduce(0) { $0 + $1.envelopes } }
 }

@@ -2,6 +2,7 @@ import Time
 
 /// The file name of a segment: `<sanitized channel>-<UTC start>.mcap`.
 package enum SegmentName {
+    /// Of every segment; the dot is included.
     package static let fileExtension = ".mcap"
 
     /// - Parameter channels: the recorded Redis channels; the file is named after the first, `+2` means two more.

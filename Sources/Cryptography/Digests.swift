@@ -22,6 +22,7 @@ extension Collection<UInt8> {
     }
 }
 
+/// FIPS 180-4, by libcrypto.
 package enum SHA256 {
     static let byteCount = 32
 
@@ -44,6 +45,7 @@ private func digest(of bytes: [UInt8], _ algorithm: OpaquePointer?, _ byteCount:
 
 /// HMAC with SHA-256 (RFC 2104).
 package enum HMACSHA256 {
+    /// FIPS 198-1; 32 bytes.
     package static func code(of bytes: [UInt8], key: SymmetricKey) -> Digest {
         var code = [UInt8](repeating: 0, count: SHA256.byteCount)
         var length: UInt32 = 0

@@ -112,12 +112,13 @@ package struct Demo: Sendable {
                 guard let port = await ports.first(where: { _ in true }) else { return nil }
                 report("live page     http://127.0.0.1:\(port)/")
                 report("metrics       http://127.0.0.1:\(port)/metrics")
-                try await waitUntilReady(port: port)
+                let relay = ScrapedRelay(port: port, channel: Self.channel)
+                try await relay.waitUntilReady()
                 let live = try await nodes(on: source).run(onPublished: { _, _, _ in }) { nodes in
                     links.set(nodes.map { LiveLink(title: "Chat at \($0.name)", url: "http://\($0.url.authority)/") })
-                    return try await chat(at: nodes, on: source, metricsPort: port, network: network)
+                    return try await chat(at: nodes, on: source, relay: relay, network: network)
                 }
-                try await waitUntilReceived(live.published.count, port: port)
+                try await relay.waitUntilReceived(live.published.count)
                 await services.triggerGracefulShutdown()
                 return live
             }
@@ -135,7 +136,7 @@ package struct Demo: Sendable {
     }
 
     private func chat(
-        at nodes: [CheckedNode], on source: RedisConfiguration, metricsPort: Int, network: SignalRNetwork
+        at nodes: [CheckedNode], on source: RedisConfiguration, relay: ScrapedRelay, network: SignalRNetwork
     ) async throws -> Live {
         report("chat pages    " + nodes.map { "http://\($0.url.authority)/" }.joined(separator: "   "))
         let collector = EnvelopeCollector()
@@ -154,7 +155,7 @@ package struct Demo: Sendable {
             for chatter in chatters {
                 group.addTask { try await chatter.chat { isOver.withLockedValue { $0 } } }
             }
-            let progress = Task { try await reportProgress(port: metricsPort) }
+            let progress = Task { try await relay.progress(report) }
             defer { progress.cancel() }
             // Users do not stop by themselves: the timer ends first, or a user with an error.
             group.addTask { try await Task.sleep(for: duration) }
@@ -169,47 +170,16 @@ package struct Demo: Sendable {
         }
         for chatter in chatters { await chatter.client.stop() }
 
-        let published = try await everything(beyond: 0, in: collector, on: source)
+        let published = try await collector.everything(beyond: 0, countedBy: source, channel: Self.channel)
         let expected = Witness.expected(of: published)
         let heard = await witness.heard(awaiting: expected.count, within: .seconds(10))
         await witness.leave()
-        // The witness's abort command is the last envelope.
-        let all = try await everything(beyond: published.count, in: collector, on: source)
+        // The abort of the witness is the last envelope.
+        let all = try await collector.everything(beyond: published.count, countedBy: source, channel: Self.channel)
         return Live(published: all, heard: heard)
     }
 
-    /// All published payloads: the last commands may still cause more until Redis has counted more than `count`
-    /// envelopes and the counter has stopped.
-    private func everything(
-        beyond count: Int, in collector: EnvelopeCollector, on redis: RedisConfiguration
-    ) async throws -> [[UInt8]] {
-        let client = try await RedisClient.connect(
-            to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
-        let counted: Int
-        do {
-            counted = try await Self.counted(beyond: count, by: client)
-        } catch {
-            await client.close()
-            throw error
-        }
-        await client.close()
-        return await collector.payloads(awaiting: counted, timeout: .seconds(10))
-    }
-
-    /// The counter once it has stopped, or after 10 s.
-    private static func counted(beyond count: Int, by client: RedisClient) async throws -> Int {
-        let deadline = ContinuousClock.now + .seconds(10)
-        var counted = -1
-        var last: Int
-        repeat {
-            last = counted
-            try await Task.sleep(for: .milliseconds(300))
-            counted = try await client.send(["GET", .text(channel)]).text.flatMap { Int($0) } ?? 0
-        } while (counted != last || counted <= count) && ContinuousClock.now < deadline
-        return counted
-    }
-
-    /// Half of the users at each node, alternating between the transports.
+    /// Half of the people at each node, in turn over each transport.
     private func enter(_ nodes: [CheckedNode], network: SignalRNetwork) async throws -> [Chatter] {
         var chatters: [Chatter] = []
         for number in 0..<Self.chatters {
@@ -298,50 +268,5 @@ package struct Demo: Sendable {
     private func percent(_ share: Double) -> String {
         let tenths = Int((abs(share) * 1_000).rounded())
         return "\(tenths / 10).\(tenths % 10) %"
-    }
-
-    // MARK: - Waiting and reporting
-
-    private func waitUntilReady(port: Int) async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
-        while try await HTTPGet.body(port: port, path: "/-/ready") != "ready\n" {
-            guard ContinuousClock.now < deadline else { throw SetupError("the relay was not ready within 10 s") }
-            try await Task.sleep(for: .milliseconds(20))
-        }
-    }
-
-    private func waitUntilReceived(_ count: Int, port: Int) async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
-        while ContinuousClock.now < deadline {
-            let scrape = try await MetricsScrape.read(port: port)
-            if scrape[Self.envelopesSeries] ?? 0 >= Double(count) { return }
-            try await Task.sleep(for: .milliseconds(20))
-        }
-    }
-
-    private static let envelopesSeries =
-        #"signalr_backplane_envelopes_total{channel="\#(channel)",backplane="signalr2"}"#
-
-    /// Reports the live numbers each second, until the task is cancelled.
-    private func reportProgress(port: Int) async throws {
-        let channel = #"{channel="\#(Self.channel)",backplane="signalr2"}"#
-        var last = 0
-        var lastAt = ContinuousClock.now
-        while true {
-            try await Task.sleep(for: .seconds(1))
-            let scrape = try await MetricsScrape.read(port: port)
-            func value(_ series: String) -> Int { Int(scrape[series] ?? 0) }
-            // All from one scrape, so that the numbers are consistent.
-            let seen = value(Self.envelopesSeries)
-            let waiting = max(0, seen - value("backplane_relay_recorded_envelopes_total"))
-            let now = ContinuousClock.now
-            let rate = Int((Double(seen - last) / ((now - lastAt) / .seconds(1))).rounded())
-            report(
-                "live          \(Quantity.text(seen, "envelope")) so far, \(rate)/s; "
-                    + "\(Quantity.grouped(seen - waiting)) recorded, \(Quantity.grouped(waiting)) on the way to the disk, "
-                    + "\(Quantity.grouped(value("signalr_backplane_missing_ids_total" + channel))) missing, "
-                    + "\(value("backplane_relay_written_bytes_total") / 1024) KiB on disk")
-            (last, lastAt) = (seen, now)
-        }
     }
 }

@@ -46,11 +46,11 @@ struct Witness: Sendable {
 
     /// Waits until it has received this many calls.
     ///
-    /// - Returns: the calls received; fewer if the time limit was reached.
+    /// - Returns: what it has heard by then, which is less if the time was over, or the task was cancelled.
     func heard(awaiting count: Int, within limit: Duration) async -> [Heard] {
         let deadline = ContinuousClock.now + limit
-        while heard.count < count, ContinuousClock.now < deadline {
-            // Events arrive on another event loop: poll again shortly.
+        while heard.count < count, ContinuousClock.now < deadline, !Task.isCancelled {
+            // The events come on another thread's loop: look again shortly.
             try? await Task.sleep(for: .milliseconds(10))
         }
         return heard

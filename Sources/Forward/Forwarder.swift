@@ -72,10 +72,13 @@ package final class Forwarder: RelayConsumer {
         var backoff = ReconnectBackoff()
         var random = SystemRandomNumberGenerator()
         var isStopped = false
+        var refusal: ScriptRefusal?
         while !Task.isCancelled {
             do {
                 try await withClient { client in
                     let client = try await accepted(client)
+                    if let known = refusal, try await !ScriptRefusal.canBeAsked(client) { throw known }
+                    refusal = nil
                     isStopped = false
                     backoff.reset()
                     try await forward(through: client) { [queue] in await queue.waitForMore() }
@@ -90,6 +93,16 @@ package final class Forwarder: RelayConsumer {
                 }
                 isStopped = true
                 discard()
+            } catch let error as ScriptRefusal {
+                if Task.isCancelled { return }
+                metrics.errors.increment()
+                if refusal == nil {
+                    logger.error(
+                        "forwarding has stopped, recording goes on",
+                        metadata: ["target": "\(target.endpoint)", "cause": "\(error)"])
+                }
+                refusal = error
+                discard(.refused, "the target does not permit it")
             } catch {
                 if Task.isCancelled { return }
                 metrics.errors.increment()
@@ -102,11 +115,13 @@ package final class Forwarder: RelayConsumer {
         }
     }
 
-    /// What came from the server that it would go to: that has it already.
-    private func discard() {
+    /// By default what came from the server that it would go to: that has it already.
+    private func discard(
+        _ reason: ForwardMetrics.DropReason = .loop, _ cause: String = "the target is the server that is watched"
+    ) {
         var count = 0
         while let (batch, _) = queue.take() { count += batch.count }
-        if count > 0 { drop(.loop, count, "the target is the server that is watched") }
+        if count > 0 { drop(reason, count, cause) }
     }
 
     /// Waits until what was taken is published or lost, for a limited time.
@@ -262,6 +277,7 @@ package final class Forwarder: RelayConsumer {
     private func refused(_ text: String, at endpoint: String) throws {
         let error = RedisError.from(reply: text, command: "EVALSHA", endpoint: endpoint, user: target.aclUser)
         if case .readOnly = error { throw error }
+        if let refusal = ScriptRefusal(text, at: endpoint, user: target.aclUser) { throw refusal }
         log.withLockedValue {
             $0.write(
                 .error, "the forward target refuses envelopes", kind: "refused", at: Moment.now().monotonic,

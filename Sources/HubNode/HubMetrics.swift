@@ -11,7 +11,7 @@ final class HubMetrics: Sendable {
     let published: Counter
     let publishErrors: Counter
     let missedIDs: Counter
-    let idResets: Counter
+    private let counterResets, formerCounterResets: Counter
     let undecodable: Counter
     let oversizedEnvelopes: Counter
     let slowClients: Counter
@@ -65,9 +65,12 @@ final class HubMetrics: Sendable {
         missedIDs = registry.counter(
             "backplane_relay_hub_missed_ids_total",
             help: "Envelopes that this node never received: its clients missed their messages.")
-        idResets = registry.counter(
-            "backplane_relay_hub_id_resets_total",
+        counterResets = registry.counter(
+            "backplane_relay_hub_counter_resets_total",
             help: "Times the counter was set back (restart, failover, flush of Redis).")
+        formerCounterResets = registry.counter(
+            "backplane_relay_hub_id_resets_total",
+            help: "Deprecated, and gone in the next version: read backplane_relay_hub_counter_resets_total.")
         undecodable = registry.counter(
             "backplane_relay_hub_undecodable_total",
             help: "Payloads that are not SignalR 2 envelopes: does something else publish on the event key?")
@@ -105,6 +108,11 @@ final class HubMetrics: Sendable {
 
     func connections(_ transport: TransportKind) -> Gauge {
         connectionGauges[transport] ?? Gauge()
+    }
+
+    func countCounterReset() {
+        counterResets.increment()
+        formerCounterResets.increment()
     }
 
     func refused(_ reason: Refusal) {

@@ -7,6 +7,7 @@ package struct JSONScanner {
     /// Nesting limit of `skipValue`. SignalR's own limit is 20.
     @inlinable package static var maximumDepth: Int { UInt64.bitWidth }
 
+    /// The whole text.
     @usableFromInline package let bytes: UnsafeRawBufferPointer
     /// Bytes consumed; the position of the error after a failure.
     @usableFromInline package var position = 0
@@ -28,6 +29,7 @@ package struct JSONScanner {
         return nil
     }
 
+    /// Goes past this byte if it is the next one that is not white space.
     @inlinable @inline(__always)
     package mutating func consume(_ byte: UInt8) -> Bool {
         guard peek() == byte else { return false }
@@ -94,6 +96,7 @@ package struct JSONScanner {
         return consume(UInt8(ascii: "]"))
     }
 
+    /// Goes past one value of any kind.
     @inlinable package mutating func skipValue() -> Bool {
         var nesting = JSONNesting()
         while true {
@@ -144,6 +147,7 @@ package struct JSONScanner {
         return UnsafeRawBufferPointer(rebasing: bytes[start..<position])
     }
 
+    /// - Returns: nil if no string is next, or it does not end.
     @inlinable @inline(__always)
     package mutating func string() -> JSONString? {
         guard consume(UInt8(ascii: "\"")) else { return nil }
@@ -166,12 +170,14 @@ package struct JSONScanner {
         }
     }
 
+    /// A name and the colon behind it.
     @inlinable @inline(__always)
     package mutating func memberName() -> JSONString? {
         guard let name = string(), consume(UInt8(ascii: ":")) else { return nil }
         return name
     }
 
+    /// Goes past a backslash and what it escapes.
     @inlinable package mutating func skipEscape() -> Bool {
         guard position + 1 < bytes.count else { return false }
         switch bytes[position + 1] {
@@ -197,6 +203,7 @@ package struct JSONScanner {
         return true
     }
 
+    /// - Returns: whether there was at least one.
     @inlinable package mutating func skipDigits() -> Bool {
         let start = position
         while position < bytes.count, bytes[position] &- UInt8(ascii: "0") < 10 {
@@ -208,10 +215,12 @@ package struct JSONScanner {
 
 /// The containers around the current position: a stack of bits, so that the depth is bounded and needs no memory.
 package struct JSONNesting {
+    /// What a level is.
     package enum Container {
         case array
         case object
 
+        /// `]` or `}`.
         @inlinable @inline(__always)
         package var closingByte: UInt8 {
             switch self {
@@ -221,12 +230,15 @@ package struct JSONNesting {
         }
     }
 
+    /// Levels that are open.
     @usableFromInline package var depth = 0
     /// One bit for each level, the innermost in bit 0; 1 is an object.
     @usableFromInline package var objects: UInt64 = 0
 
+    /// Outside of everything.
     @inlinable package init() {}
 
+    /// nil outside of everything.
     @inlinable @inline(__always)
     package var innermost: Container? {
         guard depth > 0 else { return nil }
@@ -242,6 +254,7 @@ package struct JSONNesting {
         return true
     }
 
+    /// - Precondition: a level is open.
     @inlinable @inline(__always)
     package mutating func close() {
         depth -= 1

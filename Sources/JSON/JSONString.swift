@@ -1,8 +1,11 @@
 /// A string in JSON text, in place: the text between the quotation marks, with validated but undecoded escapes.
 package struct JSONString {
+    /// Between the quotation marks, as it stands in the text.
     package let raw: UnsafeRawBufferPointer
+    /// Whether a backslash is in it; without one the raw bytes are the text.
     package let hasEscapes: Bool
 
+    /// - Parameter raw: checked already; must outlive the string.
     @inlinable package init(raw: UnsafeRawBufferPointer, hasEscapes: Bool) {
         self.raw = raw
         self.hasEscapes = hasEscapes
@@ -68,6 +71,7 @@ package struct JSONString {
         return offset
     }
 
+    /// 0 to 15; nil for what is no hexadecimal digit.
     @inlinable package static func hexValue(_ digit: UInt8) -> UInt16? {
         switch digit {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt16(digit - UInt8(ascii: "0"))

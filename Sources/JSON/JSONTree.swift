@@ -11,6 +11,7 @@ package enum JSONTree: Sendable {
     /// In the order of the text: a dictionary does not pay off for the few members of a frame.
     case object([Member])
 
+    /// A name and its value in an object. A name may come twice.
     package struct Member: Sendable {
         package var name: String
         package var value: JSONTree
@@ -33,16 +34,19 @@ package enum JSONTree: Sendable {
         return members
     }
 
+    /// nil unless it is a string.
     package var string: String? {
         guard case .string(let text) = self else { return nil }
         return text
     }
 
+    /// nil unless it is an array.
     package var array: [JSONTree]? {
         guard case .array(let elements) = self else { return nil }
         return elements
     }
 
+    /// nil unless it is `true` or `false`.
     package var bool: Bool? {
         guard case .bool(let value) = self else { return nil }
         return value
@@ -54,15 +58,19 @@ package enum JSONTree: Sendable {
         return number.integer()
     }
 
+    /// nil unless it is a whole number of 64 bits.
     package var integer: Int64? { integer(as: Int64.self) }
 
+    /// nil unless it is a number.
     package var number: Double? {
         guard case .number(let number) = self else { return nil }
         return number.double
     }
 
+    /// A whole number.
     package static func integer(_ value: Int64) -> JSONTree { .number(JSONNumber(text: "\(value)")) }
 
+    /// A whole number.
     package static func unsigned(_ value: UInt64) -> JSONTree { .number(JSONNumber(text: "\(value)")) }
 
     /// Infinities and NaN, which JSON cannot represent, become null.
@@ -117,6 +125,7 @@ extension JSONTree {
         self = value
     }
 
+    /// - Throws: ``JSONParseError`` with the offset of the fault in the text's UTF-8.
     package init(parsing text: String) throws(JSONParseError) {
         var text = text
         let result = text.withUTF8 { utf8 in

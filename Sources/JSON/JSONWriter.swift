@@ -1,5 +1,6 @@
 /// Writes JSON text without white space, like the serializer of real nodes (Newtonsoft.Json).
 package struct JSONWriter: Sendable {
+    /// The text so far, UTF-8.
     package private(set) var bytes: [UInt8] = []
 
     private let escapesLineEnds: Bool

@@ -2,6 +2,7 @@
 ///
 /// Inlined where the size of a part is known: copying then takes a few instructions.
 extension OutputSpan<UInt8> {
+    /// - Precondition: there is room for all of them.
     @inlinable @inline(__always)
     package mutating func append(_ bytes: UnsafeRawBufferPointer) {
         precondition(bytes.count <= freeCapacity)
@@ -13,6 +14,7 @@ extension OutputSpan<UInt8> {
         }
     }
 
+    /// - Precondition: there is room for all of it.
     @inlinable @inline(__always)
     package mutating func append(_ text: StaticString) {
         append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))

@@ -6,6 +6,7 @@ package enum UTF8Validation {
         isASCII(bytes) ? nil : firstInvalidOffsetOfText(in: bytes)
     }
 
+    /// Whether no byte is above 7F.
     @inlinable @inline(__always)
     package static func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count >= 8 else { return bytes.allSatisfy { $0 < 0x80 } }

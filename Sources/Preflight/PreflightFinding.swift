@@ -1,3 +1,4 @@
+package import Backplane
 package import Redis
 
 /// Something about a ``PreflightReport`` that an operator should know before the relay runs for months.
@@ -20,16 +21,26 @@ package struct PreflightFinding: Sendable, Equatable {
         case connection([ConnectionSetting])
         case minimumFreeDisk
         case buffer
+        /// To watch the hubs of ASP.NET Core that have this prefix.
+        case core(prefix: String)
+        case eventKey(String)
+        case prefix(String)
+        case hub(CoreHub)
+        /// Naming hubs instead of finding them, or to be asked for more channels.
+        case hubNames
+        case manyPatterns
+        case exclusion
+        case connections
     }
 
     package static func warning(_ text: String) -> PreflightFinding { PreflightFinding(severity: .warning, text: text) }
     package static func problem(_ text: String) -> PreflightFinding { PreflightFinding(severity: .problem, text: text) }
 
-    fileprivate static func warning(_ text: String, setting: Setting) -> PreflightFinding {
+    static func warning(_ text: String, setting: Setting) -> PreflightFinding {
         PreflightFinding(severity: .warning, text: text, setting: setting)
     }
 
-    fileprivate static func problem(_ text: String, setting: Setting) -> PreflightFinding {
+    static func problem(_ text: String, setting: Setting) -> PreflightFinding {
         PreflightFinding(severity: .problem, text: text, setting: setting)
     }
 }
@@ -47,7 +58,7 @@ extension PreflightReport {
     package func findings(minimumFreeBytes: UInt64 = 0) -> [PreflightFinding] {
         [unreachable.map { .problem($0, setting: .connection(missing)) }, objection.map { .problem($0) }].compactMap(
             \.self)
-            + channels.flatMap(findings(of:))
+            + channels.flatMap(findings(of:)) + (core?.findings(clients: clients) ?? [])
             + serverFindings + (directory.map { findings(of: $0, minimumFreeBytes) } ?? [])
     }
 
@@ -55,6 +66,8 @@ extension PreflightReport {
         var findings: [PreflightFinding] = []
         let name = "channel '\(channel.name)'"
         if let refusal = channel.refusal { findings.append(.problem("\(name) cannot be subscribed to: \(refusal)")) }
+        // Nor does a counter matter there.
+        if isLonely(channel), let instead = findingOfHubs(instead: channel) { return findings + [instead] }
         if channel.subscribers == 0 {
             findings.append(
                 .warning(
@@ -117,13 +130,15 @@ extension PreflightReport {
                     ))
             }
         }
-        if let memory, memory.limit > 0, memory.policy.hasPrefix("allkeys") {
+        // Hubs of ASP.NET Core have no counter.
+        let hasCounters = core == nil || !channels.isEmpty
+        if hasCounters, let memory, memory.limit > 0, memory.policy.hasPrefix("allkeys") {
             findings.append(
                 .warning(
                     "maxmemory-policy is \(memory.policy): when Redis is full it may evict the counter; then ids restart and clients miss messages; use noeviction or a volatile- policy"
                 ))
         }
-        if let persistence, !persistence.appendOnlyFile, persistence.snapshots == "" {
+        if hasCounters, let persistence, !persistence.appendOnlyFile, persistence.snapshots == "" {
             findings.append(
                 .warning(
                     "Redis has no persistence: after a restart the counter starts again and clients may miss messages until it catches up; enable AOF or RDB"

@@ -40,6 +40,10 @@ package struct PreflightReport: Sendable {
     /// The clock of Redis minus ours; nil if TIME is not permitted.
     package var clockDifferenceNanoseconds: Int64?
     package var channels: [ChannelReport] = []
+    /// nil if nothing of ASP.NET Core is going to be watched.
+    package var core: CoreReport?
+    /// Hubs of ASP.NET Core with nodes, if an event key has no subscribers; nobody knows them otherwise.
+    package var hubsHere: [FoundHub] = []
     /// Why nobody can tell which channel was meant; nil if that was no question.
     package var namesUnknown: String?
     /// That is because there are more channels than it is asked for.

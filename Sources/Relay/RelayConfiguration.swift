@@ -22,6 +22,8 @@ package struct RelayConfiguration: Sendable {
     package var web: WebConfiguration
     /// Channels of the Redis up to which it is asked for their names, where nobody listens to a channel.
     package var maxChannelScan: Int
+    /// Whether the counters are compared with what arrived at the stop, too, which may take seconds.
+    package var looksAtStop = true
     package var version: String
     /// Name of this machine, for the capture.
     package var hostName: String

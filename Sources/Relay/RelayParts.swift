@@ -113,7 +113,7 @@ struct RelayServices {
         subscription = AuditedSubscription(
             redis: configuration.redis, attached: context.attached,
             includesConnections: configuration.core?.includesConnections ?? false, reader: reader, intake: intake,
-            eventLoopGroup: eventLoopGroup, logger: context.logger)
+            eventLoopGroup: eventLoopGroup, looksAtStop: configuration.looksAtStop, logger: context.logger)
         follower = Self.follower(parts)
         watch = RedisWatch(
             redis: configuration.redis, metrics: parts.watch, subscription: subscription, context: context)

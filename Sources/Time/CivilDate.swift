@@ -1,7 +1,10 @@
 /// A day of the proleptic Gregorian calendar, the only calendar in the program.
 package struct CivilDate: Equatable, Sendable {
+    /// Of the Gregorian calendar, also before it was in use.
     package let year: Int
+    /// 1 to 12.
     package let month: Int
+    /// 1 to 31.
     package let day: Int
 
     /// - Returns: nil for a day that does not exist.

@@ -10,8 +10,11 @@ package enum LocalTime {
 
     /// A date and time of day without a zone.
     package struct Reading: Equatable, Sendable {
+        /// Of the Gregorian calendar.
         package var year: Int
+        /// 1 to 12.
         package var month: Int
+        /// 1 to 31.
         package var day: Int
         /// Nanoseconds since midnight by the clock, which may differ from the time elapsed.
         package var clock: UInt64

@@ -33,11 +33,13 @@ package struct Moment: Sendable, Equatable {
     /// Nanoseconds since an arbitrary start; never steps back.
     package var monotonic: UInt64
 
+    /// Both in nanoseconds; the first since 1970.
     package init(realtime: UInt64, monotonic: UInt64) {
         self.realtime = realtime
         self.monotonic = monotonic
     }
 
+    /// Reads both clocks.
     package static func now() -> Moment {
         Moment(realtime: SystemClock.realtime(), monotonic: SystemClock.monotonic())
     }

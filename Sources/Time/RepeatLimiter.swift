@@ -5,9 +5,12 @@
 package struct RepeatLimiter: Sendable {
     /// Suppressed lines.
     package struct Omitted: Equatable, Sendable {
+        /// The text of the line.
         package let message: String
+        /// How often it came.
         package let count: Int
 
+        /// A line, and how often it came.
         package init(message: String, count: Int) {
             self.message = message
             self.count = count

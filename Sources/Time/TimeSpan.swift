@@ -1,7 +1,9 @@
 /// A duration as text: `200ms`, `20s`, `15m`, `1h`, `7d`.
 package struct TimeSpan: Comparable, Sendable, CustomStringConvertible {
+    /// Its length.
     package let nanoseconds: UInt64
 
+    /// A span of this length.
     package init(nanoseconds: UInt64) {
         self.nanoseconds = nanoseconds
     }
@@ -17,7 +19,9 @@ package struct TimeSpan: Comparable, Sendable, CustomStringConvertible {
         nanoseconds = UInt64(number * factor)
     }
 
+    /// - Parameter count: below 2^64 / 10^6.
     package static func milliseconds(_ count: UInt64) -> TimeSpan { TimeSpan(nanoseconds: count * 1_000_000) }
+    /// - Parameter count: at most 5,124,095.
     package static func hours(_ count: UInt64) -> TimeSpan { TimeSpan(nanoseconds: count * 3_600_000_000_000) }
 
     package static func < (first: TimeSpan, second: TimeSpan) -> Bool { first.nanoseconds < second.nanoseconds }

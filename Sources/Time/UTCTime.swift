@@ -1,5 +1,6 @@
 /// Converts nanoseconds since 1970 to text and back. No calendar library: `cat` formats two of these per envelope.
 package enum UTCTime {
+    /// Bytes of a time with nanoseconds, `2026-11-22T21:58:00.123456789Z`.
     package static let rfc3339Length = 30
 
     /// `2026-11-22T21:58:00.123456789Z`, RFC 3339 with nanoseconds.
@@ -9,10 +10,13 @@ package enum UTCTime {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// - Parameter nanoseconds: since 1970.
     package static func appendRFC3339(_ nanoseconds: UInt64, to bytes: inout [UInt8]) {
         bytes.append(addingCapacity: rfc3339Length) { appendRFC3339(nanoseconds, to: &$0) }
     }
 
+    /// - Parameter nanoseconds: since 1970.
+    /// - Precondition: there is room for ``rfc3339Length`` bytes.
     package static func appendRFC3339(_ nanoseconds: UInt64, to bytes: inout OutputSpan<UInt8>) {
         let time = BrokenDown(nanoseconds)
         bytes.append(time.date)

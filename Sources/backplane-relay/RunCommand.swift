@@ -91,6 +91,9 @@ struct RunCommand: AsyncParsableCommand {
         let redis = try redis.configuration(logger: log.logger, watching: watched).namedAsObserver()
         if checkOnly { return try await check(redis) }
         let attachment = try core.attachment(redis: redis)
+        let notice = await BackplaneNotice.look(
+            at: redis, channels: channel, core: attachment, maxChannelScan: maxChannelScan)
+        try notice.require()
         try await forwarding.requireTarget(from: redis, channels: channel)
         log.logger.notice(
             "watching",
@@ -98,6 +101,7 @@ struct RunCommand: AsyncParsableCommand {
                 "redis": "\(redis.endpoint)", "channels": "\(watched.title(attachment))",
                 "recording": "\(recording.record ?? "off (no --record)")",
             ])
+        notice.log(to: log.logger)
         let supervisor = SystemdNotifier()
         let parts = RelayParts(
             RelayConfiguration(
@@ -135,8 +139,8 @@ struct RunCommand: AsyncParsableCommand {
 
     private func check(_ redis: RedisConfiguration) async throws {
         let report = await Preflight.run(
-            redis: redis, channels: channel, directory: recording.record, maxChannelScan: maxChannelScan,
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+            redis: redis, channels: channel, core: try core.attachment(redis: redis), directory: recording.record,
+            maxChannelScan: maxChannelScan, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         let forward = try await forwarding.look(from: redis, channels: channel)
         var problems = web.problems()
         if let problem = forward?.problem { problems.append(ForwardOptions.sentence(of: problem)) }

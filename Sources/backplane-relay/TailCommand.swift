@@ -89,10 +89,14 @@ struct TailCommand: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         let log = try log.makeLog()
         defer { log.destination.finish() }
-        let redis = try redis.configuration(logger: log.logger, watching: watched)
+        let redis = try redis.configuration(logger: log.logger, watching: watched).namedAsObserver("tail")
         let attachment = try core.attachment(redis: redis)
+        let notice = await BackplaneNotice.look(
+            at: redis, channels: channel, core: attachment, maxChannelScan: maxChannelScan)
+        try notice.require()
+        notice.log(to: log.logger)
         let tail = Tail(
-            redis: redis.namedAsObserver("tail"), backplanes: watched.backplanes(attachment), core: attachment,
+            redis: redis, backplanes: watched.backplanes(attachment), core: attachment,
             selection: envelopes.selection,
             limit: limit, duration: duration.map { .nanoseconds(Int64($0.nanoseconds)) }, bufferBytes: buffer.bytes,
             maxChannelScan: maxChannelScan, logger: log.logger)

@@ -6,6 +6,8 @@ import Testing
 /// `bench` as an operator runs it; short, so the figures mean nothing.
 @Suite("Bench", .serialized, .needs(.redisServer))
 struct BenchTests {
+    // Its properties are the keys of the JSON.
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     private struct Summary: Decodable {
         struct Step: Decodable {
             let asked: Int

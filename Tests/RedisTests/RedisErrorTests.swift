@@ -1,5 +1,6 @@
 import Foundation
 import NIOCore
+import TLS
 import Testing
 
 @testable import Redis

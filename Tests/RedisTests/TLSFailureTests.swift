@@ -1,7 +1,7 @@
 import Testing
 import Time
 
-@testable import Redis
+@testable import TLS
 
 @Suite struct TLSFailureTests {
     @Test(

@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import Redis
+import TLS
 import TestSupport
 import Testing
 

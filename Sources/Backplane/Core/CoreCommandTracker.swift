@@ -21,7 +21,9 @@ package struct CoreCommandTracker: Sendable {
     /// Timed-out commands: a late ack belongs to one of them.
     private var overdue: Set<Key> = []
 
+    /// Group commands that were seen.
     package private(set) var commands = 0
+    /// Acks that were seen.
     package private(set) var acks = 0
     /// Commands without an ack within 30 s.
     package private(set) var unanswered = 0

@@ -2,6 +2,7 @@
 ///
 /// A trivial value: throwing it allocates nothing.
 package struct CoreError: Error, Equatable, Sendable {
+    /// What is wrong.
     package let reason: Reason
     /// Offset from the start of the payload to the value or length that could not be decoded. Never beyond its end.
     package let offset: Int
@@ -62,6 +63,7 @@ package struct CoreError: Error, Equatable, Sendable {
             }
         }
 
+        /// What is wrong, for people.
         package var sentence: String {
             switch self {
             case .truncated: "it ends inside a value"

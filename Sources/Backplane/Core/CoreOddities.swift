@@ -1,6 +1,6 @@
-/// How a payload differs from what nodes write, although nodes accept it. A payload without oddities is re-encoded to
-/// the same bytes.
-package struct CoreOddities: OptionSet, Hashable, Sendable {
+/// In what a payload differs from those that nodes write, though a node takes it. A payload without any is written
+/// again to the same bytes.
+package struct CoreOddities: Oddities {
     package let rawValue: UInt8
 
     package init(rawValue: UInt8) {
@@ -22,11 +22,7 @@ package struct CoreOddities: OptionSet, Hashable, Sendable {
     /// Nil where nodes write a text.
     package static let nilText = CoreOddities(rawValue: 1 << 6)
 
-    private static let names: [(CoreOddities, String)] = [
-        (.longForm, "long_form"), (.utf8, "utf8"), (.extraItems, "extra_items"), (.trailingBytes, "trailing_bytes"),
-        (.frameType, "frame_type"), (.duplicateProtocol, "duplicate_protocol"), (.nilText, "nil_text"),
+    package static let names = [
+        "long_form", "utf8", "extra_items", "trailing_bytes", "frame_type", "duplicate_protocol", "nil_text",
     ]
-
-    /// Stable snake_case names.
-    package var labels: [String] { Self.names.filter { contains($0.0) }.map(\.1) }
 }

@@ -34,6 +34,7 @@ package struct EnvelopeView {
         }
     }
 
+    /// Whose wire it came on.
     package var dialect: Dialect { core == nil ? .signalR2 : .core }
 
     /// As published.
@@ -61,6 +62,7 @@ package struct EnvelopeView {
         }
     }
 
+    /// nil for SignalR 2.
     package var core: CoreEnvelopeView? {
         if case .core(let view, _) = wire { view } else { nil }
     }

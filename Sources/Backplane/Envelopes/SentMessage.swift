@@ -10,6 +10,7 @@ package struct SentMessage {
     }
 
     package let wire: Wire
+    /// What it is for.
     package let kind: EnvelopeKind
 
     init(_ view: MessageView) {
@@ -95,8 +96,11 @@ package struct SentMessage {
 
 /// A call of a client method, in place.
 package struct SentCall {
+    /// The hub as the message names it.
     package let hub: TextInPlace
+    /// The client method.
     package let method: TextInPlace
+    /// Number of arguments.
     package let argumentCount: Int
     /// The whole array, JSON or MessagePack.
     package let arguments: CoreValue

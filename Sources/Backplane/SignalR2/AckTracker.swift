@@ -5,6 +5,7 @@
 package struct AckTracker: Sendable {
     /// How long a real node waits, in nanoseconds.
     package static let timeout: UInt64 = 30_000_000_000
+    /// Commands that may wait for their ack; the oldest goes for a new one.
     package static let maximumPending = 4_096
 
     private struct Sent {
@@ -32,7 +33,12 @@ package struct AckTracker: Sendable {
     package mutating func sent(_ command: UInt64, at time: UInt64) {
         pending[command] = time
         order.append(Sent(command: command, time: time))
-        if order.count - oldest > Self.maximumPending { forgetOldest() }
+        while pending.count > Self.maximumPending, oldest < order.count { forgetOldest() }
+        // One that waits long must not be forgotten for those that are answered at once.
+        if order.count - oldest > 4 * Self.maximumPending {
+            order = order[oldest...].filter { pending[$0.command] == $0.time }
+            oldest = 0
+        }
     }
 
     /// - Returns: how long it took, in nanoseconds; nil if no command waits for it, such as for a second ack.

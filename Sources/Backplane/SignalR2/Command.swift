@@ -2,11 +2,14 @@ import JSON
 
 /// A request to the node that owns a connection, in the value of a message with a command id:
 /// `{"WaitForAck":bool,"Id":guid,"CommandType":0..3,"Value":string|null}`.
+///
+/// Source: `Messaging/Command.cs` of SignalR 2.
 package struct Command: Equatable, Sendable {
     /// Whether the owner must publish an ack with the same id.
     package var waitForAck: Bool
     /// A GUID, equal to the message's `commandID`.
     package var id: String
+    /// What the owner of the connection must do.
     package var type: CommandType
     /// The group's signal key for the two group commands, else nil.
     package var value: String?

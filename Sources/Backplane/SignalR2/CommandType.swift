@@ -1,4 +1,6 @@
-/// The request to the node that owns the connection. The raw value is the number on the wire.
+/// What a command asks of the node that owns the connection. The raw value is the number on the wire.
+///
+/// Source: `Messaging/CommandType.cs` of SignalR 2.
 package enum CommandType: UInt8, CaseIterable, Sendable {
     /// Proves to a connecting client that messages reach it through the bus.
     case initializing = 0

@@ -17,20 +17,7 @@ package struct CounterTracker: Sendable {
         case turn(isNews: Bool)
     }
 
-    /// A position the ids were at, and what was reported when they left it.
-    struct Position: Sendable {
-        var number: Int
-        var tracker: SequenceTracker
-        var firstID: UInt64
-        /// Ids returned to it, so it belongs to a counter.
-        var isCounter = false
-        /// The observation reported when ids left it, or jumped to it from below: wrong, if it belongs to a counter.
-        var told: SequenceTracker.Observation?
-        /// For a position below a gap: how often ids returned to it, and where they were before.
-        var returns = 0
-        var leftFrom: UInt64?
-    }
-
+    /// Counters of one event key that are told apart.
     package static let maximumCounters = 8
     /// After this many ids of one counter without a turn, it counts as the only one left.
     static let settledAfter: UInt64 = 1_000
@@ -84,20 +71,6 @@ package struct CounterTracker: Sendable {
     /// Missing ids that have not arrived late, over all counters.
     package var missing: UInt64 {
         others.reduce(forgotten.addingSaturated(current.missing)) { $0.addingSaturated($1.tracker.missing) }
-    }
-
-    /// One of several counters.
-    package struct Heard: Sendable, Equatable {
-        /// Constant while the counter is active.
-        package let number: Int
-        /// First and last id since the counter was first seen.
-        package let ids: ClosedRange<UInt64>
-
-        init(number: Int, firstID: UInt64, lastID: UInt64?) {
-            let last = lastID ?? firstID
-            self.number = number
-            ids = min(firstID, last)...max(firstID, last)
-        }
     }
 
     /// Ascending by the last id; empty unless there are several.
@@ -312,16 +285,6 @@ package struct CounterTracker: Sendable {
         mark = Mark(number: nextNumber(), firstID: id, since: id)
         return .turn(isNews: false)
     }
-}
-
-extension SequenceTracker {
-    fileprivate func isNext(_ id: UInt64) -> Bool {
-        guard let lastID else { return false }
-        return id > lastID && id - lastID == 1
-    }
-
-    /// The id is missing so far.
-    fileprivate func isOpen(_ id: UInt64) -> Bool { openGaps.contains { $0.contains(id) } }
 }
 
 extension UInt64 {

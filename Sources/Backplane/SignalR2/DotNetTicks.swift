@@ -1,5 +1,6 @@
 /// A time in the units of .NET's `DateTime`: 100 ns since 0001-01-01 UTC.
 package struct DotNetTicks: RawRepresentable, Equatable, Sendable {
+    /// Units of 100 ns since 0001-01-01 UTC; from a wire also what no `DateTime` can hold.
     package var rawValue: Int64
 
     package init(rawValue: Int64) {

@@ -1,7 +1,10 @@
-/// One decoded payload of a backplane channel: an id and what a node published.
+/// One payload PUBLISHed on a backplane channel, decoded: an id and what a node published under it.
+///
+/// Source: `RedisMessage.cs` of Microsoft.AspNet.SignalR.StackExchangeRedis.
 package struct Envelope: Equatable, Sendable {
     /// The number assigned by the event key's counter. Dense and ascending on a healthy channel.
     package var id: UInt64
+    /// What the node published.
     package var body: ScaleoutMessage
 
     package init(id: UInt64, body: ScaleoutMessage) {

@@ -2,6 +2,7 @@
 ///
 /// A trivial value that is thrown without allocating, so that garbage costs the recorder no more than good traffic.
 package struct EnvelopeError: Error, Equatable, Sendable {
+    /// What is wrong.
     package let reason: Reason
     /// Offset from the start of the decoded bytes to the field or length that could not be decoded.
     /// Never beyond the number of bytes.

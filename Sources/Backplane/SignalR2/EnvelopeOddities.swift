@@ -1,7 +1,7 @@
 /// How an envelope differs from what nodes write, although nodes decode it.
 ///
-/// Worth counting: something other than a node, or a different implementation, publishes on the event key.
-package struct EnvelopeOddities: OptionSet, Equatable, Sendable {
+/// Worth a count: somebody other than a node, or a node of another make, publishes on the event key.
+package struct EnvelopeOddities: Oddities {
     package let rawValue: UInt8
 
     package init(rawValue: UInt8) {
@@ -23,24 +23,7 @@ package struct EnvelopeOddities: OptionSet, Equatable, Sendable {
     /// Extra bytes after the time or after the blob.
     package static let trailingBytes = EnvelopeOddities(rawValue: 1 << 6)
 
-    package static let allCases: [EnvelopeOddities] = [
-        .id, .blobLength, .messageCount, .stringLength, .utf8, .boolean, .trailingBytes,
+    package static let names = [
+        "id", "blob_length", "message_count", "string_length", "utf8", "boolean", "trailing_bytes",
     ]
-
-    /// Stable snake_case name of a single one, for the `reason` label of metrics.
-    package var label: String {
-        switch self {
-        case .id: "id"
-        case .blobLength: "blob_length"
-        case .messageCount: "message_count"
-        case .stringLength: "string_length"
-        case .utf8: "utf8"
-        case .boolean: "boolean"
-        case .trailingBytes: "trailing_bytes"
-        default: "other"
-        }
-    }
-
-    /// The labels of all that are set.
-    package var labels: [String] { Self.allCases.filter(contains).map(\.label) }
 }

@@ -9,6 +9,7 @@
 /// A payload is a valid envelope only once `next()` has returned nil: that call also checks the time. The walk and its
 /// views are valid as long as the payload's memory.
 package struct EnvelopeWalk {
+    /// The number in front of the blob.
     package let id: UInt64
     /// Offset of the blob, which follows the id and its space.
     package let blobOffset: Int

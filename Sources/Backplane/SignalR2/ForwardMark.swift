@@ -5,6 +5,7 @@
 package enum ForwardMark {
     static let prefix = "backplane-relay:"
 
+    /// Whether a payload may go to a target.
     package enum Outcome: Equatable, Sendable {
         /// The blob including the mark.
         case marked([UInt8])

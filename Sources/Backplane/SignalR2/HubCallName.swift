@@ -40,6 +40,7 @@ package struct HubCallName {
 
     /// Malformed UTF-8 becomes U+FFFD.
     package var hub: String { String(decoding: key[..<hubLength], as: UTF8.self) }
+    /// The method, decoded.
     package var method: String {
         String(decoding: key[(key.startIndex + hubLength + Piece.middle.count)...], as: UTF8.self)
     }

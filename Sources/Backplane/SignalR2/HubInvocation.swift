@@ -2,7 +2,9 @@ import JSON
 
 /// A call of a client method in the value of a hub message: `{"H":hub,"M":method,"A":[arguments],"S":{..}}`.
 ///
-/// Parsed in place, without a tree or allocations. Valid as long as the value's memory.
+/// Found in place, without a tree and without allocation. Valid as long as the value's memory.
+///
+/// Source: `Hubs/ClientHubInvocation.cs` of SignalR 2.
 package struct HubInvocation {
     let hubText: JSONString
     let methodText: JSONString

@@ -1,10 +1,13 @@
-/// A client's call of a hub method, as received over a transport:
-/// `{"H":hub,"M":method,"A":[arguments],"I":id,"S":{..}?}`.
+/// A client's call of a hub method, as it comes over a transport: `{"H":hub,"M":method,"A":[arguments],"I":id,"S":{..}?}`.
+///
+/// Source: `Hubs/HubRequest.cs` and `Hubs/HubRequestParser.cs` of SignalR 2.
 package struct HubRequest: Equatable, Sendable {
     /// A real node throws if the state is longer.
     private static let maximumStateBytes = 4_096
 
+    /// As the client wrote it; nodes compare hubs without case.
     package var hub: String
+    /// As the client wrote it; nodes compare methods without case.
     package var method: String
     /// Each argument as JSON text, as passed to the method by a real node: numbers and times in .NET's format.
     package var arguments: [[UInt8]]

@@ -10,7 +10,9 @@ package struct MessageView {
     package let value: UnsafeRawBufferPointer
     /// UTF-8. Empty if this is not a command.
     package let commandID: UnsafeRawBufferPointer
+    /// Whether the sender waits for an ack of its command.
     package let waitForAck: Bool
+    /// Whether it is the ack of the command with its `commandID`.
     package let isAck: Bool
     /// UTF-8. Signals that are excluded, joined by `|`.
     package let filter: UnsafeRawBufferPointer
@@ -34,6 +36,7 @@ package struct MessageView {
         }
     }
 
+    /// What it is for.
     package var kind: MessageKind {
         MessageKind(key: key, isCommand: !commandID.isEmpty, isAck: isAck)
     }

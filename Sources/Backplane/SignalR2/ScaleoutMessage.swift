@@ -1,10 +1,13 @@
-/// The content of one publish: messages and their creation time.
+/// What one publish carries: messages and the time of their creation.
+///
+/// Source: `Messaging/ScaleoutMessage.cs` of SignalR 2.
 package struct ScaleoutMessage: Equatable, Sendable {
     /// Real nodes write exactly one.
     package var messages: [Message]
     /// When the publisher created it, by its own clock, in `DotNetTicks`.
     package var createdTicks: Int64
 
+    /// - Parameter createdTicks: in `DotNetTicks`.
     package init(messages: [Message], createdTicks: Int64) {
         self.messages = messages
         self.createdTicks = createdTicks

@@ -30,9 +30,13 @@ package struct SequenceTracker: Sendable {
 
     /// Missing ids that have not arrived late. Saturates at `UInt64.max`.
     package private(set) var missing: UInt64 = 0
+    /// Times that ids were skipped.
     package private(set) var gaps: UInt64 = 0
+    /// Ids that came twice in a row.
     package private(set) var duplicates: UInt64 = 0
+    /// Times that ids went back.
     package private(set) var resets: UInt64 = 0
+    /// Ids that came late into an open gap.
     package private(set) var late: UInt64 = 0
 
     /// Stored separately from the package property, because its setter could not be inlined into other modules.

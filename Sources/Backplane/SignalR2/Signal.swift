@@ -1,6 +1,8 @@
 /// The recipients of a message: its key, parsed.
 ///
-/// Names keep their case; nodes compare groups ignoring case. Every key round-trips: `Signal(key: k).key == k`.
+/// Names keep their case; nodes compare groups without it. Every key round-trips: `Signal(key: k).key == k`.
+///
+/// Source: `Infrastructure/PrefixHelper.cs` of SignalR 2.
 package enum Signal: Equatable, Sendable {
     /// `h-<Hub>`: every client of the hub.
     case hub(String)

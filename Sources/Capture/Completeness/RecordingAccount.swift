@@ -37,6 +37,7 @@ package struct RecordingAccount: Sendable {
         if !hasWireWithoutIDs { hasWireWithoutIDs = true }
     }
 
+    /// Events of one recording, in their order.
     package mutating func note(_ event: CaptureEvent) {
         ends.note(event)
         switch event.event {

@@ -44,6 +44,7 @@ package struct RecordingDoubt: Sendable, Equatable, Codable {
 
     /// The last id that is accounted for: recorded, or reported missing; nil if there is none.
     package var after: UInt64?
+    /// Why it cannot be told.
     package var reason: Reason
     /// Why ids would be missing, as in a `gap` event; nil if the recording was not disturbed.
     package var cause: String?

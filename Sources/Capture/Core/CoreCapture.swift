@@ -7,6 +7,7 @@ import MCAP
 package enum CoreCapture {
     /// Registered with MCAP: any reader with a MessagePack library opens it.
     package static let messageEncoding = "msgpack"
+    /// Of the MCAP schema of hubs of ASP.NET Core.
     package static let schemaName = "signalr-core-redis"
     /// The schema is plain text for people.
     package static let schemaEncoding = "text/plain"

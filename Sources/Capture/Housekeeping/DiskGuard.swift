@@ -1,5 +1,6 @@
 /// Decides when recording must pause because disk space is low, and when it may resume.
 package struct DiskGuard: Sendable, Equatable {
+    /// What a look at the free space changed.
     package enum Change: Sendable, Equatable {
         case low
         case recovered
@@ -7,8 +8,10 @@ package struct DiskGuard: Sendable, Equatable {
 
     /// Bytes that must stay free; 0 disables the guard.
     package let minimum: UInt64
+    /// Whether recording must pause.
     package private(set) var isLow = false
 
+    /// - Parameter minimum: bytes that must stay free; 0 for no guard.
     package init(minimum: UInt64) {
         self.minimum = minimum
     }

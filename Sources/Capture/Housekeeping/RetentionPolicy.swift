@@ -10,6 +10,7 @@ package enum RetentionReason: String, Sendable, CaseIterable {
 
 /// Which segments may be deleted.
 package struct RetentionPolicy: Sendable, Equatable {
+    /// A segment that must go, and why.
     package struct Deletion: Sendable, Equatable {
         /// File name.
         package var name: String
@@ -23,12 +24,17 @@ package struct RetentionPolicy: Sendable, Equatable {
     /// Whether a segment must be archived before deletion.
     package var needsArchive: Bool
 
+    /// - Parameters:
+    ///   - size: bytes of all segments together; nil for no limit.
+    ///   - age: nanoseconds since the last write; nil for no limit.
+    ///   - needsArchive: deletes only what the archive command has confirmed.
     package init(size: UInt64? = nil, age: UInt64? = nil, needsArchive: Bool = false) {
         self.size = size
         self.age = age
         self.needsArchive = needsArchive
     }
 
+    /// Whether nothing is ever deleted.
     package var isOff: Bool { size == nil && age == nil }
 
     /// The segments to delete, oldest first; never an open one.

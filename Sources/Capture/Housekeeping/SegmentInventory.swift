@@ -19,6 +19,7 @@ package struct SegmentInventory: Sendable {
         var modified: UInt64
     }
 
+    /// The capture's.
     package let directory: String
     /// nil for a file that is not a segment of backplane-relay.
     private var known: [Identity: StoredSegment?] = [:]

@@ -6,6 +6,7 @@ package struct CaptureAlignment {
     /// Default for the maximum difference between the recording machines' clocks, in nanoseconds.
     package static let defaultHorizon: UInt64 = 5_000_000_000
 
+    /// An envelope, and which of the captures have it.
     package struct Envelope {
         package let channel: String
         package var form = EnvelopeForm.signalR2
@@ -23,6 +24,7 @@ package struct CaptureAlignment {
         package let resetFrom: UInt64?
     }
 
+    /// What comes next in the order of all captures.
     package enum Item {
         case envelope(Envelope)
         /// An event of one input that concerns more than ids.

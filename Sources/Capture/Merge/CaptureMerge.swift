@@ -20,10 +20,12 @@ package struct CaptureMerge {
         package internal(set) var conflicts = 0
         /// Ids that no input has: the first thousand ranges.
         package internal(set) var missing: [ClosedRange<UInt64>] = []
+        /// Ids that none of the captures has.
         package internal(set) var missingIDs: UInt64 = 0
         package internal(set) var resets = 0
     }
 
+    /// What was merged, and what is missing still.
     package struct Outcome: Sendable {
         package internal(set) var channels: OrdinalNameMap<ChannelOutcome> = [:]
         package internal(set) var damage: [CaptureReadReport.SegmentDamage] = []
@@ -39,6 +41,7 @@ package struct CaptureMerge {
             return verdict
         }
 
+        /// Ids under which the captures have different payloads.
         package var conflicts: Int { channels.values.reduce(0) { $0 + $1.conflicts } }
 
         /// Why ids are missing.

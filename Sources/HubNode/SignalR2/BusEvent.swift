@@ -67,7 +67,7 @@ struct BusReport {
             logger.warning("envelopes were missed", metadata: ["from": "\(from)", "to": "\(to)"])
             observer?.missed(from: from, to: to)
         case .counterReset(let from, let to):
-            metrics.idResets.increment()
+            metrics.countCounterReset()
             logger.error("the counter was set back", metadata: ["from": "\(from)", "to": "\(to)"])
             observer?.counterReset(from: from, to: to)
         case .counter, .envelope, .readComplete: break

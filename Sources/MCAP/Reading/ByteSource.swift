@@ -22,6 +22,7 @@ package protocol ByteSource {
 }
 
 extension ByteSource {
+    /// A file of known size unless the source says otherwise.
     package var isStream: Bool { false }
 
     package func read(
@@ -30,8 +31,10 @@ extension ByteSource {
         try read(at: offset, into: buffer)
     }
 
+    /// Nothing is held, so nothing is let go.
     package func discard(before offset: UInt64) {}
 
+    /// Not known: the reader computes it.
     package func checksum(before offset: UInt64) -> UInt32? { nil }
 }
 
@@ -39,12 +42,15 @@ extension ByteSource {
 package struct MemorySource: ByteSource {
     private let bytes: [UInt8]
 
+    /// A file that is in memory as a whole.
     package init(_ bytes: [UInt8]) {
         self.bytes = bytes
     }
 
+    /// Bytes in memory.
     package var size: UInt64 { UInt64(bytes.count) }
 
+    /// Copies from memory; 0 behind the end.
     package func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> Int {
         guard offset < size else { return 0 }
         let start = Int(offset)

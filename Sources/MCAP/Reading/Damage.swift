@@ -4,10 +4,15 @@ package struct Damage: Error, Equatable, Sendable {
     package var offset: UInt64
     /// Bytes that could not be used; 0 if only something is missing there.
     package var length: UInt64
+    /// What is wrong there.
     package var reason: Reason
     /// Messages that cannot be read because of it; 0 if none, nil if unknown.
     package var messagesLost: Int?
 
+    /// - Parameters:
+    ///   - offset: bytes from the start of the file.
+    ///   - length: bytes that the damage spans.
+    ///   - messagesLost: nil if it cannot be told.
     package init(offset: UInt64, length: UInt64, reason: Reason, messagesLost: Int?) {
         self.offset = offset
         self.length = length
@@ -15,6 +20,7 @@ package struct Damage: Error, Equatable, Sendable {
         self.messagesLost = messagesLost
     }
 
+    /// What is wrong with the bytes.
     package enum Reason: Equatable, Sendable {
         /// The magic bytes at the start are missing: it may not be an MCAP file.
         case leadingMagic
@@ -85,6 +91,7 @@ package struct Damage: Error, Equatable, Sendable {
         case tooLong(expected: Int)
     }
 
+    /// The part of the summary that says something else than the file.
     package enum SummaryPart: String, Equatable, Sendable {
         case channels, statistics
         case chunkIndexes = "chunk indexes"

@@ -6,6 +6,7 @@ package final class DecodedChunk {
     var index: ChunkIndex
     /// The channels that the chunk's messages are on.
     package internal(set) var channels: [UInt16: Channel] = [:]
+    /// Messages in it, of all channels.
     package internal(set) var messageCount = 0
     /// True for messages that are outside chunks in the file.
     package internal(set) var isLoose = false

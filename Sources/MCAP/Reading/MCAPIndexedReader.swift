@@ -2,6 +2,7 @@
 ///
 /// The CRCs of the summary and of each chunk read are checked; the rest is not.
 package final class MCAPIndexedReader {
+    /// As the file begins.
     package let header: Header
     /// All channels of the file, by id.
     package let channels: [UInt16: Channel]
@@ -9,6 +10,7 @@ package final class MCAPIndexedReader {
     package let statistics: Statistics?
     /// In summary order, which is file order; limited to the requested times.
     package let chunkIndexes: [ChunkIndex]
+    /// Where the metadata records stand, in the order of the summary.
     package let metadataIndexes: [MetadataIndex]
 
     private let window: SourceWindow

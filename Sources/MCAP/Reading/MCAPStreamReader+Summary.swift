@@ -51,12 +51,9 @@ extension MCAPStreamReader {
 
     /// Where another file or chunk begins within an apparent footer or magic; the end of the range if none does.
     private func nextBeginning(in range: Range<UInt64>) throws -> UInt64 {
-        for place in range {
-            if try window.isFileStart(at: place) || window.claimOfChunk(at: place, limits: limits) != nil {
-                return place
-            }
-        }
-        return range.upperBound
+        try range.first {
+            try window.isFileStart(at: $0) || window.claimOfChunk(at: $0, limits: limits) != nil
+        } ?? range.upperBound
     }
 
     /// Compares the summary with the data; if data was lost, the summary may say how much.

@@ -9,6 +9,7 @@
 /// Files of other programs are read too: schemas and attachments are skipped, messages outside chunks are returned as
 /// ``DecodedChunk/isLoose`` chunks. The private opcode 0x80 with 40 bytes is taken for a marker.
 package final class MCAPStreamReader {
+    /// What comes next in a file.
     package enum Item {
         /// Once per file.
         case header(Header)

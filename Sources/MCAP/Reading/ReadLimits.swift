@@ -7,6 +7,7 @@ package struct ReadLimits: Sendable {
     /// Number of damaged places after which reading stops.
     package var maximumDamages: Int
 
+    /// Limits against hostile files; the defaults are those of the product.
     package init(
         maximumRecordSize: UInt64 = 1 << 30, maximumChunkSize: UInt64 = 1 << 30, maximumDamages: Int = 10_000
     ) {

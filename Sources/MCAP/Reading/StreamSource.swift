@@ -16,10 +16,12 @@ package final class StreamSource: ByteSource {
     private var hasEnded = false
     private let pull: Pull
 
+    /// - Parameter pull: fills the buffer as far as it can and returns how many bytes it wrote; 0 at the end.
     package init(_ pull: @escaping Pull) {
         self.pull = pull
     }
 
+    /// Bytes come once, in order.
     package var isStream: Bool { true }
 
     /// Bytes in memory.
@@ -28,6 +30,7 @@ package final class StreamSource: ByteSource {
     /// Bytes that arrived so far.
     package var size: UInt64 { start + UInt64(kept.count - first) }
 
+    /// Reads on as far as needed and keeps what it read, until ``discard(before:)``.
     package func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         try read(at: offset, into: buffer, atLeast: buffer.count)
     }
@@ -45,6 +48,7 @@ package final class StreamSource: ByteSource {
         return available
     }
 
+    /// Lets go of what was kept before this offset; it cannot be read again.
     package func discard(before offset: UInt64) {
         guard offset > start else { return }
         let count = Int(min(offset - start, UInt64(kept.count - first)))
@@ -54,6 +58,7 @@ package final class StreamSource: ByteSource {
         if first > Memory.keptAtMost / 4, first > kept.count / 2 { compact() }
     }
 
+    /// CRC-32 of all bytes before the offset; nil where it was discarded already, or is not read yet.
     package func checksum(before offset: UInt64) -> UInt32? {
         guard offset >= start, offset <= size else { return nil }
         var crc = discardedCRC

@@ -1,4 +1,6 @@
-/// The fields of a chunk record before its data.
+/// The fields of a chunk record in front of its data.
+///
+/// MCAP specification: "Chunk (op=0x06)".
 struct ChunkHeader: Equatable {
     var startTime: UInt64
     var endTime: UInt64

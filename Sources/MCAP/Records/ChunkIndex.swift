@@ -1,7 +1,10 @@
-/// Position and contents of a chunk in the file. Times are nanoseconds since 1970.
+/// Where a chunk stands in the file and what it holds. Times are nanoseconds since 1970.
+///
+/// MCAP specification: "Chunk Index (op=0x08)".
 package struct ChunkIndex: Equatable, Sendable {
     /// Earliest and latest log time of the chunk's messages; both 0 without messages.
     package var startTime: UInt64
+    /// Latest log time of its messages, nanoseconds since 1970; 0 without messages.
     package var endTime: UInt64
     /// Bytes from the start of the file to the chunk record's opcode.
     package var offset: UInt64
@@ -13,7 +16,9 @@ package struct ChunkIndex: Equatable, Sendable {
     package var messageIndexLength: UInt64
     /// `zstd`, `lz4` or, uncompressed, the empty string.
     package var compression: String
+    /// Bytes of the data as stored.
     package var compressedSize: UInt64
+    /// Bytes of the data, decompressed.
     package var uncompressedSize: UInt64
 
     /// Bytes from the start of the file to the end of the chunk record.

@@ -4,6 +4,7 @@
 /// validated by its own CRC. It contains its original offset, so a reader that finds it elsewhere knows by how much the
 /// surrounding bytes moved.
 package struct Marker: Equatable, Sendable {
+    /// The same in all markers of a file.
     package var sync: SyncMarker
     /// Number of the marker in the file, from 0.
     package var ordinal: UInt64

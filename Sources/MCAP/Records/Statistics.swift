@@ -1,16 +1,27 @@
-/// Totals of the file. Times are nanoseconds since 1970, 0 without messages.
+/// What the whole file holds. Times are nanoseconds since 1970, 0 without messages.
+///
+/// MCAP specification: "Statistics (op=0x0B)".
 package struct Statistics: Equatable, Sendable {
+    /// Messages in the file, in chunks and outside of them.
     package var messageCount: UInt64 = 0
+    /// Different schema ids.
     package var schemaCount: UInt16 = 0
+    /// Different channel ids.
     package var channelCount: UInt32 = 0
+    /// Attachment records.
     package var attachmentCount: UInt32 = 0
+    /// Metadata records.
     package var metadataCount: UInt32 = 0
+    /// Chunk records.
     package var chunkCount: UInt32 = 0
+    /// Earliest log time, nanoseconds since 1970; 0 without messages.
     package var startTime: UInt64 = 0
+    /// Latest log time, nanoseconds since 1970; 0 without messages.
     package var endTime: UInt64 = 0
     /// Number of messages by channel, without empty channels.
     package var channelMessageCounts: [UInt16: UInt64] = [:]
 
+    /// Of an empty file.
     package init() {}
 
     func encode(into buffer: inout GrowableBuffer) {

@@ -1,8 +1,10 @@
 /// The intact parts of a file.
 package struct ScanReport: Equatable, Sendable {
+    /// nil if the file does not begin with one.
     package var header: Header?
     /// All metadata, in the order of the file.
     package var metadata: [Metadata] = []
+    /// Of all metadata that was found, in the order of the file.
     package var metadataIndexes: [MetadataIndex] = []
     /// Nil if the file has no readable marker.
     package var sync: SyncMarker?
@@ -12,7 +14,9 @@ package struct ScanReport: Equatable, Sendable {
     package var chunks: [ScannedChunk] = []
     /// Messages in intact chunks and outside chunks.
     package var messageCount: UInt64 = 0
+    /// In the order of the file.
     package var damages: [Damage] = []
+    /// How the file ends.
     package var ending: Ending
     /// End of the last intact chunk, in bytes from the start of the file, including its message indexes if they are
     /// intact. Without chunks: end of the first marker. Nil if there is neither.

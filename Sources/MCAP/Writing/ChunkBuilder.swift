@@ -14,17 +14,20 @@ package struct ChunkBuilder: ~Copyable {
     /// Schemas already written to the chunk.
     @usableFromInline var usedSchemas: [UInt16] = []
 
+    /// Messages since the last ``reset``.
     @inlinable
     package var messageCount: Int { appended }
     @usableFromInline var appended = 0
     @usableFromInline var earliest = UInt64.max
     @usableFromInline var latest: UInt64 = 0
 
+    /// An empty chunk.
     package init() {
         records = GrowableBuffer(capacity: 1 << 16)
         indexes = MessageIndexes()
     }
 
+    /// Whether no message is in it.
     @inlinable
     package var isEmpty: Bool { appended == 0 }
 

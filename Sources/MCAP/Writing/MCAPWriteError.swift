@@ -8,6 +8,7 @@ package enum MCAPWriteError: Error, Equatable, CustomStringConvertible {
     /// program wrote it.
     case notResumable(ResumeObstacle)
 
+    /// Why a file cannot be written on.
     package enum ResumeObstacle: Equatable, Sendable {
         case closed
         case damaged

@@ -222,7 +222,9 @@ package struct MCAPWriter: ~Copyable {
     /// Statistics of the committed chunks and metadata.
     package var statistics: Statistics { summary.statistics }
 
+    /// Messages in the file.
     package var messageCount: UInt64 { summary.statistics.messageCount }
+    /// Chunks in the file.
     package var chunkCount: Int { Int(summary.statistics.chunkCount) }
 
     // MARK: - Parts

@@ -90,7 +90,7 @@ package struct ChannelDirectory: Sendable {
         let hubs = groups.hubs.map { hub in
             ListedChannel(
                 name: hub.name, kind: .core, subscribers: hub.everyNode.flatMap { subscribers[$0] },
-                channels: hub.channels)
+                channels: hub.channels, hub: hub.found)
         }
         let others = groups.others.map { name in
             ListedChannel(
@@ -119,7 +119,7 @@ package struct ChannelDirectory: Sendable {
     }
 
     /// Keys of these names that hold a number, in the address' own database or, where it has none, in another.
-    private func counters(of names: [String], database: Int) async throws -> OrdinalNameMap<(id: UInt64, database: Int)>
+    func counters(of names: [String], database: Int) async throws -> OrdinalNameMap<(id: UInt64, database: Int)>
     {
         var found: OrdinalNameMap<(id: UInt64, database: Int)> = [:]
         for (name, id) in try await numbers(of: names) { found[name] = (id, database) }

@@ -20,6 +20,7 @@ package final class Gauge: Sendable {
         current.add(delta)
     }
 
+    /// As it was set last.
     @inlinable
     package var value: Double {
         current.load(ordering: .relaxed)

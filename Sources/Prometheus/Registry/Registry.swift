@@ -14,6 +14,7 @@ package final class Registry: Sendable {
 
     private let state = Mutex(State())
 
+    /// A registry without metrics.
     package init() {}
 
     // MARK: Counters

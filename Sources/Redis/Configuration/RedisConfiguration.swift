@@ -196,6 +196,7 @@ public struct RedisTLS: Sendable, Equatable {
 public struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     private let value: String
 
+    /// A text that no description, log or mirror shows.
     public init(_ value: String) {
         self.value = value
     }

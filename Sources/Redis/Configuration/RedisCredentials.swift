@@ -67,6 +67,7 @@ public struct PasswordFile: Sendable, Equatable {
     /// Read at each connect.
     public let path: String
 
+    /// - Parameter path: of the file; it need not exist yet.
     public init(path: String) {
         self.path = path
     }

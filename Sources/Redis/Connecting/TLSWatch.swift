@@ -1,6 +1,7 @@
 import NIOCore
 import NIOSSL
 import NIOTLS
+import TLS
 import Time
 
 #if canImport(Glibc)

@@ -1,3 +1,5 @@
+import TLS
+
 /// What an operator may give so that a connection comes about. The command line knows by which option.
 package enum ConnectionSetting: Sendable, Equatable {
     /// Certificates of the authorities to trust.

@@ -1,3 +1,5 @@
+package import TLS
+
 /// What can go wrong between us and a Redis server. Texts name the server and the remedy; they hold no secret.
 package enum RedisError: Error, Equatable, Sendable {
     // MARK: Reaching a server

@@ -25,7 +25,8 @@ extension ChannelMetrics {
                 labels: channel)
             envelopes = registry.counterFamily(
                 prefix + "envelopes_total",
-                help: "Envelopes received. Each goes to every node, so their rate is what limits the backplane.",
+                help:
+                    "Envelopes received. With SignalR 2 each goes to every node, so their rate is what limits the backplane.",
                 labels: channel)
             envelopeBytes = registry.counterFamily(
                 prefix + "envelope_bytes_total",
@@ -70,7 +71,7 @@ extension ChannelMetrics {
             activeSignals = registry.gaugeFamily(
                 prefix + "active_signals",
                 help:
-                    "Distinct signals (hubs, groups, users, connections) addressed in the last 100 s, within about 3 %; each costs memory on every node.",
+                    "Distinct hubs, groups, users and connections addressed in the last 100 s, within about 3 %; with SignalR 2 each costs memory on every node.",
                 labels: channel)
             undecodable = registry.counterFamily(
                 prefix + "undecodable_total",

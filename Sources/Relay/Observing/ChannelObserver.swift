@@ -154,7 +154,7 @@ struct ChannelObserver {
             own.missingIDs.increment(by: Int(clamping: to - from + 1))
             missedSomething()
         case .one(.duplicate): own.duplicateIDs.increment()
-        case .one(.counterReset): own.counterResets.increment()
+        case .one(.counterReset): own.countCounterReset()
         case .turn: own.interleavedIDs.increment()
         case .one(.first), .one(.inOrder), .one(.late), .restored: break
         }

@@ -10,6 +10,7 @@ package struct SignalR2Metrics: Sendable {
     package let missingIDs: Counter
     package let duplicateIDs: Counter
     package let counterResets: Counter
+    private let formerCounterResets: Counter
     let idsInDoubt: Counter
     package let lastID: Gauge
     package let interleavedIDs: Counter
@@ -17,7 +18,8 @@ package struct SignalR2Metrics: Sendable {
 
     struct Families {
         let lastID, latencyFloor: Family<Gauge>
-        let clockSkew, gaps, missingIDs, duplicateIDs, counterResets, idsInDoubt, interleavedIDs: Family<Counter>
+        let clockSkew, gaps, missingIDs, duplicateIDs, counterResets, formerCounterResets, idsInDoubt,
+            interleavedIDs: Family<Counter>
         let deliveryLatency: Family<Histogram>
 
         init(_ registry: Registry) {
@@ -42,9 +44,13 @@ package struct SignalR2Metrics: Sendable {
                 prefix + "duplicate_ids_total",
                 help: "Ids seen twice in a row; real nodes then deliver some messages endlessly.", labels: channel)
             counterResets = registry.counterFamily(
-                prefix + "id_resets_total",
+                prefix + "counter_resets_total",
                 help:
                     "Times ids went back (Redis restart, failover, flush); clients may miss messages until ids catch up.",
+                labels: channel)
+            formerCounterResets = registry.counterFamily(
+                prefix + "id_resets_total",
+                help: "Deprecated, and gone in the next version: read signalr_backplane_counter_resets_total.",
                 labels: channel)
             idsInDoubt = registry.counterFamily(
                 prefix + "ids_in_doubt_total",
@@ -74,10 +80,16 @@ package struct SignalR2Metrics: Sendable {
         missingIDs = families.missingIDs.with(channel, backplane)
         duplicateIDs = families.duplicateIDs.with(channel, backplane)
         counterResets = families.counterResets.with(channel, backplane)
+        formerCounterResets = families.formerCounterResets.with(channel, backplane)
         idsInDoubt = families.idsInDoubt.with(channel, backplane)
         lastID = families.lastID.with(channel, backplane)
         interleavedIDs = families.interleavedIDs.with(channel, backplane)
         latencyFloor = families.latencyFloor
+    }
+
+    func countCounterReset() {
+        counterResets.increment()
+        formerCounterResets.increment()
     }
 
     /// - Parameter seconds: nil, and there is no series, as long as no envelope of the last minutes tells its time.

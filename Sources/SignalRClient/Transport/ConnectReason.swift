@@ -2,8 +2,8 @@ import AsyncHTTPClient
 import NIOCore
 import NIOPosix
 import NIOSSL
-import Redis
 import SystemPackage
+import TLS
 import Time
 
 #if canImport(Glibc)

@@ -71,6 +71,32 @@ struct CoreOptions: ParsableArguments {
     }
 }
 
+extension CoreOptions {
+    /// What watches all hubs with a prefix.
+    static func arguments(prefix: String) -> String {
+        prefix.isEmpty ? "--core" : "--core --channel-prefix \(ShellWord.quoted(prefix))"
+    }
+
+    /// What watches one hub.
+    static func arguments(_ hub: CoreHub) -> String {
+        (hub.prefix.isEmpty ? "" : "--channel-prefix \(ShellWord.quoted(hub.prefix)) ")
+            + "--core-hub \(ShellWord.quoted(hub.type))"
+    }
+}
+
+/// A word as a POSIX shell takes it.
+enum ShellWord {
+    static func quoted(_ word: String) -> String {
+        let isPlain =
+            !word.isEmpty
+            && word.utf8.allSatisfy { byte in
+                let character = Character(UnicodeScalar(byte))
+                return character.isASCII && (character.isLetter || character.isNumber || "-_./:+@%".contains(character))
+            }
+        return isPlain ? word : "'" + word.replacing("'", with: "'\\''") + "'"
+    }
+}
+
 /// What one command watches, of both backplanes.
 struct WatchedBackplanes {
     let channels: [String]

@@ -119,7 +119,7 @@ struct ForwardOptions: ParsableArguments {
 }
 
 extension RedisConfiguration {
-    fileprivate mutating func shorten(to milliseconds: Int64) {
+    mutating func shorten(to milliseconds: Int64) {
         connectTimeoutMilliseconds = min(connectTimeoutMilliseconds, milliseconds)
         answerTimeoutMilliseconds = min(answerTimeoutMilliseconds, milliseconds)
     }

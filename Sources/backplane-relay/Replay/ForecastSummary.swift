@@ -4,6 +4,8 @@ import Redis
 import Replay
 
 /// What a replay would do, for machines: times in seconds; what is not known is absent.
+// Its properties are the keys of the JSON.
+// swift-format-ignore: AlwaysUseLowerCamelCase
 struct ForecastSummary: Encodable {
     struct Target: Encodable {
         var endpoint: String

@@ -1,3 +1,4 @@
+import Dispatch
 import NIOConcurrencyHelpers
 import UnixSignals
 
@@ -60,8 +61,8 @@ final class Interrupts: Sendable {
         let cancel = { @Sendable () -> Void in
             work.cancel()
             guard let giveUp else { return }
-            Task.detached {
-                try await Task.sleep(for: patience)
+            // Not as a task: whatever keeps the work from its end may keep the threads of all tasks.
+            DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(Int(patience.components.seconds))) {
                 StandardError.print("did not shut down cleanly within \(patience.components.seconds) s, giving up")
                 giveUp()
             }

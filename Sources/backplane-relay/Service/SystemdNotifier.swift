@@ -40,9 +40,11 @@ struct SystemdNotifier: RelaySupervisor {
         var name = Array(socketPath.utf8)
         // The name of an abstract socket begins with a zero byte.
         if name.first == UInt8(ascii: "@") { name[0] = 0 }
-        guard name.count < MemoryLayout.size(ofValue: address.sun_path) else { return }
+        guard name.count < MemoryLayout.size(ofValue: address.sun_path),
+            let start = MemoryLayout<sockaddr_un>.offset(of: \.sun_path)
+        else { return }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
-        let length = MemoryLayout<sockaddr_un>.offset(of: \.sun_path)! + name.count
+        let length = start + name.count
         let bytes = Array(message.utf8)
         withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {

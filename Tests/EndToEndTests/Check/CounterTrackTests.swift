@@ -19,7 +19,10 @@ struct CounterTrackTests {
 
     @Test func aFewAreKeptAndAllAreCounted() {
         var track = CounterTrack()
-        for round in 0..<100 { track.observe(UInt64(1_000 + round)); track.observe(1) }
+        for round in 0..<100 {
+            track.observe(UInt64(1_000 + round))
+            track.observe(1)
+        }
         #expect(track.resets.count == 10)
         #expect(track.count == 199 - 99)
     }

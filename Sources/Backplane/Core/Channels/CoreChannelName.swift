@@ -1,9 +1,11 @@
 /// Kind and name of a hub's Redis channel, read in place. Valid as long as the channel's memory.
 package struct CoreChannelName {
+    /// What the channel is for.
     package let kind: CoreKind
     /// Expected to be UTF-8: the group, user, connection or server. Empty for kinds without a name.
     package let name: UnsafeRawBufferPointer
 
+    /// The name; U+FFFD for what is not UTF-8.
     package var nameText: String { String(decoding: name, as: UTF8.self) }
 
     /// - Parameters:

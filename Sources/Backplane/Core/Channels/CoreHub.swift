@@ -1,5 +1,8 @@
-/// A hub on the backplane: the `ChannelPrefix` of StackExchange.Redis, directly followed by the full .NET type name of
-/// the hub class.
+/// A hub on the backplane: the `ChannelPrefix` of StackExchange.Redis and the full .NET type name of the hub's class,
+/// one behind the other with nothing between them.
+///
+/// Source: `RedisHubLifetimeManager.cs` (the prefix) and `Internal/RedisChannels.cs`
+/// of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
 package struct CoreHub: Hashable, Sendable {
     /// Empty by default.
     package let prefix: String
@@ -8,6 +11,7 @@ package struct CoreHub: Hashable, Sendable {
     /// Both as UTF-8: the start of each of the hub's channels.
     package let root: [UInt8]
 
+    /// - Parameter type: not empty.
     package init(prefix: String = "", type: String) {
         self.prefix = prefix
         self.type = type

@@ -3,6 +3,7 @@ package struct CoreHubSet: Sendable {
     /// Longest root first: if one root is a prefix of another hub's channel, the longer root is the right one.
     package let hubs: [CoreHub]
 
+    /// Those that channels are compared with.
     package init(_ hubs: some Sequence<CoreHub>) {
         self.hubs = Set(hubs).sorted { first, second in
             first.root.count == second.root.count

@@ -1,4 +1,6 @@
-/// The purpose of a hub's Redis channel; few values, suitable as a metric label.
+/// What a Redis channel of a hub is for, few enough to be a metric label.
+///
+/// Source: `Internal/RedisChannels.cs` of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
 package enum CoreKind: UInt8, CaseIterable, Sendable {
     case all
     case group

@@ -1,7 +1,11 @@
-/// The name that a node chooses for each hub: `<machine name>_<guid, 32 lower-case hexadecimal digits>`, new at each
-/// start of the process.
+/// The name that a node gives itself for each hub: `<machine name>_<guid, 32 lower-case hexadecimal digits>`, a new one
+/// at each start of the process.
+///
+/// Source: `RedisHubLifetimeManager.cs` of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
 package struct CoreServerName: Hashable, Sendable {
+    /// May hold `_` itself.
     package let machine: String
+    /// 32 lower-case hexadecimal digits.
     package let guid: String
 
     /// - Returns: nil for any other form.

@@ -7,6 +7,7 @@ package enum CoreAgreement: Equatable, Sendable {
     /// Everything comparable is equal; the first part that is not comparable, and why.
     case incomparable(Part, Reason)
 
+    /// What two payloads were compared by.
     package enum Part: Equatable, Sendable {
         /// Type, invocation id or error.
         case message

@@ -1,6 +1,8 @@
 import JSON
 
-/// The hub protocol messages that are relevant here.
+/// The messages of the hub protocol that have a meaning here.
+///
+/// Source: `Protocol/HubProtocolConstants.cs` of Microsoft.AspNetCore.SignalR.Common.
 package enum CoreMessageType: UInt8, CaseIterable, Sendable {
     case invocation = 1
     case streamItem
@@ -30,7 +32,9 @@ package enum CoreMessageType: UInt8, CaseIterable, Sendable {
 
 /// One message of the hub protocol in place. Valid as long as the payload's memory.
 ///
-/// All offsets count from the start of the payload.
+/// All offsets count from the start of the payload that the message stands in.
+///
+/// Source: `JsonHubProtocol.cs` and `MessagePackHubProtocolWorker.cs` of ASP.NET Core SignalR.
 package struct CoreHubMessage {
     package let payload: UnsafeRawBufferPointer
     package let format: CoreFormat
@@ -55,15 +59,19 @@ package struct CoreHubMessage {
 
     /// The whole message, including the trailing byte 1e or the length prefix.
     package var range: Range<Int> { span.range ?? 0..<0 }
+    /// By which the asker finds the answer; nil if nobody waits for one.
     package var invocationID: CoreText? { text(invocationIDSpan) }
     /// The client's method.
     package var target: CoreText? { text(targetSpan) }
+    /// In place; nil where the type has none.
     package var arguments: CoreElements? { elements(argumentsSpan, argumentCount) }
+    /// In place; nil where there are none.
     package var streamIDs: CoreElements? { elements(streamIDsSpan, streamIDCount) }
     /// An object or map of texts; nil if absent.
     package var headers: Range<Int>? { headersSpan.range }
     /// A completion's result or a stream's item: one JSON value, or one MessagePack value.
     package var value: Range<Int>? { valueSpan.range }
+    /// Of a completion or a close; nil if there is none.
     package var error: CoreText? { text(errorSpan) }
     /// The error, encoded in the message's format.
     package var errorRange: Range<Int>? { errorSpan.range }
@@ -84,6 +92,7 @@ package struct CoreHubMessage {
         }
     }
 
+    /// nil for a type that clients ignore.
     package var type: CoreMessageType? { UInt8(exactly: typeNumber).flatMap(CoreMessageType.init) }
 
     /// A value of this message.
@@ -91,6 +100,7 @@ package struct CoreHubMessage {
         CoreValue(payload: payload, format: format, range: range)
     }
 
+    /// The ids of the streams, copied.
     package var streamIDTexts: [String] {
         var ids: [String] = []
         streamIDs?.forEach { _, range in
@@ -178,6 +188,7 @@ package struct CoreValue {
         self.range = range
     }
 
+    /// As they stand in the payload.
     package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: payload[range]) }
 
     /// nil if it is not a text.

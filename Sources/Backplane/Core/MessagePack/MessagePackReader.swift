@@ -1,11 +1,15 @@
 /// Reads MessagePack in place, value by value: no tree, no allocation, no recursion.
 ///
-/// Supports all types in all widths. Every length is checked against the remaining bytes. After an error ``position``
-/// is undefined; callers work on a copy or stop. Inlined where the first byte decides most values of an envelope.
+/// Complete: all types in all widths. Every length is checked against what is left. A read that throws leaves
+/// ``position`` undefined; callers work on a copy or stop. Inlined where most values of an envelope are decided by
+/// their first byte.
+///
+/// Source: the MessagePack specification, msgpack/msgpack, `spec.md`.
 package struct MessagePackReader {
     /// Nesting limit of arrays and maps when building a tree or a text. ``skipValue()`` has no limit.
     package static let maximumDepth = 64
 
+    /// From the start of the payload to the end of what is read.
     package let bytes: UnsafeRawBufferPointer
     /// Offset of the next value.
     package internal(set) var position: Int
@@ -21,9 +25,11 @@ package struct MessagePackReader {
         position = range.lowerBound
     }
 
+    /// Bytes that are left.
     @inline(__always)
     package var remaining: Int { bytes.count &- position }
 
+    /// Whether nothing is left.
     package var isAtEnd: Bool { position == bytes.count }
 
     /// Any value; for an array or a map, only its head.

@@ -22,6 +22,7 @@ package enum MessagePackToken {
 
 /// Extension types that occur in hub messages.
 package enum MessagePackExtension {
+    /// The type of the extension that holds a time.
     package static let timestamp: Int8 = -1
     /// `Lz4BlockArray` of MessagePack-CSharp: the first element of an array; the others are compressed blocks.
     package static let lz4BlockArray: Int8 = 98
@@ -31,7 +32,9 @@ package enum MessagePackExtension {
 
 /// A time: seconds since 1970, possibly negative, plus nanoseconds.
 package struct MessagePackTimestamp: Hashable, Sendable {
+    /// Since 1970.
     package let seconds: Int64
+    /// 0 to 999,999,999.
     package let nanoseconds: UInt32
 
     package init(seconds: Int64, nanoseconds: UInt32) {

@@ -15,6 +15,7 @@ package indirect enum MessagePackValue: Equatable, Sendable {
     case map([Pair])
     case ext(type: Int8, data: [UInt8])
 
+    /// A key and its value in a map, in the order of the bytes.
     package struct Pair: Equatable, Sendable {
         package var key: MessagePackValue
         package var value: MessagePackValue

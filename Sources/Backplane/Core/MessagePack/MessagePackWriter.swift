@@ -1,5 +1,6 @@
 /// Writes MessagePack as real nodes do: each value in its smallest form, nonnegative integers unsigned.
 package struct MessagePackWriter {
+    /// What is written so far.
     package private(set) var bytes: [UInt8] = []
 
     package init() {}
@@ -8,6 +9,7 @@ package struct MessagePackWriter {
 
     package mutating func bool(_ value: Bool) { bytes.append(value ? 0xC3 : 0xC2) }
 
+    /// In the smallest form. It must fit into 64 bits.
     package mutating func int(_ value: some BinaryInteger) {
         if value >= 0 {
             uint(UInt64(value))
@@ -20,6 +22,7 @@ package struct MessagePackWriter {
 
     package mutating func double(_ value: Double) { append(0xCB, value.bitPattern) }
 
+    /// A string, UTF-8.
     package mutating func string(_ text: String) {
         head(text.utf8.count, fix: (0xA0, 32), 0xD9, 0xDA, 0xDB)
         bytes.append(contentsOf: text.utf8)
@@ -31,6 +34,7 @@ package struct MessagePackWriter {
         bytes.append(contentsOf: utf8)
     }
 
+    /// Bytes that are no text.
     package mutating func binary(_ data: some Collection<UInt8>) {
         head(data.count, fix: (0, 0), 0xC4, 0xC5, 0xC6)
         bytes.append(contentsOf: data)
@@ -42,6 +46,7 @@ package struct MessagePackWriter {
     /// - Parameter count: number of keys written next, each with its value.
     package mutating func map(_ count: Int) { head(count, fix: (0x80, 16), nil, 0xDE, 0xDF) }
 
+    /// An extension: a type and bytes that only it explains.
     package mutating func ext(type: Int8, _ data: some Collection<UInt8>) {
         switch data.count {
         case 1, 2, 4, 8, 16: bytes.append(0xD4 + UInt8(data.count.trailingZeroBitCount))
@@ -51,6 +56,7 @@ package struct MessagePackWriter {
         bytes.append(contentsOf: data)
     }
 
+    /// A time, as the extension of type -1.
     package mutating func timestamp(_ time: MessagePackTimestamp) {
         if let seconds = UInt32(exactly: time.seconds), time.nanoseconds == 0 {
             append(0xD6, UInt8(0xFF))

@@ -1,10 +1,12 @@
 /// A group command in place, `[id, server, action, group, connection]`: the node that holds the connection executes it
 /// and publishes an ack with the same id on the server's ack channel. Valid as long as the payload's memory.
 package struct CoreGroupCommandView {
+    /// Source: `Internal/GroupAction.cs` of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
     package enum Action: UInt8, CaseIterable, Sendable {
         case add = 1
         case remove = 2
 
+        /// Stable name, for output.
         package var label: String {
             switch self {
             case .add: "add"
@@ -13,6 +15,7 @@ package struct CoreGroupCommandView {
         }
     }
 
+    /// All offsets count from its start.
     package let payload: UnsafeRawBufferPointer
     /// From 1, for each server and hub.
     package let id: Int32
@@ -24,9 +27,12 @@ package struct CoreGroupCommandView {
     package let group: UnsafeRawBufferPointer
     /// UTF-8.
     package let connection: UnsafeRawBufferPointer
+    /// Where our mark stands; nil without one.
     package let mark: Range<Int>?
+    /// In what it differs from those that nodes write.
     package let oddities: CoreOddities
 
+    /// nil for a number that nodes ignore.
     package var action: Action? { Action(rawValue: rawAction) }
 
     package init(_ payload: UnsafeRawBufferPointer) throws(CoreError) {

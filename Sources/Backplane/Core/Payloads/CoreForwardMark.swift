@@ -6,6 +6,7 @@
 package enum CoreForwardMark {
     static let prefix = "backplane-relay:"
 
+    /// Whether a payload may go to a target.
     package enum Outcome: Equatable, Sendable {
         /// The payload including the mark.
         case marked([UInt8])

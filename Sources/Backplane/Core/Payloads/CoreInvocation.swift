@@ -1,8 +1,13 @@
-/// An invocation of clients, copied from its payload.
+/// An invocation, copied out of its payload: what goes to clients.
+///
+/// Source: `Internal/RedisInvocation.cs` and `Internal/RedisProtocol.cs`
+/// of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
 package struct CoreInvocation: Equatable, Sendable {
     /// A protocol and the whole frame for its clients.
     package struct Frame: Equatable, Sendable {
+        /// `json`, `messagepack` or another that the node has.
         package var protocolName: String
+        /// The whole frame.
         package var bytes: [UInt8]
 
         package init(protocolName: String, bytes: [UInt8]) {
@@ -25,6 +30,7 @@ package struct CoreInvocation: Equatable, Sendable {
 
     /// Ids of excluded connections.
     package var excluded: [String]
+    /// One for each protocol.
     package var frames: [Frame]
     /// nil if no result is requested.
     package var reply: Reply?
@@ -37,6 +43,7 @@ package struct CoreInvocation: Equatable, Sendable {
         self.reply = reply
     }
 
+    /// Copies it out of the payload.
     package init(_ view: CoreInvocationView) {
         excluded = view.excluded
         var frames: [Frame] = []

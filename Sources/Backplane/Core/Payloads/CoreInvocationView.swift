@@ -7,6 +7,7 @@ import JSON
 package struct CoreInvocationView {
     /// All offsets count from its start.
     package let payload: UnsafeRawBufferPointer
+    /// Of the outermost array: 2, or more with a reply or a mark.
     package let itemCount: Int
     /// Number of excluded connections.
     package let excludedCount: Int
@@ -22,6 +23,7 @@ package struct CoreInvocationView {
     package let invocationID: UnsafeRawBufferPointer?
     /// The third of three items, if it is our mark.
     package let mark: Range<Int>?
+    /// In what it differs from those that nodes write.
     package let oddities: CoreOddities
     private let excludedStart: Int
     private let framesStart: Int
@@ -101,6 +103,7 @@ package struct CoreInvocationView {
         }
     }
 
+    /// Ids of connections that do not get it, copied.
     package var excluded: [String] {
         var ids: [String] = []
         forEachExcluded { ids.append(String(decoding: $0, as: UTF8.self)) }

@@ -1,4 +1,6 @@
 /// A payload of the ASP.NET Core backplane, copied.
+///
+/// Source: `Internal/RedisProtocol.cs` of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
 package enum CorePayload: Equatable, Sendable {
     case invocation(CoreInvocation)
     case groupCommand(CoreGroupCommand)
@@ -15,6 +17,7 @@ package enum CorePayload: Equatable, Sendable {
         }
     }
 
+    /// The same for bytes in an array.
     package init(decoding payload: [UInt8], as kind: CoreKind) throws(CoreError) {
         let result = payload.withUnsafeBytes { bytes in
             Result { () throws(CoreError) in try CorePayload(decoding: bytes, as: kind) }
@@ -38,6 +41,8 @@ package enum CorePayload: Equatable, Sendable {
 }
 
 /// A group command, copied.
+///
+/// Source: `Internal/RedisGroupCommand.cs` of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
 package struct CoreGroupCommand: Equatable, Sendable {
     package var id: Int32
     package var server: String
@@ -81,6 +86,8 @@ package struct CoreGroupCommand: Equatable, Sendable {
 }
 
 /// A client's answer, copied.
+///
+/// Source: `Internal/RedisCompletion.cs` of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
 package struct CoreCompletion: Equatable, Sendable {
     package var protocolName: String
     package var frame: [UInt8]

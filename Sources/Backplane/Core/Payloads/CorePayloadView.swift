@@ -16,6 +16,7 @@ package enum CorePayloadView {
         }
     }
 
+    /// In what it differs from those that nodes write.
     package var oddities: CoreOddities {
         switch self {
         case .invocation(let view): view.oddities
@@ -75,6 +76,7 @@ package enum CorePayloadView {
 
 /// An application value in a payload.
 package struct CoreDatum: Equatable, Sendable {
+    /// What an application's data are in a payload.
     package enum Role: Equatable, Sendable {
         case argument(Int)
         case result

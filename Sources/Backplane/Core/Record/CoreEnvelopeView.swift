@@ -1,9 +1,11 @@
 /// A recorded envelope of ASP.NET Core in place, interpreted by its Redis channel. Not copied, no allocations. Valid as
 /// long as the record's memory.
 package struct CoreEnvelopeView {
+    /// Channel and payload, as captured.
     package let record: CoreRecord
     /// Kind of the channel, and the name in it.
     package let name: CoreChannelName
+    /// As its channel says that it is to be read.
     package let payload: CorePayloadView
     /// The first message: of the JSON frame, else of the MessagePack frame; nil if there is neither.
     package let message: CoreHubMessage?

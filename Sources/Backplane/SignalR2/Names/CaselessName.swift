@@ -6,6 +6,7 @@ package struct CaselessName: Hashable, Sendable, ExpressibleByStringLiteral, Cus
     /// UTF-8, in upper case.
     let folded: [UInt8]
 
+    /// A name as it is written.
     package init(_ name: some StringProtocol) {
         var name = String(name)
         folded = name.withUTF8 { OrdinalCase.folded(UnsafeRawBufferPointer($0)) }

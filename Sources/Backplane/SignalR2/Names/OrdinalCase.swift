@@ -14,6 +14,7 @@ package enum OrdinalCase {
         }
     }
 
+    /// One UTF-16 unit.
     package static func uppercased(_ unit: UInt16) -> UInt16 {
         if unit < 0x80 { return UInt16(uppercased(ascii: UInt8(unit))) }
         var low = 0
@@ -28,11 +29,13 @@ package enum OrdinalCase {
         return UInt16(truncatingIfNeeded: Int32(unit) + runs[low].distance)
     }
 
+    /// The same for ASCII alone.
     @inline(__always)
     package static func uppercased(ascii byte: UInt8) -> UInt8 {
         byte &- UInt8(ascii: "a") < 26 ? byte & 0xDF : byte
     }
 
+    /// Whether no byte is above 7F.
     @inline(__always)
     package static func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var seen: UInt8 = 0

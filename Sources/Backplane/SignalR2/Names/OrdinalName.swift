@@ -5,8 +5,10 @@
 package struct OrdinalName: Hashable, Comparable, Sendable, CustomStringConvertible, CustomDebugStringConvertible,
     ExpressibleByStringLiteral
 {
+    /// As it is written.
     package let text: String
 
+    /// A name as it is written.
     package init(_ text: some StringProtocol) {
         self.text = String(text)
     }

@@ -4,6 +4,7 @@ package struct OrdinalNameMap<Value>: Sequence, ExpressibleByDictionaryLiteral {
 
     private var entries: [OrdinalName: Value] = [:]
 
+    /// An empty map.
     package init() {}
 
     package init(dictionaryLiteral elements: (String, Value)...) {
@@ -15,13 +16,16 @@ package struct OrdinalNameMap<Value>: Sequence, ExpressibleByDictionaryLiteral {
         for (key, value) in elements { entries[OrdinalName(key)] = value }
     }
 
+    /// Number of names.
     package var count: Int { entries.count }
+    /// Whether it holds no name.
     package var isEmpty: Bool { entries.isEmpty }
     /// Unordered.
     package var keys: [String] { entries.keys.map(\.text) }
     /// In the order of ``keys``.
     package var values: some Collection<Value> { entries.values }
 
+    /// nil if there is none; setting nil removes it.
     package subscript(key: String) -> Value? {
         get { entries[OrdinalName(key)] }
         set { entries[OrdinalName(key)] = newValue }

@@ -1,4 +1,3 @@
-import NIOCore
 package import NIOSSL
 import Time
 
