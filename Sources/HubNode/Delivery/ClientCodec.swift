@@ -1,38 +1,39 @@
 import NIOCore
 
-/// How one generation writes what goes to a client. With a transport it makes a client's protocol.
+/// The encoding of messages to clients for one SignalR generation. Together with a transport it forms a client's
+/// protocol.
 protocol ClientCodec: Sendable {
     /// Clients of one format get the same bytes.
     var format: String { get }
 
-    /// - Parameter frame: what of it the protocol has no word for is left out.
+    /// - Parameter frame: parts that the protocol cannot express are left out.
     func encoded(_ frame: Frame) -> EncodedFrame
 }
 
-/// What goes out to a client at once.
+/// A frame to a client.
 struct Frame {
     var cursor: UInt64
     /// The client's connection is initialized.
     var initialized = false
-    /// The client should reconnect: this node is about to stop.
+    /// The client should reconnect: this node is stopping.
     var reconnect = false
     /// The client's groups have changed.
     var groupsToken: String?
-    /// As the codec's protocol writes them: JSON each.
+    /// JSON messages encoded by the codec's protocol.
     var messages: [ByteBuffer] = []
 }
 
-/// A ``Frame`` as bytes, ready for every transport: encoded once, however many clients get it.
+/// An encoded ``Frame``, ready for every transport: encoded once for all clients.
 struct EncodedFrame: Sendable {
-    /// JSON, as streams and polls carry it.
+    /// JSON, for streams and polls.
     let json: ByteBuffer
-    /// The same memory, with the header of an unmasked webSocket text frame (RFC 6455, section 5.2) before it.
+    /// The same memory, preceded by the header of an unmasked webSocket text frame (RFC 6455, section 5.2).
     let webSocket: ByteBuffer
 
     private static let longestHeader = 10
 
     /// - Parameters:
-    ///   - capacity: bytes that the JSON will take, roughly.
+    ///   - capacity: estimated size of the JSON in bytes.
     ///   - write: writes the JSON.
     init(capacity: Int, _ write: (inout ByteBuffer) -> Void) {
         var buffer = ByteBufferAllocator().buffer(capacity: Self.longestHeader + capacity)
@@ -68,7 +69,7 @@ struct EncodedFrame: Sendable {
     }
 }
 
-/// One message for many clients: encoded once for those of one format that come one after another.
+/// One message for many clients: encoded once for consecutive clients with the same format.
 struct SharedFrame {
     private let cursor: UInt64
     private let message: ByteBuffer

@@ -2,7 +2,7 @@ import Backplane
 import Logging
 import Prometheus
 
-/// Finds the method that a client calls, and runs it.
+/// Finds and runs the method called by a client.
 struct HubDispatcher: Sendable {
     private let hubs: [CaselessName: Hub]
     private let detailedErrors: Bool
@@ -24,8 +24,8 @@ struct HubDispatcher: Sendable {
 
     /// - Parameters:
     ///   - arguments: JSON each.
-    ///   - requestID: of the call, as the client gave it; nil if it gave none.
-    /// - Returns: nil if there is no such hub, for which a real node has no answer either.
+    ///   - requestID: the client's id of the call, if any.
+    /// - Returns: nil if there is no such hub; a real node sends no response either.
     func outcome(
         of method: String, in hubName: String, arguments: [[UInt8]], requestID: String?, caller: HubCaller,
         publisher: any Publisher
@@ -35,7 +35,7 @@ struct HubDispatcher: Sendable {
             return nil
         }
         let found = hub.method(method, arity: arguments.count)
-        // A name that is not registered must not become a label.
+        // An unregistered name must not become a label.
         let label = found?.name ?? "unknown"
         metrics.invocations.with(hub.name, label).increment()
         do {
@@ -57,18 +57,18 @@ struct HubDispatcher: Sendable {
     }
 }
 
-/// Whose call it is.
+/// The caller.
 struct HubCaller: Sendable {
     let connectionID: String
     /// Empty if there is none.
     let user: String
 }
 
-/// How a call ended, before a client's protocol words it.
+/// The result of a call, before encoding in a client's protocol.
 enum HubOutcome: Sendable {
     /// JSON; nil for a method without a result.
     case result([UInt8]?)
-    /// The method's own word to the caller (``HubError``).
+    /// The method's error for the caller (``HubError``).
     case refusal(String, data: JSONValue?)
     case failure(String)
 }
