@@ -1,19 +1,19 @@
 import Prometheus
 
-/// What an operator sees of the forwarder.
+/// Metrics of the forwarder.
 struct ForwardMetrics: Sendable {
     enum DropReason: String, CaseIterable {
-        /// More waited than the queue may hold.
+        /// The queue was full.
         case bufferFull = "buffer_full"
-        /// It came from where it would go: another relay forwards back, or the target is the watched server.
+        /// It came from its destination: another relay forwards back, or the target is the watched server.
         case loop
-        /// It is no envelope, so it could not be marked.
+        /// It is not an envelope, so it could not be marked.
         case undecodable
-        /// The target answered with an error.
+        /// The target replied with an error.
         case refused
-        /// The connection was lost before the answer: it may have been published.
+        /// The connection was lost before the reply: it may have been published.
         case uncertain
-        /// It still waited when the relay stopped.
+        /// It was still waiting when the relay stopped.
         case stopped
     }
 

@@ -1,6 +1,6 @@
 import Prometheus
 
-/// What a hub node counts. Series known in advance exist from the start, at 0.
+/// Metrics of a hub node. Series known in advance exist from the start, at 0.
 final class HubMetrics: Sendable {
     let registry = Registry()
     let up: Gauge
@@ -25,7 +25,7 @@ final class HubMetrics: Sendable {
     private let connectionGauges: [TransportKind: Gauge]
     private let refusals: [Refusal: Counter]
 
-    /// Why a request was turned away.
+    /// Why a request was refused.
     enum Refusal: String, CaseIterable {
         case badToken = "bad_token"
         case userChanged = "user_changed"

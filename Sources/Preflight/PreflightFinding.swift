@@ -1,19 +1,19 @@
 package import Backplane
 package import Redis
 
-/// Something about a ``PreflightReport`` that an operator should know before the relay runs for months.
+/// Something in a ``PreflightReport`` that an operator should know before using the relay.
 package struct PreflightFinding: Sendable, Equatable {
     package enum Severity: String, Sendable {
-        /// It works, but not as well as it could, or not for ever.
+        /// It works, but not as well as it could, or not forever.
         case warning
-        /// The relay cannot do what it was asked for.
+        /// The relay cannot run as configured.
         case problem
     }
 
     package var severity: Severity
-    /// What is wrong, what it leads to, and the remedy.
+    /// The problem, its consequence, and the remedy.
     package var text: String
-    /// What an operator may set otherwise; nil where it is something else that helps.
+    /// The option to change; nil if another remedy is needed.
     package var setting: Setting?
 
     /// A setting of the relay that a finding is about.
@@ -46,7 +46,7 @@ package struct PreflightFinding: Sendable, Equatable {
 }
 
 extension PreflightReport {
-    /// A subscriber falls behind by this much within a moment of a busy backplane.
+    /// A subscriber can fall behind by this much in a short burst.
     package static let smallOutputBuffer = 8 << 20
     /// Lua writes larger numbers with an exponent.
     package static let lastPlainID: UInt64 = 99_999_999_999_999
@@ -54,7 +54,7 @@ extension PreflightReport {
     package static let slowRoundTrip: UInt64 = 50_000_000
     package static let slowDisk = 20_000_000.0
 
-    /// - Parameter minimumFreeBytes: below this the relay does not record.
+    /// - Parameter minimumFreeBytes: the relay does not record with less free space.
     package func findings(minimumFreeBytes: UInt64 = 0) -> [PreflightFinding] {
         [unreachable.map { .problem($0, setting: .connection(missing)) }, objection.map { .problem($0) }].compactMap(
             \.self)

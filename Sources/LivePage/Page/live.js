@@ -1,4 +1,4 @@
-// The live page: takes what the relay sends and shows it. Texts from outside only ever become text nodes.
+// The live page: displays what the relay sends. Texts from outside only become text nodes.
 
 import { Chart } from './chart.js';
 import { bytes, clock, count, duration, eventLevel, eventWords, rate, saidDuration, sentence, time } from './words.js';
@@ -27,7 +27,7 @@ let lines = [];
 let lastEvent = 0;
 let lastLine = 0;
 
-// label: what stands above the column; on a phone, where there are no columns, it stands beside the value.
+// label: the column's heading; on a phone, without columns, it is shown beside the value.
 const cell = (content, name, label) => {
   const element = document.createElement('td');
   element.append(content);
@@ -36,7 +36,7 @@ const cell = (content, name, label) => {
   return element;
 };
 
-// A long value is cut; a click shows all of it.
+// A long value is cut; a click shows it completely.
 const shownOfValue = 160;
 
 function valueOf(text) {
@@ -100,7 +100,7 @@ class Channel {
     this.section.dataset.level = received.level;
     this.section.dataset.kind = received.kind;
     this.section.querySelector('.shape path').setAttribute('d', shapes[received.level] ?? shapes.idle);
-    // A reader hears of a change, not of every second.
+    // A screen reader announces changes, not every second.
     if (this.kind !== null && this.kind !== received.kind) $('announcer').textContent = `${this.name}: ${line.textContent}`;
     this.kind = received.kind;
     this.level = received.level;
@@ -130,7 +130,7 @@ class Channel {
 
 const share = (number, total) => (total > 0 ? `${Math.round((number / total) * 100)} %` : '–');
 
-// From each loss of the connection to the subscription that ended it.
+// From each lost connection to the next subscription.
 function outages() {
   const spans = [];
   for (const event of events) {
@@ -180,7 +180,7 @@ function takeLines(received) {
   if (!isPaused) addLines(fresh);
 }
 
-// Rows that stand stay as they are: one may be open, or selected.
+// Existing rows are not replaced: one may be open, or selected.
 function addLines(fresh) {
   $('lines').prepend(...fresh.slice(-shownLines).toReversed().map(lineRow));
   while ($('lines').childElementCount > shownLines) $('lines').lastElementChild.remove();
@@ -200,7 +200,7 @@ function showWhetherLines() {
 function lineRow(line) {
   const call = document.createElement('span');
   if (line.hub !== undefined) call.append(`${line.hub}.`, document.createElement('wbr'), line.method);
-  // What a command does has a name, too.
+  // A command's action has a name too.
   else if (line.method !== undefined) call.append(line.method);
   const what = cell(call, 'name', 'Hub and method');
   if (line.messages > 1) what.append(` and ${line.messages - 1} more`);
@@ -227,7 +227,7 @@ function showClients(received) {
 }
 
 const states = {
-  // Not "recording": it stays open while recording pauses or fails.
+  // Not "recording": the segment stays open while recording is paused or fails.
   complete: 'complete', recording: 'open', unclosed: 'not closed', unknown: 'unknown',
 };
 
@@ -275,7 +275,7 @@ function take(message, isWhole) {
   heardAt = performance.now();
   showConnection('live');
   if (isWhole) sequence = -1;
-  // Sent before what is shown already.
+  // Older than what is already shown.
   if (received.seq <= sequence) return;
   sequence = received.seq;
   if (isWhole) forget();
@@ -292,7 +292,7 @@ function take(message, isWhole) {
   for (const channel of channels) channel.draw(received.now);
 }
 
-// Another relay may have come in the place of the one before; its numbers begin anew.
+// The relay may have been replaced; then numbers start over.
 function forget() {
   [events, lines, lastEvent, lastLine] = [[], [], 0, 0];
   for (const channel of channels) channel.samples = [];
@@ -325,7 +325,7 @@ function lose(words = 'Connection to the relay lost, trying again. The figures h
   if (!document.hidden) retry = setTimeout(probe, 1000);
 }
 
-// Why it is so: the relay is away, or it wants to see a token, or too many look.
+// Finds the reason: the relay is down, requires a token, or too many pages are open.
 async function probe() {
   try {
     const answer = await fetch('-/ready', { cache: 'no-store', signal: AbortSignal.timeout(patience) });
@@ -342,12 +342,12 @@ function connect() {
   heardAt = performance.now();
   stream.addEventListener('state', message => take(message, true));
   for (const name of ['tick', 'change']) stream.addEventListener(name, message => take(message, false));
-  // The relay lets a stream last for a while only.
+  // The relay limits the duration of a stream.
   stream.addEventListener('again', () => connect());
   stream.addEventListener('error', () => lose());
 }
 
-// A second without a word is one too many; a browser notices a dead connection only much later.
+// More than a second without data means a dead connection; a browser notices it much later.
 setInterval(() => {
   if (stream && performance.now() - heardAt > patience) lose();
 }, 500);
@@ -359,7 +359,7 @@ $('pause').addEventListener('click', () => {
   if (!isPaused) showLines();
 });
 
-// A browser opens six connections to a relay, all tabs together: those that nobody looks at give theirs back.
+// A browser opens at most six connections to a relay, over all tabs: hidden tabs close theirs.
 let hiding = 0;
 document.addEventListener('visibilitychange', () => {
   clearTimeout(hiding);

@@ -1,4 +1,4 @@
-// Numbers, times and events in words. Everything here returns text; nothing from outside is ever read as HTML.
+// Formats numbers, times and events. Returns text only; nothing from outside is interpreted as HTML.
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
@@ -28,7 +28,7 @@ export function duration(milliseconds) {
   return `${Math.round(milliseconds / 100) / 10} s`;
 }
 
-// As the sentence of a channel says it.
+// In the format of a channel's sentence.
 export function saidDuration(milliseconds) {
   if (milliseconds === null || milliseconds === undefined) return '–';
   if (milliseconds < 1) return '< 1 ms';
@@ -41,7 +41,7 @@ const withDay = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short
 
 export const clock = time => withSeconds.format(time);
 
-// As exact as it is useful: seconds for what has just happened, the day for what is long ago.
+// As precise as useful: seconds for recent times, the day for old ones.
 export function since(time, now) {
   const age = now - time;
   if (age > 20 * 3600e3) return withDay.format(time);

@@ -8,7 +8,7 @@ import SystemPackage
 #endif
 
 extension RedisTLS {
-    /// Reads the files and makes what a connection needs of them.
+    /// Reads the files and creates the TLS context.
     ///
     /// - Throws: ``RedisError/tlsFile(path:reason:)`` naming the file.
     func context() throws(RedisError) -> NIOSSLContext {
@@ -31,7 +31,7 @@ extension RedisTLS {
         do {
             return try NIOSSLContext(configuration: configuration)
         } catch {
-            // What remains after the checks above: a key of another certificate.
+            // The remaining case after the checks above: a key of another certificate.
             guard let certificateFile else {
                 throw .tlsFile(path: caFile ?? "the system's authorities", reason: "it contains no usable certificate")
             }

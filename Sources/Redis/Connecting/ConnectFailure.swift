@@ -8,18 +8,18 @@ import SystemPackage
     import Musl
 #endif
 
-/// Why no connection came about, before any byte of Redis' protocol.
+/// Why no connection was established, before any byte of the Redis protocol.
 package enum ConnectFailure: Sendable, Equatable {
     case refused
-    /// The name has no address.
+    /// The name does not resolve.
     case unknownHost
     case timedOut(milliseconds: Int64)
     case noRoute
-    /// There is no such unix domain socket.
+    /// The unix domain socket does not exist.
     case noSocket
     case notPermitted
     case tooManyOpenFiles
-    /// The kernel's words.
+    /// The system's text.
     case other(String)
 
     init(_ error: any Error) {
@@ -37,7 +37,7 @@ package enum ConnectFailure: Sendable, Equatable {
         }
     }
 
-    /// The kernel's words for an error of a connection in use.
+    /// The system's text for an error of an established connection.
     static func words(of error: any Error) -> String {
         guard let error = error as? IOError else { return "unknown reason" }
         return Errno(rawValue: error.errnoCode).description.lowercased()

@@ -33,8 +33,7 @@ struct HostAndPort: Equatable {
         guard !host.isEmpty else {
             throw ConnectionStringError("the host name is missing; write host:6379")
         }
-        // Where an operator mixes the two notations up, options or a login end up here. The host is printed; they must
-        // not be.
+        // If the two notations are mixed up, options or a login end up here. The host is printed, but they must not be.
         guard !host.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F || Self.hostStoppers.contains($0) }) else {
             throw ConnectionStringError(
                 "the host name contains a character that is not allowed there (such as a space or , ; = @ / ? #); options follow host:port without redis:// (host:6379,ssl=true), and a login needs redis:// before it (redis://user:password@host:6379)"
@@ -56,7 +55,7 @@ struct HostAndPort: Equatable {
         port = nil
     }
 
-    /// As StackExchange.Redis reads it: an IPv6 address needs no brackets where no port follows, and port 0 is none.
+    /// As in StackExchange.Redis: an IPv6 address needs no brackets without a port, and port 0 means none.
     static func stackExchange(_ text: String) throws(ConnectionStringError) -> HostAndPort {
         if text.contains(":"), !text.hasPrefix("["), let address = try? SocketAddress(ipAddress: text, port: 0),
             address.protocol == .inet6

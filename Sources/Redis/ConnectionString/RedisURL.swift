@@ -1,4 +1,4 @@
-/// `redis://[user:password@]host[:port][/database]`, from behind the slashes on.
+/// `redis://[user:password@]host[:port][/database]`, the part after the slashes.
 enum RedisURL {
     static func parse(
         _ text: Substring, scheme: String, tls: RedisTLS?
@@ -20,9 +20,10 @@ enum RedisURL {
     }
 }
 
-/// What the URL notations have in common.
+/// Functions shared by the URL notations.
 enum URLParts {
-    /// Options behind a comma or in a query, also where an '@' in a password behind them would make a login of them.
+    /// Refuses options after a comma or in a query, even if an '@' in a password after them would make them look like a
+    /// login.
     static func refuseOptions(in text: Substring, scheme: String) throws(ConnectionStringError) {
         let parts = text.split(separator: "@", omittingEmptySubsequences: false)
         let hasOptions = parts.indices.contains { index in
@@ -37,7 +38,7 @@ enum URLParts {
 
     private static let signs: Set<Character> = [",", ";", "?", "&", " "]
 
-    /// `host`, `host:6379`, `host:6379/0`: no `user:password`.
+    /// `host`, `host:6379`, `host:6379/0`: not `user:password`.
     private static func isLikeServer(_ text: Substring) -> Bool {
         let host = text.prefix { $0 != ":" && $0 != "/" }
         return !host.isEmpty
@@ -67,7 +68,7 @@ enum URLParts {
                 bytes.append(byte)
                 continue
             }
-            // UInt8's initializer would take "+F" too.
+            // UInt8's initializer would accept "+F" too.
             guard rest.first != UInt8(ascii: "+"), rest.count >= 2,
                 let decoded = UInt8(Substring(rest.prefix(2)), radix: 16)
             else {
@@ -86,8 +87,7 @@ enum URLParts {
 }
 
 extension RedisConfiguration {
-    /// Cuts `user:password@` off. The caller says where it ends: a password pasted without percent-encoding may hold
-    /// an '@' itself.
+    /// Removes `user:password@`. The caller determines its end: a password without percent-encoding may contain an '@'.
     mutating func takeLogin(
         from rest: inout Substring, upTo at: Substring.Index, scheme: String
     ) throws(ConnectionStringError) {
@@ -104,9 +104,9 @@ extension RedisConfiguration {
     }
 }
 
-/// What stands before `://`.
+/// The part before `://`.
 enum URLScheme {
-    /// Those of other things, which so hold no part of a password.
+    /// Schemes of other protocols, which therefore are not part of a password.
     private static let foreign: Set<String> = [
         "amqp", "file", "ftp", "http", "https", "memcached", "mongodb", "mssql", "mysql", "postgres", "postgresql",
         "redis-cluster", "redis-sentinel", "redis-socket", "redis+socket", "redis+tls", "redis+ssl", "ssh", "tcp",
@@ -114,7 +114,7 @@ enum URLScheme {
         "ws", "wss",
     ]
 
-    /// Names it only where it is known: an unknown text may be a part of a password.
+    /// Names the scheme only if it is known: unknown text may be part of a password.
     static func refusal(of scheme: String) -> ConnectionStringError {
         let supported = "write redis://, rediss:// (TLS), unix:// or redis+sentinel://"
         if foreign.contains(scheme) {
@@ -124,9 +124,9 @@ enum URLScheme {
     }
 }
 
-/// `unix://[user:password@]/path/to.sock[?db=database]`, from behind the two slashes on.
+/// `unix://[user:password@]/path/to.sock[?db=database]`, the part after the two slashes.
 enum UnixURL {
-    /// The longest path that the kernel takes (`sun_path` without its end).
+    /// The longest path accepted by the kernel (`sun_path` without its terminator).
     private static let longestPath = 107
 
     static func parse(_ text: Substring) throws(ConnectionStringError) -> RedisConfiguration {
@@ -163,13 +163,13 @@ enum UnixURL {
         return configuration
     }
 
-    /// The last '@' that a path follows.
+    /// The last '@' followed by a path.
     private static func lastLoginEnd(in text: Substring) -> Substring.Index? {
         text.indices.last { text[$0] == "@" && text[text.index(after: $0)...].first == "/" }
     }
 }
 
-/// `redis+sentinel://[user:password@]host[:port],host[:port]/master[/database]`, from behind the slashes on.
+/// `redis+sentinel://[user:password@]host[:port],host[:port]/master[/database]`, the part after the slashes.
 enum SentinelURL {
     static func parse(
         _ text: Substring, scheme: String, tls: RedisTLS?

@@ -1,10 +1,9 @@
 import NIOCore
 
-/// The parts of a StackExchange.Redis string, between its commas, sorted.
+/// The parts of a StackExchange.Redis string between commas, classified.
 ///
-/// A password cannot hold a comma there, but operators write some that do. Whatever stands behind a password is
-/// therefore in doubt until something comes that surely is another thing: it is not printed, and not asked of a name
-/// server where it has not at least the form of a server.
+/// A password cannot contain a comma there, but some operators write one. Text after a password is therefore doubtful
+/// until a part is clearly something else: it is not printed, and not resolved by DNS unless it looks like a server.
 struct StackExchangeParts {
     enum Server {
         case tcp(HostAndPort)
@@ -14,7 +13,7 @@ struct StackExchangeParts {
     }
 
     struct Option {
-        /// As StackExchange.Redis spells it.
+        /// As spelled in StackExchange.Redis.
         var name: String
         var value: String
         /// Counts from 1.
@@ -25,7 +24,7 @@ struct StackExchangeParts {
     private(set) var options: [Option] = []
     private(set) var warnings: [String] = []
     private var candidates: [(server: HostAndPort, part: Int)] = []
-    /// What the doubt began with, in words.
+    /// What caused the doubt, as text.
     private var doubt: String?
 
     init(_ text: String) throws(ConnectionStringError) {
@@ -43,7 +42,7 @@ struct StackExchangeParts {
         if text.first == "!" {
             servers.append(.unix(path: try Self.socket(text.dropFirst(), part: part)))
         } else if let equals = text.firstIndex(of: "=") {
-            // An endpoint never holds '='; a value may (base64 access keys end in it), so the first one divides.
+            // An endpoint contains no '='; a value may (base64 access keys end with it), so the first one separates.
             let name = text[..<equals].trimmingSpaces()
             try takeOption(name, value: text[text.index(after: equals)...].trimmingSpaces(), part: part)
         } else if doubt == nil || Self.isSurelyServer(text) {
@@ -117,7 +116,7 @@ struct StackExchangeParts {
         return String(path)
     }
 
-    /// - Throws: where the text cannot be a server.
+    /// - Throws: if the text cannot be a server.
     private func candidate(_ text: String, part: Int) throws(ConnectionStringError) -> HostAndPort {
         guard Self.isName(text.prefix { $0 != ":" }) else { throw inDoubt(part) }
         do throws(ConnectionStringError) { return try HostAndPort.stackExchange(text) } catch { throw inDoubt(part) }
@@ -129,7 +128,7 @@ struct StackExchangeParts {
         )
     }
 
-    /// One that is alone must be the server. Where there are others, only the form `host:port` makes it one.
+    /// A single candidate must be the server. With other servers, only the form `host:port` counts.
     private mutating func settleCandidates() throws(ConnectionStringError) {
         let isAlone = servers.isEmpty && candidates.count == 1
         for (server, part) in candidates {
@@ -145,7 +144,7 @@ struct StackExchangeParts {
         }
     }
 
-    /// An address, `localhost`, or a whole name with its port.
+    /// An address, `localhost`, or a full name with its port.
     private static func isSurelyServer(_ text: String) -> Bool {
         guard let server = try? HostAndPort.stackExchange(text) else { return false }
         if server.host == "localhost" || (try? SocketAddress(ipAddress: server.host, port: 0)) != nil { return true }

@@ -1,16 +1,16 @@
 package import TLS
 
-/// What can go wrong between us and a Redis server. Texts name the server and the remedy; they hold no secret.
+/// Errors in using a Redis server. Texts name the server and the remedy, and contain no secret.
 package enum RedisError: Error, Equatable, Sendable {
     // MARK: Reaching a server
 
     /// No connection within the connect timeout.
     case cannotConnect(endpoint: String, failure: ConnectFailure)
-    /// The connection ended before the answer came.
+    /// The connection ended before the reply.
     case connectionClosed(endpoint: String)
-    /// The server connected and then stayed silent.
+    /// The server accepted the connection but did not reply.
     case noAnswer(endpoint: String, seconds: Int)
-    /// The server sent bytes that are not RESP; hiredis' words.
+    /// The server sent bytes that are not RESP; hiredis' message.
     case notRedis(endpoint: String, reason: String)
     case tls(endpoint: String, TLSFailure)
     /// A certificate or key file that cannot be used.
@@ -19,13 +19,13 @@ package enum RedisError: Error, Equatable, Sendable {
     // MARK: Logging in
 
     case passwordFile(path: String, reason: String)
-    /// A password is wanted and there is none (`NOAUTH`).
+    /// A password is required but none was given (`NOAUTH`).
     case authenticationRequired(endpoint: String)
     /// Wrong user or password (`WRONGPASS`, `ERR AUTH ...`).
     case authenticationFailed(endpoint: String, reply: String)
-    /// A sentinel wants a password and there is none.
+    /// A sentinel requires a password but none was given.
     case sentinelWantsLogin(endpoint: String)
-    /// A sentinel wants a login and refuses this one; `isOwn` if it is meant for sentinels.
+    /// A sentinel requires a login and refused this one; `isOwn` if it is specific to sentinels.
     case sentinelRefusedLogin(endpoint: String, reply: String, isOwn: Bool)
     /// The ACL user lacks a right (`NOPERM`); `rule` adds it.
     case notPermitted(endpoint: String, command: String, reply: String, rule: String?)
@@ -33,20 +33,20 @@ package enum RedisError: Error, Equatable, Sendable {
 
     // MARK: Being the right server
 
-    /// `master` is what it replicates, where it tells.
+    /// `master` is the replica's master, if known.
     case replica(endpoint: String, master: String?)
     case clusterMode(endpoint: String)
-    /// The server does not tell whether it is a cluster, and something is going to be published.
+    /// It is unknown whether the server is a cluster, and the caller wants to publish.
     case clusterUnknown(endpoint: String)
-    /// A sentinel where a server was expected.
+    /// A sentinel instead of a server.
     case sentinel(endpoint: String)
     /// None of several servers can be used.
     case noneOf([RedisError])
-    /// The sentinels that answer do not know the name.
+    /// The responding sentinels do not know the name.
     case unknownMaster(name: String, sentinels: String)
-    /// No sentinel answers; the reasons, one a sentinel.
+    /// No sentinel responds; one reason per sentinel.
     case noSentinel(name: String, reasons: [String])
-    /// What the sentinels name as the master says that it is a replica.
+    /// The master named by the sentinels says that it is a replica.
     case demotedMaster(endpoint: String, name: String)
 
     // MARK: Asking it
@@ -60,10 +60,10 @@ package enum RedisError: Error, Equatable, Sendable {
     case readOnly(endpoint: String)
     /// Any other error reply.
     case serverError(command: String, reply: String)
-    /// A reply of another shape than the command promises.
+    /// A reply of an unexpected type.
     case unexpectedReply(command: String, reply: String)
 
-    /// True if the same attempt may succeed later without anybody changing the configuration.
+    /// True if a retry may succeed without a change of the configuration.
     package var isTransient: Bool {
         switch self {
         case .cannotConnect, .connectionClosed, .noAnswer, .noSentinel, .demotedMaster, .loading, .cannotPersist,
@@ -74,7 +74,7 @@ package enum RedisError: Error, Equatable, Sendable {
             .sentinel, .unknownMaster, .unexpectedReply:
             false
         case .tls(_, let failure): failure.isTransient
-        // Servers that are all replicas may be amid a failover.
+        // Servers that are all replicas may be in a failover.
         case .noneOf(let errors):
             errors.contains { $0.isTransient } || errors.allSatisfy { if case .replica = $0 { true } else { false } }
         case .serverError(_, let reply):
@@ -83,7 +83,7 @@ package enum RedisError: Error, Equatable, Sendable {
         }
     }
 
-    /// True if the server refused the login: after a first success that is a rotated password.
+    /// True if the server refused the login: after an earlier success the password was probably rotated.
     package var isLoginRefused: Bool {
         switch self {
         case .authenticationRequired, .authenticationFailed, .sentinelWantsLogin, .sentinelRefusedLogin: true
@@ -158,7 +158,7 @@ extension RedisError: CustomStringConvertible {
         }
     }
 
-    /// What the first byte of the answer tells.
+    /// Guesses the protocol from the first byte of the answer.
     private static func guess(from reason: String) -> String {
         if reason.contains("got \"H\" as reply type byte") {
             return "it answers like a web server; is the port right?"
@@ -172,7 +172,7 @@ extension RedisError: CustomStringConvertible {
         return "its answer is not in the Redis protocol; is the port right, and is it a plain port, not a TLS port?"
     }
 
-    /// A server's reply within a sentence of ours.
+    /// A server's reply quoted in a sentence.
     private static func quoted(_ reply: String) -> String {
         var reply = reply[...]
         while let last = reply.last, last == "." || last.isWhitespace { reply.removeLast() }
@@ -181,16 +181,17 @@ extension RedisError: CustomStringConvertible {
 }
 
 extension RedisError {
-    /// Sorts an error reply by its first word.
+    /// Classifies an error reply by its first word.
     ///
     /// - Parameters:
-    ///   - command: what was asked, in capitals.
-    ///   - user: the ACL user that asked.
-    ///   - names: channels or keys that the command named.
+    ///   - command: the command, in capitals.
+    ///   - user: the ACL user.
+    ///   - names: channels or keys of the command.
     package static func from(
         reply: String, command: String, endpoint: String, user: String = "default", names: [String] = []
     ) -> RedisError {
-        // "unknown command 'AUTH', with args beginning with: 'the password'": a server or proxy without that command.
+        // "unknown command 'AUTH', with args beginning with: 'the password'": from a server or proxy without that
+        // command.
         let reply = withoutArguments(reply)
         switch reply.prefix(while: { $0 != " " }) {
         case "NOAUTH": return .authenticationRequired(endpoint: endpoint)
@@ -215,12 +216,12 @@ extension RedisError {
         return .serverError(command: command, reply: reply)
     }
 
-    /// True for an error reply that is not about the command at all: the server will not serve this connection.
+    /// True for an error reply unrelated to the command: the server refuses the connection.
     static func refusesConnection(_ reply: String) -> Bool {
         ["NOAUTH", "DENIED", "ERR max number of clients"].contains { reply.hasPrefix($0) }
     }
 
-    /// True if only this command was refused: by the ACL, or by a server that has removed or renamed it.
+    /// True if only this command was refused: by the ACL, or because it was removed or renamed.
     package var isRefusalOfCommand: Bool {
         switch self {
         case .notPermitted: true
@@ -236,19 +237,19 @@ extension RedisError {
     }
 }
 
-/// Which ACL rule a `NOPERM` asks for.
+/// The ACL rule missing according to a `NOPERM`.
 enum AccessRule {
-    /// - Parameter names: channels or keys that the command named.
-    /// - Returns: `+subscribe`, `&chat` or `~chat`; nil if the reply does not tell.
+    /// - Parameter names: channels or keys of the command.
+    /// - Returns: `+subscribe`, `&chat` or `~chat`; nil if unknown.
     static func missing(reply: String, command: String, names: [String]) -> String? {
         let words = reply.lowercased()
-        // A command of an older server: "... to run the 'subscribe' command or its subcommand".
+        // From an older server: "... to run the 'subscribe' command or its subcommand".
         if words.contains("command"), !words.contains("access") {
             return "+" + (quoted(in: reply) ?? command).lowercased().replacing(" ", with: "|")
         }
         let sigil = words.contains("channel") ? "&" : words.contains("key") ? "~" : nil
         guard let sigil, !names.isEmpty else { return nil }
-        // A rule is a pattern; a pattern that was asked for must stand there as it is.
+        // A rule is a pattern; a requested pattern must be contained literally.
         let escapes = sigil == "&" && command == "SUBSCRIBE"
         return names.map { sigil + (escapes ? escaped($0) : $0) }.joined(separator: " ")
     }
@@ -256,7 +257,7 @@ enum AccessRule {
     private static func escaped(_ name: String) -> String {
         name.reduce(into: "") { escaped, character in
             if "*?[]\\".contains(character) { escaped.append("\\") }
-            // No rule holds white space.
+            // Rules cannot contain white space.
             escaped.append(character.isWhitespace ? "?" : character)
         }
     }

@@ -5,24 +5,23 @@ import Preflight
 import Redis
 import Time
 
-/// Looks for hubs of ASP.NET Core SignalR, and attaches those that are wanted as they come.
+/// Discovers hubs of ASP.NET Core SignalR, and attaches the wanted ones as they appear.
 ///
-/// A hub that has no more nodes stays attached: its nodes may be starting again, and what they publish first is not to be
-/// missed.
+/// A hub without nodes stays attached: its nodes may be restarting, and their first messages must not be missed.
 struct HubFollower: Sendable {
-    /// The longest time that the first look may take: a relay must begin, whatever Redis does.
+    /// The longest time for the first search: the relay must start, whatever Redis does.
     static let firstLook = Duration.seconds(2)
     private static let retryDelay = Duration.seconds(5)
 
     let redis: RedisConfiguration
     let attachment: CoreAttachment
-    /// Channels of the Redis up to which it is asked for their names.
+    /// Maximum number of channels for which Redis is asked for names.
     let limit: Int
     let attached: AttachedChannels
     let eventLoopGroup: any EventLoopGroup
     let logger: Logger
 
-    /// The hubs that are there at the start; none if Redis does not tell in time, which is not said: ``follow(_:)`` says it.
+    /// The hubs present at the start; empty if Redis does not answer in time, which ``follow(_:)`` reports.
     func findFirst() async -> [CoreHub] {
         guard attachment.findsHubs else { return [] }
         return await withTaskGroup(of: [CoreHub].self) { group in
@@ -52,7 +51,7 @@ struct HubFollower: Sendable {
         return attachment.admitted(hubs ?? [], besides: watched)
     }
 
-    /// Hands out hubs that are not attached yet, until the task is cancelled.
+    /// Passes on hubs that are not attached yet, until the task is cancelled.
     ///
     /// - Parameter attach: attaches them.
     func follow(_ attach: ([CoreHub]) async -> Void) async {
@@ -75,7 +74,7 @@ struct HubFollower: Sendable {
         }
     }
 
-    /// - Returns: why the connection is of no more use; nil on cancellation.
+    /// - Returns: why the connection has failed; nil on cancellation.
     private func look(
         _ discovery: inout HubDiscovery, _ client: RedisClient, _ log: inout EventLog,
         _ attach: ([CoreHub]) async -> Void

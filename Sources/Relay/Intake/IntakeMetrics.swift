@@ -1,6 +1,6 @@
 package import Prometheus
 
-/// How full the intake is, and what was lost of what came in.
+/// Fill of the intake, and losses of received envelopes.
 package struct IntakeMetrics: Sendable {
     let bytes: Gauge
     let limitBytes: Gauge
@@ -16,7 +16,7 @@ package struct IntakeMetrics: Sendable {
     }
 }
 
-/// Envelopes that were received and are not recorded, counted by whoever loses them: the intake, the recorder.
+/// Envelopes received but not recorded, counted where they are lost: in the intake or the recorder.
 package struct DropMetrics: Sendable {
     private let envelopes: [DropReason: Counter]
     private let bytes: [DropReason: Counter]
@@ -39,9 +39,9 @@ package struct DropMetrics: Sendable {
         bytes[reason]?.increment(by: size)
     }
 
-    /// Envelopes lost on our side since the start, for whatever reason.
+    /// Envelopes lost by the relay since the start, for any reason.
     var total: Int { envelopes.values.reduce(0) { $0 + $1.value } }
 
-    /// Envelopes, since the start.
+    /// Envelopes since the start.
     package func count(_ reason: DropReason) -> Int { envelopes[reason]?.value ?? 0 }
 }

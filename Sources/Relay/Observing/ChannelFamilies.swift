@@ -1,10 +1,10 @@
 import Prometheus
 
 extension ChannelMetrics {
-    /// Of all that concerns one channel.
+    /// The labels of all per-channel metrics.
     static let labels = ["channel", "backplane"]
 
-    /// What both backplanes have, under one name each.
+    /// Metric families that both backplanes share.
     struct Families {
         let up, lastEnvelopeTimestamp, activeSignals, largestEnvelope: Family<Gauge>
         let envelopes, envelopeBytes, messages, commands, groupAcksMissing, hubInvocations, undecodable,

@@ -1,8 +1,7 @@
 import Backplane
 import Prometheus
 
-/// What only the wire of ASP.NET Core tells of a hub: which hub protocols its envelopes carry, and calls that wait for a
-/// client's result.
+/// Metrics specific to the wire of ASP.NET Core: hub protocols of envelopes, and calls that wait for a client's result.
 struct CoreMetrics: Sendable {
     private let channel: String
     /// By index of ``ProtocolMix/labels``.
@@ -41,7 +40,7 @@ struct CoreMetrics: Sendable {
         resultsMissing = families.resultsMissing
     }
 
-    /// Calls for a result without an answer. There is a series once this is asked for: as long as no such call is seen,
-    /// nothing is known of them.
+    /// Calls for a result without an answer. The series is created by the first call to this: before such a call is
+    /// seen, nothing is known.
     func missingResults() -> Counter { resultsMissing.with(channel, Dialect.core.label) }
 }

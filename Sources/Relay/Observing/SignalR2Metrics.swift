@@ -1,7 +1,7 @@
 import Backplane
 package import Prometheus
 
-/// What only the wire of SignalR 2 tells of a channel: ids, and the publisher's clock.
+/// Metrics specific to the wire of SignalR 2: ids, and the publisher's clock.
 package struct SignalR2Metrics: Sendable {
     private let channel: String
     package let deliveryLatency: Histogram
@@ -92,7 +92,7 @@ package struct SignalR2Metrics: Sendable {
         formerCounterResets.increment()
     }
 
-    /// - Parameter seconds: nil, and there is no series, as long as no envelope of the last minutes tells its time.
+    /// - Parameter seconds: nil, for no series, if no recent envelope has a time.
     func setLatencyFloor(_ seconds: Double?) {
         let backplane = Dialect.signalR2.label
         if let seconds {

@@ -4,12 +4,12 @@ package import Prometheus
 import Synchronization
 import Time
 
-/// What an operator sees of the recording. A relay that only observes shows it, too, and leaves it at 0.
+/// Metrics of the recording. A relay that only observes exposes them too, at 0.
 package struct RecordingMetrics: Sendable {
     package let envelopes: Counter
-    /// Of payloads, before compression.
+    /// Payload bytes, before compression.
     package let bytes: Counter
-    /// By which segment files grew.
+    /// Growth of segment files.
     package let writtenBytes: Counter
     let segments: Counter
     let uncompressedChunks: Counter
@@ -19,7 +19,7 @@ package struct RecordingMetrics: Sendable {
     let paused: Gauge
     private let lost: [SegmentLoss.Cause: Counter]
     let drops: DropMetrics
-    /// What the run lost, for its exit status.
+    /// Losses of the run, for its exit status.
     let account = RunAccount()
 
     package init(_ registry: Registry, drops: DropMetrics) {
@@ -75,44 +75,44 @@ package struct RecordingMetrics: Sendable {
         if loss.cause != .moved { account.lost(envelopes: loss.envelopes) }
     }
 
-    /// Received and taken in, but not written.
+    /// Received and accepted, but not written.
     package var lostEnvelopes: Int { drops.count(.writeError) + drops.count(.diskLow) }
 }
 
-/// What a run lost while it should have recorded: decides its exit status.
+/// Losses of a run while it should have recorded: determine its exit status.
 ///
-/// Written by the recorder's thread, read by whoever asks.
+/// Written by the recorder's thread; thread-safe to read.
 final class RunAccount: Sendable {
     private let missing = Atomic(0)
     private let gone = Atomic(0)
 
-    /// Ids that were given out in this run and did not arrive. What the intake dropped is counted as dropped.
+    /// Ids assigned in this run that did not arrive. Envelopes dropped by the intake are counted as dropped.
     func missed(ids: UInt64, cause: GapCause) {
         guard cause != .dropped, RecordingVerdict.isLoss(cause: cause.rawValue) else { return }
         missing.add(Int(clamping: ids), ordering: .relaxed)
     }
 
-    /// Recorded, and gone again.
+    /// Recorded, and then lost.
     func lost(envelopes: Int) { gone.add(envelopes, ordering: .relaxed) }
 
     var missingIDs: Int { missing.load(ordering: .relaxed) }
     var goneEnvelopes: Int { gone.load(ordering: .relaxed) }
 }
 
-/// What a relay that records lost in its run.
+/// Losses of a recording relay in its run.
 package struct RelayLosses: Sendable, Equatable {
-    /// Received and not recorded: the intake was full, or the disk.
+    /// Received but not recorded: the intake or the disk was full.
     package var droppedEnvelopes = 0
-    /// Never received, as their ids tell.
+    /// Never received, according to their ids.
     package var missingIDs = 0
-    /// Recorded, and gone with a file that somebody removed or cut.
+    /// Recorded, and lost with a file that was deleted or truncated.
     package var goneEnvelopes = 0
 
     package init() {}
 
     package var isEmpty: Bool { droppedEnvelopes == 0 && missingIDs == 0 && goneEnvelopes == 0 }
 
-    /// What the exit status follows from.
+    /// Determines the exit status.
     package var verdict: RecordingVerdict {
         var verdict = RecordingVerdict()
         verdict.hasLoss = droppedEnvelopes > 0 || missingIDs > 0
@@ -121,14 +121,14 @@ package struct RelayLosses: Sendable, Equatable {
     }
 }
 
-/// Carries what a ``CaptureWriter`` does into metrics and log, and to housekeeping.
+/// Forwards notifications of a ``CaptureWriter`` to metrics, log and housekeeping.
 final class WriterObserver: CaptureWriterObserver {
     private let metrics: RecordingMetrics
     private let logger: Logger?
     private var log: EventLog?
     private let onSegmentEnded: (_ path: String) -> Void
 
-    /// - Parameter onSegmentEnded: called on the recorder's thread; must not wait.
+    /// - Parameter onSegmentEnded: called on the recorder's thread; must not block.
     init(
         _ metrics: RecordingMetrics, logger: Logger? = nil,
         onSegmentEnded: @escaping (_ path: String) -> Void = { _ in }

@@ -1,7 +1,7 @@
 import NIOConcurrencyHelpers
 import Prometheus
 
-/// What is told of the subscribers of the server, and shown on the live page.
+/// Metrics of the server's subscribers, also shown on the live page.
 package struct SubscriberMetrics: Sendable {
     private static let labels = ["name", "ip"]
 
@@ -39,7 +39,7 @@ package struct SubscriberMetrics: Sendable {
         )
     }
 
-    /// - Parameter nanoseconds: between two looks.
+    /// - Parameter nanoseconds: interval between two listings.
     func show(_ table: SubscriberTable, interval nanoseconds: UInt64) {
         let before = shown.withLockedValue { shown in
             defer { shown = table }
@@ -59,7 +59,7 @@ package struct SubscriberMetrics: Sendable {
         interval.set(Double(nanoseconds) * 1e-9)
     }
 
-    /// Nobody answers, or nobody may be asked.
+    /// Redis does not answer, or must not be asked.
     func forget(isSuspended: Bool) {
         let before = shown.withLockedValue { shown in
             defer { shown = nil }
@@ -69,7 +69,7 @@ package struct SubscriberMetrics: Sendable {
         if isSuspended { interval.set(0) }
     }
 
-    /// As the server told last; nil if it does not tell.
+    /// The latest listing; nil if unknown.
     package var table: SubscriberTable? { shown.withLockedValue { $0 } }
 
     private func remove(_ key: SubscriberTable.Key) {

@@ -2,20 +2,20 @@ import Backplane
 import NIOConcurrencyHelpers
 package import Prometheus
 
-/// What ``RedisWatch`` learns. A series exists from its first answer on, and as long as Redis answers: a 0 that nobody
-/// measured would be a lie, and so would the number of before an outage.
+/// Metrics of ``RedisWatch``. A series exists from the first answer on, and only while Redis answers: a 0 that was not
+/// measured would be wrong, and so would a value from before an outage.
 package struct WatchMetrics: Sendable {
-    /// Besides to nodes and relays, a payload goes to a replica and, within the command, comes in.
+    /// In addition to nodes and relays, a payload goes to a replica and is received once in the command.
     private static let otherCopies = 2
 
-    /// What is kept of one channel.
+    /// The state of one channel.
     private struct Channel {
         let metrics: ChannelMetrics
-        /// nil as long as Redis has not told.
+        /// nil until Redis has answered.
         var subscribers: Int?
-        /// The name that was probably meant where nobody else listens.
+        /// A similar channel name, if this one has no other subscribers.
         var meant: String?
-        /// Payload bytes that egress was counted for.
+        /// Payload bytes already counted as egress.
         var countedBytes: Int
 
         init(_ metrics: ChannelMetrics) {
@@ -87,8 +87,8 @@ package struct WatchMetrics: Sendable {
             labels: [])
     }
 
-    /// A channel that comes while the relay runs, under the next channel index; nothing for one that is attached already.
-    /// From any thread.
+    /// Adds a channel while the relay runs, under the next channel index; does nothing if it is already attached.
+    /// Thread-safe.
     package func attach(_ metrics: ChannelMetrics) {
         attached.withLockedValue { attached in
             guard !attached.contains(where: { $0.metrics.source == metrics.source }) else { return }
@@ -96,15 +96,15 @@ package struct WatchMetrics: Sendable {
         }
     }
 
-    /// By channel index, those that are attached by now.
+    /// By channel index, the currently attached channels.
     var sources: [BackplaneChannel] { attached.withLockedValue { $0.map(\.metrics.source) } }
 
     private func metrics(_ channel: Int) -> ChannelMetrics { attached.withLockedValue { $0[channel].metrics } }
 
     // MARK: - Answers; nil if Redis does not tell
 
-    /// Counts as egress what was received since the last answer. Not for a hub of ASP.NET Core, whose groups and users
-    /// have subscribers of their own.
+    /// Counts bytes received since the last answer as egress. Not for a hub of ASP.NET Core, whose groups and users
+    /// have their own subscribers.
     func setSubscribers(_ count: Int?, channel index: Int) {
         let (metrics, fresh) = attached.withLockedValue { attached in
             attached[index].subscribers = count
@@ -143,13 +143,12 @@ package struct WatchMetrics: Sendable {
         if let master { isMaster.with().set(master ? 1 : 0) } else { isMaster.remove() }
     }
 
-    /// The counter key is not there, is no number, or may not be read.
+    /// The counter key is missing, not a number, or not readable.
     func forgetCounter(channel: Int) {
         for family in [issuedID, unseenIDs, silent] { set(family, metrics(channel), nil) }
     }
 
-    /// There is nobody to ask. The limit of the output buffer stays: it is a setting, and what has just happened may
-    /// be due to it.
+    /// Redis does not answer. The output buffer limit stays: it is a setting, and may have caused the outage.
     func forgetAnswers() {
         for index in attached.withLockedValue({ $0.indices }) {
             setSubscribers(nil, channel: index)
@@ -167,7 +166,7 @@ package struct WatchMetrics: Sendable {
 
     // MARK: - For whoever asks
 
-    /// As Redis told last; nil if it does not tell, or of a channel that is just being attached.
+    /// The latest value; nil if unknown, or for a channel that is being attached.
     package func subscribers(channel: Int) -> Int? {
         attached.withLockedValue { channel < $0.count ? $0[channel].subscribers : nil }
     }
@@ -178,7 +177,7 @@ package struct WatchMetrics: Sendable {
         }
     }
 
-    /// By channel index: the name that was probably meant where nobody else listens.
+    /// By channel index: a similar channel name, if this one has no other subscribers.
     package func meant(channel: Int) -> String? {
         attached.withLockedValue { channel < $0.count ? $0[channel].meant : nil }
     }

@@ -7,14 +7,14 @@ import FoundationEssentials
     import Musl
 #endif
 
-/// Why a PEM file is of no use, in words; nothing of its content.
+/// Why a PEM file is unusable, as text without its contents.
 enum PEMFile {
     enum Wanted {
         case certificate
         case key
     }
 
-    /// - Returns: nil if it looks like what is wanted.
+    /// - Returns: nil if it looks right.
     static func objection(to path: String, as wanted: Wanted) -> String? {
         if let objection = unreadable(path) { return objection }
         guard let content = try? Data(contentsOf: URL(filePath: path)) else { return "it cannot be read" }
