@@ -207,7 +207,7 @@ struct CoreAttachTests {
                 #expect(records == [setting.hub.topic: expected])
                 #expect(events.count { $0 == "attached" } == 1 && events.count { $0 == "subscribed" } == 2, "\(events)")
                 let info = try await Finished.relay(["info", folder + "/capture"])
-                #expect(info.output.contains("completeness cannot be told"), "\(info.output)")
+                #expect(info.output.contains("completeness is unknown"), "\(info.output)")
             }
         }
     }
