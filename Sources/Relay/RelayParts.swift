@@ -139,7 +139,9 @@ struct RelayServices {
 
     /// Discovers hubs; nil if nothing of ASP.NET Core is watched.
     static func follower(_ parts: RelayParts) -> HubFollower? {
-        parts.configuration.core.map { core in
+        parts.configuration.core.flatMap { core in
+            // Its end would be the end of the relay.
+            guard core.findsHubs else { return nil }
             var asking = parts.configuration.redis
             asking.clientName += "-watch"
             return HubFollower(
