@@ -133,8 +133,10 @@ package enum CaptureMetadata {
         return strings.count == elements.count ? strings : []
     }
 
-    /// Of `capture`; empty if it does not say.
-    static func channels(in entries: [String: String]) -> [String] { strings(entries[Key.channels]) }
+    /// Of `capture`; nil if it does not say.
+    static func channels(in entries: [String: String]) -> [String]? {
+        entries[Key.channels].map { strings($0) }
+    }
 
     static func tree(_ text: String?) -> JSONTree? { text.flatMap { try? JSONTree(parsing: $0) } }
 
