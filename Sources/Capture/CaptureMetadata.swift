@@ -11,6 +11,8 @@ package enum CaptureMetadata {
     package static let endName = "capture.end"
     /// In a file that `recover` wrote.
     static let recoveredName = "capture.recovered"
+    /// In a file that `erase` wrote.
+    static let erasedName = "capture.erased"
     package static let eventsTopic = "relay.events"
     package static let eventsEncoding = "json"
     package static let envelopeEncoding = "signalr-redis"
@@ -42,6 +44,9 @@ package enum CaptureMetadata {
         static let recovered = "recovered"
         static let recoveredFrom = "recovered_from"
         static let damages = "damages"
+        static let erasedAt = "erased_at"
+        static let removed = "removed"
+        static let changed = "changed"
     }
 
     /// Ids that are not in the capture, both included.

@@ -24,7 +24,7 @@ package final class DecodedChunk {
     /// The channels that the chunk describes, with messages or without.
     var described: [UInt16: Channel] = [:]
     /// The schemas that the chunk holds, in a file of ours.
-    var schemas: [UInt16: Schema] = [:]
+    package internal(set) var schemas: [UInt16: Schema] = [:]
     /// A channel that the chunk's messages are on but that it does not describe itself, or one whose schema it lacks.
     var foreignChannelID: UInt16?
 

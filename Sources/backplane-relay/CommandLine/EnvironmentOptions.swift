@@ -100,8 +100,8 @@ enum EnvironmentOptions {
         var excluded: Set = ["help", "version"]
         if command.readsCaptures {
             excluded.formUnion(CommandDescription.parsed(SelectionProbe._dumpHelp())?.options ?? [])
-            // How many of the selected.
-            excluded.insert("limit")
+            // How many of the selected; what is erased by its text.
+            excluded.formUnion(["limit", "matching"])
         }
         // The directory of `run`, which keeps what is real, is no place for the demo's chat.
         if command.commandName == DemoCommand.configuration.commandName { excluded.insert("record") }
