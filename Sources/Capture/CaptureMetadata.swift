@@ -14,7 +14,8 @@ package enum CaptureMetadata {
     package static let endName = "capture.end"
     /// In a file that `recover` wrote.
     static let recoveredName = "capture.recovered"
-    /// The channel of the relay's own events.
+    /// In a file that `erase` wrote.
+    static let erasedName = "capture.erased"
     package static let eventsTopic = "relay.events"
     /// One JSON object a message.
     package static let eventsEncoding = "json"
@@ -48,6 +49,9 @@ package enum CaptureMetadata {
         static let recovered = "recovered"
         static let recoveredFrom = "recovered_from"
         static let damages = "damages"
+        static let erasedAt = "erased_at"
+        static let removed = "removed"
+        static let changed = "changed"
     }
 
     /// Ids that are not in the capture, both included.

@@ -122,7 +122,7 @@ struct ForwardRightsTests {
                     }
                     try await Self.give(rights, on: target)
                     try await relay.waitForMetric(
-                        #"backplane_relay_forwarded_envelopes_total{channel="chat"}"#, atLeast: 5)
+                        #"backplane_relay_forwarded_envelopes_total{channel="chat",backplane="signalr2"}"#, atLeast: 5)
                 }
             }
         }

@@ -8,7 +8,7 @@ import Testing
 @Suite("Live forwarder", .serialized, .needs(.redisServer, .python))
 struct ForwardTests {
     private static let channel = SmallCapture.channel
-    private static let forwarded = #"backplane_relay_forwarded_envelopes_total{channel="chat"}"#
+    private static let forwarded = #"backplane_relay_forwarded_envelopes_total{channel="chat",backplane="signalr2"}"#
 
     private static func dropped(_ reason: String) -> String {
         #"backplane_relay_forward_dropped_envelopes_total{reason="\#(reason)"}"#

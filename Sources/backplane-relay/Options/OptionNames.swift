@@ -73,6 +73,7 @@ enum OptionNames {
         switch error {
         case let error as RedisError: names(of: error.missing, address)
         case ForwardError.targetIsSource: "--forward-channel"
+        case ForwardError.targetIsSourceHub: "--forward-map-prefix, --forward-map-hub"
         case RelayError.cannotListen, HubNodeError.cannotListen: "--listen"
         case RelayError.badWebToken: "--web-token-file"
         case RelayError.badCertificate: "--tls-cert, --tls-key"

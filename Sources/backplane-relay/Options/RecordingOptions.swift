@@ -125,7 +125,7 @@ struct RecordingOptions: ParsableArguments {
         return policy
     }
 
-    private static func key(_ path: String, _ option: String) throws -> SymmetricKey {
+    static func key(_ path: String, _ option: String) throws -> SymmetricKey {
         guard let key = try? Data(contentsOf: URL(filePath: path)), key.count >= 16 else {
             throw ValidationError(
                 "\(option): '\(path)' contains fewer than 16 bytes; make one with 'head -c 32 /dev/urandom > FILE'")

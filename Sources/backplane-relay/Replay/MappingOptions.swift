@@ -64,7 +64,7 @@ struct MappingOptions: ParsableArguments {
     }
 
     /// - Parameter mayBeEmpty: whether a name may be, such as a channel prefix.
-    private static func pairs(
+    static func pairs(
         _ texts: [String], option: String, mayBeEmpty: Bool = false
     ) throws -> OrdinalNameMap<String> {
         var pairs: OrdinalNameMap<String> = [:]

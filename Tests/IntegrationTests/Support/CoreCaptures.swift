@@ -20,15 +20,20 @@ enum CoreCaptures {
     }
 
     /// A millisecond apart, a chunk for each hundred.
-    static func record(_ items: [Item], into directory: String, runID: String? = nil) throws {
+    static func record(
+        _ items: [Item], into directory: String, runID: String? = nil, hashesNames: Bool = false,
+        startingAfter hours: UInt64 = 0
+    ) throws {
         var hubs: [CoreHub] = []
         for case .core(let hub, _, _) in items where !hubs.contains(hub) { hubs.append(hub) }
-        let start = Moment(realtime: 1_795_383_660_000_000_000, monotonic: 5_000_000_000)
+        let start = Moment(
+            realtime: 1_795_383_660_000_000_000 + hours * 3_600_000_000_000, monotonic: 5_000_000_000)
         var writer = CaptureWriter(
             configuration: .init(
                 directory: directory, backplanes: [.signalR2(key: "chat")] + hubs.map { .core($0) },
                 durability: .never),
-            source: CaptureSource(relayVersion: "1", host: "h", redis: "r:6379", runID: runID),
+            source: CaptureSource(
+                relayVersion: "1", host: "h", redis: "r:6379", runID: runID, hashesNames: hashesNames),
             previous: try CaptureDirectory.prepare(directory, at: start) { _ in }, observer: Silent())
         var now = start
         for (index, item) in items.enumerated() {
