@@ -88,7 +88,7 @@ package final class Forwarder: RelayConsumer {
                 metrics.errors.increment()
                 if !isStopped {
                     logger.error(
-                        "forwarding has stopped, recording goes on",
+                        "forwarding has stopped, recording continues",
                         metadata: ["target": "\(target.endpoint)", "cause": "\(error)"])
                 }
                 isStopped = true
@@ -98,7 +98,7 @@ package final class Forwarder: RelayConsumer {
                 metrics.errors.increment()
                 if refusal == nil {
                     logger.error(
-                        "forwarding has stopped, recording goes on",
+                        "forwarding has stopped, recording continues",
                         metadata: ["target": "\(target.endpoint)", "cause": "\(error)"])
                 }
                 refusal = error

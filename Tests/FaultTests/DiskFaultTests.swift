@@ -23,7 +23,7 @@ struct DiskFaultTests {
         }
     }
 
-    @Test("a full disk, emptied only when the relay is told to end: the capture still says what is missing")
+    @Test("a full disk, emptied only when the relay is stopped: the capture still shows what is missing")
     func fullDiskUntilTheEnd() async throws {
         try await TemporaryDirectory.with { folder in
             let writes = try await FailingWrites(in: folder)
@@ -107,7 +107,7 @@ struct DiskFaultTests {
         }
     }
 
-    @Test("the directory removed under the relay: what was in it is reported, and recording goes on")
+    @Test("the directory removed under the relay: its contents are reported lost, and recording continues")
     func directoryRemoved() async throws {
         try await RedisServer.with { redis in
             let account = try await Scene.run(redis) { scene in
@@ -123,7 +123,7 @@ struct DiskFaultTests {
         }
     }
 
-    @Test("the segment removed under the relay: what was in it is reported, and recording goes on")
+    @Test("the segment removed under the relay: its contents are reported lost, and recording continues")
     func segmentRemoved() async throws {
         try await RedisServer.with { redis in
             let account = try await Scene.run(redis) { scene in

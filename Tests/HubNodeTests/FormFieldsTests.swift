@@ -65,7 +65,7 @@ struct FormFieldsTests {
         #expect(divided.query == query)
     }
 
-    @Test("whatever is percent-encoded comes back")
+    @Test("percent-encoding round-trips")
     func roundTrip() {
         var random = SplitMix64.announced()
         for _ in 0..<2_000 {

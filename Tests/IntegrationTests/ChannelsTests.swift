@@ -53,7 +53,7 @@ struct ChannelsTests {
         + ["all", "internal:groups", "internal:ack:a", "internal:return:a", "user:ann"].map { "Web.ChatHub:" + $0 }
         + (0..<40).map { "Web.ChatHub:connection:c\($0)" }
 
-    @Test("event keys and hubs are told apart; nothing is changed", arguments: RedisEdition.allCases)
+    @Test("event keys and hubs are distinguished; nothing is changed", arguments: RedisEdition.allCases)
     func list(edition: RedisEdition) async throws {
         try await RedisServer.with(edition: edition) { redis in
             try await redis.command(["SET", "chat", "412"])
@@ -149,7 +149,7 @@ struct ChannelsTests {
         }
     }
 
-    @Test("with more channels than may be listed it does not ask, and says why")
+    @Test("with too many channels it does not list them, and says why")
     func tooMany() async throws {
         try await RedisServer.with { redis in
             try await with(Self.names, on: redis) { _ in

@@ -215,7 +215,7 @@ struct CoreAttachTests {
         }
     }
 
-    @Test("without the right to a hub's channels it says which rule is missing")
+    @Test("without permission for a hub's channels it names the missing rule")
     func rights() async throws {
         try await RedisServer.with { redis in
             try await redis.command([

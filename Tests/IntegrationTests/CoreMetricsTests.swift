@@ -65,7 +65,7 @@ struct CoreMetricsTests {
         }
     }
 
-    @Test("nodes and subscribers of hubs, of one that comes later too, follow what Redis says")
+    @Test("nodes and subscribers of hubs follow Redis, also for a hub that appears later")
     func nodes() async throws {
         let (chat, news) = (
             CoreHub(prefix: "app:", type: "Chat.Hubs.ChatHub"), CoreHub(prefix: "app:", type: "NewsHub")

@@ -131,7 +131,7 @@ struct CoreReplayTests {
         }
     }
 
-    @Test("the recorded server is refused for the recorded prefix and hub, and asks where somebody listens")
+    @Test("the recorded server is refused for the recorded prefix and hub; with subscribers it asks")
     func guards() async throws {
         try await RedisServer.with { target in
             let info = try await target.withClient { try await $0.serverInfo() }

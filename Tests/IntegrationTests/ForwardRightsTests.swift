@@ -69,7 +69,7 @@ struct ForwardRightsTests {
         }
     }
 
-    @Test("a target with another authority or without its password is told of its own options", .needs(.openssl))
+    @Test("errors of the target's certificate or password name the target's options", .needs(.openssl))
     func connection() async throws {
         try await Certificates.with { certificates in
             try certificates.make("redis")
@@ -97,7 +97,7 @@ struct ForwardRightsTests {
         }
     }
 
-    @Test("a right that is taken away later is told at the next connection; given back, forwarding goes on")
+    @Test("a revoked permission is reported at the next connection; once restored, forwarding continues")
     func takenAway() async throws {
         try await RedisServer.with { source in
             try await RedisServer.with { target in
@@ -144,7 +144,7 @@ struct ForwardRightsTests {
                         let publisher = try await NodePublisher(client, channel: Self.channel)
                         _ = try await publisher.publish(1)
                         try await eventually("it is told") {
-                            relay.child.errors.contains("forwarding has stopped, recording goes on") ? true : nil
+                            relay.child.errors.contains("forwarding has stopped, recording continues") ? true : nil
                         }
                         #expect(relay.child.errors.contains("ACL SETUSER fwd +incr +publish"))
                         let refused = #"backplane_relay_forward_dropped_envelopes_total{reason="refused"}"#

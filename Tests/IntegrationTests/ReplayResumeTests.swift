@@ -121,7 +121,7 @@ struct ReplayResumeTests {
         }
     }
 
-    @Test("Ctrl-C: what was sent is waited for, the report says where it stopped, and the same command goes on")
+    @Test("Ctrl-C: waits for replies, reports where it stopped, and the same command continues there")
     func stopped() async throws {
         try await withCapture(bursts: 10, envelopes: 100) { directory, payloads in
             try await RedisServer.with { target in

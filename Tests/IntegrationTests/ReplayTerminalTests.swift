@@ -28,7 +28,7 @@ struct ReplayTerminalTests {
         }
     }
 
-    @Test("somebody listens: the forecast, a question, and nothing without a yes", arguments: ["n", "y"])
+    @Test("the target has subscribers: the forecast, a question, and nothing without a yes", arguments: ["n", "y"])
     func question(answer: String) async throws {
         try await onTerminal(["?Publish\\? \\[y/N\\]", answer + "\n"], arguments: ["--speed", "max"], isHeard: true) {
             run, counter in

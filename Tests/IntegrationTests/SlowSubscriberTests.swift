@@ -19,7 +19,7 @@ struct SlowSubscriberTests {
         while s.recv(1 << 20): pass
         """
 
-    @Test("is slow while it stands still, and no longer", arguments: RedisEdition.allCases)
+    @Test("is slow while frozen, and not afterwards", arguments: RedisEdition.allCases)
     func standsStill(edition: RedisEdition) async throws {
         try await RedisServer.with(edition: edition) { redis in
             try await redis.command(["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0"])

@@ -88,7 +88,7 @@ struct TwoCountersTests {
         }
     }
 
-    @Test("both begin anew and publish by turns: no id came twice")
+    @Test("both start over and publish in turn: no duplicate ids")
     func equal() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
@@ -173,7 +173,7 @@ struct TwoCountersTests {
         }
     }
 
-    @Test("a counter that was set back is told within two seconds, though nothing follows")
+    @Test("a counter reset is reported within two seconds, even if nothing follows")
     func trueReset() async throws {
         try await RedisServer.with { redis in
             let arguments = ["--redis", redis.url, "--channel", "chat"]
@@ -196,7 +196,7 @@ struct TwoCountersTests {
         }
     }
 
-    @Test("where the keys cannot be read in each database it says so")
+    @Test("if the keys cannot be read in each database, it says so")
     func withoutRights() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in

@@ -44,7 +44,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a client goes on at another node: what it missed, and its groups", arguments: transports)
+        @Test("a client continues at another node: with missed messages and its groups", arguments: transports)
         func hop(transport: ClientTransport) async throws {
             try await withTwoNodes { a, b, network, _ in
                 let alice = try HubClient(port: a, network: network)
@@ -103,7 +103,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a group command for a connection that nobody owns is given up")
+        @Test("a group command for a connection without an owner times out")
         func nobodyAcknowledges() async throws {
             let hub = Hub("chatHub") { hub in
                 hub.on("addOther") { (call: HubCall, connection: String) in
@@ -261,7 +261,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a token serves the user that it was made for, and nobody else")
+        @Test("a token is valid only for its user")
         func boundToUser() async throws {
             try await withTwoNodes { a, _, _, _ in
                 let token = try await HubToken.negotiate(port: a, query: "user=alice")

@@ -119,7 +119,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a webSocket that is refused is told why, over HTTP")
+        @Test("a refused webSocket gets the reason over HTTP")
         func refusedWebSocket() async throws {
             try await withNode { port in
                 let socket = try HalfRequest(

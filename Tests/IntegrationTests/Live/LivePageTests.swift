@@ -131,7 +131,7 @@ struct LivePageTests {
         }
     }
 
-    @Test("the login shows the page and gives segments; a relay that ends is told")
+    @Test("the login shows the page and allows downloads; a stopped relay is shown")
     func login() async throws {
         try await TemporaryDirectory.with { folder in
             let token = "0123456789abcdef+%&="

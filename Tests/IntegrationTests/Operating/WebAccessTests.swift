@@ -59,7 +59,7 @@ struct WebAccessTests {
         }
     }
 
-    @Test("logging out ends the session and what it looks at; another site's page cannot do it")
+    @Test("logging out ends the session and its streams; another site's page cannot do it")
     func logout() async throws {
         try await TemporaryDirectory.with { folder in
             try Data(Self.token.utf8).write(to: URL(filePath: folder + "/token"))

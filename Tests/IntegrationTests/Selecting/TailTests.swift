@@ -75,7 +75,7 @@ struct TailTests {
         }
     }
 
-    @Test("a killed connection, a gap and a counter set back are told", arguments: [true, false])
+    @Test("a killed connection, a gap and a counter reset are reported", arguments: [true, false])
     func events(json: Bool) async throws {
         try await RedisServer.with { redis in
             try await withTail(json ? ["--json", "--limit", "3"] : ["--limit", "3"], to: redis) { tail, _ in
@@ -123,7 +123,7 @@ struct TailTests {
         }
     }
 
-    @Test("what was missed while the connection was lost is told without another envelope", arguments: [true, false])
+    @Test("ids missed during a lost connection are reported without another envelope", arguments: [true, false])
     func missed(json: Bool) async throws {
         try await RedisServer.with { redis in
             try await withTail(json ? ["--json"] : [], to: redis) { tail, _ in
@@ -246,7 +246,7 @@ struct TailTests {
         }
     }
 
-    @Test("a reader that stands still does not hold the end")
+    @Test("a stalled reader does not delay the stop")
     func stalledReader() async throws {
         try await RedisServer.with { redis in
             try await withTail([], to: redis, shell: slowReader) { tail, folder in
