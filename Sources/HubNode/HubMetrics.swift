@@ -20,6 +20,8 @@ final class HubMetrics: Sendable {
     let initializingSeconds: Histogram
     let storedEnvelopes: Gauge
     let storedBytes: Gauge
+    let missingProtocols: Counter
+    private let coreConnectionGauges: Family<Gauge>
     private let connectionGauges: [TransportKind: Gauge]
     private let refusals: [Refusal: Counter]
 
@@ -81,7 +83,9 @@ final class HubMetrics: Sendable {
         )
         slowClients = registry.counter(
             "backplane_relay_hub_slow_clients_total",
-            help: "Clients disconnected because too many messages waited for them; they reconnect from their cursor.")
+            help:
+                "Clients disconnected because too much waited for them. Those of SignalR 2 reconnect from their cursor; those of ASP.NET Core miss what waited."
+        )
         incompleteResumes = registry.counter(
             "backplane_relay_hub_incomplete_resumes_total",
             help:
@@ -100,6 +104,15 @@ final class HubMetrics: Sendable {
             "backplane_relay_hub_stored_envelopes", help: "Past envelopes kept for clients that reconnect.")
         storedBytes = registry.gauge(
             "backplane_relay_hub_stored_bytes", help: "Memory of the envelopes kept for clients that reconnect.")
+        coreConnectionGauges = registry.gaugeFamily(
+            "backplane_relay_hub_core_connections",
+            help: "Clients of ASP.NET Core SignalR at this node, by hub protocol.", labels: ["protocol"])
+        for name in ["json", "messagepack"] { _ = coreConnectionGauges.with(name) }
+        missingProtocols = registry.counter(
+            "backplane_relay_hub_missing_protocol_disconnects_total",
+            help:
+                "Clients disconnected because a message came without their hub protocol: enable the same protocols on all nodes."
+        )
         let refusals = registry.counterFamily(
             "backplane_relay_hub_refused_requests_total", help: "Requests refused, by reason.", labels: ["reason"])
         self.refusals = Dictionary(uniqueKeysWithValues: Refusal.allCases.map { ($0, refusals.with($0.rawValue)) })
@@ -114,6 +127,9 @@ final class HubMetrics: Sendable {
         counterResets.increment()
         formerCounterResets.increment()
     }
+
+    /// - Parameter name: of the hub protocol.
+    func coreConnections(_ name: String) -> Gauge { coreConnectionGauges.with(name) }
 
     func refused(_ reason: Refusal) {
         refusals[reason]?.increment()

@@ -14,14 +14,16 @@ import SystemPackage
     import Musl
 #endif
 
-/// A SignalR 2 node: serves hubs to clients over HTTP and shares their messages with other nodes through Redis.
+/// A SignalR node: serves hubs to clients of SignalR 2 over HTTP and shares their messages with the other nodes through
+/// Redis; serves the first of them to clients of ASP.NET Core SignalR, too (``CoreBroker``).
 ///
 /// The path of a message: ``RedisMessageBus`` (subscription) -> ``MessageBroker`` (recipients) -> the webSocket or the
 /// response (``PullTransport``) of each recipient. The path of a call: ``WebSocketHandler`` or ``SignalREndpoint`` ->
 /// ``HubDispatcher`` -> the hub's method -> ``Publisher`` (as the generation's messages) -> ``RedisMessageBus``.
 ///
-/// Everything specific to a generation is in `SignalR2`: the wire of the backplane, the codec of clients, their cursors
-/// and tokens. Hubs, groups, outboxes, webSockets and limits are shared.
+/// What differs by generation is in `SignalR2` and `Core`: the wire of the backplane, the codec of clients, their cursors
+/// and tokens, what their messages are.
+/// Hubs, groups, outboxes, webSockets and limits are there once.
 public struct HubNode: Service {
     private let configuration: HubNodeConfiguration
     private let hubs: [Hub]
@@ -71,23 +73,36 @@ public struct HubNode: Service {
         let broker = MessageBroker(
             publisher: publisher, configuration: configuration, metrics: metrics, observer: observer,
             executor: loop.executor, logger: logger)
-        let outcome = await serve(bus: bus, broker: broker, metrics: metrics, group: group)
-        await broker.shutDown()
+        let dispatcher = HubDispatcher(
+            hubs: hubs, detailedErrors: configuration.detailedErrors, metrics: metrics, logger: logger)
+        let core: CoreBroker? =
+            if let settings = configuration.core, let hub = hubs.first {
+                CoreBroker(
+                    settings: settings, hub: hub, dispatcher: dispatcher, limits: configuration.limits,
+                    metrics: metrics, signalR2: publisher, executor: loop.executor, logger: logger)
+            } else {
+                nil
+            }
+        let parts = HubNodeParts(
+            configuration: configuration, dispatcher: dispatcher, metrics: metrics, broker: broker, core: core,
+            group: group)
+        let outcome = await serve(bus: bus, parts)
+        await parts.shutDown()
         try await group.shutdownGracefully()
         try outcome.get()
         logger.info("stopped")
     }
 
-    private func serve(
-        bus: RedisMessageBus, broker: MessageBroker, metrics: HubMetrics, group: MultiThreadedEventLoopGroup
-    ) async -> Result<Void, any Error> {
+    private func serve(bus: RedisMessageBus, _ parts: HubNodeParts) async -> Result<Void, any Error> {
+        let (broker, core) = (parts.broker, parts.core)
         let server = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [application(broker: broker, metrics: metrics, group: group)],
+                services: [application(parts)],
                 logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }))
         let address = "\(configuration.listenHost):\(configuration.listenPort)"
-        let ticker = group.any().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+        let ticker = parts.group.any().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
             broker.assumeIsolated { $0.tick() }
+            core?.assumeIsolated { $0.tick() }
         }
         defer { ticker.cancel() }
         return await withTaskGroup(of: Result<Void, any Error>.self) { tasks in
@@ -122,7 +137,7 @@ public struct HubNode: Service {
             tasks.addTask {
                 await Self.result {
                     try await gracefulShutdown()
-                    await drain(broker)
+                    await drain(parts)
                     await server.triggerGracefulShutdown()
                     _ = await serving.value
                 }
@@ -135,28 +150,19 @@ public struct HubNode: Service {
         }
     }
 
-    private func application(
-        broker: MessageBroker, metrics: HubMetrics, group: MultiThreadedEventLoopGroup
-    ) -> some Service {
-        let dispatcher = HubDispatcher(
-            hubs: hubs, detailedErrors: configuration.detailedErrors, metrics: metrics, logger: logger)
-        let gate = RequestGate(
-            path: configuration.path, sealer: TokenSealer(key: configuration.tokenKey), dispatcher: dispatcher)
-        let calls = HubCalls(dispatcher: dispatcher, publisher: broker.publisher, executor: group.any().executor)
-        let endpoint = SignalREndpoint(
-            configuration: configuration, gate: gate, calls: calls, broker: broker, metrics: metrics)
-        let upgrader = WebSocketUpgrader(
-            gate: gate, broker: broker, calls: calls, metrics: metrics,
-            maximumMessageBytes: configuration.limits.inboundMessageBytes)
+    private func application(_ parts: HubNodeParts) -> some Service {
+        let (gate, upgrader) = (parts.gate, parts.upgrader)
+        let (metrics, group) = (parts.metrics, parts.group)
         let limits = httpLimits()
         let connections = ConnectionGate(limits: limits, registry: metrics.registry, logger: logger)
         let (configuration, logger, onListening) = (configuration, logger, onListening)
         return Application(
             responder: HeadResponder(
-                HubHTTP.router(
-                    endpoint: endpoint, page: ChatPage(configuration: configuration), metrics: metrics, broker: broker
-                ).buildResponder().showing(configuration.openPages),
-                changesSomething: { gate.endpoint(of: $0.uri.path)?.changesSomething == true }),
+                parts.router.buildResponder().showing(configuration.openPages),
+                changesSomething: {
+                    gate.endpoint(of: $0.uri.path)?.changesSomething == true
+                        || parts.route?.target(of: $0.uri.path) != nil
+                }),
             server: HTTPServerBuilder { responder in
                 HubChildChannel(
                     responder: responder, upgrader: upgrader, limits: limits, gate: connections,
@@ -199,14 +205,15 @@ public struct HubNode: Service {
         return limits
     }
 
-    /// Asks the clients to reconnect, to another node through a load balancer, and gives them time to do so.
-    private func drain(_ broker: MessageBroker) async {
-        await broker.drain()
+    /// Tells the clients to reconnect, which a load balancer leads elsewhere, and gives them time to do so.
+    private func drain(_ parts: HubNodeParts) async {
+        await parts.broker.drain()
+        await parts.core?.drain()
         let deadline = ContinuousClock.now + configuration.timing.drain
-        while await broker.hasClientsToDrain, ContinuousClock.now < deadline {
+        while await parts.hasClientsToDrain, ContinuousClock.now < deadline {
             try? await Task.sleep(for: .milliseconds(20))
         }
-        await broker.shutDown()
+        await parts.shutDown()
     }
 
     private static func result(_ body: () async throws -> Void) async -> Result<Void, any Error> {

@@ -29,7 +29,9 @@ public struct HubNodeConfiguration: Sendable {
     public var limits: HubNodeLimits
     /// Timeouts and intervals.
     public var timing: HubNodeTiming
-    /// Version of the program, for metrics.
+    /// How the first hub is served to clients of ASP.NET Core SignalR; nil: to none.
+    public var core: CoreHubSettings? = CoreHubSettings()
+    /// Of the program, for metrics.
     public var version: String
     /// Additional open pages of the HTTP surface.
     package var openPages = OpenPages.none

@@ -50,4 +50,12 @@ package struct CoreAttachment: Sendable, Equatable {
     package func admits(hubs: Int) -> Bool {
         !findsHubs || permitsManyPatterns || hubs <= self.hubs.count || patterns(hubs: hubs) <= Self.fewPatterns
     }
+
+    /// Those of the hubs that are found which may be watched besides others, as ``admits(hubs:)`` has it.
+    ///
+    /// - Parameter count: hubs that are watched already, the named ones among them.
+    package func admitted(_ found: [CoreHub], besides count: Int) -> [CoreHub] {
+        guard !permitsManyPatterns else { return found }
+        return Array(found.prefix(max(0, Self.fewPatterns / patterns(hubs: 1) - count)))
+    }
 }

@@ -131,7 +131,7 @@ extension PreflightReport {
             }
         }
         // Hubs of ASP.NET Core have no counter.
-        let hasCounters = core == nil || !channels.isEmpty
+        let hasCounters = !channels.isEmpty
         if hasCounters, let memory, memory.limit > 0, memory.policy.hasPrefix("allkeys") {
             findings.append(
                 .warning(

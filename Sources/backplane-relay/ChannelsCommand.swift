@@ -43,7 +43,7 @@ struct ChannelsCommand: AsyncParsableCommand {
     func run() async throws {
         let log = try log.makeLog()
         defer { log.destination.finish() }
-        let configuration = try redis.configuration(logger: log.logger)
+        let configuration = try redis.configuration(logger: log.logger, listsHubs: true)
         let found = try await ChannelDirectory.list(
             redis: configuration, limit: maxChannelScan, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         switch found {
@@ -142,7 +142,20 @@ struct ChannelList {
             guard let command = Self.attach(channel) else { continue }
             lines += ["", "\(MessageLine.printable(channel.name.utf8)): \(summary(channel))", "  " + command]
         }
-        return lines
+        return lines + linesOfAllHubs
+    }
+
+    /// The command that watches all hubs of a prefix, where there are several.
+    private var linesOfAllHubs: [String] {
+        let hubs = channels.filter { Self.attach($0) != nil }.compactMap { $0.hub?.hub }
+        let counts = Dictionary(grouping: hubs, by: \.prefix).mapValues(\.count)
+        return counts.filter { $0.value > 1 }.sorted { $0.key < $1.key }.flatMap { prefix, count in
+            let title = prefix.isEmpty ? "no channel prefix" : "the channel prefix '\(prefix)'"
+            return [
+                "", "all \(Format.count(count)) hubs with \(title):",
+                "  backplane-relay run \(CoreOptions.arguments(prefix: prefix))",
+            ]
+        }
     }
 
     private func summary(_ channel: ListedChannel) -> String {

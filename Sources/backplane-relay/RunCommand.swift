@@ -24,6 +24,7 @@ struct RunCommand: AsyncParsableCommand {
               backplane-relay run --redis redis://127.0.0.1:6379 --channel chat \\
                 --forward redis://staging:6379
               backplane-relay run --check-only --redis redis.example --channel chat
+              backplane-relay run --redis redis.example,channelPrefix=app: --core
 
             It subscribes and reads. It publishes nothing into the Redis that it watches. SIGTERM or SIGINT stops it; \
             it first writes what was received, and reads the counters so that the capture shows what was lost.

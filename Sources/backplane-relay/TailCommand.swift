@@ -23,6 +23,7 @@ struct TailCommand: AsyncParsableCommand {
                 --hub chatHub --grep error --limit 10
               BACKPLANE_RELAY_REDIS='redis.example:6379,password=...' \\
                 backplane-relay tail --channel chat --json
+              backplane-relay tail --redis redis.example --core-hub Chat.Hubs.ChatHub
 
             The lines and the options that select are those of 'cat'. On a terminal times are local (--utc for UTC); \
             in a pipe and in JSON they are RFC 3339 in UTC. Gaps, counter resets and lost connections are logged on \

@@ -137,7 +137,18 @@ struct ChannelsTests {
                                         "backplane-relay run --channel-prefix orc --core-hub 'Chat.Room`1[[System.Int32, X]]'"
                                 ), .init(channel: "orc__Booksleeve_MasterChanged"),
                             ])
-                        let shown = try await Finished.relay(["channels", "--redis", redis.url])
+                        // The prefix of the address is no matter here, nor worth a warning.
+                        let address = "127.0.0.1:\(redis.port),channelPrefix=orc"
+                        let shown = try await Finished.relay(["channels", "--redis", address])
+                        #expect(!shown.errors.contains("channelPrefix"), "\(shown.errors)")
+                        #expect(!shown.output.contains("all 2 hubs"))
+                        try await redis.withCoreNode(CoreHub(prefix: "orc", type: "Other")) {
+                            let both = try await Finished.relay(["channels", "--redis", address])
+                            #expect(
+                                both.output.contains(
+                                    "all 2 hubs with the channel prefix 'orc':\n  backplane-relay run --core --channel-prefix orc\n"
+                                ), "\(both.output)")
+                        }
                         for part in [
                             "hub Chat.Room`1[[System.Int32, X]] of ASP.NET Core, channel prefix 'orc', 2 nodes (web1, web2; .NET 7 or later), 1 connection, 2 groups, 1 user",
                             "  backplane-relay run --channel-prefix orc --core-hub 'Chat.Room`1[[System.Int32, X]]'",

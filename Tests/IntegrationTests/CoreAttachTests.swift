@@ -104,13 +104,14 @@ struct CoreAttachTests {
             let arguments = [
                 "--redis", redis.url, "--core-hub", setting.hub.type, "--channel-prefix", setting.hub.prefix,
             ]
-            try await RelayProcess.with(arguments) { relay in
+            try await RelayProcess.with(arguments) { _ in
                 let watched = try await answers()
                 #expect(watched[.connection] == [0])
                 #expect(watched.filter { $0.key != .connection }.values.allSatisfy { $0 == [1] }, "\(watched)")
             }
-            try await RelayProcess.with(arguments + ["--core-connections"]) { relay in
-                #expect(try await answers()[.connection] == [1])
+            try await RelayProcess.with(arguments + ["--core-connections"]) { _ in
+                let everything = try await answers()
+                #expect(everything[.connection] == [1])
             }
         }
     }
@@ -122,11 +123,7 @@ struct CoreAttachTests {
             CoreHub(prefix: "orc", type: "OracleHub"), CoreHub(prefix: "orc", type: "Game.Hubs.GameHub")
         )
         let payloads = settings[0].payloads.filter { $0.kind != .connection }
-        let others = payloads.map { vector in
-            CoreVectors.Payload(
-                channel: game.root + vector.channel.dropFirst(chat.root.count), payload: vector.payload,
-                kind: vector.kind, decoded: vector.decoded)
-        }
+        let others = payloads.map { $0.on(game.root + $0.channel.dropFirst(chat.root.count)) }
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
                 // A third hub that nobody wants.

@@ -154,7 +154,9 @@ struct ForwardRightsTests {
                     let counter = try await target.command(["GET", .text(Self.channel)]).text
                     #expect(counter == (rights.contains("-publish") ? "1" : nil), "raised once at most")
                     #expect(try await relay.metric("backplane_relay_forward_up") == 0)
-                    #expect(try await relay.metric(#"signalr_backplane_envelopes_total{channel="chat"}"#) == 4)
+                    #expect(
+                        try await relay.metric(
+                            #"signalr_backplane_envelopes_total{channel="chat",backplane="signalr2"}"#) == 4)
                     #expect(
                         relay.child.errors.split(separator: "\n").count { $0.contains("forwarding has stopped") } == 1)
                 }

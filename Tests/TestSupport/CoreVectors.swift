@@ -11,6 +11,11 @@ package struct CoreVectors: Sendable {
         /// JSON of what it means.
         package let decoded: Data
 
+        /// The same payload on another channel.
+        package func on(_ channel: [UInt8]) -> Payload {
+            Payload(channel: channel, payload: payload, kind: kind, decoded: decoded)
+        }
+
         package var record: [UInt8] { CoreRecord.bytes(channel: channel, payload: payload) }
 
         package var meaning: [String: Any] {

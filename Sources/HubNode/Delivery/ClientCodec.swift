@@ -19,35 +19,36 @@ struct Frame {
     var reconnect = false
     /// The client's groups have changed.
     var groupsToken: String?
-    /// JSON messages encoded by the codec's protocol.
+    /// As the codec's protocol writes them.
     var messages: [ByteBuffer] = []
 }
 
 /// An encoded ``Frame``, ready for every transport: encoded once for all clients.
 struct EncodedFrame: Sendable {
-    /// JSON, for streams and polls.
-    let json: ByteBuffer
-    /// The same memory, preceded by the header of an unmasked webSocket text frame (RFC 6455, section 5.2).
+    /// As streams and polls carry it: text, or MessagePack.
+    let content: ByteBuffer
+    /// The same memory, with the header of an unmasked webSocket frame (RFC 6455, section 5.2) before it.
     let webSocket: ByteBuffer
 
     private static let longestHeader = 10
 
     /// - Parameters:
-    ///   - capacity: estimated size of the JSON in bytes.
-    ///   - write: writes the JSON.
-    init(capacity: Int, _ write: (inout ByteBuffer) -> Void) {
+    ///   - capacity: bytes that the content will take, roughly.
+    ///   - isBinary: whether a webSocket carries it in a binary frame.
+    ///   - write: writes the content.
+    init(capacity: Int, isBinary: Bool = false, _ write: (inout ByteBuffer) -> Void) {
         var buffer = ByteBufferAllocator().buffer(capacity: Self.longestHeader + capacity)
         buffer.writeRepeatingByte(0, count: Self.longestHeader)
         buffer.moveReaderIndex(forwardBy: Self.longestHeader)
         write(&buffer)
-        Self.prependHeader(to: &buffer)
+        Self.prependHeader(to: &buffer, isBinary: isBinary)
         webSocket = buffer
         buffer.moveReaderIndex(to: Self.longestHeader)
-        json = buffer
+        content = buffer
     }
 
-    private static func prependHeader(to buffer: inout ByteBuffer) {
-        let finalText: UInt8 = 0x81
+    private static func prependHeader(to buffer: inout ByteBuffer, isBinary: Bool) {
+        let final: UInt8 = isBinary ? 0x82 : 0x81
         let length = buffer.readableBytes
         let end = buffer.readerIndex
         let start: Int
@@ -64,7 +65,7 @@ struct EncodedFrame: Sendable {
             buffer.setInteger(UInt8(127), at: start + 1)
             buffer.setInteger(UInt64(length), at: start + 2)
         }
-        buffer.setInteger(finalText, at: start)
+        buffer.setInteger(final, at: start)
         buffer.moveReaderIndex(to: start)
     }
 }

@@ -12,9 +12,9 @@ final class Session {
 
     let connectionID: String
     let user: String
-    /// The encoding for this client.
-    let codec: any ClientCodec
-    /// Signals of every connection of its kind: hubs, user, connection.
+    /// How it is written to; clients of ASP.NET Core SignalR say so in their handshake.
+    var codec: any ClientCodec
+    /// What every connection of its kind listens to: hubs, user, connection.
     let signals: [SignalKey]
     /// Case-insensitive: `room` and `ROOM` are two groups under one key.
     private var groups: [CaselessName: [Membership]] = [:]
@@ -40,18 +40,33 @@ final class Session {
     /// When something was last sent, or the last transport ended.
     var lastActive: NIODeadline
 
-    init(request: SessionRequest, codec: any ClientCodec = SignalR2Codec(), cursor: UInt64, now: NIODeadline) {
+    /// - Parameters:
+    ///   - signals: what it listens to from the first.
+    ///   - isInitialized: false if nothing may go out yet.
+    init(
+        connectionID: String, user: String, signals: [SignalKey] = [], transport: TransportKind,
+        codec: any ClientCodec, cursor: UInt64 = 0, isInitialized: Bool = true, now: NIODeadline
+    ) {
         self.codec = codec
-        connectionID = request.connectionID
-        user = request.user
-        signals = request.signals
-        transport = request.transport
+        self.connectionID = connectionID
+        self.user = user
+        self.signals = signals
+        self.transport = transport
         outbox = Outbox(cursor: cursor)
-        isInitialized = request.purpose != .connect
+        self.isInitialized = isInitialized
         lastActive = now
     }
 
-    /// How often a message for this key, in the envelope with this id, is delivered to this client.
+    convenience init(
+        request: SessionRequest, codec: any ClientCodec = SignalR2Codec(), cursor: UInt64, now: NIODeadline
+    ) {
+        self.init(
+            connectionID: request.connectionID, user: request.user, signals: request.signals,
+            transport: request.transport, codec: codec, cursor: cursor, isInitialized: request.purpose != .connect,
+            now: now)
+    }
+
+    /// How often a message for this key, of the envelope with this id, goes to this client.
     func deliveries(of key: SignalKey, id: UInt64) -> Int {
         if let memberships = groups[key.folded] { return memberships.count { id > $0.since } }
         return signals.contains { $0.folded == key.folded } ? 1 : 0

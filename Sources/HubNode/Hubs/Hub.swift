@@ -32,10 +32,10 @@ public struct Hub: Sendable {
     public mutating func on<each Argument: HubValue>(
         _ method: String, perform body: @escaping @Sendable (HubCall, repeat each Argument) async throws -> Void
     ) {
-        register(method, arity: Self.count(repeat (each Argument).self)) { call, arguments in
-            var arguments = ArgumentReader(arguments)
+        register(method, Self.parameters(repeat (each Argument).self)) { call, arguments in
+            var arguments = arguments
             try await body(call, repeat try arguments.next((each Argument).self))
-            return nil
+            return .value(nil)
         }
     }
 
@@ -43,9 +43,25 @@ public struct Hub: Sendable {
     public mutating func on<each Argument: HubValue, Result: HubValue>(
         _ method: String, perform body: @escaping @Sendable (HubCall, repeat each Argument) async throws -> Result
     ) {
-        register(method, arity: Self.count(repeat (each Argument).self)) { call, arguments in
-            var arguments = ArgumentReader(arguments)
-            return try await body(call, repeat try arguments.next((each Argument).self)).json()
+        register(method, Self.parameters(repeat (each Argument).self)) { call, arguments in
+            var arguments = arguments
+            return .value(try HubArgument(await body(call, repeat try arguments.next((each Argument).self))))
+        }
+    }
+
+    /// Registers a method whose result is a stream of items. Only clients of ASP.NET Core SignalR can call it.
+    public mutating func onStream<each Argument: HubValue, Element: HubValue>(
+        _ method: String,
+        perform body:
+            @escaping @Sendable (HubCall, repeat each Argument) async throws
+            -> AsyncThrowingStream<Element, any Error>
+    ) {
+        register(method, Self.parameters(repeat (each Argument).self), returnsStream: true) { call, arguments in
+            var arguments = arguments
+            let items = try await body(call, repeat try arguments.next((each Argument).self))
+            return .stream { put in
+                for try await item in items { try await put(HubArgument(item)) }
+            }
         }
     }
 
@@ -54,39 +70,53 @@ public struct Hub: Sendable {
         methods[CaselessName(name)]?[arity]
     }
 
-    /// The registered names of the methods, sorted.
+    /// The names, as they were registered, of the methods that clients of every generation can call, in alphabetical order.
     var methodNames: [String] {
-        methods.values.compactMap { $0.values.map(\.name).min() }.sorted()
+        methods.values.compactMap { $0.values.filter { !$0.needsStreams }.map(\.name).min() }.sorted()
     }
 
-    private mutating func register(_ name: String, arity: Int, body: @escaping HubMethod.Body) {
-        methods[CaselessName(name), default: [:]][arity] = HubMethod(name: name, body: body)
+    /// The numbers of arguments that methods of this name take; empty if there is no such method.
+    func arities(of name: String) -> [Int] {
+        methods[CaselessName(name)].map { $0.keys.sorted() } ?? []
     }
 
-    private static func count<each Argument>(_ types: repeat (each Argument).Type) -> Int {
-        var count = 0
-        for _ in repeat (each Argument).self { count += 1 }
-        return count
+    private mutating func register(
+        _ name: String, _ parameters: (values: Int, streams: Int), returnsStream: Bool = false,
+        body: @escaping HubMethod.Body
+    ) {
+        methods[CaselessName(name), default: [:]][parameters.values] = HubMethod(
+            name: name, streams: parameters.streams, returnsStream: returnsStream, body: body)
+    }
+
+    private static func parameters<each Argument>(_ types: repeat (each Argument).Type) -> (values: Int, streams: Int) {
+        var (values, streams) = (0, 0)
+        for type in repeat (each Argument).self {
+            if type is any HubStreamParameter.Type { streams += 1 } else { values += 1 }
+        }
+        return (values, streams)
     }
 }
 
-/// One method, with arguments and result as JSON.
+/// One method of a hub.
 struct HubMethod: Sendable {
-    typealias Body = @Sendable (HubCall, [[UInt8]]) async throws -> [UInt8]?
+    typealias Body = @Sendable (HubCall, HubArguments) async throws -> HubReturn
 
     let name: String
+    /// How many of its parameters are streams of the client.
+    let streams: Int
+    let returnsStream: Bool
     let body: Body
+
+    /// Whether a client of SignalR 2, which knows no streams, can call it.
+    var needsStreams: Bool { streams > 0 || returnsStream }
 }
 
-/// Decodes the arguments of a call one after another; their number matches the method.
-private struct ArgumentReader {
-    private var rest: ArraySlice<[UInt8]>
-
-    init(_ arguments: [[UInt8]]) {
-        rest = arguments[...]
-    }
-
-    mutating func next<Value: HubValue>(_: Value.Type) throws -> Value {
-        try Value(json: rest.popFirst() ?? Array("null".utf8))
-    }
+/// What a method gives back.
+enum HubReturn: Sendable {
+    /// nil for a method without a result.
+    case value(HubArgument?)
+    /// Hands each item to its argument, and waits until that has taken it.
+    case stream(HubItems)
 }
+
+typealias HubItems = @Sendable (_ put: (HubArgument) async throws -> Void) async throws -> Void

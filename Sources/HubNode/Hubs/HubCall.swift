@@ -13,7 +13,7 @@ public struct HubCall: Sendable {
     public let groups: HubGroups
 
     private let requestID: String?
-    private let publisher: any Publisher
+    fileprivate let publisher: any Publisher
 
     init(connectionID: String, user: String, hub: String, requestID: String?, publisher: any Publisher) {
         self.connectionID = connectionID
@@ -30,8 +30,15 @@ public struct HubCall: Sendable {
     }
 }
 
-/// The groups of a hub. The node that owns a connection keeps its memberships, so a change is a command through the
-/// backplane that this node acknowledges.
+extension HubCall {
+    /// Ends the caller's connection.
+    public func abort() async throws {
+        try await publisher.abort(connectionID: connectionID)
+    }
+}
+
+/// The groups of a hub. The node that owns a connection keeps its memberships, so changing one is a command through the
+/// backplane, acknowledged by that node.
 public struct HubGroups: Sendable {
     let hub: String
     let publisher: any Publisher

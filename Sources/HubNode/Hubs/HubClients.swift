@@ -25,6 +25,11 @@ public struct HubClients: Sendable {
         target(.client(connectionID))
     }
 
+    /// One client of ASP.NET Core SignalR, to be asked for a result.
+    public func single(_ connectionID: String) -> HubClient {
+        HubClient(hub: hub, connectionID: connectionID, callerID: callerID, publisher: publisher)
+    }
+
     /// The members of a group.
     public func group(_ name: String) -> HubTarget {
         target(.group(name, except: []))
@@ -61,10 +66,38 @@ public struct HubTarget: Sendable {
     ///
     /// - Throws: if publishing failed.
     public func invoke<each Argument: HubValue>(_ method: String, _ arguments: repeat each Argument) async throws {
-        var encoded: [[UInt8]] = []
-        for argument in repeat each arguments { encoded.append(try argument.json()) }
+        var encoded: [HubArgument] = []
+        for argument in repeat each arguments { encoded.append(try HubArgument(argument)) }
         try await publisher.invoke(
             ClientCall(
                 hub: hub, method: method, arguments: encoded, audience: audience, callerID: callerID))
+    }
+}
+
+/// One client of ASP.NET Core SignalR, on whichever node it is.
+public struct HubClient: Sendable {
+    let hub: String
+    let connectionID: String
+    let callerID: String
+    let publisher: any Publisher
+
+    /// Calls a method on the client and waits for its result. Nothing but the client's answer, its end, or the end of
+    /// the task that waits ends the waiting, as on a real node.
+    ///
+    /// - Throws: ``HubError`` with the client's own error, or if the result is of another type.
+    public func ask<each Argument: HubValue, Result: HubValue>(
+        _ method: String, _ arguments: repeat each Argument, as type: Result.Type = Result.self
+    ) async throws -> Result {
+        var encoded: [HubArgument] = []
+        for argument in repeat each arguments { encoded.append(try HubArgument(argument)) }
+        let answer = try await publisher.ask(
+            ClientCall(
+                hub: hub, method: method, arguments: encoded, audience: .client(connectionID), callerID: callerID))
+        do {
+            var reader = HubArguments([answer], isStrict: true)
+            return try reader.next(Result.self)
+        } catch let error as BindingError {
+            throw HubError("Error trying to deserialize result to \(Result.self). \(error.cause)")
+        }
     }
 }

@@ -18,11 +18,16 @@ enum CallFailure: Error, CustomStringConvertible {
     case unknownMethod(String)
     case unacknowledged
     case notPublished(String)
+    /// What the caller's or the client's protocol has no word for.
+    case unsupported(String)
+    case noSuchConnection(String)
 
     var description: String {
         switch self {
         case .unknownMethod(let name): "'\(name)' method could not be resolved. No method found with that name."
         case .unacknowledged: "The operation was canceled."
+        case .unsupported(let what): "\(what) is not part of the client's protocol."
+        case .noSuchConnection(let id): "Connection '\(id)' does not exist."
         case .notPublished(let reason): "The message could not be published: \(reason)"
         }
     }

@@ -104,13 +104,24 @@ extension String: HubValue {
 /// Any JSON, encoded like on a real node: without white space, with minimal escaping.
 public struct JSONValue: HubValue, Equatable {
     public let text: [UInt8]
+    /// As a client wrote it in MessagePack; goes to other such clients as it is.
+    let messagePack: [UInt8]?
 
     public init(json: [UInt8]) throws {
         guard let text = JSONText.rewritten(json) else { throw HubValueError.notJSON }
         self.text = text
+        messagePack = nil
+    }
+
+    init(_ argument: HubArgument) throws {
+        guard let text = JSONText.rewritten(argument.json) else { throw HubValueError.notJSON }
+        self.text = text
+        messagePack = argument.messagePack
     }
 
     public func json() -> [UInt8] { text }
+
+    public static func == (first: JSONValue, second: JSONValue) -> Bool { first.text == second.text }
 }
 
 /// Why a JSON value cannot be an argument of a hub method.
@@ -122,6 +133,7 @@ public enum HubValueError: Error, Sendable, CustomStringConvertible {
     case notATruthValue
     case notAList
     case notADictionary
+    case notAStream
 
     public var description: String {
         switch self {
@@ -132,6 +144,7 @@ public enum HubValueError: Error, Sendable, CustomStringConvertible {
         case .notATruthValue: "true, false or a number is expected, or a text that is true or false"
         case .notAList: "a list is expected"
         case .notADictionary: "an object is expected"
+        case .notAStream: "a stream is expected"
         }
     }
 }

@@ -19,14 +19,24 @@ protocol Publisher: Sendable {
     ///
     /// - Throws: ``CallFailure`` without an ack in time.
     func changeGroup(_ change: GroupChange, group: String, hub: String, connectionID: String) async throws
+
+    /// Has the node that owns a connection end it.
+    ///
+    /// - Throws: ``CallFailure`` if Redis is not reached.
+    func abort(connectionID: String) async throws
+
+    /// Calls a method of one client and waits for what it answers.
+    ///
+    /// - Throws: ``CallFailure`` where the backplane's protocol has no answers of clients; ``HubError`` with the client's
+    ///   error.
+    func ask(_ invocation: ClientCall) async throws -> HubArgument
 }
 
 /// A call of a client method.
 struct ClientCall: Sendable {
     let hub: String
     let method: String
-    /// JSON each.
-    let arguments: [[UInt8]]
+    let arguments: [HubArgument]
     let audience: Audience
     /// The connection whose call caused it.
     let callerID: String

@@ -90,19 +90,37 @@ actor HubCalls {
 extension HubDispatcher {
     /// Runs a call and encodes the response.
     ///
-    /// - Returns: JSON; nil if there is no such hub.
+    /// - Returns: JSON; nil if there is no such hub, for which a real node has no answer either.
     func answer(
         to request: HubRequest, connectionID: String, user: String, publisher: any Publisher
     ) async -> [UInt8]? {
-        let outcome = await outcome(
-            of: request.method, in: request.hub, arguments: request.arguments, requestID: request.id,
-            caller: HubCaller(connectionID: connectionID, user: user), publisher: publisher)
-        return switch outcome {
-        case .result(let result)?: HubResponse.result(result, id: request.id)
-        case .refusal(let message, let data)?:
-            HubResponse.error(message, isHubError: true, data: data, id: request.id)
-        case .failure(let message)?: HubResponse.error(message, id: request.id)
-        case nil: nil
+        guard let hub = hub(named: request.hub) else {
+            noteUnknownHub()
+            return nil
         }
+        switch find(request.method, in: hub, arguments: request.arguments.count) {
+        case .failure(let problem): return failure(problem, of: request)
+        case .success(let method) where method.needsStreams:
+            return failure(.unknownMethod(request.method), of: request)
+        case .success(let method):
+            let outcome = await run(
+                method, of: hub, arguments: HubArguments(request.arguments.map { HubArgument(json: $0) }),
+                requestID: request.id, caller: HubCaller(connectionID: connectionID, user: user), publisher: publisher)
+            switch outcome {
+            case .success(.value(let result)): return HubResponse.result(result?.json, id: request.id)
+            case .success(.stream): return failure(.unknownMethod(request.method), of: request)
+            case .failure(let problem): return failure(problem, of: request)
+            }
+        }
+    }
+
+    private func failure(_ problem: CallProblem, of request: HubRequest) -> [UInt8] {
+        if case .thrown(let error) = problem, let error = error as? HubError {
+            return HubResponse.error(error.message, isHubError: true, data: error.data, id: request.id)
+        }
+        return HubResponse.error(
+            detailedErrors
+                ? "\(problem)" : "There was an error invoking Hub method '\(request.hub).\(request.method)'.",
+            id: request.id)
     }
 }

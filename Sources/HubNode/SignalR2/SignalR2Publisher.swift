@@ -104,6 +104,10 @@ actor SignalR2Publisher: Publisher {
         }
     }
 
+    func ask(_ invocation: ClientCall) async throws -> HubArgument {
+        throw CallFailure.unsupported("A client's result")
+    }
+
     // MARK: - From the backplane
 
     /// Commands executed by the owner of their connection are complete.
@@ -159,7 +163,7 @@ extension Message {
         writer.raw(#","A":["#)
         for (index, argument) in invocation.arguments.enumerated() {
             if index > 0 { writer.raw(",") }
-            writer.raw(argument)
+            writer.raw(argument.json)
         }
         writer.raw("]}")
         let (signal, excluded) = Self.signal(of: invocation.audience, hub: invocation.hub)

@@ -6,7 +6,7 @@ import Prometheus
 /// The node's HTTP surface: chat page, SignalR below its base path, metrics and health.
 enum HubHTTP {
     static func router(
-        endpoint: SignalREndpoint, page: ChatPage, metrics: HubMetrics, broker: MessageBroker
+        endpoint: SignalREndpoint, core: CoreEndpoint?, page: ChatPage, metrics: HubMetrics, broker: MessageBroker
     ) -> Router<HubRequestContext> {
         // Case-insensitive like ASP.NET, where a real node's base path comes from.
         let router = Router(context: HubRequestContext.self, options: .caseInsensitive)
@@ -19,6 +19,15 @@ enum HubHTTP {
             for path in [configuration.path, "\(configuration.path)/**"] {
                 router.on(RouterPath(path), method: method) { request, context in
                     try await endpoint.respond(to: request, context: context)
+                }
+            }
+        }
+        if let core {
+            for method in [HTTPRequest.Method.get, .post, .put, .delete, .patch, .options] {
+                for path in [core.route.path, "\(core.route.path)/negotiate"] {
+                    router.on(RouterPath(path), method: method) { request, context in
+                        try await core.respond(to: request, context: context)
+                    }
                 }
             }
         }
@@ -77,7 +86,7 @@ struct CrossOriginMiddleware: RouterMiddleware {
         var response: Response
         if request.method == .options {
             response = Response(status: .noContent)
-            response.headers[.accessControlAllowMethods] = "GET, POST"
+            response.headers[.accessControlAllowMethods] = "GET, POST, DELETE"
             response.headers[.accessControlAllowHeaders] = request.headers[.accessControlRequestHeaders]
             response.headers[.accessControlMaxAge] = "600"
         } else {

@@ -41,7 +41,7 @@ struct PullTransport: Sendable {
         while true {
             switch await broker.nextDelivery(connectionID: session.connectionID, outlet: outlet) {
             case .frame(let frame):
-                try await writer.write(contentsOf: framed(frame.json))
+                try await writer.write(contentsOf: framed(frame.content))
                 if case .poll = style { return }
             case .keepAlive:
                 try await writer.write(ByteBuffer(string: keepAlive))

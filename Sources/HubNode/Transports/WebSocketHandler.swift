@@ -13,12 +13,14 @@ final class WebSocketHandler: ChannelInboundHandler {
     private let broker: MessageBroker
     private let calls: HubCalls
     private let metrics: HubMetrics
+    private let maximumMessageBytes: Int
     private var outlet: UInt64?
 
     init(
         request: SessionRequest, line: WebSocketLine, broker: MessageBroker, calls: HubCalls,
-        metrics: HubMetrics
+        metrics: HubMetrics, maximumMessageBytes: Int = HubNodeLimits().inboundMessageBytes
     ) {
+        self.maximumMessageBytes = maximumMessageBytes
         self.request = request
         self.line = line
         self.broker = broker
@@ -35,6 +37,11 @@ final class WebSocketHandler: ChannelInboundHandler {
         let frame = unwrapInboundIn(data)
         switch frame.opcode {
         case .text:
+            // The aggregator looks at messages of several frames only.
+            guard frame.length <= maximumMessageBytes else {
+                metrics.refused(.tooLarge)
+                return line.close(.messageTooLarge)
+            }
             received(Array(buffer: frame.unmaskedData))
         case .ping:
             context.writeAndFlush(
@@ -133,7 +140,17 @@ final class WebSocketLine: Sendable {
         encoder.value.flush()
     }
 
-    /// Sends a close frame and closes without waiting for the peer's.
+    /// Takes nothing more from the client: its side fills, and it must wait.
+    func stopReading() {
+        try? channel.syncOptions?.setOption(.autoRead, value: false)
+    }
+
+    func readOn() {
+        guard (try? channel.syncOptions?.getOption(.autoRead)) == false else { return }
+        try? channel.syncOptions?.setOption(.autoRead, value: true)
+    }
+
+    /// Says goodbye and closes; the peer's answer is not waited for.
     func close(_ code: WebSocketErrorCode = .normalClosure) {
         var data = ByteBufferAllocator().buffer(capacity: 2)
         data.write(webSocketErrorCode: code)

@@ -118,9 +118,8 @@ package struct ChannelDirectory: Sendable {
         return subscribers
     }
 
-    /// Keys of these names that contain a number, in the database of the address or, if absent there, in another.
-    func counters(of names: [String], database: Int) async throws -> OrdinalNameMap<(id: UInt64, database: Int)>
-    {
+    /// Keys of these names that hold a number, in the address' own database or, where it has none, in another.
+    func counters(of names: [String], database: Int) async throws -> OrdinalNameMap<(id: UInt64, database: Int)> {
         var found: OrdinalNameMap<(id: UInt64, database: Int)> = [:]
         for (name, id) in try await numbers(of: names) { found[name] = (id, database) }
         guard found.count < names.count else { return found }

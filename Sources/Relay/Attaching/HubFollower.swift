@@ -36,6 +36,9 @@ struct HubFollower: Sendable {
         }
     }
 
+    /// Hubs that are attached.
+    private var watched: Int { attached.all.count { $0.hub != nil } }
+
     private func findOnce() async throws -> [CoreHub] {
         let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
         let hubs = await withTaskCancellationHandler {
@@ -45,7 +48,7 @@ struct HubFollower: Sendable {
             Task { await client.close() }
         }
         await client.close()
-        return hubs ?? []
+        return attachment.admitted(hubs ?? [], besides: watched)
     }
 
     /// Passes on hubs that are not attached yet, until the task is cancelled.
@@ -77,6 +80,7 @@ struct HubFollower: Sendable {
         _ attach: ([CoreHub]) async -> Void
     ) async -> (any Error)? {
         var isUnknown = false
+        var refused: [CoreHub] = []
         while !Task.isCancelled {
             do {
                 switch try await discovery.find(client: client) {
@@ -84,7 +88,15 @@ struct HubFollower: Sendable {
                     isUnknown = false
                     let known = Set(attached.all)
                     let new = hubs.filter { !known.contains(.core($0)) }
-                    if !new.isEmpty { await attach(new) }
+                    let admitted = attachment.admitted(new, besides: watched)
+                    if !admitted.isEmpty { await attach(admitted) }
+                    let left = Array(new.dropFirst(admitted.count))
+                    if left != refused, !left.isEmpty {
+                        logger.warning(
+                            "hubs are not watched: more than \(CoreAttachment.fewPatterns) patterns slow down each PUBLISH of this Redis; name the hubs that you need, or confirm it",
+                            metadata: ["hubs": "\(left.prefix(10).map(\.topic).joined(separator: ", "))"])
+                    }
+                    refused = left
                 case .failure(let reason):
                     if !isUnknown {
                         logger.warning(

@@ -61,7 +61,8 @@ package struct ReplayReport: Sendable {
 
     /// True if every selected envelope was published exactly once.
     package var isComplete: Bool {
-        skipped == 0 && refused.isEmpty && damage.isEmpty && losses.isEmpty && uncertainCount == 0 && !wasStopped && failure == nil
+        skipped == 0 && refused.isEmpty && damage.isEmpty && losses.isEmpty && uncertainCount == 0 && !wasStopped
+            && failure == nil
     }
 
     /// True if something was published, but had no receivers.

@@ -45,11 +45,11 @@ enum ReplayScript {
     /// envelopes of this replay. `ARGV`: Redis channel, payload and ordinal. Replies the number of receivers.
     static let publish =
         inOrder(ordinal: 3, key: 1)
-        + """
-        local receivers = redis.call('PUBLISH', ARGV[1], ARGV[2])
-        \(remember(ordinal: 3, key: 1))
-        return receivers
-        """
+            + """
+            local receivers = redis.call('PUBLISH', ARGV[1], ARGV[2])
+            \(remember(ordinal: 3, key: 1))
+            return receivers
+            """
 
     /// The remedy for an error raised by the scripts; nil for other errors.
     static func remedy(for reply: String) -> String? {

@@ -77,7 +77,8 @@ struct ForecastSummary: Encodable {
         ids = table.options.ids.rawValue
         channels = forecast.routes.sorted { $0.key < $1.key }.map { captured, route in
             Channel(
-                backplane: Dialect.signalR2.label, captured: captured, target: route.target, envelopes: route.envelopes, first_id: route.firstID,
+                backplane: Dialect.signalR2.label, captured: captured, target: route.target, envelopes: route.envelopes,
+                first_id: route.firstID,
                 last_id: route.lastID, counter: found.counters[route.target],
                 subscribers: found.subscribers[route.target])
         }

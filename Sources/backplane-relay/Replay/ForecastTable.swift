@@ -78,7 +78,8 @@ struct ForecastTable {
         case "malformed", "message_type": "\(envelopes) with a frame that cannot be converted (\(reason))"
         case "too_deep": "\(envelopes) with values nested too deeply to convert"
         case "compressed": "\(envelopes) with compressed values (LZ4), which are not converted"
-        default: "\(envelopes) with values that have no certain equivalent in the other protocol (\(reason); --allow-untyped)"
+        default:
+            "\(envelopes) with values that have no certain equivalent in the other protocol (\(reason); --allow-untyped)"
         }
     }
 

@@ -227,7 +227,8 @@ struct ReplayCommand: AsyncParsableCommand {
                 report.failure == nil
                 ? "may have been published twice"
                 : "\(report.uncertainCount == 1 ? "was" : "were") not answered"
-            let ids = report.uncertain.allSatisfy { $0 == nil } ? "" : ": captured ids \(UncertainIDs.text(report.uncertain))"
+            let ids =
+                report.uncertain.allSatisfy { $0 == nil } ? "" : ": captured ids \(UncertainIDs.text(report.uncertain))"
             StandardError.print("\(Format.count(report.uncertainCount, "envelope")) \(what)\(ids)")
         }
         if report.wasStopped {

@@ -1,4 +1,5 @@
 import Foundation
+import Redis
 import TestSupport
 import Testing
 
@@ -30,6 +31,11 @@ extension WithHubNodes {
 
                                 await redis.stop()
                                 try await redis.start()
+                                // Ready they were before, too: as long as a node has not noticed, a message is lost.
+                                try await eventually("both nodes listen again") {
+                                    let reply = try await redis.command(["PUBSUB", "NUMSUB", "chat"])
+                                    return reply.array?.last?.integer == 2 ? true : nil
+                                }
                                 for port in [a, b] {
                                     try await eventually("the node is ready again") {
                                         try await HTTPAnswer.get(port: port, "/-/ready")?.status == 200 ? true : nil

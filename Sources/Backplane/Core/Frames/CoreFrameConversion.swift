@@ -69,6 +69,15 @@ package enum CoreFrameConversion {
         return length(writer.bytes.count) + writer.bytes
     }
 
+    /// One JSON value in MessagePack: texts stay texts, objects become maps.
+    package static func messagePack(json value: UnsafeRawBufferPointer) throws(CoreConversionError) -> [UInt8] {
+        guard JSONText.isJSON(value) else { throw CoreConversionError(.malformed, at: 0) }
+        var writer = MessagePackWriter()
+        var scanner = JSONScanner(value)
+        try append(&scanner, at: 0, to: &writer, true)
+        return writer.bytes
+    }
+
     /// 7-bit groups, the least significant first.
     package static func length(_ count: Int) -> [UInt8] {
         var groups: [UInt8] = []
