@@ -139,7 +139,7 @@ struct DiskFaultTests {
     }
 
     @Test(
-        "the segment cut from outside: what was cut off is reported, and recording goes on",
+        "the segment cut from outside: what was cut off is reported, and recording continues",
         arguments: [0.0, 0.5, 0.95])
     func segmentTruncated(to fraction: Double) async throws {
         try await RedisServer.with { redis in

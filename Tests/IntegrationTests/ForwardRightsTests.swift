@@ -131,7 +131,7 @@ struct ForwardRightsTests {
     /// Redis 6 without transactions cannot be asked: the first envelope shows it, and there it ends. Each more would raise
     /// the target's counter without a message.
     @Test(
-        "a right that cannot be asked: forwarding stops at the first refusal, with what to do; recording goes on",
+        "a right that cannot be asked: forwarding stops at the first refusal, with what to do; recording continues",
         .needs(editions: .redis6), arguments: ["~* &* +@all -publish -multi", "~* &* +@all -incr -multi"])
     func stopsWhereItCannotAsk(rights: String) async throws {
         try await RedisServer.with { source in
