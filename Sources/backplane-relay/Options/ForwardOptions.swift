@@ -7,7 +7,7 @@ import Redis
 import Relay
 import Time
 
-/// The live relay into another Redis.
+/// Live forwarding to another Redis.
 struct ForwardOptions: ParsableArguments {
     @Option(
         help:
@@ -55,9 +55,9 @@ struct ForwardOptions: ParsableArguments {
         _ = try target()
     }
 
-    /// Looks at the target.
+    /// Checks the target.
     ///
-    /// - Parameter patience: the longest wait for each answer, in milliseconds; nil for what the addresses say.
+    /// - Parameter patience: the longest wait for each answer, in milliseconds; nil for the timeouts of the addresses.
     /// - Returns: nil if nothing is forwarded.
     func look(
         from source: RedisConfiguration, channels: [String], patience: Int64? = nil
@@ -76,14 +76,14 @@ struct ForwardOptions: ParsableArguments {
         "--forward: " + OptionNames.explained(problem, address: .forward)
     }
 
-    /// Before the relay begins: what only a changed configuration heals ends the command. Later, forwarding alone stops.
+    /// At the start, errors that only a changed configuration can fix end the command. Later, only forwarding stops.
     func requireTarget(from source: RedisConfiguration, channels: [String]) async throws {
         guard let problem = try await look(from: source, channels: channels, patience: 2_000)?.problem else { return }
         if (problem as? RedisError)?.isTransient ?? (problem is CancellationError) { return }
         throw ExplainedError(Self.sentence(of: problem))
     }
 
-    /// - Parameter context: of the relay whose events it hears.
+    /// - Parameter context: of the relay that provides the events.
     /// - Returns: nil if nothing is forwarded.
     func forwarder(from source: RedisConfiguration, context: RelayContext) throws -> Forwarder? {
         guard let target = try target() else { return nil }

@@ -40,7 +40,7 @@ struct CheckTests {
         #expect(backplane.expected == 2 && backplane.received == 2)
     }
 
-    /// What strikes every two seconds take away is missing, but no strike makes the check fail or hang, and each loss is
+    /// Connections killed every two seconds lose messages, but the check neither fails nor hangs, and each loss is
     /// accounted for.
     @Test func accountsForWhatIsLostToStrikes() async throws {
         let outcome = try await RedisServerProcess.run { redis in

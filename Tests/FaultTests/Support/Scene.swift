@@ -137,9 +137,9 @@ final class Scene: Sendable {
     /// Waits until the relay has recorded something that is published from now on.
     func waitUntilRecording(within limit: Duration = .seconds(40)) async throws {
         try await relay().waitUntilReady(within: limit)
-        // It may be ready only because it has not noticed yet what befell it, and write what it read before that.
+        // It may be ready only because it has not noticed the fault yet, and may still write earlier envelopes.
         let begun = publisher.ledger.publications.count
-        try await relay().waitForMetrics("the relay hears what is published from now on", within: limit) { metrics in
+        try await relay().waitForMetrics("the relay receives what is published from now on", within: limit) { metrics in
             publisher.ledger.publications[begun...].contains { publication in
                 guard publication.kind == .envelope, publication.outcome == .done else { return false }
                 // One whose id nobody can read shows nowhere.
