@@ -98,7 +98,7 @@ import Time
         #expect(chat.missingIDs == 1_200)
     }
 
-    /// An outage tells what it cost before what happened in it: here that the counter began anew.
+    /// The loss of an outage is reported before events within it: here a counter reset.
     @Test func whatAnOutageCostOfANewCounterCounts() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)

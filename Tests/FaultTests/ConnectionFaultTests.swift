@@ -143,7 +143,7 @@ struct ConnectionFaultTests {
         }
     }
 
-    /// No Redis sends more than `proto-max-bulk-len`, 512 MB unless somebody raised it.
+    /// No Redis sends more than `proto-max-bulk-len`, 512 MB by default.
     @Test("a length that no reply has")
     func absurdLength() async throws {
         try await RedisServer.with { redis in

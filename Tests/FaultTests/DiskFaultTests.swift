@@ -144,7 +144,7 @@ struct DiskFaultTests {
     func segmentTruncated(to fraction: Double) async throws {
         try await RedisServer.with { redis in
             let account = try await Scene.run(redis) { scene in
-                // Just after a write: between the relay's look at the file and the next, nobody could see the cut.
+                // Just after a write: between two checks of the file the relay cannot see the cut.
                 let recorded = "backplane_relay_recorded_envelopes_total"
                 let before = try await scene.relay().metric(recorded)
                 try await scene.relay().waitForMetric(recorded, atLeast: Int(before) + 1)

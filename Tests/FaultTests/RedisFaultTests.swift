@@ -12,7 +12,7 @@ struct RedisFaultTests {
             let account = try await Scene.run(redis) { scene in
                 await redis.stop()
                 try await eventually("the relay notices") { try await scene.relay().readiness() == 503 ? true : nil }
-                // Else the new counter may have passed the old one before the relay is back, and nobody can see it.
+                // Otherwise the new counter may have passed the old one before the relay is back: undetectable.
                 scene.publisher.isPaused = true
                 try await redis.start()
                 try await scene.relay().waitUntilReady()

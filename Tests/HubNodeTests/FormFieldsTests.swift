@@ -92,7 +92,7 @@ struct FormFieldsTests {
                 bytes[index] = alphabet.randomElement(using: &random) ?? 0
             }
             let encoded = String(decoding: bytes, as: UTF8.self)
-            // The field in front is not disturbed by what follows, nor is one that nobody sent made up.
+            // The field before is unaffected by what follows, and no missing field is made up.
             let fields = FormFields("first=1&x" + encoded)
             if fields["first"] != "1" || fields["a name that is not there"] != nil { Issue.record("\(bytes)") }
         }

@@ -4,7 +4,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// Captures of ASP.NET Core, published into another Redis, heard by a subscriber that is none of ours.
+/// Captures of ASP.NET Core, published into another Redis, received by an independent subscriber.
 @Suite("Replay of ASP.NET Core", .serialized, .needs(.redisServer, .python))
 struct CoreReplayTests {
     private typealias Heard = EverythingHeard.Message

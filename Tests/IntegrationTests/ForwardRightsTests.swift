@@ -107,10 +107,10 @@ struct ForwardRightsTests {
                     Array(Self.arguments(source, target).filter { $0 != "127.0.0.1:0" && $0 != "--listen" })
                 ) { relay in
                     try await eventually("it forwards") { relay.child.errors.contains(" forwarding ") ? true : nil }
-                    // A user that is made anew has lost its connections.
+                    // Recreating a user closes its connections.
                     try await target.command(["ACL", "DELUSER", "fwd"])
                     try await Self.give(rights + " -publish", on: target)
-                    // A lost connection is noticed when something is to be sent.
+                    // A lost connection is noticed at the next write.
                     _ = try await source.withClient { client in
                         try await NodePublisher(client, channel: Self.channel).publish(1)
                     }

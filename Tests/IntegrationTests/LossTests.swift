@@ -62,7 +62,7 @@ struct LossTests {
                         RelayEvent(event: "gap", channel: Self.channel, from: 6, to: 8, cause: "connection_lost")
                     ])
 
-                // The next run does not call it time in which nobody recorded, and does not tell it again.
+                // The next run does not count it as time without recording, and does not report it again.
                 try await RelayProcess.with(Self.options(redis, directory)) { relay in
                     try await Self.publish(2, at: redis, through: relay)
                     #expect(try await relay.metric(Self.gaps) == 0)

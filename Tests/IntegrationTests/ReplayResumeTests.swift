@@ -106,7 +106,7 @@ struct ReplayResumeTests {
                     await target.stop()
                     if retries {
                         try await target.start()
-                        // It kept everything, but nobody can know that: what was under way is named.
+                        // It kept everything, but that cannot be known: envelopes in flight are named.
                         let exit = try await replay.exit()
                         let isNamed = replay.errors.contains("may have been published twice")
                         #expect(exit == .code(isNamed ? 3 : 0), "\(replay.errors)")

@@ -4,7 +4,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// A replay as somebody at a keyboard sees it.
+/// A replay on a terminal, controlled by keys.
 @Suite("Replay on a terminal", .serialized, .needs(.redisServer, .python))
 struct ReplayTerminalTests {
     @Test("space pauses, . steps, + and - change the speed, q ends it with the report")

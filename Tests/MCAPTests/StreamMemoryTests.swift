@@ -2,7 +2,7 @@ import Testing
 
 @testable import MCAP
 
-/// A stream may have no end: what a reader keeps of it must not grow with it, whoever writes it.
+/// A stream may be endless: a reader's memory must not grow with it.
 @Suite struct StreamMemoryTests {
     enum Kind: CaseIterable { case chunks, loose, attachment, metadata, unknown, ours }
 

@@ -51,7 +51,7 @@ private struct Torture {
                 count, messagesEach: Int.random(in: 1...6, using: &random), dataSize: 0...60,
                 seed: .random(in: 0...UInt64.max, using: &random))
             if Bool.random(using: &random) {
-                // Anybody can send such a message, but nobody knows the file's sync marker.
+                // Anyone can send such a message, but the file's sync marker is unknown to them.
                 let victim = Int.random(in: 0..<count, using: &random)
                 chunks[victim][0].data += Self.forgery(&random)
             }

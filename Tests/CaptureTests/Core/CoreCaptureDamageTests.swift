@@ -7,7 +7,7 @@ import Time
 
 @testable import Capture
 
-/// Envelopes of ASP.NET Core that no node writes, and files that nobody closed.
+/// Envelopes of ASP.NET Core that no node writes, and unclosed files.
 @Suite struct CoreCaptureDamageTests {
     /// What no node writes, at each place where a payload or a record can end.
     @Test func cutRecordsAreToldAndNeverTrap() throws {

@@ -138,7 +138,7 @@ struct CheckTests {
             let client = try await RedisClient.connect(
                 to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
             let value = try await RedisProbe.whileAnswered(by: redis) {
-                // As long as nobody is told: the probe's own connection is lost, and every answer is late.
+                // Until anything is reported: the probe's own connection is lost, and every answer is late.
                 for _ in 0..<3 {
                     try await client.send(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
                     try await client.send(["CLIENT", "PAUSE", "1500", "ALL"])

@@ -118,7 +118,7 @@ import Testing
         let outcome = evaluate(Ledger(homes: [0, 1]), calls: [.results: (expected: 5, right: 4)])
         let row = try #require(self.row(.results, of: outcome))
         #expect(row.expected == 5 && row.received == 4)
-        // That one is wrong is told as a fault by whoever met it.
+        // A wrong one is reported as a fault by the client that received it.
         #expect(row.verdict == .pass)
     }
 

@@ -23,7 +23,7 @@ final class Scene: Sendable {
         var publisherConfiguration: RedisConfiguration?
         /// Small disks are the tests' own.
         var minimumFreeDisk = "0"
-        /// The relay's connection is cut at the very end, and what is published then nobody hears before it stops.
+        /// The relay's connection is cut at the very end; what is published then is lost before it stops.
         var isDeafAtTheEnd = false
     }
 
@@ -113,7 +113,7 @@ final class Scene: Sendable {
     func stopRelay() async throws {
         guard let relay = current.withLock({ $0.take() }) else { return }
         relay.child.signal(SIGTERM)
-        // One that stands still hears it only then.
+        // A frozen process receives the signal only then.
         relay.child.signal(SIGCONT)
         let exit = try await relay.child.exit()
         ended(relay)
@@ -142,7 +142,7 @@ final class Scene: Sendable {
         try await relay().waitForMetrics("the relay receives what is published from now on", within: limit) { metrics in
             publisher.ledger.publications[begun...].contains { publication in
                 guard publication.kind == .envelope, publication.outcome == .done else { return false }
-                // One whose id nobody can read shows nowhere.
+                // An envelope without readable id appears nowhere.
                 return publication.id.map { Double($0) == metrics[Self.lastID] } ?? true
             }
         }

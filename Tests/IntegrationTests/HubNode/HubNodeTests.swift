@@ -313,7 +313,7 @@ extension WithHubNodes {
                 let ours = try traffic.payloads.map { try Envelope(decoding: $0) }
                 #expect(ours.map(\.id) == (1...UInt64(ours.count)).map { $0 })
                 #expect(zip(ours, traffic.payloads).allSatisfy { $0.encoded() == $1 })
-                // The form of each message, identifiers and texts left out: each of ours must be one of a real node's.
+                // The form of each message, without identifiers and texts, must occur on a real node.
                 let realForms = Set(real.flatMap { $0.body.messages.map(MessageForm.init) })
                 for message in ours.flatMap(\.body.messages) {
                     let form = MessageForm(message)
@@ -354,7 +354,7 @@ extension WithHubNodes {
     }
 }
 
-/// What two messages of one kind have in common whoever sends them.
+/// What two messages of one kind have in common on every node.
 private struct MessageForm: Hashable, CustomStringConvertible {
     let kind: MessageKind
     let key: String

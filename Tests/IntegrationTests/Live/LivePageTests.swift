@@ -39,7 +39,7 @@ struct LivePageTests {
                 try await page.picture("busy")
                 _ = try await traffic.stop()
 
-                // Ids are given out that nobody publishes.
+                // Ids are issued but not published.
                 try await redis.command(["INCRBY", "chat", "12"])
                 try await page.waitFor("gap", within: Self.promise) { _ = try await publisher.publish(1) }
                 #expect(try await page.sentence().contains("12 ids missing since"))

@@ -3,7 +3,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// `run` as somebody sees it who started it by hand.
+/// `run` on a terminal.
 @Suite("Run on a terminal", .needs(.redisServer, .python))
 struct RunTerminalTests {
     @Test("a status line below the log, removed at the end")

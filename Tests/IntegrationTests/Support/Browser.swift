@@ -80,7 +80,7 @@ final class Browser: Sendable {
         return answer as? String ?? "\(answer)"
     }
 
-    /// Keeps a picture of the page where somebody can look at it: below the folder that BACKPLANE_RELAY_SCREENSHOTS names.
+    /// Saves a screenshot of the page in the folder that BACKPLANE_RELAY_SCREENSHOTS names.
     func screenshot(_ name: String) async throws {
         guard let folder = ProcessInfo.processInfo.environment["BACKPLANE_RELAY_SCREENSHOTS"] else { return }
         guard let text = try await command("GET", "/screenshot") as? String,

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Relay
 
-/// What the ids of a channel tell: the same for whoever records and whoever looks.
+/// Conclusions from the ids of a channel: the same for `run` and `tail`.
 @Suite struct ChannelIDsTests {
     enum Step {
         case lost
