@@ -114,7 +114,7 @@ struct ConnectionFaultTests {
         }
     }
 
-    /// Each stands where the next reply would begin.
+    /// Each is sent where the next reply would begin.
     @Test(
         "bytes on the wire that are no RESP, or no reply that makes sense",
         arguments: [

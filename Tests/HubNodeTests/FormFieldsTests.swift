@@ -36,7 +36,7 @@ struct FormFieldsTests {
         ("a=%00", "a", "\u{0}"),
         // What is decoded is not decoded again.
         ("a=%2525", "a", "%25"), ("a=%252B", "a", "%2B"),
-        // Malformed: as it stands.
+        // Malformed: unchanged.
         ("a=%", "a", "%"), ("a=%4", "a", "%4"), ("a=%zz", "a", "%zz"), ("a=%4g", "a", "%4g"), ("a=%g4", "a", "%g4"),
         ("a=%%41", "a", "%A"), ("a=%4%41", "a", "%4A"), ("a=100%&b=1", "a", "100%"), ("a=%+1", "a", "% 1"),
         ("a=%u0041", "a", "%u0041"),

@@ -21,7 +21,7 @@ struct ChannelsTests {
         var channels: [Row]
     }
 
-    /// Subscribes to what stands in its arguments behind the port, and says so.
+    /// Subscribes to the channels in its arguments after the port, and reports it.
     private static let subscriber = """
         import socket, sys
         s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
@@ -137,7 +137,7 @@ struct ChannelsTests {
                                         "backplane-relay run --channel-prefix orc --core-hub 'Chat.Room`1[[System.Int32, X]]'"
                                 ), .init(channel: "orc__Booksleeve_MasterChanged"),
                             ])
-                        // The prefix of the address is no matter here, nor worth a warning.
+                        // The prefix of the address has no effect here, and needs no warning.
                         let address = "127.0.0.1:\(redis.port),channelPrefix=orc"
                         let shown = try await Finished.relay(["channels", "--redis", address])
                         #expect(!shown.errors.contains("channelPrefix"), "\(shown.errors)")

@@ -3,7 +3,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// Metrics of hubs of ASP.NET Core: what is published, and what Redis tells of nodes.
+/// Metrics of hubs of ASP.NET Core: what is published, and what Redis reveals about nodes.
 @Suite("Metrics of ASP.NET Core", .serialized, .needs(.redisServer))
 struct CoreMetricsTests {
     private static func series(_ name: String, _ hub: CoreHub, _ labels: String = "") -> String {

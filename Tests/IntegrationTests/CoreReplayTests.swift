@@ -47,7 +47,7 @@ struct CoreReplayTests {
                         #expect(replay.output.contains(#/ids given +1\.\.147/#), "\(replay.output)")
                         #expect(replay.output.contains(#/receivers +min 1, median 1, max 1/#), "\(replay.output)")
                         let messages = try await heard.messages(count: 294)
-                        // Both in one order: an envelope of SignalR 2 behind each of ASP.NET Core.
+                        // Both in one order: an envelope of SignalR 2 after each of ASP.NET Core.
                         let chat = Array("chat".utf8)
                         #expect(messages.enumerated().allSatisfy { ($0 % 2 == 1) == ($1.channel == chat) })
                         #expect(messages.filter { $0.channel != chat } == Self.core(items))

@@ -86,7 +86,7 @@ struct DocumentedOutputTests {
         #expect(added.isEmpty, "\(sample.testDescription): it prints these rows, too\n\(finished.output)")
     }
 
-    /// What stands before the first gap of a line, with figures as `#`.
+    /// The text before the first gap of a line, with numbers as `#`.
     private static func labels(_ lines: [String]) -> Set<String> {
         Set(
             lines.compactMap { line in

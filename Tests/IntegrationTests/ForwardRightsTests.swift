@@ -8,7 +8,7 @@ struct ForwardRightsTests {
     private static let channel = "chat"
     private static let all = "+info +cluster|info +script|load +evalsha +incr +publish"
 
-    /// - Parameter rights: as `ACL SETUSER` takes them, behind a login that has none.
+    /// - Parameter rights: as for `ACL SETUSER`, after a login without permissions.
     private static func give(_ rights: String, on target: RedisServer) async throws {
         let words = ["ACL", "SETUSER", "fwd", "reset", "on", ">secret"] + rights.split(separator: " ").map(String.init)
         try await target.command(words.map { .text($0) })

@@ -114,7 +114,7 @@ struct ForwardTests {
         try await RedisServer.with { redis in
             try await RedisServer.with { other in
                 try await TemporaryDirectory.with { folder in
-                    // Two sentinels, one for each side; that of the target is told of another master meanwhile.
+                    // Two sentinels, one for each side; the target's gets another master meanwhile.
                     try await Sentinel.with(watching: redis) { watched in
                         try await Sentinel.with(watching: other) { target in
                             let arguments = [

@@ -4,7 +4,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// The last envelopes are lost, and no id comes behind them that would show it.
+/// The last envelopes are lost, and no later id reveals it.
 @Suite("Loss", .serialized, .needs(.redisServer, .python, .pymcap), .timeLimit(.minutes(5)))
 struct LossTests {
     private static let channel = "chat"

@@ -9,7 +9,7 @@ struct ReplayResumeTests {
     private static let channel = SmallCapture.channel
     /// What may be under way at once, and so be uncertain.
     private static let pipeline = 1_024
-    /// A replay that is interrupted must not reach its end before, however late the test comes to it.
+    /// A replay that is interrupted must not finish earlier, however slow the test is.
     private static let slowly = ["--rate", "20"]
 
     @Test(

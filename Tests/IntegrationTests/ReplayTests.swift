@@ -181,7 +181,7 @@ struct ReplayTests {
         try await withCapture { _, directory, _ in
             let file = try #require(try CaptureFiles.paths(in: directory).first)
             var bytes = try Data(contentsOf: URL(fileURLWithPath: file))
-            // In the first chunk: behind the header and the metadata, before the second one.
+            // In the first chunk: after the header and the metadata, before the second one.
             let sync = try #require(bytes.firstIndex(of: 0x80))
             bytes[sync + 200] ^= 0xFF
             try bytes.write(to: URL(fileURLWithPath: file))

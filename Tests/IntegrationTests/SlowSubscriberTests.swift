@@ -3,7 +3,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// A process that does not read is told from what waits for it in Redis.
+/// A process that does not read is detected by what waits for it in Redis.
 @Suite(
     "A subscriber that does not read", .serialized, .needs(editions: .redis7, .redis6, .valkey9), .needs(.python, .curl)
 )

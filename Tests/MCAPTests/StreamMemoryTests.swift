@@ -9,7 +9,7 @@ import Testing
     private static let size = 16 << 20
     private static let most = 4 << 20
 
-    /// What stands at the start, and what follows for ever.
+    /// The start of the stream, and what then repeats forever.
     private func parts(_ kind: Kind) -> (start: [UInt8], again: [UInt8]) {
         var start = GrowableBuffer()
         start.append(Layout.magic)

@@ -159,7 +159,7 @@ private struct Torture {
             last = (index, chunk.offset)
         }
         for index in chunks.indices {
-            // Two damages around a chunk can leave nothing that tells it from a payload.
+            // Two damages around a chunk can make it indistinguishable from a payload.
             let least = places[index].isEmpty || history.count > 2 ? min(counts[index], 1) : 1
             guard counts[index] != least else { continue }
             failures.append("chunk \(index) \(counts[index]) times, stands at \(places[index])")

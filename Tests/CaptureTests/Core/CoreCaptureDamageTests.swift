@@ -40,7 +40,7 @@ import Time
         #expect((object["error"] as? String)?.contains("does not belong to the hub") == true)
     }
 
-    /// MessagePack-CSharp compresses by LZ4 in one block or in several; both are told, not taken for damage.
+    /// MessagePack-CSharp compresses with LZ4 in one block or in several; both are reported, not treated as damage.
     @Test(arguments: [98, 99] as [Int8]) func compressedArgumentsAreShownAsThat(type: Int8) throws {
         var message = MessagePackWriter()
         message.array(6)

@@ -132,7 +132,7 @@ struct CheckTests {
         #expect((1..<CheckSession.attempts).contains(count))
     }
 
-    /// A Redis that is back in time does not end what goes on.
+    /// A Redis that recovers in time does not end the check.
     @Test func aRedisThatIsBackInTimeEndsNothing() async throws {
         try await RedisServerProcess.run { redis in
             let client = try await RedisClient.connect(

@@ -183,7 +183,7 @@ final class Scene: Sendable {
         if !isRelayRunning { try await startRelay() }
         try await waitUntilRecording()
         try await publisher.pause()
-        // A last envelope that nothing stands in the way of: what is missing before it, it shows.
+        // A last envelope that certainly arrives: it shows what is missing before it.
         try await publisher.publishAlone()
         if options.isDeafAtTheEnd {
             try await expectRecordedOrDropped()

@@ -184,7 +184,7 @@ extension WithHubNodes {
                             return bob
                         }
                         try await eventually("bob is asked to reconnect") { bob.asksToReconnect > 0 ? true : nil }
-                        // A client that polls once more in time is told once more.
+                        // A client that polls once more in time is answered once more.
                         #expect(transport == .longPolling ? bob.asksToReconnect >= 1 : bob.asksToReconnect == 1)
                         try await alice.invoke("sendToGroup", ["room", "alice", "meanwhile"])
                         await bob.signalR.dropTransport()

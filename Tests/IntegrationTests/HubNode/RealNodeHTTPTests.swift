@@ -187,7 +187,7 @@ extension WithHubNodes {
             ) { response in
                 let body: String
                 if line.answer.contentType == "text/event-stream" {
-                    // It goes on: as much as the real one had sent.
+                    // It continues: as much as the real one had sent.
                     var taken = ""
                     for _ in line.answer.body.components(separatedBy: "\n\n").dropLast() {
                         taken += try await response.take(through: "\n\n")

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `check --hub-url` at what is no hub node, and certificates of `run` that cannot be used: each for real.
+/// `check --hub-url` with servers that are not hub nodes, and unusable certificates of `run`, without mocks.
 @Suite("Errors of HTTP and TLS", .needs(.redisServer, .python, .openssl))
 struct HubErrorTests {
     private static let libraryWords = [

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What operators send to a running relay, and what it tells them.
+/// Signals that operators send to a running relay, and its answers.
 @Suite("Signals and logs", .needs(.redisServer))
 struct SignalTests {
     private static let recorded = "backplane_relay_recorded_envelopes_total"

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The relay's HTTP surface as strangers meet it; curl stands for them.
+/// The relay's HTTP server as seen by unauthorized clients; curl acts as them.
 @Suite("Web access", .needs(.redisServer, .curl, .openssl))
 struct WebAccessTests {
     private static let token = "0123456789abcdef0123456789abcdef"

@@ -42,7 +42,7 @@ final class Browser: Sendable {
                     throw TestFailure("chromedriver opened no session: \(answer)")
                 }
                 let browser = Browser(port: port, session: session)
-                // The browser is a child of the driver, which ends it only when told.
+                // The browser is a child of the driver, which ends it only on request.
                 let result: Value
                 do {
                     result = try await body(browser)
