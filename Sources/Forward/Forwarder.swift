@@ -90,7 +90,7 @@ package final class Forwarder: RelayConsumer {
                 metrics.errors.increment()
                 if !isStopped {
                     logger.error(
-                        "forwarding has stopped, recording goes on",
+                        "forwarding has stopped, recording continues",
                         metadata: ["target": "\(target.endpoint)", "cause": "\(error)"])
                 }
                 isStopped = true
@@ -100,7 +100,7 @@ package final class Forwarder: RelayConsumer {
                 metrics.errors.increment()
                 if refusal == nil {
                     logger.error(
-                        "forwarding has stopped, recording goes on",
+                        "forwarding has stopped, recording continues",
                         metadata: ["target": "\(target.endpoint)", "cause": "\(error)"])
                 }
                 refusal = error

@@ -121,7 +121,7 @@ struct RunCommand: AsyncParsableCommand {
             of: parts)
         let relay = Relay(
             parts, consumers: (forwarder.map { [$0] } ?? []) + [page], pages: page, supervisor: supervisor)
-        // Whatever ends it, the terminal's next line is the shell's own.
+        // However the command ends, the shell's prompt starts on a new line.
         defer { log.destination.show(statusLine: "") }
         try await ServiceRunner.run(
             relay, log: log,

@@ -85,7 +85,7 @@ struct LoopGuardTests {
         }
     }
 
-    @Test("what comes back at once is refused: the same server by run_id, else by address, on a watched event key")
+    @Test("an immediate loop is refused: the same server by run_id, else by address, on a watched event key")
     func returnsAtOnce() {
         #expect(places(("r1", "a:1"), ("r1", "b:2")).returnsAtOnce)
         #expect(!places(("r1", "a:1"), ("r2", "a:1")).returnsAtOnce)
@@ -95,7 +95,7 @@ struct LoopGuardTests {
         #expect(places(("r1", "a:1"), ("r1", "a:1"), channels: ["chat", "staging"], onto: "staging").returnsAtOnce)
     }
 
-    @Test("without a run_id two spellings of one address are told to be one")
+    @Test("without a run_id two spellings of one address are recognized")
     func located() async {
         var places = places((nil, "127.0.0.1:1"), ("r2", "localhost:1"))
         #expect(!places.returnsAtOnce)
@@ -106,7 +106,7 @@ struct LoopGuardTests {
         #expect(!other.returnsAtOnce)
     }
 
-    @Test("a mark tells server and event key, whatever the way to the server")
+    @Test("a mark identifies server and event key, however the server is addressed")
     func marks() {
         let base = places(("r1", "a:1"), ("r2", "b:1"), channels: ["chat", "news"])
         #expect(base.leaving(0) == places(("r1", "other:9"), ("r2", "b:1")).leaving(0))

@@ -126,7 +126,7 @@ struct CoreAttachTests {
         let others = payloads.map { $0.on(game.root + $0.channel.dropFirst(chat.root.count)) }
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
-                // A third hub that nobody wants.
+                // A third hub that is not selected.
                 let left = CoreHub(prefix: "orc", type: "Blazor.ComponentHub")
                 try await Self.withNodes(of: [chat, game, left], on: redis) {
                     let arguments = [
@@ -212,7 +212,7 @@ struct CoreAttachTests {
         }
     }
 
-    @Test("without the right to a hub's channels it says which rule is missing")
+    @Test("without permission for a hub's channels it names the missing rule")
     func rights() async throws {
         try await RedisServer.with { redis in
             try await redis.command([

@@ -8,7 +8,7 @@ import Redis
 import Relay
 import Time
 
-/// The live relay into another Redis.
+/// Live forwarding to another Redis.
 struct ForwardOptions: ParsableArguments {
     @Option(
         help:
@@ -112,7 +112,7 @@ struct ForwardOptions: ParsableArguments {
         throw ExplainedError(Self.sentence(of: problem))
     }
 
-    /// - Parameter context: of the relay whose events it hears.
+    /// - Parameter context: of the relay that provides the events.
     /// - Returns: nil if nothing is forwarded.
     func forwarder(from source: RedisConfiguration, context: RelayContext) throws -> Forwarder? {
         guard let target = try target() else { return nil }

@@ -13,7 +13,7 @@ enum CoreCaptures {
         func segmentLost(_ loss: SegmentLoss) {}
     }
 
-    /// What stands in a capture: an envelope of a hub, or of the event key `chat`.
+    /// Content of a capture: an envelope of a hub, or of the event key `chat`.
     enum Item {
         case core(CoreHub, channel: [UInt8], payload: [UInt8])
         case signalR2([UInt8])
@@ -54,7 +54,7 @@ enum CoreCaptures {
         try writer.close(now)
     }
 
-    /// All vectors, with an envelope of SignalR 2 behind each.
+    /// All vectors, with an envelope of SignalR 2 after each.
     static func mixed() throws -> [Item] {
         var id: UInt64 = 0
         return try CoreVectors.all().flatMap { setting in
