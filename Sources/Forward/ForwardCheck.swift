@@ -3,16 +3,16 @@ package import NIOCore
 import NIOPosix
 package import Redis
 
-/// A look at the target of a live forward before anything is sent: whether it can be reached, would take what is
-/// published, and is not the very server and event key that is watched.
+/// Checks the target of a live forward before anything is sent: whether it can be reached, accepts publishes, and is
+/// not the watched server and event key itself.
 package struct ForwardCheck: Sendable {
-    /// What was found at the target.
+    /// The result of the check.
     package struct Report: Sendable {
         /// `host:port`
         package var endpoint: String
         /// nil if INFO is not permitted, or the target cannot be used.
         package var server: RedisServerInfo?
-        /// Why it cannot be forwarded there.
+        /// Why forwarding there is impossible.
         package var problem: (any Error)?
     }
 
@@ -35,7 +35,7 @@ package struct ForwardCheck: Sendable {
         self.route = route
     }
 
-    /// Asks the target, over a connection of its own, and changes nothing there. What goes wrong is in the report.
+    /// Queries the target over a separate connection, and changes nothing there. Problems are in the report.
     package func look(eventLoopGroup: any EventLoopGroup) async -> Report {
         var report = Report(endpoint: target.endpoint)
         do {
@@ -76,7 +76,7 @@ package struct ForwardCheck: Sendable {
 }
 
 extension LoopGuard {
-    /// Finds out where the addresses lead if a run id is missing; waits for a name server.
+    /// Resolves the addresses if a run id is missing; blocks on DNS.
     mutating func locate() async {
         guard source.hasNoRunID || target.hasNoRunID else { return }
         let endpoints = (source.endpoint, target.endpoint)
@@ -91,9 +91,9 @@ extension LoopGuard {
     }
 }
 
-/// Why the forwarder will not forward.
+/// Why the forwarder refuses to forward.
 package enum ForwardError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// What it publishes would come back to the relay that it comes from.
+    /// Its publishes would return to the relay they come from.
     case targetIsSource(endpoint: String)
     /// The same, of a hub of ASP.NET Core.
     case targetIsSourceHub(endpoint: String, hub: String)
@@ -101,9 +101,9 @@ package enum ForwardError: Error, Sendable, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .targetIsSource(let endpoint):
-            "the forward target \(endpoint) is the very server that is watched, and the event key is watched: each message would come back for ever; name another server, or another event key there"
+            "the forward target \(endpoint) is the watched server itself, and the event key is watched: each message would loop forever; name another server, or another event key there"
         case .targetIsSourceHub(let endpoint, let hub):
-            "the forward target \(endpoint) is the very server that is watched, and the hub '\(hub)' with its prefix is watched: each message would come back for ever; name another server, or another prefix there"
+            "the forward target \(endpoint) is the watched server itself, and the hub '\(hub)' with its prefix is watched: each message would loop forever; name another server, or another prefix there"
         }
     }
 }

@@ -138,7 +138,7 @@ struct ForwardOptions: ParsableArguments {
         }
         if let forwardCaFile {
             guard target.tls != nil else {
-                throw ValidationError("--forward-ca-file: the address of --forward asks for no TLS; write rediss://")
+                throw ValidationError("--forward-ca-file: the address of --forward does not use TLS; write rediss://")
             }
             target.tls?.caFile = forwardCaFile
         }
@@ -148,7 +148,7 @@ struct ForwardOptions: ParsableArguments {
 }
 
 extension RedisConfiguration {
-    fileprivate mutating func shorten(to milliseconds: Int64) {
+    mutating func shorten(to milliseconds: Int64) {
         connectTimeoutMilliseconds = min(connectTimeoutMilliseconds, milliseconds)
         answerTimeoutMilliseconds = min(answerTimeoutMilliseconds, milliseconds)
     }
