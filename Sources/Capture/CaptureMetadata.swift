@@ -16,6 +16,7 @@ package enum CaptureMetadata {
     static let recoveredName = "capture.recovered"
     /// In a file that `erase` wrote.
     static let erasedName = "capture.erased"
+    /// The channel of the relay's own events.
     package static let eventsTopic = "relay.events"
     /// One JSON object a message.
     package static let eventsEncoding = "json"

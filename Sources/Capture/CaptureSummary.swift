@@ -121,7 +121,7 @@ package struct CaptureSummary: Sendable, Encodable {
     package var foreignTopics: [String: Int] = [:]
     /// Envelopes that `erase` took out, or took names out of; nil if none.
     package var erased: ErasedEnvelopes?
-    /// Envelopes that were received and not recorded, of which nobody knows the ids.
+    /// Envelopes received but not recorded, with unknown ids.
     package var lostWithoutIDs = 0
     /// Whether the recording is complete; in JSON true, false, or null if unknown.
     package var verdict = RecordingVerdict()

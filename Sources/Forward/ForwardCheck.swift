@@ -22,9 +22,9 @@ package struct ForwardCheck: Sendable {
     private let route: ForwardRoute
 
     /// - Parameters:
-    ///   - source: the configured address of the relay's Redis.
-    ///   - channels: the watched event keys.
-    ///   - targetChannel: the event key for all envelopes; nil for their original event key.
+    ///   - source: where the relay is told to subscribe.
+    ///   - channels: the event keys and hubs that it watches, as far as they are known.
+    ///   - route: where at the target all of it goes.
     package init(
         from source: RedisConfiguration, to target: RedisConfiguration, channels: [BackplaneChannel],
         route: ForwardRoute
@@ -101,9 +101,9 @@ package enum ForwardError: Error, Sendable, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .targetIsSource(let endpoint):
-            "the forward target \(endpoint) is the very server that is watched, and the event key is watched: each message would come back for ever; name another server, or another event key there"
+            "the forward target \(endpoint) is the watched server itself, and the event key is watched: each message would loop forever; name another server, or another event key there"
         case .targetIsSourceHub(let endpoint, let hub):
-            "the forward target \(endpoint) is the very server that is watched, and the hub '\(hub)' with its prefix is watched: each message would come back for ever; name another server, or another prefix there"
+            "the forward target \(endpoint) is the watched server itself, and the hub '\(hub)' with its prefix is watched: each message would loop forever; name another server, or another prefix there"
         }
     }
 }

@@ -60,7 +60,9 @@ struct ForwardMetrics: Sendable {
         ).set(Double(limit))
         lag = registry.gauge(
             "backplane_relay_forward_lag_seconds",
-            help: "How long the oldest envelope waits, or the last one waited; if it grows, the target is too slow.")
+            help:
+                "Waiting time of the oldest envelope in the queue, or of the last one sent; if it grows, the target is too slow."
+        )
         attach(channels)
     }
 

@@ -21,7 +21,7 @@ struct ForwardRights {
         end
         return 'permitted'
         """
-    /// No script has it: what is queued by it is thrown away.
+    /// No script has this hash: the commands queued by it are discarded.
     private static let noScript = String(repeating: "0", count: 40)
 
     let client: RedisClient
@@ -51,7 +51,7 @@ struct ForwardRights {
             missing.add("SCRIPT", reply, ["+script|load"])
         }
         for key in keys {
-            // In a transaction all rights can be tried at once.
+            // In a transaction all rights can be checked at once.
             if try await tryInTransaction(on: key, &missing) { continue }
             if let script { try await ask(script, about: key, &missing) }
         }

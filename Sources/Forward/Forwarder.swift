@@ -28,9 +28,9 @@ package final class Forwarder: RelayConsumer {
     private let attached: AttachedChannels
 
     /// - Parameters:
-    ///   - source: the configured address of the relay's Redis.
-    ///   - channel: publishes everything on this event key; nil for the original one.
-    ///   - bufferBytes: memory for waiting envelopes.
+    ///   - source: where the relay is told to subscribe.
+    ///   - route: where at the target all of it goes.
+    ///   - bufferBytes: memory for what waits.
     package init(
         from source: RedisConfiguration, to target: RedisConfiguration, route: ForwardRoute, bufferBytes: Int,
         context: RelayContext
@@ -290,7 +290,7 @@ package final class Forwarder: RelayConsumer {
             }
             due = again
             guard !again.isEmpty else { return }
-            // Somebody flushed the scripts: of what needs one nothing behind this was published.
+            // The scripts were flushed: no script behind this one has run.
             script = try await client.load(script: BackplaneScript.republish)
         }
     }

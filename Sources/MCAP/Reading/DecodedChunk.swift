@@ -24,9 +24,9 @@ package final class DecodedChunk {
     var messageIndexes = MessageIndexes()
     /// All channels described in the chunk, with or without messages.
     var described: [UInt16: Channel] = [:]
-    /// The schemas that the chunk holds, in a file of ours.
+    /// The schemas in the chunk, in a file of ours.
     package internal(set) var schemas: [UInt16: Schema] = [:]
-    /// A channel that the chunk's messages are on but that it does not describe itself, or one whose schema it lacks.
+    /// A channel with messages in the chunk that it does not describe, or whose schema it lacks.
     var foreignChannelID: UInt16?
 
     init() {

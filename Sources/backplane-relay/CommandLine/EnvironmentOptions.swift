@@ -100,7 +100,7 @@ enum EnvironmentOptions {
         var excluded: Set = ["help", "version"]
         if command.readsCaptures {
             excluded.formUnion(CommandDescription.parsed(SelectionProbe._dumpHelp())?.options ?? [])
-            // How many of the selected; what is erased by its text.
+            // Limits the selected envelopes; the text to erase by.
             excluded.formUnion(["limit", "matching"])
         }
         // The record directory of `run` must not receive the demo's chat.
