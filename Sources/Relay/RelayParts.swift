@@ -88,7 +88,7 @@ package struct RelayParts: Sendable {
 /// The services of a running relay besides the recorder's thread. Created here, active during ``Relay/run()``.
 struct RelayServices {
     let subscription: AuditedSubscription
-    /// nil if nothing of ASP.NET Core is watched.
+    /// nil if there are no hubs to discover.
     let follower: HubFollower?
     let watch: RedisWatch
     let census: CounterCensus

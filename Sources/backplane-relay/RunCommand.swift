@@ -95,7 +95,8 @@ struct RunCommand: AsyncParsableCommand {
         let notice = await BackplaneNotice.look(
             at: redis, channels: channel, core: attachment, maxChannelScan: maxChannelScan)
         try notice.require()
-        try await forwarding.requireTarget(from: redis, channels: channel)
+        try await forwarding.requireTarget(
+            from: redis, channels: channel, hubs: attachment?.namedHubs ?? [])
         log.logger.notice(
             "watching",
             metadata: [
@@ -142,7 +143,8 @@ struct RunCommand: AsyncParsableCommand {
         let report = await Preflight.run(
             redis: redis, channels: channel, core: try core.attachment(redis: redis), directory: recording.record,
             maxChannelScan: maxChannelScan, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
-        let forward = try await forwarding.look(from: redis, channels: channel)
+        let forward = try await forwarding.look(
+            from: redis, channels: channel, hubs: try core.attachment(redis: redis)?.namedHubs ?? [])
         var problems = web.problems()
         if let problem = forward?.problem { problems.append(ForwardOptions.sentence(of: problem)) }
         let printer = PreflightPrinter(
