@@ -10,22 +10,22 @@ import Relay
 import Synchronization
 import Time
 
-/// What can this machine carry? Publishes at rising rates to a relay that records, until envelopes are lost or nobody
-/// can publish faster.
+/// Measures the capacity of this machine: publishes at rising rates to a recording relay, until envelopes are lost or
+/// publishing cannot go faster.
 package struct Bench: Sendable {
-    /// Space that must be free before: the capture of one compression, and more.
+    /// Free space required: more than the capture of one compression.
     private static let neededFree: UInt64 = 4 << 30
     /// For the last words to Redis.
     private static let patience = Duration.seconds(2)
 
-    /// Where it records; made by ``run()``, and gone when that has returned.
+    /// Where it records; created by ``run()`` and removed at its end.
     package let directory: String
     private let channel: String
     private let configuration: BenchConfiguration
     private let logger: Logger
     private let onStep: @Sendable (String) -> Void
 
-    /// - Parameter onStep: told what begins, in words.
+    /// - Parameter onStep: called with a description of each step.
     package init(
         configuration: BenchConfiguration, logger: Logger, onStep: @escaping @Sendable (String) -> Void = { _ in }
     ) {
@@ -37,7 +37,7 @@ package struct Bench: Sendable {
         self.onStep = onStep
     }
 
-    /// - Throws: ``SetupError`` and whatever keeps it from being carried out; a poor result is no error.
+    /// - Throws: ``SetupError`` and other errors that prevent the bench; a poor result is not an error.
     package func run() async throws -> BenchReport {
         if let redis = configuration.redis { return try await measure(redis, isOurs: false) }
         return try await RedisServerProcess.run { try await measure($0, isOurs: true) }
@@ -46,7 +46,7 @@ package struct Bench: Sendable {
     private func measure(_ redis: RedisConfiguration, isOurs: Bool) async throws -> BenchReport {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        onStep("looking at Redis and the disk")
+        onStep("measuring Redis and the disk")
         var look = await Preflight.run(
             redis: redis, channels: [channel], directory: nil, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         look.directory = try await Self.onThread { DirectoryReport.examine(directory, isOver: $0) }
@@ -129,7 +129,7 @@ package struct Bench: Sendable {
             configuration, redis: redis, channel: channel, directory: directory, compression: compression,
             logger: logger
         ) { relay in
-            // What is done once, at the first envelope, is nobody's rate.
+            // One-time work at the first envelope must not count.
             let warm = try await publisher.publish(perSecond: 1_000, seconds: 0.2)
             _ = try await relay.settled(after: warm.envelopes, since: RelayFigures())
             var ladder = BenchLadder(highest: configuration.highestRate)
@@ -176,7 +176,7 @@ package struct Bench: Sendable {
             machineBusy: busy)
     }
 
-    /// nil if it does not tell.
+    /// nil if unavailable.
     private static func redisProcessorSeconds(_ client: RedisClient) async -> Double? {
         guard let text = try? await client.send(["INFO", "cpu"]).text else { return nil }
         var seconds: Double?

@@ -6,14 +6,14 @@ import NIOPosix
 import Redis
 import Time
 
-/// Publishes as a node does, at a rate. Lives on an event loop of its own, so that its processor time can be told from
-/// that of the relay, which is in the same process.
+/// Publishes like a node, at a given rate. Runs on its own event loop, so that its CPU time can be distinguished from
+/// that of the relay in the same process.
 struct BenchPublisher: Sendable {
     struct Outcome: Sendable {
         var envelopes: Int
-        /// From the start to the last answer.
+        /// From the start to the last reply.
         var seconds: Double
-        /// Of the publisher's thread.
+        /// CPU time of the publisher's thread.
         var processorSeconds: Double
     }
 
@@ -23,7 +23,7 @@ struct BenchPublisher: Sendable {
     /// A command up to the blob.
     private let head: ByteBuffer
 
-    /// - Parameter group: of one thread, nobody else's.
+    /// - Parameter group: one thread, used by nothing else.
     static func connect(
         to redis: RedisConfiguration, channel: String, traffic: BenchTraffic, group: MultiThreadedEventLoopGroup
     ) async throws -> BenchPublisher {
@@ -66,7 +66,7 @@ struct BenchPublisher: Sendable {
     }
 }
 
-/// One rate. Never leaves its event loop.
+/// One rate. Confined to its event loop.
 private final class PublishingRun {
     /// Commands that may be unanswered, and bytes in them: whoever stops the bench waits for Redis to read them.
     private static let window = 1_024
@@ -86,7 +86,7 @@ private final class PublishingRun {
     private var processorAtStart = 0.0
     private var sent = 0
     private var unanswered = 0
-    /// No more is sent.
+    /// Sending has stopped.
     private var isOver = false
     private var isFinished = false
 
@@ -117,7 +117,7 @@ private final class PublishingRun {
         loop.scheduleTask(in: Self.tick) { run.value.tick() }
     }
 
-    /// Sends what is due by now, as far as there is room for it: what is late does not delay what follows.
+    /// Sends what is due, within the window: late envelopes do not delay later ones.
     private func send() {
         let now = Moment.now()
         let elapsed = now.monotonic - startedAt
@@ -143,7 +143,7 @@ private final class PublishingRun {
         switch reply {
         case .success(.error(let text)): fail(SetupError("Redis refuses to publish: \(text)"))
         case .success: break
-        case .failure(let error): fail(SetupError("the bench lost Redis: \(error)"))
+        case .failure(let error): fail(SetupError("the bench lost the connection to Redis: \(error)"))
         }
         if unanswered == window / 2, !isOver { send() }
         finishIfDone()

@@ -4,19 +4,19 @@ import Loopback
 import NIOCore
 import Time
 
-/// Envelopes as a node publishes them, made in advance: calls of a chat hub, each with other words.
+/// Envelopes like those of a node, created in advance: calls of a chat hub with varying words.
 ///
-/// The words are drawn from a vocabulary of random ones, sized so that zstd finds in them what it finds in a minute of
-/// real traffic: a chunk shrinks to about a quarter at 200 bytes.
+/// The words come from a random vocabulary, sized so that zstd compresses like a minute of real traffic: a chunk of
+/// 200-byte envelopes shrinks to about a quarter.
 struct BenchTraffic: Sendable {
-    /// Many times a chunk, so that no chunk holds a line twice.
+    /// Many times a chunk, so that no chunk contains a line twice.
     private static let poolBytes = 4 << 20
     private static let vocabulary = 2_048
     private static let chatters = 256
-    /// Digits of an id and the space behind it.
+    /// Digits of an id plus the space after it.
     private static let idBytes = 7
 
-    /// One behind the other, each `blobBytes` long.
+    /// Concatenated, each `blobBytes` long.
     let blobs: [UInt8]
     let blobBytes: Int
     let count: Int
@@ -54,7 +54,7 @@ struct BenchTraffic: Sendable {
         self.blobs = blobs
     }
 
-    /// Appends a blob, created now.
+    /// Appends a blob, with the current time as creation time.
     func append(_ index: Int, createdAt now: Moment, to buffer: inout ByteBuffer) {
         let start = index % count * blobBytes
         // The creation time is a blob's last field.

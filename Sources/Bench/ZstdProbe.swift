@@ -2,12 +2,12 @@ import Loopback
 import MCAP
 import Time
 
-/// How fast one processor compresses payloads, and to what.
+/// Measures how fast one processor compresses payloads, and the ratio.
 struct ZstdProbe {
     private static let chunkBytes = 256 * 1024
     private static let seconds = 0.2
 
-    /// Payload bytes a second of processor time, so that others on the machine do not count.
+    /// Payload bytes per second of CPU time, independent of other load.
     let bytesPerSecond: Double
     let ratio: Double
 

@@ -3,8 +3,8 @@ import JSON
 import MCAP
 import Time
 
-/// The metadata records of a segment: `capture` at its start says where it comes from, `capture.end` at its close what
-/// is in it. Each segment stands alone.
+/// The metadata records of a segment: `capture` at its start has its origin, `capture.end` at its close its contents.
+/// Each segment can be read alone.
 package enum CaptureMetadata {
     /// Of the MCAP header.
     package static let profile = "signalr-backplane"
@@ -14,6 +14,8 @@ package enum CaptureMetadata {
     package static let endName = "capture.end"
     /// In a file that `recover` wrote.
     static let recoveredName = "capture.recovered"
+    /// In a file that `erase` wrote.
+    static let erasedName = "capture.erased"
     /// The channel of the relay's own events.
     package static let eventsTopic = "relay.events"
     /// One JSON object a message.
@@ -48,6 +50,9 @@ package enum CaptureMetadata {
         static let recovered = "recovered"
         static let recoveredFrom = "recovered_from"
         static let damages = "damages"
+        static let erasedAt = "erased_at"
+        static let removed = "removed"
+        static let changed = "changed"
     }
 
     /// Ids that are not in the capture, both included.
@@ -61,7 +66,7 @@ package enum CaptureMetadata {
     ///
     /// - Parameters:
     ///   - recordingID: of the relay process that writes it.
-    ///   - ends: before this segment, as at the end of one.
+    ///   - ends: before this segment, in the form of `capture.end`.
     ///   - previousSegment: its file name.
     static func start(
         source: CaptureSource, recordingID: String?, channels: [BackplaneChannel], ends: RecordingEnds,
@@ -94,7 +99,7 @@ package enum CaptureMetadata {
     ///   - firstIDs: by Redis channel, of this segment.
     ///   - ends: at the end of this segment: by Redis channel, the last id that is recorded or told as missing, and where
     ///     ids behind it may be missing.
-    ///   - missing: as the events of the segment say; nil where nobody knows, after a crash.
+    ///   - missing: from the events of the segment; nil if unknown, after a crash.
     ///   - ending: nil after a crash.
     static func end(
         total: ChannelTally, firstIDs: OrdinalNameMap<UInt64>, ends: RecordingEnds, missing: [MissingRange]?,
@@ -133,8 +138,10 @@ package enum CaptureMetadata {
         return strings.count == elements.count ? strings : []
     }
 
-    /// Of `capture`; empty if it does not say.
-    static func channels(in entries: [String: String]) -> [String] { strings(entries[Key.channels]) }
+    /// Of `capture`; nil if it does not say.
+    static func channels(in entries: [String: String]) -> [String]? {
+        entries[Key.channels].map { strings($0) }
+    }
 
     static func tree(_ text: String?) -> JSONTree? { text.flatMap { try? JSONTree(parsing: $0) } }
 
@@ -143,7 +150,7 @@ package enum CaptureMetadata {
         ids(entries[Key.lastIDs])
     }
 
-    /// How many ids `capture.end` says are missing; nil if it does not say, or not all.
+    /// Number of missing ids per `capture.end`; nil if it is absent or incomplete.
     static func missingIDs(in entries: [String: String]) -> UInt64? {
         guard entries[Key.missingTruncated] == nil, let elements = tree(entries[Key.missing])?.array else { return nil }
         let ranges = elements.compactMap(MissingRange.init(json:))
@@ -153,8 +160,7 @@ package enum CaptureMetadata {
         }
     }
 
-    /// How the segment came to its close, from `capture.end`; nil if it does not say: after a crash, or of an earlier
-    /// version.
+    /// How the segment was closed, from `capture.end`; nil after a crash or from an earlier version.
     static func ending(in entries: [String: String]) -> SegmentEnding? {
         switch entries[Key.ending] {
         case "goes_on": .goesOn
@@ -184,7 +190,7 @@ package enum CaptureMetadata {
         members(text) { $0.integer(as: UInt64.self) }
     }
 
-    /// What is not as it should be is left out.
+    /// Leaves out malformed members.
     private static func members<Value>(
         _ text: String?, _ value: (JSONTree) -> Value?
     ) -> OrdinalNameMap<Value> {
@@ -231,7 +237,7 @@ package enum PayloadMode: String, Sendable, CaseIterable, Codable {
     case none
 }
 
-/// Where a capture comes from. Holds no secret.
+/// Where a capture comes from. Contains no secret.
 package struct CaptureSource: Sendable, Equatable {
     /// Of the program that recorded.
     package var relayVersion: String
@@ -239,7 +245,7 @@ package struct CaptureSource: Sendable, Equatable {
     package var host: String
     /// `host:port` of the Redis server.
     package var redis: String
-    /// Of the server; known after the first subscription, if it permits INFO.
+    /// Run id of the server; known after the first subscription, if INFO is permitted.
     package var runID: String?
     /// nil where INFO may not be asked.
     package var redisVersion: String?

@@ -1,4 +1,4 @@
-/// How far a reading has come, in bytes of the files. What need not be read counts as done when it is passed.
+/// Progress of reading, in bytes of the files. Skipped bytes count as read.
 package struct CaptureProgress: Sendable, Equatable {
     /// Bytes that are read.
     package internal(set) var done: UInt64

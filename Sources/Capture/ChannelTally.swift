@@ -1,8 +1,8 @@
-/// What was recorded, or lost, of one Redis channel: kept for the open chunk, for the segment, and for an outage.
+/// What was recorded or lost of one Redis channel, for a chunk, a segment or an outage.
 ///
-/// Names the ids exactly, as ranges: a run of ids goes on until ``breakRun()`` says that the next one does not follow.
+/// Ids are exact ranges: a run continues until ``breakRun()`` marks the next id as not contiguous.
 package struct ChannelTally: Sendable, Equatable {
-    /// Ranges kept; beyond it the last one grows over what lies between.
+    /// Maximum number of ranges; beyond it the last one is extended over the ids in between.
     static let rangeLimit = 1_000
 
     /// All, those without an id among them.
@@ -31,7 +31,7 @@ package struct ChannelTally: Sendable, Equatable {
         last = id
     }
 
-    /// The next id does not follow the last one.
+    /// The next id is not contiguous.
     package mutating func breakRun() {
         guard let runStart, let lastID else { return }
         self.runStart = nil
@@ -47,14 +47,14 @@ package struct ChannelTally: Sendable, Equatable {
         last = later.last ?? last
     }
 
-    /// The ids, in the order in which they came; a range that continues the one before it is one with it.
+    /// The ids in order of arrival; contiguous ranges are merged.
     package var ids: [ClosedRange<UInt64>] {
         var all = self
         all.breakRun()
         return all.ended
     }
 
-    /// How many ranges ``ids`` has at most.
+    /// Upper bound for the number of ranges in ``ids``.
     var rangeCount: Int { ended.count + (runStart == nil ? 0 : 1) }
 
     /// nil without an envelope that has an id.

@@ -10,7 +10,7 @@ import MCAP
 package final class FileSource: ByteSource {
     /// For messages; the file is open already.
     package let path: String
-    /// True if a writer held the segment's lock when it was opened: its tail may be in the making.
+    /// True if a writer held the segment's lock at opening: its tail may be incomplete.
     package let isLive: Bool
     private let descriptor: CInt
 

@@ -7,13 +7,14 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Redis
-import Relay
+package import Relay
 package import Replay
 import ServiceLifecycle
 import SignalRClient
 
-/// Everything on this machine: two hub nodes with people who chat, a relay that records their backplane, a second Redis
-/// that receives the replay, two hub nodes there, and the proof that clients of them hear what a client here has heard.
+/// The whole system on this machine: two hub nodes with chatting clients, a relay that records their backplane, a
+/// second Redis that receives the replay, two hub nodes there, and the proof that their clients receive what a client
+/// of the first nodes received.
 package struct Demo: Sendable {
     static let hub = "chatHub"
     static let rooms = ["lobby", "support", "ops", "部屋1"]
@@ -26,6 +27,7 @@ package struct Demo: Sendable {
     private let directory: String
     private let version: String
     private let hostName: String
+    private let access: WebAccess
     private let logger: Logger
     private let report: @Sendable (String) -> Void
     private let keepRunning: (@Sendable () async -> Void)?
@@ -34,11 +36,13 @@ package struct Demo: Sendable {
     /// - Parameters:
     ///   - duration: of the traffic.
     ///   - directory: where the capture goes.
-    ///   - keepRunning: if given, nodes and relay stay after the traffic until it returns, for people with browsers.
+    ///   - access: of the relay's HTTP surface.
+    ///   - keepRunning: if given, nodes and relay keep running after the traffic until it returns.
     ///   - speed: of the replay.
-    ///   - report: told what happens, a line at a time.
+    ///   - report: called with each line of progress.
     package init(
-        duration: Duration, directory: String, version: String, hostName: String, logger: Logger,
+        duration: Duration, directory: String, version: String, hostName: String, access: WebAccess = WebAccess(),
+        logger: Logger,
         speed: ReplaySchedule.Speed = .maximum, keepRunning: (@Sendable () async -> Void)? = nil,
         report: @escaping @Sendable (String) -> Void
     ) {
@@ -46,13 +50,14 @@ package struct Demo: Sendable {
         self.directory = directory
         self.version = version
         self.hostName = hostName
+        self.access = access
         self.logger = logger
         self.speed = speed
         self.keepRunning = keepRunning
         self.report = report
     }
 
-    /// - Throws: ``SetupError`` and whatever keeps the demo from running; a difference is no error but an outcome.
+    /// - Throws: ``SetupError`` and other errors that prevent the demo; a difference is an outcome, not an error.
     package func run() async throws -> DemoOutcome {
         let network = SignalRNetwork()
         do {
@@ -80,7 +85,7 @@ package struct Demo: Sendable {
         var heard: [Witness.Heard] = []
     }
 
-    /// Runs the relay while people chat on two nodes.
+    /// Runs the relay while clients chat on two nodes.
     private func record(from source: RedisConfiguration, network: SignalRNetwork) async throws -> Live {
         let (ports, portFound) = AsyncStream.makeStream(of: Int.self)
         let links = LiveLinks()
@@ -88,7 +93,7 @@ package struct Demo: Sendable {
             RelayConfiguration(
                 redis: source, backplanes: [.signalR2(key: Self.channel)],
                 recording: CaptureWriter.Configuration(directory: directory, channels: [Self.channel]),
-                web: WebConfiguration(port: 0), version: version, hostName: hostName),
+                web: WebConfiguration(port: 0, access: access), version: version, hostName: hostName),
             logger: logger)
         let page = LivePage(LivePageConfiguration(links: links), of: parts)
         let relay = Relay(
@@ -119,7 +124,7 @@ package struct Demo: Sendable {
             }
             var live: Live?
             for try await part in group where part != nil { live = part }
-            guard let live else { throw SetupError("the relay ended before it was ready; its log says why") }
+            guard let live else { throw SetupError("the relay exited before it was ready; its log says why") }
             return live
         }
     }
@@ -152,14 +157,14 @@ package struct Demo: Sendable {
             }
             let progress = Task { try await relay.progress(report) }
             defer { progress.cancel() }
-            // People do not stop by themselves: the first to end is the clock, or somebody with an error.
+            // Users do not stop by themselves: the timer ends first, or a user with an error.
             group.addTask { try await Task.sleep(for: duration) }
             try await group.next()
             isOver.withLockedValue { $0 = true }
             try await group.waitForAll()
         }
         if let keepRunning {
-            report("keep running  open the chat pages in two windows; Ctrl-C goes on with the replay")
+            report("keep running  open the chat pages in two windows; Ctrl-C continues with the replay")
             await keepRunning()
             try Task.checkCancellation()
         }
@@ -222,12 +227,12 @@ package struct Demo: Sendable {
         defer { listening.cancel() }
         try await listener.waitUntilSubscribed()
         let (replay, heard, received) = try await nodes(on: target).run(onPublished: { _, _, _ in }) { nodes in
-            // Each at another node or over another transport than the one before.
+            // Each on another node or transport than the previous one.
             let witnesses = zip([nodes[0], nodes[1], nodes[1]], ClientTransport.allCases).map {
                 Witness(node: $0.url, transport: $1, network: network)
             }
             for witness in witnesses { try await witness.enter() }
-            // Their own joins are no part of the replay.
+            // Their own joins are not part of the replay.
             _ = await listener.payloads(quietFor: .milliseconds(200), timeout: .seconds(5))
             listener.forget()
             let replay = try await Replayer(

@@ -3,7 +3,7 @@ import NIOCore
 import NIOPosix
 import Redis
 
-/// Keeps every payload that a subscriber receives, and tells when there are enough.
+/// Collects every payload that a subscriber receives, and signals when there are enough.
 final class EnvelopeCollector: EnvelopeSink {
     private let received = NIOLockedValueBox<[[UInt8]]>([])
     /// Signals each change of the number of payloads.
@@ -40,7 +40,7 @@ final class EnvelopeCollector: EnvelopeSink {
         return received.withLockedValue { $0 }
     }
 
-    /// Returns the payloads once none has come for a while: nothing tells which one is the last.
+    /// Returns the payloads once none has arrived for a while: the last one cannot be recognized.
     func payloads(quietFor pause: Duration, timeout: Duration) async -> [[UInt8]] {
         let deadline = ContinuousClock.now + timeout
         var last = -1

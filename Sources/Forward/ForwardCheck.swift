@@ -1,39 +1,41 @@
+package import Backplane
 package import NIOCore
 import NIOPosix
 package import Redis
 
-/// A look at the target of a live forward before anything is sent: whether it can be reached, would take what is
-/// published, and is not the very server and event key that is watched.
+/// Checks the target of a live forward before anything is sent: whether it can be reached, accepts publishes, and is
+/// not the watched server and event key itself.
 package struct ForwardCheck: Sendable {
-    /// What was found at the target.
+    /// The result of the check.
     package struct Report: Sendable {
         /// `host:port`
         package var endpoint: String
         /// nil if INFO is not permitted, or the target cannot be used.
         package var server: RedisServerInfo?
-        /// Why it cannot be forwarded there.
+        /// Why forwarding there is impossible.
         package var problem: (any Error)?
     }
 
     private let source: RedisConfiguration
     private let target: RedisConfiguration
-    private let channels: [String]
-    private let targetChannel: String?
+    private let channels: [BackplaneChannel]
+    private let route: ForwardRoute
 
     /// - Parameters:
     ///   - source: where the relay is told to subscribe.
-    ///   - channels: the event keys that it watches.
-    ///   - targetChannel: where all of it goes; nil for the event key that it comes from.
+    ///   - channels: the event keys and hubs that it watches, as far as they are known.
+    ///   - route: where at the target all of it goes.
     package init(
-        from source: RedisConfiguration, to target: RedisConfiguration, channels: [String], targetChannel: String?
+        from source: RedisConfiguration, to target: RedisConfiguration, channels: [BackplaneChannel],
+        route: ForwardRoute
     ) {
         self.source = source
         self.target = target
         self.channels = channels
-        self.targetChannel = targetChannel
+        self.route = route
     }
 
-    /// Asks the target, over a connection of its own, and changes nothing there. What goes wrong is in the report.
+    /// Queries the target over a separate connection, and changes nothing there. Problems are in the report.
     package func look(eventLoopGroup: any EventLoopGroup) async -> Report {
         var report = Report(endpoint: target.endpoint)
         do {
@@ -42,11 +44,9 @@ package struct ForwardCheck: Sendable {
             do {
                 report.server = try await client.requirePublishable(of: target)
                 // Before the rights: there nothing is going to be published, so nobody need give them.
-                if try await returnsAtOnce(report, eventLoopGroup) {
-                    throw ForwardError.targetIsSource(endpoint: report.endpoint)
-                }
+                if let objection = try await objection(to: report, eventLoopGroup) { throw objection }
                 try await ForwardRights(
-                    client: client, user: target.aclUser, targets: Self.targets(channels, targetChannel)
+                    client: client, user: target.aclUser, targets: route.targets(of: channels)
                 ).require()
                 await client.close()
             } catch {
@@ -59,30 +59,24 @@ package struct ForwardCheck: Sendable {
         return report
     }
 
-    /// The event keys that are published on, each once.
-    static func targets(_ channels: [String], _ targetChannel: String?) -> [String] {
-        targetChannel.map { [$0] } ?? channels
-    }
-
     /// - Throws: `CancellationError` only; a source that cannot be reached is not told from others.
-    private func returnsAtOnce(_ report: Report, _ group: any EventLoopGroup) async throws -> Bool {
+    private func objection(to report: Report, _ group: any EventLoopGroup) async throws -> ForwardError? {
         guard let client = try? await RedisClient.connect(to: source, eventLoopGroup: group) else {
             try Task.checkCancellation()
-            return false
+            return nil
         }
         let info = try? await client.serverInfo()
         await client.close()
         var places = LoopGuard(
             source: .init(runID: info?.runID, endpoint: client.endpoint),
-            target: .init(runID: report.server?.runID, endpoint: report.endpoint), channels: channels,
-            targetChannel: targetChannel)
+            target: .init(runID: report.server?.runID, endpoint: report.endpoint), channels: channels, route: route)
         await places.locate()
-        return places.returnsAtOnce
+        return places.objection
     }
 }
 
 extension LoopGuard {
-    /// Finds out where the addresses lead if a run id is missing; waits for a name server.
+    /// Resolves the addresses if a run id is missing; blocks on DNS.
     mutating func locate() async {
         guard source.hasNoRunID || target.hasNoRunID else { return }
         let endpoints = (source.endpoint, target.endpoint)
@@ -97,15 +91,19 @@ extension LoopGuard {
     }
 }
 
-/// Why the forwarder will not forward.
+/// Why the forwarder refuses to forward.
 package enum ForwardError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// What it publishes would come back to the relay that it comes from.
+    /// Its publishes would return to the relay they come from.
     case targetIsSource(endpoint: String)
+    /// The same, of a hub of ASP.NET Core.
+    case targetIsSourceHub(endpoint: String, hub: String)
 
     package var description: String {
         switch self {
         case .targetIsSource(let endpoint):
-            "the forward target \(endpoint) is the very server that is watched, and the event key is watched: each message would come back for ever; name another server, or another event key there"
+            "the forward target \(endpoint) is the watched server itself, and the event key is watched: each message would loop forever; name another server, or another event key there"
+        case .targetIsSourceHub(let endpoint, let hub):
+            "the forward target \(endpoint) is the watched server itself, and the hub '\(hub)' with its prefix is watched: each message would loop forever; name another server, or another prefix there"
         }
     }
 }

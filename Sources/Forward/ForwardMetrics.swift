@@ -1,34 +1,45 @@
+import Backplane
+import NIOConcurrencyHelpers
 import Prometheus
 
-/// What an operator sees of the forwarder.
+/// Metrics of the forwarder.
 struct ForwardMetrics: Sendable {
     enum DropReason: String, CaseIterable {
-        /// More waited than the queue may hold.
+        /// The queue was full.
         case bufferFull = "buffer_full"
-        /// It came from where it would go: another relay forwards back, or the target is the watched server.
+        /// It came from its destination: another relay forwards back, or the target is the watched server.
         case loop
-        /// It is no envelope, so it could not be marked.
+        /// It is not an envelope, so it could not be marked.
         case undecodable
-        /// The target answered with an error.
+        /// The target replied with an error.
         case refused
-        /// The connection was lost before the answer: it may have been published.
+        /// The connection was lost before the reply: it may have been published.
         case uncertain
-        /// It still waited when the relay stopped.
+        /// It was still waiting when the relay stopped.
         case stopped
     }
 
-    private let forwarded: [Counter]
+    private let forwarded: Family<Counter>
+    /// By channel index.
+    private let confirmed: NIOLockedValueBox<[Counter]>
+    private let leftOut: [CoreLeftOut: Counter]
     private let dropped: [DropReason: Counter]
     let up: Gauge
     let errors: Counter
     let queueBytes: Gauge
     let lag: Gauge
 
-    init(_ registry: Registry, channels: [String], limit: Int) {
-        let forwarded = registry.counterFamily(
+    init(_ registry: Registry, channels: [BackplaneChannel], limit: Int) {
+        forwarded = registry.counterFamily(
             "backplane_relay_forwarded_envelopes_total", help: "Envelopes that the forward target has confirmed.",
-            labels: ["channel"])
-        self.forwarded = channels.map { forwarded.with($0) }
+            labels: ["channel", "backplane"])
+        confirmed = NIOLockedValueBox([])
+        let leftOut = registry.counterFamily(
+            "backplane_relay_forward_left_out_envelopes_total",
+            help:
+                "Envelopes of ASP.NET Core that are not forwarded because they mean nothing at another Redis, by kind: for single connections, group commands, acks, client results.",
+            labels: ["kind"])
+        self.leftOut = Dictionary(uniqueKeysWithValues: CoreLeftOut.allCases.map { ($0, leftOut.with($0.rawValue)) })
         let dropped = registry.counterFamily(
             "backplane_relay_forward_dropped_envelopes_total",
             help:
@@ -40,18 +51,33 @@ struct ForwardMetrics: Sendable {
         )
         errors = registry.counter(
             "backplane_relay_forward_errors_total",
-            help: "Connections to the forward target that failed, and error answers of it; see the log.")
+            help: "Failed connections to the forward target, and its error replies; see the log.")
         queueBytes = registry.gauge(
             "backplane_relay_forward_queue_bytes", help: "Memory of envelopes that wait for the forward target.")
         registry.gauge(
-            "backplane_relay_forward_queue_limit_bytes", help: "Limit of the former; beyond it the newest are dropped."
+            "backplane_relay_forward_queue_limit_bytes",
+            help: "Limit of backplane_relay_forward_queue_bytes; beyond it new envelopes are dropped."
         ).set(Double(limit))
         lag = registry.gauge(
             "backplane_relay_forward_lag_seconds",
-            help: "How long the oldest envelope waits, or the last one waited; if it grows, the target is too slow.")
+            help:
+                "Waiting time of the oldest envelope in the queue, or of the last one sent; if it grows, the target is too slow."
+        )
+        attach(channels)
     }
 
-    func confirmed(channel: Int) { forwarded[channel].increment() }
+    /// Hubs may have come.
+    func attach(_ all: [BackplaneChannel]) {
+        confirmed.withLockedValue { counters in
+            for channel in all.dropFirst(counters.count) {
+                counters.append(forwarded.with(channel.name, channel.dialect.label))
+            }
+        }
+    }
+
+    func confirmed(channel: Int) { confirmed.withLockedValue { $0[channel] }.increment() }
+
+    func leave(out kind: CoreLeftOut) { leftOut[kind]?.increment() }
 
     func drop(_ reason: DropReason, _ count: Int = 1) { dropped[reason]?.increment(by: count) }
 }

@@ -17,9 +17,9 @@ import SystemPackage
 /// A SignalR node: serves hubs to clients of SignalR 2 over HTTP and shares their messages with the other nodes through
 /// Redis; serves the first of them to clients of ASP.NET Core SignalR, too (``CoreBroker``).
 ///
-/// The way of a message: ``RedisMessageBus`` (hears the channel) -> ``MessageBroker`` (who listens to it) -> the webSocket,
-/// or the response (``PullTransport``) of each such client. The way of a call: ``WebSocketHandler`` or ``SignalREndpoint``
-/// -> ``HubDispatcher`` -> the hub's method -> ``Publisher`` (as the generation's messages) -> ``RedisMessageBus``.
+/// The path of a message: ``RedisMessageBus`` (subscription) -> ``MessageBroker`` (recipients) -> the webSocket or the
+/// response (``PullTransport``) of each recipient. The path of a call: ``WebSocketHandler`` or ``SignalREndpoint`` ->
+/// ``HubDispatcher`` -> the hub's method -> ``Publisher`` (as the generation's messages) -> ``RedisMessageBus``.
 ///
 /// What differs by generation is in `SignalR2` and `Core`: the wire of the backplane, the codec of clients, their cursors
 /// and tokens, what their messages are.
@@ -32,7 +32,7 @@ public struct HubNode: Service {
     private let onListening: @Sendable (_ port: Int) -> Void
 
     /// - Parameters:
-    ///   - hubs: what clients can call.
+    ///   - hubs: the hubs that clients can call.
     ///   - onListening: called once the HTTP surface is bound, with its port.
     public init(
         configuration: HubNodeConfiguration, hubs: [Hub] = [.chat], logger: Logger,
@@ -41,7 +41,7 @@ public struct HubNode: Service {
         self.init(configuration: configuration, hubs: hubs, logger: logger, observer: nil, onListening: onListening)
     }
 
-    /// - Parameter observer: is told what the node does on the backplane.
+    /// - Parameter observer: notified of the node's activity on the backplane.
     package init(
         configuration: HubNodeConfiguration, hubs: [Hub] = [.chat], logger: Logger,
         observer: (any HubNodeObserver)?, onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
@@ -53,12 +53,13 @@ public struct HubNode: Service {
         self.onListening = onListening
     }
 
-    /// Runs until graceful shutdown or cancellation; a graceful one tells the clients to reconnect and waits for them.
+    /// Runs until graceful shutdown or cancellation; a graceful shutdown asks the clients to reconnect and waits for
+    /// them.
     ///
-    /// - Throws: ``HubNodeError`` if the address cannot be bound; `RedisError` if the first connection to Redis fails for a
-    ///   reason that time does not heal.
+    /// - Throws: ``HubNodeError`` if the address cannot be bound; `RedisError` if the first connection to Redis fails
+    ///   for a permanent reason.
     public func run() async throws {
-        // One loop for the bus, the broker and every socket: they share state without locks.
+        // A single loop for the bus, the broker and every socket: they share state without locks.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.any()
         let metrics = HubMetrics(version: configuration.version)
@@ -110,7 +111,7 @@ public struct HubNode: Service {
                     try await bus.run { event in broker.assumeIsolated { $0.handle(event) } }
                 }
             }
-            // Detached: the server must outlive the signal to stop, until the clients have been told.
+            // Detached: the server must outlive the stop signal until the clients have been notified.
             let serving = Task.detached {
                 await Self.result {
                     do {
@@ -122,7 +123,7 @@ public struct HubNode: Service {
                                 ? "it is in use by another process"
                                 : Errno(rawValue: error.errnoCode).description.lowercased())
                     } catch is SocketAddressError.UnknownHost {
-                        throw HubNodeError.cannotListen(address: address, reason: "its host has no address here")
+                        throw HubNodeError.cannotListen(address: address, reason: "its host name does not resolve")
                     }
                 }
             }
@@ -142,7 +143,7 @@ public struct HubNode: Service {
                 }
             }
             let outcome = await tasks.next() ?? .success(())
-            // Whichever ends first takes the others along.
+            // Whichever ends first cancels the others.
             tasks.cancelAll()
             await tasks.waitForAll()
             return outcome
@@ -194,7 +195,7 @@ public struct HubNode: Service {
         }
         limits.header = TimeAmount(configuration.timing.requestHeader)
         limits.body = TimeAmount(configuration.timing.requestBody)
-        // Streams and polls wait for the backplane; whoever does not read them is the broker's to end.
+        // Streams and polls wait for the backplane; the broker ends those that are not read.
         limits.response = nil
         limits.stall = nil
         limits.idle = TimeAmount(configuration.timing.idleConnection)
@@ -227,7 +228,7 @@ public struct HubNode: Service {
     }
 }
 
-/// Why a node cannot run.
+/// Errors that prevent a node from running.
 public enum HubNodeError: Error, Sendable, CustomStringConvertible {
     case cannotListen(address: String, reason: String)
 
@@ -239,17 +240,18 @@ public enum HubNodeError: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// Is told what a node does on the backplane; the end-to-end check learns from it which envelope was lost where.
+/// Is notified of a node's activity on the backplane; the end-to-end check uses it to determine which envelope was lost
+/// where.
 ///
-/// All calls come from the node's event loop and must not wait.
+/// All calls are on the node's event loop and must not block.
 package protocol HubNodeObserver: Sendable {
-    /// The node published a message, and Redis gave it this id.
+    /// The node published a message, to which Redis assigned this id.
     func published(id: UInt64, message: Message)
-    /// The node hears all that is published from now on, and can publish.
+    /// The node receives everything published from now on, and can publish.
     func opened()
-    /// The node's subscription or its publishing connection has ended: until ``opened()`` it is deaf.
+    /// The node's subscription or publishing connection has ended: until ``opened()`` it is deaf.
     func closed(reason: String)
-    /// Ids that the node never saw, both included.
+    /// Ids that the node missed, both included.
     func missed(from: UInt64, to: UInt64)
     /// The counter was set back.
     func counterReset(from: UInt64, to: UInt64)

@@ -3,8 +3,8 @@ package import NIOCore
 package import Redis
 import Time
 
-/// Looks at a Redis, its channels and the record directory, with commands that change nothing. What the ACL does not
-/// permit is left out.
+/// Examines a Redis, its channels and the record directory, with commands that change nothing. Skips commands that the
+/// ACL does not permit.
 package struct Preflight {
     private let client: RedisClient
     private let configuration: RedisConfiguration
@@ -106,7 +106,7 @@ package struct Preflight {
         self.core = core
     }
 
-    /// Everything that one connection can tell.
+    /// Everything that one connection can find out.
     package func look() async throws -> PreflightReport {
         var report = PreflightReport()
         report.endpoint = client.endpoint
@@ -126,7 +126,7 @@ package struct Preflight {
         if report.objection == nil, try await client.isCluster(report.server) == true {
             report.objection = RedisError.clusterMode(endpoint: client.endpoint).description
         }
-        // Much of what follows has no answer there, or one that means nothing.
+        // Most of the following would have no reply there, or a meaningless one.
         guard report.objection == nil else { return report }
         report.user = try await ask(["ACL", "WHOAMI"], &report)?.text
         if let limit = try await setting("client-output-buffer-limit", &report) {
@@ -177,14 +177,14 @@ package struct Preflight {
         do {
             channel.counter = try await ask(["GET", .text(name)], &report).map(Self.counter) ?? .unknown
         } catch RedisError.serverError(_, let reply) where reply.hasPrefix("WRONGTYPE") {
-            channel.counter = .other("something that is no string")
+            channel.counter = .other("a value that is not a string")
         }
         return channel
     }
 
     private static func counter(_ reply: RESPValue) -> ChannelReport.Counter {
         guard let text = reply.text else { return .absent }
-        return UInt64(text).map { .value($0) } ?? .other("text that is no number")
+        return UInt64(text).map { .value($0) } ?? .other("text that is not a number")
     }
 
     private func clockDifference(_ report: inout PreflightReport) async throws -> Int64? {
@@ -193,7 +193,7 @@ package struct Preflight {
             let seconds = parts[0].text.flatMap({ Int64($0) }), let microseconds = parts[1].text.flatMap({ Int64($0) })
         else { return nil }
         let after = Moment.now()
-        // Redis read its clock somewhere in between: the middle is off by half of the round trip at most.
+        // Redis read its clock somewhere in between: the middle is off by at most half of the round trip.
         let middle = before.realtime / 2 + after.realtime / 2
         return (seconds * 1_000_000_000 + microseconds * 1_000) - Int64(middle)
     }
@@ -202,7 +202,7 @@ package struct Preflight {
         try await ask(["CONFIG", "GET", .text(name)], &report)?.array?.last?.text
     }
 
-    /// - Returns: nil if the command is not permitted, or not known.
+    /// - Returns: nil if the command is not permitted or unknown.
     private func ask(_ command: [RESPArgument], _ report: inout PreflightReport) async throws -> RESPValue? {
         do {
             return try await client.send(command)

@@ -1,19 +1,19 @@
 package import Backplane
 package import Redis
 
-/// Something about a ``PreflightReport`` that an operator should know before the relay runs for months.
+/// Something in a ``PreflightReport`` that an operator should know before using the relay.
 package struct PreflightFinding: Sendable, Equatable {
     package enum Severity: String, Sendable {
-        /// It works, but not as well as it could, or not for ever.
+        /// It works, but not as well as it could, or not forever.
         case warning
-        /// The relay cannot do what it was asked for.
+        /// The relay cannot run as configured.
         case problem
     }
 
     package var severity: Severity
-    /// What is wrong, what it leads to, and the remedy.
+    /// The problem, its consequence, and the remedy.
     package var text: String
-    /// What an operator may set otherwise; nil where it is something else that helps.
+    /// The option to change; nil if another remedy is needed.
     package var setting: Setting?
 
     /// A setting of the relay that a finding is about.
@@ -46,7 +46,7 @@ package struct PreflightFinding: Sendable, Equatable {
 }
 
 extension PreflightReport {
-    /// A subscriber falls behind by this much within a moment of a busy backplane.
+    /// A subscriber can fall behind by this much in a short burst.
     package static let smallOutputBuffer = 8 << 20
     /// Lua writes larger numbers with an exponent.
     package static let lastPlainID: UInt64 = 99_999_999_999_999
@@ -54,7 +54,7 @@ extension PreflightReport {
     package static let slowRoundTrip: UInt64 = 50_000_000
     package static let slowDisk = 20_000_000.0
 
-    /// - Parameter minimumFreeBytes: below this the relay does not record.
+    /// - Parameter minimumFreeBytes: the relay does not record with less free space.
     package func findings(minimumFreeBytes: UInt64 = 0) -> [PreflightFinding] {
         [unreachable.map { .problem($0, setting: .connection(missing)) }, objection.map { .problem($0) }].compactMap(
             \.self)
@@ -81,7 +81,7 @@ extension PreflightReport {
         case .absent:
             findings.append(
                 .warning(
-                    "the key '\(channel.name)' does not exist in database \(database), so nothing was published yet, or the nodes count in another database: name theirs in the address"
+                    "the key '\(channel.name)' does not exist in database \(database), so nothing has been published yet, or the nodes use another database: put theirs into the address"
                 ))
         case .other(let what):
             findings.append(
@@ -131,17 +131,17 @@ extension PreflightReport {
             }
         }
         // Hubs of ASP.NET Core have no counter.
-        let hasCounters = core == nil || !channels.isEmpty
+        let hasCounters = !channels.isEmpty
         if hasCounters, let memory, memory.limit > 0, memory.policy.hasPrefix("allkeys") {
             findings.append(
                 .warning(
-                    "maxmemory-policy is \(memory.policy): when Redis is full it may evict the counter, ids begin again, and clients go deaf; use noeviction or a volatile- policy"
+                    "maxmemory-policy is \(memory.policy): when Redis is full it may evict the counter; then ids restart and clients miss messages; use noeviction or a volatile- policy"
                 ))
         }
         if hasCounters, let persistence, !persistence.appendOnlyFile, persistence.snapshots == "" {
             findings.append(
                 .warning(
-                    "Redis keeps nothing across a restart: the counter will begin again and clients may go deaf until it catches up; switch on AOF or RDB"
+                    "Redis has no persistence: after a restart the counter starts again and clients may miss messages until it catches up; enable AOF or RDB"
                 ))
         }
         if let difference = clockDifferenceNanoseconds, difference.magnitude > Self.largeClockDifference {
@@ -153,7 +153,7 @@ extension PreflightReport {
         if roundTripNanoseconds > Self.slowRoundTrip {
             findings.append(
                 .warning(
-                    "a PING took \(roundTripNanoseconds / 1_000_000) ms: run the relay near Redis, or its output buffer there fills"
+                    "a PING took \(roundTripNanoseconds / 1_000_000) ms: run the relay near Redis, or its output buffer in Redis fills up"
                 ))
         }
         return findings
@@ -171,7 +171,7 @@ extension PreflightReport {
         if let speed = directory.bytesPerSecond, speed < Self.slowDisk {
             findings.append(
                 .warning(
-                    "'\(directory.path)' takes only \(Int(speed / 1e6)) MB/s: at busy times envelopes wait in memory and may be dropped",
+                    "'\(directory.path)' can be written at only \(Int(speed / 1e6)) MB/s: at busy times envelopes wait in memory and may be dropped",
                     setting: .buffer))
         }
         return findings

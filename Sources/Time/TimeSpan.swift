@@ -8,7 +8,7 @@ package struct TimeSpan: Comparable, Sendable, CustomStringConvertible {
         self.nanoseconds = nanoseconds
     }
 
-    /// - Parameter text: a number, also with decimals, and a unit. Nil for zero, and for more than thirty years.
+    /// - Parameter text: a number, possibly with decimals, and a unit. Nil for zero, and for more than thirty years.
     package init?(_ text: String) {
         let units: [(String, Double)] = [
             ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3_600e9), ("d", 86_400e9),
@@ -26,7 +26,7 @@ package struct TimeSpan: Comparable, Sendable, CustomStringConvertible {
 
     package static func < (first: TimeSpan, second: TimeSpan) -> Bool { first.nanoseconds < second.nanoseconds }
 
-    /// In the largest unit, up to hours, that leaves nothing.
+    /// In the largest unit, up to hours, that divides it exactly.
     package var description: String {
         for (unit, factor) in [("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000)]
             as [(String, UInt64)]

@@ -43,7 +43,7 @@ struct ChannelsCommand: AsyncParsableCommand {
     func run() async throws {
         let log = try log.makeLog()
         defer { log.destination.finish() }
-        let configuration = try redis.configuration(logger: log.logger)
+        let configuration = try redis.configuration(logger: log.logger, listsHubs: true)
         let found = try await ChannelDirectory.list(
             redis: configuration, limit: maxChannelScan, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         switch found {
@@ -76,7 +76,7 @@ struct ChannelList {
             var lastID: UInt64?
             var database: Int?
             var channels: Int
-            /// Of a Core hub.
+            /// For a Core hub.
             var hub: Hub?
             /// The command line that watches it.
             var attach: String?
@@ -126,7 +126,7 @@ struct ChannelList {
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         var lines = rows.map { row in
             let cells = row.indices.map { column in
-                // Numbers stand to the right.
+                // Numbers are right-aligned.
                 (2...4).contains(column)
                     ? String(repeating: " ", count: widths[column] - row[column].count) + row[column]
                     : row[column].padding(to: widths[column])
@@ -142,7 +142,20 @@ struct ChannelList {
             guard let command = Self.attach(channel) else { continue }
             lines += ["", "\(MessageLine.printable(channel.name.utf8)): \(summary(channel))", "  " + command]
         }
-        return lines
+        return lines + linesOfAllHubs
+    }
+
+    /// The command that watches all hubs of a prefix, if there are several.
+    private var linesOfAllHubs: [String] {
+        let hubs = channels.filter { Self.attach($0) != nil }.compactMap { $0.hub?.hub }
+        let counts = Dictionary(grouping: hubs, by: \.prefix).mapValues(\.count)
+        return counts.filter { $0.value > 1 }.sorted { $0.key < $1.key }.flatMap { prefix, count in
+            let title = prefix.isEmpty ? "no channel prefix" : "the channel prefix '\(prefix)'"
+            return [
+                "", "all \(Format.count(count)) hubs with \(title):",
+                "  backplane-relay run \(CoreOptions.arguments(prefix: prefix))",
+            ]
+        }
     }
 
     private func summary(_ channel: ListedChannel) -> String {
@@ -159,7 +172,7 @@ struct ChannelList {
         ].joined(separator: ", ")
     }
 
-    /// - Returns: nil for what is no backplane, and for a name that no terminal can be given.
+    /// - Returns: nil if the channel is not a backplane, or its name cannot be printed on a terminal.
     private static func attach(_ channel: ListedChannel) -> String? {
         guard channel.name.unicodeScalars.allSatisfy({ !PrintableText.steers($0) }) else { return nil }
         if let hub = channel.hub { return "backplane-relay run \(CoreOptions.arguments(hub.hub))" }

@@ -108,7 +108,7 @@ struct HubCommand: AsyncParsableCommand {
         )
         try maxEnvelope.require(
             atLeast: ByteSize(bytes: 1 << 20), "--max-envelope",
-            because: "what is smaller is taken in whatever is said here")
+            because: "smaller envelopes are always accepted")
         for origin in allowOrigin where origin != "*" && !(origin.hasPrefix("http://") || origin.hasPrefix("https://"))
         {
             throw ValidationError("--allow-origin: an origin such as https://chat.example, not '\(origin)'")

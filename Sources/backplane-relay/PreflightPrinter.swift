@@ -3,11 +3,11 @@ import Preflight
 import Redis
 import Relay
 
-/// The outcome of `run --check-only`, for a person.
+/// Prints the outcome of `run --check-only`.
 struct PreflightPrinter {
     let report: PreflightReport
     let findings: [PreflightFinding]
-    /// The forward target in words; nil if nothing is forwarded.
+    /// Description of the forward target; nil if nothing is forwarded.
     var forward: String?
     var listen: String?
 
@@ -61,7 +61,7 @@ struct PreflightPrinter {
         let warnings = findings.count - problems
         if problems > 0 {
             return
-                "the relay cannot do what it is asked for: \(Format.count(problems, "problem")), \(Format.count(warnings, "warning"))"
+                "the relay cannot run as configured: \(Format.count(problems, "problem")), \(Format.count(warnings, "warning"))"
         }
         return warnings == 0 ? "the relay can attach" : "the relay can attach; \(Format.count(warnings, "warning"))"
     }
@@ -155,7 +155,7 @@ struct PreflightPrinter {
         return parts.joined(separator: ", ")
     }
 
-    /// Whether the server's subscribers are the channel's.
+    /// True if the subscribers of the server are those of the channel.
     private func isShared(_ channel: ChannelReport, _ clients: SubscribedClients) -> Bool {
         channel.subscribers.map { clients.areAll(of: $0) } ?? false
     }
@@ -165,7 +165,7 @@ struct PreflightPrinter {
     }
 
     private func text(of directory: DirectoryReport) -> String {
-        var text = directory.path + (directory.exists ? "" : " (will be made)")
+        var text = directory.path + (directory.exists ? "" : " (will be created)")
         if let free = directory.freeBytes { text += ", \(Format.bytes(Int(clamping: free))) free" }
         if let speed = directory.bytesPerSecond { text += ", takes \(Format.decimal(speed / 1e6, digits: 0)) MB/s" }
         return text

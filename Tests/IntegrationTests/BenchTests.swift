@@ -72,6 +72,6 @@ struct BenchTests {
         #expect(bench.output.contains("started for this"))
         #expect(bench.errors.contains("BACKPLANE_RELAY_REDIS is not used"))
         #expect(bench.output.contains("without compression"))
-        #expect(bench.errors.contains("not enough: 1,000,000/s are expected"))
+        #expect(bench.errors.contains("not enough: 1,000,000/s expected"))
     }
 }

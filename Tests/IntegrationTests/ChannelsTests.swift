@@ -21,7 +21,7 @@ struct ChannelsTests {
         var channels: [Row]
     }
 
-    /// Subscribes to what stands in its arguments behind the port, and says so.
+    /// Subscribes to the channels in its arguments after the port, and reports it.
     private static let subscriber = """
         import socket, sys
         s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
@@ -53,7 +53,7 @@ struct ChannelsTests {
         + ["all", "internal:groups", "internal:ack:a", "internal:return:a", "user:ann"].map { "Web.ChatHub:" + $0 }
         + (0..<40).map { "Web.ChatHub:connection:c\($0)" }
 
-    @Test("event keys and hubs are told apart; nothing is changed", arguments: RedisEdition.allCases)
+    @Test("event keys and hubs are distinguished; nothing is changed", arguments: RedisEdition.allCases)
     func list(edition: RedisEdition) async throws {
         try await RedisServer.with(edition: edition) { redis in
             try await redis.command(["SET", "chat", "412"])
@@ -137,7 +137,18 @@ struct ChannelsTests {
                                         "backplane-relay run --channel-prefix orc --core-hub 'Chat.Room`1[[System.Int32, X]]'"
                                 ), .init(channel: "orc__Booksleeve_MasterChanged"),
                             ])
-                        let shown = try await Finished.relay(["channels", "--redis", redis.url])
+                        // The prefix of the address has no effect here, and needs no warning.
+                        let address = "127.0.0.1:\(redis.port),channelPrefix=orc"
+                        let shown = try await Finished.relay(["channels", "--redis", address])
+                        #expect(!shown.errors.contains("channelPrefix"), "\(shown.errors)")
+                        #expect(!shown.output.contains("all 2 hubs"))
+                        try await redis.withCoreNode(CoreHub(prefix: "orc", type: "Other")) {
+                            let both = try await Finished.relay(["channels", "--redis", address])
+                            #expect(
+                                both.output.contains(
+                                    "all 2 hubs with the channel prefix 'orc':\n  backplane-relay run --core --channel-prefix orc\n"
+                                ), "\(both.output)")
+                        }
                         for part in [
                             "hub Chat.Room`1[[System.Int32, X]] of ASP.NET Core, channel prefix 'orc', 2 nodes (web1, web2; .NET 7 or later), 1 connection, 2 groups, 1 user",
                             "  backplane-relay run --channel-prefix orc --core-hub 'Chat.Room`1[[System.Int32, X]]'",
@@ -149,7 +160,7 @@ struct ChannelsTests {
         }
     }
 
-    @Test("with more channels than may be listed it does not ask, and says why")
+    @Test("with too many channels it does not list them, and says why")
     func tooMany() async throws {
         try await RedisServer.with { redis in
             try await with(Self.names, on: redis) { _ in

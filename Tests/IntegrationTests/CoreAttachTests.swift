@@ -104,13 +104,14 @@ struct CoreAttachTests {
             let arguments = [
                 "--redis", redis.url, "--core-hub", setting.hub.type, "--channel-prefix", setting.hub.prefix,
             ]
-            try await RelayProcess.with(arguments) { relay in
+            try await RelayProcess.with(arguments) { _ in
                 let watched = try await answers()
                 #expect(watched[.connection] == [0])
                 #expect(watched.filter { $0.key != .connection }.values.allSatisfy { $0 == [1] }, "\(watched)")
             }
-            try await RelayProcess.with(arguments + ["--core-connections"]) { relay in
-                #expect(try await answers()[.connection] == [1])
+            try await RelayProcess.with(arguments + ["--core-connections"]) { _ in
+                let everything = try await answers()
+                #expect(everything[.connection] == [1])
             }
         }
     }
@@ -122,14 +123,10 @@ struct CoreAttachTests {
             CoreHub(prefix: "orc", type: "OracleHub"), CoreHub(prefix: "orc", type: "Game.Hubs.GameHub")
         )
         let payloads = settings[0].payloads.filter { $0.kind != .connection }
-        let others = payloads.map { vector in
-            CoreVectors.Payload(
-                channel: game.root + vector.channel.dropFirst(chat.root.count), payload: vector.payload,
-                kind: vector.kind, decoded: vector.decoded)
-        }
+        let others = payloads.map { $0.on(game.root + $0.channel.dropFirst(chat.root.count)) }
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
-                // A third hub that nobody wants.
+                // A third hub that is not selected.
                 let left = CoreHub(prefix: "orc", type: "Blazor.ComponentHub")
                 try await Self.withNodes(of: [chat, game, left], on: redis) {
                     let arguments = [
@@ -210,12 +207,12 @@ struct CoreAttachTests {
                 #expect(records == [setting.hub.topic: expected])
                 #expect(events.count { $0 == "attached" } == 1 && events.count { $0 == "subscribed" } == 2, "\(events)")
                 let info = try await Finished.relay(["info", folder + "/capture"])
-                #expect(info.output.contains("completeness cannot be told"), "\(info.output)")
+                #expect(info.output.contains("completeness is unknown"), "\(info.output)")
             }
         }
     }
 
-    @Test("without the right to a hub's channels it says which rule is missing")
+    @Test("without permission for a hub's channels it names the missing rule")
     func rights() async throws {
         try await RedisServer.with { redis in
             try await redis.command([

@@ -4,7 +4,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// Captures of ASP.NET Core, published into another Redis, heard by a subscriber that is none of ours.
+/// Captures of ASP.NET Core, published into another Redis, received by an independent subscriber.
 @Suite("Replay of ASP.NET Core", .serialized, .needs(.redisServer, .python))
 struct CoreReplayTests {
     private typealias Heard = EverythingHeard.Message
@@ -47,7 +47,7 @@ struct CoreReplayTests {
                         #expect(replay.output.contains(#/ids given +1\.\.147/#), "\(replay.output)")
                         #expect(replay.output.contains(#/receivers +min 1, median 1, max 1/#), "\(replay.output)")
                         let messages = try await heard.messages(count: 294)
-                        // Both in one order: an envelope of SignalR 2 behind each of ASP.NET Core.
+                        // Both in one order: an envelope of SignalR 2 after each of ASP.NET Core.
                         let chat = Array("chat".utf8)
                         #expect(messages.enumerated().allSatisfy { ($0 % 2 == 1) == ($1.channel == chat) })
                         #expect(messages.filter { $0.channel != chat } == Self.core(items))
@@ -121,7 +121,8 @@ struct CoreReplayTests {
                     (["--map-prefix", "orx=a"], "no prefix 'orx' in the selection"),
                     (["--map-hub", "Oracle=a"], "no hub 'Oracle' in the selection; it has 'OracleHub'"),
                     (["--map-user", "carol=a"], "no user 'carol' in the selection"),
-                    (["--map-group", "G1=a"], "no group 'G1' in the selection"), (["--to-channel", "x"], "no event keys"),
+                    (["--map-group", "G1=a"], "no group 'G1' in the selection"),
+                    (["--to-channel", "x"], "no event keys"),
                 ] {
                     let refused = try await Finished.relay(
                         ["replay", directory, "--to", target.url, "--channel", "orcOracleHub"] + option)
@@ -131,7 +132,7 @@ struct CoreReplayTests {
         }
     }
 
-    @Test("the recorded server is refused for the recorded prefix and hub, and asks where somebody listens")
+    @Test("the recorded server is refused for the recorded prefix and hub; with subscribers it asks")
     func guards() async throws {
         try await RedisServer.with { target in
             let info = try await target.withClient { try await $0.serverInfo() }
@@ -194,7 +195,8 @@ struct CoreReplayTests {
                 }
                 func replay(_ user: String) async throws -> Finished {
                     try await Finished.relay([
-                        "replay", directory, "--to", "redis://\(user):secret@127.0.0.1:\(target.port)", "--speed", "max",
+                        "replay", directory, "--to", "redis://\(user):secret@127.0.0.1:\(target.port)", "--speed",
+                        "max",
                         "--channel", "OracleHub",
                     ])
                 }
@@ -207,7 +209,9 @@ struct CoreReplayTests {
         }
     }
 
-    @Test("kill -9 at random moments: with the checkpoint each envelope comes once, in order", arguments: RedisEdition.allCases)
+    @Test(
+        "kill -9 at random moments: with the checkpoint each envelope comes once, in order",
+        arguments: RedisEdition.allCases)
     func killed(edition: RedisEdition) async throws {
         guard edition.path != nil else { return }
         var random = SplitMix64.announced()

@@ -1,3 +1,4 @@
+import Backplane
 import Foundation
 import TestSupport
 import Testing
@@ -41,22 +42,26 @@ struct DocumentedOutputTests {
                     try await record(from: source, into: capture)
                     // Somebody listens to the channel meanwhile.
                     try await RelayProcess.with(["--redis", source.url, "--channel", "chat"]) { _ in
-                        for sample in Self.samples {
-                            var words = sample.command.split(separator: " ").dropFirst().map(String.init)
-                            guard let command = words.first, !Self.others.contains(command) else { continue }
-                            words = words.map { word in
-                                switch word {
-                                case "127.0.0.1:6379", "redis://127.0.0.1:6379": source.url
-                                case "redis://127.0.0.1:7789": target.url
-                                case "/var/lib/backplane-relay" where command == "run": folder + "/new"
-                                case "/var/lib/backplane-relay", "capture": capture
-                                case "capture.db": folder + "/capture.db"
-                                default: word
+                        try await source.withCoreNode(CoreHub(prefix: "app:", type: "Chat.Hubs.ChatHub")) {
+                            for sample in Self.samples {
+                                var words = sample.command.split(separator: " ").dropFirst().map(String.init)
+                                guard let command = words.first, !Self.others.contains(command) else { continue }
+                                words = words.map { word in
+                                    switch word {
+                                    case "127.0.0.1:6379", "redis://127.0.0.1:6379": source.url
+                                    case "127.0.0.1:6379,channelPrefix=app:":
+                                        "127.0.0.1:\(source.port),channelPrefix=app:"
+                                    case "redis://127.0.0.1:7789": target.url
+                                    case "/var/lib/backplane-relay" where command == "run": folder + "/new"
+                                    case "/var/lib/backplane-relay", "capture": capture
+                                    case "capture.db": folder + "/capture.db"
+                                    default: word
+                                    }
                                 }
+                                if command == "run" { words += ["--listen", "127.0.0.1:0"] }
+                                let finished = try await Finished.relay(words)
+                                compare(sample, with: finished, command)
                             }
-                            if command == "run" { words += ["--listen", "127.0.0.1:0"] }
-                            let finished = try await Finished.relay(words)
-                            compare(sample, with: finished, command)
                         }
                     }
                 }
@@ -67,7 +72,7 @@ struct DocumentedOutputTests {
     private func compare(_ sample: Sample, with finished: Finished, _ command: String) {
         let actual = Self.labels(finished.output.split(separator: "\n").map(String.init))
         var documented = Self.labels(sample.lines)
-        // What stands below the head of a table are names of somebody's channels.
+        // Below the head of a table are channel names, which differ.
         if command == "channels" { documented = Set(documented.filter { $0 == "channel" }) }
         #expect(!documented.isEmpty || command == "export", "\(sample.testDescription)")
         let isPart = sample.lines.contains("...") || command == "channels"
@@ -81,7 +86,7 @@ struct DocumentedOutputTests {
         #expect(added.isEmpty, "\(sample.testDescription): it prints these rows, too\n\(finished.output)")
     }
 
-    /// What stands before the first gap of a line, with figures as `#`.
+    /// The text before the first gap of a line, with numbers as `#`.
     private static func labels(_ lines: [String]) -> Set<String> {
         Set(
             lines.compactMap { line in

@@ -290,7 +290,7 @@ extension WithHubNodes {
                 name: "subscriptions killed again and again, and a counter that tells nothing",
                 alerts: [.init(name: "BackplaneReconnecting"), .init(name: "BackplaneIdsInDoubt", labels: still)],
                 changes: [
-                    .init(dashboard: "relay", panel: "Subscriptions made again"),
+                    .init(dashboard: "relay", panel: "Resubscriptions"),
                     .init(dashboard: "backplane", panel: "Loss and disorder", letter: "G", labels: still),
                 ])
             try await fault.prove(by: scene.prometheus, queries: queries) {
@@ -366,8 +366,8 @@ extension WithHubNodes {
                     .init(dashboard: "backplane", panel: "Which part, since when", letter: "M"),
                     .init(dashboard: "backplane", panel: "Which part, since when", letter: "N"),
                     .init(dashboard: "hub-and-probe", panel: "Nodes up", direction: .falls),
-                    .init(dashboard: "hub-and-probe", panel: "Who is well, since when", letter: "A"),
-                    .init(dashboard: "hub-and-probe", panel: "Who is well, since when", letter: "C"),
+                    .init(dashboard: "hub-and-probe", panel: "What is healthy, since when", letter: "A"),
+                    .init(dashboard: "hub-and-probe", panel: "What is healthy, since when", letter: "C"),
                     .init(dashboard: "hub-and-probe", panel: "End to end", direction: .falls),
                 ])
             try await redis.prove(by: scene.prometheus, queries: queries) { await scene.redis.stop() }

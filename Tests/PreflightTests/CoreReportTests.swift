@@ -77,6 +77,9 @@ import Testing
         Meant(
             prefix: "orc", typed: "OracelHub", lives: ("orc", "OracleHub"),
             meant: CoreHub(prefix: "orc", type: "OracleHub")),
+        Meant(
+            typed: "ChatHub", lives: ("app:", "Chat.Hubs.ChatHub"),
+            meant: CoreHub(prefix: "app:", type: "Chat.Hubs.ChatHub")),
         Meant(typed: "Something", lives: ("", "Chat.Hubs.ChatHub"), meant: nil),
     ])
     func aMistypedHub(_ test: Meant) {
@@ -139,6 +142,17 @@ import Testing
             ])
         #expect(report(11, CoreAttachment(findsHubs: true, permitsManyPatterns: true)) == [])
         #expect(report(11, CoreAttachment(hubs: (0..<11).map { "Hub\($0 + 100)" })) == [])
+    }
+
+    /// As hubs come while a relay runs.
+    @Test func hubsThatComeAreWatchedUpToTheLimit() {
+        let found = (0..<20).map { CoreHub(type: "H\($0)") }
+        let core = CoreAttachment(findsHubs: true)
+        #expect(core.admitted(found, besides: 0) == Array(found.prefix(10)))
+        #expect(core.admitted(found, besides: 8) == Array(found.prefix(2)))
+        #expect(core.admitted(found, besides: 12) == [])
+        #expect(CoreAttachment(findsHubs: true, permitsManyPatterns: true).admitted(found, besides: 12) == found)
+        #expect(CoreAttachment(findsHubs: true, includesConnections: true).admitted(found, besides: 0).count == 8)
     }
 
     @Test func oldNodesBesideNewOnes() {

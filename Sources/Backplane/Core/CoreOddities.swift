@@ -9,13 +9,13 @@ package struct CoreOddities: Oddities {
 
     /// A number, length or count takes more bytes than it needs.
     package static let longForm = CoreOddities(rawValue: 1 << 0)
-    /// A text is not UTF-8: nodes read U+FFFD for what is malformed.
+    /// A text is not UTF-8: nodes read U+FFFD for malformed parts.
     package static let utf8 = CoreOddities(rawValue: 1 << 1)
-    /// Items behind those that nodes write, none of them a mark of ours.
+    /// Items after those that nodes write, except our forward mark.
     package static let extraItems = CoreOddities(rawValue: 1 << 2)
-    /// Bytes behind the payload.
+    /// Bytes after the payload.
     package static let trailingBytes = CoreOddities(rawValue: 1 << 3)
-    /// A frame stands as text or nil where nodes write bytes.
+    /// A frame is text or nil where nodes write bytes.
     package static let frameType = CoreOddities(rawValue: 1 << 4)
     /// A protocol has two frames; nodes send the first.
     package static let duplicateProtocol = CoreOddities(rawValue: 1 << 5)

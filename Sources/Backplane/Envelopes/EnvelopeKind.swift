@@ -1,6 +1,6 @@
-/// What an envelope's message is for, on either backplane. Few enough to be a metric label.
+/// The purpose of a message on either backplane. Few values, suitable as a metric label.
 package enum EnvelopeKind: UInt8, CaseIterable, Sendable {
-    // Of SignalR 2, some of them of both.
+    // SignalR 2; some are shared.
     case hub
     case client
     case group
@@ -11,7 +11,7 @@ package enum EnvelopeKind: UInt8, CaseIterable, Sendable {
     case command
     case ack
     case other
-    // Of ASP.NET Core alone.
+    // ASP.NET Core only.
     case all
     case groupCommand
     case result

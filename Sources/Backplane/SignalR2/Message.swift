@@ -4,7 +4,7 @@
 package struct Message: Equatable, Sendable {
     /// The sender's connection id, or a GUID for a send by the server itself.
     package var source: String
-    /// The signal's key: whom the message is for.
+    /// The signal's key: the recipients.
     package var key: String
     /// Any bytes; JSON for everything that SignalR itself sends, empty for an ack.
     package var value: [UInt8]
@@ -30,7 +30,7 @@ package struct Message: Equatable, Sendable {
         self.filter = filter
     }
 
-    /// Copies a message out of the payload it stands in.
+    /// Copies a message from its payload.
     package init(_ view: MessageView) {
         source = String(decoding: view.source, as: UTF8.self)
         key = String(decoding: view.key, as: UTF8.self)

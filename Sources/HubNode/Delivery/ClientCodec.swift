@@ -1,20 +1,21 @@
 import NIOCore
 
-/// How one generation writes what goes to a client. With a transport it makes a client's protocol.
+/// The encoding of messages to clients for one SignalR generation. Together with a transport it forms a client's
+/// protocol.
 protocol ClientCodec: Sendable {
     /// Clients of one format get the same bytes.
     var format: String { get }
 
-    /// - Parameter frame: what of it the protocol has no word for is left out.
+    /// - Parameter frame: parts that the protocol cannot express are left out.
     func encoded(_ frame: Frame) -> EncodedFrame
 }
 
-/// What goes out to a client at once.
+/// A frame to a client.
 struct Frame {
     var cursor: UInt64
     /// The client's connection is initialized.
     var initialized = false
-    /// The client should reconnect: this node is about to stop.
+    /// The client should reconnect: this node is stopping.
     var reconnect = false
     /// The client's groups have changed.
     var groupsToken: String?
@@ -22,7 +23,7 @@ struct Frame {
     var messages: [ByteBuffer] = []
 }
 
-/// A ``Frame`` as bytes, ready for every transport: encoded once, however many clients get it.
+/// An encoded ``Frame``, ready for every transport: encoded once for all clients.
 struct EncodedFrame: Sendable {
     /// As streams and polls carry it: text, or MessagePack.
     let content: ByteBuffer
@@ -69,7 +70,7 @@ struct EncodedFrame: Sendable {
     }
 }
 
-/// One message for many clients: encoded once for those of one format that come one after another.
+/// One message for many clients: encoded once for consecutive clients with the same format.
 struct SharedFrame {
     private let cursor: UInt64
     private let message: ByteBuffer

@@ -1,10 +1,11 @@
 extension Hub {
-    /// The hub of SignalR's tutorial, with what an end-to-end check needs beside it.
+    /// The hub of SignalR's tutorial, plus methods for an end-to-end check.
     public static let chat = Hub("chatHub") { hub in
         hub.on("send") { (call: HubCall, name: JSONValue, message: JSONValue) in
             try await call.clients.all.invoke("broadcastMessage", name, message)
         }
-        // With a sign that comes back, by which a page knows its own message: another user may have the same name.
+        // With an identifier that is echoed, by which a page recognizes its own message: another user may have the same
+        // name.
         hub.on("send") { (call: HubCall, name: JSONValue, message: JSONValue, sign: JSONValue) in
             try await call.clients.all.invoke("broadcastMessage", name, message, sign)
         }

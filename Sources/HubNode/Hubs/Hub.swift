@@ -10,25 +10,25 @@ import Backplane
 ///     }
 /// }
 /// ```
-/// Names compare without case. Methods run on the node's event loop until they first wait: they must not block.
+/// Names are case-insensitive. Methods run on the node's event loop until their first await: they must not block.
 public struct Hub: Sendable {
-    /// As it was registered.
+    /// As registered.
     public let name: String
     /// By name and number of arguments.
     private var methods: [CaselessName: [Int: HubMethod]] = [:]
 
     /// - Parameters:
-    ///   - name: as it stands in the keys of signals; without a dot.
+    ///   - name: as in the keys of signals; without a dot.
     ///   - define: registers the methods.
     public init(_ name: String, _ define: (inout Hub) -> Void) {
         precondition(
             !name.isEmpty && !name.utf8.contains(UInt8(ascii: ".")),
-            "a hub's name holds no dot: it ends at the first one in a key")
+            "a hub's name contains no dot: in a key it ends at the first one")
         self.name = name
         define(&self)
     }
 
-    /// Registers a method without a result. One name may stand for several methods of different numbers of arguments.
+    /// Registers a method without a result. A name may be registered for several numbers of arguments.
     public mutating func on<each Argument: HubValue>(
         _ method: String, perform body: @escaping @Sendable (HubCall, repeat each Argument) async throws -> Void
     ) {
@@ -65,7 +65,7 @@ public struct Hub: Sendable {
         }
     }
 
-    /// The method of this name that takes this many arguments.
+    /// The method with this name and number of arguments.
     func method(_ name: String, arity: Int) -> HubMethod? {
         methods[CaselessName(name)]?[arity]
     }

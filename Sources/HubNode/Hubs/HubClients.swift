@@ -1,7 +1,7 @@
 import Backplane
 import JSON
 
-/// The clients of a hub, on whichever node they are.
+/// The clients of a hub, on any node.
 public struct HubClients: Sendable {
     private let hub: String
     private let callerID: String
@@ -15,9 +15,9 @@ public struct HubClients: Sendable {
 
     /// Every client of the hub.
     public var all: HubTarget { target(.all(except: [])) }
-    /// Who called the method.
+    /// The caller of the method.
     public var caller: HubTarget { client(callerID) }
-    /// All but the caller.
+    /// All clients but the caller.
     public var others: HubTarget { target(.all(except: [callerID])) }
 
     /// One client, by its connection id.
@@ -35,17 +35,17 @@ public struct HubClients: Sendable {
         target(.group(name, except: []))
     }
 
-    /// A group without the caller.
+    /// A group, excluding the caller.
     public func othersInGroup(_ name: String) -> HubTarget {
         target(.group(name, except: [callerID]))
     }
 
-    /// Every connection of a user.
+    /// All connections of a user.
     public func user(_ id: String) -> HubTarget {
         target(.user(id))
     }
 
-    /// All but these connections.
+    /// All clients except these connections.
     public func allExcept(_ connectionIDs: [String]) -> HubTarget {
         target(.all(except: connectionIDs))
     }
@@ -55,7 +55,7 @@ public struct HubClients: Sendable {
     }
 }
 
-/// Some clients of a hub, to call a method of.
+/// Clients of a hub on which a method can be called.
 public struct HubTarget: Sendable {
     let hub: String
     let audience: Audience
@@ -64,7 +64,7 @@ public struct HubTarget: Sendable {
 
     /// Calls a method on the clients. Returns when the message is published, not when it has arrived.
     ///
-    /// - Throws: if it could not be published.
+    /// - Throws: if publishing failed.
     public func invoke<each Argument: HubValue>(_ method: String, _ arguments: repeat each Argument) async throws {
         var encoded: [HubArgument] = []
         for argument in repeat each arguments { encoded.append(try HubArgument(argument)) }

@@ -2,7 +2,7 @@ import Backplane
 import Logging
 import Prometheus
 
-/// Finds the method that a client calls, and runs it.
+/// Finds and runs the method called by a client.
 struct HubDispatcher: Sendable {
     private let hubs: [CaselessName: Hub]
     /// Whether callers are told why a method failed.
@@ -106,7 +106,7 @@ enum CallProblem: Error, CustomStringConvertible {
     }
 }
 
-/// Whose call it is.
+/// The caller.
 struct HubCaller: Sendable {
     let connectionID: String
     /// Empty if there is none.

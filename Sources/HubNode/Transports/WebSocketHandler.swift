@@ -2,8 +2,8 @@ import Backplane
 import NIOCore
 import NIOWebSocket
 
-/// A client's webSocket: hands its calls to the hubs and the answers back. Frames from the backplane are written by the
-/// broker, past this.
+/// A client's webSocket: passes calls to the hubs and sends the responses. Frames from the backplane are written by the
+/// broker, bypassing this handler.
 final class WebSocketHandler: ChannelInboundHandler {
     typealias InboundIn = WebSocketFrame
     typealias OutboundOut = WebSocketFrame
@@ -87,7 +87,7 @@ final class WebSocketHandler: ChannelInboundHandler {
 
     private func received(_ json: [UInt8]) {
         guard let call = HubRequest(decoding: json) else {
-            // A real node logs what it cannot read and goes on.
+            // A real node logs unreadable messages and continues.
             metrics.refused(.protocolError)
             return
         }
@@ -100,14 +100,14 @@ final class WebSocketHandler: ChannelInboundHandler {
     }
 }
 
-/// A webSocket as the broker writes to it: on the event loop, without waiting.
+/// A webSocket for the broker: writes on the event loop, without waiting.
 final class WebSocketLine: Sendable {
     private let channel: any Channel
-    /// What is written from here goes past the encoder of frames.
+    /// Writes from here bypass the frame encoder.
     private let encoder: NIOLoopBound<ChannelHandlerContext>
 
     /// - Parameter channel: upgraded to webSockets; this is called on its event loop.
-    /// - Throws: `ChannelPipelineError` if it is not.
+    /// - Throws: `ChannelPipelineError` otherwise.
     init(channel: any Channel) throws {
         self.channel = channel
         encoder = NIOLoopBound(
@@ -131,7 +131,7 @@ final class WebSocketLine: Sendable {
         channel.writeAndFlush(WebSocketFrame(fin: true, opcode: .text, data: text), promise: nil)
     }
 
-    /// Nothing goes out before ``flush()``.
+    /// Nothing is sent before ``flush()``.
     func write(_ frame: EncodedFrame) {
         encoder.value.write(NIOAny(frame.webSocket), promise: nil)
     }

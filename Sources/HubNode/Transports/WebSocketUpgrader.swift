@@ -2,7 +2,7 @@ import NIOCore
 import NIOHTTP1
 import NIOWebSocket
 
-/// Decides which request becomes a webSocket; all others, the wrong ones included, are answered over HTTP.
+/// Decides which requests become webSockets; all others, including invalid ones, are answered over HTTP.
 struct WebSocketUpgrader: Sendable {
     let gate: RequestGate
     let broker: MessageBroker

@@ -3,9 +3,9 @@ import Capture
 import Prometheus
 import Relay
 
-/// What the live page knows of one channel: sampled from its counters once a second, and told by events.
+/// The state of one channel on the live page: counters sampled once a second, and events.
 struct ChannelSnapshot: Sendable {
-    /// Seconds that rates and latency of the sentence, and of the figures beside it, are taken over.
+    /// Seconds over which rates and latency are averaged, in the sentence and in the figures.
     private static let averaged = 5
 
     let name: String
@@ -23,7 +23,7 @@ struct ChannelSnapshot: Sendable {
     private var turns: Int
     private var latency: LatencyWindow?
 
-    /// - Parameter samples: so many are kept.
+    /// - Parameter samples: number of samples to keep.
     init(name: String, metrics: ChannelMetrics, samples: Int) {
         self.name = name
         self.metrics = metrics
@@ -53,11 +53,11 @@ struct ChannelSnapshot: Sendable {
         }
     }
 
-    /// An event that concerns this channel.
+    /// An event about this channel.
     mutating func observe(_ event: LiveEvent) {
         let (from, to) = (event.event.from ?? 0, event.event.to ?? 0)
         switch event.event.event {
-        // What is missing since an earlier run is no news of this one.
+        // Ids missing since an earlier run are not news.
         case "gap" where event.event.cause != "not_recording" && to >= from:
             let count = Int(clamping: to - from + 1)
             let cause = event.event.cause ?? "unknown"
@@ -80,7 +80,7 @@ struct ChannelSnapshot: Sendable {
         }
     }
 
-    /// It was the turn of another counter.
+    /// It was another counter's turn.
     private mutating func withdraw(_ wrong: CaptureEvent.Withdrawn) {
         switch wrong.event {
         case "counter_reset": if let told = reset, told.from == wrong.from, told.to == wrong.to { reset = nil }
@@ -89,12 +89,12 @@ struct ChannelSnapshot: Sendable {
         }
     }
 
-    /// Envelopes a second.
+    /// Envelopes per second.
     var rate: Double { mean { $0.envelopes } }
-    /// A second.
+    /// Bytes per second.
     var byteRate: Double { mean { $0.bytes } }
 
-    /// Of the newest second in which something came.
+    /// Latency of the newest second with envelopes.
     var recentLatency: LatencyWindow.Quantiles? { samples.suffix(Self.averaged).last { $0.latency != nil }?.latency }
 
     private func mean(_ value: (LiveSample) -> Double) -> Double {
@@ -102,7 +102,7 @@ struct ChannelSnapshot: Sendable {
         return recent.isEmpty ? 0 : recent.reduce(0) { $0 + value($1) } / Double(recent.count)
     }
 
-    /// Nanoseconds since 1970; nil as long as nothing came.
+    /// Nanoseconds since 1970; nil before the first envelope.
     var lastEnvelopeAt: UInt64? {
         let seconds = metrics.lastEnvelopeTimestamp.value
         return seconds > 0 ? UInt64(seconds * 1e9) : nil
@@ -111,19 +111,19 @@ struct ChannelSnapshot: Sendable {
     /// 0 before the first envelope, and on a wire without ids.
     var lastID: UInt64 { ids.map { UInt64(exactly: $0.lastID.value) ?? .max } ?? 0 }
 
-    /// Of this run.
+    /// In this run.
     var missingTotal: Int { ids?.missingIDs.value ?? 0 }
 
-    /// Messages of this run by kind, those that came.
+    /// Messages of this run by kind, without zeros.
     var kinds: [(label: String, count: Int)] {
         metrics.messagesByKind.sorted { $0.count > $1.count }
     }
 
-    /// Payloads of this run that are no envelope.
+    /// Payloads of this run that are not envelopes.
     var undecodable: Int { metrics.undecodable.reduce(0) { $0 + $1.value } }
 }
 
-/// Which hubs and methods were called most among the sampled envelopes of one channel.
+/// The most frequent hubs and methods among the sampled envelopes of one channel.
 struct TopCalls: Sendable {
     struct Call: Hashable, Sendable {
         var hub: String
@@ -136,7 +136,7 @@ struct TopCalls: Sendable {
         var count: Int
     }
 
-    /// Pairs that are counted; what comes further counts as others.
+    /// Number of distinct pairs; further ones count as others.
     static let limit = 100
     static let shown = 8
 
@@ -150,7 +150,7 @@ struct TopCalls: Sendable {
         counts[call, default: 0] += 1
     }
 
-    /// The most frequent ones first.
+    /// Most frequent first.
     var rows: [Row] {
         counts.sorted { ($1.value, $0.key.hub, $0.key.method) < ($0.value, $1.key.hub, $1.key.method) }
             .prefix(Self.shown).map { Row(hub: $0.key.hub, method: $0.key.method, count: $0.value) }

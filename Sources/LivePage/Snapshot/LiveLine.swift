@@ -1,8 +1,8 @@
 import Backplane
 
-/// What the feed keeps of one envelope, copied on the recorder's thread.
+/// The data of one envelope for the feed, copied on the recorder's thread.
 struct SampledEnvelope: Sendable {
-    /// Of a message's value more is not looked at; hub and method of a larger one stay unknown.
+    /// Larger values are not parsed; their hub and method stay unknown.
     static let valueLimit = 16 * 1024
 
     var channel: Int
@@ -10,14 +10,14 @@ struct SampledEnvelope: Sendable {
     var receivedAt: UInt64
     /// Payload bytes.
     var size: Int
-    /// nil if the payload begins with none.
+    /// nil if the payload has no id.
     var id: UInt64?
-    /// nil if the payload does not decode; of the first message.
+    /// Kind of the first message; nil if the payload does not decode.
     var kind: MessageKind?
     var messages = 0
-    /// Nanoseconds since 1970, by the publisher's clock.
+    /// The publisher's clock, nanoseconds since 1970.
     var createdAt: UInt64?
-    /// Of the first message.
+    /// Value of the first message.
     var value: [UInt8] = []
 
     init(_ payload: UnsafeRawBufferPointer, channel: Int, receivedAt: UInt64) {
@@ -44,26 +44,26 @@ struct SampledEnvelope: Sendable {
 
 /// One envelope of the live feed.
 struct LiveLine: Sendable, Equatable {
-    /// What is shown of a name; longer ones are cut.
+    /// Maximum length of a displayed name; longer ones are cut.
     static let nameLimit = 80
-    /// What is shown of a value, in characters.
+    /// Maximum length of a displayed value, in characters.
     static let valueLimit = 2_000
 
-    /// Ascending, so that a page knows what it has shown.
+    /// Ascending, so that a page knows which lines it has shown.
     var number: UInt64
     var channel: Int
     /// Nanoseconds since 1970.
     var at: UInt64
     var id: UInt64?
-    /// `undecodable` if it is no SignalR 2 envelope.
+    /// `undecodable` if it is not a SignalR 2 envelope.
     var kind: String
     var messages: Int
     var hub: String?
-    /// Of a command, what it does.
+    /// For a command, what it does.
     var method: String?
     /// Payload bytes.
     var size: Int
-    /// In seconds; nil if the publisher's time is not known, or lies ahead of ours.
+    /// In seconds; nil if the publisher's time is unknown or in the future.
     var latency: Double?
     /// The message's value; only with `--show-payloads`.
     var value: String?

@@ -14,7 +14,7 @@ package struct ChunkMessage {
     /// In place: valid as long as the decoded chunk.
     package let data: UnsafeRawBufferPointer
 
-    /// From a message record that is known to be whole.
+    /// From a message record that has been validated.
     @inlinable
     init(content: UnsafeRawPointer, count: Int) {
         channelID = UInt16(littleEndian: content.loadUnaligned(as: UInt16.self))

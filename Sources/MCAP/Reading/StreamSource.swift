@@ -1,17 +1,17 @@
-/// Bytes that arrive one after another, as from a pipe. What was not discarded yet can be read again.
+/// Bytes that arrive sequentially, as from a pipe. Bytes not yet discarded can be read again.
 ///
-/// For one thread at a time.
+/// Not thread-safe.
 package final class StreamSource: ByteSource {
     /// Fills a part of the buffer, at least one byte; 0 at the end.
     package typealias Pull = (UnsafeMutableRawBufferPointer) throws -> Int
 
-    /// Bytes that arrived, and did not go yet.
+    /// Bytes that arrived and were not discarded.
     private var kept = GrowableBuffer()
-    /// Where the first of them that counts stands in `kept`: what is before it was discarded.
+    /// Index in `kept` of the first byte not discarded.
     private var first = 0
-    /// Where it stands in the stream.
+    /// Its position in the stream.
     private var start: UInt64 = 0
-    /// Of all bytes before `start`.
+    /// CRC of all bytes before `start`.
     private var discardedCRC = CRC32()
     private var hasEnded = false
     private let pull: Pull

@@ -24,7 +24,7 @@ package struct Channel: Equatable, Sendable {
         self.metadata = metadata
     }
 
-    /// By the bytes of the strings: to Swift, names in two forms of Unicode are one.
+    /// Compares bytes: Swift considers two Unicode forms of a name equal.
     package static func == (first: Channel, second: Channel) -> Bool {
         first.id == second.id && first.schemaID == second.schemaID
             && first.topic.utf8.elementsEqual(second.topic.utf8)

@@ -8,13 +8,13 @@ package struct ChunkIndex: Equatable, Sendable {
     package var endTime: UInt64
     /// Bytes from the start of the file to the chunk record's opcode.
     package var offset: UInt64
-    /// Bytes of the whole chunk record, opcode and length included.
+    /// Bytes of the whole chunk record, including opcode and length.
     package var length: UInt64
-    /// For each channel with messages in the chunk: where its message index record stands. Empty: no indexes.
+    /// For each channel with messages in the chunk: offset of its message index record. Empty: no indexes.
     package var messageIndexOffsets: [UInt16: UInt64]
     /// Bytes of all message index records together.
     package var messageIndexLength: UInt64
-    /// `zstd`, `lz4` or, stored as it is, the empty string.
+    /// `zstd`, `lz4` or, uncompressed, the empty string.
     package var compression: String
     /// Bytes of the data as stored.
     package var compressedSize: UInt64

@@ -2,7 +2,7 @@
 ///
 /// MCAP specification: "Header (op=0x01)".
 package struct Header: Equatable, Sendable {
-    /// What the file's contents conform to, e.g. `signalr-backplane`.
+    /// The convention that the contents follow, e.g. `signalr-backplane`.
     package var profile: String
     /// The program that wrote the file, e.g. `backplane-relay/1.0.0`.
     package var library: String

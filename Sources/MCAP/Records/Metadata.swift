@@ -20,7 +20,7 @@ package struct Metadata: Equatable, Sendable {
         }
     }
 
-    /// - Parameter allowingExtension: whether fields of a later format may follow those known.
+    /// - Parameter allowingExtension: whether fields of a later format may follow.
     init(content: UnsafeRawBufferPointer, allowingExtension: Bool) throws(MalformedRecord) {
         var cursor = ByteCursor(content)
         name = try cursor.string("name")

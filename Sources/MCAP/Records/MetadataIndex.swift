@@ -4,7 +4,7 @@
 package struct MetadataIndex: Equatable, Sendable {
     /// Bytes from the start of the file to the record's opcode.
     package var offset: UInt64
-    /// Bytes of the whole record, opcode and length included.
+    /// Bytes of the whole record, including opcode and length.
     package var length: UInt64
     /// Of the metadata record.
     package var name: String

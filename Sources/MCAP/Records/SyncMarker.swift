@@ -1,6 +1,6 @@
-/// Sixteen random bytes, the same in all markers of one file and in no other file.
+/// Sixteen random bytes, the same in all markers of a file and in no other file.
 ///
-/// Who does not know them cannot forge a marker inside of recorded data.
+/// Without knowing them, a marker cannot be forged in recorded data.
 package struct SyncMarker: Hashable, Sendable {
     /// The first eight bytes, read as a little-endian number.
     package var first: UInt64

@@ -1,26 +1,26 @@
-/// A backplane that has subscribers, or a channel that is none.
+/// A backplane that has subscribers, or another channel.
 package struct ListedChannel: Sendable, Equatable {
     package enum Kind: String, Sendable {
         /// An event key of SignalR 2: a counter of the same name exists.
         case signalR2 = "signalr2"
         /// All channels of one hub of ASP.NET Core SignalR.
         case core
-        /// Neither, or an event key on which nothing was published yet.
+        /// Neither, or an event key on which nothing has been published yet.
         case neither
     }
 
-    /// The Redis channel; of a Core hub what its channels begin with: prefix and type name.
+    /// The Redis channel; for a Core hub the start of its channels: prefix and type name.
     package var name: String
     package var kind: Kind
-    /// Of the channel; of a Core hub those of the channel that each node listens to. nil where Redis does not tell.
+    /// Subscribers of the channel; for a Core hub, of the channel that each node subscribes to. nil if unknown.
     package var subscribers: Int?
     /// The counter's value.
     package var lastID: UInt64?
-    /// Where the counter is.
+    /// The database of the counter.
     package var database: Int?
-    /// Redis channels that this row stands for.
+    /// Number of Redis channels in this row.
     package var channels = 1
-    /// Of a Core hub: what the names of its channels tell.
+    /// For a Core hub: details from the names of its channels.
     package var hub: FoundHub?
 
     package init(

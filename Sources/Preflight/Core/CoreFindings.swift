@@ -195,7 +195,7 @@ extension PreflightReport {
     func findingOfHubs(instead channel: ChannelReport) -> PreflightFinding? {
         guard core == nil, channel.meant == nil, let hub = hubsHere.first else { return nil }
         return .warning(
-            "no node listens to the channel '\(channel.name)': ASP.NET Core SignalR lives on this Redis and has no event keys, but hubs: \(CoreReport.list(hubsHere.map { $0.hub.topic }))",
+            "no node listens to the channel '\(channel.name)': ASP.NET Core SignalR lives on this Redis; it has hubs instead of event keys: \(CoreReport.list(hubsHere.map { $0.hub.topic }))",
             setting: .core(prefix: hub.hub.prefix))
     }
 

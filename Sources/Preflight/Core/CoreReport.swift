@@ -56,7 +56,7 @@ package struct CoreReport: Sendable, Equatable {
         // The name with the prefix, or under another prefix.
         if let same = found.first(where: { $0.hub.topic.isSameOrdinally(as: hub.type) }) { return same.hub }
         if let same = found.first(where: { $0.hub.type.isSameOrdinally(as: hub.type) }) { return same.hub }
-        let below = found.compactMap { CoreHub(root: $0.hub.root, prefix: hub.prefix) }
+        let below = found.compactMap { CoreHub(root: $0.hub.root, prefix: hub.prefix) }.filter(\.hasPlausibleType)
         for candidates in [below, found.map(\.hub)] {
             guard let type = NearName.nearest(to: hub.type, among: candidates.map(\.type)) else { continue }
             return candidates.first { $0.type.isSameOrdinally(as: type) }

@@ -1,7 +1,7 @@
 import Backplane
 package import Prometheus
 
-/// What only the wire of SignalR 2 tells of a channel: ids, and the publisher's clock.
+/// Metrics specific to the wire of SignalR 2: ids, and the publisher's clock.
 package struct SignalR2Metrics: Sendable {
     private let channel: String
     package let deliveryLatency: Histogram
@@ -28,15 +28,15 @@ package struct SignalR2Metrics: Sendable {
             deliveryLatency = registry.histogramFamily(
                 prefix + "delivery_latency_seconds",
                 help:
-                    "From the publisher's clock to receipt here, the difference of the clocks included; compare with the floor.",
+                    "Time from the publisher's clock to receipt here, including the clock difference; compare with the floor.",
                 labels: channel,
                 buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10])
             clockSkew = registry.counterFamily(
                 prefix + "clock_skew_total",
-                help: "Envelopes that seem to arrive before they were made: check the clocks of nodes and relay.",
+                help: "Envelopes that seem to arrive before they were created: check the clocks of nodes and relay.",
                 labels: channel)
             gaps = registry.counterFamily(
-                prefix + "gaps_total", help: "Times that ids were skipped: envelopes this subscriber never saw.",
+                prefix + "gaps_total", help: "Times ids were skipped: envelopes this subscriber never received.",
                 labels: channel)
             missingIDs = registry.counterFamily(
                 prefix + "missing_ids_total", help: "Ids skipped, summed over all gaps.", labels: channel)
@@ -46,7 +46,7 @@ package struct SignalR2Metrics: Sendable {
             counterResets = registry.counterFamily(
                 prefix + "counter_resets_total",
                 help:
-                    "Times that ids went back (Redis restart, failover, flush); clients may go deaf until it catches up.",
+                    "Times ids went back (Redis restart, failover, flush); clients may miss messages until ids catch up.",
                 labels: channel)
             formerCounterResets = registry.counterFamily(
                 prefix + "id_resets_total",
@@ -55,18 +55,18 @@ package struct SignalR2Metrics: Sendable {
             idsInDoubt = registry.counterFamily(
                 prefix + "ids_in_doubt_total",
                 help:
-                    "Times that nobody could tell whether ids are missing, for the counter could not be read: see the log.",
+                    "Times it was impossible to tell whether ids are missing, because the counter could not be read: see the log.",
                 labels: channel)
             lastID = registry.gaugeFamily(prefix + "last_id", help: "Id of the last envelope.", labels: channel)
             latencyFloor = registry.gaugeFamily(
                 prefix + "delivery_latency_floor_seconds",
                 help:
-                    "Lowest latency of the last 5 minutes: what clocks and network add to each; below 0 the publisher's clock is ahead.",
+                    "Lowest latency of the last 5 minutes: what clocks and network add to every latency. Below 0 the publisher's clock is ahead.",
                 labels: channel)
             interleavedIDs = registry.counterFamily(
                 prefix + "interleaved_ids_total",
                 help:
-                    "Times that ids jumped back to another counter: two applications share the event key; give each its own.",
+                    "Times ids jumped back to another counter: two applications share the event key; give each its own.",
                 labels: channel)
         }
     }
@@ -92,7 +92,7 @@ package struct SignalR2Metrics: Sendable {
         formerCounterResets.increment()
     }
 
-    /// - Parameter seconds: nil, and there is no series, as long as no envelope of the last minutes tells its time.
+    /// - Parameter seconds: nil, for no series, if no recent envelope has a time.
     func setLatencyFloor(_ seconds: Double?) {
         let backplane = Dialect.signalR2.label
         if let seconds {

@@ -3,9 +3,10 @@ import Backplane
 import Preflight
 import Redis
 
-/// Which hubs of ASP.NET Core SignalR are watched.
+/// The hubs of ASP.NET Core SignalR to watch.
 struct CoreOptions: ParsableArguments {
-    @Flag(help: "Watch all hubs of ASP.NET Core SignalR that have the channel prefix, and follow them as they come.")
+    @Flag(
+        help: "Watch all hubs of ASP.NET Core SignalR that have the channel prefix, including hubs that appear later.")
     var core = false
 
     @Option(
@@ -32,7 +33,7 @@ struct CoreOptions: ParsableArguments {
             valueName: "prefix"))
     var channelPrefix: String?
 
-    @Flag(help: "Attach though the patterns for ASP.NET Core make each PUBLISH of this Redis slower (more than 40).")
+    @Flag(help: "Attach even if the patterns for ASP.NET Core slow down each PUBLISH of this Redis (more than 40).")
     var yes = false
 
     var isGiven: Bool { core || !coreHub.isEmpty }
@@ -54,12 +55,12 @@ struct CoreOptions: ParsableArguments {
         let end = type.lastIndex(of: ":").map { type.index(after: $0) } ?? type.startIndex
         let rest = type[end...]
         return rest.isEmpty
-            ? "\(name): a .NET type name holds no ':', as in Chat.Hubs.ChatHub"
-            : "\(name): a .NET type name holds no ':'; what stands before it may be the channel prefix: --channel-prefix '\(type[..<end])' \(name) '\(rest)'"
+            ? "\(name): a .NET type name contains no ':', as in Chat.Hubs.ChatHub"
+            : "\(name): a .NET type name contains no ':'; the part before it may be the channel prefix: --channel-prefix '\(type[..<end])' \(name) '\(rest)'"
     }
 
-    /// - Parameter redis: of `--redis`, which may hold a prefix.
-    /// - Returns: nil if nothing of ASP.NET Core is asked for.
+    /// - Parameter redis: the address of `--redis`, which may contain a prefix.
+    /// - Returns: nil if no hub of ASP.NET Core is selected.
     /// - Throws: `ValidationError` if a hub is named twice or the like.
     func attachment(redis: RedisConfiguration) throws -> CoreAttachment? {
         try validate()
@@ -71,19 +72,19 @@ struct CoreOptions: ParsableArguments {
 }
 
 extension CoreOptions {
-    /// What watches all hubs with a prefix.
+    /// The options that watch all hubs with a prefix.
     static func arguments(prefix: String) -> String {
         prefix.isEmpty ? "--core" : "--core --channel-prefix \(ShellWord.quoted(prefix))"
     }
 
-    /// What watches one hub.
+    /// The options that watch one hub.
     static func arguments(_ hub: CoreHub) -> String {
         (hub.prefix.isEmpty ? "" : "--channel-prefix \(ShellWord.quoted(hub.prefix)) ")
             + "--core-hub \(ShellWord.quoted(hub.type))"
     }
 }
 
-/// A word as a POSIX shell takes it.
+/// A word quoted for a POSIX shell if necessary.
 enum ShellWord {
     static func quoted(_ word: String) -> String {
         let isPlain =
@@ -96,12 +97,12 @@ enum ShellWord {
     }
 }
 
-/// What one command watches, of both backplanes.
+/// Everything a command watches, on both backplanes.
 struct WatchedBackplanes {
     let channels: [String]
     let core: CoreOptions
 
-    /// What is watched from the start.
+    /// Watched from the start.
     func backplanes(_ attachment: CoreAttachment?) -> [BackplaneChannel] {
         channels.map { .signalR2(key: $0) } + (attachment?.namedHubs ?? []).map { .core($0) }
     }

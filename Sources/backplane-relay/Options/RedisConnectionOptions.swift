@@ -2,7 +2,7 @@ import ArgumentParser
 import Logging
 import Redis
 
-/// How to connect to a Redis whose address another option gives.
+/// How to connect to the Redis at an address given by another option.
 struct RedisConnectionOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -23,7 +23,7 @@ struct RedisConnectionOptions: ParsableArguments {
     var redisServerName: String?
 
     @Flag(
-        help: "Accept any certificate. Anybody on the network path can then read and change everything. For tests only."
+        help: "Accept any certificate. Anyone on the network path can then read and change everything. For tests only."
     )
     var redisInsecure = false
 
@@ -38,7 +38,7 @@ struct RedisConnectionOptions: ParsableArguments {
 
     /// The address with these options applied.
     ///
-    /// - Parameter option: the address' option, for errors, which do not repeat the address: it may hold a password.
+    /// - Parameter option: the option of the address, for errors. They do not repeat the address, which may contain a password.
     func configuration(of address: String, option: String) throws -> RedisConfiguration {
         var configuration: RedisConfiguration
         do {
@@ -54,7 +54,7 @@ struct RedisConnectionOptions: ParsableArguments {
         guard var tls = configuration.tls else {
             if let (name, _) = tlsOptions.first(where: { $0.1 }) {
                 throw ValidationError(
-                    "\(name): the address of \(option) asks for no TLS; write rediss://, rediss+sentinel:// or ssl=true"
+                    "\(name): the address of \(option) does not use TLS; write rediss://, rediss+sentinel:// or ssl=true"
                 )
             }
             return configuration
@@ -68,13 +68,13 @@ struct RedisConnectionOptions: ParsableArguments {
         return configuration
     }
 
-    /// What the operator should know before the first connection, in words.
+    /// Warnings to log before the first connection.
     func warnings(for configuration: RedisConfiguration) -> [String] {
         var warnings = configuration.warnings
         if let warning = configuration.passwordFile?.warning { warnings.append(warning) }
         if configuration.tls?.verifiesServer == false {
             warnings.append(
-                "--redis-insecure: NOBODY CHECKS WHO THE SERVER IS: whoever sits between can read and change everything, the password included"
+                "--redis-insecure: THE SERVER'S IDENTITY IS NOT CHECKED: anyone on the network path can read and change everything, including the password"
             )
         }
         return warnings

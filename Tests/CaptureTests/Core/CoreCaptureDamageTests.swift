@@ -7,7 +7,7 @@ import Time
 
 @testable import Capture
 
-/// Envelopes of ASP.NET Core that no node writes, and files that nobody closed.
+/// Envelopes of ASP.NET Core that no node writes, and unclosed files.
 @Suite struct CoreCaptureDamageTests {
     /// What no node writes, at each place where a payload or a record can end.
     @Test func cutRecordsAreToldAndNeverTrap() throws {
@@ -37,10 +37,10 @@ import Time
         let hub = CoreHub(type: "A")
         let record = CoreRecord.bytes(channel: Array("Ax:all".utf8), payload: [0x92, 0x90, 0x80])
         let object = try CoreRecording.json(Reading.Envelope(channel: "A", receivedAt: 1, payload: record), hub.form)
-        #expect((object["error"] as? String)?.contains("none of the hub's") == true)
+        #expect((object["error"] as? String)?.contains("does not belong to the hub") == true)
     }
 
-    /// MessagePack-CSharp compresses by LZ4 in one block or in several; both are told, not taken for damage.
+    /// MessagePack-CSharp compresses with LZ4 in one block or in several; both are reported, not treated as damage.
     @Test(arguments: [98, 99] as [Int8]) func compressedArgumentsAreShownAsThat(type: Int8) throws {
         var message = MessagePackWriter()
         message.array(6)

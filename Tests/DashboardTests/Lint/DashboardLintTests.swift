@@ -64,7 +64,7 @@ struct DashboardLintTests {
             ),
         ],
         .panelTitleDescription: [
-            (#""title": "Envelopes""#, #""title": """#), (#""description": "Look at Redis.","#, ""),
+            (#""title": "Envelopes""#, #""title": """#), (#""description": "Check Redis.","#, ""),
         ],
         .panelUnits: [(#""unit": "cps""#, #""unit": """#), (#""unit": "cps""#, #""unit": "envelopes""#)],
         .panelNoTargets: [(#""targets": [{"#, #""targets": [], "x": [{"#)],
@@ -102,12 +102,12 @@ struct DashboardLintTests {
           ]},
           "panels": [
             {"id": 3, "type": "row", "title": "Row", "gridPos": {"x": 0, "y": 0, "w": 24, "h": 1}},
-            {"id": 1, "type": "timeseries", "title": "Envelopes", "description": "Look at Redis.",
+            {"id": 1, "type": "timeseries", "title": "Envelopes", "description": "Check Redis.",
              "datasource": {"type": "prometheus", "uid": "${datasource}"}, "x": "panel",
              "gridPos": {"x": 0, "y": 1, "w": 12, "h": 8}, "fieldConfig": {"defaults": {"unit": "cps"}},
              "targets": [{"datasource": {"type": "prometheus", "uid": "${datasource}"}, "x": "target",
                "expr": "sum by (channel) (rate(signalr_backplane_gaps_total{job=~\"$job\", instance=~\"$instance\", channel=~\"$channel\", backplane=~\"$backplane\"}[$__rate_interval]))"}]},
-            {"id": 2, "type": "stat", "title": "Up", "description": "Look at Redis.",
+            {"id": 2, "type": "stat", "title": "Up", "description": "Check Redis.",
              "datasource": {"type": "prometheus", "uid": "${datasource}"},
              "gridPos": {"x": 12, "y": 1, "w": 12, "h": 8}, "fieldConfig": {"defaults": {"unit": "none"}},
              "targets": [{"datasource": {"type": "prometheus", "uid": "${datasource}"},

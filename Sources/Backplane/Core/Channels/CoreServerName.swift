@@ -8,7 +8,7 @@ package struct CoreServerName: Hashable, Sendable {
     /// 32 lower-case hexadecimal digits.
     package let guid: String
 
-    /// - Returns: nil if the name has another form.
+    /// - Returns: nil for any other form.
     package init?(_ name: some BidirectionalCollection<UInt8>) {
         guard name.count >= 33 else { return nil }
         let guid = name.suffix(32)

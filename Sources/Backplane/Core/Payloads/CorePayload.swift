@@ -7,7 +7,7 @@ package enum CorePayload: Equatable, Sendable {
     case ack(id: Int32)
     case completion(CoreCompletion)
 
-    /// - Parameter kind: of the channel that the payload came on, which alone says what it is.
+    /// - Parameter kind: of the channel on which the payload arrived, which alone determines its type.
     package init(decoding payload: UnsafeRawBufferPointer, as kind: CoreKind) throws(CoreError) {
         switch try CorePayloadView(kind, payload) {
         case .invocation(let view): self = .invocation(CoreInvocation(view))
@@ -25,7 +25,7 @@ package enum CorePayload: Equatable, Sendable {
         self = try result.get()
     }
 
-    /// As a real node writes it: the same bytes that were decoded, unless the walk found oddities.
+    /// Encoded as by a real node: the same bytes that were decoded, unless there were oddities.
     package func encoded() -> [UInt8] {
         switch self {
         case .invocation(let invocation): return invocation.encoded()
@@ -50,7 +50,7 @@ package struct CoreGroupCommand: Equatable, Sendable {
     package var rawAction: UInt8
     package var group: String
     package var connection: String
-    /// Places where it was forwarded from: ``CoreForwardMark``.
+    /// Places it was forwarded from: ``CoreForwardMark``.
     package var places: [String] = []
 
     package init(

@@ -1,4 +1,5 @@
-/// Whole numbers out of text by .NET's `NumberStyles.Integer` in the invariant culture: white space around, a sign, digits.
+/// Parses whole numbers by .NET's `NumberStyles.Integer` in the invariant culture: surrounding white space, a sign,
+/// digits.
 package enum DotNetInteger {
     /// As `int.Parse` reads it; nil where that throws.
     package static func int32(_ text: String) -> Int32? {
