@@ -21,6 +21,7 @@ final class HubMetrics: Sendable {
     let storedEnvelopes: Gauge
     let storedBytes: Gauge
     let missingProtocols: Counter
+    let coreUp: Gauge
     private let coreConnectionGauges: Family<Gauge>
     private let connectionGauges: [TransportKind: Gauge]
     private let refusals: [Refusal: Counter]
@@ -104,6 +105,11 @@ final class HubMetrics: Sendable {
             "backplane_relay_hub_stored_envelopes", help: "Past envelopes kept for clients that reconnect.")
         storedBytes = registry.gauge(
             "backplane_relay_hub_stored_bytes", help: "Memory of the envelopes kept for clients that reconnect.")
+        coreUp = registry.gauge(
+            "backplane_relay_hub_core_up",
+            help:
+                "1 while the node hears the backplane of ASP.NET Core SignalR and can publish on it; 0 also where it joins none."
+        )
         coreConnectionGauges = registry.gaugeFamily(
             "backplane_relay_hub_core_connections",
             help: "Clients of ASP.NET Core SignalR at this node, by hub protocol.", labels: ["protocol"])

@@ -79,7 +79,9 @@ public struct HubNode: Service {
             if let settings = configuration.core, let hub = hubs.first {
                 CoreBroker(
                     settings: settings, hub: hub, dispatcher: dispatcher, limits: configuration.limits,
-                    metrics: metrics, signalR2: publisher, executor: loop.executor, logger: logger)
+                    metrics: metrics, signalR2: configuration.joinsSignalR2 ? publisher : nil,
+                    bus: coreBus(settings, group), acknowledgementTime: configuration.timing.acknowledgement,
+                    executor: loop.executor, logger: logger)
             } else {
                 nil
             }
@@ -91,6 +93,14 @@ public struct HubNode: Service {
         try await group.shutdownGracefully()
         try outcome.get()
         logger.info("stopped")
+    }
+
+    private func coreBus(_ settings: CoreHubSettings, _ group: MultiThreadedEventLoopGroup) -> CoreBus? {
+        settings.backplane.map {
+            CoreBus(
+                redis: configuration.redis, settings: $0, machine: HubMachine.name, limits: configuration.limits,
+                eventLoopGroup: group, executor: group.any().executor, logger: logger)
+        }
     }
 
     private func serve(bus: RedisMessageBus, _ parts: HubNodeParts) async -> Result<Void, any Error> {
@@ -106,9 +116,18 @@ public struct HubNode: Service {
         }
         defer { ticker.cancel() }
         return await withTaskGroup(of: Result<Void, any Error>.self) { tasks in
-            tasks.addTask {
-                await Self.result {
-                    try await bus.run { event in broker.assumeIsolated { $0.handle(event) } }
+            if configuration.joinsSignalR2 {
+                tasks.addTask {
+                    await Self.result {
+                        try await bus.run { event in broker.assumeIsolated { $0.handle(event) } }
+                    }
+                }
+            }
+            if let core, let coreBus = core.bus {
+                tasks.addTask {
+                    await Self.result {
+                        try await coreBus.run { event in core.assumeIsolated { $0.handle(event) } }
+                    }
                 }
             }
             // Detached: the server must outlive the stop signal until the clients have been notified.

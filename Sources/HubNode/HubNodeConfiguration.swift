@@ -5,7 +5,7 @@ public import Redis
 public struct HubNodeConfiguration: Sendable {
     /// The Redis of the backplane.
     public var redis: RedisConfiguration
-    /// The event key: Redis channel and key of the counter.
+    /// The event key: Redis channel and key of the counter; empty for a node that serves no clients of SignalR 2.
     public var channel: String
     /// The node's name on the chat page and in the log.
     public var name: String
@@ -56,6 +56,11 @@ public struct HubNodeConfiguration: Sendable {
         self.timing = timing
         self.version = version
     }
+}
+
+extension HubNodeConfiguration {
+    /// Whether clients of SignalR 2 are served.
+    var joinsSignalR2: Bool { !channel.isEmpty }
 }
 
 /// Limits of a node. Each has a metric for what it refused.

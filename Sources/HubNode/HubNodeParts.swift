@@ -29,12 +29,15 @@ struct HubNodeParts: Sendable {
         HubHTTP.router(
             endpoint: SignalREndpoint(
                 configuration: configuration, gate: gate, calls: calls, broker: broker, metrics: metrics),
-            core: coreEndpoint, page: ChatPage(configuration: configuration), metrics: metrics, broker: broker)
+            core: coreEndpoint, coreBroker: core, page: ChatPage(configuration: configuration), metrics: metrics,
+            broker: broker)
     }
 
     private var calls: HubCalls {
         HubCalls(
-            dispatcher: dispatcher, publisher: HubPublisher(signalR2: broker.publisher, core: core),
+            dispatcher: dispatcher,
+            publisher: HubPublisher(
+                signalR2: configuration.joinsSignalR2 ? broker.publisher : nil, core: core),
             executor: group.any().executor)
     }
 

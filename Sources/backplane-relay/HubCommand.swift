@@ -18,16 +18,32 @@ struct HubCommand: AsyncParsableCommand {
             Open http://127.0.0.1:8080/ and http://127.0.0.1:8081/ in two windows: what one sends appears in both. \
             Unlike 'run', it publishes: messages, and the commands and acks of its own clients.
 
-            The same hub is served to clients of SignalR 2 (--path) and of ASP.NET Core SignalR (--core-path). Those of \
-            ASP.NET Core meet those of their own node, and every client of SignalR 2.
+            The same hub is served to clients of SignalR 2 (--path) and of ASP.NET Core SignalR (--core-path). The node \
+            joins the backplane of SignalR 2 (--channel), of ASP.NET Core (--core-hub), or both. Without --core-hub, \
+            clients of ASP.NET Core meet those of their own node only.
 
             SIGTERM or SIGINT asks the clients to reconnect elsewhere, waits for them, and exits.
             """)
 
     @OptionGroup(title: "Redis connection") var redis: RedisOptions
 
-    @Option(help: ArgumentHelp("Event key (\"AppName\" in Startup.cs).", valueName: "key"))
-    var channel: String
+    @Option(
+        help: ArgumentHelp(
+            "Event key of SignalR 2 (\"AppName\" in Startup.cs); without it no client of SignalR 2 is served.",
+            valueName: "key"))
+    var channel: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Full .NET type name of the hub whose ASP.NET Core backplane is joined, such as Chat.Hubs.ChatHub.",
+            valueName: "type"))
+    var coreHub: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "ChannelPrefix of the ASP.NET Core nodes. Default: the channelPrefix in the address of --redis.",
+            valueName: "prefix"))
+    var channelPrefix: String?
 
     @Option(
         help: ArgumentHelp(
@@ -90,7 +106,14 @@ struct HubCommand: AsyncParsableCommand {
     @OptionGroup(title: "Logging") var log: LogOptions
 
     func validate() throws {
-        guard !channel.isEmpty else { throw ValidationError("--channel: name the event key") }
+        guard channel != nil || coreHub != nil else {
+            throw ValidationError("name the backplane: --channel KEY for SignalR 2, --core-hub TYPE for ASP.NET Core")
+        }
+        guard channel != "" else { throw ValidationError("--channel: name the event key") }
+        guard coreHub != "" else { throw ValidationError("--core-hub: name the hub's type, such as Chat.Hubs.ChatHub") }
+        guard coreHub == nil || !corePath.isEmpty else {
+            throw ValidationError("--core-hub: needs a path for its clients (--core-path)")
+        }
         guard path.hasPrefix("/"), path.count > 1, !path.hasSuffix("/"), !path.contains("?") else {
             throw ValidationError("--path: a path such as /signalr, with a slash at its beginning and none at its end")
         }
@@ -115,6 +138,10 @@ struct HubCommand: AsyncParsableCommand {
         }
     }
 
+    private func coreBackplane(prefix: String) -> CoreBackplaneSettings? {
+        coreHub.map { CoreBackplaneSettings(hubType: $0, channelPrefix: prefix) }
+    }
+
     private func validateCorePath() throws {
         guard !corePath.isEmpty else { return }
         guard corePath.hasPrefix("/"), corePath.count > 1, !corePath.hasSuffix("/"), !corePath.contains("?") else {
@@ -132,7 +159,7 @@ struct HubCommand: AsyncParsableCommand {
         let logger = log.logger
         let redis = try redis.configuration(logger: logger)
         var configuration = HubNodeConfiguration(
-            redis: redis, channel: channel, name: name ?? "\(HostName.current()):\(listen.port)",
+            redis: redis, channel: channel ?? "", name: name ?? "\(HostName.current()):\(listen.port)",
             listenHost: listen.host, listenPort: listen.port, path: path, allowedOrigins: allowOrigin,
             detailedErrors: detailedErrors, allowsJSONP: allowJsonp, version: BackplaneRelay.version)
         configuration.limits.connections = maxConnections
@@ -140,7 +167,11 @@ struct HubCommand: AsyncParsableCommand {
         configuration.limits.storedBytes = storeSize.bytes
         configuration.limits.envelopeBytes = maxEnvelope.bytes
         configuration.openPages = ManualRoutes.pages
-        configuration.core = corePath.isEmpty ? nil : CoreHubSettings(path: corePath)
+        configuration.core =
+            corePath.isEmpty
+            ? nil
+            : CoreHubSettings(
+                path: corePath, backplane: coreBackplane(prefix: channelPrefix ?? redis.channelPrefix ?? ""))
         if let keyFile { configuration.tokenKey = try Self.tokenKey(in: keyFile) }
         try await ServiceRunner.run(HubNode(configuration: configuration, logger: logger), log: log)
     }

@@ -2,6 +2,8 @@
 public struct CoreHubSettings: Sendable {
     /// The path of the hub, such as `/chathub`; begins with a slash and does not end in one.
     public var path: String
+    /// The backplane that the hub's clients meet those of other nodes by; nil: they meet on this node only.
+    public var backplane: CoreBackplaneSettings?
     /// Bytes of one message of a client, as on a real node.
     public var inboundMessageBytes: Int
     /// Bytes of a client's calls and stream items that wait for its methods; beyond them it is read no further.
@@ -10,10 +12,12 @@ public struct CoreHubSettings: Sendable {
     public var timing: CoreHubTiming
 
     public init(
-        path: String = "/chathub", inboundMessageBytes: Int = 32 * 1024, pendingBytes: Int = 64 * 1024,
+        path: String = "/chathub", backplane: CoreBackplaneSettings? = nil, inboundMessageBytes: Int = 32 * 1024,
+        pendingBytes: Int = 64 * 1024,
         timing: CoreHubTiming = CoreHubTiming()
     ) {
         self.path = path
+        self.backplane = backplane
         self.inboundMessageBytes = inboundMessageBytes
         self.pendingBytes = pendingBytes
         self.timing = timing

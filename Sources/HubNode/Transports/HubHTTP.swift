@@ -6,7 +6,8 @@ import Prometheus
 /// The node's HTTP surface: chat page, SignalR below its base path, metrics and health.
 enum HubHTTP {
     static func router(
-        endpoint: SignalREndpoint, core: CoreEndpoint?, page: ChatPage, metrics: HubMetrics, broker: MessageBroker
+        endpoint: SignalREndpoint, core: CoreEndpoint?, coreBroker: CoreBroker?, page: ChatPage,
+        metrics: HubMetrics, broker: MessageBroker
     ) -> Router<HubRequestContext> {
         // Case-insensitive like ASP.NET, where a real node's base path comes from.
         let router = Router(context: HubRequestContext.self, options: .caseInsensitive)
@@ -15,10 +16,12 @@ enum HubHTTP {
             router.add(middleware: CrossOriginMiddleware(allowedOrigins: configuration.allowedOrigins))
         }
         // A real node ignores the method.
-        for method in [HTTPRequest.Method.get, .post, .put, .delete, .patch, .options] {
-            for path in [configuration.path, "\(configuration.path)/**"] {
-                router.on(RouterPath(path), method: method) { request, context in
-                    try await endpoint.respond(to: request, context: context)
+        if configuration.joinsSignalR2 {
+            for method in [HTTPRequest.Method.get, .post, .put, .delete, .patch, .options] {
+                for path in [configuration.path, "\(configuration.path)/**"] {
+                    router.on(RouterPath(path), method: method) { request, context in
+                        try await endpoint.respond(to: request, context: context)
+                    }
                 }
             }
         }
@@ -45,7 +48,10 @@ enum HubHTTP {
         router.get("/-/healthy") { _, _ in plain(.ok, "the hub node is running\n") }
         router.get("/-/ready") { _, _ in
             if await broker.isDraining { return plain(.serviceUnavailable, "not ready: stopping\n") }
-            if let outage = await broker.outage { return plain(.serviceUnavailable, "not ready: \(outage)\n") }
+            if configuration.joinsSignalR2, let outage = await broker.outage {
+                return plain(.serviceUnavailable, "not ready: \(outage)\n")
+            }
+            if let outage = await coreBroker?.outage { return plain(.serviceUnavailable, "not ready: \(outage)\n") }
             return plain(.ok, "ready\n")
         }
         return router

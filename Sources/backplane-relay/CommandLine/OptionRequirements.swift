@@ -47,6 +47,11 @@ enum OptionRequirements {
             Requirement(options: ["--tls-key"], needed: ["--tls-cert"], because: "HTTPS is not possible"),
             Requirement(options: ["--tls-cert"], needed: ["--tls-key"], because: "HTTPS is not possible"),
         ],
+        "hub": [
+            Requirement(
+                options: ["--channel-prefix"], needed: ["--core-hub"],
+                because: "the backplane of ASP.NET Core SignalR is not joined", holdsForVariables: false)
+        ],
         "check": [
             // BACKPLANE_RELAY_LISTEN may be meant for run or hub.
             Requirement(

@@ -17,7 +17,12 @@ struct CoreAnswers {
 
     /// - Parameter connectionID: of the client that answers: another one's answer is none.
     mutating func resolve(_ id: String, from connectionID: String, _ completion: CoreClientMessage.Completion) {
-        guard waiting[id]?.connectionID == connectionID, let waiting = waiting.removeValue(forKey: id) else { return }
+        if waiting[id]?.connectionID == connectionID { resolve(id, completion) }
+    }
+
+    /// What another node says that its client answered.
+    mutating func resolve(_ id: String, _ completion: CoreClientMessage.Completion) {
+        guard let waiting = waiting.removeValue(forKey: id) else { return }
         switch completion {
         case .result(let result): waiting.continuation.resume(returning: result)
         case .error(let error): waiting.continuation.resume(throwing: HubError(error))

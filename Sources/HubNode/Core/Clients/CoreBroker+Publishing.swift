@@ -8,20 +8,28 @@ extension CoreBroker: Publisher {
     func invoke(_ invocation: ClientCall) async throws {
         let message = CoreServerMessage.invocation(
             id: nil, target: invocation.method, arguments: invocation.arguments)
-        deliver(
-            CoreFanOut(
-                json: ByteBuffer(bytes: message.encoded(.json)),
-                messagePack: ByteBuffer(bytes: message.encoded(.messagePack))), to: invocation.audience)
+        if case .client(let id) = invocation.audience, let client = clients[id: id] {
+            return send(message, to: client)
+        }
+        let (kind, name, excluded) = CoreKind.of(invocation.audience)
+        // As a real node: a channel needs a name.
+        guard !kind.isNamed || !name.isEmpty else { return }
+        let payload = message.payload(excluded: excluded)
+        guard let bus else {
+            deliver(CoreFanOut(payload.frames), to: invocation.audience)
+            return writer.flush()
+        }
+        _ = try await publish(.invocation(payload), to: bus.hub.channel(kind, Array(name.utf8)))
     }
 
     /// Clients of ASP.NET Core SignalR have no word for it: they take streams.
     func reportProgress(_ value: [UInt8], requestID: String?, connectionID: String) async throws {}
 
     func changeGroup(_ change: GroupChange, group: String, hub: String, connectionID: String) async throws {
-        guard let client = clients[id: connectionID] else { return }
-        switch change {
-        case .add: _ = clients.join(client, group)
-        case .remove: _ = clients.leave(client, group)
+        if let client = clients[id: connectionID] {
+            try await self.change(change, group, of: client)
+        } else if let bus {
+            try await command(change, group, connectionID: connectionID, bus)
         }
     }
 
@@ -33,16 +41,39 @@ extension CoreBroker: Publisher {
         guard case .client(let connectionID) = invocation.audience else {
             throw CallFailure.unsupported("A result of many clients")
         }
-        guard let client = clients[id: connectionID] else { throw CallFailure.noSuchConnection(connectionID) }
         let id = CoreConnectionID.randomInvocationID()
+        let message = CoreServerMessage.invocation(
+            id: id, target: invocation.method, arguments: invocation.arguments)
+        let client = clients[id: connectionID]
+        guard client != nil || bus != nil else { throw CallFailure.noSuchConnection(connectionID) }
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 answers.wait(for: id, from: connectionID, continuation)
-                send(
-                    .invocation(id: id, target: invocation.method, arguments: invocation.arguments), to: client)
+                if let client { send(message, to: client) } else { ask(message, id, connectionID) }
             }
         } onCancel: {
             Task { await self.cancelAnswer(id) }
+        }
+    }
+
+    /// Asks a client of another node.
+    private func ask(_ message: CoreServerMessage, _ id: String, _ connectionID: String) {
+        guard let bus else { return }
+        var payload = message.payload(excluded: [])
+        // Without the prefix, which the other node puts before it.
+        payload.reply = CoreInvocation.Reply(
+            invocationID: id, channel: "\(bus.hub.type):internal:return:\(bus.server)")
+        Task {
+            do {
+                // Nobody listens: no node has the connection.
+                if try await publish(
+                    .invocation(payload), to: bus.hub.channel(.connection, Array(connectionID.utf8))) == 0
+                {
+                    answers.fail(id, CallFailure.noSuchConnection(connectionID))
+                }
+            } catch {
+                answers.fail(id, error)
+            }
         }
     }
 
@@ -53,6 +84,7 @@ extension CoreBroker: Publisher {
 
     // MARK: - Delivery
 
+    /// Nothing need go out before the writer is flushed.
     func deliver(_ message: CoreFanOut, to audience: Audience) {
         switch audience {
         case .all(let excluded): deliver(message, to: clients.connected, except: excluded)
@@ -60,7 +92,6 @@ extension CoreBroker: Publisher {
         case .group(let name, let excluded): deliver(message, to: clients.members(of: name), except: excluded)
         case .user(let id): deliver(message, to: clients.clients(ofUser: id))
         }
-        writer.flush()
     }
 
     private func deliver(
@@ -71,7 +102,7 @@ extension CoreBroker: Publisher {
         let now = NIODeadline.now()
         var count = 0
         for client in Array(receivers) {
-            guard client.isConnected, let format = client.format else { continue }
+            guard !client.isOver, let format = client.format else { continue }
             guard excluded.isEmpty || !excluded.contains(OrdinalName(client.id)) else { continue }
             guard let frame = message.encoded(format), let own = message.message(format) else {
                 // As a real node: a client that would miss messages without a word is disconnected.
@@ -91,5 +122,14 @@ extension CoreBroker: Publisher {
             }
         }
         if count > 0 { metrics.delivered.increment(by: count) }
+    }
+}
+
+extension CoreServerMessage {
+    /// As it goes through the backplane: for clients of every protocol that this node has.
+    func payload(excluded: [String]) -> CoreInvocation {
+        CoreInvocation(
+            excluded: excluded,
+            frames: CoreFormat.allCases.map { CoreInvocation.Frame(protocolName: $0.name, bytes: encoded($0)) })
     }
 }

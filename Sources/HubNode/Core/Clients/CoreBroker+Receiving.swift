@@ -73,8 +73,8 @@ extension CoreBroker {
         pump(client)
         guard !client.isOver else { return }
         metrics.coreConnections(handshake.format.name).add(1)
-        _ = clients.connect(client)
-        client.phase = .connected
+        let isFirstOfUser = clients.connect(client)
+        if let bus { join(client, isFirstOfUser: isFirstOfUser, bus) } else { client.phase = .connected }
     }
 
     /// The answer to a handshake that fails; the connection ends.
@@ -115,7 +115,7 @@ extension CoreBroker {
                 } else {
                     upload.finish()
                 }
-            } else {
+            } else if !reply(id, completion, of: client) {
                 answers.resolve(id, from: client.id, completion)
             }
         case .cancelInvocation(let id): client.streams[id]?.cancel()

@@ -15,6 +15,15 @@ actor CoreBroker {
     let metrics: HubMetrics
     let logger: Logger
     private let signalR2: SignalR2Publisher?
+    /// nil for a hub whose clients meet on this node only.
+    let bus: CoreBus?
+    let acknowledgementTime: Duration
+    var acknowledgements = PendingAcknowledgements()
+    /// Group commands so far; the next one's id is one more.
+    var commandCount: Int32 = 0
+    /// Why nothing is heard or nothing can be published; nil while all is well.
+    var listening: String? = "not connected to Redis yet"
+    var publishing: String? = "not connected to Redis yet"
     private let executor: any SerialExecutor
 
     let writer: DeliveryWriter
@@ -36,8 +45,11 @@ actor CoreBroker {
     ///   - executor: of the event loop that every socket lives on.
     init(
         settings: CoreHubSettings, hub: Hub, dispatcher: HubDispatcher, limits: HubNodeLimits, metrics: HubMetrics,
-        signalR2: SignalR2Publisher?, executor: any SerialExecutor, logger: Logger
+        signalR2: SignalR2Publisher?, bus: CoreBus? = nil, acknowledgementTime: Duration = .seconds(30),
+        executor: any SerialExecutor, logger: Logger
     ) {
+        self.bus = bus
+        self.acknowledgementTime = acknowledgementTime
         self.settings = settings
         self.hub = hub
         self.dispatcher = dispatcher
@@ -237,7 +249,8 @@ actor CoreBroker {
         client.uploads = [:]
         client.calls.removeAll()
         answers.disconnected(client.id)
-        guard clients.disconnect(client) != nil, let format = client.format else { return }
+        guard let left = clients.disconnect(client), let format = client.format else { return }
+        leave(left, client)
         metrics.coreConnections(format.name).add(-1)
     }
 
@@ -246,6 +259,7 @@ actor CoreBroker {
     /// Looks after connections that are silent or gone; to be called every second or so.
     func tick() {
         let now = NIODeadline.now()
+        acknowledgements.expire(at: now)
         for client in clients.all {
             switch client.due(at: now, settings.timing) {
             case nil: break
@@ -274,6 +288,7 @@ actor CoreBroker {
     /// Ends all that waits.
     func shutDown() {
         for client in clients.all { remove(client) }
+        acknowledgements.giveUpAll()
     }
 }
 

@@ -30,6 +30,8 @@ final class CoreClient {
     /// Calls that wait for the one that runs.
     var calls: Deque<CoreClientMessage.Invocation> = []
     var isCalling = false
+    /// Calls of other nodes that wait for its results: the channel of each, without the prefix, by the id of the call.
+    var replies: [String: String] = [:]
     /// Bytes of the calls and items that wait.
     var pendingBytes = 0
     /// Streams to the client by the id of their call.

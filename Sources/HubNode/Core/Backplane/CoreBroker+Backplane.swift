@@ -1,0 +1,213 @@
+import Backplane
+import Logging
+import NIOCore
+import Prometheus
+import Redis
+
+/// What comes through the backplane of ASP.NET Core SignalR.
+extension CoreBroker {
+    func handle(_ event: CoreBusEvent) {
+        switch event {
+        case .subscribed: listening = nil
+        case .unsubscribed(let reason): listening = reason
+        case .canPublish: publishing = nil
+        case .cannotPublish(let reason): publishing = reason
+        case .oversized(let bytes):
+            metrics.oversizedEnvelopes.increment()
+            logger.error(
+                "an envelope is larger than this node takes and was dropped while it came in: its clients miss it",
+                metadata: ["bytes": "\(bytes)", "limit": "\(limits.envelopeBytes)"])
+        case .batch(let batch):
+            batch.forEach { _, _, record in heard(record) }
+            writer.flush()
+        }
+        metrics.coreUp.set(outage == nil ? 1 : 0)
+    }
+
+    /// Why nothing is heard or nothing can be published at the moment; nil while all is well, or without a backplane.
+    var outage: String? { bus == nil ? nil : listening ?? publishing }
+
+    private func heard(_ bytes: UnsafeRawBufferPointer) {
+        guard let bus else { return }
+        do throws(CoreError) {
+            let record = try CoreRecord(bytes)
+            guard let name = bus.hub.parse(record.channel) else { return }
+            switch try CorePayload(decoding: record.payload, as: name.kind) {
+            case .invocation(let invocation): deliver(invocation, name)
+            case .groupCommand(let command): obey(command, bus)
+            case .ack(let id): acknowledgements.resolve("\(id)", acknowledged: true)
+            case .completion(let completion): resolve(completion)
+            }
+        } catch {
+            metrics.undecodable.increment()
+            logger.warning("an envelope does not decode", metadata: ["cause": "\(error)"])
+        }
+    }
+
+    private func deliver(_ invocation: CoreInvocation, _ name: CoreChannelName) {
+        let message = CoreFanOut(invocation.frames)
+        switch name.kind {
+        case .all: deliver(message, to: .all(except: invocation.excluded))
+        case .group: deliver(message, to: .group(name.nameText, except: invocation.excluded))
+        // As a real node, which looks at no exclusions here.
+        case .user: deliver(message, to: .user(name.nameText))
+        default:
+            if let reply = invocation.reply, let client = clients[id: name.nameText] {
+                client.replies[reply.invocationID] = reply.channel
+            }
+            deliver(message, to: .client(name.nameText))
+        }
+    }
+
+    /// Another node's group command: the holder of the connection carries it out and says so, also where nothing changes.
+    private func obey(_ command: CoreGroupCommand, _ bus: CoreBus) {
+        guard let client = clients[id: command.connection], let action = CoreGroupCommandView.Action(command) else {
+            return
+        }
+        Task {
+            try? await change(action == .add ? .add : .remove, command.group, of: client)
+            await tell(CorePayload.ack(id: command.id), to: bus.hub.channel(.ack, Array(command.server.utf8)))
+        }
+    }
+
+    /// What a client of another node answers to a call from here.
+    private func resolve(_ completion: CoreCompletion) {
+        guard let format = CoreFormat.allCases.first(where: { $0.name == completion.protocolName }),
+            case .completion(let id, let answer)? = try? CoreClientMessage(completion.frame, format)
+        else {
+            metrics.undecodable.increment()
+            return logger.warning(
+                "a client's result is of a protocol that this node has not",
+                metadata: ["protocol": "\(completion.protocolName)"])
+        }
+        answers.resolve(id, answer)
+    }
+
+    /// What a client here answers to a call of another node.
+    ///
+    /// - Returns: false if no other node waits for it.
+    func reply(_ id: String, _ completion: CoreClientMessage.Completion, of client: CoreClient) -> Bool {
+        guard let bus, let format = client.format, let channel = client.replies.removeValue(forKey: id) else {
+            return false
+        }
+        let frame = CoreServerMessage.completion(id: id, completion).encoded(format)
+        Task {
+            await tell(
+                CorePayload.completion(CoreCompletion(protocolName: format.name, frame: frame)),
+                to: Array((bus.hub.prefix + channel).utf8))
+        }
+        return true
+    }
+
+    /// Publishes what nobody here waits for.
+    private func tell(_ payload: CorePayload, to channel: [UInt8]) async {
+        do {
+            _ = try await publish(payload, to: channel)
+        } catch {
+            logger.warning("could not publish", metadata: ["cause": "\(error)"])
+        }
+    }
+
+    // MARK: - Publishing
+
+    func publish(_ payload: CorePayload, to channel: [UInt8]) async throws -> Int {
+        guard let bus else { return 0 }
+        do {
+            let receivers = try await bus.publish(payload.encoded(), to: channel)
+            metrics.published.increment()
+            return receivers
+        } catch {
+            metrics.publishErrors.increment()
+            throw error
+        }
+    }
+
+    /// Has the node that holds the connection change its groups, and waits for its ack.
+    func command(_ change: GroupChange, _ group: String, connectionID: String, _ bus: CoreBus) async throws {
+        commandCount &+= 1
+        let command = CoreGroupCommand(
+            id: commandCount, server: bus.server, action: change == .add ? .add : .remove, group: group,
+            connection: connectionID)
+        let isDone = await withCheckedContinuation { continuation in
+            acknowledgements.add("\(command.id)", until: .now() + TimeAmount(acknowledgementTime), continuation)
+            Task {
+                do {
+                    _ = try await publish(.groupCommand(command), to: bus.hub.channel(.groupCommand, []))
+                } catch {
+                    logger.warning("a group command could not be published", metadata: ["cause": "\(error)"])
+                    acknowledgements.resolve("\(command.id)", acknowledged: false)
+                }
+            }
+        }
+        guard isDone else {
+            metrics.missingAcknowledgements.increment()
+            throw CallFailure.unacknowledged
+        }
+    }
+
+    // MARK: - Subscribing
+
+    /// Has Redis send what is for a new client. Its calls wait for that.
+    func join(_ client: CoreClient, isFirstOfUser: Bool, _ bus: CoreBus) {
+        let user = isFirstOfUser ? [bus.hub.channel(.user, Array(client.session.user.utf8))] : []
+        let names = [bus.hub.channel(.connection, Array(client.id.utf8))] + user
+        // Begun at once: whoever leaves meanwhile leaves behind them.
+        let subscriptions = names.map { name in Task { await bus.subscriptions.subscribe(name) } }
+        Task {
+            var isHeard = true
+            for subscription in subscriptions { isHeard = await subscription.value && isHeard }
+            guard !client.isOver else { return }
+            guard isHeard else {
+                logger.warning(
+                    "a client is turned away: Redis is not reached, or refuses the subscription",
+                    metadata: ["connection": "\(client.id)"])
+                return close(client, error: errors.closing("The backplane is not reached."), allowReconnect: true)
+            }
+            client.phase = .connected
+            process(client)
+        }
+    }
+
+    /// Nobody here listens to this any more.
+    func leave(_ left: CoreClientRegistry.Left, _ client: CoreClient) {
+        guard let bus else { return }
+        let names =
+            [bus.hub.channel(.connection, Array(client.id.utf8))]
+            + left.groups.map { bus.hub.channel(.group, Array($0.utf8)) }
+            + (left.user.map { [bus.hub.channel(.user, Array($0.utf8))] } ?? [])
+        for name in names { Task { await bus.subscriptions.unsubscribe(name) } }
+        for (id, _) in client.replies { _ = reply(id, .error("Connection disconnected."), of: client) }
+    }
+
+    /// Changes the groups of a connection of this node.
+    func change(_ change: GroupChange, _ group: String, of client: CoreClient) async throws {
+        switch change {
+        case .add:
+            guard clients.join(client, group), let bus else { return }
+            guard await bus.subscriptions.subscribe(bus.hub.channel(.group, Array(group.utf8))) else {
+                throw CallFailure.notPublished("Redis is not reached, or refuses the subscription")
+            }
+        case .remove:
+            guard clients.leave(client, group), let bus else { return }
+            await bus.subscriptions.unsubscribe(bus.hub.channel(.group, Array(group.utf8)))
+        }
+    }
+}
+
+extension CoreGroupCommandView.Action {
+    fileprivate init?(_ command: CoreGroupCommand) {
+        self.init(rawValue: command.rawAction)
+    }
+}
+
+extension CoreKind {
+    /// The channel on which an audience hears.
+    static func of(_ audience: Audience) -> (kind: CoreKind, name: String, excluded: [String]) {
+        switch audience {
+        case .all(let excluded): (.all, "", excluded)
+        case .client(let id): (.connection, id, [])
+        case .group(let name, let excluded): (.group, name, excluded)
+        case .user(let id): (.user, id, [])
+        }
+    }
+}

@@ -1,0 +1,187 @@
+import Backplane
+import FoundationEssentials
+import Logging
+import NIOCore
+import Redis
+import Synchronization
+
+/// A hub's lines to the backplane of ASP.NET Core SignalR: one connection to publish, one to listen, as a real node has.
+///
+/// Lives on the node's event loop, as the broker does.
+actor CoreBus {
+    private struct Send {
+        let command: ByteBuffer
+        let answer: CheckedContinuation<Int, any Error>
+    }
+
+    nonisolated let hub: CoreHub
+    /// The name that this process gives itself for the hub, `<machine>_<guid>`.
+    nonisolated let server: String
+    nonisolated let subscriptions: CoreSubscriptions
+    private nonisolated let sink: CoreBusSink
+    private nonisolated let subscriber: RedisSubscriber
+    private let redis: RedisConfiguration
+    private let eventLoopGroup: any EventLoopGroup
+    private let executor: any SerialExecutor
+    private let logger: Logger
+    private var gate: PublishGate<Send>
+    private var client: RedisClient?
+    private var everConnected = false
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// - Parameter eventLoopGroup: of one event loop.
+    init(
+        redis: RedisConfiguration, settings: CoreBackplaneSettings, machine: String, limits: HubNodeLimits,
+        eventLoopGroup: any EventLoopGroup, executor: any SerialExecutor, logger: Logger
+    ) {
+        self.redis = redis
+        let hub = CoreHub(prefix: settings.channelPrefix, type: settings.hubType)
+        self.hub = hub
+        server = "\(machine)_\(UUID().uuidString.lowercased().replacing("-", with: ""))"
+        self.eventLoopGroup = eventLoopGroup
+        self.executor = executor
+        self.logger = logger
+        gate = PublishGate(limit: limits.bufferedSends)
+        sink = CoreBusSink(largestPayload: limits.envelopeBytes)
+        let fixed: [(CoreKind, String)] = [(.all, ""), (.groupCommand, ""), (.ack, server), (.result, server)]
+        subscriber = RedisSubscriber(
+            configuration: redis.named("hub"),
+            names: fixed.map { kind, name in
+                SubscribedName(channel: hub.channel(kind, Array(name.utf8)), index: 0, keepsName: true)
+            },
+            header: MessageHeader(
+                count: { CoreRecord.headerCount(channel: $0, payload: $1) },
+                write: { CoreRecord.writeHeader(channel: $0, payloadCount: $1, to: $2) }), keepsAll: true,
+            title: { hub.topic }, eventLoopGroup: eventLoopGroup, sink: sink, logger: logger)
+        subscriptions = CoreSubscriptions(subscriber: subscriber, executor: executor)
+    }
+
+    /// Stays connected until the task is cancelled.
+    ///
+    /// - Parameter handle: is told what is heard, on the event loop.
+    /// - Throws: `RedisError` if the first connection fails for a reason that time does not heal.
+    func run(_ handle: @escaping @Sendable (CoreBusEvent) -> Void) async throws {
+        sink.set { event in
+            handle(event)
+        }
+        defer { refuseAll() }
+        let subscriber = subscriber
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await subscriber.run() }
+            group.addTask { try await self.holdPublisher(handle) }
+            try await group.next()
+            group.cancelAll()
+            try await group.waitForAll()
+        }
+    }
+
+    // MARK: - Publishing
+
+    /// - Returns: how many subscribers Redis says it has reached.
+    /// - Throws: ``CallFailure`` if Redis is not reached.
+    func publish(_ payload: [UInt8], to channel: [UInt8]) async throws -> Int {
+        var command = ByteBufferAllocator().buffer(capacity: payload.count + channel.count + 64)
+        RESPEncoder.encode(["PUBLISH", .bytes(channel), .bytes(payload)], into: &command)
+        return try await withCheckedThrowingContinuation { continuation in
+            let send = Send(command: command, answer: continuation)
+            switch gate.admit(send) {
+            case .send: transmit(send)
+            case .wait: break
+            case .refuse(let reason): continuation.resume(throwing: CallFailure.notPublished(reason))
+            }
+        }
+    }
+
+    private func transmit(_ send: Send) {
+        guard let client else {
+            return send.answer.resume(throwing: CallFailure.notPublished("the connection to Redis is lost"))
+        }
+        client.pipeline(send.command, count: 1) { reply in
+            switch reply {
+            case .success(.error(let text)): send.answer.resume(throwing: CallFailure.notPublished(text))
+            case .success(let value): send.answer.resume(returning: Int(value.integer ?? 0))
+            case .failure(let error): send.answer.resume(throwing: CallFailure.notPublished("\(error)"))
+            }
+        }
+    }
+
+    /// The publishing connection, made again whenever it ends.
+    private func holdPublisher(_ handle: @escaping @Sendable (CoreBusEvent) -> Void) async throws {
+        var backoff = ReconnectBackoff()
+        var random = SystemRandomNumberGenerator()
+        while !Task.isCancelled {
+            do {
+                let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
+                backoff.reset()
+                everConnected = true
+                self.client = client
+                handle(.canPublish)
+                for send in gate.open() { transmit(send) }
+                await withTaskCancellationHandler {
+                    await client.waitUntilClosed()
+                } onCancel: {
+                    Task { await client.close() }
+                }
+                self.client = nil
+                gate.lose(reason: "the connection to Redis is lost")
+                handle(.cannotPublish(reason: "the connection to Redis is lost"))
+            } catch {
+                if Task.isCancelled { return }
+                let transient = (error as? RedisError)?.isTransient ?? true
+                guard transient || everConnected else { throw error }
+                logger.warning("cannot connect to publish, trying again", metadata: ["cause": "\(error)"])
+            }
+            // Cancelled while waiting: the loop's condition ends it.
+            try? await Task.sleep(for: backoff.next(using: &random))
+        }
+    }
+
+    private func refuseAll() {
+        for send in gate.close(reason: "the node is stopping") {
+            send.answer.resume(throwing: CallFailure.notPublished("the node is stopping"))
+        }
+    }
+}
+
+/// What a hub hears of the backplane of ASP.NET Core SignalR, in the order in which it happened.
+enum CoreBusEvent: Sendable {
+    case subscribed
+    case unsubscribed(reason: String)
+    case canPublish
+    case cannotPublish(reason: String)
+    /// Everything that came with one read from Redis.
+    case batch(EnvelopeBatch)
+    /// A payload that is larger than the limit and was passed over.
+    case oversized(bytes: Int)
+}
+
+/// Carries what the subscription delivers to the broker, on the event loop that both live on.
+private final class CoreBusSink: EnvelopeSink {
+    private let largestPayload: Int
+    /// Set once, before the subscription begins.
+    private let handler = HandlerBox()
+
+    private final class HandlerBox: Sendable {
+        let value = Mutex<@Sendable (CoreBusEvent) -> Void>({ _ in })
+    }
+
+    init(largestPayload: Int) {
+        self.largestPayload = largestPayload
+    }
+
+    func set(_ handle: @escaping @Sendable (CoreBusEvent) -> Void) { handler.value.withLock { $0 = handle } }
+
+    private func tell(_ event: CoreBusEvent) { handler.value.withLock { $0 }(event) }
+
+    func nextBatch() -> EnvelopeBatch { EnvelopeBatch() }
+    func deliver(_ batch: EnvelopeBatch) { tell(.batch(batch)) }
+
+    func admission(ofPayload bytes: Int, channel: Int) -> PayloadAdmission {
+        bytes <= largestPayload ? .take : .tooLarge
+    }
+
+    func skipped(_ payload: SkippedPayload) { tell(.oversized(bytes: payload.bytes)) }
+    func subscribed(_ subscription: Subscription) { tell(.subscribed) }
+    func disconnected(_ cause: DisconnectCause) { tell(.unsubscribed(reason: cause.description)) }
+}

@@ -1,0 +1,222 @@
+"""Holds what two hub nodes ask of Redis against what real ones did: python3 core_backplane.py A B REDIS TRANSCRIPT
+
+Does what each step of the transcript says, with the ports of two nodes and of Redis, and compares the commands that
+MONITOR shows. Prints one JSON object: the steps that were held, those that differ, and those that nothing was done for.
+"""
+import json
+import re
+import socket
+import sys
+import time
+
+import msgpack
+import redis
+from websockets.sync.client import connect
+
+ports = {"A": int(sys.argv[1]), "B": int(sys.argv[2])}
+store = redis.Redis(port=int(sys.argv[3]))
+steps, held, different, left = [], [], [], []
+for line in open(sys.argv[4], encoding="utf-8").read().splitlines():
+    if line.startswith("## "):
+        steps.append([line[3:], None, []])
+    elif "result:" in line and steps[-1][1] is None:
+        steps[-1][1] = line.split("result:", 1)[1].strip()
+    elif line.strip().startswith("+"):
+        steps[-1][2].append(line.strip()[1:])
+names = {}
+
+
+class Client:
+    def __init__(self, node, protocol, user=None):
+        self.protocol, self.calls, self.messages, self.binary = protocol, 0, [], b""
+        self.socket = connect(
+            f"ws://127.0.0.1:{ports[node]}/hub" + (f"?user={user}" if user else ""), max_size=None, compression=None)
+        self.socket.send(json.dumps({"protocol": protocol, "version": 1}) + "\x1e")
+        self.socket.recv(timeout=5)
+
+    def send(self, message):
+        if self.protocol == "json":
+            kind, target, arguments, id, extra = message
+            self.socket.send(json.dumps({"type": kind, **extra}, ensure_ascii=False) + "\x1e")
+        else:
+            kind, target, arguments, id, extra = message
+            if kind == 1:
+                data = msgpack.packb([1, {}, id, target, arguments, []])
+            elif "error" in extra:
+                data = msgpack.packb([3, {}, id, 1, extra["error"]])
+            elif "result" in extra:
+                data = msgpack.packb([3, {}, id, 3, extra["result"]])
+            else:
+                data = msgpack.packb([3, {}, id, 2])
+            self.socket.send(bytes([len(data) & 0x7F | 0x80, len(data) >> 7] if len(data) > 127 else [len(data)]) + data)
+
+    def take(self):
+        """The next message but pings, as the fields of JSON."""
+        while True:
+            while not self.messages:
+                frame = self.socket.recv(timeout=8)
+                if isinstance(frame, str):
+                    self.messages += [json.loads(text) for text in frame.split("\x1e") if text]
+                    continue
+                self.binary += frame
+                while self.binary:
+                    length, start = self.binary[0], 1
+                    if length >= 0x80:
+                        length, start = (length & 0x7F) | self.binary[1] << 7, 2
+                    fields = msgpack.unpackb(self.binary[start : start + length])
+                    self.binary = self.binary[start + length :]
+                    if fields[0] == 1:
+                        self.messages.append({"type": 1, "invocationId": fields[2], "target": fields[3], "arguments": fields[4]})
+                    elif fields[0] == 3:
+                        self.messages.append({
+                            "type": 3, "invocationId": fields[2],
+                            ("", "error", "void", "result")[fields[3]]: fields[4] if len(fields) > 4 else None})
+            message = self.messages.pop(0)
+            if message["type"] != 6:
+                return message
+
+    def begin(self, target, *arguments):
+        self.calls += 1
+        id = str(self.calls)
+        self.send((1, target, list(arguments), id, {"invocationId": id, "target": target, "arguments": list(arguments)}))
+        return id
+
+    def answer_of(self, id):
+        while True:
+            message = self.take()
+            if message["type"] == 3 and message["invocationId"] == id:
+                return message
+
+    def call(self, target, *arguments):
+        return self.answer_of(self.begin(target, *arguments))
+
+    def asked(self):
+        while True:
+            message = self.take()
+            if message["type"] == 1 and message.get("invocationId"):
+                return message["invocationId"]
+
+    def answer(self, **extra):
+        id = self.asked()
+        self.send((3, None, None, id, {"invocationId": id, **extra}))
+
+
+clients = {}
+
+
+def enter(label, node, protocol, user=None):
+    clients[label] = Client(node, protocol, user)
+    names[clients[label].call("whoAmI")["result"]] = label
+
+
+def ask(asker, asked, question, **answer):
+    id = clients[asker].begin("ask", name(asked), question)
+    clients[asked].answer(**answer)
+    return clients[asker].answer_of(id)
+
+
+def name(label):
+    return next(id for id, known in names.items() if known == label)
+
+
+actions = {
+    "client a1": lambda: enter("a1", "A", "json", "alice"),
+    "client a2": lambda: enter("a2", "A", "messagepack", "bob"),
+    "client b1": lambda: enter("b1", "B", "json", "alice"),
+    "client b2": lambda: enter("b2", "B", "messagepack"),
+    "Clients.All from hub on A": lambda: clients["a1"].call("all", "hello all"),
+    "Clients.All from IHubContext on B": lambda: clients["b1"].call("all", "from B ünï ☃"),
+    "Clients.Others from": lambda: clients["a1"].call("others", "others"),
+    "Clients.AllExcept": lambda: clients["a2"].call("allExcept", "except", name("a1"), name("b2")),
+    "no arguments": lambda: clients["a1"].call("noArguments"),
+    "local AddToGroup": lambda: clients["a1"].call("join", "g1", name("a1")),
+    "second local member": lambda: clients["a2"].call("join", "g1", name("a2")),
+    "remote AddToGroup: hub": lambda: clients["a1"].call("join", "g1", name("b1")),
+    "remote AddToGroup of b2": lambda: clients["a1"].call("join", "g1", name("b2")),
+    "remote AddToGroup again": lambda: clients["a1"].call("join", "g1", name("b2")),
+    "group name with odd": lambda: clients["a1"].call("join", "Grüppe: ★/x y", name("a1")),
+    "Clients.Group g1": lambda: clients["a1"].call("group", "g1", "to g1"),
+    "Clients.Group with odd": lambda: clients["b1"].call("group", "Grüppe: ★/x y", "odd"),
+    "Clients.OthersInGroup": lambda: clients["a1"].call("othersInGroup", "g1", "others in g1"),
+    "Clients.Groups": lambda: [clients["a1"].call("group", group, "two groups") for group in ("g1", "g2")],
+    "Clients.Group nobody": lambda: clients["a1"].call("group", "nobody", "void"),
+    "Clients.User alice": lambda: clients["a1"].call("user", "alice", "to alice"),
+    "Clients.Users": lambda: [clients["b1"].call("user", user, "to two users") for user in ("alice", "bob")],
+    "Clients.Client local": lambda: clients["a1"].call("client", name("a2"), "local"),
+    "Clients.Client remote": lambda: clients["a1"].call("client", name("b1"), "remote"),
+    "Clients.Client unknown": lambda: clients["a1"].call("client", "AAAAAAAAAAAAAAAAAAAAAA", "lost"),
+    "client result: A asks b1 (json), result": lambda: ask("a1", "b1", "q1", result="re:q1"),
+    "client result: A asks b2 (messagepack), result": lambda: ask("a1", "b2", "q2", result="re:q2"),
+    "client result: B asks a1 (json), error": lambda: ask("b1", "a1", "err", error="client said no"),
+    "client result: B asks a2 (messagepack), error": lambda: ask("b1", "a2", "err", error="client said no"),
+    "client result: A asks b1 (json), null": lambda: ask("a1", "b1", "null", result=None),
+    "client result: A asks b2 (messagepack), void": lambda: ask("a1", "b2", "void"),
+    "client result: A asks b2 (messagepack), wrong": lambda: ask("a1", "b2", "num", result=42),
+    "client result: A asks b1 (json), wrong": lambda: ask("a1", "b1", "num", result=42),
+    "client result: local": lambda: ask("a1", "a2", "local", result="re:local"),
+    "remote RemoveFromGroup": lambda: clients["a1"].call("leave", "g1", name("b1")),
+    "local RemoveFromGroup, not last": lambda: clients["a2"].call("leave", "g1", name("a2")),
+    "local RemoveFromGroup, last": lambda: clients["a1"].call("leave", "g1", name("a1")),
+    "b2 disconnects": lambda: clients["b2"].socket.close(),
+    "a1 disconnects": lambda: clients["a1"].socket.close(),
+}
+
+
+def shaped(commands, ids, servers):
+    """Without addresses, with names for what differs from run to run."""
+    shapes = []
+    for command in commands:
+        text = re.sub(r"^[\d.]+ \[\d+ \S+\] ", "", command)
+        for id, label in ids.items():
+            text = text.replace(id, f"<{label}>")
+        for server in servers:
+            text = text.replace(server, "<S>")
+        text = re.sub(r"(\\xd9(\\x[0-9a-f]{2}|\\.|.))<S>", "<S>", text)
+        text = re.sub(r"(\\xd9(\\x[0-9a-f]{2}|\\.|.))(\w+:internal:return:<S>)", r"\3", text)
+        # The transcript cuts long commands off in the middle of that.
+        text = re.sub(r"(\\xd9(\\x[0-9a-f]{2}|\\.|.))?(\w+:internal:return:)(<S>|\w*)$", r'\3<S>"', text)
+        text = re.sub(r'(invocationId\\":\\")[A-Za-z0-9+/]{22}', r"\1#", text)
+        text = re.sub(r"\\xb6[A-Za-z0-9+/]{22}", r"\\xb6#", text)
+        shapes.append(text)
+    # Two nodes at once: in either order.
+    return sorted(shapes)
+
+
+real_ids = {step[1]: step[0].split()[1] for step in steps if step[0].startswith("client ") and step[1] and len(step[1]) == 22}
+real_servers = sorted(set(re.findall(r"\w+_[0-9a-f]{32}", open(sys.argv[4]).read())))
+our_servers = sorted({
+    channel.decode().split(":internal:ack:")[1] for channel in store.pubsub_channels("orcOracleHub:internal:ack:*")})
+publishers, listeners = set(), set()
+monitor = socket.create_connection(("127.0.0.1", int(sys.argv[3])), timeout=10)
+monitor.sendall(b"MONITOR\r\n")
+commands = monitor.makefile("r", encoding="utf-8", newline="\r\n")
+commands.readline()
+for title, result, expected in steps:
+    action = next((action for beginning, action in actions.items() if title.startswith(beginning)), None)
+    if action is None:
+        left.append(title)
+        continue
+    action()
+    # What has come before the mark belongs to the step.
+    time.sleep(0.05)
+    store.echo("mark")
+    got = []
+    for line in commands:
+        address, rest = re.match(r"\+[\d.]+ \[\d+ (\S+)\] (.*)", line).groups()
+        verb, *arguments = re.findall(r'"(?:[^"\\]|\\.)*"', rest)
+        if verb == '"ECHO"':
+            break
+        if verb == '"PUBLISH"':
+            publishers.add(address)
+            got.append(f"0 [0 x] {rest.strip()}")
+        elif verb in ('"SUBSCRIBE"', '"UNSUBSCRIBE"'):
+            listeners.add(address)
+            # Several names may be asked for at once.
+            got += [f"0 [0 x] {verb} {argument}" for argument in arguments]
+    held.append(title)
+    wanted = shaped(expected, real_ids, real_servers)
+    had = shaped(got, names, our_servers)
+    if wanted != had:
+        different.append({"step": title, "expected": wanted, "got": had})
+print(json.dumps({
+    "held": held, "different": different, "left": left, "shared": sorted(publishers & listeners)}))
