@@ -24,7 +24,7 @@ import Testing
     }
 
     @Test func nothingIsTakenWhileNobodyLooks() {
-        let sampler = EnvelopeSampler(channels: 1)
+        let sampler = EnvelopeSampler(forms: [.signalR2])
         _ = sampler.take()
         sampler.offer(batch(10))
         #expect(sampler.take().isEmpty)
@@ -37,7 +37,7 @@ import Testing
     }
 
     @Test func aBusyChannelDoesNotTakeTheShareOfAQuietOne() {
-        let sampler = EnvelopeSampler(channels: 2)
+        let sampler = EnvelopeSampler(forms: [.signalR2, .signalR2])
         _ = sampler.take()
         sampler.want(true)
         for _ in 0..<1_000 { sampler.offer(batch(100)) }
@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test func aLineTellsWhatItIsAndKeepsTheValueForItself() throws {
-        let sampler = EnvelopeSampler(channels: 1)
+        let sampler = EnvelopeSampler(forms: [.signalR2])
         _ = sampler.take()
         sampler.want(true)
         sampler.offer(batch(1, id: 42))

@@ -1,3 +1,4 @@
+import Backplane
 import NIOConcurrencyHelpers
 import Redis
 import Synchronization
@@ -10,6 +11,8 @@ final class EnvelopeSampler: Sendable {
     private struct State {
         /// By channel index: what may still be taken until the next refill.
         var budget: [Int]
+        /// By channel index.
+        var forms: [EnvelopeForm]
         var taken: [SampledEnvelope] = []
     }
 
@@ -22,11 +25,21 @@ final class EnvelopeSampler: Sendable {
 
     private let isWanted = Atomic(false)
     private let state: NIOLockedValueBox<State>
-    private let channels: Int
 
-    init(channels: Int) {
-        self.channels = channels
-        state = NIOLockedValueBox(State(budget: Array(repeating: 0, count: channels)))
+    /// - Parameter forms: of the channels that are there from the start, by channel index.
+    init(forms: [EnvelopeForm]) {
+        state = NIOLockedValueBox(State(budget: Array(repeating: 0, count: forms.count), forms: forms))
+    }
+
+    /// More channels have come. Of one that is not known yet nothing is taken.
+    ///
+    /// - Parameter forms: of all channels.
+    func know(_ forms: [EnvelopeForm]) {
+        state.withLockedValue { state in
+            guard forms.count > state.forms.count else { return }
+            state.budget += Array(repeating: Self.share, count: forms.count - state.forms.count)
+            state.forms = forms
+        }
     }
 
     /// Whether anybody looks.
@@ -48,7 +61,8 @@ final class EnvelopeSampler: Sendable {
                 guard state.budget.indices.contains(channel), state.budget[channel] > 0, state.taken.count < Self.limit
                 else { return }
                 state.budget[channel] -= 1
-                state.taken.append(SampledEnvelope(payload, channel: channel, receivedAt: receivedAt))
+                state.taken.append(
+                    SampledEnvelope(payload, state.forms[channel], channel: channel, receivedAt: receivedAt))
             }
         }
     }

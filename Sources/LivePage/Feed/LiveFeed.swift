@@ -1,3 +1,4 @@
+import Backplane
 import Capture
 import Logging
 import NIOConcurrencyHelpers
@@ -41,7 +42,8 @@ final class LiveFeed: Sendable {
     let segments: SegmentCatalog?
     private let configuration: LivePageConfiguration
     private let relay: RelayParts
-    private let sampler: EnvelopeSampler
+    let sampler: EnvelopeSampler
+    private let showsValues: Bool
     private let state: NIOLockedValueBox<State>
 
     init(_ configuration: LivePageConfiguration, of relay: RelayParts, at now: Moment = .now()) {
@@ -50,13 +52,15 @@ final class LiveFeed: Sendable {
         journal = LiveJournal(at: now)
         segments = relay.configuration.recording.map { SegmentCatalog(directory: $0.directory) }
         let channels = relay.observing.channels
-        sampler = EnvelopeSampler(channels: channels.count)
-        let samples = SampleRing.capacity(channels: channels.count)
+        sampler = EnvelopeSampler(forms: channels.map(\.source.form))
+        // Nothing is shown that is not recorded.
+        let payload = relay.configuration.payload
+        showsValues = configuration.showsValues && payload.leavesAll
         state = NIOLockedValueBox(
             State(
                 snapshot: LiveSnapshot(
-                    channels: channels.map { ChannelSnapshot(name: $0.channel, metrics: $0, samples: samples) },
-                    records: segments != nil, showsValues: configuration.showsValues, at: now),
+                    channels: channels, records: segments != nil, showsValues: showsValues,
+                    showsNames: payload.namesKey == nil, at: now),
                 nextSample: now.monotonic + Self.second))
     }
 
@@ -119,16 +123,20 @@ final class LiveFeed: Sendable {
 
     /// One look at the relay, and a frame for the pages if there is something to tell.
     func look(at now: Moment, isOpen: Bool) {
-        let (status, drops, channels) = (relay.context.status, relay.drops, relay.observing.channels.indices)
+        let (status, drops) = (relay.context.status, relay.drops)
+        let entries = journal.take()
+        let envelopes = isOpen ? sampler.take() : []
+        // Asked after both: of what they tell the channels are there by now.
+        let channels = relay.observing.channels
+        sampler.know(channels.map(\.source.form))
         let look = LiveSnapshot.Look(
             isWriting: status.isWriting, isDiskLow: status.isDiskLow, masterLoss: status.masterLoss,
             silence: status.silence(at: now), lost: relay.recording.lostEnvelopes,
             overflowed: drops.count(.bufferFull), oversized: drops.count(.tooLarge),
-            subscribers: channels.map { relay.watch.subscribers(channel: $0) },
-            meant: channels.map { relay.watch.meant(channel: $0) }, clients: relay.watch.subscriberRows.table)
-        let entries = journal.take()
-        let envelopes = isOpen ? sampler.take() : []
+            subscribers: channels.indices.map { relay.watch.subscribers(channel: $0) },
+            meant: channels.indices.map { relay.watch.meant(channel: $0) }, clients: relay.watch.subscriberRows.table)
         let (frame, line) = state.withLockedValue { state -> (ByteBuffer?, RelaySnapshot?) in
+            state.snapshot.attach(channels, at: now)
             let events = state.snapshot.update(look, entries: entries, at: now)
             if events.contains(where: { $0.event.event.hasPrefix("segment") }) { state.segmentsAreAsked = true }
             let isTick = now.monotonic >= state.nextSample
@@ -152,19 +160,27 @@ final class LiveFeed: Sendable {
     }
 
     private func line(of snapshot: LiveSnapshot) -> RelaySnapshot {
-        RelaySnapshot(
-            channels: zip(snapshot.channels, snapshot.verdicts).map { channel, verdict in
+        var channels = zip(snapshot.channels, snapshot.verdicts).map { channel, verdict in
+            RelaySnapshot.Channel(
+                name: channel.name, isCalm: verdict.kind == .healthy || verdict.kind == .quiet,
+                sentence: verdict.sentence.text, times: verdict.sentence.times,
+                missing: channel.missingTotal, isHub: channel.hub != nil)
+        }
+        if let verdict = snapshot.emptyVerdict {
+            channels = [
                 RelaySnapshot.Channel(
-                    name: channel.name, isCalm: verdict.kind == .healthy || verdict.kind == .quiet,
-                    sentence: verdict.sentence.text, times: verdict.sentence.times,
-                    missing: channel.missingTotal)
-            }, records: segments != nil, recordedBytes: relay.recording.bytes.value,
+                    name: "hubs", isCalm: false, sentence: verdict.sentence.text, times: verdict.sentence.times,
+                    missing: 0, isHub: true)
+            ]
+        }
+        return RelaySnapshot(
+            channels: channels, records: segments != nil, recordedBytes: relay.recording.bytes.value,
             writtenBytes: relay.recording.writtenBytes.value)
     }
 
     /// - Returns: nil if nothing is worth one yet.
     private func frame(_ state: inout State, isTick: Bool, at now: Moment) -> ByteBuffer? {
-        let verdicts = state.snapshot.verdicts.map(\.kind)
+        let verdicts = (state.snapshot.verdicts + [state.snapshot.emptyVerdict].compactMap { $0 }).map(\.kind)
         let links = configuration.links.all
         let linesAreDue = !state.lines.isEmpty && now.monotonic >= state.lastFrameAt + Self.lineInterval
         guard isTick || linesAreDue || !state.events.isEmpty || verdicts != state.verdicts || state.segmentsChanged
@@ -195,7 +211,7 @@ final class LiveFeed: Sendable {
         let (snapshot, sequence) = state.withLockedValue { ($0.snapshot, $0.sequence) }
         var frame = LiveFrame("state", sequence: sequence, snapshot: snapshot)
         frame.addVersion(
-            relay.configuration.version, showsValues: configuration.showsValues, records: segments != nil,
+            relay.configuration.version, showsValues: showsValues, records: segments != nil,
             hasToken: hasToken)
         frame.addLinks(configuration.links.all)
         frame.addChannels(snapshot, samples: .all, tables: true)

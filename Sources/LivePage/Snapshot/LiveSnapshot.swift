@@ -39,13 +39,21 @@ struct LiveSnapshot: Sendable {
     private(set) var now: Moment
     private let startedAt: UInt64
     private let showsValues: Bool
+    private let showsNames: Bool
     private var watchedSince: UInt64?
     private var look: Look
     private var sampledAt: UInt64
     private var nextLine: UInt64 = 1
 
-    init(channels: [ChannelSnapshot], records: Bool, showsValues: Bool, at now: Moment) {
-        self.channels = channels
+    /// - Parameters:
+    ///   - showsValues: whether lines show what users wrote.
+    ///   - showsNames: whether they show the names of groups and users and the ids of connections.
+    init(
+        channels: [ChannelMetrics], records: Bool, showsValues: Bool = false, showsNames: Bool = true, at now: Moment
+    ) {
+        let samples = SampleRing.capacity(channels: channels.count)
+        self.channels = channels.map { ChannelSnapshot(name: $0.channel, metrics: $0, samples: samples) }
+        self.showsNames = showsNames
         self.showsValues = showsValues
         self.now = now
         recording = RecordingSnapshot(records: records)
@@ -53,6 +61,18 @@ struct LiveSnapshot: Sendable {
         startedAt = now.realtime
         sampledAt = now.monotonic
         look = Look(subscribers: channels.map { _ in nil })
+    }
+
+    /// Takes up the channels that have come; they only grow. Those that are there keep fewer samples then, if there are many.
+    ///
+    /// - Parameter all: by channel index.
+    mutating func attach(_ all: [ChannelMetrics], at now: Moment) {
+        guard all.count > channels.count else { return }
+        let samples = SampleRing.capacity(channels: all.count)
+        for index in channels.indices { channels[index].keepSamples(samples) }
+        channels += all[channels.count...].map {
+            ChannelSnapshot(name: $0.channel, metrics: $0, samples: samples, foundAt: now.realtime)
+        }
     }
 
     /// - Returns: the events that are new.
@@ -89,10 +109,10 @@ struct LiveSnapshot: Sendable {
     mutating func add(_ envelopes: [SampledEnvelope]) -> [LiveLine] {
         let new = envelopes.map { envelope in
             defer { nextLine += 1 }
-            return LiveLine(envelope, number: nextLine, showsValue: showsValues)
+            return LiveLine(envelope, number: nextLine, showsValue: showsValues, showsNames: showsNames)
         }
         for line in new {
-            if let hub = line.hub, let method = line.method {
+            if channels.indices.contains(line.channel), let hub = line.hub, let method = line.method {
                 channels[line.channel].calls.count(hub: hub, method: method)
             }
         }
@@ -110,20 +130,33 @@ struct LiveSnapshot: Sendable {
     func state(ofChannel index: Int) -> ChannelState {
         let channel = channels[index]
         return ChannelState(
-            now: now.realtime, watchedSince: watchedSince ?? startedAt, connection: connection,
+            now: now.realtime, watchedSince: watchedSince ?? startedAt, connection: self.connection(of: channel),
             masterLoss: look.masterLoss, silence: look.silence,
             rate: channel.rate, byteRate: channel.byteRate, latency: channel.recentLatency,
             lastEnvelopeAt: channel.lastEnvelopeAt,
-            lastID: channel.lastID, listeners: look.subscribers[index].map { max(0, $0 - 1) },
-            meant: look.meant.isEmpty ? nil : look.meant[index],
+            lastID: channel.lastID, listeners: subscribers(ofChannel: index).map { max(0, $0 - 1) },
+            meant: look.meant.indices.contains(index) ? look.meant[index] : nil,
             slow: slowSubscribers(ofChannel: index), gap: channel.gap,
             reset: channel.reset, interleaving: channel.interleaving,
-            drops: recording.drops, recording: recording.state, isOneOfMany: channels.count > 1)
+            drops: recording.drops, recording: recording.state, isOneOfMany: channels.count > 1,
+            hub: channel.hubState)
+    }
+
+    /// nil if Redis has not told, or not yet of a channel that has just come.
+    private func subscribers(ofChannel index: Int) -> Int? {
+        look.subscribers.indices.contains(index) ? look.subscribers[index] : nil
+    }
+
+    /// A hub that was found is heard later than the others.
+    private func connection(of channel: ChannelSnapshot) -> LiveConnection {
+        guard case .subscribed(let since) = connection else { return connection }
+        if let waitsSince = channel.waitsSince { return .connecting(since: waitsSince) }
+        return .subscribed(since: max(since, channel.heardSince ?? 0))
     }
 
     /// The rows are the server's. Only where as many listen to the channel as there are at all are they its own.
     private func slowSubscribers(ofChannel index: Int) -> [ChannelState.Slow] {
-        guard let clients = look.clients, clients.listening == look.subscribers[index] else { return [] }
+        guard let clients = look.clients, clients.listening == subscribers(ofChannel: index) else { return [] }
         return clients.sorted.filter(\.row.isSlow).map { key, row in
             ChannelState.Slow(name: key.name, address: key.address, waiting: row.waiting)
         }
@@ -145,6 +178,26 @@ struct LiveSnapshot: Sendable {
         return segment
     }
 
+    /// What is said while there is no channel: hubs are looked for, and none is there yet; nil if there is one.
+    var emptyVerdict: ChannelVerdict? {
+        guard channels.isEmpty else { return nil }
+        let verdict = ChannelState(
+            now: now.realtime, watchedSince: startedAt, connection: connection, silence: look.silence,
+            recording: recording.state
+        ).verdict
+        switch verdict.kind {
+        case .hanging, .redisDown,
+            .subscribing where verdict.level == .bad:
+            return verdict
+        default: break
+        }
+        var sentence = Sentence()
+        sentence.add(
+            "no hub yet: none was found since {}; does an application run, and is the channel prefix right? Hubs are attached as they come",
+            startedAt)
+        return ChannelVerdict(kind: .noNodes, level: .warning, sentence: sentence)
+    }
+
     var verdicts: [ChannelVerdict] { channels.indices.map { state(ofChannel: $0).verdict } }
 }
 
@@ -160,6 +213,8 @@ package struct RelaySnapshot: Sendable, Equatable {
         package var times: [UInt64]
         /// Ids since the start.
         package var missing: Int
+        /// A hub of ASP.NET Core, of which nobody can tell whether something is missing.
+        package var isHub = false
     }
 
     package var channels: [Channel]

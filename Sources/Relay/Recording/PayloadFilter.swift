@@ -22,7 +22,7 @@ package struct PayloadPolicy: Sendable {
     }
 
     /// True if payloads are recorded byte for byte.
-    var leavesAll: Bool { mode == .full && redactedKeys.isEmpty && namesKey == nil }
+    package var leavesAll: Bool { mode == .full && redactedKeys.isEmpty && namesKey == nil }
 }
 
 /// Turns a payload into what may be recorded of it: a well-formed payload with the same id, time, signals and commands.

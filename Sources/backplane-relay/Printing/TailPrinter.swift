@@ -120,7 +120,7 @@ struct TailPrinter: TailOutput {
             logger.error(
                 "printing is slower than the traffic, envelopes dropped",
                 metadata: ["envelopes": "\(event.envelopes ?? 0)", "bytes": "\(event.bytes ?? 0)"])
-        // The subscriber logs by itself that it has subscribed or lost the connection.
+        // The subscriber logs by itself that it has subscribed, also to a hub that was found, or lost the connection.
         default: break
         }
     }

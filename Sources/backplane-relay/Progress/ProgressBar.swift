@@ -16,7 +16,7 @@ import Time
 /// ...
 /// bar.update(done: position, detail: Format.count(envelopes, "envelope"))
 /// ```
-/// From any thread. Call ``finish()`` before anything else goes to standard error.
+/// From any thread. Call ``finish()`` or ``clear()`` before anything else goes to standard error.
 final class ProgressBar: Sendable {
     private struct State {
         var pace: ProgressPace
@@ -54,6 +54,14 @@ final class ProgressBar: Sendable {
                 label: label, done: done, total: total, detail: detail(), elapsed: Double(now - start) * 1e-9)
             // A line as wide as the terminal could make it scroll.
             Self.write("\r" + line.text(width: StandardError.width - 1) + "\u{1B}[K")
+        }
+    }
+
+    /// Clears the line, so that another one can be printed. Later updates draw it again.
+    func clear() {
+        state.withLockedValue { state in
+            if state.isDrawn, !state.isFinished { Self.write("\r\u{1B}[K") }
+            state.isDrawn = false
         }
     }
 
