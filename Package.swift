@@ -59,9 +59,13 @@ let package = Package(
             ],
             swiftSettings: house),
         .target(
+            name: "TLS",
+            dependencies: ["Time", .product(name: "NIOSSL", package: "swift-nio-ssl")],
+            swiftSettings: house),
+        .target(
             name: "Redis",
             dependencies: [
-                "CHiredis", "Time",
+                "CHiredis", "TLS", "Time",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -174,7 +178,7 @@ let package = Package(
         .target(
             name: "SignalRClient",
             dependencies: [
-                "JSON", "Redis", "Time",
+                "JSON", "TLS", "Time",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -292,7 +296,7 @@ let package = Package(
         .testTarget(
             name: "RedisTests",
             dependencies: [
-                "Redis", "TestSupport", "Time",
+                "Redis", "TestSupport", "Time", "TLS",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -362,7 +366,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "backplane-relay", "HTTPGuard", "LivePage", "Preflight", "Redis", "Time",
+                "backplane-relay", "HTTPGuard", "LivePage", "Preflight", "Redis", "TLS", "Time",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -7,22 +7,25 @@ import NIOPosix
 import Preflight
 import Redis
 import Relay
+import Synchronization
 import Time
 
-/// What can this machine carry? Publishes at rising rates to a relay that records, until envelopes are lost or nobody
-/// can publish faster.
+/// Measures the capacity of this machine: publishes at rising rates to a recording relay, until envelopes are lost or
+/// publishing cannot go faster.
 package struct Bench: Sendable {
-    /// Space that must be free before: the capture of one compression, and more.
+    /// Free space required: more than the capture of one compression.
     private static let neededFree: UInt64 = 4 << 30
+    /// For the last words to Redis.
+    private static let patience = Duration.seconds(2)
 
-    /// Where it records; made by ``run()``, and gone when that has returned.
+    /// Where it records; created by ``run()`` and removed at its end.
     package let directory: String
     private let channel: String
     private let configuration: BenchConfiguration
     private let logger: Logger
     private let onStep: @Sendable (String) -> Void
 
-    /// - Parameter onStep: told what begins, in words.
+    /// - Parameter onStep: called with a description of each step.
     package init(
         configuration: BenchConfiguration, logger: Logger, onStep: @escaping @Sendable (String) -> Void = { _ in }
     ) {
@@ -34,7 +37,7 @@ package struct Bench: Sendable {
         self.onStep = onStep
     }
 
-    /// - Throws: ``SetupError`` and whatever keeps it from being carried out; a poor result is no error.
+    /// - Throws: ``SetupError`` and other errors that prevent the bench; a poor result is not an error.
     package func run() async throws -> BenchReport {
         if let redis = configuration.redis { return try await measure(redis, isOurs: false) }
         return try await RedisServerProcess.run { try await measure($0, isOurs: true) }
@@ -43,10 +46,10 @@ package struct Bench: Sendable {
     private func measure(_ redis: RedisConfiguration, isOurs: Bool) async throws -> BenchReport {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        onStep("looking at Redis and the disk")
-        let look = await Preflight.run(
-            redis: redis, channels: [channel], directory: directory,
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+        onStep("measuring Redis and the disk")
+        var look = await Preflight.run(
+            redis: redis, channels: [channel], directory: nil, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+        look.directory = try await Self.onThread { DirectoryReport.examine(directory, isOver: $0) }
         if let reason = look.unreachable ?? look.objection {
             throw SetupError(reason, setting: .connection(look.missing))
         }
@@ -55,8 +58,10 @@ package struct Bench: Sendable {
                 "'\(configuration.directory)' has \(free >> 20) MiB free; the bench writes up to "
                     + "\(Self.neededFree >> 20) MiB: name a directory on another disk", setting: .directory)
         }
-        let traffic = BenchTraffic(payloadBytes: configuration.payloadBytes)
-        let zstd = try ZstdProbe(traffic)
+        let (traffic, zstd) = try await Self.onThread { [configuration] isOver in
+            let traffic = try BenchTraffic(payloadBytes: configuration.payloadBytes, isOver: isOver)
+            return (traffic, try ZstdProbe(traffic, isOver: isOver))
+        }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
             let publisher = try await BenchPublisher.connect(
@@ -89,8 +94,29 @@ package struct Bench: Sendable {
         }
     }
 
-    /// Nothing of it stays in Redis.
+    /// Runs what takes a processor or a disk for long on a thread of its own, so that a signal is seen meanwhile.
+    ///
+    /// - Parameter body: asks often whether it is over, which it is once the task is cancelled.
+    private static func onThread<Result: Sendable>(
+        _ body: @escaping @Sendable (_ isOver: () -> Bool) throws -> Result
+    ) async throws -> Result {
+        let isOver = Atomic(false)
+        let result = try await withTaskCancellationHandler {
+            try await NIOThreadPool.singleton.runIfActive { try body { isOver.load(ordering: .relaxed) } }
+        } onCancel: {
+            isOver.store(true, ordering: .relaxed)
+        }
+        try Task.checkCancellation()
+        return result
+    }
+
+    /// Nothing of it stays in Redis, unless Redis does not answer.
     private static func leave(_ publisher: BenchPublisher, _ channel: String) async {
+        let late = Task {
+            try await Task.sleep(for: patience)
+            await publisher.client.close()
+        }
+        defer { late.cancel() }
         _ = try? await publisher.client.send(["DEL", .text(channel)])
         await publisher.client.close()
     }
@@ -103,7 +129,7 @@ package struct Bench: Sendable {
             configuration, redis: redis, channel: channel, directory: directory, compression: compression,
             logger: logger
         ) { relay in
-            // What is done once, at the first envelope, is nobody's rate.
+            // One-time work at the first envelope must not count.
             let warm = try await publisher.publish(perSecond: 1_000, seconds: 0.2)
             _ = try await relay.settled(after: warm.envelopes, since: RelayFigures())
             var ladder = BenchLadder(highest: configuration.highestRate)
@@ -150,7 +176,7 @@ package struct Bench: Sendable {
             machineBusy: busy)
     }
 
-    /// nil if it does not tell.
+    /// nil if unavailable.
     private static func redisProcessorSeconds(_ client: RedisClient) async -> Double? {
         guard let text = try? await client.send(["INFO", "cpu"]).text else { return nil }
         var seconds: Double?

@@ -1,21 +1,21 @@
 package import Redis
 
-/// What one bench does.
+/// The configuration of a bench.
 package struct BenchConfiguration: Sendable {
-    /// The smallest payload: a hub message with its ids needs most of that.
+    /// The smallest payload: a hub message with its ids needs most of it.
     package static let smallestPayload = 200
-    /// The largest; a hub message that users wait for is smaller by far.
+    /// The largest payload; hub messages that users wait for are far smaller.
     package static let largestPayload = 1 << 20
 
-    /// nil starts a redis-server of its own.
+    /// nil starts a redis-server.
     package var redis: RedisConfiguration?
-    /// Of an envelope, its id included, to within the digits of the id.
+    /// Size of an envelope including its id, give or take the digits of the id.
     package var payloadBytes: Int
-    /// For which each rate is held.
+    /// How long each rate is held.
     package var seconds: Double
-    /// The highest rate that is tried, envelopes a second.
+    /// The highest rate to try, in envelopes per second.
     package var highestRate: Int
-    /// An existing directory on the disk that is to take the capture; a new one is made in it, and removed.
+    /// An existing directory on the disk for the capture; a new one is created in it and removed.
     package var directory: String
     package var version: String
     package var hostName: String

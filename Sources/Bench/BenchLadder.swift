@@ -1,6 +1,6 @@
-/// Which rate comes next, and what stood in the way at the end. Pure.
+/// Chooses the next rate, and determines the limiting factor. Pure.
 struct BenchLadder {
-    /// Envelopes a second.
+    /// Envelopes per second.
     private static let first = 5_000
 
     let highest: Int
@@ -13,8 +13,8 @@ struct BenchLadder {
 
     /// The next rate to try.
     ///
-    /// - Parameter step: the last one; nil at the beginning.
-    /// - Returns: nil at the top, or when the last one was too much for somebody.
+    /// - Parameter step: the last one; nil at the start.
+    /// - Returns: nil at the maximum, or if the last rate was too high.
     mutating func rate(after step: BenchReport.Step?) -> Int? {
         if let step, !step.keptUp || !step.reached || step.asked >= highest { return nil }
         defer { next = min(highest, Self.risen(from: next)) }
@@ -27,12 +27,12 @@ struct BenchLadder {
         return isTwo ? rate / 2 * 5 : rate * 2
     }
 
-    /// What the last step ran into.
+    /// The limiting factor of the last step.
     ///
-    /// - Parameter diskBytesPerSecond: what the disk takes at most; nil if that is not known.
+    /// - Parameter diskBytesPerSecond: maximum throughput of the disk; nil if unknown.
     static func limit(of step: BenchReport.Step, diskBytesPerSecond: Double?) -> BenchReport.Limit {
         if !step.keptUp {
-            // Other writers, and the forcing in between, take their part of a disk.
+            // Other writers, and syncs in between, use part of the disk.
             if let disk = diskBytesPerSecond, step.writtenBytesPerSecond > 0.6 * disk { return .disk }
             return .processor
         }

@@ -6,14 +6,14 @@ import NIOPosix
 import Redis
 import Time
 
-/// Publishes as a node does, at a rate. Lives on an event loop of its own, so that its processor time can be told from
-/// that of the relay, which is in the same process.
+/// Publishes like a node, at a given rate. Runs on its own event loop, so that its CPU time can be distinguished from
+/// that of the relay in the same process.
 struct BenchPublisher: Sendable {
     struct Outcome: Sendable {
         var envelopes: Int
-        /// From the start to the last answer.
+        /// From the start to the last reply.
         var seconds: Double
-        /// Of the publisher's thread.
+        /// CPU time of the publisher's thread.
         var processorSeconds: Double
     }
 
@@ -23,7 +23,7 @@ struct BenchPublisher: Sendable {
     /// A command up to the blob.
     private let head: ByteBuffer
 
-    /// - Parameter group: of one thread, nobody else's.
+    /// - Parameter group: one thread, used by nothing else.
     static func connect(
         to redis: RedisConfiguration, channel: String, traffic: BenchTraffic, group: MultiThreadedEventLoopGroup
     ) async throws -> BenchPublisher {
@@ -38,23 +38,21 @@ struct BenchPublisher: Sendable {
         }
     }
 
-    private init(client: RedisClient, loop: any EventLoop, traffic: BenchTraffic, head: ByteBuffer) {
-        self.client = client
-        self.loop = loop
-        self.traffic = traffic
-        self.head = head
-    }
-
-    /// - Throws: ``SetupError`` if Redis refuses or is lost.
+    /// - Throws: ``SetupError`` if Redis refuses or is lost; `CancellationError` as soon as the task is cancelled.
     func publish(perSecond rate: Int, seconds: Double) async throws -> Outcome {
         let promise = loop.makePromise(of: Outcome.self)
-        loop.execute { [client, traffic, head, loop] in
-            PublishingRun(
+        let run = try await loop.submit { [client, traffic, head, loop] in
+            let run = PublishingRun(
                 client: client, traffic: traffic, head: head, rate: Double(rate), seconds: seconds, loop: loop,
-                promise: promise
-            ).begin()
+                promise: promise)
+            run.begin()
+            return NIOLoopBound(run, eventLoop: loop)
+        }.get()
+        return try await withTaskCancellationHandler {
+            try await promise.futureResult.get()
+        } onCancel: {
+            loop.execute { run.value.cancel() }
         }
-        return try await promise.futureResult.get()
     }
 
     private static func head(_ script: RedisScript, _ channel: String, _ blobBytes: Int) -> ByteBuffer {
@@ -68,10 +66,11 @@ struct BenchPublisher: Sendable {
     }
 }
 
-/// One rate. Never leaves its event loop.
+/// One rate. Confined to its event loop.
 private final class PublishingRun {
-    /// Commands that may be unanswered.
+    /// Commands that may be unanswered, and bytes in them: whoever stops the bench waits for Redis to read them.
     private static let window = 1_024
+    private static let windowBytes = 32 << 20
     private static let tick = TimeAmount.microseconds(500)
 
     private let client: RedisClient
@@ -79,6 +78,7 @@ private final class PublishingRun {
     private let head: ByteBuffer
     private let rate: Double
     private let nanoseconds: UInt64
+    private let window: Int
     private let loop: any EventLoop
     private let promise: EventLoopPromise<BenchPublisher.Outcome>
 
@@ -86,7 +86,7 @@ private final class PublishingRun {
     private var processorAtStart = 0.0
     private var sent = 0
     private var unanswered = 0
-    /// No more is sent.
+    /// Sending has stopped.
     private var isOver = false
     private var isFinished = false
 
@@ -99,6 +99,7 @@ private final class PublishingRun {
         self.head = head
         self.rate = rate
         nanoseconds = UInt64(seconds * 1e9)
+        window = min(Self.window, max(2, Self.windowBytes / traffic.blobBytes))
         self.loop = loop
         self.promise = promise
     }
@@ -116,13 +117,13 @@ private final class PublishingRun {
         loop.scheduleTask(in: Self.tick) { run.value.tick() }
     }
 
-    /// Sends what is due by now, as far as there is room for it: what is late does not delay what follows.
+    /// Sends what is due, within the window: late envelopes do not delay later ones.
     private func send() {
         let now = Moment.now()
         let elapsed = now.monotonic - startedAt
         if elapsed >= nanoseconds { isOver = true }
         let due = Int(Double(min(elapsed, nanoseconds)) * 1e-9 * rate) - sent
-        let count = isFinished ? 0 : min(due, Self.window - unanswered)
+        let count = isFinished ? 0 : min(due, window - unanswered)
         guard count > 0 else { return finishIfDone() }
         var bytes = ByteBuffer()
         bytes.reserveCapacity(count * (head.readableBytes + traffic.blobBytes + 2))
@@ -140,11 +141,11 @@ private final class PublishingRun {
     private func answered(_ reply: Result<RESPValue, RedisError>) {
         unanswered -= 1
         switch reply {
-        case .success(.error(let text)): fail("Redis refuses to publish: \(text)")
+        case .success(.error(let text)): fail(SetupError("Redis refuses to publish: \(text)"))
         case .success: break
-        case .failure(let error): fail("the bench lost Redis: \(error)")
+        case .failure(let error): fail(SetupError("the bench lost the connection to Redis: \(error)"))
         }
-        if unanswered == Self.window / 2, !isOver { send() }
+        if unanswered == window / 2, !isOver { send() }
         finishIfDone()
     }
 
@@ -157,10 +158,13 @@ private final class PublishingRun {
                 processorSeconds: SystemClock.threadSeconds() - processorAtStart))
     }
 
-    private func fail(_ text: String) {
+    /// What is unanswered is answered later, or not at all.
+    func cancel() { fail(CancellationError()) }
+
+    private func fail(_ error: any Error) {
         guard !isFinished else { return }
         isOver = true
         isFinished = true
-        promise.fail(SetupError(text))
+        promise.fail(error)
     }
 }

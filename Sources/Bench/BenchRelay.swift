@@ -7,24 +7,25 @@ import Redis
 import Relay
 import ServiceLifecycle
 
-/// A relay in this process that records, as `run --record` does, without the live page.
+/// A relay in this process that records like `run --record`, without the live page.
 struct BenchRelay: Sendable {
     let port: Int
     let channel: String
 
-    /// Runs a relay for as long as `body` does.
+    /// Runs a relay during `body`.
     static func with<Result: Sendable>(
         _ configuration: BenchConfiguration, redis: RedisConfiguration, channel: String, directory: String,
         compression: Compression, logger: Logger, _ body: @escaping @Sendable (BenchRelay) async throws -> Result
     ) async throws -> Result {
         let (ports, portFound) = AsyncStream.makeStream(of: Int.self)
-        let parts = RelayParts(
-            RelayConfiguration(
-                redis: redis, backplanes: [.signalR2(key: channel)],
-                recording: CaptureWriter.Configuration(
-                    directory: directory, channels: [channel], compression: compression),
-                web: WebConfiguration(port: 0), version: configuration.version, hostName: configuration.hostName),
-            logger: logger)
+        var relaying = RelayConfiguration(
+            redis: redis, backplanes: [.signalR2(key: channel)],
+            recording: CaptureWriter.Configuration(
+                directory: directory, channels: [channel], compression: compression),
+            web: WebConfiguration(port: 0), version: configuration.version, hostName: configuration.hostName)
+        // The figures were read before it ends; nobody reads the capture.
+        relaying.looksAtStop = false
+        let parts = RelayParts(relaying, logger: logger)
         let relay = Relay(parts, supervisor: OnListening { portFound.yield($0) })
         let services = ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -45,14 +46,14 @@ struct BenchRelay: Sendable {
             }
             var result: Result?
             for try await part in group where part != nil { result = part }
-            guard let result else { throw SetupError("the relay ended before it was ready; its log says why") }
+            guard let result else { throw SetupError("the relay exited before it was ready; its log says why") }
             return result
         }
     }
 
     func figures() async throws -> RelayFigures { try await RelayFigures.read(port: port, channel: channel) }
 
-    /// Waits until the relay has accounted for all envelopes since `earlier`, or does not get on any more.
+    /// Waits until the relay has accounted for all envelopes since `earlier`, or makes no more progress.
     ///
     /// - Returns: its figures, and how long that took, in seconds.
     func settled(after envelopes: Int, since earlier: RelayFigures) async throws -> (RelayFigures, seconds: Double) {

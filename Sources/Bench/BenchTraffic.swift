@@ -4,25 +4,28 @@ import Loopback
 import NIOCore
 import Time
 
-/// Envelopes as a node publishes them, made in advance: calls of a chat hub, each with other words.
+/// Envelopes like those of a node, created in advance: calls of a chat hub with varying words.
 ///
-/// The words are drawn from a vocabulary of random ones, sized so that zstd finds in them what it finds in a minute of
-/// real traffic: a chunk shrinks to about a quarter at 200 bytes.
+/// The words come from a random vocabulary, sized so that zstd compresses like a minute of real traffic: a chunk of
+/// 200-byte envelopes shrinks to about a quarter.
 struct BenchTraffic: Sendable {
-    /// Many times a chunk, so that no chunk holds a line twice.
+    /// Many times a chunk, so that no chunk contains a line twice.
     private static let poolBytes = 4 << 20
     private static let vocabulary = 2_048
     private static let chatters = 256
-    /// Digits of an id and the space behind it.
+    /// Digits of an id plus the space after it.
     private static let idBytes = 7
 
-    /// One behind the other, each `blobBytes` long.
+    /// Concatenated, each `blobBytes` long.
     let blobs: [UInt8]
     let blobBytes: Int
     let count: Int
 
-    /// - Parameter payloadBytes: the size of an envelope, with an id of six digits.
-    init(payloadBytes: Int, seed: UInt64 = 0x5167a1) {
+    /// - Parameters:
+    ///   - payloadBytes: the size of an envelope, with an id of six digits.
+    ///   - isOver: asked before each of them; true ends the work.
+    /// - Throws: `CancellationError` if it was over.
+    init(payloadBytes: Int, seed: UInt64 = 0x5167a1, isOver: () -> Bool = { false }) throws {
         blobBytes = payloadBytes - Self.idBytes
         count = Self.poolBytes / blobBytes + 1
         var random = SplitMix64(seed: seed)
@@ -31,6 +34,7 @@ struct BenchTraffic: Sendable {
         var blobs: [UInt8] = []
         blobs.reserveCapacity(count * blobBytes)
         for _ in 0..<count {
+            guard !isOver() else { throw CancellationError() }
             let (id, name) = people[Int.random(in: people.indices, using: &random)]
             let isForAll = Int.random(in: 0..<3, using: &random) > 0
             let key = isForAll ? "h-chatHub" : "hg-chatHub." + Self.groups[Int.random(in: 0..<5, using: &random)]
@@ -50,7 +54,7 @@ struct BenchTraffic: Sendable {
         self.blobs = blobs
     }
 
-    /// Appends a blob, created now.
+    /// Appends a blob, with the current time as creation time.
     func append(_ index: Int, createdAt now: Moment, to buffer: inout ByteBuffer) {
         let start = index % count * blobBytes
         // The creation time is a blob's last field.

@@ -1,6 +1,6 @@
 import Loopback
 
-/// What a relay counts, at one moment.
+/// A snapshot of a relay's counters.
 struct RelayFigures: Sendable {
     var received = 0
     var recorded = 0
@@ -10,10 +10,10 @@ struct RelayFigures: Sendable {
     var missing = 0
     var recordedBytes = 0
     var writtenBytes = 0
-    /// Cumulative, by the upper bounds in seconds.
+    /// Cumulative, by upper bound in seconds.
     var latency: [(bound: Double, count: Double)] = []
 
-    /// - Parameter channel: the only one of that relay.
+    /// - Parameter channel: the relay's only one.
     static func read(port: Int, channel: String) async throws -> RelayFigures {
         let scrape = try await MetricsScrape.read(port: port)
         func sum(_ name: String) -> Int { Int(scrape.series(of: name).reduce(0) { $0 + $1.value }) }
@@ -32,10 +32,11 @@ struct RelayFigures: Sendable {
             }.sorted { $0.bound < $1.bound })
     }
 
-    /// What became of envelopes.
+    /// Envelopes accounted for.
     var accounted: Int { recorded + dropped + missing }
 
-    /// The least bound that so many envelopes since `earlier` kept; nil if none did, or nothing came.
+    /// The smallest bound that this share of the envelopes since `earlier` met; nil if there is none, or no envelope
+    /// arrived.
     func latency(share: Double, since earlier: RelayFigures) -> Double? {
         let counts = zip(latency, earlier.latency).map { (bound: $0.bound, count: $0.count - $1.count) }
         guard let total = counts.last?.count, total > 0 else { return nil }

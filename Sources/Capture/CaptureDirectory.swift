@@ -14,9 +14,9 @@ package enum CaptureDirectory {
     package struct Previous: Sendable, Equatable {
         /// File name of the newest segment.
         package var segment: String?
-        /// Last id that is recorded or told as missing, by Redis channel.
+        /// Last id that is recorded or reported missing, by Redis channel.
         package var lastIDs: OrdinalNameMap<UInt64>
-        /// Where ids behind the last one may be missing for another reason than that nobody recorded, by Redis channel.
+        /// Where ids after the last one may be missing although a relay should have recorded them, by Redis channel.
         package var doubts: OrdinalNameMap<RecordingDoubt> = [:]
 
         package init(segment: String? = nil, lastIDs: OrdinalNameMap<UInt64> = [:]) {
@@ -24,19 +24,19 @@ package enum CaptureDirectory {
             self.lastIDs = lastIDs
         }
 
-        /// Why ids are missing behind the last one of a channel.
+        /// Why ids after the last one of a channel are missing.
         package func cause(_ channel: String) -> GapCause {
             doubts[channel]?.cause.flatMap(GapCause.init) ?? .notRecording
         }
     }
 
-    /// Segments that are looked into for the ids of an earlier run, newest first.
+    /// Segments searched for the ids of an earlier run, newest first.
     private static let consideredSegments = 50
 
-    /// Makes the directory (mode 0700) if it does not exist, proves that it can be written to, and closes segments that a
-    /// crash left open.
+    /// Creates the directory (mode 0700) if needed, checks that it is writable, and closes segments left open by a
+    /// crash.
     ///
-    /// - Parameter log: told of each segment that needed attention.
+    /// - Parameter log: receives a line for each segment that needed attention.
     /// - Throws: ``CaptureError``.
     package static func prepare(
         _ path: String, at now: Moment, log: (String) -> Void
@@ -48,9 +48,10 @@ package enum CaptureDirectory {
             do {
                 if let outcome = try OrphanRecovery.closeIfOrphan(file, at: now) { log(outcome) }
             } catch {
-                log("'\(file)' is left as it is: \(error)")
+                log("'\(file)' was not changed: \(error)")
             }
-            // An empty one is gone now. One that cannot be closed, on a full disk, still says which ids were recorded.
+            // An empty segment is gone now. A segment that could not be closed (disk full) still names the ids it
+            // recorded.
             if access(file, F_OK) == 0, let segment = try? CaptureSegment(path: file) { segments.append(segment) }
         }
         segments = Recordings(segments).all.flatMap { $0 }
@@ -65,7 +66,7 @@ package enum CaptureDirectory {
         return previous
     }
 
-    /// Space left for an unprivileged process, in bytes; nil if the file system does not say.
+    /// Free space for an unprivileged process, in bytes; nil if the file system does not report it.
     package static func freeBytes(at path: String) -> UInt64? {
         var status = statvfs()
         guard statvfs(path, &status) == 0 else { return nil }
@@ -84,7 +85,7 @@ package enum CaptureDirectory {
         return files
     }
 
-    /// True if it holds nothing at all, or does not exist.
+    /// True if the directory is empty or does not exist.
     static func isVacant(_ path: String) -> Bool {
         guard access(path, F_OK) == 0 else { return true }
         guard let directory = opendir(path) else { return false }
@@ -94,7 +95,7 @@ package enum CaptureDirectory {
         return readdir(directory) == nil
     }
 
-    /// Deletes the segments of a directory that was made for them, and it.
+    /// Deletes the segments of a directory created for them, and the directory.
     static func discard(_ path: String) {
         for name in (try? names(in: path)) ?? [] { unlink(path + "/" + name) }
         rmdir(path)
@@ -123,7 +124,7 @@ package enum CaptureDirectory {
 
     /// Names of the `.mcap` files in a directory, sorted.
     ///
-    /// - Parameter suffix: of others.
+    /// - Parameter suffix: of other files.
     static func names(
         in path: String, suffix: String = SegmentName.fileExtension
     ) throws(CaptureError) -> [String] {
@@ -134,7 +135,7 @@ package enum CaptureDirectory {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
-            // `recover` and `merge` make directories, which may be called like a file.
+            // `recover` and `merge` create directories whose names may look like files.
             let isDirectory = entry.pointee.d_type == UInt8(DT_DIR)
             if name.hasSuffix(suffix), !name.hasPrefix("."), !isDirectory { names.append(name) }
         }
@@ -145,12 +146,12 @@ package enum CaptureDirectory {
         path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
     }
 
-    /// As a closed segment says at its end; one without an end is read for it.
+    /// Read from the end of a closed segment, or by reading an unclosed one.
     private static func ends(of path: String) -> RecordingEnds {
         guard let source = try? FileSource(path: path) else { return RecordingEnds() }
-        // Of no chunk: their indexes may list thousands of channels.
+        // From no chunk on: chunk indexes may list thousands of channels.
         guard let reader = try? MCAPIndexedReader(source, from: .max) else {
-            // What another process records is its own.
+            // A segment that another process is recording is not touched.
             return source.isLive ? RecordingEnds() : (try? OrphanRecovery.ends(of: source)) ?? RecordingEnds()
         }
         guard let index = reader.metadataIndexes.last(where: { $0.name == CaptureMetadata.endName }),

@@ -6,35 +6,35 @@ import SystemPackage
     import Musl
 #endif
 
-/// What can go wrong with the files of a capture; names the path, the operation and the remedy.
+/// Errors about the files of a capture. Each names the path, the operation and the remedy.
 package enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// A system call failed; the operation as it stands behind "cannot": `open`.
+    /// A system call failed. `operation` follows "cannot", such as `open`.
     case system(operation: String, path: String, errno: Int32)
-    /// The record directory exists as something else, or a path on the command line does not exist.
+    /// The record directory is not a directory, or a path on the command line does not exist.
     case notADirectory(path: String)
     case notFound(path: String)
-    /// A file that would be written is there already.
+    /// The file to be written already exists.
     case exists(path: String)
     /// A directory without a segment in it.
     case noSegments(path: String)
-    /// The file is no MCAP file at all, not even a damaged one.
+    /// The file is not MCAP at all, not even damaged MCAP.
     ///
-    /// - Parameter what: what it is, as the sentence goes on behind its name.
+    /// - Parameter what: continues the sentence after the file name.
     case notMCAP(path: String, what: String)
     /// The file as a whole is compressed.
     case compressed(path: String, by: String, tool: String)
-    /// A pipe was read already, or would have to be read twice.
+    /// A pipe was already read, or would have to be read twice.
     case readOnce(path: String)
-    /// A pipe, where only files will do.
+    /// A pipe where a file is required.
     case needsFile(path: String)
     /// More recordings overlap in time than can be read at once.
     case tooManyRecordings(Int, limit: Int)
-    /// Another process records into the directory; `segment` is a path, `process` an id, where they can be told.
+    /// Another process records into the directory; `segment` is a path and `process` an id, if known.
     case recorded(directory: String, segment: String?, process: Int?)
-    /// The file is no MCAP file of ours.
+    /// The MCAP file was not written by backplane-relay.
     case notACapture(path: String, reason: String)
 
-    /// True if the disk, the quota or the file size limit is exhausted: what more space heals.
+    /// True if the disk, the quota or the file size limit is exhausted.
     package var isOutOfSpace: Bool {
         guard case .system(_, _, let code) = self else { return false }
         return code == ENOSPC || code == EDQUOT || code == EFBIG
@@ -47,23 +47,23 @@ package enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
         case .notADirectory(let path):
             "'\(path)' is not a directory; name a directory to record into"
         case .notFound(""):
-            "the name of a capture is empty; is a variable of the shell not set?"
+            "the name of a capture is empty; is a shell variable unset?"
         case .notFound(let path):
             "'\(path)' does not exist"
         case .exists(let path):
-            "'\(path)' exists already; name another directory"
+            "'\(path)' already exists; name another directory"
         case .noSegments(let path):
             "there is no \(SegmentName.fileExtension) file in '\(path)'; name a directory that a relay recorded into, or its files"
         case .notMCAP(let path, let what):
             "'\(path)' \(what)"
         case .compressed(let path, let name, let tool):
-            "'\(path)' is compressed by \(name); decompress it first: \(tool) \(CaptureError.quoted(path)) | backplane-relay cat -"
+            "'\(path)' is compressed with \(name); decompress it first: \(tool) \(CaptureError.quoted(path)) | backplane-relay cat -"
         case .readOnce(let path):
             "'\(path)' is a pipe and can be read only once: write it to a file first"
         case .needsFile(let path):
-            "'\(path)' is a pipe, and this command goes to and fro in its files: write it to a file first"
+            "'\(path)' is a pipe, and this command needs to seek in its files: write it to a file first"
         case .tooManyRecordings(let count, let limit):
-            "\(count) recordings overlap in time, and \(limit) at most can be read as one capture; name fewer files"
+            "\(count) recordings overlap in time, but at most \(limit) can be read as one capture; name fewer files"
         case .recorded(let directory, let segment, let process):
             "another relay\(process.map { " (process \($0))" } ?? "") records into '\(directory)'\(segment.map { ", now into '\($0)'" } ?? ""): both would write every envelope there; give this one a directory of its own, or stop the other one"
         case .notACapture(let path, let reason):
@@ -71,7 +71,7 @@ package enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// As a shell takes it.
+    /// Quoted for a shell.
     private static func quoted(_ path: String) -> String {
         let isPlain = path.utf8.allSatisfy {
             ($0 | 0x20) >= 0x61 && ($0 | 0x20) <= 0x7A || $0 >= 0x2D && $0 <= 0x3A || $0 == 0x5F

@@ -1,15 +1,15 @@
 package import Backplane
 
-/// Events about what befell the files of the capture themselves.
+/// Events about the files of the capture.
 extension CaptureEvent {
-    /// Of envelopes that were received and not recorded: an event for each range of ids.
+    /// Envelopes that were received but not recorded: one event per range of ids.
     package static func dropped(channel: String, _ tally: ChannelTally, reason: String) -> [CaptureEvent] {
         shares(of: tally).map { ids, envelopes, bytes in
             .dropped(channel: channel, envelopes: envelopes, bytes: bytes, reason: reason, ids: ids)
         }
     }
 
-    /// Of envelopes that were recorded and are gone again: an event for each range of ids.
+    /// Envelopes that were recorded and then lost: one event per range of ids.
     ///
     /// - Parameter segment: file name of the segment that held them.
     package static func lost(
@@ -46,7 +46,7 @@ extension CaptureEvent {
         return ids.sorted { $0.key < $1.key }.map { event($0.key, $0.value) }
     }
 
-    /// - Parameter free: bytes left on the file system.
+    /// - Parameter free: free bytes on the file system.
     package static func recordingPaused(free: UInt64) -> CaptureEvent {
         diskEvent("recording_paused", free: free)
     }
@@ -55,16 +55,16 @@ extension CaptureEvent {
         diskEvent("recording_resumed", free: free)
     }
 
-    /// The server that is subscribed to became a replica.
+    /// The server subscribed to became a replica.
     ///
-    /// - Parameter master: `host:port` of the master that it follows, if it tells.
+    /// - Parameter master: `host:port` of its master, if known.
     package static func demoted(master: String?) -> CaptureEvent {
         var event = CaptureEvent(event: "demoted")
         event.reason = master
         return event
     }
 
-    /// The server that is subscribed to is a master again.
+    /// The server subscribed to is a master again.
     package static func promoted() -> CaptureEvent { CaptureEvent(event: "promoted") }
 
     private static func diskEvent(_ name: String, free: UInt64) -> CaptureEvent {
@@ -74,7 +74,7 @@ extension CaptureEvent {
         return event
     }
 
-    /// True if it can be the reason why ids are missing.
+    /// True if it can explain missing ids.
     var explainsHoles: Bool {
         switch event {
         case "gap", "dropped", "lost", SegmentLoss.Cause.moved.rawValue, "segment_deleted": true
@@ -82,10 +82,10 @@ extension CaptureEvent {
         }
     }
 
-    /// True if it says that something of the capture itself is gone.
+    /// True if part of the capture itself is gone.
     package var isLoss: Bool { event == "lost" }
 
-    /// A tally, split by ranges of ids: each has an envelope for each of its ids, the last one all others.
+    /// Splits a tally by ranges of ids: each part has one envelope per id, the last part has the rest.
     private static func shares(
         of tally: ChannelTally
     ) -> [(ids: ClosedRange<UInt64>?, envelopes: Int, bytes: Int)] {

@@ -4,45 +4,52 @@ import JSON
 
 /// Something that happened to the recording itself: one JSON object on the channel `relay.events`.
 ///
-/// A capture knows its own holes: whatever is missing in it, an event says what and why.
+/// Every hole in a capture is explained by an event.
 package struct CaptureEvent: Equatable, Sendable {
     /// `subscribed`, `disconnected`, `gap`, `duplicate`, `counter_reset`, `dropped`, `clock_step`, `segment`, `lost`,
     /// `segment_moved`, `segment_deleted`, `recording_paused`, `recording_resumed`, `may_be_missing`, `demoted`, `promoted`,
     /// `interleaved`.
     package var event: String
-    /// The Redis channel it concerns; nil if it concerns all.
+    /// The Redis channel; nil for all channels.
     package var channel: String?
     /// First and last id, inclusive: what is missing (`gap`, `dropped`), or the id before and after (`counter_reset`).
     package var from: UInt64?
+    /// Last id; with `from`.
     package var to: UInt64?
-    /// Of `may_be_missing`: the last id that is accounted for.
+    /// For `may_be_missing`: the last id that is accounted for.
     package var after: UInt64?
+    /// The label of a ``GapCause``, or of a lost connection.
     package var cause: String?
+    /// Why envelopes were dropped, or why ids may be missing.
     package var reason: String?
+    /// How many it concerns.
     package var envelopes: Int?
+    /// Bytes of their payloads.
     package var bytes: Int?
-    /// How far the clock jumped, negative for back.
+    /// Size of a clock step; negative for back.
     package var nanoseconds: Int64?
+    /// Of the server, from INFO.
     package var runID: String?
+    /// As INFO says.
     package var redisVersion: String?
     /// File names, without a directory.
     package var segment: String?
     package var previous: String?
-    /// How many counters give ids in turn (`interleaved`).
+    /// Number of counters that assign ids in turn (`interleaved`).
     package var counters: Int?
-    /// Where they stand, by the number of the database (`interleaved`); nil where they cannot be read.
+    /// Value of each counter by database number (`interleaved`); nil if unreadable.
     package var databases: [String: UInt64]?
-    /// What events before said of ids that was not so, as is known now (`interleaved`).
+    /// Earlier events about ids that have turned out to be wrong (`interleaved`).
     package var withdraws: [Withdrawn]?
 
-    /// An event that holds no longer.
+    /// An event that is no longer valid.
     package struct Withdrawn: Equatable, Sendable {
         /// `counter_reset`, `gap` or `duplicate`.
         package var event: String
         package var from: UInt64
         package var to: UInt64
 
-        /// - Returns: nil for one that the turns of several counters cannot bring about.
+        /// - Returns: nil for an event that interleaved counters cannot cause.
         init?(_ event: CaptureEvent) {
             guard ["counter_reset", "gap", "duplicate"].contains(event.event), let from = event.from,
                 let to = event.to
@@ -51,7 +58,7 @@ package struct CaptureEvent: Equatable, Sendable {
         }
 
         /// - Parameter id: of the envelope.
-        /// - Returns: nil for what is no event.
+        /// - Returns: nil if the observation is not an event.
         package init?(_ told: SequenceTracker.Observation, id: UInt64 = 0) {
             switch told {
             case .duplicate: (event, from, to) = ("duplicate", id, id)
@@ -72,7 +79,7 @@ package struct CaptureEvent: Equatable, Sendable {
             .object([.init("event", .string(event)), .init("from", .unsigned(from)), .init("to", .unsigned(to))])
         }
 
-        /// What is not so, since another counter was found.
+        /// Events that became invalid when another counter was found.
         package static func all(_ tracker: CounterTracker) -> [Withdrawn] {
             tracker.retracted.compactMap { Withdrawn($0) }
                 + tracker.retractedTwins.compactMap { Withdrawn(.duplicate, id: $0) }
@@ -84,6 +91,7 @@ package struct CaptureEvent: Equatable, Sendable {
         self.channel = channel
     }
 
+    /// The subscription is complete. nil for what INFO does not say.
     package static func subscribed(runID: String?, redisVersion: String?) -> CaptureEvent {
         var event = CaptureEvent(event: "subscribed")
         event.runID = runID
@@ -96,12 +104,14 @@ package struct CaptureEvent: Equatable, Sendable {
         CaptureEvent(event: "attached", channel: channel)
     }
 
+    /// The connection is lost.
     package static func disconnected(cause: String) -> CaptureEvent {
         var event = CaptureEvent(event: "disconnected")
         event.cause = cause
         return event
     }
 
+    /// Ids from and to, both included, were not received.
     package static func gap(channel: String, from: UInt64, to: UInt64, cause: GapCause) -> CaptureEvent {
         var event = CaptureEvent(event: "gap", channel: channel)
         event.from = from
@@ -110,9 +120,10 @@ package struct CaptureEvent: Equatable, Sendable {
         return event
     }
 
-    /// Of the event that says that nobody can tell whether ids are missing.
+    /// Name of the event for ids that may be missing.
     package static let mayBeMissingName = "may_be_missing"
 
+    /// It cannot be told whether ids are missing.
     package static func mayBeMissing(channel: String, _ doubt: RecordingDoubt) -> CaptureEvent {
         var event = CaptureEvent(event: mayBeMissingName, channel: channel)
         event.after = doubt.after
@@ -121,6 +132,7 @@ package struct CaptureEvent: Equatable, Sendable {
         return event
     }
 
+    /// An id came again.
     package static func duplicate(channel: String, id: UInt64) -> CaptureEvent {
         var event = CaptureEvent(event: "duplicate", channel: channel)
         event.from = id
@@ -128,6 +140,7 @@ package struct CaptureEvent: Equatable, Sendable {
         return event
     }
 
+    /// The id after `from` was `to`, which is not above it.
     package static func counterReset(channel: String, from: UInt64, to: UInt64) -> CaptureEvent {
         var event = CaptureEvent(event: "counter_reset", channel: channel)
         event.from = from
@@ -135,7 +148,7 @@ package struct CaptureEvent: Equatable, Sendable {
         return event
     }
 
-    /// - Parameter ids: of the dropped envelopes, where they are known.
+    /// - Parameter ids: of the dropped envelopes, if known.
     package static func dropped(
         channel: String?, envelopes: Int, bytes: Int, reason: String, ids: ClosedRange<UInt64>? = nil
     ) -> CaptureEvent {
@@ -148,12 +161,14 @@ package struct CaptureEvent: Equatable, Sendable {
         return event
     }
 
+    /// The clock of the day was set; negative for back.
     package static func clockStep(nanoseconds: Int64) -> CaptureEvent {
         var event = CaptureEvent(event: "clock_step")
         event.nanoseconds = nanoseconds
         return event
     }
 
+    /// A segment begins; nil for the first of a recording.
     package static func segment(_ name: String, previous: String?) -> CaptureEvent {
         var event = CaptureEvent(event: "segment")
         event.segment = name
@@ -161,11 +176,11 @@ package struct CaptureEvent: Equatable, Sendable {
         return event
     }
 
-    /// Several counters give ids on one channel in turn: nobody can tell which ids are missing.
+    /// Several counters assign ids on one channel in turn, so missing ids cannot be determined.
     ///
     /// - Parameters:
-    ///   - databases: where the counters stand; nil where they cannot be read.
-    ///   - withdraws: what was told before it was known.
+    ///   - databases: value of each counter; nil if unreadable.
+    ///   - withdraws: events written before this was known.
     package static func interleaved(
         channel: String, counters: Int, databases: [Int: UInt64]?, withdraws: [Withdrawn] = []
     ) -> CaptureEvent {
@@ -187,7 +202,7 @@ package struct CaptureEvent: Equatable, Sendable {
 
     // MARK: - JSON
 
-    /// The object as it stands in a capture, keys sorted.
+    /// The object as stored in a capture, keys sorted.
     package func json() -> [UInt8] {
         var writer = JSONWriter(escapingLineEnds: false)
         writer.raw("{")
@@ -218,7 +233,7 @@ package struct CaptureEvent: Equatable, Sendable {
         return writer.bytes
     }
 
-    /// - Returns: nil if it is no JSON object with an `event`, or one of the members above is not what it should be.
+    /// - Returns: nil if it is not a JSON object with `event`, or if a member above has the wrong type.
     package init?(json: UnsafeRawBufferPointer) {
         guard JSONText.isUTF8(json), let tree = try? JSONTree(parsing: json), let event = tree["event"]?.string else {
             return nil
@@ -257,7 +272,7 @@ package struct CaptureEvent: Equatable, Sendable {
     }
 }
 
-/// A member is there and of another kind.
+/// A member has the wrong type.
 private struct OddMember: Error {}
 
 extension JSONTree {
@@ -276,26 +291,4 @@ extension JSONTree {
         guard let number = value.integer(as: Integer.self) else { throw OddMember() }
         return number
     }
-}
-
-/// Why ids are missing.
-package enum GapCause: String, Sendable, CaseIterable {
-    /// Our own intake was full.
-    case dropped
-    /// The connection was lost in between.
-    case connectionLost = "connection_lost"
-    /// Redis closed our connection because its output buffer was full.
-    case outputBufferLimit = "output_buffer_limit"
-    /// The server's run_id changed in between.
-    case redisRestart = "redis_restart"
-    /// Another server became the master in between.
-    case failover
-    /// The relay was not recording in between.
-    case notRecording = "not_recording"
-    /// They had not arrived when the relay stopped, although Redis had given them out.
-    case stopped
-    /// Nothing happened to us: the counter moved without a PUBLISH on the channel.
-    case foreignPublish = "foreign_publish"
-    /// The capture holds no event that explains it.
-    case unknown
 }

@@ -7,13 +7,13 @@ import Synchronization
     import Musl
 #endif
 
-/// What is done with a capture that comes through a pipe, and so can be read only once.
+/// How to handle a capture that comes through a pipe and can be read only once.
 package enum StreamHandling: Sendable {
-    /// It is read while it arrives.
+    /// Read it as it arrives.
     case read
-    /// It is first copied to a file in `TMPDIR`, for work that reads twice.
+    /// Copy it to a file in `TMPDIR` first, for commands that read twice.
     case spool
-    /// It is an error, for work that goes to and fro in its files.
+    /// Refuse it, for commands that need to seek.
     case refuse
 }
 
@@ -23,7 +23,7 @@ package final class CaptureStream: Sendable {
     private let descriptor: CInt
     private let isTaken = Atomic(false)
     private let storedBeginning = Mutex<[UInt8]>([])
-    /// Read by whoever looks at the start, and by whoever took it.
+    /// Shared by the look at the start and by the reader.
     private let source: LockedSource
 
     /// - Parameter descriptor: closed at the end.
@@ -50,16 +50,16 @@ package final class CaptureStream: Sendable {
         return Reading(stream: self)
     }
 
-    /// What was looked at of it before it was taken.
+    /// The bytes inspected before the stream was taken.
     var beginning: [UInt8] {
         get { storedBeginning.withLock { $0 } }
         set { storedBeginning.withLock { $0 = newValue } }
     }
 
-    /// The start of the bytes, to be looked at before they are taken: nothing is lost by it.
+    /// The start of the bytes, for inspection; consumes nothing.
     func start() -> any ByteSource { Peeking(stream: self) }
 
-    /// Copies what is left to a file without a name.
+    /// Copies the remaining bytes to an unnamed file.
     func spool() throws(CaptureError) -> CInt {
         let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array((directory + "/backplane-relay-XXXXXX").utf8CString)
@@ -98,7 +98,7 @@ package final class CaptureStream: Sendable {
         }
     }
 
-    /// The bytes for whichever thread asks, one at a time.
+    /// Serializes reads from several threads.
     private final class LockedSource: @unchecked Sendable {
         // @unchecked: `source` is touched only while `lock` is held.
         private let lock = Mutex(())
@@ -116,7 +116,7 @@ package final class CaptureStream: Sendable {
         func checksum(before offset: UInt64) -> UInt32? { lock.withLock { _ in source.checksum(before: offset) } }
     }
 
-    /// Keeps the descriptor open as long as somebody reads.
+    /// Keeps the descriptor open while anything reads.
     private struct Reading: ByteSource {
         let stream: CaptureStream
 
@@ -132,7 +132,7 @@ package final class CaptureStream: Sendable {
         func checksum(before offset: UInt64) -> UInt32? { stream.source.checksum(before: offset) }
     }
 
-    /// Discards nothing.
+    /// Consumes nothing.
     private struct Peeking: ByteSource {
         let stream: CaptureStream
 
@@ -151,7 +151,7 @@ extension CaptureStream: Equatable {
     package static func == (one: CaptureStream, other: CaptureStream) -> Bool { one === other }
 }
 
-/// What a path on the command line leads to.
+/// What a path on the command line refers to.
 enum CaptureInput {
     case file(path: String)
     case directory(path: String)
@@ -159,7 +159,7 @@ enum CaptureInput {
 
     static let standardInput = "-"
 
-    /// - Throws: ``CaptureError`` if it is nothing that could be a capture.
+    /// - Throws: ``CaptureError`` if it cannot be a capture.
     init(_ path: String) throws(CaptureError) {
         let inherited = path == Self.standardInput ? STDIN_FILENO : Self.descriptor(named: path)
         let name = path == Self.standardInput ? "standard input" : path
@@ -173,7 +173,7 @@ enum CaptureInput {
         case S_IFDIR: self = .directory(path: path)
         case S_IFREG: self = .file(path: path == Self.standardInput ? "/dev/stdin" : path)
         case S_IFIFO: self = .stream(try Self.stream(path, name, inherited))
-        // What a shell or a supervisor connects may be a socket; one in the file system is an address.
+        // A socket inherited from a shell or supervisor is a stream; one in the file system is an address.
         case S_IFSOCK where inherited != nil: self = .stream(try Self.stream(path, name, inherited))
         case S_IFSOCK: throw .notMCAP(path: name, what: "is a socket, not an MCAP file")
         case S_IFCHR where inherited.map({ isatty($0) == 1 }) ?? false:
@@ -190,7 +190,7 @@ enum CaptureInput {
         return CaptureStream(name: name, descriptor: descriptor)
     }
 
-    /// Of `/dev/stdin`, or what a shell makes of `<(...)`.
+    /// For `/dev/stdin`, or the path a shell substitutes for `<(...)`.
     private static func descriptor(named path: String) -> CInt? {
         if path == "/dev/stdin" { return STDIN_FILENO }
         for prefix in ["/dev/fd/", "/proc/self/fd/"] where path.hasPrefix(prefix) {

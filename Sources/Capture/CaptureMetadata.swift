@@ -3,16 +3,22 @@ import JSON
 import MCAP
 import Time
 
-/// The metadata records of a segment: `capture` at its start says where it comes from, `capture.end` at its close what
-/// is in it. Each segment stands alone.
+/// The metadata records of a segment: `capture` at its start has its origin, `capture.end` at its close its contents.
+/// Each segment can be read alone.
 package enum CaptureMetadata {
+    /// Of the MCAP header.
     package static let profile = "signalr-backplane"
+    /// Of the metadata at the start of a segment.
     package static let startName = "capture"
+    /// Of the metadata at the close of a segment.
     package static let endName = "capture.end"
     /// In a file that `recover` wrote.
     static let recoveredName = "capture.recovered"
+    /// The channel of the relay's own events.
     package static let eventsTopic = "relay.events"
+    /// One JSON object a message.
     package static let eventsEncoding = "json"
+    /// A payload of SignalR 2, its id in front.
     package static let envelopeEncoding = "signalr-redis"
 
     enum Key {
@@ -55,7 +61,7 @@ package enum CaptureMetadata {
     ///
     /// - Parameters:
     ///   - recordingID: of the relay process that writes it.
-    ///   - ends: before this segment, as at the end of one.
+    ///   - ends: before this segment, in the form of `capture.end`.
     ///   - previousSegment: its file name.
     static func start(
         source: CaptureSource, recordingID: String?, channels: [BackplaneChannel], ends: RecordingEnds,
@@ -88,7 +94,7 @@ package enum CaptureMetadata {
     ///   - firstIDs: by Redis channel, of this segment.
     ///   - ends: at the end of this segment: by Redis channel, the last id that is recorded or told as missing, and where
     ///     ids behind it may be missing.
-    ///   - missing: as the events of the segment say; nil where nobody knows, after a crash.
+    ///   - missing: from the events of the segment; nil if unknown, after a crash.
     ///   - ending: nil after a crash.
     static func end(
         total: ChannelTally, firstIDs: OrdinalNameMap<UInt64>, ends: RecordingEnds, missing: [MissingRange]?,
@@ -137,7 +143,7 @@ package enum CaptureMetadata {
         ids(entries[Key.lastIDs])
     }
 
-    /// How many ids `capture.end` says are missing; nil if it does not say, or not all.
+    /// Number of missing ids per `capture.end`; nil if it is absent or incomplete.
     static func missingIDs(in entries: [String: String]) -> UInt64? {
         guard entries[Key.missingTruncated] == nil, let elements = tree(entries[Key.missing])?.array else { return nil }
         let ranges = elements.compactMap(MissingRange.init(json:))
@@ -147,8 +153,7 @@ package enum CaptureMetadata {
         }
     }
 
-    /// How the segment came to its close, from `capture.end`; nil if it does not say: after a crash, or of an earlier
-    /// version.
+    /// How the segment was closed, from `capture.end`; nil after a crash or from an earlier version.
     static func ending(in entries: [String: String]) -> SegmentEnding? {
         switch entries[Key.ending] {
         case "goes_on": .goesOn
@@ -178,7 +183,7 @@ package enum CaptureMetadata {
         members(text) { $0.integer(as: UInt64.self) }
     }
 
-    /// What is not as it should be is left out.
+    /// Leaves out malformed members.
     private static func members<Value>(
         _ text: String?, _ value: (JSONTree) -> Value?
     ) -> OrdinalNameMap<Value> {
@@ -225,15 +230,17 @@ package enum PayloadMode: String, Sendable, CaseIterable, Codable {
     case none
 }
 
-/// Where a capture comes from. Holds no secret.
+/// Where a capture comes from. Contains no secret.
 package struct CaptureSource: Sendable, Equatable {
+    /// Of the program that recorded.
     package var relayVersion: String
     /// Name of the machine that records.
     package var host: String
     /// `host:port` of the Redis server.
     package var redis: String
-    /// Of the server; known after the first subscription, if it permits INFO.
+    /// Run id of the server; known after the first subscription, if INFO is permitted.
     package var runID: String?
+    /// nil where INFO may not be asked.
     package var redisVersion: String?
     /// What is recorded of the payloads.
     package var payload: PayloadMode

@@ -1,7 +1,7 @@
 package import Backplane
 package import MCAP
 
-/// One envelope of a capture. The payload is valid during the call that hands it out.
+/// One envelope of a capture. The payload is valid only during the call.
 package struct CapturedEnvelope {
     /// The event key, or prefix and type of the hub.
     package let channel: String
@@ -9,7 +9,7 @@ package struct CapturedEnvelope {
     package let form: EnvelopeForm
     /// Nanoseconds since 1970.
     package let receivedAt: UInt64
-    /// As it is recorded: what was published, id and all, or a ``CoreRecord``.
+    /// As recorded: the published bytes including the id, or a ``CoreRecord``.
     package let payload: UnsafeRawBufferPointer
 
     package init(
@@ -22,27 +22,31 @@ package struct CapturedEnvelope {
     }
 }
 
+/// What a capture holds, in its order.
 package enum CaptureItem {
     case envelope(CapturedEnvelope)
     /// What happened to the recording, and when, in nanoseconds since 1970.
     case event(CaptureEvent, at: UInt64)
 }
 
-/// What a reading found, besides the items.
+/// What reading found, besides the items.
 package struct CaptureReadReport: Sendable {
+    /// One file, and how it was found.
     package struct Segment: Sendable {
+        /// How the file ends.
         package enum State: String, Sendable {
             /// Closed with its summary.
             case closed
-            /// A relay writes it now.
+            /// A relay is writing it.
             case recording
-            /// Its relay died; every reader opens it all the same.
+            /// Its relay died; readers open it anyway.
             case unclosed
             /// It ends in the middle.
             case cut
         }
 
         package let path: String
+        /// Bytes of the file.
         package internal(set) var size: UInt64
         package var state: State
         package var envelopes = 0
@@ -52,6 +56,7 @@ package struct CaptureReadReport: Sendable {
         package var ending: SegmentEnding?
     }
 
+    /// A damage, and the file that has it.
     package struct SegmentDamage: Sendable, CustomStringConvertible {
         package let path: String
         package let damage: Damage
@@ -60,28 +65,28 @@ package struct CaptureReadReport: Sendable {
     }
 
     package internal(set) var segments: [Segment] = []
-    /// Empty if all of it is whole.
+    /// Empty if the segment is intact.
     package internal(set) var damage: [SegmentDamage] = []
-    /// Messages of other programs that were passed over, by topic; of the first 100 topics.
+    /// Skipped messages of other programs, by topic; the first 100 topics.
     package internal(set) var foreignTopics: [String: Int] = [:]
     /// Messages of topics beyond those.
     package internal(set) var otherForeign = 0
-    /// Events of what was recorded and is gone again.
+    /// Events about envelopes that were recorded and then lost.
     package internal(set) var losses: [CaptureEvent] = []
     var account = RecordingAccount()
 
     /// Whether the recording is whole, as far as its events say.
     package var verdict: RecordingVerdict { account.verdict(isDamaged: !damage.isEmpty || !losses.isEmpty) }
-    /// Where it cannot be told whether ids are missing, by channel.
+    /// Channels for which it is unknown whether ids are missing.
     package var doubts: OrdinalNameMap<RecordingDoubt> { account.doubts }
 
-    /// There are envelopes of a wire without ids: whether all are there cannot be told.
+    /// The capture contains envelopes without ids, so its completeness is unknown.
     package var hasWireWithoutIDs: Bool { account.hasWireWithoutIDs }
 
     /// Of nothing read.
     package init() {}
 
-    /// Bytes of the files that could not be made use of.
+    /// Bytes of the files that could not be used.
     package var unreadBytes: UInt64 { damage.reduce(0) { $0 + $1.damage.unreadBytes } }
 
     mutating func countForeign(_ topic: String) {

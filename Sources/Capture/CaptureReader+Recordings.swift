@@ -2,10 +2,10 @@ package import Backplane
 import MCAP
 
 extension CaptureReader {
-    /// The names of the capture's channels, as each segment says at its start or end; none where no segment says.
+    /// Channel names from the start or end of each segment; empty if a segment does not list them.
     package func channels() -> Set<OrdinalName> { Set(backplanes().map { OrdinalName($0.name) }) }
 
-    /// The event keys and hubs of the capture, as each segment says at its start or end; none where no segment says.
+    /// Event keys and hubs from the start or end of each segment; empty if a segment does not list them.
     package func backplanes() -> Set<BackplaneChannel> {
         var channels: Set<BackplaneChannel> = []
         for segment in segments {
@@ -16,7 +16,7 @@ extension CaptureReader {
             {
                 channels.formUnion(reader.channels.values.compactMap(\.backplane))
             } else {
-                // It may hold any: better no word than a wrong one.
+                // The segment may contain any channel: return nothing rather than a partial list.
                 return []
             }
         }
@@ -24,7 +24,7 @@ extension CaptureReader {
     }
 }
 
-/// Reads what several relays recorded beside each other, as `merge` does: each envelope once.
+/// Reads parallel recordings of several relays as `merge` does: each envelope once.
 extension CaptureReader {
     func forEachOnce(
         _ selection: CaptureSelection, _ body: (CaptureItem) throws -> Void, progress: ((CaptureProgress) -> Void)?
@@ -36,7 +36,7 @@ extension CaptureReader {
                 progress(position)
             }
         }
-        // What is asked of messages is asked of envelopes that are in their place: which ids are missing shows in all.
+        // Messages are selected after alignment, so that missing ids show for all envelopes.
         var alignment = CaptureAlignment(
             recordingsOf: self,
             selection: CaptureSelection(from: selection.from, until: selection.until, channels: selection.channels))
@@ -45,7 +45,7 @@ extension CaptureReader {
             _ = try alignment.forEach(advanced: advanced) { try order.take($0, body) }
             try order.finish(body)
         } catch is CaptureReadingEnd {
-            // Enough.
+            // Stops the reading.
         }
         var report = CaptureReadReport()
         report.segments = alignment.read
@@ -60,12 +60,12 @@ extension CaptureReader {
     }
 }
 
-/// Puts events between aligned envelopes, and leaves out what concerns one recording only.
+/// Inserts events between aligned envelopes and leaves out those that concern a single recording.
 private struct OrderedItems {
     private let matcher: EnvelopeMatcher
     private let horizon: UInt64
     private var reports = HoleReports()
-    /// Events, until what came before them is handed out.
+    /// Events held until everything before them was handed out.
     private var held: [(event: CaptureEvent, at: UInt64)] = []
     private var lastIDs: OrdinalNameMap<UInt64> = [:]
     private var trackers: OrdinalNameMap<CounterTracker> = [:]
@@ -85,7 +85,7 @@ private struct OrderedItems {
             case _ where event.namesMissingIDs: reports.add(event, at: time)
             default: held.append((event, time))
             }
-            // Where all channels are silent no envelope comes that it could stand before.
+            // When all channels are silent, no later envelope releases the events.
             if time > 2 * horizon { try handOut(before: time - 2 * horizon, body) }
         case .envelope(let envelope):
             try handOut(before: envelope.receivedAt, body)
@@ -110,9 +110,9 @@ private struct OrderedItems {
         _ envelope: CaptureAlignment.Envelope, _ body: (CaptureItem) throws -> Void
     ) throws {
         guard let id = envelope.id else { return }
-        // In the turns of several counters nothing is missing.
+        // With interleaved counters nothing counts as missing.
         guard case .one = trackers[envelope.channel, default: CounterTracker()].observe(id) else { return }
-        // Where the id falls it says so itself.
+        // A fall of the id is already visible in the envelope.
         if let last = envelope.resetFrom, last < id {
             let event = CaptureEvent.counterReset(channel: envelope.channel, from: last, to: id)
             account.note(event)
@@ -127,7 +127,7 @@ private struct OrderedItems {
         lastIDs[envelope.channel] = envelope.resetFrom == nil ? max(lastIDs[envelope.channel] ?? 0, id) : id
     }
 
-    /// What none of the recordings has at their end, and all other events.
+    /// Hands out what all recordings miss at their end, and the remaining events.
     mutating func finish(_ body: (CaptureItem) throws -> Void) throws {
         held += reports.beyond(lastIDs)
         held.sort { $0.at < $1.at }

@@ -1,31 +1,31 @@
 import Backplane
 import MCAP
 
-/// Thrown by whoever takes the items: ends the reading, which then returns what it found up to there.
+/// Thrown by the caller's closure to stop reading; the report then covers what was read so far.
 package struct CaptureReadingEnd: Error {
     package init() {}
 }
 
-/// Reads a capture, segment by segment in the order of time, in constant memory; also one that is being recorded.
+/// Reads a capture segment by segment in order of time, in constant memory; also while it is being recorded.
 ///
-/// Damage does not end the reading: what is whole is handed out, what is not is in the report.
+/// Damage does not stop the reading: intact data is handed out, the rest is in the report.
 package struct CaptureReader: Sendable {
     static let listedLosses = 1_000
 
-    /// What relays recorded beside each other; one where none overlaps another. Segments in the order of the recording.
+    /// Parallel recordings; a single one if none overlaps another. Segments are in recording order.
     package let recordings: [[CaptureSegment]]
 
     /// The files, recording by recording, in the order of time.
     package var segments: [CaptureSegment] { recordings.flatMap { $0 } }
 
-    /// By how much the clocks of recordings beside each other may differ; nanoseconds.
+    /// Maximum difference between the clocks of parallel recordings, in nanoseconds.
     let horizon: UInt64
 
     /// - Parameters:
     ///   - paths: directories with segments, segment files, or pipes; "-" is standard input.
-    ///   - streams: what is done with pipes.
-    ///   - horizon: by how much the clocks of machines may differ that recorded beside each other; nanoseconds.
-    /// - Throws: ``CaptureError``, also for what has nothing of MCAP in it.
+    ///   - streams: how to handle pipes.
+    ///   - horizon: maximum difference between the clocks of machines that recorded in parallel, in nanoseconds.
+    /// - Throws: ``CaptureError``, also for input without any MCAP data.
     package init(
         paths: [String], streams: StreamHandling = .read, horizon: UInt64 = CaptureAlignment.defaultHorizon
     ) throws(CaptureError) {
@@ -46,16 +46,16 @@ package struct CaptureReader: Sendable {
         self.horizon = horizon
     }
 
-    /// Bytes of all files; streams not counted.
+    /// Bytes of all files, without streams.
     package var size: UInt64 { segments.reduce(0) { $0 + $1.size } }
 
-    /// True if some of it comes through a pipe: it can be read once, and nobody knows how much there is.
+    /// True if part of it comes through a pipe: it can be read once, and its size is unknown.
     package var isStreamed: Bool { segments.contains { $0.stream != nil } }
 
-    /// Bytes of all files, nil where nobody knows.
+    /// Bytes of all files; nil if unknown.
     package var knownSize: UInt64? { isStreamed ? nil : size }
 
-    /// Where the segments were recorded, each source once.
+    /// Where the segments were recorded, without duplicates.
     package func sources() -> [CaptureSource] {
         var sources: [CaptureSource] = []
         for segment in segments {
@@ -64,13 +64,13 @@ package struct CaptureReader: Sendable {
         return sources
     }
 
-    /// Hands out every envelope selected, and every event of the same channels and times, in the order of the recording.
+    /// Hands out every selected envelope, and every event of the same channels and times, in recording order.
     ///
-    /// By time or channel only the chunks are read that can hold such envelopes; then damage elsewhere is not found.
-    /// What several relays recorded beside each other is handed out once, in the order of ids.
+    /// If time or channel is selected, only chunks that can match are read; damage elsewhere goes unnoticed. Parallel
+    /// recordings are handed out once, in the order of ids.
     ///
-    /// - Parameter progress: told, chunk by chunk, how far the reading has come.
-    /// - Throws: ``CaptureError`` if a file cannot be read at all; what `body` throws, but for ``CaptureReadingEnd``.
+    /// - Parameter progress: receives the progress after each chunk.
+    /// - Throws: ``CaptureError`` if a file cannot be read at all; errors of `body` except ``CaptureReadingEnd``.
     @discardableResult
     package func forEach(
         _ selection: CaptureSelection = .all, _ body: (CaptureItem) throws -> Void,
@@ -110,7 +110,7 @@ package struct CaptureReader: Sendable {
 
     // MARK: - One segment
 
-    /// From start to end, checking everything.
+    /// Reads from start to end and checks everything.
     private func stream(
         _ segment: CaptureSegment, _ wanted: Wanted, _ report: inout CaptureReadReport,
         _ body: (CaptureItem) throws -> Void, _ chunkDone: ((_ offset: UInt64) -> Void)?
@@ -150,7 +150,7 @@ package struct CaptureReader: Sendable {
         }
     }
 
-    /// Only the chunks that can hold what is wanted, by the summary; without one, all.
+    /// Reads only matching chunks if there is a summary, else all.
     private func seek(
         _ segment: CaptureSegment, _ wanted: Wanted, _ report: inout CaptureReadReport,
         _ body: (CaptureItem) throws -> Void, _ chunkDone: ((_ offset: UInt64) -> Void)?

@@ -7,29 +7,30 @@ package import Time
     import Musl
 #endif
 
-/// Saves what is whole of a damaged segment into new files.
+/// Copies the intact chunks of a damaged segment into new files.
 package enum CaptureRecovery {
+    /// What was saved and what was not.
     package struct Outcome: Sendable {
-        /// The new files: one for each file whose chunks were found, as several may stand behind each other.
+        /// The new files: one per MCAP file found, because several may be concatenated.
         package var paths: [String] = []
         package var messages = 0
         package var chunks = 0
-        /// Messages of other programs' chunks that were written without their schemas.
+        /// Messages written without schema, in chunks of other programs.
         package var withoutSchema = 0
-        /// What could not be saved, in words.
+        /// What could not be saved, as sentences.
         package var damage: [String] = []
-        /// Which bytes of the damaged file could not be made use of.
+        /// Byte ranges of the damaged file that could not be used.
         package var unread: [Range<UInt64>] = []
 
+        /// Bytes of the original that could not be read.
         package var unreadBytes: UInt64 { unread.reduce(0) { $0 + ($1.upperBound - $1.lowerBound) } }
     }
 
-    /// Copies every whole chunk, before the damage and after it, byte for byte.
+    /// Copies every intact chunk, before and after the damage, byte for byte.
     ///
-    /// - Parameter directory: for the new files, the first of which has the name of the old one; made if it does not
-    ///   exist.
-    /// - Throws: ``CaptureError``, also if a new file exists already, or if nothing of the old one is MCAP; then nothing
-    ///   is left of what was begun.
+    /// - Parameter directory: for the new files, the first of which keeps the old name; created if it does not exist.
+    /// - Throws: ``CaptureError``, also if a new file already exists, or if the old file contains no MCAP data; then no
+    ///   new file remains.
     package static func recover(_ path: String, into directory: String, at now: Moment) throws -> Outcome {
         guard let segment = try CaptureReader(paths: [path]).segments.first else {
             throw CaptureError.noSegments(path: path)
@@ -70,7 +71,7 @@ package enum CaptureRecovery {
         guard reader.foundAnything else {
             let start = segment.stream?.beginning ?? []
             throw segment.stream == nil
-                ? CaptureError.notMCAP(path: segment.path, what: "is not an MCAP file, and nothing of one is in it")
+                ? CaptureError.notMCAP(path: segment.path, what: "is not an MCAP file and contains no part of one")
                 : ForeignBytes.error(start, path: segment.path)
         }
         outcome.paths = try files.close(
@@ -93,9 +94,9 @@ extension CaptureSegment {
     }
 }
 
-/// The new files of one recovery, each begun when there is something for it.
+/// The new files of one recovery, each created when there is something to write.
 private struct RecoveredFiles {
-    /// One file under way.
+    /// A file being written.
     private final class Output {
         let file: SegmentFile
         var writer: MCAPWriter
@@ -111,7 +112,7 @@ private struct RecoveredFiles {
         }
     }
 
-    /// What a file is begun with.
+    /// The initial contents of a file.
     private struct Start {
         var header = Header(profile: CaptureMetadata.profile, library: "backplane-relay")
         var metadata: [Metadata] = []
@@ -121,7 +122,7 @@ private struct RecoveredFiles {
     private let directory: String
     private var starts: [Int: Start] = [:]
     private var outputs: [Int: Output] = [:]
-    /// Paths of the files that were begun.
+    /// Paths of the created files.
     private var made: [String] = []
 
     init(name: String, directory: String) {
@@ -141,7 +142,7 @@ private struct RecoveredFiles {
         do {
             try output.writer.encodeCopy(of: chunk)
         } catch MCAPWriteError.chunkNotSelfContained {
-            // Of another program: what the chunk needs stands elsewhere, or it is none.
+            // A chunk of another program: what it needs is elsewhere, or it is not a chunk.
             guard chunk.messageCount > 0 else { return }
             try output.writer.encodeMessages(of: chunk)
             if chunk.channels.values.contains(where: { $0.schemaID != 0 }) {
@@ -153,12 +154,12 @@ private struct RecoveredFiles {
         outcome.chunks += 1
     }
 
-    /// Ends all files.
+    /// Closes all files.
     ///
-    /// - Parameter recovered: what each says at its end of where it comes from.
+    /// - Parameter recovered: the origin, written at the end of each file.
     /// - Returns: their paths.
     mutating func close(recovered: [String: String]) throws -> [String] {
-        // Of a file without a chunk there is one all the same: it says what was recorded, and that nothing is left.
+        // Even without chunks a file is written: it shows what was recorded, and that nothing is left.
         if outputs.isEmpty { _ = try output(of: 0) }
         return try outputs.sorted { $0.key < $1.key }.map { number, output in
             let metadata = starts[number]?.metadata ?? []
@@ -170,7 +171,7 @@ private struct RecoveredFiles {
         }
     }
 
-    /// Removes what was begun: a file without its end would be taken for all that can be saved.
+    /// Removes unfinished files, which could be mistaken for the complete result.
     func abandon() {
         for path in made { unlink(path) }
     }
@@ -178,7 +179,7 @@ private struct RecoveredFiles {
     private mutating func output(of number: Int) throws -> Output {
         if let output = outputs[number] { return output }
         try CaptureDirectory.make(directory)
-        // The first one has the old name, whichever file it is of.
+        // The first file keeps the old name, whatever file it comes from.
         let path = directory + "/" + (outputs.isEmpty ? name : numbered(outputs.count + 1))
         guard let file = try SegmentFile.create(path: path) else { throw CaptureError.exists(path: path) }
         made.append(path)

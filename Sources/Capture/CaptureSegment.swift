@@ -7,31 +7,31 @@ import Time
     import Musl
 #endif
 
-/// One file of a capture, as far as its start tells.
+/// One file of a capture, described by its start.
 package struct CaptureSegment: Sendable, Equatable {
     package let path: String
-    /// Bytes of the file when it was looked at.
+    /// Bytes of the file when it was examined.
     package let size: UInt64
-    /// When it was begun, nanoseconds since 1970; 0 if its start cannot be read.
+    /// When it was started, nanoseconds since 1970; 0 if its start cannot be read.
     package let startedAt: UInt64
-    /// Where it was recorded; nil if its start cannot be read, or it is no file of ours.
+    /// Where it was recorded; nil if its start cannot be read or another program wrote it.
     package let source: CaptureSource?
-    /// File name of the segment that was recorded before it; nil if it does not say.
+    /// File name of the previous segment; nil if unknown.
     package let previous: String?
-    /// Of the relay process that wrote it; nil if its start cannot be read, or an earlier version wrote it.
+    /// Id of the relay process that wrote it; nil if its start cannot be read or an earlier version wrote it.
     package let recordingID: String?
     /// What was recorded from its start on; empty if it does not say.
     let channels: [String]
 
-    /// Where it is read from, if not from a file of that path.
+    /// The stream to read instead of the file at the path.
     let stream: CaptureStream?
-    /// A copy that has no name.
+    /// An unnamed copy.
     private let copy: SpooledCopy?
-    /// True if the user named it: then it must be a capture, and not only look like one.
+    /// True if the user named the file: then it must be a capture, not just look like one.
     let isNamed: Bool
 
-    /// - Parameter isNamed: then a file with nothing of MCAP in it is an error; else that is for the reading to report.
-    /// - Throws: ``CaptureError`` if the file cannot be opened or read. Damage is for the reading to report.
+    /// - Parameter isNamed: if true, a file without MCAP data is an error; otherwise the reading reports it.
+    /// - Throws: ``CaptureError`` if the file cannot be opened or read. Damage is reported by the reading.
     init(path: String, isNamed: Bool = false) throws(CaptureError) {
         let file = try FileSource(path: path)
         try self.init(
@@ -88,28 +88,28 @@ package struct CaptureSegment: Sendable, Equatable {
 
     /// Opens it for reading.
     ///
-    /// - Throws: ``CaptureError``, also if it is a stream that was read already.
+    /// - Throws: ``CaptureError``, also for a stream that was already read.
     func open() throws(CaptureError) -> (source: any ByteSource, isLive: Bool) {
         if let stream { return (try stream.take(), false) }
         let file = try openFile()
         return (file, file.isLive)
     }
 
-    /// Opens it for reading to and fro.
+    /// Opens it for random access.
     ///
-    /// - Throws: ``CaptureError``, also if it is a stream.
+    /// - Throws: ``CaptureError``, also for a stream.
     func openFile() throws(CaptureError) -> FileSource {
         guard stream == nil else { throw .readOnce(path: path) }
         return try FileSource(path: copy?.path ?? path)
     }
 
-    /// The metadata record at its start; nil if damage hides it, or it is a stream.
+    /// The metadata record at its start; nil if it is damaged, or for a stream.
     func startMetadata() throws -> Metadata? {
         guard stream == nil else { return nil }
         return try Self.startMetadata(of: openFile(), path: path, isNamed: false)
     }
 
-    /// The metadata record that stands before the first chunk; nil if damage hides it.
+    /// The metadata record before the first chunk; nil if it is damaged.
     private static func startMetadata(of source: any ByteSource, path: String, isNamed: Bool) throws -> Metadata? {
         let start = try ForeignBytes.start(of: source)
         if isNamed, !ForeignBytes.beginsAsMCAP(start) {
@@ -133,7 +133,7 @@ package struct CaptureSegment: Sendable, Equatable {
     }
 }
 
-/// A file without a name, open as long as somebody may read it.
+/// An unnamed file, open while anything may read it.
 final class SpooledCopy: Sendable, Equatable {
     private let descriptor: CInt
     var path: String { "/proc/self/fd/\(descriptor)" }

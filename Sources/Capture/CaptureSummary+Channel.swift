@@ -17,7 +17,7 @@ extension CaptureSummary.Channel {
         case incompleteness = "completeness"
     }
 
-    /// What a wire does not have has no member.
+    /// Leaves out members that the wire does not have.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(channel, forKey: .channel)

@@ -1,8 +1,9 @@
 import Backplane
 import Time
 
-/// What a capture holds, and whether it is whole: what `info` shows.
+/// The contents and completeness of a capture, as shown by `info`.
 package struct CaptureSummary: Sendable, Encodable {
+    /// One file of the capture.
     package struct Segment: Sendable, Encodable {
         package var path: String
         package var bytes: UInt64
@@ -10,31 +11,34 @@ package struct CaptureSummary: Sendable, Encodable {
         package var state: String
     }
 
-    /// What one relay after another recorded. Of several, each overlaps another: relays recorded beside each other.
+    /// Consecutive segments. Several recordings overlap: relays recorded in parallel.
     package struct Recording: Sendable, Encodable {
-        /// Of the machine that recorded last; nil if its segments do not say.
+        /// Host of the last segment; nil if unknown.
         package var host: String?
         package var segments: Int
-        /// In its segments; the summary counts once what several recordings have.
+        /// Envelopes in its segments; the summary counts shared envelopes once.
         package var envelopes: Int
     }
 
+    /// Ids that are missing, both ends included.
     package struct Hole: Sendable, Encodable, Equatable {
         /// First and last missing id, inclusive.
         package var from: UInt64
         package var to: UInt64
         package var cause: String
 
+        /// Number of ids.
         package var count: UInt64 { to - from + 1 }
     }
 
+    /// A counter that went back.
     package struct Reset: Sendable, Encodable, Equatable {
         /// The id before and the id after.
         package var from: UInt64
         package var to: UInt64
     }
 
-    /// Several counters that gave ids on one channel in turn: applications in different databases share the event key.
+    /// Counters that assigned ids on one channel in turn: applications in different databases share the event key.
     package struct Counters: Sendable, Encodable, Equatable {
         /// The ids of one of them.
         package struct Part: Sendable, Encodable, Equatable {
@@ -50,12 +54,13 @@ package struct CaptureSummary: Sendable, Encodable {
         }
 
         package var count: Int
-        /// Whether it is known which ids are whose: only where the relay could read the key in each database.
+        /// True if each id can be assigned to a counter: only if the relay could read the key in each database.
         package var separable: Bool
         /// Empty unless `separable`.
         package var parts: [Part]
     }
 
+    /// What one channel holds.
     package struct Channel: Sendable, Encodable {
         package var channel: String
         package var envelopes = 0
@@ -63,23 +68,26 @@ package struct CaptureSummary: Sendable, Encodable {
         package var bytes = 0
         package var messages: [String: Int] = [:]
         package var undecodable: [String: Int] = [:]
-        /// Envelopes that nodes decode though no node writes them so, by what is odd; one may count under several.
+        /// Envelopes that nodes decode but would not write, by anomaly; one may count under several.
         package var oddities: [String: Int] = [:]
         package var smallest = 0
         package var largest = 0
         package var firstID: UInt64?
         package var lastID: UInt64?
+        /// Sum over all holes.
         package var missingIDs: UInt64 = 0
-        /// The first ``CaptureSummary/listedHoles``; `missingIDs` counts all.
+        /// The first ``CaptureSummary/listedHoles``; `missingIDs` covers all.
         package var holes: [Hole] = []
+        /// All of them; `holes` lists the first.
         package var holeCount = 0
+        /// Ids that came twice in a row.
         package var duplicateIDs = 0
         package var counterResets: [Reset] = []
-        /// nil if ids behind the last one are not in doubt.
+        /// nil if it is certain that no ids are missing after the last one.
         package var mayBeMissing: RecordingDoubt?
-        /// nil if one counter gave all ids, as it should be. Else nobody can tell whether ids are missing.
+        /// nil if a single counter assigned all ids, as expected. Otherwise missing ids cannot be determined.
         package var counters: Counters?
-        /// nil unless it is a hub of ASP.NET Core, whose wire has no ids: then all that concerns ids means nothing.
+        /// nil for SignalR 2. A hub of ASP.NET Core has no ids, so the members about ids are meaningless.
         package var core: Core?
     }
 
@@ -90,30 +98,32 @@ package struct CaptureSummary: Sendable, Encodable {
     /// Receive times of the first and last envelope, RFC 3339; nil without envelopes.
     package var firstReceivedAt: String?
     package var lastReceivedAt: String?
+    /// From the first to the last envelope.
     package var durationSeconds = 0.0
     package var envelopes = 0
     package var bytes = 0
+    /// Bytes of all files together.
     package var fileBytes: UInt64 = 0
     /// Events by name.
     package var events: [String: Int] = [:]
     package var channels: [Channel] = []
     /// Envelopes over time, and where some are missing.
     package var profile = RateProfile()
-    /// What was recorded of the payloads: `full`, `hash`, `none`; more than one if that was changed.
+    /// Payload modes of the recording: `full`, `hash`, `none`; more than one if it was changed.
     package var payload: [String] = []
     /// Names of JSON members whose values were left out.
     package var redactedKeys: [String] = []
-    /// Names of groups and users and connection ids are hashes, in all of it or in a part; nil if they are not.
+    /// Set if names of groups, users and connection ids are hashes in all or part of the capture.
     package var names: String?
-    /// Bytes of the files that could not be made use of.
+    /// Bytes of the files that could not be used.
     package var unreadBytes: UInt64 = 0
-    /// Messages of other programs, by topic: passed over.
+    /// Skipped messages of other programs, by topic.
     package var foreignTopics: [String: Int] = [:]
-    /// Envelopes that were received and not recorded, of which nobody knows the ids.
+    /// Envelopes received but not recorded, with unknown ids.
     package var lostWithoutIDs = 0
-    /// Whether the recording is whole; in JSON true, false, or null where it cannot be told.
+    /// Whether the recording is complete; in JSON true, false, or null if unknown.
     package var verdict = RecordingVerdict()
-    /// What could not be read, or was recorded and is gone, in words; empty for a capture in order.
+    /// Damage and losses as sentences; empty if there are none.
     package var damage: [String] = []
 
     enum CodingKeys: String, CodingKey {
@@ -131,21 +141,21 @@ package struct CaptureSummary: Sendable, Encodable {
         case verdict = "complete"
     }
 
-    /// Envelopes a second over the whole span; nil below two envelopes.
+    /// Envelopes per second over the whole span; nil below two envelopes.
     package var rate: Double? {
         envelopes > 1 && durationSeconds > 0 ? Double(envelopes - 1) / durationSeconds : nil
     }
 
     /// Reads the whole capture once, in constant memory.
     ///
-    /// - Parameter progress: told how far the reading has come.
+    /// - Parameter progress: receives the progress of the reading.
     /// - Throws: ``CaptureError``.
     package init(of capture: CaptureReader, progress: ((CaptureProgress) -> Void)? = nil) throws {
         var counters: OrdinalNameMap<ChannelCounter> = [:]
         var order: [String] = []
         var hubs: OrdinalNameMap<CoreChannelCounter> = [:]
         var causes: OrdinalNameMap<[CaptureEvent]> = [:]
-        // Perhaps the turn of another counter, which shows later.
+        // Possibly the turn of another counter, which only shows later.
         var doubtful: [(channel: String, gap: CaptureEvent.Withdrawn, at: UInt64)] = []
         var first: UInt64?
         var last: UInt64 = 0
@@ -231,7 +241,7 @@ package struct CaptureSummary: Sendable, Encodable {
         }
     }
 
-    /// By what is missing, not by what events tell: a merged capture has what one of its recordings lost.
+    /// Judges by missing ids, not by events: a merged capture may have what one of its recordings lost.
     private mutating func judge(_ report: CaptureReadReport) {
         verdict.isDamaged = !damage.isEmpty
         verdict.isInDoubt = report.verdict.isInDoubt || channels.contains { $0.counters != nil }
@@ -241,7 +251,7 @@ package struct CaptureSummary: Sendable, Encodable {
             if channel.holeCount > channel.holes.count, report.verdict.hasLoss { verdict.hasLoss = true }
         }
         if lostWithoutIDs > 0 { verdict.missing(cause: GapCause.dropped.rawValue) }
-        // The intake names the ids of what it drops in gaps; older versions did not, where no id came behind.
+        // The intake names the ids of dropped envelopes in gaps; older versions did not if no id followed.
         let named = channels.flatMap(\.holes).filter { $0.cause == GapCause.dropped.rawValue }.reduce(0) {
             $0 + $1.count
         }

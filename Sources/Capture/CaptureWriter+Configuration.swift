@@ -2,15 +2,18 @@ package import Backplane
 package import MCAP
 
 extension CaptureWriter {
+    /// How and where to record.
     package struct Configuration: Sendable {
-        /// The record directory; made with mode 0700 if it does not exist.
+        /// The record directory; created with mode 0700 if it does not exist.
         package var directory: String
-        /// Event keys and hubs, in the order of their indexes.
+        /// Event keys and hubs, in index order.
         package private(set) var backplanes: [BackplaneChannel]
         /// Their names.
         package private(set) var channels: [String]
         package var compression: Compression
+        /// When the next segment begins.
         package var rotation: RotationPolicy
+        /// When written bytes are forced to the disk.
         package var durability: Durability
 
         /// - Parameter channels: event keys of SignalR 2.
@@ -43,7 +46,7 @@ extension CaptureWriter {
         }
     }
 
-    /// Of envelopes and events, as the file describes them.
+    /// The MCAP channels of envelopes and events.
     var mcapChannels: [Channel] {
         let envelopes = configuration.backplanes.enumerated().map { index, channel in
             let id = Self.firstEnvelopeChannel + UInt16(index)

@@ -8,21 +8,21 @@ package import Time
     import Musl
 #endif
 
-/// The open segment: begun, looked after, closed.
+/// Start, maintenance and close of the open segment.
 extension CaptureWriter {
-    /// Closes the open segment and begins the next one.
+    /// Closes the open segment and starts the next one.
     package mutating func rotateNow(_ now: Moment) throws(CaptureError) {
         try close(now, .goesOn)
         _ = try openedSegment(now)
     }
 
-    /// Which server the next segment is of, while none is open.
+    /// Sets the server of the next segment, while none is open.
     package mutating func setServer(runID: String?, redisVersion: String?) {
         source.runID = runID
         source.redisVersion = redisVersion
     }
 
-    /// Looks whether the open segment's file is still what was written; if not, gives it up and says what is gone.
+    /// Checks that the open segment's file still has what was written; otherwise abandons it and records the loss.
     mutating func examineFile(byName: Bool, _ now: Moment) {
         guard let segment else { return }
         if byName { lookedAt = now.monotonic }
@@ -38,7 +38,7 @@ extension CaptureWriter {
         }
         let lost = segment.lost(behind: left)
         if cause == .moved {
-            // It is whole, wherever it is: so it gets its summary.
+            // The file is intact wherever it is, so it gets its summary.
             try? finish(segment, .goesOn, now)
         }
         let name = segment.file.name
@@ -52,7 +52,8 @@ extension CaptureWriter {
         observer.segmentLost(SegmentLoss(path: segment.file.path, cause: cause, lost: lost.envelopes))
     }
 
-    /// The server was (re)connected. Another run_id begins a new segment, so that each is of one server process.
+    /// The server was (re)connected. A different run_id starts a new segment, so that each segment is from one server
+    /// process.
     package mutating func connected(runID: String?, redisVersion: String?, at now: Moment) throws(CaptureError) {
         if runID != source.runID, segment != nil {
             try flush(now)
@@ -69,7 +70,7 @@ extension CaptureWriter {
         let isDue = configuration.rotation.isDue(
             size: segment.writer.fileSize, indexSize: segment.writer.indexSize, age: age)
         guard isDue else { return }
-        // A flush comes back here with an empty chunk.
+        // A flush returns here with an empty chunk.
         guard chunk.isEmpty else { return try flush(now) }
         try closeSegment(.goesOn, now)
         _ = try openedSegment(now)
@@ -81,7 +82,8 @@ extension CaptureWriter {
     }
 
     private mutating func openSegment(_ now: Moment) throws(CaptureError) -> OpenSegment {
-        // Two segments begun in one millisecond get two names; more than a few would mean that time stands still.
+        // Segments started in the same millisecond need different names; many in a row would mean that time stands
+        // still.
         var stamp = now.realtime
         var created: SegmentFile?
         var name = ""
@@ -106,7 +108,7 @@ extension CaptureWriter {
         do throws(CaptureError) {
             _ = try opened.writeEncoded()
         } catch {
-            // Nothing of value is in it: an empty file would only confuse.
+            // It contains nothing of value, and an empty file would only confuse.
             unlink(file.path)
             throw error
         }
@@ -124,7 +126,7 @@ extension CaptureWriter {
         do {
             return try SegmentFile.create(path: path)
         } catch .system(_, _, ENOENT) {
-            // Somebody removed the directory.
+            // The directory was removed.
             try CaptureDirectory.make(configuration.directory)
             return try SegmentFile.create(path: path)
         }
@@ -154,8 +156,7 @@ extension CaptureWriter {
         _ = try segment.writeEncoded()
     }
 
-    /// Lets go of a segment that is closed, or that cannot be written any more; what it holds up to the last whole flush
-    /// stays readable.
+    /// Releases a segment that is closed or no longer writable; its data up to the last complete flush stays readable.
     mutating func abandonSegment() {
         guard let path = segment?.file.path else { return }
         segment = nil
@@ -163,15 +164,15 @@ extension CaptureWriter {
         observer.segmentEnded(path: path)
     }
 
-    /// Flushes and closes. The writer can be used again after it: a new segment then begins.
+    /// Flushes and closes. The writer can be used again and then starts a new segment.
     ///
-    /// - Parameter ending: what the segment says of its close.
+    /// - Parameter ending: recorded in the segment.
     package mutating func close(
         _ now: Moment, _ ending: SegmentEnding = .stopped(checkedIDs: [:])
     ) throws(CaptureError) {
         try flush(now)
         examineFile(byName: true, now)
-        // What was found to be gone is told in a segment of its own.
+        // A loss found now is recorded in a new segment.
         try flush(now)
         try closeSegment(ending, now)
     }

@@ -10,56 +10,56 @@ package import Time
 
 /// Writes a capture: envelopes into a chunk, chunks into the open segment, segment after segment.
 ///
-/// One thread's. ``append(channel:id:publishTime:receivedAt:payload:)`` is the hot path: it copies into memory and
-/// cannot fail. ``flush(_:)`` writes and can; after it threw nothing is lost yet: the chunk is still there and the next
-/// ``flush(_:)`` writes it into a new segment, or ``discardChunk()`` gives it up and says what that was.
+/// Not thread-safe. ``append(channel:id:publishTime:receivedAt:payload:)`` is the hot path: it copies into memory and
+/// cannot fail. ``flush(_:)`` can fail; the chunk is kept then: the next ``flush(_:)`` writes it into a new segment, or
+/// ``discardChunk()`` drops it and returns what was lost.
 package struct CaptureWriter: ~Copyable {
-    /// A chunk closes when its records reach this many bytes; a larger message is a chunk of its own. The more channels,
-    /// the larger, up to 1 MiB: a chunk names each of its channels three times, which has to be worth it.
+    /// A chunk is flushed when its records reach this many bytes; a larger message gets its own chunk. The limit grows
+    /// with the number of channels, up to 1 MiB, because a chunk names each of its channels three times.
     static func chunkSize(channels: Int) -> Int {
         min(max(256 * 1024, channels * 1024), 1 << 20)
     }
-    /// A chunk closes at this age, in nanoseconds: 200 ms are promised, the rest is for compressing and writing.
+    /// A chunk is flushed at this age, in nanoseconds: 200 ms are promised, the rest is for compression and writing.
     static let chunkAge: UInt64 = 150_000_000
-    /// How often the file is looked for by its name, in nanoseconds.
+    /// How often the file is checked by name, in nanoseconds.
     static let lookInterval: UInt64 = 1_000_000_000
     static let firstEnvelopeChannel: UInt16 = 1
 
     private(set) var configuration: Configuration
     let observer: any CaptureWriterObserver
     var source: CaptureSource
-    /// Tells the segments of this process from those that another one wrote; nil as earlier versions write.
+    /// Distinguishes segments of this process from those of another; nil in segments of earlier versions.
     var recordingID: String? = String(UInt64.random(in: 0...UInt64.max), radix: 36)
 
     private var chunkSize: Int
     var chunk = ChunkBuilder()
     private var chunkOpenedAt: UInt64 = 0
     private var chunkTallies: [ChannelTally]
-    /// Events in the chunk without which nobody could tell what is missing: they outlive a chunk that is given up, and
-    /// the ranges get into the end of the segment.
+    /// Events in the chunk that are needed to know what is missing: they survive a discarded chunk, and their ranges go
+    /// into the end of the segment.
     private var chunkRanges: [CaptureEvent] = []
     private var lastLogTime: UInt64 = 0
-    /// By channel index: of a wire without ids, how many envelopes came; nil where ids are counted.
+    /// By channel index: number of envelopes on a wire without ids; nil if there are ids.
     private var counts: [UInt32?]
 
-    /// How full the queue is that envelopes come from, 0 to 1: see ``CompressionChoice``.
+    /// Fill of the queue that supplies envelopes, 0 to 1: see ``CompressionChoice``.
     package var backlog = 0.0
     var choice = CompressionChoice()
     var segment: OpenSegment?
     var previousSegment: String?
-    /// Up to the last chunk that is written.
+    /// Up to the last written chunk.
     var writtenEnds: RecordingEnds
-    /// Of what is in the chunk, too.
+    /// Including the chunk in memory.
     private var ends: RecordingEnds
-    /// By channel index: how many envelopes of the chunk ``ends`` knows of.
+    /// By channel index: envelopes of the chunk already included in ``ends``.
     private var noted: [Int]
     var unsyncedSince: UInt64?
-    /// When the open segment's file was last looked for by its name, on the monotonic clock.
+    /// When the open segment's file was last checked by name, on the monotonic clock.
     var lookedAt: UInt64 = 0
 
     /// - Parameters:
-    ///   - previous: what the directory held before; from ``CaptureDirectory/prepare(_:at:)``.
-    ///   - observer: told of writes, syncs and segments, on the writing thread.
+    ///   - previous: the earlier contents of the directory, from ``CaptureDirectory/prepare(_:at:)``.
+    ///   - observer: notified of writes, syncs and segments, on the writing thread.
     package init(
         configuration: Configuration, source: CaptureSource, previous: CaptureDirectory.Previous,
         observer: any CaptureWriterObserver
@@ -117,16 +117,16 @@ package struct CaptureWriter: ~Copyable {
     /// - Parameters:
     ///   - channel: index of the event key or hub.
     ///   - id: nil if the payload has none.
-    ///   - publishTime: the publisher's clock, nanoseconds since 1970; nil if the payload does not say.
-    ///   - payload: as it was published; for a hub of ASP.NET Core a ``CoreRecord``, its header and the payload behind it.
-    ///   - now: the time of the call, from which the chunk's age counts.
+    ///   - publishTime: the publisher's clock, nanoseconds since 1970; nil if the payload has none.
+    ///   - payload: as published; for a hub of ASP.NET Core a ``CoreRecord`` header followed by the payload.
+    ///   - now: the time of the call, from which the chunk's age is measured.
     @inline(__always)
     package mutating func append(
         channel: Int, id: UInt64?, publishTime: UInt64?, receivedAt: UInt64, payload: UnsafeRawBufferPointer,
         at now: Moment
     ) {
         if chunk.isEmpty { chunkOpenedAt = now.monotonic }
-        // Never back: readers take log_time for ascending. A step of the clock is an event of its own.
+        // Never backwards: readers expect log_time to ascend. A clock step is an event of its own.
         if receivedAt > lastLogTime { lastLogTime = receivedAt }
         var sequence = UInt32(truncatingIfNeeded: id ?? 0)
         if id == nil, let count = counts[channel] {
@@ -140,12 +140,12 @@ package struct CaptureWriter: ~Copyable {
         chunkTallies[channel].add(id: id, bytes: payload.count)
     }
 
-    /// The next id of this channel does not follow the last one: what is lost is then named exactly.
+    /// The next id of this channel is not contiguous, so that losses can be named exactly.
     package mutating func sequenceBroke(channel: Int) {
         chunkTallies[channel].breakRun()
     }
 
-    /// Something that happened to the recording.
+    /// Appends an event about the recording.
     package mutating func append(_ event: CaptureEvent, at now: Moment) {
         if chunk.isEmpty { chunkOpenedAt = now.monotonic }
         if now.realtime > lastLogTime { lastLogTime = now.realtime }
@@ -161,7 +161,7 @@ package struct CaptureWriter: ~Copyable {
         }
     }
 
-    /// Tells ``ends`` of the chunk's envelopes: before an event, whose place among them counts.
+    /// Adds the chunk's envelopes to ``ends`` before an event, because the order matters.
     private mutating func noteChunk() {
         for index in chunkTallies.indices where chunkTallies[index].envelopes > noted[index] {
             noted[index] = chunkTallies[index].envelopes
@@ -172,7 +172,7 @@ package struct CaptureWriter: ~Copyable {
 
     // MARK: - Onto the disk
 
-    /// When ``tick(_:)`` has something to do next, on the monotonic clock; nil if nothing is pending.
+    /// When ``tick(_:)`` is next due, on the monotonic clock; nil if nothing is pending.
     package var nextDeadline: UInt64? {
         var deadline: UInt64?
         func consider(_ moment: UInt64) { deadline = min(deadline ?? moment, moment) }
@@ -187,13 +187,13 @@ package struct CaptureWriter: ~Copyable {
         return deadline
     }
 
-    /// When the open segment was begun, if it holds anything that is worth a rotation.
+    /// Age of the open segment, if it contains anything worth a rotation.
     var segmentAge: UInt64? {
         guard let segment, segment.holdsEnvelopes else { return nil }
         return segment.openedAt
     }
 
-    /// Does what is due: flushes an aged chunk, forces data to the disk, begins a new segment.
+    /// Performs due work: flushes an aged chunk, syncs, starts a new segment.
     package mutating func tick(_ now: Moment) throws(CaptureError) {
         if now.monotonic >= lookedAt + Self.lookInterval { examineFile(byName: true, now) }
         if !chunk.isEmpty, now.monotonic >= chunkOpenedAt + Self.chunkAge { try flush(now) }
@@ -205,7 +205,7 @@ package struct CaptureWriter: ~Copyable {
         try rotateIfDue(now)
     }
 
-    /// Writes the chunk, if it holds anything, into the open segment or a new one.
+    /// Writes the chunk, if not empty, into the open segment or a new one.
     package mutating func flush(_ now: Moment) throws(CaptureError) {
         guard !chunk.isEmpty else { return }
         examineFile(byName: false, now)
@@ -244,7 +244,7 @@ package struct CaptureWriter: ~Copyable {
         try rotateIfDue(now)
     }
 
-    /// - Returns: whether it is compressed, if it is to be.
+    /// - Returns: whether the chunk was compressed, if compression is on.
     private mutating func encodeChunk(into segment: OpenSegment, at start: UInt64) -> Bool {
         let compresses = configuration.compression == .none || choice.compresses(backlog: backlog, at: start)
         segment.writer.encodeChunk(chunk, compressing: compresses)
@@ -254,15 +254,15 @@ package struct CaptureWriter: ~Copyable {
         return compresses
     }
 
-    /// After a failure: begins a new segment and writes the chunk into it, if there is none open.
+    /// After a failure: starts a new segment if none is open, and writes the chunk into it.
     package mutating func reopen(_ now: Moment) throws(CaptureError) {
         _ = try openedSegment(now)
         try flush(now)
     }
 
-    /// Gives up the chunk that could not be written.
+    /// Discards a chunk that could not be written.
     ///
-    /// - Returns: what is lost, by channel index, and the events among it that tell what is missing: they must not be.
+    /// - Returns: what is lost, by channel index, and the chunk's events about missing ids, which must be kept.
     package mutating func discardChunk() -> (lost: [ChannelTally], missing: [CaptureEvent]) {
         defer {
             chunk.reset()
@@ -275,7 +275,7 @@ package struct CaptureWriter: ~Copyable {
         return (chunkTallies, chunkRanges)
     }
 
-    /// Forces what was written to the disk.
+    /// Forces written data to the disk.
     mutating func sync() throws(CaptureError) {
         unsyncedSince = nil
         guard let segment else { return }
@@ -292,7 +292,7 @@ package struct CaptureWriter: ~Copyable {
         observer.synced(nanoseconds: duration)
     }
 
-    /// Writes what waits and forces it to the disk, whatever the durability.
+    /// Writes pending data and forces it to the disk, regardless of the durability setting.
     package mutating func flushNow(_ now: Moment) throws(CaptureError) {
         try flush(now)
         try sync()

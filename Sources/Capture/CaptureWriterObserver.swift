@@ -1,17 +1,17 @@
-/// Told of what a ``CaptureWriter`` does, on its thread.
+/// Observes a ``CaptureWriter``, on its thread.
 package protocol CaptureWriterObserver: AnyObject {
     /// - Parameters:
-    ///   - bytes: by which the file grew.
-    ///   - envelopes, payloadBytes: what the chunk holds of the backplane.
-    ///   - nanoseconds: for compressing and writing.
+    ///   - bytes: growth of the file.
+    ///   - envelopes, payloadBytes: contents of the chunk.
+    ///   - nanoseconds: time for compression and writing.
     func chunkWritten(bytes: Int, envelopes: Int, payloadBytes: Int, nanoseconds: UInt64)
-    /// The chunk was stored as it is, since compressing would have held the recorder up further.
+    /// The chunk was stored uncompressed, because compression would have slowed the recorder further.
     func chunkLeftUncompressed()
     func synced(nanoseconds: UInt64)
     func segmentOpened(path: String)
-    /// Nothing more will be written to it: closed with its summary, or given up.
+    /// The segment is final: closed with its summary, or abandoned.
     func segmentEnded(path: String)
-    /// Somebody took the open segment away, or part of it; what is gone is an event in the next one.
+    /// The open segment or part of it was removed from outside; the loss is an event in the next segment.
     func segmentLost(_ loss: SegmentLoss)
 }
 

@@ -6,21 +6,21 @@ struct ChannelCounter {
 
     private var channel: CaptureSummary.Channel
     private var tracker = CounterTracker()
-    /// Which counter was found in which database.
+    /// Which counter is in which database.
     private var places = CounterPlaces()
     private var kinds = [Int](repeating: 0, count: MessageKind.allCases.count)
-    /// Reported missing above the last id: an envelope that follows makes a gap of them, unless the counter was set back.
+    /// Reported missing above the last id: a gap once an envelope follows, unless the counter was set back.
     private var pending: [CaptureEvent] = []
-    /// Reported missing, not above the last id: of a counter that was set back, if the next envelope shows that.
+    /// Reported missing at or below the last id: from a counter that was set back, if the next envelope confirms it.
     private var pendingReset: [CaptureEvent] = []
-    /// An event said that the counter was set back, and no envelope came since.
+    /// An event announced a counter reset, and no envelope followed yet.
     private var isResetAnnounced = false
-    /// Missing ids that the tracker cannot see.
+    /// Missing ids invisible to the tracker.
     private var unseen: UInt64 = 0
-    /// Events that say what ids seem to say, too; and those of them that told the turn of another counter.
+    /// Events that the ids imply too, and those among them caused by another counter.
     private var told: [CaptureEvent.Withdrawn] = []
     private(set) var withdrawn: [CaptureEvent.Withdrawn] = []
-    /// The publisher's clock in the last envelope: one that comes twice has the same.
+    /// The publisher's clock of the last envelope; a repeated envelope has the same.
     private var lastTicks: Int64 = 0
     private var reasons = [Int](repeating: 0, count: EnvelopeError.Reason.allCases.count)
     private var oddities = [Int](repeating: 0, count: EnvelopeOddities.allCases.count)
@@ -54,7 +54,7 @@ struct ChannelCounter {
         var observation = observe(id)
         if isTwin, observation == .one(.duplicate) { observation = tracker.observeTwin() }
         guard case .one(let sequence) = observation else {
-            // It goes on with another counter: what was said of missing ids was not so.
+            // The id continues another counter: earlier reports of missing ids were wrong.
             settle(.inOrder, before: id)
             retract()
             return
@@ -68,7 +68,7 @@ struct ChannelCounter {
         }
     }
 
-    /// What looked like a reset or a hole as long as one counter was known.
+    /// Withdraws the resets and holes reported while only one counter was known.
     private mutating func retract() {
         for wrong in CaptureEvent.Withdrawn.all(tracker) { withdraw(wrong) }
         channel.duplicateIDs -= tracker.retractedTwins.count
@@ -90,7 +90,7 @@ struct ChannelCounter {
         if withdrawn.count < CaptureSummary.listedHoles { withdrawn.append(wrong) }
     }
 
-    /// An event that ids may have seemed to say.
+    /// Notes an event that the ids may have implied.
     mutating func note(told event: CaptureEvent) {
         guard let event = CaptureEvent.Withdrawn(event) else { return }
         told.append(event)
@@ -99,25 +99,25 @@ struct ChannelCounter {
 
     private mutating func observe(_ id: UInt64) -> CounterTracker.Observation {
         guard isResetAnnounced, let last = tracker.lastID, id > last else { return tracker.observe(id) }
-        // Set back during an outage, the counter has passed the last id that is here: no gap, whatever it looks like.
+        // If the counter was set back during an outage and has passed the last recorded id, there is no visible gap.
         addUnseen(tracker.missing)
         tracker = CounterTracker(lastID: id)
         return .one(.counterReset(from: last, to: id))
     }
 
-    /// Something said which ids are missing.
+    /// Notes an event that names missing ids.
     mutating func note(_ event: CaptureEvent) {
-        // What retention deleted is missing for a reason that is nobody's fault: it only explains a hole.
+        // Deletion by retention is not a loss: it only explains a hole.
         note(told: event)
         guard event.event != "segment_deleted", let from = event.from, let to = event.to, from <= to else { return }
-        // Its envelopes came before the first one that is here.
+        // Its envelopes preceded the first recorded one.
         if let first = channel.firstID, to < first, channel.counterResets.isEmpty, event.countsBeforeFirstEnvelope {
             count(from: from, to: to)
             return
         }
         guard pending.count + pendingReset.count < CaptureSummary.listedHoles else { return }
         if let last = tracker.lastID, to <= last {
-            // Else it is seen as a gap anyway, or was before. An outage tells what it cost before what happened in it.
+            // Otherwise it shows as a gap anyway, or preceded. An outage is reported before the events during it.
             let isOfNewCounter = event.event == "dropped" || (event.event == "gap" && isResetAnnounced)
             if isOfNewCounter { pendingReset.append(event) }
             return
@@ -125,12 +125,12 @@ struct ChannelCounter {
         if !pending.contains(where: { $0.from == from && $0.to == to }) { pending.append(event) }
     }
 
-    /// Which counters there are, as their keys said.
+    /// Notes the counters as read from their keys.
     mutating func note(interleaved event: CaptureEvent) {
         places.note(event, heard: tracker.heard)
     }
 
-    /// The counter was set back before the next envelope.
+    /// Notes a counter reset before the next envelope.
     mutating func note(reset event: CaptureEvent) {
         note(told: event)
         isResetAnnounced = true
@@ -143,7 +143,7 @@ struct ChannelCounter {
         case .counterReset:
             countPending { _ in true }
             countPendingReset()
-        // A gap before the first envelope of all is none of the capture's: it begins there.
+        // A gap before the very first envelope does not count: the capture starts there.
         case .first: countPending { $0.countsBeforeFirstEnvelope && ($0.to ?? 0) < id }
         case .duplicate, .late: return
         case .inOrder, .gap: break
@@ -185,7 +185,7 @@ struct ChannelCounter {
 
     func summary(explainedBy causes: [CaptureEvent]) -> CaptureSummary.Channel {
         var whole = self
-        // Nothing follows that would show them as a gap.
+        // No envelope follows that would reveal them as a gap.
         whole.countPending { $0.countsBeforeFirstEnvelope || tracker.lastID != nil }
         if isResetAnnounced { whole.countPendingReset() }
         var summary = whole.channel
@@ -210,8 +210,8 @@ struct ChannelCounter {
 }
 
 extension CaptureEvent {
-    /// False for a gap that is none of the capture's, if it stands before all envelopes of the channel: the capture begins
-    /// there. What was lost by then is its own.
+    /// False for a gap before the channel's first envelope that does not count, because the capture starts there.
+    /// Losses do count.
     fileprivate var countsBeforeFirstEnvelope: Bool {
         event != "gap" || RecordingVerdict.isLoss(cause: cause ?? GapCause.unknown.rawValue)
     }

@@ -1,15 +1,17 @@
-/// What was recorded, or lost, of one Redis channel: kept for the open chunk, for the segment, and for an outage.
+/// What was recorded or lost of one Redis channel, for a chunk, a segment or an outage.
 ///
-/// Names the ids exactly, as ranges: a run of ids goes on until ``breakRun()`` says that the next one does not follow.
+/// Ids are exact ranges: a run continues until ``breakRun()`` marks the next id as not contiguous.
 package struct ChannelTally: Sendable, Equatable {
-    /// Ranges kept; beyond it the last one grows over what lies between.
+    /// Maximum number of ranges; beyond it the last one is extended over the ids in between.
     static let rangeLimit = 1_000
 
+    /// All, those without an id among them.
     package var envelopes = 0
     /// Payload bytes.
     package var bytes = 0
     @usableFromInline
     var last: UInt64?
+    /// nil without an envelope that has an id.
     package var lastID: UInt64? { last }
     @usableFromInline
     var runStart: UInt64?
@@ -17,6 +19,9 @@ package struct ChannelTally: Sendable, Equatable {
 
     package init() {}
 
+    /// - Parameters:
+    ///   - id: nil for a payload without one.
+    ///   - count: bytes of the payload.
     @inlinable
     package mutating func add(id: UInt64?, bytes count: Int) {
         envelopes &+= 1
@@ -26,13 +31,14 @@ package struct ChannelTally: Sendable, Equatable {
         last = id
     }
 
-    /// The next id does not follow the last one.
+    /// The next id is not contiguous.
     package mutating func breakRun() {
         guard let runStart, let lastID else { return }
         self.runStart = nil
         Self.append(min(runStart, lastID)...max(runStart, lastID), to: &ended)
     }
 
+    /// What follows on this.
     package mutating func add(_ later: ChannelTally) {
         envelopes += later.envelopes
         bytes += later.bytes
@@ -41,16 +47,17 @@ package struct ChannelTally: Sendable, Equatable {
         last = later.last ?? last
     }
 
-    /// The ids, in the order in which they came; a range that continues the one before it is one with it.
+    /// The ids in order of arrival; contiguous ranges are merged.
     package var ids: [ClosedRange<UInt64>] {
         var all = self
         all.breakRun()
         return all.ended
     }
 
-    /// How many ranges ``ids`` has at most.
+    /// Upper bound for the number of ranges in ``ids``.
     var rangeCount: Int { ended.count + (runStart == nil ? 0 : 1) }
 
+    /// nil without an envelope that has an id.
     package var firstID: UInt64? { ended.first?.lowerBound ?? runStart }
 
     private static func append(_ range: ClosedRange<UInt64>, to ranges: inout [ClosedRange<UInt64>]) {

@@ -1,16 +1,16 @@
-/// Where the chunks of the open segment end, and which ids are in each: what says what is gone when the file is cut.
+/// Where each chunk of the open segment ends, and its ids: the source for what is lost when the file is cut.
 ///
-/// Bounded: beyond the limit neighbouring chunks become one, and a cut inside of such a one counts all of it as lost.
+/// Bounded: beyond the limit adjacent chunks are merged, and a cut inside a merged entry counts all of it as lost.
 struct ChunkLedger {
     struct Entry {
-        /// Behind the chunk's record, in bytes from the start of the file: a file as long as this still holds it.
+        /// End of the chunk's record, in bytes from the start of the file: a file of this length still contains it.
         var end: UInt64
         var channel: Int
         var tally: ChannelTally
     }
 
     static let limit = 16_384
-    /// Ranges of ids in all entries together: many per chunk where something else moves the counter.
+    /// Limit of id ranges over all entries: there are many per chunk if something else moves the counter.
     static let rangeLimit = 65_536
 
     private let limit: Int
@@ -33,23 +33,23 @@ struct ChunkLedger {
         while entries.count > limit || rangeCount > rangeLimit {
             let before = entries.count
             coalesce()
-            // One for each channel is the least.
+            // One entry per channel is the minimum.
             if entries.count == before { return }
         }
     }
 
-    /// What is gone from a file that has this many bytes left, by channel index.
+    /// What is lost from a file cut to this size, by channel index.
     func lost(behind size: UInt64, channels: Int) -> [ChannelTally] {
         var lost = Array(repeating: ChannelTally(), count: channels)
         for entry in entries where entry.end > size { lost[entry.channel].add(entry.tally) }
         return lost
     }
 
-    /// Puts each entry together with the next one of its channel.
+    /// Merges each entry with the next one of its channel.
     private mutating func coalesce() {
         var merged: [Entry] = []
         merged.reserveCapacity(entries.count)
-        // By channel: where its last entry stands that has no other with it yet.
+        // By channel: its last entry that is not merged yet.
         let channelCount = (entries.lazy.map(\.channel).max() ?? -1) + 1
         var waiting = [Int?](repeating: nil, count: channelCount)
         for entry in entries {

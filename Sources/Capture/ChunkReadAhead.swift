@@ -7,11 +7,11 @@ import Synchronization
     import Musl
 #endif
 
-/// Reads a file on a thread of its own, one item ahead: a chunk is checked and uncompressed while the one before it is
-/// worked on. Without a thread to be had, it reads when it is asked.
+/// Reads a file on a separate thread, one item ahead: a chunk is checked and decompressed while the previous one is
+/// processed. If no thread can be created, it reads on demand.
 final class ChunkReadAhead: @unchecked Sendable {
-    // @unchecked: `reader` belongs to the reading thread until it is joined, `slot` to it from `isEmptied` to `isFilled`,
-    // and to whoever calls next() the rest of the time.
+    // @unchecked: `reader` belongs to the reading thread until it is joined; `slot` belongs to it from `isEmptied` to
+    // `isFilled`, and to the caller of next() otherwise.
 
     private enum Turn {
         case item(MCAPStreamReader.Item)
@@ -39,9 +39,9 @@ final class ChunkReadAhead: @unchecked Sendable {
         if code == 0 { thread = created } else { ours.release() }
     }
 
-    /// What comes next; nil behind the last item. The item before it must have been let go: its memory is used again.
+    /// The next item; nil after the last one. The previous item must no longer be used: its memory is reused.
     ///
-    /// - Throws: what the reader threw, and then nothing more may be asked for.
+    /// - Throws: what the reader threw; then it must not be called again.
     func next() throws -> MCAPStreamReader.Item? {
         guard thread != nil else { return try reader.next() }
         if isJoined { return nil }
@@ -55,9 +55,9 @@ final class ChunkReadAhead: @unchecked Sendable {
         }
     }
 
-    /// Ends the reading, wherever it is, and waits for that.
+    /// Stops the reading and waits for the thread.
     ///
-    /// - Returns: what was wrong with what was read, and whether there was anything of MCAP.
+    /// - Returns: the damage found, and whether there was any MCAP data.
     func stop() -> (damages: [Damage], foundAnything: Bool) {
         if let thread, !isJoined {
             isStopped.store(true, ordering: .releasing)
@@ -86,9 +86,9 @@ final class ChunkReadAhead: @unchecked Sendable {
     }
 }
 
-/// Counts from 0.
+/// Starts at 0.
 private final class ThreadSemaphore: @unchecked Sendable {
-    // @unchecked: made for several threads.
+    // @unchecked: semaphores are thread-safe.
     private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
 
     init() { sem_init(semaphore, 0, 0) }

@@ -1,22 +1,23 @@
-/// Whether chunks are compressed while the recorder falls behind.
+/// Decides whether to compress chunks while the recorder falls behind.
 ///
-/// zstd takes several times what the rest of the way to the disk does. Where it holds the recorder up, chunks are stored
-/// as they are until that has caught up: a larger file instead of lost envelopes. Where the disk holds it up, compressing
-/// helps. So both ways are measured, and the cheaper one is taken; as long as the recorder keeps up, all is compressed.
+/// zstd takes several times as long as the rest of the path to the disk. If compression is the bottleneck, chunks are
+/// stored uncompressed until the recorder has caught up: a larger file instead of lost envelopes. If the disk is the
+/// bottleneck, compression helps. Both are measured and the cheaper one is chosen; while the recorder keeps up,
+/// everything is compressed.
 struct CompressionChoice {
-    /// The recorder is behind from this fill of the queue before it on, and until the other.
+    /// The recorder is behind above this fill of its queue, and until it falls below the lower mark.
     static let behind = 0.25
     static let caughtUp = 0.0625
-    /// What was measured counts half after this time, in nanoseconds: several intervals of forcing to the disk. A way that
-    /// was not taken meanwhile is tried again: what it took once may have been a stall.
+    /// Half-life of measurements, in nanoseconds: several sync intervals. An option not used meanwhile is tried again,
+    /// because an earlier measurement may have been a stall.
     static let halfLife: UInt64 = 4_000_000_000
 
     private struct Encoding {
-        /// Of chunks, uncompressed.
+        /// Bytes of chunks, uncompressed.
         var records = 0.0
         var written = 0.0
         var nanoseconds = 0.0
-        /// Whether anything was added since it was halved.
+        /// True if something was added since the last halving.
         private var isFresh = false
 
         mutating func add(_ other: Encoding) {
@@ -56,7 +57,7 @@ struct CompressionChoice {
         if backlog >= Self.behind { isBehind = true }
         if backlog <= Self.caughtUp { isBehind = false }
         guard isBehind, compressed.records > 0, writtenBytes > 0 else { return true }
-        // Nanoseconds a byte of records, each way.
+        // Nanoseconds per byte of records, for each option.
         let writing = writingNanoseconds / writtenBytes
         let compressing = (compressed.nanoseconds + compressed.written * writing) / compressed.records
         let storing = (stored.records > 0 ? stored.nanoseconds / stored.records : 0) + writing
@@ -73,7 +74,7 @@ struct CompressionChoice {
         if compressing { compressed.add(encoding) } else { stored.add(encoding) }
     }
 
-    /// Bytes were handed to the disk; or, with none, those before were forced to it.
+    /// Bytes were written; 0 bytes: earlier ones were synced.
     mutating func wrote(_ bytes: Int, nanoseconds: UInt64) {
         writtenBytes += Double(bytes)
         writingNanoseconds += Double(nanoseconds)

@@ -1,23 +1,23 @@
 import Backplane
 
-/// Which of several counters on one channel is in which database.
+/// Assigns several counters of one channel to their databases.
 struct CounterPlaces {
-    /// By the number of a counter.
+    /// By the counter's number.
     private var databases: [Int: Int] = [:]
 
     /// - Parameters:
-    ///   - event: that several counters give ids in turn, with where they stood if that could be read.
+    ///   - event: several counters assign ids in turn, with their values if readable.
     ///   - heard: the counters, up to the time of the event.
     mutating func note(_ event: CaptureEvent, heard: [CounterTracker.Heard]) {
         guard let found = event.databases, found.count == heard.count else { return databases = [:] }
-        // The highest was the highest then, too: both are asked at about the same time.
+        // Matches by rank: both values are from about the same time.
         let places = found.compactMap { name, id in Int(name).map { (database: $0, id: id) } }.sorted { $0.id < $1.id }
         guard places.count == heard.count else { return databases = [:] }
         databases = [:]
         for (counter, place) in zip(heard, places) { databases[counter.number] = place.database }
     }
 
-    /// nil if one counter alone gave the ids.
+    /// nil if a single counter assigned the ids.
     func counters(of tracker: CounterTracker) -> CaptureSummary.Counters? {
         let heard = tracker.heard
         guard !heard.isEmpty else { return nil }

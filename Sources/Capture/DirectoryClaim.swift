@@ -4,21 +4,21 @@
     import Musl
 #endif
 
-/// The right to record into a directory: one process has it, as long as it lives.
+/// Exclusive right to record into a directory, for the life of the process.
 ///
-/// An advisory lock on the directory itself: it leaves no file behind, and a crash ends it. Earlier versions do not take
-/// it, and some network file systems refuse it: then the locks on open segments tell.
+/// An advisory lock on the directory: it leaves no file behind, and a crash releases it. Earlier versions do not take
+/// it and some network file systems do not support it; then the locks on open segments are checked.
 package final class DirectoryClaim: Sendable {
-    /// Whoever looks holds the lock for a moment, and a relay that is being replaced may still be closing its segment.
+    /// A checking process holds the lock briefly, and a relay being replaced may still be closing its segment.
     private static let patience = 2_000
 
     private let descriptor: CInt
 
-    /// Makes the directory (mode 0700) if it does not exist, and takes it.
+    /// Creates the directory (mode 0700) if needed, and claims it.
     ///
-    /// - Returns: nil if the file system knows no such locks, and no other relay's open segment is there.
-    /// - Throws: ``CaptureError/recorded(directory:segment:process:)`` if another process records there, before anything
-    ///   there was changed; other ``CaptureError``s if the directory cannot be used.
+    /// - Returns: nil if the file system does not support such locks and no other relay has an open segment there.
+    /// - Throws: ``CaptureError/recorded(directory:segment:process:)`` if another process records there, before
+    ///   anything is changed; other ``CaptureError``s if the directory cannot be used.
     package static func take(_ directory: String) throws(CaptureError) -> DirectoryClaim? {
         try CaptureDirectory.make(directory)
         let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -43,9 +43,9 @@ package final class DirectoryClaim: Sendable {
         throw .recorded(directory: directory, segment: nil, process: FileLocks.holder(of: descriptor))
     }
 
-    /// Whether another process records there now; changes nothing.
+    /// Whether another process is recording there; changes nothing.
     ///
-    /// - Returns: the error that ``take(_:)`` would throw; nil if it would not.
+    /// - Returns: the error that ``take(_:)`` would throw, or nil.
     package static func objection(to directory: String) -> CaptureError? {
         if let recorded = try? openSegment(in: directory) { return recorded }
         let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -63,12 +63,12 @@ package final class DirectoryClaim: Sendable {
         close(descriptor)
     }
 
-    /// What another process writes there; nil if there is nothing.
+    /// The segment that another process is writing there, or nil.
     private static func openSegment(in directory: String) throws(CaptureError) -> CaptureError? {
         for name in try CaptureDirectory.names(in: directory) {
             let path = directory + "/" + name
             guard let source = try? FileSource(path: path), source.isLive else { continue }
-            // Whoever has just closed it may not have let go of it yet.
+            // A process that has just closed it may still hold the lock.
             if OrphanRecovery.isClosed(source) { continue }
             return .recorded(directory: directory, segment: path, process: FileLocks.holder(of: source.path))
         }
@@ -76,7 +76,7 @@ package final class DirectoryClaim: Sendable {
     }
 }
 
-/// Who holds an advisory lock, as far as the kernel tells in this namespace of processes.
+/// The holder of an advisory lock, if the kernel shows it in this PID namespace.
 enum FileLocks {
     private static let longestList = 1 << 20
 
@@ -105,13 +105,13 @@ enum FileLocks {
     }
 
     /// - Parameter text: of `/proc/locks`: `1: FLOCK  ADVISORY  WRITE 4711 08:01:393219 0 EOF`.
-    /// - Returns: nil unless one process of this namespace holds it. By inode alone: what overlay and btrfs call the
-    ///   device is not what `stat` says.
+    /// - Returns: nil unless a single process of this namespace holds it. Compares the inode only: on overlay and btrfs
+    ///   the device differs from `stat`.
     static func holder(inode: UInt64, in text: String) -> Int? {
         var holders: Set<Int> = []
         for line in text.split(separator: "\n") {
             let words = line.split(separator: " ")
-            // A waiting one has an arrow behind its number.
+            // A waiting process is marked by an arrow.
             guard words.count >= 6, words[1] == "FLOCK", words[3] == "WRITE", let process = Int(words[4]), process > 0,
                 let last = words[5].split(separator: ":").last, UInt64(last) == inode
             else { continue }

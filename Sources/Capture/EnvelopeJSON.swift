@@ -5,7 +5,7 @@ import Time
 
 /// One envelope as one JSON object, appended to a buffer: what `cat --json` prints.
 ///
-/// Written by hand: a capture holds millions, and values that are JSON already go through as they are.
+/// Written by hand: captures have millions of envelopes, and JSON values are copied as they are.
 package enum EnvelopeJSON {
     /// An envelope of either backplane.
     package static func append(_ envelope: CapturedEnvelope, to output: inout [UInt8]) {
@@ -20,8 +20,8 @@ package enum EnvelopeJSON {
         }
     }
 
-    /// `{"channel", "id", "received_at", "created_at", "latency_ns", "messages": [...]}`, with `"oddities": [...]` where a
-    /// node would not have written it so, or `error` and `payload_base64` for a payload that does not decode.
+    /// `{"channel", "id", "received_at", "created_at", "latency_ns", "messages": [...]}`, with `"oddities": [...]` if a
+    /// node would not have written it like this, or `error` and `payload_base64` for a payload that does not decode.
     ///
     /// - Parameter receivedAt: nanoseconds since 1970.
     package static func append(
@@ -32,7 +32,7 @@ package enum EnvelopeJSON {
             let ticks = try EnvelopeWalk(payload).createdTicks
             let walk = try append(payload, ticks: ticks, channel: channel, receivedAt: receivedAt, to: &output)
             if walk.createdTicks != ticks {
-                // Bytes stand behind the time: where it stands shows only behind the messages.
+                // The position of the time is known only after the messages.
                 output.removeSubrange(start...)
                 _ = try append(payload, ticks: walk.createdTicks, channel: channel, receivedAt: receivedAt, to: &output)
             }
@@ -51,7 +51,7 @@ package enum EnvelopeJSON {
         }
     }
 
-    /// All but the end.
+    /// Everything except the end.
     @inline(__always)
     private static func append(
         _ payload: UnsafeRawBufferPointer, ticks: Int64, channel: String, receivedAt: UInt64, to output: inout [UInt8]
@@ -76,7 +76,7 @@ package enum EnvelopeJSON {
         output.append(contentsOf: ",\"oddities\":[\(labels)]".utf8)
     }
 
-    /// Beyond the strings that a part has: its names and its punctuation, numbers and times.
+    /// Space for a part beyond its strings: names, punctuation, numbers and times.
     private static let fixedLimit = 192
 
     private static func appendHead(channel: String, id: UInt64?, receivedAt: UInt64, to output: inout [UInt8]) {
@@ -94,7 +94,7 @@ package enum EnvelopeJSON {
         }
     }
 
-    /// Up to where the messages begin.
+    /// Up to the messages.
     private static func appendTimes(ticks: Int64, receivedAt: UInt64, to output: inout [UInt8]) {
         output.append(addingCapacity: fixedLimit) { line in
             if let createdAt = DotNetTicks(rawValue: ticks).unixNanoseconds, createdAt >= 0,
@@ -132,7 +132,7 @@ package enum EnvelopeJSON {
             append(name: invocation.method, isText, decoded: { invocation.methodName }, ",\"method\":", to: &output)
         }
         output.append(ascii: ",\"value\":")
-        // A call was found in JSON, only the depth was not looked at.
+        // The call was found in JSON, only the depth was not checked.
         let isCall = invocation != nil && isText && !JSONText.mayBeTooDeep(message.value)
         if isCall || JSONText.isJSON(message.value) {
             // Line breaks between tokens would break the line; inside a string JSON allows none.
@@ -149,7 +149,7 @@ package enum EnvelopeJSON {
         appendTail(of: message, to: &output)
     }
 
-    /// What follows the value.
+    /// The members after the value.
     private static func appendTail(of message: MessageView, to output: inout [UInt8]) {
         let strings =
             OutputSpan.jsonStringLimit(message.commandID.count) + OutputSpan.jsonStringLimit(message.filter.count)
@@ -169,7 +169,7 @@ package enum EnvelopeJSON {
         }
     }
 
-    /// What one node asks of another; nil for what is no command, or none that is known.
+    /// The request between nodes; nil if it is not a known command.
     private static func commandName(of message: MessageView) -> StaticString? {
         guard !message.commandID.isEmpty, !message.isAck, let command = try? Command(decoding: message.value) else {
             return nil
@@ -184,7 +184,7 @@ package enum EnvelopeJSON {
 
     /// A name of a call.
     ///
-    /// - Parameter name: as it stands in the value, which is JSON.
+    /// - Parameter name: JSON text, as it is in the value.
     private static func append(
         name: UnsafeRawBufferPointer, _ isText: Bool, decoded: () -> String, _ label: StaticString,
         to output: inout [UInt8]
@@ -201,7 +201,7 @@ package enum EnvelopeJSON {
         }
     }
 
-    /// A loop that the compiler turns into vector instructions.
+    /// Written so that the compiler vectorizes the loop.
     private static func lowestByte(of bytes: UnsafeRawBufferPointer) -> UInt8 {
         var lowest = UInt8.max
         for byte in bytes { lowest = min(lowest, byte) }

@@ -8,8 +8,9 @@ import MCAP
 
 /// A segment opened for reading.
 package final class FileSource: ByteSource {
+    /// For messages; the file is open already.
     package let path: String
-    /// True if a writer held the segment's lock when it was opened: its tail may be in the making.
+    /// True if a writer held the segment's lock at opening: its tail may be incomplete.
     package let isLive: Bool
     private let descriptor: CInt
 
@@ -36,6 +37,7 @@ package final class FileSource: ByteSource {
         close(descriptor)
     }
 
+    /// Bytes, asked of the file system: a live segment grows.
     package var size: UInt64 {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return 0 }

@@ -1,6 +1,6 @@
 import MCAP
 
-/// Tells by its first bytes what a file is that is not MCAP.
+/// Identifies a file that is not MCAP by its first bytes.
 enum ForeignBytes {
     private static let magic: [UInt8] = [0x89, 0x4D, 0x43, 0x41, 0x50, 0x30, 0x0D, 0x0A]
     private static let lookedAt = 512
@@ -21,27 +21,27 @@ enum ForeignBytes {
         return Array(bytes.prefix(count))
     }
 
-    /// True if a file that begins so may be MCAP, cut off perhaps.
+    /// True if a file with this start may be MCAP, possibly cut off.
     static func beginsAsMCAP(_ start: [UInt8]) -> Bool {
         !start.isEmpty && (start.starts(with: magic) || magic.starts(with: start))
     }
 
-    /// What is compressed as a whole cannot be MCAP, and need not be searched for it; nil if it is not that.
+    /// A compressed file cannot be MCAP and need not be searched; nil if it is not compressed.
     static func compression(_ start: [UInt8], path: String) -> CaptureError? {
         guard let found = compressions.first(where: { start.starts(with: $0.magic) }) else { return nil }
         return .compressed(path: path, by: found.name, tool: found.tool)
     }
 
-    /// The error for a file without anything of MCAP in it.
+    /// The error for a file without any MCAP data.
     static func error(_ start: [UInt8], path: String) -> CaptureError {
         if start.isEmpty { return .notMCAP(path: path, what: "is empty, not an MCAP file") }
         if let error = compression(start, path: path) { return error }
         let isText = start.allSatisfy { $0 >= 0x20 && $0 != 0x7F || (0x09...0x0D).contains($0) || $0 == 0x1B }
         return .notMCAP(
-            path: path, what: isText ? "is text, not an MCAP file" : "is not an MCAP file, and nothing of one is in it")
+            path: path, what: isText ? "is text, not an MCAP file" : "is not an MCAP file and contains no part of one")
     }
 
-    /// Of the names in a directory, one that is a compressed segment by its name.
+    /// The first name that looks like a compressed segment.
     static func compressedName(in names: [String]) -> (name: String, tool: String)? {
         for name in names {
             for compression in compressions

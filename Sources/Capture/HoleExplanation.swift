@@ -1,7 +1,7 @@
-/// Gives a hole its cause; one that has several becomes several.
+/// Assigns causes to a hole; a hole with several causes is split.
 enum HoleExplanation {
     /// - Parameters:
-    ///   - hole: its cause is not looked at.
+    ///   - hole: its cause is ignored.
     ///   - causes: events of the channel that name missing ids, in the order of the recording.
     static func parts(of hole: CaptureSummary.Hole, explainedBy causes: [CaptureEvent]) -> [CaptureSummary.Hole] {
         let relevant = causes.filter { event in

@@ -1,11 +1,11 @@
-/// Says which names are not there, and which are.
+/// Describes which names were not found, and which exist.
 package enum NamesText {
     private static let listed = 10
 
     /// - Parameters:
     ///   - what: `channel` or `hub`.
     ///   - names: at least one.
-    ///   - place: where they are not, such as `the capture`.
+    ///   - place: where they were searched, such as `the capture`.
     package static func missing(_ what: String, _ names: [String], available: [String], place: String) -> String {
         let has =
             available.isEmpty
@@ -16,7 +16,7 @@ package enum NamesText {
 
     private static func quoted(_ names: [String]) -> String {
         names.prefix(listed).map { name in
-            // Names are others' text: nothing in it may steer a terminal.
+            // Names come from others: remove anything that could control a terminal.
             let plain = name.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : String($0) }
             return "'\(plain.joined())'"
         }.joined(separator: ", ")

@@ -1,19 +1,19 @@
 import MCAP
 
-/// The segment under way: its file, its encoder, and what its `capture.end` will say.
+/// The segment being written: its file, its encoder, and the contents of its `capture.end`.
 final class OpenSegment {
-    /// Missing ranges listed in `capture.end`; the events hold all.
+    /// Maximum missing ranges in `capture.end`; the events have all of them.
     private static let listedRanges = 1_000
 
     let file: SegmentFile
     /// On the monotonic clock.
     let openedAt: UInt64
     var writer: MCAPWriter
-    /// What is written, by channel index, without ids.
+    /// Written envelopes by channel index, without ids.
     private(set) var tallies: [ChannelTally]
     private(set) var firstIDs: [UInt64?]
     private var ledger = ChunkLedger()
-    /// Events that say what is missing, and where the chunk that holds them ends.
+    /// Events about missing ids, with the end of the chunk that contains them.
     private var notes: [(end: UInt64, event: CaptureEvent)] = []
     private(set) var missing: [CaptureMetadata.MissingRange] = []
     private(set) var missingTruncated = false
@@ -26,11 +26,11 @@ final class OpenSegment {
         firstIDs = Array(repeating: nil, count: channels)
     }
 
-    /// The chunk is in the file.
+    /// The chunk was written.
     ///
     /// - Parameters:
     ///   - chunk: by channel index.
-    ///   - events: those of the chunk that say which ids are missing.
+    ///   - events: the chunk's events about missing ids.
     func committed(_ chunk: [ChannelTally], events: [CaptureEvent]) {
         let end = writer.lastChunkEnd
         ledger.add(end: end, tallies: chunk)
@@ -45,7 +45,7 @@ final class OpenSegment {
         }
     }
 
-    /// What is gone if only so many bytes of the file are left: envelopes, and what its events said of missing ids.
+    /// What is lost if the file is cut to this size: envelopes, and events about missing ids.
     func lost(behind size: UInt64) -> (envelopes: [ChannelTally], events: [CaptureEvent]) {
         (
             ledger.lost(behind: size, channels: tallies.count),
@@ -55,7 +55,7 @@ final class OpenSegment {
 
     var holdsEnvelopes: Bool { tallies.contains { $0.envelopes > 0 } }
 
-    /// Of all channels, without ids.
+    /// Total of all channels, without ids.
     var total: ChannelTally {
         var total = ChannelTally()
         for tally in tallies {
@@ -65,7 +65,7 @@ final class OpenSegment {
         return total
     }
 
-    /// Remembers the ids that an event says are missing.
+    /// Notes the ids that an event reports missing.
     private func note(_ event: CaptureEvent) {
         guard event.namesMissingIDs, let channel = event.channel, let from = event.from, let to = event.to else {
             return
@@ -77,9 +77,9 @@ final class OpenSegment {
         }
     }
 
-    /// Writes what the encoder holds. After a failure the file again ends as it did before, as far as the disk lets us.
+    /// Writes the encoder's output. After a failure the file is truncated to its previous end, if the disk allows it.
     ///
-    /// - Returns: bytes by which the file grew.
+    /// - Returns: growth of the file in bytes.
     func writeEncoded() throws(CaptureError) -> Int {
         let before = writer.fileSize
         do {

@@ -8,17 +8,17 @@ import Time
     import Musl
 #endif
 
-/// Closes a segment whose relay died: behind its last whole chunk, where it stands.
+/// Closes a segment whose relay died, in place, after its last intact chunk.
 enum OrphanRecovery {
-    /// - Returns: what was done, in words; nil for a segment that needs nothing, or that another relay writes.
-    /// - Throws: ``CaptureError``; then the file is as it was.
+    /// - Returns: what was done, as a sentence; nil if nothing was needed, or another relay is writing it.
+    /// - Throws: ``CaptureError``; the file is then unchanged.
     static func closeIfOrphan(_ path: String, at now: Moment) throws -> String? {
         let source = try FileSource(path: path)
-        // Before the lock is asked for: whoever holds that of a closed one has only not let go of it yet.
+        // Checked before locking: the lock of a closed segment may merely not be released yet.
         if source.size > 0, isClosed(source) { return nil }
         if source.isLive { return "'\(path)' is being recorded by another process" }
         if source.size == 0 {
-            // Made and never written to: the relay died in between.
+            // Created and never written: the relay died in between.
             guard unlink(path) == 0 else { throw CaptureError.system(operation: "remove", path: path, errno: errno) }
             return "removed the empty file '\(path)'"
         }
@@ -40,7 +40,7 @@ enum OrphanRecovery {
             try file.truncate(to: writer.fileSize)
             try file.sync()
         } catch {
-            // A full disk, perhaps: half of a summary would keep other readers from what is there.
+            // Possibly a full disk: half a summary would hide the data from other readers.
             before.withUnsafeBytes { try? file.write($0, at: start) }
             try? file.truncate(to: size)
             throw error
@@ -50,7 +50,7 @@ enum OrphanRecovery {
             + (torn > 0 ? ", a torn write of \(Quantity.text(torn, "byte")) cut off" : "")
     }
 
-    /// What stands where the end will be written: the trailer of the last flush, or a torn write.
+    /// The bytes where the end will be written: the trailer of the last flush, or a torn write.
     private static func tail(of source: FileSource, from offset: UInt64) throws -> [UInt8] {
         guard offset < source.size else { return [] }
         var bytes = [UInt8](repeating: 0, count: Int(source.size - offset))
@@ -62,10 +62,10 @@ enum OrphanRecovery {
         (try? MCAPIndexedReader(source, from: .max)) != nil
     }
 
-    /// Up to where the recording of a segment without an end is accounted for.
+    /// Up to which id a segment without an end is accounted for.
     static func ends(of source: FileSource) throws -> RecordingEnds { try contents(of: source).ends }
 
-    /// What the relay would have written at the close.
+    /// The record that the relay would have written at the close.
     private static func endMetadata(
         of source: FileSource, report: ScanReport, at now: Moment
     ) throws -> Metadata {
@@ -82,7 +82,7 @@ enum OrphanRecovery {
         var tallies: OrdinalNameMap<ChannelTally> = [:]
     }
 
-    /// Reads all of it.
+    /// Reads the whole segment.
     private static func contents(of source: FileSource) throws -> Contents {
         var contents = Contents()
         let reader = MCAPStreamReader(source)

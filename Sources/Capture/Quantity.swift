@@ -1,8 +1,8 @@
-/// A number with the word for what it counts, as people read it.
+/// A number with its noun, for people.
 package enum Quantity {
     /// `1 envelope`, `1,240 envelopes`
     ///
-    /// - Parameter plural: where it is not the noun with an s.
+    /// - Parameter plural: if it is not the noun plus s.
     package static func text(_ number: some BinaryInteger, _ noun: String, _ plural: String? = nil) -> String {
         "\(grouped(number)) \(Self.noun(number, noun, plural))"
     }

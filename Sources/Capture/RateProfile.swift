@@ -1,7 +1,7 @@
-/// Envelopes over the time of a capture whose length nobody knows beforehand: equal spans, which double when there are
-/// too many, so it takes the same memory for a second and for a month.
+/// Envelopes over time, for a capture of unknown length: equal spans that double when there are too many, so memory is
+/// the same for a second and a month.
 package struct RateProfile: Sendable, Equatable, Encodable {
-    /// After a doubling half as many are used.
+    /// After doubling, half of them are used.
     static let maximumSpans = 120
     private static let firstSpan: UInt64 = 1_000_000
 
@@ -10,7 +10,7 @@ package struct RateProfile: Sendable, Equatable, Encodable {
     private var span = firstSpan
     /// Envelopes by span.
     package private(set) var counts: [Int] = []
-    /// By span, whether something of it is missing.
+    /// By span: whether something is missing in it.
     package private(set) var holes: [Bool] = []
 
     enum CodingKeys: String, CodingKey {
@@ -27,13 +27,13 @@ package struct RateProfile: Sendable, Equatable, Encodable {
     /// - Parameter time: of receipt, nanoseconds since 1970.
     mutating func addEnvelope(at time: UInt64) { counts[index(of: time)] += 1 }
 
-    /// Something is missing that would have come about then.
+    /// Something is missing that would have arrived around this time.
     mutating func addHole(at time: UInt64) { holes[index(of: time)] = true }
 
     private mutating func index(of time: UInt64) -> Int {
         let start = start ?? time
         self.start = start
-        // A clock that was set back.
+        // The clock may have been set back.
         let passed = time > start ? time - start : 0
         while passed / span >= UInt64(Self.maximumSpans) { double() }
         let index = Int(passed / span)

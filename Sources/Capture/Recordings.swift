@@ -1,13 +1,12 @@
-/// Which segments follow each other, and which ones relays wrote beside each other.
+/// Determines which segments follow each other, and which were recorded in parallel.
 ///
-/// A relay writes one segment after another; the next start goes on behind it. Two relays that recorded the same channels
-/// at the same time wrote the same envelopes twice: read one behind the other, they would look like a counter that was
-/// set back.
+/// A relay writes one segment after another, and continues after a restart. Two relays that recorded the same channels
+/// at the same time wrote the same envelopes: read one after the other, they would look like a counter reset.
 struct Recordings {
-    /// Segments that follow each other, in the order of the recording; the recording that ended last is the last.
+    /// Consecutive segments in recording order; the recording that ended last comes last.
     let all: [[CaptureSegment]]
 
-    /// - Parameter segments: of one directory or of several; a file that is named twice is read once.
+    /// - Parameter segments: of one or more directories; duplicates are read once.
     init(_ segments: [CaptureSegment]) {
         var ends = SegmentEnds()
         all = Self.sideBySide(Self.chains(of: segments, &ends), &ends)
@@ -15,7 +14,7 @@ struct Recordings {
 
     // MARK: - Behind each other
 
-    /// Each segment names the one before it. Times alone lie where the clock was set.
+    /// Each segment names its predecessor. Times alone are wrong if a clock was set.
     private static func chains(of segments: [CaptureSegment], _ ends: inout SegmentEnds) -> [[CaptureSegment]] {
         var byTime: [CaptureSegment] = []
         var indexes: [String: Int] = [:]
@@ -28,7 +27,7 @@ struct Recordings {
         let followers = Set(next.values)
         var isTaken = Array(repeating: false, count: byTime.count)
         var chains: [[CaptureSegment]] = []
-        // Behind the heads of chains those of a circle: what is taken already ends the walk.
+        // After the heads of chains come those of a cycle; segments already taken end the walk.
         for start in byTime.indices.filter({ !followers.contains($0) }) + byTime.indices where !isTaken[start] {
             var chain: [CaptureSegment] = []
             var index: Int? = start
@@ -42,7 +41,7 @@ struct Recordings {
         return chains
     }
 
-    /// Which segment follows which one: one at most, though two relays may name the same.
+    /// The successor of each segment: at most one, although two relays may name the same predecessor.
     private static func successors(
         in segments: [CaptureSegment], _ indexes: [String: Int], _ ends: inout SegmentEnds
     ) -> [Int: Int] {
@@ -65,7 +64,7 @@ struct Recordings {
 
     fileprivate struct Lane {
         var segments: [CaptureSegment]
-        /// Of its last segment.
+        /// Host of its last segment.
         var host: String?
         /// Nanoseconds since 1970.
         var endedAt: UInt64
@@ -81,7 +80,7 @@ struct Recordings {
             let lane = Lane(
                 segments: chain, host: last.source?.host,
                 endedAt: max(first.startedAt, first.source == nil ? 0 : ends.lastTime(of: last) ?? 0))
-            // What does not say when it was begun cannot be told to overlap.
+            // A segment without a start time cannot be shown to overlap.
             let free = lanes.indices.filter { lanes[$0].ended(before: first) || first.source == nil }
             if let index = free.max(by: { lanes[$0].endedAt < lanes[$1].endedAt }) {
                 lanes[index].segments += chain
@@ -96,7 +95,7 @@ struct Recordings {
 }
 
 extension Recordings.Lane {
-    /// The clocks of two machines differ.
+    /// Allows for different clocks of two machines.
     fileprivate func ended(before segment: CaptureSegment) -> Bool {
         let distance = host == segment.source?.host ? 0 : CaptureAlignment.defaultHorizon
         let (end, overflow) = endedAt.addingReportingOverflow(distance)
@@ -105,7 +104,7 @@ extension Recordings.Lane {
 }
 
 extension CaptureSegment {
-    /// Where the segment before this one lies, if it was not moved elsewhere.
+    /// Path of the previous segment, if it was not moved.
     fileprivate var previousPath: String? {
         previous.map { name in
             path.lastIndex(of: "/").map { path[...$0] + name } ?? name

@@ -1,7 +1,7 @@
 import Backplane
 import MCAP
 
-/// How segments end, each looked up once: only where it decides whether one follows another.
+/// The ends of segments, each read once and only if needed to decide whether one follows another.
 struct SegmentEnds {
     private struct End {
         /// Of its last message, nanoseconds since 1970; 0 without any, `UInt64.max` while a relay writes it.
@@ -12,12 +12,12 @@ struct SegmentEnds {
 
     private var known: [String: End?] = [:]
 
-    /// Whether the relay that wrote `previous` was done when another began `segment`.
+    /// Whether the relay that wrote `previous` had finished when another started `segment`.
     mutating func isOver(_ previous: CaptureSegment, before segment: CaptureSegment) -> Bool {
         guard let end = end(of: previous) else { return true }
         guard end.lastTime < .max else { return false }
         if end.lastTime <= segment.startedAt { return true }
-        // By its clock it was not. If it begins with the ids that the other one ended with, the clock was set.
+        // Not by its clock. If it starts with the ids at the other one's end, the clock was set.
         guard let start = try? segment.startMetadata() else { return false }
         let ids = CaptureMetadata.lastIDs(in: start.entries)
         let shared = end.lastIDs.filter { ids[$0] != nil }

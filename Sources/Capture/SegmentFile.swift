@@ -4,14 +4,14 @@
     import Musl
 #endif
 
-/// The file of one open segment. Holds an advisory lock as long as it is open: a segment without one, and without a
-/// clean close, is the orphan of a crash.
+/// The file of an open segment, with an advisory lock while it is open: an unlocked segment without a clean close is an
+/// orphan of a crash.
 final class SegmentFile {
     let path: String
     var name: String { path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path }
     private let descriptor: CInt
 
-    /// Makes a new file, mode 0600.
+    /// Creates a file, mode 0600.
     ///
     /// - Returns: nil if a file of this name exists.
     static func create(path: String) throws(CaptureError) -> SegmentFile? {
@@ -20,11 +20,11 @@ final class SegmentFile {
             if errno == EEXIST { return nil }
             throw .system(operation: "create", path: path, errno: errno)
         }
-        // Whoever looks whether a file is live holds its lock for a moment.
+        // A process that checks whether a file is live holds its lock briefly.
         return try SegmentFile(descriptor: descriptor, path: path, patience: 1_000)
     }
 
-    /// Opens an existing file to go on writing.
+    /// Opens an existing file to continue writing.
     ///
     /// - Returns: nil if another process holds its lock.
     static func reopen(path: String) throws(CaptureError) -> SegmentFile? {
@@ -57,7 +57,7 @@ final class SegmentFile {
         close(descriptor)
     }
 
-    /// Writes all of it; one `pwrite`, unless the system takes less at a time.
+    /// Writes all bytes, with a single `pwrite` unless the system accepts fewer.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(CaptureError) {
         var done = 0
         while done < bytes.count {
@@ -76,9 +76,9 @@ final class SegmentFile {
         guard fdatasync(descriptor) == 0 else { throw .system(operation: "flush", path: path, errno: errno) }
     }
 
-    /// How the file stands, seen through the open descriptor.
+    /// The state of the file, checked through the open descriptor.
     ///
-    /// - Parameter byName: also whether it is still the one that its path leads to.
+    /// - Parameter byName: also check that its path still leads to it.
     func standing(expectedSize: UInt64, byName: Bool) -> Standing {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return .whole }
@@ -89,7 +89,7 @@ final class SegmentFile {
         if stat(path, &named) == 0 {
             return named.st_ino == status.st_ino && named.st_dev == status.st_dev ? .whole : .moved
         }
-        // Any other error says nothing about the file.
+        // Other errors say nothing about the file.
         return errno == ENOENT || errno == ENOTDIR ? .moved : .whole
     }
 

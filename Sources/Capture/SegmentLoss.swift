@@ -1,11 +1,12 @@
-/// What is gone of the segment under the writer's hands, by what somebody did to its file.
+/// What is lost of the open segment because its file was changed from outside.
 package struct SegmentLoss: Sendable, Equatable {
+    /// Why the segment could not be written on.
     package enum Cause: String, Sendable, CaseIterable {
-        /// The file was deleted, or another one took its place.
+        /// The file was deleted or replaced.
         case removed = "segment_removed"
         /// The file was cut.
         case truncated = "segment_truncated"
-        /// The file, or its directory, has another name now: whole, but no more where the capture is.
+        /// The file or its directory was renamed: intact, but no longer in the capture.
         case moved = "segment_moved"
     }
 
@@ -14,5 +15,6 @@ package struct SegmentLoss: Sendable, Equatable {
     /// By channel index.
     package var lost: [ChannelTally]
 
+    /// Envelopes that were lost with it.
     package var envelopes: Int { lost.reduce(0) { $0 + $1.envelopes } }
 }

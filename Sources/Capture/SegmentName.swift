@@ -1,16 +1,17 @@
 import Time
 
-/// The file name of a segment: `<channel, made safe>-<UTC start>.mcap`.
+/// The file name of a segment: `<sanitized channel>-<UTC start>.mcap`.
 package enum SegmentName {
+    /// Of every segment; the dot is included.
     package static let fileExtension = ".mcap"
 
-    /// - Parameter channels: the recorded Redis channels; the first names the file, `+2` says that there are two more.
+    /// - Parameter channels: the recorded Redis channels; the file is named after the first, `+2` means two more.
     package static func make(channels: [String], start: UInt64) -> String {
         let more = channels.count > 1 ? "+\(channels.count - 1)" : ""
         return safe(channels.first ?? "capture") + more + "-" + UTCTime.fileStamp(start) + fileExtension
     }
 
-    /// ASCII letters, digits, `.`, `_` and `-` stay, all else becomes `_`; never hidden, never longer than 100.
+    /// Keeps ASCII letters, digits, `.`, `_` and `-`, replaces the rest by `_`; never hidden, at most 100 characters.
     static func safe(_ channel: String) -> String {
         var name = ""
         for scalar in channel.unicodeScalars.prefix(100) {

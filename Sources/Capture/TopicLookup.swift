@@ -1,7 +1,7 @@
 import Backplane
 import MCAP
 
-/// What a channel of a chunk is to us; most messages in a row are of one.
+/// How to handle a channel of a chunk; cached because consecutive messages are mostly of one channel.
 struct TopicLookup {
     enum Topic {
         case envelopes(String, EnvelopeForm)

@@ -5,14 +5,14 @@ import NIOPosix
 package import Redis
 package import SignalRClient
 
-/// The end-to-end check: starts hub nodes or takes running ones, connects a client for each transport to each of them,
-/// and proves that what is sent arrives: once, in order, at those for whom it is, and nowhere else.
+/// The end-to-end check: starts hub nodes or uses running ones, connects a client per transport to each, and proves
+/// that messages arrive once, in order, at their recipients and nowhere else.
 package struct Check: Sendable {
     private let configuration: CheckConfiguration
     private let logger: Logger
     private let report: @Sendable (String) -> Void
 
-    /// - Parameter report: told what happens, a line at a time, for a person who waits.
+    /// - Parameter report: called with each line of progress.
     package init(
         configuration: CheckConfiguration, logger: Logger, report: @escaping @Sendable (String) -> Void = { _ in }
     ) {
@@ -24,10 +24,10 @@ package struct Check: Sendable {
     /// Of the program that runs it.
     var version: String { configuration.version }
 
-    /// Takes some seconds; every wait in it is bounded.
+    /// Takes some seconds; every wait is bounded.
     ///
-    /// - Throws: ``SetupError``, ``SignalRClientError`` or `RedisError` for what keeps the check from being carried
-    ///   out, naming the Redis or the node; that something arrives wrongly or not at all is no error but an outcome.
+    /// - Throws: ``SetupError``, ``SignalRClientError`` or `RedisError` if the check cannot be carried out, naming the
+    ///   Redis or the node; a failed delivery is an outcome, not an error.
     package func run() async throws -> CheckOutcome {
         try await RedisProbe.require(configuration.redis)
         let text = CheckText.random()
@@ -117,7 +117,7 @@ package struct CheckConfiguration: Sendable {
     package var nodeCount: Int
     /// Running nodes to check instead.
     package var hubs: [NodeURL]
-    /// One client for each, at each node.
+    /// One client per transport, at each node.
     package var transports: [ClientTransport]
     /// Broadcasts, spread over all clients.
     package var messages: Int

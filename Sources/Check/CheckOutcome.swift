@@ -2,26 +2,26 @@ import Histogram
 package import Loopback
 package import SignalRClient
 
-/// What a check found.
+/// The result of a check.
 package struct CheckOutcome: Sendable, Encodable {
     package let verdict: CheckVerdict
     /// `node 1 http://127.0.0.1:40001/signalr`
     package let nodes: [String]
     /// `node 1/webSockets`
     package let clients: [String]
-    /// One for each step that was tried, in their order.
+    /// One per attempted step, in order.
     package let rows: [CheckRow]
     /// Empty unless messages are missing.
     package let losses: [CheckLoss]
-    /// What is wrong besides losses, in words: duplicates, wrong order, wrong results.
+    /// Problems other than losses, as sentences: duplicates, wrong order, wrong results.
     package let faults: [String]
-    /// What was worth a second try, in words.
+    /// Retries, as sentences.
     package let notes: [String]
-    /// Where the counter went back while the check ran.
+    /// Counter resets during the check.
     package let counterResets: [CounterReset]
-    /// From a send to each of its receipts; nil if nothing was received.
+    /// From a send to each receipt; nil if nothing was received.
     package let latency: LatencySummary?
-    /// From the first connection to the last answer.
+    /// From the first connection to the last response.
     package let durationSeconds: Double
 }
 
@@ -30,23 +30,23 @@ package struct CheckRow: Sendable, Encodable, Equatable {
     package let check: CheckStep
     /// Over what: `6 clients on 2 nodes`.
     package let over: String
-    /// Deliveries, or answers, that were due.
+    /// Expected deliveries or answers.
     package let expected: Int
-    /// Those that came.
+    /// How many of them arrived.
     package let received: Int
-    /// `ok`, or what is wrong, in a few words.
+    /// `ok`, or the problem in a few words.
     package let result: String
     package let verdict: CheckVerdict
 }
 
-/// What a check comes to.
+/// The verdict of a check.
 package enum CheckVerdict: String, Sendable, Encodable, CaseIterable {
     case pass
-    /// Messages are missing, and each one is among those that its node reported as missed.
+    /// Messages are missing, and their nodes reported all of them as missed.
     case passWithLoss = "pass_with_loss"
     case fail
 
-    /// As an operator reads it.
+    /// Display text.
     package var title: String {
         switch self {
         case .pass: "PASS"
@@ -56,31 +56,31 @@ package enum CheckVerdict: String, Sendable, Encodable, CaseIterable {
     }
 }
 
-/// One message that one client did not get.
+/// A message that a client did not receive.
 package struct CheckLoss: Sendable, Encodable, Equatable, CustomStringConvertible {
     package let check: CheckStep
-    /// The number of the message within this check; it stands in its text.
+    /// The number of the message within this check, contained in its text.
     package let message: Int
-    /// What the node would have called, such as `broadcastMessage`.
+    /// The client method, such as `broadcastMessage`.
     package let method: String
-    /// The id of its envelope; nil if nobody saw it.
+    /// The id of its envelope; nil if unknown.
     package let envelope: UInt64?
-    /// The lowest id that it cannot be above, from the cursors of those who got it; where ``envelope`` is nil.
+    /// If ``envelope`` is nil: an upper bound, from the cursors of clients that received it.
     package let envelopeAtMost: UInt64?
     /// `node 2/webSockets`
     package let client: String
     package let transport: ClientTransport
     package let node: String
-    /// Whether the node tells the check what it misses; one of another process does not.
+    /// Whether the node reports missed ids to the check; nodes of other processes do not.
     package let nodeTells: Bool
-    /// The ids that the node says it never saw, this one among them; nil if it says no such thing.
+    /// The range of ids that the node reports as missed, including this one; nil if it does not.
     package let missedFrom: UInt64?
     package let missedTo: UInt64?
 
-    /// What the counter did meanwhile, in words; nil if it only rose.
+    /// What happened to the counter, as a sentence; nil if it only rose.
     package let counter: String?
 
-    /// Whether its node says that it missed it: a loss of the backplane, not of the node.
+    /// Whether its node reported it as missed: a loss of the backplane, not of the node.
     package var isExplained: Bool { missedFrom != nil }
 
     package var description: String {
@@ -90,7 +90,7 @@ package struct CheckLoss: Sendable, Encodable, Equatable, CustomStringConvertibl
         } else if let envelopeAtMost {
             which = "envelope \(envelopeAtMost) or one shortly before"
         } else {
-            which = "of unknown envelope"
+            which = "envelope unknown"
         }
         let why: String
         if let missedFrom, let missedTo {
@@ -102,20 +102,20 @@ package struct CheckLoss: Sendable, Encodable, Equatable, CustomStringConvertibl
                 counter
                 ?? (nodeTells
                     ? "\(node) did not report it as missed"
-                    : "look into the log of \(node) for a lost connection to Redis")
+                    : "look for a lost connection to Redis in the log of \(node)")
         }
         return "\(check.title): message \(message) (\(method), \(which)) did not reach \(client): \(why)"
     }
 }
 
-/// How long deliveries took, from the call of the sender to the arrival at a receiver.
+/// Delivery times, from the sender's call to the arrival at a receiver.
 package struct LatencySummary: Sendable, Encodable {
-    /// How many were measured.
+    /// Number of measurements.
     package let deliveries: Int
     package let p50Seconds: Double
     package let p99Seconds: Double
     package let maxSeconds: Double
-    /// Each value that occurred, to three digits, and how often.
+    /// Each measured value, to three digits, and its frequency.
     package let values: [(seconds: Double, count: Int)]
 
     private enum CodingKeys: CodingKey {

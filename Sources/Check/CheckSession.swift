@@ -6,16 +6,16 @@ import NIOPosix
 import Redis
 import SignalRClient
 
-/// A check under way: connected clients, and what the steps have in common.
+/// A running check: connected clients, and functions shared by the steps.
 struct CheckSession: Sendable {
     static let hub = "chatHub"
-    /// How often something is tried that a lost envelope can have spoiled.
+    /// Attempts for operations that a lost envelope can spoil.
     static let attempts = 5
     private static let pause: Duration = .milliseconds(200)
-    /// A fence is one envelope; where it is lost, another one follows after a time from this range: whatever breaks
-    /// subscriptions in a rhythm must not find each fence at the same point of it.
+    /// A fence is one envelope; if it is lost, another follows after a random time in this range, so that periodic
+    /// interruptions do not hit every fence.
     private static let fenceMilliseconds: ClosedRange<Int64> = 500...2_500
-    /// How long a node may be deaf before it counts as deaf for good.
+    /// How long a node may receive nothing before the check gives up on it.
     private static let fencing: Duration = .seconds(30)
 
     let nodes: [CheckedNode]
@@ -30,7 +30,7 @@ struct CheckSession: Sendable {
 
     // MARK: - Sending
 
-    /// Whom a message is for, and how it is measured.
+    /// The recipients of a message, and how it is measured.
     struct Expectation: Sendable {
         let step: CheckStep
         /// The hub method to call; the text is its last argument.
@@ -42,9 +42,9 @@ struct CheckSession: Sendable {
         var isMeasured = true
     }
 
-    /// Has a client send a message, again under a new number if its node cannot pass it on.
+    /// Sends a message from a client, and retries with a new number if its node cannot publish it.
     ///
-    /// - Throws: ``SetupError`` if that fails again and again; `RedisError` if Redis is the reason.
+    /// - Throws: ``SetupError`` if it keeps failing; `RedisError` if Redis is the reason.
     func send(_ expected: Expectation, from sender: Participant) async throws {
         try await retry("\(sender.name) calls \(expected.call)") {
             let message = deliveryLog.enter(
@@ -61,10 +61,10 @@ struct CheckSession: Sendable {
         }
     }
 
-    /// Proves that all that was sent before has arrived or never will: sends something to everybody, and waits until
-    /// everybody has it. A node that misses it learns by the next one what it has missed.
+    /// Ensures that everything sent before has arrived or never will: sends a message to everyone and waits until all
+    /// have received it. A node that misses it learns from the next one what it missed.
     ///
-    /// - Throws: ``SetupError`` naming who hears nothing any more.
+    /// - Throws: ``SetupError`` naming the clients that receive nothing.
     func fence(_ step: CheckStep, except absent: Set<Int> = []) async throws {
         let present = participants.filter { !absent.contains($0.index) }
         var sent: Set<Int> = []
@@ -105,31 +105,31 @@ struct CheckSession: Sendable {
         guard let reset = CounterRecord.text(of: resets, channel: channel) else {
             return "look at the log of the node and at its connection to Redis"
         }
-        return "\(reset): clients that were above receive nothing until ids have passed where they were, or until they "
-            + "connect anew. Who ran FLUSHALL or deleted the key, or did Redis restart without its data?"
+        return "\(reset): clients with a higher cursor receive nothing until the counter has passed it, or until they "
+            + "start a new connection. Was FLUSHALL run or the key deleted, or did Redis restart without its data?"
     }
 
-    /// Where the counter went back, from whoever tells it most exactly: the nodes, envelopes, the key.
+    /// Counter resets from the most precise source: the nodes, envelopes, or the key.
     var resets: [CounterReset] {
         let logged = nodes.compactMap { $0.log?.current.resets }.max { $0.count < $1.count } ?? []
         let seen = counter.resets
         return logged.count >= seen.count ? logged : seen
     }
 
-    /// A step that could not be carried out: what is known by then stays.
+    /// A step could not be carried out: its results so far are kept.
     func abandon(_ step: CheckStep, because error: SetupError) {
-        deliveryLog.fault(step, "it could not be proven \(step.proof): \(error)")
-        // Who was to come back is away still.
+        deliveryLog.fault(step, "could not prove \(step.proof): \(error)")
+        // Clients that should have returned are still away.
         if step == .reconnect || step == .otherNode { deliveryLog.release(all: step) }
         let left = CheckStep.allCases.drop { $0 != step }.dropFirst().map(\.title)
-        if !left.isEmpty { deliveryLog.note("not tried after that: \(left.joined(separator: ", "))") }
+        if !left.isEmpty { deliveryLog.note("skipped after that: \(left.joined(separator: ", "))") }
     }
 
     // MARK: - Trying again
 
-    /// Tries something that fails when an envelope is lost, a bounded number of times, and notes each failure.
+    /// Retries an operation that fails if an envelope is lost, up to a limit, and notes each failure.
     ///
-    /// - Throws: `RedisError` if Redis cannot be reached; otherwise the last failure with what it was about.
+    /// - Throws: `RedisError` if Redis cannot be reached; otherwise the last failure with its context.
     @discardableResult
     func retry<Value: Sendable>(
         _ what: String, _ body: @Sendable () async throws -> Value
@@ -155,7 +155,7 @@ struct CheckSession: Sendable {
         }
     }
 
-    /// Whether time may heal it.
+    /// Whether the error may be temporary.
     private static func mayPass(_ error: any Error) -> Bool {
         switch error {
         case is CallError: true
@@ -168,19 +168,19 @@ struct CheckSession: Sendable {
         }
     }
 
-    /// - Throws: `RedisError`, so that a dead Redis is named instead of what fails without it.
+    /// - Throws: `RedisError`, so that a dead Redis is named instead of its consequences.
     func requireRedis() async throws {
         try await RedisProbe.require(redis)
     }
 
     // MARK: - In parallel
 
-    /// Runs `body` for each of the participants at the same time.
+    /// Runs `body` for all participants concurrently.
     func all(_ participants: [Participant], _ body: @escaping @Sendable (Participant) async throws -> Void) async throws
     {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for participant in participants { group.addTask { try await body(participant) } }
-            // Not waitForAll(), which lets the others run on when one has failed.
+            // Unlike waitForAll(), stops the others when one has failed.
             for try await _ in group {}
         }
     }

@@ -1,20 +1,20 @@
 import Loopback
 import Synchronization
 
-/// The order of a check.
+/// The sequence of a check.
 struct CheckSteps: Sendable {
-    /// How far a check has come.
+    /// The progress of a check.
     struct Progress: Sendable {
-        /// Of the steps that count answers.
+        /// Tallies of the steps that count answers.
         var calls: [CheckStep: CallTally]
-        /// The step that could not be carried out; those behind it were not tried.
+        /// The step that could not be carried out; later ones were skipped.
         var unproven: CheckStep?
     }
 
     let session: CheckSession
     let report: @Sendable (String) -> Void
 
-    /// A step that cannot be carried out ends the check, but takes away nothing of what is proven by then.
+    /// A step that cannot be carried out ends the check, but keeps earlier results.
     ///
     /// - Throws: `RedisError` if Redis cannot be reached; `CancellationError`.
     func run() async throws -> Progress {
@@ -50,11 +50,11 @@ struct CheckSteps: Sendable {
     }
 }
 
-/// What the check proves, in the order in which it does.
+/// What the check proves, in this order.
 package enum CheckStep: String, CaseIterable, Sendable, Encodable {
-    /// Every client gets its first frame, which has gone through Redis.
+    /// Every client receives its first frame, which passes through Redis.
     case connect
-    /// What running nodes publish is on the channel that was named, and so behind the counter that is read.
+    /// Running nodes publish on the named channel, whose counter is therefore the right one.
     case backplane
     /// Every client receives every broadcast once and in order.
     case broadcast
@@ -62,11 +62,11 @@ package enum CheckStep: String, CaseIterable, Sendable, Encodable {
     case groups
     /// Every client of a user, and no other, receives a message to that user.
     case users
-    /// Everybody but the caller.
+    /// Everyone but the caller.
     case others
-    /// What a method returns arrives unchanged.
+    /// Return values arrive unchanged.
     case results
-    /// A HubException's text arrives, and is marked as one.
+    /// The text of a HubException arrives, marked as one.
     case errors
     /// Progress reports arrive in order.
     case progress
@@ -75,18 +75,18 @@ package enum CheckStep: String, CaseIterable, Sendable, Encodable {
     /// A client that reconnects to another node misses nothing and keeps its groups.
     case otherNode
 
-    /// In the table.
+    /// Title in the table.
     package var title: String { self == .otherNode ? "other node" : rawValue }
 
-    /// What is not proven if the step could not be carried out.
+    /// What remains unproven if the step could not be carried out.
     var proof: String {
         switch self {
-        case .connect: "that every client hears the backplane"
+        case .connect: "that every client receives from the backplane"
         case .backplane: "that the nodes publish on this channel"
         case .broadcast: "that every client receives every broadcast"
         case .groups: "that members of a group, and only they, receive its messages"
         case .users: "that every client of a user, and no other, receives the user's messages"
-        case .others: "that everybody but the caller receives a message to others"
+        case .others: "that everyone but the caller receives a message to others"
         case .results: "that results arrive unchanged"
         case .errors: "that errors arrive"
         case .progress: "that progress reports arrive in order"
@@ -96,7 +96,7 @@ package enum CheckStep: String, CaseIterable, Sendable, Encodable {
     }
 }
 
-/// Answers of hub methods: how many were due, how many were right.
+/// Answers of hub methods: how many were expected, and how many were right.
 final class CallTally: Sendable {
     private let counts = Mutex((expected: 0, received: 0))
 

@@ -12,7 +12,8 @@ struct ClientConnector: Sendable {
     let channel: String
     let counter: CounterRecord
 
-    /// - Throws: ``SetupError`` naming the client that cannot connect, and why; `RedisError` if Redis is the reason.
+    /// - Throws: ``SetupError`` naming the client that cannot connect, and the reason; `RedisError` if Redis is the
+    ///   reason.
     func admit(_ clients: [ClientPlan.PlannedClient]) async throws -> [Participant] {
         let admitted = NIOLockedValueBox<[Participant]>([])
         do {
@@ -23,7 +24,7 @@ struct ClientConnector: Sendable {
                         admitted.withLockedValue { $0.append(participant) }
                     }
                 }
-                // Not waitForAll(), which lets the others run on when one has failed.
+                // Unlike waitForAll(), stops the others when one has failed.
                 for try await _ in group {}
             }
         } catch {
@@ -38,7 +39,7 @@ struct ClientConnector: Sendable {
             nodes: nodes, participants: [], deliveryLog: deliveryLog, redis: redis, channel: channel, messages: 0,
             counter: counter)
         let client = try await session.retry("\(planned.name) connects") {
-            // A client whose start failed is spent.
+            // A client cannot be reused after a failed start.
             let client = SignalRClient(
                 configuration: SignalRClientConfiguration(
                     node: nodes[planned.node].url, hubs: [CheckSession.hub], transport: planned.transport,
@@ -55,7 +56,7 @@ struct ClientConnector: Sendable {
     }
 }
 
-/// Which clients a check has: one for each transport on each node, node by node, and at least two.
+/// The clients of a check: one per transport on each node, node by node, and at least two.
 struct ClientPlan: Equatable, Sendable {
     struct PlannedClient: Equatable, Sendable {
         let node: Int
@@ -71,13 +72,13 @@ struct ClientPlan: Equatable, Sendable {
         for (index, node) in nodes.enumerated() {
             for transport in transports { places.append((index, transport, "\(node)/\(transport.rawValue)")) }
         }
-        // Somebody must be there to send while the other one is away.
+        // One client must send while the other is away.
         if places.count == 1 {
             let only = places[0]
             places = [(only.node, only.transport, only.name + " a"), (only.node, only.transport, only.name + " b")]
         }
-        // Half as many users as clients, so that a user has clients on several nodes; two at least, so that there is
-        // somebody whom a message to a user must not reach.
+        // Half as many users as clients, so that a user has clients on several nodes; at least two, so that there is a
+        // user who must not receive a message to another.
         let users = max(2, places.count / 2)
         clients = places.enumerated().map { index, place in
             PlannedClient(
@@ -89,7 +90,7 @@ struct ClientPlan: Equatable, Sendable {
 /// A client that takes part in a check.
 struct Participant: Sendable {
     let index: Int
-    /// The node that it starts at.
+    /// The node at which it starts.
     let node: Int
     let transport: ClientTransport
     /// `node 1/webSockets`

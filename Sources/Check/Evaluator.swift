@@ -2,12 +2,12 @@ import Capture
 import Loopback
 import SignalRClient
 
-/// What clients, nodes and the channel have written down, to be judged.
+/// The records of clients, nodes and the channel.
 struct CheckFacts {
     struct Node {
         let name: String
         let url: String
-        /// What it tells of itself; nil for a node of another process.
+        /// The node's own log; nil for a node of another process.
         let log: NodeLog.State?
     }
 
@@ -21,13 +21,13 @@ struct CheckFacts {
     /// The event key.
     let channel: String
     let ledger: Ledger
-    /// What went wrong besides deliveries, in words.
+    /// Problems other than deliveries, as sentences.
     let faults: [(step: CheckStep, text: String)]
     let notes: [String]
     let resets: [CounterReset]
     let latency: LatencySummary?
 
-    /// Such nodes were told the channel, and tell themselves what they publish.
+    /// In-process nodes were given the channel, and report what they publish.
     var isInProcess: Bool { nodes.allSatisfy { $0.log != nil } }
 }
 
@@ -42,7 +42,7 @@ extension CheckFacts {
     }
 }
 
-/// Judges a check: what is lost, what is wrong, and what that comes to. No I/O.
+/// Evaluates a check: losses, faults, and the verdict. No I/O.
 struct Evaluator {
     let facts: CheckFacts
     let progress: CheckSteps.Progress
@@ -128,7 +128,7 @@ struct Evaluator {
         func name(_ client: Int) -> String { facts.clients[client].name }
         func message(_ number: Int) -> String {
             let entry = ledger.entries[number]
-            let envelope = entry.envelope.map { "envelope \($0)" } ?? "of unknown envelope"
+            let envelope = entry.envelope.map { "envelope \($0)" } ?? "envelope unknown"
             return "message \(number) (\(entry.method), \(envelope))"
         }
         switch finding {
@@ -137,20 +137,21 @@ struct Evaluator {
         case .duplicate(let number, let client, let times):
             return (
                 ledger.entries[number].step,
-                "\(message(number)) came \(Quantity.text(times, "time")) to \(name(client))"
+                "\(message(number)) reached \(name(client)) \(Quantity.text(times, "time"))"
             )
         case .leaked(let number, let client):
-            return (ledger.entries[number].step, "\(message(number)) came to \(name(client)), for whom it was not")
+            return (ledger.entries[number].step, "\(message(number)) reached \(name(client)), who was not a recipient")
         case .outOfOrder(let number, let other, let client):
-            return (ledger.entries[number].step, "\(message(number)) came to \(name(client)) behind \(message(other))")
+            return (ledger.entries[number].step, "\(message(number)) reached \(name(client)) after \(message(other))")
         case .altered(let number, let client):
             return (
-                ledger.entries[number].step, "\(message(number)) came to \(name(client)) with another text or method"
+                ledger.entries[number].step,
+                "\(message(number)) reached \(name(client)) with a different text or method"
             )
         }
     }
 
-    /// What the nodes went through.
+    /// Events at the nodes.
     private func remarks(_ logs: [NodeLog.State]) -> [String] {
         let counter = CounterRecord.text(of: facts.resets, channel: facts.channel).map { [$0] } ?? []
         return counter

@@ -1,17 +1,17 @@
 import COpenSSL
 
-/// AES-256 in Galois/Counter Mode (NIST SP 800-38D). A sealed text is nonce (12 bytes), ciphertext, tag (16 bytes).
+/// AES-256 in Galois/Counter Mode (NIST SP 800-38D). Sealed text is nonce (12 bytes), ciphertext, tag (16 bytes).
 package enum AESGCM {
     private static let keyBytes = 32
     private static let nonceBytes = 12
     private static let tagBytes = 16
 
-    /// Seals under a fresh random nonce.
+    /// Encrypts with a fresh random nonce.
     ///
     /// - Parameters:
     ///   - key: of 32 bytes.
-    ///   - purpose: authenticated, not contained: it must be the same to open.
-    /// - Returns: nil if libcrypto refuses, for want of memory.
+    ///   - purpose: authenticated but not contained; must be the same for opening.
+    /// - Returns: nil if libcrypto is out of memory.
     package static func seal(_ text: [UInt8], key: SymmetricKey, purpose: [UInt8]) -> [UInt8]? {
         precondition(key.bytes.count == keyBytes, "AES-256 takes a key of 32 bytes")
         var generator = SystemRandomNumberGenerator()
@@ -29,7 +29,7 @@ package enum AESGCM {
         return isDone ? nonce + sealed + tag : nil
     }
 
-    /// - Returns: nil for what was not sealed under this key and for this purpose, or was changed.
+    /// - Returns: nil unless it was sealed with this key and purpose, and is unmodified.
     package static func open(_ sealed: [UInt8], key: SymmetricKey, purpose: [UInt8]) -> [UInt8]? {
         precondition(key.bytes.count == keyBytes, "AES-256 takes a key of 32 bytes")
         guard sealed.count >= nonceBytes + tagBytes, sealed.count <= Int32.max else { return nil }

@@ -1,8 +1,8 @@
 import COpenSSL
 
-/// A hash; two are compared in a time that does not tell where they differ.
+/// A hash, compared in constant time.
 package struct Digest: Hashable, Sendable {
-    /// 32 of SHA-256, 20 of SHA-1.
+    /// 32 bytes for SHA-256, 20 for SHA-1.
     package let bytes: [UInt8]
 
     /// Lower-case hexadecimal digits.
@@ -15,20 +15,21 @@ package struct Digest: Hashable, Sendable {
 }
 
 extension Collection<UInt8> {
-    /// Two lower-case hexadecimal digits a byte.
+    /// Two lower-case hexadecimal digits per byte.
     package var hex: String {
         let digits = Array("0123456789abcdef".utf8)
         return String(decoding: flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0xF)]] }, as: UTF8.self)
     }
 }
 
+/// FIPS 180-4, by libcrypto.
 package enum SHA256 {
     static let byteCount = 32
 
     package static func hash(_ bytes: [UInt8]) -> Digest { digest(of: bytes, EVP_sha256(), byteCount) }
 }
 
-/// Only for Redis, which names scripts by it.
+/// Only for Redis, which identifies scripts by it.
 package enum SHA1 {
     private static let byteCount = 20
 
@@ -44,6 +45,7 @@ private func digest(of bytes: [UInt8], _ algorithm: OpaquePointer?, _ byteCount:
 
 /// HMAC with SHA-256 (RFC 2104).
 package enum HMACSHA256 {
+    /// FIPS 198-1; 32 bytes.
     package static func code(of bytes: [UInt8], key: SymmetricKey) -> Digest {
         var code = [UInt8](repeating: 0, count: SHA256.byteCount)
         var length: UInt32 = 0

@@ -1,4 +1,4 @@
-/// A secret of any length. It has no description but this one, so that no log shows it.
+/// A secret of any length. Its description does not contain it, so that it cannot appear in logs.
 package struct SymmetricKey: Sendable, CustomStringConvertible, CustomDebugStringConvertible {
     private static let randomBytes = 32
 
@@ -8,13 +8,13 @@ package struct SymmetricKey: Sendable, CustomStringConvertible, CustomDebugStrin
         self.bytes = bytes
     }
 
-    /// 256 bits that nobody else has.
+    /// 256 random bits.
     package static func random() -> SymmetricKey {
         var generator = SystemRandomNumberGenerator()
         return SymmetricKey((0..<randomBytes).map { _ in .random(in: .min ... .max, using: &generator) })
     }
 
-    /// A key for one use out of a secret, by HKDF with SHA-256 and no salt (RFC 5869): its first 32 bytes.
+    /// Derives a key for one purpose by HKDF with SHA-256 and no salt (RFC 5869): the first 32 bytes.
     package func derived(for info: String) -> SymmetricKey {
         let noSalt = SymmetricKey([UInt8](repeating: 0, count: SHA256.byteCount))
         let extracted = SymmetricKey(HMACSHA256.code(of: bytes, key: noSalt).bytes)

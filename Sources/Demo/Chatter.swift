@@ -2,16 +2,16 @@ import JSON
 import Loopback
 import SignalRClient
 
-/// Somebody in the chat: talks to everybody, to a room, to one other, moves to another room.
+/// A simulated user: sends messages to everyone, to a room and to one other user, and changes rooms.
 struct Chatter: Sendable {
     let name: String
     let client: SignalRClient
     let seed: UInt64
 
-    /// Chats until it is told to leave off. What is begun by then is finished: a message without an answer could not be
-    /// accounted for. Cancelled, it ends at once.
+    /// Chats until `isOver`. Pending calls are finished, because a message without a response could not be accounted
+    /// for. Cancellation stops immediately.
     ///
-    /// - Parameter isOver: asked before each call.
+    /// - Parameter isOver: checked before each call.
     func chat(until isOver: @Sendable () -> Bool) async throws {
         var talk = SmallTalk(seed: seed)
         var room = Demo.rooms[Int(seed) % Demo.rooms.count]

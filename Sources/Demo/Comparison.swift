@@ -1,24 +1,24 @@
 import Backplane
 import Capture
 
-/// Compares what was sent with what arrived, one by one, in order.
+/// Compares sent and received items one by one, in order.
 enum Comparison {
-    /// What must be equal.
+    /// What is compared.
     enum Item {
         /// Every byte.
         case payload([UInt8])
-        /// All but the id, which a replay gives anew: each message, field by field, and the publisher's time.
+        /// Everything except the id, which a replay assigns: each field of each message, and the publisher's time.
         case content([UInt8])
     }
 
     private static let listed = 5
 
-    /// - Returns: the first differences in words; empty if there are none.
+    /// - Returns: the first differences as sentences; empty if there are none.
     static func differences(expected: [Item], actual: [Item], what: String) -> [String] {
         differences(expected, actual, what: what, unit: "envelope", difference)
     }
 
-    /// - Returns: the first differences in words; empty if there are none.
+    /// - Returns: the first differences as sentences; empty if there are none.
     static func differences(expected: [Witness.Heard], actual: [Witness.Heard], what: String) -> [String] {
         differences(expected, actual, what: what, unit: "call") { expected, actual in
             expected == actual ? nil : "\(actual) instead of \(expected)"

@@ -7,13 +7,14 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Redis
-import Relay
+package import Relay
 package import Replay
 import ServiceLifecycle
 import SignalRClient
 
-/// Everything on this machine: two hub nodes with people who chat, a relay that records their backplane, a second Redis
-/// that receives the replay, two hub nodes there, and the proof that clients of them hear what a client here has heard.
+/// The whole system on this machine: two hub nodes with chatting clients, a relay that records their backplane, a
+/// second Redis that receives the replay, two hub nodes there, and the proof that their clients receive what a client
+/// of the first nodes received.
 package struct Demo: Sendable {
     static let hub = "chatHub"
     static let rooms = ["lobby", "support", "ops", "部屋1"]
@@ -26,6 +27,7 @@ package struct Demo: Sendable {
     private let directory: String
     private let version: String
     private let hostName: String
+    private let access: WebAccess
     private let logger: Logger
     private let report: @Sendable (String) -> Void
     private let keepRunning: (@Sendable () async -> Void)?
@@ -34,11 +36,13 @@ package struct Demo: Sendable {
     /// - Parameters:
     ///   - duration: of the traffic.
     ///   - directory: where the capture goes.
-    ///   - keepRunning: if given, nodes and relay stay after the traffic until it returns, for people with browsers.
+    ///   - access: of the relay's HTTP surface.
+    ///   - keepRunning: if given, nodes and relay keep running after the traffic until it returns.
     ///   - speed: of the replay.
-    ///   - report: told what happens, a line at a time.
+    ///   - report: called with each line of progress.
     package init(
-        duration: Duration, directory: String, version: String, hostName: String, logger: Logger,
+        duration: Duration, directory: String, version: String, hostName: String, access: WebAccess = WebAccess(),
+        logger: Logger,
         speed: ReplaySchedule.Speed = .maximum, keepRunning: (@Sendable () async -> Void)? = nil,
         report: @escaping @Sendable (String) -> Void
     ) {
@@ -46,13 +50,14 @@ package struct Demo: Sendable {
         self.directory = directory
         self.version = version
         self.hostName = hostName
+        self.access = access
         self.logger = logger
         self.speed = speed
         self.keepRunning = keepRunning
         self.report = report
     }
 
-    /// - Throws: ``SetupError`` and whatever keeps the demo from running; a difference is no error but an outcome.
+    /// - Throws: ``SetupError`` and other errors that prevent the demo; a difference is an outcome, not an error.
     package func run() async throws -> DemoOutcome {
         let network = SignalRNetwork()
         do {
@@ -80,7 +85,7 @@ package struct Demo: Sendable {
         var heard: [Witness.Heard] = []
     }
 
-    /// Runs the relay while people chat on two nodes.
+    /// Runs the relay while clients chat on two nodes.
     private func record(from source: RedisConfiguration, network: SignalRNetwork) async throws -> Live {
         let (ports, portFound) = AsyncStream.makeStream(of: Int.self)
         let links = LiveLinks()
@@ -88,7 +93,7 @@ package struct Demo: Sendable {
             RelayConfiguration(
                 redis: source, backplanes: [.signalR2(key: Self.channel)],
                 recording: CaptureWriter.Configuration(directory: directory, channels: [Self.channel]),
-                web: WebConfiguration(port: 0), version: version, hostName: hostName),
+                web: WebConfiguration(port: 0, access: access), version: version, hostName: hostName),
             logger: logger)
         let page = LivePage(LivePageConfiguration(links: links), of: parts)
         let relay = Relay(
@@ -107,18 +112,19 @@ package struct Demo: Sendable {
                 guard let port = await ports.first(where: { _ in true }) else { return nil }
                 report("live page     http://127.0.0.1:\(port)/")
                 report("metrics       http://127.0.0.1:\(port)/metrics")
-                try await waitUntilReady(port: port)
+                let relay = ScrapedRelay(port: port, channel: Self.channel)
+                try await relay.waitUntilReady()
                 let live = try await nodes(on: source).run(onPublished: { _, _, _ in }) { nodes in
                     links.set(nodes.map { LiveLink(title: "Chat at \($0.name)", url: "http://\($0.url.authority)/") })
-                    return try await chat(at: nodes, on: source, metricsPort: port, network: network)
+                    return try await chat(at: nodes, on: source, relay: relay, network: network)
                 }
-                try await waitUntilReceived(live.published.count, port: port)
+                try await relay.waitUntilReceived(live.published.count)
                 await services.triggerGracefulShutdown()
                 return live
             }
             var live: Live?
             for try await part in group where part != nil { live = part }
-            guard let live else { throw SetupError("the relay ended before it was ready; its log says why") }
+            guard let live else { throw SetupError("the relay exited before it was ready; its log says why") }
             return live
         }
     }
@@ -130,7 +136,7 @@ package struct Demo: Sendable {
     }
 
     private func chat(
-        at nodes: [CheckedNode], on source: RedisConfiguration, metricsPort: Int, network: SignalRNetwork
+        at nodes: [CheckedNode], on source: RedisConfiguration, relay: ScrapedRelay, network: SignalRNetwork
     ) async throws -> Live {
         report("chat pages    " + nodes.map { "http://\($0.url.authority)/" }.joined(separator: "   "))
         let collector = EnvelopeCollector()
@@ -149,59 +155,28 @@ package struct Demo: Sendable {
             for chatter in chatters {
                 group.addTask { try await chatter.chat { isOver.withLockedValue { $0 } } }
             }
-            let progress = Task { try await reportProgress(port: metricsPort) }
+            let progress = Task { try await relay.progress(report) }
             defer { progress.cancel() }
-            // People do not stop by themselves: the first to end is the clock, or somebody with an error.
+            // Users do not stop by themselves: the timer ends first, or a user with an error.
             group.addTask { try await Task.sleep(for: duration) }
             try await group.next()
             isOver.withLockedValue { $0 = true }
             try await group.waitForAll()
         }
         if let keepRunning {
-            report("keep running  open the chat pages in two windows; Ctrl-C goes on with the replay")
+            report("keep running  open the chat pages in two windows; Ctrl-C continues with the replay")
             await keepRunning()
             try Task.checkCancellation()
         }
         for chatter in chatters { await chatter.client.stop() }
 
-        let published = try await everything(beyond: 0, in: collector, on: source)
+        let published = try await collector.everything(beyond: 0, countedBy: source, channel: Self.channel)
         let expected = Witness.expected(of: published)
         let heard = await witness.heard(awaiting: expected.count, within: .seconds(10))
         await witness.leave()
         // The abort of the witness is the last envelope.
-        let all = try await everything(beyond: published.count, in: collector, on: source)
+        let all = try await collector.everything(beyond: published.count, countedBy: source, channel: Self.channel)
         return Live(published: all, heard: heard)
-    }
-
-    /// All that was published: what the last commands set off is still under way until Redis has counted more than
-    /// `count` envelopes and counts no more.
-    private func everything(
-        beyond count: Int, in collector: EnvelopeCollector, on redis: RedisConfiguration
-    ) async throws -> [[UInt8]] {
-        let client = try await RedisClient.connect(
-            to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
-        let counted: Int
-        do {
-            counted = try await Self.counted(beyond: count, by: client)
-        } catch {
-            await client.close()
-            throw error
-        }
-        await client.close()
-        return await collector.payloads(awaiting: counted, timeout: .seconds(10))
-    }
-
-    /// What Redis has counted once it counts no further, or after 10 s.
-    private static func counted(beyond count: Int, by client: RedisClient) async throws -> Int {
-        let deadline = ContinuousClock.now + .seconds(10)
-        var counted = -1
-        var last: Int
-        repeat {
-            last = counted
-            try await Task.sleep(for: .milliseconds(300))
-            counted = try await client.send(["GET", .text(channel)]).text.flatMap { Int($0) } ?? 0
-        } while (counted != last || counted <= count) && ContinuousClock.now < deadline
-        return counted
     }
 
     /// Half of the people at each node, in turn over each transport.
@@ -252,12 +227,12 @@ package struct Demo: Sendable {
         defer { listening.cancel() }
         try await listener.waitUntilSubscribed()
         let (replay, heard, received) = try await nodes(on: target).run(onPublished: { _, _, _ in }) { nodes in
-            // Each at another node or over another transport than the one before.
+            // Each on another node or transport than the previous one.
             let witnesses = zip([nodes[0], nodes[1], nodes[1]], ClientTransport.allCases).map {
                 Witness(node: $0.url, transport: $1, network: network)
             }
             for witness in witnesses { try await witness.enter() }
-            // Their own joins are no part of the replay.
+            // Their own joins are not part of the replay.
             _ = await listener.payloads(quietFor: .milliseconds(200), timeout: .seconds(5))
             listener.forget()
             let replay = try await Replayer(
@@ -293,50 +268,5 @@ package struct Demo: Sendable {
     private func percent(_ share: Double) -> String {
         let tenths = Int((abs(share) * 1_000).rounded())
         return "\(tenths / 10).\(tenths % 10) %"
-    }
-
-    // MARK: - Waiting and reporting
-
-    private func waitUntilReady(port: Int) async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
-        while try await HTTPGet.body(port: port, path: "/-/ready") != "ready\n" {
-            guard ContinuousClock.now < deadline else { throw SetupError("the relay was not ready within 10 s") }
-            try await Task.sleep(for: .milliseconds(20))
-        }
-    }
-
-    private func waitUntilReceived(_ count: Int, port: Int) async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
-        while ContinuousClock.now < deadline {
-            let scrape = try await MetricsScrape.read(port: port)
-            if scrape[Self.envelopesSeries] ?? 0 >= Double(count) { return }
-            try await Task.sleep(for: .milliseconds(20))
-        }
-    }
-
-    private static let envelopesSeries =
-        #"signalr_backplane_envelopes_total{channel="\#(channel)",backplane="signalr2"}"#
-
-    /// Shows the live numbers each second, until the task is cancelled.
-    private func reportProgress(port: Int) async throws {
-        let channel = #"{channel="\#(Self.channel)",backplane="signalr2"}"#
-        var last = 0
-        var lastAt = ContinuousClock.now
-        while true {
-            try await Task.sleep(for: .seconds(1))
-            let scrape = try await MetricsScrape.read(port: port)
-            func value(_ series: String) -> Int { Int(scrape[series] ?? 0) }
-            // All of one scrape, so that the numbers belong together.
-            let seen = value(Self.envelopesSeries)
-            let waiting = max(0, seen - value("backplane_relay_recorded_envelopes_total"))
-            let now = ContinuousClock.now
-            let rate = Int((Double(seen - last) / ((now - lastAt) / .seconds(1))).rounded())
-            report(
-                "live          \(Quantity.text(seen, "envelope")) so far, \(rate)/s; "
-                    + "\(Quantity.grouped(seen - waiting)) recorded, \(Quantity.grouped(waiting)) on the way to the disk, "
-                    + "\(Quantity.grouped(value("signalr_backplane_missing_ids_total" + channel))) missing, "
-                    + "\(value("backplane_relay_written_bytes_total") / 1024) KiB on disk")
-            (last, lastAt) = (seen, now)
-        }
     }
 }

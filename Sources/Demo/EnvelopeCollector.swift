@@ -1,8 +1,9 @@
 import NIOConcurrencyHelpers
 import NIOCore
+import NIOPosix
 import Redis
 
-/// Keeps every payload that a subscriber receives, and tells when there are enough.
+/// Collects every payload that a subscriber receives, and signals when there are enough.
 final class EnvelopeCollector: EnvelopeSink {
     private let received = NIOLockedValueBox<[[UInt8]]>([])
     /// Signals each change of the number of payloads.
@@ -39,7 +40,7 @@ final class EnvelopeCollector: EnvelopeSink {
         return received.withLockedValue { $0 }
     }
 
-    /// Returns the payloads once none has come for a while: nothing tells which one is the last.
+    /// Returns the payloads once none has arrived for a while: the last one cannot be recognized.
     func payloads(quietFor pause: Duration, timeout: Duration) async -> [[UInt8]] {
         let deadline = ContinuousClock.now + timeout
         var last = -1
@@ -48,6 +49,37 @@ final class EnvelopeCollector: EnvelopeSink {
             try? await Task.sleep(for: pause)
         }
         return received.withLockedValue { $0 }
+    }
+
+    /// All that was published: what the last commands set off is still under way until Redis has counted more than
+    /// `count` envelopes and counts no more.
+    func everything(
+        beyond count: Int, countedBy redis: RedisConfiguration, channel: String
+    ) async throws -> [[UInt8]] {
+        let client = try await RedisClient.connect(
+            to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+        let counted: Int
+        do {
+            counted = try await Self.counted(beyond: count, of: channel, by: client)
+        } catch {
+            await client.close()
+            throw error
+        }
+        await client.close()
+        return await payloads(awaiting: counted, timeout: .seconds(10))
+    }
+
+    /// What Redis has counted once it counts no further, or after 10 s.
+    private static func counted(beyond count: Int, of channel: String, by client: RedisClient) async throws -> Int {
+        let deadline = ContinuousClock.now + .seconds(10)
+        var counted = -1
+        var last: Int
+        repeat {
+            last = counted
+            try await Task.sleep(for: .milliseconds(300))
+            counted = try await client.send(["GET", .text(channel)]).text.flatMap { Int($0) } ?? 0
+        } while (counted != last || counted <= count) && ContinuousClock.now < deadline
+        return counted
     }
 
     /// Begins anew.

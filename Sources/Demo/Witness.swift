@@ -3,9 +3,9 @@ import JSON
 import NIOConcurrencyHelpers
 import SignalRClient
 
-/// A client that listens in every room and remembers each call that reaches it, in order.
+/// A client that joins every room and records each call it receives, in order.
 struct Witness: Sendable {
-    /// A call as its JSON stands on the backplane, without the cursor that differs from node to node.
+    /// The JSON of a call on the backplane, without the cursor, which differs between nodes.
     struct Heard: Equatable, Sendable, CustomStringConvertible {
         let method: String
         let arguments: [JSONTree]
@@ -44,20 +44,20 @@ struct Witness: Sendable {
         await client.stop()
     }
 
-    /// Waits until it has heard so many calls.
+    /// Waits until it has received this many calls.
     ///
-    /// - Returns: what it has heard by then, which is less if the time was over.
+    /// - Returns: what it has heard by then, which is less if the time was over, or the task was cancelled.
     func heard(awaiting count: Int, within limit: Duration) async -> [Heard] {
         let deadline = ContinuousClock.now + limit
-        while heard.count < count, ContinuousClock.now < deadline {
+        while heard.count < count, ContinuousClock.now < deadline, !Task.isCancelled {
             // The events come on another thread's loop: look again shortly.
             try? await Task.sleep(for: .milliseconds(10))
         }
         return heard
     }
 
-    /// What a witness must have heard of these payloads, if nothing was lost: all that is for every client, for a room,
-    /// or for the witness.
+    /// The calls that a witness must receive for these payloads if nothing is lost: everything for all clients, for a
+    /// room, or for the witness.
     static func expected(of payloads: [[UInt8]]) -> [Heard] {
         let signals = Set(
             ([.hub(Demo.hub), .user(hub: Demo.hub, userID: Demo.witness)]

@@ -3,12 +3,12 @@ import Capture
 import FoundationEssentials
 import Time
 
-/// A row a message, with a header, as RFC 4180 has it: fields with a comma, a quotation mark or a line break stand
-/// between quotation marks, rows end in CR LF.
+/// One row per message, with a header, per RFC 4180: fields with a comma, a quotation mark or a line break are quoted,
+/// rows end with CR LF.
 ///
-/// A value that is no UTF-8 stands in `value_base64` instead of `value`; so does the whole payload of an envelope that
-/// does not decode, with the reason in `error`. What a wire does not have is empty. `redis_channel` is of ASP.NET Core;
-/// `target` is the group, user, connection or server that a message is for.
+/// A value that is not UTF-8 is in `value_base64` instead of `value`; so is the whole payload of an envelope that does
+/// not decode, with the reason in `error`. What a wire does not have is empty. `redis_channel` is for ASP.NET Core;
+/// `target` is the recipient group, user, connection or server.
 struct CSVExporter: Exporter {
     static let columns = [
         "channel", "id", "received_at", "created_at", "source", "signal", "kind", "hub", "method", "value",

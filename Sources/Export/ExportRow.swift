@@ -3,13 +3,13 @@ import Capture
 import FoundationEssentials
 import JSON
 
-/// What tables have of an envelope, of either backplane; nil for what its wire does not have.
+/// The columns of an envelope of either backplane; nil for what its wire does not have.
 struct EnvelopeRow {
     var id: UInt64?
-    /// By the publisher's clock, nanoseconds since 1970.
+    /// The publisher's clock, nanoseconds since 1970.
     var createdAt: Int64?
     var redisChannel: String?
-    /// As it was published.
+    /// As published.
     var payload: UnsafeRawBufferPointer
     /// Why it does not decode.
     var error: String?
@@ -23,7 +23,7 @@ struct EnvelopeRow {
             id = view.id
             redisChannel = view.redisChannel.map { String(decoding: $0, as: UTF8.self) }
             while let message = try view.next() { messages.append(MessageRow(message)) }
-            // Only behind the messages it is certain where the time stands.
+            // The position of the time is known only after the messages.
             createdAt = view.createdTicks.flatMap { DotNetTicks(rawValue: $0).unixNanoseconds }
         } catch {
             messages = []
@@ -40,9 +40,9 @@ struct EnvelopeRow {
     }
 }
 
-/// What tables have of a message.
+/// The columns of a message.
 struct MessageRow {
-    /// Bytes stand for themselves, in place or copied.
+    /// Bytes are written unchanged, in place or copied.
     enum Value {
         case none
         case text(String)
@@ -50,18 +50,18 @@ struct MessageRow {
     }
 
     var source: String?
-    /// Whom it is for, as SignalR 2 says it.
+    /// The recipients, in the notation of SignalR 2.
     var signal: String?
     let kind: String
     var hub: String?
     var method: String?
-    /// The whole value of SignalR 2; of ASP.NET Core the arguments as a JSON array, a result or its error.
+    /// The whole value for SignalR 2; for ASP.NET Core the arguments as a JSON array, a result or its error.
     var value: Value
     var commandID: String?
     var waitForAck: Bool?
     let isAck: Bool
     var filter: String?
-    /// The group, user, connection or server that it is for; nil if it is for all.
+    /// The recipient group, user, connection or server; nil if it is for all.
     var target: String?
 
     init(_ message: SentMessage) {

@@ -1,28 +1,28 @@
 package import Backplane
 package import Capture
 
-/// Writes a capture as text of another form, envelope by envelope, into a buffer that the caller empties.
+/// Writes a capture in another text format, envelope by envelope, into a buffer that the caller empties.
 package protocol Exporter {
-    /// What stands before the first envelope.
+    /// Writes the header of the format.
     mutating func begin(into output: inout [UInt8])
     mutating func append(_ envelope: CapturedEnvelope, to output: inout [UInt8])
-    /// Envelopes that have no place in this form.
+    /// Envelopes that the format cannot represent.
     var skipped: Int { get }
 }
 
-/// The forms there are.
+/// The available formats.
 package enum ExportFormat: String, Sendable, CaseIterable {
-    /// An object an envelope, as `cat --json` prints it.
+    /// One object per envelope, as printed by `cat --json`.
     case jsonl
-    /// A row a message, RFC 4180.
+    /// One row per message, RFC 4180.
     case csv
-    /// Commands for `redis-cli --pipe` that publish it: by the node's own script, or by PUBLISH.
+    /// Commands for `redis-cli --pipe` that publish each envelope: with the node's own script, or by PUBLISH.
     case resp
     /// A database, ``SQLiteExport``.
     case sqlite
 
     /// - Parameter channels: of the capture.
-    /// - Returns: nil for a form that is no stream.
+    /// - Returns: nil for a format that is not a stream.
     package func exporter(of channels: Set<BackplaneChannel>) -> (any Exporter)? {
         switch self {
         case .jsonl: JSONLinesExporter()

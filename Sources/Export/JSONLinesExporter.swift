@@ -1,6 +1,6 @@
 import Capture
 
-/// An object an envelope, a line each.
+/// One object per envelope, one per line.
 struct JSONLinesExporter: Exporter {
     let skipped = 0
 

@@ -4,15 +4,15 @@ import Cryptography
 import NIOCore
 import Redis
 
-/// Commands that publish each envelope: of SignalR 2 by the node's own script, under ids that the server gives, of ASP.NET
-/// Core by PUBLISH on the Redis channel that it came on. A file for
-/// `redis-cli --pipe`, which needs none of our programs.
+/// Commands that publish each envelope: for SignalR 2 with the node's own script, with ids assigned by the server; for
+/// ASP.NET Core by PUBLISH on its original Redis channel. The file is for `redis-cli --pipe` and needs no program of
+/// ours.
 struct RESPExporter: Exporter {
     private(set) var skipped = 0
     private let sha1: String
     private let loadsScript: Bool
 
-    /// - Parameter loadsScript: false where nothing is of SignalR 2.
+    /// - Parameter loadsScript: false if there is nothing from SignalR 2.
     init(loadsScript: Bool = true) {
         self.loadsScript = loadsScript
         sha1 = SHA1.hash(Array(BackplaneScript.republish.utf8)).hex

@@ -1,16 +1,16 @@
 import CSQLite
 
-/// What SQLite says of a call that failed, in its own words; no values are in it.
+/// SQLite's message about a failed call; contains no values.
 struct SQLiteError: Error {
     let reason: String
 }
 
-/// A value on its way into a column.
+/// A value for a column.
 enum SQLiteValue {
     case null
     case integer(Int64)
     case text(String)
-    /// Bytes as they are, also of a text column.
+    /// Bytes unchanged, also for a text column.
     case blob(UnsafeRawBufferPointer)
 
     init(_ text: String?) { self = text.map { .text($0) } ?? .null }
@@ -18,7 +18,7 @@ enum SQLiteValue {
     init(_ flag: Bool) { self = .integer(flag ? 1 : 0) }
 }
 
-/// A connection to a database, used by one thread: the few calls of SQLite's C interface that an export needs
+/// A connection to a database, for use by one thread: the few functions of SQLite's C interface that an export needs
 /// (<https://www.sqlite.org/c3ref/intro.html>).
 final class SQLiteDatabase {
     private let handle: OpaquePointer
@@ -35,11 +35,11 @@ final class SQLiteDatabase {
     }
 
     deinit {
-        // Waits for statements that are still there.
+        // Waits for open statements.
         sqlite3_close_v2(handle)
     }
 
-    /// The row that the last INSERT made.
+    /// The row of the last INSERT.
     var lastInsertedRow: Int64 { sqlite3_last_insert_rowid(handle) }
 
     /// - Parameter sql: statements without parameters, separated by semicolons.
@@ -59,7 +59,7 @@ final class SQLiteDatabase {
     fileprivate var lastError: SQLiteError { SQLiteError(reason: String(cString: sqlite3_errmsg(handle))) }
 }
 
-/// A statement that is run again and again with other values.
+/// A statement that is executed repeatedly with different values.
 final class SQLiteStatement {
     private let handle: OpaquePointer
     private let database: SQLiteDatabase
@@ -71,11 +71,11 @@ final class SQLiteStatement {
 
     deinit { sqlite3_finalize(handle) }
 
-    /// - Parameter values: one for each `?`, in their order.
+    /// - Parameter values: one per `?`, in order.
     func execute(_ values: SQLiteValue...) throws(SQLiteError) {
         for (index, value) in values.enumerated() { try bind(value, at: Int32(index + 1)) }
         let code = sqlite3_step(handle)
-        // Before the reset, which would say the same once more.
+        // Before the reset, which would return the same error again.
         guard code == SQLITE_DONE || code == SQLITE_ROW else {
             let error = database.lastError
             sqlite3_reset(handle)
@@ -85,7 +85,7 @@ final class SQLiteStatement {
     }
 
     private func bind(_ value: SQLiteValue, at index: Int32) throws(SQLiteError) {
-        // SQLITE_TRANSIENT: SQLite takes a copy before the call returns.
+        // SQLITE_TRANSIENT: SQLite copies the bytes before the call returns.
         let copied = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
         let code =
             switch value {
@@ -93,7 +93,7 @@ final class SQLiteStatement {
             case .integer(let number): sqlite3_bind_int64(handle, index, number)
             case .text(var text):
                 text.withUTF8 { utf8 in
-                    // The pointer of an empty text may be nil, which would be NULL.
+                    // The pointer of an empty text may be nil, which would mean NULL.
                     utf8.isEmpty
                         ? sqlite3_bind_text(handle, index, "", 0, copied)
                         : utf8.withMemoryRebound(to: CChar.self) {

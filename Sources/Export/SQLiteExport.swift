@@ -1,8 +1,8 @@
 import Backplane
 package import Capture
 
-/// A capture as a SQLite database: `envelopes` with payloads as they are, `messages`, `events`, with indexes, and a view
-/// `calls` of envelopes and their messages.
+/// A capture as a SQLite database: `envelopes` with unchanged payloads, `messages`, `events`, with indexes, and a view
+/// `calls` that joins envelopes and messages.
 ///
 /// Times are nanoseconds since 1970 in columns `..._ns`; `received_at` and `created_at` show them as text.
 package struct SQLiteExport {
@@ -14,20 +14,20 @@ package struct SQLiteExport {
     /// SQLite could not write.
     package struct DatabaseFailure: Error, CustomStringConvertible {
         let path: String
-        /// In SQLite's own words; no values are in it.
+        /// SQLite's message; contains no values.
         let reason: String
 
         package var description: String { "cannot write to '\(path)': \(reason)" }
     }
 
-    /// Makes the database and lets `body` append; then the indexes are built. In memory there is a page cache only.
+    /// Creates the database and lets `body` append; then builds the indexes. Memory use is limited to a page cache.
     ///
     /// - Parameter path: of a file that does not exist or is empty.
-    /// - Throws: ``DatabaseFailure`` if it cannot be written, and what `body` throws; then the file is of no use.
+    /// - Throws: ``DatabaseFailure`` if it cannot be written, and errors of `body`; the file is then useless.
     package static func write(to path: String, _ body: (SQLiteExport) throws -> Void) throws {
         do {
             let database = try SQLiteDatabase(path: path)
-            // The file gets its name when it is complete: a journal would protect what nobody keeps.
+            // The file gets its name when complete: a journal would protect data that is not kept.
             try database.execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = FILE")
             try database.execute("BEGIN IMMEDIATE")
             try database.execute(schema)
@@ -100,12 +100,12 @@ package struct SQLiteExport {
             .text(String(decoding: captured.json(), as: UTF8.self)))
     }
 
-    /// An id as SQLite orders it; one beyond its integers, which no counter of Redis reaches, as text.
+    /// An id that sorts correctly in SQLite; beyond the range of its integers, which no Redis counter reaches, as text.
     private static func number(_ id: UInt64) -> SQLiteValue {
         Int64(exactly: id).map { .integer($0) } ?? .text("\(id)")
     }
 
-    /// NULL if there is none.
+    /// NULL if nil.
     private static func text(_ text: String?) -> SQLiteValue {
         text.flatMap { $0.isEmpty ? nil : .text($0) } ?? .null
     }

@@ -2,16 +2,16 @@ package import NIOCore
 import NIOPosix
 package import Redis
 
-/// A look at the target of a live forward before anything is sent: whether it can be reached, would take what is
-/// published, and is not the very server and event key that is watched.
+/// Checks the target of a live forward before anything is sent: whether it can be reached, accepts publishes, and is
+/// not the watched server and event key itself.
 package struct ForwardCheck: Sendable {
-    /// What was found at the target.
+    /// The result of the check.
     package struct Report: Sendable {
         /// `host:port`
         package var endpoint: String
         /// nil if INFO is not permitted, or the target cannot be used.
         package var server: RedisServerInfo?
-        /// Why it cannot be forwarded there.
+        /// Why forwarding there is impossible.
         package var problem: (any Error)?
     }
 
@@ -21,9 +21,9 @@ package struct ForwardCheck: Sendable {
     private let targetChannel: String?
 
     /// - Parameters:
-    ///   - source: where the relay is told to subscribe.
-    ///   - channels: the event keys that it watches.
-    ///   - targetChannel: where all of it goes; nil for the event key that it comes from.
+    ///   - source: the configured address of the relay's Redis.
+    ///   - channels: the watched event keys.
+    ///   - targetChannel: the event key for all envelopes; nil for their original event key.
     package init(
         from source: RedisConfiguration, to target: RedisConfiguration, channels: [String], targetChannel: String?
     ) {
@@ -33,7 +33,7 @@ package struct ForwardCheck: Sendable {
         self.targetChannel = targetChannel
     }
 
-    /// Asks the target, over a connection of its own, and changes nothing there. What goes wrong is in the report.
+    /// Queries the target over a separate connection, and changes nothing there. Problems are in the report.
     package func look(eventLoopGroup: any EventLoopGroup) async -> Report {
         var report = Report(endpoint: target.endpoint)
         do {
@@ -41,7 +41,7 @@ package struct ForwardCheck: Sendable {
             report.endpoint = client.endpoint
             do {
                 report.server = try await client.requirePublishable(of: target)
-                // Before the rights: there nothing is going to be published, so nobody need give them.
+                // Before the rights, which are not needed if nothing will be published there.
                 if try await returnsAtOnce(report, eventLoopGroup) {
                     throw ForwardError.targetIsSource(endpoint: report.endpoint)
                 }
@@ -59,12 +59,12 @@ package struct ForwardCheck: Sendable {
         return report
     }
 
-    /// The event keys that are published on, each once.
+    /// The event keys to publish on, without duplicates.
     static func targets(_ channels: [String], _ targetChannel: String?) -> [String] {
         targetChannel.map { [$0] } ?? channels
     }
 
-    /// - Throws: `CancellationError` only; a source that cannot be reached is not told from others.
+    /// - Throws: only `CancellationError`; a source that cannot be reached counts as a different server.
     private func returnsAtOnce(_ report: Report, _ group: any EventLoopGroup) async throws -> Bool {
         guard let client = try? await RedisClient.connect(to: source, eventLoopGroup: group) else {
             try Task.checkCancellation()
@@ -82,7 +82,7 @@ package struct ForwardCheck: Sendable {
 }
 
 extension LoopGuard {
-    /// Finds out where the addresses lead if a run id is missing; waits for a name server.
+    /// Resolves the addresses if a run id is missing; blocks on DNS.
     mutating func locate() async {
         guard source.hasNoRunID || target.hasNoRunID else { return }
         let endpoints = (source.endpoint, target.endpoint)
@@ -97,15 +97,15 @@ extension LoopGuard {
     }
 }
 
-/// Why the forwarder will not forward.
+/// Why the forwarder refuses to forward.
 package enum ForwardError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// What it publishes would come back to the relay that it comes from.
+    /// Its publishes would return to the relay they come from.
     case targetIsSource(endpoint: String)
 
     package var description: String {
         switch self {
         case .targetIsSource(let endpoint):
-            "the forward target \(endpoint) is the very server that is watched, and the event key is watched: each message would come back for ever; name another server, or another event key there"
+            "the forward target \(endpoint) is the watched server itself, and the event key is watched: each message would loop forever; name another server, or another event key there"
         }
     }
 }

@@ -2,16 +2,16 @@ import NIOConcurrencyHelpers
 import NIOCore
 import Redis
 
-/// Publishing commands that go to the target together, and whose they are.
+/// A group of publish commands sent to the target together, with their channels.
 struct ForwardChunk {
-    /// Commands that may be unanswered.
+    /// Maximum number of unanswered commands.
     static let limit = 512
     static let byteLimit = 256 * 1024
 
     private(set) var commands: CommandBatch
     /// Channel index of each command.
     private(set) var channels: [Int] = []
-    /// Where each command ends in the bytes.
+    /// End of each command in the bytes.
     private(set) var ends: [Int] = []
 
     init(sha1: String) {
@@ -27,7 +27,7 @@ struct ForwardChunk {
         ends.append(commands.bytes.readableBytes)
     }
 
-    /// Sends the commands from one of them on, and waits until each is answered or lost.
+    /// Sends the commands starting with one of them, and waits until each is answered or lost.
     func send(from first: Int = 0, through client: RedisClient) async -> [Result<RESPValue, RedisError>] {
         let count = channels.count - first
         let start = first == 0 ? 0 : ends[first - 1]

@@ -1,19 +1,19 @@
 import Prometheus
 
-/// What an operator sees of the forwarder.
+/// Metrics of the forwarder.
 struct ForwardMetrics: Sendable {
     enum DropReason: String, CaseIterable {
-        /// More waited than the queue may hold.
+        /// The queue was full.
         case bufferFull = "buffer_full"
-        /// It came from where it would go: another relay forwards back, or the target is the watched server.
+        /// It came from its destination: another relay forwards back, or the target is the watched server.
         case loop
-        /// It is no envelope, so it could not be marked.
+        /// It is not an envelope, so it could not be marked.
         case undecodable
-        /// The target answered with an error.
+        /// The target replied with an error.
         case refused
-        /// The connection was lost before the answer: it may have been published.
+        /// The connection was lost before the reply: it may have been published.
         case uncertain
-        /// It still waited when the relay stopped.
+        /// It was still waiting when the relay stopped.
         case stopped
     }
 
@@ -40,15 +40,18 @@ struct ForwardMetrics: Sendable {
         )
         errors = registry.counter(
             "backplane_relay_forward_errors_total",
-            help: "Connections to the forward target that failed, and error answers of it; see the log.")
+            help: "Failed connections to the forward target, and its error replies; see the log.")
         queueBytes = registry.gauge(
             "backplane_relay_forward_queue_bytes", help: "Memory of envelopes that wait for the forward target.")
         registry.gauge(
-            "backplane_relay_forward_queue_limit_bytes", help: "Limit of the former; beyond it the newest are dropped."
+            "backplane_relay_forward_queue_limit_bytes",
+            help: "Limit of backplane_relay_forward_queue_bytes; beyond it new envelopes are dropped."
         ).set(Double(limit))
         lag = registry.gauge(
             "backplane_relay_forward_lag_seconds",
-            help: "How long the oldest envelope waits, or the last one waited; if it grows, the target is too slow.")
+            help:
+                "Waiting time of the oldest envelope in the queue, or of the last one sent; if it grows, the target is too slow."
+        )
     }
 
     func confirmed(channel: Int) { forwarded[channel].increment() }

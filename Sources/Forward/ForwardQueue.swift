@@ -3,14 +3,14 @@ import NIOConcurrencyHelpers
 import Redis
 import Time
 
-/// What waits for the forward target, bounded in memory: when it is full the newest batch is refused.
+/// Envelopes waiting for the forward target, with limited memory: when it is full, new batches are refused.
 final class ForwardQueue: Sendable {
-    /// Batches below this are put together.
+    /// Smaller batches are merged.
     private static let mergedBytes = 64 * 1024
 
     private struct State {
         var batches: [EnvelopeBatch] = []
-        /// When the first envelope of each came, on the monotonic clock.
+        /// Arrival of the first envelope of each batch, on the monotonic clock.
         var since: [UInt64] = []
         var bytes = 0
     }
@@ -26,18 +26,18 @@ final class ForwardQueue: Sendable {
         (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Memory of what waits.
+    /// Memory of waiting envelopes.
     var bytes: Int { state.withLockedValue { $0.bytes } }
 
-    /// Envelopes that wait.
+    /// Number of waiting envelopes.
     var count: Int { state.withLockedValue { $0.batches.reduce(0) { $0 + $1.count } } }
 
-    /// When the envelope came that waits longest, on the monotonic clock.
+    /// Arrival of the envelope that has waited longest, on the monotonic clock.
     var oldest: UInt64? { state.withLockedValue { $0.since.first } }
 
-    /// Copies a batch in.
+    /// Copies a batch into the queue.
     ///
-    /// - Returns: false if there is no space for it.
+    /// - Returns: false if there is no space.
     func offer(_ batch: EnvelopeBatch) -> Bool {
         let taken = state.withLockedValue { state in
             if let last = state.batches.last, last.byteCount + batch.byteCount <= Self.mergedBytes {
@@ -47,7 +47,7 @@ final class ForwardQueue: Sendable {
                 state.bytes += last.footprint - before
                 return true
             }
-            // One that is larger than the whole queue gets through when nothing else waits.
+            // A batch larger than the whole queue is accepted when the queue is empty.
             guard state.batches.isEmpty || state.bytes + batch.footprint <= limit else { return false }
             let copy = EnvelopeBatch()
             copy.append(contentsOf: batch)
@@ -60,7 +60,7 @@ final class ForwardQueue: Sendable {
         return taken
     }
 
-    /// The batch that waits longest, without waiting for one.
+    /// The batch that has waited longest, if any; does not block.
     func take() -> (batch: EnvelopeBatch, since: UInt64)? {
         state.withLockedValue { state in
             guard !state.batches.isEmpty else { return nil }
@@ -70,7 +70,7 @@ final class ForwardQueue: Sendable {
         }
     }
 
-    /// Waits until something may have come; returns at once when the task is cancelled.
+    /// Waits until there may be more; returns immediately when the task is cancelled.
     func waitForMore() async {
         var iterator = wakes.makeAsyncIterator()
         _ = await iterator.next()

@@ -1,9 +1,9 @@
 import Redis
 
-/// Whether the target lets the forwarder's user do all that forwarding needs. Asked in ways that change nothing there.
+/// Checks that the target's ACL user has all rights needed for forwarding, without changing anything there.
 struct ForwardRights {
-    /// Replies what the script of a forward would be refused, or `unknown` before Redis 7, which cannot be asked so.
-    /// `ARGV[1]` is a channel of nobody.
+    /// Replies with the right that the forwarding script lacks, or `unknown` before Redis 7, which has no such check.
+    /// `ARGV[1]` is a channel that nothing uses.
     private static let question = """
         if not redis.acl_check_cmd then return 'unknown' end
         if not redis.acl_check_cmd('INCR', KEYS[1]) then return 'INCR' end
@@ -12,17 +12,17 @@ struct ForwardRights {
         if redis.acl_check_cmd('SUBSCRIBE', ARGV[1]) then return 'PUBLISH' end
         return 'PUBLISH or channel'
         """
-    /// No script has it: what is queued by it is thrown away.
+    /// No script has this hash: the commands queued by it are discarded.
     private static let noScript = String(repeating: "0", count: 40)
 
     let client: RedisClient
-    /// The ACL user that forwards.
+    /// The ACL user of the forwarder.
     let user: String
-    /// The event keys that it publishes on.
+    /// The event keys it publishes on.
     let targets: [String]
 
-    /// - Throws: `RedisError.notPermitted` with the command that gives the rights that are missing, or what else keeps
-    ///   envelopes from being published. Where the server cannot be asked about a right, it passes.
+    /// - Throws: `RedisError.notPermitted` with the command that grants the missing rights, or another error that
+    ///   prevents publishing. A right that cannot be checked is assumed.
     func require() async throws {
         var missing = Missing()
         var script: RedisScript?
@@ -32,7 +32,7 @@ struct ForwardRights {
             missing.add("SCRIPT", reply, ["+script|load"])
         }
         for target in targets {
-            // In a transaction all rights can be tried at once.
+            // In a transaction all rights can be checked at once.
             if try await tryInTransaction(on: target, &missing) { continue }
             if let script { try await ask(script, about: target, &missing) }
         }
@@ -51,7 +51,7 @@ struct ForwardRights {
             self.rules += rules.filter { !self.rules.contains($0) }
         }
 
-        /// Takes what the error says; any other than a missing right is thrown on.
+        /// Collects a missing right; rethrows any other error.
         mutating func add(_ error: RedisError, user: String) throws {
             guard case .notPermitted(_, let command, let reply, let rule) = error else { throw error }
             let words = rule.map { $0.dropFirst("ACL SETUSER \(user) ".count) } ?? "+\(command.lowercased())"
@@ -59,9 +59,9 @@ struct ForwardRights {
         }
     }
 
-    /// Queued and thrown away: the ACL is asked when a command is queued.
+    /// Queues commands and discards them: the ACL is checked when a command is queued.
     ///
-    /// - Returns: false if the user may not do so, as nodes need no transactions.
+    /// - Returns: false if transactions are not permitted; nodes do not need them.
     private func tryInTransaction(on target: String, _ missing: inout Missing) async throws -> Bool {
         do {
             try await client.send(["MULTI"])
@@ -91,7 +91,7 @@ struct ForwardRights {
             answer =
                 try await client.send(["EVALSHA", .text(script.sha1), "1", .text(target), .text(nobody)]).text
         } catch let error as RedisError {
-            // A server whose scripts are otherwise cannot be asked.
+            // A server with other scripts cannot be checked.
             if case .serverError = error { return }
             return try missing.add(error, user: user)
         }
@@ -100,7 +100,8 @@ struct ForwardRights {
         case "INCR": missing.add("INCR", reply, ["+incr"])
         case "channel": missing.add("PUBLISH", reply, ["&\(target)"])
         case "PUBLISH": missing.add("PUBLISH", reply, ["+publish"])
-        // Which of the two cannot be told; where all channels are permitted, Redis says that the pattern is too much.
+        // It is unknown which of the two is missing; if all channels are permitted, Redis reports that the pattern is
+        // redundant.
         case "PUBLISH or channel": missing.add("PUBLISH", reply, ["+publish", "&\(target)"])
         default: break
         }

@@ -9,12 +9,12 @@ package import Redis
 package import Relay
 package import Time
 
-/// Publishes what a relay receives into another Redis as it comes, under ids of that Redis.
+/// Publishes what a relay receives into another Redis immediately, with ids of that Redis.
 ///
-/// The relay never waits for it: `ForwardQueue` takes a copy or refuses it. What was sent and not answered is not sent
-/// again, so the target gets each envelope once at most.
+/// The relay never waits for it: `ForwardQueue` copies or refuses a batch. Envelopes sent but not confirmed are not
+/// sent again, so the target receives each envelope at most once.
 package final class Forwarder: RelayConsumer {
-    /// The longest wait for what is left at a stop.
+    /// Time limit for the remaining envelopes when stopping.
     private static let lastTry: TimeAmount = .seconds(5)
 
     private let target: RedisConfiguration
@@ -22,14 +22,14 @@ package final class Forwarder: RelayConsumer {
     private let metrics: ForwardMetrics
     private let queue: ForwardQueue
     private let places: NIOLockedValueBox<LoopGuard>
-    /// How long the envelope waited that was confirmed last, in nanoseconds.
+    /// Waiting time of the envelope confirmed last, in nanoseconds.
     private let lastWait = NIOLockedValueBox<UInt64>(0)
     private let log: NIOLockedValueBox<EventLog>
 
     /// - Parameters:
-    ///   - source: where the relay is told to subscribe.
-    ///   - channel: publishes all of it on this event key; nil for the one that it comes from.
-    ///   - bufferBytes: memory for what waits.
+    ///   - source: the configured address of the relay's Redis.
+    ///   - channel: publishes everything on this event key; nil for the original one.
+    ///   - bufferBytes: memory for waiting envelopes.
     package init(
         from source: RedisConfiguration, to target: RedisConfiguration, channel: String?, bufferBytes: Int,
         context: RelayContext
@@ -66,16 +66,19 @@ package final class Forwarder: RelayConsumer {
 
     // MARK: - On tasks of its own
 
-    /// Never ends by itself: what is wrong with the target must not end the recording. What only a changed
-    /// configuration heals is refused before the relay begins, by ``ForwardCheck``.
+    /// Never ends by itself: problems of the target must not end the recording. Configuration errors are refused before
+    /// the relay starts, by ``ForwardCheck``.
     package func run() async {
         var backoff = ReconnectBackoff()
         var random = SystemRandomNumberGenerator()
         var isStopped = false
+        var refusal: ScriptRefusal?
         while !Task.isCancelled {
             do {
                 try await withClient { client in
                     let client = try await accepted(client)
+                    if let known = refusal, try await !ScriptRefusal.canBeAsked(client) { throw known }
+                    refusal = nil
                     isStopped = false
                     backoff.reset()
                     try await forward(through: client) { [queue] in await queue.waitForMore() }
@@ -90,6 +93,16 @@ package final class Forwarder: RelayConsumer {
                 }
                 isStopped = true
                 discard()
+            } catch let error as ScriptRefusal {
+                if Task.isCancelled { return }
+                metrics.errors.increment()
+                if refusal == nil {
+                    logger.error(
+                        "forwarding has stopped, recording goes on",
+                        metadata: ["target": "\(target.endpoint)", "cause": "\(error)"])
+                }
+                refusal = error
+                discard(.refused, "the target does not permit it")
             } catch {
                 if Task.isCancelled { return }
                 metrics.errors.increment()
@@ -97,19 +110,21 @@ package final class Forwarder: RelayConsumer {
                     "cannot forward, trying again",
                     metadata: ["target": "\(target.endpoint)", "cause": "\(error)", "waiting": "\(queue.count)"])
             }
-            // Cancelled while waiting: the loop's condition ends it.
+            // On cancellation the loop condition ends it.
             try? await Task.sleep(for: backoff.next(using: &random))
         }
     }
 
-    /// What came from the server that it would go to: that has it already.
-    private func discard() {
+    /// By default what came from the server that it would go to: that has it already.
+    private func discard(
+        _ reason: ForwardMetrics.DropReason = .loop, _ cause: String = "the target is the server that is watched"
+    ) {
         var count = 0
         while let (batch, _) = queue.take() { count += batch.count }
-        if count > 0 { drop(.loop, count, "the target is the server that is watched") }
+        if count > 0 { drop(reason, count, cause) }
     }
 
-    /// Waits until what was taken is published or lost, for a limited time.
+    /// Waits until the accepted envelopes are published or lost, up to a time limit.
     package func finish() async {
         if queue.oldest != nil {
             let rest = Task {
@@ -122,7 +137,7 @@ package final class Forwarder: RelayConsumer {
                 rest.cancel()
             }
             if case .failure(let error) = await rest.result {
-                logger.warning("cannot forward what is left", metadata: ["cause": "\(error)"])
+                logger.warning("cannot forward the remaining envelopes", metadata: ["cause": "\(error)"])
             }
             limit.cancel()
         }
@@ -147,8 +162,8 @@ package final class Forwarder: RelayConsumer {
         try result.get()
     }
 
-    /// - Throws: `RedisError` for a replica or a cluster, to which nodes do not publish, and where a right is missing; ``ForwardError`` for the server
-    ///   that is watched.
+    /// - Throws: `RedisError` for a replica or a cluster, to which nodes do not publish, and for a missing right;
+    ///   ``ForwardError`` for the watched server.
     private func accepted(_ client: RedisClient) async throws -> RedisClient {
         let info = try await client.requirePublishable(of: target)
         var found = places.withLockedValue { places in
@@ -159,7 +174,7 @@ package final class Forwarder: RelayConsumer {
         await found.locate()
         let isSame = places.withLockedValue { [found] places in
             places.target = found.target
-            // The relay may have moved meanwhile.
+            // The relay may have switched servers meanwhile.
             if places.source == before { places.source = found.source }
             return places.returnsAtOnce
         }
@@ -171,7 +186,7 @@ package final class Forwarder: RelayConsumer {
         return client
     }
 
-    /// Until the connection fails, or the task is cancelled, or nothing is left and there is nothing to wait for.
+    /// Runs until the connection fails, the task is cancelled, or nothing is left and there is nothing to wait for.
     private func forward(through client: RedisClient, waitForMore: (() async -> Void)?) async throws {
         var script = try await client.load(script: BackplaneScript.republish)
         metrics.up.set(1)
@@ -194,7 +209,7 @@ package final class Forwarder: RelayConsumer {
         }
     }
 
-    /// Marks the envelopes and sorts out those that must not go.
+    /// Marks the envelopes and removes those that must not be forwarded.
     private func chunks(of batch: EnvelopeBatch, _ places: LoopGuard, sha1: String) -> [ForwardChunk] {
         var chunks = [ForwardChunk(sha1: sha1)]
         var undecodable = 0
@@ -252,16 +267,17 @@ package final class Forwarder: RelayConsumer {
                 throw lost
             }
             guard let unknownScriptAt else { return }
-            // Somebody flushed the scripts: nothing behind this one was published.
+            // The scripts were flushed: nothing after this one was published.
             script = try await client.load(script: BackplaneScript.republish)
             next = unknownScriptAt
         }
     }
 
-    /// - Throws: where another connection may lead to a server that does not refuse.
+    /// - Throws: if another connection may lead to a server that accepts it.
     private func refused(_ text: String, at endpoint: String) throws {
         let error = RedisError.from(reply: text, command: "EVALSHA", endpoint: endpoint, user: target.aclUser)
         if case .readOnly = error { throw error }
+        if let refusal = ScriptRefusal(text, at: endpoint, user: target.aclUser) { throw refusal }
         log.withLockedValue {
             $0.write(
                 .error, "the forward target refuses envelopes", kind: "refused", at: Moment.now().monotonic,

@@ -2,16 +2,16 @@ import Backplane
 import Cryptography
 import Redis
 
-/// Where envelopes come from and where they go, and whether they may: decision logic without I/O.
+/// Source and destination of envelopes, and whether they may be forwarded: decision logic without I/O.
 struct LoopGuard: Equatable {
-    /// A server, as far as it can be told from others.
+    /// The identity of a server, as far as known.
     struct Server: Equatable {
         /// nil if INFO is not permitted.
         var runID: String?
         /// `host:port`
         var endpoint: String
 
-        /// Where the endpoint leads; nil until somebody had to look.
+        /// The resolved address; nil unless it was needed.
         var place: ServerPlace?
 
         var hasNoRunID: Bool { runID?.isEmpty ?? true }
@@ -27,12 +27,12 @@ struct LoopGuard: Equatable {
     var target: Server
     /// The event keys, by channel index.
     let channels: [String]
-    /// Where all of it goes; nil for the event key that it comes from.
+    /// Event key for all envelopes; nil for the original one.
     let targetChannel: String?
 
     func target(of channel: Int) -> String { targetChannel ?? channels[channel] }
 
-    /// Whether a message that is forwarded would come back at once: the same server, and an event key that is watched.
+    /// Whether a forwarded message would return immediately: the same server and a watched event key.
     var returnsAtOnce: Bool {
         target.isSame(as: source)
             && channels.indices.contains { index in
@@ -43,7 +43,7 @@ struct LoopGuard: Equatable {
     /// The mark of the place that an envelope leaves.
     func leaving(_ channel: Int) -> String { Self.mark(source, channels[channel]) }
 
-    /// Where an envelope must not have been: where it would go, and here.
+    /// The places an envelope must not have passed: its destination, and this relay.
     func visited(_ channel: Int) -> [String] { [Self.mark(target, target(of: channel)), leaving(channel)] }
 
     private static func mark(_ server: Server, _ channel: String) -> String {

@@ -1,7 +1,7 @@
 import NIOCore
 import NIOHTTP1
 
-/// Stands before all other handlers of a connection: counts what comes, and ends it past all of them.
+/// The first handler of a connection: counts bytes, and closes the connection bypassing all other handlers.
 final class ConnectionFront: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -34,13 +34,13 @@ final class ConnectionFront: ChannelInboundHandler {
         if event is ChannelShouldQuiesceEvent {
             connection.stops()
         } else if event as? ChannelEvent == .inputClosed, connection.isDeaf {
-            // It has read why it was refused.
+            // The client has read the reason.
             context.close(promise: nil)
         }
     }
 }
 
-/// Answers what the decoder of requests cannot read.
+/// Responds to bytes that the request decoder rejects.
 final class ParseErrorHandler: ChannelInboundHandler {
     typealias InboundIn = NIOAny
 

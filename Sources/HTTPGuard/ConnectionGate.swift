@@ -3,17 +3,17 @@ import NIOConcurrencyHelpers
 import NIOCore
 package import Prometheus
 
-/// Holds the number of a server's connections below its limit: a new one is always let in while another one only waits.
+/// Limits the number of a server's connections: a new one is always accepted while another is only waiting.
 package final class ConnectionGate: Sendable {
-    /// Why a connection was closed that its client had not ended.
+    /// Why the server closed a connection.
     package enum Reason: String, CaseIterable, Sendable {
-        /// It gave way to a new one.
+        /// Replaced by a new one.
         case crowded
-        /// It was new, and all others were in use.
+        /// New, while all others were in use.
         case refused
-        /// Its request, or the reading of its answer, took too long.
+        /// Its request, or reading the response, took too long.
         case slow
-        /// It sent more header than a request may have, or no HTTP.
+        /// Its header was too large, or it was not HTTP.
         case malformed
     }
 
@@ -28,7 +28,7 @@ package final class ConnectionGate: Sendable {
     private let open: Gauge
     private let closed: [Reason: Counter]
 
-    /// - Parameter registry: where its metrics go.
+    /// - Parameter registry: for its metrics.
     package init(limits: HTTPLimits, registry: Registry, logger: Logger) {
         limit = limits.connections
         state = NIOLockedValueBox(
@@ -38,17 +38,17 @@ package final class ConnectionGate: Sendable {
         self.logger = logger
         open = registry.gauge(
             "backplane_relay_http_connections",
-            help: "Open connections to this HTTP surface, its metrics' own included.")
+            help: "Open connections to this HTTP surface, scrapes included.")
         let family = registry.counterFamily(
             "backplane_relay_http_connections_closed_total",
             help:
-                "HTTP connections ended by the server. crowded: the one that waited longest without a whole request gave way to a new one; refused: it was new and all others were in use; slow: its request or the reading of the answer took too long; malformed: too much header, or no HTTP.",
+                "HTTP connections closed by the server. crowded: it waited longest without a complete request, and a new one needed its place; refused: it was new while all others were in use; slow: its request, or reading the response, took too long; malformed: header too large, or not HTTP.",
             labels: ["reason"])
         closed = Dictionary(uniqueKeysWithValues: Reason.allCases.map { ($0, family.with($0.rawValue)) })
     }
 
-    /// - Parameter close: called from any thread when another connection takes its place.
-    /// - Returns: nil if there are too many, all in use.
+    /// - Parameter close: called from any thread if another connection replaces it.
+    /// - Returns: nil if all connections are in use.
     func enter(at now: NIODeadline, close: @escaping @Sendable () -> Void) -> UInt64? {
         let (id, victim) = state.withLockedValue { state -> (UInt64?, (@Sendable () -> Void)?) in
             defer { open.set(Double(state.table.count)) }

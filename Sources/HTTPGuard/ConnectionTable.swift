@@ -1,18 +1,18 @@
-/// Which connections a server holds, and which of them gives way to a new one when there are too many. Pure.
+/// Decides which connection is closed for a new one when there are too many. Pure.
 ///
-/// The one that has waited longest without a whole request goes first: whoever asks something has done so long before. Times
-/// are nanoseconds of one clock, never going back.
+/// The one that has waited longest without a complete request goes first: a real client sends its request long before.
+/// Times are nanoseconds of a monotonic clock.
 package struct ConnectionTable: Sendable {
     package enum Phase: Int, Sendable {
-        /// No whole request is there: nothing was sent, or a part of it, or the answer before has been read.
+        /// There is no complete request: nothing or only a part was received, or the previous response has been read.
         case waiting
-        /// A whole request is there, and its answer is not written yet.
+        /// A complete request was received, and its response is not written yet.
         case answering
     }
 
     package enum Admission: Equatable, Sendable {
         case admitted(UInt64)
-        /// In the place of another one, which is to be closed.
+        /// Replaces another one, which must be closed.
         case replacing(UInt64, by: UInt64)
         /// All are in use.
         case refused
@@ -20,7 +20,7 @@ package struct ConnectionTable: Sendable {
 
     private struct Entry {
         var phase: Phase
-        /// Of the last step forward.
+        /// Time of the last progress.
         var since: UInt64
         var older: UInt64?
         var newer: UInt64?
@@ -32,9 +32,9 @@ package struct ConnectionTable: Sendable {
         var newest: UInt64?
     }
 
-    /// At once.
+    /// Maximum number at the same time.
     private let limit: Int
-    /// An answer that has made no step for this long gives way, too; nil: never.
+    /// A response without progress for this long may be replaced too; nil: never.
     private let stall: UInt64?
     private var entries: [UInt64: Entry] = [:]
     private var lines = [Line(), Line()]
@@ -60,9 +60,9 @@ package struct ConnectionTable: Sendable {
         return victim.map { .replacing($0, by: next) } ?? .admitted(next)
     }
 
-    /// A step forward, to this phase or within it.
+    /// Progress, to this phase or within it.
     package mutating func step(_ id: UInt64, to phase: Phase, at now: UInt64) {
-        // It may have given way already.
+        // It may have been replaced already.
         guard entries[id] != nil else { return }
         close(id)
         append(id, phase, since: now)

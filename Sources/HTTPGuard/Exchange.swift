@@ -1,21 +1,21 @@
-/// How far the requests of one connection and their answers are, and what follows from each step. Pure.
+/// Tracks requests and responses of one connection, and decides what follows from each step. Pure.
 struct Exchange {
-    /// What a connection is given time for.
+    /// What a time limit applies to.
     enum Span: Equatable {
         case header, body, response, idle, farewell, linger
     }
 
     enum Step: Equatable {
         case goOn
-        /// The time for it begins; what was given before is over.
+        /// Starts this time limit; the previous one ends.
         case allow(Span)
-        /// More header than a request may have.
+        /// The header is too large.
         case refuse
-        /// At once.
+        /// Immediately.
         case close
     }
 
-    /// With room for what is no header: line ends before the request, what TLS adds.
+    /// Including extra for non-header bytes: line ends before the request, TLS overhead.
     let headerBytes: Int
     let unreadBytes: Int
     private(set) var heads = 0
@@ -33,20 +33,20 @@ struct Exchange {
         self.unreadBytes = unreadBytes
     }
 
-    /// A whole request waits for its answer, or the connection has become another protocol's.
+    /// A complete request awaits its response, or the connection was upgraded.
     var isAnswering: Bool { isUpgraded || ends > answers }
 
-    /// Nothing that comes is read any more.
+    /// Incoming data is no longer read.
     var isDeaf: Bool { isRefused }
 
-    /// The request that is being read has had its answer.
+    /// The request being read has already been answered.
     private var isUnread: Bool { isReading && answers > ends }
 
     // MARK: - From the client
 
-    /// Bytes that have been handed on.
+    /// Bytes were passed on.
     ///
-    /// - Parameter before: of before they were.
+    /// - Parameter before: the state before that.
     mutating func received(_ bytes: Int, before: Exchange) -> Step {
         if isRefused || (isUnread && before.isUnread) {
             unread += bytes
@@ -65,7 +65,7 @@ struct Exchange {
         heads += 1
         isReading = true
         headerSoFar = 0
-        // Of a client that does not wait for its answers, the answer decides.
+        // If the client does not wait for responses, the response decides.
         return isAnswering ? .goOn : allow(.body)
     }
 
@@ -76,7 +76,7 @@ struct Exchange {
         return isAnswering ? allow(.response) : allow(.idle)
     }
 
-    /// Another protocol takes the connection over.
+    /// Another protocol takes over the connection.
     mutating func upgrade() {
         isUpgraded = true
         isReading = false
@@ -92,7 +92,7 @@ struct Exchange {
         return isAnswering ? allow(.response) : allow(.idle)
     }
 
-    /// The last word was said.
+    /// The final response was sent.
     mutating func refuse() -> Step {
         isRefused = true
         unread = 0
@@ -102,10 +102,10 @@ struct Exchange {
     mutating func stop() -> Step {
         guard !isStopping else { return .goOn }
         isStopping = true
-        // Nobody is waited for who has not even asked.
+        // Do not wait for a client that has not sent a request.
         return isAnswering || isRefused ? .allow(.farewell) : .close
     }
 
-    /// Once the server stops, nothing buys more time.
+    /// While the server stops, no time limit is extended.
     private func allow(_ span: Span) -> Step { isStopping ? .goOn : .allow(span) }
 }

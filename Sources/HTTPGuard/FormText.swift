@@ -1,8 +1,8 @@
 /// Names and values of forms and query strings (`application/x-www-form-urlencoded`).
 ///
-/// Not Hummingbird's decoder: it refuses what is malformed, where browsers and real nodes take it as it is.
+/// Hummingbird's decoder rejects malformed input, which browsers and real nodes accept.
 package enum FormText {
-    /// Percent signs and plus signs decoded; what is malformed stays as it is, bytes that are not UTF-8 become U+FFFD.
+    /// Decodes percent and plus signs; malformed sequences stay unchanged, bytes that are not UTF-8 become U+FFFD.
     package static func decoded(_ text: some Sequence<UInt8>) -> String {
         let bytes = Array(text)
         var decoded: [UInt8] = []
@@ -22,7 +22,7 @@ package enum FormText {
         return String(decoding: decoded, as: UTF8.self)
     }
 
-    /// Not the standard library's: a form may be a megabyte of them, and that looks up a character each time.
+    /// Faster than the standard library, which looks up each character: a form may have a megabyte of them.
     private static func hexDigit(_ byte: UInt8) -> UInt8? {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")

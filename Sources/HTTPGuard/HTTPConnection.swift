@@ -2,7 +2,7 @@ import HTTPTypes
 package import NIOCore
 import NIOHTTP1
 
-/// One connection of a server: performs what its ``Exchange`` decides. On its event loop only.
+/// One connection of a server: performs the decisions of ``Exchange``. Use on its event loop only.
 package final class HTTPConnection {
     let limits: HTTPLimits
     private let gate: ConnectionGate
@@ -10,7 +10,7 @@ package final class HTTPConnection {
     private var exchange: Exchange
     private var id: UInt64?
     private var deadline: NIODeadline?
-    /// Of the timer that counts; an older one that is still set does nothing.
+    /// Deadline of the current timer; an older timer that still fires is ignored.
     private var timerDue: NIODeadline?
     private var end: () -> Void = {}
 
@@ -22,9 +22,9 @@ package final class HTTPConnection {
         exchange = Exchange(headerBytes: 2 * limits.headerBytes, unreadBytes: limits.unreadBytes)
     }
 
-    /// Puts its guards into the pipeline, around the HTTP handlers that are there.
+    /// Adds its guards to the pipeline, around the existing HTTP handlers.
     ///
-    /// - Throws: if the channel has closed already.
+    /// - Throws: if the channel is already closed.
     package func guardPipeline() throws {
         try channel.pipeline.syncOperations.addHandler(ConnectionFront(self), position: .first)
         try channel.pipeline.syncOperations.addHandler(ParseErrorHandler(self), position: .last)
@@ -32,7 +32,7 @@ package final class HTTPConnection {
 
     // MARK: - Its life
 
-    /// - Parameter end: closes it at once, past TLS and whatever waits to be written.
+    /// - Parameter end: closes the connection immediately, bypassing TLS and pending writes.
     func entered(end: @escaping () -> Void) {
         self.end = end
         let loopBound = NIOLoopBound(self, eventLoop: channel.eventLoop)
@@ -51,7 +51,7 @@ package final class HTTPConnection {
 
     func stops() { perform(exchange.stop()) }
 
-    /// A handshake of another protocol has succeeded; its own handlers see to it from here.
+    /// A handshake of another protocol succeeded; its handlers take over.
     package func upgraded() {
         exchange.upgrade()
         deadline = nil
@@ -62,7 +62,7 @@ package final class HTTPConnection {
 
     var isDeaf: Bool { exchange.isDeaf }
 
-    /// - Parameter handOn: gives the bytes to the next handler.
+    /// - Parameter handOn: passes the bytes to the next handler.
     func received(_ bytes: Int, handOn: () -> Void) {
         let before = exchange
         if !exchange.isDeaf { handOn() }
@@ -93,9 +93,9 @@ package final class HTTPConnection {
         if isLast { sayGoodbye() }
     }
 
-    /// Answers what is no request, or too much of one, unless an answer is under way.
+    /// Responds to an invalid or oversized request, unless a response is in progress.
     ///
-    /// - Returns: false if it is.
+    /// - Returns: false if one is in progress.
     @discardableResult
     func refuse(for error: any Error) -> Bool {
         guard !exchange.isAnswering, !exchange.isDeaf,
@@ -107,9 +107,9 @@ package final class HTTPConnection {
             isTooLarge ? "HTTP/1.1 431 Request Header Fields Too Large" : "HTTP/1.1 400 Bad Request"
         let text =
             isTooLarge
-            ? "The header of this request is larger than the \(limits.headerBytes) bytes that are read.\n"
-            : "This is no HTTP/1.1 request.\n"
-        // Past the encoder, which may not have seen a request yet.
+            ? "The header of this request is larger than \(limits.headerBytes) bytes.\n"
+            : "This is not an HTTP/1.1 request.\n"
+        // Bypasses the encoder, which may not have seen a request yet.
         encoder.writeAndFlush(
             NIOAny(
                 IOData.byteBuffer(
@@ -121,7 +121,8 @@ package final class HTTPConnection {
         return true
     }
 
-    /// Closes its own side, and the whole a moment later: a client that is still sending would lose the answer otherwise.
+    /// Closes its side first and the connection a moment later: a client that is still sending would otherwise lose the
+    /// response.
     private func sayGoodbye() {
         perform(exchange.refuse())
         channel.close(mode: .output, promise: nil)
@@ -150,8 +151,8 @@ package final class HTTPConnection {
         }
     }
 
-    /// Without taking back a timer, which costs the more the more connections there are: one that fires too early is set
-    /// anew.
+    /// Timers are not cancelled, because that costs more with many connections: one that fires too early is
+    /// rescheduled.
     private func start(_ deadline: NIODeadline) {
         self.deadline = deadline
         if let timerDue, timerDue <= deadline { return }

@@ -1,7 +1,7 @@
 package import HummingbirdCore
 
 extension HTTPServerBuilder {
-    /// HTTP/1.1 whose clients cannot take more than the limits.
+    /// An HTTP/1.1 server that enforces the limits on its clients.
     package static func guarded(limits: HTTPLimits, gate: ConnectionGate) -> HTTPServerBuilder {
         .http1(
             configuration: HTTP1Channel.Configuration(

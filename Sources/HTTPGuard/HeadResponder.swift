@@ -1,15 +1,14 @@
 import HTTPTypes
 package import Hummingbird
 
-/// Answers `HEAD` as `GET` is answered, without the body: load balancers ask for the health so.
+/// Answers `HEAD` like `GET` without the body: load balancers check health that way.
 package struct HeadResponder<Base: HTTPResponder>: HTTPResponder {
     package typealias Context = Base.Context
 
     private let base: Base
     private let changesSomething: @Sendable (Request) -> Bool
 
-    /// - Parameter changesSomething: true for a request that does more than to read if it is sent by `GET`; by `HEAD` it is
-    ///   answered 405.
+    /// - Parameter changesSomething: true for a `GET` request that has side effects; `HEAD` is then answered with 405.
     package init(_ base: Base, changesSomething: @escaping @Sendable (Request) -> Bool = { _ in false }) {
         self.base = base
         self.changesSomething = changesSomething
@@ -23,7 +22,7 @@ package struct HeadResponder<Base: HTTPResponder>: HTTPResponder {
         var head = request.head
         head.method = .get
         let response = try await base.respond(to: Request(head: head, body: request.body), context: context)
-        // Not ResponseBody(), whose length is 0: the length that GET would have stays where it is known.
+        // Not ResponseBody(), whose length is 0: keeps the length of the `GET` response if known.
         return Response(
             status: response.status, headers: response.headers, body: ResponseBody { try await $0.finish(nil) })
     }

@@ -4,24 +4,24 @@
     import Musl
 #endif
 
-/// Under which names a server answers. Pure.
+/// The host names that a server answers to. Pure.
 ///
-/// Where it listens on the loopback only, a page of the Internet whose name its owner lets point to 127.0.0.1 (DNS rebinding)
-/// could read it by way of the browser of whoever sits there: the name in the request gives it away.
+/// A server that listens only on a loopback address could be read by a web page through the user's browser, if the
+/// page's domain resolves to 127.0.0.1 (DNS rebinding): the host name in the request reveals that.
 package struct HostPolicy: Sendable {
-    /// Every name; the address is not the loopback.
+    /// Every name; the address is not a loopback address.
     private let admitsAll: Bool
     private let allowed: Set<String>
 
     /// - Parameters:
     ///   - listenHost: the address that the server listens on.
-    ///   - allowed: further names, as ``name(of:)`` gives them.
+    ///   - allowed: further names, in the form of ``name(of:)``.
     package init(listenHost: String, allowed: [String] = []) {
         admitsAll = !Self.isLoopback(listenHost)
         self.allowed = Set(allowed)
     }
 
-    /// - Parameter authority: a `Host` header's value, or the host of a request's target; nil if there is none, which no
+    /// - Parameter authority: value of the `Host` header, or the host of the request target; nil if absent, which no
     ///   browser sends.
     package func admits(_ authority: String?) -> Bool {
         guard !admitsAll else { return true }
@@ -29,11 +29,11 @@ package struct HostPolicy: Sendable {
         return Self.isLoopback(name) || allowed.contains(name)
     }
 
-    /// `localhost`, 127.0.0.0/8 or ::1, as a name without a port.
+    /// `localhost`, 127.0.0.0/8 or ::1, without a port.
     package static func isLoopback(_ host: String) -> Bool {
         if host.lowercased() == "localhost" { return true }
         var four = in_addr()
-        // Four numbers: what else some read as an address is a name to a browser.
+        // Exactly four numbers: browsers treat other forms as names.
         if host.split(separator: ".", omittingEmptySubsequences: false).count == 4, inet_pton(AF_INET, host, &four) == 1
         {
             return UInt32(bigEndian: four.s_addr) >> 24 == 127
@@ -45,9 +45,9 @@ package struct HostPolicy: Sendable {
         return isMapped || bytes == [UInt8](repeating: 0, count: 15) + [1]
     }
 
-    /// The name in it: in lower case, without port, brackets, zone and the dot at its end.
+    /// The normalized name: lower case, without port, brackets, zone and trailing dot.
     ///
-    /// - Returns: nil if it is none.
+    /// - Returns: nil if it is invalid.
     package static func name(of authority: String) -> String? {
         let text = authority.lowercased()
         if text.hasPrefix("[") {
@@ -70,7 +70,7 @@ package struct HostPolicy: Sendable {
         return !name.isEmpty && name.utf8.allSatisfy(isName) ? String(name) : nil
     }
 
-    /// Nothing, or a colon and a number; a colon alone is allowed.
+    /// Nothing, or a colon with an optional number.
     private static func isPort(_ text: Substring) -> Bool {
         text.isEmpty || (text.first == ":" && text.utf8.dropFirst().allSatisfy { (0x30...0x39).contains($0) })
     }

@@ -4,12 +4,12 @@
     import Musl
 #endif
 
-/// How many connections the process may have at all.
+/// The number of connections that the process can have.
 package enum OpenFileLimit {
-    /// For what else a process opens: Redis, log, capture.
+    /// For other files of the process: Redis, log, capture.
     private static let reserve = 100
 
-    /// - Returns: fewer than wanted where the limit on open files (`ulimit -n`) does not allow them.
+    /// - Returns: fewer than wanted if the limit on open files (`ulimit -n`) requires it.
     package static func connections(wanted: Int) -> Int {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return wanted }

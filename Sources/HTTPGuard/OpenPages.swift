@@ -2,13 +2,13 @@ import HTTPTypes
 package import Hummingbird
 import NIOCore
 
-/// Pages that are the same for everybody and hold no data, so that nobody needs a token for them.
+/// Static pages without data, which need no token.
 package struct OpenPages: Sendable {
     package enum Page: Sendable {
         /// - Parameter isFound: false answers 404.
         case html(String, isFound: Bool = true)
         case style(String)
-        /// - Parameter to: relative to the request's path, since a proxy may have put a path before ours.
+        /// - Parameter to: relative to the request's path, because a proxy may add a prefix.
         case moved(to: String)
     }
 
@@ -16,7 +16,7 @@ package struct OpenPages: Sendable {
 
     private let page: @Sendable (_ path: String) -> Page?
 
-    /// - Parameter page: the page at a path, nil for a path that is somebody else's.
+    /// - Parameter page: the page at a path; nil for other paths.
     package init(_ page: @escaping @Sendable (_ path: String) -> Page?) {
         self.page = page
     }
@@ -42,7 +42,7 @@ package struct OpenPages: Sendable {
     }
 }
 
-/// Answers with open pages before the base asks for a token.
+/// Serves open pages before the base asks for a token.
 package struct OpenPagesResponder<Base: HTTPResponder>: HTTPResponder {
     package typealias Context = Base.Context
 
@@ -61,6 +61,6 @@ package struct OpenPagesResponder<Base: HTTPResponder>: HTTPResponder {
 }
 
 extension HTTPResponder {
-    /// This responder with open pages before it.
+    /// This responder, preceded by open pages.
     package func showing(_ pages: OpenPages) -> OpenPagesResponder<Self> { OpenPagesResponder(self, pages: pages) }
 }

@@ -2,20 +2,20 @@ import HTTPTypes
 package import NIOCore
 package import NIOHTTPTypes
 
-/// Ends connections that take too long over a request, go on sending one that was refused, or do not read its answer:
-/// however a client drips its bytes, it holds a connection for a bounded time only.
+/// Closes connections that take too long for a request, keep sending a refused one, or do not read the response:
+/// however slowly a client sends, it holds a connection for a limited time only.
 package final class RequestClock: ChannelDuplexHandler, RemovableChannelHandler {
     package typealias InboundIn = HTTPRequestPart
     package typealias InboundOut = HTTPRequestPart
     package typealias OutboundIn = HTTPResponsePart
     package typealias OutboundOut = HTTPResponsePart
 
-    /// Answers that have no end, or are large: each piece of them must be read in time, not the whole.
+    /// Responses that are endless or large: each piece must be read in time, not the whole.
     private static let streamingTypes: Set<String> = ["text/event-stream", "application/octet-stream"]
 
     private let connection: (any Channel) throws -> HTTPConnection
     private var guarded: HTTPConnection?
-    /// What the requests that have no whole answer yet ask of it, in their order.
+    /// Properties of the requests without a complete response yet, in order.
     private var asked: [(noBody: Bool, close: Bool)] = []
     private var isStreaming = false
     private var isLast = false
@@ -29,7 +29,7 @@ package final class RequestClock: ChannelDuplexHandler, RemovableChannelHandler 
         }
     }
 
-    /// - Parameter connection: guarded already.
+    /// - Parameter connection: already guarded.
     package init(_ connection: HTTPConnection) {
         self.connection = { _ in connection }
     }
@@ -57,9 +57,10 @@ package final class RequestClock: ChannelDuplexHandler, RemovableChannelHandler 
         switch unwrapOutboundIn(data) {
         case .head(var head):
             isStreaming = Self.streamingTypes.contains(head.headerFields[.contentType] ?? "")
-            // What was too large is not read to its end.
+            // An oversized request is not read to its end.
             isLast = head.status == .contentTooLarge
-            // Said also to a client that asked for it: one that keeps connections would send its next request into the close.
+            // Also sent to a client that asked for it: one that reuses connections would send its next request into the
+            // close.
             if isLast || asked.first?.close == true { head.headerFields[.connection] = "close" }
             context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .body where asked.first?.noBody == true:
@@ -71,7 +72,7 @@ package final class RequestClock: ChannelDuplexHandler, RemovableChannelHandler 
         case .end:
             let isLast = isLast
             let written = whenWritten(promise, context) { $0.wroteAnswer(isLast: isLast) }
-            // An answer to HEAD has no body, so no end of one either, whatever its length would be.
+            // The response to HEAD has no body, whatever its length header says.
             let noBody = asked.isEmpty ? false : asked.removeFirst().noBody
             context.write(noBody ? wrapOutboundOut(.body(ByteBuffer())) : data, promise: written)
         }

@@ -1,6 +1,6 @@
 import Prometheus
 
-/// What a hub node counts. Series known in advance exist from the start, at 0.
+/// Metrics of a hub node. Series known in advance exist from the start, at 0.
 final class HubMetrics: Sendable {
     let registry = Registry()
     let up: Gauge
@@ -11,7 +11,7 @@ final class HubMetrics: Sendable {
     let published: Counter
     let publishErrors: Counter
     let missedIDs: Counter
-    let idResets: Counter
+    private let counterResets, formerCounterResets: Counter
     let undecodable: Counter
     let oversizedEnvelopes: Counter
     let slowClients: Counter
@@ -20,10 +20,12 @@ final class HubMetrics: Sendable {
     let initializingSeconds: Histogram
     let storedEnvelopes: Gauge
     let storedBytes: Gauge
+    let missingProtocols: Counter
+    private let coreConnectionGauges: Family<Gauge>
     private let connectionGauges: [TransportKind: Gauge]
     private let refusals: [Refusal: Counter]
 
-    /// Why a request was turned away.
+    /// Why a request was refused.
     enum Refusal: String, CaseIterable {
         case badToken = "bad_token"
         case userChanged = "user_changed"
@@ -37,11 +39,11 @@ final class HubMetrics: Sendable {
         up = registry.gauge(
             "backplane_relay_hub_up",
             help:
-                "1 while the node hears the backplane and can publish; while 0, clients receive nothing. Look at Redis."
+                "1 while the node receives from the backplane and can publish; while 0, clients receive nothing. Check Redis."
         )
         let connections = registry.gaugeFamily(
             "backplane_relay_hub_connections",
-            help: "Clients of this node, those between two transports included.", labels: ["transport"])
+            help: "Clients of this node, including those that are reconnecting.", labels: ["transport"])
         connectionGauges = Dictionary(
             uniqueKeysWithValues: TransportKind.allCases.map { ($0, connections.with($0.rawValue)) })
         invocations = registry.counterFamily(
@@ -61,41 +63,58 @@ final class HubMetrics: Sendable {
             "backplane_relay_hub_published_total", help: "Envelopes that this node published.")
         publishErrors = registry.counter(
             "backplane_relay_hub_publish_errors_total",
-            help: "Envelopes that could not be published: nobody received them. Look at Redis.")
+            help: "Envelopes that could not be published: no client received them. Check Redis.")
         missedIDs = registry.counter(
             "backplane_relay_hub_missed_ids_total",
-            help: "Envelopes that this node never heard: its clients missed what was in them.")
-        idResets = registry.counter(
-            "backplane_relay_hub_id_resets_total",
+            help: "Envelopes that this node never received: its clients missed their messages.")
+        counterResets = registry.counter(
+            "backplane_relay_hub_counter_resets_total",
             help: "Times the counter was set back (restart, failover, flush of Redis).")
+        formerCounterResets = registry.counter(
+            "backplane_relay_hub_id_resets_total",
+            help: "Deprecated, and gone in the next version: read backplane_relay_hub_counter_resets_total.")
         undecodable = registry.counter(
             "backplane_relay_hub_undecodable_total",
-            help: "Payloads that are no SignalR 2 envelope: does something else publish on the event key?")
+            help: "Payloads that are not SignalR 2 envelopes: does something else publish on the event key?")
         oversizedEnvelopes = registry.counter(
             "backplane_relay_hub_oversized_envelopes_total",
             help:
-                "Envelopes larger than this node takes, dropped while they came in: this node's clients missed them. Which node sends so much?"
+                "Envelopes dropped because they are larger than this node accepts: its clients missed them. Which node sends such large ones?"
         )
         slowClients = registry.counter(
             "backplane_relay_hub_slow_clients_total",
-            help: "Clients disconnected because too much waited for them; they reconnect from their cursor.")
+            help:
+                "Clients disconnected because too much waited for them. Those of SignalR 2 reconnect from their cursor; those of ASP.NET Core miss what waited."
+        )
         incompleteResumes = registry.counter(
             "backplane_relay_hub_incomplete_resumes_total",
             help:
-                "Clients that came back for envelopes that this node does not hold: it was started since, was deaf, forgot them, or the counter was set back. They may have missed messages."
+                "Clients that reconnected for envelopes that this node does not have: it was restarted, was cut off from Redis, discarded them, or the counter was set back. They may have missed messages."
         )
         missingAcknowledgements = registry.counter(
             "backplane_relay_hub_acks_missing_total",
-            help: "Group changes that no node acknowledged in time: the owner of the connection is deaf or gone.")
+            help:
+                "Group changes that no node acknowledged in time: the node of the connection is cut off from Redis, or gone."
+        )
         initializingSeconds = registry.histogram(
             "backplane_relay_hub_initializing_seconds",
             help: "Round trip through the backplane of the command that confirms a new connection.",
             buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5])
         storedEnvelopes = registry.gauge(
             "backplane_relay_hub_stored_envelopes", help: "Past envelopes kept for clients that reconnect.")
-        storedBytes = registry.gauge("backplane_relay_hub_stored_bytes", help: "Memory of the past envelopes.")
+        storedBytes = registry.gauge(
+            "backplane_relay_hub_stored_bytes", help: "Memory of the envelopes kept for clients that reconnect.")
+        coreConnectionGauges = registry.gaugeFamily(
+            "backplane_relay_hub_core_connections",
+            help: "Clients of ASP.NET Core SignalR at this node, by hub protocol.", labels: ["protocol"])
+        for name in ["json", "messagepack"] { _ = coreConnectionGauges.with(name) }
+        missingProtocols = registry.counter(
+            "backplane_relay_hub_missing_protocol_disconnects_total",
+            help:
+                "Clients disconnected because a message came without their hub protocol: enable the same protocols on all nodes."
+        )
         let refusals = registry.counterFamily(
-            "backplane_relay_hub_refused_requests_total", help: "Requests that were turned away.", labels: ["reason"])
+            "backplane_relay_hub_refused_requests_total", help: "Requests refused, by reason.", labels: ["reason"])
         self.refusals = Dictionary(uniqueKeysWithValues: Refusal.allCases.map { ($0, refusals.with($0.rawValue)) })
         registry.registerProcess(version: version)
     }
@@ -103,6 +122,14 @@ final class HubMetrics: Sendable {
     func connections(_ transport: TransportKind) -> Gauge {
         connectionGauges[transport] ?? Gauge()
     }
+
+    func countCounterReset() {
+        counterResets.increment()
+        formerCounterResets.increment()
+    }
+
+    /// - Parameter name: of the hub protocol.
+    func coreConnections(_ name: String) -> Gauge { coreConnectionGauges.with(name) }
 
     func refused(_ reason: Refusal) {
         refusals[reason]?.increment()

@@ -14,13 +14,15 @@ import SystemPackage
     import Musl
 #endif
 
-/// A SignalR 2 node: serves hubs to clients over HTTP and shares their messages with the other nodes through Redis.
+/// A SignalR node: serves hubs to clients of SignalR 2 over HTTP and shares their messages with the other nodes through
+/// Redis; serves the first of them to clients of ASP.NET Core SignalR, too (``CoreBroker``).
 ///
-/// The way of a message: ``RedisMessageBus`` (hears the channel) -> ``MessageBroker`` (who listens to it) -> the webSocket,
-/// or the response (``PullTransport``) of each such client. The way of a call: ``WebSocketHandler`` or ``SignalREndpoint``
-/// -> ``HubDispatcher`` -> the hub's method -> ``Publisher`` (as the generation's messages) -> ``RedisMessageBus``.
+/// The path of a message: ``RedisMessageBus`` (subscription) -> ``MessageBroker`` (recipients) -> the webSocket or the
+/// response (``PullTransport``) of each recipient. The path of a call: ``WebSocketHandler`` or ``SignalREndpoint`` ->
+/// ``HubDispatcher`` -> the hub's method -> ``Publisher`` (as the generation's messages) -> ``RedisMessageBus``.
 ///
-/// What differs by generation is in `SignalR2`: the wire of the backplane, the codec of clients, their cursors and tokens.
+/// What differs by generation is in `SignalR2` and `Core`: the wire of the backplane, the codec of clients, their cursors
+/// and tokens, what their messages are.
 /// Hubs, groups, outboxes, webSockets and limits are there once.
 public struct HubNode: Service {
     private let configuration: HubNodeConfiguration
@@ -30,7 +32,7 @@ public struct HubNode: Service {
     private let onListening: @Sendable (_ port: Int) -> Void
 
     /// - Parameters:
-    ///   - hubs: what clients can call.
+    ///   - hubs: the hubs that clients can call.
     ///   - onListening: called once the HTTP surface is bound, with its port.
     public init(
         configuration: HubNodeConfiguration, hubs: [Hub] = [.chat], logger: Logger,
@@ -39,7 +41,7 @@ public struct HubNode: Service {
         self.init(configuration: configuration, hubs: hubs, logger: logger, observer: nil, onListening: onListening)
     }
 
-    /// - Parameter observer: is told what the node does on the backplane.
+    /// - Parameter observer: notified of the node's activity on the backplane.
     package init(
         configuration: HubNodeConfiguration, hubs: [Hub] = [.chat], logger: Logger,
         observer: (any HubNodeObserver)?, onListening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
@@ -51,12 +53,13 @@ public struct HubNode: Service {
         self.onListening = onListening
     }
 
-    /// Runs until graceful shutdown or cancellation; a graceful one tells the clients to reconnect and waits for them.
+    /// Runs until graceful shutdown or cancellation; a graceful shutdown asks the clients to reconnect and waits for
+    /// them.
     ///
-    /// - Throws: ``HubNodeError`` if the address cannot be bound; `RedisError` if the first connection to Redis fails for a
-    ///   reason that time does not heal.
+    /// - Throws: ``HubNodeError`` if the address cannot be bound; `RedisError` if the first connection to Redis fails
+    ///   for a permanent reason.
     public func run() async throws {
-        // One loop for the bus, the broker and every socket: they share state without locks.
+        // A single loop for the bus, the broker and every socket: they share state without locks.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.any()
         let metrics = HubMetrics(version: configuration.version)
@@ -70,23 +73,36 @@ public struct HubNode: Service {
         let broker = MessageBroker(
             publisher: publisher, configuration: configuration, metrics: metrics, observer: observer,
             executor: loop.executor, logger: logger)
-        let outcome = await serve(bus: bus, broker: broker, metrics: metrics, group: group)
-        await broker.shutDown()
+        let dispatcher = HubDispatcher(
+            hubs: hubs, detailedErrors: configuration.detailedErrors, metrics: metrics, logger: logger)
+        let core: CoreBroker? =
+            if let settings = configuration.core, let hub = hubs.first {
+                CoreBroker(
+                    settings: settings, hub: hub, dispatcher: dispatcher, limits: configuration.limits,
+                    metrics: metrics, signalR2: publisher, executor: loop.executor, logger: logger)
+            } else {
+                nil
+            }
+        let parts = HubNodeParts(
+            configuration: configuration, dispatcher: dispatcher, metrics: metrics, broker: broker, core: core,
+            group: group)
+        let outcome = await serve(bus: bus, parts)
+        await parts.shutDown()
         try await group.shutdownGracefully()
         try outcome.get()
         logger.info("stopped")
     }
 
-    private func serve(
-        bus: RedisMessageBus, broker: MessageBroker, metrics: HubMetrics, group: MultiThreadedEventLoopGroup
-    ) async -> Result<Void, any Error> {
+    private func serve(bus: RedisMessageBus, _ parts: HubNodeParts) async -> Result<Void, any Error> {
+        let (broker, core) = (parts.broker, parts.core)
         let server = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [application(broker: broker, metrics: metrics, group: group)],
+                services: [application(parts)],
                 logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }))
         let address = "\(configuration.listenHost):\(configuration.listenPort)"
-        let ticker = group.any().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+        let ticker = parts.group.any().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
             broker.assumeIsolated { $0.tick() }
+            core?.assumeIsolated { $0.tick() }
         }
         defer { ticker.cancel() }
         return await withTaskGroup(of: Result<Void, any Error>.self) { tasks in
@@ -95,7 +111,7 @@ public struct HubNode: Service {
                     try await bus.run { event in broker.assumeIsolated { $0.handle(event) } }
                 }
             }
-            // Detached: the server must outlive the signal to stop, until the clients have been told.
+            // Detached: the server must outlive the stop signal until the clients have been notified.
             let serving = Task.detached {
                 await Self.result {
                     do {
@@ -107,7 +123,7 @@ public struct HubNode: Service {
                                 ? "it is in use by another process"
                                 : Errno(rawValue: error.errnoCode).description.lowercased())
                     } catch is SocketAddressError.UnknownHost {
-                        throw HubNodeError.cannotListen(address: address, reason: "its host has no address here")
+                        throw HubNodeError.cannotListen(address: address, reason: "its host name does not resolve")
                     }
                 }
             }
@@ -121,41 +137,32 @@ public struct HubNode: Service {
             tasks.addTask {
                 await Self.result {
                     try await gracefulShutdown()
-                    await drain(broker)
+                    await drain(parts)
                     await server.triggerGracefulShutdown()
                     _ = await serving.value
                 }
             }
             let outcome = await tasks.next() ?? .success(())
-            // Whichever ends first takes the others along.
+            // Whichever ends first cancels the others.
             tasks.cancelAll()
             await tasks.waitForAll()
             return outcome
         }
     }
 
-    private func application(
-        broker: MessageBroker, metrics: HubMetrics, group: MultiThreadedEventLoopGroup
-    ) -> some Service {
-        let dispatcher = HubDispatcher(
-            hubs: hubs, detailedErrors: configuration.detailedErrors, metrics: metrics, logger: logger)
-        let gate = RequestGate(
-            path: configuration.path, sealer: TokenSealer(key: configuration.tokenKey), dispatcher: dispatcher)
-        let calls = HubCalls(dispatcher: dispatcher, publisher: broker.publisher, executor: group.any().executor)
-        let endpoint = SignalREndpoint(
-            configuration: configuration, gate: gate, calls: calls, broker: broker, metrics: metrics)
-        let upgrader = WebSocketUpgrader(
-            gate: gate, broker: broker, calls: calls, metrics: metrics,
-            maximumMessageBytes: configuration.limits.inboundMessageBytes)
+    private func application(_ parts: HubNodeParts) -> some Service {
+        let (gate, upgrader) = (parts.gate, parts.upgrader)
+        let (metrics, group) = (parts.metrics, parts.group)
         let limits = httpLimits()
         let connections = ConnectionGate(limits: limits, registry: metrics.registry, logger: logger)
         let (configuration, logger, onListening) = (configuration, logger, onListening)
         return Application(
             responder: HeadResponder(
-                HubHTTP.router(
-                    endpoint: endpoint, page: ChatPage(configuration: configuration), metrics: metrics, broker: broker
-                ).buildResponder().showing(configuration.openPages),
-                changesSomething: { gate.endpoint(of: $0.uri.path)?.changesSomething == true }),
+                parts.router.buildResponder().showing(configuration.openPages),
+                changesSomething: {
+                    gate.endpoint(of: $0.uri.path)?.changesSomething == true
+                        || parts.route?.target(of: $0.uri.path) != nil
+                }),
             server: HTTPServerBuilder { responder in
                 HubChildChannel(
                     responder: responder, upgrader: upgrader, limits: limits, gate: connections,
@@ -188,7 +195,7 @@ public struct HubNode: Service {
         }
         limits.header = TimeAmount(configuration.timing.requestHeader)
         limits.body = TimeAmount(configuration.timing.requestBody)
-        // Streams and polls wait for the backplane; whoever does not read them is the broker's to end.
+        // Streams and polls wait for the backplane; the broker ends those that are not read.
         limits.response = nil
         limits.stall = nil
         limits.idle = TimeAmount(configuration.timing.idleConnection)
@@ -199,13 +206,14 @@ public struct HubNode: Service {
     }
 
     /// Tells the clients to reconnect, which a load balancer leads elsewhere, and gives them time to do so.
-    private func drain(_ broker: MessageBroker) async {
-        await broker.drain()
+    private func drain(_ parts: HubNodeParts) async {
+        await parts.broker.drain()
+        await parts.core?.drain()
         let deadline = ContinuousClock.now + configuration.timing.drain
-        while await broker.hasClientsToDrain, ContinuousClock.now < deadline {
+        while await parts.hasClientsToDrain, ContinuousClock.now < deadline {
             try? await Task.sleep(for: .milliseconds(20))
         }
-        await broker.shutDown()
+        await parts.shutDown()
     }
 
     private static func result(_ body: () async throws -> Void) async -> Result<Void, any Error> {
@@ -220,7 +228,7 @@ public struct HubNode: Service {
     }
 }
 
-/// Why a node cannot run.
+/// Errors that prevent a node from running.
 public enum HubNodeError: Error, Sendable, CustomStringConvertible {
     case cannotListen(address: String, reason: String)
 
@@ -232,17 +240,18 @@ public enum HubNodeError: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// Is told what a node does on the backplane; the end-to-end check learns from it which envelope was lost where.
+/// Is notified of a node's activity on the backplane; the end-to-end check uses it to determine which envelope was lost
+/// where.
 ///
-/// All calls come from the node's event loop and must not wait.
+/// All calls are on the node's event loop and must not block.
 package protocol HubNodeObserver: Sendable {
-    /// The node published a message, and Redis gave it this id.
+    /// The node published a message, to which Redis assigned this id.
     func published(id: UInt64, message: Message)
-    /// The node hears all that is published from now on, and can publish.
+    /// The node receives everything published from now on, and can publish.
     func opened()
-    /// The node's subscription or its publishing connection has ended: until ``opened()`` it is deaf.
+    /// The node's subscription or publishing connection has ended: until ``opened()`` it is deaf.
     func closed(reason: String)
-    /// Ids that the node never saw, both included.
+    /// Ids that the node missed, both included.
     func missed(from: UInt64, to: UInt64)
     /// The counter was set back.
     func counterReset(from: UInt64, to: UInt64)

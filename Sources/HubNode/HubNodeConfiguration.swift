@@ -1,35 +1,39 @@
 package import HTTPGuard
 public import Redis
 
-/// What a hub node is told at its start.
+/// The configuration of a hub node.
 public struct HubNodeConfiguration: Sendable {
     /// The Redis of the backplane.
     public var redis: RedisConfiguration
-    /// The event key: the Redis channel and the counter's key.
+    /// The event key: Redis channel and key of the counter.
     public var channel: String
-    /// What the chat page and the log call this node.
+    /// The node's name on the chat page and in the log.
     public var name: String
     /// A name or numeric address of this machine.
     public var listenHost: String
-    /// 0 takes any free port.
+    /// 0 chooses a free port.
     public var listenPort: Int
-    /// The base path of the SignalR endpoints, such as `/signalr`; begins with a slash and does not end in one.
+    /// The base path of the SignalR endpoints, such as `/signalr`; with a leading and without a trailing slash.
     public var path: String
-    /// Seals the tokens; nodes that share it accept each other's.
+    /// Seals the tokens; nodes with the same key accept each other's tokens.
     public var tokenKey: TokenKey
-    /// Origins that browsers may call from, as `https://chat.example`; `*` is every one. Empty: only pages of this node.
+    /// Origins allowed to call from a browser, such as `https://chat.example`; `*` allows all. Empty: only pages of
+    /// this node.
     public var allowedOrigins: [String]
-    /// Whether callers are told why a method failed. Off, they read only that it did, unless a ``HubError`` says more.
+    /// Whether callers receive the error of a failed method. If false, they only learn that it failed, unless it throws
+    /// a ``HubError``.
     public var detailedErrors: Bool
-    /// Whether a `callback` in the query gets a script as its answer.
+    /// Whether a `callback` in the query is answered by a script.
     public var allowsJSONP: Bool
-    /// What the node holds and takes at most.
+    /// Limits of the node.
     public var limits: HubNodeLimits
-    /// How long it waits for what.
+    /// Timeouts and intervals.
     public var timing: HubNodeTiming
+    /// How the first hub is served to clients of ASP.NET Core SignalR; nil: to none.
+    public var core: CoreHubSettings? = CoreHubSettings()
     /// Of the program, for metrics.
     public var version: String
-    /// What the HTTP surface shows to everybody beside the chat page.
+    /// Additional open pages of the HTTP surface.
     package var openPages = OpenPages.none
 
     public init(
@@ -54,27 +58,26 @@ public struct HubNodeConfiguration: Sendable {
     }
 }
 
-/// How much a node holds and takes. Each has a metric for what it refused.
+/// Limits of a node. Each has a metric for what it refused.
 public struct HubNodeLimits: Sendable {
-    /// TCP connections at once. One more, and the one that has waited longest without a whole request is closed; where all
-    /// are in use, the new one.
+    /// Concurrent TCP connections. Beyond the limit, the connection that has waited longest without a complete request
+    /// is closed; if all are in use, the new one.
     public var connections: Int
     /// Bytes of a request's header.
     public var headerBytes: Int
-    /// Bytes of one message that a client sends, as on a real node.
+    /// Bytes of one message from a client, as on a real node.
     public var inboundMessageBytes: Int
-    /// Messages that wait for one client. One more, and the client is disconnected: it reconnects from its cursor.
+    /// Messages waiting for one client. Beyond the limit the client is disconnected: it reconnects from its cursor.
     public var outboundMessages: Int
-    /// Bytes that wait for one client.
+    /// Bytes waiting for one client.
     public var outboundBytes: Int
-    /// Past envelopes kept for clients that reconnect.
+    /// Number of past envelopes kept for clients that reconnect.
     public var storedEnvelopes: Int
     /// Bytes of past envelopes.
     public var storedBytes: Int
-    /// Bytes of one envelope, at least `EnvelopeBatch.largePayload` (1 MiB). A larger one passes by while it comes in and is
-    /// never held.
+    /// Bytes of one envelope, at least `EnvelopeBatch.largePayload` (1 MiB). Larger ones are skipped while they arrive.
     public var envelopeBytes: Int
-    /// Sends that wait for the first connection to Redis, as on a real node; one more is an error.
+    /// Sends waiting for the first connection to Redis, as on a real node; further ones fail.
     public var bufferedSends: Int
 
     public init(
@@ -95,23 +98,23 @@ public struct HubNodeLimits: Sendable {
     }
 }
 
-/// The spans of time of a node; the defaults are those of a real one.
+/// Timeouts and intervals of a node; the defaults are those of a real node.
 public struct HubNodeTiming: Sendable {
-    /// A connection that is silent for this long gets a sign of life.
+    /// A keep-alive is sent to a connection after this long without data.
     public var keepAlive: Duration
-    /// A client without a transport for this long is gone; so is one that leaves what it is sent unconfirmed (TCP).
+    /// A client without a transport for this long is dropped; so is one that does not acknowledge data (TCP).
     public var disconnect: Duration
-    /// A long poll is answered after this long, with nothing if nothing came.
+    /// A long poll is answered after this long, possibly without messages.
     public var longPoll: Duration
-    /// How long clients are told to wait for a transport to open, before they try another.
+    /// How long clients wait for a transport to open before they try another.
     public var transportConnect: Duration
-    /// A group command that is not acknowledged in this time has failed.
+    /// A group command without an ack within this time has failed.
     public var acknowledgement: Duration
-    /// At a graceful stop: what clients get to reconnect elsewhere.
+    /// During a graceful shutdown: time for clients to reconnect elsewhere.
     public var drain: Duration
     /// An HTTP connection without a request for this long is closed.
     public var idleConnection: Duration
-    /// From the connection, or a request's first byte, to the end of its header; then the connection is closed.
+    /// From the connection, or a request's first byte, to the end of its header; afterwards the connection is closed.
     public var requestHeader: Duration
     /// From the end of a request's header to its last byte.
     public var requestBody: Duration

@@ -1,17 +1,18 @@
-/// Walks over JSON text (RFC 8259) in place: no tree, no allocation, no recursion.
+/// Scans JSON text (RFC 8259) in place: no tree, no allocation, no recursion.
 ///
-/// Checks the grammar of everything that it passes, but not UTF-8. Every method skips white space first and says by its
-/// result whether it found what it looks for; after a refusal the text is not JSON, or not of the expected shape, and
-/// the scanner is of no further use.
+/// Validates the grammar of everything it passes, but not UTF-8. Every method skips leading white space and reports
+/// whether it found what it expects; after a failure the text is not JSON or has another shape, and the scanner must
+/// not be used any more.
 package struct JSONScanner {
-    /// Arrays and objects inside each other that `skipValue` follows. SignalR itself stops at 20.
+    /// Nesting limit of `skipValue`. SignalR's own limit is 20.
     @inlinable package static var maximumDepth: Int { UInt64.bitWidth }
 
+    /// The whole text.
     @usableFromInline package let bytes: UnsafeRawBufferPointer
-    /// Bytes that are behind it; where the fault is, after a refusal.
+    /// Bytes consumed; the position of the error after a failure.
     @usableFromInline package var position = 0
 
-    /// `bytes` must outlive the scanner and the strings that it hands out.
+    /// `bytes` must outlive the scanner and its strings.
     @inlinable package init(_ bytes: UnsafeRawBufferPointer) {
         self.bytes = bytes
     }
@@ -28,6 +29,7 @@ package struct JSONScanner {
         return nil
     }
 
+    /// Goes past this byte if it is the next one that is not white space.
     @inlinable @inline(__always)
     package mutating func consume(_ byte: UInt8) -> Bool {
         guard peek() == byte else { return false }
@@ -45,7 +47,7 @@ package struct JSONScanner {
         return true
     }
 
-    /// Calls `member` with each name of an object; it must consume the value, and returns false to give up.
+    /// Calls `member` with each name of an object; it must consume the value, and returns false to stop.
     @inlinable package mutating func object(_ member: (inout JSONScanner, JSONString) -> Bool) -> Bool {
         guard consume(UInt8(ascii: "{")) else { return false }
         if consume(UInt8(ascii: "}")) { return true }
@@ -55,7 +57,7 @@ package struct JSONScanner {
         return consume(UInt8(ascii: "}"))
     }
 
-    /// - Returns: how many elements the array has, nil if this is not an array.
+    /// - Returns: the number of elements; nil if this is not an array.
     @inlinable @inline(__always)
     package mutating func countElements() -> Int? {
         guard consume(UInt8(ascii: "[")) else { return nil }
@@ -68,7 +70,7 @@ package struct JSONScanner {
         return consume(UInt8(ascii: "]")) ? count : nil
     }
 
-    /// - Returns: how many elements the array has, and its text; nil if this is not an array.
+    /// - Returns: the number of elements and the array's text; nil if this is not an array.
     @inlinable @inline(__always)
     package mutating func countedArray() -> (count: Int, text: UnsafeRawBufferPointer)? {
         guard peek() != nil else { return nil }
@@ -76,7 +78,7 @@ package struct JSONScanner {
         return countElements().map { ($0, UnsafeRawBufferPointer(rebasing: bytes[start..<position])) }
     }
 
-    /// - Returns: the text of a value of any kind, nil if there is none.
+    /// - Returns: the text of any value; nil if there is none.
     @inlinable package mutating func value() -> UnsafeRawBufferPointer? {
         guard peek() != nil else { return nil }
         let start = position
@@ -84,7 +86,7 @@ package struct JSONScanner {
         return UnsafeRawBufferPointer(rebasing: bytes[start..<position])
     }
 
-    /// Calls `element` for each element of an array; it must consume the element, and returns false to give up.
+    /// Calls `element` for each element of an array; it must consume the element, and returns false to stop.
     @inlinable package mutating func array(_ element: (inout JSONScanner) -> Bool) -> Bool {
         guard consume(UInt8(ascii: "[")) else { return false }
         if consume(UInt8(ascii: "]")) { return true }
@@ -94,10 +96,11 @@ package struct JSONScanner {
         return consume(UInt8(ascii: "]"))
     }
 
+    /// Goes past one value of any kind.
     @inlinable package mutating func skipValue() -> Bool {
         var nesting = JSONNesting()
         while true {
-            // A value is due.
+            // A value is expected.
             switch peek() {
             case UInt8(ascii: "{"):
                 position += 1
@@ -116,7 +119,7 @@ package struct JSONScanner {
             case UInt8(ascii: "n"): guard consume(literal: "null") else { return false }
             default: guard number() != nil else { return false }
             }
-            // A value has ended, and what it closes with it, until a comma makes another one due.
+            // A value has ended; close its containers until a comma announces another value.
             while let container = nesting.innermost, !consume(UInt8(ascii: ",")) {
                 guard consume(container.closingByte) else { return false }
                 nesting.close()
@@ -126,7 +129,7 @@ package struct JSONScanner {
         }
     }
 
-    /// - Returns: the text of a number, nil if this is not one.
+    /// - Returns: the text of a number; nil if this is not one.
     @inlinable package mutating func number() -> UnsafeRawBufferPointer? {
         guard peek() != nil else { return nil }
         let start = position
@@ -144,6 +147,7 @@ package struct JSONScanner {
         return UnsafeRawBufferPointer(rebasing: bytes[start..<position])
     }
 
+    /// - Returns: nil if no string is next, or it does not end.
     @inlinable @inline(__always)
     package mutating func string() -> JSONString? {
         guard consume(UInt8(ascii: "\"")) else { return nil }
@@ -166,12 +170,14 @@ package struct JSONScanner {
         }
     }
 
+    /// A name and the colon behind it.
     @inlinable @inline(__always)
     package mutating func memberName() -> JSONString? {
         guard let name = string(), consume(UInt8(ascii: ":")) else { return nil }
         return name
     }
 
+    /// Goes past a backslash and what it escapes.
     @inlinable package mutating func skipEscape() -> Bool {
         guard position + 1 < bytes.count else { return false }
         switch bytes[position + 1] {
@@ -190,13 +196,14 @@ package struct JSONScanner {
         return true
     }
 
-    /// Unlike `consume`, takes no white space: for inside a number.
+    /// Unlike `consume`, does not skip white space: for use inside a number.
     @inlinable @discardableResult package mutating func skip(_ byte: UInt8) -> Bool {
         guard position < bytes.count, bytes[position] == byte else { return false }
         position += 1
         return true
     }
 
+    /// - Returns: whether there was at least one.
     @inlinable package mutating func skipDigits() -> Bool {
         let start = position
         while position < bytes.count, bytes[position] &- UInt8(ascii: "0") < 10 {
@@ -206,12 +213,14 @@ package struct JSONScanner {
     }
 }
 
-/// The arrays and objects that a scanner is in: a stack of bits, so that its depth is bounded and costs no memory.
+/// The containers around the current position: a stack of bits, so that the depth is bounded and needs no memory.
 package struct JSONNesting {
+    /// What a level is.
     package enum Container {
         case array
         case object
 
+        /// `]` or `}`.
         @inlinable @inline(__always)
         package var closingByte: UInt8 {
             switch self {
@@ -221,19 +230,22 @@ package struct JSONNesting {
         }
     }
 
+    /// Levels that are open.
     @usableFromInline package var depth = 0
     /// One bit for each level, the innermost in bit 0; 1 is an object.
     @usableFromInline package var objects: UInt64 = 0
 
+    /// Outside of everything.
     @inlinable package init() {}
 
+    /// nil outside of everything.
     @inlinable @inline(__always)
     package var innermost: Container? {
         guard depth > 0 else { return nil }
         return objects & 1 == 1 ? .object : .array
     }
 
-    /// - Returns: false if it is too deep for that.
+    /// - Returns: false if it would be too deep.
     @inlinable @inline(__always)
     package mutating func open(_ container: Container) -> Bool {
         guard depth < JSONScanner.maximumDepth else { return false }
@@ -242,6 +254,7 @@ package struct JSONNesting {
         return true
     }
 
+    /// - Precondition: a level is open.
     @inlinable @inline(__always)
     package mutating func close() {
         depth -= 1

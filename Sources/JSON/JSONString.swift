@@ -1,14 +1,17 @@
-/// A string in JSON text, in place: what stands between the quotation marks, its escapes checked but not decoded.
+/// A string in JSON text, in place: the text between the quotation marks, with validated but undecoded escapes.
 package struct JSONString {
+    /// Between the quotation marks, as it stands in the text.
     package let raw: UnsafeRawBufferPointer
+    /// Whether a backslash is in it; without one the raw bytes are the text.
     package let hasEscapes: Bool
 
+    /// - Parameter raw: checked already; must outlive the string.
     @inlinable package init(raw: UnsafeRawBufferPointer, hasEscapes: Bool) {
         self.raw = raw
         self.hasEscapes = hasEscapes
     }
 
-    /// The only byte of a string that has one, nil for all others: to compare with short names without decoding.
+    /// The byte of a one-byte string, else nil: for comparing short names without decoding.
     @inlinable @inline(__always)
     package var onlyByte: UInt8? {
         if raw.count == 1 { return raw[0] }
@@ -17,7 +20,7 @@ package struct JSONString {
         return utf8.count == 1 ? utf8.first : nil
     }
 
-    /// The text, its escapes decoded. Lone surrogates and malformed UTF-8 become U+FFFD, as in .NET.
+    /// The text with decoded escapes. Lone surrogates and malformed UTF-8 become U+FFFD, as in .NET.
     package var decoded: String {
         guard hasEscapes else { return String(decoding: raw, as: UTF8.self) }
         var utf8: [UInt8] = []
@@ -40,18 +43,18 @@ package struct JSONString {
         return String(decoding: utf8, as: UTF8.self)
     }
 
-    /// Compares with an ASCII name, upper and lower case being the same.
+    /// Compares with an ASCII name, ignoring case.
     package func equalsIgnoringCase(_ name: String) -> Bool {
         decoded.utf8.elementsEqual(name.utf8) { Self.lowercased($0) == Self.lowercased($1) }
     }
 
-    /// Offset of the next byte that cannot stand in a string as it is: `"`, `\` or a control character.
+    /// Offset of the next byte that must be escaped in a string: `"`, `\` or a control character.
     @inlinable package static func endOfPlainText(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
         var offset = start
         while bytes.count - offset >= 8 {
             let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-            // Eight bytes at a time: subtracting sets the high bit of a byte that was below the subtrahend. A borrow can
-            // set further ones, but only above the first one, which alone is used.
+            // Eight bytes at a time: subtracting sets the high bit of each byte below the subtrahend. A borrow can set
+            // further bits, but only above the first one, which alone is used.
             let quotes = (word ^ 0x2222_2222_2222_2222) &- 0x0101_0101_0101_0101
             let backslashes = (word ^ 0x5C5C_5C5C_5C5C_5C5C) &- 0x0101_0101_0101_0101
             let controls = word &- 0x2020_2020_2020_2020
@@ -68,6 +71,7 @@ package struct JSONString {
         return offset
     }
 
+    /// 0 to 15; nil for what is no hexadecimal digit.
     @inlinable package static func hexValue(_ digit: UInt8) -> UInt16? {
         switch digit {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt16(digit - UInt8(ascii: "0"))
@@ -84,7 +88,7 @@ package struct JSONString {
         }
     }
 
-    /// Decodes an escape from the digits behind its `u` on, together with a second one if the two are a surrogate pair.
+    /// Decodes an escape after its `u`, together with a second one if they form a surrogate pair.
     private func unicodeEscape(at position: inout Int) -> Character {
         let first = codeUnit(at: position)
         position += 4

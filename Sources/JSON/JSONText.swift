@@ -1,22 +1,24 @@
-/// Questions about JSON text.
+/// Functions on JSON text.
 package enum JSONText {
-    /// Whether the bytes are one JSON value (RFC 8259), well-formed UTF-8 included, with nothing but white space around.
+    /// Whether the bytes are exactly one JSON value (RFC 8259) in well-formed UTF-8, with optional white space around
+    /// it.
     ///
-    /// Strict, so that a value for which this is true can be put into other JSON text as it is. Allocates nothing. False
-    /// also for values nested deeper than 64 levels.
+    /// Strict, so that such a value can be embedded in other JSON text. Does not allocate. False for values nested
+    /// deeper than 64 levels.
     package static func isJSON(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard UTF8Validation.firstInvalidOffset(in: bytes) == nil else { return false }
         var scanner = JSONScanner(bytes)
         return scanner.skipValue() && scanner.peek() == nil
     }
 
-    /// Whether the bytes are one JSON value (RFC 8259), well-formed UTF-8 included, with nothing but white space around.
+    /// Whether the bytes are exactly one JSON value (RFC 8259) in well-formed UTF-8, with optional white space around
+    /// it.
     package static func isJSON(_ bytes: [UInt8]) -> Bool {
         bytes.withUnsafeBytes { isJSON($0) }
     }
 
-    /// Whether a value could be nested deeper than ``isJSON(_:)`` takes, by the number of its brackets: a quick look for
-    /// one that is known to be JSON otherwise.
+    /// Whether a value might be nested deeper than ``isJSON(_:)`` allows, by the number of its brackets: a quick check
+    /// for text already known to be JSON.
     package static func mayBeTooDeep(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var brackets = 0
         // `[` and `{` differ in one bit.
@@ -29,7 +31,7 @@ package enum JSONText {
         UTF8Validation.firstInvalidOffset(in: bytes) == nil
     }
 
-    /// The text that a JSON string holds, its escapes decoded. Lone surrogates become U+FFFD, as in .NET.
+    /// The decoded text of a JSON string. Lone surrogates become U+FFFD, as in .NET.
     ///
     /// - Returns: nil if the bytes are not one JSON string.
     package static func string(_ bytes: [UInt8]) -> String? {
@@ -40,12 +42,12 @@ package enum JSONText {
         }
     }
 
-    /// The same value as the serializer of real nodes writes it: no white space, strings escaped where it escapes, numbers
-    /// as they are.
+    /// The value as written by the serializer of real nodes: without white space, strings escaped as it does, numbers
+    /// unchanged.
     ///
-    /// - Returns: nil if the bytes are not one JSON value (``isJSON(_:)``).
+    /// - Returns: nil if the bytes are not one JSON value (``JSONText/isJSON(_:)``).
     package static func rewritten(_ bytes: [UInt8]) -> [UInt8]? {
-        // Checked whole: it bounds the depth, and below nothing can be malformed.
+        // Validated as a whole: this bounds the depth, and nothing below can be malformed.
         guard isJSON(bytes) else { return nil }
         var writer = JSONWriter()
         bytes.withUnsafeBytes { bytes in

@@ -1,16 +1,17 @@
-/// Any JSON value, as arguments and results of hub methods are.
+/// Any JSON value, such as an argument or a result of a hub method.
 ///
-/// Compared as JSON, not as Swift: strings by their code points (Swift takes "e\u{301}" for "\u{E9}"), numbers by their
-/// value (1 is 1.0), objects without the order of their members.
+/// Equality is that of JSON, not of Swift: strings by code points (Swift considers "e\u{301}" and "\u{E9}" equal),
+/// numbers by value (1 is 1.0), objects regardless of the order of members.
 package enum JSONTree: Sendable {
     case null
     case bool(Bool)
     case number(JSONNumber)
     case string(String)
     case array([JSONTree])
-    /// In the order of the text: a dictionary would cost more than it finds at the few members of a frame.
+    /// In the order of the text: a dictionary does not pay off for the few members of a frame.
     case object([Member])
 
+    /// A name and its value in an object. A name may come twice.
     package struct Member: Sendable {
         package var name: String
         package var value: JSONTree
@@ -21,67 +22,74 @@ package enum JSONTree: Sendable {
         }
     }
 
-    /// The value of a member; nil if this is no object or has no such member. Of equal names the last one counts.
+    /// The value of a member; nil if this is not an object or has no such member. Of duplicate names the last counts.
     package subscript(_ name: String) -> JSONTree? {
         guard case .object(let members) = self else { return nil }
         return members.last { $0.name == name }?.value
     }
 
-    /// The members of an object, in the order of the text; nil if it is none.
+    /// The members of an object, in the order of the text; nil if it is not an object.
     package var members: [Member]? {
         guard case .object(let members) = self else { return nil }
         return members
     }
 
+    /// nil unless it is a string.
     package var string: String? {
         guard case .string(let text) = self else { return nil }
         return text
     }
 
+    /// nil unless it is an array.
     package var array: [JSONTree]? {
         guard case .array(let elements) = self else { return nil }
         return elements
     }
 
+    /// nil unless it is `true` or `false`.
     package var bool: Bool? {
         guard case .bool(let value) = self else { return nil }
         return value
     }
 
-    /// A whole number, also one written like `5.0`; nil if it is none, or none of this type.
+    /// A whole number, also written like `5.0`; nil if it is not one, or does not fit the type.
     package func integer<Integer: FixedWidthInteger>(as type: Integer.Type) -> Integer? {
         guard case .number(let number) = self else { return nil }
         return number.integer()
     }
 
+    /// nil unless it is a whole number of 64 bits.
     package var integer: Int64? { integer(as: Int64.self) }
 
+    /// nil unless it is a number.
     package var number: Double? {
         guard case .number(let number) = self else { return nil }
         return number.double
     }
 
+    /// A whole number.
     package static func integer(_ value: Int64) -> JSONTree { .number(JSONNumber(text: "\(value)")) }
 
+    /// A whole number.
     package static func unsigned(_ value: UInt64) -> JSONTree { .number(JSONNumber(text: "\(value)")) }
 
-    /// Infinities and NaN, which JSON cannot say, become null.
+    /// Infinities and NaN, which JSON cannot represent, become null.
     package static func double(_ value: Double) -> JSONTree {
         value.isFinite ? .number(JSONNumber(text: "\(value)")) : .null
     }
 }
 
-/// A number as it stands in JSON text, so that none loses digits: ids reach beyond what a `Double` or an `Int64` holds.
+/// A number as written in JSON text, to preserve all digits: ids exceed the range of `Double` and `Int64`.
 package struct JSONNumber: Sendable {
-    /// By the grammar of RFC 8259.
+    /// Follows the grammar of RFC 8259.
     package let text: String
 
-    /// - Returns: nil if it is no whole number, or none of this type.
+    /// - Returns: nil if it is not a whole number, or does not fit the type.
     package func integer<Integer: FixedWidthInteger>() -> Integer? {
         Integer(text) ?? (isWhole ? nil : Integer(exactly: double))
     }
 
-    /// Infinite beyond what a `Double` reaches.
+    /// Infinite beyond the range of `Double`.
     package var double: Double { Double(text) ?? .nan }
 
     /// Without a point and an exponent.
@@ -105,9 +113,9 @@ package struct JSONParseError: Error, Equatable, Sendable, CustomStringConvertib
 }
 
 extension JSONTree {
-    /// Reads one value, with nothing but white space around.
+    /// Parses one value with optional white space around it.
     ///
-    /// Lone surrogates and malformed UTF-8 become U+FFFD, as in .NET. The text may come from anybody: its depth is bounded
+    /// Lone surrogates and malformed UTF-8 become U+FFFD, as in .NET. The text is untrusted: its depth is limited
     /// (``JSONScanner/maximumDepth``), and every other fault is an error.
     package init(parsing bytes: UnsafeRawBufferPointer) throws(JSONParseError) {
         var scanner = JSONScanner(bytes)
@@ -117,6 +125,7 @@ extension JSONTree {
         self = value
     }
 
+    /// - Throws: ``JSONParseError`` with the offset of the fault in the text's UTF-8.
     package init(parsing text: String) throws(JSONParseError) {
         var text = text
         let result = text.withUTF8 { utf8 in
@@ -158,7 +167,7 @@ extension JSONTree {
 // MARK: - Writing
 
 extension JSONTree: CustomStringConvertible {
-    /// JSON text, on one line; line ends of Unicode stay as they are.
+    /// JSON text on one line; Unicode line ends are not escaped.
     package var description: String {
         var writer = JSONWriter(escapingLineEnds: false)
         writer.tree(self)
@@ -167,7 +176,7 @@ extension JSONTree: CustomStringConvertible {
 }
 
 extension JSONWriter {
-    /// A value of any kind, numbers as they were read.
+    /// Any value, with numbers as they were read.
     package mutating func tree(_ tree: JSONTree) {
         switch tree {
         case .null: raw("null")

@@ -1,34 +1,35 @@
-/// Writes JSON text without white space, as the serializer of real nodes (Newtonsoft.Json) does.
+/// Writes JSON text without white space, like the serializer of real nodes (Newtonsoft.Json).
 package struct JSONWriter: Sendable {
+    /// The text so far, UTF-8.
     package private(set) var bytes: [UInt8] = []
 
     private let escapesLineEnds: Bool
 
-    /// - Parameter escapingLineEnds: those of Unicode, as the real serializer does; false for text of our own.
+    /// - Parameter escapingLineEnds: escape Unicode line ends, as the real serializer does; false for text of our own.
     package init(escapingLineEnds: Bool = true) {
         escapesLineEnds = escapingLineEnds
     }
 
-    /// JSON text as it is.
+    /// JSON text, unchanged.
     package mutating func raw(_ json: String) {
         bytes.append(contentsOf: json.utf8)
     }
 
-    /// JSON text as it is.
+    /// JSON text, unchanged.
     package mutating func raw(_ json: some Collection<UInt8>) {
         bytes.append(contentsOf: json)
     }
 
-    /// The comma before an element of an array or a member, unless it is the first one.
+    /// The comma before an element or a member, unless it is the first.
     package mutating func element() {
         switch bytes.last {
-        // No value ends in one of these, not even a string.
+        // No value ends with one of these characters, not even a string.
         case nil, UInt8(ascii: "["), UInt8(ascii: "{"), UInt8(ascii: ":"), UInt8(ascii: ","): break
         default: bytes.append(UInt8(ascii: ","))
         }
     }
 
-    /// The name of a member, with the comma before it where one is needed; its value must follow.
+    /// The name of a member, preceded by a comma if necessary; its value must follow.
     package mutating func member(_ name: String) {
         element()
         string(name)
@@ -49,8 +50,8 @@ package struct JSONWriter: Sendable {
         raw("\(number)")
     }
 
-    /// A string, escaped where the real serializer escapes: quotation marks, backslashes, control characters and the
-    /// three line ends of Unicode, which break JSON text where it is taken for JavaScript.
+    /// A string, escaped like the real serializer does: quotation marks, backslashes, control characters and the three
+    /// Unicode line ends, which break JSON text interpreted as JavaScript.
     package mutating func string(_ text: String) {
         var text = text
         bytes.append(UInt8(ascii: "\""))
@@ -64,7 +65,7 @@ package struct JSONWriter: Sendable {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// JSON text as it is, but for the line ends of Unicode, which can only be inside a string.
+    /// JSON text, unchanged except for Unicode line ends, which can only be inside a string.
     package mutating func raw(escapingLineEnds text: UnsafeRawBufferPointer) {
         // U+0085, U+2028 and U+2029 are bytes C2 85 and E2 80 A8 or A9.
         var rest = text[...]
@@ -92,7 +93,7 @@ package struct JSONWriter: Sendable {
     }
 }
 
-/// Divides text in UTF-8 into what stands in a JSON string as it is and what is escaped: the only table of escapes.
+/// Splits UTF-8 text into plain parts and escapes for a JSON string: the only table of escapes.
 struct JSONEscaping {
     private let text: UnsafeRawBufferPointer
     private var position = 0
@@ -103,7 +104,7 @@ struct JSONEscaping {
         self.text = text
     }
 
-    /// Text that stays, and what is escaped behind it; the last piece has no escape.
+    /// Plain text and the escape after it; the last piece has no escape.
     mutating func next() -> (plain: UnsafeRawBufferPointer, escape: UnsafeRawBufferPointer?)? {
         guard !isOver else { return nil }
         let end = JSONString.endOfPlainText(in: text, from: position)

@@ -1,8 +1,8 @@
-/// JSON text written to memory that was made before, so that nothing grows or moves between its parts. What does not fit
-/// traps.
+/// Writes JSON text to preallocated memory, so that nothing grows or moves. Overflow traps.
 ///
-/// Inlined where the size of a part is known: copying it is then a few instructions.
+/// Inlined where the size of a part is known: copying then takes a few instructions.
 extension OutputSpan<UInt8> {
+    /// - Precondition: there is room for all of them.
     @inlinable @inline(__always)
     package mutating func append(_ bytes: UnsafeRawBufferPointer) {
         precondition(bytes.count <= freeCapacity)
@@ -14,6 +14,7 @@ extension OutputSpan<UInt8> {
         }
     }
 
+    /// - Precondition: there is room for all of it.
     @inlinable @inline(__always)
     package mutating func append(_ text: StaticString) {
         append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
@@ -40,7 +41,7 @@ extension OutputSpan<UInt8> {
         }
     }
 
-    /// A JSON string of at most ``jsonStringLimit(_:)`` bytes. Line ends of Unicode stay as they are.
+    /// A JSON string of at most ``jsonStringLimit(_:)`` bytes. Unicode line ends are not escaped.
     ///
     /// - Parameter text: valid UTF-8.
     package mutating func append(jsonString text: UnsafeRawBufferPointer) {
@@ -53,6 +54,6 @@ extension OutputSpan<UInt8> {
         append(UInt8(ascii: "\""))
     }
 
-    /// Each byte may become `\u0000`, and the quotation marks.
+    /// Each byte may become `\u0000`; plus the quotation marks.
     @inlinable package static func jsonStringLimit(_ count: Int) -> Int { 6 * count + 2 }
 }

@@ -1,15 +1,16 @@
-/// Strict UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF), fast where text is ASCII.
+/// Strict UTF-8 validation (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF), fast for ASCII.
 package enum UTF8Validation {
-    /// - Returns: the offset at which the first malformed sequence begins, or nil if there is none.
+    /// - Returns: the offset of the first malformed sequence, or nil.
     @inlinable @inline(__always)  // Most strings in an envelope are short, and ASCII.
     package static func firstInvalidOffset(in bytes: UnsafeRawBufferPointer) -> Int? {
         isASCII(bytes) ? nil : firstInvalidOffsetOfText(in: bytes)
     }
 
+    /// Whether no byte is above 7F.
     @inlinable @inline(__always)
     package static func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count >= 8 else { return bytes.allSatisfy { $0 < 0x80 } }
-        // The last word may repeat some of the one before it.
+        // The last word may overlap the one before it.
         let last = bytes.count &- 8
         var seen = bytes.loadUnaligned(fromByteOffset: last, as: UInt64.self)
         var offset = 0
@@ -26,7 +27,7 @@ package enum UTF8Validation {
         while true {
             offset = endOfASCII(in: bytes, from: offset)
             guard offset < bytes.count else { return nil }
-            // Text that is not ASCII comes in runs: do not go back to looking for ASCII after each character.
+            // Non-ASCII text comes in runs: do not return to the ASCII loop after each character.
             repeat {
                 let length = lengthOfMultibyteSequence(in: bytes, at: offset)
                 guard length > 0 else { return offset }
@@ -44,7 +45,7 @@ package enum UTF8Validation {
             offset += 8
         }
         if offset > start {
-            // The last word once more, up to the end: what it repeats is known to be ASCII.
+            // The last word again, up to the end: its overlap is known to be ASCII.
             let last = bytes.count - 8
             let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: last, as: UInt64.self))
             let highBits = word & 0x8080_8080_8080_8080
@@ -56,7 +57,7 @@ package enum UTF8Validation {
         return offset
     }
 
-    /// - Returns: 2, 3 or 4, or 0 if no well-formed sequence starts here (Unicode Standard, table 3-7).
+    /// - Returns: 2, 3 or 4; 0 if no well-formed sequence starts here (Unicode Standard, table 3-7).
     private static func lengthOfMultibyteSequence(in bytes: UnsafeRawBufferPointer, at offset: Int) -> Int {
         let available = bytes.count - offset
         guard available >= 2 else { return 0 }

@@ -3,8 +3,8 @@ package import Hummingbird
 package import Relay
 package import Time
 
-/// The live page of a relay: hears its events, reads its counters once a second, and is served on its HTTP surface. The relay
-/// does not know it.
+/// The live page of a relay: observes its events, reads its counters once a second, and is served on its HTTP surface.
+/// The relay does not depend on it.
 package struct LivePage: RelayConsumer, WebRoutes {
     private let feed: LiveFeed
 

@@ -1,11 +1,11 @@
 package import SignalRClient
 
-/// A node under check.
+/// A node to check.
 package struct CheckedNode: Sendable {
     /// `node 1`
     package let name: String
     package let url: NodeURL
-    /// What it tells of itself; nil for a node of another process.
+    /// Its own log; nil for a node of another process.
     package let log: NodeLog?
 
     package init(name: String, url: NodeURL, log: NodeLog?) {
@@ -14,6 +14,6 @@ package struct CheckedNode: Sendable {
         self.log = log
     }
 
-    /// The longest wait for a call: above the time in which the node gives up a group command, 30 to 35 s in general.
+    /// The longest wait for a call: longer than a node waits for the ack of a group command, in general 30 to 35 s.
     package var callTimeout: Duration { log == nil ? .seconds(40) : InProcessNodes.shortAcknowledgement + .seconds(10) }
 }

@@ -5,14 +5,14 @@ import NIOPosix
 package import Redis
 import SignalRClient
 
-/// Hub nodes in this process, on free ports, with one token key, for as long as a closure runs.
+/// Hub nodes in this process, on free ports with a common token key, running during a closure.
 package struct InProcessNodes: Sendable {
     private static let startTimeout: Duration = .seconds(10)
-    /// For a check: a group command that was lost is not tried again before.
+    /// For a check: a lost group command is not retried earlier.
     package static let shortAcknowledgement: Duration = .seconds(5)
 
     package let count: Int
-    /// What their pages and logs call them, before their number.
+    /// Prefix of their names on pages and in logs, before the number.
     package let title: String
     /// How long a group command may take.
     package let acknowledgement: Duration
@@ -34,8 +34,8 @@ package struct InProcessNodes: Sendable {
         self.logger = logger
     }
 
-    /// - Parameter onPublished: told each message that a node published, on the node's event loop.
-    /// - Throws: ``SetupError`` if a node does not come up or ends by itself; what a node or `body` throws.
+    /// - Parameter onPublished: called with each message that a node published, on the node's event loop.
+    /// - Throws: ``SetupError`` if a node does not start or exits by itself; errors of a node or of `body`.
     package func run<Value: Sendable>(
         onPublished: @escaping @Sendable (UInt64, String, [UInt8]) -> Void,
         _ body: @escaping @Sendable ([CheckedNode]) async throws -> Value
@@ -60,14 +60,14 @@ package struct InProcessNodes: Sendable {
         var configuration = HubNodeConfiguration(
             redis: redis, channel: channel, name: "\(title) \(number)", listenPort: 0, tokenKey: key, version: version
         )
-        // The notes of a retry say why.
+        // The retry notes show the reason.
         configuration.detailedErrors = true
         configuration.timing.acknowledgement = acknowledgement
         configuration.timing.drain = .milliseconds(100)
         return configuration
     }
 
-    /// The nodes that listen, in the order of their numbers, once all do.
+    /// The listening nodes in numerical order, once all of them listen.
     private func collect(_ started: AsyncStream<(number: Int, node: CheckedNode)>) async throws -> [CheckedNode] {
         let count = count
         return try await Deadline.run(

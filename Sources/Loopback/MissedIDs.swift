@@ -1,6 +1,6 @@
-/// The ids that a node never saw.
+/// The ids that a node missed.
 package struct MissedIDs: Equatable, Sendable {
-    /// Ascending, apart from each other.
+    /// Ascending and disjoint.
     package private(set) var ranges: [ClosedRange<UInt64>] = []
 
     package mutating func insert(_ range: ClosedRange<UInt64>) {
@@ -20,7 +20,7 @@ package struct MissedIDs: Equatable, Sendable {
         ranges = others.sorted { $0.lowerBound < $1.lowerBound }
     }
 
-    /// The range with this id; nil if the node saw it.
+    /// The range that contains this id; nil if the node received it.
     package func range(around id: UInt64) -> ClosedRange<UInt64>? {
         ranges.first { $0.contains(id) }
     }

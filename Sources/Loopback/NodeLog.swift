@@ -2,7 +2,7 @@ package import Backplane
 import HubNode
 import NIOConcurrencyHelpers
 
-/// The counter went back: ids that were given once are given again.
+/// The counter was set back: ids are assigned a second time.
 package struct CounterReset: Equatable, Sendable, Encodable {
     package let from: UInt64
     /// 0 if its key is gone.
@@ -14,12 +14,12 @@ package struct CounterReset: Equatable, Sendable, Encodable {
     }
 }
 
-/// Keeps what a node in this process says of the backplane.
+/// Records what an in-process node reports about the backplane.
 package final class NodeLog: HubNodeObserver {
     package struct State: Sendable {
         package var missed = MissedIDs()
         package var resets: [CounterReset] = []
-        /// Why the node was cut off, each time.
+        /// The reason of each lost connection.
         package var closures: [String] = []
 
         package init() {}

@@ -10,20 +10,20 @@ import Synchronization
     import Musl
 #endif
 
-/// A redis-server of our own on a free port of this machine, without persistence, for as long as a closure runs.
+/// A redis-server on a free port of this machine, without persistence, running during a closure.
 package enum RedisServerProcess {
     private static let attempts = 3
-    /// How long a server may take to end by itself.
+    /// How long a server may take to shut down.
     private static let patience = Duration.seconds(2)
-    /// The servers that were started and not yet waited for.
+    /// The servers that are started and not yet reaped.
     private static let running = Mutex<Set<pid_t>>([])
 
-    /// - Throws: ``SetupError`` if redis-server is missing or does not come up; what `body` throws.
+    /// - Throws: ``SetupError`` if redis-server is missing or does not start; errors of `body`.
     package static func run<Result: Sendable>(
         _ body: @Sendable (RedisConfiguration) async throws -> Result
     ) async throws -> Result {
         var lastWords = ""
-        // Between the look for a free port and the start another process may take it.
+        // Another process may take the port before the server starts.
         for _ in 0..<attempts {
             do {
                 return try await run(port: try await freePort(), body)
@@ -31,7 +31,7 @@ package enum RedisServerProcess {
                 lastWords = error.lastLine
             }
         }
-        throw SetupError("redis-server ended before it was ready, \(attempts) times; it said last: \(lastWords)")
+        throw SetupError("redis-server exited before it was ready, \(attempts) times; its last output: \(lastWords)")
     }
 
     private struct EndedBeforeReady: Error {
@@ -48,8 +48,8 @@ package enum RedisServerProcess {
     ) async throws -> Result {
         let (starts, start) = AsyncStream<Start>.makeStream()
         let (ends, end) = AsyncStream<Void>.makeStream()
-        // A task of its own: one that is cancelled kills its server at once, and whoever comes to an orderly end in `body`
-        // would wait for what Redis no longer answers.
+        // A separate task: cancellation kills its server immediately, and an orderly end in `body` would wait for a
+        // Redis that no longer answers.
         let serving = Task {
             do {
                 try await serve(port: port, onReady: { start.yield(.ready) }, until: ends)
@@ -75,11 +75,11 @@ package enum RedisServerProcess {
 
     /// Runs the server until the stream ends.
     ///
-    /// - Throws: ``EndedBeforeReady`` with the last line of a server that ended by itself; ``SetupError``.
+    /// - Throws: ``EndedBeforeReady`` with the last line of output if the server exited by itself; ``SetupError``.
     private static func serve(
         port: Int, onReady: @escaping @Sendable () -> Void, until ends: AsyncStream<Void>
     ) async throws {
-        // A group of its own: Ctrl-C is for us, who stop it when its turn has come.
+        // Its own process group: Ctrl-C goes to us only, and we stop the server in due order.
         var options = PlatformOptions()
         options.processGroupID = 0
         do {
@@ -95,7 +95,7 @@ package enum RedisServerProcess {
                 defer { running.withLock { _ = $0.remove(identifier) } }
                 let output = execution.standardOutput
                 try await withThrowingTaskGroup(of: Void.self) { group in
-                    // Reads to the end: a server whose pipe is full stands still.
+                    // Reads to the end: a server blocks if its pipe is full.
                     group.addTask {
                         var lastLine = ""
                         for try await line in output.strings() {
@@ -119,7 +119,7 @@ package enum RedisServerProcess {
         }
     }
 
-    /// Ends every server that runs, at once: for a process that gives up its orderly end.
+    /// Kills all running servers immediately, if the orderly shutdown is abandoned.
     package static func killAll() {
         for identifier in running.withLock({ $0 }) { _ = kill(identifier, SIGKILL) }
     }

@@ -3,7 +3,7 @@ import NIOCore
 import NIOPosix
 package import ServiceLifecycle
 
-/// Services for as long as a closure runs.
+/// Services running during a closure.
 package struct ServicesBeside: Sendable {
     private static let stopTimeout: Duration = .seconds(10)
 
@@ -15,18 +15,19 @@ package struct ServicesBeside: Sendable {
         self.logger = logger
     }
 
-    /// Runs the services and `body`, and stops the services when `body` has ended, gracefully also if this task was
-    /// cancelled. Services that do not stop are left behind: nobody waits for them without end.
+    /// Runs the services and `body`, and stops the services when `body` has ended, gracefully even if this task was
+    /// cancelled. Services that do not stop are abandoned after a time limit.
     ///
-    /// - Throws: what `body` throws; what a service throws that ends before it; ``SetupError`` if one just ends.
+    /// - Throws: errors of `body`; the error of a service that ends earlier; ``SetupError`` if one ends without an
+    ///   error.
     package func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: services, logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }))
-        // One for whoever watches beside the body, one for the end: cancellation finishes a stream for good.
+        // One stream for the observer beside the body, one for the end: cancellation finishes a stream permanently.
         let (early, endsEarly) = AsyncStream.makeStream(of: Result<Void, any Error>.self)
         let (late, endsLate) = AsyncStream.makeStream(of: Void.self)
-        // Not a child task: cancellation would deny the services their orderly stop.
+        // Not a child task: cancellation would prevent an orderly stop of the services.
         let running = Task {
             do {
                 try await group.run()
@@ -50,7 +51,7 @@ package struct ServicesBeside: Sendable {
             group.addTask {
                 for await result in ended {
                     try result.get()
-                    throw SetupError("a hub node has ended by itself; its log says why, at level debug")
+                    throw SetupError("a hub node exited by itself; its log at level debug says why")
                 }
                 throw CancellationError()
             }
@@ -67,7 +68,7 @@ package struct ServicesBeside: Sendable {
         defer { timer.cancel() }
         let waiting = Task { for await _ in ended {} }
         let last = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: TimeAmount(Self.stopTimeout * 2)) {
-            logger.error("a hub node does not stop and is left behind")
+            logger.error("a hub node does not stop, no longer waiting for it")
             waiting.cancel()
         }
         defer { last.cancel() }

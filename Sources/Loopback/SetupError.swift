@@ -1,8 +1,8 @@
 package import Redis
 
-/// Something that keeps a demo or check from being carried out; says what and what to do.
+/// An error that prevents a demo or check; states the problem and the remedy.
 package struct SetupError: Error, Sendable, CustomStringConvertible {
-    /// What may be set otherwise so that it works.
+    /// The setting to change.
     package enum Setting: Sendable {
         case listenAddress
         case directory
@@ -11,7 +11,7 @@ package struct SetupError: Error, Sendable, CustomStringConvertible {
 
     package let description: String
     package let setting: Setting?
-    /// The error of a client of a node, where that is the reason.
+    /// The underlying error of a client.
     package let cause: (any Error)?
 
     package init(_ description: String, cause: (any Error)? = nil, setting: Setting? = nil) {

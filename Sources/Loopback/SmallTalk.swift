@@ -1,4 +1,4 @@
-/// Makes up what people write in a chat: mostly a line, now and then a pasted log.
+/// Generates chat messages: mostly a line, sometimes a pasted log.
 package struct SmallTalk {
     private static let words = [
         "hello", "there", "did", "you", "see", "the", "deploy", "it", "works", "again", "thanks", "looking", "into",
@@ -18,7 +18,7 @@ package struct SmallTalk {
             .joined(separator: " ")
     }
 
-    /// True once in so many times.
+    /// True with probability 1/count.
     package mutating func chance(of count: Int) -> Bool {
         Int.random(in: 0..<count, using: &random) == 0
     }
@@ -28,7 +28,7 @@ package struct SmallTalk {
     }
 }
 
-/// A small generator with a seed, so that a run can be repeated.
+/// A small seeded generator, for repeatable runs.
 package struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64
 

@@ -1,21 +1,22 @@
 package import Backplane
 
-/// What of ASP.NET Core SignalR is watched on one Redis.
+/// What is watched of ASP.NET Core SignalR on one Redis.
 package struct CoreAttachment: Sendable, Equatable {
-    /// Each PUBLISH of a Redis is compared with all of its patterns: more than these need a word of the operator.
+    /// Each PUBLISH of a Redis is compared with all of its patterns: more than this number requires the operator's
+    /// consent.
     package static let fewPatterns = 40
 
     /// The `ChannelPrefix` of the nodes; empty for none.
     package var prefix: String
-    /// Full type names of hubs that are watched without asking Redis for them.
+    /// Full type names of hubs to watch without discovery.
     package var hubs: [String]
-    /// Whether the hubs below the prefix are looked for, and followed as they come and go.
+    /// Whether to discover hubs with the prefix, and follow them as they come and go.
     package var findsHubs: Bool
-    /// Full type names of hubs that are not watched though they are found.
+    /// Full type names of hubs not to watch.
     package var excluded: [String]
-    /// Also what is sent to single connections, which changes what PUBLISH answers to nodes: see ``CoreWatch``.
+    /// Also watch messages to single connections, which changes the replies of PUBLISH to nodes: see ``CoreWatch``.
     package var includesConnections: Bool
-    /// Whether hubs that are found may need more patterns than ``fewPatterns``.
+    /// Whether discovered hubs may need more patterns than ``fewPatterns``.
     package var permitsManyPatterns: Bool
 
     package init(
@@ -30,23 +31,31 @@ package struct CoreAttachment: Sendable, Equatable {
         self.permitsManyPatterns = permitsManyPatterns
     }
 
-    /// Those that are watched from the start.
+    /// The hubs watched from the start.
     package var namedHubs: [CoreHub] { hubs.map { CoreHub(prefix: prefix, type: $0) } }
 
-    /// Whether a hub that was found is to be watched. Type names are told apart byte by byte.
+    /// Whether to watch a discovered hub. Type names are compared byte by byte.
     package func wants(_ hub: CoreHub) -> Bool {
         findsHubs && !excluded.contains { $0.isSameOrdinally(as: hub.type) }
     }
 
-    /// Patterns of PSUBSCRIBE for this many hubs.
+    /// Number of PSUBSCRIBE patterns for this many hubs.
     package func patterns(hubs: Int) -> Int {
         hubs * CoreWatch(CoreHub(type: "H"), connections: includesConnections).patterns.count
     }
 
-    /// Whether this many hubs may be watched. Who names each hub has said that they may.
+    /// Whether this many hubs may be watched. Naming each hub implies consent.
     ///
-    /// - Parameter hubs: all that would be watched, the named ones among them.
+    /// - Parameter hubs: number of all watched hubs, including the named ones.
     package func admits(hubs: Int) -> Bool {
         !findsHubs || permitsManyPatterns || hubs <= self.hubs.count || patterns(hubs: hubs) <= Self.fewPatterns
+    }
+
+    /// Those of the hubs that are found which may be watched besides others, as ``admits(hubs:)`` has it.
+    ///
+    /// - Parameter count: hubs that are watched already, the named ones among them.
+    package func admitted(_ found: [CoreHub], besides count: Int) -> [CoreHub] {
+        guard !permitsManyPatterns else { return found }
+        return Array(found.prefix(max(0, Self.fewPatterns / patterns(hubs: 1) - count)))
     }
 }

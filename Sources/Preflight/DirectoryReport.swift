@@ -9,29 +9,35 @@ import Time
     import Musl
 #endif
 
-/// What was found of the record directory.
+/// The state of the record directory.
 package struct DirectoryReport: Sendable, Equatable {
     package var path: String
-    /// False if `run` would make it.
+    /// False if `run` would create it.
     package var exists: Bool
-    /// Why nothing can be recorded there; nil if it can.
+    /// Why recording is impossible there; nil if it is possible.
     package var problem: String?
     package var freeBytes: UInt64?
-    /// Bytes written and forced to the disk, a second; nil if it was not measured.
+    /// Throughput of writes with sync, in bytes per second; nil if not measured.
     package var bytesPerSecond: Double?
 
-    /// Written for the measurement, in a file without a name that nothing can leave behind.
+    /// Bytes written for the measurement, to an unnamed file that cannot be left behind.
     package static let probeBytes = 16 << 20
-    /// Below this it is not measured: what little is left is for the capture.
+    /// Below this much free space it is not measured: the rest is for the capture.
     package static let probeNeedsFree: UInt64 = 1 << 30
+    /// Written and forced at a time: between two of them the measurement can end.
+    private static let probePiece = 4 << 20
+    /// The measurement ends behind the piece with which it has taken so long, in nanoseconds.
+    private static let probeTime: UInt64 = 1_000_000_000
 
-    /// Looks, and measures how fast the disk takes data: about a tenth of a second on a common one.
-    package static func examine(_ path: String) -> DirectoryReport {
+    /// Looks, and measures how fast the disk takes data: about a tenth of a second on a common one, about one on a slow one.
+    ///
+    /// - Parameter isOver: asked between two writes; true ends the measurement without a result.
+    package static func examine(_ path: String, isOver: () -> Bool = { false }) -> DirectoryReport {
         var report = DirectoryReport(path: path, exists: access(path, F_OK) == 0)
         let folder = report.exists ? path : parent(of: path)
         var status = stat()
         if stat(folder, &status) != 0 {
-            report.problem = "'\(folder)' cannot be looked at: \(SystemReason.text(errno))"
+            report.problem = "'\(folder)' cannot be examined: \(SystemReason.text(errno))"
         } else if status.st_mode & S_IFMT != S_IFDIR {
             report.problem = "'\(folder)' is not a directory"
         } else if access(folder, R_OK | W_OK | X_OK) != 0 {
@@ -42,7 +48,7 @@ package struct DirectoryReport: Sendable, Equatable {
         }
         guard report.problem == nil else { return report }
         report.freeBytes = CaptureDirectory.freeBytes(at: folder)
-        if report.freeBytes ?? 0 >= probeNeedsFree { report.bytesPerSecond = writeSpeed(in: folder) }
+        if report.freeBytes ?? 0 >= probeNeedsFree { report.bytesPerSecond = writeSpeed(in: folder, isOver) }
         return report
     }
 
@@ -51,22 +57,29 @@ package struct DirectoryReport: Sendable, Equatable {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// nil where the file system has no nameless files, or refuses.
-    private static func writeSpeed(in folder: String) -> Double? {
+    /// nil if the file system does not support unnamed files.
+    private static func writeSpeed(in folder: String, _ isOver: () -> Bool) -> Double? {
         let descriptor = clinux_open_nameless(folder)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
-        // Not zeros: some file systems do not store them.
+        // Not zeros, which some file systems do not store.
         var random = SystemRandomNumberGenerator()
         let block = (0..<(1 << 17)).map { _ in random.next() as UInt64 }
         let start = Moment.now().monotonic
         var written = 0
-        while written < probeBytes {
-            let count = block.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 else { return nil }
-            written += count
+        var forced = 0
+        var spent: UInt64 = 0
+        while forced < probeBytes, spent < probeTime {
+            while written < forced + probePiece {
+                guard !isOver() else { return nil }
+                let count = block.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+                guard count > 0 else { return nil }
+                written += count
+            }
+            guard !isOver(), fdatasync(descriptor) == 0 else { return nil }
+            forced = written
+            spent = Moment.now().monotonic - start
         }
-        guard fdatasync(descriptor) == 0 else { return nil }
-        return Double(written) * 1e9 / Double(max(1, Moment.now().monotonic - start))
+        return Double(forced) * 1e9 / Double(max(1, spent))
     }
 }

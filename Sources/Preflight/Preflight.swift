@@ -3,24 +3,29 @@ package import NIOCore
 package import Redis
 import Time
 
-/// Looks at a Redis, its channels and the record directory, with commands that change nothing. What the ACL does not
-/// permit is left out.
+/// Examines a Redis, its channels and the record directory, with commands that change nothing. Skips commands that the
+/// ACL does not permit.
 package struct Preflight {
     private let client: RedisClient
     private let configuration: RedisConfiguration
     private let channels: [String]
+    private let core: CoreAttachment?
 
     /// The whole look, over connections of its own, as `run --check-only` does it.
     ///
-    /// - Parameter directory: the record directory; nil if nothing is going to be recorded.
+    /// - Parameters:
+    ///   - channels: event keys of SignalR 2.
+    ///   - core: what of ASP.NET Core is going to be watched; nil for nothing.
+    ///   - directory: the record directory; nil if nothing is going to be recorded.
+    ///   - maxChannelScan: channels up to which Redis is asked for their names.
     /// - Returns: what was found; where Redis cannot be reached, or is lost meanwhile, that and what does not need it.
     package static func run(
-        redis configuration: RedisConfiguration, channels: [String], directory: String?,
+        redis configuration: RedisConfiguration, channels: [String], core: CoreAttachment? = nil, directory: String?,
         maxChannelScan: Int = ChannelScanPolicy.defaultLimit, eventLoopGroup: any EventLoopGroup
     ) async -> PreflightReport {
         var report = PreflightReport()
         do {
-            report = try await look(at: configuration, channels, maxChannelScan, eventLoopGroup)
+            report = try await look(at: configuration, channels, core, maxChannelScan, eventLoopGroup)
         } catch {
             report.unreachable = "\(error)"
             report.missing = (error as? RedisError)?.missing ?? []
@@ -31,15 +36,15 @@ package struct Preflight {
     }
 
     private static func look(
-        at configuration: RedisConfiguration, _ channels: [String], _ maxChannelScan: Int,
+        at configuration: RedisConfiguration, _ channels: [String], _ core: CoreAttachment?, _ maxChannelScan: Int,
         _ eventLoopGroup: any EventLoopGroup
     ) async throws -> PreflightReport {
         let client = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup)
-        let preflight = Preflight(client: client, configuration: configuration, channels: channels)
+        let preflight = Preflight(client: client, configuration: configuration, channels: channels, core: core)
         var report: PreflightReport
         do {
             report = try await preflight.look()
-            try await preflight.findMeant(limit: maxChannelScan, &report)
+            if report.objection == nil { try await preflight.lookAround(limit: maxChannelScan, &report) }
             await client.close()
         } catch {
             await client.close()
@@ -54,17 +59,54 @@ package struct Preflight {
             }
             await listener.close()
         }
+        if var core = report.core {
+            let listener = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup)
+            do {
+                try await CoreLook.tryWatches(&core, on: listener)
+                report.core = core
+                await listener.close()
+            } catch {
+                await listener.close()
+                throw error
+            }
+        }
         return report
     }
 
+    /// What lives on a Redis, for a relay that begins: nothing but its channels is looked at.
+    ///
+    /// - Throws: `RedisError` if Redis cannot be reached or will not serve.
+    package static func backplanes(
+        redis configuration: RedisConfiguration, channels: [String], core: CoreAttachment?,
+        maxChannelScan: Int = ChannelScanPolicy.defaultLimit, eventLoopGroup: any EventLoopGroup
+    ) async throws -> PreflightReport {
+        let client = try await RedisClient.connect(to: configuration, eventLoopGroup: eventLoopGroup)
+        let preflight = Preflight(client: client, configuration: configuration, channels: channels, core: core)
+        do {
+            var report = PreflightReport()
+            report.database = configuration.database
+            for name in channels { report.channels.append(try await preflight.look(at: name, &report)) }
+            report.clients = try await preflight.subscribedClients(&report)
+            try await preflight.lookAround(limit: maxChannelScan, &report)
+            await client.close()
+            return report
+        } catch {
+            await client.close()
+            throw error
+        }
+    }
+
     /// - Parameter client: a connection to the Redis of `configuration`; stays open.
-    package init(client: RedisClient, configuration: RedisConfiguration, channels: [String]) {
+    package init(
+        client: RedisClient, configuration: RedisConfiguration, channels: [String], core: CoreAttachment? = nil
+    ) {
         self.client = client
         self.configuration = configuration
         self.channels = channels
+        self.core = core
     }
 
-    /// Everything that one connection can tell.
+    /// Everything that one connection can find out.
     package func look() async throws -> PreflightReport {
         var report = PreflightReport()
         report.endpoint = client.endpoint
@@ -84,7 +126,7 @@ package struct Preflight {
         if report.objection == nil, try await client.isCluster(report.server) == true {
             report.objection = RedisError.clusterMode(endpoint: client.endpoint).description
         }
-        // Much of what follows has no answer there, or one that means nothing.
+        // Most of the following would have no reply there, or a meaningless one.
         guard report.objection == nil else { return report }
         report.user = try await ask(["ACL", "WHOAMI"], &report)?.text
         if let limit = try await setting("client-output-buffer-limit", &report) {
@@ -94,26 +136,37 @@ package struct Preflight {
         }
         report.clockDifferenceNanoseconds = try await clockDifference(&report)
         for channel in channels { report.channels.append(try await look(at: channel, &report)) }
-        let list = try await ask(["CLIENT", "LIST", "TYPE", "pubsub"], &report)?.text
-        report.clients = list.map { SubscribedClients(list: $0) }
+        report.clients = try await subscribedClients(&report)
         return report
     }
 
-    /// What was meant by channels to which nobody listens.
-    private func findMeant(limit: Int, _ report: inout PreflightReport) async throws {
-        let lonely = report.channels.indices.filter { report.channels[$0].subscribers == 0 }
-        guard !lonely.isEmpty else { return }
+    private func subscribedClients(_ report: inout PreflightReport) async throws -> SubscribedClients? {
+        let list = try await ask(["CLIENT", "LIST", "TYPE", "pubsub"], &report)?.text
+        return list.map { SubscribedClients(list: $0) }
+    }
+
+    /// The hubs that are going to be watched, and what was meant by channels to which nobody listens.
+    private func lookAround(limit: Int, _ report: inout PreflightReport) async throws {
+        let lonely = report.channels.indices.filter { report.isLonely(report.channels[$0]) }
+        guard !lonely.isEmpty || core != nil else { return }
         var policy = ChannelScanPolicy(limit: limit)
+        var groups: ChannelGroups?
         switch try await ChannelDirectory(client: client).names(&policy) {
-        case .success(let names):
-            let others = ChannelGroups(names).others
-            for index in lonely {
-                report.channels[index].meant = ChannelHint.meant(
-                    by: report.channels[index].name, among: others, besides: channels)
-            }
+        case .success(let names): groups = ChannelGroups(names)
         case .failure(let reason):
             report.namesUnknown = reason.description
             report.hasTooManyNames = reason.isAboveLimit
+        }
+        if let groups, !lonely.isEmpty {
+            report.hubsHere = groups.hubs.map(\.found).filter { $0.nodes > 0 }
+            for index in lonely {
+                report.channels[index].meant = ChannelHint.meant(
+                    by: report.channels[index].name, among: groups.others, besides: channels)
+            }
+        }
+        if let core {
+            report.core = try await CoreLook(client: client, attachment: core)
+                .report(groups, database: configuration.database)
         }
     }
 
@@ -124,14 +177,14 @@ package struct Preflight {
         do {
             channel.counter = try await ask(["GET", .text(name)], &report).map(Self.counter) ?? .unknown
         } catch RedisError.serverError(_, let reply) where reply.hasPrefix("WRONGTYPE") {
-            channel.counter = .other("something that is no string")
+            channel.counter = .other("a value that is not a string")
         }
         return channel
     }
 
     private static func counter(_ reply: RESPValue) -> ChannelReport.Counter {
         guard let text = reply.text else { return .absent }
-        return UInt64(text).map { .value($0) } ?? .other("text that is no number")
+        return UInt64(text).map { .value($0) } ?? .other("text that is not a number")
     }
 
     private func clockDifference(_ report: inout PreflightReport) async throws -> Int64? {
@@ -140,7 +193,7 @@ package struct Preflight {
             let seconds = parts[0].text.flatMap({ Int64($0) }), let microseconds = parts[1].text.flatMap({ Int64($0) })
         else { return nil }
         let after = Moment.now()
-        // Redis read its clock somewhere in between: the middle is off by half of the round trip at most.
+        // Redis read its clock somewhere in between: the middle is off by at most half of the round trip.
         let middle = before.realtime / 2 + after.realtime / 2
         return (seconds * 1_000_000_000 + microseconds * 1_000) - Int64(middle)
     }
@@ -149,7 +202,7 @@ package struct Preflight {
         try await ask(["CONFIG", "GET", .text(name)], &report)?.array?.last?.text
     }
 
-    /// - Returns: nil if the command is not permitted, or not known.
+    /// - Returns: nil if the command is not permitted or unknown.
     private func ask(_ command: [RESPArgument], _ report: inout PreflightReport) async throws -> RESPValue? {
         do {
             return try await client.send(command)

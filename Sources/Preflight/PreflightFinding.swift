@@ -1,18 +1,19 @@
+package import Backplane
 package import Redis
 
-/// Something about a ``PreflightReport`` that an operator should know before the relay runs for months.
+/// Something in a ``PreflightReport`` that an operator should know before using the relay.
 package struct PreflightFinding: Sendable, Equatable {
     package enum Severity: String, Sendable {
-        /// It works, but not as well as it could, or not for ever.
+        /// It works, but not as well as it could, or not forever.
         case warning
-        /// The relay cannot do what it was asked for.
+        /// The relay cannot run as configured.
         case problem
     }
 
     package var severity: Severity
-    /// What is wrong, what it leads to, and the remedy.
+    /// The problem, its consequence, and the remedy.
     package var text: String
-    /// What an operator may set otherwise; nil where it is something else that helps.
+    /// The option to change; nil if another remedy is needed.
     package var setting: Setting?
 
     /// A setting of the relay that a finding is about.
@@ -20,22 +21,32 @@ package struct PreflightFinding: Sendable, Equatable {
         case connection([ConnectionSetting])
         case minimumFreeDisk
         case buffer
+        /// To watch the hubs of ASP.NET Core that have this prefix.
+        case core(prefix: String)
+        case eventKey(String)
+        case prefix(String)
+        case hub(CoreHub)
+        /// Naming hubs instead of finding them, or to be asked for more channels.
+        case hubNames
+        case manyPatterns
+        case exclusion
+        case connections
     }
 
     package static func warning(_ text: String) -> PreflightFinding { PreflightFinding(severity: .warning, text: text) }
     package static func problem(_ text: String) -> PreflightFinding { PreflightFinding(severity: .problem, text: text) }
 
-    fileprivate static func warning(_ text: String, setting: Setting) -> PreflightFinding {
+    static func warning(_ text: String, setting: Setting) -> PreflightFinding {
         PreflightFinding(severity: .warning, text: text, setting: setting)
     }
 
-    fileprivate static func problem(_ text: String, setting: Setting) -> PreflightFinding {
+    static func problem(_ text: String, setting: Setting) -> PreflightFinding {
         PreflightFinding(severity: .problem, text: text, setting: setting)
     }
 }
 
 extension PreflightReport {
-    /// A subscriber falls behind by this much within a moment of a busy backplane.
+    /// A subscriber can fall behind by this much in a short burst.
     package static let smallOutputBuffer = 8 << 20
     /// Lua writes larger numbers with an exponent.
     package static let lastPlainID: UInt64 = 99_999_999_999_999
@@ -43,11 +54,11 @@ extension PreflightReport {
     package static let slowRoundTrip: UInt64 = 50_000_000
     package static let slowDisk = 20_000_000.0
 
-    /// - Parameter minimumFreeBytes: below this the relay does not record.
+    /// - Parameter minimumFreeBytes: the relay does not record with less free space.
     package func findings(minimumFreeBytes: UInt64 = 0) -> [PreflightFinding] {
         [unreachable.map { .problem($0, setting: .connection(missing)) }, objection.map { .problem($0) }].compactMap(
             \.self)
-            + channels.flatMap(findings(of:))
+            + channels.flatMap(findings(of:)) + (core?.findings(clients: clients) ?? [])
             + serverFindings + (directory.map { findings(of: $0, minimumFreeBytes) } ?? [])
     }
 
@@ -55,6 +66,8 @@ extension PreflightReport {
         var findings: [PreflightFinding] = []
         let name = "channel '\(channel.name)'"
         if let refusal = channel.refusal { findings.append(.problem("\(name) cannot be subscribed to: \(refusal)")) }
+        // Nor does a counter matter there.
+        if isLonely(channel), let instead = findingOfHubs(instead: channel) { return findings + [instead] }
         if channel.subscribers == 0 {
             findings.append(
                 .warning(
@@ -68,7 +81,7 @@ extension PreflightReport {
         case .absent:
             findings.append(
                 .warning(
-                    "the key '\(channel.name)' does not exist in database \(database), so nothing was published yet, or the nodes count in another database: name theirs in the address"
+                    "the key '\(channel.name)' does not exist in database \(database), so nothing has been published yet, or the nodes use another database: put theirs into the address"
                 ))
         case .other(let what):
             findings.append(
@@ -117,16 +130,18 @@ extension PreflightReport {
                     ))
             }
         }
-        if let memory, memory.limit > 0, memory.policy.hasPrefix("allkeys") {
+        // Hubs of ASP.NET Core have no counter.
+        let hasCounters = !channels.isEmpty
+        if hasCounters, let memory, memory.limit > 0, memory.policy.hasPrefix("allkeys") {
             findings.append(
                 .warning(
-                    "maxmemory-policy is \(memory.policy): when Redis is full it may evict the counter, ids begin again, and clients go deaf; use noeviction or a volatile- policy"
+                    "maxmemory-policy is \(memory.policy): when Redis is full it may evict the counter; then ids restart and clients miss messages; use noeviction or a volatile- policy"
                 ))
         }
-        if let persistence, !persistence.appendOnlyFile, persistence.snapshots == "" {
+        if hasCounters, let persistence, !persistence.appendOnlyFile, persistence.snapshots == "" {
             findings.append(
                 .warning(
-                    "Redis keeps nothing across a restart: the counter will begin again and clients may go deaf until it catches up; switch on AOF or RDB"
+                    "Redis has no persistence: after a restart the counter starts again and clients may miss messages until it catches up; enable AOF or RDB"
                 ))
         }
         if let difference = clockDifferenceNanoseconds, difference.magnitude > Self.largeClockDifference {
@@ -138,7 +153,7 @@ extension PreflightReport {
         if roundTripNanoseconds > Self.slowRoundTrip {
             findings.append(
                 .warning(
-                    "a PING took \(roundTripNanoseconds / 1_000_000) ms: run the relay near Redis, or its output buffer there fills"
+                    "a PING took \(roundTripNanoseconds / 1_000_000) ms: run the relay near Redis, or its output buffer in Redis fills up"
                 ))
         }
         return findings
@@ -156,7 +171,7 @@ extension PreflightReport {
         if let speed = directory.bytesPerSecond, speed < Self.slowDisk {
             findings.append(
                 .warning(
-                    "'\(directory.path)' takes only \(Int(speed / 1e6)) MB/s: at busy times envelopes wait in memory and may be dropped",
+                    "'\(directory.path)' can be written at only \(Int(speed / 1e6)) MB/s: at busy times envelopes wait in memory and may be dropped",
                     setting: .buffer))
         }
         return findings

@@ -1,6 +1,6 @@
 package import Redis
 
-/// What was found of a Redis, its channels and the record directory before the relay attaches.
+/// The state of a Redis, its channels and the record directory before the relay attaches.
 package struct PreflightReport: Sendable {
     /// `client-output-buffer-limit` for subscribers, in bytes and seconds; 0 bytes is no limit.
     package struct OutputBufferLimit: Sendable, Equatable {
@@ -15,17 +15,17 @@ package struct PreflightReport: Sendable {
         }
     }
 
-    /// Why Redis cannot be reached, or will not serve; then nothing else is known of it.
+    /// Why Redis cannot be reached, or refuses; nothing else is known then.
     package var unreachable: String?
-    /// What may be given so that it can be reached.
+    /// Settings that may make it reachable.
     package var missing: [ConnectionSetting] = []
     /// Why this server is not the one to attach to.
     package var objection: String?
     /// nil if CLIENT LIST is not permitted.
     package var clients: SubscribedClients?
-    /// `host:port` or what the address is, without secrets.
+    /// `host:port` or another form of the address, without secrets.
     package var endpoint = ""
-    /// The database that is searched for counters.
+    /// The database searched for counters.
     package var database = 0
     /// Time from a PING to its answer.
     package var roundTripNanoseconds: UInt64 = 0
@@ -40,25 +40,29 @@ package struct PreflightReport: Sendable {
     /// The clock of Redis minus ours; nil if TIME is not permitted.
     package var clockDifferenceNanoseconds: Int64?
     package var channels: [ChannelReport] = []
-    /// Why nobody can tell which channel was meant; nil if that was no question.
+    /// nil if nothing of ASP.NET Core is going to be watched.
+    package var core: CoreReport?
+    /// Hubs of ASP.NET Core with nodes, if an event key has no subscribers; nobody knows them otherwise.
+    package var hubsHere: [FoundHub] = []
+    /// Why no suggestion for a channel name is possible; nil if none was needed.
     package var namesUnknown: String?
-    /// That is because there are more channels than it is asked for.
+    /// Because there are more channels than the limit.
     package var hasTooManyNames = false
-    /// Commands that the server did not permit, in the order in which they were tried.
+    /// Commands that were not permitted, in the order tried.
     package var notPermitted: [String] = []
-    /// nil if the relay is not going to record.
+    /// nil if the relay will not record.
     package var directory: DirectoryReport?
 }
 
-/// What was found of one channel.
+/// The state of one channel.
 package struct ChannelReport: Sendable, Equatable {
-    /// What the key of the channel's name holds.
+    /// The value of the key with the channel's name.
     package enum Counter: Sendable, Equatable {
         /// GET is not permitted.
         case unknown
         case absent
         case value(UInt64)
-        /// Something that SignalR's script cannot count up; in words.
+        /// A value that SignalR's script cannot increment, described.
         case other(String)
     }
 
@@ -68,7 +72,7 @@ package struct ChannelReport: Sendable, Equatable {
     package var counter: Counter
     /// Why SUBSCRIBE was refused; nil if it was not, or not tried.
     package var refusal: String?
-    /// A channel with subscribers that was probably meant; nil if none is near, or nobody may be asked.
+    /// A similar channel that has subscribers; nil if there is none, or it is unknown.
     package var meant: String?
 
     package init(name: String, subscribers: Int? = nil, counter: Counter = .unknown, refusal: String? = nil) {
@@ -79,7 +83,7 @@ package struct ChannelReport: Sendable, Equatable {
     }
 }
 
-/// How much a Redis may hold, and what it does when it is full.
+/// Memory limit of Redis, and its policy when full.
 package struct RedisMemory: Sendable, Equatable {
     /// In bytes; 0 is no limit.
     package var limit: Int
@@ -87,7 +91,7 @@ package struct RedisMemory: Sendable, Equatable {
     package var policy: String
 }
 
-/// What a Redis keeps across a restart.
+/// Persistence of Redis across a restart.
 package struct RedisPersistence: Sendable, Equatable {
     package var appendOnlyFile: Bool
     /// The rules of RDB snapshots, empty for none; nil if CONFIG is not permitted.

@@ -1,10 +1,10 @@
 import Redis
 
-/// The subscribers of a server, all channels together, sorted by their names in `CLIENT LIST`.
+/// The subscribers of a server over all channels, classified by their names in `CLIENT LIST`.
 package struct SubscribedClients: Sendable, Equatable {
-    /// Relays and tails of ours, which only look on.
+    /// Relays and tails, which only observe.
     package var observers: Int
-    /// Whatever else: nodes, perhaps.
+    /// All others: possibly nodes.
     package var others: Int
 
     package init(observers: Int, others: Int) {
@@ -12,24 +12,24 @@ package struct SubscribedClients: Sendable, Equatable {
         self.others = others
     }
 
-    /// - Parameter list: the answer to `CLIENT LIST TYPE pubsub`.
+    /// - Parameter list: the reply to `CLIENT LIST TYPE pubsub`.
     package init(list: String) {
         self.init(observers: 0, others: 0)
         for line in list.split(whereSeparator: \.isNewline) {
             let client = InfoFields(client: String(line))
-            // What subscribes to patterns alone is not counted by PUBSUB NUMSUB.
+            // PUBSUB NUMSUB does not count clients that only subscribe to patterns.
             guard client["sub"].flatMap({ Int($0) }) ?? 0 > 0 else { continue }
             if RedisConfiguration.isObserver(clientName: client["name"] ?? "") { observers += 1 } else { others += 1 }
         }
     }
 
-    /// What is known of the subscribers of one channel.
+    /// What is known about the subscribers of one channel.
     package enum Verdict: Sendable, Equatable {
-        /// At least one is no observer.
+        /// At least one is not an observer.
         case mayBeNodes
         /// All subscribers of the server are observers.
         case observersOnly
-        /// There are as many observers on the server, which may be those of the channel.
+        /// The server has at least as many observers, which may be those of the channel.
         case unclear
     }
 
@@ -39,6 +39,6 @@ package struct SubscribedClients: Sendable, Equatable {
         return count > observers ? .mayBeNodes : .unclear
     }
 
-    /// Whether the rows are those of a channel with this many subscribers.
+    /// Whether the list consists of the subscribers of a channel with this many.
     package func areAll(of count: Int) -> Bool { count == observers + others }
 }

@@ -2,17 +2,17 @@ import Backplane
 import Capture
 import Time
 
-/// The one way that the events of a relay take: to its metrics, its status, the recorder, the consumers beside it, the log, in
+/// Distributes the events of a relay: to its metrics, its status, the recorder, the other consumers and the log, in
 /// this order.
 ///
-/// Those of its own are told statically, since each envelope passes them; the others once a batch. A deviation of ids that
-/// may be the turn of another counter is recorded at once, and told to the others when it is sure.
+/// Internal consumers are called statically, because each envelope passes them; the others once per batch. A deviation
+/// of ids that may be another counter's turn is recorded immediately, and passed to the others when it is certain.
 struct EventFanOut: ~Copyable {
     var channels: ObservedChannels
     var recorder: Recorder?
     private var log: RelayLog
     private let consumers: [any RelayConsumer]
-    /// What is recorded, and waits to be told until it is known whether there are several counters.
+    /// Recorded deviations held back until it is known whether there are several counters.
     private var held = DeviationHold()
 
     init(
@@ -28,7 +28,7 @@ struct EventFanOut: ~Copyable {
     var context: RelayContext { log.context }
 
     mutating func tell(_ event: RelayEvent, at now: Moment) {
-        // First: who is told that the relay is ready must not read that it is down.
+        // First: a consumer notified that the relay is ready must not read that it is down.
         channels.consume(event)
         context.status.consume(event)
         recorder?.consume(event, at: now)
@@ -36,7 +36,7 @@ struct EventFanOut: ~Copyable {
         tellOthers(event, at: now)
     }
 
-    /// Envelopes of these channels may come from now on.
+    /// Envelopes of these channels may arrive from now on.
     mutating func attach(_ indexes: Range<Int>, at now: Moment) {
         let new = Array(context.attached.all[indexes])
         for channel in new { channels.attach(channel) }
@@ -49,7 +49,7 @@ struct EventFanOut: ~Copyable {
         log.consume(event, at: now)
     }
 
-    /// What has become of the recording.
+    /// Passes on news about the recording.
     mutating func tellNews(at now: Moment) {
         guard let news = recorder?.takeNews() else { return }
         for event in news {
@@ -59,10 +59,10 @@ struct EventFanOut: ~Copyable {
 
     // MARK: - What several counters would explain, too
 
-    /// A deviation of ids that may be none: into the capture at once, in its place among the envelopes; told to all others
-    /// when it is sure.
+    /// A deviation of ids that may not be one: recorded immediately, in its place among the envelopes; passed to the
+    /// others when it is certain.
     ///
-    /// - Returns: the deviation; nil if the event is none.
+    /// - Returns: the deviation; nil for other events.
     mutating func hold(_ event: RelayEvent, at now: Moment) -> DeviationHold.Deviation? {
         guard let deviation = DeviationHold.Deviation(event) else { return nil }
         recorder?.consume(event, at: now)
@@ -72,7 +72,7 @@ struct EventFanOut: ~Copyable {
         return deviation
     }
 
-    /// - Parameter time: of the monotonic clock; `.max` for all.
+    /// - Parameter time: on the monotonic clock; `.max` for all.
     mutating func tellHeld(by time: UInt64, at now: Moment) {
         for deviation in held.due(at: time) { tell(deviation, at: now) }
     }
@@ -83,31 +83,31 @@ struct EventFanOut: ~Copyable {
         tellOthers(event, at: now)
     }
 
-    /// The ids of a channel went on with another counter.
+    /// The ids of a channel continued another counter.
     ///
     /// - Parameters:
-    ///   - isNews: if that shows one counter more than was known.
-    ///   - withdrawn: deviations that were none.
+    ///   - isNews: whether this revealed another counter.
+    ///   - withdrawn: deviations that were wrong.
     mutating func turned(_ channel: Int, isNews: Bool, withdrawn: [CaptureEvent.Withdrawn]) {
         channels.turned(channel)
         let told = held.withdraw(withdrawn, channel: channel)
         if isNews { log.isMistold(told, channel: channel) }
     }
 
-    /// Ids of a channel are back where they had been before.
+    /// Ids of a channel returned to an earlier position.
     mutating func returned(_ channel: Int, at now: Moment) { held.returned(on: channel, at: now.monotonic) }
 
-    /// The keys say that counters stand at both ends of a jump.
+    /// The keys show counters at both ends of a jump.
     mutating func areCounters(_ jump: CaptureEvent.Withdrawn, channel: Int, at now: Moment) {
         held.prolong(jump, channel: channel, at: now.monotonic)
     }
 
     // MARK: - Order and time
 
-    /// The next id of this channel does not follow the last one, which is told to nobody else.
+    /// The next id of this channel is not contiguous; only the recorder needs to know.
     mutating func orderBroke(channel: Int) { recorder?.sequenceBroke(channel: channel) }
 
-    /// What goes on without events.
+    /// Periodic work without events.
     mutating func tick(_ now: Moment) {
         tellHeld(by: now.monotonic, at: now)
         recorder?.tick(.now())
@@ -116,13 +116,13 @@ struct EventFanOut: ~Copyable {
         channels.publish(at: now.monotonic)
     }
 
-    /// When ``tick(_:)`` has something to do next, on the monotonic clock.
+    /// When ``tick(_:)`` is next due, on the monotonic clock.
     mutating func deadline() -> UInt64 {
         let recording = recorder?.nextDeadline ?? .max
         return min(recording, channels.deadline ?? .max, held.deadline ?? .max)
     }
 
-    /// Nothing more is told; closes the capture.
+    /// No more events follow; closes the capture.
     ///
     /// - Parameter checkedIDs: see ``Recorder/close(_:checkedIDs:)``.
     mutating func close(checkedIDs: OrdinalNameMap<UInt64>) {

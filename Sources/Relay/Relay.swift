@@ -8,12 +8,13 @@ import Redis
 import ServiceLifecycle
 import Time
 
-/// The sidecar: holds the subscription, observes and records every envelope, and answers scrapes.
+/// The sidecar: maintains the subscription, observes and records every envelope, and serves scrapes.
 ///
-/// The way of an envelope:
-/// ``RedisSubscriber`` (event loop) -> `Intake` (bounded in bytes) -> `RelayWorker` (own thread) -> `ChannelObserver`
-/// -> metrics, and `Recorder` -> `CaptureWriter` -> segment file; then, a batch at a time, each ``RelayConsumer``.
-/// Whatever else happens goes the same way as a ``RelayEvent``, through `EventFanOut`.
+/// The path of an envelope:
+/// ``RedisSubscriber`` (event loop) -> `Intake` (bounded in bytes) -> `RelayWorker` (separate thread) ->
+/// `ChannelObserver`
+/// -> metrics, and `Recorder` -> `CaptureWriter` -> segment file; then, per batch, each ``RelayConsumer``.
+/// Other events take the same path as a ``RelayEvent``, through `EventFanOut`.
 package struct Relay: Service {
     private let parts: RelayParts
     private let consumers: [any RelayConsumer]
@@ -21,9 +22,9 @@ package struct Relay: Service {
     private let supervisor: (any RelaySupervisor)?
 
     /// - Parameters:
-    ///   - consumers: hear its events beside metrics, recorder and log.
-    ///   - pages: what it serves beside metrics and probes.
-    ///   - supervisor: is told of the relay's life.
+    ///   - consumers: receive its events in addition to metrics, recorder and log.
+    ///   - pages: served in addition to metrics and probes.
+    ///   - supervisor: notified of the relay's state.
     package init(
         _ parts: RelayParts, consumers: [any RelayConsumer] = [], pages: (any WebRoutes)? = nil,
         supervisor: (any RelaySupervisor)? = nil
@@ -39,7 +40,7 @@ package struct Relay: Service {
 
     // MARK: - While it runs, from any thread
 
-    /// Closes the segment and begins the next; reads the HTTP token's file again.
+    /// Closes the segment and starts the next; reloads the HTTP token's file.
     package func rotate() {
         parts.intake.command(.rotate)
         guard let token = configuration.web.access.token else { return }
@@ -47,45 +48,45 @@ package struct Relay: Service {
             try token.reload()
             pages?.tokenChanged()
         } catch {
-            logger.error("the HTTP token stays as it is", metadata: ["cause": "\(error)"])
+            logger.error("the HTTP token was not reloaded", metadata: ["cause": "\(error)"])
         }
     }
 
-    /// Writes what waits, and forces it to the disk.
+    /// Writes pending data and forces it to the disk.
     package func flush() { parts.intake.command(.flush) }
 
     /// Writes one line of figures to the log.
     package func logStatistics() { logger.notice("statistics", metadata: parts.statistics) }
 
-    /// What was lost while it should have been recorded; after ``run()`` has ended. Empty for a relay that only observes.
+    /// Losses while it should have recorded; valid after ``run()`` has ended. Empty for a relay that only observes.
     package var losses: RelayLosses { parts.losses }
 
     // MARK: - Running
 
-    /// Runs until graceful shutdown or cancellation; then stops reading, drains what was received, closes the segment. Once.
+    /// Runs until graceful shutdown or cancellation; then stops reading, drains received envelopes and closes the
+    /// segment. Call once.
     ///
-    /// - Throws: ``RelayError`` if the HTTP surface cannot be bound; `CaptureError` if the record directory cannot be used;
-    ///   `RedisError` if the first subscription fails
-    ///   for a reason that time does not heal.
+    /// - Throws: ``RelayError`` if the HTTP surface cannot be bound; `CaptureError` if the record directory cannot be
+    ///   used; `RedisError` if the first subscription fails for a permanent reason.
     package func run() async throws {
-        // Before anything else: a second relay there would be refused whatever comes next.
+        // First: a second relay there must be refused in any case.
         let claim = try await claimDirectory()
         defer { withExtendedLifetime(claim) {} }
-        // Those that are there have a segment in common.
+        // Hubs present at the start share the first segment.
         if let hubs = await RelayServices.follower(parts)?.findFirst() { _ = parts.attach(hubs) }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let services = RelayServices(parts, pages: pages, supervisor: supervisor, eventLoopGroup: group)
         let thread = NIOThreadPool(numberOfThreads: 1)
         thread.start()
         services.housekeeper?.start()
-        // While the directory of an earlier run is looked at, which can take long after a crash, the intake fills.
+        // While the directory of an earlier run is read, which can take long after a crash, the intake fills.
         let preparation = Task { try await thread.runIfActive { try prepareDirectory() } }
         let housekeeping = Task {
             if (try? await preparation.value) != nil { await services.housekeeper?.run() }
         }
         async let worked = Self.result {
             let previous = try await preparation.value
-            // Whether there is space to record, before the first envelope.
+            // Check for space to record before the first envelope.
             await services.housekeeper?.look()
             try await thread.runIfActive {
                 var worker = makeWorker(previous, services)
@@ -125,7 +126,7 @@ package struct Relay: Service {
         let claim = try await NIOThreadPool.singleton.runIfActive { try DirectoryClaim.take(directory) }
         if claim == nil {
             logger.notice(
-                "this file system knows no lock on a directory; open segments alone tell whether another relay records there",
+                "this file system cannot lock a directory; only open segments show whether another relay records there",
                 metadata: ["directory": "\(directory)"])
         }
         return claim
@@ -137,7 +138,7 @@ package struct Relay: Service {
         }
     }
 
-    /// - Parameter previous: of the run before that recorded into the same directory; nil if nothing is recorded.
+    /// - Parameter previous: the previous run that recorded into the same directory; nil if nothing is recorded.
     private func makeWorker(_ previous: CaptureDirectory.Previous?, _ services: RelayServices) -> RelayWorker {
         let context = parts.context
         let events = EventFanOut(
@@ -175,7 +176,7 @@ package struct Relay: Service {
             func add(_ body: @escaping @Sendable () async throws -> Void) {
                 group.addTask { await Self.result { try await cancelWhenGracefulShutdown { try await body() } } }
             }
-            // Ends by itself, when it has looked whether anything is missing.
+            // Ends by itself, after checking whether anything is missing.
             group.addTask { await Self.result { try await services.subscription.run() } }
             add { try await services.web.run() }
             add { [limit = configuration.maxChannelScan] in await services.watch.run(maxChannelScan: limit) }
@@ -193,7 +194,7 @@ package struct Relay: Service {
             for consumer in consumers { add { try await consumer.run() } }
             group.addTask {
                 let prepared = await Self.result { _ = try await preparation.value }
-                // Only a failure is an end.
+                // Only a failure ends the relay.
                 if case .success = prepared { try? await gracefulShutdown() }
                 return prepared
             }
@@ -203,7 +204,7 @@ package struct Relay: Service {
             var outcome: Result<Void, any Error> = .success(())
             for await result in group {
                 if case .success = outcome { outcome = result }
-                // Whichever ends first takes the others along; a cancelled one ends without an error of its own.
+                // Whichever ends first cancels the others; a cancelled one ends without an error of its own.
                 group.cancelAll()
             }
             return outcome

@@ -3,25 +3,27 @@ package import Capture
 package import Preflight
 package import Redis
 
-/// What one relay does.
+/// The configuration of one relay.
 package struct RelayConfiguration: Sendable {
     package var redis: RedisConfiguration
-    /// What is watched from the start: at least one, unless hubs are looked for.
+    /// The initially watched channels: at least one, unless hubs are discovered.
     package var backplanes: [BackplaneChannel]
-    /// nil where nothing of ASP.NET Core is watched.
+    /// nil if nothing of ASP.NET Core is watched.
     package var core: CoreAttachment?
     /// Where and how to record; nil to observe only.
     package var recording: CaptureWriter.Configuration?
-    /// What of the payloads is recorded.
+    /// Which parts of payloads to record.
     package var payload: PayloadPolicy
-    /// What becomes of closed segments, and when recording must pause.
+    /// How to treat closed segments, and when to pause recording.
     package var housekeeping: HousekeepingPolicy
-    /// Memory for envelopes that wait for the recorder, in bytes.
+    /// Memory for envelopes waiting for the recorder, in bytes.
     package var bufferBytes: Int
     /// Where `/metrics`, the probes and the live page are served, and to whom.
     package var web: WebConfiguration
-    /// Channels of the Redis up to which it is asked for their names, where nobody listens to a channel.
+    /// Maximum number of channels for which Redis is asked for names, if a channel has no other subscribers.
     package var maxChannelScan: Int
+    /// Whether the counters are compared with what arrived at the stop, too, which may take seconds.
+    package var looksAtStop = true
     package var version: String
     /// Name of this machine, for the capture.
     package var hostName: String

@@ -7,16 +7,16 @@ import Preflight
 import Prometheus
 import Redis
 
-/// The parts of a relay that others read while it runs, each with its metrics; made before it runs, in one place.
+/// The parts of a relay that are read while it runs, each with its metrics; created in one place before it runs.
 package struct RelayParts: Sendable {
     package let configuration: RelayConfiguration
-    /// For parts that register metrics of their own.
+    /// For parts with their own metrics.
     package let context: RelayContext
-    /// What was received, by channel.
+    /// Received envelopes, by channel.
     package let observing: ObservingMetrics
-    /// What was recorded; all 0 where nothing is.
+    /// Recorded envelopes; all 0 if nothing is recorded.
     package let recording: RecordingMetrics
-    /// What Redis told of channels and subscribers.
+    /// Redis' data about channels and subscribers.
     package let watch: WatchMetrics
     let storage: StorageMetrics
     let intake: Intake
@@ -39,9 +39,9 @@ package struct RelayParts: Sendable {
         registry.registerProcess(version: configuration.version)
     }
 
-    /// Makes the parts ready for hubs that were found. Their envelopes may come once the worker has been told.
+    /// Prepares the parts for discovered hubs. Their envelopes may arrive once the worker was notified.
     ///
-    /// - Returns: the indexes of those that are new.
+    /// - Returns: the indexes of new hubs.
     func attach(_ hubs: [CoreHub]) -> Range<Int> {
         let indexes = context.attached.attach(hubs)
         let new = Array(context.attached.all[indexes])
@@ -49,10 +49,10 @@ package struct RelayParts: Sendable {
         return indexes
     }
 
-    /// What the intake and the recorder lost of what came in.
+    /// Losses in the intake and the recorder.
     package var drops: DropMetrics { intake.metrics.drops }
 
-    /// The figures that an operator asks for by SIGUSR1, since the start.
+    /// The figures since the start that SIGUSR1 logs.
     var statistics: Logger.Metadata {
         var figures: Logger.Metadata = [
             "dropped": "\(drops.total)",
@@ -74,7 +74,7 @@ package struct RelayParts: Sendable {
         return figures
     }
 
-    /// What the run lost while it should have recorded.
+    /// Losses of the run while it should have recorded.
     var losses: RelayLosses {
         var losses = RelayLosses()
         guard configuration.recording != nil else { return losses }
@@ -85,22 +85,22 @@ package struct RelayParts: Sendable {
     }
 }
 
-/// What a relay consists of while it runs, beside the recorder's thread. Each is made here, and works from ``Relay/run()`` on.
+/// The services of a running relay besides the recorder's thread. Created here, active during ``Relay/run()``.
 struct RelayServices {
     let subscription: AuditedSubscription
-    /// nil where nothing of ASP.NET Core is watched.
+    /// nil if nothing of ASP.NET Core is watched.
     let follower: HubFollower?
     let watch: RedisWatch
     let census: CounterCensus
     let web: RelayWeb
     /// nil if nothing is recorded.
     let housekeeper: Housekeeper?
-    /// nil where nobody wants to hear that it lives.
+    /// nil without a supervisor.
     let supervision: Supervision?
 
     /// - Parameters:
-    ///   - pages: what is served beside metrics and probes.
-    ///   - eventLoopGroup: of the subscription alone: no scrape ever delays the socket.
+    ///   - pages: served in addition to metrics and probes.
+    ///   - eventLoopGroup: for the subscription alone, so that no scrape delays the socket.
     init(
         _ parts: RelayParts, pages: (any WebRoutes)?, supervisor: (any RelaySupervisor)?,
         eventLoopGroup: any EventLoopGroup
@@ -113,7 +113,7 @@ struct RelayServices {
         subscription = AuditedSubscription(
             redis: configuration.redis, attached: context.attached,
             includesConnections: configuration.core?.includesConnections ?? false, reader: reader, intake: intake,
-            eventLoopGroup: eventLoopGroup, logger: context.logger)
+            eventLoopGroup: eventLoopGroup, looksAtStop: configuration.looksAtStop, logger: context.logger)
         follower = Self.follower(parts)
         watch = RedisWatch(
             redis: configuration.redis, metrics: parts.watch, subscription: subscription, context: context)
@@ -137,7 +137,7 @@ struct RelayServices {
         }
     }
 
-    /// Whoever looks for hubs; nil where nothing of ASP.NET Core is watched.
+    /// Discovers hubs; nil if nothing of ASP.NET Core is watched.
     static func follower(_ parts: RelayParts) -> HubFollower? {
         parts.configuration.core.map { core in
             var asking = parts.configuration.redis

@@ -9,29 +9,29 @@ import Time
     import Musl
 #endif
 
-/// The consumer of the intake: has each envelope observed and recorded, and says what befell the subscription.
+/// The consumer of the intake: has each envelope observed and recorded, and reports subscription events.
 ///
-/// Lives on one thread (``run()``); all it owns is its own.
+/// Confined to one thread (``run()``).
 struct RelayWorker: ~Copyable {
-    /// The longest wait without a look at the clocks.
+    /// The longest wait without reading the clocks.
     private static let longestWait = 1.0
-    /// After little work it rests this long, so that many small reads do not cost a wake-up each, in microseconds.
+    /// After little work it pauses this long, in microseconds, so that many small reads do not each cost a wake-up.
     private static let rest: UInt32 = 5_000
     private static let littleWork = 1 << 20
 
     private let intake: Intake
     private var events: EventFanOut
-    /// Who finds out which counters give the ids of a channel; nil where nobody does.
+    /// Determines which counters assign the ids of a channel; nil if unavailable.
     private let census: CounterCensus?
-    /// Indexes of channels that the census has not answered for, and what the event is to withdraw.
+    /// Channel indexes without an answer from the census yet, with the events to withdraw.
     private var isCounting: [Int: [CaptureEvent.Withdrawn]] = [:]
-    /// When the census may be asked about a jump of ids again, of the monotonic clock: each question is a connection, and
-    /// where others move the counter jumps come all the time.
+    /// When the census may next be asked about a jump of ids, on the monotonic clock: each query takes a connection,
+    /// and if something else moves the counter, jumps are frequent.
     private var nextQuestionAt: UInt64 = 0
     private var clock = ClockMonitor()
     /// By channel index.
     private var forms: [EnvelopeForm]
-    /// By channel name, the last look of all: see ``SegmentEnding``.
+    /// By channel name, from the last comparison: see ``SegmentEnding``.
     private var checkedIDs: OrdinalNameMap<UInt64> = [:]
 
     init(intake: Intake, events: consuming EventFanOut, census: CounterCensus? = nil) {
@@ -43,7 +43,7 @@ struct RelayWorker: ~Copyable {
 
     private var channels: [String] { events.context.channels }
 
-    /// Works until the intake is closed and empty, then closes the capture.
+    /// Runs until the intake is closed and empty, then closes the capture.
     mutating func run() {
         while true {
             let delivery = intake.take(waitingAtMost: waitingTime(at: .now()))
@@ -73,7 +73,7 @@ struct RelayWorker: ~Copyable {
 
     // MARK: - Items
 
-    /// - Returns: payload bytes worked on.
+    /// - Returns: number of processed payload bytes.
     private mutating func process(_ item: IntakeItem, at now: Moment) -> Int {
         switch item {
         case .batch(let batch):
@@ -126,7 +126,7 @@ struct RelayWorker: ~Copyable {
         events.channels.counted()
     }
 
-    /// For a capture that does not hold the payloads as they are.
+    /// For a capture with redacted payloads.
     private mutating func process(_ batch: EnvelopeBatch, through filter: PayloadFilter, at now: Moment) {
         batch.forEach { channel, receivedAt, payload in
             let seen = observe(payload, channel: channel, receivedAt: receivedAt, at: now)
@@ -164,7 +164,7 @@ struct RelayWorker: ~Copyable {
         }
     }
 
-    /// Asks those who know whether it is the turn of another counter.
+    /// Asks whether it is another counter's turn.
     private mutating func hold(_ event: RelayEvent, at now: Moment) {
         guard let deviation = events.hold(event, at: now), deviation.told != .duplicate,
             now.monotonic >= nextQuestionAt
@@ -176,7 +176,7 @@ struct RelayWorker: ~Copyable {
     private mutating func dropped(_ ids: DroppedIDs, at now: Moment) {
         for (channel, ranges) in ids.ranges {
             for range in ranges {
-                // What is recorded before them and behind them are two runs of ids.
+                // Envelopes before and after them are two runs of ids.
                 events.orderBroke(channel: channel)
                 for finding in events.channels.dropped(range, channel: channel) {
                     tell(finding, channel: channel, at: now)
@@ -195,9 +195,9 @@ struct RelayWorker: ~Copyable {
 
     // MARK: - Several counters
 
-    /// Told once, not at each turn, and with what the counters' keys say.
+    /// Reported once, not at each turn, with the values of the counters' keys.
     ///
-    /// - Parameter withdraws: what was told, or recorded as an event, before it was known.
+    /// - Parameter withdraws: events reported or recorded before this was known.
     private mutating func interleaved(_ channel: Int, withdraws: [CaptureEvent.Withdrawn], at now: Moment) {
         guard let census else { return tell(interleaving(of: channel, withdraws: withdraws), at: now) }
         isCounting[channel, default: []] += withdraws
@@ -210,7 +210,7 @@ struct RelayWorker: ~Copyable {
             withdraws: withdraws)
     }
 
-    /// What another part found out.
+    /// An event from another part.
     private mutating func tell(_ event: CaptureEvent, at now: Moment) {
         if event.event == "interleaved", let channel = channels.firstIndex(where: { event.isOf($0) }) {
             isCounting[channel] = nil
@@ -219,14 +219,14 @@ struct RelayWorker: ~Copyable {
     }
 }
 
-/// Notices when the clock of the day jumps, by comparing it with one that cannot.
+/// Detects steps of the system clock, by comparison with the monotonic clock.
 struct ClockMonitor {
-    /// Less than this between two looks is drift or slewing, not a step.
+    /// Smaller differences between two readings are drift or slewing, not a step.
     static let threshold: UInt64 = 50_000_000
 
     private var last: Moment?
 
-    /// - Returns: how far the clock jumped since the last look, in nanoseconds, negative for back; nil if it did not.
+    /// - Returns: the step since the last reading, in nanoseconds, negative for back; nil if there was none.
     mutating func observe(_ now: Moment) -> Int64? {
         defer { last = now }
         guard let last else { return nil }

@@ -3,19 +3,19 @@ import Logging
 import NIOCore
 import Time
 
-/// Is told of a relay's life, for whoever watches over the process: systemd, for instance.
+/// Is notified of a relay's state, for a process supervisor such as systemd.
 package protocol RelaySupervisor: Sendable {
-    /// How often ``alive(state:)`` is wanted; nil for never.
+    /// Interval of ``alive(state:)``; nil for never.
     var heartbeatInterval: Duration? { get }
-    /// The relay serves its HTTP surface, on this port, and tries to subscribe.
+    /// The relay serves its HTTP surface on this port, and tries to subscribe.
     func started(port: Int)
-    /// The recorder thread and the subscription's event loop both answer.
+    /// The recorder thread and the subscription's event loop both respond.
     ///
-    /// - Parameter state: how the relay is, in a few words.
+    /// - Parameter state: a short description of the state.
     func alive(state: String)
 }
 
-/// Wants to know nothing but the port of the HTTP surface.
+/// Only reports the port of the HTTP surface.
 package struct OnListening: RelaySupervisor {
     private let body: @Sendable (_ port: Int) -> Void
 
@@ -26,9 +26,9 @@ package struct OnListening: RelaySupervisor {
     package func alive(state: String) {}
 }
 
-/// Tells a ``RelaySupervisor`` that the relay lives, as long as its threads do.
+/// Notifies a ``RelaySupervisor`` that the relay is alive, while its threads respond.
 struct Supervision: Sendable {
-    /// A recorder thread that has not gone round for this long hangs in the disk.
+    /// A recorder thread whose loop has not run for this long hangs in a disk operation.
     private static let longestSilence: UInt64 = 20_000_000_000
 
     let supervisor: any RelaySupervisor
@@ -36,10 +36,10 @@ struct Supervision: Sendable {
     let context: RelayContext
     let eventLoop: any EventLoop
 
-    /// Until the task is cancelled.
+    /// Runs until the task is cancelled.
     func run() async {
         while !Task.isCancelled {
-            // A loop that hangs never answers, and then nobody is told that we live.
+            // A hanging loop never responds, so no heartbeat is sent.
             try? await eventLoop.submit {}.get()
             let silence = context.status.silence(at: .now())
             if silence < Self.longestSilence {
@@ -49,7 +49,7 @@ struct Supervision: Sendable {
                     "the recorder thread hangs; the disk does not answer",
                     metadata: ["seconds": "\(silence / 1_000_000_000)"])
             }
-            // Cancelled while waiting: the loop's condition ends it.
+            // On cancellation the loop condition ends it.
             try? await Task.sleep(for: interval)
         }
     }

@@ -3,24 +3,24 @@ import NIOCore
 import NIOPosix
 import Redis
 
-/// Carries a replay over one connection, or over as many as it takes.
+/// Runs a replay over as many connections as needed.
 struct ReplayAttempts {
-    /// Attempts in a row that bring nothing on.
+    /// Limit of consecutive attempts without progress.
     private static let hopeless = 60
 
     let run: ReplayRun
     let target: RedisConfiguration
     let options: ReplayOptions
     let control: ReplayControl
-    /// Whether a server that is met later may be published to.
+    /// Whether publishing to a server found later is allowed.
     let check: @Sendable (ReplayTarget) -> ReplayError?
     let group: any EventLoopGroup
     let thread: NIOThreadPool
 
     /// - Parameters:
     ///   - client: the first connection; closed when this returns.
-    ///   - found: the server at its other end.
-    ///   - onRetry: told of each failure that is tried again.
+    ///   - found: its server.
+    ///   - onRetry: called with each failure that is retried.
     /// - Throws: ``ReplayError/stopped(_:cause:)``, `RedisError`, `CaptureError`.
     func carryOut(
         over client: RedisClient, to found: ReplayTarget, onRetry: @Sendable (String) -> Void
@@ -48,14 +48,14 @@ struct ReplayAttempts {
         }
     }
 
-    /// Why an attempt did not come to its end.
+    /// Why an attempt ended early.
     private struct Failure {
         var cause: String
-        /// The same may succeed later.
+        /// A retry may succeed.
         var isPassing: Bool
     }
 
-    /// - Returns: nil if all is done, or somebody stopped it.
+    /// - Returns: nil if everything is done, or it was stopped.
     private func attempt(_ known: (RedisClient, ReplayTarget)?) async throws -> Failure? {
         let client: RedisClient
         do {
@@ -85,13 +85,13 @@ struct ReplayAttempts {
         if let known {
             found = known
         } else {
-            // Another server may answer by now.
+            // Another server may be at this address now.
             found = try await ReplayTarget.look(client, of: target, channels: run.targetChannels)
             let refused = try await thread.runIfActive { [check] in check(found) }
             if let refused { throw refused }
         }
         try await restoreCounter(through: client)
-        // Where nothing is of SignalR 2, its script needs no permission.
+        // Without SignalR 2 envelopes its script needs no permission.
         let script =
             run.targetChannels.isEmpty
             ? RedisScript(source: "", sha1: "") : try await client.load(script: scriptText)
@@ -102,7 +102,7 @@ struct ReplayAttempts {
         let publish = run.targetHubs.isEmpty ? nil : try await client.load(script: ReplayScript.publish)
         let key = RESPArgument.text(run.account.progressKey)
         run.resume(known: try await client.send(["GET", key]).text.flatMap { Int($0) }, at: found.identity)
-        // Before the checkpoint's file is there: whoever finds the file and no key knows that the target has forgotten.
+        // Before the checkpoint file is created: a file without this key means that the target has lost its data.
         try await client.send(["SET", key, "\(run.account.progress.confirmed)", "EX", "\(ReplayScript.memory)"])
         let ending = try await thread.runIfActive {
             try run.attempt(through: client, script: script, publish: publish)
@@ -111,16 +111,16 @@ struct ReplayAttempts {
         return ending
     }
 
-    /// What a node does when it connects again: a Redis that has forgotten its counter must not give ids a second time.
+    /// As nodes do after a reconnect: a Redis without its counter must not assign ids a second time.
     private func restoreCounter(through client: RedisClient) async throws {
-        // Of several event keys it is not known which one the last id belongs to.
+        // With several event keys it is unknown which one the last id belongs to.
         guard options.ids == .reissue, run.targetChannels.count == 1, let lastID = run.account.lastID else { return }
         do {
             try await client.send([
                 "EVAL", .text(BackplaneScript.restore), "1", .text(run.targetChannels[0]), "\(lastID)",
             ])
         } catch let error as RedisError where error.isRefusalOfCommand {
-            // Then ids begin again.
+            // Then ids restart.
         }
     }
 
@@ -144,16 +144,16 @@ struct ReplayAttempts {
             endpoint: endpoint, user: target.aclUser,
             names: refusal.contains("channel")
                 ? channels : run.targetChannels + (options.isTracked ? [run.account.progressKey] : []))
-        // Somebody flushed the scripts: the next connection brings ours again.
+        // The scripts were flushed: the next connection loads ours again.
         return Failure(cause: error.description, isPassing: error.isTransient || refusal.hasPrefix("NOSCRIPT"))
     }
 
-    /// All channels of the hub, as an ACL has them.
+    /// All channels of the hub, as an ACL pattern.
     private static func aclPattern(of hub: CoreHub) -> String {
         String(decoding: RedisGlob.escaped(hub.root), as: UTF8.self) + ":*"
     }
 
-    /// Ends early when somebody stops the replay.
+    /// Ends early when the replay is stopped.
     private func pause(_ duration: Duration) async throws {
         let end = ContinuousClock.now + duration
         while ContinuousClock.now < end, !control.isStopped { try await Task.sleep(for: .milliseconds(20)) }

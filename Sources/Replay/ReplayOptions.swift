@@ -1,52 +1,52 @@
 package import Backplane
 package import Capture
 
-/// What of a capture is published, where, when and under which ids.
+/// What to publish of a capture, where, when and with which ids.
 package struct ReplayOptions: Sendable {
-    /// What becomes of the captured ids.
+    /// How captured ids are treated.
     package enum IDs: String, Sendable, CaseIterable {
-        /// The target's own counter gives new ones, as for any node.
+        /// The target's own counter assigns new ones, as for any node.
         case reissue
-        /// The captured ones, shifted so that the first follows the target's counter; holes stay holes.
+        /// The captured ids, shifted to follow the target's counter; holes stay holes.
         case rebase
-        /// The captured ones, and the very bytes.
+        /// The captured ids and bytes, unchanged.
         case preserve
     }
 
     /// Which envelopes.
     package var selection: CaptureSelection
-    /// Publish everything here; nil keeps each envelope on the channel it came from, or where `channelMap` leads.
+    /// Publish everything here; nil keeps each envelope on its channel, or maps it by `channelMap`.
     package var channel: String?
-    /// Captured event key to the target's.
+    /// The target's event key by captured event key.
     package var channelMap: OrdinalNameMap<String>
-    /// Captured hub name to the one to call; compared as nodes compare hubs. Of ASP.NET Core the type, or its class.
+    /// New hub name by captured hub name, compared like nodes do. For ASP.NET Core the type, or its class.
     package var hubMap: OrdinalNameMap<String>
-    /// Captured names of groups and users to the target's.
+    /// New names of groups and users by captured name.
     package var groupMap: OrdinalNameMap<String>
     package var userMap: OrdinalNameMap<String>
-    /// What concerns hubs of ASP.NET Core.
+    /// Options for hubs of ASP.NET Core.
     package var core: CoreReplayOptions
-    /// How fast.
+    /// The pace.
     package var speed: ReplaySchedule.Speed
-    /// Longer pauses are cut to this; nanoseconds.
+    /// Longer pauses are shortened to this; nanoseconds.
     package var longestPause: UInt64?
-    /// When the first envelope is due, nanoseconds since 1970; nil for at once.
+    /// When the first envelope is due, nanoseconds since 1970; nil for immediately.
     package var startAt: UInt64?
-    /// Envelopes to publish at most.
+    /// Maximum number of envelopes.
     package var limit: Int?
-    /// How often the capture is replayed; nil for without end.
+    /// Number of rounds; nil for endless.
     package var rounds: Int?
-    /// Under which ids.
+    /// The ids to use.
     package var ids: IDs
-    /// Set the creation time of each envelope to the time of its publication.
+    /// Replace the creation time of each envelope by the time of publishing.
     package var restamps: Bool
-    /// Publish even into the server and event key that the capture was recorded from.
+    /// Allow the server and event key of the recording.
     package var allowsSource: Bool
-    /// Publish captured ids though the target's counter is beyond them, or somebody listens.
+    /// Publish captured ids even if the target's counter is beyond them, or it has subscribers.
     package var forcesIDs: Bool
-    /// Connect again and go on when the target is lost, or refuses for a reason that time heals.
+    /// Reconnect and continue if the target is lost, or refuses for a temporary reason.
     package var retries: Bool
-    /// Path of the file that says how far the replay has come; an existing one is resumed from.
+    /// Path of the checkpoint file; an existing one is resumed.
     package var checkpoint: String?
 
     package init(
@@ -77,18 +77,18 @@ package struct ReplayOptions: Sendable {
         self.checkpoint = checkpoint
     }
 
-    /// Where an envelope of a captured event key goes.
+    /// The destination of a captured event key's envelopes.
     func target(of captured: String) -> String { channelMap[captured] ?? channel ?? captured }
 
-    /// Where an envelope of a captured hub goes.
+    /// The destination of a captured hub's envelopes.
     var renaming: CoreRenaming {
         CoreRenaming(prefixes: core.prefixMap, hubs: hubMap, groups: groupMap, users: userMap)
     }
 
-    /// Whether the target keeps account of how far a replay has come.
+    /// Whether the target records the progress of the replay.
     var isTracked: Bool { retries || checkpoint != nil }
 
-    /// What decides which envelope is the how-manieth: a checkpoint holds for the same only.
+    /// Everything that determines an envelope's position: a checkpoint is valid only for the same.
     var fingerprint: String {
         let selected = selection == .all ? "all" : "\(selection)"
         let hubs = hubMap.map { "\($0.key.lowercased())=\($0.value)" }
@@ -102,7 +102,7 @@ package struct ReplayOptions: Sendable {
     }
 }
 
-/// Kinds that are not published, in words.
+/// Kinds that are not published, as text.
 package enum CoreLeftOutText {
     /// `connection 45, ack 12`
     package static func list(_ counts: [CoreLeftOut: Int]) -> String {
@@ -111,11 +111,11 @@ package enum CoreLeftOutText {
     }
 }
 
-/// What else may be done about captured ids that would not be accepted.
+/// Remedies if captured ids would not be accepted.
 package enum IDsRemedy: Sendable, Equatable {
-    /// Move them behind the target's counter.
+    /// Shift them beyond the target's counter.
     case rebase
-    /// Publish them all the same.
+    /// Publish them anyway.
     case force
 }
 
@@ -123,42 +123,42 @@ package enum IDsRemedy: Sendable, Equatable {
 package enum ReplayError: Error, Sendable, CustomStringConvertible {
     /// The target is the server that the capture was recorded from, and its event key.
     case targetIsSource(endpoint: String, channel: String)
-    /// The same, and a hub of ASP.NET Core under its prefix.
+    /// The same for a hub of ASP.NET Core with its prefix.
     case targetIsSourceHub(endpoint: String, hub: String)
-    /// The target refused an envelope or was lost; the report says which were published before.
+    /// The target refused an envelope or was lost; the report shows what was published before.
     case stopped(ReplayReport, cause: String)
     /// Nothing to replay.
     case empty
-    /// All that is selected is of kinds that are not published.
+    /// Everything selected is of kinds that are not published.
     case allLeftOut([CoreLeftOut: Int])
-    /// An event key is given for what has none.
+    /// An event key was given for envelopes without one.
     case noEventKey
-    /// Options name what the selection does not hold: `what` is "channel", "hub", "prefix", "group" or "user".
+    /// Options name something outside the selection: `what` is "channel", "hub", "prefix", "group" or "user".
     case notSelected(what: String, names: [String], available: [String])
-    /// The capture was recorded without the values of messages.
+    /// The capture has no message values.
     case withoutPayload
-    /// Captured ids would not be accepted there.
+    /// Captured ids would not be accepted.
     case idsRefused(reason: String, remedies: [IDsRemedy] = [])
-    /// Somebody listens there, and nobody said that this is meant.
+    /// The target has subscribers, and the operator has not confirmed.
     case someoneListens(String)
-    /// The checkpoint belongs to something else, or cannot be used.
+    /// The checkpoint belongs to another replay, or cannot be used.
     case checkpoint(path: String, reason: String)
 
     package var description: String {
         switch self {
         case .targetIsSource(let endpoint, let channel):
-            "\(endpoint) is the very server that the capture was recorded from, and '\(channel)' the event key: its live clients would receive old messages; name another target or another event key, or say that this is meant"
+            "\(endpoint) is the server that the capture was recorded from, and '\(channel)' is its event key: live clients there would receive old messages; name another target or another event key, or confirm that this is intended"
         case .targetIsSourceHub(let endpoint, let hub):
-            "\(endpoint) is the very server that the capture was recorded from, and '\(hub)' the recorded hub with its prefix: its live clients would receive old messages; name another target, prefix or hub, or say that this is meant"
+            "\(endpoint) is the server that the capture was recorded from, and '\(hub)' is the recorded hub with its prefix: live clients there would receive old messages; name another target, prefix or hub, or confirm that this is intended"
         case .allLeftOut(let kinds):
-            "nothing to publish: all that is selected means nothing at another Redis (\(CoreLeftOutText.list(kinds)))"
+            "nothing to publish: everything selected is meaningless at another Redis (\(CoreLeftOutText.list(kinds)))"
         case .noEventKey:
-            "all that is selected is of ASP.NET Core SignalR, which has no event keys; its envelopes go to the captured channels, or where prefixes and hubs are renamed to"
+            "everything selected is from ASP.NET Core SignalR, which has no event keys; its envelopes go to the captured channels, or to renamed prefixes and hubs"
         case .stopped(let report, let cause):
             "stopped after \(report.confirmed) confirmed envelopes"
                 + "\(report.lastCapturedID.map { ", captured id \($0)" } ?? ""): \(cause)"
                 + (report.publishedBehind > 0
-                    ? "; \(report.publishedBehind) behind it were under way and were published" : "")
+                    ? "; \(report.publishedBehind) after it were in flight and were published" : "")
         case .empty:
             "nothing is selected: the capture holds no such envelopes; 'info' says which event keys, ids and times it has"
         case .notSelected(let what, let names, let available):
@@ -166,7 +166,7 @@ package enum ReplayError: Error, Sendable, CustomStringConvertible {
         case .withoutPayload:
             "the capture was recorded without payloads: its messages have no values, and no client could read them"
         case .idsRefused(let reason, _): reason
-        case .someoneListens(let who): "\(who); say that this is meant"
+        case .someoneListens(let who): "\(who); confirm that this is intended"
         case .checkpoint(let path, let reason): "checkpoint '\(path)': \(reason)"
         }
     }

@@ -6,16 +6,16 @@ import Time
 
 /// A replay on its thread: read -> select -> schedule -> compose -> publish -> account.
 ///
-/// ``attempt(through:script:)`` begins where the connection before it ended. One thread at a time: each attempt is
-/// awaited before the next one, and the results are read in between.
+/// ``attempt(through:script:)`` starts where the previous connection ended. Not thread-safe: each attempt is awaited
+/// before the next one, and the results are read in between.
 final class ReplayRun: @unchecked Sendable {
-    // @unchecked: see above; nothing is used by two threads at once.
+    // @unchecked: see above; never used by two threads at the same time.
 
     private let capture: CaptureReader
     private let options: ReplayOptions
-    /// The event keys that it publishes on.
+    /// The event keys it publishes on.
     let targetChannels: [String]
-    /// The hubs of ASP.NET Core that it publishes for.
+    /// The hubs of ASP.NET Core it publishes for.
     let targetHubs: [CoreHub]
     private let control: ReplayControl
     private let clock: any ReplayClock
@@ -23,7 +23,7 @@ final class ReplayRun: @unchecked Sendable {
     let account: ReplayAccount
     private let window = PublishWindow()
 
-    // Of one attempt.
+    // State of one attempt.
     private var attempts = 0
     private var pacer: ReplayPacer
     private var composer: EnvelopeComposer
@@ -49,9 +49,9 @@ final class ReplayRun: @unchecked Sendable {
         pacer = ReplayPacer(speed: options.speed, longestPause: nil, startAt: nil, control: control, clock: clock)
     }
 
-    /// What the target says of an earlier connection, before the next attempt.
+    /// The target's record of an earlier connection, before the next attempt.
     ///
-    /// - Parameter known: envelopes that were published; nil if the target does not know.
+    /// - Parameter known: number of published envelopes; nil if unknown.
     func resume(known: Int?, at target: ServerIdentity) {
         report.addUncertain(account.resume(known: known, at: target))
         if attempts == 0 { report.resumedAfter = account.progress.confirmed }
@@ -59,18 +59,18 @@ final class ReplayRun: @unchecked Sendable {
 
     // MARK: - An attempt
 
-    /// How a connection's part of the replay ended.
+    /// How one connection's part of the replay ended.
     enum Ending {
         case finished
         case stopped
         case failed(PublishWindow.Outcome)
     }
 
-    /// Publishes what has not been published, until all is, or the target fails, or somebody stops it.
+    /// Publishes the remaining envelopes, until all are published, the target fails, or it is stopped.
     ///
     /// - Parameters:
     ///   - script: publishes envelopes of SignalR 2.
-    ///   - publish: publishes those of ASP.NET Core, where the target keeps account.
+    ///   - publish: publishes those of ASP.NET Core, if the target records the progress.
     /// - Throws: ``ReplayError`` if the checkpoint cannot be written; `CaptureError`.
     func attempt(
         through connection: any CommandPipeline, script: RedisScript, publish: RedisScript? = nil
@@ -97,7 +97,7 @@ final class ReplayRun: @unchecked Sendable {
             isStopped = true
             try? sender.send(offset: pacer.lastOffset)
         } catch is ReplaySender.TargetFailed {
-            // The outcome tells why.
+            // The outcome has the reason.
         }
         let outcome = try sender.finish(isWhole: !isStopped)
         finishFigures(outcome)
@@ -106,7 +106,7 @@ final class ReplayRun: @unchecked Sendable {
         return isStopped ? .stopped : .finished
     }
 
-    /// It will not be tried again.
+    /// There will be no retry.
     func fail(_ cause: String) {
         report.failure = cause
         if !options.isTracked { report.addUncertain(account.giveUp()) }
@@ -144,7 +144,7 @@ final class ReplayRun: @unchecked Sendable {
         }
     }
 
-    /// - Returns: false if it is one more than wanted.
+    /// - Returns: false beyond the limit.
     private func publish(_ envelope: CapturedEnvelope, _ sender: ReplaySender) throws -> Bool {
         guard envelope.form == .signalR2 else { return try publishCore(envelope, sender) }
         let id = try? EnvelopeID.parse(envelope.payload).id
@@ -155,7 +155,7 @@ final class ReplayRun: @unchecked Sendable {
         if let limit = options.limit, ordinal >= limit { return false }
         ordinal += 1
         let channel = options.target(of: envelope.channel)
-        // Both count what is passed over, too.
+        // Both count skipped envelopes too.
         let offset = pacer.due(receivedAt: envelope.receivedAt)
         let newID = composer.id(for: id, channel: channel)
         guard account.mustSend(ordinal: ordinal, id: id) else { return true }
@@ -169,7 +169,7 @@ final class ReplayRun: @unchecked Sendable {
         return true
     }
 
-    /// - Returns: false if it is one more than wanted.
+    /// - Returns: false beyond the limit.
     private func publishCore(_ envelope: CapturedEnvelope, _ sender: ReplaySender) throws -> Bool {
         let publication: CoreComposer.Publication
         switch coreComposer.outcome(of: envelope) {

@@ -6,8 +6,8 @@ package import Redis
 
 /// Publishes a capture into another Redis, in the captured order and pace.
 ///
-/// The way of an envelope: `CaptureReader` -> `ReplayPacer` (when) -> `EnvelopeComposer` (as what) -> `ReplaySender`
-/// (together with what) -> `PublishWindow` (what is under way) -> `ReplayAccount` (what is done).
+/// The path of an envelope: `CaptureReader` -> `ReplayPacer` (when) -> `EnvelopeComposer` (bytes) -> `ReplaySender`
+/// (batching) -> `PublishWindow` (in flight) -> `ReplayAccount` (done).
 package struct Replayer: Sendable {
     private let capture: CaptureReader
     private let target: RedisConfiguration
@@ -16,8 +16,8 @@ package struct Replayer: Sendable {
     private let control: ReplayControl
 
     /// - Parameters:
-    ///   - hostName: of this machine, for telling whether a loopback address is the source's.
-    ///   - control: pauses, speeds up or stops it.
+    ///   - hostName: of this machine, to decide whether a loopback address is the source's.
+    ///   - control: pauses, changes the speed or stops it.
     package init(
         capture: CaptureReader, target: RedisConfiguration, options: ReplayOptions = ReplayOptions(),
         hostName: String = "", control: ReplayControl = ReplayControl()
@@ -29,7 +29,7 @@ package struct Replayer: Sendable {
         self.control = control
     }
 
-    /// Replays what is selected, whoever listens.
+    /// Replays the selection, whether or not the target has subscribers.
     ///
     /// - Throws: ``ReplayError``, `RedisError`, `CaptureError`.
     package func run() async throws -> ReplayReport {
@@ -37,12 +37,12 @@ package struct Replayer: Sendable {
         return report
     }
 
-    /// Replays what is selected, once that is approved.
+    /// Replays the selection after approval.
     ///
     /// - Parameters:
-    ///   - approve: is shown what will be done and where, before anything is published; false ends it.
-    ///   - progress: of the reading before that.
-    ///   - onRetry: told of each failure that is tried again.
+    ///   - approve: receives the forecast and the target before anything is published; false cancels.
+    ///   - progress: of reading the capture before that.
+    ///   - onRetry: called with each failure that is retried.
     /// - Returns: nil if it was not approved.
     /// - Throws: ``ReplayError``, `RedisError`, `CaptureError`.
     package func run(
@@ -88,7 +88,7 @@ package struct Replayer: Sendable {
         let hubs = forecast.core.targets
         let found = try await ReplayTarget.look(client, of: target, channels: channels, hubs: hubs)
         let account = try await account(at: found, through: client)
-        // Names are looked up, and that waits.
+        // Resolves names, which blocks.
         let check = makeCheck(forecast)
         if let objection = try await thread.runIfActive({ check(found) }) { throw objection }
         if account.saved == 0,

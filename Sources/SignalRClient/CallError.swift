@@ -1,13 +1,13 @@
 package import JSON
 
-/// A hub method failed, in the node's words.
+/// A hub method failed, with the node's message.
 package struct CallError: Error, Equatable, Sendable, CustomStringConvertible {
     package let text: String
     /// The method threw a HubException, whose text is meant for the caller.
     package let isHubException: Bool
-    /// What the HubException carries besides its text.
+    /// Additional data of the HubException.
     package let data: JSONTree?
-    /// Only from a node with detailed errors.
+    /// Present only if the node sends detailed errors.
     package let stackTrace: String?
 
     package init(text: String, isHubException: Bool = false, data: JSONTree? = nil, stackTrace: String? = nil) {

@@ -1,13 +1,13 @@
 import NIOCore
 
-/// The life of one connection: takes what happened and says what to do. No I/O; time comes in as an argument.
+/// The state machine of one connection: maps events to actions. No I/O; time is an argument.
 ///
-/// Every transport has a number, its epoch. What a transport says after its successor was asked for has an older number
-/// and is ignored, so that no late event of a closed socket can hurt the new one.
+/// Each transport has a number, its epoch. Events of a replaced transport have an older epoch and are ignored, so that
+/// a late event of a closed socket cannot affect the new one.
 struct ConnectionMachine {
     enum Purpose: Equatable {
         case connect
-        /// - Parameter byOwner: the owner waits for the outcome and decides what follows a failure.
+        /// - Parameter byOwner: the owner waits for the outcome and decides what to do after a failure.
         case reconnect(byOwner: Bool)
     }
 
@@ -48,20 +48,20 @@ struct ConnectionMachine {
         case open(Purpose, epoch: Int)
         case callStart(epoch: Int)
         case closeTransport
-        /// Tell the node that this connection is over.
+        /// Tell the node that this connection has ended.
         case abort
         case report(SignalRClientState)
-        /// What the owner waits for has come about.
+        /// The operation that the owner waits for succeeded.
         case succeed
         case fail(SignalRClientError)
-        /// Come back with `retryDue`; 0 is the first attempt.
+        /// Send `retryDue` later; 0 is the first attempt.
         case retryLater(attempt: Int)
     }
 
     private static let dropped = "dropped by the owner"
 
     private(set) var phase: Phase = .idle
-    /// Of the transport asked for last.
+    /// Epoch of the transport requested last.
     private(set) var epoch = 0
     private let reconnectsByItself: Bool
     private var disconnectTimeout: TimeAmount = .seconds(30)
@@ -78,7 +78,7 @@ struct ConnectionMachine {
             phase = .negotiating
             return [.report(.connecting), .negotiate]
         case (.start, _):
-            return [.fail(.misuse("start() is for a new client; make another one"))]
+            return [.fail(.misuse("start() is for a new client; create another one"))]
 
         case (.negotiated(let disconnectTimeout), .negotiating):
             self.disconnectTimeout = disconnectTimeout
@@ -126,7 +126,7 @@ struct ConnectionMachine {
             return end(.stopped, abort: ![.idle, .negotiating].contains(phase))
 
         default:
-            // Of an older transport, or late: a frame behind the end, an answer after the stop.
+            // From an older transport, or late: a frame after the end, a response after the stop.
             return []
         }
     }
@@ -157,7 +157,7 @@ struct ConnectionMachine {
 
     private mutating func close(then phase: Phase) -> [Action] {
         self.phase = phase
-        // What the old transport may still say finds no one.
+        // Later events of the old transport are ignored.
         epoch += 1
         return [.closeTransport]
     }

@@ -1,10 +1,10 @@
 import JSON
 import NIOCore
 
-/// The calls that wait for their results.
+/// Calls waiting for their results.
 struct PendingCalls {
     private struct Call {
-        /// Nil for a call whose result comes as the answer to its request.
+        /// Nil for a call whose result is the response to its request.
         let result: CheckedContinuation<JSONTree, any Error>?
         let timer: Scheduled<Void>?
         let onProgress: (@Sendable (JSONTree) -> Void)?
@@ -37,14 +37,14 @@ struct PendingCalls {
         }
     }
 
-    /// Does nothing if the call has ended already.
+    /// Does nothing if the call has already ended.
     mutating func finish(_ id: Int, _ result: Result<JSONTree, any Error>) {
         guard let call = calls.removeValue(forKey: id) else { return }
         call.timer?.cancel()
         call.result?.resume(with: result)
     }
 
-    /// Ends the calls whose results can no longer come.
+    /// Fails the calls whose results can no longer arrive.
     mutating func failAll(_ error: SignalRClientError) {
         for (id, call) in calls where call.result != nil { finish(id, .failure(error)) }
     }

@@ -5,8 +5,8 @@ enum RetryDelay {
     private static let first: TimeAmount = .milliseconds(200)
     private static let longest: TimeAmount = .seconds(2)
 
-    /// - Parameter attempt: 0 for the first one, which follows at once.
-    /// - Returns: growing from 0 to 2 s, scattered so that thousands of clients of one node do not come back together.
+    /// - Parameter attempt: 0 for the first one, which is immediate.
+    /// - Returns: from 0 up to 2 s, randomized so that thousands of clients of one node do not reconnect at once.
     static func delay(attempt: Int, using random: inout some RandomNumberGenerator) -> TimeAmount {
         guard attempt > 0 else { return .zero }
         let delay = min(first.nanoseconds << min(attempt - 1, 8), longest.nanoseconds)

@@ -6,9 +6,9 @@ extension SignalRClient {
     /// Calls a method of a hub.
     ///
     /// - Parameters:
-    ///   - hub: its name, in any case.
-    ///   - onProgress: called on the event loop with each progress report that comes before the result. The result takes
-    ///     a shorter way than the reports: later ones still come as ``SignalRClientEvent/progress(call:value:)``.
+    ///   - hub: its name, case-insensitive.
+    ///   - onProgress: called on the event loop with each progress report that arrives before the result. The result
+    ///     takes a shorter path than the reports: later ones arrive as ``SignalRClientEvent/progress(call:value:)``.
     ///   - onCall: called on the event loop with the number of the call before it is sent.
     /// - Returns: the result; `null` for a method without one.
     /// - Throws: ``CallError`` if the method failed; ``SignalRClientError``; `CancellationError`.

@@ -1,7 +1,7 @@
 import JSON
 import NIOCore
 
-/// From nothing to connected, and back from a lost transport.
+/// Connecting, and recovering a lost transport.
 extension SignalRClient {
     func negotiate() async {
         do {
@@ -32,7 +32,7 @@ extension SignalRClient {
         }
     }
 
-    /// At most one request long: whoever stops does not want to wait for a dead node.
+    /// Takes at most one request: stopping must not wait for a dead node.
     func abort() async {
         _ = try? await exchange(.abort, posts: true).perform(
             over: network, within: min(configuration.requestTimeout, .seconds(5)))
@@ -41,7 +41,7 @@ extension SignalRClient {
     func open(_ purpose: ConnectionMachine.Purpose, epoch: Int) {
         let timeout = configuration.openTimeout ?? negotiation?.transportConnectTimeout ?? .seconds(5)
         after(TimeAmount(timeout)) { client in
-            // A transport that opened without a first frame points at the backplane behind the node.
+            // If a transport opened but no first frame arrived, the backplane behind the node is the likely cause.
             let error: SignalRClientError =
                 purpose == .connect && client.hasOpened
                 ? .notInitialized(node: "\(client.node)", after: timeout)
@@ -58,7 +58,7 @@ extension SignalRClient {
         }
     }
 
-    /// The transport works; what it says is still to come.
+    /// The transport is open; frames will follow.
     func opened(epoch: Int) {
         guard epoch == machine.epoch else { return }
         hasOpened = true
@@ -69,7 +69,7 @@ extension SignalRClient {
 
     func watchKeepAlive() {
         timer?.cancel()
-        // A long poll is silent for as long as there is nothing to say, and bounds itself.
+        // A long poll is silent while there are no messages, and has its own limit.
         guard let timeout = negotiation?.keepAliveTimeout, configuration.transport != .longPolling else { return }
         let monitor = KeepAliveMonitor(timeout: TimeAmount(timeout), now: .now())
         keepAlive = monitor
@@ -86,7 +86,7 @@ extension SignalRClient {
             let seconds = monitor.timeout.nanoseconds / 1_000_000_000
             handle(
                 .transportEnded(
-                    .transportLost(node: "\(node)", reason: "nothing came for \(seconds) s, not even a keep-alive"),
+                    .transportLost(node: "\(node)", reason: "nothing arrived for \(seconds) s, not even a keep-alive"),
                     epoch: machine.epoch))
         }
     }
@@ -111,7 +111,7 @@ extension SignalRClient {
         return query
     }
 
-    /// Where to go on.
+    /// Where to resume.
     var position: [(name: String, value: String)] {
         [("messageId", cursor), ("groupsToken", groupsToken)].compactMap { name, value in value.map { (name, $0) } }
     }

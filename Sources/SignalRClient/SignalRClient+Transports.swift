@@ -1,13 +1,13 @@
 import AsyncHTTPClient
 import NIOCore
 
-/// The three ways of a frame into the client.
+/// The three transports.
 extension SignalRClient {
     // MARK: - webSockets
 
     func openWebSocket(_ endpoint: NodeRequest, epoch: Int) {
         let query = query(for: endpoint, resuming: endpoint == .reconnect)
-        // All of these are called on the event loop that this actor runs on.
+        // All are called on this actor's event loop.
         let events = WebSocketOpening.Events(
             began: { channel in self.assumeIsolated { $0.adopt(channel, epoch: epoch) } },
             opened: { self.assumeIsolated { $0.opened(epoch: epoch) } },
@@ -54,14 +54,14 @@ extension SignalRClient {
 
     // MARK: - longPolling
 
-    /// More than the node may take for a poll.
+    /// Added to the longest duration of a poll on the node.
     private static let pollGrace: Duration = .seconds(10)
     private static let longestPollDelay: Int64 = 30_000
 
     func poll(_ endpoint: NodeRequest, within timeout: Duration, epoch: Int) async {
         var endpoint = endpoint
         let longest = (negotiation?.connectionTimeout ?? .seconds(110)) + Self.pollGrace
-        // Nothing will be heard before there is a message.
+        // The poll is not answered before there is a message.
         if endpoint == .reconnect { opened(epoch: epoch) }
         do {
             while epoch == machine.epoch, !Task.isCancelled {

@@ -11,11 +11,11 @@ import NIOCore
 /// let answer = try await client.invoke("chatHub", "echo", ["é"])
 /// await client.stop()
 /// ```
-/// It lives on one event loop, the one of its socket: frames reach it without a hop, a lock or a task. Events go to a
-/// closure on that loop instead of an `AsyncStream`, so that their receiver sees them at the moment of their arrival, and
-/// an idle client costs no task and no queue; whoever wants a stream yields into one.
+/// It runs on the event loop of its socket: frames reach it without a hop, a lock or a task. Events are passed to a
+/// closure on that loop instead of an `AsyncStream`, so that they are seen immediately, and an idle client needs no
+/// task and no queue; a closure can yield into a stream.
 ///
-/// Every wait is bounded, by the node's own timeouts and by ``SignalRClientConfiguration``.
+/// Every wait is bounded, by the node's timeouts and by ``SignalRClientConfiguration``.
 package actor SignalRClient {
     package nonisolated let configuration: SignalRClientConfiguration
     nonisolated let network: SignalRNetwork
@@ -25,28 +25,28 @@ package actor SignalRClient {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
 
     var machine: ConnectionMachine
-    /// The node of now; another one after a hop.
+    /// The current node.
     package internal(set) var node: NodeURL
     var negotiation: NegotiateAnswer?
-    /// Where to go on after a reconnect: `C` of the last frame.
+    /// Where to resume after a reconnect: `C` of the last frame.
     package internal(set) var cursor: String?
-    /// Proves the memberships to another node: the last `G`.
+    /// Proves group memberships to another node: the last `G`.
     package internal(set) var groupsToken: String?
     var transport: OpenTransport?
     var calls = PendingCalls()
     /// Waits for ``start()`` or ``reconnect(to:)``.
     var owner: CheckedContinuation<Void, any Error>?
-    /// Whether the transport of this epoch works.
+    /// Whether the transport of this epoch is open.
     var hasOpened = false
     var keepAlive: KeepAliveMonitor?
-    /// The one timer that runs: for the opening, then for the keep-alives, or for the next attempt.
+    /// The only timer: for opening, then for keep-alives, or for the next attempt.
     var timer: Scheduled<Void>?
-    /// The good-bye under way.
+    /// The pending abort request.
     var aborting: Task<Void, Never>?
 
     /// - Parameters:
     ///   - network: shared by all clients of the process.
-    ///   - onEvent: called on the event loop, so it must not wait.
+    ///   - onEvent: called on the event loop, so it must not block.
     package init(
         configuration: SignalRClientConfiguration, network: SignalRNetwork,
         onEvent: @escaping @Sendable (SignalRClientEvent) -> Void = { _ in }
@@ -59,38 +59,39 @@ package actor SignalRClient {
         machine = ConnectionMachine(reconnectsByItself: configuration.reconnectsByItself)
     }
 
-    /// The id that the node gave; nil before ``start()`` has come that far.
+    /// The id assigned by the node; nil before negotiation.
     package var connectionID: String? { negotiation?.connectionID }
 
     package var isConnected: Bool { machine.phase == .connected }
 
     /// Negotiates, opens the transport, awaits the first frame, calls `/start`.
     ///
-    /// A client whose start failed is spent; make another one.
+    /// A client cannot be reused after a failed start.
     ///
     /// - Throws: ``SignalRClientError``; `CancellationError`.
     package func start() async throws {
         try await settle(.start)
     }
 
-    /// Opens the transport again, from the cursor on and with the groups token.
+    /// Reopens the transport, with the cursor and the groups token.
     ///
-    /// - Parameter other: another node that shares the token key; nil goes to the node of before.
-    /// - Throws: ``SignalRClientError``, and the client waits for the next call; `CancellationError`. On long polling it
-    ///   returns once the first poll is sent, since a node answers only when there is something to say.
+    /// - Parameter other: another node that shares the token key; nil for the same node.
+    /// - Throws: ``SignalRClientError``, and the client waits for the next call; `CancellationError`. With long polling
+    ///   it returns once the first poll is sent, because a node answers only when there is a message.
     package func reconnect(to other: NodeURL? = nil) async throws {
         try requireNoOwner()
         if let other { node = other }
         try await settle(.reconnect)
     }
 
-    /// Closes the transport without a word, as a lost network does. The client waits for ``reconnect(to:)``; nothing
-    /// happens before it is connected for the first time.
+    /// Closes the transport abruptly, like a lost network. The client then waits for ``reconnect(to:)``. Does nothing
+    /// before the first connection.
     package func dropTransport() {
         handle(.drop)
     }
 
-    /// Tells the node that the connection is over, and closes it. Returns when the node knows, or cannot be told.
+    /// Tells the node that the connection has ended, and closes it. Returns when the node was told, or cannot be
+    /// reached.
     package func stop() async {
         handle(.stop)
         await aborting?.value
@@ -157,7 +158,7 @@ package actor SignalRClient {
         keepAlive = nil
         transport?.close()
         transport = nil
-        // Results on webSockets come by the socket of the call and by no other.
+        // With webSockets a result arrives only on the socket of the call.
         if configuration.transport == .webSockets {
             calls.failAll(.transportLost(node: "\(node)", reason: "the webSocket of the call has ended"))
         }
@@ -167,7 +168,7 @@ package actor SignalRClient {
         onEvent(event)
     }
 
-    /// Replaces the running timer.
+    /// Replaces the current timer.
     func after(_ delay: TimeAmount, _ body: @escaping @Sendable (isolated SignalRClient) -> Void) {
         timer?.cancel()
         timer = eventLoop.scheduleTask(in: delay) { self.assumeIsolated(body) }

@@ -1,19 +1,20 @@
-/// What a client is told at its start.
+/// The configuration of a client.
 package struct SignalRClientConfiguration: Sendable {
     package var node: NodeURL
-    /// Names of the hubs to talk to, in any case.
+    /// Names of the hubs to use, case-insensitive.
     package var hubs: [String]
     package var transport: ClientTransport
     /// Sent with every request, such as `user`.
     package var query: [(name: String, value: String)]
-    /// Whether the client tries to get a lost transport back by itself, for as long as the node remembers it. It never
-    /// does after ``SignalRClient/dropTransport()``.
+    /// Whether the client recovers a lost transport by itself, while the node remembers it. Never after
+    /// ``SignalRClient/dropTransport()``.
     package var reconnectsByItself: Bool
-    /// The longest wait for a TCP connection, and for the whole answer to a request.
+    /// The longest wait for a TCP connection, and for the whole response to a request.
     package var requestTimeout: Duration
-    /// From opening a transport to its first frame; nil takes what the node says, 5 s usually.
+    /// From opening a transport to its first frame; nil uses the node's value, usually 5 s.
     package var openTimeout: Duration?
-    /// The longest wait for the result of a call; above the 30 to 35 s after which a node gives up a group command.
+    /// The longest wait for the result of a call; longer than the 30 to 35 s after which a node gives up a group
+    /// command.
     package var callTimeout: Duration
 
     package init(

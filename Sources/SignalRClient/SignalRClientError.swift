@@ -1,30 +1,30 @@
-/// Why a client could not do what it was asked for. Texts name the node and the remedy.
+/// Errors of a client. Texts name the node and the remedy.
 package enum SignalRClientError: Error, Equatable, Sendable, CustomStringConvertible {
     case badURL(String)
     /// No TCP or TLS connection.
     case cannotConnect(node: String, reason: String)
-    /// The node answered a request with another status than 200; its text, shortened.
+    /// The node responded with a status other than 200; its text, shortened.
     case refused(node: String, request: String, status: Int, text: String)
-    /// The node answered with something that is not of this protocol.
+    /// The response does not follow this protocol.
     case badAnswer(node: String, request: String, reason: String)
-    /// Nothing came in time.
+    /// Timeout.
     case timedOut(node: String, what: String, after: Duration)
-    /// The first frame did not come: the transport works, the backplane behind the node does not.
+    /// The first frame did not arrive: the transport works, but the backplane behind the node does not.
     case notInitialized(node: String, after: Duration)
-    /// The connection ended before the answer.
+    /// The connection ended before the response.
     case transportLost(node: String, reason: String)
-    /// Only a connected client can do that.
+    /// The operation needs a connected client.
     case notConnected(node: String)
     case stopped
-    /// Called in an order that makes no sense.
+    /// Invalid order of calls.
     case misuse(String)
 
     package var description: String {
         switch self {
         case .badURL(let text):
             text.contains("@")
-                ? "the address of a hub node takes no login, and no '@'; write it like http://127.0.0.1:8080/signalr"
-                : "'\(text)' is no address of a hub node; write it like http://127.0.0.1:8080/signalr"
+                ? "the address of a hub node must not contain a login or '@'; write it like http://127.0.0.1:8080/signalr"
+                : "'\(text)' is not the address of a hub node; write it like http://127.0.0.1:8080/signalr"
         case .cannotConnect(let node, let reason):
             "cannot connect to the hub node at \(node): \(reason)"
         case .refused(let node, let request, let status, let text):
@@ -33,11 +33,11 @@ package enum SignalRClientError: Error, Equatable, Sendable, CustomStringConvert
                 AnswerText.remedy(status: status, request: request),
             ].filter { !$0.isEmpty }.joined(separator: "; ")
         case .badAnswer(let node, let request, let reason):
-            "what listens at \(node) answered \(request) unlike a SignalR 2 node (\(reason)); is the path right?"
+            "the server at \(node) did not answer \(request) like a SignalR 2 node (\(reason)); is the path right?"
         case .timedOut(let node, let what, let after):
             "the hub node at \(node) did not answer \(what) within \(after.components.seconds) s"
         case .notInitialized(let node, let after):
-            "the hub node at \(node) sent no first frame within \(after.components.seconds) s; its way over Redis is broken"
+            "the hub node at \(node) sent no first frame within \(after.components.seconds) s; its path through Redis is broken"
         case .transportLost(let node, let reason):
             "the connection to the hub node at \(node) was lost: \(reason)"
         case .notConnected(let node): "not connected to the hub node at \(node)"

@@ -1,11 +1,11 @@
-/// Where a client stands.
+/// The state of a client.
 package enum SignalRClientState: Sendable, Equatable {
     case connecting
     case connected
-    /// The transport is gone; the client tries to get it back.
+    /// The transport is lost; the client is reconnecting.
     case reconnecting(reason: String)
-    /// The transport is gone; the owner decides when to reconnect.
+    /// The transport is lost; the owner decides when to reconnect.
     case waiting(reason: String)
-    /// For good.
+    /// Permanently.
     case disconnected(reason: String)
 }

@@ -1,10 +1,13 @@
-/// A day of the Gregorian calendar, also before it was made: the only calendar of the program.
+/// A day of the proleptic Gregorian calendar, the only calendar in the program.
 package struct CivilDate: Equatable, Sendable {
+    /// Of the Gregorian calendar, also before it was in use.
     package let year: Int
+    /// 1 to 12.
     package let month: Int
+    /// 1 to 31.
     package let day: Int
 
-    /// - Returns: nil for a day that the calendar does not have.
+    /// - Returns: nil for a day that does not exist.
     package init?(year: Int, month: Int, day: Int) {
         guard (0...9_999).contains(year), (1...12).contains(month),
             (1...Self.daysIn(month: month, year: year)).contains(day)
@@ -12,10 +15,10 @@ package struct CivilDate: Equatable, Sendable {
         (self.year, self.month, self.day) = (year, month, day)
     }
 
-    /// - Parameter days: since 1970-01-01; what lies before March of the year 0 becomes that.
+    /// - Parameter days: since 1970-01-01; clamped to March of the year 0.
     package init(daysSince1970 days: Int) {
-        // Howard Hinnant's civil_from_days: eras of 400 years that begin in March. 32 bits for what divides often: it is
-        // less than half the work.
+        // Howard Hinnant's civil_from_days: eras of 400 years that begin in March. 32 bits for the divisions halve
+        // their cost.
         let days = UInt32(clamping: days + Self.daysBefore1970)
         let era = days / 146_097
         let dayOfEra = days - era * 146_097

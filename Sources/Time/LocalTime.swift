@@ -4,20 +4,23 @@
     import Musl
 #endif
 
-/// Times by the clock of this machine: the zone of `TZ`, else of `/etc/localtime`. Times are nanoseconds since 1970.
+/// Local times of this machine: the zone of `TZ`, else of `/etc/localtime`. Times are nanoseconds since 1970.
 package enum LocalTime {
     private static let second: UInt64 = 1_000_000_000
 
-    /// A date and a time of day without a zone.
+    /// A date and time of day without a zone.
     package struct Reading: Equatable, Sendable {
+        /// Of the Gregorian calendar.
         package var year: Int
+        /// 1 to 12.
         package var month: Int
+        /// 1 to 31.
         package var day: Int
-        /// Nanoseconds since midnight by the clock, which may be more than have passed.
+        /// Nanoseconds since midnight by the clock, which may differ from the time elapsed.
         package var clock: UInt64
     }
 
-    /// Seconds east of Greenwich at a time.
+    /// Offset of the local time from UTC, in seconds.
     package static func offset(at nanoseconds: UInt64) -> Int {
         var seconds = time_t(clamping: nanoseconds / second)
         var parts = tm()
@@ -26,26 +29,26 @@ package enum LocalTime {
         return parts.tm_gmtoff
     }
 
-    /// `2026-11-29 07:00:12.123`, as the clock here showed it.
+    /// `2026-11-29 07:00:12.123`, in local time.
     package static func text(_ nanoseconds: UInt64, offset: Int) -> String {
         let shifted = Int64(clamping: nanoseconds / second) + Int64(offset)
         let text = UTCTime.rfc3339(UInt64(clamping: shifted) * second + nanoseconds % second)
         return "\(text.prefix(10)) \(text.dropFirst(11).prefix(12))"
     }
 
-    /// `07:00:12`, the time of day as the clock here shows it.
+    /// `07:00:12`, the local time of day.
     package static func clock(at nanoseconds: UInt64) -> String {
         let text = text(nanoseconds, offset: offset(at: nanoseconds))
         return String(text.dropFirst(11).prefix(8))
     }
 
-    /// Reads `2026-11-29`, `2026-11-29 07:00`, `2026-11-29T07:00:30.5`: as the clock here shows it.
+    /// Parses `2026-11-29`, `2026-11-29 07:00`, `2026-11-29T07:00:30.5` as local time.
     ///
-    /// - Returns: nil if it is none, or no day of the calendar. A time that the clock shows twice is the first; one that
-    ///   it leaves out is as much later as the clock was put forward.
+    /// - Returns: nil if it is invalid. Of an ambiguous time the first is meant; a skipped one is shifted by as much as
+    ///   the clock was put forward.
     package static func parse(_ text: String) -> UInt64? {
         let parts = text.split(maxSplits: 1, omittingEmptySubsequences: false) { $0 == " " || $0 == "T" || $0 == "t" }
-        // The calendar is checked where that is done already.
+        // Reuses the existing validation of dates.
         guard let date = parts.first, date.utf8.count == 10, UTCTime.parse("\(date)T00:00:00Z") != nil else {
             return nil
         }
@@ -54,7 +57,7 @@ package enum LocalTime {
         return time(of: Reading(year: numbers[0], month: numbers[1], day: numbers[2], clock: clock))
     }
 
-    /// Reads `07:00`, `7:00`, `07:00:30`, `07:00:30.25`.
+    /// Parses `07:00`, `7:00`, `07:00:30`, `07:00:30.25`.
     ///
     /// - Returns: nanoseconds since midnight by the clock.
     package static func clock(_ text: String) -> UInt64? {
@@ -66,7 +69,7 @@ package enum LocalTime {
         return UTCTime.parse("1970-01-01T\(hour):\(parts[1]):\(parts.count == 3 ? String(parts[2]) : "00")Z")
     }
 
-    /// The last time up to `end` at which the clock here showed `clock`; midnight of 1970 if there was none.
+    /// The last time up to `end` at which the local clock showed `clock`; midnight of 1970 if there is none.
     package static func last(clock: UInt64, upTo end: UInt64) -> UInt64 {
         let day = reading(of: end)
         for back in 0...2 {
@@ -76,7 +79,7 @@ package enum LocalTime {
         return 0
     }
 
-    /// The first time behind `start` at which the clock here shows `clock`.
+    /// The first time after `start` at which the local clock shows `clock`.
     package static func first(clock: UInt64, after start: UInt64) -> UInt64 {
         let day = reading(of: start)
         for further in 0...2 {
@@ -96,7 +99,7 @@ package enum LocalTime {
             clock: UInt64(clamping: parts.tm_hour * 3_600 + parts.tm_min * 60 + parts.tm_sec) * second)
     }
 
-    /// - Parameter reading: whose day may lie beyond the month's ends.
+    /// - Parameter reading: its day may be outside the month.
     /// - Returns: nil for a time before 1970.
     private static func time(of reading: Reading) -> UInt64? {
         let clock = CInt(clamping: reading.clock / second)

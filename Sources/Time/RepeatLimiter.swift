@@ -1,13 +1,16 @@
-/// Keeps a message that comes again and again from flooding a log: a few at once, then as many an interval, and how many were
-/// left out.
+/// Keeps a repeated message from flooding a log: allows a burst, then the same number per interval, and counts the
+/// suppressed lines.
 ///
-/// Messages are the constant part of a log line; what varies is in their metadata. Times are monotonic, in nanoseconds.
+/// A message is the constant part of a log line; metadata varies. Times are monotonic, in nanoseconds.
 package struct RepeatLimiter: Sendable {
-    /// What was left out of the log.
+    /// Suppressed lines.
     package struct Omitted: Equatable, Sendable {
+        /// The text of the line.
         package let message: String
+        /// How often it came.
         package let count: Int
 
+        /// A line, and how often it came.
         package init(message: String, count: Int) {
             self.message = message
             self.count = count
@@ -24,20 +27,21 @@ package struct RepeatLimiter: Sendable {
     private let interval: UInt64
     private let limit: Int
     private var windows: [String: Window] = [:]
-    /// No window ends before.
+    /// No window ends before this time.
     private var nextEnd = UInt64.max
 
     /// - Parameters:
-    ///   - burst: lines of one message in one interval.
+    ///   - burst: lines of one message per interval.
     ///   - interval: from the first of them, in nanoseconds.
-    ///   - limit: different messages that are watched at once; further ones are written rather than lost.
+    ///   - limit: messages tracked at the same time; further ones are written, not suppressed.
     package init(burst: Int, interval: UInt64, limit: Int) {
         self.burst = burst
         self.interval = interval
         self.limit = limit
     }
 
-    /// - Returns: nil if the line should be left out; else how many were, in the interval before, and are not told yet.
+    /// - Returns: nil if the line must be suppressed; else the number of suppressed lines in the previous interval not
+    ///   reported yet.
     package mutating func admit(_ message: String, at now: UInt64) -> Int? {
         var window = windows[message] ?? Window(began: now)
         var untold = 0
@@ -56,10 +60,10 @@ package struct RepeatLimiter: Sendable {
         return untold
     }
 
-    /// Ends the intervals that are over.
+    /// Closes expired intervals.
     ///
-    /// - Parameter all: ends all of them, at the end of the program.
-    /// - Returns: what they left out, by message: would stay untold, if no more came.
+    /// - Parameter all: closes all intervals, at the end of the program.
+    /// - Returns: their suppressed lines by message, which would otherwise never be reported.
     package mutating func ended(at now: UInt64, all: Bool = false) -> [Omitted] {
         guard all || now >= nextEnd else { return [] }
         nextEnd = .max

@@ -1,5 +1,6 @@
-/// Nanoseconds since 1970 as text, and back. No calendar library: `cat` formats two of these for each envelope.
+/// Converts nanoseconds since 1970 to text and back. No calendar library: `cat` formats two of these per envelope.
 package enum UTCTime {
+    /// Bytes of a time with nanoseconds, `2026-11-22T21:58:00.123456789Z`.
     package static let rfc3339Length = 30
 
     /// `2026-11-22T21:58:00.123456789Z`, RFC 3339 with nanoseconds.
@@ -9,10 +10,13 @@ package enum UTCTime {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// - Parameter nanoseconds: since 1970.
     package static func appendRFC3339(_ nanoseconds: UInt64, to bytes: inout [UInt8]) {
         bytes.append(addingCapacity: rfc3339Length) { appendRFC3339(nanoseconds, to: &$0) }
     }
 
+    /// - Parameter nanoseconds: since 1970.
+    /// - Precondition: there is room for ``rfc3339Length`` bytes.
     package static func appendRFC3339(_ nanoseconds: UInt64, to bytes: inout OutputSpan<UInt8>) {
         let time = BrokenDown(nanoseconds)
         bytes.append(time.date)
@@ -27,7 +31,7 @@ package enum UTCTime {
         bytes.append(UInt8(ascii: "Z"))
     }
 
-    /// `20261122T215800.123Z`, for file names: sorts as the time does.
+    /// `20261122T215800.123Z`, for file names: sorts chronologically.
     package static func fileStamp(_ nanoseconds: UInt64) -> String {
         let time = BrokenDown(nanoseconds)
         let bytes = [UInt8](capacity: 20) { bytes in
@@ -54,9 +58,9 @@ package enum UTCTime {
             decoding: [UInt8](capacity: 10) { $0.append(CivilDate(daysSince1970: days)) }, as: UTF8.self)
     }
 
-    /// Reads RFC 3339: date, `T` or a space, time with up to nine decimals, `Z` or an offset.
+    /// Parses RFC 3339: date, `T` or a space, time with up to nine decimals, `Z` or an offset.
     ///
-    /// - Returns: nil if it is none, or lies before 1970.
+    /// - Returns: nil if it is invalid, or before 1970.
     package static func parse(_ text: String) -> UInt64? {
         var scanner = Scanner(bytes: Array(text.utf8))
         guard let year = scanner.number(digits: 4), scanner.take("-"), let month = scanner.number(digits: 2),
@@ -82,7 +86,7 @@ package enum UTCTime {
         init(_ nanoseconds: UInt64) {
             nanosecond = Int(nanoseconds % 1_000_000_000)
             let seconds = nanoseconds / 1_000_000_000
-            // 32 bits for what divides often: it is less than half the work.
+            // 32 bits for the divisions halve their cost.
             let secondOfDay = UInt32(truncatingIfNeeded: seconds % 86_400)
             second = Int(secondOfDay % 60)
             minute = Int(secondOfDay / 60 % 60)
@@ -120,7 +124,7 @@ package enum UTCTime {
             return number
         }
 
-        /// Up to nine decimals, as nanoseconds.
+        /// Up to nine decimals, in nanoseconds.
         mutating func fraction() -> Int? {
             guard var fraction = digit() else { return nil }
             var count = 1
@@ -133,7 +137,7 @@ package enum UTCTime {
             return fraction
         }
 
-        /// `Z` or `+hh:mm`, in seconds east of Greenwich.
+        /// `Z` or `+hh:mm`, in seconds east of UTC.
         mutating func offset() -> Int? {
             if take("Z") || take("z") { return 0 }
             let sign = take("+") ? 1 : take("-") ? -1 : 0
@@ -156,7 +160,7 @@ extension OutputSpan<UInt8> {
         append(date.day, digits: 2)
     }
 
-    /// With zeros before it; what has more digits loses its first ones. What does not fit traps.
+    /// Zero-padded; excess leading digits are dropped. Overflow traps.
     @inline(__always)
     fileprivate mutating func append(_ number: Int, digits: Int) {
         precondition(digits <= freeCapacity)

@@ -126,7 +126,7 @@ struct SpeedArgument: ExpressibleByArgument {
         }
     }
 
-    /// Its range is said where the option is known.
+    /// The caller names the option in the error.
     func validate(_ option: String = "--speed") throws {
         if case .times(let factor) = speed, !(0.001...1_000).contains(factor) {
             throw ValidationError("\(option): a factor from 0.001 to 1000, or max")

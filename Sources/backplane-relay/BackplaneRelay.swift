@@ -17,7 +17,7 @@ struct BackplaneRelay: AsyncParsableCommand {
 
             Every option can also be set by an environment variable: BACKPLANE_RELAY_ and the option's name in \
             capitals, so --redis is BACKPLANE_RELAY_REDIS. Put addresses with passwords there, not on the command \
-            line. What selects within a capture (--channel, --hub, --from, --limit, ...) is taken from the command \
+            line. Options that select within a capture (--channel, --hub, --from, --limit, ...) work on the command \
             line only.
 
             Exit status: 0 done; 1 failed; 3 done, but envelopes were lost while recording should have run, or \
@@ -38,7 +38,7 @@ struct BackplaneRelay: AsyncParsableCommand {
         let merged = EnvironmentOptions.merged(into: Array(CommandLine.arguments.dropFirst()))
         ProcessList.hideSecrets(variables: EnvironmentOptions.variables)
         do {
-            // The parser's description of itself takes longer than most commands: only for what looks wrong.
+            // Describing the parser takes longer than most commands: only if the command line looks wrong.
             let isCommand = configuration.subcommands.contains {
                 $0.configuration.commandName == merged.arguments.first
             }
@@ -64,7 +64,7 @@ struct BackplaneRelay: AsyncParsableCommand {
         }
     }
 
-    /// Ends the process with what the error says: help on standard output, all else on standard error.
+    /// Ends the process with the error's message: help on standard output, everything else on standard error.
     private static func finish(_ error: any Error, of merged: EnvironmentOptions.Merged) -> Never {
         if let error = error as? OutputError, error.isReaderGone { exit(withError: ExitCode.success) }
         let code = exitCode(for: error)
@@ -74,18 +74,18 @@ struct BackplaneRelay: AsyncParsableCommand {
             requirePrinted { if !message.isEmpty { try StandardOutput.print(lines: [message]) } }
         } else if code == .validationFailure, let root = CommandDescription.root() {
             StandardError.print(Suggestion.improved(message, command: merged.arguments.first ?? "", in: root))
-            // Not a look into the whole message: the usage below the first line names every option.
+            // Only the first line: the usage below names every option.
             let complaint = message.split(separator: "\n").first.map { String($0) } ?? ""
             if let origin = merged.origin(ofOptionsIn: complaint) { StandardError.print("Note: \(origin)") }
         } else {
             if !message.isEmpty { StandardError.print(message) }
-            // A command that ends with loss or damage has printed before, too.
+            // A command that ends with loss or damage has printed results too.
             requirePrinted {}
         }
         exit(withError: code)
     }
 
-    /// Ends the process with exit 1 if standard output does not take what is printed; a reader that has gone is no failure.
+    /// Exits with status 1 if standard output cannot be written; a closed pipe is not a failure.
     private static func requirePrinted(_ body: () throws -> Void) {
         do {
             try body()
@@ -99,6 +99,6 @@ struct BackplaneRelay: AsyncParsableCommand {
 }
 
 extension ExitCode {
-    /// Done, but with loss or damage, which was counted on standard error.
+    /// Done, but with loss or damage, which was reported on standard error.
     static let lossOrDamage = ExitCode(3)
 }

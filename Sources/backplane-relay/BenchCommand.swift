@@ -44,12 +44,12 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How long to hold each rate, in seconds.", valueName: "seconds"))
     var seconds = 5.0
 
-    @Option(help: ArgumentHelp("Highest rate to try, in envelopes a second.", valueName: "rate"))
+    @Option(help: ArgumentHelp("Highest rate to try, in envelopes per second.", valueName: "rate"))
     var maxRate = 1_000_000
 
     @Option(
         help: ArgumentHelp(
-            "Rate that you expect, in envelopes a second; bench says how much headroom is left.", valueName: "rate"))
+            "Rate that you expect, in envelopes per second; bench says how much headroom is left.", valueName: "rate"))
     var expect: Int?
 
     @Option(
@@ -75,7 +75,7 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        // What the relay has to warn of is for those who attach one to a Redis that matters.
+        // The relay's warnings are for production use.
         let logger = Log(destination: .standardError(format: .text), level: .error).logger
         let redis = try redis.map { try connection.configuration(of: $0, option: "--redis") }
         if let redis { for warning in connection.warnings(for: redis) { StandardError.print("warning: \(warning)") } }
@@ -113,19 +113,19 @@ struct BenchCommand: AsyncParsableCommand {
             try StandardOutput.print(lines: BenchTable(report: report, expected: expect).lines)
         }
         if let expect, !report.climbs.contains(where: { $0.carried >= Double(expect) }) {
-            StandardError.print("not enough: \(Format.count(expect))/s are expected")
+            StandardError.print("not enough: \(Format.count(expect))/s expected")
             throw ExitCode.failure
         }
     }
 }
 
-/// The report with what follows from it.
+/// The report with derived values.
 private struct BenchSummary: Encodable {
     struct Carried: Encodable {
         var compression: String
         var envelopesPerSecond: Double
         var limit: BenchReport.Limit
-        /// How many times what is expected; nil if nothing is.
+        /// Carried rate divided by the expected one; nil if none was given.
         var headroom: Double?
     }
 
@@ -144,7 +144,7 @@ private struct BenchSummary: Encodable {
     }
 }
 
-/// What a machine carries, for people.
+/// The results as a table.
 private struct BenchTable {
     let report: BenchReport
     let expected: Int?
@@ -156,8 +156,8 @@ private struct BenchTable {
     private var head: [String] {
         let redis =
             report.redisVersion.map { $0.first?.isNumber == true ? "Redis \($0)" : $0 }
-            ?? "a Redis that does not tell its version"
-        let disk = report.diskBytesPerSecond.map { "\(Format.bytes(Int($0)))/s written and forced" } ?? "not measured"
+            ?? "a Redis of unknown version"
+        let disk = report.diskBytesPerSecond.map { "\(Format.bytes(Int($0)))/s written with fsync" } ?? "not measured"
         let free = report.freeDiskBytes.map { ", \(Format.bytes(Int($0))) free" } ?? ""
         return [
             row(
@@ -210,11 +210,11 @@ private struct BenchTable {
     private func carried(_ climb: BenchReport.Climb) -> String {
         let limit =
             switch climb.limit {
-            case .redis: "Redis limits: its one thread is busy"
-            case .processor: "the processors limit: they are busy, or the relay's threads fall behind"
-            case .disk: "the disk limits"
-            case .connection: "the connection limits: the publisher waits for answers of Redis"
-            case .none: "no limit was met"
+            case .redis: "Redis is the limit: its single thread is busy"
+            case .processor: "the processors are the limit: they are busy, or the relay's threads fall behind"
+            case .disk: "the disk is the limit"
+            case .connection: "the connection is the limit: the publisher waits for answers from Redis"
+            case .none: "no limit was reached"
             }
         let name = climb.compression == "none" ? "without compression" : "with \(climb.compression)"
         return "\(Format.count(Int(climb.carried)))/s \(name); \(limit)"
@@ -230,7 +230,7 @@ private struct BenchTable {
             let processor = step.microsecondsPerEnvelope * 1e-6 * Double(expected)
             return row(
                 "expected",
-                "\(Format.count(expected))/s \(climb.compression): \(Format.decimal(climb.carried / Double(expected), digits: 1)) times that is carried; "
+                "\(Format.count(expected))/s \(climb.compression): \(Format.decimal(climb.carried / Double(expected), digits: 1)) times that rate was carried; "
                     + "the relay takes \(percent(processor)) of a processor, the capture \(Format.bytes(Int(bytes * 3_600))) an hour"
             )
         }
@@ -238,7 +238,7 @@ private struct BenchTable {
 
     private func percent(_ share: Double) -> String { "\(Format.decimal(share * 100, digits: 0)) %" }
 
-    /// The histogram tells bounds only.
+    /// The histogram has bucket bounds only.
     private func latency(_ seconds: Double?) -> String { seconds.map { "<= \(Format.seconds($0))" } ?? "?" }
 
     private func row(_ label: String, _ value: String) -> String { label.padding(to: 12) + value }

@@ -11,16 +11,16 @@ struct CaptureArguments: ParsableArguments {
         help: ArgumentHelp("How far the clocks of machines that recorded in parallel may differ.", valueName: "time"))
     var horizon = TimeSpan(nanoseconds: CaptureAlignment.defaultHorizon)
 
-    /// - Parameter streams: what is done with what comes through a pipe.
+    /// - Parameter streams: how to handle pipes.
     func open(streams: StreamHandling = .read) throws -> CaptureReader {
         try CaptureReader(paths: capture, streams: streams, horizon: horizon.nanoseconds)
     }
 }
 
 extension CaptureReadReport {
-    /// Says on standard error what could not be read, what the recording lost, and where that cannot be told.
+    /// Reports on standard error what could not be read, what the recording lost, and what is unknown.
     ///
-    /// - Parameter verdict: of a reading that knows more than the events; nil for that of the events.
+    /// - Parameter verdict: a more precise verdict than that of the events, or nil.
     /// - Throws: exit status 3 for loss or damage.
     func complain(verdict: RecordingVerdict? = nil) throws {
         let verdict = verdict ?? self.verdict
@@ -40,14 +40,14 @@ extension CaptureReadReport {
         try verdict.exit()
     }
 
-    /// Says on standard error what is not of SignalR.
+    /// Reports messages of other programs on standard error.
     func tellForeign() {
         let count = foreignTopics.values.reduce(otherForeign, +)
         guard count > 0 else { return }
         let topics = foreignTopics.keys.sorted().prefix(5).map { "'\(MessageLine.printable($0.utf8))'" }
         let more = foreignTopics.count > topics.count || otherForeign > 0 ? ", ..." : ""
         StandardError.print(
-            "\(Format.count(count, "message")) of other programs passed over: "
+            "\(Format.count(count, "message")) of other programs skipped: "
                 + (foreignTopics.count == 1 ? "topic " : "topics ") + topics.joined(separator: ", ") + more)
     }
 }

@@ -23,9 +23,9 @@ struct CatCommand: ParsableCommand {
             is selected if one of its messages matches; one that does not decode, if there is no condition on \
             messages.
 
-            Without --json it prints a line a message: time, id, signal, hub.method and size; --values adds the \
+            Without --json it prints a line per message: time, id, signal, hub.method and size; --values adds the \
             arguments. On a terminal times are local (--utc for UTC) and lines end at its width; in a pipe they are \
-            whole, and times are RFC 3339 in UTC. With --json it prints one object an envelope. Standard error says \
+            whole, and times are RFC 3339 in UTC. With --json it prints one object per envelope. Standard error says \
             where a hub of ASP.NET Core was attached; envelopes from before are not in the capture.
 
             Exit status 3 if part of the capture could not be read, or the recording lost envelopes in what is \
@@ -34,7 +34,7 @@ struct CatCommand: ParsableCommand {
 
     @OptionGroup var captures: CaptureArguments
 
-    @Flag(help: "Print one JSON object an envelope.")
+    @Flag(help: "Print one JSON object per envelope.")
     var json = false
 
     @OptionGroup(title: "Output") var lines: LineOptions
@@ -55,7 +55,7 @@ struct CatCommand: ParsableCommand {
     }
 
     func run() throws {
-        // A reader that stops early, as `head` does, ends the printing, not with a signal but quietly.
+        // A reader that stops early, like `head`, ends the command quietly instead of by a signal.
         signal(SIGPIPE, SIG_IGN)
         let capture = try captures.open()
         let selection = try selection.selection(of: capture)
@@ -64,7 +64,7 @@ struct CatCommand: ParsableCommand {
         let bar = ProgressBar(label: "cat", total: capture.knownSize, printsMeanwhile: true)
         defer { bar.finish() }
         var lines = MessageLine(lines.style)
-        // Read once: an option is looked up each time.
+        // Read once: each access to an option is a lookup.
         let (json, limit) = (json, limit)
         let isStreamed = capture.isStreamed
         var failure: (any Error)?
@@ -92,7 +92,7 @@ struct CatCommand: ParsableCommand {
                 if envelopes == limit { throw CaptureReadingEnd() }
             } progress: {
                 bar.update(done: $0.done, detail: Format.count(envelopes, "envelope"))
-                // Of a pipe the next envelopes may be long in coming.
+                // The next envelopes of a pipe may take long to arrive.
                 if isStreamed, failure == nil {
                     do { try output.flush() } catch { failure = error }
                 }

@@ -9,7 +9,7 @@ import Relay
 struct ChannelsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "channels",
-        abstract: "List the event keys of a Redis that have subscribers.",
+        abstract: "List the event keys and hubs of a Redis that have subscribers.",
         discussion: """
             Examples:
               backplane-relay channels --redis redis://127.0.0.1:6379
@@ -18,7 +18,7 @@ struct ChannelsCommand: AsyncParsableCommand {
 
             SignalR 2 is recognized by a counter, a key of the channel's name that holds a number; ASP.NET Core by \
             its channel names, all of one hub in one row. An event key on which nothing was published yet looks like \
-            neither.
+            neither. For each backplane it prints the command that watches it; a hub's channel prefix is a guess.
 
             It uses PUBSUB CHANNELS, which blocks Redis while it lists all names (0.2 s for 200,000). Above \
             --max-channel-scan channels it does not ask, says so, and exits 1. It changes nothing.
@@ -43,7 +43,7 @@ struct ChannelsCommand: AsyncParsableCommand {
     func run() async throws {
         let log = try log.makeLog()
         defer { log.destination.finish() }
-        let configuration = try redis.configuration(logger: log.logger)
+        let configuration = try redis.configuration(logger: log.logger, listsHubs: true)
         let found = try await ChannelDirectory.list(
             redis: configuration, limit: maxChannelScan, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         switch found {
@@ -76,6 +76,21 @@ struct ChannelList {
             var lastID: UInt64?
             var database: Int?
             var channels: Int
+            /// Of a Core hub.
+            var hub: Hub?
+            /// The command line that watches it.
+            var attach: String?
+        }
+
+        struct Hub: Encodable {
+            var type: String
+            var channelPrefix: String
+            var nodes: Int
+            var servers: [String]
+            var versions: String?
+            var connections: Int
+            var groups: Int
+            var users: Int
         }
 
         var command = "channels"
@@ -90,7 +105,13 @@ struct ChannelList {
         let rows = channels.map { channel in
             Object.Row(
                 channel: channel.name, looksLike: channel.kind.rawValue, subscribers: channel.subscribers,
-                lastID: channel.lastID, database: channel.database, channels: channel.channels)
+                lastID: channel.lastID, database: channel.database, channels: channel.channels,
+                hub: channel.hub.map { hub in
+                    Object.Hub(
+                        type: hub.hub.type, channelPrefix: hub.hub.prefix, nodes: hub.nodes, servers: hub.servers,
+                        versions: hub.versions, connections: hub.counts[.connection] ?? 0,
+                        groups: hub.counts[.group] ?? 0, users: hub.counts[.user] ?? 0)
+                }, attach: Self.attach(channel))
         }
         return String(decoding: try encoder.encode(Object(redis: redis, channels: rows)), as: UTF8.self)
     }
@@ -117,7 +138,46 @@ struct ChannelList {
             lines.append(
                 "and \(Format.count(others.count - Self.listedOthers)) more that look like neither; --json lists them")
         }
-        return lines
+        for channel in channels {
+            guard let command = Self.attach(channel) else { continue }
+            lines += ["", "\(MessageLine.printable(channel.name.utf8)): \(summary(channel))", "  " + command]
+        }
+        return lines + linesOfAllHubs
+    }
+
+    /// The command that watches all hubs of a prefix, where there are several.
+    private var linesOfAllHubs: [String] {
+        let hubs = channels.filter { Self.attach($0) != nil }.compactMap { $0.hub?.hub }
+        let counts = Dictionary(grouping: hubs, by: \.prefix).mapValues(\.count)
+        return counts.filter { $0.value > 1 }.sorted { $0.key < $1.key }.flatMap { prefix, count in
+            let title = prefix.isEmpty ? "no channel prefix" : "the channel prefix '\(prefix)'"
+            return [
+                "", "all \(Format.count(count)) hubs with \(title):",
+                "  backplane-relay run \(CoreOptions.arguments(prefix: prefix))",
+            ]
+        }
+    }
+
+    private func summary(_ channel: ListedChannel) -> String {
+        guard let hub = channel.hub else { return "event key of SignalR 2" }
+        let named = hub.machines.prefix(5).joined(separator: ", ") + (hub.machines.count > 5 ? ", ..." : "")
+        let details = [named, hub.versions ?? ""].filter { !$0.isEmpty }.joined(separator: "; ")
+        return [
+            "hub \(MessageLine.printable(hub.hub.type.utf8)) of ASP.NET Core",
+            hub.hub.prefix.isEmpty
+                ? "no channel prefix" : "channel prefix '\(MessageLine.printable(hub.hub.prefix.utf8))'",
+            Format.count(hub.nodes, "node") + (details.isEmpty ? "" : " (\(MessageLine.printable(details.utf8)))"),
+            Format.count(hub.counts[.connection] ?? 0, "connection"),
+            Format.count(hub.counts[.group] ?? 0, "group"), Format.count(hub.counts[.user] ?? 0, "user"),
+        ].joined(separator: ", ")
+    }
+
+    /// - Returns: nil for what is no backplane, and for a name that no terminal can be given.
+    private static func attach(_ channel: ListedChannel) -> String? {
+        guard channel.name.unicodeScalars.allSatisfy({ !PrintableText.steers($0) }) else { return nil }
+        if let hub = channel.hub { return "backplane-relay run \(CoreOptions.arguments(hub.hub))" }
+        guard channel.kind == .signalR2 else { return nil }
+        return "backplane-relay run --channel \(ShellWord.quoted(channel.name))"
     }
 
     private func row(_ channel: ListedChannel) -> [String] {

@@ -93,7 +93,7 @@ struct CheckCommand: AsyncParsableCommand {
             try await repeatCheck(configuration, every: interval, log: log)
         } else {
             let showsSteps = StandardError.isTerminal && !json
-            // The nodes' own lines would bury the table; --log-level debug shows them.
+            // The nodes' log lines would bury the table; --log-level debug shows them.
             var quiet = logger
             if quiet.logLevel == .info { quiet.logLevel = .error }
             let check = Check(configuration: configuration, logger: quiet) { step in
@@ -119,7 +119,7 @@ struct CheckCommand: AsyncParsableCommand {
             listenHost: listen.host, listenPort: listen.port, logger: log.logger,
             openPages: ManualRoutes.pages,
             onOutcome: { outcome in
-                // A reader that has gone does not end the probe: /metrics goes on.
+                // A closed pipe does not end the probe: /metrics continues.
                 try? printer.print(outcome)
             })
         try await ServiceRunner.run(probe, log: log)
@@ -146,7 +146,7 @@ struct TransportChoice: ExpressibleByArgument {
     }
 }
 
-/// Writes an outcome to standard output, and what is lost or wrong to standard error as well.
+/// Writes an outcome to standard output, and losses and faults to standard error too.
 private struct CheckPrinter: Sendable {
     private static let listed = 50
 

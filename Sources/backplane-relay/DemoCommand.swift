@@ -4,6 +4,7 @@ import FoundationEssentials
 import Logging
 import Loopback
 import NIOConcurrencyHelpers
+import Relay
 import Replay
 import Time
 
@@ -49,18 +50,20 @@ struct DemoCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        // A reader that has gone must not leave servers and files behind: it ends the demo in order.
+        // A closed pipe must not leave servers and files behind: it ends the demo in order.
         signal(SIGPIPE, SIG_IGN)
-        // What a relay has to warn of is for those who attach one to a Redis that matters, not to the demo's own.
+        // The relay's warnings are for production use.
         let logger = Log(destination: .standardError(format: .text), level: .error).logger
         let interrupts = await Interrupts.trapped(hangup: true)
         let lost = NIOLockedValueBox<OutputError?>(nil)
         let directory = try DemoDirectory(record)
         defer { directory.remove() }
         let untilInterrupted = { @Sendable () async -> Void in await interrupts.next() }
+        var access = WebAccess()
+        access.openPages = ManualRoutes.pages
         let demo = Demo(
             duration: .nanoseconds(Int64(duration.nanoseconds)), directory: directory.path,
-            version: BackplaneRelay.version, hostName: HostName.current(), logger: logger,
+            version: BackplaneRelay.version, hostName: HostName.current(), access: access, logger: logger,
             speed: speed.speed, keepRunning: keepRunning ? untilInterrupted : nil,
             report: { line in
                 do {
@@ -94,7 +97,7 @@ struct DemoCommand: AsyncParsableCommand {
         let kept = directory.isKept ? ": \(directory.path)" : ", removed; --record DIR keeps it"
         var lines = [
             "published     \(Format.count(outcome.published, "envelope")) by the nodes' own script; \(Format.count(outcome.recorded)) recorded, \(Format.count(outcome.replay.sent)) replayed",
-            "heard         \(Format.count(outcome.heard, "call")) by each listening client; the other envelopes are commands, acknowledgements and messages for somebody else",
+            "heard         \(Format.count(outcome.heard, "call")) by each listening client; the other envelopes are commands, acknowledgements and messages for other clients",
             "capture       \(Format.bytes(outcome.payloadBytes)) of payloads in \(Format.bytes(Int(outcome.segmentBytes))) of files\(kept)",
         ]
         if directory.isKept { lines.append("              look into it: backplane-relay info \(directory.path)") }
@@ -110,19 +113,19 @@ struct DemoCommand: AsyncParsableCommand {
     }
 }
 
-/// Where the demo records: where it was told to, or in a directory of its own that goes away with it.
+/// The demo's record directory: the given one, or a temporary one that is removed at the end.
 private struct DemoDirectory: Sendable {
     let path: String
     let isKept: Bool
 
-    /// - Throws: ``OutputError`` if no directory can be made.
+    /// - Throws: ``OutputError`` if it cannot be created.
     init(_ record: String?) throws {
         isKept = record != nil
         if let record {
             let held = (try? FileManager.default.contentsOfDirectory(atPath: record)) ?? []
-            // It would be compared with what is published now.
+            // An existing capture would be compared with the new envelopes.
             guard !held.contains(where: { $0.hasSuffix(".mcap") }) else {
-                throw ValidationError("--record: '\(record)' holds a capture already; name another directory")
+                throw ValidationError("--record: '\(record)' already contains a capture; name another directory")
             }
             path = record
             return

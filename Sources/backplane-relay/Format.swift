@@ -1,13 +1,13 @@
 import Capture
 
-/// Numbers as people read them.
+/// Formats numbers for people.
 enum Format {
     /// `1,240`
     static func count(_ number: some BinaryInteger) -> String { Quantity.grouped(number) }
 
     /// `1 envelope`, `1,240 envelopes`
     ///
-    /// - Parameter plural: where it is not the noun with an s.
+    /// - Parameter plural: if it is not the noun plus s.
     static func count(_ number: some BinaryInteger, _ noun: String, _ plural: String? = nil) -> String {
         Quantity.text(number, noun, plural)
     }
@@ -47,7 +47,7 @@ enum Format {
 }
 
 extension String {
-    /// Spaces behind, up to a width.
+    /// Pads with trailing spaces.
     func padding(to width: Int) -> String {
         self + String(repeating: " ", count: Swift.max(0, width - count))
     }

@@ -7,7 +7,7 @@ import Redis
 struct HubCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hub",
-        abstract: "Run a SignalR 2 node with a chat page, beside the application's own nodes.",
+        abstract: "Run a SignalR node with a chat page, beside the application's own nodes.",
         discussion: """
             Examples:
               backplane-relay hub --redis redis://127.0.0.1:6379 --channel chat \\
@@ -17,6 +17,9 @@ struct HubCommand: AsyncParsableCommand {
 
             Open http://127.0.0.1:8080/ and http://127.0.0.1:8081/ in two windows: what one sends appears in both. \
             Unlike 'run', it publishes: messages, and the commands and acks of its own clients.
+
+            The same hub is served to clients of SignalR 2 (--path) and of ASP.NET Core SignalR (--core-path). Those of \
+            ASP.NET Core meet those of their own node, and every client of SignalR 2.
 
             SIGTERM or SIGINT asks the clients to reconnect elsewhere, waits for them, and exits.
             """)
@@ -33,6 +36,11 @@ struct HubCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Base path of the hubs.", valueName: "path"))
     var path = "/signalr"
+
+    @Option(
+        help: ArgumentHelp(
+            "Path of the chat hub for clients of ASP.NET Core SignalR; \"\" serves none.", valueName: "path"))
+    var corePath = "/chathub"
 
     @Option(
         help: ArgumentHelp(
@@ -86,6 +94,7 @@ struct HubCommand: AsyncParsableCommand {
         guard path.hasPrefix("/"), path.count > 1, !path.hasSuffix("/"), !path.contains("?") else {
             throw ValidationError("--path: a path such as /signalr, with a slash at its beginning and none at its end")
         }
+        try validateCorePath()
         guard (1...1_000_000).contains(maxConnections) else {
             throw ValidationError("--max-connections: a number from 1 to 1000000")
         }
@@ -99,10 +108,22 @@ struct HubCommand: AsyncParsableCommand {
         )
         try maxEnvelope.require(
             atLeast: ByteSize(bytes: 1 << 20), "--max-envelope",
-            because: "what is smaller is taken in whatever is said here")
+            because: "smaller envelopes are always accepted")
         for origin in allowOrigin where origin != "*" && !(origin.hasPrefix("http://") || origin.hasPrefix("https://"))
         {
             throw ValidationError("--allow-origin: an origin such as https://chat.example, not '\(origin)'")
+        }
+    }
+
+    private func validateCorePath() throws {
+        guard !corePath.isEmpty else { return }
+        guard corePath.hasPrefix("/"), corePath.count > 1, !corePath.hasSuffix("/"), !corePath.contains("?") else {
+            throw ValidationError(
+                "--core-path: a path such as /chathub, with a slash at its beginning and none at its end")
+        }
+        let (own, other) = (corePath.lowercased() + "/", path.lowercased() + "/")
+        guard !own.hasPrefix(other), !other.hasPrefix(own) else {
+            throw ValidationError("--core-path: another path than --path, neither below the other")
         }
     }
 
@@ -119,6 +140,7 @@ struct HubCommand: AsyncParsableCommand {
         configuration.limits.storedBytes = storeSize.bytes
         configuration.limits.envelopeBytes = maxEnvelope.bytes
         configuration.openPages = ManualRoutes.pages
+        configuration.core = corePath.isEmpty ? nil : CoreHubSettings(path: corePath)
         if let keyFile { configuration.tokenKey = try Self.tokenKey(in: keyFile) }
         try await ServiceRunner.run(HubNode(configuration: configuration, logger: logger), log: log)
     }

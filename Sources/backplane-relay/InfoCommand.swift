@@ -12,8 +12,8 @@ struct InfoCommand: ParsableCommand {
               backplane-relay info --json *.mcap
 
             Exit status 3 if the recording lost envelopes while it should have run (connection lost, intake or disk \
-            full), or part of the capture is damaged or gone. 0 if ids are missing because nobody recorded or nobody \
-            published them, and if completeness cannot be told: "complete" in --json is true, false or null.
+            full), or part of the capture is damaged or gone. 0 if ids are missing because no relay recorded or no \
+            node published them, and if completeness is unknown: "complete" in --json is true, false or null.
             """)
 
     @OptionGroup var captures: CaptureArguments
@@ -39,7 +39,7 @@ struct InfoCommand: ParsableCommand {
     }
 }
 
-/// A summary as a table for people.
+/// A summary as a table.
 struct InfoTable {
     private static let listedHoles = 20
     private static let sparklineWidth = 60
@@ -96,7 +96,7 @@ struct InfoTable {
 
     private var recordingLines: [String] {
         guard summary.recordings.count > 1 else { return [] }
-        let what = "\(summary.recordings.count), beside each other; what several of them have counts once"
+        let what = "\(summary.recordings.count), in parallel; envelopes that several of them have count once"
         return [row("recordings", what)]
             + summary.recordings.map { recording in
                 let host = recording.host.map { "by \(MessageLine.printable($0.utf8)), " } ?? ""
@@ -161,7 +161,7 @@ struct InfoTable {
             lines.append(
                 row(
                     "",
-                    "\(Format.count(count, "envelope")) \(verb) \(MessageLine.printable(name.utf8)), which others carry: nodes disconnect clients that need it"
+                    "\(Format.count(count, "envelope")) \(verb) \(MessageLine.printable(name.utf8)), which other envelopes contain: nodes disconnect clients that need it"
                 ))
         }
         if core.groupCommands > 0 || core.acksWithoutCommand > 0 {
@@ -182,7 +182,7 @@ struct InfoTable {
         }
         if let counters = channel.counters {
             return
-                "\(first)..\(last) of \(counters.count) counters that publish in turn: which ids are missing cannot be told"
+                "\(first)..\(last) of \(counters.count) counters that publish in turn: which ids are missing is unknown"
         }
         if channel.missingIDs == 0, channel.counterResets.isEmpty {
             let isComplete = channel.mayBeMissing == nil && summary.lostWithoutIDs == 0

@@ -20,7 +20,7 @@ struct ManualCommand: ParsableCommand {
             return try StandardOutput.print(lines: ManualTopic.all.map { $0.name.padding(to: width + 2) + $0.title })
         }
         guard let found = ManualTopic.named(topic) else { throw ValidationError(ManualTopic.unknown(topic)) }
-        // What only a browser can follow is left out.
+        // Anchors are for browsers only.
         let text = found.text.replacing(#/<a id="[^"]*"></a>/#, with: "")
         try StandardOutput.print(lines: text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
     }

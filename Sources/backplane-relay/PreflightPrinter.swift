@@ -1,3 +1,4 @@
+import Backplane
 import Preflight
 import Redis
 import Relay
@@ -33,10 +34,13 @@ struct PreflightPrinter {
         }
         if let limit = report.outputBufferLimit { lines.append(line("pubsub limit", text(of: limit))) }
         for channel in report.channels { lines.append(line("channel", text(of: channel))) }
+        if let core = report.core { lines += self.lines(of: core) }
         if let reason = report.namesUnknown {
             lines.append(line("other names", reason + (report.hasTooManyNames ? " (--max-channel-scan)" : "")))
         }
-        if let clients = report.clients, report.channels.contains(where: { !isShared($0, clients) }) {
+        if let clients = report.clients,
+            report.core != nil || report.channels.contains(where: { !isShared($0, clients) })
+        {
             lines.append(
                 line("subscribers", "of all channels of this server: \(text(of: clients))"))
         }
@@ -57,7 +61,7 @@ struct PreflightPrinter {
         let warnings = findings.count - problems
         if problems > 0 {
             return
-                "the relay cannot do what it is asked for: \(Format.count(problems, "problem")), \(Format.count(warnings, "warning"))"
+                "the relay cannot run as configured: \(Format.count(problems, "problem")), \(Format.count(warnings, "warning"))"
         }
         return warnings == 0 ? "the relay can attach" : "the relay can attach; \(Format.count(warnings, "warning"))"
     }
@@ -99,6 +103,58 @@ struct PreflightPrinter {
             "\(channel.name): \(subscribers), \(counter), SUBSCRIBE \(channel.refusal == nil ? "permitted" : "refused")"
     }
 
+    /// Excluded hubs that are named.
+    private static let shownHubs = 20
+
+    private func lines(of core: CoreReport) -> [String] {
+        let attachment = core.attachment
+        let prefix =
+            attachment.prefix.isEmpty ? "no channel prefix" : "channel prefix '\(attachment.prefix)'"
+        var lines: [String] = []
+        if core.hubs.isEmpty { lines.append(line("hubs", "none found, \(prefix)")) }
+        for hub in core.hubs { lines.append(line("hub", "\(hub.hub.type) (\(prefix)): \(text(of: hub))")) }
+        if !core.excluded.isEmpty {
+            let names = core.excluded.prefix(Self.shownHubs).map(\.type).joined(separator: ", ")
+            let more = core.excluded.count - Self.shownHubs
+            lines.append(line("left out", names + (more > 0 ? " and \(Format.count(more)) more" : "")))
+        }
+        guard !core.hubs.isEmpty else { return lines }
+        lines.append(
+            line(
+                "patterns",
+                "\(Format.count(core.patterns)) for \(Format.count(core.hubs.count, "hub")): each PUBLISH of this Redis takes about \(Format.decimal(core.microsecondsAPublish, digits: 1)) us longer"
+            ))
+        lines.append(
+            line(
+                "connections",
+                attachment.includesConnections
+                    ? "watched: PUBLISH answers 1 or more for a connection that is gone"
+                    : "not watched: what PUBLISH answers to nodes stays as it is"))
+        let access = RelayAccess(
+            hubs: core.hubs.map(\.hub), includesConnections: attachment.includesConnections,
+            channels: report.channels.map(\.name), server: report.server)
+        lines.append(line("acl", access.command))
+        return lines
+    }
+
+    private func text(of hub: HubReport) -> String {
+        var parts: [String] = []
+        if let nodes = hub.nodes {
+            let details = [
+                hub.found.map {
+                    $0.machines.prefix(5).joined(separator: ", ") + ($0.machines.count > 5 ? ", ..." : "")
+                },
+                hub.found?.versions,
+            ].compactMap(\.self).filter { !$0.isEmpty }
+            parts.append(Format.count(nodes, "node") + (details.isEmpty ? "" : " (\(details.joined(separator: "; ")))"))
+        } else {
+            parts.append("nodes unknown")
+        }
+        parts.append(hub.subscribers.map { Format.count($0, "subscriber") } ?? "subscribers unknown")
+        parts.append("SUBSCRIBE and PSUBSCRIBE \(hub.refusal == nil ? "permitted" : "refused")")
+        return parts.joined(separator: ", ")
+    }
+
     /// Whether the server's subscribers are the channel's.
     private func isShared(_ channel: ChannelReport, _ clients: SubscribedClients) -> Bool {
         channel.subscribers.map { clients.areAll(of: $0) } ?? false
@@ -109,7 +165,7 @@ struct PreflightPrinter {
     }
 
     private func text(of directory: DirectoryReport) -> String {
-        var text = directory.path + (directory.exists ? "" : " (will be made)")
+        var text = directory.path + (directory.exists ? "" : " (will be created)")
         if let free = directory.freeBytes { text += ", \(Format.bytes(Int(clamping: free))) free" }
         if let speed = directory.bytesPerSecond { text += ", takes \(Format.decimal(speed / 1e6, digits: 0)) MB/s" }
         return text

@@ -7,13 +7,14 @@ import Redis
     import Musl
 #endif
 
-/// Keeps passwords out of what others on this machine can see of the process.
+/// Hides passwords from other users of this machine.
 ///
-/// On the command line they stood for an instant, and in the shell's history: the environment is the better place.
+/// On the command line they are visible briefly, and stay in the shell's history: use the environment instead.
 enum ProcessList {
-    /// Overwrites them where `ps` reads arguments and environment, and forbids core dumps, which would hold them too.
+    /// Overwrites them where `ps` reads arguments and environment, and disables core dumps, which would contain them
+    /// too.
     ///
-    /// - Parameter variables: names of environment variables that may hold an address with a password.
+    /// - Parameter variables: names of environment variables that may contain an address with a password.
     static func hideSecrets(variables: some Sequence<String>) {
         _ = clinux_forbid_core_dumps()
         for index in 1..<max(1, Int(CommandLine.argc)) {

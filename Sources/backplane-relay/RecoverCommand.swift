@@ -54,7 +54,7 @@ struct RecoverCommand: ParsableCommand {
 
     private static let listed = 100
 
-    /// How much of the file was not read, and where.
+    /// The unread ranges of the file.
     private func skipped(_ outcome: CaptureRecovery.Outcome, of path: String) -> String {
         let places = outcome.unread.prefix(20).map { "\($0.lowerBound)..\($0.upperBound - 1)" }
         let count = outcome.unreadBytes

@@ -24,9 +24,10 @@ struct RunCommand: AsyncParsableCommand {
               backplane-relay run --redis redis://127.0.0.1:6379 --channel chat \\
                 --forward redis://staging:6379
               backplane-relay run --check-only --redis redis.example --channel chat
+              backplane-relay run --redis redis.example,channelPrefix=app: --core
 
             It subscribes and reads. It publishes nothing into the Redis that it watches. SIGTERM or SIGINT stops it; \
-            it first writes what was received, and reads the counters so that the capture knows what was lost.
+            it first writes what was received, and reads the counters so that the capture shows what was lost.
 
             SIGHUP begins a new segment and reopens the log file. SIGUSR1 logs a line of figures. SIGUSR2 forces what \
             was received to the disk.
@@ -54,7 +55,7 @@ struct RunCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             """
             Do not ask Redis for channel names if it has more channels than this. They serve to find hubs, and to \
-            suggest the right channel if nobody else listens to one. 0 never asks.
+            suggest the right channel if one has no other subscribers. 0 never asks.
             """, valueName: "count"))
     var maxChannelScan = ChannelScanPolicy.defaultLimit
 
@@ -72,14 +73,14 @@ struct RunCommand: AsyncParsableCommand {
     func validate() throws {
         try watched.validate()
         guard maxChannelScan >= 0 else {
-            throw ValidationError("--max-channel-scan: \(maxChannelScan) is no number of channels; 0 never asks")
+            throw ValidationError("--max-channel-scan: \(maxChannelScan) is not a number of channels; 0 never asks")
         }
         try buffer.require(
             atLeast: ByteSize(bytes: 1 << 20), "--buffer",
             because: "\(Format.count(buffer.bytes, "byte holds", "bytes hold")) too few envelopes")
         guard !showPayloads || recording.recordsAllOfPayloads else {
             throw ValidationError(
-                "--show-payloads: would show what --payload, --redact-json-keys or --names keeps out of the capture; give one of them"
+                "--show-payloads: would show what --payload, --redact-json-keys or --names keeps out of the capture; use only one of them"
             )
         }
     }
@@ -91,6 +92,9 @@ struct RunCommand: AsyncParsableCommand {
         let redis = try redis.configuration(logger: log.logger, watching: watched).namedAsObserver()
         if checkOnly { return try await check(redis) }
         let attachment = try core.attachment(redis: redis)
+        let notice = await BackplaneNotice.look(
+            at: redis, channels: channel, core: attachment, maxChannelScan: maxChannelScan)
+        try notice.require()
         try await forwarding.requireTarget(from: redis, channels: channel)
         log.logger.notice(
             "watching",
@@ -98,6 +102,7 @@ struct RunCommand: AsyncParsableCommand {
                 "redis": "\(redis.endpoint)", "channels": "\(watched.title(attachment))",
                 "recording": "\(recording.record ?? "off (no --record)")",
             ])
+        notice.log(to: log.logger)
         let supervisor = SystemdNotifier()
         let parts = RelayParts(
             RelayConfiguration(
@@ -135,8 +140,8 @@ struct RunCommand: AsyncParsableCommand {
 
     private func check(_ redis: RedisConfiguration) async throws {
         let report = await Preflight.run(
-            redis: redis, channels: channel, directory: recording.record, maxChannelScan: maxChannelScan,
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+            redis: redis, channels: channel, core: try core.attachment(redis: redis), directory: recording.record,
+            maxChannelScan: maxChannelScan, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         let forward = try await forwarding.look(from: redis, channels: channel)
         var problems = web.problems()
         if let problem = forward?.problem { problems.append(ForwardOptions.sentence(of: problem)) }

@@ -9,7 +9,7 @@ import SystemPackage
     import Musl
 #endif
 
-/// Results go to standard output, in large pieces; everything else goes to standard error.
+/// Results go to standard output, buffered; everything else goes to standard error.
 struct StandardOutput: ~Copyable {
     private static let pieceSize = 64 * 1024
 
@@ -20,7 +20,7 @@ struct StandardOutput: ~Copyable {
         buffer.reserveCapacity(Self.pieceSize * 2)
     }
 
-    /// Lets `body` append, then writes if enough has come together.
+    /// Lets `body` append, then writes if there is enough.
     mutating func append(_ body: (inout [UInt8]) -> Void) throws {
         body(&buffer)
         if buffer.count >= Self.pieceSize { try flush() }
@@ -28,13 +28,13 @@ struct StandardOutput: ~Copyable {
 
     mutating func flush() throws {
         defer { buffer.removeAll(keepingCapacity: true) }
-        // Colours are ours; what else would steer, in a JSON string for instance, is not.
+        // Colours are our own control characters; others, such as those in a JSON string, are replaced.
         try Self.write(Self.isTerminal ? PrintableText.withoutSteering(coloured: buffer) : buffer, to: descriptor)
     }
 
-    /// All of it, however little the system takes at a time.
+    /// Writes all bytes, even if the system accepts only part of them at a time.
     ///
-    /// - Parameter place: what the descriptor is, for the error.
+    /// - Parameter place: names the descriptor in the error.
     static func write(
         _ bytes: [UInt8], to descriptor: CInt, place: String = OutputError.standardOutput
     ) throws {
@@ -59,9 +59,9 @@ struct StandardOutput: ~Copyable {
         try output.flush()
     }
 
-    /// Writes what `print` has buffered.
+    /// Flushes the output of `print`.
     ///
-    /// - Throws: ``OutputError`` if any of it could not be written, at any time.
+    /// - Throws: ``OutputError`` if anything could not be written since the start.
     static func requirePrinted() throws {
         let code = clinux_flush_standard_output()
         if code != 0 { throw OutputError(code: code) }
@@ -81,17 +81,17 @@ struct OutputError: Error, CustomStringConvertible {
 
     var description: String { "cannot write to \(place): \(SystemReason.text(code))" }
 
-    /// The reader has gone, as `head` does: no reason for a message.
+    /// The reader has closed the pipe, like `head`: not worth a message.
     var isBrokenPipe: Bool { code == EPIPE }
 
-    /// The same of standard output, where it ends a command quietly.
+    /// The same for standard output, where it ends a command quietly.
     var isReaderGone: Bool { isBrokenPipe && place == Self.standardOutput }
 }
 
-/// In place of Swift's: for people, so names from the wire cannot steer their terminal.
+/// Replaces Swift's function: control characters in names from the wire cannot reach the terminal.
 func print(_ text: String) { Swift.print(PrintableText.lines(text)) }
 
-/// JSON, which means the same; for people and programs.
+/// Equivalent JSON without control characters; for people and programs.
 func print(json text: String) { Swift.print(PrintableText.json(text)) }
 
 enum StandardError {
@@ -102,7 +102,7 @@ enum StandardError {
     /// Without a line break.
     static func write(_ text: String) {
         let bytes = Array(text.utf8)
-        // Nobody is left to tell if this fails.
+        // A failure cannot be reported anywhere.
         _ = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 

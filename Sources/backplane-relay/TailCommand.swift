@@ -23,6 +23,7 @@ struct TailCommand: AsyncParsableCommand {
                 --hub chatHub --grep error --limit 10
               BACKPLANE_RELAY_REDIS='redis.example:6379,password=...' \\
                 backplane-relay tail --channel chat --json
+              backplane-relay tail --redis redis.example --core-hub Chat.Hubs.ChatHub
 
             The lines and the options that select are those of 'cat'. On a terminal times are local (--utc for UTC); \
             in a pipe and in JSON they are RFC 3339 in UTC. Gaps, counter resets and lost connections are logged on \
@@ -43,7 +44,7 @@ struct TailCommand: AsyncParsableCommand {
 
     @OptionGroup(title: "Selection") var envelopes: EnvelopeOptions
 
-    @Flag(help: "Print one JSON object an envelope, and one an event.")
+    @Flag(help: "Print one JSON object per envelope, and one per event.")
     var json = false
 
     @OptionGroup(title: "Output") var lines: LineOptions
@@ -64,7 +65,7 @@ struct TailCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             """
             Do not ask Redis for channel names if it has more channels than this. They serve to find hubs, and to \
-            suggest the right channel if nobody else listens to one. 0 never asks.
+            suggest the right channel if one has no other subscribers. 0 never asks.
             """, valueName: "count"))
     var maxChannelScan = ChannelScanPolicy.defaultLimit
 
@@ -73,7 +74,7 @@ struct TailCommand: AsyncParsableCommand {
     func validate() throws {
         try watched.validate()
         guard maxChannelScan >= 0 else {
-            throw ValidationError("--max-channel-scan: \(maxChannelScan) is no number of channels; 0 never asks")
+            throw ValidationError("--max-channel-scan: \(maxChannelScan) is not a number of channels; 0 never asks")
         }
         try buffer.require(
             atLeast: ByteSize(bytes: 1 << 20), "--buffer",
@@ -85,14 +86,18 @@ struct TailCommand: AsyncParsableCommand {
     private var watched: WatchedBackplanes { WatchedBackplanes(channels: channel, core: core) }
 
     func run() async throws {
-        // A reader that stops early, as `head` does, ends the printing, not with a signal but quietly.
+        // A reader that stops early, like `head`, ends the command quietly instead of by a signal.
         signal(SIGPIPE, SIG_IGN)
         let log = try log.makeLog()
         defer { log.destination.finish() }
-        let redis = try redis.configuration(logger: log.logger, watching: watched)
+        let redis = try redis.configuration(logger: log.logger, watching: watched).namedAsObserver("tail")
         let attachment = try core.attachment(redis: redis)
+        let notice = await BackplaneNotice.look(
+            at: redis, channels: channel, core: attachment, maxChannelScan: maxChannelScan)
+        try notice.require()
+        notice.log(to: log.logger)
         let tail = Tail(
-            redis: redis.namedAsObserver("tail"), backplanes: watched.backplanes(attachment), core: attachment,
+            redis: redis, backplanes: watched.backplanes(attachment), core: attachment,
             selection: envelopes.selection,
             limit: limit, duration: duration.map { .nanoseconds(Int64($0.nanoseconds)) }, bufferBytes: buffer.bytes,
             maxChannelScan: maxChannelScan, logger: log.logger)
@@ -100,7 +105,7 @@ struct TailCommand: AsyncParsableCommand {
         let printer = { @Sendable [json, style = lines.style, logger = log.logger] stop in
             TailPrinter(json: json, style: style, stop: stop, logger: logger)
         }
-        // Told to stop, it still has to say what it could not print: so an interrupt must not take the result.
+        // An interrupted tail must still report what it could not print, so the result is kept.
         let outcome = try await interrupts.run { await Self.outcome { try await tail.run(to: printer) } }
         do {
             if let report = try outcome?.get() { try complain(about: report) }
@@ -119,7 +124,7 @@ struct TailCommand: AsyncParsableCommand {
         }
     }
 
-    /// Says on standard error what could not be printed.
+    /// Reports on standard error what could not be printed.
     ///
     /// - Throws: exit status 3 if there was anything.
     private func complain(about report: TailReport) throws {

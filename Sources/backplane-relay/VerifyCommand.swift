@@ -10,7 +10,7 @@ struct VerifyCommand: ParsableCommand {
               backplane-relay verify /var/lib/backplane-relay
 
             Exit status 3 if anything is damaged or cut off ('recover' saves what is intact), or if the recording \
-            lost envelopes while it should have run. 0 otherwise, also if that cannot be told; the last line says so.
+            lost envelopes while it should have run. 0 otherwise, also if that is unknown; the last line says so.
             """)
 
     @OptionGroup var captures: CaptureArguments
@@ -48,8 +48,8 @@ struct VerifyCommand: ParsableCommand {
         if verdict.hasLoss { return "but envelopes were lost" }
         return switch verdict.isComplete {
         case true: "ids complete"
-        case false: "ids are missing that were not to be recorded; 'info' lists them"
-        case nil: "whether ids are missing cannot be told"
+        case false: "ids are missing that this recording did not cover; 'info' lists them"
+        case nil: "whether ids are missing is unknown"
         }
     }
 }

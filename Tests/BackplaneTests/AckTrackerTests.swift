@@ -57,4 +57,15 @@ import Testing
         #expect(bytes("\(count - 1)") { tracker.answered(commandID: $0, at: UInt64(count)) } == 1)
         #expect(tracker.expire(at: .max) == AckTracker.maximumPending - 1)
     }
+
+    /// Many that are answered at once do not push out the one that waits.
+    @Test func oneThatWaitsAmongManyThatDoNot() {
+        var tracker = AckTracker()
+        bytes("lonely") { tracker.sent(commandID: $0, at: 0) }
+        for number in 0..<AckTracker.maximumPending * 10 {
+            bytes("\(number)") { tracker.sent(commandID: $0, at: UInt64(number)) }
+            #expect(bytes("\(number)") { tracker.answered(commandID: $0, at: UInt64(number)) } == 0)
+        }
+        #expect(tracker.expire(at: 31 * Self.second) == 1)
+    }
 }

@@ -83,6 +83,13 @@ import Testing
             ])
     }
 
+    @Test func aKindHasOneNameOnItsWireAndInTheViewOverBoth() {
+        for kind in MessageKind.allCases { #expect(EnvelopeKind(kind).label == kind.label) }
+        for kind in CoreKind.allCases { #expect(EnvelopeKind(kind).label == kind.label) }
+        #expect(Set(EnvelopeKind.allCases.map(\.label)).count == EnvelopeKind.allCases.count)
+        #expect(EnvelopeKind.allCases.allSatisfy { !$0.label.isEmpty })
+    }
+
     private func kindSeenByAWalk(over message: Message) throws -> MessageKind? {
         let envelope = Envelope(id: 1, body: ScaleoutMessage(messages: [message], createdTicks: 0))
         return try envelope.encoded().withUnsafeBytes { bytes in

@@ -26,7 +26,7 @@ import Testing
         let cases: [(name: String, bytes: [UInt8], says: String)] = [
             ("empty", [], "is empty, not an MCAP file"),
             ("text", Array("root:x:0:0:root:/root:/bin/bash\n".utf8), "is text, not an MCAP file"),
-            ("zeroes", Array(repeating: 0, count: 100_000), "is not an MCAP file, and nothing of one is in it"),
+            ("zeroes", Array(repeating: 0, count: 100_000), "is not an MCAP file and contains no part of one"),
             (
                 "a.mcap.gz", [0x1F, 0x8B, 8, 0, 1, 2, 3, 4, 5, 6],
                 "gzip -dc \(directory.path)/a.mcap.gz | backplane-relay cat -"

@@ -56,7 +56,7 @@ import Testing
             _ = try FileSource(path: directory.path + "/b.mcap")
         }
         let full = CaptureError.system(operation: "write", path: "/x", errno: ENOSPC)
-        #expect(full.description == "cannot write '/x': no space is left on the disk; free space, or name another disk")
+        #expect(full.description == "cannot write '/x': no space left on the disk; free space, or name another disk")
         #expect(full.isOutOfSpace)
         #expect(!CaptureError.system(operation: "write", path: "/x", errno: EIO).isOutOfSpace)
     }

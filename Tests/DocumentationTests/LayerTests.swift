@@ -6,8 +6,9 @@ import Testing
     /// Ground floor first.
     private static let modules = [
         "CHiredis", "CZstd", "CDeflate", "CLZ4", "CSQLite", "COpenSSL", "CLinux", "JSON", "Time", "Cryptography",
-        "Prometheus", "HTTPGuard", "MCAP", "Backplane", "Redis", "Capture", "Preflight", "Relay", "LivePage", "Forward",
-        "Replay", "Export", "HubNode", "SignalRClient", "Loopback", "Check", "Demo", "Bench", "backplane-relay",
+        "Prometheus", "HTTPGuard", "MCAP", "Backplane", "TLS", "Redis", "Capture", "Preflight", "Relay", "LivePage",
+        "Forward", "Replay", "Export", "HubNode", "SignalRClient", "Loopback", "Check", "Demo", "Bench",
+        "backplane-relay",
     ]
     /// Modules that may do no I/O, so import nothing but what is named here.
     private static let pure = [

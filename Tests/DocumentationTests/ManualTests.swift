@@ -97,6 +97,28 @@ import Testing
         }
     }
 
+    /// The table says where the types of the diagrams are: each in a file of its name, in a folder of its row.
+    @Test func `what HowItIsBuilt names in its diagrams is in the folder that it says`() throws {
+        let article = try #require(ManualTopic.file("HowItIsBuilt")).text
+        let table = try #require(article.components(separatedBy: "| folder in `Sources` | types |\n|---|---|\n").last)
+        var placed: Set<Substring> = ["WebSocketLine"]
+        for row in table.prefix(upTo: table.range(of: "\n\n")?.lowerBound ?? table.endIndex).split(separator: "\n") {
+            let cells = row.split(separator: "|").map { $0.matches(of: /`([A-Za-z0-9\/]+)`/).map(\.output.1) }
+            let (folders, types) = (try #require(cells.first), try #require(cells.dropFirst().first))
+            for type in types {
+                let paths = folders.map { "Sources/\($0)/\(type).swift" }
+                #expect(
+                    paths.contains { FileManager.default.fileExists(atPath: Self.root.appending(path: $0).path) },
+                    "\(type) is in none of \(paths)")
+                placed.insert(type)
+            }
+        }
+        let diagrams = article.components(separatedBy: "```").enumerated().filter { $0.offset % 2 == 1 }.map(\.element)
+        for name in Set(diagrams.joined().matches(of: /\b[A-Z][a-z]*[A-Z]\w+/).map(\.output)) {
+            #expect(placed.contains(name), "the table does not say where \(name) is")
+        }
+    }
+
     @Test(arguments: texts) func `every command is one that the parser takes`(path: String) throws {
         for line in CommandLines.find(in: try Self.text(path)) {
             let arguments = line.arguments

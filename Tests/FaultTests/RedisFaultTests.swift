@@ -20,7 +20,7 @@ struct RedisFaultTests {
                 try await scene.waitUntilRecording()
                 #expect(
                     try await scene.relay().metric(
-                        #"signalr_backplane_id_resets_total{channel="chat",backplane="signalr2"}"#) == 1)
+                        #"signalr_backplane_counter_resets_total{channel="chat",backplane="signalr2"}"#) == 1)
             }
             account.expectBalanced("restart without persistence")
             #expect(account.missing.isEmpty)
@@ -49,7 +49,7 @@ struct RedisFaultTests {
                 try await scene.waitUntilRecording()
                 #expect(
                     try await scene.relay().metric(
-                        #"signalr_backplane_id_resets_total{channel="chat",backplane="signalr2"}"#) == 0)
+                        #"signalr_backplane_counter_resets_total{channel="chat",backplane="signalr2"}"#) == 0)
             }
             account.expectBalanced("restart with persistence")
             #expect(account.beyondKnowledge == 0)

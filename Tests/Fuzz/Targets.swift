@@ -2,7 +2,7 @@
 
 /// The modules whose code is watched and checked. Optimised also in a debug build, which leaves all else alone.
 let watched: Set<String> = [
-    "JSON", "Time", "Backplane", "MCAP", "Prometheus", "Redis", "Capture", "HubNode", "TestSupport",
+    "JSON", "Time", "Backplane", "MCAP", "Prometheus", "TLS", "Redis", "Capture", "HubNode", "TestSupport",
 ]
 let watching: [SwiftSetting] = [
     .unsafeFlags(["-O", "-sanitize=fuzzer,address"])

@@ -15,7 +15,7 @@ struct EncodedFrameTests {
         let text = String(repeating: "x", count: length)
         // Grows while it is written, too.
         let frame = EncodedFrame(capacity: 100) { $0.writeString(text) }
-        #expect(String(buffer: frame.json) == text)
+        #expect(String(buffer: frame.content) == text)
 
         let channel = EmbeddedChannel(handler: ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: 1 << 20)))
         try channel.writeInbound(frame.webSocket)

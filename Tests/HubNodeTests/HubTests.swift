@@ -21,7 +21,7 @@ struct HubTests {
         let method = try #require(hub.method(name, arity: arguments.count))
         let call = HubCall(
             connectionID: "c1", user: "alice", hub: "testHub", requestID: "0", publisher: .unconnected())
-        return text(try await method.body(call, arguments.map { Array($0.utf8) }))
+        return text(try await method.result(call, arguments))
     }
 
     @Test("a method without a result gives none")
@@ -82,7 +82,7 @@ struct HubTests {
         let method = try #require(hub.method(name, arity: arguments.count))
         let call = HubCall(connectionID: "c1", user: "", hub: "testHub", requestID: "0", publisher: .unconnected())
         await #expect(throws: (any Error).self) {
-            _ = try await method.body(call, arguments.map { Array($0.utf8) })
+            _ = try await method.result(call, arguments)
         }
     }
 
@@ -100,7 +100,7 @@ struct HubTests {
         }
         let method = try #require(hub.method("m", arity: 0))
         let call = HubCall(connectionID: "c1", user: "", hub: "h", requestID: "0", publisher: .unconnected())
-        #expect(text(try await method.body(call, [])) == "2")
+        #expect(text(try await method.result(call, [])) == "2")
         #expect(hub.methodNames == ["M"])
     }
 
@@ -114,5 +114,14 @@ struct HubTests {
         }
         #expect(hub.methodNames == ["echo", "join", "send"])
         #expect(Hub("empty") { _ in }.methodNames == [])
+    }
+}
+
+extension HubMethod {
+    /// - Parameter arguments: JSON each.
+    fileprivate func result(_ call: HubCall, _ arguments: [String]) async throws -> [UInt8]? {
+        let arguments = HubArguments(arguments.map { HubArgument(json: Array($0.utf8)) })
+        guard case .value(let value) = try await body(call, arguments) else { return nil }
+        return value?.json
     }
 }

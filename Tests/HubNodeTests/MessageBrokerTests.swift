@@ -59,6 +59,6 @@ extension SessionRequest {
 
 extension Outlet.Delivery {
     fileprivate var frame: String? {
-        if case .frame(let frame) = self { String(buffer: frame.json) } else { nil }
+        if case .frame(let frame) = self { String(buffer: frame.content) } else { nil }
     }
 }

@@ -16,7 +16,7 @@ struct OutboxTests {
     private func frames(_ outbox: inout Outbox, limit: Int = 10) -> [String] {
         var frames: [String] = []
         while !outbox.isIdle, frames.count < 100 {
-            frames.append(String(buffer: outbox.nextFrame(messages: limit) { "token" }.encoded().json))
+            frames.append(String(buffer: outbox.nextFrame(messages: limit) { "token" }.encoded().content))
         }
         return frames
     }
@@ -27,7 +27,8 @@ struct OutboxTests {
         #expect(outbox.isIdle)
         #expect(outbox.count == 0)
         #expect(outbox.byteCount == 0)
-        #expect(String(buffer: outbox.nextFrame(messages: 10) { "token" }.encoded().json) == #"{"C":"s-0,1E","M":[]}"#)
+        let frame = outbox.nextFrame(messages: 10) { "token" }.encoded()
+        #expect(String(buffer: frame.content) == #"{"C":"s-0,1E","M":[]}"#)
     }
 
     @Test("messages go out in their order, some at a time, each frame with its last one's id")

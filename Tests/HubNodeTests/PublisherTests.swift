@@ -15,7 +15,7 @@ struct PublisherTests {
         var said: [String] { record.withLock { $0 } }
 
         func invoke(_ invocation: ClientCall) async throws {
-            let arguments = invocation.arguments.map { String(decoding: $0, as: UTF8.self) }.joined(separator: ",")
+            let arguments = invocation.arguments.map { String(decoding: $0.json, as: UTF8.self) }.joined(separator: ",")
             note(
                 "\(invocation.hub).\(invocation.method)(\(arguments)) \(invocation.audience) by \(invocation.callerID)")
         }
@@ -26,6 +26,13 @@ struct PublisherTests {
 
         func changeGroup(_ change: GroupChange, group: String, hub: String, connectionID: String) async throws {
             note("\(change) \(connectionID) \(hub).\(group)")
+        }
+
+        func abort(connectionID: String) async throws { note("abort \(connectionID)") }
+
+        func ask(_ invocation: ClientCall) async throws -> HubArgument {
+            try await invoke(invocation)
+            return HubArgument(json: Array("5".utf8))
         }
 
         private func note(_ text: String) { record.withLock { $0.append(text) } }
@@ -45,6 +52,14 @@ struct PublisherTests {
         ({ try await $0.groups.add("c2", to: "g") }, "add c2 chat.g"),
         ({ try await $0.groups.remove("c2", from: "g") }, "remove c2 chat.g"),
         ({ try await $0.reportProgress(50) }, "progress 50 of 7 to c1"),
+        ({ try await $0.abort() }, "abort c1"),
+        (
+            {
+                let answer = try await $0.clients.single("c2").ask("m", 1, as: Int.self)
+                #expect(answer == 5)
+            },
+            #"chat.m(1) client("c2") by c1"#
+        ),
     ]
 
     @Test("hubs speak to a publisher, whichever it is", arguments: wishes.indices)
@@ -65,7 +80,9 @@ struct PublisherTests {
     func message(audience: Audience, key: String, filter: String) {
         let message = Message(
             ClientCall(
-                hub: "chat", method: "tell", arguments: [Array("1".utf8), Array(#""x""#.utf8)], audience: audience,
+                hub: "chat", method: "tell",
+                arguments: [HubArgument(json: Array("1".utf8)), HubArgument(json: Array(#""x""#.utf8))],
+                audience: audience,
                 callerID: "c1"))
         #expect(message.key == key)
         #expect(message.filter == filter)
@@ -96,6 +113,6 @@ struct PublisherTests {
     func sharedFrame() {
         var shared = SharedFrame(cursor: 5, message: ByteBuffer(string: "{}"))
         let frames = ["a", "a", "b", "a"].map { shared.encoded(by: Codec(format: $0)) }
-        #expect(frames.map { String(buffer: $0.json) } == ["a:5", "a:5", "b:5", "a:5"])
+        #expect(frames.map { String(buffer: $0.content) } == ["a:5", "a:5", "b:5", "a:5"])
     }
 }

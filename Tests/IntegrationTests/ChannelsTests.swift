@@ -1,3 +1,4 @@
+import Backplane
 import Foundation
 import Redis
 import TestSupport
@@ -84,6 +85,77 @@ struct ChannelsTests {
                         .init(channel: "text", looksLike: "neither", subscribers: 1, channels: 1),
                     ])
                 #expect(try await redis.command(["DBSIZE"]).integer == 2)
+            }
+        }
+    }
+
+    private struct HubList: Decodable {
+        struct Hub: Decodable, Equatable {
+            var type: String
+            var channelPrefix: String
+            var nodes: Int
+            var servers: [String]
+            var versions: String?
+            var connections: Int
+            var groups: Int
+            var users: Int
+        }
+
+        struct Row: Decodable, Equatable {
+            var channel: String
+            var hub: Hub?
+            var attach: String?
+        }
+
+        var channels: [Row]
+    }
+
+    @Test("of each hub: type, prefix, nodes, what they listen to, and the command", arguments: RedisEdition.allCases)
+    func hubs(edition: RedisEdition) async throws {
+        try await RedisServer.with(edition: edition) { redis in
+            try await redis.command(["SET", "my chat", "1"])
+            let hub = CoreHub(prefix: "orc", type: "Chat.Room`1[[System.Int32, X]]")
+            let names: [(CoreKind, String)] = [(.connection, "c"), (.group, "a:b"), (.group, "x:all"), (.user, "ann")]
+            try await redis.withCoreNode(hub, also: names) {
+                try await redis.withCoreNode(hub, machine: "web2") {
+                    try await with(["my chat"], on: redis) { _ in
+                        let json = try await Finished.relay(["channels", "--redis", redis.url, "--json"])
+                        let decoder = JSONDecoder()
+                        decoder.keyDecodingStrategy = .convertFromSnakeCase
+                        let list = try decoder.decode(HubList.self, from: Data(json.output.utf8))
+                        let guid = "_0123456789abcdef0123456789abcdef"
+                        #expect(
+                            list.channels == [
+                                .init(channel: "my chat", attach: "backplane-relay run --channel 'my chat'"),
+                                .init(
+                                    channel: hub.topic,
+                                    hub: .init(
+                                        type: hub.type, channelPrefix: "orc", nodes: 2,
+                                        servers: ["web1" + guid, "web2" + guid], versions: ".NET 7 or later",
+                                        connections: 1, groups: 2, users: 1),
+                                    attach:
+                                        "backplane-relay run --channel-prefix orc --core-hub 'Chat.Room`1[[System.Int32, X]]'"
+                                ), .init(channel: "orc__Booksleeve_MasterChanged"),
+                            ])
+                        // The prefix of the address is no matter here, nor worth a warning.
+                        let address = "127.0.0.1:\(redis.port),channelPrefix=orc"
+                        let shown = try await Finished.relay(["channels", "--redis", address])
+                        #expect(!shown.errors.contains("channelPrefix"), "\(shown.errors)")
+                        #expect(!shown.output.contains("all 2 hubs"))
+                        try await redis.withCoreNode(CoreHub(prefix: "orc", type: "Other")) {
+                            let both = try await Finished.relay(["channels", "--redis", address])
+                            #expect(
+                                both.output.contains(
+                                    "all 2 hubs with the channel prefix 'orc':\n  backplane-relay run --core --channel-prefix orc\n"
+                                ), "\(both.output)")
+                        }
+                        for part in [
+                            "hub Chat.Room`1[[System.Int32, X]] of ASP.NET Core, channel prefix 'orc', 2 nodes (web1, web2; .NET 7 or later), 1 connection, 2 groups, 1 user",
+                            "  backplane-relay run --channel-prefix orc --core-hub 'Chat.Room`1[[System.Int32, X]]'",
+                            "  backplane-relay run --channel 'my chat'",
+                        ] { #expect(shown.output.contains(part), "\(part) in:\n\(shown.output)") }
+                    }
+                }
             }
         }
     }

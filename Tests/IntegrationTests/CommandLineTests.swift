@@ -80,12 +80,15 @@ struct CommandLineTests {
                     "BACKPLANE_RELAY_RECORD": folder + "/capture",
                 ]
                 try await RelayProcess.with([], environment: environment) { relay in
-                    for channel in ["chat", "orders"] {
-                        let isUp = try await relay.metric(
-                            "signalr_backplane_up{channel=\"\(channel)\",backplane=\"signalr2\"}")
-                        #expect(isUp == 1)
+                    try await relay.waitForMetrics("both are up") { shown in
+                        ["chat", "orders"].allSatisfy { channel in
+                            shown["signalr_backplane_up{channel=\"\(channel)\",backplane=\"signalr2\"}"] == 1
+                        }
                     }
-                    #expect(try CaptureFiles.paths(in: folder + "/capture").count == 1)
+                    // It may be ready to hear before it has opened its first file.
+                    try await eventually("it records") {
+                        (try? CaptureFiles.paths(in: folder + "/capture").count) == 1 ? true : nil
+                    }
                     #expect(try await relay.stop() == .code(0))
                 }
             }

@@ -143,7 +143,7 @@ struct CoreCaptureTests {
             let info = try await Finished.relay(["info", directory])
             #expect(info.exit == .code(0), "\(info.errors)")
             #expect(info.output.contains("orcOracleHub (ASP.NET Core, prefix orc)"))
-            #expect(info.output.contains("none: completeness cannot be told: this wire has no ids"))
+            #expect(info.output.contains("none: completeness is unknown: this wire has no ids"))
             #expect(
                 info.output.contains("complete: ids 1..147, 0 missing") || info.output.contains("ids 1..147, 0 missing")
             )

@@ -121,7 +121,8 @@ struct CoreReplayTests {
                     (["--map-prefix", "orx=a"], "no prefix 'orx' in the selection"),
                     (["--map-hub", "Oracle=a"], "no hub 'Oracle' in the selection; it has 'OracleHub'"),
                     (["--map-user", "carol=a"], "no user 'carol' in the selection"),
-                    (["--map-group", "G1=a"], "no group 'G1' in the selection"), (["--to-channel", "x"], "no event keys"),
+                    (["--map-group", "G1=a"], "no group 'G1' in the selection"),
+                    (["--to-channel", "x"], "no event keys"),
                 ] {
                     let refused = try await Finished.relay(
                         ["replay", directory, "--to", target.url, "--channel", "orcOracleHub"] + option)
@@ -194,7 +195,8 @@ struct CoreReplayTests {
                 }
                 func replay(_ user: String) async throws -> Finished {
                     try await Finished.relay([
-                        "replay", directory, "--to", "redis://\(user):secret@127.0.0.1:\(target.port)", "--speed", "max",
+                        "replay", directory, "--to", "redis://\(user):secret@127.0.0.1:\(target.port)", "--speed",
+                        "max",
                         "--channel", "OracleHub",
                     ])
                 }
@@ -207,7 +209,9 @@ struct CoreReplayTests {
         }
     }
 
-    @Test("kill -9 at random moments: with the checkpoint each envelope comes once, in order", arguments: RedisEdition.allCases)
+    @Test(
+        "kill -9 at random moments: with the checkpoint each envelope comes once, in order",
+        arguments: RedisEdition.allCases)
     func killed(edition: RedisEdition) async throws {
         guard edition.path != nil else { return }
         var random = SplitMix64.announced()

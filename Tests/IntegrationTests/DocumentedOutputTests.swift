@@ -1,3 +1,4 @@
+import Backplane
 import Foundation
 import TestSupport
 import Testing
@@ -41,22 +42,26 @@ struct DocumentedOutputTests {
                     try await record(from: source, into: capture)
                     // Somebody listens to the channel meanwhile.
                     try await RelayProcess.with(["--redis", source.url, "--channel", "chat"]) { _ in
-                        for sample in Self.samples {
-                            var words = sample.command.split(separator: " ").dropFirst().map(String.init)
-                            guard let command = words.first, !Self.others.contains(command) else { continue }
-                            words = words.map { word in
-                                switch word {
-                                case "127.0.0.1:6379", "redis://127.0.0.1:6379": source.url
-                                case "redis://127.0.0.1:7789": target.url
-                                case "/var/lib/backplane-relay" where command == "run": folder + "/new"
-                                case "/var/lib/backplane-relay", "capture": capture
-                                case "capture.db": folder + "/capture.db"
-                                default: word
+                        try await source.withCoreNode(CoreHub(prefix: "app:", type: "Chat.Hubs.ChatHub")) {
+                            for sample in Self.samples {
+                                var words = sample.command.split(separator: " ").dropFirst().map(String.init)
+                                guard let command = words.first, !Self.others.contains(command) else { continue }
+                                words = words.map { word in
+                                    switch word {
+                                    case "127.0.0.1:6379", "redis://127.0.0.1:6379": source.url
+                                    case "127.0.0.1:6379,channelPrefix=app:":
+                                        "127.0.0.1:\(source.port),channelPrefix=app:"
+                                    case "redis://127.0.0.1:7789": target.url
+                                    case "/var/lib/backplane-relay" where command == "run": folder + "/new"
+                                    case "/var/lib/backplane-relay", "capture": capture
+                                    case "capture.db": folder + "/capture.db"
+                                    default: word
+                                    }
                                 }
+                                if command == "run" { words += ["--listen", "127.0.0.1:0"] }
+                                let finished = try await Finished.relay(words)
+                                compare(sample, with: finished, command)
                             }
-                            if command == "run" { words += ["--listen", "127.0.0.1:0"] }
-                            let finished = try await Finished.relay(words)
-                            compare(sample, with: finished, command)
                         }
                     }
                 }

@@ -127,4 +127,40 @@ struct ForwardRightsTests {
             }
         }
     }
+
+    /// Redis 6 without transactions cannot be asked: the first envelope shows it, and there it ends. Each more would raise
+    /// the target's counter without a message.
+    @Test(
+        "a right that cannot be asked: forwarding stops at the first refusal, with what to do; recording goes on",
+        .needs(editions: .redis6), arguments: ["~* &* +@all -publish -multi", "~* &* +@all -incr -multi"])
+    func stopsWhereItCannotAsk(rights: String) async throws {
+        try await RedisServer.with { source in
+            try await RedisServer.with(edition: .redis6) { target in
+                try await Self.give(rights, on: target)
+                let arguments = Self.arguments(source, target).filter { $0 != "127.0.0.1:0" && $0 != "--listen" }
+                try await RelayProcess.with(arguments) { relay in
+                    try await eventually("it forwards") { relay.child.errors.contains(" forwarding ") ? true : nil }
+                    try await source.withClient { client in
+                        let publisher = try await NodePublisher(client, channel: Self.channel)
+                        _ = try await publisher.publish(1)
+                        try await eventually("it is told") {
+                            relay.child.errors.contains("forwarding has stopped, recording goes on") ? true : nil
+                        }
+                        #expect(relay.child.errors.contains("ACL SETUSER fwd +incr +publish"))
+                        let refused = #"backplane_relay_forward_dropped_envelopes_total{reason="refused"}"#
+                        _ = try await publisher.publish(3)
+                        try await relay.waitForMetric(refused, atLeast: 4)
+                    }
+                    let counter = try await target.command(["GET", .text(Self.channel)]).text
+                    #expect(counter == (rights.contains("-publish") ? "1" : nil), "raised once at most")
+                    #expect(try await relay.metric("backplane_relay_forward_up") == 0)
+                    #expect(
+                        try await relay.metric(
+                            #"signalr_backplane_envelopes_total{channel="chat",backplane="signalr2"}"#) == 4)
+                    #expect(
+                        relay.child.errors.split(separator: "\n").count { $0.contains("forwarding has stopped") } == 1)
+                }
+            }
+        }
+    }
 }

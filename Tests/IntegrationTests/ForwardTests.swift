@@ -103,7 +103,7 @@ struct ForwardTests {
                     target,
                 ])
                 #expect(run.exit == .code(1))
-                #expect(run.errors.contains("the very server that is watched"), "\(run.errors)")
+                #expect(run.errors.contains("is the watched server itself"), "\(run.errors)")
                 #expect(run.errors.contains("--forward-channel"), "\(run.errors)")
             }
         }

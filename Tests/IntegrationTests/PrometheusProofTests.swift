@@ -28,9 +28,11 @@ extension WithHubNodes {
                     try await waitUntilHealthy(scene, queries)
                     // Slow ones, on channels or files of their own: they go on beside the others.
                     async let acks: Void = missingAck(scene, queries)
+                    async let results: Void = missingResult(scene, queries)
                     async let silence: Void = silence(scene, queries)
                     async let archive: Void = failingArchive(scene, queries)
                     try await faultsOfIDs(scene, queries)
+                    try await faultsOfProtocols(scene, queries)
                     try await faultsOfSubscribers(scene, queries)
                     try await faultsOfCalls(scene, queries)
                     try await silence
@@ -38,6 +40,7 @@ extension WithHubNodes {
                     try await everyPanelHasData(scene, queries)
                     // Before the relay misses envelopes: an ack may be in one, and it forgets who waits.
                     try await acks
+                    try await results
                     try await faultsOfConnections(scene, queries)
                     try await faultsOfTheDisk(scene, queries)
                     try await faultsOfServers(scene, queries)
@@ -182,6 +185,48 @@ extension WithHubNodes {
             }
         }
 
+        private func missingResult(_ scene: WatchedBackplane, _ queries: [PanelQuery]) async throws {
+            let hub = WatchedBackplane.hubOfCore
+            let fault = InjectedFault(
+                name: "client result that nobody gives", limit: .seconds(45),
+                alerts: [.init(name: "BackplaneResultsMissing", labels: ["channel": hub.topic, "backplane": "core"])],
+                changes: [
+                    .init(dashboard: "backplane", panel: "Client results missing", labels: ["channel": hub.topic]),
+                    .init(dashboard: "backplane", panel: "Which part, since when", letter: "P"),
+                ])
+            try await fault.prove(by: scene.prometheus, queries: queries) {
+                let invocation = CoreInvocation(
+                    frames: Self.frames,
+                    reply: CoreInvocation.Reply(invocationID: "nobody", channel: hub.type + ":internal:return:web1_1"))
+                try await scene.publish(payload: invocation.encoded(), on: hub.channel(.connection, "gone"))
+            }
+        }
+
+        private func faultsOfProtocols(_ scene: WatchedBackplane, _ queries: [PanelQuery]) async throws {
+            let hub = WatchedBackplane.hubOfCore
+            let labels = ["channel": hub.topic, "protocol": "messagepack"]
+            let fault = InjectedFault(
+                name: "envelope without a hub protocol",
+                alerts: [.init(name: "BackplaneProtocolMissing", labels: labels)],
+                changes: [
+                    .init(dashboard: "backplane", panel: "Envelopes without a protocol", labels: labels),
+                    .init(dashboard: "backplane", panel: "Which part, since when", letter: "O"),
+                ])
+            try await fault.prove(by: scene.prometheus, queries: queries) {
+                let invocation = CoreInvocation(frames: [Self.frames[0]])
+                try await scene.publish(payload: invocation.encoded(), on: hub.channel(.all))
+            }
+        }
+
+        /// The same call in both hub protocols.
+        private static let frames = [
+            CoreInvocation.Frame(
+                protocolName: "json", bytes: Array("{\"type\":1,\"target\":\"Recv\",\"arguments\":[]}\u{1e}".utf8)),
+            CoreInvocation.Frame(
+                protocolName: "messagepack",
+                bytes: [0x0B, 0x96, 1, 0x80, 0xC0, 0xA4] + Array("Recv".utf8) + [0x90, 0x90]),
+        ]
+
         private func silence(_ scene: WatchedBackplane, _ queries: [PanelQuery]) async throws {
             let still = ["channel": WatchedBackplane.still]
             try await scene.redis.command(["SET", .text(WatchedBackplane.still), "7"])
@@ -245,7 +290,7 @@ extension WithHubNodes {
                 name: "subscriptions killed again and again, and a counter that tells nothing",
                 alerts: [.init(name: "BackplaneReconnecting"), .init(name: "BackplaneIdsInDoubt", labels: still)],
                 changes: [
-                    .init(dashboard: "relay", panel: "Subscriptions made again"),
+                    .init(dashboard: "relay", panel: "Resubscriptions"),
                     .init(dashboard: "backplane", panel: "Loss and disorder", letter: "G", labels: still),
                 ])
             try await fault.prove(by: scene.prometheus, queries: queries) {
@@ -321,8 +366,8 @@ extension WithHubNodes {
                     .init(dashboard: "backplane", panel: "Which part, since when", letter: "M"),
                     .init(dashboard: "backplane", panel: "Which part, since when", letter: "N"),
                     .init(dashboard: "hub-and-probe", panel: "Nodes up", direction: .falls),
-                    .init(dashboard: "hub-and-probe", panel: "Who is well, since when", letter: "A"),
-                    .init(dashboard: "hub-and-probe", panel: "Who is well, since when", letter: "C"),
+                    .init(dashboard: "hub-and-probe", panel: "What is healthy, since when", letter: "A"),
+                    .init(dashboard: "hub-and-probe", panel: "What is healthy, since when", letter: "C"),
                     .init(dashboard: "hub-and-probe", panel: "End to end", direction: .falls),
                 ])
             try await redis.prove(by: scene.prometheus, queries: queries) { await scene.redis.stop() }

@@ -135,7 +135,7 @@ struct ReplayResumeTests {
                     replay.signal(SIGINT)
                     #expect(try await replay.exit() == .code(3))
                     #expect(replay.output.contains(#/sent +\d+ envelopes?/#))
-                    #expect(replay.errors.contains("the same command goes on there"))
+                    #expect(replay.errors.contains("the same command continues there"))
                     let rest = try await Finished.relay(command + ["--speed", "max"])
                     #expect(rest.exit == .code(0), "\(rest.errors)")
                     #expect(rest.output.contains(#/resumed +behind \d+ envelopes?/#))

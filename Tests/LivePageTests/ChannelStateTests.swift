@@ -55,7 +55,7 @@ import Testing
         },
         Case(
             .interleaved,
-            "2 counters publish in turn since <9000>: applications in databases 0 and 1 share the event key, give each its own; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, missing ids cannot be told"
+            "2 counters publishing in turn since <9000>: applications in databases 0 and 1 share the event key, give each its own; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, missing ids unknown"
         ) {
             $0.interleaving = .init(firstAt: at(9_000), lastAt: at(9_990), counters: 2, databases: ["0", "1"])
             $0.reset = .init(at: at(9_995), from: 10, to: 2, highest: 10)
@@ -63,7 +63,7 @@ import Testing
         },
         Case(
             .healthy,
-            "healthy: 1,240 envelopes/s, latency 3 ms, 5 other subscribers, missing ids cannot be told"
+            "healthy: 1,240 envelopes/s, latency 3 ms, 5 other subscribers, missing ids unknown"
         ) {
             $0.interleaving = .init(firstAt: at(8_000), lastAt: at(9_000), counters: 2, databases: [])
         },
@@ -138,7 +138,7 @@ import Testing
         },
         Case(
             .paused,
-            "recording paused: the disk is low since <9000>, 3 envelopes not recorded; 1,240 envelopes/s, 5 other subscribers, completeness cannot be told on this wire"
+            "recording paused: disk space low since <9000>, 3 envelopes not recorded; 1,240 envelopes/s, 5 other subscribers, completeness cannot be told on this wire"
         ) {
             makeHub(&$0)
             $0.recording = .paused(since: at(9_000), lost: 3)
@@ -151,7 +151,7 @@ import Testing
         },
         Case(
             .slowSubscriber,
-            "slow subscriber: 'web?1' at 10.0.0.7 (and 1 more) does not read what Redis has for it, 12.0 MiB wait; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>"
+            "slow subscriber: 'web?1' at 10.0.0.7 (and 1 more) reads too slowly or not at all, 12.0 MiB waiting in Redis; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>"
         ) {
             $0.slow = [
                 .init(name: "web{1", address: "10.0.0.7", waiting: 12 << 20),
@@ -172,7 +172,7 @@ import Testing
         },
         Case(
             .redisDown,
-            "Redis down: no connection since <9997> (Redis closed it); what is published meanwhile is missed"
+            "Redis down: no connection since <9997> (Redis closed it); anything published meanwhile is missed"
         ) {
             $0.connection = .lost(since: at(9_997), cause: "closed_by_server")
         },
@@ -191,11 +191,11 @@ import Testing
         },
         Case(
             .reset,
-            "counter set back at <9990>: id 1 came after 8,120, clients may go deaf until it catches up; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>"
+            "counter set back at <9990>: id 1 came after 8,120, clients may miss messages until it catches up; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>"
         ) { $0.reset = .init(at: at(9_990), from: 8_120, to: 1, highest: 8_120) },
         Case(
             .healthy,
-            "healthy: 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>; the counter was set back at <9000>: clients from before may be deaf until id 8,120"
+            "healthy: 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>; the counter was set back at <9000>: earlier clients may miss messages until id 8,120"
         ) {
             $0.reset = .init(at: at(9_000), from: 12, to: 1, highest: 8_120)
             $0.lastID = 8_119
@@ -213,26 +213,28 @@ import Testing
         },
         Case(
             .paused,
-            "recording paused: the disk is low since <9900>, 312 envelopes not recorded; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, all ids received since <1000>"
+            "recording paused: disk space low since <9900>, 312 envelopes not recorded; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, all ids received since <1000>"
         ) { $0.recording = .paused(since: at(9_900), lost: 312) },
         Case(
             .notRecording,
-            "not recording: the capture cannot be written since <9900>, 1 envelope lost; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, all ids received since <1000>"
+            "not recording: writing to the capture has failed since <9900>, 1 envelope lost; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, all ids received since <1000>"
         ) { $0.recording = .failing(since: at(9_900), lost: 1) },
         Case(
             .paused,
-            "recording paused: the disk is low since <9900>, 312 envelopes of all channels not recorded; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, all ids received since <1000>"
+            "recording paused: disk space low since <9900>, 312 envelopes of all channels not recorded; 1,240 envelopes/s, latency 3 ms, 5 other subscribers, all ids received since <1000>"
         ) {
             $0.recording = .paused(since: at(9_900), lost: 312)
             $0.isOneOfMany = true
         },
-        Case(.hanging, "the relay hangs since <9993>: is this machine overloaded? What stands here is from before") {
+        Case(
+            .hanging, "the relay has not responded since <9993>: is this machine overloaded? Traffic figures are stale"
+        ) {
             $0.recording = .off
             $0.silence = 7 * second
         },
         Case(
             .hanging,
-            "the recorder hangs since <9993>: the disk does not answer; what stands here is from before"
+            "the recorder has not responded since <9993>: the disk does not answer. Traffic figures are stale"
         ) {
             $0.silence = 7 * second
             $0.connection = .lost(since: at(9_000), cause: "no_answer")

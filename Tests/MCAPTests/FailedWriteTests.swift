@@ -108,5 +108,4 @@ import Testing
         #expect(writer.statistics.channelMessageCounts.values.reduce(0, +) == 5)
         #expect(writer.statistics.metadataCount == 1)
     }
-
 }

@@ -88,9 +88,9 @@ import Testing
 
     static let counters: [(reply: String, counter: ChannelReport.Counter)] = [
         ("$-1", .absent), (ScriptedRedis.bulk("7"), .value(7)),
-        (ScriptedRedis.bulk("1e+14"), .other("text that is no number")),
-        (ScriptedRedis.bulk("-1"), .other("text that is no number")),
-        ("-WRONGTYPE Operation against a key holding the wrong kind of value", .other("something that is no string")),
+        (ScriptedRedis.bulk("1e+14"), .other("text that is not a number")),
+        (ScriptedRedis.bulk("-1"), .other("text that is not a number")),
+        ("-WRONGTYPE Operation against a key holding the wrong kind of value", .other("a value that is not a string")),
     ]
 
     @Test(arguments: counters) func theKeyIsWhatItIs(reply: String, counter: ChannelReport.Counter) async throws {

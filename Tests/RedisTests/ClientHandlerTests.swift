@@ -124,7 +124,7 @@ import Testing
         #expect(
             harness.told.last
                 == Self.told(
-                    "late", .failure(.notRedis(endpoint: "redis:6379", reason: "a reply that nobody asked for"))))
+                    "late", .failure(.notRedis(endpoint: "redis:6379", reason: "an unexpected reply"))))
     }
 
     /// A server that is full says so before anything is asked.

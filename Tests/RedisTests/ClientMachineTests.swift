@@ -67,10 +67,10 @@ import Testing
         Row("every one of a caller's", [send("b", 2), send("c"), ok, ok], .answer("b", .status("OK"))),
         Row("then the next caller's", [send("b", 2), send("c"), ok, ok, ok], .answer("c", .status("OK"))),
         Row("an error reply is an answer", [send("a"), .reply(.error("ERR x"))], .answer("a", .error("ERR x"))),
-        Row("a reply that nobody asked for", [send("a"), ok, ok], .close),
+        Row("an unexpected reply", [send("a"), ok, ok], .close),
         Row(
-            "a reply that nobody asked for is the reason", [ok, .inactive],
-            .fail([], .notRedis(endpoint: endpoint, reason: "a reply that nobody asked for"))),
+            "an unexpected reply is the reason", [ok, .inactive],
+            .fail([], .notRedis(endpoint: endpoint, reason: "an unexpected reply"))),
         Row(
             "an error that nobody asked for is the reason", [.reply(.error("LOADING x")), .inactive],
             .fail([], .loading(endpoint: endpoint))),

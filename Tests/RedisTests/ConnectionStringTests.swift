@@ -168,23 +168,23 @@ import Testing
     @Test(arguments: [
         ("redis,channelPrefix=app,password=hunter2", ["'channelPrefix' is ignored"]),
         ("redis,channelPrefix=app", ["subscribes to the channel that is published on"]),
-        ("redis,fooBar=hunter2", ["part 2 of the connection string is no option that is known"]),
+        ("redis,fooBar=hunter2", ["part 2 of the connection string is not a known option"]),
         // Perhaps the rest of a password with a comma in it.
-        ("redis,hunter2=hunter2", ["part 2 of the connection string is no option that is known"]),
-        ("redis,abortConect=hunter2", ["is 'abortConnect' meant?"]),
-        ("redis,pwd=hunter2", ["is 'password' meant?"]),
-        ("redis,Pasword = hunter2", ["is 'password' meant?"]),
-        ("redis,password=x,hunter2=", ["part 3 of the connection string stands behind 'password'"]),
+        ("redis,hunter2=hunter2", ["part 2 of the connection string is not a known option"]),
+        ("redis,abortConect=hunter2", ["did you mean 'abortConnect'?"]),
+        ("redis,pwd=hunter2", ["did you mean 'password'?"]),
+        ("redis,Pasword = hunter2", ["did you mean 'password'?"]),
+        ("redis,password=x,hunter2=", ["part 3 of the connection string follows 'password'"]),
         ("redis,password=x,hunter2=,ssl=true", ["part 3"]),
         (
             "redis,sentinelPassword=x,hunter2=y,serviceName=m",
-            ["part 3 of the connection string stands behind 'sentinelPassword'"]
+            ["part 3 of the connection string follows 'sentinelPassword'"]
         ),
         (
             "redis:1,password=x,hunter2:2",
-            ["part 3 of the connection string stands behind a password and is taken for a server"]
+            ["part 3 of the connection string follows a password and is taken for a server"]
         ),
-        ("password=x,hunter2", ["part 2 of the connection string stands behind a password and is taken for a server"]),
+        ("password=x,hunter2", ["part 2 of the connection string follows a password and is taken for a server"]),
         ("redis,connectTimeout=0", ["'connectTimeout' is ignored"]),
         ("redis,sentinelPassword=hunter2", ["no effect without 'serviceName'"]),
         ("redis,sentinelUser=relay,serviceName=m", ["only together with 'sentinelPassword'"]),
@@ -235,7 +235,7 @@ import Testing
         let error = #expect(throws: ConnectionStringError.self) {
             try RedisConfiguration(connectionString: "redis,password=hunter2", passwordFile: file)
         }
-        #expect(error?.description.contains("give one of them") == true)
+        #expect(error?.description.contains("use only one of them") == true)
     }
 
     @Test func clientNameIsOneThatRedisTakes() throws {

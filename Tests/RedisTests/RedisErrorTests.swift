@@ -1,5 +1,6 @@
 import Foundation
 import NIOCore
+import TLS
 import Testing
 
 @testable import Redis
@@ -143,12 +144,12 @@ import Testing
                 .cannotConnect(endpoint: endpoint, failure: .refused),
                 "Redis at redis:6379 refused the connection: is it running, and is this its port?"
             ),
-            (.cannotConnect(endpoint: endpoint, failure: .unknownHost), "no address is known for the host"),
+            (.cannotConnect(endpoint: endpoint, failure: .unknownHost), "the host name of Redis at"),
             (.cannotConnect(endpoint: endpoint, failure: .timedOut(milliseconds: 5_000)), "within 5 s: is the address"),
             (.cannotConnect(endpoint: endpoint, failure: .timedOut(milliseconds: 250)), "within 250 ms: is the"),
             (.cannotConnect(endpoint: endpoint, failure: .noRoute), "no route to Redis at redis:6379"),
             (.cannotConnect(endpoint: "unix:/run/r", failure: .noSocket), "there is no socket unix:/run/r"),
-            (.cannotConnect(endpoint: "unix:/run/r", failure: .refused), "nobody listens at the socket"),
+            (.cannotConnect(endpoint: "unix:/run/r", failure: .refused), "nothing listens on the socket"),
             (.cannotConnect(endpoint: "unix:/run/r", failure: .notPermitted), "may not open the socket"),
             (.cannotConnect(endpoint: endpoint, failure: .tooManyOpenFiles), "LimitNOFILE"),
             (.sentinelWantsLogin(endpoint: "s:1"), "sentinelPassword"),
@@ -163,7 +164,7 @@ import Testing
             (.clusterUnknown(endpoint: endpoint), "permit INFO, HELLO or CLUSTER INFO"),
             (.connectionClosed(endpoint: endpoint), "redis:6379 closed the connection"),
             (.noAnswer(endpoint: endpoint, seconds: 10), "within 10 s"),
-            (.notRedis(endpoint: endpoint, reason: "why"), "is not Redis: its answer is not of Redis' protocol"),
+            (.notRedis(endpoint: endpoint, reason: "why"), "is not Redis: its answer is not in the Redis protocol"),
             (.notRedis(endpoint: endpoint, reason: "got \"H\" as reply type byte"), "like a web server"),
             (.notRedis(endpoint: endpoint, reason: "got \"\\x15\" as reply type byte"), "write rediss://"),
             (.connectionClosed(endpoint: endpoint), "write rediss://"),

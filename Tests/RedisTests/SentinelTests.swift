@@ -67,7 +67,7 @@ struct SentinelTests {
                 }
                 let log = LogCollector()
                 try await Attaching.subscriber(sentinel.configuration, logger: log.logger) { _ in
-                    for await message in log.messages where message.contains("a failover is under way") { break }
+                    for await message in log.messages where message.contains("a failover is in progress") { break }
                 }
             }
         }

@@ -1,7 +1,7 @@
 import Testing
 import Time
 
-@testable import Redis
+@testable import TLS
 
 @Suite struct TLSFailureTests {
     @Test(
@@ -24,7 +24,7 @@ import Time
             "handshakeFailed([Error: 268435 error:100000f7:SSL routines:OPENSSL_internal:BAD_SIGNATURE])",
             "bad signature"
         ),
-        ("something else", "the log of the server may say why"),
+        ("something else", "see the server's log"),
     ])
     func otherWords(words: String, plain: String) {
         #expect(TLSFailure.other(words).description == "the handshake failed: \(plain)")

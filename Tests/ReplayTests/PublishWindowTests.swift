@@ -34,8 +34,8 @@ import Testing
 
     static let failures: [(Result<RESPValue, RedisError>, String)] = [
         (.success(.error("OOM command not allowed")), "OOM command not allowed"),
-        (.success(.status("OK")), "an answer that the script does not give"),
-        (.success(.null), "an answer that the script does not give"),
+        (.success(.status("OK")), "an unexpected answer from the script"),
+        (.success(.null), "an unexpected answer from the script"),
         (
             .failure(.connectionClosed(endpoint: "r:1")),
             RedisError.connectionClosed(endpoint: "r:1").description
@@ -63,7 +63,7 @@ import Testing
         window.answered(.success(.array(parts)))
         let outcome = window.drain()
         #expect(outcome.confirmed == 0)
-        #expect(outcome.failure == "an answer that the script does not give")
+        #expect(outcome.failure == "an unexpected answer from the script")
     }
 
     @Test func aFullWindowWaitsForAnswers() async {

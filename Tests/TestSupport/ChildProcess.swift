@@ -14,12 +14,21 @@ package final class ChildProcess: Sendable {
     private let outputPath: String
     private let errorPath: String
     private let exited: Task<Exit, any Error>
-    private let isRunning = Mutex(true)
+    private let life: Life
+
+    /// Whether its number is still its own: the kernel gives that of an ended process to another one, which a signal for
+    /// this one must not hit.
+    private final class Life: Sendable {
+        let isRunning = Mutex(true)
+
+        func end() { isRunning.withLock { $0 = false } }
+    }
 
     private init(
-        processIdentifier: pid_t, outputPath: String, errorPath: String, exited: Task<Exit, any Error>
+        processIdentifier: pid_t, life: Life, outputPath: String, errorPath: String, exited: Task<Exit, any Error>
     ) {
         self.processIdentifier = processIdentifier
+        self.life = life
         self.outputPath = outputPath
         self.errorPath = errorPath
         self.exited = exited
@@ -42,8 +51,12 @@ package final class ChildProcess: Sendable {
             "SWIFT_BACKTRACE": "enable=yes,threads=crashed,images=none,interactive=no,color=no"
         ]
         for (name, value) in environment { variables[Environment.Key(stringLiteral: name)] = value }
+        let life = Life()
         let exited = Task {
-            defer { started.finish() }
+            defer {
+                life.end()
+                started.finish()
+            }
             let result = try await Subprocess.run(
                 .path(FilePath(path)), arguments: Arguments(arguments),
                 environment: .inherit.updating(variables), input: .none,
@@ -61,16 +74,17 @@ package final class ChildProcess: Sendable {
             throw TestFailure("\(path) did not start: \(await exited.result)")
         }
         return ChildProcess(
-            processIdentifier: processIdentifier, outputPath: name + ".out", errorPath: name + ".err", exited: exited)
+            processIdentifier: processIdentifier, life: life, outputPath: name + ".out", errorPath: name + ".err",
+            exited: exited)
     }
 
     /// Standard output and standard error up to now; bytes that are no UTF-8 become U+FFFD.
     package var output: String { Self.text(of: outputPath) }
     package var errors: String { Self.text(of: errorPath) }
 
-    /// Does nothing once the end of the process is known.
+    /// Does nothing once the process has ended.
     package func signal(_ number: Int32) {
-        isRunning.withLock { if $0 { _ = kill(processIdentifier, number) } }
+        life.isRunning.withLock { if $0 { _ = kill(processIdentifier, number) } }
     }
 
     /// Waits for the end; a process that does not end in time is killed.
@@ -90,7 +104,6 @@ package final class ChildProcess: Sendable {
             signal(SIGKILL)
             return (try await exited.value, true)
         }
-        isRunning.withLock { $0 = false }
         // Where this process stood still, the other may have ended in time all the same.
         guard !isKilled || exit != .signal(SIGKILL) else {
             throw TestFailure("process \(processIdentifier) did not end within \(limit) and was killed:\n\(errors)")
@@ -102,7 +115,6 @@ package final class ChildProcess: Sendable {
     package func terminate() async {
         signal(SIGKILL)
         _ = await exited.result
-        isRunning.withLock { $0 = false }
     }
 
     private static func newFile(_ path: String) throws -> FileDescriptor {

@@ -11,6 +11,11 @@ package struct CoreVectors: Sendable {
         /// JSON of what it means.
         package let decoded: Data
 
+        /// The same payload on another channel.
+        package func on(_ channel: [UInt8]) -> Payload {
+            Payload(channel: channel, payload: payload, kind: kind, decoded: decoded)
+        }
+
         package var record: [UInt8] { CoreRecord.bytes(channel: channel, payload: payload) }
 
         package var meaning: [String: Any] {
@@ -20,6 +25,18 @@ package struct CoreVectors: Sendable {
 
     package let hub: CoreHub
     package let payloads: [Payload]
+
+    /// Those without the group commands and the calls for a result that nobody answered.
+    package var answered: [Payload] {
+        let acks = payloads.filter { $0.kind == .ack }.compactMap { $0.meaning["id"] as? Int }
+        let results = payloads.filter { $0.kind == .result }.map { String(decoding: $0.payload, as: UTF8.self) }
+        return payloads.filter { payload in
+            let meaning = payload.meaning
+            if payload.kind == .groupCommand, let id = meaning["id"] as? Int { return acks.contains(id) }
+            guard let id = meaning["invocationId"] as? String else { return true }
+            return results.contains { $0.contains(id) }
+        }
+    }
 
     /// 147 payloads in all.
     package static func all() throws -> [CoreVectors] {

@@ -39,6 +39,20 @@ package final class NodePublisher: Sendable {
         }
     }
 
+    /// Publishes one message for each database in turn, each with the counter that is there, in one step of the server:
+    /// no time passes between two of them, however slow the test is.
+    package func publish(inDatabases databases: [Int]) async throws {
+        let script = """
+            for index = 1, #ARGV - 1 do
+                redis.call('SELECT', ARGV[index])
+                redis.call('PUBLISH', KEYS[1], redis.call('INCR', KEYS[1]) .. ' ' .. ARGV[#ARGV])
+            end
+            """
+        try await client.send(
+            ["EVAL", .text(script), "1", .text(channel)] + databases.map { .text("\($0)") }
+                + [.bytes(Self.blob(size: 100))])
+    }
+
     private static func blob(size: Int) -> [UInt8] {
         let text = (0..<size).map { _ in Character(Unicode.Scalar(UInt8.random(in: 97...122))) }
         let call = #"{"H":"chatHub","M":"broadcastMessage","A":["alice",""# + String(text) + #""]}"#

@@ -1,11 +1,11 @@
-/// Follows group commands and their acks of one hub: which commands nobody has answered within 30 s, after which the node
-/// that asked gives up, and which acks answer nothing.
+/// Matches group commands and acks of one hub: finds commands without an ack within 30 s, after which the sender gives
+/// up, and acks without a command.
 ///
-/// Decision logic without I/O; time comes in, in nanoseconds. What it remembers is bounded.
+/// Decision logic without I/O; time is passed in, in nanoseconds. Memory is bounded.
 package struct CoreCommandTracker: Sendable {
-    /// How long a node waits.
+    /// How long a node waits for an ack.
     package static let patience: UInt64 = 30_000_000_000
-    /// Commands that are remembered.
+    /// Maximum number of tracked commands.
     static let limit = 100_000
 
     private struct Key: Hashable {
@@ -13,29 +13,31 @@ package struct CoreCommandTracker: Sendable {
         let id: Int32
     }
 
-    /// Commands that wait, and when each came.
+    /// Commands waiting for an ack, by time of arrival.
     private var pending: [Key: UInt64] = [:]
-    /// The same in the order of time; those before `head` are done with.
+    /// The same in order of time; entries before `head` are finished.
     private var order: [(key: Key, time: UInt64)] = []
     private var head = 0
-    /// Commands whose time is over: an ack that still comes answers one of them.
+    /// Timed-out commands: a late ack belongs to one of them.
     private var overdue: Set<Key> = []
 
+    /// Group commands that were seen.
     package private(set) var commands = 0
+    /// Acks that were seen.
     package private(set) var acks = 0
     /// Commands without an ack within 30 s.
     package private(set) var unanswered = 0
-    /// Acks to which no command was seen.
+    /// Acks without a known command.
     package private(set) var acksWithoutCommand = 0
-    /// Commands that could not be followed, because too many wait.
+    /// Commands that were not tracked because too many were waiting.
     package private(set) var unfollowed = 0
 
     package init() {}
 
-    /// Commands that wait and may still be answered in time.
+    /// Commands still waiting within their time.
     package var waiting: Int { pending.count }
 
-    /// - Parameter server: who asks.
+    /// - Parameter server: the sender.
     package mutating func command(server: UnsafeRawBufferPointer, id: Int32, at time: UInt64) {
         advance(to: time)
         commands += 1
@@ -54,14 +56,14 @@ package struct CoreCommandTracker: Sendable {
         acks += 1
         let key = Key(server: Array(server), id: id)
         guard let asked = pending.removeValue(forKey: key) else {
-            // Of those that were not followed nobody knows.
+            // It may belong to an untracked command.
             if overdue.remove(key) == nil, unfollowed == 0 { acksWithoutCommand += 1 }
             return nil
         }
         return time > asked ? time - asked : 0
     }
 
-    /// Time went on.
+    /// Advances the time.
     package mutating func advance(to time: UInt64) {
         while head < order.count {
             let (key, asked) = order[head]

@@ -1,7 +1,8 @@
-/// Why bytes of the ASP.NET Core backplane do not decode, and at which byte that showed.
+/// Why bytes of the ASP.NET Core backplane do not decode, and at which offset.
 ///
 /// A trivial value: throwing it allocates nothing.
 package struct CoreError: Error, Equatable, Sendable {
+    /// What is wrong.
     package let reason: Reason
     /// Offset from the start of the payload to the value or length that could not be decoded. Never beyond its end.
     package let offset: Int
@@ -11,23 +12,23 @@ package struct CoreError: Error, Equatable, Sendable {
         self.offset = offset
     }
 
-    /// The kinds of damage, few and stable enough to be a metric label.
+    /// Kinds of damage; few and stable, suitable as a metric label.
     package enum Reason: UInt8, CaseIterable, Sendable {
-        /// The bytes end where a value is due, or inside one of fixed size.
+        /// The bytes end where a value is expected, or inside one of fixed size.
         case truncated
-        /// The length of a text, of bytes or of a frame is larger than what follows it.
+        /// The length of a text, byte string or frame exceeds the remaining bytes.
         case lengthBeyondPayload
-        /// An array or a map has more elements than the bytes could hold.
+        /// An array or map has more elements than the remaining bytes can hold.
         case hugeCount
         /// The byte c1, which MessagePack never uses.
         case reservedByte
-        /// A value of another type than its place asks for.
+        /// A value has an unexpected type.
         case wrongType
-        /// An integer outside of the range that its place takes.
+        /// An integer is out of range.
         case outOfRange
         /// An array has fewer items than a node writes.
         case tooFewItems
-        /// Nested deeper than 64 levels, where it is read into a tree or into text.
+        /// Nested deeper than 64 levels, when converted to a tree or to text.
         case tooDeep
         /// A timestamp that is not 4, 8 or 12 bytes long, or has more than 999,999,999 nanoseconds.
         case badTimestamp
@@ -39,7 +40,7 @@ package struct CoreError: Error, Equatable, Sendable {
         case unterminated
         /// A message lacks its type, its target, its arguments or its id.
         case missingField
-        /// It came on a Redis channel that is none of the hub's.
+        /// It arrived on a Redis channel that does not belong to the hub.
         case foreignChannel
 
         /// Stable snake_case name, for the `reason` label of metrics.
@@ -62,14 +63,15 @@ package struct CoreError: Error, Equatable, Sendable {
             }
         }
 
+        /// What is wrong, for people.
         package var sentence: String {
             switch self {
-            case .truncated: "it ends in the middle of a value"
-            case .lengthBeyondPayload: "a length is larger than what follows it"
+            case .truncated: "it ends inside a value"
+            case .lengthBeyondPayload: "a length is larger than the remaining bytes"
             case .hugeCount: "it announces more elements than it can hold"
             case .reservedByte: "it holds the byte c1, which MessagePack does not use"
-            case .wrongType: "a value has another type than its place asks for"
-            case .outOfRange: "a number is outside of the range that its place takes"
+            case .wrongType: "a value has a different type than expected"
+            case .outOfRange: "a number is out of range"
             case .tooFewItems: "an array has fewer items than a node writes"
             case .tooDeep: "it is nested deeper than \(MessagePackReader.maximumDepth) levels"
             case .badTimestamp: "a timestamp is malformed"
@@ -77,7 +79,7 @@ package struct CoreError: Error, Equatable, Sendable {
             case .notJSON: "a message is not a JSON object"
             case .unterminated: "a JSON message does not end with the byte 1e"
             case .missingField: "a message lacks its type, target, arguments or id"
-            case .foreignChannel: "its Redis channel is none of the hub's"
+            case .foreignChannel: "its Redis channel does not belong to the hub"
             }
         }
     }

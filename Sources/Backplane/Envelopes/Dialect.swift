@@ -1,4 +1,4 @@
-/// Which of the two backplanes. Decided where a channel is attached or a capture's channel is opened, never guessed from
+/// Which of the two backplanes. Known when a channel is attached or a capture's channel is opened, never guessed from
 /// an envelope.
 package enum Dialect: String, Sendable, CaseIterable, Codable {
     /// SignalR 2 of .NET Framework.
@@ -9,7 +9,7 @@ package enum Dialect: String, Sendable, CaseIterable, Codable {
     /// For the `backplane` label of metrics.
     package var label: String { rawValue }
 
-    /// For people.
+    /// Display name.
     package var name: String {
         switch self {
         case .signalR2: "SignalR 2"
@@ -18,12 +18,12 @@ package enum Dialect: String, Sendable, CaseIterable, Codable {
     }
 }
 
-/// How the bytes of an envelope are to be read. Trivial, to be handed along with them.
+/// How to read the bytes of an envelope. Trivial, passed along with them.
 package enum EnvelopeForm: Equatable, Sendable {
-    /// The payload as it was published: id, space, blob.
+    /// The payload as published: id, space, blob.
     case signalR2
-    /// A ``CoreRecord``: the Redis channel and the payload. That channel begins with the hub's root, `rootCount` bytes, the
-    /// first `prefixCount` of which are the channel prefix.
+    /// A ``CoreRecord``: the Redis channel and the payload. The channel begins with the hub's root of `rootCount`
+    /// bytes, the first `prefixCount` of which are the channel prefix.
     case core(prefixCount: Int, rootCount: Int)
 
     @inlinable package var dialect: Dialect {
@@ -31,7 +31,7 @@ package enum EnvelopeForm: Equatable, Sendable {
     }
 }
 
-/// What is attached, recorded and read as one: an event key of SignalR 2, or a hub of ASP.NET Core with all its Redis
+/// The unit of attaching, recording and reading: an event key of SignalR 2, or a hub of ASP.NET Core with all its Redis
 /// channels.
 package enum BackplaneChannel: Hashable, Sendable {
     case signalR2(key: String)
@@ -54,7 +54,7 @@ package enum BackplaneChannel: Hashable, Sendable {
         }
     }
 
-    /// Byte for byte: a name in another Unicode form is another channel to Redis.
+    /// Compares bytes: to Redis, a name in another Unicode form is another channel.
     package static func == (left: BackplaneChannel, right: BackplaneChannel) -> Bool {
         switch (left, right) {
         case (.signalR2(let left), .signalR2(let right)): left.utf8.elementsEqual(right.utf8)
@@ -77,6 +77,6 @@ package enum BackplaneChannel: Hashable, Sendable {
 }
 
 extension CoreHub {
-    /// Of the envelopes of this hub.
+    /// Form of this hub's envelopes.
     package var form: EnvelopeForm { .core(prefixCount: prefix.utf8.count, rootCount: root.count) }
 }

@@ -1,6 +1,6 @@
-/// What an envelope's message is for, on either backplane. Few enough to be a metric label.
+/// The purpose of a message on either backplane. Few values, suitable as a metric label.
 package enum EnvelopeKind: UInt8, CaseIterable, Sendable {
-    // Of SignalR 2, some of them of both.
+    // SignalR 2; some are shared.
     case hub
     case client
     case group
@@ -11,11 +11,12 @@ package enum EnvelopeKind: UInt8, CaseIterable, Sendable {
     case command
     case ack
     case other
-    // Of ASP.NET Core alone.
+    // ASP.NET Core only.
     case all
     case groupCommand
     case result
 
+    /// The kind of a message of SignalR 2.
     package init(_ kind: MessageKind) {
         switch kind {
         case .hub: self = .hub
@@ -31,6 +32,7 @@ package enum EnvelopeKind: UInt8, CaseIterable, Sendable {
         }
     }
 
+    /// The kind of a channel of ASP.NET Core.
     package init(_ kind: CoreKind) {
         switch kind {
         case .all: self = .all
@@ -43,22 +45,13 @@ package enum EnvelopeKind: UInt8, CaseIterable, Sendable {
         }
     }
 
-    /// Stable snake_case name, for the `kind` label of metrics.
-    package var label: String {
-        switch self {
-        case .hub: "hub"
-        case .client: "client"
-        case .group: "group"
-        case .user: "user"
-        case .connection: "connection"
-        case .persistentConnection: "persistent_connection"
-        case .persistentConnectionGroup: "persistent_connection_group"
-        case .command: "command"
-        case .ack: "ack"
-        case .other: "other"
-        case .all: "all"
-        case .groupCommand: "group_command"
-        case .result: "result"
-        }
-    }
+    /// Stable snake_case name, for the `kind` label of metrics: that of the kind on its own wire.
+    package var label: String { Self.labels[Int(rawValue)] }
+
+    private static let labels: [String] = {
+        var labels = [String](repeating: "", count: allCases.count)
+        for kind in MessageKind.allCases { labels[Int(Self(kind).rawValue)] = kind.label }
+        for kind in CoreKind.allCases { labels[Int(Self(kind).rawValue)] = kind.label }
+        return labels
+    }()
 }

@@ -1,4 +1,4 @@
-/// One envelope of either backplane in place: nothing is copied, nothing is allocated.
+/// One envelope of either backplane in place, without copying or allocating.
 ///
 /// ```swift
 /// var envelope = try EnvelopeView(bytes, form)
@@ -6,7 +6,7 @@
 ///     count(message.kind)
 /// }
 /// ```
-/// It is whole only once `next()` has returned nil. Valid as long as the bytes.
+/// It is valid only once `next()` has returned nil. Usable as long as the bytes.
 package struct EnvelopeView {
     private enum Wire {
         case signalR2(EnvelopeWalk)
@@ -17,8 +17,8 @@ package struct EnvelopeView {
     private let bytes: UnsafeRawBufferPointer
 
     /// - Parameters:
-    ///   - bytes: as they are recorded: the payload of SignalR 2, or a ``CoreRecord``.
-    ///   - form: how they are to be read.
+    ///   - bytes: as recorded: the payload of SignalR 2, or a ``CoreRecord``.
+    ///   - form: how to read them.
     package init(_ bytes: UnsafeRawBufferPointer, _ form: EnvelopeForm) throws(EnvelopeFault) {
         self.bytes = bytes
         switch form {
@@ -34,26 +34,27 @@ package struct EnvelopeView {
         }
     }
 
+    /// Whose wire it came on.
     package var dialect: Dialect { core == nil ? .signalR2 : .core }
 
-    /// As it was published.
+    /// As published.
     package var payload: UnsafeRawBufferPointer { core?.record.payload ?? bytes }
 
-    /// nil on a wire that has no ids.
+    /// nil if the wire has no ids.
     package var id: UInt64? {
         if case .signalR2(let walk) = wire { walk.id } else { nil }
     }
 
-    /// When the publisher created it, in ``DotNetTicks``; nil on a wire that does not say. Certain once `next()` has
-    /// returned nil.
+    /// When the publisher created it, in ``DotNetTicks``; nil if the wire has no time. Final once `next()` has returned
+    /// nil.
     package var createdTicks: Int64? {
         if case .signalR2(let walk) = wire { walk.createdTicks } else { nil }
     }
 
-    /// nil where that is the event key.
+    /// nil if it is the event key.
     package var redisChannel: UnsafeRawBufferPointer? { core?.record.channel }
 
-    /// Stable snake_case names of what is odd in it; complete once `next()` has returned nil.
+    /// Stable snake_case names of its oddities; complete once `next()` has returned nil.
     package var oddities: [String] {
         switch wire {
         case .signalR2(let walk): walk.oddities.labels
@@ -61,13 +62,14 @@ package struct EnvelopeView {
         }
     }
 
+    /// nil for SignalR 2.
     package var core: CoreEnvelopeView? {
         if case .core(let view, _) = wire { view } else { nil }
     }
 
-    /// The next message. ASP.NET Core has one to an envelope, in as many hub protocols as it likes.
+    /// The next message. An ASP.NET Core envelope has exactly one, in one or more hub protocols.
     ///
-    /// - Returns: nil behind the last one.
+    /// - Returns: nil after the last one.
     package mutating func next() throws(EnvelopeFault) -> SentMessage? {
         switch wire {
         case .signalR2(var walk):

@@ -1,8 +1,8 @@
-/// A text in place, as it stands in JSON or as UTF-8.
+/// A text in place, either JSON or UTF-8.
 package typealias TextInPlace = CoreText
 
-/// One message of an envelope of either backplane, in place: what filters, lines and tables ask for. Valid as long as the
-/// envelope's bytes.
+/// One message of an envelope of either backplane, in place, with the properties needed by filters, lines and tables.
+/// Valid as long as the envelope's bytes.
 package struct SentMessage {
     package enum Wire {
         case signalR2(MessageView)
@@ -10,6 +10,7 @@ package struct SentMessage {
     }
 
     package let wire: Wire
+    /// What it is for.
     package let kind: EnvelopeKind
 
     init(_ view: MessageView) {
@@ -22,7 +23,7 @@ package struct SentMessage {
         kind = EnvelopeKind(view.name.kind)
     }
 
-    /// Of the signal of SignalR 2, or the type of ASP.NET Core's hub; nil if none is named.
+    /// Hub of the SignalR 2 signal, or type of the ASP.NET Core hub; nil if none is named.
     package var hub: UnsafeRawBufferPointer? {
         switch wire {
         case .signalR2(let view): SignalParts(view.key)?.hub
@@ -30,7 +31,7 @@ package struct SentMessage {
         }
     }
 
-    /// The name of the group, user, connection or server that it is for, UTF-8; nil where it is for all.
+    /// The recipient group, user, connection or server, UTF-8; nil if it is for all.
     package var target: UnsafeRawBufferPointer? {
         switch wire {
         case .signalR2(let view): SignalParts(view.key)?.name
@@ -38,7 +39,7 @@ package struct SentMessage {
         }
     }
 
-    /// UTF-8: the signal of SignalR 2, or the Redis channel, which is what says there whom it is for.
+    /// UTF-8: the signal of SignalR 2, or the Redis channel, which names the recipients in ASP.NET Core.
     package var address: UnsafeRawBufferPointer {
         switch wire {
         case .signalR2(let view): view.key
@@ -46,7 +47,7 @@ package struct SentMessage {
         }
     }
 
-    /// UTF-8: a connection or a node; nil where the wire does not say who sent it.
+    /// UTF-8: a connection or a node; nil if the wire does not name the sender.
     package var sender: UnsafeRawBufferPointer? {
         switch wire {
         case .signalR2(let view): return view.source
@@ -56,7 +57,7 @@ package struct SentMessage {
         }
     }
 
-    /// Bytes of the value, or of the payload.
+    /// Size of the value, or of the payload.
     package var size: Int {
         switch wire {
         case .signalR2(let view): view.value.count
@@ -64,7 +65,7 @@ package struct SentMessage {
         }
     }
 
-    /// The call of a client's method; nil if it is none.
+    /// The call of a client method; nil if it is not a call.
     package var call: SentCall? {
         switch wire {
         case .signalR2(let view):
@@ -84,7 +85,7 @@ package struct SentMessage {
         }
     }
 
-    /// Calls `body` with the bytes that hold values: what is searched for a text. One part, or a frame for each protocol.
+    /// Calls `body` with the bytes that contain values, for text search: one part, or one frame per protocol.
     package func forEachValue(_ body: (UnsafeRawBufferPointer) -> Void) {
         switch wire {
         case .signalR2(let view): body(view.value)
@@ -93,23 +94,26 @@ package struct SentMessage {
     }
 }
 
-/// A call of a client's method, in place.
+/// A call of a client method, in place.
 package struct SentCall {
+    /// The hub as the message names it.
     package let hub: TextInPlace
+    /// The client method.
     package let method: TextInPlace
+    /// Number of arguments.
     package let argumentCount: Int
     /// The whole array, JSON or MessagePack.
     package let arguments: CoreValue
 }
 
-/// Hub and name in the key of a signal, as ``Signal`` reads it.
+/// Hub and name in a signal's key, as in ``Signal``.
 struct SignalParts {
     /// nil for a signal without a hub.
     let hub: UnsafeRawBufferPointer?
-    /// Of the group, user or connection; nil if it is for all.
+    /// The group, user or connection; nil if it is for all.
     let name: UnsafeRawBufferPointer?
 
-    /// - Returns: nil if neither is in it.
+    /// - Returns: nil if the key contains neither.
     init?(_ key: UnsafeRawBufferPointer) {
         let dash = UInt8(ascii: "-")
         func part(_ range: Range<Int>) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: key[range]) }

@@ -1,11 +1,11 @@
-/// Pairs commands that wait for an ack with the acks that follow, and says which never came.
+/// Matches commands that wait for an ack with the acks, and reports which never arrived.
 ///
 /// A node that adds a connection to a group publishes a command and waits up to 30 s for the owner's ack; then the
-/// caller's task is cancelled. A value without I/O, bounded: of more than `maximumPending` commands under way the oldest
-/// is forgotten.
+/// caller's task is cancelled. A value without I/O, bounded: beyond `maximumPending` commands the oldest is dropped.
 package struct AckTracker: Sendable {
-    /// What a real node waits, in nanoseconds.
+    /// How long a real node waits, in nanoseconds.
     package static let timeout: UInt64 = 30_000_000_000
+    /// Commands that may wait for their ack; the oldest goes for a new one.
     package static let maximumPending = 4_096
 
     private struct Sent {
@@ -14,15 +14,15 @@ package struct AckTracker: Sendable {
     }
 
     private let hash = ByteHash()
-    /// When each command was sent that has no ack yet, by the hash of its id.
+    /// Send time of each command without an ack, by the hash of its id.
     private var pending: [UInt64: UInt64] = [:]
-    /// In the order of sending; some may be answered already.
+    /// In order of sending; some may already be answered.
     private var order: [Sent] = []
     private var oldest = 0
 
     package init() {}
 
-    /// - Parameter time: in nanoseconds, of any clock that goes on.
+    /// - Parameter time: in nanoseconds, of any monotonic clock.
     package mutating func sent(commandID: UnsafeRawBufferPointer, at time: UInt64) {
         sent(hash.of(commandID), at: time)
     }
@@ -33,10 +33,15 @@ package struct AckTracker: Sendable {
     package mutating func sent(_ command: UInt64, at time: UInt64) {
         pending[command] = time
         order.append(Sent(command: command, time: time))
-        if order.count - oldest > Self.maximumPending { forgetOldest() }
+        while pending.count > Self.maximumPending, oldest < order.count { forgetOldest() }
+        // One that waits long must not be forgotten for those that are answered at once.
+        if order.count - oldest > 4 * Self.maximumPending {
+            order = order[oldest...].filter { pending[$0.command] == $0.time }
+            oldest = 0
+        }
     }
 
-    /// - Returns: how long it took, in nanoseconds; nil if nobody waits for it, such as for its second ack.
+    /// - Returns: how long it took, in nanoseconds; nil if no command waits for it, such as for a second ack.
     package mutating func answered(commandID: UnsafeRawBufferPointer, at time: UInt64) -> UInt64? {
         answered(hash.of(commandID), at: time)
     }
@@ -47,7 +52,7 @@ package struct AckTracker: Sendable {
         return time > sent ? time - sent : 0
     }
 
-    /// - Returns: how many commands have waited for longer than a node does.
+    /// - Returns: the number of commands that have waited longer than a node does.
     package mutating func expire(at time: UInt64) -> Int {
         var missing = 0
         while oldest < order.count, time > order[oldest].time, time - order[oldest].time > Self.timeout {
@@ -56,14 +61,14 @@ package struct AckTracker: Sendable {
         return missing
     }
 
-    /// Something was not seen, so that an ack may have been in it.
+    /// Envelopes were missed, which may have contained acks.
     package mutating func forget() {
         pending.removeAll(keepingCapacity: true)
         order.removeAll(keepingCapacity: true)
         oldest = 0
     }
 
-    /// - Returns: whether it still waited.
+    /// - Returns: whether it was still waiting.
     @discardableResult
     private mutating func forgetOldest() -> Bool {
         let sent = order[oldest]

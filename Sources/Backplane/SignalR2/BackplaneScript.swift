@@ -1,10 +1,13 @@
-/// The Lua that a node publishes with: `KEYS[1]` is the event key, `ARGV[1]` the blob.
+/// The Lua script that a node publishes with: `KEYS[1]` is the event key, `ARGV[1]` the blob.
 ///
 /// Counting and publishing happen in one atomic step; only that makes ids dense, and a gap mean loss. Lua writes numbers
 /// with 14 digits, so once the counter passes 10^14 ids come out as `1e+14` and nodes throw. Both scripts share that with
 /// the real one.
+///
+/// Source: `RedisMessageBus.cs` (publish) and `RedisConnection.cs` (restore) of
+/// Microsoft.AspNet.SignalR.StackExchangeRedis.
 package enum BackplaneScript {
-    /// What a real node runs. Replies `{id, blob, payload}`.
+    /// The script of a real node. Replies `{id, blob, payload}`.
     package static let publish = """
         local newId = redis.call('INCR', KEYS[1])
         local payload = newId .. ' ' .. ARGV[1]
@@ -19,8 +22,9 @@ package enum BackplaneScript {
         return {newId, receivers}
         """
 
-    /// What a node runs after a reconnect: sets the counter to the last id it saw, `ARGV[1]`, if it is missing or lower,
-    /// so that a Redis that forgot does not send ids that clients have passed. Replies nil if there was no need.
+    /// The script of a node after a reconnect: sets the counter to the last id it saw, `ARGV[1]`, if the counter is
+    /// missing or lower, so that a Redis without its data does not reuse ids that clients have passed. Replies nil if
+    /// unchanged.
     package static let restore = """
         local current = tonumber(redis.call('GET', KEYS[1]))
         if current and current >= tonumber(ARGV[1]) then

@@ -1,6 +1,6 @@
-/// Non-allocating walk over a blob: `int32 length, body[length]`, what a node hands to the publish script.
+/// Non-allocating walk over a blob: `int32 length, body[length]`, the argument of the publish script.
 ///
-/// Takes what a real node takes (.NET's `BinaryReader` and `DateTime`), and nothing else.
+/// Accepts exactly what a real node accepts (.NET's `BinaryReader` and `DateTime`).
 struct BlobWalk {
     /// Two empty strings, an empty value, an empty command id, two booleans and an empty filter.
     private static let smallestMessage = 10
@@ -10,15 +10,15 @@ struct BlobWalk {
     private var messagesLeft: Int
 
     let messageCount: Int
-    /// Until the last message is read, where a node writes it: at the end.
+    /// Until the last message was read: the value at the end, where nodes write it.
     private(set) var createdTicks: Int64
 
-    /// What was odd up to here.
+    /// Oddities up to here.
     var oddities: EnvelopeOddities { fields.oddities }
 
     /// - Parameters:
-    ///   - bytes: must outlive the walk and the views it hands out.
-    ///   - offset: where the blob starts; it reaches to the end of `bytes`.
+    ///   - bytes: must outlive the walk and its views.
+    ///   - offset: start of the blob, which extends to the end of `bytes`.
     init(_ bytes: UnsafeRawBufferPointer, at offset: Int, oddities: EnvelopeOddities = []) throws(EnvelopeError) {
         guard let base = bytes.baseAddress else { throw EnvelopeError(.truncated, at: 0) }
         var fields = FieldReader(base: base, position: offset, limit: bytes.count, oddities: oddities)
@@ -26,7 +26,7 @@ struct BlobWalk {
         let length = Int(try fields.int32())
         guard length >= 0 else { throw EnvelopeError(.negativeLength, at: offset) }
         if length != fields.remaining {
-            // `ReadBytes` takes what there is, and nobody looks behind it.
+            // `ReadBytes` returns what is available and ignores the rest.
             fields.oddities.insert(length > fields.remaining ? .blobLength : .trailingBytes)
             fields.limit = min(fields.limit, fields.position + length)
         }
@@ -38,7 +38,7 @@ struct BlobWalk {
             count = 0
         }
 
-        // The ticks stand last, so their place is known before the messages are read, which may not run into them.
+        // The ticks come last, so their position is known before the messages are read, which must not overlap them.
         guard fields.remaining >= Self.ticksSize else { throw EnvelopeError(.truncated, at: fields.position) }
         fields.limit -= Self.ticksSize
         guard count <= fields.remaining / Self.smallestMessage else {
@@ -51,8 +51,8 @@ struct BlobWalk {
         createdTicks = Self.ticks(base, at: fields.limit)
     }
 
-    /// - Returns: the next message, or nil behind the last one.
-    /// - Throws: again the same error when called again.
+    /// - Returns: the next message, or nil after the last one.
+    /// - Throws: repeated calls throw the same error.
     @inline(__always)  // Into `EnvelopeWalk.next()`, which otherwise copies the view once more.
     mutating func next() throws(EnvelopeError) -> MessageView? {
         guard messagesLeft > 0 else {

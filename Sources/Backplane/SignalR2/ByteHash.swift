@@ -1,8 +1,8 @@
-/// A fast 64-bit hash of bytes, for counting and finding again within this process: seeded anew each time, so that nobody
-/// outside can choose bytes that meet. Not for security, and never to be stored.
+/// A fast 64-bit hash for counting and lookup within this process, seeded randomly so that collisions cannot be chosen
+/// from outside. Not for security; never store it.
 @frozen
 package struct ByteHash: Sendable {
-    // They hide both factors of each product: none can be made 0 from outside.
+    // They hide both factors of each product: neither can be forced to 0 from outside.
     @usableFromInline let first: UInt64
     @usableFromInline let second: UInt64
 
@@ -15,7 +15,7 @@ package struct ByteHash: Sendable {
         second = Self.mixed(seed ^ 0x9E37_79B9_7F4A_7C15)
     }
 
-    /// Keys are short: up to 32 bytes are read without a loop, some of them twice.
+    /// Keys are short: up to 32 bytes are read without a loop, partly twice.
     @inlinable
     @inline(__always)
     package func of(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
@@ -47,7 +47,7 @@ package struct ByteHash: Sendable {
         bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
     }
 
-    /// Both halves of the product: what stands high in the input reaches what stands low in the result.
+    /// Folds both halves of the product, so that high input bits affect low result bits.
     @inlinable
     @inline(__always)
     static func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
@@ -55,7 +55,7 @@ package struct ByteHash: Sendable {
         return product.high ^ product.low
     }
 
-    /// Lets each bit of the input turn half of the bits of the result: the finaliser of SplitMix64 (Steele et al., 2014).
+    /// Diffuses each input bit over the result: the finaliser of SplitMix64 (Steele et al., 2014).
     @inlinable
     @inline(__always)
     static func mixed(_ value: UInt64) -> UInt64 {

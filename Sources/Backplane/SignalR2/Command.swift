@@ -1,12 +1,15 @@
 import JSON
 
-/// What one node asks of the owner of a connection, in the value of a message with a command id:
+/// A request to the node that owns a connection, in the value of a message with a command id:
 /// `{"WaitForAck":bool,"Id":guid,"CommandType":0..3,"Value":string|null}`.
+///
+/// Source: `Messaging/Command.cs` of SignalR 2.
 package struct Command: Equatable, Sendable {
     /// Whether the owner must publish an ack with the same id.
     package var waitForAck: Bool
-    /// A GUID; the message's `commandID` once more.
+    /// A GUID, equal to the message's `commandID`.
     package var id: String
+    /// What the owner of the connection must do.
     package var type: CommandType
     /// The group's signal key for the two group commands, else nil.
     package var value: String?
@@ -20,8 +23,8 @@ package struct Command: Equatable, Sendable {
 
     /// Decodes a message's value.
     ///
-    /// As lenient as nodes are: names in any case and order, unknown ones skipped, the type as a number or a string that
-    /// holds its number or name. `WaitForAck` and `Value` may be missing.
+    /// As lenient as nodes: names in any case and order, unknown ones skipped, the type as a number or as a string with
+    /// its number or name. `WaitForAck` and `Value` may be missing.
     package init(decoding value: UnsafeRawBufferPointer) throws(CommandError) {
         guard UTF8Validation.firstInvalidOffset(in: value) == nil else { throw .notAnObject }
         var scanner = JSONScanner(value)
@@ -58,13 +61,13 @@ package struct Command: Equatable, Sendable {
     }
 }
 
-/// What has been read of a command's JSON.
+/// The members of a command's JSON read so far.
 private struct Members {
     var waitForAck = false
     var id: String?
     var type: CommandType?
     var value: String?
-    /// The first member of a wrong kind.
+    /// The first member of a wrong type.
     var damage: CommandError?
 
     /// Consumes the value of one member; false if it is damaged.

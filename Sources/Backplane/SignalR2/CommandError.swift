@@ -5,7 +5,7 @@ package enum CommandError: Error, Equatable, Sendable {
     case badWaitForAck
     /// No id, or not a string.
     case badID
-    /// No type, or none of the four, neither by number nor by name.
+    /// The type is missing, or not one of the four, neither by number nor by name.
     case badType
     case badValue
 }

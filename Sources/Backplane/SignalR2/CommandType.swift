@@ -1,6 +1,8 @@
 /// What a command asks of the node that owns the connection. The raw value is the number on the wire.
+///
+/// Source: `Messaging/CommandType.cs` of SignalR 2.
 package enum CommandType: UInt8, CaseIterable, Sendable {
-    /// Proves to a client that connects that its messages make their way through the bus.
+    /// Proves to a connecting client that messages reach it through the bus.
     case initializing = 0
     case addToGroup = 1
     case removeFromGroup = 2
@@ -16,7 +18,7 @@ package enum CommandType: UInt8, CaseIterable, Sendable {
         }
     }
 
-    /// The name in .NET's enumeration, which some serializer settings write in place of the number.
+    /// The name in .NET's enumeration, which some serializer settings write instead of the number.
     package var wireName: String {
         switch self {
         case .initializing: "Initializing"
@@ -30,9 +32,9 @@ package enum CommandType: UInt8, CaseIterable, Sendable {
 extension CommandType {
     private static let member: StaticString = #""CommandType":"#
 
-    /// The type in a command's value, found without decoding the rest where it is written as real nodes write it.
+    /// The type in a command's value, found without decoding the rest if it is written as by real nodes.
     ///
-    /// - Returns: nil if the value is no command.
+    /// - Returns: nil if the value is not a command.
     package init?(in value: UnsafeRawBufferPointer) {
         if let type = Self.found(in: value) {
             self = type
@@ -43,7 +45,7 @@ extension CommandType {
         }
     }
 
-    /// Between quotation marks of its own the member cannot stand inside a string: there they would be escaped.
+    /// With its quotation marks the member cannot occur inside a string, where they would be escaped.
     private static func found(in value: UnsafeRawBufferPointer) -> CommandType? {
         let length = member.utf8CodeUnitCount
         guard value.count > length else { return nil }

@@ -1,4 +1,4 @@
-/// Lends out the bytes of any collection as one piece of memory, copying only those that do not lie in one.
+/// Passes the bytes of any collection as contiguous memory, copying only if necessary.
 func withContiguousBytes<Result>(
     of bytes: some Collection<UInt8>,
     _ body: (UnsafeRawBufferPointer) throws(EnvelopeError) -> Result

@@ -1,103 +1,76 @@
-/// Watches the ids of one channel, whether one counter gives them, as it should be, or several in turn.
+/// Decides whether the ids of one channel come from one counter, as expected, or from several in turn.
 ///
-/// Pub/sub does not know databases: two applications with the same event key in two databases of one Redis hear each
-/// other, each with a counter of its own. Then the ids jump to and fro, each time to where the other counter stood: none
-/// is missing. A counter that was set back once, even if a node restores it, does not come back to both sides.
+/// Pub/sub ignores databases: two applications with the same event key in two databases of one Redis receive each
+/// other's messages, each with its own counter. The ids then jump back and forth between the counters; none is missing.
+/// A counter that was set back once, even if a node restores it, does not return to both positions.
 ///
 /// A value without I/O and bounded: it remembers ``maximumCounters`` positions.
 package struct CounterTracker: Sendable {
-    /// What an id is in view of those before it.
+    /// The meaning of an id relative to the previous ones.
     package enum Observation: Equatable, Sendable {
-        /// As one counter gives them.
+        /// Consistent with a single counter.
         case one(SequenceTracker.Observation)
-        /// It goes on with the counter that was left before it was set back: as a node does that restores it. No id is
+        /// It continues a counter's position from before a reset, as when a node restores the counter. No id is
         /// missing.
         case restored
-        /// It goes on with another counter than the id before it. `isNews` if that shows one counter more than was known.
+        /// It continues a different counter than the previous id. `isNews` if this reveals another counter.
         case turn(isNews: Bool)
     }
 
-    /// A position that ids were at, and what was said when they left it.
-    struct Position: Sendable {
-        var number: Int
-        var tracker: SequenceTracker
-        var firstID: UInt64
-        /// Ids came back to it: so it is a counter's.
-        var isCounter = false
-        /// What was told when ids left it, or came to it from below: nothing of the sort, if it is a counter's.
-        var told: SequenceTracker.Observation?
-        /// For what lies below a gap: how often ids came back to it, and where they stood before.
-        var returns = 0
-        var leftFrom: UInt64?
-    }
-
+    /// Counters of one event key that are told apart.
     package static let maximumCounters = 8
-    /// Ids of one counter without a turn, after which it counts as the only one that is left.
+    /// After this many ids of one counter without a turn, it counts as the only one left.
     static let settledAfter: UInt64 = 1_000
-    /// A larger step within the turns of several counters may as well be another counter.
+    /// A larger step between turns may come from yet another counter.
     static let reach: UInt64 = 100
-    /// So often ids must come back to what lies below a gap: late ones might do so, too.
+    /// Ids must return this often below a gap, because late ids might do so too.
     private static let returnsBelow = 3
-    /// So often two envelopes must have the same id: a counter that was set back by one gives one such pair.
+    /// Two envelopes must share an id this often: a counter that was set back by one produces one such pair.
     private static let twinsOfSeveral = 2
 
-    /// Where the last id was.
+    /// The position of the last id.
     @usableFromInline
     var current: SequenceTracker
     private var mark = Mark()
     private var others: [Position] = []
     private var positions = 0
-    /// Of positions that are forgotten.
+    /// Missing ids of dropped positions.
     private var forgotten: UInt64 = 0
 
-    /// What ``Position`` has besides the tracker, for the current one.
+    /// The properties of ``Position`` besides the tracker, for the current one.
     private struct Mark {
         var number = 0
         var firstID: UInt64 = 0
         var isCounter = false
         var told: SequenceTracker.Observation?
-        /// The id with which it became the current one.
+        /// The id at which it became current.
         var since: UInt64 = 0
     }
 
-    /// How many counters are known to give ids; 1 unless they were heard in turn.
+    /// Number of known counters; 1 unless they take turns.
     package private(set) var counters = 1
-    /// True from when a second counter was recognized until one has been alone for some time.
+    /// True from the recognition of a second counter until one has been alone for some time.
     package private(set) var isInterleaved = false
-    /// Told before it was known that there is more than one counter, and wrong: take it before the next id.
+    /// Observations that turned out wrong when another counter was found: read them before the next id.
     package private(set) var retracted: [SequenceTracker.Observation] = []
-    /// Ids told as duplicates, likewise: another counter gave them, too.
+    /// Ids reported as duplicates that another counter also assigned.
     package private(set) var retractedTwins: [UInt64] = []
-    /// Ids that came twice in a row, in different envelopes, since another counter was last known of.
+    /// Ids received twice in a row in different envelopes, since another counter was last known.
     private var twins: [UInt64] = []
 
-    /// - Parameter lastID: the last id known from before, so that a gap up to the first one is seen.
+    /// - Parameter lastID: the last id from before, so that a gap up to the first one is detected.
     package init(lastID: UInt64? = nil) {
         current = SequenceTracker(lastID: lastID)
         mark.firstID = lastID ?? 0
         mark.since = lastID ?? 0
     }
 
-    /// The id that the next one is measured against.
+    /// The id that the next one is compared with.
     package var lastID: UInt64? { current.lastID }
 
-    /// Ids missed and not come late since, of all counters.
+    /// Missing ids that have not arrived late, over all counters.
     package var missing: UInt64 {
         others.reduce(forgotten.addingSaturated(current.missing)) { $0.addingSaturated($1.tracker.missing) }
-    }
-
-    /// One of several counters.
-    package struct Heard: Sendable, Equatable {
-        /// Stays the same as long as it is heard.
-        package let number: Int
-        /// First and last id since it was first heard.
-        package let ids: ClosedRange<UInt64>
-
-        init(number: Int, firstID: UInt64, lastID: UInt64?) {
-            let last = lastID ?? firstID
-            self.number = number
-            ids = min(firstID, last)...max(firstID, last)
-        }
     }
 
     /// Ascending by the last id; empty unless there are several.
@@ -117,15 +90,15 @@ package struct CounterTracker: Sendable {
         return positions
     }
 
-    /// How often an id looked like a counter that was set back.
+    /// How often an id looked like a counter reset.
     package private(set) var resets: UInt64 = 0
 
-    /// Ids up to this one were given out and will not come: the next one is measured against it.
+    /// Ids up to this one were assigned and will not arrive: the next one is compared with it.
     ///
-    /// - Returns: the gap; nil if there is none, since the last id is not below it.
+    /// - Returns: the gap; nil if the last id is not below it.
     package mutating func missed(through id: UInt64) -> SequenceTracker.Observation? { current.missed(through: id) }
 
-    /// Takes note of an id.
+    /// Observes an id.
     @inlinable
     package mutating func observe(_ id: UInt64) -> Observation {
         if let last = current.last, id > last, id - last == 1 {
@@ -143,17 +116,17 @@ package struct CounterTracker: Sendable {
             (mark.firstID, mark.since) = (id, id)
             return .one(current.observe(id))
         }
-        // What follows it was no deviation.
+        // The previous deviation is settled.
         if last >= mark.since, last - mark.since > Self.settledAfter { settle() }
         if let index = others.lastIndex(where: { $0.tracker.isNext(id) }) { return goOn(with: index, id, last) }
         return isInterleaved ? observeInterleaved(id, last) : observeSingle(id, last)
     }
 
-    /// One counter has been alone for long. Where the others stood is remembered: they may only be slow.
+    /// One counter has been alone for long. The other positions are kept: those counters may only be slow.
     private mutating func settle() {
         isInterleaved = false
         if counters == 1 { mark.isCounter = false }
-        // Of a counter that was set back long ago nothing more is to be expected.
+        // A counter that was set back long ago is not expected to return.
         forget { position in
             if case .gap? = position.told { false } else { !position.isCounter }
         }
@@ -178,7 +151,7 @@ package struct CounterTracker: Sendable {
             leave(before, told: seen)
             mark = Mark(number: nextNumber(), firstID: id, since: id)
         case .gap(let from, _):
-            // Perhaps it is a higher counter's, and the one below goes on.
+            // It may be a higher counter, and the one below continues.
             remember(
                 Position(
                     number: nextNumber(), tracker: SequenceTracker(lastID: from - 1), firstID: mark.firstID, told: seen)
@@ -219,7 +192,7 @@ package struct CounterTracker: Sendable {
         return turned(isNew: isNew)
     }
 
-    /// What lies below a gap goes on, while the id before was above it: late, or another counter.
+    /// Ids continue below a gap after an id above it: late, or another counter.
     private mutating func goOnBelow(_ index: Int, _ id: UInt64, _ last: UInt64) -> Observation {
         others[index].tracker.last = id
         if others[index].leftFrom != last {
@@ -236,7 +209,7 @@ package struct CounterTracker: Sendable {
         }
         var next = others.remove(at: index)
         next.tracker = SequenceTracker(lastID: id)
-        // It came back above the gap in between.
+        // The ids returned above the gap in between.
         mark.isCounter = true
         if case .gap(_, let to)? = next.told { mark.firstID = to + 1 }
         leave(current, told: nil)
@@ -255,8 +228,8 @@ package struct CounterTracker: Sendable {
         return .turn(isNews: isNews)
     }
 
-    /// What was told when ids left the positions of counters, or came to them, never was. A gap below which nothing went
-    /// on stays one.
+    /// Withdraws what was reported when ids left or reached the positions of counters. A gap below which nothing
+    /// continued stays a gap.
     private mutating func retract() {
         (retractedTwins, twins) = (twins, [])
         retracted = ([mark.told] + others.filter(\.isCounter).map(\.told)).compactMap { $0 }
@@ -268,17 +241,16 @@ package struct CounterTracker: Sendable {
         }
     }
 
-    /// The last id was a duplicate, and in another envelope than before: two counters that are at the same id give such
-    /// pairs, one after the other.
+    /// The last id was repeated in a different envelope: two counters at the same id produce such pairs in succession.
     ///
-    /// - Returns: what the id is in view of that.
+    /// - Returns: the meaning of the id in that case.
     package mutating func observeTwin() -> Observation {
         guard !isInterleaved, let id = current.lastID else { return .one(.duplicate) }
-        // One long ago has nothing to do with it.
+        // An old one is unrelated.
         if let last = twins.last, id < last || id - last > Self.reach { twins.removeAll() }
         twins.append(id)
         guard twins.count >= Self.twinsOfSeveral else { return .one(.duplicate) }
-        // This one was not told.
+        // This one was not reported.
         twins.removeLast()
         mark.isCounter = true
         leave(current, told: nil)
@@ -295,7 +267,7 @@ package struct CounterTracker: Sendable {
         if let index = others.firstIndex(where: { $0.tracker.isOpen(id) }) {
             return .one(others[index].tracker.observe(id))
         }
-        // The nearest counter below it has skipped some, unless that is far away.
+        // The nearest counter below has skipped some, unless it is far away.
         let below = others.indices.filter { others[$0].isCounter && (others[$0].tracker.lastID ?? .max) < id }
             .max { (others[$0].tracker.lastID ?? 0) < (others[$1].tracker.lastID ?? 0) }
         let nearest = below.flatMap { others[$0].tracker.lastID } ?? 0
@@ -307,22 +279,12 @@ package struct CounterTracker: Sendable {
             mark = Mark(number: next.number, firstID: next.firstID, isCounter: true, since: id)
             return .one(current.observe(id))
         }
-        // Another counter, or one of these that was set back or is far ahead: nobody can tell.
+        // Another counter, or one of these that was set back or is far ahead: cannot be determined.
         leave(current, told: nil)
         current = SequenceTracker(lastID: id)
         mark = Mark(number: nextNumber(), firstID: id, since: id)
         return .turn(isNews: false)
     }
-}
-
-extension SequenceTracker {
-    fileprivate func isNext(_ id: UInt64) -> Bool {
-        guard let lastID else { return false }
-        return id > lastID && id - lastID == 1
-    }
-
-    /// It is missing until now.
-    fileprivate func isOpen(_ id: UInt64) -> Bool { openGaps.contains { $0.contains(id) } }
 }
 
 extension UInt64 {

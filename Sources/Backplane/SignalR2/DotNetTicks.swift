@@ -1,5 +1,6 @@
-/// A time as .NET's `DateTime` counts it: 100 ns units since 0001-01-01 UTC.
+/// A time in the units of .NET's `DateTime`: 100 ns since 0001-01-01 UTC.
 package struct DotNetTicks: RawRepresentable, Equatable, Sendable {
+    /// Units of 100 ns since 0001-01-01 UTC; from a wire also what no `DateTime` can hold.
     package var rawValue: Int64
 
     package init(rawValue: Int64) {
@@ -8,23 +9,22 @@ package struct DotNetTicks: RawRepresentable, Equatable, Sendable {
 
     /// 1970-01-01 UTC.
     private static let unixEpoch: Int64 = 621_355_968_000_000_000
-    /// 0001-01-01 up to the last tick of 9999: what a `DateTime` can hold.
+    /// 0001-01-01 to the last tick of 9999: the range of `DateTime`.
     private static let dateTimeRange: ClosedRange<Int64> = 0...3_155_378_975_999_999_999
     private static let nanosecondsPerTick: Int64 = 100
 
-    /// The tick in which a time lies, given in nanoseconds since 1970-01-01 UTC.
+    /// The tick that contains a time in nanoseconds since 1970-01-01 UTC.
     package init(unixNanoseconds: Int64) {
-        // Round down, also before 1970: a time belongs to the tick that has begun.
+        // Round down, also before 1970.
         let (quotient, remainder) = unixNanoseconds.quotientAndRemainder(dividingBy: Self.nanosecondsPerTick)
         rawValue = Self.unixEpoch + quotient - (remainder < 0 ? 1 : 0)
     }
 
-    /// Whether a `DateTime` can hold it; else .NET throws.
+    /// Whether a `DateTime` can represent it; otherwise .NET throws.
     @inline(__always)
     var isDateTime: Bool { rawValue >= 0 && rawValue <= Self.dateTimeRange.upperBound }
 
-    /// Nanoseconds since 1970-01-01 UTC; nil for what is no `DateTime`, or beyond the years 1677 to 2262 that 64 bits of
-    /// nanoseconds reach.
+    /// Nanoseconds since 1970-01-01 UTC; nil outside the range of `DateTime` or of 64-bit nanoseconds (1677 to 2262).
     package var unixNanoseconds: Int64? {
         guard Self.dateTimeRange.contains(rawValue) else { return nil }
         let (nanoseconds, overflow) = (rawValue - Self.unixEpoch)

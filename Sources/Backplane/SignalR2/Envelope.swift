@@ -1,7 +1,10 @@
 /// One payload PUBLISHed on a backplane channel, decoded: an id and what a node published under it.
+///
+/// Source: `RedisMessage.cs` of Microsoft.AspNet.SignalR.StackExchangeRedis.
 package struct Envelope: Equatable, Sendable {
-    /// The number that the event key's counter gave it. Dense and ascending on a healthy channel.
+    /// The number assigned by the event key's counter. Dense and ascending on a healthy channel.
     package var id: UInt64
+    /// What the node published.
     package var body: ScaleoutMessage
 
     package init(id: UInt64, body: ScaleoutMessage) {
@@ -27,10 +30,10 @@ package struct Envelope: Equatable, Sendable {
         }
     }
 
-    /// The payload, byte for byte as a real node's publish script makes it (for ids below 10^14, from where on Lua writes
-    /// `1e+14`, which nobody can decode).
+    /// The payload, byte for byte as a real node's publish script produces it (for ids below 10^14; beyond, Lua writes
+    /// `1e+14`, which cannot be decoded).
     ///
-    /// - Precondition: everything together stays below 2 GiB, the most that the format can say.
+    /// - Precondition: below 2 GiB in total, the limit of the format.
     package func encoded() -> [UInt8] {
         var writer = FieldWriter()
         writer.ascii("\(id) ")

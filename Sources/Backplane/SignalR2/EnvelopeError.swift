@@ -1,7 +1,8 @@
-/// Why a payload is not an envelope, and at which byte that showed.
+/// Why a payload is not an envelope, and at which offset.
 ///
-/// A trivial value: throwing it allocates nothing, so a stream of garbage costs the recorder no more than good traffic.
+/// A trivial value that is thrown without allocating, so that garbage costs the recorder no more than good traffic.
 package struct EnvelopeError: Error, Equatable, Sendable {
+    /// What is wrong.
     package let reason: Reason
     /// Offset from the start of the decoded bytes to the field or length that could not be decoded.
     /// Never beyond the number of bytes.
@@ -12,9 +13,9 @@ package struct EnvelopeError: Error, Equatable, Sendable {
         self.offset = offset
     }
 
-    /// The kinds of damage, few and stable enough to be a metric label.
+    /// Kinds of damage; few and stable, suitable as a metric label.
     package enum Reason: UInt8, CaseIterable, Sendable {
-        /// The payload does not start with decimal digits and a space. Somebody other than a node published it.
+        /// The payload does not start with decimal digits and a space: not published by a node.
         case noID
         /// Something other than a space follows the digits: Lua writes ids from 10^14 on as `1e+14`.
         case idNotUInt64
@@ -23,13 +24,13 @@ package struct EnvelopeError: Error, Equatable, Sendable {
         /// The bytes end inside a field of fixed size.
         case truncated
         case negativeLength
-        /// A length points behind the last byte that its field may occupy.
+        /// A length points beyond the last byte of its field.
         case lengthBeyondPayload
         /// More messages are announced than the bytes could hold.
         case hugeCount
         /// A string's length takes more than five bytes or is above `Int32.max`.
         case badVarint
-        /// The time is none that a calendar has: before the year 1 or after 9999.
+        /// The time is outside the calendar: before the year 1 or after 9999.
         case badTicks
 
         /// Stable snake_case name, for the `reason` label of metrics.
@@ -61,12 +62,12 @@ extension EnvelopeError.Reason {
         case .noID: "it does not start with a decimal id and a space"
         case .idNotUInt64: "its id is not a plain decimal number (Redis writes ids from 10^14 on as 1e+14)"
         case .idOverflow: "its id does not fit 64 bits"
-        case .truncated: "it ends in the middle of a field"
+        case .truncated: "it ends inside a field"
         case .negativeLength: "a length is negative"
-        case .lengthBeyondPayload: "a length is larger than what follows it"
+        case .lengthBeyondPayload: "a length is larger than the remaining bytes"
         case .hugeCount: "it announces more messages than it can hold"
         case .badVarint: "a string's length is not a 7-bit encoded int32"
-        case .badTicks: "its time lies outside of the years 1 to 9999"
+        case .badTicks: "its time is outside the years 1 to 9999"
         }
     }
 }

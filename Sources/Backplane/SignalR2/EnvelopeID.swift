@@ -1,9 +1,9 @@
-/// The id in front of a payload. It can be read even where the rest does not decode.
+/// The id at the start of a payload. It can be read even if the rest does not decode.
 package enum EnvelopeID {
-    /// Parses `ASCII decimal id, 0x20`, or what a real node takes for that (`ulong.Parse`): white space around the number, a
-    /// sign, leading zeros.
+    /// Parses `ASCII decimal id, 0x20`, or what a real node accepts as such (`ulong.Parse`): white space around the
+    /// number, a sign, leading zeros.
     ///
-    /// - Returns: the id, and the offset of the first byte behind the space.
+    /// - Returns: the id, and the offset of the first byte after the space.
     /// - Throws: `EnvelopeError` with reason `noID`, `idNotUInt64` or `idOverflow`.
     package static func parse(
         _ payload: UnsafeRawBufferPointer
@@ -34,8 +34,8 @@ package enum EnvelopeID {
         throw EnvelopeError(.noID, at: offset)
     }
 
-    /// What stands before the first space, by the rules of .NET's `NumberStyles.Integer` in the invariant culture: white
-    /// space, a sign, digits, white space, and zero bytes that C once left behind.
+    /// Parses the text before the first space by the rules of .NET's `NumberStyles.Integer` in the invariant culture:
+    /// white space, a sign, digits, white space, and trailing zero bytes.
     @inline(never)
     private static func readOdd(
         _ payload: UnsafeRawBufferPointer
@@ -65,7 +65,7 @@ package enum EnvelopeID {
         return (id, space + 1, true)
     }
 
-    /// Without a space there is no id; where it begins like one, the place tells where it stops being one.
+    /// Without a space there is no id; the offset is where the text stops looking like one.
     private static func errorWithoutSpace(_ payload: UnsafeRawBufferPointer) -> EnvelopeError {
         let digits = payload.prefix { $0 &- UInt8(ascii: "0") < 10 }.count
         return digits > 0 ? EnvelopeError(.idNotUInt64, at: digits) : EnvelopeError(.noID, at: 0)

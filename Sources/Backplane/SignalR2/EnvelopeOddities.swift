@@ -1,7 +1,7 @@
-/// In what an envelope differs from those that nodes write, though nodes decode it all the same.
+/// How an envelope differs from what nodes write, although nodes decode it.
 ///
 /// Worth a count: somebody other than a node, or a node of another make, publishes on the event key.
-package struct EnvelopeOddities: OptionSet, Equatable, Sendable {
+package struct EnvelopeOddities: Oddities {
     package let rawValue: UInt8
 
     package init(rawValue: UInt8) {
@@ -10,37 +10,20 @@ package struct EnvelopeOddities: OptionSet, Equatable, Sendable {
 
     /// The id has a sign, leading zeros, or white space around it: `+7`, `007`, `7<tab>`.
     package static let id = EnvelopeOddities(rawValue: 1 << 0)
-    /// The blob's length is larger than what follows it.
+    /// The blob's length exceeds the remaining bytes.
     package static let blobLength = EnvelopeOddities(rawValue: 1 << 1)
     /// The number of messages is negative, which counts as none.
     package static let messageCount = EnvelopeOddities(rawValue: 1 << 2)
-    /// A string's length takes more bytes than it needs, or has bits that no length has.
+    /// A string's length takes more bytes than needed, or has invalid bits.
     package static let stringLength = EnvelopeOddities(rawValue: 1 << 3)
-    /// A string is not UTF-8; U+FFFD takes the place of what is malformed.
+    /// A string is not UTF-8; malformed parts become U+FFFD.
     package static let utf8 = EnvelopeOddities(rawValue: 1 << 4)
     /// A boolean is neither 0 nor 1, which counts as true.
     package static let boolean = EnvelopeOddities(rawValue: 1 << 5)
-    /// Bytes are left over behind the time or behind the blob.
+    /// Extra bytes after the time or after the blob.
     package static let trailingBytes = EnvelopeOddities(rawValue: 1 << 6)
 
-    package static let allCases: [EnvelopeOddities] = [
-        .id, .blobLength, .messageCount, .stringLength, .utf8, .boolean, .trailingBytes,
+    package static let names = [
+        "id", "blob_length", "message_count", "string_length", "utf8", "boolean", "trailing_bytes",
     ]
-
-    /// Stable snake_case name of a single one, for the `reason` label of metrics.
-    package var label: String {
-        switch self {
-        case .id: "id"
-        case .blobLength: "blob_length"
-        case .messageCount: "message_count"
-        case .stringLength: "string_length"
-        case .utf8: "utf8"
-        case .boolean: "boolean"
-        case .trailingBytes: "trailing_bytes"
-        default: "other"
-        }
-    }
-
-    /// The labels of all that are set.
-    package var labels: [String] { Self.allCases.filter(contains).map(\.label) }
 }

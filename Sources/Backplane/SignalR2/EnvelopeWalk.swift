@@ -1,4 +1,4 @@
-/// A walk over one payload in place: nothing is copied, nothing is allocated.
+/// Walks over one payload in place, without copying or allocating.
 ///
 /// ```swift
 /// var walk = try EnvelopeWalk(payload)
@@ -6,11 +6,12 @@
 ///     count(message.kind)
 /// }
 /// ```
-/// A payload is a whole envelope only once `next()` has returned nil: that call also checks the time.
-/// The walk and the views that it hands out are valid as long as the payload's memory.
+/// A payload is a valid envelope only once `next()` has returned nil: that call also checks the time. The walk and its
+/// views are valid as long as the payload's memory.
 package struct EnvelopeWalk {
+    /// The number in front of the blob.
     package let id: UInt64
-    /// Offset of the blob, the part of the payload behind the id and its space.
+    /// Offset of the blob, which follows the id and its space.
     package let blobOffset: Int
     private var blob: BlobWalk
 
@@ -24,17 +25,17 @@ package struct EnvelopeWalk {
     /// Number of messages in the envelope. Real nodes send 1.
     package var messageCount: Int { blob.messageCount }
 
-    /// In what the envelope differs from those that nodes write; complete once `next()` has returned nil.
+    /// How the envelope differs from what nodes write; complete once `next()` has returned nil.
     package var oddities: EnvelopeOddities { blob.oddities }
 
-    /// When the publisher created the envelope, by its own clock, in `DotNetTicks`. Certain once `next()` has returned nil:
-    /// before, an envelope with bytes left over behind its time shows something else, and the value is not checked.
+    /// When the publisher created the envelope, by its own clock, in `DotNetTicks`. Final once `next()` has returned
+    /// nil: before that the value is unchecked, and wrong if extra bytes follow the time.
     package var createdTicks: Int64 { blob.createdTicks }
 
     /// Decodes the next message.
     ///
-    /// - Returns: nil behind the last message, when the time is found to be one, too.
-    /// - Throws: what is wrong with the message; the same again when called again.
+    /// - Returns: nil after the last message, when the time has been checked too.
+    /// - Throws: the message's error; repeated calls throw it again.
     package mutating func next() throws(EnvelopeError) -> MessageView? {
         try blob.next()
     }

@@ -1,16 +1,16 @@
 import JSON
 
-/// Reads the fields that .NET's `BinaryWriter` wrote, one after the other, never beyond `limit`.
+/// Reads fields written by .NET's `BinaryWriter`, one after the other, never beyond `limit`.
 ///
-/// All bounds are checked here and nowhere else. A read that throws leaves `position` undefined; callers work on a copy.
-/// Inlined throughout, so that the copy lives in registers: this runs for every field of every envelope.
+/// All bounds are checked here and nowhere else. After an error `position` is undefined; callers work on a copy.
+/// Inlined throughout, so that the copy stays in registers: this runs for every field of every envelope.
 struct FieldReader {
     /// Start of the decoded bytes. They must outlive the reader; error offsets count from here.
     let base: UnsafeRawPointer
     var position: Int
-    /// Offset of the first byte that does not belong to the fields being read.
+    /// Offset of the first byte after the fields.
     var limit: Int
-    /// What was read though no node writes it so.
+    /// Accepted encodings that no node writes.
     var oddities: EnvelopeOddities
 
     var remaining: Int { limit - position }
@@ -41,7 +41,7 @@ struct FieldReader {
         return take(length)
     }
 
-    /// Varint byte length, UTF-8, or what should be.
+    /// Varint byte length, expected UTF-8.
     @inline(__always)
     mutating func string() throws(EnvelopeError) -> UnsafeRawBufferPointer {
         let start = position
@@ -63,7 +63,7 @@ struct FieldReader {
         return try longVarint()
     }
 
-    /// Strings of 128 bytes and more are rare in an envelope. As .NET Framework reads it: bits beyond the 32nd are lost.
+    /// Strings of 128 bytes or more are rare. As in .NET Framework, bits beyond the 32nd are lost.
     @inline(never)
     private mutating func longVarint() throws(EnvelopeError) -> Int {
         let start = position

@@ -1,6 +1,6 @@
-/// Writes fields as .NET's `BinaryWriter` does: the counterpart of `FieldReader`.
+/// Writes fields like .NET's `BinaryWriter`: the counterpart of `FieldReader`.
 ///
-/// Lengths are int32 on the wire; a larger one is a mistake of the caller and traps.
+/// Lengths are int32 on the wire; a larger one is a programming error and traps.
 struct FieldWriter {
     private(set) var bytes: [UInt8] = []
 
@@ -37,7 +37,7 @@ struct FieldWriter {
         bytes.append(contentsOf: value.utf8)
     }
 
-    /// int32 length of what `content` writes, then that.
+    /// int32 length of the output of `content`, then that output.
     mutating func lengthPrefixed(_ content: (inout FieldWriter) -> Void) {
         let start = bytes.count
         int32(0)

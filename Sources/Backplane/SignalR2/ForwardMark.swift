@@ -1,22 +1,23 @@
-/// The places where a forwarded envelope has been, so that a ring of forwarders does not send it round for ever.
+/// The places a forwarded envelope has passed, to keep it from looping forever between forwarders.
 ///
-/// Each place is one more entry in the messages' filters, `backplane-relay:<place>`. A filter lists signals that shall
-/// not get the message, and nobody listens to this one: every decoder reads the envelope, and nothing else changes.
+/// Each place is an additional entry in the messages' filters, `backplane-relay:<place>`. A filter lists signals
+/// excluded from a message, and no client has this one: every decoder reads the envelope, and nothing else changes.
 package enum ForwardMark {
     static let prefix = "backplane-relay:"
 
+    /// Whether a payload may go to a target.
     package enum Outcome: Equatable, Sendable {
-        /// The blob with the mark in it.
+        /// The blob including the mark.
         case marked([UInt8])
-        /// It has been at one of these places before.
+        /// It has passed one of these places before.
         case returned
     }
 
     /// - Parameters:
-    ///   - blob: what the publish script gets.
+    ///   - blob: the argument of the publish script.
     ///   - place: the place that it leaves, printable ASCII without `|`.
     ///   - places: where it must not have been.
-    /// - Throws: what is wrong with the blob; one without a message holds no mark and is refused as such.
+    /// - Throws: the blob's error; a blob without messages cannot be marked and is refused.
     package static func mark(
         _ blob: UnsafeRawBufferPointer, leaving place: String, unlessBeenAt places: [String]
     ) throws(EnvelopeError) -> Outcome {

@@ -1,12 +1,13 @@
-/// Hub and method of a call, found by looking at the beginning of the value only: nodes write `{"H":hub,"M":method,...`.
+/// Hub and method of a call, found by reading only the start of the value: nodes write `{"H":hub,"M":method,...`.
 ///
-/// For counting; ``HubInvocation`` checks the whole. Valid as long as the value's memory.
+/// For counting; ``HubInvocation`` validates everything. Valid as long as the value's memory.
 package struct HubCallName {
-    /// The bytes that hold both names, quotation marks between them and all: the same for each call of this method.
+    /// The bytes containing both names including the quotation marks between them: the same for each call of this
+    /// method.
     package let key: UnsafeRawBufferPointer
     private let hubLength: Int
 
-    /// What stands before the names, as one word with room to spare: no call is so short that it ends within.
+    /// The text before the names, as one word: no call is short enough to end within it.
     private struct Piece {
         let count: Int
         let word: UInt64
@@ -24,7 +25,7 @@ package struct HubCallName {
         }
     }
 
-    /// - Returns: nil if it does not begin so, or a name is escaped.
+    /// - Returns: nil if it begins differently, or a name is escaped.
     @inline(__always)
     package init?(quickly value: UnsafeRawBufferPointer) {
         let start = Piece.head.count
@@ -39,15 +40,16 @@ package struct HubCallName {
 
     /// Malformed UTF-8 becomes U+FFFD.
     package var hub: String { String(decoding: key[..<hubLength], as: UTF8.self) }
+    /// The method, decoded.
     package var method: String {
         String(decoding: key[(key.startIndex + hubLength + Piece.middle.count)...], as: UTF8.self)
     }
 
-    /// Where the string ends that begins here; nil if it has escapes or no end.
+    /// The end of the string that begins here; nil if it has escapes or no end.
     @inline(__always)
     private static func end(of value: UnsafeRawBufferPointer, from start: Int) -> Int? {
         var index = start
-        // Eight bytes at a time, as long as there are eight.
+        // Eight bytes at a time while possible.
         while index &+ 8 <= value.count {
             let word = UInt64(littleEndian: value.loadUnaligned(fromByteOffset: index, as: UInt64.self))
             let stops = marked(UInt8(ascii: "\""), in: word) | marked(UInt8(ascii: "\\"), in: word)
@@ -65,7 +67,7 @@ package struct HubCallName {
         return nil
     }
 
-    /// The highest bit of each byte that equals `byte`, exact up to the first one (Mycroft, 1987).
+    /// The highest bit of each byte equal to `byte`, exact up to the first one (Mycroft, 1987).
     @inline(__always)
     private static func marked(_ byte: UInt8, in word: UInt64) -> UInt64 {
         let ones: UInt64 = 0x0101_0101_0101_0101

@@ -1,20 +1,22 @@
 import JSON
 
-/// The call of a client method that the value of a hub message holds: `{"H":hub,"M":method,"A":[arguments],"S":{..}}`.
+/// A call of a client method in the value of a hub message: `{"H":hub,"M":method,"A":[arguments],"S":{..}}`.
 ///
 /// Found in place, without a tree and without allocation. Valid as long as the value's memory.
+///
+/// Source: `Hubs/ClientHubInvocation.cs` of SignalR 2.
 package struct HubInvocation {
     let hubText: JSONString
     let methodText: JSONString
     /// Number of arguments.
     package let argumentCount: Int
-    /// The array of the arguments as it stands in the JSON, brackets included.
+    /// The JSON array of the arguments, including brackets.
     package let arguments: UnsafeRawBufferPointer
 
-    /// Takes members in any order, unknown ones included; of a name that comes twice, the last one counts.
+    /// Accepts members in any order and unknown ones; of duplicate names the last counts.
     ///
-    /// - Returns: nil if the value is no call: not JSON, or without the strings `H` and `M` and the array `A`, as a
-    ///   progress report (`{"I":"P|0","P":{..}}`) is.
+    /// - Returns: nil if the value is not a call: not JSON, or without the strings `H` and `M` and the array `A`, like
+    ///   a progress report (`{"I":"P|0","P":{..}}`).
     package init?(scanning value: UnsafeRawBufferPointer) {
         var hub: JSONString?
         var method: JSONString?
@@ -42,10 +44,10 @@ package struct HubInvocation {
         self.arguments = arguments.text
     }
 
-    /// The hub's name as it stands in the JSON, escapes not decoded: the cheapest key for counting.
+    /// The hub's name in JSON, escapes not decoded: the cheapest key for counting.
     package var hub: UnsafeRawBufferPointer { hubText.raw }
 
-    /// The method's name as it stands in the JSON, escapes not decoded.
+    /// The method's name in JSON, escapes not decoded.
     package var method: UnsafeRawBufferPointer { methodText.raw }
 
     /// The hub's name. Lone surrogates and malformed UTF-8 become U+FFFD.

@@ -1,11 +1,11 @@
 import JSON
 
-/// Gives the hub of a client call another name; everything else of the value stays byte for byte.
+/// Renames the hub in a client call; the rest of the value is unchanged byte for byte.
 package enum HubRename {
     /// - Parameters:
     ///   - value: of a message.
-    ///   - names: hub name to the new one.
-    /// - Returns: the value as it is if it calls no hub of these.
+    ///   - names: new name by hub name.
+    /// - Returns: the unchanged value if it does not call one of these hubs.
     package static func renamed(_ value: [UInt8], by names: [CaselessName: String]) -> [UInt8] {
         value.withUnsafeBytes { bytes in
             guard let call = HubInvocation(scanning: bytes), let name = names[CaselessName(call.hubName)],
@@ -14,7 +14,7 @@ package enum HubRename {
             var writer = JSONWriter()
             writer.string(name)
             let offset = start - base
-            // The text stands between quotation marks, as the new one does.
+            // Both the old and the new text include quotation marks.
             return Array(bytes[..<(offset - 1)]) + writer.bytes + Array(bytes[(offset + call.hub.count + 1)...])
         }
     }

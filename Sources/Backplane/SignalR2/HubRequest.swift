@@ -1,13 +1,17 @@
 /// A client's call of a hub method, as it comes over a transport: `{"H":hub,"M":method,"A":[arguments],"I":id,"S":{..}?}`.
+///
+/// Source: `Hubs/HubRequest.cs` and `Hubs/HubRequestParser.cs` of SignalR 2.
 package struct HubRequest: Equatable, Sendable {
-    /// A real node throws at a longer state.
+    /// A real node throws if the state is longer.
     private static let maximumStateBytes = 4_096
 
+    /// As the client wrote it; nodes compare hubs without case.
     package var hub: String
+    /// As the client wrote it; nodes compare methods without case.
     package var method: String
-    /// Each argument as JSON text, as a real node hands it to the method: numbers and times in .NET's form.
+    /// Each argument as JSON text, as passed to the method by a real node: numbers and times in .NET's format.
     package var arguments: [[UInt8]]
-    /// The number or text by which the client finds the answer; nil if it gave none.
+    /// The number or text that identifies the result for the client; nil if absent.
     package var id: String?
 
     package init(hub: String, method: String, arguments: [[UInt8]], id: String?) {
@@ -17,10 +21,10 @@ package struct HubRequest: Equatable, Sendable {
         self.id = id
     }
 
-    /// Takes what a real node takes (``LenientJSON``): names in any case, members in any order and unknown ones among them,
-    /// numbers for texts, no arguments for a missing or null `A`, text behind the call.
+    /// Accepts what a real node accepts (``LenientJSON``): names in any case, members in any order and unknown ones,
+    /// numbers for texts, no arguments for a missing or null `A`, trailing text.
     ///
-    /// - Returns: nil where a real node throws.
+    /// - Returns: nil if a real node would throw.
     package init?(decoding json: [UInt8]) {
         guard let call = LenientJSON(json), case .object = call, let hub = call["H"]?.asString ?? nil,
             let method = call["M"]?.asString ?? nil

@@ -1,18 +1,18 @@
 import JSON
 
-/// Rewrites JSON text so that it tells less: its structure and the names of members stay, values go.
+/// Redacts JSON text: structure and member names stay, values are replaced.
 package struct JSONRedactor {
-    /// What a scalar is replaced by.
+    /// The replacement for a scalar.
     package typealias Replacement = (_ scalar: Scalar) -> String
 
     package enum Scalar {
         /// The text, its escapes decoded.
         case string(String)
-        /// As it stands in the JSON.
+        /// As written in the JSON.
         case number(UnsafeRawBufferPointer)
     }
 
-    /// What stands for the value of a hidden member.
+    /// The value of a hidden member.
     package static let hidden = "***"
 
     private let hiddenMembers: [String]
@@ -26,10 +26,10 @@ package struct JSONRedactor {
         self.replacement = replacement
     }
 
-    /// - Parameter keeping: members of the outermost object that stay as they are, if they are not hidden.
-    /// - Returns: nil if the bytes are not one JSON value (``JSONText/isJSON(_:)``).
+    /// - Parameter keeping: members of the outermost object that stay unchanged, unless hidden.
+    /// - Returns: nil if the bytes are not exactly one JSON value (``JSONText/isJSON(_:)``).
     package func redacted(_ bytes: UnsafeRawBufferPointer, keeping: [String] = []) -> [UInt8]? {
-        // Checked whole: it bounds the depth, and below nothing can be malformed.
+        // Validated as a whole: this bounds the depth, and nothing below can be malformed.
         guard JSONText.isJSON(bytes) else { return nil }
         var writer = JSONWriter()
         var scanner = JSONScanner(bytes)

@@ -1,4 +1,4 @@
-/// What a message is for, few enough to be a metric label.
+/// The purpose of a message; few values, suitable as a metric label.
 package enum MessageKind: UInt8, CaseIterable, Sendable {
     case hub
     case client
@@ -27,10 +27,10 @@ package enum MessageKind: UInt8, CaseIterable, Sendable {
         }
     }
 
-    /// An ack is an ack whatever its key; a command is one by its command id; all else goes by the key's prefix,
-    /// exactly as `Signal` reads it.
+    /// An ack is recognized first, whatever its key; a command by its command id; the rest by the key's prefix, exactly
+    /// as in `Signal`.
     init(key: UnsafeRawBufferPointer, isCommand: Bool, isAck: Bool) {
-        // The count first: comparing is the slow part, and hardly any key is as long.
+        // Compare lengths first: comparing bytes is slow, and few keys have this length.
         if isAck || (key.count == Signal.serverKey.utf8.count && key.elementsEqual(Signal.serverKey.utf8)) {
             self = .ack
         } else if isCommand {
@@ -61,7 +61,7 @@ package enum MessageKind: UInt8, CaseIterable, Sendable {
         }
     }
 
-    /// A key of two parts needs the `.` between them; without it nobody is addressed.
+    /// A two-part key needs the `.` between its parts; without it there is no recipient.
     private init(_ kind: MessageKind, ifQualified key: UnsafeRawBufferPointer) {
         self = key.contains(UInt8(ascii: ".")) ? kind : .other
     }

@@ -1,29 +1,29 @@
-/// What may go to a terminal or a page of text: names and values come from the wire, and could steer the one and mislead the
-/// reader of the other.
+/// Makes text safe for a terminal or a page: names and values come from the wire, and could control the terminal or
+/// mislead the reader.
 package enum PrintableText {
-    /// One line: each character that steers is replaced by U+FFFD, line ends too. What is no UTF-8 becomes U+FFFD as well.
+    /// One line: control characters, line ends and malformed UTF-8 become U+FFFD.
     package static func line(_ bytes: some Sequence<UInt8>) -> String {
         let bytes = Array(bytes)
-        // Nearly all are plain ASCII; to look up what each character is costs more than all else in a line.
+        // Nearly all text is plain ASCII; looking up the category of each character would dominate the cost of a line.
         if bytes.allSatisfy({ (0x20..<0x7F).contains($0) }) { return String(decoding: bytes, as: UTF8.self) }
         return replaced(String(decoding: bytes, as: UTF8.self)) { _ in false }
     }
 
     package static func line(_ text: String) -> String { line(text.utf8) }
 
-    /// Several lines of our own: line ends and tabulators stay.
+    /// Several lines of our own: line ends and tabs stay.
     package static func lines(_ text: String) -> String {
         guard steers(text) else { return text }
         return replaced(text) { $0 == "\n" || $0 == "\t" }
     }
 
-    /// Lines whose controls below U+0020 are ours: the others are replaced.
+    /// Lines with our own control characters below U+0020: other control characters are replaced.
     package static func withoutSteering(coloured lines: [UInt8]) -> [UInt8] {
         if lines.allSatisfy({ $0 < 0x7F }) { return lines }
         return Array(replaced(String(decoding: lines, as: UTF8.self)) { $0.value < 0x20 }.utf8)
     }
 
-    /// JSON text that means the same: what steers becomes `\u` and four digits, which can only be inside a string.
+    /// Equivalent JSON text: control characters become `\u` and four digits, because they can only be inside a string.
     package static func json(_ text: String) -> String {
         guard steers(text) else { return text }
         var escaped = ""
@@ -38,8 +38,8 @@ package enum PrintableText {
         return escaped
     }
 
-    /// Controls (the C1 ones begin sequences like ESC does), line and paragraph ends, and what turns the direction of text:
-    /// a name with one shows the characters after it in another order than they have. All are below U+10000.
+    /// Control characters (the C1 ones start sequences like ESC does), line and paragraph separators, and bidirectional
+    /// controls, which display the following characters in another order. All are below U+10000.
     package static func steers(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x00...0x1F, 0x7F...0x9F, 0x061C, 0x200E...0x200F, 0x2028...0x202E, 0x2066...0x2069: true

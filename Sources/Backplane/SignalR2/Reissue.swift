@@ -1,15 +1,16 @@
-/// Takes the captured id off a payload, so that the target's own script can give a new one.
+/// Removes the captured id from a payload, so that the target's own script can assign a new one.
 ///
-/// Publishing a captured id again would make real nodes deliver endlessly or go deaf: the target's counter must stay dense and ascending.
+/// Publishing a captured id again would make real nodes deliver endlessly or go deaf: the target's counter must stay
+/// dense and ascending.
 package enum Reissue {
-    /// The blob behind the id.
+    /// The blob after the id.
     ///
     /// - Returns: nil if the payload does not begin with a number and a space, so was not published by the script.
     package static func blob(of payload: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         if let (_, offset) = try? EnvelopeID.parse(payload) {
             return UnsafeRawBufferPointer(rebasing: payload[offset...])
         }
-        // From 1e14 on Lua writes the counter as 1e+14: no id to a real node, but a blob follows all the same.
+        // From 1e14 on Lua writes the counter as 1e+14: not an id for real nodes, but a blob follows.
         let prefix = payload.prefix { $0 != UInt8(ascii: " ") }
         guard prefix.count < payload.count, !prefix.isEmpty, prefix.count <= 24, prefix.allSatisfy(isOfNumber) else {
             return nil

@@ -1,10 +1,13 @@
 /// What one publish carries: messages and the time of their creation.
+///
+/// Source: `Messaging/ScaleoutMessage.cs` of SignalR 2.
 package struct ScaleoutMessage: Equatable, Sendable {
-    /// Real nodes put in exactly one.
+    /// Real nodes write exactly one.
     package var messages: [Message]
     /// When the publisher created it, by its own clock, in `DotNetTicks`.
     package var createdTicks: Int64
 
+    /// - Parameter createdTicks: in `DotNetTicks`.
     package init(messages: [Message], createdTicks: Int64) {
         self.messages = messages
         self.createdTicks = createdTicks
@@ -34,13 +37,13 @@ package struct ScaleoutMessage: Equatable, Sendable {
         while let view = try walk.next() {
             messages.append(Message(view))
         }
-        // Only behind the messages it is certain where it stands.
+        // Its position is known only after the messages.
         createdTicks = walk.createdTicks
     }
 
     /// The blob, `int32 length, body`, byte for byte as a real node writes it.
     ///
-    /// - Precondition: everything together stays below 2 GiB, the most that the format can say.
+    /// - Precondition: below 2 GiB in total, the limit of the format.
     package func encoded() -> [UInt8] {
         var writer = FieldWriter()
         append(to: &writer)

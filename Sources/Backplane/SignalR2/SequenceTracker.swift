@@ -1,50 +1,54 @@
-/// Watches the ids of one channel and says what each one means.
+/// Classifies the ids of one channel.
 ///
 /// Ids are dense and ascending because one atomic script counts and publishes; every deviation has a name here. A value
 /// without I/O and bounded: it remembers the last id and the `maximumOpenGaps` most recent gaps.
 package struct SequenceTracker: Sendable {
-    /// What an id is in view of those before it.
+    /// The meaning of an id relative to the previous ones.
     package enum Observation: Equatable, Sendable {
-        /// Nothing came before it, so nothing can be said.
+        /// There is no previous id.
         case first
         /// One above the last.
         case inOrder
         /// Ids are missing before it: `from` to `to`, both included.
         case gap(from: UInt64, to: UInt64)
-        /// The last id once more.
+        /// The last id again.
         case duplicate
         /// Below the last id and in no open gap: the counter was set back. `from` is the last id before, `to` this id.
         case counterReset(from: UInt64, to: UInt64)
-        /// Below the last id, and until now missing.
+        /// Below the last id, and missing until now.
         case late
     }
 
-    /// How many gaps are remembered. An id from one that was forgotten looks like a counter reset.
+    /// How many gaps are remembered. An id from a dropped gap looks like a counter reset.
     package static let maximumOpenGaps = 64
 
-    /// The id that the next one is measured against: the highest since the start or the last counter reset.
+    /// The id that the next one is compared with: the highest since the start or the last counter reset.
     package var lastID: UInt64? { last }
 
-    /// Ranges of ids still missing, ascending, apart from each other. A counter reset forgets them all.
+    /// Ranges of missing ids, ascending and disjoint. A counter reset clears them.
     package private(set) var openGaps: [ClosedRange<UInt64>] = []
 
-    /// Ids missed and not come late since. Saturates at `UInt64.max`.
+    /// Missing ids that have not arrived late. Saturates at `UInt64.max`.
     package private(set) var missing: UInt64 = 0
+    /// Times that ids were skipped.
     package private(set) var gaps: UInt64 = 0
+    /// Ids that came twice in a row.
     package private(set) var duplicates: UInt64 = 0
+    /// Times that ids went back.
     package private(set) var resets: UInt64 = 0
+    /// Ids that came late into an open gap.
     package private(set) var late: UInt64 = 0
 
-    /// Stored apart from the package property, whose setter could not be inlined into other modules.
+    /// Stored separately from the package property, because its setter could not be inlined into other modules.
     @usableFromInline
     var last: UInt64?
 
-    /// - Parameter lastID: the last id known from before, so that a gap up to the first one is seen.
+    /// - Parameter lastID: the last id from before, so that a gap up to the first one is detected.
     package init(lastID: UInt64? = nil) {
         last = lastID
     }
 
-    /// Takes note of an id.
+    /// Observes an id.
     @inlinable
     package mutating func observe(_ id: UInt64) -> Observation {
         if let last, id > last, id - last == 1 {
@@ -77,9 +81,9 @@ package struct SequenceTracker: Sendable {
         return .counterReset(from: last, to: id)
     }
 
-    /// Ids up to this one were given out and will not come: the next one is measured against it.
+    /// Ids up to this one were assigned and will not arrive: the next one is compared with it.
     ///
-    /// - Returns: the gap; nil if there is none, since the last id is not below it.
+    /// - Returns: the gap; nil if the last id is not below it.
     package mutating func missed(through id: UInt64) -> Observation? {
         guard let last else {
             self.last = id
@@ -91,8 +95,8 @@ package struct SequenceTracker: Sendable {
     /// - Parameter id: the last id from now on.
     private mutating func openGap(_ gap: ClosedRange<UInt64>, seen id: UInt64) -> Observation {
         gaps += 1
-        // Ids come from outside: a hostile one must not overflow the sum. The count itself cannot: 0 and UInt64.max are
-        // never both missing.
+        // Ids come from outside: a hostile one must not overflow the sum. The count itself cannot overflow: 0 and
+        // UInt64.max are never both missing.
         let (sum, overflow) = missing.addingReportingOverflow(gap.upperBound - gap.lowerBound + 1)
         missing = overflow ? .max : sum
         openGaps.append(gap)
@@ -101,7 +105,7 @@ package struct SequenceTracker: Sendable {
         return .gap(from: gap.lowerBound, to: gap.upperBound)
     }
 
-    /// Takes an id out of the gap that it lies in; false if there is none.
+    /// Removes an id from its gap; false if there is none.
     private mutating func fill(_ id: UInt64) -> Bool {
         guard let index = openGaps.lastIndex(where: { $0.contains(id) }) else { return false }
         let gap = openGaps[index]
@@ -114,7 +118,7 @@ package struct SequenceTracker: Sendable {
         return true
     }
 
-    /// What of a gap is still missing was never given out.
+    /// The missing part of a gap was never assigned.
     mutating func forget(_ range: ClosedRange<UInt64>) {
         for gap in openGaps where gap.overlaps(range) {
             let part = gap.clamped(to: range)

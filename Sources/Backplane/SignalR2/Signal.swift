@@ -1,6 +1,8 @@
-/// Whom a message is for: its key, taken apart.
+/// The recipients of a message: its key, parsed.
 ///
 /// Names keep their case; nodes compare groups without it. Every key round-trips: `Signal(key: k).key == k`.
+///
+/// Source: `Infrastructure/PrefixHelper.cs` of SignalR 2.
 package enum Signal: Equatable, Sendable {
     /// `h-<Hub>`: every client of the hub.
     case hub(String)
@@ -23,14 +25,14 @@ package enum Signal: Equatable, Sendable {
 
     static let serverKey = "__SIGNALR__SERVER__"
 
-    /// Hub names hold no `.`, so hub keys are split at the first one: groups and users may contain more. A full type name
-    /// does hold dots, which makes `pcg-` keys ambiguous; they are split at the last `.`, right for every group whose name
-    /// has none.
+    /// Hub names contain no `.`, so hub keys are split at the first one: groups and users may contain more. A full type
+    /// name does contain dots, which makes `pcg-` keys ambiguous; they are split at the last `.`, correct for every
+    /// group name without one.
     package init(key: String) {
         self = Self.parse(key) ?? .other(key)
     }
 
-    /// By the bytes of the key, as Redis and nodes tell names apart.
+    /// Compares bytes, like Redis and nodes.
     package static func == (first: Signal, second: Signal) -> Bool { first.key.isSameOrdinally(as: second.key) }
 
     /// The key that addresses this signal.
@@ -50,7 +52,7 @@ package enum Signal: Equatable, Sendable {
 
     private static func parse(_ key: String) -> Signal? {
         if key == serverKey { return .ack }
-        // Over UTF-8, not characters: a combining mark behind the dash or dot must not hide it.
+        // Over UTF-8, not characters: a combining mark after the dash or dot must not hide it.
         guard let dash = key.utf8.firstIndex(of: UInt8(ascii: "-")) else { return nil }
         let name = key[key.utf8.index(after: dash)...]
         switch key[..<dash] {

@@ -1,6 +1,6 @@
 import MCAP
 
-/// The last payload of each channel of a chunk since an event: their ids settle doubts, and most need not be read.
+/// The last payload of each channel of a chunk since an event: their ids resolve doubts, and most need not be decoded.
 struct LatestPayloads {
     private var last: (channelID: UInt16, payload: UnsafeRawBufferPointer)?
     private var others: [UInt16: UnsafeRawBufferPointer] = [:]

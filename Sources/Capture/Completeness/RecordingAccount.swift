@@ -1,6 +1,6 @@
 package import Backplane
 
-/// What a reading learns, from events and ids, of whether the recording is whole.
+/// Determines from events and ids whether the recording is complete.
 package struct RecordingAccount: Sendable {
     /// Gaps remembered for that several counters explain them later.
     private static let toldLimit = 256
@@ -17,17 +17,17 @@ package struct RecordingAccount: Sendable {
     private var lossEvents = 0
     /// The last of them that may be withdrawn.
     private var gaps: [Gap] = []
-    /// Why nobody can tell what came behind the last segment; nil if its close says it.
+    /// Why it is unknown whether ids follow the last segment; nil if its close says so.
     private var openEnd: RecordingDoubt.Reason?
 
-    /// Several counters gave ids in turn: which are missing nobody can tell.
+    /// Several counters assigned ids in turn, so missing ids are unknown.
     private var isInterleaved = false
-    /// There are envelopes of a wire without ids: nobody can tell whether all are there.
+    /// There are envelopes without ids, so completeness is unknown.
     package private(set) var hasWireWithoutIDs = false
 
     package init() {}
 
-    /// The last of several envelopes of a channel in a row.
+    /// The last of several consecutive envelopes of a channel.
     package mutating func recorded(_ channel: String, _ payload: UnsafeRawBufferPointer) {
         ends.recorded(channel, id: try? EnvelopeID.parse(payload).id)
     }
@@ -37,6 +37,7 @@ package struct RecordingAccount: Sendable {
         if !hasWireWithoutIDs { hasWireWithoutIDs = true }
     }
 
+    /// Events of one recording, in their order.
     package mutating func note(_ event: CaptureEvent) {
         ends.note(event)
         switch event.event {
@@ -74,13 +75,13 @@ package struct RecordingAccount: Sendable {
         ends.segmentEnded(ending, otherwise: reason)
     }
 
-    /// Last id that is recorded or told as missing, by channel.
+    /// Last id that is recorded or reported missing, by channel.
     package var lastIDs: OrdinalNameMap<UInt64> { ends.lastIDs }
 
     /// By channel.
     package var doubts: OrdinalNameMap<RecordingDoubt> { ends.all }
 
-    /// - Parameter isDamaged: whether something cannot be read, or was recorded and is gone.
+    /// - Parameter isDamaged: whether something is unreadable, or was recorded and lost.
     package func verdict(isDamaged: Bool) -> RecordingVerdict {
         var verdict = RecordingVerdict()
         verdict.hasHoles = holes > 0

@@ -1,15 +1,15 @@
 package import Backplane
 
-/// Follows a recording and knows of each channel up to which id everything is accounted for, and whether ids behind it
+/// Tracks, for each channel of a recording, the id up to which everything is accounted for, and whether ids after it
 /// may be missing.
 ///
-/// A value without I/O, fed in the order of the recording: by whoever writes a capture, and by whoever reads one.
+/// A value without I/O, fed in recording order by the writer and by readers of a capture.
 package struct RecordingEnds: Sendable {
-    /// Last id that is recorded or told as missing, by channel.
+    /// Last id that is recorded or reported missing, by channel.
     package private(set) var lastIDs: OrdinalNameMap<UInt64>
-    /// By channel; an id that comes in order settles it.
+    /// By channel; an id in order resolves the doubt.
     package private(set) var doubts: OrdinalNameMap<RecordingDoubt> = [:]
-    /// Doubts that no later id can settle: the counter was set back amid them.
+    /// Doubts that no later id can resolve, because the counter was set back in between.
     package private(set) var lasting: OrdinalNameMap<RecordingDoubt> = [:]
     /// The channels of the segment being read, and the last ids before it; nil if they are those of all segments.
     private var segment: (channels: Set<OrdinalName>, before: OrdinalNameMap<UInt64>)?
@@ -31,9 +31,9 @@ package struct RecordingEnds: Sendable {
         return segment.channels.contains(OrdinalName(channel)) || segment.before[channel] != id
     }
 
-    /// An envelope was recorded, or the last one of several in a row.
+    /// An envelope was recorded; of consecutive ones, the last.
     package mutating func recorded(_ channel: String, id: UInt64?) {
-        // One below is late, or of a counter that an event says was set back.
+        // A lower id is late, or from a counter that an event reported as set back.
         guard let id, id > lastIDs[channel] ?? 0 else { return }
         lastIDs[channel] = id
         doubts[channel] = nil
@@ -44,12 +44,12 @@ package struct RecordingEnds: Sendable {
         case "disconnected": disconnected(event.cause)
         case "recording_paused": doubtAll(.diskLow, cause: "disk_low")
         case "recording_resumed":
-            // What was lost in between is told.
+            // The loss in between was reported.
             for (channel, doubt) in doubts where doubt.reason == .diskLow { doubts[channel] = nil }
         case "gap", "dropped", "lost", SegmentLoss.Cause.moved.rawValue: missing(event)
         case "counter_reset": reset(event)
         case "interleaved":
-            // It was the turn of another counter.
+            // It was another counter's turn.
             if let channel = event.channel, lasting[channel]?.reason == .counterReset { lasting[channel] = nil }
         case CaptureEvent.mayBeMissingName:
             guard let channel = event.channel else { return }
@@ -74,14 +74,14 @@ package struct RecordingEnds: Sendable {
 
     private mutating func missing(_ event: CaptureEvent) {
         guard let channel = event.channel, let from = event.from, let to = event.to, from <= to else { return }
-        // Of a new counter, if it was set back since: then an event said so before.
+        // Ids of a new counter, if it was set back: an event preceded.
         if event.event == "gap" || event.event == "dropped" { doubts[channel] = nil }
         if to > lastIDs[channel] ?? 0 { lastIDs[channel] = to }
     }
 
     private mutating func reset(_ event: CaptureEvent) {
         guard let channel = event.channel, let to = event.to else { return }
-        // What the counter gave out before it was set back, and behind it before the first id that came, is unknown.
+        // Ids assigned before the reset, and before the first id received after it, are unknown.
         if to > 1 || doubts[channel] != nil {
             lasting[channel] =
                 lasting[channel]
@@ -91,11 +91,11 @@ package struct RecordingEnds: Sendable {
         doubts[channel] = nil
     }
 
-    /// A segment is at its end.
+    /// A segment ends.
     ///
     /// - Parameters:
-    ///   - ending: nil if the segment does not say.
-    ///   - reason: for that case.
+    ///   - ending: nil if the segment does not record it.
+    ///   - reason: used in that case.
     package mutating func segmentEnded(_ ending: SegmentEnding?, otherwise reason: RecordingDoubt.Reason) {
         switch ending {
         case .goesOn: break
@@ -109,11 +109,11 @@ package struct RecordingEnds: Sendable {
                 doubts[channel] = RecordingDoubt(after: id, reason: .notCompared)
             }
         case nil:
-            // Of an outage that was under way the cause is known.
+            // The cause of an ongoing outage is known.
             doubtAll(reason, cause: nil)
         }
     }
 
-    /// By channel, those that last before those that an id may settle.
+    /// By channel; lasting doubts take precedence.
     package var all: OrdinalNameMap<RecordingDoubt> { doubts.filled(from: lasting) }
 }

@@ -1,28 +1,29 @@
 /// Whether a recording is whole, and the exit status that says so: the one rule of all commands.
 ///
-/// Lost is what the recording lacks although it should have run. Time in which nobody recorded, and ids that were counted
-/// without a publish, make it incomplete and are no loss. Where nobody can tell, ``isComplete`` is nil.
+/// A loss is what is missing although a relay should have recorded it. Time without a recording, and ids counted
+/// without a publish, make a recording incomplete but are not losses. If completeness is unknown, ``isComplete`` is
+/// nil.
 package struct RecordingVerdict: Sendable, Equatable {
-    /// Something of the capture cannot be read, or was recorded and is gone.
+    /// Part of the capture is unreadable, or was recorded and lost.
     package var isDamaged = false
-    /// Envelopes, or ids of some, that are missing by causes that are losses.
+    /// Envelopes or ids are missing for a cause that is a loss.
     package var hasLoss = false
-    /// Ids are missing, for whatever reason.
+    /// Ids are missing, for any cause.
     package var hasHoles = false
-    /// It cannot be told whether ids are missing.
+    /// It is unknown whether ids are missing.
     package var isInDoubt = false
 
     package init() {}
 
-    /// Ids are missing, or envelopes.
+    /// Ids or envelopes are missing.
     ///
-    /// - Parameter cause: of a `gap` event, or the reason of a `dropped` one.
+    /// - Parameter cause: of a `gap` event, or the reason of a `dropped` event.
     package mutating func missing(cause: String) {
         hasHoles = true
         if Self.isLoss(cause: cause) { hasLoss = true }
     }
 
-    /// nil where it cannot be told.
+    /// nil if unknown.
     package var isComplete: Bool? {
         if isDamaged || hasLoss || hasHoles { return false }
         return isInDoubt ? nil : true
@@ -31,16 +32,16 @@ package struct RecordingVerdict: Sendable, Equatable {
     /// 3 for loss or damage, else 0.
     package var exitStatus: Int32 { isDamaged || hasLoss ? 3 : 0 }
 
-    /// True if what is missing for this cause was lost while the recording should have run.
+    /// True if ids missing for this cause were lost while a relay should have recorded them.
     ///
-    /// A word that this version does not know counts as a loss: that is the error that does less harm.
+    /// An unknown cause counts as a loss, the safer error.
     package static func isLoss(cause: String) -> Bool { !harmless.contains(cause) }
 
     private static let harmless: Set<String> = [
         GapCause.notRecording.rawValue, GapCause.foreignPublish.rawValue,
-        // Nobody knows: a part of the capture may be elsewhere.
+        // Unknown: part of the capture may be elsewhere.
         GapCause.unknown.rawValue,
-        // Whole, elsewhere; or deleted because the operator said so.
+        // Intact elsewhere, or deleted at the operator's request.
         SegmentLoss.Cause.moved.rawValue, "segment_deleted",
     ]
 }

@@ -1,10 +1,10 @@
 package import Backplane
 
-/// How a segment came to its close.
+/// How a segment was closed.
 package enum SegmentEnding: Sendable, Equatable {
-    /// The recording goes on, in the next segment.
+    /// The recording continues in the next segment.
     case goesOn
-    /// The recording ended. By channel: the last id that was given out by then, all of which are recorded or told as
-    /// missing; a channel whose counter could not be compared is not in it.
+    /// The recording ended. By channel: the last id assigned by then; all ids up to it are recorded or reported
+    /// missing. Channels whose counter could not be read are absent.
     case stopped(checkedIDs: OrdinalNameMap<UInt64>)
 }

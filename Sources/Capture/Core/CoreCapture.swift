@@ -2,13 +2,14 @@ import Backplane
 import JSON
 import MCAP
 
-/// How hubs of ASP.NET Core stand in a capture: one MCAP channel for each hub, for its groups, users and connections are
-/// names without bound.
+/// How hubs of ASP.NET Core are stored in a capture: one MCAP channel per hub, because the number of groups, users and
+/// connections is unbounded.
 package enum CoreCapture {
     /// Registered with MCAP: any reader with a MessagePack library opens it.
     package static let messageEncoding = "msgpack"
+    /// Of the MCAP schema of hubs of ASP.NET Core.
     package static let schemaName = "signalr-core-redis"
-    /// The schema is a text for people.
+    /// The schema is plain text for people.
     package static let schemaEncoding = "text/plain"
 
     /// Keys of an MCAP channel's metadata.
@@ -21,27 +22,27 @@ package enum CoreCapture {
     static let schema = Schema(
         id: 1, name: schemaName, encoding: schemaEncoding, data: Array(schemaText.utf8))
 
-    /// Explains the record to somebody who has nothing but it and a MessagePack library.
+    /// Explains the record to a reader with only the file and a MessagePack library.
     package static let schemaText = """
         One message that ASP.NET Core SignalR published on its Redis backplane (Microsoft.AspNetCore.SignalR.StackExchangeRedis).
 
         The data is MessagePack: [redis_channel: str, payload: bin]. The payload is byte for byte what was published.
         The MCAP channel is one hub; its topic, and the beginning of each redis_channel, is the channel prefix and the
-        full .NET type name of the hub (metadata "prefix" and "hub"). What follows says what the payload is, again MessagePack:
+        full .NET type name of the hub (metadata "prefix" and "hub"). The rest says what the payload is, which is MessagePack too:
 
           :all  :group:NAME  :user:NAME  :connection:ID   an invocation:
               [excluded_connection_ids: [str], frames: {protocol: str -> frame: bin}]
-              or, where the sender waits for a result, with invocation_id: str, return_channel: str behind them.
+              or, where the sender waits for a result, with invocation_id: str, return_channel: str appended.
               A frame is what the clients of that protocol get: "json": JSON text and the byte 1e;
               "messagepack": a length in 7-bit groups and [1, headers, invocation_id or nil, method, [arguments], [stream_ids]].
           :internal:groups        a group command: [id: int, server: str, 1 = add or 2 = remove, group: str, connection_id: str]
           :internal:ack:SERVER    the answer to it: [id: int]
           :internal:return:SERVER a client's result: [protocol: str, frame: bin]
 
-        Items behind those listed may follow; SignalR ignores them.
+        More items may follow those listed; SignalR ignores them.
 
-        sequence: counted by the recorder, from 1 for each channel, and on from segment to segment of one run; the wire has no
-        ids. log_time: when it was received, nanoseconds since 1970. publish_time: the same, for the wire has no times.
+        sequence: counted by the recorder, from 1 for each channel, across all segments of one run; the wire has no
+        ids. log_time: when it was received, nanoseconds since 1970. publish_time: the same, because the wire has no times.
 
         In Python (pip install mcap msgpack):
           import sys, msgpack; from mcap.reader import make_reader
@@ -59,13 +60,13 @@ package enum CoreCapture {
 }
 
 extension Channel {
-    /// How its messages are to be read as envelopes; nil if they are none.
+    /// How to read its messages as envelopes; nil if they are not envelopes.
     var form: EnvelopeForm? {
         if messageEncoding == CaptureMetadata.envelopeEncoding { return .signalR2 }
         return hub?.form
     }
 
-    /// nil if it is no hub of ASP.NET Core.
+    /// nil if it is not a hub of ASP.NET Core.
     var hub: CoreHub? {
         guard messageEncoding == CoreCapture.messageEncoding,
             metadata[CoreCapture.Key.backplane] == Dialect.core.label
@@ -73,7 +74,7 @@ extension Channel {
         return CoreHub(root: Array(topic.utf8), prefix: metadata[CoreCapture.Key.prefix] ?? "")
     }
 
-    /// nil if its messages are no envelopes.
+    /// nil if its messages are not envelopes.
     var backplane: BackplaneChannel? {
         if messageEncoding == CaptureMetadata.envelopeEncoding { return .signalR2(key: topic) }
         return hub.map { .core($0) }
@@ -81,7 +82,7 @@ extension Channel {
 }
 
 extension CaptureMetadata {
-    /// What each channel is, in the `capture` record; left out where all are event keys of SignalR 2.
+    /// Describes each channel in the `capture` record; left out if all are event keys of SignalR 2.
     private struct ChannelEntry {
         let channel: String
         let backplane: Dialect
@@ -95,7 +96,7 @@ extension CaptureMetadata {
             hub = channel.hub?.type
         }
 
-        /// - Returns: nil if it is no such object.
+        /// - Returns: nil for any other object.
         init?(_ json: JSONTree) {
             guard let channel = json["channel"]?.string,
                 let backplane = json["backplane"]?.string.flatMap({ Dialect(rawValue: $0) })
@@ -138,10 +139,10 @@ extension CaptureMetadata {
     }
 }
 
-/// Two recordings of one hub cannot be put side by side.
+/// Two recordings of one hub cannot be aligned.
 package struct CoreNotAligned: Error, CustomStringConvertible {
     package let channel: String
-    /// What was asked for.
+    /// The operation that was requested.
     package let purpose: String
 
     package init(channel: String, purpose: String) {
@@ -150,7 +151,7 @@ package struct CoreNotAligned: Error, CustomStringConvertible {
     }
 
     package var description: String {
-        "\(purpose): envelopes of '\(channel)' have no ids, as this wire (ASP.NET Core SignalR) has none, so nobody can "
-            + "tell whether two equal payloads are one envelope"
+        "\(purpose): envelopes of '\(channel)' have no ids, because this wire (ASP.NET Core SignalR) has none, so two "
+            + "equal payloads may or may not be the same envelope"
     }
 }

@@ -1,22 +1,22 @@
 import Backplane
 
 extension CaptureSummary {
-    /// What only a hub of ASP.NET Core has.
+    /// Members specific to a hub of ASP.NET Core.
     package struct Core: Sendable, Encodable, Equatable {
         package static let incompleteness =
-            "completeness cannot be told: this wire has no ids, and nothing in the capture counts what was published"
+            "completeness is unknown: this wire has no ids, and nothing in the capture counts what was published"
 
         package var prefix = ""
         package var hub = ""
-        /// Invocations and results that carry a frame of it, by hub protocol.
+        /// Invocations and results with a frame, by hub protocol.
         package var protocols: [String: Int] = [:]
-        /// Invocations without a frame of a protocol that others of the hub carry, by protocol: nodes disconnect the
-        /// clients with that protocol that such an envelope is for.
+        /// Invocations without a frame for a protocol that other invocations of the hub contain, by protocol: nodes
+        /// disconnect recipients that use that protocol.
         package var lackingProtocol: [String: Int] = [:]
         package var groupCommands = 0
         /// Commands that no node answered within 30 s: the sender gave up.
         package var commandsWithoutAck = 0
-        /// Commands whose 30 s were not over at the last envelope.
+        /// Commands still within their 30 s at the last envelope.
         package var commandsWaiting = 0
         package var acksWithoutCommand = 0
 
@@ -33,7 +33,7 @@ extension CaptureSummary {
 
 /// Counts the envelopes of one hub while a capture is read.
 struct CoreChannelCounter {
-    /// Names of protocols that are told apart; nodes have one to three.
+    /// Maximum number of distinct protocols; nodes have one to three.
     private static let protocolLimit = 16
 
     private var channel: CaptureSummary.Channel
@@ -43,7 +43,7 @@ struct CoreChannelCounter {
     private var oddities: [UInt8: Int] = [:]
     private var protocols: [[UInt8]] = []
     private var carried: [Int] = []
-    /// Invocations by the set of their protocols, a bit each.
+    /// Invocations by set of protocols, one bit each.
     private var sets: [UInt16: Int] = [:]
     private var commands = CoreCommandTracker()
 
@@ -92,7 +92,7 @@ struct CoreChannelCounter {
         }
     }
 
-    /// - Returns: the protocol's index; nil for one too many.
+    /// - Returns: the protocol's index; nil beyond the limit.
     private mutating func note(_ name: UnsafeRawBufferPointer) -> Int? {
         if let index = protocols.firstIndex(where: { name.elementsEqual($0) }) {
             carried[index] += 1

@@ -2,8 +2,8 @@ import Backplane
 import JSON
 import Time
 
-/// An envelope of ASP.NET Core as one JSON object, the words those of SignalR 2 where they mean the same; what this wire
-/// does not have (id, times, sender) has no member.
+/// An envelope of ASP.NET Core as a JSON object, with the member names of SignalR 2 where the meaning is the same. What
+/// this wire does not have (id, times, sender) is absent.
 enum CoreEnvelopeJSON {
     /// `{"channel", "redis_channel", "received_at", "messages": [{"kind", "hub", ...}]}`, with `"oddities": [...]`, or
     /// `error` and `payload_base64`.
@@ -139,7 +139,7 @@ enum CoreEnvelopeJSON {
 }
 
 extension CoreGroupCommandView {
-    /// As SignalR 2 calls its own.
+    /// Named like SignalR 2's kinds.
     package var name: String {
         switch Action(rawValue: rawAction) {
         case .add: "AddToGroup"
@@ -150,12 +150,12 @@ extension CoreGroupCommandView {
 }
 
 extension CoreValue {
-    /// JSON that stands on one line and can go into other JSON as it is.
+    /// JSON on a single line, ready to be embedded in other JSON.
     package var lineJSON: [UInt8] {
         let json = json()
         guard format == .json else { return json }
         let isWhole = json.withUnsafeBytes { JSONText.isJSON($0) }
-        // Deeper than is shown, or no UTF-8.
+        // Too deep to show, or not UTF-8.
         guard isWhole else {
             var writer = JSONWriter()
             writer.string(String(decoding: json, as: UTF8.self))
@@ -167,7 +167,7 @@ extension CoreValue {
 }
 
 extension [UInt8] {
-    /// - Parameter text: UTF-8, or what should be.
+    /// - Parameter text: expected to be UTF-8.
     fileprivate mutating func append(jsonText text: UnsafeRawBufferPointer) {
         guard JSONText.isUTF8(text) else { return append(jsonString: String(decoding: text, as: UTF8.self)) }
         append(addingCapacity: OutputSpan<UInt8>.jsonStringLimit(text.count)) { $0.append(jsonString: text) }

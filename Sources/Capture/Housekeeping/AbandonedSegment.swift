@@ -2,10 +2,10 @@ package import Time
 
 /// A segment that its relay could not close.
 package enum AbandonedSegment {
-    /// Closes it behind its last whole chunk, as the next start would.
+    /// Closes it after its last intact chunk, as the next start would.
     ///
-    /// - Returns: what was done, in words; nil if it needed nothing, or is being written.
-    /// - Throws: ``CaptureError``; then the file is as it was.
+    /// - Returns: what was done, as a sentence; nil if nothing was needed, or it is being written.
+    /// - Throws: ``CaptureError``; the file is then unchanged.
     package static func close(_ path: String, at now: Moment) throws -> String? {
         try OrphanRecovery.closeIfOrphan(path, at: now)
     }

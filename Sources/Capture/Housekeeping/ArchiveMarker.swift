@@ -4,9 +4,9 @@
     import Musl
 #endif
 
-/// Says that a segment is archived: an empty file beside it, `<segment>.archived`.
+/// Marks a segment as archived: an empty file beside it, `<segment>.archived`.
 ///
-/// Made after the archive command has succeeded. A crash in between archives the segment once more, never not at all.
+/// Created after the archive command has succeeded. A crash in between archives the segment twice, never zero times.
 package enum ArchiveMarker {
     static let fileExtension = ".archived"
 
@@ -15,7 +15,7 @@ package enum ArchiveMarker {
         return lstat(path(for: name, in: directory), &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
-    /// - Throws: ``CaptureError``; the segment then counts as not archived after the next start.
+    /// - Throws: ``CaptureError``; after a restart the segment then counts as not archived.
     package static func make(for name: String, in directory: String) throws(CaptureError) {
         let path = path(for: name, in: directory)
         let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
@@ -25,7 +25,7 @@ package enum ArchiveMarker {
         CaptureDirectory.sync(directory)
     }
 
-    /// With the segment, when that is deleted.
+    /// Removed together with the segment.
     static func remove(for name: String, in directory: String) {
         guard exists(for: name, in: directory) else { return }
         unlink(path(for: name, in: directory))

@@ -8,10 +8,9 @@ import Time
     import Musl
 #endif
 
-/// The segments of a directory, of this run and of earlier ones, of this relay and of others.
+/// The segments of a directory, of all runs and relays.
 ///
-/// What a file says at its own start decides whether it is one, not its name. Looks into a file once, as long as it does
-/// not change.
+/// A file is a segment by its contents, not by its name. Each file is read once unless it changes.
 package struct SegmentInventory: Sendable {
     private struct Identity: Hashable {
         var device: dev_t
@@ -20,17 +19,18 @@ package struct SegmentInventory: Sendable {
         var modified: UInt64
     }
 
+    /// The capture's.
     package let directory: String
-    /// nil for a file that is no segment of ours.
+    /// nil for a file that is not a segment of backplane-relay.
     private var known: [Identity: StoredSegment?] = [:]
 
     package init(directory: String) {
         self.directory = directory
     }
 
-    /// The segments as they are now, in the order of time.
+    /// The current segments, in order of time.
     ///
-    /// - Throws: ``CaptureError`` if the directory cannot be listed. A file that cannot be read is left out.
+    /// - Throws: ``CaptureError`` if the directory cannot be listed. Unreadable files are left out.
     package mutating func scan() throws(CaptureError) -> [StoredSegment] {
         var segments: [StoredSegment] = []
         var seen: [Identity: StoredSegment?] = [:]
@@ -52,7 +52,7 @@ package struct SegmentInventory: Sendable {
         return segments.sorted { ($0.startedAt, $0.name) < ($1.startedAt, $1.name) }
     }
 
-    /// nil for what is no regular file; a symbolic link is none.
+    /// nil if it is not a regular file; symbolic links are not followed.
     private func identity(of name: String) -> Identity? {
         var status = stat()
         guard lstat(directory + "/" + name, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
@@ -61,7 +61,7 @@ package struct SegmentInventory: Sendable {
             modified: UInt64(max(0, status.st_mtim.tv_sec)) * 1_000_000_000 + UInt64(status.st_mtim.tv_nsec))
     }
 
-    /// - Returns: nil if it is no segment of ours, or cannot be read.
+    /// - Returns: nil if it is not a segment of backplane-relay, or cannot be read.
     static func examine(_ name: String, in directory: String, _ modified: UInt64) -> StoredSegment? {
         guard let source = try? FileSource(path: directory + "/" + name, followsLinks: false),
             let start = try? SegmentStart(of: source)
@@ -77,7 +77,7 @@ package struct SegmentInventory: Sendable {
         return segment
     }
 
-    /// For what stands in the summary besides the chunks, of which there may be thousands of a thousand channels.
+    /// Reads the summary without chunk indexes: there may be thousands, each with a thousand channels.
     private static func summaryReader(of source: FileSource) -> MCAPIndexedReader? {
         try? MCAPIndexedReader(source, from: .max)
     }
@@ -86,7 +86,7 @@ package struct SegmentInventory: Sendable {
         reader.metadataIndexes.last { $0.name == CaptureMetadata.endName }.flatMap { try? reader.read($0).entries }
     }
 
-    /// First id, by Redis channel, of a segment that is still written to: those of the channels in its first chunks.
+    /// First ids of an open segment by Redis channel, for the channels in its first chunks.
     package static func firstIDs(ofOpen name: String, in directory: String) -> OrdinalNameMap<UInt64> {
         guard let source = try? FileSource(path: directory + "/" + name, followsLinks: false) else { return [:] }
         let reader = MCAPStreamReader(source, tailMayGrow: true)
@@ -105,8 +105,8 @@ package struct SegmentInventory: Sendable {
         return ids
     }
 
-    /// First to last id, by Redis channel, as far as a closed segment says at its end. Read each time and not kept: there
-    /// may be hundreds of segments, of a thousand channels each.
+    /// First to last id by Redis channel, from the end of a closed segment. Not cached: there may be hundreds of
+    /// segments with a thousand channels each.
     package static func ids(of name: String, in directory: String) -> OrdinalNameMap<ClosedRange<UInt64>> {
         guard let source = try? FileSource(path: directory + "/" + name, followsLinks: false), !source.isLive,
             let reader = summaryReader(of: source), let end = end(in: reader)

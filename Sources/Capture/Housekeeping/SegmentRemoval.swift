@@ -4,9 +4,9 @@
     import Musl
 #endif
 
-/// Deletes a segment, after a last look that it is one and that nobody writes it.
+/// Deletes a segment, after checking that it is one and that nothing writes it.
 package enum SegmentRemoval {
-    /// - Returns: false if it was not deleted: it is gone, somebody writes it, or it is no segment of ours.
+    /// - Returns: false if it was not deleted: it is gone, being written, or not a segment of backplane-relay.
     /// - Throws: ``CaptureError`` if the system refuses.
     package static func remove(_ name: String, from directory: String) throws(CaptureError) -> Bool {
         let path = directory + "/" + name
@@ -19,7 +19,7 @@ package enum SegmentRemoval {
         guard let source = try? FileSource(path: path, followsLinks: false), !source.isLive,
             let start = try? SegmentStart(of: source), start.startedAt > 0
         else { return false }
-        // Until it is gone nobody can take it for an orphan and go on writing it.
+        // The lock keeps others from adopting it as an orphan until it is deleted.
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { return false }
         var opened = stat()
         var named = stat()

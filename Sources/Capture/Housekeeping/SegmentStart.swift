@@ -1,12 +1,12 @@
 import MCAP
 import Time
 
-/// What stands at the start of a segment of ours, and of no other file.
+/// What only a segment of backplane-relay has at its start.
 struct SegmentStart {
     /// Nanoseconds since 1970.
     let startedAt: UInt64
 
-    /// - Returns: nil if the file is no segment of ours.
+    /// - Returns: nil if the file is not a segment of backplane-relay.
     /// - Throws: ``CaptureError`` if it cannot be read.
     init?(of source: FileSource) throws {
         let reader = MCAPStreamReader(source, tailMayGrow: true)

@@ -8,11 +8,11 @@ package struct StoredSegment: Sendable, Equatable {
     package var startedAt: UInt64
     /// When it was last written to, nanoseconds since 1970.
     package var endedAt: UInt64
-    /// True while a relay, this one or another, holds its lock.
+    /// True while a relay holds its lock.
     package var isOpen: Bool
     /// False for one whose relay could not close it.
     package var isClosed: Bool
-    /// Ids that its end says are missing in it; nil where it does not say: open, unclosed, or after a crash.
+    /// Missing ids according to its end; nil if unknown: open, unclosed, or after a crash.
     package var missingIDs: UInt64?
     package var isArchived: Bool
 

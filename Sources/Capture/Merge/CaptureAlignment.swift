@@ -1,11 +1,12 @@
 package import Backplane
 
-/// Goes through several captures of one backplane side by side, in constant memory: what is held is what was received
-/// within the horizon.
+/// Reads several captures of one backplane in parallel, in constant memory: it holds what was received within the
+/// horizon.
 package struct CaptureAlignment {
-    /// The clocks of the recording machines differ by less, unless said otherwise; nanoseconds.
+    /// Default for the maximum difference between the recording machines' clocks, in nanoseconds.
     package static let defaultHorizon: UInt64 = 5_000_000_000
 
+    /// An envelope, and which of the captures have it.
     package struct Envelope {
         package let channel: String
         package var form = EnvelopeForm.signalR2
@@ -17,15 +18,16 @@ package struct CaptureAlignment {
         package let inputs: Set<Int>
         /// Another payload has the same id.
         package let isConflict: Bool
-        /// Ids before it that no input has.
+        /// Preceding ids that no input has.
         package let missing: ClosedRange<UInt64>?
-        /// The last id before the counter was set back just before this one.
+        /// The last id before a counter reset directly before this envelope.
         package let resetFrom: UInt64?
     }
 
+    /// What comes next in the order of all captures.
     package enum Item {
         case envelope(Envelope)
-        /// An event of one of the inputs that is about more than ids.
+        /// An event of one input that concerns more than ids.
         case event(CaptureEvent, at: UInt64, input: Int)
     }
 
@@ -36,21 +38,21 @@ package struct CaptureAlignment {
         package let horizon: UInt64
 
         package var description: String {
-            "'\(channel)' id \(id) comes more than \(horizon / 1_000_000_000) s after what follows it: the clocks of the recording machines differ by more, or these captures are not of one Redis; allow a larger difference between the clocks"
+            "'\(channel)' id \(id) comes more than \(horizon / 1_000_000_000) s after what follows it: the clocks of the recording machines differ by more, or these captures are not of the same Redis; allow a larger difference between the clocks"
         }
     }
 
-    /// How many recordings can be told apart.
+    /// Maximum number of recordings.
     static let maximumInputs = 64
 
-    /// Recordings, and the index of the input that each is part of.
+    /// Recordings, with the index of the input each belongs to.
     private let recordings: [(input: Int, segments: [CaptureSegment])]
     private let inputs: Int
     private let selection: CaptureSelection
     private let horizon: UInt64
     private var aligners: OrdinalNameMap<EnvelopeAligner> = [:]
     private var cursors: [CaptureCursor] = []
-    /// Of wires without ids, in the order of time, and which recording each of their channels is in.
+    /// Envelopes without ids in order of time, and the recording of each of their channels.
     private var withoutIDs: [Envelope] = []
     private var owners: OrdinalNameMap<Int> = [:]
 
@@ -59,14 +61,14 @@ package struct CaptureAlignment {
         _ captures: [CaptureReader], selection: CaptureSelection = .all,
         horizon: UInt64 = CaptureAlignment.defaultHorizon
     ) {
-        // Each of them may be of several relays itself.
+        // Each capture may itself consist of several relays' recordings.
         recordings = captures.enumerated().flatMap { input, capture in capture.recordings.map { (input, $0) } }
         inputs = captures.count
         self.selection = selection
         self.horizon = horizon
     }
 
-    /// Of one capture, by its recordings.
+    /// Aligns the recordings of one capture.
     init(recordingsOf capture: CaptureReader, selection: CaptureSelection) {
         recordings = capture.recordings.enumerated().map { ($0, $1) }
         inputs = recordings.count
@@ -74,15 +76,15 @@ package struct CaptureAlignment {
         horizon = capture.horizon
     }
 
-    /// What was read so far.
+    /// The segments read so far.
     var read: [CaptureReadReport.Segment] { cursors.flatMap(\.read) }
     var damage: [CaptureReadReport.SegmentDamage] { cursors.flatMap(\.damage) }
 
     /// Hands out everything, each channel in the order of its ids.
     ///
-    /// - Parameter advanced: told by how many bytes of the files the reading went on.
+    /// - Parameter advanced: receives the number of bytes read since the last call.
     /// - Returns: what could not be read.
-    /// - Throws: ``ClocksDiffer``, ``CoreNotAligned``, ``CaptureError``, what `body` throws.
+    /// - Throws: ``ClocksDiffer``, ``CoreNotAligned``, ``CaptureError``, errors of `body`.
     package mutating func forEach(
         advanced: ((UInt64) -> Void)? = nil, _ body: (Item) throws -> Void
     ) throws -> [CaptureReadReport.SegmentDamage] {
@@ -93,7 +95,7 @@ package struct CaptureAlignment {
         var released: UInt64 = 0
         while let (input, item) = try Self.earliest(cursors) {
             let time = item.time > horizon ? item.time - horizon : 0
-            // Not at each envelope: a tenth of the horizon at a time.
+            // Released in steps of a tenth of the horizon, not at each envelope.
             if time > released + horizon / 10 {
                 released = time
                 try release(before: time, body)
@@ -158,12 +160,12 @@ package struct CaptureAlignment {
     }
 }
 
-/// Puts channels side by side by time without changing the order within one.
+/// Interleaves channels by time without changing the order within one.
 enum ChannelOrder {
     /// - Parameter envelopes: channel after channel.
     static func interleaved(_ envelopes: [CaptureAlignment.Envelope]) -> [CaptureAlignment.Envelope] {
         var latest: OrdinalNameMap<UInt64> = [:]
-        // An envelope counts from when the one before it on its channel came, if that was later.
+        // An envelope is placed no earlier than its predecessor on the channel.
         let times = envelopes.map { envelope in
             let time = max(latest[envelope.channel] ?? 0, envelope.receivedAt)
             latest[envelope.channel] = time

@@ -1,7 +1,7 @@
 import Backplane
 import MCAP
 
-/// Reads a capture item by item, a chunk in memory at a time.
+/// Reads a capture item by item, with one chunk in memory.
 final class CaptureCursor {
     enum Item {
         case envelope(channel: String, form: EnvelopeForm, id: UInt64?, receivedAt: UInt64, payload: [UInt8])
@@ -18,16 +18,16 @@ final class CaptureCursor {
     private var segments: ArraySlice<CaptureSegment>
     private let matcher: EnvelopeMatcher
     private var reader: MCAPStreamReader?
-    /// The segment that is read, whether a relay writes it, and where its chunks end so far.
+    /// The current segment, whether a relay is writing it, and the end of its chunks so far.
     private var entry: (segment: CaptureReadReport.Segment, isLive: Bool, done: UInt64)?
     private var finished: [CaptureReadReport.Segment] = []
     private var items: [Item] = []
     private var position = 0
     private var finishedDamage: [CaptureReadReport.SegmentDamage] = []
-    /// Told by how many bytes of the files the reading went on.
+    /// Receives the number of bytes read since the last call.
     private let advanced: ((UInt64) -> Void)?
 
-    /// - Parameter recording: segments that follow each other.
+    /// - Parameter recording: consecutive segments.
     init(
         _ recording: [CaptureSegment], _ selection: CaptureSelection = .all, advanced: ((UInt64) -> Void)? = nil
     ) {
@@ -36,7 +36,7 @@ final class CaptureCursor {
         self.advanced = advanced
     }
 
-    /// The segments that were read, and the one that is.
+    /// The finished segments and the current one.
     var read: [CaptureReadReport.Segment] { finished + (entry.map { [$0.segment] } ?? []) }
 
     var damage: [CaptureReadReport.SegmentDamage] {
@@ -44,7 +44,7 @@ final class CaptureCursor {
         return finishedDamage + reader.damages.map { CaptureReadReport.SegmentDamage(path: path, damage: $0) }
     }
 
-    /// The next one, without taking it.
+    /// The next item, without consuming it.
     func peek() throws -> Item? {
         while position == items.count {
             guard try readChunk() else { return nil }

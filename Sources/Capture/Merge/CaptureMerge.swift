@@ -7,30 +7,32 @@ import Time
     import Musl
 #endif
 
-/// Makes one capture of several that relays recorded of the same backplane: each envelope once, holes of one filled from
-/// the other, what all of them lack named.
+/// Merges captures of the same backplane: each envelope once, holes filled from the other captures, ids that all of
+/// them lack named.
 package struct CaptureMerge {
-    /// How a channel came out.
+    /// The result for a channel.
     package struct ChannelOutcome: Sendable, Equatable {
         /// Envelopes that only this input has.
         package internal(set) var onlyIn: [Int]
         /// Envelopes that more than one input has.
         package internal(set) var shared = 0
-        /// Envelopes with an id that another payload has, too; all are kept.
+        /// Envelopes whose id has another payload too; all are kept.
         package internal(set) var conflicts = 0
-        /// Ids that no input has, the first thousand ranges.
+        /// Ids that no input has: the first thousand ranges.
         package internal(set) var missing: [ClosedRange<UInt64>] = []
+        /// Ids that none of the captures has.
         package internal(set) var missingIDs: UInt64 = 0
         package internal(set) var resets = 0
     }
 
+    /// What was merged, and what is missing still.
     package struct Outcome: Sendable {
         package internal(set) var channels: OrdinalNameMap<ChannelOutcome> = [:]
         package internal(set) var damage: [CaptureReadReport.SegmentDamage] = []
         /// Servers by run_id, or by address; more than one means a restart, or captures that do not belong together.
         package internal(set) var servers: Set<String> = []
 
-        /// Of the new capture, by the ids that stay missing; conflicts are no part of it.
+        /// Verdict on the new capture by its missing ids; conflicts do not count.
         package var verdict: RecordingVerdict {
             var verdict = RecordingVerdict()
             verdict.isDamaged = !damage.isEmpty
@@ -39,16 +41,17 @@ package struct CaptureMerge {
             return verdict
         }
 
+        /// Ids under which the captures have different payloads.
         package var conflicts: Int { channels.values.reduce(0) { $0 + $1.conflicts } }
 
         /// Why ids are missing.
         var causes: Set<String> = []
-        /// Where ids may be missing behind the last one, by channel.
+        /// Where ids after the last one may be missing, by channel.
         package internal(set) var doubts: OrdinalNameMap<RecordingDoubt> = [:]
     }
 
     private static let listedRanges = 1_000
-    /// Events that a merged capture says anew, or that were about one recording only.
+    /// Events that a merged capture writes itself, or that concerned one recording only.
     private static let dropped: Set = [
         "gap", "duplicate", "counter_reset", "segment", "dropped", "lost", "interleaved", CaptureEvent.mayBeMissingName,
     ]
@@ -58,16 +61,16 @@ package struct CaptureMerge {
     private let horizon: UInt64
     private let relayVersion: String
     private let host: String
-    /// What inputs said of missing ids: for the cause of what stays missing.
+    /// Reports of the inputs about missing ids, for the cause of what stays missing.
     private var reports = HoleReports()
     private var trackers: OrdinalNameMap<CounterTracker> = [:]
-    /// Other events, until what came before them is written.
+    /// Other events, held until everything before them is written.
     private var held: [(event: CaptureEvent, at: UInt64)] = []
     private var runID: String?
-    /// By channel: the last id that an input has or tells as missing, and that of the new capture.
+    /// By channel: the last id that an input contains or reports missing, and that of the new capture.
     private var accountedIDs: OrdinalNameMap<UInt64> = [:]
     private var writtenIDs: OrdinalNameMap<UInt64> = [:]
-    /// By channel, the highest id up to which one input accounts for all.
+    /// By channel: the highest id up to which one input accounts for everything.
     private var checkedIDs: OrdinalNameMap<UInt64> = [:]
     private var outcome = Outcome()
 
@@ -82,11 +85,11 @@ package struct CaptureMerge {
         self.host = host
     }
 
-    /// Until it is complete the capture stands in `<directory>.part`; after a failure there is nothing.
+    /// The capture is written to `<directory>.part` until it is complete; after a failure nothing remains.
     ///
     /// - Parameters:
-    ///   - directory: made if it does not exist; must be empty.
-    ///   - progress: told of each envelope that was written.
+    ///   - directory: created if it does not exist; must be empty.
+    ///   - progress: receives the number of envelopes written.
     /// - Throws: ``CaptureError``, ``CaptureAlignment/ClocksDiffer``.
     package mutating func write(to directory: String, progress: (Int) -> Void = { _ in }) throws -> Outcome {
         let sources = captures.flatMap { $0.sources() }
@@ -96,7 +99,7 @@ package struct CaptureMerge {
         var part = directory
         while part.count > 1, part.hasSuffix("/") { part.removeLast() }
         part += ".part"
-        // The second one is left of a merge that was interrupted.
+        // A `.part` directory may remain from an interrupted merge.
         for path in [directory, part] where !CaptureDirectory.isVacant(path) { throw CaptureError.exists(path: path) }
         do {
             try write(channels, of: sources, into: part, progress)
@@ -131,7 +134,7 @@ package struct CaptureMerge {
             case .event(let event, let time, _):
                 if event.namesMissingIDs { reports.add(event, at: time) }
                 if !Self.dropped.contains(event.event) { held.append((event, time)) }
-                // Where all channels are silent no envelope comes that it could stand before.
+                // When all channels are silent, no later envelope releases the events.
                 if time > 2 * horizon { try writeEvents(upTo: time - 2 * horizon, into: &writer) }
             case .envelope(let envelope):
                 guard let index = indexes[envelope.channel] else { return }
@@ -166,12 +169,12 @@ package struct CaptureMerge {
         held.removeFirst(due.count)
     }
 
-    /// False if ids between those selected are left out on purpose.
+    /// False if ids within the selection are left out on purpose.
     private var selectsWholeSequences: Bool {
         selection == CaptureSelection(from: selection.from, until: selection.until, channels: selection.channels)
     }
 
-    /// Counts an envelope; the events that belong before it.
+    /// Counts an envelope. Returns the events that precede it.
     private mutating func note(_ envelope: CaptureAlignment.Envelope) -> [CaptureEvent] {
         var channel =
             outcome.channels[envelope.channel]
@@ -185,7 +188,7 @@ package struct CaptureMerge {
         if envelope.isConflict { channel.conflicts += 1 }
         if let id = envelope.id {
             writtenIDs[envelope.channel] = id
-            // In the turns of several counters nothing is missing, and none was set back.
+            // With interleaved counters nothing is missing, and none was set back.
             switch trackers[envelope.channel, default: CounterTracker()].observe(id) {
             case .one: break
             case .restored, .turn(isNews: false): return []
@@ -204,7 +207,7 @@ package struct CaptureMerge {
         return [gap(missing, channel: envelope.channel)]
     }
 
-    /// What inputs tell as missing behind the last envelope that any of them has.
+    /// Reports of the inputs about ids after the last envelope of any of them.
     private mutating func lostAtTheEnd() -> [CaptureEvent] {
         guard selectsWholeSequences else { return [] }
         var events: [CaptureEvent] = []
@@ -224,7 +227,7 @@ package struct CaptureMerge {
         return event
     }
 
-    /// Of all inputs; by reading them, since a segment's start names only what was subscribed to.
+    /// Channels of all inputs, found by reading: a segment's start lists only the subscribed ones.
     private mutating func channelNames() throws -> [String] {
         var names: Set<OrdinalName> = []
         var ends: OrdinalNameMap<[(last: UInt64, doubt: RecordingDoubt?)]> = [:]
@@ -236,7 +239,7 @@ package struct CaptureMerge {
             for (name, last) in report.account.lastIDs { ends[name, default: []].append((last, doubts[name])) }
         }
         for (name, inputs) in ends {
-            // The one that came furthest; of those that came as far, one that knows.
+            // The input with the highest id; of equal ones, one without doubt.
             guard
                 let furthest = inputs.max(by: {
                     ($0.last, $0.doubt == nil ? 1 : 0) < ($1.last, $1.doubt == nil ? 1 : 0)
@@ -256,6 +259,6 @@ package struct CaptureMerge {
 }
 
 extension Moment {
-    /// A moment of a recording, which is all the time that there is while it is written once more.
+    /// Rewriting has only the recorded time.
     fileprivate static func at(_ time: UInt64) -> Moment { Moment(realtime: time, monotonic: time) }
 }

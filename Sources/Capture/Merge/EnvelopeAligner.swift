@@ -1,30 +1,29 @@
-/// Brings what several relays recorded of one Redis channel into the order of its ids, each envelope once. Decision logic
-/// without I/O.
+/// Sorts recordings of one Redis channel by id, each envelope once. Decision logic without I/O.
 ///
-/// Ids ascend until the counter is set back: then another epoch begins. What is put in waits for as long as the clocks of
-/// the relays may differ (the horizon), so that the same envelope of another relay still finds it.
+/// Ids ascend until the counter is set back, which starts a new epoch. Envelopes wait for the maximum clock difference
+/// (the horizon), so that another relay's copy can be matched.
 struct EnvelopeAligner {
-    /// An envelope as one or more of the inputs have it.
+    /// An envelope as contained in one or more inputs.
     struct Aligned: Equatable {
         var id: UInt64?
         /// The earliest of all inputs; nanoseconds since 1970.
         var receivedAt: UInt64
         var payload: [UInt8]
-        /// Bit by bit, which inputs have it.
+        /// The inputs that have it, as a bit set.
         var inputs: UInt64
         /// Another payload has the same id.
         var isConflict = false
-        /// Ids before it that no input has.
+        /// Preceding ids that no input has.
         var missing: ClosedRange<UInt64>?
-        /// The last id before the counter was set back, if it was just before this one.
+        /// The last id before a counter reset directly before this envelope.
         var resetFrom: UInt64?
 
         fileprivate var epoch = 0
-        /// By the publisher's clock, which all inputs show alike; nil if it does not say.
+        /// The publisher's clock, identical in all inputs; nil if the payload has none.
         fileprivate var createdAt: UInt64?
     }
 
-    /// It came later than the horizon allows: the clocks differ by more.
+    /// The envelope arrived later than the horizon allows: the clocks differ by more.
     struct TooLate: Error, Equatable {
         let id: UInt64
     }
@@ -39,7 +38,7 @@ struct EnvelopeAligner {
     /// By epoch and id.
     private var pending: [Aligned] = []
     private var withoutID: [Aligned] = []
-    /// Of each epoch: when its first envelope was received and created.
+    /// By epoch: when its first envelope was received and created.
     private var epochs: [(began: UInt64, createdAt: UInt64?)] = [(0, nil)]
     private var last: (epoch: Int, id: UInt64, createdAt: UInt64?)?
 
@@ -54,8 +53,8 @@ struct EnvelopeAligner {
 
     // MARK: - In
 
-    /// - Parameter createdAt: by the publisher's clock; nil if the payload does not say.
-    /// - Throws: ``TooLate``; nothing of it is lost: the caller must not go on.
+    /// - Parameter createdAt: the publisher's clock; nil if the payload has none.
+    /// - Throws: ``TooLate``; then the caller must stop.
     mutating func add(
         id: UInt64?, receivedAt: UInt64, createdAt: UInt64? = nil, payload: [UInt8], from input: Int
     ) throws(TooLate) {
@@ -87,7 +86,7 @@ struct EnvelopeAligner {
         pending.insert(aligned, at: index)
     }
 
-    /// Where this id stands in what waits, or would stand.
+    /// The position of this id among the waiting envelopes.
     private func firstIndex(epoch: Int, id: UInt64) -> Int {
         var (low, high) = (0, pending.count)
         while low < high {
@@ -103,7 +102,7 @@ struct EnvelopeAligner {
 
     private mutating func addWithoutID(_ aligned: Aligned) {
         let index = withoutID.firstIndex {
-            // A clock that was set can let a time fall.
+            // A time can fall if a clock was set.
             let distance = max(aligned.receivedAt, $0.receivedAt) - min(aligned.receivedAt, $0.receivedAt)
             return $0.inputs & aligned.inputs == 0 && distance <= horizon
                 && $0.payload == aligned.payload
@@ -113,13 +112,13 @@ struct EnvelopeAligner {
         withoutID[index].receivedAt = min(withoutID[index].receivedAt, aligned.receivedAt)
     }
 
-    /// How often the counter had been set back when this id was given.
+    /// How often the counter had been set back when this id was assigned.
     private mutating func epoch(of aligned: Aligned, _ id: UInt64, _ input: Int) throws(TooLate) -> Int {
         let newest = epochs.count - 1
         guard let known = inputs[input].epoch else {
             guard let last, last.epoch == newest, id <= last.id else { return newest }
-            // Either the counter was set back and no other input noticed, or this input's clock is behind: then this was
-            // created before what has left the window.
+            // Either the counter was set back and no other input noticed, or this input's clock is behind: then the
+            // envelope was created before what has left the window.
             if let createdAt = aligned.createdAt, let lastCreatedAt = last.createdAt, createdAt <= lastCreatedAt {
                 throw TooLate(id: id)
             }
@@ -127,7 +126,7 @@ struct EnvelopeAligner {
         }
         let fell = id < inputs[input].lastID
         if known == newest { return fell ? beginEpoch(with: aligned) : newest }
-        // Others have seen newer ones begin. This input has not yet, or has slept through it.
+        // Other inputs have seen newer epochs begin. This one has not yet, or missed it.
         let possible = (fell ? known + 1 : known)...newest
         if possible.count == 1 || aligned.receivedAt > epochs[newest].began + horizon { return newest }
         if let same = possible.first(where: { isPending(aligned, id, epoch: $0) }) { return same }
@@ -135,7 +134,7 @@ struct EnvelopeAligner {
         return possible.last { epochs[$0].createdAt.map { $0 <= createdAt } ?? false } ?? possible.lowerBound
     }
 
-    /// Whether another input has brought the same.
+    /// Whether another input already has the same envelope.
     private func isPending(_ aligned: Aligned, _ id: UInt64, epoch: Int) -> Bool {
         pending[firstIndex(epoch: epoch, id: id)...].prefix { $0.epoch == epoch && $0.id == id }
             .contains { $0.payload == aligned.payload }
@@ -148,9 +147,9 @@ struct EnvelopeAligner {
 
     // MARK: - Out
 
-    /// What came before this time, as far as its order is certain.
+    /// Envelopes before this time, as far as their order is certain.
     ///
-    /// - Parameter time: the newest receipt of all inputs, less the horizon.
+    /// - Parameter time: the newest receipt of all inputs, minus the horizon.
     mutating func release(before time: UInt64) -> [Aligned] {
         var released: [Aligned] = []
         var count = 0

@@ -1,6 +1,6 @@
 import Backplane
 
-/// What recordings beside each other said of ids that they miss: the cause of what all of them lack. Bounded.
+/// Reports of parallel recordings about ids they lack: the cause of ids missing in all of them. Bounded.
 struct HoleReports {
     private static let limit = 1_000
 
@@ -12,10 +12,10 @@ struct HoleReports {
         if reports.count > Self.limit { reports.removeFirst() }
     }
 
-    /// The event for ids that none of the recordings has, and what was said of having lost them.
+    /// The event for ids that no recording has, and the reports of their loss.
     mutating func gap(_ missing: ClosedRange<UInt64>, channel: String) -> (event: CaptureEvent, losses: [CaptureEvent])
     {
-        // What is behind us explains nothing any more.
+        // Reports about earlier ids are no longer needed.
         reports.removeAll {
             $0.event.channel?.isSameOrdinally(as: channel) == true && $0.event.to ?? 0 < missing.lowerBound
         }
@@ -30,7 +30,7 @@ struct HoleReports {
         return (event, relevant.filter(\.isLoss))
     }
 
-    /// What was said of ids that no envelope was as high as.
+    /// Reports about ids above every envelope.
     ///
     /// - Parameter lastIDs: the highest ids by channel.
     func beyond(_ lastIDs: OrdinalNameMap<UInt64>) -> [(event: CaptureEvent, at: UInt64)] {

@@ -1,6 +1,6 @@
 import Time
 
-/// The ends of one capture, from which times count; each is looked up once, and only if a time counts from it.
+/// The ends of a capture, to which relative times refer; each is read once, and only if needed.
 package struct CaptureEnds {
     private let capture: CaptureReader
     private let now: UInt64
@@ -13,12 +13,12 @@ package struct CaptureEnds {
         self.now = now
     }
 
-    /// Nanoseconds since 1970. In a capture without envelopes, where every time is as good: 0 and what lies behind it.
+    /// Nanoseconds since 1970. In a capture without envelopes any time will do: 0 and later.
     ///
-    /// - Throws: ``CaptureError`` if the end that the time counts from cannot be read.
+    /// - Throws: ``CaptureError`` if the end that the time refers to cannot be read.
     package mutating func resolve(_ time: TimePoint) throws -> UInt64 {
         if case .at(let time) = time { return time }
-        // What was read for it would be gone.
+        // Reading it would consume the stream.
         if let stream = capture.segments.first(where: { $0.stream != nil }) {
             throw CaptureError.readOnce(path: stream.path)
         }

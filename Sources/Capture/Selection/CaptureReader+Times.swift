@@ -1,10 +1,10 @@
 import MCAP
 
-/// When the first and the last envelope of a capture were received.
+/// When the first and last envelopes of a capture were received.
 ///
-/// A closed segment costs its summary and at most one chunk, whatever its size; one that was never closed is read.
+/// A closed segment costs its summary and at most one chunk, whatever its size; an unclosed one is read completely.
 extension CaptureReader {
-    /// True while a relay writes one of the segments.
+    /// True while a relay is writing one of the segments.
     package func isBeingRecorded() throws(CaptureError) -> Bool {
         for segment in segments where try segment.openFile().isLive { return true }
         return false
@@ -30,17 +30,17 @@ extension CaptureReader {
         return last
     }
 
-    /// The segments, each with a bound of its times. Events count in a summary, too: it tells no more than a bound.
+    /// The segments, each with bounds of its times. A summary includes events, so it gives bounds only.
     private func bounded(
         by bound: (ClosedRange<UInt64>?) -> UInt64
     ) throws -> [(segment: CaptureSegment, bound: UInt64)] {
-        // Of one segment alone there is nothing to be left out.
+        // With a single segment there is nothing to skip.
         try segments.map { ($0, bound(segments.count > 1 ? try Self.times(of: $0) : nil)) }
     }
 
     // MARK: - One segment
 
-    /// First and last time of all messages, events among them; nil if no summary tells.
+    /// First and last time of all messages, including events; nil without a summary.
     private static func times(of segment: CaptureSegment) throws -> ClosedRange<UInt64>? {
         guard let reader = try indexed(segment, until: 0), let statistics = reader.statistics,
             statistics.startTime <= statistics.endTime
@@ -72,7 +72,7 @@ extension CaptureReader {
         return try scan(segment) { _ in true }?.upperBound
     }
 
-    /// nil if the segment has no summary, or a damaged one: then it is read from its start.
+    /// nil if the segment has no intact summary: then it is read from its start.
     private static func indexed(_ segment: CaptureSegment, until: UInt64? = nil) throws -> MCAPIndexedReader? {
         do {
             return try MCAPIndexedReader(try segment.openFile(), until: until)

@@ -6,6 +6,7 @@ package import Backplane
 /// must fit one and the same message of the envelope, so an envelope that does not decode is wanted only where nothing
 /// is said of messages. ``EnvelopeMatcher`` decides.
 package struct CaptureSelection: Sendable, Equatable {
+    /// Nothing is left out.
     package static let all = CaptureSelection()
 
     /// Earliest time of receipt, nanoseconds since 1970.
@@ -25,6 +26,7 @@ package struct CaptureSelection: Sendable, Equatable {
     package var methods: [String]
     /// Signals, or Redis channels of ASP.NET Core, in which `*` stands for any text and `?` for one character; case does not matter, as to nodes.
     package var signals: [String]
+    /// Empty for all.
     package var kinds: Set<EnvelopeKind>
     /// Who sent it: connection ids; of a group command of ASP.NET Core the node.
     package var sources: [String]

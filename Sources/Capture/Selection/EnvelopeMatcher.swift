@@ -8,6 +8,7 @@ package struct EnvelopeMatcher: Sendable {
     /// nil if nothing is asked of messages.
     private let messages: MessageMatcher?
 
+    /// Prepared once, asked for each envelope.
     package init(_ selection: CaptureSelection) {
         self.selection = selection
         asksForID = selection.fromID != nil || selection.untilID != nil

@@ -7,10 +7,10 @@ import JSON
     import Musl
 #endif
 
-/// Finds a text in values: as it is, or as it stands inside of a JSON string that a node wrote.
+/// Finds a text in values, either plain or as escaped in a JSON string by a node.
 struct TextSearch: Sendable {
     private let plain: [UInt8]
-    /// nil where JSON writes the text as it is.
+    /// nil if JSON does not escape the text.
     private let escaped: [UInt8]?
 
     init(_ text: String) {

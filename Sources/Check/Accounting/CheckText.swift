@@ -1,7 +1,7 @@
-/// The texts of a check's messages: each holds its number, so that every delivery can be told from all others, and
-/// something that is easily damaged on the way.
+/// The texts of a check's messages: each contains its number, so that every delivery can be identified, and characters
+/// that are easily damaged.
 struct CheckText: Sendable {
-    /// Tells this check from others on the same hub.
+    /// Distinguishes this check from others on the same hub.
     let run: String
 
     private static let cargo = [
@@ -14,7 +14,7 @@ struct CheckText: Sendable {
         self.run = run
     }
 
-    /// With a name that no other run has.
+    /// With a random run name.
     static func random() -> CheckText {
         CheckText(run: String(UInt64.random(in: .min ... .max), radix: 36))
     }
@@ -25,14 +25,14 @@ struct CheckText: Sendable {
         "\(prefix)\(number) \(Self.cargo[number % Self.cargo.count])"
     }
 
-    /// - Returns: nil for a text of somebody else.
+    /// - Returns: nil for a text of another run.
     func number(in text: String) -> Int? {
         guard text.utf8.starts(with: prefix.utf8) else { return nil }
         return Int(
             String(decoding: text.utf8.dropFirst(prefix.utf8.count).prefix { $0 != UInt8(ascii: " ") }, as: UTF8.self))
     }
 
-    /// What a method with this text as an argument must bring, byte for byte.
+    /// Whether a method received this text unchanged, byte for byte.
     func isIntact(_ text: String, number: Int) -> Bool {
         text.utf8.elementsEqual(self.text(number).utf8)
     }

@@ -4,7 +4,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import SignalRClient
 
-/// Where all that clients receive and nodes publish comes together. Any event loop may call; nothing waits.
+/// Collects everything that clients receive and nodes publish. Thread-safe, non-blocking.
 final class DeliveryLog: Sendable {
     private struct ProgressKey: Hashable {
         let client: Int
@@ -13,9 +13,9 @@ final class DeliveryLog: Sendable {
     }
 
     private struct Wait {
-        /// So that a late timer does not end the next one.
+        /// Identifies the wait, so that a late timer does not end the next one.
         let number: Int
-        /// Any of these will do.
+        /// Any one of these suffices.
         var messages: Set<Int>
         var clients: Set<Int>
         let promise: CheckedContinuation<Bool, Never>
@@ -29,7 +29,7 @@ final class DeliveryLog: Sendable {
         var wait: Wait?
         var waits = 0
         var faults: [(step: CheckStep, text: String)] = []
-        /// In the order in which they first came, and how often.
+        /// In order of first occurrence, with counts.
         var notes: [(text: String, times: Int)] = []
     }
 
@@ -58,7 +58,7 @@ final class DeliveryLog: Sendable {
         state.withLockedValue { $0.ledger.release(message) }
     }
 
-    /// The step could not be carried out: what it sent need not arrive.
+    /// The step could not be carried out: its messages need not arrive.
     func release(all step: CheckStep) {
         state.withLockedValue { state in
             for (message, entry) in state.ledger.entries.enumerated() where entry.step == step {
@@ -67,7 +67,7 @@ final class DeliveryLog: Sendable {
         }
     }
 
-    /// Whether one of the messages came over the channel, or its node told of it.
+    /// Whether one of the messages arrived on the channel, or its node reported it.
     func isPublished(anyOf messages: Set<Int>) -> Bool {
         state.withLockedValue { state in messages.contains { state.ledger.entries[$0].envelope != nil } }
     }
@@ -76,7 +76,7 @@ final class DeliveryLog: Sendable {
         state.withLockedValue { $0.ledger.moved(client: client, to: node) }
     }
 
-    /// Progress reports of a call count as messages: each of 1...count is due once at its caller.
+    /// Progress reports of a call count as messages: each of 1...count is expected once at its caller.
     func enterProgress(client: Int, call: Int, count: Int) {
         state.withLockedValue { state in
             for value in 1...Int64(count) {
@@ -89,7 +89,7 @@ final class DeliveryLog: Sendable {
         }
     }
 
-    /// The call failed: its reports need not come.
+    /// The call failed: its reports need not arrive.
     func releaseProgress(client: Int, call: Int) {
         state.withLockedValue { state in
             for (key, message) in state.progress where key.client == client && key.call == call {
@@ -120,7 +120,7 @@ final class DeliveryLog: Sendable {
     }
 
     private func received(_ invocation: ClientInvocation, client: Int) {
-        // The text stands last in the arguments of each of the hub's client methods.
+        // The text is the last argument of each of the hub's client methods.
         guard let text = invocation.arguments.last?.string, let message = self.text.number(in: text) else { return }
         let isIntact = self.text.isIntact(text, number: message)
         state.withLockedValue { state in
@@ -148,7 +148,7 @@ final class DeliveryLog: Sendable {
         }
     }
 
-    /// A node published this, or it came over the channel.
+    /// A node published this, or it arrived on the channel.
     func published(envelope: UInt64, key: String, value: [UInt8]) {
         guard let json = value.withUnsafeBytes({ try? JSONTree(parsing: $0) }), let message = HubMessage(json) else {
             return
@@ -172,8 +172,8 @@ final class DeliveryLog: Sendable {
 
     /// Waits until each of the clients has received one of the messages.
     ///
-    /// - Parameter messages: what was received already counts too.
-    /// - Returns: false if it did not come to that in time.
+    /// - Parameter messages: earlier deliveries count too.
+    /// - Returns: false on timeout.
     func wait(forAnyOf messages: Set<Int>, at clients: Set<Int>, timeout: TimeAmount, on loop: any EventLoop) async
         -> Bool
     {
@@ -225,16 +225,16 @@ final class DeliveryLog: Sendable {
     }
 }
 
-/// Reads `s-0,1F`, the cursor of a scaled-out node.
+/// Parses `s-0,1F`, the cursor of a scaled-out node.
 enum CursorText {
-    /// - Returns: the id of the last envelope before this position; nil for a cursor of another kind.
+    /// - Returns: the id of the last envelope before this position; nil for other cursors.
     static func id(_ cursor: String) -> UInt64? {
         guard cursor.hasPrefix("s-0,") else { return nil }
         return UInt64(cursor.dropFirst(4), radix: 16)
     }
 }
 
-/// Passes what nodes publish to the deliveryLog, which comes into being after the nodes.
+/// Passes the nodes' publications to the DeliveryLog, which is created after the nodes.
 final class PublishObserver: Sendable {
     private let deliveryLog = NIOLockedValueBox<DeliveryLog?>(nil)
 

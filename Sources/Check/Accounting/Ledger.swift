@@ -1,8 +1,8 @@
 import Loopback
 
-/// Which deliveries are due, and which came. No I/O, no clock.
+/// Tracks which deliveries are expected and which arrived. No I/O, no clock.
 ///
-/// Messages have numbers in the order in which they are entered, clients and nodes have indexes.
+/// Messages are numbered in the order of entry; clients and nodes have indexes.
 struct Ledger: Sendable {
     struct Entry: Equatable, Sendable {
         let step: CheckStep
@@ -10,9 +10,9 @@ struct Ledger: Sendable {
         let method: String
         let sender: Int
         let recipients: Set<Int>
-        /// When it was sent, in nanoseconds; nil if its way is not to be measured.
+        /// When it was sent, in nanoseconds; nil if its latency is not measured.
         let sentAt: UInt64?
-        /// Whether it must arrive. One whose sender got an error may or may not.
+        /// Whether it must arrive. A message whose sender got an error may or may not.
         var isDue = true
         var envelope: UInt64?
     }
@@ -20,11 +20,11 @@ struct Ledger: Sendable {
     struct Arrival: Equatable, Sendable {
         let message: Int
         let isIntact: Bool
-        /// The highest id that its envelope can have.
+        /// Upper bound for the id of its envelope.
         let envelopeAtMost: UInt64?
     }
 
-    /// Where a client was from a message on.
+    /// The node of a client, from a message on.
     private struct Stay: Sendable {
         let from: Int
         let node: Int
@@ -59,12 +59,12 @@ struct Ledger: Sendable {
         entries[message].envelope = envelope
     }
 
-    /// What is entered from now on reaches the client through another node.
+    /// Later messages reach the client through another node.
     mutating func moved(client: Int, to node: Int) {
         stays[client].append(Stay(from: entries.count, node: node))
     }
 
-    /// - Returns: the entry; nil for a number that was never given.
+    /// - Returns: the entry; nil for an unknown number.
     mutating func arrived(_ arrival: Arrival, client: Int) -> Entry? {
         guard entries.indices.contains(arrival.message) else { return nil }
         arrivals[client].append(arrival)
@@ -77,7 +77,7 @@ struct Ledger: Sendable {
         stays[client].last { $0.from <= message }?.node ?? 0
     }
 
-    /// Deliveries of a step that are due, and how many of these came.
+    /// Expected deliveries of a step, and how many of them arrived.
     func tally(_ step: CheckStep) -> (expected: Int, received: Int) {
         var expected = 0
         var received = 0
@@ -89,14 +89,14 @@ struct Ledger: Sendable {
         return (expected, received)
     }
 
-    /// The lowest id that a message's envelope cannot be above.
+    /// Upper bound for the id of a message's envelope.
     func envelopeAtMost(_ message: Int) -> UInt64? {
         arrivals.joined().filter { $0.message == message }.compactMap(\.envelopeAtMost).min()
     }
 
     /// - Parameters:
-    ///   - missed: what each node says that it never saw.
-    ///   - idsAscend: false if the counter was set back in between, so that ids say nothing about the order.
+    ///   - missed: ids that each node reports as missed.
+    ///   - idsAscend: false if the counter was set back meanwhile, so that ids do not imply an order.
     func findings(missed: [MissedIDs], idsAscend: Bool) -> [Finding] {
         var findings: [Finding] = []
         let counts = counts()
@@ -118,7 +118,7 @@ struct Ledger: Sendable {
         return findings
     }
 
-    /// By client: how often each message came.
+    /// By client: how often each message arrived.
     private func counts() -> [[Int: Int]] {
         arrivals.map { arrivals in
             arrivals.reduce(into: [:]) { $0[$1.message, default: 0] += 1 }
@@ -131,7 +131,7 @@ struct Ledger: Sendable {
         return .lost(message: message, client: client, node: node, missed: range)
     }
 
-    /// The order is that of the ids. Where one is unknown, that of each sender's messages still holds.
+    /// Messages arrive in the order of ids. If an id is unknown, the order of each sender's messages still applies.
     private func disorder(of client: Int, idsAscend: Bool) -> [Finding] {
         var findings: [Finding] = []
         var seen: Set<Int> = []
@@ -153,15 +153,15 @@ struct Ledger: Sendable {
     }
 }
 
-/// Something that is not as it should be.
+/// A problem.
 enum Finding: Equatable, Sendable {
     /// - Parameter node: index of the node that should have delivered it.
     case lost(message: Int, client: Int, node: Int, missed: ClosedRange<UInt64>?)
     case duplicate(message: Int, client: Int, times: Int)
-    /// It was not for this client.
+    /// It was not meant for this client.
     case leaked(message: Int, client: Int)
-    /// It came behind `after`, which was sent later.
+    /// It arrived after `after`, which was sent later.
     case outOfOrder(message: Int, after: Int, client: Int)
-    /// Its text or its method is not what was sent.
+    /// Its text or method differs from what was sent.
     case altered(message: Int, client: Int)
 }

@@ -15,8 +15,8 @@ struct ChannelListening: Sendable {
     let channel: String
     let logger: Logger
 
-    /// - Parameter onPublished: told each message on the channel.
-    /// - Throws: ``SetupError`` if the subscription does not come about; what it or `body` throws.
+    /// - Parameter onPublished: called with each message on the channel.
+    /// - Throws: ``SetupError`` if the subscription fails; its errors and those of `body`.
     func run<Value: Sendable>(
         onPublished: @escaping @Sendable (UInt64, String, [UInt8]) -> Void,
         _ body: @escaping @Sendable () async throws -> Value
@@ -48,9 +48,9 @@ struct ChannelListening: Sendable {
     }
 }
 
-/// Learns the ids of messages from the channel itself, where nodes of other processes do not tell them.
+/// Learns the ids of messages from the channel, because nodes of other processes do not report them.
 final class BackplaneListener: EnvelopeSink {
-    /// No message of a check is nearly as large; what else is published on the event key is not held.
+    /// Messages of a check are far smaller; larger payloads on the event key are not kept.
     private static let largestEnvelope = 1 << 20
 
     private let onPublished: @Sendable (_ envelope: UInt64, _ key: String, _ value: [UInt8]) -> Void
@@ -68,7 +68,7 @@ final class BackplaneListener: EnvelopeSink {
 
     func deliver(_ batch: EnvelopeBatch) {
         batch.forEach { _, _, payload in
-            // What does not decode is none of the check's messages.
+            // Payloads that do not decode are not messages of the check.
             guard let envelope = try? Envelope(decoding: payload) else { return }
             for message in envelope.body.messages { onPublished(envelope.id, message.key, message.value) }
         }

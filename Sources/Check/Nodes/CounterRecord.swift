@@ -1,12 +1,11 @@
 import Loopback
 import NIOConcurrencyHelpers
 
-/// What is known of the counter during a check, from two sources that each tell it in order: envelopes on the channel,
-/// and the key itself.
+/// Observations of the counter during a check from two sources, each in order: envelopes on the channel, and the key.
 final class CounterRecord: Sendable {
     private let state = NIOLockedValueBox((envelopes: CounterTrack(), readings: CounterTrack()))
 
-    /// An envelope came, all of them over one subscription.
+    /// An envelope arrived; all use one subscription.
     func published(_ id: UInt64) {
         state.withLockedValue { $0.envelopes.observe(id) }
     }
@@ -16,27 +15,28 @@ final class CounterRecord: Sendable {
         state.withLockedValue { $0.readings.observe(value) }
     }
 
-    /// Each reset once: envelopes tell it more exactly than readings, where there are any.
+    /// Each reset once. Envelopes are more precise than readings, if there are any.
     var resets: [CounterReset] {
         state.withLockedValue { $0.envelopes.count >= $0.readings.count ? $0.envelopes.resets : $0.readings.resets }
     }
 
-    /// In words; nil if it never went back.
+    /// As a sentence; nil if the counter only rose.
     static func text(of resets: [CounterReset], channel: String) -> String? {
         guard let first = resets.first else { return nil }
-        let more = resets.count > 1 ? ", and back again later (\(resets.count) times in all)" : ""
+        let more = resets.count > 1 ? ", and again later (\(resets.count) times in all)" : ""
         let gone = first.to == 0 ? " (its key is gone)" : ""
-        return "the counter of '\(channel)' went from \(first.from) back to \(first.to)\(gone)\(more) during this check"
+        return
+            "the counter of '\(channel)' was set back from \(first.from) to \(first.to)\(gone)\(more) during this check"
     }
 }
 
-/// Sees from values that one source tells in order whether the counter went back. No I/O.
+/// Detects counter resets in ordered values of one source. No I/O.
 struct CounterTrack: Equatable, Sendable {
-    /// As many as anybody reads.
+    /// More would not be read.
     private static let kept = 10
 
     private(set) var resets: [CounterReset] = []
-    /// Resets in all, those that are not kept included.
+    /// Total number of resets, including those not kept.
     private(set) var count = 0
     private var last: UInt64?
 

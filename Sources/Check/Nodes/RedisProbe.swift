@@ -2,9 +2,9 @@ import NIOCore
 import NIOPosix
 import Redis
 
-/// Asks whether a Redis server answers.
+/// Checks whether a Redis server answers.
 enum RedisProbe {
-    /// How long a server may be away during a check: it restarts, or a replica takes its place.
+    /// How long a server may be unavailable during a check, for a restart or a failover.
     private static let patience: Duration = .seconds(10)
     private static let pause: Duration = .seconds(1)
 
@@ -13,13 +13,13 @@ enum RedisProbe {
         try await connect(redis).close()
     }
 
-    /// Runs `body` for as long as the server answers. Without it most of what a check does just waits: each call for its
-    /// answer, again and again, which adds up to minutes.
+    /// Runs `body` while the server answers. Without it most of a check would only wait for timeouts, for minutes in
+    /// total.
     ///
     /// - Parameters:
-    ///   - channel: whose counter is read meanwhile.
-    ///   - onCounter: told each value of it; nil for a key that does not exist.
-    /// - Throws: `RedisError` if the server was away for too long; what `body` throws.
+    ///   - channel: its counter is read meanwhile.
+    ///   - onCounter: called with each value; nil if the key does not exist.
+    /// - Throws: `RedisError` if the server was unavailable for too long; errors of `body`.
     static func whileAnswered<Value: Sendable>(
         by redis: RedisConfiguration, counter channel: String? = nil,
         onCounter: @escaping @Sendable (UInt64?) -> Void = { _ in },
@@ -35,7 +35,7 @@ enum RedisProbe {
         }
     }
 
-    /// - Returns: how many subscribe to the channel at this server; nil if it does not tell.
+    /// - Returns: the number of subscribers of the channel at this server; nil if unknown.
     static func subscribers(of channel: String, at redis: RedisConfiguration) async -> Int64? {
         guard let client = try? await connect(redis) else { return nil }
         let reply = try? await client.send(["PUBSUB", "NUMSUB", .text(channel)])
@@ -43,7 +43,7 @@ enum RedisProbe {
         return reply?.array?.last?.integer
     }
 
-    /// What the server is asked, again and again.
+    /// The repeated query.
     private struct Question: Sendable {
         let channel: String?
         let onCounter: @Sendable (UInt64?) -> Void
@@ -53,7 +53,7 @@ enum RedisProbe {
                 try await client.send(["PING"])
                 return
             }
-            // An error reply (not permitted, or no counter) is an answer all the same.
+            // An error reply (not permitted, or not a counter) is an answer too.
             switch try await client.ask(["GET", .text(channel)]) {
             case .null: onCounter(nil)
             case .bulk(let digits): if let id = UInt64(String(decoding: digits, as: UTF8.self)) { onCounter(id) }
@@ -62,7 +62,7 @@ enum RedisProbe {
         }
     }
 
-    /// Waits until the server has been away for too long.
+    /// Returns when the server has been unavailable for too long.
     ///
     /// - Returns: why it cannot be reached.
     private static func absence(of redis: RedisConfiguration, _ question: Question) async throws -> RedisError {
@@ -79,13 +79,13 @@ enum RedisProbe {
         }
     }
 
-    /// Asks again and again.
+    /// Polls the server.
     ///
-    /// - Returns: why there is no answer any more.
+    /// - Returns: why it no longer answers.
     private static func loss(
         of client: RedisClient, _ question: Question, _ lastAnswer: inout ContinuousClock.Instant
     ) async throws -> RedisError {
-        // An answer is not waited for when the check is over.
+        // Do not wait for an answer when the check is over.
         try await withTaskCancellationHandler {
             do {
                 while true {
@@ -104,7 +104,7 @@ enum RedisProbe {
     }
 
     private static func connect(_ redis: RedisConfiguration) async throws -> RedisClient {
-        // The login ends with an answer of the server, and bounds the wait for it.
+        // The login ends with a reply of the server, and limits the wait for it.
         try await RedisClient.connect(
             to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, loginTimeout: .seconds(5))
     }

@@ -9,7 +9,7 @@ import Relay
 import ServiceLifecycle
 import Time
 
-/// Repeats a check for as long as it runs, and serves the outcome on `/metrics`: a black-box probe.
+/// Repeats a check and serves the outcome on `/metrics`: a black-box probe.
 package struct CheckProbe: Service {
     private let check: Check
     private let interval: Duration
@@ -22,9 +22,10 @@ package struct CheckProbe: Service {
     private let metrics: CheckMetrics
 
     /// - Parameters:
-    ///   - interval: from the start of one check to the start of the next; one that takes longer is followed at once.
-    ///   - openPages: what the HTTP surface shows besides.
-    ///   - onOutcome: told each outcome; a check that cannot be carried out is logged as an error and counted.
+    ///   - interval: from the start of one check to the start of the next; after a longer check the next starts
+    ///     immediately.
+    ///   - openPages: additional pages of the HTTP surface.
+    ///   - onOutcome: called with each outcome; a check that cannot be carried out is logged as an error and counted.
     package init(
         check: Check, interval: Duration, listenHost: String, listenPort: Int, logger: Logger,
         openPages: OpenPages = .none,
@@ -47,7 +48,7 @@ package struct CheckProbe: Service {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await cancelWhenGracefulShutdown { await repeatCheck() } }
             group.addTask { try await serve() }
-            // Whichever ends first takes the other along.
+            // Whichever ends first cancels the other.
             defer { group.cancelAll() }
             try await group.next()
         }
@@ -68,7 +69,7 @@ package struct CheckProbe: Service {
                 logger.error("the check could not be carried out", metadata: ["cause": "\(error)"])
             }
             due = max(due + interval, clock.now)
-            // Cancelled while waiting: the loop's condition ends it.
+            // On cancellation the loop condition ends it.
             try? await clock.sleep(until: due)
         }
     }
@@ -83,7 +84,7 @@ package struct CheckProbe: Service {
         }
         router.get("/-/healthy") { _, _ in "the check is running\n" }
         router.get("/") { _, _ in
-            "backplane-relay checks a SignalR backplane end to end\n\n/metrics     Prometheus metrics\n"
+            "backplane-relay checks a SignalR backplane end to end\n\n/metrics     Prometheus metrics\n/manual/     the manual\n/-/healthy   200 while the process runs\n"
         }
         let limits = HTTPLimits()
         let application = Application(

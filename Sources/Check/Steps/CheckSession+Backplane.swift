@@ -4,17 +4,18 @@ import Loopback
 import Redis
 import SignalRClient
 
-/// Whether the nodes publish where the check listens.
+/// Checks that the nodes publish on the channel being checked.
 extension CheckSession {
-    /// How long a node's message may take to the channel: its envelope, or the check's own subscription, may be lost once.
+    /// How long a node's message may take to reach the channel: its envelope, or the check's own subscription, may be
+    /// lost once.
     private static let appearing: Duration = .seconds(10)
     private static let look: Duration = .milliseconds(20)
 
-    /// Nodes of this process, which the check itself told the channel.
+    /// In-process nodes were given the channel by the check.
     var isInProcess: Bool { nodes.allSatisfy { $0.log != nil } }
 
-    /// Each node has a client broadcast something, and that must come over the channel that the check was given: else all
-    /// that follows would prove something of another backplane.
+    /// Lets a client of each node broadcast a message, which must arrive on the given channel: otherwise all further
+    /// steps would prove something about another backplane.
     func backplane(_ tally: CallTally) async throws {
         guard !isInProcess else { return }
         let strangers = try await withThrowingTaskGroup(of: Int?.self) { group in
@@ -33,12 +34,12 @@ extension CheckSession {
         let publish = Quantity.noun(strangers.count, "publishes", "publish")
         deliveryLog.fault(
             .backplane,
-            "\(who) \(publish) elsewhere: no envelope of this check came on channel '\(channel)' at \(redis.endpoint) within "
+            "\(who) \(publish) elsewhere: no envelope of this check arrived on channel '\(channel)' at \(redis.endpoint) within "
                 + "\(Self.appearing.components.seconds) s, though clients received the messages; \(await listeners). "
                 + "Compare the event key and the address in Startup.cs of the nodes with those of this check")
     }
 
-    /// Whether what the node publishes comes over the channel.
+    /// Whether messages published by the node arrive on the channel.
     private func appears(_ node: Int) async throws -> Bool {
         guard let sender = participants.first(where: { $0.node == node }) else { return true }
         var sent: Set<Int> = []
@@ -65,12 +66,12 @@ extension CheckSession {
         return false
     }
 
-    /// Who else listens on the channel, in words.
+    /// A sentence about other subscribers of the channel.
     private var listeners: String {
         get async {
             switch await RedisProbe.subscribers(of: channel, at: redis) {
-            case nil: "who subscribes there cannot be told"
-            case .some(...1): "nobody but this check subscribes to it there"
+            case nil: "its subscribers are unknown"
+            case .some(...1): "only this check subscribes to it there"
             case .some(let count):
                 "it has \(Quantity.text(count, "subscriber")) there, this check among them"
             }

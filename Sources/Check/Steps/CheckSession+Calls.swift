@@ -3,7 +3,7 @@ import JSON
 import SignalRClient
 import Synchronization
 
-/// What a caller gets back.
+/// What a caller receives.
 extension CheckSession {
     private static let values: [JSONTree] = [
         "plain", "", " ", "é 日本 👍🏽 𝄞", "e\u{301} \u{E9}", #"quote " backslash \ slash / <b>&amp;</b> \u0041"#,
@@ -39,7 +39,7 @@ extension CheckSession {
         }
     }
 
-    /// - Returns: nil if the HubException arrived as it should.
+    /// - Returns: nil if the HubException arrived correctly.
     private func wrongAnswer(of caller: Participant, to text: String) async throws -> String? {
         let outcome = try await retry("\(caller.name) calls fail") {
             do {
@@ -71,7 +71,7 @@ extension CheckSession {
             if !isRight {
                 deliveryLog.fault(.progress, "\(caller.name): progress(\(count)) returned \(Self.shortened(result))")
             }
-            // The result need not go through Redis, the reports do: on a scaled-out node they can be overtaken.
+            // The result need not go through Redis, but the reports do: on a scaled-out node it can overtake them.
             if inTime.value < count {
                 deliveryLog.note(
                     "\(caller.name): \(count - inTime.value) of \(Quantity.text(count, "progress report")) came after the result"
@@ -104,7 +104,7 @@ extension CheckSession {
     }
 }
 
-/// A number that closures of several threads share.
+/// A counter shared by closures on several threads.
 final class Counted: Sendable {
     private let number = Mutex(0)
 

@@ -1,7 +1,7 @@
 import JSON
 import SignalRClient
 
-/// What reaches whom.
+/// Who receives which messages.
 extension CheckSession {
     func broadcast() async throws {
         let count = participants.count
@@ -21,7 +21,7 @@ extension CheckSession {
         let group = "check-\(deliveryLog.text.run)-room"
         let members = participants.filter { $0.index % 2 == 0 }
         try await all(members) { member in
-            // Groups are compared without case.
+            // Group names are compared ignoring case.
             let name = member.index % 4 == 0 ? group : group.uppercased()
             try await join(name, member)
         }
@@ -40,9 +40,9 @@ extension CheckSession {
         }
     }
 
-    /// Everybody sends, members or not.
+    /// Everyone sends, members or not.
     private func sendToGroup(_ group: String, members: [Participant], times: Int) async throws {
-        // Behind this, the changes of membership have reached everybody whom they concern.
+        // After this, changes of membership have reached all nodes concerned.
         try await fence(.groups)
         try await all(participants) { sender in
             for _ in 0..<times {

@@ -2,11 +2,11 @@ import JSON
 import Loopback
 import SignalRClient
 
-/// What a client gets that was away.
+/// What a client receives after it was away.
 extension CheckSession {
     private static let sentMeanwhile = 3
 
-    /// First the one half of the clients is away, then the other.
+    /// First one half of the clients is away, then the other.
     func reconnect() async throws {
         let half = participants.count / 2
         for away in [participants.prefix(half), participants.suffix(participants.count - half)] {
@@ -19,15 +19,15 @@ extension CheckSession {
         }
     }
 
-    /// The clients of the first node, with a group, go to the second one, and miss neither broadcasts nor the group's
-    /// messages.
+    /// The clients of the first node, members of a group, move to the second one, and miss neither broadcasts nor the
+    /// group's messages.
     func changeNode() async throws {
         let group = "check-\(deliveryLog.text.run)-travellers"
         let away = participants.filter { $0.node == 0 }
         let here = participants.filter { $0.node != 0 }
         let travellers = Set(away.map(\.index))
         try await all(away) { try await join(group, $0) }
-        // Behind this, everybody has the groups token that proves the membership.
+        // After this, all clients have the groups token that proves membership.
         try await fence(.otherNode)
 
         try await all(away) { traveller in
@@ -40,7 +40,7 @@ extension CheckSession {
         do {
             try await all(away) { traveller in
                 try await comeBack(traveller, to: nodes[1].url)
-                // A long poll that is refused ends without a word; a call is answered.
+                // A refused long poll ends without an error; a call gets a response.
                 try await retry("\(traveller.name) calls echo at \(nodes[1].name)") {
                     try await traveller.client.invoke(Self.hub, "echo", [.string("")])
                 }
@@ -53,8 +53,7 @@ extension CheckSession {
         try await fence(.otherNode)
     }
 
-    /// Whether a node said that it does not know who that is. A path that is not there, or a node that stops, is no such
-    /// answer.
+    /// Whether a node rejected the token. A wrong path or a stopping node is something else.
     static func isRefusedToken(_ error: SignalRClientError?) -> Bool {
         guard case .refused(_, _, let status, _) = error else { return false }
         return [400, 401, 403].contains(status)
@@ -62,8 +61,8 @@ extension CheckSession {
 
     private func strangeToken(_ error: SetupError) -> SetupError {
         SetupError(
-            "\(nodes[1].name) refuses the tokens of \(nodes[0].name): the nodes share no key (machineKey in the Web.config of "
-                + "real nodes, a key file of our own), so no client can go on at another node. \(error)")
+            "\(nodes[1].name) rejects the tokens of \(nodes[0].name): the nodes do not share a key (machineKey in the Web.config of "
+                + "real nodes, a key file of our own), so no client can continue at another node. \(error)")
     }
 
     private func sendMeanwhile(

@@ -1,52 +1,54 @@
 import NIOCore
 
-/// How one generation writes what goes to a client. With a transport it makes a client's protocol.
+/// The encoding of messages to clients for one SignalR generation. Together with a transport it forms a client's
+/// protocol.
 protocol ClientCodec: Sendable {
     /// Clients of one format get the same bytes.
     var format: String { get }
 
-    /// - Parameter frame: what of it the protocol has no word for is left out.
+    /// - Parameter frame: parts that the protocol cannot express are left out.
     func encoded(_ frame: Frame) -> EncodedFrame
 }
 
-/// What goes out to a client at once.
+/// A frame to a client.
 struct Frame {
     var cursor: UInt64
     /// The client's connection is initialized.
     var initialized = false
-    /// The client should reconnect: this node is about to stop.
+    /// The client should reconnect: this node is stopping.
     var reconnect = false
     /// The client's groups have changed.
     var groupsToken: String?
-    /// As the codec's protocol writes them: JSON each.
+    /// As the codec's protocol writes them.
     var messages: [ByteBuffer] = []
 }
 
-/// A ``Frame`` as bytes, ready for every transport: encoded once, however many clients get it.
+/// An encoded ``Frame``, ready for every transport: encoded once for all clients.
 struct EncodedFrame: Sendable {
-    /// JSON, as streams and polls carry it.
-    let json: ByteBuffer
-    /// The same memory, with the header of an unmasked webSocket text frame (RFC 6455, section 5.2) before it.
+    /// As streams and polls carry it: text, or MessagePack.
+    let content: ByteBuffer
+    /// The same memory, with the header of an unmasked webSocket frame (RFC 6455, section 5.2) before it.
     let webSocket: ByteBuffer
 
     private static let longestHeader = 10
 
     /// - Parameters:
-    ///   - capacity: bytes that the JSON will take, roughly.
-    ///   - write: writes the JSON.
-    init(capacity: Int, _ write: (inout ByteBuffer) -> Void) {
+    ///   - capacity: bytes that the content will take, roughly.
+    ///   - isBinary: whether a webSocket carries it in a binary frame.
+    ///   - write: writes the content.
+    init(capacity: Int, isBinary: Bool = false, _ write: (inout ByteBuffer) -> Void) {
         var buffer = ByteBufferAllocator().buffer(capacity: Self.longestHeader + capacity)
         buffer.writeRepeatingByte(0, count: Self.longestHeader)
         buffer.moveReaderIndex(forwardBy: Self.longestHeader)
         write(&buffer)
-        Self.prependHeader(to: &buffer)
+        Self.prependHeader(to: &buffer, isBinary: isBinary)
         webSocket = buffer
         buffer.moveReaderIndex(to: Self.longestHeader)
-        json = buffer
+        content = buffer
     }
 
-    private static func prependHeader(to buffer: inout ByteBuffer) {
-        let finalText: UInt8 = 0x81
+    private static func prependHeader(to buffer: inout ByteBuffer, isBinary: Bool) {
+        let final: UInt8 = isBinary ? 0x82 : 0x81
         let length = buffer.readableBytes
         let end = buffer.readerIndex
         let start: Int
@@ -63,12 +65,12 @@ struct EncodedFrame: Sendable {
             buffer.setInteger(UInt8(127), at: start + 1)
             buffer.setInteger(UInt64(length), at: start + 2)
         }
-        buffer.setInteger(finalText, at: start)
+        buffer.setInteger(final, at: start)
         buffer.moveReaderIndex(to: start)
     }
 }
 
-/// One message for many clients: encoded once for those of one format that come one after another.
+/// One message for many clients: encoded once for consecutive clients with the same format.
 struct SharedFrame {
     private let cursor: UInt64
     private let message: ByteBuffer

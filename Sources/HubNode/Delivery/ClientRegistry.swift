@@ -1,8 +1,8 @@
 import Backplane
 
-/// The clients of this node, and which of them listen to which signal. Written once for both generations.
+/// The clients of this node and the signals they subscribe to, for both generations.
 ///
-/// Lives in the broker.
+/// Confined to the broker.
 struct ClientRegistry {
     private var sessions: OrdinalNameMap<Session> = [:]
     private var index = SubscriberIndex()
@@ -11,10 +11,10 @@ struct ClientRegistry {
 
     var all: some Collection<Session> { sessions.values }
 
-    /// Whether this very session is there; another with its id is not it.
+    /// Whether this session is registered; another session with the same id does not count.
     func contains(_ session: Session) -> Bool { sessions[session.connectionID] === session }
 
-    /// Those who listen to a signal or are in its group; found without case.
+    /// The sessions that subscribe to a signal or are in its group; case-insensitive.
     func subscribers(of key: SignalKey) -> some Collection<Session> { index.subscribers(of: key.folded) }
 
     mutating func add(_ session: Session) {
@@ -22,7 +22,7 @@ struct ClientRegistry {
         for key in session.signals { index.add(session, to: key.folded) }
     }
 
-    /// - Returns: false if it was not there.
+    /// - Returns: false if it was not registered.
     mutating func remove(_ session: Session) -> Bool {
         guard contains(session) else { return false }
         sessions.removeValue(forKey: session.connectionID)
@@ -31,7 +31,7 @@ struct ClientRegistry {
         return true
     }
 
-    /// - Parameter id: of the envelope that brought it: messages before it are not for this client.
+    /// - Parameter id: of the envelope with the command: earlier messages are not for this client.
     mutating func join(_ session: Session, _ group: GroupKey, since id: UInt64) {
         guard session.join(group, since: id) else { return }
         index.add(session, to: group.key.folded)
@@ -46,7 +46,7 @@ struct ClientRegistry {
     }
 }
 
-/// Which sessions listen to which signal, found without case.
+/// The sessions of each signal, case-insensitive.
 struct SubscriberIndex {
     private var sessions: [CaselessName: [ObjectIdentifier: Session]] = [:]
 

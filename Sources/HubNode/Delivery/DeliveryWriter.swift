@@ -1,24 +1,24 @@
 import NIOCore
 import Prometheus
 
-/// Writes what waits for a client to its transport. Written once for both generations; what a frame looks like is the
-/// codec's (``ClientCodec``).
+/// Writes pending frames of a client to its transport, for both generations; the codec (``ClientCodec``) determines the
+/// format.
 ///
-/// A class, as a socket that fails calls the broker before the write returns: nothing here is accessed meanwhile.
+/// A class, because a failing socket calls the broker before the write returns: nothing here is accessed meanwhile.
 final class DeliveryWriter {
     private let metrics: HubMetrics
-    /// Names a client's groups to it, in the way of its protocol.
+    /// Encodes a client's groups in its protocol.
     private let groupsToken: (Session) -> String
-    /// Those that have been written to since the last flush: a webSocket gets what one read brought in one piece.
+    /// Sessions written to since the last flush: a webSocket gets the messages of one read in one piece.
     private var unflushed: [Session] = []
 
-    /// - Parameter groupsToken: what a client is told when its groups have changed.
+    /// - Parameter groupsToken: the token sent to a client whose groups have changed.
     init(metrics: HubMetrics, groupsToken: @escaping (Session) -> String) {
         self.metrics = metrics
         self.groupsToken = groupsToken
     }
 
-    /// Sends what waits, as far as the transport takes it.
+    /// Sends pending frames, as far as the transport accepts them.
     func pump(_ session: Session) {
         guard session.isInitialized || session.outbox.reconnect else { return }
         while !session.outbox.isIdle, session.outlet?.isReady == true {
@@ -29,7 +29,7 @@ final class DeliveryWriter {
         }
     }
 
-    /// Answers a poll that found nothing.
+    /// Responds to a poll without messages.
     func sendNothing(to session: Session) {
         send(session.codec.encoded(Frame(cursor: session.outbox.cursor)), messages: 0, to: session)
     }
@@ -41,12 +41,12 @@ final class DeliveryWriter {
         metrics.delivered.increment(by: messages)
     }
 
-    /// As ``send(_:messages:to:)``, but a webSocket waits for the end of the read with it, unless much waits already; and
-    /// the caller counts.
+    /// Like ``send(_:messages:to:)``, but for a webSocket the flush is deferred to the end of the read, unless much is
+    /// pending; and the caller counts.
     func write(_ frame: EncodedFrame, to session: Session, at now: NIODeadline) {
         session.hasCurrentCursor = true
         session.lastActive = now
-        // As in ``give(_:to:)``.
+        // See ``give(_:to:)``.
         let line = session.outlet?.line
         guard case .webSocket(let line) = line else { return give(.frame(frame), to: session) }
         line.write(frame)
@@ -59,20 +59,20 @@ final class DeliveryWriter {
         }
     }
 
-    /// Of what came with one read, this was all.
+    /// Called after the last message of a read.
     func flush() {
         let sessions = unflushed
         unflushed.removeAll(keepingCapacity: true)
         for session in sessions {
             session.isUnflushed = false
-            // No access to the session is held meanwhile, see ``give(_:to:)``.
+            // The session must not be accessed meanwhile, see ``give(_:to:)``.
             let line = session.outlet?.line
             if case .webSocket(let line) = line { line.flush() }
         }
     }
 
     func give(_ delivery: Outlet.Delivery, to session: Session) {
-        // No access to the session is held while a socket is written or closed: a socket that fails calls the broker's
+        // The session must not be accessed while a socket is written or closed: a failing socket calls the broker's
         // ``MessageBroker/closed(connectionID:outlet:)`` before it returns.
         let line = session.outlet?.line
         if case .end = delivery {

@@ -2,7 +2,7 @@ import Backplane
 import DequeModule
 import NIOCore
 
-/// The latest envelopes, ascending by id, for clients that reconnect: bounded in number and in bytes.
+/// The latest envelopes, ascending by id, for clients that reconnect: limited in number and in bytes.
 struct EnvelopeStore {
     private let maximumCount: Int
     private let maximumBytes: Int
@@ -18,8 +18,8 @@ struct EnvelopeStore {
     var oldestID: UInt64? { envelopes.first?.id }
     var newestID: UInt64? { envelopes.last?.id }
 
-    /// Keeps an envelope and forgets the oldest ones beyond the limits. One with an id below the newest is left out: it
-    /// came late, and a client's cursor has passed it.
+    /// Adds an envelope and drops the oldest beyond the limits. An id below the newest is ignored: the envelope is
+    /// late, and clients' cursors have passed it.
     mutating func append(_ envelope: StoredEnvelope) {
         if let newestID, envelope.id <= newestID { return }
         envelopes.append(envelope)
@@ -34,7 +34,7 @@ struct EnvelopeStore {
         byteCount = 0
     }
 
-    /// Every envelope kept with an id above `after` and up to `through`.
+    /// The stored envelopes with an id above `after` and up to `through`.
     func envelopes(after: UInt64, through: UInt64 = .max) -> some Sequence<StoredEnvelope> {
         var low = 0
         var high = envelopes.count
@@ -46,22 +46,22 @@ struct EnvelopeStore {
     }
 }
 
-/// An envelope as the node keeps it: what is needed to decide who gets it, and the JSON that goes out.
+/// A stored envelope: what is needed to determine its recipients, and the JSON for them.
 struct StoredEnvelope: Sendable {
     struct Message: Sendable {
         let key: SignalKey
-        /// The JSON that stands in a frame.
+        /// The JSON for a frame.
         let value: ByteBuffer
-        /// Signals whose subscribers do not get it.
+        /// Signals whose subscribers are excluded.
         let excluded: [SignalKey]
-        /// What the owner of the connection must do, instead of passing it on.
+        /// A command for the owner of the connection, which is executed instead of delivered.
         let command: Command?
     }
 
     let id: UInt64
     /// Without acks, which are for nodes.
     let messages: [Message]
-    /// Bytes that it takes, roughly.
+    /// Approximate memory in bytes.
     let size: Int
 
     init(_ envelope: Envelope) {
@@ -69,7 +69,7 @@ struct StoredEnvelope: Sendable {
         messages = envelope.body.messages.compactMap { message in
             if message.isAck { return nil }
             let command = message.commandID.isEmpty ? nil : try? Command(decoding: message.value)
-            // A command that we cannot read is nothing to pass on.
+            // An unreadable command must not be delivered.
             if command == nil, !message.commandID.isEmpty { return nil }
             return Message(
                 key: SignalKey(message.key), value: ByteBuffer(bytes: message.value),

@@ -1,17 +1,17 @@
 import DequeModule
 import NIOCore
 
-/// What waits to go out to one client, in order, and what the next frame has to say beside it.
+/// The pending messages for one client, in order, and the flags of the next frame.
 struct Outbox {
     private struct Item {
         let id: UInt64
-        /// Nil for what only moves the cursor: a command, or a message that excludes this client.
+        /// Nil if it only advances the cursor: a command, or a message that excludes this client.
         let value: ByteBuffer?
     }
 
     private var items: Deque<Item> = []
     private(set) var byteCount = 0
-    /// The last envelope whose part of the outbox has gone out, or that the client is known to have.
+    /// The last envelope that was sent, or that the client is known to have.
     private(set) var cursor: UInt64
     var initialized = false
     var reconnect = false
@@ -23,7 +23,7 @@ struct Outbox {
 
     var count: Int { items.count }
 
-    /// True if there is nothing to say.
+    /// True if there is nothing to send.
     var isIdle: Bool { items.isEmpty && !initialized && !reconnect && !groupsChanged }
 
     mutating func append(id: UInt64, value: ByteBuffer?) {
@@ -31,14 +31,14 @@ struct Outbox {
         byteCount += value?.readableBytes ?? 0
     }
 
-    /// Notes that an envelope has gone out past the outbox, which was idle.
+    /// An envelope was sent directly, bypassing the idle outbox.
     mutating func sentDirectly(id: UInt64) {
         cursor = id
     }
 
-    /// Takes out the next frame. An envelope is never divided between two: its id could not say which half arrived.
+    /// Removes the next frame. An envelope is never split between two frames: its id could not tell which half arrived.
     ///
-    /// - Parameter groupsToken: is asked for if the groups have changed.
+    /// - Parameter groupsToken: evaluated if the groups have changed.
     mutating func nextFrame(messages limit: Int, groupsToken: () -> String) -> Frame {
         var frame = Frame(cursor: cursor)
         var previous: UInt64?
@@ -61,11 +61,11 @@ struct Outbox {
         return frame
     }
 
-    /// Goes back to what a client that reconnects says it has.
+    /// Resets to the cursor of a reconnecting client.
     ///
     /// - Parameters:
     ///   - id: the client's cursor.
-    ///   - missed: what went out behind it and was lost on the way.
+    ///   - missed: frames sent after it and lost.
     mutating func rewind(to id: UInt64, missed: Outbox) {
         var rewound = missed
         rewound.cursor = id

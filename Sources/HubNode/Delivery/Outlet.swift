@@ -1,29 +1,29 @@
 import NIOCore
 
-/// The transport that a session has at the moment.
+/// The current transport of a session.
 struct Outlet {
-    /// What a stream or a poll gets when it asks for more.
+    /// The next item for a stream or a poll.
     enum Delivery: Sendable {
         case frame(EncodedFrame)
-        /// Nothing has come for a while: say that we live.
+        /// Nothing to send for a while: send a keep-alive.
         case keepAlive
-        /// The transport is over: another has taken its place, or the connection has ended.
+        /// The transport is over: it was replaced, or the connection has ended.
         case end
     }
 
     enum Line {
         case webSocket(WebSocketLine)
-        /// A response that asks for one delivery after another; `waiting` while it does.
+        /// A response that requests deliveries one by one; `waiting` while it does.
         case pull(waiting: CheckedContinuation<Delivery, Never>?)
     }
 
-    /// Tells it from the one before.
+    /// Distinguishes it from earlier transports.
     let number: UInt64
     let transport: TransportKind
     let openedAt: NIODeadline
     var line: Line
 
-    /// True if a frame can go out now.
+    /// True if a frame can be sent now.
     var isReady: Bool {
         switch line {
         case .webSocket(let line): line.isWritable
@@ -32,14 +32,14 @@ struct Outlet {
     }
 }
 
-/// How frames reach a client.
+/// The transport of frames to a client.
 enum TransportKind: String, CaseIterable, Sendable {
     case webSockets
     case serverSentEvents
     case foreverFrame
     case longPolling
 
-    /// Messages in one frame, as a real node packs them.
+    /// Maximum number of messages per frame, as on a real node.
     var messagesPerFrame: Int {
         self == .longPolling ? 5_000 : 10
     }

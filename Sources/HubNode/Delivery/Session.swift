@@ -1,54 +1,69 @@
 import Backplane
 import NIOCore
 
-/// One client's connection as the node knows it, across its transports: who it is, what it listens to, and what waits
-/// for it. Lives in the broker.
+/// The state of one client's connection, across its transports: identity, subscriptions, and pending messages. Confined
+/// to the broker.
 final class Session {
     struct Membership {
         let group: GroupKey
-        /// The envelope that brought it: messages before it are not for this client.
+        /// The envelope with the command: earlier messages are not for this client.
         let since: UInt64
     }
 
     let connectionID: String
     let user: String
-    /// How it is written to.
-    let codec: any ClientCodec
+    /// How it is written to; clients of ASP.NET Core SignalR say so in their handshake.
+    var codec: any ClientCodec
     /// What every connection of its kind listens to: hubs, user, connection.
     let signals: [SignalKey]
-    /// Found without case: `room` and `ROOM` are two groups under one key.
+    /// Case-insensitive: `room` and `ROOM` are two groups under one key.
     private var groups: [CaselessName: [Membership]] = [:]
-    /// Keys that lead to more than one group: a message for either then comes once for each, as on a real node.
+    /// Keys shared by several groups: a message for one of them is then delivered once for each, as on a real node.
     private var sharedKeys = 0
     var hasGroupsUnderOneKey: Bool { sharedKeys > 0 }
     var outbox: Outbox
     var outlet: Outlet?
-    /// Whether something is written that is not flushed.
+    /// Whether data was written but not flushed.
     var isUnflushed = false
-    /// What waited when the client came back: it may be more than the limit, since it is there already.
+    /// Messages pending at the reconnect: they may exceed the limit, because they exist already.
     var resumedMessages = 0
     var resumedBytes = 0
-    /// Whether the Initializing command has come: nothing goes out before.
+    /// Whether the Initializing command has arrived: nothing is sent before.
     var isInitialized: Bool
     /// When the Initializing command was published.
     var initializingSince: NIODeadline?
-    /// Whether a frame has gone out since the counter was last set back: only then do a client's cursor and the ids that
-    /// wait for it speak of the same count.
+    /// Whether a frame was sent since the last counter reset: only then do the client's cursor and the pending ids
+    /// refer to the same count.
     var hasCurrentCursor = true
     var isAskedToReconnect = false
     var transport: TransportKind
-    /// When something last went out, or the last transport ended.
+    /// When something was last sent, or the last transport ended.
     var lastActive: NIODeadline
 
-    init(request: SessionRequest, codec: any ClientCodec = SignalR2Codec(), cursor: UInt64, now: NIODeadline) {
+    /// - Parameters:
+    ///   - signals: what it listens to from the first.
+    ///   - isInitialized: false if nothing may go out yet.
+    init(
+        connectionID: String, user: String, signals: [SignalKey] = [], transport: TransportKind,
+        codec: any ClientCodec, cursor: UInt64 = 0, isInitialized: Bool = true, now: NIODeadline
+    ) {
         self.codec = codec
-        connectionID = request.connectionID
-        user = request.user
-        signals = request.signals
-        transport = request.transport
+        self.connectionID = connectionID
+        self.user = user
+        self.signals = signals
+        self.transport = transport
         outbox = Outbox(cursor: cursor)
-        isInitialized = request.purpose != .connect
+        self.isInitialized = isInitialized
         lastActive = now
+    }
+
+    convenience init(
+        request: SessionRequest, codec: any ClientCodec = SignalR2Codec(), cursor: UInt64, now: NIODeadline
+    ) {
+        self.init(
+            connectionID: request.connectionID, user: request.user, signals: request.signals,
+            transport: request.transport, codec: codec, cursor: cursor, isInitialized: request.purpose != .connect,
+            now: now)
     }
 
     /// How often a message for this key, of the envelope with this id, goes to this client.
@@ -57,19 +72,19 @@ final class Session {
         return signals.contains { $0.folded == key.folded } ? 1 : 0
     }
 
-    /// As ``deliveries(of:id:)``, of an envelope that is newer than all that this client has joined, to one that listens.
+    /// Like ``deliveries(of:id:)``, for an envelope newer than all of this client's memberships.
     func deliveries(of key: SignalKey) -> Int {
         hasGroupsUnderOneKey ? max(1, groups[key.folded]?.count ?? 0) : 1
     }
 
-    /// A real node compares exclusions by bytes, but takes a bare connection id in any case.
+    /// A real node compares exclusions by bytes, but accepts a bare connection id in any case.
     func isExcluded(by keys: [SignalKey]) -> Bool {
         keys.contains { key in
             signals.contains(key) || isMember(key) || key.folded.equals(connectionID)
         }
     }
 
-    /// Whether a command with this key is this connection's, not one's whose id differs in case.
+    /// Whether a command with this key is for this connection, not for one whose id differs in case.
     func obeys(_ key: SignalKey) -> Bool {
         signals.first == key
     }
@@ -80,17 +95,17 @@ final class Session {
         outbox.append(id: id, value: isExcluded(by: message.excluded) ? nil : message.value)
     }
 
-    /// Whether more waits than may; what waited when the client came back does not count.
+    /// Whether too much is pending; messages pending at the reconnect do not count.
     func isBeyond(_ limits: HubNodeLimits) -> Bool {
         outbox.count > limits.outboundMessages + resumedMessages
             || outbox.byteCount > limits.outboundBytes + resumedBytes
     }
 
-    /// Puts back what has gone out but has not arrived.
+    /// Restores messages that were sent but have not arrived.
     ///
     /// - Parameters:
-    ///   - cursor: what the client has.
-    ///   - envelopes: those behind it, up to the last that went out.
+    ///   - cursor: the client's cursor.
+    ///   - envelopes: the following ones, up to the last one sent.
     func rewind(to cursor: UInt64, through envelopes: some Sequence<StoredEnvelope>) {
         var missed = Outbox(cursor: cursor)
         for envelope in envelopes {
@@ -109,17 +124,17 @@ final class Session {
         outbox.rewind(to: cursor, missed: missed)
     }
 
-    /// Once: one that polls on here all the same would otherwise get nothing else.
+    /// Once: a client that keeps polling here would otherwise get nothing else.
     func askToReconnect() {
         if !isAskedToReconnect { outbox.reconnect = true }
         isAskedToReconnect = true
     }
 
-    /// What time brings.
+    /// Actions that become due.
     enum Due: Equatable {
-        /// It has had no transport for too long.
+        /// It has been without a transport for too long.
         case removal
-        /// A poll that found nothing is answered all the same.
+        /// A poll without messages is answered anyway.
         case emptyPoll
         case keepAlive
     }
@@ -137,7 +152,7 @@ final class Session {
         groups[key.folded]?.contains { $0.group.key == key } ?? false
     }
 
-    /// - Returns: false if it was a member before.
+    /// - Returns: false if it was already a member.
     func join(_ group: GroupKey, since id: UInt64) -> Bool {
         guard !isMember(group.key) else { return false }
         groups[group.key.folded, default: []].append(Membership(group: group, since: id))
@@ -145,7 +160,7 @@ final class Session {
         return true
     }
 
-    /// - Returns: whether it was a member, and whether the client still listens to another group under the same key.
+    /// - Returns: whether it was a member, and whether the client still has another group under the same key.
     func leave(_ group: GroupKey) -> (wasMember: Bool, stillListens: Bool) {
         guard isMember(group.key), var memberships = groups[group.key.folded] else { return (false, true) }
         memberships.removeAll { $0.group.key == group.key }
@@ -154,7 +169,7 @@ final class Session {
         return (true, !memberships.isEmpty)
     }
 
-    /// The keys under which groups are found.
+    /// The keys of its groups.
     var groupKeys: [CaselessName] { Array(groups.keys) }
 
     /// `Hub.group` of each, in a fixed order.
@@ -163,12 +178,12 @@ final class Session {
     }
 }
 
-/// A client's wish for a transport, its tokens opened and checked.
+/// A client's request for a transport, with validated tokens.
 struct SessionRequest: Sendable {
     enum Purpose: Sendable {
-        /// A new connection, which an Initializing command must confirm.
+        /// A new connection, to be confirmed by an Initializing command.
         case connect
-        /// A connection that goes on, here or from another node; also each further long poll.
+        /// An existing connection, from here or another node; also each further long poll.
         case resume
     }
 
@@ -178,12 +193,12 @@ struct SessionRequest: Sendable {
     /// Names as registered.
     let hubs: [String]
     let transport: TransportKind
-    /// What the client has; nil: it wants what comes from now on.
+    /// The last envelope that the client has; nil: it wants only new ones.
     let cursor: UInt64?
     /// From the groups token: `Hub.group` each.
     let groups: [String]
 
-    /// The signals that the connection listens to, apart from groups.
+    /// The signals of the connection, without groups.
     var signals: [SignalKey] {
         var signals: [Signal] = [.connection(connectionID)]
         for hub in hubs {

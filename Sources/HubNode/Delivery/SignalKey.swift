@@ -1,7 +1,7 @@
 import Backplane
 
-/// The key of a signal, in both ways in which a real node compares it: what a connection listens to is told apart byte by
-/// byte, what a message is for is found without case.
+/// The key of a signal, compared in two ways like on a real node: subscriptions are distinguished byte by byte,
+/// recipients are found ignoring case.
 struct SignalKey: Hashable, Sendable, ExpressibleByStringLiteral {
     let text: String
     let folded: CaselessName
@@ -26,13 +26,13 @@ struct SignalKey: Hashable, Sendable, ExpressibleByStringLiteral {
 
 /// The key of a hub's group, `hg-Hub.group`.
 struct GroupKey {
-    /// As it stands in the groups token: `Hub.group`.
+    /// As in the groups token: `Hub.group`.
     let name: String
     let key: SignalKey
 
     private static let prefix = "hg-"
 
-    /// - Returns: nil for what is no hub's group, such as a persistent connection's.
+    /// - Returns: nil if it is not a hub's group, such as a persistent connection's.
     init?(_ key: String?) {
         guard let key, case .group = Signal(key: key) else { return nil }
         self.init(named: String(decoding: key.utf8.dropFirst(Self.prefix.utf8.count), as: UTF8.self))

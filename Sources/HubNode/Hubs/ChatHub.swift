@@ -1,10 +1,11 @@
 extension Hub {
-    /// The hub of SignalR's tutorial, with what an end-to-end check needs beside it.
+    /// The hub of SignalR's tutorial, plus methods for an end-to-end check.
     public static let chat = Hub("chatHub") { hub in
         hub.on("send") { (call: HubCall, name: JSONValue, message: JSONValue) in
             try await call.clients.all.invoke("broadcastMessage", name, message)
         }
-        // With a sign that comes back, by which a page knows its own message: another user may have the same name.
+        // With an identifier that is echoed, by which a page recognizes its own message: another user may have the same
+        // name.
         hub.on("send") { (call: HubCall, name: JSONValue, message: JSONValue, sign: JSONValue) in
             try await call.clients.all.invoke("broadcastMessage", name, message, sign)
         }
@@ -33,6 +34,23 @@ extension Hub {
             for step in 0..<steps { try await call.reportProgress(step + 1) }
             return steps
         }
+        // What only clients of ASP.NET Core SignalR can: streams both ways, and results of clients.
+        hub.onStream("countTo") { (_: HubCall, count: Int) in
+            guard (0...10_000).contains(count) else { throw HubError("countTo: 0 to 10000 items, not \(count)") }
+            return AsyncThrowingStream<Int, any Error> { items in
+                for number in 0..<count { items.yield(number + 1) }
+                items.finish()
+            }
+        }
+        hub.on("sum") { (_: HubCall, numbers: HubStream<Int>) in
+            var sum = 0
+            for try await number in numbers { sum &+= number }
+            return sum
+        }
+        hub.on("ask") { (call: HubCall, connectionID: String, question: JSONValue) in
+            try await call.clients.single(connectionID).ask("answer", question, as: JSONValue.self)
+        }
+        hub.on("whoAmI") { (call: HubCall) in call.connectionID }
         hub.on("fail") { (_: HubCall, message: String) in
             throw HubError(message)
         }

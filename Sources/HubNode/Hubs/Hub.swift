@@ -10,32 +10,32 @@ import Backplane
 ///     }
 /// }
 /// ```
-/// Names compare without case. Methods run on the node's event loop until they first wait: they must not block.
+/// Names are case-insensitive. Methods run on the node's event loop until their first await: they must not block.
 public struct Hub: Sendable {
-    /// As it was registered.
+    /// As registered.
     public let name: String
     /// By name and number of arguments.
     private var methods: [CaselessName: [Int: HubMethod]] = [:]
 
     /// - Parameters:
-    ///   - name: as it stands in the keys of signals; without a dot.
+    ///   - name: as in the keys of signals; without a dot.
     ///   - define: registers the methods.
     public init(_ name: String, _ define: (inout Hub) -> Void) {
         precondition(
             !name.isEmpty && !name.utf8.contains(UInt8(ascii: ".")),
-            "a hub's name holds no dot: it ends at the first one in a key")
+            "a hub's name contains no dot: in a key it ends at the first one")
         self.name = name
         define(&self)
     }
 
-    /// Registers a method without a result. One name may stand for several methods of different numbers of arguments.
+    /// Registers a method without a result. A name may be registered for several numbers of arguments.
     public mutating func on<each Argument: HubValue>(
         _ method: String, perform body: @escaping @Sendable (HubCall, repeat each Argument) async throws -> Void
     ) {
-        register(method, arity: Self.count(repeat (each Argument).self)) { call, arguments in
-            var arguments = ArgumentReader(arguments)
+        register(method, Self.parameters(repeat (each Argument).self)) { call, arguments in
+            var arguments = arguments
             try await body(call, repeat try arguments.next((each Argument).self))
-            return nil
+            return .value(nil)
         }
     }
 
@@ -43,50 +43,80 @@ public struct Hub: Sendable {
     public mutating func on<each Argument: HubValue, Result: HubValue>(
         _ method: String, perform body: @escaping @Sendable (HubCall, repeat each Argument) async throws -> Result
     ) {
-        register(method, arity: Self.count(repeat (each Argument).self)) { call, arguments in
-            var arguments = ArgumentReader(arguments)
-            return try await body(call, repeat try arguments.next((each Argument).self)).json()
+        register(method, Self.parameters(repeat (each Argument).self)) { call, arguments in
+            var arguments = arguments
+            return .value(try HubArgument(await body(call, repeat try arguments.next((each Argument).self))))
         }
     }
 
-    /// The method of this name that takes this many arguments.
+    /// Registers a method whose result is a stream of items. Only clients of ASP.NET Core SignalR can call it.
+    public mutating func onStream<each Argument: HubValue, Element: HubValue>(
+        _ method: String,
+        perform body:
+            @escaping @Sendable (HubCall, repeat each Argument) async throws
+            -> AsyncThrowingStream<Element, any Error>
+    ) {
+        register(method, Self.parameters(repeat (each Argument).self), returnsStream: true) { call, arguments in
+            var arguments = arguments
+            let items = try await body(call, repeat try arguments.next((each Argument).self))
+            return .stream { put in
+                for try await item in items { try await put(HubArgument(item)) }
+            }
+        }
+    }
+
+    /// The method with this name and number of arguments.
     func method(_ name: String, arity: Int) -> HubMethod? {
         methods[CaselessName(name)]?[arity]
     }
 
-    /// The methods' names as they were registered, in alphabetical order.
+    /// The names, as they were registered, of the methods that clients of every generation can call, in alphabetical order.
     var methodNames: [String] {
-        methods.values.compactMap { $0.values.map(\.name).min() }.sorted()
+        methods.values.compactMap { $0.values.filter { !$0.needsStreams }.map(\.name).min() }.sorted()
     }
 
-    private mutating func register(_ name: String, arity: Int, body: @escaping HubMethod.Body) {
-        methods[CaselessName(name), default: [:]][arity] = HubMethod(name: name, body: body)
+    /// The numbers of arguments that methods of this name take; empty if there is no such method.
+    func arities(of name: String) -> [Int] {
+        methods[CaselessName(name)].map { $0.keys.sorted() } ?? []
     }
 
-    private static func count<each Argument>(_ types: repeat (each Argument).Type) -> Int {
-        var count = 0
-        for _ in repeat (each Argument).self { count += 1 }
-        return count
+    private mutating func register(
+        _ name: String, _ parameters: (values: Int, streams: Int), returnsStream: Bool = false,
+        body: @escaping HubMethod.Body
+    ) {
+        methods[CaselessName(name), default: [:]][parameters.values] = HubMethod(
+            name: name, streams: parameters.streams, returnsStream: returnsStream, body: body)
+    }
+
+    private static func parameters<each Argument>(_ types: repeat (each Argument).Type) -> (values: Int, streams: Int) {
+        var (values, streams) = (0, 0)
+        for type in repeat (each Argument).self {
+            if type is any HubStreamParameter.Type { streams += 1 } else { values += 1 }
+        }
+        return (values, streams)
     }
 }
 
-/// One method, its arguments and its result as JSON.
+/// One method of a hub.
 struct HubMethod: Sendable {
-    typealias Body = @Sendable (HubCall, [[UInt8]]) async throws -> [UInt8]?
+    typealias Body = @Sendable (HubCall, HubArguments) async throws -> HubReturn
 
     let name: String
+    /// How many of its parameters are streams of the client.
+    let streams: Int
+    let returnsStream: Bool
     let body: Body
+
+    /// Whether a client of SignalR 2, which knows no streams, can call it.
+    var needsStreams: Bool { streams > 0 || returnsStream }
 }
 
-/// Hands out the arguments of a call one after another; there are as many as the method takes.
-private struct ArgumentReader {
-    private var rest: ArraySlice<[UInt8]>
-
-    init(_ arguments: [[UInt8]]) {
-        rest = arguments[...]
-    }
-
-    mutating func next<Value: HubValue>(_: Value.Type) throws -> Value {
-        try Value(json: rest.popFirst() ?? Array("null".utf8))
-    }
+/// What a method gives back.
+enum HubReturn: Sendable {
+    /// nil for a method without a result.
+    case value(HubArgument?)
+    /// Hands each item to its argument, and waits until that has taken it.
+    case stream(HubItems)
 }
+
+typealias HubItems = @Sendable (_ put: (HubArgument) async throws -> Void) async throws -> Void

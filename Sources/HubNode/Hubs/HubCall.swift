@@ -1,19 +1,19 @@
 import Backplane
 import JSON
 
-/// Who calls a hub method, and whom the method can reach.
+/// The caller of a hub method, and the clients that the method can reach.
 public struct HubCall: Sendable {
-    /// Of the caller.
+    /// Connection id of the caller.
     public let connectionID: String
-    /// The user behind the connection; empty if there is none.
+    /// The user of the connection; empty if there is none.
     public let user: String
-    /// Whom it can call.
+    /// The clients it can call.
     public let clients: HubClients
-    /// Of the hub.
+    /// The groups of the hub.
     public let groups: HubGroups
 
     private let requestID: String?
-    private let publisher: any Publisher
+    fileprivate let publisher: any Publisher
 
     init(connectionID: String, user: String, hub: String, requestID: String?, publisher: any Publisher) {
         self.connectionID = connectionID
@@ -24,9 +24,16 @@ public struct HubCall: Sendable {
         groups = HubGroups(hub: hub, publisher: publisher)
     }
 
-    /// Tells the caller how far its call has come, before the result.
+    /// Reports progress to the caller, before the result.
     public func reportProgress(_ value: some HubValue) async throws {
         try await publisher.reportProgress(try value.json(), requestID: requestID, connectionID: connectionID)
+    }
+}
+
+extension HubCall {
+    /// Ends the caller's connection.
+    public func abort() async throws {
+        try await publisher.abort(connectionID: connectionID)
     }
 }
 
@@ -38,14 +45,14 @@ public struct HubGroups: Sendable {
 
     /// Returns once the owner of the connection has acknowledged.
     ///
-    /// - Throws: if nobody does within 30 seconds: no node owns the connection.
+    /// - Throws: without an ack within 30 seconds: no node owns the connection.
     public func add(_ connectionID: String, to group: String) async throws {
         try await publisher.changeGroup(.add, group: group, hub: hub, connectionID: connectionID)
     }
 
     /// Returns once the owner of the connection has acknowledged.
     ///
-    /// - Throws: if nobody does within 30 seconds: no node owns the connection.
+    /// - Throws: without an ack within 30 seconds: no node owns the connection.
     public func remove(_ connectionID: String, from group: String) async throws {
         try await publisher.changeGroup(.remove, group: group, hub: hub, connectionID: connectionID)
     }

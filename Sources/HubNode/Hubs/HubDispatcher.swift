@@ -2,10 +2,11 @@ import Backplane
 import Logging
 import Prometheus
 
-/// Finds the method that a client calls, and runs it.
+/// Finds and runs the method called by a client.
 struct HubDispatcher: Sendable {
     private let hubs: [CaselessName: Hub]
-    private let detailedErrors: Bool
+    /// Whether callers are told why a method failed.
+    let detailedErrors: Bool
     private let metrics: HubMetrics
     private let logger: Logger
 
@@ -22,53 +23,92 @@ struct HubDispatcher: Sendable {
         hubs[CaselessName(name)]
     }
 
+    /// Finds the method that a call means; counts the call, which fails here if there is none.
+    ///
     /// - Parameters:
-    ///   - arguments: JSON each.
-    ///   - requestID: of the call, as the client gave it; nil if it gave none.
-    /// - Returns: nil if there is no such hub, for which a real node has no answer either.
-    func outcome(
-        of method: String, in hubName: String, arguments: [[UInt8]], requestID: String?, caller: HubCaller,
-        publisher: any Publisher
-    ) async -> HubOutcome? {
-        guard let hub = hub(named: hubName) else {
-            metrics.refused(.unknownHub)
-            return nil
-        }
-        let found = hub.method(method, arity: arguments.count)
+    ///   - arguments: how many values the call brings.
+    ///   - streams: how many streams.
+    func find(
+        _ method: String, in hub: Hub, arguments: Int, streams: Int = 0
+    ) -> Result<HubMethod, CallProblem> {
+        let found = hub.method(method, arity: arguments)
         // A name that is not registered must not become a label.
-        let label = found?.name ?? "unknown"
-        metrics.invocations.with(hub.name, label).increment()
+        metrics.invocations.with(hub.name, found?.name ?? Self.unknown).increment()
+        if let found, found.streams == streams { return .success(found) }
+        metrics.invocationErrors.with(hub.name, found?.name ?? Self.unknown).increment()
+        let arities = hub.arities(of: method)
+        let problem: CallProblem =
+            arities.isEmpty
+            ? .unknownMethod(method)
+            : .argumentCount(
+                method, given: arguments + streams,
+                expected: (arities.last { $0 <= arguments } ?? arities[0]) + (found?.streams ?? 0))
+        log(problem, hub, found?.name ?? Self.unknown)
+        return .failure(problem)
+    }
+
+    /// Runs a method that was found.
+    ///
+    /// - Parameter requestID: of the call, as the client gave it; nil if it gave none.
+    func run(
+        _ method: HubMethod, of hub: Hub, arguments: HubArguments, requestID: String?, caller: HubCaller,
+        publisher: any Publisher
+    ) async -> Result<HubReturn, CallProblem> {
+        let call = HubCall(
+            connectionID: caller.connectionID, user: caller.user, hub: hub.name, requestID: requestID,
+            publisher: publisher)
         do {
-            guard let found else { throw CallFailure.unknownMethod(method) }
-            let call = HubCall(
-                connectionID: caller.connectionID, user: caller.user, hub: hub.name, requestID: requestID,
-                publisher: publisher)
-            let result = try await found.body(call, arguments)
+            let result = try await method.body(call, arguments)
             metrics.results.increment()
-            return .result(result)
+            return .success(result)
         } catch {
-            metrics.invocationErrors.with(hub.name, label).increment()
-            if let error = error as? HubError { return .refusal(error.message, data: error.data) }
-            logger.info(
-                "a hub method failed", metadata: ["hub": "\(hub.name)", "method": "\(label)", "cause": "\(error)"])
-            return .failure(
-                detailedErrors ? "\(error)" : "There was an error invoking Hub method '\(hubName).\(method)'.")
+            metrics.invocationErrors.with(hub.name, method.name).increment()
+            let problem: CallProblem = (error as? BindingError).map { .binding($0.cause) } ?? .thrown(error)
+            log(problem, hub, method.name)
+            return .failure(problem)
+        }
+    }
+
+    /// What a method throws while its items are taken.
+    func note(_ error: any Error, in method: HubMethod, of hub: Hub) {
+        metrics.invocationErrors.with(hub.name, method.name).increment()
+        log(.thrown(error), hub, method.name)
+    }
+
+    func noteUnknownHub() { metrics.refused(.unknownHub) }
+
+    /// As a label.
+    private static let unknown = "unknown"
+
+    private func log(_ problem: CallProblem, _ hub: Hub, _ method: String) {
+        if case .thrown(let error) = problem, error is HubError { return }
+        logger.info(
+            "a hub method failed", metadata: ["hub": "\(hub.name)", "method": "\(method)", "cause": "\(problem)"])
+    }
+}
+
+/// Why a call has no result, before a client's protocol words it.
+enum CallProblem: Error, CustomStringConvertible {
+    case unknownMethod(String)
+    case argumentCount(String, given: Int, expected: Int)
+    /// An argument is of another type.
+    case binding(any Error)
+    /// By the method; ``HubError`` is meant for the caller.
+    case thrown(any Error)
+
+    var description: String {
+        switch self {
+        // SignalR 2 looks for a method by name and number of arguments at once.
+        case .unknownMethod(let name), .argumentCount(let name, given: _, expected: _):
+            "\(CallFailure.unknownMethod(name))"
+        case .binding(let error), .thrown(let error): "\(error)"
         }
     }
 }
 
-/// Whose call it is.
+/// The caller.
 struct HubCaller: Sendable {
     let connectionID: String
     /// Empty if there is none.
     let user: String
-}
-
-/// How a call ended, before a client's protocol words it.
-enum HubOutcome: Sendable {
-    /// JSON; nil for a method without a result.
-    case result([UInt8]?)
-    /// The method's own word to the caller (``HubError``).
-    case refusal(String, data: JSONValue?)
-    case failure(String)
 }

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import JSON
 
-/// JSON by Foundation's coders, with the escapes of a real node's serializer.
+/// JSON by Foundation's coders, with the escaping of a real node's serializer.
 enum HubJSON {
     static func decode<Value: Decodable>(_ type: Value.Type, from json: [UInt8]) throws -> Value {
         try JSONDecoder().decode(type, from: Data(json))

@@ -2,15 +2,15 @@ import Backplane
 import FoundationEssentials
 import JSON
 
-/// An argument or a result of a hub method: what can become JSON and be made from it.
+/// An argument or a result of a hub method: convertible to and from JSON.
 ///
-/// Types that are `Codable` need nothing but the conformance: `struct Order: Codable, HubValue { ... }`.
+/// `Codable` types need only the conformance: `struct Order: Codable, HubValue { ... }`.
 public protocol HubValue: Sendable {
     /// - Parameter json: the text of one JSON value.
-    /// - Throws: if the value is of another shape.
+    /// - Throws: if the value has another type.
     init(json: [UInt8]) throws
 
-    /// The text of one JSON value, `null` for none.
+    /// The text of one JSON value, `null` if there is none.
     func json() throws -> [UInt8]
 }
 
@@ -25,7 +25,7 @@ extension HubValue where Self: Codable {
 }
 
 extension Array: HubValue where Element: HubValue & Codable {
-    /// Each element as the type wants it.
+    /// Each element is decoded by its type.
     public init(json: [UInt8]) throws {
         guard case .array(let elements)? = LenientJSON(json) else { throw HubValueError.notAList }
         self = try elements.map { try Element(json: $0.rewritten() ?? []) }
@@ -44,7 +44,7 @@ extension Array: HubValue where Element: HubValue & Codable {
 }
 
 extension Dictionary: HubValue where Key == String, Value: HubValue & Codable {
-    /// Each value as the type wants it.
+    /// Each value is decoded by its type.
     public init(json: [UInt8]) throws {
         guard case .object(let members)? = LenientJSON(json) else { throw HubValueError.notADictionary }
         self = [:]
@@ -65,7 +65,7 @@ extension Dictionary: HubValue where Key == String, Value: HubValue & Codable {
 
 extension Optional: HubValue where Wrapped: HubValue {
     public init(json: [UInt8]) throws {
-        // To a number or a truth value that may be missing an empty text is a missing one, as on a real node.
+        // For an optional number or boolean an empty text means a missing value, as on a real node.
         let isMissing =
             json.elementsEqual("null".utf8)
             || (json.elementsEqual(#""""#.utf8)
@@ -80,13 +80,13 @@ extension Optional: HubValue where Wrapped: HubValue {
 
 extension String: HubValue {
     public init(json: [UInt8]) throws {
-        // Not JSONDecoder: it refuses lone surrogates, which browsers do send.
+        // Not JSONDecoder: it rejects lone surrogates, which browsers do send.
         if let text = JSONText.string(json) {
             self = text
             return
         }
         switch LenientJSON(json) {
-        // As a real node: what is written without quotation marks becomes the text that it is.
+        // As on a real node: unquoted values become their text.
         case .number?, .bool?:
             guard let text = LenientJSON(json)?.asString ?? nil else { throw HubValueError.notAString }
             self = text
@@ -101,19 +101,30 @@ extension String: HubValue {
     }
 }
 
-/// JSON of any shape, written as a real node would write it: without white space, strings with the least escapes.
+/// Any JSON, encoded like on a real node: without white space, with minimal escaping.
 public struct JSONValue: HubValue, Equatable {
     public let text: [UInt8]
+    /// As a client wrote it in MessagePack; goes to other such clients as it is.
+    let messagePack: [UInt8]?
 
     public init(json: [UInt8]) throws {
         guard let text = JSONText.rewritten(json) else { throw HubValueError.notJSON }
         self.text = text
+        messagePack = nil
+    }
+
+    init(_ argument: HubArgument) throws {
+        guard let text = JSONText.rewritten(argument.json) else { throw HubValueError.notJSON }
+        self.text = text
+        messagePack = argument.messagePack
     }
 
     public func json() -> [UInt8] { text }
+
+    public static func == (first: JSONValue, second: JSONValue) -> Bool { first.text == second.text }
 }
 
-/// Why JSON is not the value that a hub method takes.
+/// Why a JSON value cannot be an argument of a hub method.
 public enum HubValueError: Error, Sendable, CustomStringConvertible {
     case notAString
     case notJSON
@@ -122,6 +133,7 @@ public enum HubValueError: Error, Sendable, CustomStringConvertible {
     case notATruthValue
     case notAList
     case notADictionary
+    case notAStream
 
     public var description: String {
         switch self {
@@ -132,11 +144,12 @@ public enum HubValueError: Error, Sendable, CustomStringConvertible {
         case .notATruthValue: "true, false or a number is expected, or a text that is true or false"
         case .notAList: "a list is expected"
         case .notADictionary: "an object is expected"
+        case .notAStream: "a stream is expected"
         }
     }
 }
 
-// As Newtonsoft.Json reads them for a parameter of their type: a text that is a number is one, and so on.
+// Like Newtonsoft.Json for parameters of these types: numbers may be texts, and so on.
 
 extension Int: HubValue {
     public init(json: [UInt8]) throws {
@@ -174,10 +187,10 @@ extension Double: HubValue {
         }
     }
 
-    /// As a real node writes it: a whole number ends in `.0`, what is not finite is a text.
+    /// As on a real node: whole numbers end in `.0`, non-finite values are texts.
     public func json() -> [UInt8] { Array(DotNetNumber.text(self).utf8) }
 
-    /// White space around, a sign, and commas between digits, as .NET's `Float | AllowThousands`.
+    /// Surrounding white space, a sign, and commas between digits, as in .NET's `Float | AllowThousands`.
     private static func number(_ text: String) -> DotNetNumber? {
         var rest = text.utf8.filter { $0 > 0x20 && $0 != UInt8(ascii: ",") }
         if rest.first == UInt8(ascii: "+") { rest.removeFirst() }

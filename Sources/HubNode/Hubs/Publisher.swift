@@ -1,43 +1,53 @@
-/// What hubs need of a backplane: to call clients on whichever node they are, and to change their groups.
+/// The backplane for hubs: calls clients on any node, and changes their groups.
 ///
-/// Each generation has its own; hubs know nothing else of the node, and nothing of a wire.
+/// Each generation has an implementation; hubs depend on nothing else of the node or of a wire.
 protocol Publisher: Sendable {
     /// Publishes a call of a method. Returns when it is published, not when it has arrived.
     ///
-    /// - Throws: ``CallFailure`` if Redis is not reached.
+    /// - Throws: ``CallFailure`` if Redis cannot be reached.
     func invoke(_ invocation: ClientCall) async throws
 
-    /// Tells a caller how far its call has come, before the result.
+    /// Reports a call's progress to its caller, before the result.
     ///
     /// - Parameters:
     ///   - value: JSON.
-    ///   - requestID: of the call, as the client gave it; nil if it gave none.
-    /// - Throws: ``CallFailure`` if Redis is not reached.
+    ///   - requestID: the client's id of the call, if any.
+    /// - Throws: ``CallFailure`` if Redis cannot be reached.
     func reportProgress(_ value: [UInt8], requestID: String?, connectionID: String) async throws
 
-    /// Has the node that owns a connection change its groups. Returns once that node has acknowledged.
+    /// Asks the node that owns a connection to change its groups. Returns once that node has acknowledged.
     ///
-    /// - Throws: ``CallFailure`` if nobody acknowledges in time.
+    /// - Throws: ``CallFailure`` without an ack in time.
     func changeGroup(_ change: GroupChange, group: String, hub: String, connectionID: String) async throws
+
+    /// Has the node that owns a connection end it.
+    ///
+    /// - Throws: ``CallFailure`` if Redis is not reached.
+    func abort(connectionID: String) async throws
+
+    /// Calls a method of one client and waits for what it answers.
+    ///
+    /// - Throws: ``CallFailure`` where the backplane's protocol has no answers of clients; ``HubError`` with the client's
+    ///   error.
+    func ask(_ invocation: ClientCall) async throws -> HubArgument
 }
 
-/// A call of a method of some clients.
+/// A call of a client method.
 struct ClientCall: Sendable {
     let hub: String
     let method: String
-    /// JSON each.
-    let arguments: [[UInt8]]
+    let arguments: [HubArgument]
     let audience: Audience
-    /// The connection whose call led to it.
+    /// The connection whose call caused it.
     let callerID: String
 }
 
-/// Some clients of a hub, on whichever node they are.
+/// Clients of a hub, on any node.
 enum Audience: Sendable {
     case all(except: [String])
     case client(String)
     case group(String, except: [String])
-    /// Every connection of a user.
+    /// All connections of a user.
     case user(String)
 }
 

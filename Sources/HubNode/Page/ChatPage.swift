@@ -1,7 +1,7 @@
 import Hummingbird
 import NIOCore
 
-/// The chat page and its files, which are part of the program.
+/// The chat page and its files, embedded in the program.
 struct ChatPage: Sendable {
     struct File: Sendable {
         let contentType: String
@@ -23,7 +23,7 @@ struct ChatPage: Sendable {
 
     init(configuration: HubNodeConfiguration) {
         let html = EmbeddedText.chat_html.description
-            // Seen from the page: a proxy may have put a path before ours.
+            // Relative to the page, because a proxy may add a prefix.
             .replacing("{{path}}", with: Self.escaped(String(configuration.path.drop { $0 == "/" })))
             .replacing("{{node}}", with: Self.escaped(configuration.name))
             .replacing("{{channel}}", with: Self.escaped(configuration.channel))

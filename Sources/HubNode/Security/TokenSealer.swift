@@ -1,9 +1,9 @@
 import Cryptography
 import FoundationEssentials
 
-/// Seals what clients carry for us, so that they can neither read nor change it: AES-GCM, Base64.
+/// Encrypts data stored at clients, so that they can neither read nor change it: AES-GCM, Base64.
 ///
-/// A purpose is sealed in: a connection token is never taken for a groups token.
+/// The purpose is authenticated: a connection token is never accepted as a groups token.
 struct TokenSealer: Sendable {
     enum Purpose: String {
         case connection
@@ -21,7 +21,7 @@ struct TokenSealer: Sendable {
         seal("\(connectionID):\(user)", for: .connection)
     }
 
-    /// - Returns: nil for a token that no node with our key has made.
+    /// - Returns: nil for a token that was not made with our key.
     func openConnectionToken(_ token: String) -> (connectionID: String, user: String)? {
         guard let text = open(token, for: .connection) else { return nil }
         return Self.divided(text)
@@ -33,14 +33,14 @@ struct TokenSealer: Sendable {
         return seal("\(connectionID):\(String(decoding: list, as: UTF8.self))", for: .groups)
     }
 
-    /// - Returns: no groups for a token that is not ours, or that was made for another connection.
+    /// - Returns: no groups for an invalid token, or one made for another connection.
     func openGroupsToken(_ token: String, connectionID: String) -> [String] {
         guard let text = open(token, for: .groups), let (owner, groups) = Self.divided(text), owner == connectionID
         else { return [] }
         return (try? HubJSON.decode([String].self, from: Array(groups.utf8))) ?? []
     }
 
-    /// At the first colon. By bytes: to a character, a combining mark behind the colon would belong to it.
+    /// At the first colon. By bytes: a combining mark after the colon would belong to its character.
     private static func divided(_ text: String) -> (String, String)? {
         guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else { return nil }
         return (String(text[..<colon]), String(text[text.utf8.index(after: colon)...]))
@@ -59,16 +59,16 @@ struct TokenSealer: Sendable {
     }
 }
 
-/// The secret that seals tokens. Nodes behind one load balancer share it, so that each accepts what another gave out.
+/// The secret that seals tokens. Nodes behind one load balancer share it, so that each accepts the others' tokens.
 public struct TokenKey: Sendable, CustomStringConvertible {
     let key: SymmetricKey
 
-    /// A key that no other node has.
+    /// A random key.
     public static func random() -> TokenKey {
         TokenKey(key: .random())
     }
 
-    /// - Parameter secret: any bytes, at least 32, that are hard to guess.
+    /// - Parameter secret: at least 32 random bytes.
     /// - Returns: nil if there are fewer.
     public init?(secret: [UInt8]) {
         guard secret.count >= 32 else { return nil }

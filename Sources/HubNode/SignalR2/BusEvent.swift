@@ -2,35 +2,35 @@ import Backplane
 import Logging
 import Prometheus
 
-/// What a node hears from the backplane, in the order in which it happened.
+/// The events of the backplane for a node, in order.
 enum BusEvent: Sendable {
-    /// All channels are heard, and publishing works.
+    /// All channels are subscribed, and publishing works.
     case opened
-    /// What the counter was at after `opened`, or when somebody asked: what is published behind it is heard. 0 if there is no
-    /// counter yet, nil where it cannot be read.
+    /// The counter after `opened`, or on request: everything published after it is received. 0 if there is no counter
+    /// yet, nil if it cannot be read.
     case counter(UInt64?, wasAsked: Bool)
-    /// Nothing is heard or nothing can be published, until the next `opened`.
+    /// Receiving or publishing does not work until the next `opened`.
     case closed(reason: String)
     case envelope(Envelope)
-    /// Of what came with one read from Redis, this was all.
+    /// End of one read from Redis.
     case readComplete
-    /// A payload that is none of ours.
+    /// A payload that is not an envelope.
     case undecodable(EnvelopeError)
-    /// An envelope that is larger than the limit and was passed over; its id, if its first bytes told one.
+    /// An envelope above the limit was skipped; its id, if its first bytes contain one.
     case oversized(id: UInt64?, bytes: Int)
-    /// Ids that were never heard, both included.
+    /// Ids that were missed, both included.
     case missed(from: UInt64, to: UInt64)
-    /// The counter was set back: what follows has lower ids than what came before.
+    /// The counter was set back: the following ids are lower than the previous ones.
     case counterReset(from: UInt64, to: UInt64)
 }
 
-/// Tells the metrics, the log and the observer what is heard of the backplane.
+/// Reports backplane events to the metrics, the log and the observer.
 struct BusReport {
     private let metrics: HubMetrics
     private let envelopeLimit: Int
     private let observer: (any HubNodeObserver)?
     private let logger: Logger
-    /// Why nothing is heard at the moment; nil while all is well.
+    /// Why the backplane is not available; nil if it is.
     private(set) var outage: String? = "not connected to Redis yet"
 
     /// - Parameter envelopeLimit: in bytes.
@@ -57,7 +57,7 @@ struct BusReport {
         case .oversized(let id, let bytes):
             metrics.oversizedEnvelopes.increment()
             logger.error(
-                "an envelope is larger than this node takes and was dropped while it came in: its clients miss it",
+                "an envelope is larger than this node accepts and was dropped: its clients missed it",
                 metadata: [
                     "id": "\(id.map { "\($0)" } ?? "unknown")", "bytes": "\(bytes)", "limit": "\(envelopeLimit)",
                 ])
@@ -67,7 +67,7 @@ struct BusReport {
             logger.warning("envelopes were missed", metadata: ["from": "\(from)", "to": "\(to)"])
             observer?.missed(from: from, to: to)
         case .counterReset(let from, let to):
-            metrics.idResets.increment()
+            metrics.countCounterReset()
             logger.error("the counter was set back", metadata: ["from": "\(from)", "to": "\(to)"])
             observer?.counterReset(from: from, to: to)
         case .counter, .envelope, .readComplete: break

@@ -1,10 +1,10 @@
 import Backplane
 import JSON
 
-/// The answer to a call, as it goes over the transport: `{"R":value?,"I":"id"}`, or with `"H":true?,"E":"message","D":data?`
-/// in the order of a real node's serializer.
+/// The response to a call over the transport: `{"R":value?,"I":"id"}`, or with `"H":true?,"E":"message","D":data?` in
+/// the order of a real node's serializer.
 enum HubResponse {
-    /// - Parameter result: JSON; `null` and none are left out.
+    /// - Parameter result: JSON; `null` and nil are left out.
     static func result(_ result: [UInt8]?, id: String?) -> [UInt8] {
         var writer = JSONWriter()
         writer.raw("{")
@@ -34,7 +34,7 @@ enum HubResponse {
         return writer.bytes
     }
 
-    /// `{"I":"P|id","P":{"I":"id","D":value}}`, which goes through the backplane, not over the transport.
+    /// `{"I":"P|id","P":{"I":"id","D":value}}`, sent through the backplane, not over the transport.
     static func progress(_ value: [UInt8], id: String?) -> [UInt8] {
         var writer = JSONWriter()
         writer.raw(#"{"I":"#)
@@ -53,8 +53,8 @@ enum HubResponse {
     }
 }
 
-/// Runs clients' calls on the node's event loop: they begin in the order in which they came, and methods run there until
-/// they first wait.
+/// Runs clients' calls on the node's event loop: they start in order of arrival, and methods run there until their
+/// first await.
 actor HubCalls {
     private let dispatcher: HubDispatcher
     private let publisher: any Publisher
@@ -68,7 +68,7 @@ actor HubCalls {
         self.executor = executor
     }
 
-    /// Runs a call that came over HTTP, and words the answer.
+    /// Runs a call received over HTTP, and encodes the response.
     ///
     /// - Returns: JSON; nil if there is no such hub.
     func answer(_ call: HubRequest, of request: SessionRequest) async -> [UInt8]? {
@@ -76,11 +76,11 @@ actor HubCalls {
             to: call, connectionID: request.connectionID, user: request.user, publisher: publisher)
     }
 
-    /// Runs a call that came over a webSocket. None waits for the end of another.
+    /// Runs a call received over a webSocket. Calls do not wait for each other.
     func answer(
         _ call: HubRequest, of request: SessionRequest, then reply: @escaping @Sendable ([UInt8]?) -> Void
     ) {
-        // The task starts on this actor, that is on the event loop, behind those before it.
+        // The task starts on this actor, hence on the event loop, after earlier ones.
         Task {
             reply(await answer(call, of: request))
         }
@@ -88,21 +88,39 @@ actor HubCalls {
 }
 
 extension HubDispatcher {
-    /// Runs a call and words the answer.
+    /// Runs a call and encodes the response.
     ///
-    /// - Returns: JSON; nil if there is no such hub.
+    /// - Returns: JSON; nil if there is no such hub, for which a real node has no answer either.
     func answer(
         to request: HubRequest, connectionID: String, user: String, publisher: any Publisher
     ) async -> [UInt8]? {
-        let outcome = await outcome(
-            of: request.method, in: request.hub, arguments: request.arguments, requestID: request.id,
-            caller: HubCaller(connectionID: connectionID, user: user), publisher: publisher)
-        return switch outcome {
-        case .result(let result)?: HubResponse.result(result, id: request.id)
-        case .refusal(let message, let data)?:
-            HubResponse.error(message, isHubError: true, data: data, id: request.id)
-        case .failure(let message)?: HubResponse.error(message, id: request.id)
-        case nil: nil
+        guard let hub = hub(named: request.hub) else {
+            noteUnknownHub()
+            return nil
         }
+        switch find(request.method, in: hub, arguments: request.arguments.count) {
+        case .failure(let problem): return failure(problem, of: request)
+        case .success(let method) where method.needsStreams:
+            return failure(.unknownMethod(request.method), of: request)
+        case .success(let method):
+            let outcome = await run(
+                method, of: hub, arguments: HubArguments(request.arguments.map { HubArgument(json: $0) }),
+                requestID: request.id, caller: HubCaller(connectionID: connectionID, user: user), publisher: publisher)
+            switch outcome {
+            case .success(.value(let result)): return HubResponse.result(result?.json, id: request.id)
+            case .success(.stream): return failure(.unknownMethod(request.method), of: request)
+            case .failure(let problem): return failure(problem, of: request)
+            }
+        }
+    }
+
+    private func failure(_ problem: CallProblem, of request: HubRequest) -> [UInt8] {
+        if case .thrown(let error) = problem, let error = error as? HubError {
+            return HubResponse.error(error.message, isHubError: true, data: error.data, id: request.id)
+        }
+        return HubResponse.error(
+            detailedErrors
+                ? "\(problem)" : "There was an error invoking Hub method '\(request.hub).\(request.method)'.",
+            id: request.id)
     }
 }

@@ -3,12 +3,12 @@ import Logging
 import NIOCore
 import Prometheus
 
-/// Stands between the backplane of SignalR 2 and this node's clients: hands what is heard to whom it is for, carries out
-/// the commands of other nodes, and leads clients that come back to what they missed.
+/// Connects the backplane of SignalR 2 with this node's clients: delivers messages to their recipients, executes
+/// commands of other nodes, and sends reconnecting clients what they missed.
 ///
-/// Lives on the node's event loop, with the bus and the clients' sockets: no locks, and one order for all.
+/// Runs on the node's event loop, with the bus and the clients' sockets: no locks, and a single order for everything.
 actor MessageBroker {
-    /// The way to the backplane.
+    /// The publisher to the backplane.
     nonisolated let publisher: SignalR2Publisher
     private let limits: HubNodeLimits
     private let timing: HubNodeTiming
@@ -24,12 +24,12 @@ actor MessageBroker {
     private var newestID: UInt64?
     private var outletCount: UInt64 = 0
     private(set) var isDraining = false
-    /// Why nothing is heard at the moment; nil while all is well.
+    /// Why the backplane is not available; nil if it is.
     var outage: String? { report.outage }
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// - Parameter executor: of the event loop that the publisher and every socket live on.
+    /// - Parameter executor: of the event loop of the publisher and every socket.
     init(
         publisher: SignalR2Publisher, configuration: HubNodeConfiguration, metrics: HubMetrics,
         observer: (any HubNodeObserver)?, executor: any SerialExecutor, logger: Logger
@@ -61,7 +61,7 @@ actor MessageBroker {
         case .oversized(let id?, _):
             newestID = id
             resumes.heard(id, oldestStored: store.oldestID)
-            // Whoever comes back from before it misses it, too.
+            // Clients that reconnect from before it miss it too.
             resumes.missed(through: id)
         case .oversized: break
         case .missed(_, let to):
@@ -85,7 +85,7 @@ actor MessageBroker {
     private func deliver(_ envelope: StoredEnvelope) {
         let now = NIODeadline.now()
         for message in envelope.messages {
-            // Those who are up to date all get the same bytes.
+            // Clients without pending messages all get the same bytes.
             var shared = SharedFrame(cursor: envelope.id, message: message.value)
             var sharedCount = 0
             var someWait = false
@@ -150,9 +150,9 @@ actor MessageBroker {
 
     // MARK: - Transports
 
-    /// Gives a client a transport; one that it had ends.
+    /// Attaches a transport to a client; its previous one ends.
     ///
-    /// - Returns: the number by which the transport speaks of itself.
+    /// - Returns: the number that identifies the transport.
     func open(_ request: SessionRequest, line: Outlet.Line) -> UInt64 {
         let session: Session
         if let existing = clients[request.connectionID] {
@@ -185,7 +185,7 @@ actor MessageBroker {
             request: request, cursor: min(request.cursor ?? .max, newestID ?? request.cursor ?? 0), now: .now())
         clients.add(session)
         for group in request.groups { clients.join(session, GroupKey(named: group), since: 0) }
-        // The client knows them: it brought the token.
+        // The client has them: it sent the token.
         session.outbox.groupsChanged = false
         if request.purpose == .resume, let cursor = request.cursor {
             judge(cursor)
@@ -208,10 +208,10 @@ actor MessageBroker {
         }
     }
 
-    /// Puts back into the outbox what has gone out but, as the client's cursor tells, has not arrived.
+    /// Restores messages to the outbox that were sent but, according to the client's cursor, have not arrived.
     private func rewind(_ session: Session, to cursor: UInt64?) {
         guard let cursor, session.hasCurrentCursor, cursor <= newestID ?? 0 else { return }
-        // What went out and was lost may be gone from the store; what did not go out is in the outbox.
+        // Lost messages may be gone from the store; unsent ones are in the outbox.
         if cursor < session.outbox.cursor { judge(cursor) }
         session.rewind(to: cursor, through: store.envelopes(after: cursor, through: session.outbox.cursor))
     }
@@ -221,7 +221,7 @@ actor MessageBroker {
         publisher.assumeIsolated { $0.askForCounter() }
     }
 
-    /// Proves that the client is reached through the backplane before it hears that it is connected.
+    /// Proves that the client can be reached through the backplane before it is connected.
     private func initialize(_ session: Session) {
         session.initializingSince = .now()
         Task {
@@ -234,7 +234,7 @@ actor MessageBroker {
         }
     }
 
-    /// Waits for what a stream or a poll has to write next.
+    /// Waits for the next item of a stream or a poll.
     func nextDelivery(connectionID: String, outlet number: UInt64) async -> Outlet.Delivery {
         await withCheckedContinuation { continuation in
             guard let session = clients[connectionID], session.outlet?.number == number else {
@@ -246,12 +246,12 @@ actor MessageBroker {
         }
     }
 
-    /// A webSocket can take more.
+    /// A webSocket can accept more.
     func becameWritable(connectionID: String) {
         if let session = clients[connectionID] { writer.pump(session) }
     }
 
-    /// A transport has ended. Its client has some time to come back with another.
+    /// A transport has ended. Its client has some time to reconnect.
     func closed(connectionID: String, outlet number: UInt64) {
         guard let session = clients[connectionID], session.outlet?.number == number else { return }
         writer.give(.end, to: session)
@@ -265,7 +265,7 @@ actor MessageBroker {
 
     // MARK: - Time
 
-    /// Looks after connections that are silent or gone; to be called every second or so.
+    /// Checks for silent and dead connections; call about once a second.
     func tick() {
         let now = NIODeadline.now()
         publisher.assumeIsolated { $0.tick(at: now) }
@@ -284,7 +284,7 @@ actor MessageBroker {
         metrics.storedBytes.set(Double(store.byteCount))
     }
 
-    /// Asks every client to reconnect, which leads it to another node.
+    /// Asks every client to reconnect, to another node.
     func drain() {
         isDraining = true
         for session in clients.all {
@@ -293,12 +293,13 @@ actor MessageBroker {
         }
     }
 
-    /// Whether a client still has a transport here, or has not been told yet: one that polls is told at its next poll.
+    /// Whether a client still has a transport here, or has not been notified: a polling client is notified at its next
+    /// poll.
     var hasClientsToDrain: Bool {
         clients.all.contains { $0.outlet != nil || $0.outbox.reconnect }
     }
 
-    /// Ends all that waits.
+    /// Ends everything that is waiting.
     func shutDown() {
         for session in clients.all { remove(session) }
         publisher.assumeIsolated { $0.shutDown() }

@@ -1,7 +1,7 @@
 import Backplane
 import JSON
 
-/// The answer to `negotiate`: everything a client must know before it opens a transport, in a real node's order.
+/// The response to `negotiate`: everything a client needs before it opens a transport, in a real node's order.
 struct Negotiation {
     let path: String
     let connectionToken: String
@@ -17,7 +17,7 @@ struct Negotiation {
         writer.string(connectionToken)
         writer.raw(#","ConnectionId":"#)
         writer.string(connectionID)
-        // The client waits for two keep-alives before it worries.
+        // The client tolerates one missed keep-alive.
         writer.raw(#","KeepAliveTimeout":\#(seconds(timing.keepAlive * 2))"#)
         writer.raw(#","DisconnectTimeout":\#(seconds(timing.disconnect))"#)
         writer.raw(#","ConnectionTimeout":\#(seconds(timing.longPoll)),"TryWebSockets":true,"ProtocolVersion":"#)
@@ -26,9 +26,9 @@ struct Negotiation {
         return String(decoding: writer.bytes, as: UTF8.self)
     }
 
-    /// The client's version, brought between 1.2 and 2.0; what is no version counts as 1.2.
+    /// The client's version, clamped to 1.2 to 2.0; invalid versions count as 1.2.
     ///
-    /// As .NET's `Version`: two to four numbers, of which a longer one is above a shorter one that it begins with.
+    /// Like .NET's `Version`: two to four numbers; a longer version is greater than its prefix.
     static func version(for clientProtocol: String?) -> String {
         let texts = (clientProtocol ?? "").utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         let parts = texts.compactMap { DotNetInteger.int32(String(decoding: Array($0), as: UTF8.self)) }
@@ -40,7 +40,7 @@ struct Negotiation {
         return parts.map(String.init).joined(separator: ".")
     }
 
-    /// As .NET writes a double: a whole number ends in `.0`.
+    /// As .NET formats a double: whole numbers end in `.0`.
     private func seconds(_ duration: Duration) -> String {
         let (seconds, attoseconds) = duration.components
         return "\(Double(seconds) + Double(attoseconds) * 1e-18)"

@@ -1,7 +1,7 @@
 import Backplane
 import JSON
 
-/// The script at `/hubs`: for each hub an object with a function for each method, on top of jquery.signalR.
+/// The script at `/hubs`: an object per hub with a function per method, on top of jquery.signalR.
 enum ProxyScript {
     static func text(hubs: [Hub], path: String) -> String {
         """
@@ -80,9 +80,9 @@ enum ProxyScript {
     }
 }
 
-/// A name that a script may call, which the answer to JSONP begins with.
+/// A callable name in a script, for responses in JSONP.
 enum ScriptName {
-    /// As a real node decides, which throws at all others: identifiers with points between them, none a word of the language.
+    /// Accepts the same names as a real node: identifiers separated by dots, without reserved words.
     static func isValid(_ name: String) -> Bool {
         name.unicodeScalars.split(separator: ".", omittingEmptySubsequences: false).allSatisfy(isIdentifier)
     }
@@ -100,7 +100,7 @@ enum ScriptName {
         default: break
         }
         switch scalar.properties.generalCategory {
-        // .NET looks at code units: what lies beyond the first 65,536 is no letter to it.
+        // .NET checks code units: characters beyond the first 65,536 are not letters.
         case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter:
             return scalar.value <= 0xFFFF
         default: return false

@@ -1,5 +1,5 @@
-/// Whether a send may go to Redis now, as a real node decides: before the first connection sends wait, up to a limit;
-/// once connected they go; while a connection that was there is lost, they fail.
+/// Decides whether a send may go to Redis, like a real node: before the first connection sends wait, up to a limit;
+/// while connected they are sent; after a lost connection they fail.
 struct PublishGate<Send> {
     enum Decision {
         case send
@@ -16,7 +16,7 @@ struct PublishGate<Send> {
     private let limit: Int
     private var state = State.neverOpened(waiting: [])
 
-    /// - Parameter limit: how many sends wait for the first connection.
+    /// - Parameter limit: maximum number of sends waiting for the first connection.
     init(limit: Int) {
         self.limit = limit
     }
@@ -25,7 +25,7 @@ struct PublishGate<Send> {
         if case .open = state { true } else { false }
     }
 
-    /// Decides about a send; one that must wait is kept and handed out by ``open()``.
+    /// Decides about a send; waiting ones are returned by ``open()``.
     mutating func admit(_ send: Send) -> Decision {
         switch state {
         case .open:
@@ -42,7 +42,7 @@ struct PublishGate<Send> {
         }
     }
 
-    /// - Returns: the sends that waited, in their order.
+    /// - Returns: the waiting sends, in order.
     mutating func open() -> [Send] {
         defer { state = .open }
         if case .neverOpened(let waiting) = state { return waiting }
@@ -53,9 +53,9 @@ struct PublishGate<Send> {
         if case .open = state { state = .lost(reason: reason) }
     }
 
-    /// Ends it for good.
+    /// Closes the gate permanently.
     ///
-    /// - Returns: the sends that still wait and never will go.
+    /// - Returns: the waiting sends, which will not be sent.
     mutating func close(reason: String) -> [Send] {
         defer { state = .lost(reason: reason) }
         if case .neverOpened(let waiting) = state { return waiting }

@@ -4,10 +4,10 @@ import NIOCore
 import Redis
 import Time
 
-/// A node's line to the backplane: hears the channel and publishes by the nodes' script.
+/// A node's connection to the backplane: subscribes to the channel and publishes with the nodes' script.
 ///
-/// Lives on the node's event loop, as the broker and the clients' connections do: what is published in some order
-/// reaches Redis in that order.
+/// Runs on the node's event loop, like the broker and the clients' connections: messages reach Redis in the order of
+/// publishing.
 actor RedisMessageBus {
     private struct Send {
         let blob: [UInt8]
@@ -26,12 +26,12 @@ actor RedisMessageBus {
     private var client: RedisClient?
     private var script: RedisScript?
     private var handle: @Sendable (BusEvent) -> Void = { _ in }
-    /// A batch that has been read: two take turns.
+    /// A batch to reuse: two alternate.
     private var spareBatch: EnvelopeBatch?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// - Parameter eventLoopGroup: of one event loop.
+    /// - Parameter eventLoopGroup: with a single event loop.
     init(
         redis: RedisConfiguration, channel: String, limits: HubNodeLimits, eventLoopGroup: any EventLoopGroup,
         executor: any SerialExecutor, logger: Logger
@@ -47,8 +47,8 @@ actor RedisMessageBus {
 
     /// Stays connected until the task is cancelled.
     ///
-    /// - Parameter handle: is told what is heard, on the event loop.
-    /// - Throws: `RedisError` if the first connection fails for a reason that time does not heal.
+    /// - Parameter handle: called with each event, on the event loop.
+    /// - Throws: `RedisError` if the first connection fails for a permanent reason.
     func run(_ handle: @escaping @Sendable (BusEvent) -> Void) async throws {
         self.handle = handle
         let subscriber = RedisSubscriber(
@@ -70,10 +70,10 @@ actor RedisMessageBus {
 
     // MARK: - Publishing
 
-    /// Publishes one message as an envelope of its own.
+    /// Publishes one message in its own envelope.
     ///
-    /// - Returns: the id that Redis gave it.
-    /// - Throws: ``CallFailure`` if Redis is not reached.
+    /// - Returns: the id assigned by Redis.
+    /// - Throws: ``CallFailure`` if Redis cannot be reached.
     func publish(_ message: Message) async throws -> UInt64 {
         let blob = ScaleoutMessage(messages: [message], createdTicks: Self.ticks()).encoded()
         return try await withCheckedThrowingContinuation { continuation in
@@ -106,14 +106,14 @@ actor RedisMessageBus {
     private func answered(_ send: Send, _ reply: Result<RESPValue, RedisError>, wasSource: Bool) {
         switch reply {
         case .success(.error(let text)) where text.hasPrefix("NOSCRIPT") && !wasSource:
-            // Somebody flushed the scripts.
+            // The scripts were flushed.
             transmit(send, evaluating: true)
         case .success(.error(let text)):
             let error = RedisError.from(
                 reply: text, command: "EVALSHA", endpoint: client?.endpoint ?? redis.endpoint,
                 user: redis.username ?? "default", names: [channel])
             send.answer.resume(throwing: CallFailure.notPublished("\(error)"))
-            // It is a master no longer: the next connection leads to the new one.
+            // It is no longer a master: the next connection finds the new one.
             if case .readOnly = error, let client { Task { await client.close() } }
         case .success(let value):
             guard let id = value.array?.first?.integer else {
@@ -126,7 +126,7 @@ actor RedisMessageBus {
         }
     }
 
-    /// The publishing connection, made again whenever it ends.
+    /// The publishing connection, re-established whenever it ends.
     private func holdPublisher() async throws {
         var backoff = ReconnectBackoff()
         var random = SystemRandomNumberGenerator()
@@ -148,7 +148,7 @@ actor RedisMessageBus {
                 guard transient || script != nil else { throw error }
                 logger.warning("cannot connect to publish, trying again", metadata: ["cause": "\(error)"])
             }
-            // Cancelled while waiting: the loop's condition ends it.
+            // On cancellation the loop condition ends it.
             try? await Task.sleep(for: backoff.next(using: &random))
         }
     }
@@ -175,7 +175,8 @@ actor RedisMessageBus {
 
     // MARK: - Counter
 
-    /// Tells ``BusEvent/counter(_:wasAsked:)``; nothing while there is no connection, whose opening will tell.
+    /// Causes ``BusEvent/counter(_:wasAsked:)``; does nothing without a connection, which reports the counter when it
+    /// opens.
     func askForCounter() {
         if gate.isOpen { readCounter(wasAsked: true) }
     }
@@ -225,14 +226,14 @@ actor RedisMessageBus {
         }
     }
 
-    /// An envelope that was not taken in. Its id came, so it is no gap.
+    /// An envelope was skipped. Its id arrived, so it is not a gap.
     func passedOver(_ payload: SkippedPayload) {
         let id = payload.start.withUnsafeBytes { try? EnvelopeID.parse($0).id }
         if let id { _ = note(id) }
         handle(.oversized(id: id, bytes: payload.bytes))
     }
 
-    /// - Returns: false for an id that came twice in a row: a real node would deliver it again and again.
+    /// - Returns: false for a repeated id: a real node would deliver it repeatedly.
     private func note(_ id: UInt64) -> Bool {
         switch tracker.observe(id) {
         case .first, .inOrder, .late: break
@@ -264,12 +265,12 @@ actor RedisMessageBus {
     }
 }
 
-/// Carries what the subscription delivers to the bus, on the event loop that both live on.
+/// Passes the subscription's batches to the bus, on their common event loop.
 final class BusSink: EnvelopeSink {
     private let bus: RedisMessageBus
     private let largestEnvelope: Int
 
-    /// - Parameter largestEnvelope: in bytes; what is larger is passed over while it comes in.
+    /// - Parameter largestEnvelope: in bytes; larger ones are skipped while they arrive.
     init(bus: RedisMessageBus, largestEnvelope: Int) {
         self.bus = bus
         self.largestEnvelope = largestEnvelope

@@ -1,13 +1,12 @@
 import Backplane
 import HTTPTypes
 
-/// Turns a request into what it asks for, its tokens opened and checked, or into the answer that a real node gives to a
-/// wrong one.
+/// Parses a request and validates its tokens, or produces a real node's response to an invalid one.
 struct RequestGate: Sendable {
-    /// A request that is not served.
+    /// A refused request.
     struct Refusal: Error, Equatable {
         let status: HTTPResponse.Status
-        /// Empty: a bare answer.
+        /// Empty: a response without a body.
         let message: String
         let reason: HubMetrics.Refusal
     }
@@ -16,10 +15,10 @@ struct RequestGate: Sendable {
     let sealer: TokenSealer
     let dispatcher: HubDispatcher
 
-    /// The last part of a path below ours, both without case. A real node looks at nothing before it, and takes `hubs` and
-    /// `js` with slashes behind them, too.
+    /// The last component of a path below our base path, case-insensitive. A real node ignores anything before it, and
+    /// accepts `hubs` and `js` with trailing slashes.
     ///
-    /// - Returns: nil for a path that is not below ours, or that ends in no endpoint.
+    /// - Returns: nil for a path outside the base path, or without an endpoint.
     func endpoint(of requestPath: String) -> Endpoint? {
         guard isBelow(requestPath) else { return nil }
         if let endpoint = Self.endpoint(endOf: requestPath) { return endpoint }
@@ -41,7 +40,7 @@ struct RequestGate: Sendable {
         return Endpoint(rawValue: String(decoding: bytes[(slash + 1)...], as: UTF8.self).lowercased())
     }
 
-    /// The hubs that `connectionData` names.
+    /// The hubs named in `connectionData`.
     func hubs(_ fields: FormFields, form: FormFields = FormFields()) -> Result<[String], Refusal> {
         guard let data = fields["connectionData"] ?? form["connectionData"] else { return .success([]) }
         let refusal = Refusal(status: .internalServerError, message: "", reason: .unknownHub)
@@ -53,7 +52,7 @@ struct RequestGate: Sendable {
         }
         var names: [String] = []
         for clientHub in clientHubs {
-            // A real node throws at a hub that is not there, and at one that is named twice.
+            // A real node throws for a missing hub, and for a duplicate.
             guard let name = clientHub["name"]?.asString ?? nil, let hub = dispatcher.hub(named: name),
                 !names.contains(hub.name)
             else { return .failure(refusal) }
@@ -62,7 +61,7 @@ struct RequestGate: Sendable {
         return .success(names)
     }
 
-    /// What everything but `negotiate` and `ping` must bring, checked in a real node's order.
+    /// Validates what everything but `negotiate` and `ping` needs, in a real node's order.
     func sessionRequest(
         _ endpoint: Endpoint, fields: FormFields, form: FormFields
     ) -> Result<SessionRequest, Refusal> {
@@ -111,7 +110,7 @@ struct RequestGate: Sendable {
     }
 }
 
-/// The last part of a path below the node's base path.
+/// The last component of a path below the node's base path.
 enum Endpoint: String, Sendable {
     case negotiate
     case ping
@@ -124,6 +123,6 @@ enum Endpoint: String, Sendable {
     case hubs
     case js
 
-    /// Whether it does more than to read, also when it is asked by `GET`.
+    /// Whether it has side effects, also with `GET`.
     var changesSomething: Bool { self == .send || self == .abort }
 }

@@ -1,14 +1,14 @@
 import Logging
 import Prometheus
 
-/// Clients that come back for what they missed, of which this node may not hold all: judges them, counts those that are
-/// not served in full, and gathers them for the log.
+/// Reconnecting clients whose missed messages this node may not have completely: evaluates them, counts incomplete
+/// resumes, and collects them for the log.
 struct ResumeAccount {
     private let metrics: HubMetrics
     private let logger: Logger
     private var ledger = ResumeLedger()
     private var report = ResumeReport()
-    /// Whether the bus was asked for the counter and has not answered.
+    /// Whether the counter was requested from the bus and is pending.
     private var isCounterAsked = false
 
     init(metrics: HubMetrics, logger: Logger) {
@@ -16,9 +16,9 @@ struct ResumeAccount {
         self.logger = logger
     }
 
-    /// A client came back.
+    /// A client reconnected.
     ///
-    /// - Returns: true if the counter must be asked for.
+    /// - Returns: true if the counter must be requested.
     mutating func judge(_ cursor: UInt64, oldestStored: UInt64?) -> Bool {
         switch ledger.verdict(of: cursor, oldestStored: oldestStored) {
         case .complete: return false
@@ -35,8 +35,8 @@ struct ResumeAccount {
     // MARK: - From the backplane
 
     /// - Parameters:
-    ///   - counter: nil where it cannot be read.
-    ///   - wasAsked: false if the connection was opened with it.
+    ///   - counter: nil if it cannot be read.
+    ///   - wasAsked: false if it belongs to the opening of the connection.
     mutating func counter(_ counter: UInt64?, wasAsked: Bool, oldestStored: UInt64?) {
         if !wasAsked { ledger.opened(counter: counter) }
         settle(counter: counter, oldestStored: oldestStored)
@@ -54,10 +54,10 @@ struct ResumeAccount {
 
     // MARK: - For the log
 
-    /// To be called every second.
+    /// Call every second.
     mutating func tick() { if let line = report.tick() { log(line) } }
 
-    /// Says what is gathered, at once.
+    /// Logs what was collected, immediately.
     mutating func shutDown() { if let line = report.take() { log(line) } }
 
     // MARK: - Private
@@ -74,7 +74,7 @@ struct ResumeAccount {
 
     private func log(_ line: ResumeReport.Line) {
         logger.warning(
-            "clients came back for envelopes that this node does not hold: they may have missed messages",
+            "clients reconnected for envelopes that this node does not have: they may have missed messages",
             metadata: [
                 "clients": "\(line.clients)", "lowest_cursor": "\(line.lowestCursor)",
                 "highest_cursor": "\(line.highestCursor)", "held_after": "\(ledger.heldAfter.map(String.init) ?? "-")",
@@ -82,7 +82,7 @@ struct ResumeAccount {
     }
 }
 
-/// Gathers the clients that were not served in full, so that a node that comes back to a hundred of them logs one line.
+/// Collects clients with incomplete resumes, so that a node logs one line for a hundred of them.
 struct ResumeReport {
     struct Line: Equatable {
         let clients: Int
@@ -90,7 +90,7 @@ struct ResumeReport {
         let highestCursor: UInt64
     }
 
-    /// A line is due when none has come for this many ticks, or after ``longestWait`` of them.
+    /// A line is due after this many ticks without a new client, or after ``longestWait`` ticks.
     private static let quiet = 2
     private static let longestWait = 10
 
@@ -107,7 +107,7 @@ struct ResumeReport {
         ticksSinceLast = 0
     }
 
-    /// To be called every second.
+    /// Call every second.
     mutating func tick() -> Line? {
         guard clients > 0 else { return nil }
         ticksSinceFirst += 1
@@ -115,7 +115,7 @@ struct ResumeReport {
         return ticksSinceLast >= Self.quiet || ticksSinceFirst >= Self.longestWait ? take() : nil
     }
 
-    /// What is gathered, at once.
+    /// What was collected so far.
     mutating func take() -> Line? {
         guard clients > 0 else { return nil }
         defer { self = ResumeReport() }

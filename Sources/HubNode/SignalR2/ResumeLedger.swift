@@ -1,29 +1,30 @@
-/// Tells whether a client that comes back gets all that it missed: decision logic without I/O.
+/// Determines whether a reconnecting client gets everything it missed: decision logic without I/O.
 ///
-/// A node holds what it heard since it began to listen, and no more than its store takes. What was published before, or
+/// A node has what it received since it subscribed, up to the limit of its store. It lacks what was published earlier
+/// or while it was deaf; only the counter shows whether there was anything.
 /// while it was deaf, it does not have; only the counter tells whether there was anything.
 struct ResumeLedger {
     enum Verdict: Equatable {
         case complete
-        /// Envelopes behind the cursor are not held, or the cursor is beyond the counter, which was set back.
+        /// Envelopes after the cursor are not available, or the cursor is beyond the counter, which was set back.
         case incomplete
         /// The counter must be read first.
         case unknown
     }
 
-    /// Cursors that wait for the counter; more are not counted.
+    /// Maximum number of cursors waiting for the counter; further ones are not counted.
     static let maximumWaiting = 100_000
 
-    /// What is behind it was heard, all of it; nil as long as neither the counter nor an envelope told.
+    /// Everything after this id was received; nil until the counter or an envelope shows it.
     private(set) var heldAfter: UInt64?
-    /// The last envelope heard.
+    /// The last received envelope.
     private var newest: UInt64?
-    /// As ``heldAfter`` was before the connection was lost, until the first envelope behind that.
+    /// The value of ``heldAfter`` before the connection was lost, until the first envelope afterwards.
     private var heldBefore: UInt64?
     private var waiting: [UInt64] = []
 
     /// - Parameters:
-    ///   - cursor: the last envelope that the client has.
+    ///   - cursor: the client's last envelope.
     ///   - oldestStored: the first one in the store.
     func verdict(of cursor: UInt64, oldestStored: UInt64?) -> Verdict {
         guard let heldAfter else { return .unknown }
@@ -32,15 +33,15 @@ struct ResumeLedger {
         return cursor >= max(heldAfter, forgotten) ? .complete : .incomplete
     }
 
-    /// Keeps a cursor of which nothing can be said yet.
+    /// Keeps an undecided cursor.
     mutating func wait(_ cursor: UInt64) {
         if waiting.count < Self.maximumWaiting { waiting.append(cursor) }
     }
 
-    /// The cursors of which something can be said now.
+    /// Decides waiting cursors.
     ///
     /// - Parameter counter: nil if it cannot be read.
-    /// - Returns: those that are not served in full.
+    /// - Returns: those with incomplete resumes.
     mutating func settle(counter: UInt64?, oldestStored: UInt64?) -> [UInt64] {
         var incomplete: [UInt64] = []
         var still: [UInt64] = []
@@ -50,7 +51,7 @@ struct ResumeLedger {
             case .incomplete: incomplete.append(cursor)
             case .unknown:
                 if let counter {
-                    // Up to the counter it is only we who have not heard it yet.
+                    // Up to the counter, only we have not received it yet.
                     if cursor > counter { incomplete.append(cursor) }
                 } else if heldAfter == nil {
                     still.append(cursor)
@@ -61,7 +62,7 @@ struct ResumeLedger {
         return incomplete
     }
 
-    /// The connection is open, and the counter was at this id: all behind it is heard.
+    /// The connection is open, and the counter was at this id: everything after it is received.
     mutating func opened(counter: UInt64?) {
         guard let counter else { return }
         if let newest, counter <= newest { return }
@@ -83,7 +84,7 @@ struct ResumeLedger {
         heldBefore = nil
     }
 
-    /// Ids up to this one were not heard.
+    /// Ids up to this one were missed.
     mutating func missed(through id: UInt64) {
         heldAfter = id
         heldBefore = nil

@@ -1,8 +1,7 @@
 import Backplane
 import NIOCore
 
-/// SignalR 2's frames: `{"C":"cursor","S":1,"T":1,"G":"token","M":[...]}`, in this order, all but C and M only where they
-/// say something.
+/// SignalR 2's frames: `{"C":"cursor","S":1,"T":1,"G":"token","M":[...]}`, in this order; all but C and M are optional.
 struct SignalR2Codec: ClientCodec {
     let format = "signalr2"
 
@@ -36,9 +35,9 @@ extension Frame {
     }
 }
 
-/// What a client has received, as it carries it: `s-0,HEX`, the last envelope's id in upper-case hexadecimal.
+/// A client's position: `s-0,HEX`, the last envelope's id in upper-case hexadecimal.
 ///
-/// Stream 0 is the only one that a Redis backplane has.
+/// A Redis backplane has only stream 0.
 enum Cursor {
     private static let prefix = "s-0,"
 
@@ -46,11 +45,11 @@ enum Cursor {
         prefix + String(id, radix: 16, uppercase: true)
     }
 
-    /// - Returns: nil for anything else: such a client gets what comes from now on, as at a real node.
+    /// - Returns: nil for anything else: such a client gets only new messages, as on a real node.
     static func parse(_ text: some StringProtocol) -> UInt64? {
         guard text.hasPrefix(prefix) else { return nil }
         let digits = text.dropFirst(prefix.count)
-        // UInt64's parser would take a sign.
+        // UInt64's parser would accept a sign.
         guard digits.first?.isHexDigit == true else { return nil }
         return UInt64(digits, radix: 16)
     }

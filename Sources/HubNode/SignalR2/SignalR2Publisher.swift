@@ -5,9 +5,9 @@ import Logging
 import NIOCore
 import Prometheus
 
-/// To the backplane of SignalR 2: messages, and commands to whichever node owns a connection.
+/// Publishes to the backplane of SignalR 2: messages, and commands to the node that owns a connection.
 ///
-/// Lives on the node's event loop, with the bus and the broker: what is published in some order goes out in that order.
+/// Runs on the node's event loop, with the bus and the broker, so that the order of publishing is kept.
 actor SignalR2Publisher: Publisher {
     private let bus: RedisMessageBus
     private let acknowledgementTime: TimeAmount
@@ -20,8 +20,8 @@ actor SignalR2Publisher: Publisher {
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     /// - Parameters:
-    ///   - acknowledgementTime: how long a group command waits for the owner of the connection.
-    ///   - executor: of the event loop that the bus lives on.
+    ///   - acknowledgementTime: time limit for the ack of a group command.
+    ///   - executor: of the event loop of the bus.
     init(
         bus: RedisMessageBus, acknowledgementTime: Duration, metrics: HubMetrics, observer: (any HubNodeObserver)?,
         executor: any SerialExecutor, logger: Logger
@@ -75,23 +75,23 @@ actor SignalR2Publisher: Publisher {
 
     // MARK: - For clients
 
-    /// Publishes the command that proves that a client is reached through the backplane.
+    /// Publishes the command that proves that a client can be reached through the backplane.
     ///
-    /// - Throws: ``CallFailure`` if Redis is not reached.
+    /// - Throws: ``CallFailure`` if Redis cannot be reached.
     func initialize(connectionID: String) async throws {
         try await publish(
             Message(Command(waitForAck: false, id: GUID.random(), type: .initializing), to: connectionID))
     }
 
-    /// Tells whichever node owns the connection to end it.
+    /// Asks the node that owns the connection to end it.
     ///
-    /// - Throws: ``CallFailure`` if Redis is not reached.
+    /// - Throws: ``CallFailure`` if Redis cannot be reached.
     func abort(connectionID: String) async throws {
         try await publish(
             Message(Command(waitForAck: false, id: GUID.random(), type: .abort), to: connectionID))
     }
 
-    /// Tells the node that sent a command that it was carried out here.
+    /// Acknowledges a command that was executed here.
     func acknowledge(_ commandID: String, of connectionID: String) {
         let message = Message(
             source: connectionID, key: Signal.ack.key, value: [], commandID: commandID, isAck: true)
@@ -104,31 +104,35 @@ actor SignalR2Publisher: Publisher {
         }
     }
 
+    func ask(_ invocation: ClientCall) async throws -> HubArgument {
+        throw CallFailure.unsupported("A client's result")
+    }
+
     // MARK: - From the backplane
 
-    /// Commands that the owner of their connection has carried out are waited for no longer.
+    /// Commands executed by the owner of their connection are complete.
     func heard(_ envelope: Envelope) {
         for message in envelope.body.messages where message.isAck {
             acknowledgements.resolve(message.commandID, acknowledged: true)
         }
     }
 
-    /// Has the bus tell ``BusEvent/counter(_:wasAsked:)``.
+    /// Has the bus report ``BusEvent/counter(_:wasAsked:)``.
     func askForCounter() {
         Task { await bus.askForCounter() }
     }
 
     // MARK: - Time
 
-    /// Gives up the commands whose time is over; to be called every second or so.
+    /// Gives up timed-out commands; call about once a second.
     func tick(at now: NIODeadline) { acknowledgements.expire(at: now) }
 
-    /// Ends all that waits.
+    /// Ends everything that is waiting.
     func shutDown() { acknowledgements.giveUpAll() }
 
     // MARK: - Private
 
-    /// Publishes one message in an envelope of its own.
+    /// Publishes one message in its own envelope.
     private func publish(_ message: Message) async throws {
         do {
             let id = try await bus.publish(message)
@@ -142,14 +146,14 @@ actor SignalR2Publisher: Publisher {
 }
 
 extension Message {
-    /// A command to whichever node owns the connection.
+    /// A command for the node that owns the connection.
     init(_ command: Command, to connectionID: String) {
         self.init(
             source: connectionID, key: Signal.connection(connectionID).key, value: command.encoded(),
             commandID: command.id, waitForAck: command.waitForAck)
     }
 
-    /// `{"H":hub,"M":method,"A":[...]}` to the audience's signal; who is left out stands in the filter.
+    /// `{"H":hub,"M":method,"A":[...]}` to the audience's signal; the filter contains excluded recipients.
     init(_ invocation: ClientCall) {
         var writer = JSONWriter()
         writer.raw(#"{"H":"#)
@@ -159,7 +163,7 @@ extension Message {
         writer.raw(#","A":["#)
         for (index, argument) in invocation.arguments.enumerated() {
             if index > 0 { writer.raw(",") }
-            writer.raw(argument)
+            writer.raw(argument.json)
         }
         writer.raw("]}")
         let (signal, excluded) = Self.signal(of: invocation.audience, hub: invocation.hub)
@@ -178,7 +182,7 @@ extension Message {
     }
 }
 
-/// Commands that wait for the owner of a connection to acknowledge them, each for a limited time.
+/// Commands waiting for an ack of the owner of a connection, each with a time limit.
 struct PendingAcknowledgements {
     private struct Waiting {
         let continuation: CheckedContinuation<Bool, Never>
@@ -193,12 +197,12 @@ struct PendingAcknowledgements {
         waiting[commandID] = Waiting(continuation: continuation, deadline: deadline)
     }
 
-    /// - Parameter acknowledged: false if it will never be. The first call for a command counts.
+    /// - Parameter acknowledged: false if it was given up. The first call for a command counts.
     mutating func resolve(_ commandID: String, acknowledged: Bool) {
         waiting.removeValue(forKey: commandID)?.continuation.resume(returning: acknowledged)
     }
 
-    /// Gives up those whose time is over.
+    /// Gives up timed-out commands.
     mutating func expire(at now: NIODeadline) {
         for (commandID, command) in waiting where command.deadline <= now {
             resolve(commandID, acknowledged: false)
@@ -211,7 +215,7 @@ struct PendingAcknowledgements {
     }
 }
 
-/// A random identifier as .NET writes it: 8-4-4-4-12 lower-case hexadecimal digits.
+/// A random identifier in .NET's format: 8-4-4-4-12 lower-case hexadecimal digits.
 enum GUID {
     static func random() -> String { UUID().uuidString.lowercased() }
 }

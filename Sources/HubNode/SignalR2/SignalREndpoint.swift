@@ -2,9 +2,9 @@ import Backplane
 import Hummingbird
 import NIOCore
 
-/// Everything below the node's base path: SignalR 2's client protocol over HTTP.
+/// The endpoints below the node's base path: SignalR 2's client protocol over HTTP.
 struct SignalREndpoint: Sendable {
-    /// What ASP.NET takes where nobody says otherwise.
+    /// ASP.NET's default limit.
     private static let maximumFormBytes = 4 << 20
 
     let configuration: HubNodeConfiguration
@@ -62,7 +62,7 @@ struct SignalREndpoint: Sendable {
         case .abort:
             try? await broker.publisher.abort(connectionID: session.connectionID)
             return Answer.empty("text/plain")
-        // Whatever else the path ends in, a real node takes it for a client that goes on.
+        // A real node treats any other path as a reconnecting client.
         case .connect, .reconnect, .poll, nil, .negotiate, .ping, .hubs, .js:
             return transport(session, fields: fields, callback: callback, channel: context.channel)
         }
@@ -81,7 +81,7 @@ struct SignalREndpoint: Sendable {
     }
 
     private func send(_ data: String?, of session: SessionRequest, callback: String?) async -> Response {
-        // A real node answers what it cannot read with a bare 500.
+        // A real node responds to an unreadable call with a bare 500.
         guard let data, let call = HubRequest(decoding: Array(data.utf8)) else {
             return refuse(.init(status: .internalServerError, message: "", reason: .protocolError))
         }

@@ -8,7 +8,7 @@ enum Answer {
     private static let jsonType = "application/json; charset=UTF-8"
     private static let scriptType = "application/javascript; charset=UTF-8"
 
-    /// - Parameter callback: the function that the JSON is handed to in a script, JSONP; nil answers the JSON itself.
+    /// - Parameter callback: the function to call in a script, for JSONP; nil for plain JSON.
     static func json(_ text: String, callback: String?) -> Response {
         response(
             .ok, callback == nil ? jsonType : scriptType, ResponseBody(byteBuffer: wrapped(text, callback: callback)))
@@ -26,7 +26,7 @@ enum Answer {
         response(.ok, contentType, ResponseBody())
     }
 
-    /// A status and nothing else, as of a server that met an exception.
+    /// A status without a body, like a server after an exception.
     static func bare(_ status: HTTPResponse.Status) -> Response {
         Response(status: status)
     }
@@ -40,7 +40,7 @@ enum Answer {
             case .poll: scriptType
             }
         var response = response(.ok, contentType, body)
-        // Tells nginx to pass each piece on as it comes.
+        // Tells nginx not to buffer the stream.
         if let name = HTTPField.Name("X-Accel-Buffering") { response.headers[name] = "no" }
         return response
     }

@@ -14,9 +14,9 @@ import NIOWebSocket
     import Musl
 #endif
 
-/// A TCP connection of the node: HTTP requests, until one of them turns it into a webSocket.
+/// A TCP connection of the node: HTTP requests, until one of them upgrades it to a webSocket.
 struct HubChildChannel: HTTPChannelHandler {
-    /// What the connection has become.
+    /// What became of the connection.
     enum Outcome: Sendable {
         case http(NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>)
         case webSocket
@@ -31,7 +31,7 @@ struct HubChildChannel: HTTPChannelHandler {
     let upgrader: WebSocketUpgrader
     let limits: HTTPLimits
     let gate: ConnectionGate
-    /// A peer that confirms nothing for this long is gone, though it never said so.
+    /// A peer that acknowledges no data for this long is dead.
     let userTimeout: TimeAmount
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
@@ -50,7 +50,7 @@ struct HubChildChannel: HTTPChannelHandler {
                         try channel.pipeline.syncOperations.addHandlers([
                             HTTP1ToHTTPServerCodec(secure: false),
                             RequestClock(connection.value),
-                            // Before the next one, which keeps the end of the connection to itself.
+                            // Before the next handler, which does not forward the end of the connection.
                             ConnectionWatch(),
                             HTTPConnectionStateHandler(logger: logger),
                         ])
@@ -61,7 +61,7 @@ struct HubChildChannel: HTTPChannelHandler {
                     }
                 })
             var pipeline = NIOUpgradableHTTPServerPipelineConfiguration(upgradeConfiguration: configuration)
-            // Hummingbird pipelines and answers errors itself.
+            // Hummingbird handles pipelining and errors itself.
             pipeline.enablePipelining = false
             pipeline.enableErrorHandling = false
             pipeline.enableResponseHeaderValidation = false
@@ -83,8 +83,8 @@ struct HubChildChannel: HTTPChannelHandler {
         do {
             switch try await value.negotiated.get() {
             case .http(let channel): await handleHTTP(asyncChannel: channel, logger: logger)
-            // It lives on in its handlers, without a task: to end one task of a group costs more the more there are, and
-            // there may be thousands of webSockets.
+            // It lives on in its handlers, without a task: ending one task of a group costs more the more there are,
+            // and there may be thousands of webSockets.
             case .webSocket: break
             }
         } catch {
@@ -94,14 +94,14 @@ struct HubChildChannel: HTTPChannelHandler {
     }
 }
 
-/// Takes the wish for a webSocket off a request that gets none, so that it is answered over HTTP as any other: where an
-/// upgrader refuses, NIO ends the connection without an answer.
+/// Removes the upgrade headers of a request that is refused as a webSocket, so that it is answered over HTTP: if an
+/// upgrader refuses, NIO closes the connection without a response.
 final class UpgradeFilter: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
 
     private let isAdmitted: (HTTPRequestHead) -> Bool
-    /// Only the first request of a connection can change what the connection is.
+    /// Only the first request of a connection can upgrade it.
     private var hasDecided = false
 
     init(isAdmitted: @escaping (HTTPRequestHead) -> Bool) {
@@ -109,7 +109,7 @@ final class UpgradeFilter: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        // Behind an upgrade it is no HTTP any more.
+        // After an upgrade the data is not HTTP any more.
         guard !hasDecided, case .head(var head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
         hasDecided = true
         guard head.headers.contains(name: "Upgrade"), !isAdmitted(head) else { return context.fireChannelRead(data) }

@@ -3,18 +3,18 @@ import Hummingbird
 import NIOCore
 import Prometheus
 
-/// The node's HTTP surface: the chat page, SignalR below its base path, metrics and health.
+/// The node's HTTP surface: chat page, SignalR below its base path, metrics and health.
 enum HubHTTP {
     static func router(
-        endpoint: SignalREndpoint, page: ChatPage, metrics: HubMetrics, broker: MessageBroker
+        endpoint: SignalREndpoint, core: CoreEndpoint?, page: ChatPage, metrics: HubMetrics, broker: MessageBroker
     ) -> Router<HubRequestContext> {
-        // As ASP.NET, which a real node's base path comes from.
+        // Case-insensitive like ASP.NET, where a real node's base path comes from.
         let router = Router(context: HubRequestContext.self, options: .caseInsensitive)
         let configuration = endpoint.configuration
         if !configuration.allowedOrigins.isEmpty {
             router.add(middleware: CrossOriginMiddleware(allowedOrigins: configuration.allowedOrigins))
         }
-        // A real node does not look at the method.
+        // A real node ignores the method.
         for method in [HTTPRequest.Method.get, .post, .put, .delete, .patch, .options] {
             for path in [configuration.path, "\(configuration.path)/**"] {
                 router.on(RouterPath(path), method: method) { request, context in
@@ -22,10 +22,19 @@ enum HubHTTP {
                 }
             }
         }
+        if let core {
+            for method in [HTTPRequest.Method.get, .post, .put, .delete, .patch, .options] {
+                for path in [core.route.path, "\(core.route.path)/negotiate"] {
+                    router.on(RouterPath(path), method: method) { request, context in
+                        try await core.respond(to: request, context: context)
+                    }
+                }
+            }
+        }
         for (path, file) in page.files {
             router.get(RouterPath(path)) { _, _ in file.response }
         }
-        // Browsers ask for it by themselves.
+        // Browsers request it by themselves.
         router.get("/favicon.ico") { _, _ in Response(status: .noContent) }
         router.get("/metrics") { request, _ in
             let format = ExpositionFormat.negotiate(accept: request.headers[.accept])
@@ -49,7 +58,7 @@ enum HubHTTP {
     }
 }
 
-/// What a handler knows of its request beside the request: here also the connection that it came over.
+/// A handler's context: also the connection of the request.
 struct HubRequestContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     let channel: any Channel
@@ -60,8 +69,8 @@ struct HubRequestContext: RequestContext {
     }
 }
 
-/// Lets pages of the allowed origins call this node from a browser. All others get no permission, which their browser
-/// then refuses them.
+/// Allows pages of the configured origins to call this node from a browser. Others get no permission, so their browser
+/// refuses.
 struct CrossOriginMiddleware: RouterMiddleware {
     typealias Context = HubRequestContext
 
@@ -77,14 +86,14 @@ struct CrossOriginMiddleware: RouterMiddleware {
         var response: Response
         if request.method == .options {
             response = Response(status: .noContent)
-            response.headers[.accessControlAllowMethods] = "GET, POST"
+            response.headers[.accessControlAllowMethods] = "GET, POST, DELETE"
             response.headers[.accessControlAllowHeaders] = request.headers[.accessControlRequestHeaders]
             response.headers[.accessControlMaxAge] = "600"
         } else {
             response = try await next(request, context)
         }
         response.headers[.accessControlAllowOrigin] = origin
-        // SignalR's clients send credentials by default and are refused without this.
+        // SignalR's clients send credentials by default and fail without this.
         response.headers[.accessControlAllowCredentials] = "true"
         response.headers[.vary] = "Origin"
         return response

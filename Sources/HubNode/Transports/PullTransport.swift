@@ -1,8 +1,7 @@
 import Hummingbird
 import NIOCore
 
-/// A response that writes what the broker has for its client: a stream for as long as it lasts, a poll until the first
-/// frame.
+/// A response that writes a client's frames: a stream as long as it lasts, a poll until the first frame.
 struct PullTransport: Sendable {
     enum Style: Sendable {
         case serverSentEvents
@@ -36,13 +35,13 @@ struct PullTransport: Sendable {
             })
     }
 
-    // The writer belongs to no actor.
+    // The writer is not confined to an actor.
     @concurrent
     private func write(_ outlet: UInt64, to writer: inout any ResponseBodyWriter) async throws {
         while true {
             switch await broker.nextDelivery(connectionID: session.connectionID, outlet: outlet) {
             case .frame(let frame):
-                try await writer.write(contentsOf: framed(frame.json))
+                try await writer.write(contentsOf: framed(frame.content))
                 if case .poll = style { return }
             case .keepAlive:
                 try await writer.write(ByteBuffer(string: keepAlive))
@@ -77,7 +76,7 @@ struct PullTransport: Sendable {
         }
     }
 
-    /// JSON inside a script element must not end it: `</` becomes `<\/`, which means the same in a string.
+    /// JSON in a script element must not close it: `</` becomes `<\/`, which is equivalent in a string.
     private static func inScript(_ json: ByteBuffer) -> ByteBuffer {
         guard json.readableBytesView.contains(UInt8(ascii: "<")) else { return json }
         var safe = ByteBufferAllocator().buffer(capacity: json.readableBytes + 16)
@@ -91,7 +90,7 @@ struct PullTransport: Sendable {
     }
 }
 
-/// The document that a forever frame begins with. Its names are those that the clients' script looks for in its parent.
+/// The initial document of a forever frame. Its names are those that the client script expects in its parent.
 enum ForeverFramePage {
     static func opening(frameID: UInt32) -> String {
         """
@@ -107,14 +106,14 @@ enum ForeverFramePage {
     }
 }
 
-/// Tells a response that waits for the backplane that its client has gone.
+/// Notifies a waiting response that its client has gone.
 final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = NIOAny
 
-    /// Called once when the connection ends; each response puts its own in place of the one before.
+    /// Called once when the connection ends; each response replaces the previous handler.
     private var onEnd: (() -> Void)?
 
-    /// Calls `body`, on the event loop, when the connection of this channel ends, if it has not ended already.
+    /// Calls `body` on the event loop when the connection of this channel ends, unless it already has.
     static func whenEnded(_ channel: any Channel, _ body: @escaping @Sendable () -> Void) async {
         let isWatched = try? await channel.eventLoop.submit {
             try channel.pipeline.syncOperations.handler(type: ConnectionWatch.self).onEnd = body

@@ -2,8 +2,8 @@ import Backplane
 import NIOCore
 import NIOWebSocket
 
-/// A client's webSocket: hands its calls to the hubs and the answers back. Frames from the backplane are written by the
-/// broker, past this.
+/// A client's webSocket: passes calls to the hubs and sends the responses. Frames from the backplane are written by the
+/// broker, bypassing this handler.
 final class WebSocketHandler: ChannelInboundHandler {
     typealias InboundIn = WebSocketFrame
     typealias OutboundOut = WebSocketFrame
@@ -13,12 +13,14 @@ final class WebSocketHandler: ChannelInboundHandler {
     private let broker: MessageBroker
     private let calls: HubCalls
     private let metrics: HubMetrics
+    private let maximumMessageBytes: Int
     private var outlet: UInt64?
 
     init(
         request: SessionRequest, line: WebSocketLine, broker: MessageBroker, calls: HubCalls,
-        metrics: HubMetrics
+        metrics: HubMetrics, maximumMessageBytes: Int = HubNodeLimits().inboundMessageBytes
     ) {
+        self.maximumMessageBytes = maximumMessageBytes
         self.request = request
         self.line = line
         self.broker = broker
@@ -35,6 +37,11 @@ final class WebSocketHandler: ChannelInboundHandler {
         let frame = unwrapInboundIn(data)
         switch frame.opcode {
         case .text:
+            // The aggregator looks at messages of several frames only.
+            guard frame.length <= maximumMessageBytes else {
+                metrics.refused(.tooLarge)
+                return line.close(.messageTooLarge)
+            }
             received(Array(buffer: frame.unmaskedData))
         case .ping:
             context.writeAndFlush(
@@ -80,7 +87,7 @@ final class WebSocketHandler: ChannelInboundHandler {
 
     private func received(_ json: [UInt8]) {
         guard let call = HubRequest(decoding: json) else {
-            // A real node logs what it cannot read and goes on.
+            // A real node logs unreadable messages and continues.
             metrics.refused(.protocolError)
             return
         }
@@ -93,14 +100,14 @@ final class WebSocketHandler: ChannelInboundHandler {
     }
 }
 
-/// A webSocket as the broker writes to it: on the event loop, without waiting.
+/// A webSocket for the broker: writes on the event loop, without waiting.
 final class WebSocketLine: Sendable {
     private let channel: any Channel
-    /// What is written from here goes past the encoder of frames.
+    /// Writes from here bypass the frame encoder.
     private let encoder: NIOLoopBound<ChannelHandlerContext>
 
     /// - Parameter channel: upgraded to webSockets; this is called on its event loop.
-    /// - Throws: `ChannelPipelineError` if it is not.
+    /// - Throws: `ChannelPipelineError` otherwise.
     init(channel: any Channel) throws {
         self.channel = channel
         encoder = NIOLoopBound(
@@ -124,13 +131,23 @@ final class WebSocketLine: Sendable {
         channel.writeAndFlush(WebSocketFrame(fin: true, opcode: .text, data: text), promise: nil)
     }
 
-    /// Nothing goes out before ``flush()``.
+    /// Nothing is sent before ``flush()``.
     func write(_ frame: EncodedFrame) {
         encoder.value.write(NIOAny(frame.webSocket), promise: nil)
     }
 
     func flush() {
         encoder.value.flush()
+    }
+
+    /// Takes nothing more from the client: its side fills, and it must wait.
+    func stopReading() {
+        try? channel.syncOptions?.setOption(.autoRead, value: false)
+    }
+
+    func readOn() {
+        guard (try? channel.syncOptions?.getOption(.autoRead)) == false else { return }
+        try? channel.syncOptions?.setOption(.autoRead, value: true)
     }
 
     /// Says goodbye and closes; the peer's answer is not waited for.

@@ -2,34 +2,43 @@ import NIOCore
 import NIOHTTP1
 import NIOWebSocket
 
-/// Decides which request becomes a webSocket; all others, the wrong ones included, are answered over HTTP.
+/// Decides which requests become webSockets; all others, including invalid ones, are answered over HTTP.
 struct WebSocketUpgrader: Sendable {
     let gate: RequestGate
     let broker: MessageBroker
     let calls: HubCalls
     let metrics: HubMetrics
     let maximumMessageBytes: Int
+    let core: CoreUpgrade?
+
+    /// Frames of clients of ASP.NET Core SignalR may hold many messages.
+    private static let largestCoreFrame = 128 * 1024
 
     /// - Parameter onUpgrade: called on the event loop once a connection has become a webSocket.
     func typedUpgrader(
         onUpgrade: @escaping @Sendable () -> Void
     ) -> NIOTypedWebSocketServerUpgrader<HubChildChannel.Outcome> {
         NIOTypedWebSocketServerUpgrader(
-            maxFrameSize: maximumMessageBytes,
+            maxFrameSize: core == nil ? maximumMessageBytes : max(maximumMessageBytes, Self.largestCoreFrame),
             shouldUpgrade: { channel, head in
-                channel.eventLoop.makeSucceededFuture(request(head) == nil ? nil : HTTPHeaders())
+                channel.eventLoop.makeSucceededFuture(isAdmitted(head) ? HTTPHeaders() : nil)
             },
             upgradePipelineHandler: { channel, head in
                 channel.eventLoop.makeCompletedFuture {
                     onUpgrade()
-                    if let request = request(head) {
+                    if let core, let client = core.client(head) {
+                        try channel.pipeline.syncOperations.addHandler(
+                            CoreWebSocketHandler(
+                                token: client.token, user: client.user, line: try WebSocketLine(channel: channel),
+                                broker: core.broker))
+                    } else if let request = request(head) {
                         try channel.pipeline.syncOperations.addHandlers([
                             NIOWebSocketFrameAggregator(
                                 minNonFinalFragmentSize: 0, maxAccumulatedFrameCount: 1024,
                                 maxAccumulatedFrameSize: maximumMessageBytes),
                             WebSocketHandler(
                                 request: request, line: try WebSocketLine(channel: channel), broker: broker,
-                                calls: calls, metrics: metrics),
+                                calls: calls, metrics: metrics, maximumMessageBytes: maximumMessageBytes),
                         ])
                     }
                     return .webSocket
@@ -37,7 +46,7 @@ struct WebSocketUpgrader: Sendable {
             })
     }
 
-    func isAdmitted(_ head: HTTPRequestHead) -> Bool { request(head) != nil }
+    func isAdmitted(_ head: HTTPRequestHead) -> Bool { core?.client(head) != nil || request(head) != nil }
 
     private func request(_ head: HTTPRequestHead) -> SessionRequest? {
         let (path, fields) = FormFields.split(uri: head.uri)
@@ -46,5 +55,27 @@ struct WebSocketUpgrader: Sendable {
             request.transport == .webSockets
         else { return nil }
         return request
+    }
+}
+
+/// Decides which request becomes the webSocket of a client of ASP.NET Core SignalR.
+struct CoreUpgrade: Sendable {
+    let route: CoreRoute
+    let broker: CoreBroker
+
+    /// Must be called on the event loop.
+    ///
+    /// - Returns: nil for what is answered over HTTP: another path, an unknown connection, one that has a transport, or a
+    ///   node that is about to stop.
+    func client(_ head: HTTPRequestHead) -> (token: String?, user: String)? {
+        let (path, fields) = FormFields.split(uri: head.uri)
+        guard head.method == .GET, route.target(of: FormFields.decodedPath(path)) == .hub else { return nil }
+        let token = fields["id"]
+        let isAdmitted = broker.assumeIsolated { broker in
+            guard let token else { return !broker.isDraining }
+            if case .admitted = broker.admission(token: token, .webSockets) { return true }
+            return false
+        }
+        return isAdmitted ? (token, fields["user"] ?? "") : nil
     }
 }

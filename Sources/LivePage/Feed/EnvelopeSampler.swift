@@ -3,24 +3,24 @@ import NIOConcurrencyHelpers
 import Redis
 import Synchronization
 
-/// Takes a few envelopes a second out of the stream for the live feed, on the recorder's thread.
+/// Samples a few envelopes per second for the live feed, on the recorder's thread.
 ///
-/// While no page is open it costs one look at a flag for each batch. Else it looks at the first envelopes of a batch and
-/// takes what its budget allows: the feed is a sample, and says so.
+/// Without an open page it costs one flag check per batch. Otherwise it reads the first envelopes of a batch and takes
+/// as many as the budget allows; the page says that the feed is a sample.
 final class EnvelopeSampler: Sendable {
     private struct State {
-        /// By channel index: what may still be taken until the next refill.
+        /// By channel index: envelopes that may be taken until the next refill.
         var budget: [Int]
         /// By channel index.
         var forms: [EnvelopeForm]
         var taken: [SampledEnvelope] = []
     }
 
-    /// Envelopes of one channel between two refills.
+    /// Envelopes per channel between two refills.
     static let share = 2
-    /// Of a batch this many are looked at.
+    /// Envelopes of a batch that are considered.
     static let lookedAt = 64
-    /// Envelopes that wait for ``take()``.
+    /// Maximum number of envelopes waiting for ``take()``.
     static let limit = 64
 
     private let isWanted = Atomic(false)
@@ -42,12 +42,12 @@ final class EnvelopeSampler: Sendable {
         }
     }
 
-    /// Whether anybody looks.
+    /// Whether any page is open.
     func want(_ wanted: Bool) {
         isWanted.store(wanted, ordering: .relaxed)
     }
 
-    /// On the recorder's thread.
+    /// Called on the recorder's thread.
     @inline(__always)
     func offer(_ batch: EnvelopeBatch) {
         guard isWanted.load(ordering: .relaxed) else { return }
@@ -67,7 +67,7 @@ final class EnvelopeSampler: Sendable {
         }
     }
 
-    /// What was taken since the last call; refills the budget.
+    /// Envelopes taken since the last call; refills the budget.
     func take() -> [SampledEnvelope] {
         state.withLockedValue { state in
             defer { state.taken = [] }

@@ -8,10 +8,10 @@ import Redis
 import Relay
 import Time
 
-/// Keeps what the live page shows, and sends it to those that are open.
+/// Maintains the contents of the live page, and sends them to open pages.
 ///
-/// It lives beside the recorder: counters are read once a second, events come by way of the ``LiveJournal``, a sample of the
-/// envelopes by way of the ``EnvelopeSampler``. However many pages are open, the recorder's thread does the same.
+/// It runs beside the recorder: counters are read once a second, events arrive through the ``LiveJournal``, sampled
+/// envelopes through the ``EnvelopeSampler``. The recorder's work does not depend on the number of open pages.
 final class LiveFeed: Sendable {
     private struct State {
         var snapshot: LiveSnapshot
@@ -23,16 +23,16 @@ final class LiveFeed: Sendable {
         /// New since the last frame.
         var events: [LiveEvent] = []
         var lines: [LiveLine] = []
-        /// Whether pages have not yet been told of the newest listing.
+        /// Whether the newest listing has not been sent yet.
         var segmentsChanged = false
-        /// Whether something has happened to the segments.
+        /// Whether a segment event requires a new listing.
         var segmentsAreAsked = false
     }
 
-    /// Between looks while a page is open: what happens is on the screen that much later.
+    /// Polling interval while a page is open: the maximum delay of an event on the page.
     static let lookInterval = Duration.milliseconds(100)
     private static let second: UInt64 = 1_000_000_000
-    /// Between frames for nothing but new lines.
+    /// Interval between frames with only new lines.
     private static let lineInterval: UInt64 = 250_000_000
     private static let segmentsInterval: UInt64 = 5_000_000_000
 
@@ -64,7 +64,7 @@ final class LiveFeed: Sendable {
                 nextSample: now.monotonic + Self.second))
     }
 
-    /// Whether who looks has shown a token: only then there is something to download, and to log out of.
+    /// Whether a token is required: only then are there downloads and a logout.
     private var hasToken: Bool { relay.configuration.web.access.token != nil }
 
     // MARK: - The recorder's thread
@@ -81,7 +81,7 @@ final class LiveFeed: Sendable {
 
     // MARK: - Its own task
 
-    /// Until the task is cancelled.
+    /// Runs until the task is cancelled.
     func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { [self] in await watchSegments() }
@@ -90,7 +90,7 @@ final class LiveFeed: Sendable {
                 let isOpen = pages.count > 0
                 sampler.want(isOpen)
                 look(at: now, isOpen: isOpen)
-                // Cancelled while waiting: the loop's condition ends it.
+                // On cancellation the loop condition ends it.
                 try? await Task.sleep(for: isOpen ? Self.lookInterval : untilNextSample(from: .now()))
             }
             group.cancelAll()
@@ -103,7 +103,7 @@ final class LiveFeed: Sendable {
         return next > now.monotonic ? .nanoseconds(Int64(next - now.monotonic)) : .zero
     }
 
-    /// Apart from the rest: to list a large directory can take long.
+    /// A separate task, because listing a large directory can take long.
     private func watchSegments() async {
         guard let segments else { return }
         var nextLook: UInt64 = 0
@@ -121,7 +121,7 @@ final class LiveFeed: Sendable {
         }
     }
 
-    /// One look at the relay, and a frame for the pages if there is something to tell.
+    /// Reads the state of the relay once, and sends a frame if there is news.
     func look(at now: Moment, isOpen: Bool) {
         let (status, drops) = (relay.context.status, relay.drops)
         let entries = journal.take()
@@ -142,7 +142,7 @@ final class LiveFeed: Sendable {
             let isTick = now.monotonic >= state.nextSample
             if isTick {
                 state.snapshot.sample(at: now)
-                // What was slept through is not made up for.
+                // Missed samples are not made up for.
                 state.nextSample = max(state.nextSample + Self.second, now.monotonic + Self.second / 2)
             }
             let line = isTick && configuration.onSnapshot != nil ? self.line(of: state.snapshot) : nil
@@ -178,7 +178,7 @@ final class LiveFeed: Sendable {
             writtenBytes: relay.recording.writtenBytes.value)
     }
 
-    /// - Returns: nil if nothing is worth one yet.
+    /// - Returns: nil if there is nothing to send yet.
     private func frame(_ state: inout State, isTick: Bool, at now: Moment) -> ByteBuffer? {
         let verdicts = (state.snapshot.verdicts + [state.snapshot.emptyVerdict].compactMap { $0 }).map(\.kind)
         let links = configuration.links.all
@@ -205,9 +205,9 @@ final class LiveFeed: Sendable {
         return frame.finished()
     }
 
-    /// Everything, for a page that has just opened or has fallen behind.
+    /// A complete frame, for a page that has just opened or has fallen behind.
     func wholeFrame() -> ByteBuffer {
-        // Made outside the lock: it is large, and the snapshot is a value.
+        // Created outside the lock: it is large, and the snapshot is a value.
         let (snapshot, sequence) = state.withLockedValue { ($0.snapshot, $0.sequence) }
         var frame = LiveFrame("state", sequence: sequence, snapshot: snapshot)
         frame.addVersion(

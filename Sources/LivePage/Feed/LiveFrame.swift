@@ -5,18 +5,18 @@ import NIOCore
 import Relay
 import Time
 
-/// Writes what a page is sent: one server-sent event whose data is a JSON object. Times are milliseconds since 1970.
+/// Encodes one server-sent event for a page; its data is a JSON object. Times are milliseconds since 1970.
 struct LiveFrame {
     private var json = JSONWriter()
 
     /// - Parameters:
     ///   - event: `state` (everything), `tick` (a second has passed) or `change` (something happened).
-    ///   - sequence: ascending over all frames, so that a page can leave out what is older than what it has.
+    ///   - sequence: ascending over all frames, so that a page can skip older ones.
     init(_ event: String, sequence: UInt64, snapshot: LiveSnapshot) {
         json.raw("event: \(event)\ndata: {\"seq\":\(sequence),\"now\":\(Self.milliseconds(snapshot.now.realtime))")
     }
 
-    /// With the blank line that ends it.
+    /// Including the final blank line.
     func finished() -> ByteBuffer {
         var frame = self
         frame.json.raw("}\n\n")
@@ -129,7 +129,7 @@ struct LiveFrame {
         list(#","times":"#, verdict.sentence.times, to: &writer) { $0.raw("\(milliseconds($1))") }
     }
 
-    /// What the sentence says, as numbers: those of a sample, without its time.
+    /// The figures of the sentence: those of a sample, without its time.
     private static func add(_ figures: ChannelState.Figures, to writer: inout JSONWriter) {
         writer.raw("[\(number(figures.rate)),\(number(figures.bytes)),\(figures.missing),\(text(figures.latency))]")
     }
@@ -176,11 +176,11 @@ struct LiveFrame {
 
     private static func add(_ event: LiveEvent, to writer: inout JSONWriter) {
         writer.raw(#"{"n":\#(event.number),"at":\#(milliseconds(event.at)),"why":"#)
-        // Of a doubt, why nobody can tell.
+        // For a doubt: why it is unknown whether ids are missing.
         let doubt = event.event.event == CaptureEvent.mayBeMissingName ? event.event.reason : nil
         writer.string(Words.cause(doubt ?? event.event.cause ?? event.event.reason ?? "unknown"))
         writer.raw(",")
-        // The object as it stands in a capture, of which the first brace is taken.
+        // The object as in a capture, whose first brace is already written.
         writer.raw(event.event.json().dropFirst())
     }
 
@@ -189,7 +189,7 @@ struct LiveFrame {
             #"{"n":\#(line.number),"at":\#(milliseconds(line.at)),"channel":\#(line.channel),"size":\#(line.size),"messages":\#(line.messages),"kind":"#
         )
         writer.string(line.kind)
-        // As text: JavaScript's numbers end at 2^53.
+        // As text: JavaScript numbers are exact only up to 2^53.
         if let id = line.id { writer.raw(#","id":"\#(id)""#) }
         if let latency = line.latency { writer.raw(#","latency":\#(number(latency * 1_000))"#) }
         for (name, text) in [
@@ -219,7 +219,7 @@ struct LiveFrame {
 
     private static func milliseconds(_ nanoseconds: UInt64) -> UInt64 { nanoseconds / 1_000_000 }
 
-    /// With two places at most, never in exponents.
+    /// At most two decimals, never an exponent.
     private static func number(_ value: Double) -> String {
         guard value.isFinite, value.magnitude < 1e15 else { return "0" }
         let hundredths = Int((value * 100).rounded())

@@ -1,11 +1,11 @@
 import NIOConcurrencyHelpers
 
-/// What a live page shows besides what its relay tells.
+/// Additional contents of a live page.
 package struct LivePageConfiguration: Sendable {
     /// Whether it shows the values of messages: what users wrote.
     package var showsValues: Bool
     package var links: LiveLinks
-    /// Called once a second; must not wait.
+    /// Called once a second; must not block.
     package var onSnapshot: (@Sendable (RelaySnapshot) -> Void)?
 
     package init(
@@ -18,7 +18,7 @@ package struct LivePageConfiguration: Sendable {
     }
 }
 
-/// A way from the live page to something near it.
+/// A link on the live page to something related.
 package struct LiveLink: Sendable, Equatable {
     package var title: String
     /// `http` or `https`.
@@ -30,7 +30,7 @@ package struct LiveLink: Sendable, Equatable {
     }
 }
 
-/// Links on the live page, which may become known only while the relay runs: the chat of a hub node, for instance.
+/// Links on the live page. They may become known while the relay runs, such as the chat of a hub node.
 package final class LiveLinks: Sendable {
     private let links: NIOLockedValueBox<[LiveLink]>
 

@@ -2,9 +2,9 @@ import NIOConcurrencyHelpers
 import NIOCore
 import Synchronization
 
-/// The pages that are open, each with a bounded queue of frames that it has not been sent yet.
+/// The open pages, each with a bounded queue of unsent frames.
 ///
-/// A page that reads slower than it is written to loses what is in its queue and is told everything anew.
+/// A page that reads too slowly loses its queue and gets a complete frame instead.
 final class LivePages: Sendable {
     /// One open page.
     final class Page: Sendable {
@@ -37,7 +37,7 @@ final class LivePages: Sendable {
     private let limit: Int
     private let state = NIOLockedValueBox(State())
 
-    /// - Parameter limit: pages at once.
+    /// - Parameter limit: maximum number of pages.
     init(limit: Int = 32) {
         self.limit = limit
     }
@@ -45,7 +45,7 @@ final class LivePages: Sendable {
     var count: Int { state.withLockedValue { $0.pages.count } }
     var isFull: Bool { state.withLockedValue { $0.pages.count >= limit || $0.isClosed } }
 
-    /// - Returns: nil if there are too many.
+    /// - Returns: nil beyond the limit.
     func open() -> Page? {
         state.withLockedValue { state in
             guard state.pages.count < limit, !state.isClosed else { return nil }
@@ -65,7 +65,7 @@ final class LivePages: Sendable {
         for page in state.withLockedValue({ Array($0.pages.values) }) { page.send(frame) }
     }
 
-    /// Ends what is open; a browser comes again by itself, and must then show who it is.
+    /// Closes all streams; browsers reconnect by themselves and must then authenticate.
     func closeAll() {
         let open = state.withLockedValue { state in
             defer { state.pages = [:] }
@@ -74,7 +74,7 @@ final class LivePages: Sendable {
         for page in open { page.continuation.finish() }
     }
 
-    /// Ends what is open, and opens no more.
+    /// Closes all streams and refuses new ones.
     func shut() {
         state.withLockedValue { $0.isClosed = true }
         closeAll()

@@ -1,4 +1,4 @@
-// One moving chart, drawn as SVG: lines or bars over the last minutes, and what happened as marks on it.
+// A moving SVG chart: lines or bars over the last minutes, with events as marks.
 
 const space = 'http://www.w3.org/2000/svg';
 const height = 120;
@@ -11,7 +11,7 @@ const make = (name, attributes = {}, ...children) => {
   return element;
 };
 
-// The next of 1, 2, 5, 10, 20 ... of a unit: an axis that does not change with every sample.
+// The next of 1, 2, 5, 10, 20 ... of a unit, so that the axis does not change with every sample.
 function niceCeiling(value, thousand) {
   if (!(value > 0)) return 1;
   const unit = thousand ** Math.max(0, Math.floor(Math.log(value) / Math.log(thousand)));
@@ -20,7 +20,7 @@ function niceCeiling(value, thousand) {
 }
 
 export class Chart {
-  // series: [{ label, column }], the first one filled; thousand: of the unit's prefixes; bars: instead of lines.
+  // series: [{ label, column }], the first one filled; thousand: base of the unit's prefixes; bars: instead of lines.
   constructor({ title, series, format, said = format, thousand = 1000, bars = false }) {
     Object.assign(this, { title, series, format, said, thousand, bars });
     this.samples = [];
@@ -40,13 +40,13 @@ export class Chart {
     new ResizeObserver(() => this.draw()).observe(this.figure);
   }
 
-  // current: like a sample, what the channel's sentence says of the same.
+  // current: like a sample, with the figures of the channel's sentence.
   update(samples, events, outages, now, current) {
     Object.assign(this, { samples, events, outages, now, current });
     this.draw();
   }
 
-  // From two minutes up to fifteen: what is there fills the width.
+  // Two to fifteen minutes: the available samples fill the width.
   get span() {
     const first = this.samples[0]?.[0] ?? this.now;
     return Math.min(900e3, Math.max(120e3, this.now - first));
@@ -101,7 +101,7 @@ export class Chart {
     let before = 0;
     for (const sample of samples) {
       const value = sample[line.column];
-      // Where nothing was measured there is no line.
+      // No line where nothing was measured.
       if (value === null || sample[0] - before > 3500) {
         if (piece.length) pieces.push(piece);
         piece = [];
@@ -142,7 +142,7 @@ export class Chart {
     return this.series.map(line => `${format(sample[line.column])}${line.label ? ` ${line.label}` : ''}`).join(', ');
   }
 
-  // The same in words, for who does not see it.
+  // The same as text, for screen readers.
   describe(samples) {
     const last = samples.length ? this.current : undefined;
     const peak = Math.max(0, ...samples.map(sample => sample[this.series[0].column] ?? 0));

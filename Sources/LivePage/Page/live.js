@@ -1,4 +1,4 @@
-// The live page: takes what the relay sends and shows it. Texts from outside only ever become text nodes.
+// The live page: displays what the relay sends. Texts from outside only become text nodes.
 
 import { Chart } from './chart.js';
 import { bytes, clock, count, duration, eventLevel, eventWords, rate, saidDuration, sentence, time } from './words.js';
@@ -27,7 +27,7 @@ let lines = [];
 let lastEvent = 0;
 let lastLine = 0;
 
-// label: what stands above the column; on a phone, where there are no columns, it stands beside the value.
+// label: the column's heading; on a phone, without columns, it is shown beside the value.
 const cell = (content, name, label) => {
   const element = document.createElement('td');
   element.append(content);
@@ -36,7 +36,7 @@ const cell = (content, name, label) => {
   return element;
 };
 
-// A long value is cut; a click shows all of it.
+// A long value is cut; a click shows it completely.
 const shownOfValue = 160;
 
 function valueOf(text) {
@@ -108,57 +108,57 @@ class Channel {
     this.section.setAttribute('aria-label', `${this.isHub ? 'Hub' : 'Channel'} ${name}`);
     for (const table of this.section.querySelectorAll('.of-hub')) table.hidden = !this.isHub;
     this.charts = [
-      new Chart({ title: 'Envelopes a second', series: [{ column: 1 }], format: rate }),
-      new Chart({ title: 'Bytes a second', series: [{ column: 2 }], format: bytes, thousand: 1024 }),
+      new Chart({ title: 'Envelopes per second', series: [{ column: 1 }], format: rate }),
+      new Chart({ title: 'Bytes per second', series: [{ column: 2 }], format: bytes, thousand: 1024 }),
       ...lastCharts[this.isHub ? 'core' : 'signalr2'](),
     ];
     this.section.querySelector('.charts').append(...this.charts.map(chart => chart.figure));
   }
 
-  take(told, now) {
+  take(received, now) {
     const newest = this.samples.at(-1)?.[0] ?? 0;
-    this.samples.push(...told.samples.filter(sample => sample[0] > newest));
+    this.samples.push(...received.samples.filter(sample => sample[0] > newest));
     while (this.samples.length && this.samples[0][0] < now - span) this.samples.shift();
-    this.current = told.current;
-    this.showState(told, now);
-    if (told.kinds) this.showTables(told);
+    this.current = received.current;
+    this.showState(received, now);
+    if (received.kinds) this.showTables(received);
   }
 
-  showState(told, now) {
+  showState(received, now) {
     const line = this.section.querySelector('.sentence');
-    line.replaceChildren(...sentence(told.text, told.times, now));
-    line.dataset.kind = told.kind;
-    this.section.dataset.level = told.level;
-    this.section.dataset.kind = told.kind;
-    this.section.querySelector('.shape path').setAttribute('d', shapes[told.level] ?? shapes.idle);
-    // A reader hears of a change, not of every second.
-    if (this.kind !== null && this.kind !== told.kind) $('announcer').textContent = `${this.name}: ${line.textContent}`;
-    this.kind = told.kind;
-    this.level = told.level;
+    line.replaceChildren(...sentence(received.text, received.times, now));
+    line.dataset.kind = received.kind;
+    this.section.dataset.level = received.level;
+    this.section.dataset.kind = received.kind;
+    this.section.querySelector('.shape path').setAttribute('d', shapes[received.level] ?? shapes.idle);
+    // A screen reader announces changes, not every second.
+    if (this.kind !== null && this.kind !== received.kind) $('announcer').textContent = `${this.name}: ${line.textContent}`;
+    this.kind = received.kind;
+    this.level = received.level;
   }
 
-  showTables(told) {
-    const total = told.kinds.reduce((sum, [, number]) => sum + number, 0);
-    const kinds = told.kinds.map(([kind, number]) =>
+  showTables(received) {
+    const total = received.kinds.reduce((sum, [, number]) => sum + number, 0);
+    const kinds = received.kinds.map(([kind, number]) =>
       row(cell(kind.replaceAll('_', ' ')), cell(count(number), 'number'), cell(share(number, total), 'number')));
-    if (told.undecodable > 0) kinds.push(row(cell('undecodable'), cell(count(told.undecodable), 'number'), cell('–', 'number')));
+    if (received.undecodable > 0) kinds.push(row(cell('undecodable'), cell(count(received.undecodable), 'number'), cell('–', 'number')));
     if (!kinds.length) kinds.push(noneYet());
     this.section.querySelector('.kinds tbody').replaceChildren(...kinds);
-    const calls = told.calls.map(([hub, method, number]) =>
-      row(cell(hub, 'name'), cell(method, 'name'), cell(share(number, told.sampled), 'number')));
+    const calls = received.calls.map(([hub, method, number]) =>
+      row(cell(hub, 'name'), cell(method, 'name'), cell(share(number, received.sampled), 'number')));
     if (!calls.length) calls.push(noneYet());
     this.section.querySelector('.calls tbody').replaceChildren(...calls);
-    this.section.querySelector('.sampled').textContent = count(told.sampled);
-    if (this.isHub) this.showHubTables(told);
+    this.section.querySelector('.sampled').textContent = count(received.sampled);
+    if (this.isHub) this.showHubTables(received);
   }
 
-  showHubTables(told) {
-    const protocols = told.protocols.map(([name, number, lacking]) => {
+  showHubTables(received) {
+    const protocols = received.protocols.map(([name, number, lacking]) => {
       const without = cell(count(lacking), 'number');
       if (lacking > 0) without.classList.add('lacking');
       return row(cell(name), cell(count(number), 'number'), without);
     });
-    const commands = told.commands.map(([what, number]) => row(cell(what), cell(count(number), 'number')));
+    const commands = received.commands.map(([what, number]) => row(cell(what), cell(count(number), 'number')));
     this.section.querySelector('.protocols tbody').replaceChildren(...(protocols.length ? protocols : [noneYet()]));
     this.section.querySelector('.commands tbody').replaceChildren(...(commands.length ? commands : [noneYet(2)]));
   }
@@ -173,7 +173,7 @@ class Channel {
 
 const share = (number, total) => (total > 0 ? `${Math.round((number / total) * 100)} %` : '–');
 
-// From each loss of the connection to the subscription that ended it.
+// From each lost connection to the next subscription.
 function outages() {
   const spans = [];
   for (const event of events) {
@@ -183,12 +183,12 @@ function outages() {
   return spans;
 }
 
-function showChannels(told, now) {
-  const keys = told.map(keyOf);
+function showChannels(received, now) {
+  const keys = received.map(keyOf);
   if (keys.length !== channels.length || channels.some((channel, index) => channel.key !== keys[index])) {
     // Hubs come while the page is open: what is known of the others stays.
     const known = new Map(channels.map(channel => [channel.key, channel]));
-    channels = told.map((channel, index) => known.get(keys[index]) ?? new Channel(channel));
+    channels = received.map((channel, index) => known.get(keys[index]) ?? new Channel(channel));
     const sections = channels.map(channel => channel.section);
     const isGrowth = [...$('channels').children].every((section, index) => section === sections[index]);
     if (isGrowth) $('channels').append(...sections.slice($('channels').childElementCount));
@@ -197,7 +197,7 @@ function showChannels(told, now) {
     document.body.classList.toggle('both', new Set(channels.map(channel => channel.isHub)).size > 1);
     document.body.classList.toggle('hubs-only', channels.length > 0 && channels.every(channel => channel.isHub));
   }
-  told.forEach((channel, index) => channels[index].take(channel, now));
+  received.forEach((channel, index) => channels[index].take(channel, now));
   const order = ['bad', 'warning', 'idle', 'good'];
   const worst = [...channels].sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level))[0];
   if (worst) document.title = `${worst.kind.replaceAll('_', ' ')}: ${worst.name} – backplane-relay`;
@@ -217,8 +217,8 @@ function showEmpty(told, now) {
 
 // MARK: Events, envelopes, segments
 
-function showEvents(told) {
-  const fresh = told.filter(event => event.n > lastEvent);
+function showEvents(received) {
+  const fresh = received.filter(event => event.n > lastEvent);
   if (!fresh.length) return;
   lastEvent = fresh.at(-1).n;
   events = [...events, ...fresh].slice(-shownEvents);
@@ -234,15 +234,15 @@ function showEvents(told) {
   $('no-events').hidden = true;
 }
 
-function takeLines(told) {
-  const fresh = told.filter(line => line.n > lastLine);
+function takeLines(received) {
+  const fresh = received.filter(line => line.n > lastLine);
   if (!fresh.length) return;
   lastLine = fresh.at(-1).n;
   lines = [...lines, ...fresh].slice(-shownLines);
   if (!isPaused) addLines(fresh);
 }
 
-// Rows that stand stay as they are: one may be open, or selected.
+// Existing rows are not replaced: one may be open, or selected.
 function addLines(fresh) {
   $('lines').prepend(...fresh.slice(-shownLines).toReversed().map(lineRow));
   while ($('lines').childElementCount > shownLines) $('lines').lastElementChild.remove();
@@ -262,7 +262,7 @@ function showWhetherLines() {
 function lineRow(line) {
   const call = document.createElement('span');
   if (line.hub !== undefined) call.append(`${line.hub}.`, document.createElement('wbr'), line.method);
-  // What a command does has a name, too.
+  // A command's action has a name too.
   else if (line.method !== undefined) call.append(line.method);
   const what = cell(call, `name${line.method === undefined && line.value === undefined && !(line.messages > 1) ? ' absent' : ''}`, 'Hub and method');
   if (line.messages > 1) what.append(` and ${line.messages - 1} more`);
@@ -277,37 +277,37 @@ function lineRow(line) {
     cell(duration(line.latency), `number of-ids${line.latency === undefined ? ' absent' : ''}`, 'Latency'));
 }
 
-function showClients(told) {
-  $('clients').hidden = told.length === 0;
-  $('client-rows').replaceChildren(...told.map(client => {
+function showClients(received) {
+  $('clients').hidden = received.length === 0;
+  $('client-rows').replaceChildren(...received.map(client => {
     const state = document.createElement('span');
     state.className = `event ${client.slow ? 'warning' : 'idle'}`;
     state.textContent = client.slow ? 'slow' : client.waiting > 0 ? 'behind' : 'nothing waits';
     return row(
       cell(client.name, 'name', 'Name'), cell(client.ip, '', 'Address'),
-      cell(count(client.connections), 'number', 'Connections'), cell(bytes(client.waiting), 'number', 'Waits in Redis'),
+      cell(count(client.connections), 'number', 'Connections'), cell(bytes(client.waiting), 'number', 'Waiting in Redis'),
       cell(state, '', 'State'));
   }));
 }
 
 const states = {
-  // Not "recording": it stays open while recording pauses or fails.
-  complete: 'complete', recording: 'open', unclosed: 'not closed', unknown: 'not known',
+  // Not "recording": the segment stays open while recording is paused or fails.
+  complete: 'complete', recording: 'open', unclosed: 'not closed', unknown: 'unknown',
 };
 
-function showSegments(told) {
-  $('segments-table').hidden = told.newest.length === 0;
-  const all = told.total > told.newest.length ? `the newest ${told.newest.length} of ` : '';
-  const downloads = told.downloads ? '' : ' Downloads need a token: start the relay with --web-token-file.';
-  $('segments-hint').textContent = `${all}${count(told.total)} ${told.total === 1 ? 'segment' : 'segments'}, ${bytes(told.bytes)}.${downloads}`;
-  $('segment-rows').replaceChildren(...told.newest.map(segment => {
+function showSegments(received) {
+  $('segments-table').hidden = received.newest.length === 0;
+  const all = received.total > received.newest.length ? `the newest ${received.newest.length} of ` : '';
+  const downloads = received.downloads ? '' : ' Downloads need a token: start the relay with --web-token-file.';
+  $('segments-hint').textContent = `${all}${count(received.total)} ${received.total === 1 ? 'segment' : 'segments'}, ${bytes(received.bytes)}.${downloads}`;
+  $('segment-rows').replaceChildren(...received.newest.map(segment => {
     const ids = segment.ids.map(([channel, from, to]) => `${channels.length > 1 ? `${channel} ` : ''}${from}–${to}`).join(', ');
     const word = segment.state === 'incomplete' ? `${count(segment.missing)} missing` : states[segment.state] ?? segment.state;
     const state = document.createElement('span');
     state.className = `event ${{ complete: 'good', incomplete: 'bad', unclosed: 'warning' }[segment.state] ?? 'idle'}`;
     state.textContent = word;
     const name = cell(segment.name, 'name', 'Segment');
-    if (told.downloads) name.append(download(segment));
+    if (received.downloads) name.append(download(segment));
     return row(name, cell(bytes(segment.size), 'number', 'Size'), cell(ids || '–', '', 'Ids'), cell(state, '', 'Complete'));
   }));
 }
@@ -322,8 +322,8 @@ function download(segment) {
   return link;
 }
 
-function showLinks(told) {
-  $('links').replaceChildren(...told.filter(link => /^https?:\/\//.test(link.url)).map(({ title, url }) => {
+function showLinks(received) {
+  $('links').replaceChildren(...received.filter(link => /^https?:\/\//.test(link.url)).map(({ title, url }) => {
     const link = document.createElement('a');
     link.href = url;
     link.textContent = title;
@@ -335,29 +335,29 @@ function showLinks(told) {
 // MARK: The stream
 
 function take(message, isWhole) {
-  const told = JSON.parse(message.data);
+  const received = JSON.parse(message.data);
   heardAt = performance.now();
   showConnection('live');
   if (isWhole) sequence = -1;
-  // Sent before what is shown already.
-  if (told.seq <= sequence) return;
-  sequence = told.seq;
+  // Older than what is already shown.
+  if (received.seq <= sequence) return;
+  sequence = received.seq;
   if (isWhole) forget();
-  if (told.version !== undefined) $('version').textContent = told.version;
-  if (told.token !== undefined) $('logout').hidden = !told.token;
-  if (told.values !== undefined) $('values-hint').textContent = told.values ? 'With their values, as users wrote them.' : '';
-  if (told.links) showLinks(told.links);
-  showChannels(told.channels, told.now);
-  showEmpty(told.empty, told.now);
-  if (told.clients) showClients(told.clients);
-  if (told.events) showEvents(told.events);
-  if (told.lines) takeLines(told.lines);
-  if (told.segments) showSegments(told.segments);
-  if (isWhole && !told.segments) showNothingRecorded(told);
-  for (const channel of channels) channel.draw(told.now);
+  if (received.version !== undefined) $('version').textContent = received.version;
+  if (received.token !== undefined) $('logout').hidden = !received.token;
+  if (received.values !== undefined) $('values-hint').textContent = received.values ? 'With their values, as users wrote them.' : '';
+  if (received.links) showLinks(received.links);
+  showChannels(received.channels, received.now);
+  showEmpty(received.empty, received.now);
+  if (received.clients) showClients(received.clients);
+  if (received.events) showEvents(received.events);
+  if (received.lines) takeLines(received.lines);
+  if (received.segments) showSegments(received.segments);
+  if (isWhole && !received.segments) showNothingRecorded(received);
+  for (const channel of channels) channel.draw(received.now);
 }
 
-// Another relay may have come in the place of the one before; its numbers begin anew.
+// The relay may have been replaced; then numbers start over.
 function forget() {
   [events, lines, lastEvent, lastLine] = [[], [], 0, 0];
   for (const channel of channels) channel.samples = [];
@@ -366,9 +366,9 @@ function forget() {
   if (!isPaused) showLines();
 }
 
-function showNothingRecorded(told) {
+function showNothingRecorded(received) {
   $('segments-table').hidden = true;
-  $('segments-hint').textContent = told.records ? 'The record directory is looked at.'
+  $('segments-hint').textContent = received.records ? 'Reading the record directory.'
     : 'Nothing is recorded: start the relay with --record to keep the envelopes.';
 }
 
@@ -382,7 +382,7 @@ function showConnection(state, words = '') {
   $('lost').textContent = words;
 }
 
-function lose(words = 'Connection to the relay lost, trying again. What stands here is from before.') {
+function lose(words = 'Connection to the relay lost, trying again. The figures here are stale.') {
   showConnection('lost', words);
   stream?.close();
   stream = null;
@@ -390,7 +390,7 @@ function lose(words = 'Connection to the relay lost, trying again. What stands h
   if (!document.hidden) retry = setTimeout(probe, 1000);
 }
 
-// Why it is so: the relay is away, or it wants to see a token, or too many look.
+// Finds the reason: the relay is down, requires a token, or too many pages are open.
 async function probe() {
   try {
     const answer = await fetch('-/ready', { cache: 'no-store', signal: AbortSignal.timeout(patience) });
@@ -407,12 +407,12 @@ function connect() {
   heardAt = performance.now();
   stream.addEventListener('state', message => take(message, true));
   for (const name of ['tick', 'change']) stream.addEventListener(name, message => take(message, false));
-  // The relay lets a stream last for a while only.
+  // The relay limits the duration of a stream.
   stream.addEventListener('again', () => connect());
   stream.addEventListener('error', () => lose());
 }
 
-// A second without a word is one too many; a browser notices a dead connection only much later.
+// More than a second without data means a dead connection; a browser notices it much later.
 setInterval(() => {
   if (stream && performance.now() - heardAt > patience) lose();
 }, 500);
@@ -420,11 +420,11 @@ setInterval(() => {
 $('pause').addEventListener('click', () => {
   isPaused = !isPaused;
   $('pause').setAttribute('aria-pressed', String(isPaused));
-  $('pause').textContent = isPaused ? 'Go on' : 'Pause';
+  $('pause').textContent = isPaused ? 'Resume' : 'Pause';
   if (!isPaused) showLines();
 });
 
-// A browser opens six connections to a relay, all tabs together: those that nobody looks at give theirs back.
+// A browser opens at most six connections to a relay, over all tabs: hidden tabs close theirs.
 let hiding = 0;
 document.addEventListener('visibilitychange', () => {
   clearTimeout(hiding);
@@ -433,7 +433,7 @@ document.addEventListener('visibilitychange', () => {
       stream?.close();
       stream = null;
       clearTimeout(retry);
-      showConnection('hidden', 'Not looked at; goes on when you are back.');
+      showConnection('hidden', 'Paused while this tab is hidden.');
     }, 10_000);
   } else if (!stream) {
     connect();

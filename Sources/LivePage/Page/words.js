@@ -1,4 +1,4 @@
-// Numbers, times and events in words. Everything here returns text; nothing from outside is ever read as HTML.
+// Formats numbers, times and events. Returns text only; nothing from outside is interpreted as HTML.
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
@@ -28,7 +28,7 @@ export function duration(milliseconds) {
   return `${Math.round(milliseconds / 100) / 10} s`;
 }
 
-// As the sentence of a channel says it.
+// In the format of a channel's sentence.
 export function saidDuration(milliseconds) {
   if (milliseconds === null || milliseconds === undefined) return '–';
   if (milliseconds < 1) return '< 1 ms';
@@ -41,7 +41,7 @@ const withDay = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short
 
 export const clock = time => withSeconds.format(time);
 
-// As exact as it is useful: seconds for what has just happened, the day for what is long ago.
+// As precise as useful: seconds for recent times, the day for old ones.
 export function since(time, now) {
   const age = now - time;
   if (age > 20 * 3600e3) return withDay.format(time);
@@ -73,8 +73,8 @@ const events = {
   disconnected: e => `connection to Redis lost: ${e.why}`,
   gap: e => `${count(e.to - e.from + 1)} missing, ${ids(e.from, e.to)}: ${e.why}`,
   may_be_missing: e =>
-    `nobody can tell whether ids are missing${e.after === undefined ? '' : ` after ${count(e.after)}`}: ${e.why}`,
-  duplicate: e => `id ${e.from} came twice`,
+    `cannot tell whether ids are missing${e.after === undefined ? '' : ` after ${count(e.after)}`}: ${e.why}`,
+  duplicate: e => `id ${e.from} was received twice`,
   counter_reset: e => `counter set back from ${count(e.from)} to ${count(e.to)}`,
   interleaved: e => `${e.counters ?? 2} counters publish in turn${e.databases
     ? `, in databases ${Object.keys(e.databases).join(' and ')}` : ''}: applications share the event key`,
@@ -82,10 +82,10 @@ const events = {
   demoted: e => `Redis was demoted to a replica${e.reason ? ` of ${e.reason}` : ''}: nodes publish elsewhere`,
   promoted: () => 'Redis is a master again',
   clock_step: e => `the clock was set by ${Math.round((e.nanoseconds ?? 0) / 1e6)} ms`,
-  recording_paused: () => 'recording paused: the disk is low',
-  recording_resumed: () => 'recording goes on',
+  recording_paused: () => 'recording paused: disk space is low',
+  recording_resumed: () => 'recording resumed',
   writing_failed: e => `the capture cannot be written: ${e.why}`,
-  writing_resumed: e => `the capture is written again; ${count(e.envelopes ?? 0)} ${e.envelopes === 1 ? 'envelope was' : 'envelopes were'} lost`,
+  writing_resumed: e => `writing to the capture works again; ${count(e.envelopes ?? 0)} ${e.envelopes === 1 ? 'envelope was' : 'envelopes were'} lost`,
   segment_deleted: e => `segment deleted: ${e.why}`,
 };
 

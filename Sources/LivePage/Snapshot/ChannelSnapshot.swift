@@ -3,9 +3,9 @@ import Capture
 import Prometheus
 import Relay
 
-/// What the live page knows of one channel: sampled from its counters once a second, and told by events.
+/// The state of one channel on the live page: counters sampled once a second, and events.
 struct ChannelSnapshot: Sendable {
-    /// Seconds that rates and latency of the sentence, and of the figures beside it, are taken over.
+    /// Seconds over which rates and latency are averaged, in the sentence and in the figures.
     private static let averaged = 5
 
     let name: String
@@ -64,11 +64,11 @@ struct ChannelSnapshot: Sendable {
         }
     }
 
-    /// An event that concerns this channel.
+    /// An event about this channel.
     mutating func observe(_ event: LiveEvent) {
         let (from, to) = (event.event.from ?? 0, event.event.to ?? 0)
         switch event.event.event {
-        // What is missing since an earlier run is no news of this one.
+        // Ids missing since an earlier run are not news.
         case "gap" where event.event.cause != "not_recording" && to >= from:
             let count = Int(clamping: to - from + 1)
             let cause = event.event.cause ?? "unknown"
@@ -95,7 +95,7 @@ struct ChannelSnapshot: Sendable {
         }
     }
 
-    /// It was the turn of another counter.
+    /// It was another counter's turn.
     private mutating func withdraw(_ wrong: CaptureEvent.Withdrawn) {
         switch wrong.event {
         case "counter_reset": if let told = reset, told.from == wrong.from, told.to == wrong.to { reset = nil }
@@ -104,9 +104,9 @@ struct ChannelSnapshot: Sendable {
         }
     }
 
-    /// Envelopes a second.
+    /// Envelopes per second.
     var rate: Double { mean { $0.envelopes } }
-    /// A second.
+    /// Bytes per second.
     var byteRate: Double { mean { $0.bytes } }
 
     mutating func keepSamples(_ count: Int) { samples.shrink(to: count) }
@@ -131,7 +131,7 @@ struct ChannelSnapshot: Sendable {
         return recent.isEmpty ? 0 : recent.reduce(0) { $0 + value($1) } / Double(recent.count)
     }
 
-    /// Nanoseconds since 1970; nil as long as nothing came.
+    /// Nanoseconds since 1970; nil before the first envelope.
     var lastEnvelopeAt: UInt64? {
         let seconds = metrics.lastEnvelopeTimestamp.value
         return seconds > 0 ? UInt64(seconds * 1e9) : nil
@@ -140,14 +140,14 @@ struct ChannelSnapshot: Sendable {
     /// 0 before the first envelope, and on a wire without ids.
     var lastID: UInt64 { ids.map { UInt64(exactly: $0.lastID.value) ?? .max } ?? 0 }
 
-    /// Of this run.
+    /// In this run.
     var missingTotal: Int { ids?.missingIDs.value ?? 0 }
 
-    /// Messages of this run by kind, those that came.
+    /// Messages of this run by kind, without zeros.
     var kinds: [(label: String, count: Int)] {
         metrics.messagesByKind.sorted { $0.count > $1.count }
     }
 
-    /// Payloads of this run that are no envelope.
+    /// Payloads of this run that are not envelopes.
     var undecodable: Int { metrics.undecodable.reduce(0) { $0 + $1.value } }
 }

@@ -1,22 +1,22 @@
 import Relay
 
-/// All that decides what is said of one channel. Times are nanoseconds since 1970.
+/// Everything that determines the state line of one channel. Times are nanoseconds since 1970.
 struct ChannelState: Sendable, Equatable {
     enum Recording: Sendable, Equatable {
-        /// Not asked for.
+        /// Not requested.
         case off
         case writing
-        /// The disk is low.
+        /// Disk space is low.
         case paused(since: UInt64, lost: Int)
         case failing(since: UInt64, lost: Int)
     }
 
-    /// Ids that went missing one after another, as one.
+    /// Missing ids, merged if consecutive.
     struct Gap: Sendable, Equatable {
         var firstAt: UInt64
         var lastAt: UInt64
         var missing: Int
-        /// The word of the event.
+        /// The cause in the event.
         var cause: String
     }
 
@@ -24,7 +24,7 @@ struct ChannelState: Sendable, Equatable {
         var at: UInt64
         var from: UInt64
         var to: UInt64
-        /// Before this reset or an earlier one: clients may wait for it.
+        /// The highest id before this or an earlier reset: clients may be waiting for it.
         var highest: UInt64
     }
 
@@ -32,17 +32,17 @@ struct ChannelState: Sendable, Equatable {
     struct Slow: Sendable, Equatable {
         var name: String
         var address: String
-        /// Bytes that wait in Redis for it.
+        /// Bytes waiting in Redis for it.
         var waiting: Int
     }
 
-    /// Several counters that give ids in turn.
+    /// Several counters that assign ids in turn.
     struct Interleaving: Sendable, Equatable {
         var firstAt: UInt64
-        /// When ids last went on with another counter.
+        /// When ids last switched to another counter.
         var lastAt: UInt64
         var counters: Int
-        /// Numbers of the databases that they are in; empty where that cannot be told.
+        /// Numbers of their databases; empty if unknown.
         var databases: [String]
     }
 
@@ -50,55 +50,55 @@ struct ChannelState: Sendable, Equatable {
         var firstAt: UInt64
         var lastAt: UInt64
         var envelopes: Int
-        /// Those among them that were larger than the whole intake.
+        /// Of these, envelopes larger than the whole intake.
         var oversized = 0
     }
 
-    /// What happened less long ago is news.
+    /// Events count as news for this long.
     static let newsSpan: UInt64 = 60_000_000_000
-    /// Without an envelope for this long a channel is quiet.
+    /// A channel without an envelope for this long is quiet.
     static let quietSpan: UInt64 = 10_000_000_000
-    /// A Redis that has not answered for this long is down.
+    /// A Redis without an answer for this long is down.
     static let patience: UInt64 = 10_000_000_000
-    /// The recorder's thread goes round at least once a second.
+    /// The recorder's loop runs at least once a second; a longer pause than this counts as hanging.
     static let hangSpan: UInt64 = 4_000_000_000
 
     var now: UInt64
-    /// Since when the ids are watched.
+    /// When observation of ids started.
     var watchedSince: UInt64
     var connection: LiveConnection
     var masterLoss: MasterLoss?
-    /// For how long the recorder's thread has not gone round, in nanoseconds.
+    /// How long the recorder's loop has not run, in nanoseconds.
     var silence: UInt64 = 0
-    /// Envelopes a second.
+    /// Envelopes per second.
     var rate = 0.0
-    /// A second.
+    /// Bytes per second.
     var byteRate = 0.0
     var latency: LatencyWindow.Quantiles?
     var lastEnvelopeAt: UInt64?
-    /// Of the newest envelope; 0 before the first.
+    /// The id of the newest envelope; 0 before the first.
     var lastID: UInt64 = 0
-    /// Subscribers of the channel besides this relay; nil where Redis does not tell.
+    /// Subscribers of the channel besides this relay; nil if unknown.
     var listeners: Int?
-    /// The channel that was probably meant, where nobody else listens to this one.
+    /// The channel that was probably meant, if this one has no other subscribers.
     var meant: String?
-    /// Subscribers of the channel that do not read; empty also where the server's rows cannot be told to be this channel's.
+    /// Slow subscribers of the channel; empty if the server's subscribers cannot be attributed to it.
     var slow: [Slow] = []
     var gap: Gap?
     var reset: Reset?
     var interleaving: Interleaving?
     var drops: Drops?
     var recording = Recording.off
-    /// Whether what is not recorded is of other channels, too.
+    /// Whether unrecorded envelopes may belong to other channels.
     var isOneOfMany = false
     /// nil for an event key of SignalR 2. A hub of ASP.NET Core has neither ids nor a publisher's time.
     var hub: HubState?
 
-    /// What the sentence says, as numbers: a figure that stands elsewhere is the same one.
+    /// The figures of the sentence, so that the page shows the same ones elsewhere.
     struct Figures: Sendable, Equatable {
-        /// Envelopes a second.
+        /// Envelopes per second.
         var rate: Double
-        /// A second.
+        /// Bytes per second.
         var bytes: Double
         /// Ids of the last minute; an older loss is no news. Of a hub, group commands without an ack.
         var missing: Int
@@ -120,7 +120,7 @@ struct ChannelState: Sendable, Equatable {
         var sentence = Sentence()
         addOpening(kind, to: &sentence)
         switch kind {
-        // What is known of the traffic is of before.
+        // Traffic figures are stale in these states.
         case .subscribing, .redisDown, .hanging: break
         default:
             addTraffic(kind, to: &sentence)
@@ -151,7 +151,7 @@ struct ChannelState: Sendable, Equatable {
         case .off, .writing: break
         }
         if isNews(drops?.lastAt) { return .dropping }
-        // What looked like a reset or a gap was none.
+        // An apparent reset or gap was another counter.
         if isNews(interleaving?.lastAt) { return .interleaved }
         if isNews(reset?.at) { return .reset }
         if isNews(gap?.lastAt) { return .gap }
@@ -185,9 +185,9 @@ struct ChannelState: Sendable, Equatable {
         case .hanging:
             let what =
                 recording == .off
-                ? "the relay hangs since {}: is this machine overloaded? What"
-                : "the recorder hangs since {}: the disk does not answer; what"
-            sentence.add(what + " stands here is from before", now - silence)
+                ? "the relay has not responded since {}: is this machine overloaded? "
+                : "the recorder has not responded since {}: the disk does not answer. "
+            sentence.add(what + "Traffic figures are stale", now - silence)
         case .subscribing:
             guard case .connecting(let since) = connection else { return }
             sentence.add(
@@ -195,7 +195,7 @@ struct ChannelState: Sendable, Equatable {
         case .redisDown:
             guard case .lost(let since, let cause) = connection else { return }
             sentence.add(
-                "Redis down: no connection since {} (\(Words.cause(cause))); what is published meanwhile is missed",
+                "Redis down: no connection since {} (\(Words.cause(cause))); anything published meanwhile is missed",
                 since)
         case .demoted:
             guard let masterLoss else { return }
@@ -205,11 +205,11 @@ struct ChannelState: Sendable, Equatable {
                     + ", and nodes publish to its master; ", masterLoss.since)
         case .paused:
             guard case .paused(let since, let lost) = recording else { return }
-            sentence.add("recording paused: the disk is low since {}, \(ofAll(lost)) not recorded; ", since)
+            sentence.add("recording paused: disk space low since {}, \(ofAll(lost)) not recorded; ", since)
         case .notRecording:
             guard case .failing(let since, let lost) = recording else { return }
             sentence.add(
-                "not recording: the capture cannot be written since {}, \(ofAll(lost)) lost; ", since)
+                "not recording: writing to the capture has failed since {}, \(ofAll(lost)) lost; ", since)
         case .dropping:
             guard let drops else { return }
             let why =
@@ -223,18 +223,18 @@ struct ChannelState: Sendable, Equatable {
                 interleaving.databases.isEmpty
                 ? "different databases" : "databases \(interleaving.databases.joined(separator: " and "))"
             sentence.add(
-                "\(interleaving.counters) counters publish in turn since {}: applications in \(places) share the event key, give each its own; ",
+                "\(interleaving.counters) counters publishing in turn since {}: applications in \(places) share the event key, give each its own; ",
                 interleaving.firstAt)
         case .reset:
             guard let reset else { return }
             sentence.add(
-                "counter set back at {}: id \(Words.count(reset.to)) came after \(Words.count(reset.from)), clients may go deaf until it catches up; ",
+                "counter set back at {}: id \(Words.count(reset.to)) came after \(Words.count(reset.from)), clients may miss messages until it catches up; ",
                 reset.at)
         case .slowSubscriber:
             guard let first = slow.first else { return }
             let more = slow.count > 1 ? " (and \(slow.count - 1) more)" : ""
             sentence.add(
-                "slow subscriber: '\(Words.withoutBraces(first.name))' at \(Words.withoutBraces(first.address))\(more) does not read what Redis has for it, \(Words.mebibytes(first.waiting)) wait; "
+                "slow subscriber: '\(Words.withoutBraces(first.name))' at \(Words.withoutBraces(first.address))\(more) reads too slowly or not at all, \(Words.mebibytes(first.waiting)) waiting in Redis; "
             )
         case .gap:
             guard let gap else { return }
@@ -270,7 +270,7 @@ struct ChannelState: Sendable, Equatable {
         }
         // Beside what is not recorded, "nothing missing" would be a contradiction.
         let nothing = kind == .paused || kind == .notRecording ? "all ids received" : "nothing missing"
-        if interleaving != nil { return sentence.add(", missing ids cannot be told") }
+        if interleaving != nil { return sentence.add(", missing ids unknown") }
         switch (kind, gap) {
         case (.gap, _):
             break
@@ -279,20 +279,20 @@ struct ChannelState: Sendable, Equatable {
         case (_, let gap?):
             sentence.add(", \(nothing) since {}", gap.lastAt)
         case (_, nil):
-            // Where nothing came nothing can be missing.
+            // Without envelopes nothing can be missing.
             if lastEnvelopeAt != nil { sentence.add(", \(nothing) since {}", watchedSince) }
         }
     }
 
-    /// What a minute does not heal.
+    /// A consequence of a reset that outlasts a minute.
     private func addDeafness(_ kind: ChannelVerdict.Kind, to sentence: inout Sentence) {
         guard kind != .reset, interleaving == nil, let reset, lastID < reset.highest else { return }
         sentence.add(
-            "; the counter was set back at {}: clients from before may be deaf until id \(Words.count(reset.highest))",
+            "; the counter was set back at {}: earlier clients may miss messages until id \(Words.count(reset.highest))",
             reset.at)
     }
 
-    /// Recording is one for all channels.
+    /// Recording is shared by all channels.
     private func ofAll(_ envelopes: Int) -> String {
         Words.envelopes(envelopes) + (isOneOfMany ? " of all channels" : "")
     }

@@ -1,24 +1,24 @@
-/// How a channel is: what the page says of it first.
+/// The state of a channel, first on its line.
 struct ChannelVerdict: Sendable, Equatable {
-    /// How much it matters: decides colour and shape.
+    /// Severity: determines colour and shape.
     enum Level: String, Sendable {
         case good, idle, warning, bad
     }
 
     enum Kind: String, Sendable, CaseIterable {
         case healthy
-        /// Subscribed, and nothing comes.
+        /// Subscribed, but no envelopes arrive.
         case quiet
         case subscribing
-        /// The connection to Redis is gone.
+        /// The connection to Redis is lost.
         case redisDown = "redis_down"
-        /// The server that is subscribed to is a replica.
+        /// The server subscribed to is a replica.
         case demoted
-        /// Ids went missing a moment ago.
+        /// Ids went missing recently.
         case gap
         /// Several counters publish in turn.
         case interleaved
-        /// The counter was set back a moment ago.
+        /// The counter was set back recently.
         case reset
         /// Nobody but this relay is subscribed to the hub.
         case noNodes = "no_nodes"
@@ -30,16 +30,16 @@ struct ChannelVerdict: Sendable, Equatable {
         case acksMissing = "acks_missing"
         /// A subscriber does not read what Redis has for it.
         case slowSubscriber = "slow_subscriber"
-        /// Received, and not recorded, for want of memory.
+        /// Envelopes are received but not recorded, because memory is full.
         case dropping
-        /// The disk is low.
+        /// Disk space is low.
         case paused
         /// The capture cannot be written.
         case notRecording = "not_recording"
-        /// The recorder's thread does not go round.
+        /// The recorder's loop does not run.
         case hanging
 
-        /// What it is at first; some get worse with time.
+        /// The initial level; some states get worse with time.
         var level: Level {
             switch self {
             case .healthy: .good
@@ -57,14 +57,14 @@ struct ChannelVerdict: Sendable, Equatable {
     var sentence: Sentence
 }
 
-/// One line for people. Times stand apart, since only the reader's browser knows the time zone.
+/// One line of text. Times are separate, because only the browser knows the time zone.
 struct Sentence: Sendable, Equatable {
-    /// With `{0}`, `{1}` where the times belong.
+    /// With `{0}`, `{1}` as placeholders for times.
     private(set) var text = ""
     /// Nanoseconds since 1970.
     private(set) var times: [UInt64] = []
 
-    /// Takes `{}` for each time.
+    /// `{}` is the placeholder for each time.
     mutating func add(_ words: String, _ times: UInt64...) {
         var rest = words[...]
         for time in times {

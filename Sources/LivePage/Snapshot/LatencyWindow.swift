@@ -1,8 +1,8 @@
 import Prometheus
 
-/// Tells the latencies of one second from a histogram that counts since the start.
+/// Derives the latencies of one second from a cumulative histogram.
 struct LatencyWindow: Sendable {
-    /// In seconds, as exact as the buckets are.
+    /// In seconds, with the precision of the buckets.
     struct Quantiles: Sendable, Equatable {
         var median: Double
         var p99: Double
@@ -16,7 +16,7 @@ struct LatencyWindow: Sendable {
         counts = histogram.bucketCounts
     }
 
-    /// - Returns: of what was observed since the last call; nil if nothing was.
+    /// - Returns: quantiles of the observations since the last call; nil if there are none.
     mutating func advance(to histogram: Histogram) -> Quantiles? {
         let now = histogram.bucketCounts
         let new = zip(now, counts).map { $0 - $1 }
@@ -33,7 +33,7 @@ struct LatencyWindow: Sendable {
             p99: quantile(0.99, counts, total: total, bounds: bounds))
     }
 
-    /// Within a bucket as if its observations lay evenly, as Prometheus' `histogram_quantile` does.
+    /// Interpolates within a bucket like Prometheus' `histogram_quantile`.
     private static func quantile(_ quantile: Double, _ counts: [Int], total: Int, bounds: [Double]) -> Double {
         let rank = quantile * Double(total)
         var below = 0

@@ -3,21 +3,21 @@ import NIOConcurrencyHelpers
 import SystemPackage
 import Time
 
-/// Something that the page tells: what befell a channel or the recording, and when.
+/// An event of a channel or the recording, for the page.
 struct LiveEvent: Sendable, Equatable {
-    /// Ascending, so that a page knows what it has shown.
+    /// Ascending, so that a page knows which events it has shown.
     var number: UInt64
     /// Nanoseconds since 1970.
     var at: UInt64
     var event: CaptureEvent
 }
 
-/// How the subscription is, and since when. Times are nanoseconds since 1970.
+/// State of the subscription, and since when. Times are nanoseconds since 1970.
 enum LiveConnection: Sendable, Equatable {
     /// Not yet subscribed in this run.
     case connecting(since: UInt64)
     case subscribed(since: UInt64)
-    /// - cause: the word of the event.
+    ///   - cause: the cause in the event.
     case lost(since: UInt64, cause: String)
 
     mutating func observe(_ event: CaptureEvent, at time: UInt64) {
@@ -25,7 +25,7 @@ enum LiveConnection: Sendable, Equatable {
         case "subscribed":
             self = .subscribed(since: time)
         case "disconnected":
-            // A try that fails again does not make it a new loss; without a first success it is none.
+            // A repeated failure is not a new loss, and neither is one before the first success.
             guard case .subscribed = self else { return }
             self = .lost(since: time, cause: event.cause ?? "unknown")
         default:
@@ -34,14 +34,14 @@ enum LiveConnection: Sendable, Equatable {
     }
 }
 
-/// What the recorder's thread tells the live page: the events that it notes for the capture anyway.
+/// Events for the live page, from the recorder's thread: those that it writes to the capture anyway.
 ///
-/// Bounded: a storm of events costs the oldest ones, never memory, and nobody waits for a page.
+/// Bounded: in a burst of events the oldest are dropped, and nothing waits for a page.
 final class LiveJournal: Sendable {
-    /// What came since the last look.
+    /// Events since the last read.
     struct Entries: Sendable {
         var events: [LiveEvent] = []
-        /// Events that were pushed out before anybody looked.
+        /// Events dropped before they were read.
         var overrun = 0
         var connection: LiveConnection
     }
@@ -51,7 +51,7 @@ final class LiveJournal: Sendable {
         var next: UInt64 = 1
     }
 
-    /// Events that wait for a look at most; one comes at least once a second.
+    /// Maximum number of unread events; they are read at least once a second.
     static let limit = 512
 
     private let state: NIOLockedValueBox<State>
@@ -62,7 +62,7 @@ final class LiveJournal: Sendable {
 
     func note(_ event: CaptureEvent, at now: Moment) {
         state.withLockedValue { state in
-            // Half at a time, so that a storm does not move the rest for each.
+            // Drops half at a time, so that in a burst the rest is not moved for each event.
             if state.entries.events.count >= Self.limit {
                 state.entries.events.removeFirst(Self.limit / 2)
                 state.entries.overrun += Self.limit / 2
@@ -84,20 +84,21 @@ final class LiveJournal: Sendable {
     }
 }
 
-/// For the live page only. A capture cannot be told while it cannot be written; later its `dropped` events say the same.
+/// For the live page only. The capture cannot contain the event while writing fails; later its `dropped` events have
+/// the same information.
 extension CaptureEvent {
     static func writingFailed(_ error: CaptureError) -> CaptureEvent {
         var event = CaptureEvent(event: "writing_failed")
-        // Without the path: the page may be looked at by those who should not know it.
+        // Without the path: the page may be seen by people who should not know it.
         if case .system(_, _, let code) = error {
             event.reason = Errno(rawValue: code).description
         } else {
-            event.reason = "its directory is not as it was"
+            event.reason = "its directory has changed"
         }
         return event
     }
 
-    /// - Parameter lost: envelopes that could not be written; those of a pause for want of space are not among them.
+    /// - Parameter lost: envelopes that could not be written, except those of a pause because of low disk space.
     static func writingResumed(lost: Int) -> CaptureEvent {
         var event = CaptureEvent(event: "writing_resumed")
         event.envelopes = lost

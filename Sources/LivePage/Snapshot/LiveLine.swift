@@ -3,12 +3,12 @@ import Capture
 
 /// One envelope of the live feed.
 struct LiveLine: Sendable, Equatable {
-    /// What is shown of a name; longer ones are cut.
+    /// Maximum length of a displayed name; longer ones are cut.
     static let nameLimit = 80
-    /// What is shown of a value, in characters.
+    /// Maximum length of a displayed value, in characters.
     static let valueLimit = 2_000
 
-    /// Ascending, so that a page knows what it has shown.
+    /// Ascending, so that a page knows which lines it has shown.
     var number: UInt64
     var channel: Int
     /// Nanoseconds since 1970.
@@ -18,7 +18,7 @@ struct LiveLine: Sendable, Equatable {
     var kind: String
     var messages: Int
     var hub: String?
-    /// Of a command, what it does.
+    /// For a command, what it does.
     var method: String?
     /// The group, user or connection that it is for; nil where it is for all, or names are not to be shown.
     var target: String?

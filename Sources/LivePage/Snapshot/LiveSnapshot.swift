@@ -3,14 +3,14 @@ import Capture
 import Relay
 import Time
 
-/// All that a live page shows, kept up to date by one look after another. Pure: time and what was counted come in.
+/// Everything that a live page shows, updated at each look. Pure: time and counters are passed in.
 struct LiveSnapshot: Sendable {
-    /// What the looks at the relay bring, besides counters and events.
+    /// What a look at the relay provides besides counters and events.
     struct Look: Sendable {
         var isWriting = true
         var isDiskLow = false
         var masterLoss: MasterLoss?
-        /// For how long the recorder's thread has not gone round, in nanoseconds.
+        /// How long the recorder's loop has not run, in nanoseconds.
         var silence: UInt64 = 0
         /// Since the start.
         var lost = 0
@@ -18,13 +18,13 @@ struct LiveSnapshot: Sendable {
         var oversized = 0
         /// By channel index.
         var subscribers: [Int?]
-        /// By channel index: the name that was probably meant; empty if nothing is known.
+        /// By channel index: the name that was probably meant; empty if unknown.
         var meant: [String?] = []
-        /// All subscribers of the server; nil if it does not tell.
+        /// All subscribers of the server; nil if unknown.
         var clients: SubscriberTable?
     }
 
-    /// Events that are kept for pages that open later.
+    /// Maximum number of events kept for pages opened later.
     static let eventLimit = 200
     static let lineLimit = 60
     static let clientLimit = 20
@@ -34,7 +34,7 @@ struct LiveSnapshot: Sendable {
     private(set) var connection: LiveConnection
     private(set) var events: [LiveEvent] = []
     private(set) var lines: [LiveLine] = []
-    /// Events that came faster than anybody could show.
+    /// Events that arrived too fast to be shown.
     private(set) var overrun = 0
     private(set) var now: Moment
     private let startedAt: UInt64
@@ -81,7 +81,7 @@ struct LiveSnapshot: Sendable {
         self.look = look
         connection = entries.connection
         if watchedSince == nil, case .subscribed(let since) = connection { watchedSince = since }
-        // Before it has subscribed a recorder has nothing to write.
+        // Before the subscription there is nothing to write.
         recording.look(
             isWriting: look.isWriting || watchedSince == nil, isDiskLow: look.isDiskLow, lost: look.lost,
             overflowed: look.overflowed, oversized: look.oversized, at: now.realtime)
@@ -97,7 +97,7 @@ struct LiveSnapshot: Sendable {
         return entries.events
     }
 
-    /// Once a second.
+    /// Called once a second.
     mutating func sample(at now: Moment) {
         let seconds = Double(now.monotonic - sampledAt) * 1e-9
         guard seconds > 0 else { return }
@@ -105,7 +105,7 @@ struct LiveSnapshot: Sendable {
         for index in channels.indices { channels[index].sample(at: now.realtime, seconds: seconds) }
     }
 
-    /// - Returns: the lines that are new.
+    /// - Returns: the new lines.
     mutating func add(_ envelopes: [SampledEnvelope]) -> [LiveLine] {
         let new = envelopes.map { envelope in
             defer { nextLine += 1 }
@@ -121,7 +121,7 @@ struct LiveSnapshot: Sendable {
         return new
     }
 
-    /// Nobody looks any more: what was sampled is not kept for whoever comes next.
+    /// The last page closed: samples are not kept for the next one.
     mutating func forgetLines() {
         lines = []
         for index in channels.indices { channels[index].calls = TopCalls() }
@@ -154,7 +154,7 @@ struct LiveSnapshot: Sendable {
         return .subscribed(since: max(since, channel.heardSince ?? 0))
     }
 
-    /// The rows are the server's. Only where as many listen to the channel as there are at all are they its own.
+    /// The list is for the whole server. It applies to the channel only if all its subscribers listen to the channel.
     private func slowSubscribers(ofChannel index: Int) -> [ChannelState.Slow] {
         guard let clients = look.clients, clients.listening == subscribers(ofChannel: index) else { return [] }
         return clients.sorted.filter(\.row.isSlow).map { key, row in
@@ -162,12 +162,12 @@ struct LiveSnapshot: Sendable {
         }
     }
 
-    /// Of the server, most waiting first; as many as a page shows.
+    /// Subscribers of the server, sorted by waiting bytes; as many as a page shows.
     var clients: [(key: SubscriberTable.Key, row: SubscriberTable.Row)] {
         Array((look.clients?.sorted ?? []).filter { $0.row.connections > 0 }.prefix(Self.clientLimit))
     }
 
-    /// A segment that is written to goes on up to the newest id.
+    /// An open segment extends to the newest id.
     func shown(_ segment: SegmentCatalog.Segment) -> SegmentCatalog.Segment {
         guard segment.stored.isOpen else { return segment }
         var segment = segment
@@ -201,27 +201,27 @@ struct LiveSnapshot: Sendable {
     var verdicts: [ChannelVerdict] { channels.indices.map { state(ofChannel: $0).verdict } }
 }
 
-/// How a relay is at one moment, for a line that is shown once a second.
+/// The state of a relay at one moment, for a status line updated once a second.
 package struct RelaySnapshot: Sendable, Equatable {
     package struct Channel: Sendable, Equatable {
         package var name: String
-        /// True if nothing calls for anybody: traffic flows, or there is none.
+        /// True if no action is needed: traffic flows, or there is none.
         package var isCalm: Bool
-        /// What the live page says of it, with `{0}`, `{1}` where the times belong.
+        /// The sentence on the live page, with `{0}`, `{1}` as placeholders for times.
         package var sentence: String
         /// Nanoseconds since 1970.
         package var times: [UInt64]
-        /// Ids since the start.
+        /// Missing ids since the start.
         package var missing: Int
         /// A hub of ASP.NET Core, of which nobody can tell whether something is missing.
         package var isHub = false
     }
 
     package var channels: [Channel]
-    /// False without a directory to record into.
+    /// False if there is no record directory.
     package var records: Bool
     /// Payload bytes recorded since the start, before compression.
     package var recordedBytes: Int
-    /// Bytes by which segment files grew since the start; 0 for a relay that does not record.
+    /// Growth of the segment files since the start, in bytes; 0 if the relay does not record.
     package var writtenBytes: Int
 }

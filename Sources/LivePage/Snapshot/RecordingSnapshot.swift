@@ -1,13 +1,13 @@
-/// Follows whether recording works, and what was lost while it did not. Times are nanoseconds since 1970.
+/// Tracks whether recording works, and the losses while it does not. Times are nanoseconds since 1970.
 struct RecordingSnapshot: Sendable {
     private(set) var state: ChannelState.Recording
     private(set) var drops: ChannelState.Drops?
     private let records: Bool
-    /// At the last look.
+    /// As of the last look.
     private var lost = 0
     private var overflowed = 0
     private var oversized = 0
-    /// `lost` when the trouble began.
+    /// `lost` at the start of the outage.
     private var baseline = 0
 
     init(records: Bool) {
@@ -16,10 +16,10 @@ struct RecordingSnapshot: Sendable {
     }
 
     /// - Parameters:
-    ///   - isWriting, isDiskLow: as the recorder says.
+    ///   - isWriting, isDiskLow: as reported by the recorder.
     ///   - lost: envelopes that could not be written, since the start.
-    ///   - overflowed: envelopes that found no room in memory, since the start.
-    ///   - oversized: envelopes that no memory was large enough for, since the start.
+    ///   - overflowed: envelopes dropped because memory was full, since the start.
+    ///   - oversized: envelopes larger than the whole intake, since the start.
     mutating func look(
         isWriting: Bool, isDiskLow: Bool, lost: Int, overflowed: Int, oversized: Int = 0, at now: UInt64
     ) {

@@ -1,10 +1,10 @@
-/// One second of a channel, as the charts show it.
+/// One second of a channel, for the charts.
 struct LiveSample: Sendable, Equatable {
     /// The end of the second, nanoseconds since 1970.
     var at: UInt64
-    /// A second.
+    /// Per second.
     var envelopes: Double
-    /// A second.
+    /// Per second.
     var bytes: Double
     /// Ids found missing in it; of a hub of ASP.NET Core, group commands whose ack did not come in time.
     var missing: Int
@@ -13,17 +13,18 @@ struct LiveSample: Sendable, Equatable {
     var latency: LatencyWindow.Quantiles?
 }
 
-/// The newest samples of a channel; the oldest go.
+/// The newest samples of a channel; the oldest are dropped.
 struct SampleRing: Sendable {
     /// 15 minutes of seconds.
     static let longest = 900
-    /// More than the sentence of a channel is taken over.
+    /// More than the averaging period of the sentence.
     static let shortest = 10
-    /// Samples of all channels together, of up to 4,500: 2.5 MB here, and as much again while they are written for a page.
+    /// Limit for the samples of all channels together, for up to 4,500 channels: 2.5 MB here, and as much again while
+    /// they are written for a page.
     static let budget = 45_000
 
     private var storage: [LiveSample] = []
-    /// Where the oldest one is, once all places are taken.
+    /// Index of the oldest sample, once the ring is full.
     private var start = 0
     private var capacity: Int
 
@@ -33,7 +34,7 @@ struct SampleRing: Sendable {
         storage.reserveCapacity(capacity)
     }
 
-    /// Samples that each of so many channels may keep.
+    /// Samples per channel for this number of channels.
     static func capacity(channels: Int) -> Int { max(shortest, min(longest, budget / max(1, channels))) }
 
     mutating func append(_ sample: LiveSample) {
@@ -57,10 +58,10 @@ struct SampleRing: Sendable {
     var count: Int { storage.count }
     var last: LiveSample? { storage.isEmpty ? nil : storage[(start + storage.count - 1) % storage.count] }
 
-    /// The oldest first.
+    /// Oldest first.
     var samples: [LiveSample] { Array(storage[start...] + storage[..<start]) }
 
-    /// The newest `count`, the oldest of them first.
+    /// The newest `count`, oldest first.
     func suffix(_ count: Int) -> [LiveSample] {
         let count = min(count, storage.count)
         return (storage.count - count..<storage.count).map { storage[(start + $0) % storage.count] }

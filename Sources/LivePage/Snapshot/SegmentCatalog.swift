@@ -3,14 +3,14 @@ import Capture
 import NIOConcurrencyHelpers
 import NIOPosix
 
-/// The segments of the record directory as the page lists them, looked at now and then on a thread that may wait.
+/// The segments of the record directory for the page, listed occasionally on a thread that may block.
 final class SegmentCatalog: Sendable {
     struct Segment: Sendable, Equatable {
         var stored: StoredSegment
-        /// First to last id, by channel; of one that is written to only the first is known here, and stands for both.
+        /// First to last id by channel; for an open segment only the first is known and stands for both.
         var ids: OrdinalNameMap<ClosedRange<UInt64>> = [:]
 
-        /// `recording`, `unclosed` (its relay died), `complete`, `incomplete`, or `unknown` where it does not say.
+        /// `recording`, `unclosed` (its relay died), `complete`, `incomplete`, or `unknown`.
         var state: String {
             if stored.isOpen { return "recording" }
             if !stored.isClosed { return "unclosed" }
@@ -20,9 +20,9 @@ final class SegmentCatalog: Sendable {
     }
 
     struct Listing: Sendable, Equatable {
-        /// The newest first, at most ``SegmentCatalog/shown``.
+        /// Newest first, at most ``SegmentCatalog/shown``.
         var newest: [Segment] = []
-        /// Of all.
+        /// Number of all segments.
         var total = 0
         var bytes: UInt64 = 0
     }
@@ -40,10 +40,10 @@ final class SegmentCatalog: Sendable {
         inventory = NIOLockedValueBox(SegmentInventory(directory: directory))
     }
 
-    /// As of the last look; nil before the first.
+    /// As of the last listing; nil before the first.
     var listing: Listing? { last.withLockedValue { $0 } }
 
-    /// - Returns: true if something has changed.
+    /// - Returns: true if it has changed.
     func look() async -> Bool {
         let known = listing?.newest ?? []
         let looked = try? await thread.runIfActive { [self] in
@@ -59,17 +59,17 @@ final class SegmentCatalog: Sendable {
         }
     }
 
-    /// A closed segment of this name, as the directory lists it now; nil for anything else, whatever the name holds.
+    /// A closed segment with this name in the current listing; nil for any other string.
     func closed(_ name: String) async -> StoredSegment? {
         guard let segments = try? await thread.runIfActive({ [self] in try scan() }) else { return nil }
         return segments.first { $0.name == name && !$0.isOpen && $0.isClosed }
     }
 
-    /// - Parameter known: those of the last look; what is closed stays as it is.
+    /// - Parameter known: segments of the last listing; closed ones do not change.
     private func segment(_ stored: StoredSegment, known: [Segment]) -> Segment {
         guard stored.isClosed else {
             guard stored.isOpen else { return Segment(stored: stored) }
-            // Once it has one, the first id of a channel stays.
+            // Once known, the first id of a channel does not change.
             let before = known.first { $0.stored.isOpen && $0.stored.name == stored.name && !$0.ids.isEmpty }
             return Segment(
                 stored: stored,

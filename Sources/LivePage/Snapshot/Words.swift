@@ -1,14 +1,14 @@
-/// What a sentence says as people do: causes, numbers, names.
+/// Causes, numbers and names in words.
 enum Words {
-    /// By the word that an event has for its cause or reason.
+    /// By the cause or reason in an event.
     private static let causes = [
         "closed_by_server": "Redis closed it",
         "connection_lost": "the connection was lost",
         "counter_inconsistent": "the counter is below ids that were received",
         "counter_missing": "the counter key does not exist",
-        "counter_not_a_number": "the counter key holds no number",
+        "counter_not_a_number": "the counter key does not hold a number",
         "counter_not_permitted": "Redis does not permit GET of the event key",
-        "disk_low": "the disk was low",
+        "disk_low": "disk space was low",
         "buffer_full": "the intake was full",
         "dropped": "our intake was full",
         "foreign_publish": "the counter moved without a publish",
@@ -23,7 +23,7 @@ enum Words {
         "write_error": "the capture could not be written",
     ]
 
-    /// Any other word stays, without its underscores.
+    /// Unknown words are shown without underscores.
     static func cause(_ label: String) -> String { causes[label] ?? label.replacing("_", with: " ") }
 
     static func mebibytes(_ bytes: Int) -> String {
@@ -31,12 +31,12 @@ enum Words {
         return "\(tenths / 10).\(tenths % 10) MiB"
     }
 
-    /// What comes from outside must not look like the place of a time.
+    /// Text from outside must not look like a placeholder for a time.
     static func withoutBraces(_ text: String) -> String {
         String(text.map { $0 == "{" || $0 == "}" ? "?" : $0 })
     }
 
-    /// With commas between thousands.
+    /// With commas as thousands separators.
     static func count(_ number: UInt64) -> String {
         let digits = Array("\(number)")
         var text = ""

@@ -6,20 +6,20 @@ import NIOCore
 import Relay
 import Time
 
-/// The live page's part of the HTTP surface: the page, its stream, the segments, the login.
+/// The routes of the live page: page, stream, segments, login.
 struct LiveRoutes: Sendable {
     static let loginPath = "/login"
     static let logoutPath = "/logout"
-    /// What a browser needs before it has shown the token. A session that has ended can be logged out of, too.
+    /// Needed before the token is shown. An expired session can be logged out too.
     static let openPaths: Set<String> = [loginPath, logoutPath, PageFiles.stylePath]
-    /// A stream ends then, and the browser opens another: nobody looks longer than his session is good for.
+    /// A stream ends after this time and the browser reopens it, so that it does not outlive its session.
     private static let longestStream = Duration.seconds(1_800)
     private static let formLimit = 4 * 1024
-    /// The page, seen from the forms' targets: relative, since a proxy may have put a path before ours.
+    /// The page, relative to the forms' targets, because a proxy may add a prefix.
     private static let home = "./"
 
     let feed: LiveFeed
-    /// Without sessions everybody gets in, and nobody gets a segment.
+    /// Without sessions everyone has access, but nobody can download segments.
     let site: WebSite
 
     private var sessions: WebSessions? { site.sessions }
@@ -62,7 +62,7 @@ struct LiveRoutes: Sendable {
             body: ResponseBody { [feed, sessions] writer in
                 if let page = feed.pages.open() {
                     defer { feed.pages.close(page) }
-                    // Who came by a bearer has no session that could end.
+                    // A client with a bearer token has no session that could end.
                     let isOfSession = sessions?.isOpen(cookies: cookies, at: .now()) == true
                     try await Self.send(to: page, from: feed, &writer) {
                         !isOfSession || sessions?.isOpen(cookies: cookies, at: .now()) == true
@@ -72,7 +72,7 @@ struct LiveRoutes: Sendable {
             })
     }
 
-    /// - Parameter isAllowed: asked before each frame, of which there is one a second at least.
+    /// - Parameter isAllowed: checked before each frame, at least once a second.
     private static func send(
         to page: LivePages.Page, from feed: LiveFeed, _ writer: inout any ResponseBodyWriter,
         while isAllowed: @Sendable () -> Bool
@@ -97,7 +97,7 @@ struct LiveRoutes: Sendable {
         case .wrongToken:
             return PageFiles.login(.unauthorized, note: "That is not the token of this relay.")
         case .tooSoon:
-            var response = PageFiles.login(.tooManyRequests, note: "One try a second: please try again.")
+            var response = PageFiles.login(.tooManyRequests, note: "Only one attempt per second: please try again.")
             response.headers[.retryAfter] = "1"
             return response
         case .opened(let secret):
@@ -106,9 +106,9 @@ struct LiveRoutes: Sendable {
         }
     }
 
-    /// - Parameter seconds: 0 takes it from the browser.
+    /// - Parameter seconds: 0 deletes the cookie.
     private func cookie(_ secret: String, of sessions: WebSessions, seconds: Int) -> String {
-        // Without a path, which is that of the login then, before the proxy: the cookie goes to nobody else there.
+        // Without a path it is that of the login, including a proxy's prefix: the cookie is sent nowhere else.
         Cookie(
             name: sessions.cookieName, value: secret, maxAge: seconds, secure: site.isSecure, httpOnly: true,
             sameSite: .strict
@@ -116,9 +116,9 @@ struct LiveRoutes: Sendable {
     }
 }
 
-/// The field `token` of a form as browsers send it (`application/x-www-form-urlencoded`).
+/// The field `token` of a submitted form (`application/x-www-form-urlencoded`).
 enum FormToken {
-    /// - Returns: without blanks around it, as the file's content is read; empty if there is none.
+    /// - Returns: trimmed, like the file's content; empty if absent.
     static func value(in form: String) -> String {
         for field in form.split(separator: "&") where field.hasPrefix("token=") {
             return trimmed(Array(FormText.decoded(field.utf8.dropFirst("token=".utf8.count)).utf8))

@@ -2,9 +2,9 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// The page and its files, which are part of the program.
+/// The page and its files, embedded in the program.
 enum PageFiles {
-    /// No script, style or connection but our own; no frame around it.
+    /// Scripts, styles and connections only from the relay; no framing.
     static let contentSecurityPolicy =
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
         + "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -25,9 +25,9 @@ enum PageFiles {
 
     static func script(_ bytes: [UInt8]) -> Response { file("text/javascript; charset=utf-8", bytes) }
 
-    /// The form that asks for the token.
+    /// The login form.
     ///
-    /// - Parameter note: what went wrong; of ours, so nothing in it needs escaping.
+    /// - Parameter note: the error; our own text, so it needs no escaping.
     static func login(_ status: HTTPResponse.Status, note: String = "") -> Response {
         let text = String(decoding: PackageResources.login_html, as: UTF8.self).replacing("{{note}}", with: note)
         return html(status, Array(text.utf8))
@@ -37,7 +37,7 @@ enum PageFiles {
         var response = file("text/html; charset=utf-8", bytes)
         response.status = status
         response.headers[.contentSecurityPolicy] = contentSecurityPolicy
-        // Nothing to others. With "no-referrer" a browser would hide the origin of our own forms from us, too.
+        // No referrer to other sites. With "no-referrer" a browser would hide the origin of our own forms too.
         response.headers[.referrerPolicy] = "same-origin"
         return response
     }
@@ -52,6 +52,6 @@ enum PageFiles {
 
 extension HTTPField.Name {
     static let referrerPolicy = HTTPField.Name("Referrer-Policy") ?? .accept
-    /// Tells nginx to pass each piece on as it comes.
+    /// Tells nginx not to buffer the stream.
     static let xAccelBuffering = HTTPField.Name("X-Accel-Buffering") ?? .accept
 }

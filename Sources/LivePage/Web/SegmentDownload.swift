@@ -11,28 +11,28 @@ import SystemPackage
     import Musl
 #endif
 
-/// Hands out a closed segment, piece by piece.
+/// Serves a closed segment, piece by piece.
 struct SegmentDownload: Sendable {
     static let pieceBytes = 64 * 1024
 
     /// nil if nothing is recorded.
     let segments: SegmentCatalog?
-    /// False without a token: a capture holds what users wrote.
+    /// False without a token: a capture contains what users wrote.
     let isAllowed: Bool
 
-    /// - Parameter name: as the client wrote it; only one that the directory itself lists is ever opened.
+    /// - Parameter name: from the client; only names listed in the directory are opened.
     func response(name: String?) async -> Response {
         guard isAllowed else {
             return Self.text(
                 .forbidden,
-                "A segment holds what users wrote: start the relay with a web token to allow downloads.\n")
+                "A segment contains what users wrote: start the relay with a web token to allow downloads.\n")
         }
         guard let segments else { return Self.text(.notFound, "This relay records nothing.\n") }
         guard let name, let segment = await segments.closed(name), let file = SegmentFileHandle(segment, of: segments)
         else {
             return Self.text(
                 .notFound,
-                "No closed segment has this name; one that is still written to can be had once it is closed.\n")
+                "No closed segment has this name; an open segment can be downloaded once it is closed.\n")
         }
         return Response(
             status: .ok,
@@ -51,7 +51,7 @@ struct SegmentDownload: Sendable {
             })
     }
 
-    /// For a header: a stranger's file in the directory may be called anything.
+    /// For a header: a foreign file in the directory may have any name.
     static func safe(_ name: String) -> String {
         String(
             String.UnicodeScalarView(
@@ -71,7 +71,7 @@ struct SegmentDownload: Sendable {
     }
 }
 
-/// An open segment. What it was when it was opened is what is read, even if it is deleted meanwhile.
+/// An open segment. Reads its contents as of opening, even if it is deleted meanwhile.
 private final class SegmentFileHandle: Sendable {
     struct Ended: Error {}
 
@@ -91,7 +91,7 @@ private final class SegmentFileHandle: Sendable {
 
     deinit { close(descriptor) }
 
-    /// - Throws: if the file has become shorter: the client then sees a download that broke off.
+    /// - Throws: if the file has become shorter: the client then sees an aborted download.
     func read(at offset: Int, atMost count: Int) async throws -> ByteBuffer {
         try await NIOThreadPool.singleton.runIfActive { [self] in
             var buffer = ByteBuffer()

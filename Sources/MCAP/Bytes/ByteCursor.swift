@@ -16,7 +16,7 @@ struct ByteCursor {
         return T(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: T.self))
     }
 
-    /// The end of the record: nothing may be left, unless fields of a later format are allowed.
+    /// Checks that the record ends here, unless fields of a later format are allowed.
     func finish(allowingExtension: Bool) throws(MalformedRecord) {
         guard allowingExtension || remaining == 0 else { throw MalformedRecord(field: "length") }
     }
@@ -57,7 +57,7 @@ struct ByteCursor {
     }
 }
 
-/// A record's content is too short for what it says of itself, or holds what its field cannot.
+/// A record's content is too short for its fields, or a field has an invalid value.
 struct MalformedRecord: Error {
     let field: StaticString
 }

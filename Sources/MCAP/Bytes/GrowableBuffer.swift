@@ -1,10 +1,10 @@
-/// Bytes in memory that this value alone owns: grows at its end, keeps its capacity, never shares.
+/// A growable, uniquely owned byte buffer that keeps its capacity.
 ///
-/// All integers are written little-endian, as MCAP wants them.
+/// Integers are written little-endian, as in MCAP.
 @frozen
 @usableFromInline
 struct GrowableBuffer: ~Copyable, @unchecked Sendable {
-    // Unchecked: the memory has exactly one owner, this noncopyable value, so it moves between threads only as a whole.
+    // Unchecked: the memory has exactly one owner, this noncopyable value, which moves between threads as a whole.
     @usableFromInline var base: UnsafeMutableRawPointer
     @usableFromInline var count: Int
     @usableFromInline var capacity: Int
@@ -16,7 +16,7 @@ struct GrowableBuffer: ~Copyable, @unchecked Sendable {
         count = 0
     }
 
-    // Inlinable because Swift 6.3.1's optimizer crashes where a frozen type that owns this one is destroyed.
+    // Inlinable because the optimizer of Swift 6.3.1 crashes where a frozen type that owns this one is destroyed.
     @inlinable
     deinit { base.deallocate() }
 
@@ -29,7 +29,7 @@ struct GrowableBuffer: ~Copyable, @unchecked Sendable {
         return UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count)
     }
 
-    /// Makes the buffer `amount` bytes longer and returns where the new, uninitialized bytes begin.
+    /// Extends the buffer by `amount` uninitialized bytes and returns their start.
     @inlinable
     mutating func extend(by amount: Int) -> UnsafeMutableRawPointer {
         if capacity - count < amount { grow(by: amount) }
@@ -38,7 +38,7 @@ struct GrowableBuffer: ~Copyable, @unchecked Sendable {
         return start
     }
 
-    /// Room for `amount` more bytes, without changing `count`.
+    /// Reserves capacity for `amount` more bytes without changing `count`.
     mutating func reserve(_ amount: Int) {
         if capacity - count < amount { grow(by: amount) }
     }
@@ -50,13 +50,13 @@ struct GrowableBuffer: ~Copyable, @unchecked Sendable {
         reallocate(to: max(count + amount, capacity * 2))
     }
 
-    /// Forgets what is after `newCount`. Capacity stays.
+    /// Drops everything after `newCount`; keeps the capacity.
     mutating func truncate(to newCount: Int) {
         precondition(newCount >= 0 && newCount <= count, "truncation cannot grow a buffer")
         count = newCount
     }
 
-    /// Forgets all bytes; memory beyond `bound` bytes is given back.
+    /// Drops all bytes; frees memory beyond `bound` bytes.
     mutating func removeAll(keepingAtMost bound: Int) {
         count = 0
         if capacity > bound { reallocate(to: max(bound, 64)) }

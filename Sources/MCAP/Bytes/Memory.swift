@@ -1,4 +1,4 @@
-/// How much memory a buffer keeps once its bytes are done with, so that one huge message does not stay paid for.
+/// Memory that buffers keep after use, so that a single huge message does not occupy memory forever.
 enum Memory {
     /// A few of the largest ordinary chunks.
     static let keptAtMost = 1 << 22

@@ -1,6 +1,6 @@
-/// The message indexes of one chunk: for each channel its messages' log times and places, in the bytes of the records.
+/// The message indexes of one chunk: log time and position of each message, by channel.
 ///
-/// Built while a chunk is written and, to be compared, while one is read. Capacity is kept from chunk to chunk.
+/// Built while a chunk is written, and while one is read, for comparison. Capacity is reused.
 @frozen
 @usableFromInline
 struct MessageIndexes: ~Copyable, @unchecked Sendable {
@@ -35,7 +35,7 @@ struct MessageIndexes: ~Copyable, @unchecked Sendable {
         slotByID = .allocate(capacity: 1)
     }
 
-    // Inlinable because Swift 6.3.1's optimizer crashes where a frozen type that owns this one is destroyed.
+    // Inlinable because the optimizer of Swift 6.3.1 crashes where a frozen type that owns this one is destroyed.
     @inlinable
     deinit {
         slots.deinitialize(count: slotCount)
@@ -49,7 +49,7 @@ struct MessageIndexes: ~Copyable, @unchecked Sendable {
         Int(channelID) < idLimit ? Int(slotByID[Int(channelID)]) : Int(MessageIndexes.noSlot)
     }
 
-    /// The channel's position, which is new if it has none.
+    /// The channel's position; created if it has none.
     mutating func makeSlot(for channelID: UInt16) -> Int {
         let known = slot(of: channelID)
         if known != Int(MessageIndexes.noSlot) { return known }
@@ -81,7 +81,7 @@ struct MessageIndexes: ~Copyable, @unchecked Sendable {
 
     private var usedSlotCount: Int { (0..<slotCount).count { !isEmpty(slot: $0) } }
 
-    /// The messages of each channel that has any.
+    /// Number of messages by channel, without empty channels.
     var messageCounts: [UInt16: UInt64] {
         var counts = [UInt16: UInt64](minimumCapacity: usedSlotCount)
         for slot in 0..<slotCount where !isEmpty(slot: slot) {
@@ -90,7 +90,7 @@ struct MessageIndexes: ~Copyable, @unchecked Sendable {
         return counts
     }
 
-    /// Bytes of what ``encode(into:at:)`` appends.
+    /// Size of the output of ``encode(into:at:)``.
     var encodedSize: UInt64 {
         var size = 0
         for slot in 0..<slotCount where !isEmpty(slot: slot) {
@@ -99,8 +99,8 @@ struct MessageIndexes: ~Copyable, @unchecked Sendable {
         return UInt64(size)
     }
 
-    /// Appends one message index record for each channel with messages to `buffer`, whose first byte stands at
-    /// `bufferOffset` of the file, and returns where each stands in the file.
+    /// Appends one message index record per channel with messages to `buffer`, whose first byte is at `bufferOffset` in
+    /// the file. Returns the file offset of each record.
     func encode(into buffer: inout GrowableBuffer, at bufferOffset: UInt64) -> [UInt16: UInt64] {
         var offsets = [UInt16: UInt64](minimumCapacity: usedSlotCount)
         for slot in 0..<slotCount where !isEmpty(slot: slot) {
@@ -116,7 +116,7 @@ struct MessageIndexes: ~Copyable, @unchecked Sendable {
         return offsets
     }
 
-    /// Forgets all messages; channels and ordinary capacity stay.
+    /// Removes all messages; keeps channels and ordinary capacity.
     mutating func removeMessages() {
         for slot in 0..<slotCount where !isEmpty(slot: slot) {
             slots[slot].entries.removeAll(keepingAtMost: Memory.keptForIndexAtMost)

@@ -9,7 +9,7 @@ extension GrowableBuffer {
         overwrite(UInt64(count - lengthPosition - 8), at: lengthPosition)
     }
 
-    /// Appends a string behind its length in bytes (u32).
+    /// Appends a string, prefixed by its length in bytes (u32).
     mutating func append(_ string: String) {
         var string = string
         string.withUTF8 { utf8 in
@@ -18,7 +18,7 @@ extension GrowableBuffer {
         }
     }
 
-    /// Appends a map behind its length in bytes (u32), sorted by key: equal maps give equal bytes.
+    /// Appends a map, prefixed by its length in bytes (u32) and sorted by key: equal maps give equal bytes.
     mutating func append(_ map: [String: String]) {
         let size = map.reduce(0) { $0 + 8 + $1.key.utf8.count + $1.value.utf8.count }
         append(UInt32(size))
@@ -28,7 +28,7 @@ extension GrowableBuffer {
         }
     }
 
-    /// Appends a map of channel ids behind its length in bytes (u32), sorted by id.
+    /// Appends a map of channel ids, prefixed by its length in bytes (u32) and sorted by id.
     mutating func append(_ map: [UInt16: UInt64]) {
         append(UInt32(map.count * 10))
         for (id, value) in map.sorted(by: { $0.key < $1.key }) {

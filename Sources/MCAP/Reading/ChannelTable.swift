@@ -1,10 +1,10 @@
-/// The channels that a file has described so far, and their schemas.
+/// The channels described so far, with their schemas.
 struct ChannelTable {
     private(set) var byID: [UInt16: Channel] = [:]
-    /// In the order of their first record.
+    /// In order of first appearance.
     private(set) var ids: [UInt16] = []
 
-    /// Told to nobody but who writes them again: a broken one breaks no message.
+    /// Used only when they are written again: a broken schema does not affect messages.
     private(set) var schemas: [UInt16: Schema] = [:]
 
     var inOrder: [Channel] { ids.compactMap { byID[$0] } }

@@ -1,4 +1,4 @@
-/// Reads chunks: limits, decompression, checksum, and a walk over all records that later reading relies on.
+/// Reads chunks: checks limits and checksum, decompresses, and validates all records so that later access is safe.
 final class ChunkDecoder {
     private let limits: ReadLimits
     private let decompressor = ZstdDecompressor()
@@ -9,12 +9,12 @@ final class ChunkDecoder {
         self.limits = limits
     }
 
-    /// The chunk in `frame`.
+    /// Reads the chunk in `frame`.
     ///
     /// - Parameters:
-    ///   - channels: those known before; those that a whole chunk describes are added.
-    ///   - allowingExtension: whether the record may hold fields of a later format.
-    /// - Returns: the chunk; `timesDiffer` if it says other times than its messages have, which are those it then has.
+    ///   - channels: the known ones; those described by an intact chunk are added.
+    ///   - allowingExtension: whether the record may have fields of a later format.
+    /// - Returns: the chunk; `timesDiffer` if its times do not match its messages, and were replaced by theirs.
     /// - Throws: ``RecordFault``, errors of the source.
     func decode(
         _ frame: RecordFrame, from window: SourceWindow, channels: inout ChannelTable, allowingExtension: Bool
@@ -36,20 +36,20 @@ final class ChunkDecoder {
         } catch {
             throw RecordFault(.chunk, error)
         }
-        // Without a checksum nothing tells what a later format may put there from data whose length was overwritten.
+        // Without a checksum, fields of a later format cannot be told from data whose length was overwritten.
         if header.uncompressedCRC == 0, header.size + data.count < chunk.record.count {
             throw RecordFault(reason: .malformed(opcode: Opcode.chunk.rawValue, field: "length"))
         }
-        // What a later format says behind the data is not for us to copy into a file of our own.
+        // Fields of a later format must not be copied into a file of ours.
         chunk.record.truncate(to: header.size + data.count)
-        // Our own files have all checksums: none at all is a wrong one.
+        // Files of ours have all checksums: a missing one is wrong.
         try unpack(data, header, into: chunk, requiresChecksum: !allowingExtension)
         chunk.uncompressedCRC = header.uncompressedCRC
         chunk.index = ChunkIndex(
             startTime: header.startTime, endTime: header.endTime, offset: frame.start, length: frame.size,
             messageIndexOffsets: [:], messageIndexLength: 0, compression: header.compression,
             compressedSize: UInt64(data.count), uncompressedSize: header.uncompressedSize)
-        // A chunk that is lost teaches nothing: nobody else may know its channels.
+        // Channels of a lost chunk are not added: others may not know them.
         var learned = channels
         try chunk.walk(channels: &learned, keepsSchemas: !allowingExtension)
         channels = learned
@@ -57,7 +57,7 @@ final class ChunkDecoder {
         return (chunk, timesDiffer)
     }
 
-    /// A chunk for what ``decode(_:from:channels:allowingExtension:)`` does not read.
+    /// A chunk whose memory can be reused.
     func reusableChunk() -> DecodedChunk {
         if last != nil, isKnownUniquelyReferenced(&last), let last {
             last.isLoose = false

@@ -1,7 +1,7 @@
 extension DecodedChunk {
-    /// Checks every length in the uncompressed records, and learns channels, times and message indexes from them.
+    /// Validates every length in the uncompressed records, and collects channels, times and message indexes.
     ///
-    /// - Parameter keepsSchemas: in a file of ours, whose chunks hold the schemas of their channels.
+    /// - Parameter keepsSchemas: for files of ours, whose chunks contain the schemas of their channels.
     func walk(channels known: inout ChannelTable, keepsSchemas: Bool) throws(RecordFault) {
         messageIndexes.removeMessages()
         messageCount = 0
@@ -36,7 +36,7 @@ extension DecodedChunk {
                 known.add(schema)
                 schemas[schema.id] = schema
             default:
-                // What a later format or another program may put here.
+                // From a later format or another program.
                 break
             }
             position = contentStart + Int(length)
@@ -48,7 +48,7 @@ extension DecodedChunk {
 
     private func slot(of channelID: UInt16, _ known: ChannelTable) throws(RecordFault) -> Int {
         let slot = messageIndexes.slot(of: channelID)
-        // An empty slot may be left of another chunk, which was lost with what it described.
+        // An empty slot may come from another chunk that was lost together with its channels.
         if slot >= 0, !messageIndexes.isEmpty(slot: slot) { return slot }
         guard known.byID[channelID] != nil else {
             throw RecordFault(reason: .unknownChannel(channelID), framingHolds: true)

@@ -1,13 +1,18 @@
-/// One place of a file that is not as it should be.
+/// A damaged place in a file.
 package struct Damage: Error, Equatable, Sendable {
     /// Where it begins, in bytes from the start of the file.
     package var offset: UInt64
     /// Bytes that could not be used; 0 if only something is missing there.
     package var length: UInt64
+    /// What is wrong there.
     package var reason: Reason
-    /// Messages that cannot be read because of it. 0 if all are there in spite of it, nil if that is not known.
+    /// Messages that cannot be read because of it; 0 if none, nil if unknown.
     package var messagesLost: Int?
 
+    /// - Parameters:
+    ///   - offset: bytes from the start of the file.
+    ///   - length: bytes that the damage spans.
+    ///   - messagesLost: nil if it cannot be told.
     package init(offset: UInt64, length: UInt64, reason: Reason, messagesLost: Int?) {
         self.offset = offset
         self.length = length
@@ -15,66 +20,68 @@ package struct Damage: Error, Equatable, Sendable {
         self.messagesLost = messagesLost
     }
 
+    /// What is wrong with the bytes.
     package enum Reason: Equatable, Sendable {
-        /// The magic bytes at the start are not there: perhaps it is no MCAP file at all.
+        /// The magic bytes at the start are missing: it may not be an MCAP file.
         case leadingMagic
         /// The file ends inside of a record, or without its trailer.
         case truncated
-        /// A record is larger than ``ReadLimits`` allow, as it stands or uncompressed.
+        /// A record is larger than ``ReadLimits`` allow, either stored or decompressed.
         case tooLarge(opcode: UInt8, size: UInt64, limit: UInt64)
-        /// A field of a record runs over its end or holds what it cannot.
+        /// A field of a record extends beyond its end or has an invalid value.
         case malformed(opcode: UInt8, field: String)
-        /// A record that cannot stand there, or is not known.
+        /// A record that is unknown or not allowed here.
         case unexpectedRecord(opcode: UInt8)
 
         case unsupportedCompression(String)
         case decompression(Unpacking)
         case chunkCRC(expected: UInt32, actual: UInt32)
-        /// The chunk says other times than its messages have.
+        /// The chunk's times do not match its messages.
         case chunkTimes
         /// A message refers to a channel that the file does not describe before it.
         case unknownChannel(UInt16)
-        /// A channel id that means two different channels.
+        /// Two channels have the same id.
         case channelConflict(UInt16)
 
-        /// The message index of a channel does not fit the messages of the chunk before it.
+        /// A channel's message index does not match the messages of the preceding chunk.
         case messageIndex(channelID: UInt16)
         case messageIndexMissing(channelID: UInt16)
-        /// A marker cannot be read or is of another file.
+        /// A marker is unreadable or belongs to another file.
         case marker
-        /// A marker has another ordinal than its predecessors let expect: something in between is gone.
+        /// A marker's ordinal is not the expected one: something in between is gone.
         case markersMissing(expected: UInt64, found: UInt64)
-        /// What stands between the last chunk and a marker is not what was written.
+        /// The bytes between the last chunk and a marker have changed.
         case precedingCRC(expected: UInt32, actual: UInt32)
 
         case dataEndMissing
         case dataEndCRC(expected: UInt32, actual: UInt32)
         case summaryCRC(expected: UInt32, actual: UInt32)
-        /// The summary contradicts what was read.
+        /// The summary contradicts the data.
         case summary(SummaryPart)
         case footer
         /// Another file begins here.
         case anotherFile
-        /// What follows stands by so many bytes before (negative) or behind the place where it was written.
+        /// The following data is at another offset than it was written at: by so many bytes before (negative) or after
+        /// it.
         case moved(by: Int64)
-        /// A chunk that was read already stands here once more.
+        /// A chunk that was already read appears again.
         case duplicate
         case trailingMagic
         case trailingBytes
-        /// More damages than ``ReadLimits/maximumDamages``: the rest was not looked at.
+        /// More damage than ``ReadLimits/maximumDamages``: the rest was not read.
         case tooManyDamages
     }
 
-    /// Bytes that nobody could make use of: of what they held nothing is known.
+    /// Bytes that could not be used; their contents are unknown.
     package var unreadBytes: UInt64 {
         switch reason {
-        // Read, and at odds with what else is there.
+        // Read, but inconsistent with other data.
         case .precedingCRC, .dataEndCRC, .summaryCRC, .footer, .summary, .duplicate, .chunkTimes: 0
         default: length
         }
     }
 
-    /// Why a chunk cannot be uncompressed. The libraries' own words help nobody who reads a report.
+    /// Why a chunk cannot be decompressed. The libraries' own words help nobody who reads a report.
     package enum Unpacking: Equatable, Sendable {
         case noMemory
         /// The compressed bytes are not what was written.
@@ -84,6 +91,7 @@ package struct Damage: Error, Equatable, Sendable {
         case tooLong(expected: Int)
     }
 
+    /// The part of the summary that says something else than the file.
     package enum SummaryPart: String, Equatable, Sendable {
         case channels, statistics
         case chunkIndexes = "chunk indexes"

@@ -1,13 +1,13 @@
-/// What a stream reader has seen of the data section: to be compared with the summary, or to be continued.
+/// What a stream reader has seen of the data section, for comparison with the summary or for resuming.
 struct DataLog {
-    /// Chunks, and channels of chunks, remembered of a stream, which may have no end.
+    /// Limit of chunks, and of their channels, kept for a stream, which may be endless.
     static let streamLimit = 65_536
 
     var statistics = Statistics()
-    /// True if chunks were left out of `chunks`.
+    /// True if `chunks` is incomplete.
     var isAbridged = false
     var channels = ChannelTable()
-    /// Those described up to the end of the last chunk, or up to the first marker.
+    /// Channels described up to the end of the last chunk, or up to the first marker.
     var channelsWithChunks = ChannelTable()
     var chunks: [ScannedChunk] = []
     /// Chunks in `chunks`, and the channels of each.
@@ -20,7 +20,7 @@ struct DataLog {
     /// Of the marker before the last chunk.
     var ordinalBeforeLastChunk: UInt64?
 
-    /// - Parameter limit: of the chunks to remember, each with its channels.
+    /// - Parameter limit: of chunks to keep, each with its channels.
     mutating func add(_ chunk: DecodedChunk, limit: Int) {
         let counts = chunk.messageCounts
         if remembered < limit, !isAbridged {
@@ -34,12 +34,12 @@ struct DataLog {
         channelsWithChunks = channels
     }
 
-    /// Messages that stand outside of chunks.
+    /// Adds messages outside chunks.
     mutating func addLoose(_ chunk: DecodedChunk) {
         statistics.add(looseFrom: chunk.startTime, until: chunk.endTime, counts: chunk.messageCounts)
     }
 
-    /// A message index of the last chunk that fits it.
+    /// Adds a message index that matches the last chunk.
     mutating func addMessageIndex(of channelID: UInt16, at frame: RecordFrame) {
         guard !isAbridged, let last = chunks.indices.last else { return }
         chunks[last].index.messageIndexOffsets[channelID] = frame.start

@@ -1,31 +1,32 @@
-/// One chunk of a file, uncompressed and checked.
+/// A chunk, decompressed and checked.
 ///
-/// A reader reuses a chunk's memory for the next one once nobody else holds it. Not for several threads at a time.
+/// A reader reuses a chunk's memory once it holds the only reference. Not thread-safe.
 package final class DecodedChunk {
-    /// Where the chunk stands. Its message indexes are not part of it.
+    /// Position of the chunk, without its message indexes.
     var index: ChunkIndex
     /// The channels that the chunk's messages are on.
     package internal(set) var channels: [UInt16: Channel] = [:]
+    /// Messages in it, of all channels.
     package internal(set) var messageCount = 0
-    /// True if its messages stand outside of chunks in the file.
+    /// True for messages that are outside chunks in the file.
     package internal(set) var isLoose = false
-    /// Which of the files that stand behind each other it is of, from 0. Each has its own channels.
+    /// Number of its file among concatenated files, from 0. Each file has its own channels.
     package internal(set) var fileNumber = 0
 
-    /// As the chunk says; 0 = it does not.
+    /// As stored in the chunk; 0 = none.
     var uncompressedCRC: UInt32 = 0
     /// The content of the chunk record as it is in the file, up to the end of its data.
     var record = GrowableBuffer()
-    /// The uncompressed records, if they are not in `record` already.
+    /// The decompressed records, unless they are in `record`.
     var inflated = GrowableBuffer()
     /// The uncompressed records, in one of the two buffers above.
     @usableFromInline var records = UnsafeRawBufferPointer(start: nil, count: 0)
     var messageIndexes = MessageIndexes()
-    /// The channels that the chunk describes, with messages or without.
+    /// All channels described in the chunk, with or without messages.
     var described: [UInt16: Channel] = [:]
-    /// The schemas that the chunk holds, in a file of ours.
+    /// The schemas in the chunk, in a file of ours.
     var schemas: [UInt16: Schema] = [:]
-    /// A channel that the chunk's messages are on but that it does not describe itself, or one whose schema it lacks.
+    /// A channel with messages in the chunk that it does not describe, or whose schema it lacks.
     var foreignChannelID: UInt16?
 
     init() {
@@ -49,7 +50,7 @@ package final class DecodedChunk {
     /// Bytes of its records uncompressed.
     package var uncompressedSize: UInt64 { index.uncompressedSize }
 
-    /// Messages of each channel.
+    /// Number of messages by channel.
     package var messageCounts: [UInt16: UInt64] { messageIndexes.messageCounts }
 
     var recordContent: UnsafeRawBufferPointer { record.bytes }
@@ -57,7 +58,7 @@ package final class DecodedChunk {
     /// Calls `body` with each message, in the order of the file.
     @inlinable
     package func forEachMessage<E: Error>(_ body: (ChunkMessage) throws(E) -> Void) throws(E) {
-        // All lengths were checked when the chunk was decoded.
+        // All lengths were validated when the chunk was decoded.
         var position = 0
         while position < records.count {
             let record = records.baseAddress.unsafelyUnwrapped + position

@@ -1,27 +1,27 @@
-/// What a reader knows of one file. Usually it is the only one in the bytes; several may stand behind each other, or one
-/// inside of another.
+/// What a reader knows of one file. Usually it is the only one in the source; several may be concatenated or nested.
 struct FilePart {
-    /// Files told apart in the bytes of one source; markers of more are passed over.
+    /// Limit of files distinguished in one source; markers of further files are skipped.
     static let limit = 64
 
-    /// From 0, in the order in which they were met.
+    /// From 0, in order of appearance.
     let number: Int
     var log = DataLog()
     /// Of the next marker; nil if not known after damage.
     var expectedOrdinal: UInt64? = 0
     /// Of the marker before the next chunk; nil if not known, or if that chunk was read.
     var chunkOrdinal: UInt64?
-    /// By how much a place in the bytes is beyond the place in the file as it was written, modulo 2^64.
+    /// Difference between a position in the source and the original position in the file, modulo 2^64.
     var shift: UInt64
     /// Ordinals of the markers whose chunks were read.
     var read = OrdinalSet()
-    /// A place known to be right, and what the file said of it: where the last marker, or what belongs to the last chunk, ends.
+    /// A position known to be right, and its original offset: the end of the last marker, or of what belongs to the
+    /// last chunk.
     var anchor: (place: UInt64, recorded: UInt64)?
-    /// The ordinal that a marker at the anchor's place would have.
+    /// The ordinal of a marker at the anchor.
     var anchorOrdinal: UInt64 = 0
     /// Whether something stood there that was a marker before it was damaged.
     var hadMarker = false
-    /// True if the anchor is behind a marker, whose chunk was not read yet.
+    /// True if the anchor follows a marker whose chunk was not read yet.
     var isChunkDue = false
 
     init(number: Int, start: UInt64) {
@@ -32,13 +32,13 @@ struct FilePart {
     /// Of the file's markers; nil if none was seen.
     var sync: SyncMarker? { log.lastMarker?.sync }
 
-    /// True if nothing was read of it.
+    /// True if nothing of it was read.
     var isUntouched: Bool { log.lastMarker == nil && log.statistics.messageCount == 0 && log.chunks.isEmpty }
 }
 
-/// Ordinals, of which most follow one another.
+/// A set of mostly consecutive ordinals.
 struct OrdinalSet {
-    /// Ascending, not adjoining.
+    /// Ascending, not adjacent.
     private var ranges: [ClosedRange<UInt64>] = []
 
     func contains(_ ordinal: UInt64) -> Bool {
@@ -61,7 +61,7 @@ struct OrdinalSet {
         }
     }
 
-    /// The first range that ends at `ordinal` or behind it.
+    /// The first range that ends at or after `ordinal`.
     private func position(of ordinal: UInt64) -> Int {
         var (low, high) = (0, ranges.count)
         while low < high {

@@ -1,12 +1,12 @@
 import CLZ4
 
-/// lz4's decompression context, kept from chunk to chunk. Only other programs write lz4 chunks.
+/// A reusable lz4 decompression context. Only other programs write lz4 chunks.
 struct LZ4Decompressor: ~Copyable {
     private var context: OpaquePointer?
 
     deinit { LZ4F_freeDecompressionContext(context) }
 
-    /// Appends what the frames in `source` hold to `output`, which must be exactly `size` bytes.
+    /// Appends the contents of the frames in `source` to `output`, which must be exactly `size` bytes.
     mutating func append(
         _ source: UnsafeRawBufferPointer, size: Int, to output: inout GrowableBuffer
     ) throws(RecordFault) {
@@ -17,11 +17,11 @@ struct LZ4Decompressor: ~Copyable {
             }
         }
         guard let context else { throw Self.fault(.noMemory) }
-        // A frame that failed leaves its state behind.
+        // A failed frame leaves its state behind.
         LZ4F_resetDecompressionContext(context)
         let target = output.extend(by: size)
         var (taken, made) = (0, 0)
-        // What lz4 wants next; 0 at the end of a frame.
+        // The number of bytes lz4 expects next; 0 at the end of a frame.
         var hint = 1
         while taken < source.count {
             var (taking, making) = (source.count - taken, size - made)

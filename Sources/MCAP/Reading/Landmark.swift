@@ -4,14 +4,14 @@
     import Musl
 #endif
 
-/// Something in damaged bytes that looks like a place to go on from.
+/// A place in damaged bytes where reading may be able to continue.
 struct Landmark {
     enum Kind: CaseIterable {
         /// The opcode and the length of a marker.
         case marker
-        /// What an MCAP file begins with.
+        /// The magic bytes at the start of an MCAP file.
         case magic
-        /// The opcode of a chunk with a length that a file may have.
+        /// The opcode of a chunk with a plausible length.
         case chunk
 
         fileprivate var firstByte: UInt8 {
@@ -26,14 +26,14 @@ struct Landmark {
     let kind: Kind
     let offset: UInt64
 
-    /// Bytes that are looked at to recognize one.
+    /// Bytes needed to recognize one.
     static let size = Layout.recordHeader
-    /// Searched at a time.
+    /// Bytes searched at a time.
     static let pieceSize = 1 << 16
 
-    /// The landmarks that begin in `bytes`, ascending; those of which the first nine bytes are all in it.
+    /// The landmarks that begin in `bytes`, ascending, if their first nine bytes are included.
     ///
-    /// - Parameter offset: where `bytes` stands in the source.
+    /// - Parameter offset: position of `bytes` in the source.
     static func find(
         _ kinds: some Sequence<Kind>, in bytes: UnsafeRawBufferPointer, at offset: UInt64
     ) -> [Landmark] {
@@ -67,7 +67,7 @@ struct Landmark {
 }
 
 extension SourceWindow {
-    /// The marker that stands at `offset`, whatever opcode and length are in front of it; nil unless its CRC holds.
+    /// The marker at `offset`, regardless of the opcode and length before it; nil unless its CRC matches.
     func marker(at offset: UInt64) throws -> Marker? {
         let contentStart = offset + UInt64(Layout.recordHeader)
         guard let content = try bytes(at: contentStart, count: Marker.contentSize) else { return nil }
@@ -84,7 +84,7 @@ extension SourceWindow {
         return (try? Header(content: content)) != nil
     }
 
-    /// What the chunk at `offset` says of itself, perhaps beyond the end of the source; nil unless it fits together.
+    /// The header of the chunk at `offset`, possibly beyond the end of the source; nil unless it is consistent.
     func claimOfChunk(at offset: UInt64, limits: ReadLimits, allowingOddTimes: Bool = false) throws -> ChunkClaim? {
         let most = Layout.recordHeader + Layout.chunkHeader + 4 + 4
         guard let opening = try bytes(at: offset, count: Layout.recordHeader + Layout.chunkHeader),
@@ -100,7 +100,7 @@ extension SourceWindow {
             size <= limits.maximumChunkSize, start <= end || allowingOddTimes,
             nameSize == 0 || nameSize == 3 || nameSize == 4
         else { return nil }
-        // Records and their length behind the name must fill the rest.
+        // The records and their length after the name must fill the rest.
         guard let all = try bytes(at: offset, count: min(most, Layout.recordHeader + Int(length))) else { return nil }
         let lengthPlace = 41 + Int(nameSize)
         guard all.count >= lengthPlace + 8 else { return nil }
@@ -115,7 +115,7 @@ extension SourceWindow {
         return packing.map { ChunkClaim(packing: $0, data: dataStart..<dataStart + dataSize, size: size, crc: crc) }
     }
 
-    /// Whether the chunk may be whole, found out without taking it into memory.
+    /// Whether the chunk may be intact, checked without loading it.
     func mayBeWhole(_ claim: ChunkClaim) throws -> Bool {
         switch claim.packing {
         case .zstd: return try mayBeZstd(claim.data, size: claim.size)
@@ -128,12 +128,12 @@ extension SourceWindow {
     }
 }
 
-/// What a chunk says of itself.
+/// The claims of a chunk header.
 struct ChunkClaim {
     enum Packing { case stored, zstd, lz4 }
 
     let packing: Packing
-    /// Where its records stand.
+    /// Position of its records.
     let data: Range<UInt64>
     /// Bytes of its records uncompressed.
     let size: UInt64

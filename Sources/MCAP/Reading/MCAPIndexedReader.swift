@@ -1,14 +1,16 @@
-/// Reads a closed file by its summary: chunks in any order, and only those wanted.
+/// Reads a closed file by its summary: any chunks in any order.
 ///
-/// The summary and each chunk read are checked by their CRCs; what is not read is not checked.
+/// The CRCs of the summary and of each chunk read are checked; the rest is not.
 package final class MCAPIndexedReader {
+    /// As the file begins.
     package let header: Header
     /// All channels of the file, by id.
     package let channels: [UInt16: Channel]
     /// Nil if the writer left it out.
     package let statistics: Statistics?
-    /// In the order of the summary, which is that of the file; of the times asked for only.
+    /// In summary order, which is file order; limited to the requested times.
     package let chunkIndexes: [ChunkIndex]
+    /// Where the metadata records stand, in the order of the summary.
     package let metadataIndexes: [MetadataIndex]
 
     private let window: SourceWindow
@@ -17,15 +19,15 @@ package final class MCAPIndexedReader {
     private var channelTable: ChannelTable
 
     /// - Parameters:
-    ///   - from: earliest log time wanted, nanoseconds since 1970; nil = from the start. An hour of quiet traffic is tens
-    ///     of thousands of chunks: the indexes of those that hold nothing wanted are not even taken apart.
+    ///   - from: earliest log time, nanoseconds since 1970; nil = from the start. An hour of quiet traffic has tens of
+    ///     thousands of chunks: the indexes of those outside the range are not even parsed.
     ///   - until: log time before which messages are wanted; nil = to the end.
-    /// - Throws: ``NoSummary``; ``Damage`` if header, summary or footer are damaged; what the source throws.
+    /// - Throws: ``NoSummary``; ``Damage`` if header, summary or footer are damaged; errors of the source.
     package init(
         _ source: any ByteSource, limits: ReadLimits = ReadLimits(), from: UInt64? = nil, until: UInt64? = nil
     ) throws {
         let window = SourceWindow(source)
-        // What lies between the header and the summary may never be wanted.
+        // The data between header and summary may not be needed.
         header = try Self.readHeader(SourceWindow(source, readAhead: 4_096), limits)
         let summary = try SummarySection(window, limits, from: from, until: until)
         channelTable = summary.channels
@@ -38,12 +40,12 @@ package final class MCAPIndexedReader {
         decoder = ChunkDecoder(limits: limits)
     }
 
-    /// The chunks that can hold messages wanted, in the order of the file.
+    /// The chunks that may contain wanted messages, in file order.
     ///
     /// - Parameters:
-    ///   - from: earliest log time wanted, nanoseconds since 1970; nil = from the start.
+    ///   - from: earliest log time, nanoseconds since 1970; nil = from the start.
     ///   - until: log time before which messages are wanted; nil = to the end.
-    ///   - channelIDs: nil = all. A chunk without message indexes may hold any channel.
+    ///   - channelIDs: nil = all. A chunk without message indexes may contain any channel.
     package func chunks(
         from: UInt64? = nil, until: UInt64? = nil, channelIDs: Set<UInt16>? = nil
     ) -> [ChunkIndex] {
@@ -55,9 +57,9 @@ package final class MCAPIndexedReader {
         }
     }
 
-    /// One chunk.
+    /// Reads one chunk.
     ///
-    /// - Throws: ``Damage`` if it is not whole or not as `index` says; what the source throws.
+    /// - Throws: ``Damage`` if it is not intact or does not match `index`; errors of the source.
     package func read(_ index: ChunkIndex) throws -> DecodedChunk {
         try damageAtRecord(index.offset, length: index.length) {
             let frame = try frame(of: .chunk, at: index.offset, size: index.length)
@@ -73,9 +75,9 @@ package final class MCAPIndexedReader {
         }
     }
 
-    /// One metadata record.
+    /// Reads one metadata record.
     ///
-    /// - Throws: ``Damage`` if it is not whole or not as `index` says; what the source throws.
+    /// - Throws: ``Damage`` if it is not intact or does not match `index`; errors of the source.
     package func read(_ index: MetadataIndex) throws -> Metadata {
         try damageAtRecord(index.offset, length: index.length) {
             let frame = try frame(of: .metadata, at: index.offset, size: index.length)
@@ -114,7 +116,7 @@ package final class MCAPIndexedReader {
     }
 }
 
-/// Makes a ``Damage`` at a known place of a fault in `body`.
+/// Converts a fault in `body` to a ``Damage`` at a known position.
 func damageAtRecord<Result>(_ offset: UInt64, length: UInt64, _ body: () throws -> Result) throws -> Result {
     do {
         return try body()

@@ -1,4 +1,4 @@
-/// What is believed of that which looks like a chunk, a marker or a file: no payload of a message, which anybody can send.
+/// Decides which apparent chunks, markers and files are real, and not the payload of a message, which anyone can send.
 extension MCAPStreamReader {
     func landing(at landmark: Landmark, before known: KnownMarker?) throws -> Landing? {
         switch landmark.kind {
@@ -6,7 +6,7 @@ extension MCAPStreamReader {
             guard files.count < FilePart.limit, lastFileStart.map({ landmark.offset > $0 }) ?? true,
                 try window.isFileStart(at: landmark.offset)
             else { return nil }
-            // As many bytes as were written between two markers of one file hold nothing else.
+            // Exactly as many bytes as were written between two markers of one file contain nothing else.
             if !isBehindData, let excess = excess(before: known), excess <= 0 { return nil }
             return .file(at: landmark.offset)
         case .marker:
@@ -18,13 +18,13 @@ extension MCAPStreamReader {
         }
     }
 
-    /// By how many bytes the next marker stands farther from the last than it was written; nil if that is not known.
+    /// How many bytes farther the next marker is from the last one than it was written; nil if unknown.
     private func excess(before known: KnownMarker?) -> Int64? {
         guard let known, known.file == file.number, !isMovedBack(known), let anchor = file.anchor else { return nil }
         return Int64(bitPattern: (known.place &- anchor.place) &- (known.marker.offset &- anchor.recorded))
     }
 
-    /// A marker of a file that is not known.
+    /// A marker of an unknown file.
     func isBelievable(_ marker: Marker, at place: UInt64, before known: KnownMarker?) throws -> Bool {
         guard files.count < FilePart.limit, !isShadowed(place, before: known) else { return false }
         if let excess = excess(before: known) {
@@ -32,17 +32,17 @@ extension MCAPStreamReader {
             guard excess > 0 else { return false }
             return try startsFile(marker, at: place) || isOrderlyChunk(at: place + UInt64(Marker.recordSize))
         }
-        // One alone among those of another file, or behind the last of this one, may be a payload.
+        // A single one among those of another file, or after the last of this one, may be a payload.
         var next: (marker: Marker, place: UInt64)?
         try forEachMarker(from: place + 1, until: window.isStream ? place + Self.streamLookAhead : .max) {
-            // The same one once more proves nothing.
+            // A repetition of the same marker proves nothing.
             if $0.sync == marker.sync, $0.ordinal == marker.ordinal { return true }
             next = ($0, $1)
             return false
         }
         let behind = place + UInt64(Marker.recordSize)
         guard let next else {
-            // The only one there is: what a writer puts behind it must be there.
+            // It is the only one: what a writer puts after it must be there.
             if file.sync != nil { return false }
             guard try window.claimOfChunk(at: behind, limits: limits) != nil else {
                 return try isOrderlyRecord(at: behind)
@@ -50,7 +50,7 @@ extension MCAPStreamReader {
             return try chunk(at: behind, before: nil) != nil
         }
         if next.marker.sync == marker.sync { return true }
-        // The other one is inside of the chunk of this one.
+        // The other one is inside this one's chunk.
         if let claim = try window.claimOfChunk(at: behind, limits: limits), claim.end > next.place { return true }
         let start = next.place &- next.marker.offset
         guard start > place, start < next.place else { return false }
@@ -79,10 +79,10 @@ extension MCAPStreamReader {
         try landing(on: chunk, frame, before: try nextKnownMarker(from: frame.start)) != nil
     }
 
-    /// True inside of a chunk that is damaged: what stands there may be payload.
+    /// True inside a damaged chunk: what is there may be payload.
     private func isShadowed(_ place: UInt64, before known: KnownMarker?, until end: UInt64? = nil) -> Bool {
         if let shadow, place > shadow.lowerBound, place < shadow.upperBound {
-            // Where bytes were removed, less of what it claims is its own.
+            // If bytes were removed, it owns less than it claims.
             let removed = UInt64(-min(excess(before: known) ?? 0, 0))
             if end ?? place <= max(shadow.upperBound - min(removed, shadow.upperBound), shadow.lowerBound) {
                 return true
@@ -92,7 +92,7 @@ extension MCAPStreamReader {
         return file.isChunkDue && known.marker.ordinal == file.anchorOrdinal
     }
 
-    /// The chunk at `place`, if it is whole and cannot be the payload of a message.
+    /// The chunk at `place`, if it is intact and cannot be the payload of a message.
     private func chunk(at place: UInt64, before known: KnownMarker?) throws -> Landing? {
         guard let claim = try window.claimOfChunk(at: place, limits: limits) else { return nil }
         if !window.isStream || window.isEndKnown { guard claim.end <= window.end else { return nil } }
@@ -115,7 +115,7 @@ extension MCAPStreamReader {
         }
         guard !fingerprints.contains(ChunkFingerprint(chunk)) else { return nil }
         guard let landing = try landing(on: chunk, frame, before: known) else { return nil }
-        // What is read is no work that damage makes.
+        // Bytes that are read do not count as search work.
         work &-= spent
         return stranger.map { .stranger(file: $0, at: place) } ?? landing
     }
@@ -129,7 +129,7 @@ extension MCAPStreamReader {
         guard isMarked, !isBehindData || isAmongOurs else {
             return try isFree(chunk, frame) ? .chunk(at: place, nextOrdinal: nil) : nil
         }
-        // Behind a payload stand at least the message indexes of its own chunk.
+        // A payload is followed at least by the message indexes of its own chunk.
         let orderlyEnd = try endOfMessageIndexes(chunk, frame)
         if let orderlyEnd, let known, orderlyEnd == known.place {
             let isOurs = known.file == file.number
@@ -138,7 +138,7 @@ extension MCAPStreamReader {
         if let orderlyEnd, known == nil, try isTail(at: orderlyEnd) { return .chunk(at: place, nextOrdinal: nil) }
         var nextOrdinal: UInt64?
         switch missing(before: known) {
-        // Every chunk up to there was read: what is more are copies, or payload.
+        // Every chunk up to there was read: the rest are copies or payload.
         case .nothing: return nil
         case .one(let room):
             guard let known else { return nil }
@@ -156,10 +156,10 @@ extension MCAPStreamReader {
         return .chunk(at: place, nextOrdinal: nil)
     }
 
-    /// What of the file at hand was not read before the next marker.
+    /// What is unread of the current file before the next marker.
     private enum Missing {
         case nothing
-        /// - Parameter room: bytes that the chunk and its message indexes, and metadata behind them, were written in.
+        /// - Parameter room: bytes in which the chunk, its message indexes and following metadata were written.
         case one(room: UInt64)
         case several, unknown
     }
@@ -177,21 +177,21 @@ extension MCAPStreamReader {
         }
     }
 
-    /// Whether the next marker is one that stood before what was read last: then the bytes were put in another order.
+    /// Whether the next marker originally preceded what was read last: the bytes were reordered.
     private func isMovedBack(_ known: KnownMarker) -> Bool {
         known.file == file.number && file.anchor != nil && known.marker.ordinal < file.anchorOrdinal
     }
 
-    /// Whether `chunk` can be no payload where no markers stand.
+    /// Whether `chunk` cannot be a payload, in a file without markers.
     private func isFree(_ chunk: DecodedChunk, _ frame: RecordFrame) throws -> Bool {
         let isFollowed =
             try isOrderlyRecord(at: frame.end, allowingMessages: false) || hasIndexBehind(chunk, frame)
         if let shadow, frame.start > shadow.lowerBound, frame.end <= shadow.upperBound {
-            // A chunk that is cut off has nothing behind it; one that lost bytes claims what follows.
+            // Nothing follows a chunk that is cut off; one that lost bytes claims what follows it.
             guard shadow.upperBound > window.end, isFollowed else { return false }
         }
         if isFollowed { return true }
-        // Nothing was seen of the file yet, or nothing proves the chunk.
+        // Nothing of the file was seen yet, or nothing proves the chunk.
         guard !file.isUntouched, chunk.uncompressedCRC != 0 else {
             return try endOfMessageIndexes(chunk, frame) != nil || isOrderlyRecord(at: frame.end)
         }
@@ -199,7 +199,7 @@ extension MCAPStreamReader {
         return !isMarked
     }
 
-    /// True where no chunk of the file at hand can be: nothing there is a payload of its messages.
+    /// True where the current file cannot have a chunk: nothing there is a payload of its messages.
     private var isBehindData: Bool {
         switch phase {
         case .summary, .behind: true
@@ -207,7 +207,7 @@ extension MCAPStreamReader {
         }
     }
 
-    /// Whether one of its message indexes up to the first entry, or as much of it as is left, stands behind the chunk.
+    /// Whether one of its message indexes, up to the first entry or as far as it exists, follows the chunk.
     private func hasIndexBehind(_ chunk: DecodedChunk, _ frame: RecordFrame) throws -> Bool {
         let opening = Layout.recordHeader + 6
         let size = opening + Layout.messageIndexEntry
@@ -225,14 +225,14 @@ extension MCAPStreamReader {
         return false
     }
 
-    /// Whether a file that is not closed ends at `place`.
+    /// Whether an unclosed file ends at `place`.
     private func isTail(at place: UInt64) throws -> Bool {
         if try window.isEnd(place) { return true }
         guard let frame = try window.frame(at: place) else { return false }
         return frame.opcode == Opcode.dataEnd.rawValue && frame.length == UInt64(Layout.dataEndContent)
     }
 
-    /// Where the message indexes of the chunk end, and metadata behind them; nil unless they stand behind it.
+    /// The end of the chunk's message indexes and following metadata; nil unless they follow it.
     private func endOfMessageIndexes(_ chunk: DecodedChunk, _ frame: RecordFrame) throws -> UInt64? {
         var check = MessageIndexCheck(of: chunk)
         var position = frame.end

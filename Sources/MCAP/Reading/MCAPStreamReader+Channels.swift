@@ -4,13 +4,13 @@
     import Musl
 #endif
 
-/// Other programs describe a channel in the first chunk that needs it, and once more in the summary: where damage took
-/// that chunk, the others are read by the summary.
+/// Other programs describe a channel in the first chunk that needs it, and again in the summary: if that chunk is
+/// damaged, the others are read with the summary.
 extension MCAPStreamReader {
     private static let searchedTail: UInt64 = 1 << 24
     private static let candidates = 64
 
-    /// The chunk in `frame`, with channels from the summary if it needs them.
+    /// Decodes the chunk in `frame`, with channels from the summary if needed.
     func decodeChunk(_ frame: RecordFrame, channels: inout ChannelTable) throws -> (
         chunk: DecodedChunk, timesDiffer: Bool
     ) {
@@ -22,7 +22,7 @@ extension MCAPStreamReader {
         }
     }
 
-    /// - Returns: whether there is anything new.
+    /// - Returns: whether anything new was found.
     private func learnFromSummary(_ channels: inout ChannelTable) throws -> Bool {
         guard !isMarked, !window.isStream, files.count == 1 else { return false }
         if summaryChannels == nil { summaryChannels = try channelsOfSummary() }
@@ -34,7 +34,8 @@ extension MCAPStreamReader {
         return isNew
     }
 
-    /// The summary begins behind the end of the data, which may have been moved: it is searched for from the file's end.
+    /// The summary follows the end of the data, which may have moved: it is searched backwards from the end of the
+    /// file.
     private func channelsOfSummary() throws -> [Channel] {
         let footerSize = UInt64(Layout.recordHeader + Layout.footerContent)
         let tailSize = footerSize + UInt64(Layout.magic.count)
@@ -56,7 +57,7 @@ extension MCAPStreamReader {
         return []
     }
 
-    /// Where a record of the data's end ends, the last ones first.
+    /// Ends of possible data end records, last first.
     private static func dataEnds(in bytes: UnsafeRawBufferPointer) -> [Int] {
         var found: [Int] = []
         let size = Layout.recordHeader + Layout.dataEndContent
@@ -73,7 +74,7 @@ extension MCAPStreamReader {
         return found.suffix(candidates).reversed()
     }
 
-    /// nil unless the records from `start` on lead to the footer, and have its CRC.
+    /// nil unless the records from `start` lead to the footer and match its CRC.
     private func channels(inSummaryAt start: UInt64, _ footer: Footer, at footerStart: UInt64) throws -> [Channel]? {
         var channels: [Channel] = []
         var position = start

@@ -58,7 +58,7 @@ extension MCAPStreamReader {
         return nil
     }
 
-    /// A stream of nothing but such records would be kept for ever, for the search behind damage.
+    /// A stream of only such records would be kept forever for the search after damage.
     private func passDescription(_ frame: RecordFrame) throws {
         let isWhole = try window.isStream && !isMarked && isOrderlyRecord(at: frame.start)
         try pass(frame)
@@ -79,12 +79,12 @@ extension MCAPStreamReader {
         }
     }
 
-    /// What a later format or another program put there, if it is that: no bytes that were mixed up.
+    /// Accepts a record of a later format or another program, unless it is garbage.
     private func passUnknown(_ frame: RecordFrame) throws {
         guard try isOrderlyRecord(at: frame.end) else {
             throw RecordFault(reason: .unexpectedRecord(opcode: frame.opcode))
         }
-        // A whole chunk in it is none of its fields.
+        // An intact chunk inside it cannot be one of its fields.
         if try resynchronize(from: frame.start + 1, until: frame.end) != nil {
             throw RecordFault(reason: .unexpectedRecord(opcode: frame.opcode))
         }
@@ -102,7 +102,7 @@ extension MCAPStreamReader {
         if window.isStream, frame.length > 1 << 22,
             try window.claimOfChunk(at: frame.start, limits: limits, allowingOddTimes: true) == nil
         {
-            // Its length would be waited for, which may never come.
+            // The reader would wait for its length, which may never arrive.
             throw RecordFault(reason: .malformed(opcode: frame.opcode, field: "length"))
         }
         let allowingExtension = !isMarked
@@ -146,7 +146,7 @@ extension MCAPStreamReader {
             if case .channelConflict = fault.reason, try enterFile(ofChunk: frame) { return nil }
             try spend(frame.size)
             let isFramed = try isOrderlyRecord(at: frame.end, allowingMessages: false)
-            // Its length, or bytes in it, may be gone: then others stand in what it claims.
+            // Its length or some of its bytes may be gone: then it claims bytes of others.
             guard isFramed || isMarked else { throw RecordFault(reason: fault.reason) }
             report(at: frame.start, length: frame.size, fault.reason, lost: nil)
             indexCheck = MessageIndexCheck(ofLostChunk: damages.count - 1)
@@ -156,9 +156,9 @@ extension MCAPStreamReader {
         }
     }
 
-    /// A chunk that describes a channel otherwise than its file does, and is whole by itself, is of another file.
+    /// An intact chunk that describes a channel differently belongs to another file.
     ///
-    /// - Returns: whether there is one that it fits; it is the one being read then.
+    /// - Returns: whether there is a file that it matches, which becomes the current one.
     private func enterFile(ofChunk frame: RecordFrame) throws -> Bool {
         guard let number = try fileOfStranger(frame) else { return false }
         endMessageIndexes()
@@ -180,7 +180,7 @@ extension MCAPStreamReader {
         return try nextKnownMarker(from: shadow.lowerBound).map { $0.place < frame.start } ?? false
     }
 
-    /// Whether a chunk of ours was read already, at another place of damaged bytes.
+    /// Whether a chunk of ours was already read at another position.
     private func isCopy(_ chunk: DecodedChunk) -> Bool {
         guard isMarked else { return false }
         // Markers may be those of others: an ordinal alone is believed only where fingerprints are not kept any more.
@@ -191,7 +191,7 @@ extension MCAPStreamReader {
         return file.chunkOrdinal.map { file.read.contains($0) } ?? fingerprints.contains(ChunkFingerprint(chunk))
     }
 
-    /// Remembers which chunk of the file it is, and what must stand behind it.
+    /// Notes which chunk of the file was read, and what must follow it.
     private func noteRead(_ chunk: DecodedChunk) {
         guard isMarked, let ordinal = file.chunkOrdinal else {
             file.anchor = nil
@@ -205,7 +205,7 @@ extension MCAPStreamReader {
         file.isChunkDue = false
     }
 
-    /// Behind a chunk's data a later format may have put something, or its length was overwritten.
+    /// A later format may add fields after a chunk's data; or its length was overwritten.
     private func passChunk(_ frame: RecordFrame, _ chunk: DecodedChunk) throws {
         let end = frame.contentStart + UInt64(chunk.recordContent.count)
         var passed = frame
@@ -224,18 +224,18 @@ extension MCAPStreamReader {
     }
 
     private func readMessageIndex(_ frame: RecordFrame) throws {
-        // Without a chunk before it, the chunk itself must have become something else.
+        // Without a preceding chunk, the chunk itself must have been altered.
         guard indexCheck != nil else { throw RecordFault(reason: .unexpectedRecord(opcode: frame.opcode)) }
         let content = try window.content(of: frame, limits: limits)
         do {
             guard let (channelID, fits) = try indexCheck?.add(content, allowingExtension: !isMarked) else { return }
             try pass(frame)
             if fits {
-                // Behind a lost chunk it is not the last whole one's, for all that it looks in order.
+                // After a lost chunk it does not belong to the last intact one, even if it looks right.
                 if indexCheck?.chunk != nil { log.addMessageIndex(of: channelID, at: frame) }
             } else {
                 report(at: frame.start, length: frame.size, .messageIndex(channelID: channelID), lost: 0)
-                // The next marker would only say the same again.
+                // The next marker would only report it again.
                 gap = nil
             }
         } catch let malformed as MalformedRecord {
@@ -243,7 +243,7 @@ extension MCAPStreamReader {
         }
     }
 
-    /// The records behind a chunk are over: all channels must have had theirs, if the file has message indexes at all.
+    /// The records after a chunk end: each channel must have had its index, if the file has message indexes at all.
     func endMessageIndexes() {
         guard let check = indexCheck else { return }
         indexCheck = nil
@@ -268,7 +268,7 @@ extension MCAPStreamReader {
         beginSummary(at: frame.end)
     }
 
-    /// Of the data section; nil in a stream that holds something else before the file.
+    /// CRC of the data section; nil in a stream that contains something else before the file.
     private func dataChecksum(until end: UInt64) throws -> UInt32? {
         let start = isMarked ? 0 : file.shift
         if window.isStream { return start == 0 ? window.checksum(before: end) : nil }

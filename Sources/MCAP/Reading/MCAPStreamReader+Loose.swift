@@ -1,6 +1,6 @@
 /// Messages outside of chunks. Only other programs write them.
 extension MCAPStreamReader {
-    /// Messages outside of chunks, and what describes them between: as many as are at hand, as if they were a chunk.
+    /// Messages outside chunks, and their descriptions: as many as are available, returned as a chunk.
     func readMessages(from first: RecordFrame) throws -> Item? {
         let chunk = decoder.reusableChunk()
         chunk.record.truncate(to: 0)
@@ -17,7 +17,7 @@ extension MCAPStreamReader {
             }
             end = frame.end
             if end <= singlesUntil || chunk.record.count >= 1 << 18 { break }
-            // What did not arrive yet is for the next time.
+            // The rest has not arrived yet and comes with the next call.
             guard window.isAtHand(end, count: Layout.recordHeader), let frame = try window.frame(at: end),
                 window.isAtHand(end, count: Int(min(frame.size, 1 << 20)))
             else { break }

@@ -2,12 +2,12 @@ extension MCAPStreamReader {
     /// True once a marker was seen, perhaps a damaged one: the file is ours, and nothing unknown may stand in it.
     var isMarked: Bool { log.lastMarker != nil || file.hadMarker }
 
-    /// Reads the record at `position` if it is a marker, whole or not.
+    /// Reads the record at `position` if it is a marker, intact or not.
     ///
-    /// Markers have one size, and a marker with a wrong opcode or length is still known by its content: such damage
-    /// loses nothing, what stands behind is read without it.
+    /// Markers have a fixed size, and a marker with a wrong opcode or length is recognized by its content: such damage
+    /// loses nothing, reading continues after it.
     ///
-    /// - Returns: false if something else stands there.
+    /// - Returns: false if it is another record.
     func readMarker() throws -> Bool {
         guard let header = try window.bytes(at: position, count: Layout.recordHeader) else { return false }
         let opcode = header[0]
@@ -35,11 +35,11 @@ extension MCAPStreamReader {
         return true
     }
 
-    /// Finds out which file a marker is of that stands where a marker may stand.
+    /// Determines the file of a marker at a valid position.
     private func adopt(_ marker: Marker) throws {
         guard let sync = file.sync else {
             knownMarkerAhead = nil
-            // A file that was met before, once more: which of its chunks were read is known.
+            // A file seen before: its read chunks are known.
             if let known = files.first(where: { $0.sync == marker.sync }) {
                 enter(known)
                 file.shift = position &- marker.offset
@@ -53,7 +53,7 @@ extension MCAPStreamReader {
             return
         }
         guard sync != marker.sync, files.count < FilePart.limit else { return }
-        // The marker of this file may have been overwritten, and then the next one follows. Else its rest is gone.
+        // If this file's marker was overwritten, the next one follows. Otherwise the rest of the file is gone.
         let known = try nextKnownMarker(from: position + 1)
         if let known, known.file == file.number, known.marker.ordinal == file.expectedOrdinal.map({ $0 &+ 1 }) {
             return
@@ -70,7 +70,7 @@ extension MCAPStreamReader {
         if !phase.isData { phase = .data }
     }
 
-    /// Whether what was read so far is of another program's file, that describes channels otherwise.
+    /// Whether the data read so far is from another program's file that describes channels differently.
     private func isStranger(chunkBehindMarkerAt place: UInt64) throws -> Bool {
         guard !file.isUntouched, let frame = try window.frame(at: place + UInt64(Marker.recordSize)),
             try window.claimOfChunk(at: frame.start, limits: limits) != nil

@@ -1,6 +1,6 @@
-/// Going on after damage, and from one file to the next.
+/// Continues after damage, and from one file to the next.
 extension MCAPStreamReader {
-    /// Bytes from `offset` to the end. A stream is read for it.
+    /// Bytes from `offset` to the end. A stream is read to its end.
     func rest(from offset: UInt64) throws -> UInt64 {
         var end = offset
         while window.isStream, !window.isEndKnown, let piece = try window.piece(at: end, atLeast: 1, limit: 1 << 17) {
@@ -10,11 +10,11 @@ extension MCAPStreamReader {
         return window.end - min(offset, window.end)
     }
 
-    /// Goes on where the next place is that can be believed. In a file of another program: behind the record, if it seems to end.
+    /// Continues at the next trustworthy place. In a file of another program: after the record, if it seems to end.
     func recover(from fault: RecordFault) throws -> Item? {
         if fault.reason == .tooManyDamages { throw fault }
         if let claim = try window.claimOfChunk(at: position, limits: limits) {
-            // What stands in a chunk may be payload, unless its length is wrong.
+            // Inside a chunk it may be payload, unless the chunk's length is wrong.
             let isFramed =
                 try isMarked || claim.end > window.end || isOrderlyRecord(at: claim.end, allowingMessages: false)
             shadow = isFramed ? position..<claim.end : nil
@@ -27,7 +27,7 @@ extension MCAPStreamReader {
             try land(on: .file(at: position))
             return nil
         }
-        // A record with a wrong length may have hidden something: look from where all was well.
+        // A record with a wrong length may hide others: search from the last verified position.
         var searched = verified < position ? verified : position + 1
         if let lastLanding { searched = max(searched, lastLanding + 1) }
         searched = max(searched, searchedUntil)
@@ -52,7 +52,7 @@ extension MCAPStreamReader {
         return nil
     }
 
-    /// The end of the record at hand, if something may stand behind it.
+    /// The end of the current record, if data may follow it.
     func skippableEnd() throws -> UInt64? {
         guard let frame = try window.frame(at: position), Opcode(rawValue: frame.opcode) != nil,
             !window.isStream || frame.length <= limits.maximumRecordSize
@@ -60,7 +60,7 @@ extension MCAPStreamReader {
         if try window.isEnd(frame.end) { return frame.end }
         guard let next = try window.frame(at: frame.end), next.opcode >= 0x80 || Opcode(rawValue: next.opcode) != nil
         else { return nil }
-        // Among chunks a message is the rest of one that is damaged.
+        // Between chunks, a message is the rest of a damaged chunk.
         let isOfMessages = (Opcode.schema.rawValue...Opcode.message.rawValue).contains(next.opcode)
         guard !isOfMessages || log.statistics.chunkCount == 0 else { return nil }
         return try !window.isStream || window.isEnd(next.end) || next.length <= 1 << 24 ? frame.end : nil
@@ -70,9 +70,9 @@ extension MCAPStreamReader {
         try window.isOrderlyRecord(at: place, limits: limits, allowingMessages: allowingMessages)
     }
 
-    /// Forgets the damages since all was well: their extent was a wrong one.
+    /// Removes the damage reported since the last verified position: its extent was wrong.
     ///
-    /// - Returns: where the unreadable begins, and what was found there first.
+    /// - Returns: the start of the unreadable bytes, and the first problem there.
     func takeBack(
         until landing: UInt64, _ reason: Damage.Reason
     ) -> (start: UInt64, reason: Damage.Reason) {
@@ -101,7 +101,7 @@ extension MCAPStreamReader {
         indexCheck = nil
         switch landing {
         case .file(let offset):
-            // The bytes before it are no file, or another one.
+            // The bytes before it are not part of a file, or of another one.
             if !file.isUntouched || files.count > 1 { report(at: offset, length: 0, .anotherFile, lost: 0) }
             begin(at: offset)
         case .marker(let marker, let offset):
@@ -132,7 +132,7 @@ extension MCAPStreamReader {
         return logs
     }
 
-    /// Begins to read the file at `offset`.
+    /// Starts reading the file at `offset`.
     func begin(at offset: UInt64) {
         endMessageIndexes()
         if file.isUntouched {
@@ -150,19 +150,19 @@ extension MCAPStreamReader {
         mayCheckDataEnd = true
     }
 
-    /// Makes the file of a marker that is met in damaged bytes the one being read.
+    /// Switches to the file of a marker found in damaged bytes.
     func enter(fileOf marker: Marker, at place: UInt64) {
         if file.sync == nil || file.sync == marker.sync { return }
         if let known = files.first(where: { $0.sync == marker.sync && $0.number != file.number }) {
             enter(known)
         } else {
-            // How much of its start is gone, nobody knows.
+            // It is unknown how much of its start is gone.
             enter(FilePart(number: files.count, start: place &- marker.offset))
         }
     }
 
-    /// The number of the file that a chunk is of, if it is whole but describes channels otherwise than this file does:
-    /// one that was met before and fits, or a new one.
+    /// The number of the file of a chunk that is intact but describes channels differently than the current file: a
+    /// known file that matches, or a new one.
     func fileOfStranger(_ frame: RecordFrame) throws -> Int? {
         for other in files where other.number != file.number && !other.isUntouched {
             if try isWhole(frame, other.log.channels) { return other.number }
@@ -181,7 +181,7 @@ extension MCAPStreamReader {
         }
     }
 
-    /// How much of its start is gone, nobody knows.
+    /// It is unknown how much of its start is gone.
     func enterStranger(_ number: Int, at place: UInt64) {
         var other = number < files.count ? files[number] : FilePart(number: number, start: place)
         other.expectedOrdinal = nil

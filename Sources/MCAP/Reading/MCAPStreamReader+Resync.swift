@@ -1,16 +1,16 @@
-/// Where reading can go on after damage.
+/// A place where reading can continue after damage.
 enum Landing {
-    /// A marker of a known file, or of a new one that begins with it as far as anybody can tell.
+    /// A marker of a known file, or of a new one that apparently begins with it.
     case marker(Marker, at: UInt64)
     /// The magic of a file.
     case file(at: UInt64)
-    /// A whole chunk without a marker.
+    /// An intact chunk without a marker.
     ///
-    /// - Parameter nextOrdinal: of the marker behind it; nil if not known.
+    /// - Parameter nextOrdinal: of the following marker; nil if unknown.
     case chunk(at: UInt64, nextOrdinal: UInt64?)
-    /// A whole chunk that describes channels otherwise than the file at hand.
+    /// An intact chunk that describes channels differently than the current file.
     ///
-    /// - Parameter file: the number of its file, which may be a new one.
+    /// - Parameter file: the number of its file, which may be new.
     case stranger(file: Int, at: UInt64)
 
     var offset: UInt64 {
@@ -20,7 +20,7 @@ enum Landing {
     }
 }
 
-/// The next marker of a file that is known already.
+/// The next marker of a known file.
 struct KnownMarker {
     let marker: Marker
     let place: UInt64
@@ -29,16 +29,16 @@ struct KnownMarker {
 }
 
 extension MCAPStreamReader {
-    /// How far a search for a known marker looks ahead in a stream, which keeps the bytes meanwhile.
+    /// How far a search for a known marker reads ahead in a stream; the bytes are kept meanwhile.
     static let streamLookAhead: UInt64 = 1 << 26
 
-    /// The first place at or behind `offset` that is believed, nil if there is none.
+    /// The first trustworthy place at or after `offset`; nil if there is none.
     ///
-    /// Believed is a marker of a known file: nobody else knows its sync marker. What else looks like a chunk, a marker or
-    /// a file may be the payload of a recorded message, which anybody can send: it is believed only where no chunk of
-    /// ours can have been.
+    /// A marker of a known file is trusted, because its sync marker is secret. Anything else that looks like a chunk, a
+    /// marker or a file may be the payload of a recorded message, which anyone can send: it is trusted only where none
+    /// of our chunks can have been.
     ///
-    /// - Parameter limit: places behind it are for another search.
+    /// - Parameter limit: end of this search.
     func resynchronize(from offset: UInt64, until limit: UInt64 = .max) throws -> Landing? {
         let known = isMarked || files.count > 1 ? try nextKnownMarker(from: offset) : nil
         let end = [known?.place, limit == .max ? nil : limit].compactMap { $0 }.min()
@@ -55,7 +55,7 @@ extension MCAPStreamReader {
                 if let landing = try landing(at: landmark, before: known) { return landing }
             }
             if count < 64, count < wanted, try window.isEnd(position + UInt64(count)) { break }
-            // One may begin in the last bytes of this piece.
+            // A landmark may begin in the last bytes of this piece.
             position += UInt64(max(count - Landmark.size + 1, 1))
             if end == nil { window.discard(before: position) }
         }
@@ -65,7 +65,7 @@ extension MCAPStreamReader {
         return nil
     }
 
-    /// Counts work that damage makes, so that no file can make it grow faster than itself.
+    /// Counts the work caused by damage, to keep it linear in the size of the file.
     ///
     /// - Throws: ``RecordFault``
     func spend(_ bytes: UInt64) throws(RecordFault) {
@@ -76,7 +76,7 @@ extension MCAPStreamReader {
 
     // MARK: - Markers
 
-    /// The first marker at or behind `offset` whose file is known.
+    /// The first marker of a known file at or after `offset`.
     func nextKnownMarker(from offset: UInt64) throws -> KnownMarker? {
         if let ahead = knownMarkerAhead, ahead.from <= offset {
             guard let found = ahead.found else { return nil }
@@ -95,12 +95,12 @@ extension MCAPStreamReader {
             found = KnownMarker(marker: marker, place: place, file: file)
             return false
         }
-        // In a stream more may come.
+        // A stream may bring more.
         knownMarkerAhead = found == nil && window.isStream && !window.isEndKnown ? nil : (offset, found)
         return found
     }
 
-    /// - Parameter body: returns false to end the search.
+    /// - Parameter body: returns false to stop.
     func forEachMarker(
         from offset: UInt64, until limit: UInt64, _ body: (Marker, _ place: UInt64) throws -> Bool
     ) throws {
@@ -119,7 +119,7 @@ extension MCAPStreamReader {
     }
 }
 
-/// Tells whether a chunk that damage was searched for is one that was read already.
+/// Recognizes a chunk, found while searching after damage, that was already read.
 struct ChunkFingerprint: Hashable {
     static let limit = 65_536
 
@@ -129,7 +129,7 @@ struct ChunkFingerprint: Hashable {
     private let end: UInt64
 
     init(_ chunk: DecodedChunk) {
-        // Without its own checksum only its bytes tell it from others.
+        // Without a checksum only its bytes identify it.
         crc = chunk.uncompressedCRC != 0 ? chunk.uncompressedCRC : CRC32.of(chunk.records)
         size = chunk.uncompressedSize
         start = chunk.startTime

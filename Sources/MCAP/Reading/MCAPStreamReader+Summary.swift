@@ -1,5 +1,5 @@
 extension MCAPStreamReader {
-    /// Reads one record of the summary, the footer included.
+    /// Reads one record of the summary, including the footer.
     func readSummary(_ frame: RecordFrame) throws -> Item? {
         guard let opcode = Opcode(rawValue: frame.opcode) else {
             guard !isMarked else { throw RecordFault(reason: .unexpectedRecord(opcode: frame.opcode)) }
@@ -49,19 +49,16 @@ extension MCAPStreamReader {
         return nil
     }
 
-    /// Where another file, or a chunk of one, begins in what should be a footer or the magic; the end of it if none does.
+    /// Where another file or chunk begins within an apparent footer or magic; the end of the range if none does.
     private func nextBeginning(in range: Range<UInt64>) throws -> UInt64 {
-        for place in range {
-            if try window.isFileStart(at: place) || window.claimOfChunk(at: place, limits: limits) != nil {
-                return place
-            }
-        }
-        return range.upperBound
+        try range.first {
+            try window.isFileStart(at: $0) || window.claimOfChunk(at: $0, limits: limits) != nil
+        } ?? range.upperBound
     }
 
-    /// Compares the summary with what was read; if something was lost, the summary may say how much.
+    /// Compares the summary with the data; if data was lost, the summary may say how much.
     private func compareSummary(isTrusted: Bool) {
-        // It speaks of one file, and the damages of all.
+        // The summary covers one file, the damage list all of them.
         guard files.count == 1 else { return }
         let losses = damages.indices.filter { damages[$0].messagesLost != 0 }
         guard losses.isEmpty else {
@@ -73,9 +70,9 @@ extension MCAPStreamReader {
             }
             return
         }
-        // In a file that is damaged otherwise, a contradiction would only say so again.
+        // In a damaged file a contradiction would add nothing.
         guard damages.isEmpty else { return }
-        // A stream without end is not remembered as a whole.
+        // An endless stream is not remembered completely.
         guard !log.isAbridged else { return }
         for part in summary.contradictions(to: log, isComplete: isMarked) {
             report(at: summary.start, length: 0, .summary(part), lost: 0)

@@ -1,17 +1,17 @@
-/// Reads a file from its start to its end, checks all of it, and goes on after damage.
+/// Reads a file from start to end, checks everything, and continues after damage.
 ///
-/// Needs no summary. Memory: one chunk, and some hundred bytes for each chunk read so far, which the summary is compared
-/// with; of a stream not more than 65,536 are remembered. After damage it goes on at the next ``Marker``, wherever it
-/// stands now, or at the next whole chunk; what it passed over is in ``damages``. Files that stand behind each other are
-/// read one after the other. Checked are: the CRC and times of each chunk, message indexes against the messages, marker
-/// CRCs over all that stands between chunks, the CRC of the data section if there is one, and the summary's CRC and
-/// contents.
+/// Needs no summary. Memory: one chunk, and a few hundred bytes per chunk read, for comparison with the summary; at
+/// most 65,536 chunks of a stream are kept. After damage it continues at the next ``Marker``, wherever that is now, or
+/// at the next intact chunk; skipped data is in ``damages``. Concatenated files are read one after the other. It checks
+/// the CRC and times of each chunk, message indexes against messages, marker CRCs over everything between chunks, the
+/// CRC of the data section if present, and the CRC and contents of the summary.
 ///
-/// Files of other programs are read too: schemas and attachments are passed over, messages outside of chunks come as
-/// chunks that are ``DecodedChunk/isLoose``. The private opcode 0x80 with 40 bytes is taken for a marker.
+/// Files of other programs are read too: schemas and attachments are skipped, messages outside chunks are returned as
+/// ``DecodedChunk/isLoose`` chunks. The private opcode 0x80 with 40 bytes is taken for a marker.
 package final class MCAPStreamReader {
+    /// What comes next in a file.
     package enum Item {
-        /// Once for each file.
+        /// Once per file.
         case header(Header)
         case metadata(Metadata)
         case chunk(DecodedChunk)
@@ -21,7 +21,7 @@ package final class MCAPStreamReader {
 
     enum Phase {
         case start, header, data, summary
-        /// Behind the end of a file.
+        /// After the end of a file.
         case behind(Ending)
         case ended
 
@@ -31,12 +31,12 @@ package final class MCAPStreamReader {
         var isEnded: Bool { if case .ended = self { true } else { false } }
     }
 
-    /// What is wrong so far, in the order of the file. Complete after the item `.end`.
+    /// Damage found so far, in file order. Complete after `.end`.
     package internal(set) var damages: [Damage] = []
-    /// Whether there was anything of an MCAP file so far.
+    /// Whether any MCAP data was found so far.
     package internal(set) var foundAnything = false
 
-    /// Which of the files that stand behind each other the last item is of, from 0.
+    /// Number of the last item's file among concatenated files, from 0.
     package var fileNumber: Int { file.number }
 
     let window: SourceWindow
@@ -47,39 +47,39 @@ package final class MCAPStreamReader {
     var phase = Phase.start
     /// Where the next record begins.
     var position: UInt64 = 0
-    /// Behind the last chunk or marker that is whole. What was passed since may have lied about its length.
+    /// The end of the last intact chunk or marker. Records skipped since may have a wrong length.
     var verified: UInt64 = 0 { didSet { window.discard(before: verified) } }
-    /// Of all bytes since the last chunk, or since the start of the file; nil if not known after damage.
+    /// CRC of all bytes since the last chunk, or since the start of the file; nil if unknown after damage.
     var gap: CRC32? = CRC32()
     var gapStart: UInt64 = 0
-    /// The CRC of the data section needs a second pass, which a file gets once.
+    /// The CRC of the data section needs a second pass, at most once per file.
     var mayCheckDataEnd = true
-    /// The message indexes at hand, from a chunk until the next record of another kind.
+    /// The current message indexes, from a chunk until the next record of another kind.
     var indexCheck: MessageIndexCheck?
     var summary = SummaryCheck(start: 0)
-    /// Messages outside of chunks are read one by one up to here: together they could not be.
+    /// Messages outside chunks are read singly up to here, because reading them together failed.
     var singlesUntil: UInt64 = 0
 
-    /// The files met so far, by number; that of `file` is kept apart.
+    /// The files seen so far, by number; the current one is in `file`.
     var files = [FilePart(number: 0, start: 0)]
     /// The file being read.
     var file = FilePart(number: 0, start: 0)
-    /// Where the last file begins whose magic was read.
+    /// Start of the last file whose magic was read.
     var lastFileStart: UInt64?
-    /// Where the chunk says it is that could not be read: what stands in it may be payload.
+    /// Claimed range of the chunk that could not be read: its contents may be payload.
     var shadow: Range<UInt64>?
-    /// Behind this place nothing was found to go on from.
+    /// After this position there is no place to continue.
     var hasNoLandmarksBehind: UInt64?
-    /// What the last search for a marker of a known file found, and from where it searched.
+    /// Start and result of the last search for a known marker.
     var knownMarkerAhead: (from: UInt64, found: KnownMarker?)?
-    /// Where reading last went on after damage: it always goes forward.
+    /// Where reading last continued after damage; it never goes back.
     var lastLanding: UInt64?
-    /// Before this place nothing more is to be found.
+    /// Nothing more will be found before this position.
     var searchedUntil: UInt64 = 0
-    /// Bytes that searching looked at.
+    /// Bytes examined while searching.
     var work: UInt64 = 0
     var fingerprints: Set<ChunkFingerprint> = []
-    /// Read once a chunk needs them.
+    /// Read when a chunk needs them.
     var summaryChannels: [Channel]?
 
     var log: DataLog {
@@ -88,9 +88,9 @@ package final class MCAPStreamReader {
     }
 
     /// - Parameters:
-    ///   - tailMayGrow: for a file that is being written. Read is what the source has now; a tail that is not whole yet
-    ///     is no damage.
-    ///   - readAhead: bytes to read from the source at once; few where only the start of a file is wanted.
+    ///   - tailMayGrow: for a file that is being written. Reads what the source has now; an incomplete tail is not
+    ///     damage.
+    ///   - readAhead: bytes to read from the source at once; few if only the start of a file is needed.
     package init(
         _ source: any ByteSource, limits: ReadLimits = ReadLimits(), tailMayGrow: Bool = false, readAhead: Int = 1 << 17
     ) {
@@ -102,7 +102,7 @@ package final class MCAPStreamReader {
 
     /// The next item; nil after `.end`.
     ///
-    /// - Throws: what the source throws. Damage is not thrown but collected.
+    /// - Throws: errors of the source. Damage is collected, not thrown.
     package func next() throws -> Item? {
         while !phase.isEnded {
             do {
@@ -113,7 +113,7 @@ package final class MCAPStreamReader {
                     if let item = try recover(from: fault) { return item }
                 }
             } catch let fault as RecordFault {
-                // The rest of a stream is not waited for.
+                // The rest of a stream is not awaited.
                 let end = window.isEndKnown ? window.end : position
                 report(at: position, length: end - min(position, end), fault.reason, lost: nil)
                 return finish(.cut)
@@ -142,8 +142,8 @@ package final class MCAPStreamReader {
         }
     }
 
-    /// True where a file that is being written has its trailer, which may be torn by a write under way. All before it
-    /// is settled: file sizes only grow after the bytes are there.
+    /// True in the trailer of a file that is being written, where a write may be in progress. Everything before it is
+    /// final: the size grows only after the bytes are written.
     private var isWithinTrailer: Bool { window.end - min(position, window.end) <= UInt64(Layout.trailer) }
 
     private func readLeadingMagic() throws {
@@ -155,7 +155,7 @@ package final class MCAPStreamReader {
             }
             throw RecordFault(reason: .truncated)
         }
-        // A header may follow all the same; if none does, that is the next damage.
+        // A header may follow anyway; if not, that is the next damage.
         if magic.elementsEqual(Layout.magic) {
             foundAnything = true
             lastFileStart = position
@@ -167,7 +167,7 @@ package final class MCAPStreamReader {
         phase = .header
     }
 
-    /// What stands behind the end of a file: another one, or something of this one, where bytes were mixed up.
+    /// What follows the end of a file: another file, or part of this one if bytes were reordered.
     private func goOnBehind(_ ending: Ending) throws -> Item? {
         if try window.isEnd(position) { return finish(ending) }
         if files.count < FilePart.limit, try window.isFileStart(at: position) {
@@ -186,7 +186,7 @@ package final class MCAPStreamReader {
 
     // MARK: - Going on
 
-    /// Goes on behind `frame`, whose bytes belong to what the next marker covers.
+    /// Continues after `frame`, whose bytes are covered by the next marker.
     func pass(_ frame: RecordFrame) throws {
         if var crc = gap {
             guard try window.forEachPiece(in: frame.start..<frame.end, { crc.update($0) }) else {

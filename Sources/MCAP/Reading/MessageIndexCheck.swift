@@ -4,11 +4,11 @@
     import Musl
 #endif
 
-/// Compares the message index records behind a chunk with the chunk's messages.
+/// Compares the message index records that follow a chunk with its messages.
 struct MessageIndexCheck {
     /// Nil if the chunk could not be read.
     let chunk: DecodedChunk?
-    /// Where that was noted in the list of damages: the message indexes tell how many messages are lost.
+    /// Index of the chunk's entry in the damage list: the message indexes show how many messages are lost.
     let damage: Int?
     private(set) var seen: Set<UInt16> = []
     /// Entries of all message indexes seen.
@@ -24,15 +24,15 @@ struct MessageIndexCheck {
         self.damage = damage
     }
 
-    /// Channels with messages in the chunk whose message index was not seen, ascending.
+    /// Channels with messages in the chunk but without a message index so far, ascending.
     var missing: [UInt16] {
         guard let chunk else { return [] }
         return chunk.channels.keys.filter { !seen.contains($0) }.sorted()
     }
 
-    /// One message index record.
+    /// Adds one message index record.
     ///
-    /// - Returns: the channel, and whether the index fits the chunk.
+    /// - Returns: the channel, and whether the index matches the chunk.
     mutating func add(
         _ content: UnsafeRawBufferPointer, allowingExtension: Bool
     ) throws(MalformedRecord) -> (channelID: UInt16, fits: Bool) {
@@ -49,7 +49,7 @@ struct MessageIndexCheck {
         return (channelID, isFirst && fits)
     }
 
-    /// Other programs may sort entries by time instead of by place.
+    /// Other programs may sort entries by time instead of position.
     private static func same(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
         guard one.count == other.count, let first = one.baseAddress, let second = other.baseAddress else {
             return one.count == other.count

@@ -1,12 +1,12 @@
-/// A file cannot be read by its index. ``MCAPStreamReader`` reads it.
+/// A file cannot be read by its summary; use ``MCAPStreamReader``.
 package enum NoSummary: Error, Equatable, CustomStringConvertible {
-    /// It is still written, or its writer died.
+    /// It is being written, or its writer died.
     case unclosed
-    /// It does not end as an MCAP file does.
+    /// It does not end with the MCAP magic bytes.
     case cut
     /// Its summary lists no chunks although there are some.
     case withoutChunkIndexes
-    /// There are more messages than its chunks have, or it does not say how many.
+    /// There are more messages than its chunks have, or their number is unknown.
     case messagesOutsideChunks
 
     package var description: String {

@@ -1,13 +1,13 @@
-/// What tells the end of one record from bytes that anything can be: what stands there is a record in order.
+/// Decides whether the end of a record is real: a valid record must follow it.
 extension SourceWindow {
-    /// Of a record that is read for it. Messages, attachments and message indexes may be larger.
+    /// Limit for records that are read for this. Messages, attachments and message indexes may be larger.
     private static let readAtMost: UInt64 = 1 << 20
-    /// A stream would have to be waited for.
+    /// A stream would have to be awaited.
     private static let awaitedAtMost: UInt64 = 1 << 24
 
-    /// Whether a record of the data or of the summary, whole by its own fields, stands at `offset`, or the end.
+    /// Whether a valid record of the data or the summary, or the end, is at `offset`.
     ///
-    /// - Parameter allowingMessages: false where messages and what describes them would be the rest of a chunk.
+    /// - Parameter allowingMessages: false if messages and their descriptions would be the rest of a chunk.
     func isOrderlyRecord(at offset: UInt64, limits: ReadLimits, allowingMessages: Bool) throws -> Bool {
         if try isEnd(offset) { return true }
         guard let header = try bytes(at: offset, count: Layout.recordHeader) else { return false }
@@ -33,7 +33,7 @@ extension SourceWindow {
         }
     }
 
-    /// Whether the source ends in a record of an ordinary size, too early to say more of it.
+    /// Whether the source ends inside a record of ordinary size, too early to tell more.
     private func isCutOff(_ header: UnsafeRawBufferPointer, at offset: UInt64) -> Bool {
         guard isEndKnown, end - offset < UInt64(Layout.recordHeader + Layout.chunkHeader + 4 + 4) else { return false }
         let length = UInt64(littleEndian: header.loadUnaligned(fromByteOffset: 1, as: UInt64.self))

@@ -1,5 +1,5 @@
-/// What the framing of compressed records says of them, without uncompressing any: whether they are whole, and how much
-/// they may hold. Nothing is kept of them.
+/// Checks the framing of compressed records without decompressing: whether they are complete, and how much they may
+/// contain.
 extension SourceWindow {
     private static let zstdMagic: UInt32 = 0xFD2F_B528
     private static let lz4Magic: UInt32 = 0x184D_2204
@@ -11,7 +11,7 @@ extension SourceWindow {
         return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }
 
-    /// Whether the frames in `range` fill it, and may hold `size` bytes. See RFC 8878, 3.1.1.
+    /// Whether the frames in `range` fill it and may contain `size` bytes. See RFC 8878, 3.1.1.
     func mayBeZstd(_ range: Range<UInt64>, size: UInt64) throws -> Bool {
         var (position, bound, isKnown) = (range.lowerBound, UInt64(0), true)
         while position < range.upperBound {
@@ -47,7 +47,7 @@ extension SourceWindow {
         return position == range.upperBound && (isKnown ? bound == size : bound >= size)
     }
 
-    /// The same of lz4 frames. See lz4_Frame_format.md.
+    /// The same for lz4 frames. See lz4_Frame_format.md.
     func mayBeLZ4(_ range: Range<UInt64>, size: UInt64) throws -> Bool {
         var (position, bound) = (range.lowerBound, UInt64(0))
         while position < range.upperBound {

@@ -1,7 +1,7 @@
-/// What is wrong with the record at hand. The reader knows the place and makes a ``Damage`` of it.
+/// A problem of the current record. The reader adds the position and makes it a ``Damage``.
 struct RecordFault: Error {
     let reason: Damage.Reason
-    /// True if the record's own length is confirmed by what is in it, so that reading can go on right behind it.
+    /// True if the record's contents confirm its length, so that reading can continue right after it.
     var framingHolds = false
 }
 
@@ -11,7 +11,7 @@ extension RecordFault {
     }
 }
 
-/// The record in `content`, its malformation turned into a fault.
+/// Parses the record in `content` and converts malformation to a fault.
 func parse<Record>(
     _ content: UnsafeRawBufferPointer, as opcode: Opcode,
     _ make: (UnsafeRawBufferPointer) throws(MalformedRecord) -> Record

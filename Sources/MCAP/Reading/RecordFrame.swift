@@ -1,4 +1,4 @@
-/// Where one record stands in the file.
+/// Position of a record in the file.
 struct RecordFrame {
     let opcode: UInt8
     let start: UInt64

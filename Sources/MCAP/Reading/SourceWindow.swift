@@ -1,19 +1,19 @@
-/// A read-ahead view of a source, as large as the source was at first.
+/// A read-ahead view of a source, limited to its size at the start.
 final class SourceWindow {
-    /// Of a stream whose end nobody has seen.
+    /// End of a stream that is not known yet.
     private static let unknownEnd = UInt64.max / 2
 
-    /// Where the source ended when reading began. What it grew by since is not read. Of a stream: beyond all bounds
-    /// until its end was met.
+    /// Where the source ended when reading began; later growth is not read. For a stream: infinite until its end is
+    /// reached.
     private(set) var end: UInt64
     let isStream: Bool
     private let source: any ByteSource
     private var buffer = GrowableBuffer()
-    /// Where the buffer's first byte stands in the source.
+    /// Position of the buffer's first byte in the source.
     private var start: UInt64 = 0
     private let readAhead: Int
 
-    /// - Parameter readAhead: bytes to read at once; few where only the start of a file is wanted.
+    /// - Parameter readAhead: bytes to read at once; few if only the start of a file is needed.
     init(_ source: any ByteSource, readAhead: Int = 1 << 17) {
         self.source = source
         self.readAhead = readAhead
@@ -21,28 +21,28 @@ final class SourceWindow {
         end = source.isStream ? Self.unknownEnd : source.size
     }
 
-    /// False for a stream that may go on.
+    /// False for a stream that may continue.
     var isEndKnown: Bool { end != Self.unknownEnd }
 
-    /// What stands before `offset` is not wanted again.
+    /// Bytes before `offset` are no longer needed.
     func discard(before offset: UInt64) { source.discard(before: offset) }
 
-    /// CRC-32 of all bytes before `offset`; nil where they can be read for it.
+    /// CRC-32 of all bytes before `offset`; nil if they can be read again.
     func checksum(before offset: UInt64) -> UInt32? { source.checksum(before: offset) }
 
-    /// True if nothing has to be waited for to know the bytes, or that they are not there.
+    /// True if the bytes, or their absence, are known without waiting.
     func isAtHand(_ offset: UInt64, count: Int) -> Bool {
         !isStream || isEndKnown || (offset >= start && offset + UInt64(count) <= start + UInt64(buffer.count))
     }
 
-    /// True if no byte stands at `offset` or behind it.
+    /// True if there is no byte at or after `offset`.
     func isEnd(_ offset: UInt64) throws -> Bool {
         guard isStream, !isEndKnown else { return offset >= end }
         return try bytes(at: offset, count: 1) == nil
     }
 
-    /// The bytes from `offset` on, as many as are there at once, at most `limit`; fewer than `count` only at the end,
-    /// nil behind it. Valid until the next call.
+    /// The bytes from `offset` that are immediately available, at most `limit`; fewer than `count` only at the end, nil
+    /// after it. Valid until the next call.
     func piece(at offset: UInt64, atLeast count: Int, limit: Int) throws -> UnsafeRawBufferPointer? {
         if try bytes(at: offset, count: count) == nil {
             guard offset < end, let rest = try bytes(at: offset, count: Int(end - offset)) else { return nil }
@@ -52,7 +52,7 @@ final class SourceWindow {
         return buffer.bytes(in: first..<min(buffer.count, first + limit))
     }
 
-    /// The bytes from `offset` on, valid until the next call; nil if the source has not that many.
+    /// The bytes from `offset`, valid until the next call; nil if there are fewer than `count`.
     func bytes(at offset: UInt64, count: Int) throws -> UnsafeRawBufferPointer? {
         guard offset <= end, UInt64(count) <= end - offset else { return nil }
         if offset < start || offset + UInt64(count) > start + UInt64(buffer.count) {
@@ -63,7 +63,7 @@ final class SourceWindow {
         return buffer.bytes(in: first..<first + count)
     }
 
-    /// Appends the bytes from `offset` on to `target`; false if the source has not that many.
+    /// Appends the bytes from `offset` to `target`; false if there are fewer than `count`.
     func append(at offset: UInt64, count: Int, to target: inout GrowableBuffer) throws -> Bool {
         guard offset <= end, UInt64(count) <= end - offset else { return false }
         let destination = target.extend(by: count)
@@ -80,7 +80,7 @@ final class SourceWindow {
         return read == rest.count
     }
 
-    /// Passes all bytes of `range` to `body`, piece by piece; false if the source has not that many.
+    /// Passes all bytes of `range` to `body`, piece by piece; false if there are fewer.
     func forEachPiece(in range: Range<UInt64>, _ body: (UnsafeRawBufferPointer) -> Void) throws -> Bool {
         var offset = range.lowerBound
         while offset < range.upperBound {
@@ -97,7 +97,7 @@ final class SourceWindow {
         start = offset
         let wanted = Int(min(UInt64(max(count, readAhead)), end - offset))
         let target = UnsafeMutableRawBufferPointer(start: buffer.extend(by: wanted), count: wanted)
-        // Should the source throw, the buffer holds nothing rather than rubbish.
+        // If the source throws, the buffer must be empty, not garbage.
         buffer.truncate(to: 0)
         let read = try source.read(at: offset, into: target, atLeast: count)
         _ = buffer.extend(by: min(read, wanted))

@@ -1,25 +1,27 @@
-/// Bytes that arrive one after another, as from a pipe. What was not discarded yet can be read again.
+/// Bytes that arrive sequentially, as from a pipe. Bytes not yet discarded can be read again.
 ///
-/// For one thread at a time.
+/// Not thread-safe.
 package final class StreamSource: ByteSource {
     /// Fills a part of the buffer, at least one byte; 0 at the end.
     package typealias Pull = (UnsafeMutableRawBufferPointer) throws -> Int
 
-    /// Bytes that arrived, and did not go yet.
+    /// Bytes that arrived and were not discarded.
     private var kept = GrowableBuffer()
-    /// Where the first of them that counts stands in `kept`: what is before it was discarded.
+    /// Index in `kept` of the first byte not discarded.
     private var first = 0
-    /// Where it stands in the stream.
+    /// Its position in the stream.
     private var start: UInt64 = 0
-    /// Of all bytes before `start`.
+    /// CRC of all bytes before `start`.
     private var discardedCRC = CRC32()
     private var hasEnded = false
     private let pull: Pull
 
+    /// - Parameter pull: fills the buffer as far as it can and returns how many bytes it wrote; 0 at the end.
     package init(_ pull: @escaping Pull) {
         self.pull = pull
     }
 
+    /// Bytes come once, in order.
     package var isStream: Bool { true }
 
     /// Bytes in memory.
@@ -28,6 +30,7 @@ package final class StreamSource: ByteSource {
     /// Bytes that arrived so far.
     package var size: UInt64 { start + UInt64(kept.count - first) }
 
+    /// Reads on as far as needed and keeps what it read, until ``discard(before:)``.
     package func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         try read(at: offset, into: buffer, atLeast: buffer.count)
     }
@@ -45,6 +48,7 @@ package final class StreamSource: ByteSource {
         return available
     }
 
+    /// Lets go of what was kept before this offset; it cannot be read again.
     package func discard(before offset: UInt64) {
         guard offset > start else { return }
         let count = Int(min(offset - start, UInt64(kept.count - first)))
@@ -54,6 +58,7 @@ package final class StreamSource: ByteSource {
         if first > Memory.keptAtMost / 4, first > kept.count / 2 { compact() }
     }
 
+    /// CRC-32 of all bytes before the offset; nil where it was discarded already, or is not read yet.
     package func checksum(before offset: UInt64) -> UInt32? {
         guard offset >= start, offset <= size else { return nil }
         var crc = discardedCRC

@@ -1,6 +1,6 @@
-/// The summary section of a file, to be compared with what stands before it.
+/// The summary section of a file, for comparison with the data.
 struct SummaryCheck {
-    /// Where the section begins.
+    /// Start of the section.
     let start: UInt64
     var crc = CRC32()
     var offsetStart: UInt64 = 0
@@ -31,8 +31,7 @@ struct SummaryCheck {
 
     /// The parts that contradict `log`.
     ///
-    /// - Parameter isComplete: whether all kinds of records must be there, as in our files; other writers may leave
-    ///   out what they like.
+    /// - Parameter isComplete: whether all kinds of records are required, as in our files; other writers may omit some.
     func contradictions(to log: DataLog, isComplete: Bool) -> [Damage.SummaryPart] {
         var parts: [Damage.SummaryPart] = []
         let used = Set(log.statistics.channelMessageCounts.keys)
@@ -59,7 +58,7 @@ struct SummaryCheck {
         var expected = log.statistics
         expected.channelCount = UInt32(log.channels.ids.count)
         expected.metadataCount = UInt32(log.metadataIndexes.count)
-        // Schemas are not read, and counts by channel may be left out or list channels without messages.
+        // Schemas are not read; counts by channel may be absent or list channels without messages.
         expected.schemaCount = statistics.schemaCount
         let counts = statistics.channelMessageCounts.filter { $0.value > 0 }
         guard statistics.channelMessageCounts.isEmpty || counts == expected.channelMessageCounts else { return false }

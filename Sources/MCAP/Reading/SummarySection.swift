@@ -5,7 +5,7 @@ struct SummarySection {
     private(set) var chunkIndexes: [ChunkIndex] = []
     private(set) var metadataIndexes: [MetadataIndex] = []
     private var listsChunks = false
-    /// Messages that the message indexes of all chunks list, wanted or not.
+    /// Messages listed by the message indexes of all chunks, wanted or not.
     private var listedMessages: UInt64 = 0
     private let from: UInt64?
     private let until: UInt64?
@@ -13,7 +13,7 @@ struct SummarySection {
     /// - Parameters:
     ///   - from: earliest log time for which chunk indexes are wanted; nil = from the start.
     ///   - until: log time before which they are wanted; nil = to the end.
-    /// - Throws: ``NoSummary``, ``Damage``, what the source throws.
+    /// - Throws: ``NoSummary``, ``Damage``, errors of the source.
     init(_ window: SourceWindow, _ limits: ReadLimits, from: UInt64? = nil, until: UInt64? = nil) throws {
         self.from = from
         self.until = until
@@ -89,7 +89,7 @@ struct SummarySection {
         }
     }
 
-    /// From the length of the message indexes: an entry a message, and for each channel what every record has.
+    /// Computed from the length of the message indexes: one entry per message, plus a fixed part per channel.
     private static func messages(inChunkIndex content: UnsafeRawBufferPointer) -> UInt64 {
         guard content.count >= 44 else { return 0 }
         let mapSize = UInt64(UInt32(littleEndian: content.loadUnaligned(fromByteOffset: 32, as: UInt32.self)))
@@ -100,7 +100,8 @@ struct SummarySection {
         return length >= fixed ? (length - fixed) / UInt64(Layout.messageIndexEntry) : 0
     }
 
-    /// By the first and last log time, with which the record begins. One too short for them is for the parser to refuse.
+    /// Decides by the first and last log time, at the start of the record. The parser rejects records that are too
+    /// short.
     private func isWanted(chunkIndex content: UnsafeRawBufferPointer) -> Bool {
         guard content.count >= 16 else { return true }
         let start = UInt64(littleEndian: content.loadUnaligned(as: UInt64.self))

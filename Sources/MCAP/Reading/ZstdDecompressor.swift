@@ -1,6 +1,6 @@
 import CZstd
 
-/// zstd's decompression context, kept from chunk to chunk.
+/// A reusable zstd decompression context.
 struct ZstdDecompressor: ~Copyable {
     private let context: OpaquePointer?
 
@@ -10,7 +10,7 @@ struct ZstdDecompressor: ~Copyable {
 
     deinit { ZSTD_freeDCtx(context) }
 
-    /// Appends what the frames in `source` hold to `output`, which must be exactly `size` bytes.
+    /// Appends the contents of the frames in `source` to `output`, which must be exactly `size` bytes.
     func append(_ source: UnsafeRawBufferPointer, size: Int, to output: inout GrowableBuffer) throws(RecordFault) {
         guard let context else { throw Self.fault(.noMemory) }
         let result = ZSTD_decompressDCtx(context, output.extend(by: size), size, source.baseAddress, source.count)

@@ -1,13 +1,19 @@
 /// A stream of messages on one topic. Within a file an id always means the same channel.
+///
+/// MCAP specification: "Channel (op=0x04)".
 package struct Channel: Equatable, Sendable {
+    /// Unique in the file.
     package var id: UInt16
     /// The schema of the messages; 0 = none.
     package var schemaID: UInt16
+    /// Of a capture: the Redis channel, the hub of ASP.NET Core, or `relay.events`.
     package var topic: String
     /// How to read the messages' data, e.g. `signalr-redis`.
     package var messageEncoding: String
+    /// Whatever the writer adds; an order is not kept.
     package var metadata: [String: String]
 
+    /// - Parameter schemaID: 0 for none.
     package init(
         id: UInt16, schemaID: UInt16 = 0, topic: String, messageEncoding: String, metadata: [String: String] = [:]
     ) {
@@ -18,7 +24,7 @@ package struct Channel: Equatable, Sendable {
         self.metadata = metadata
     }
 
-    /// By the bytes of the strings: to Swift, names in two forms of Unicode are one.
+    /// Compares bytes: Swift considers two Unicode forms of a name equal.
     package static func == (first: Channel, second: Channel) -> Bool {
         first.id == second.id && first.schemaID == second.schemaID
             && first.topic.utf8.elementsEqual(second.topic.utf8)

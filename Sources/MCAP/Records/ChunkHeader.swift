@@ -1,4 +1,6 @@
 /// The fields of a chunk record in front of its data.
+///
+/// MCAP specification: "Chunk (op=0x06)".
 struct ChunkHeader: Equatable {
     var startTime: UInt64
     var endTime: UInt64
@@ -10,9 +12,9 @@ struct ChunkHeader: Equatable {
     /// Bytes in front of the data.
     var size: Int { 40 + compression.utf8.count }
 
-    /// Appends a chunk record up to its data, its length and the data's length still 0.
+    /// Appends a chunk record up to its data, with both lengths still 0.
     ///
-    /// - Returns: where in the buffer the data begins; its length are the eight bytes before.
+    /// - Returns: where the data begins in the buffer; its length is in the eight bytes before.
     func encodeOpening(into buffer: inout GrowableBuffer) -> Int {
         buffer.append(Opcode.chunk.rawValue)
         buffer.append(UInt64(0))

@@ -1,19 +1,24 @@
 /// Where a chunk stands in the file and what it holds. Times are nanoseconds since 1970.
+///
+/// MCAP specification: "Chunk Index (op=0x08)".
 package struct ChunkIndex: Equatable, Sendable {
     /// Earliest and latest log time of the chunk's messages; both 0 without messages.
     package var startTime: UInt64
+    /// Latest log time of its messages, nanoseconds since 1970; 0 without messages.
     package var endTime: UInt64
     /// Bytes from the start of the file to the chunk record's opcode.
     package var offset: UInt64
-    /// Bytes of the whole chunk record, opcode and length included.
+    /// Bytes of the whole chunk record, including opcode and length.
     package var length: UInt64
-    /// For each channel with messages in the chunk: where its message index record stands. Empty: no indexes.
+    /// For each channel with messages in the chunk: offset of its message index record. Empty: no indexes.
     package var messageIndexOffsets: [UInt16: UInt64]
     /// Bytes of all message index records together.
     package var messageIndexLength: UInt64
-    /// `zstd`, `lz4` or, stored as it is, the empty string.
+    /// `zstd`, `lz4` or, uncompressed, the empty string.
     package var compression: String
+    /// Bytes of the data as stored.
     package var compressedSize: UInt64
+    /// Bytes of the data, decompressed.
     package var uncompressedSize: UInt64
 
     /// Bytes from the start of the file to the end of the chunk record.

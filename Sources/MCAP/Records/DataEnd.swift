@@ -1,4 +1,6 @@
 /// The end of the data section. Our writer leaves the CRC 0 (not available): markers cover the file piece by piece.
+///
+/// MCAP specification: "Data End (op=0x0F)".
 struct DataEnd: Equatable {
     var dataSectionCRC: UInt32 = 0
 

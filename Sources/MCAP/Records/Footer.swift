@@ -1,4 +1,6 @@
 /// The last record of a file: where its summary is. All zero in a file that is not closed yet.
+///
+/// MCAP specification: "Footer (op=0x02)".
 struct Footer: Equatable {
     var summaryStart: UInt64 = 0
     var summaryOffsetStart: UInt64 = 0

@@ -1,10 +1,13 @@
 /// The first record of a file: for whom it was written and by what.
+///
+/// MCAP specification: "Header (op=0x01)".
 package struct Header: Equatable, Sendable {
-    /// What the file's contents conform to, e.g. `signalr-backplane`.
+    /// The convention that the contents follow, e.g. `signalr-backplane`.
     package var profile: String
     /// The program that wrote the file, e.g. `backplane-relay/1.0.0`.
     package var library: String
 
+    /// A header of these two texts.
     package init(profile: String, library: String) {
         self.profile = profile
         self.library = library

@@ -1,13 +1,14 @@
-/// Our private record: a place from where a reader can go on after damage.
+/// Our private record: a position where a reader can continue after damage.
 ///
-/// A marker stands after the leading metadata, before each chunk, and before the data end of a closed file. It is valid
-/// by itself: its CRC holds. It says where it was written, so a reader that finds it elsewhere knows by how much the
-/// bytes around it were moved.
+/// A marker is written after the leading metadata, before each chunk, and before the data end of a closed file. It is
+/// validated by its own CRC. It contains its original offset, so a reader that finds it elsewhere knows by how much the
+/// surrounding bytes moved.
 package struct Marker: Equatable, Sendable {
+    /// The same in all markers of a file.
     package var sync: SyncMarker
-    /// Counts the markers of the file, from 0.
+    /// Number of the marker in the file, from 0.
     package var ordinal: UInt64
-    /// Bytes from the start of the file to the marker's own opcode, when it was written.
+    /// Original offset of the marker's opcode, in bytes from the start of the file.
     package var offset: UInt64
     /// CRC-32 of all bytes since the end of the previous chunk record, or since the start of the file.
     package var precedingCRC: UInt32
@@ -30,7 +31,7 @@ package struct Marker: Equatable, Sendable {
 }
 
 extension Marker {
-    /// The marker in `content`, or nil unless it is forty bytes whose CRC holds.
+    /// The marker in `content`; nil unless it is forty bytes with a matching CRC.
     init?(content: UnsafeRawBufferPointer) {
         guard content.count == Marker.contentSize else { return nil }
         func load<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, _ type: T.Type) -> T {

@@ -1,8 +1,13 @@
 /// A named set of strings about the file. Written sorted by key.
+///
+/// MCAP specification: "Metadata (op=0x0C)".
 package struct Metadata: Equatable, Sendable {
+    /// Not unique: a file may hold several of one name.
     package var name: String
+    /// Unordered; written sorted by key.
     package var entries: [String: String]
 
+    /// Metadata of this name.
     package init(name: String, entries: [String: String]) {
         self.name = name
         self.entries = entries
@@ -15,7 +20,7 @@ package struct Metadata: Equatable, Sendable {
         }
     }
 
-    /// - Parameter allowingExtension: whether fields of a later format may follow those known.
+    /// - Parameter allowingExtension: whether fields of a later format may follow.
     init(content: UnsafeRawBufferPointer, allowingExtension: Bool) throws(MalformedRecord) {
         var cursor = ByteCursor(content)
         name = try cursor.string("name")

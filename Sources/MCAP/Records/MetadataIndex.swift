@@ -1,11 +1,17 @@
 /// Where a ``Metadata`` record stands in the file.
+///
+/// MCAP specification: "Metadata Index (op=0x0D)".
 package struct MetadataIndex: Equatable, Sendable {
     /// Bytes from the start of the file to the record's opcode.
     package var offset: UInt64
-    /// Bytes of the whole record, opcode and length included.
+    /// Bytes of the whole record, including opcode and length.
     package var length: UInt64
+    /// Of the metadata record.
     package var name: String
 
+    /// - Parameters:
+    ///   - offset: bytes from the start of the file.
+    ///   - length: bytes of the whole record.
     package init(offset: UInt64, length: UInt64, name: String) {
         self.offset = offset
         self.length = length

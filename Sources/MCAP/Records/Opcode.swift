@@ -1,4 +1,6 @@
 /// The first byte of an MCAP record: which record it is.
+///
+/// MCAP specification: "Records".
 package enum Opcode: UInt8, Sendable {
     case header = 0x01
     case footer = 0x02

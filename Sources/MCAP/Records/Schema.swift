@@ -1,12 +1,17 @@
 /// How the messages of channels that name it are to be read. Within a file an id always means the same schema.
+///
+/// MCAP specification: "Schema (op=0x03)".
 package struct Schema: Equatable, Sendable {
-    /// Not 0, which says that a channel has no schema.
+    /// Not 0, which means that a channel has no schema.
     package var id: UInt16
+    /// What the schema describes, such as `signalr-core-redis`.
     package var name: String
-    /// The form of `data`. Readers take a schema with data and without an encoding for a broken one.
+    /// The format of `data`. Readers reject a schema with data but no encoding.
     package var encoding: String
+    /// The schema itself, in the form that `encoding` names.
     package var data: [UInt8]
 
+    /// - Parameter id: not 0.
     package init(id: UInt16, name: String, encoding: String, data: [UInt8]) {
         self.id = id
         self.name = name

@@ -1,16 +1,27 @@
 /// What the whole file holds. Times are nanoseconds since 1970, 0 without messages.
+///
+/// MCAP specification: "Statistics (op=0x0B)".
 package struct Statistics: Equatable, Sendable {
+    /// Messages in the file, in chunks and outside of them.
     package var messageCount: UInt64 = 0
+    /// Different schema ids.
     package var schemaCount: UInt16 = 0
+    /// Different channel ids.
     package var channelCount: UInt32 = 0
+    /// Attachment records.
     package var attachmentCount: UInt32 = 0
+    /// Metadata records.
     package var metadataCount: UInt32 = 0
+    /// Chunk records.
     package var chunkCount: UInt32 = 0
+    /// Earliest log time, nanoseconds since 1970; 0 without messages.
     package var startTime: UInt64 = 0
+    /// Latest log time, nanoseconds since 1970; 0 without messages.
     package var endTime: UInt64 = 0
-    /// Messages of each channel; channels without messages are left out.
+    /// Number of messages by channel, without empty channels.
     package var channelMessageCounts: [UInt16: UInt64] = [:]
 
+    /// Of an empty file.
     package init() {}
 
     func encode(into buffer: inout GrowableBuffer) {
@@ -40,13 +51,13 @@ package struct Statistics: Equatable, Sendable {
         channelMessageCounts = try cursor.channelMap("channel_message_counts")
     }
 
-    /// Adds one chunk that holds `counts` messages a channel between the two log times.
+    /// Adds one chunk with `counts` messages by channel between the two log times.
     mutating func add(chunkFrom chunkStart: UInt64, until chunkEnd: UInt64, counts: [UInt16: UInt64]) {
         chunkCount += 1
         add(looseFrom: chunkStart, until: chunkEnd, counts: counts)
     }
 
-    /// Adds messages that stand outside of chunks.
+    /// Adds messages outside chunks.
     mutating func add(looseFrom chunkStart: UInt64, until chunkEnd: UInt64, counts: [UInt16: UInt64]) {
         let added = counts.values.reduce(0, +)
         guard added > 0 else { return }

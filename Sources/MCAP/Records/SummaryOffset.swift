@@ -1,4 +1,6 @@
 /// Where a group of records of one kind stands in the summary.
+///
+/// MCAP specification: "Summary Offset (op=0x0E)".
 struct SummaryOffset: Equatable {
     var group: Opcode
     var start: UInt64

@@ -1,11 +1,12 @@
-/// Finds out what is whole in a file.
+/// Determines the intact parts of a file.
 package enum Recovery {
-    /// Reads all of `source` and checks it as ``MCAPStreamReader`` does.
+    /// Reads all of `source` and checks it like ``MCAPStreamReader``.
     ///
-    /// To finish a file that its writer left open: ``MCAPWriter/init(resuming:compression:)``. To save what is whole in
-    /// a damaged one: read it by ``MCAPStreamReader`` and ``MCAPWriter/encodeCopy(of:)`` each chunk into a new file.
+    /// To finish a file that its writer left open, use ``MCAPWriter/init(resuming:compression:)``. To save the intact
+    /// parts of a damaged file, read it with ``MCAPStreamReader`` and copy each chunk with
+    /// ``MCAPWriter/encodeCopy(of:)`` into a new file.
     ///
-    /// - Throws: what the source throws.
+    /// - Throws: errors of the source.
     package static func scan(_ source: any ByteSource, limits: ReadLimits = ReadLimits()) throws -> ScanReport {
         let reader = MCAPStreamReader(source, limits: limits)
         var report = ScanReport(ending: .cut)
@@ -50,7 +51,7 @@ package enum Recovery {
         _ = try reader.window.forEachPiece(in: gapStart..<end) { report.gap.update($0) }
     }
 
-    /// Makes the message indexes that should stand behind the last chunk, and enters them as if they did.
+    /// Creates the message indexes missing after the last chunk, and adds them to the report.
     private static func oweMessageIndexes(_ report: inout ScanReport, _ reader: MCAPStreamReader) throws {
         let last = report.chunks.count - 1
         guard let frame = try reader.window.frame(at: report.chunks[last].index.offset) else { return }

@@ -1,38 +1,42 @@
-/// What is whole in a file.
+/// The intact parts of a file.
 package struct ScanReport: Equatable, Sendable {
+    /// nil if the file does not begin with one.
     package var header: Header?
     /// All metadata, in the order of the file.
     package var metadata: [Metadata] = []
+    /// Of all metadata that was found, in the order of the file.
     package var metadataIndexes: [MetadataIndex] = []
     /// Nil if the file has no readable marker.
     package var sync: SyncMarker?
     /// The channels described, in the order of the file.
     package var channels: [Channel] = []
-    /// The whole chunks, in the order of the file.
+    /// The intact chunks, in file order.
     package var chunks: [ScannedChunk] = []
-    /// Messages in whole chunks, and outside of chunks.
+    /// Messages in intact chunks and outside chunks.
     package var messageCount: UInt64 = 0
+    /// In the order of the file.
     package var damages: [Damage] = []
+    /// How the file ends.
     package var ending: Ending
-    /// Where the last whole chunk ends, in bytes from the start of the file: behind its message indexes if they are
-    /// whole, too. Without chunks: behind the first marker. Nil if there is neither.
+    /// End of the last intact chunk, in bytes from the start of the file, including its message indexes if they are
+    /// intact. Without chunks: end of the first marker. Nil if there is neither.
     package var endOfLastWholeChunk: UInt64?
 
-    /// The channels described before the place above.
+    /// The channels described before that position.
     var channelsToResume: [Channel] = []
     /// The schemas of these.
     var schemasToResume: [Schema] = []
-    /// Of the marker before the place above.
+    /// Ordinal of the marker before that position.
     var lastOrdinal: UInt64 = 0
-    /// Of what stands between the last chunk, or the start of the file, and the place above.
+    /// CRC of the bytes between the last chunk, or the start of the file, and that position.
     var gap = CRC32()
-    /// Message indexes of the last chunk, if those in the file are not whole.
+    /// Message indexes of the last chunk, if those in the file are incomplete.
     var owedIndexes: [UInt8] = []
 
-    /// True if its writer finished the file and nothing of it is damaged.
+    /// True if its writer finished the file and it is undamaged.
     package var isClosedCleanly: Bool { ending == .closed && damages.isEmpty }
 
-    /// What a writer needs to go on where the file ends.
+    /// What a writer needs to continue at the end of the file.
     func resumption() throws(MCAPWriteError) -> Resumption {
         guard ending != .closed else { throw .notResumable(.closed) }
         guard let header, let sync, let end = endOfLastWholeChunk else { throw .notResumable(.withoutMarkers) }
@@ -43,7 +47,7 @@ package struct ScanReport: Equatable, Sendable {
     }
 }
 
-/// Where and how a writer goes on with a file.
+/// Where and how a writer continues a file.
 struct Resumption {
     let header: Header
     let sync: SyncMarker

@@ -1,7 +1,7 @@
-/// A whole chunk that a scan found.
+/// An intact chunk found by a scan.
 package struct ScannedChunk: Equatable, Sendable {
-    /// As the file's summary has it, or would have it: at the end of a cut file with message indexes still to be written.
+    /// As in the file's summary, or as it will be: at the end of a cut file with message indexes still to be written.
     package var index: ChunkIndex
-    /// Messages of each channel.
+    /// Number of messages by channel.
     package var messageCounts: [UInt16: UInt64]
 }

@@ -1,7 +1,7 @@
 /// Collects the messages of one chunk.
 ///
-/// ``append(channelID:sequence:logTime:publishTime:data:)`` is the hot path: once warm it allocates nothing and copies
-/// the data once. ``reset()`` makes ready for the next chunk.
+/// ``append(channelID:sequence:logTime:publishTime:data:)`` is the hot path: once warm it does not allocate, and it
+/// copies the data once. ``reset()`` prepares for the next chunk.
 @frozen
 package struct ChunkBuilder: ~Copyable {
     /// The chunk's records so far, uncompressed.
@@ -11,24 +11,27 @@ package struct ChunkBuilder: ~Copyable {
     @usableFromInline var channels: [Channel] = []
     /// By id, those of the registered channels.
     @usableFromInline var schemas: [UInt16: Schema] = [:]
-    /// Which of them the chunk holds.
+    /// Schemas already written to the chunk.
     @usableFromInline var usedSchemas: [UInt16] = []
 
+    /// Messages since the last ``reset``.
     @inlinable
     package var messageCount: Int { appended }
     @usableFromInline var appended = 0
     @usableFromInline var earliest = UInt64.max
     @usableFromInline var latest: UInt64 = 0
 
+    /// An empty chunk.
     package init() {
         records = GrowableBuffer(capacity: 1 << 16)
         indexes = MessageIndexes()
     }
 
+    /// Whether no message is in it.
     @inlinable
     package var isEmpty: Bool { appended == 0 }
 
-    /// Bytes of the records so far, channel records included, uncompressed.
+    /// Uncompressed size of the records so far, including channel records.
     @inlinable
     package var byteCount: Int { records.count }
 
@@ -38,10 +41,11 @@ package struct ChunkBuilder: ~Copyable {
     /// Latest log time of the messages so far, nanoseconds; 0 without messages.
     package var endTime: UInt64 { latest }
 
-    /// Makes a channel known, before its first message. Its record goes into each chunk at its first message there.
+    /// Registers a channel before its first message. Its record is written to each chunk before its first message
+    /// there.
     ///
-    /// - Parameter schema: the channel's own, if it has one: its record goes before that of the channel.
-    /// - Precondition: the id is not registered as another channel.
+    /// - Parameter schema: the channel's schema, if any, written before the channel.
+    /// - Precondition: the id is not registered for another channel.
     package mutating func register(_ channel: Channel, schema: Schema? = nil) {
         precondition(channel.schemaID == schema?.id ?? 0, "a channel needs the schema that it names")
         if let schema { schemas[schema.id] = schema }
@@ -58,7 +62,7 @@ package struct ChunkBuilder: ~Copyable {
     /// - Parameters:
     ///   - channelID: a registered channel.
     ///   - logTime: when it was received, nanoseconds since 1970.
-    ///   - publishTime: when it was published, nanoseconds since 1970; `logTime` if that is not known.
+    ///   - publishTime: when it was published, nanoseconds since 1970; `logTime` if unknown.
     ///   - data: copied.
     @inlinable
     package mutating func append(
@@ -85,7 +89,7 @@ package struct ChunkBuilder: ~Copyable {
         appended &+= 1
     }
 
-    /// Forgets the messages. Channels stay registered, ordinary capacity stays, what an oversized message took is freed.
+    /// Removes the messages. Channels and ordinary capacity stay; memory of an oversized message is freed.
     package mutating func reset() {
         records.removeAll(keepingAtMost: Memory.keptAtMost)
         indexes.removeMessages()

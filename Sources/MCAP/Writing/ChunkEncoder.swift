@@ -9,8 +9,8 @@ struct ChunkEncoder: ~Copyable {
 
     /// Appends the chunk record.
     ///
-    /// - Parameter compressing: false to store it as it is.
-    /// - Returns: the chunk's index, still without its place in the file and its message indexes.
+    /// - Parameter compressing: false to store it uncompressed.
+    /// - Returns: the chunk's index, without its position and message indexes.
     mutating func append(
         _ chunk: borrowing ChunkBuilder, to buffer: inout GrowableBuffer, compressing: Bool
     ) -> ChunkIndex {
@@ -28,7 +28,7 @@ struct ChunkEncoder: ~Copyable {
             if compressor?.append(records, to: &buffer) == true {
                 return finish(header, recordAt: start, dataAt: dataStart, in: &buffer)
             }
-            // No memory for zstd, or no gain: a stored chunk is as good.
+            // Out of memory for zstd, or no gain: store it uncompressed.
             buffer.truncate(to: start)
         }
         let dataStart = header.encodeOpening(into: &buffer)

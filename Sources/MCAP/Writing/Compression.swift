@@ -1,6 +1,6 @@
-/// How the writer compresses chunks. A chunk that does not shrink is stored as it is.
+/// How the writer compresses chunks. A chunk that does not shrink is stored uncompressed.
 package enum Compression: Equatable, Sendable {
     case none
-    /// zstd, one frame a chunk with content size and checksum. Levels beyond what zstd knows are brought into its range.
+    /// zstd, one frame per chunk with content size and checksum. Levels outside zstd's range are clamped.
     case zstd(level: Int)
 }

@@ -1,29 +1,29 @@
-/// Turns chunks into the bytes of an MCAP file, one write at a time.
+/// Encodes chunks as an MCAP file, one write at a time.
 ///
-/// Each `encode` fills ``output``, which is to be written at ``outputOffset`` in one piece. It replaces the 50 bytes
-/// that ended the file so far (``trailer``) and ends with such a trailer itself, so that after each write the file is a
-/// valid MCAP. After the write, ``commit()`` or ``discard()``: a failed write changes nothing here, and the same chunk
-/// can be encoded again, by this writer or by another one.
+/// Each `encode` fills ``output``, to be written at ``outputOffset`` in one piece. It replaces the 50 bytes at the end
+/// of the file (``trailer``) and ends with a new trailer, so that the file is valid MCAP after each write. After the
+/// write, call ``commit()`` or ``discard()``: a failed write changes nothing here, and the same chunk can be encoded
+/// again by this or another writer.
 ///
 ///     var writer = MCAPWriter(header: header, sync: .random(), compression: .zstd(level: 1))
 ///     writer.encodeStart(metadata: [metadata])        // write output at outputOffset, commit
 ///     writer.encodeChunk(builder)                     // the same, for each chunk
 ///     writer.encodeEnd(metadata: [])                  // the same, once; then the file has its summary
 package struct MCAPWriter: ~Copyable {
-    /// Where the file stands.
+    /// The state of the file.
     private struct Progress {
         enum Phase { case new, open, closed }
 
         var phase = Phase.new
-        /// Where the next output goes: behind the last record that stays.
+        /// Where the next output goes: after the last permanent record.
         var end: UInt64 = 0
         var fileSize: UInt64 = 0
         var nextOrdinal: UInt64 = 0
-        /// Of all bytes since the last chunk record, or since the start of the file.
+        /// CRC of all bytes since the last chunk record, or since the start of the file.
         var gap = CRC32()
     }
 
-    /// What an encoded output adds to the summary once it is written.
+    /// What an encoded output adds to the summary once committed.
     private enum Addition {
         case metadata([MetadataIndex])
         case chunk(ChunkIndex, counts: [UInt16: UInt64], channels: [Channel], schemas: [Schema])
@@ -38,12 +38,12 @@ package struct MCAPWriter: ~Copyable {
     private var progress = Progress()
     private var summary = Summary()
     private var pending: (progress: Progress, addition: Addition)?
-    /// Message indexes that a resumed file lacks after its last chunk; they begin the next output.
+    /// Message indexes missing after the last chunk of a resumed file; they start the next output.
     private var owed: [UInt8] = []
 
     /// For a new file.
     ///
-    /// - Parameter sync: random, of this file only.
+    /// - Parameter sync: random, for this file only.
     package init(header: Header, sync: SyncMarker, compression: Compression) {
         self.header = header
         self.sync = sync
@@ -51,10 +51,10 @@ package struct MCAPWriter: ~Copyable {
         Self.appendTrailer(to: &trailerBuffer)
     }
 
-    /// Goes on after the last whole chunk of a scanned file that its writer never closed.
+    /// Continues after the last intact chunk of a scanned file that its writer never closed.
     ///
-    /// Metadata after that chunk is dropped. The first write leaves the file with its trailer; if the file was longer
-    /// than ``fileSize`` then, cut it there.
+    /// Metadata after that chunk is dropped. The first write ends with a trailer; if the file is then longer than
+    /// ``fileSize``, truncate it.
     ///
     /// - Throws: ``MCAPWriteError/notResumable(_:)``
     package init(resuming report: ScanReport, compression: Compression) throws(MCAPWriteError) {
@@ -74,7 +74,7 @@ package struct MCAPWriter: ~Copyable {
 
     // MARK: - Encoding
 
-    /// Magic, header, metadata: the start of the file. First, and once.
+    /// Magic, header, metadata: the start of the file. Call first, and once.
     package mutating func encodeStart(metadata: [Metadata]) {
         precondition(progress.phase == .new, "the file is started already")
         var next = beginOutput()
@@ -87,10 +87,10 @@ package struct MCAPWriter: ~Copyable {
         finish(next, adding: .metadata(indexes))
     }
 
-    /// One chunk with its marker and its message indexes.
+    /// One chunk with its marker and message indexes.
     ///
-    /// - Parameter compressing: false to store this one as it is, whatever the others are.
-    /// - Precondition: the chunk is not empty, and its channels mean the same as in earlier chunks of the file.
+    /// - Parameter compressing: false to store this chunk uncompressed.
+    /// - Precondition: the chunk is not empty, and its channels are the same as in earlier chunks of the file.
     package mutating func encodeChunk(_ chunk: borrowing ChunkBuilder, compressing: Bool = true) {
         precondition(!chunk.isEmpty, "an empty chunk must not be written")
         var used: [Channel] = []
@@ -109,11 +109,11 @@ package struct MCAPWriter: ~Copyable {
             &next, index, chunk.indexes, channels: used, schemas: chunk.usedSchemas.compactMap { chunk.schemas[$0] })
     }
 
-    /// A chunk read from another file, whole and checked: copied byte for byte, with a new marker and new message
-    /// indexes. Only its times are corrected, if they are not those of its messages.
+    /// Copies an intact chunk from another file byte for byte, with a new marker and new message indexes. Its times are
+    /// corrected if they do not match its messages.
     ///
     /// - Throws: ``MCAPWriteError/chunkNotSelfContained(channelID:)``, ``MCAPWriteError/channelConflict(channelID:)``;
-    ///   then nothing is encoded.
+    ///   nothing is encoded then.
     package mutating func encodeCopy(of chunk: DecodedChunk) throws(MCAPWriteError) {
         if let id = chunk.foreignChannelID { throw .chunkNotSelfContained(channelID: id) }
         for (id, channel) in chunk.described {
@@ -135,10 +135,10 @@ package struct MCAPWriter: ~Copyable {
             schemas: chunk.schemas.values.sorted { $0.id < $1.id })
     }
 
-    /// The messages of a chunk that ``encodeCopy(of:)`` refuses: byte for byte, in a new chunk, their channels without
-    /// schemas.
+    /// Copies the messages of a chunk that ``encodeCopy(of:)`` refuses into a new chunk, byte for byte, with channels
+    /// but without schemas.
     ///
-    /// - Throws: ``MCAPWriteError/channelConflict(channelID:)``; then nothing is encoded.
+    /// - Throws: ``MCAPWriteError/channelConflict(channelID:)``; nothing is encoded then.
     /// - Precondition: the chunk has messages.
     package mutating func encodeMessages(of chunk: DecodedChunk) throws(MCAPWriteError) {
         var builder = ChunkBuilder()
@@ -157,7 +157,7 @@ package struct MCAPWriter: ~Copyable {
         encodeChunk(builder)
     }
 
-    /// Metadata, the end of the data and the summary. Last, and once.
+    /// Metadata, the end of the data and the summary. Call last, and once.
     package mutating func encodeEnd(metadata: [Metadata]) {
         precondition(progress.phase == .open, "only a started file can be closed, and once")
         var next = beginOutput()
@@ -175,13 +175,13 @@ package struct MCAPWriter: ~Copyable {
 
     // MARK: - Writing
 
-    /// What is to be written; empty if nothing is. Valid until the next call that changes this writer.
+    /// The bytes to write; may be empty. Valid until the next mutating call.
     package var output: UnsafeRawBufferPointer { buffer.bytes }
 
-    /// Where ``output`` goes, in bytes from the start of the file.
+    /// Position of ``output``, in bytes from the start of the file.
     package var outputOffset: UInt64 { progress.end }
 
-    /// The output is in the file.
+    /// The output was written.
     package mutating func commit() {
         guard let (progress, addition) = pending else { preconditionFailure("nothing is encoded") }
         self.progress = progress
@@ -197,32 +197,34 @@ package struct MCAPWriter: ~Copyable {
         discard()
     }
 
-    /// The output is not in the file, or not whole: this writer is again as before it was encoded.
+    /// The output was not written, or only partly: restores the previous state.
     package mutating func discard() {
         pending = nil
         buffer.removeAll(keepingAtMost: Memory.keptAtMost)
     }
 
-    /// The 50 bytes that end a file which is not closed yet: after a write that failed halfway, they and a cut at
-    /// ``fileSize`` make the file whole again. Valid as long as this writer.
+    /// The 50 bytes at the end of an unclosed file: after a failed write, they and truncation to ``fileSize`` repair
+    /// the file. Valid as long as this writer.
     package var trailer: UnsafeRawBufferPointer { trailerBuffer.bytes }
 
-    /// Where ``trailer`` stands, in bytes from the start of the file.
+    /// Position of ``trailer``, in bytes from the start of the file.
     package var trailerOffset: UInt64 { progress.end }
 
-    /// Bytes of the file as committed, trailer included; 0 before its start is.
+    /// Committed size of the file, including the trailer; 0 before its start is committed.
     package var fileSize: UInt64 { progress.fileSize }
 
-    /// Bytes of memory that the committed chunks' share of the summary takes until the end.
+    /// Memory, in bytes, that the committed chunks need for the summary until the end.
     package var indexSize: Int { summary.indexSize }
 
-    /// Where the record of the last committed chunk ends, in bytes from the start of the file; 0 without chunks.
+    /// End of the last committed chunk record, in bytes from the start of the file; 0 without chunks.
     package var lastChunkEnd: UInt64 { summary.lastChunkEnd }
 
-    /// What the committed chunks and metadata hold.
+    /// Statistics of the committed chunks and metadata.
     package var statistics: Statistics { summary.statistics }
 
+    /// Messages in the file.
     package var messageCount: UInt64 { summary.statistics.messageCount }
+    /// Chunks in the file.
     package var chunkCount: Int { Int(summary.statistics.chunkCount) }
 
     // MARK: - Parts
@@ -233,7 +235,7 @@ package struct MCAPWriter: ~Copyable {
         buffer.append(Layout.magic)
     }
 
-    /// Begins an output with what a resumed file lacks, and returns the progress to move on from.
+    /// Starts an output with what a resumed file lacks, and returns the progress to advance from.
     private mutating func beginOutput() -> Progress {
         precondition(pending == nil, "commit or discard the last output first")
         buffer.append(owed)
@@ -280,7 +282,7 @@ package struct MCAPWriter: ~Copyable {
         finish(next, adding: .chunk(index, counts: indexes.messageCounts, channels: channels, schemas: schemas))
     }
 
-    /// Ends an output that leaves the file open.
+    /// Ends an output that leaves the file unclosed.
     private mutating func finish(_ next: Progress, adding addition: Addition) {
         var next = next
         next.end = outputOffset + UInt64(buffer.count)

@@ -1,16 +1,16 @@
-/// What the summary section of a file will say, collected while the file is written.
+/// The contents of the summary section, collected while the file is written.
 ///
-/// Chunk indexes are kept as the records they become: each lists every channel of its chunk, so with a thousand channels
-/// a map for each would outgrow all else.
+/// Chunk indexes are kept as encoded records: each lists every channel of its chunk, so with a thousand channels a map
+/// per chunk would dominate memory.
 struct Summary: ~Copyable {
     private(set) var statistics = Statistics()
-    /// In the order of their first message.
+    /// In order of their first message.
     private var channels: [Channel] = []
-    /// In the order of their first use.
+    /// In order of their first use.
     private var schemas: [Schema] = []
     private var positions: [UInt16: Int] = [:]
     private var chunkIndexes = GrowableBuffer()
-    /// Where the record of the last chunk ends, in bytes from the start of the file; 0 without chunks.
+    /// End of the last chunk record, in bytes from the start of the file; 0 without chunks.
     private(set) var lastChunkEnd: UInt64 = 0
     private var metadata: [MetadataIndex] = []
 
@@ -46,8 +46,8 @@ struct Summary: ~Copyable {
     /// Appends summary section, summary offset section, footer and magic.
     ///
     /// - Parameters:
-    ///   - bufferOffset: where the first byte of `buffer` stands in the file.
-    ///   - last: metadata that stands behind all that was added.
+    ///   - bufferOffset: position of the first byte of `buffer` in the file.
+    ///   - last: metadata to write last.
     func encode(into buffer: inout GrowableBuffer, at bufferOffset: UInt64, with last: [MetadataIndex]) {
         var statistics = statistics
         statistics.metadataCount += UInt32(last.count)
@@ -61,9 +61,9 @@ struct Summary: ~Copyable {
                 SummaryOffset(
                     group: opcode, start: bufferOffset + UInt64(begin), length: UInt64(buffer.count - begin)))
         }
-        // Schemas stand before the channels that name them.
+        // Schemas precede the channels that refer to them.
         group(.schema, in: &buffer) { for schema in schemas { schema.encode(into: &$0) } }
-        // Channels come next: statistics that count by channel must stand after them.
+        // Channels precede the statistics, which count by channel.
         group(.channel, in: &buffer) { for channel in channels { channel.encode(into: &$0) } }
         group(.statistics, in: &buffer) { statistics.encode(into: &$0) }
         group(.chunkIndex, in: &buffer) { $0.append(chunkIndexes.bytes) }

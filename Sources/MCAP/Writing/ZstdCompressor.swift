@@ -1,15 +1,15 @@
 import CZstd
 
-/// zstd's compression context, kept from chunk to chunk.
+/// A reusable zstd compression context.
 struct ZstdCompressor: ~Copyable, @unchecked Sendable {
     // Unchecked: the context has exactly one owner, this noncopyable value.
     private let context: OpaquePointer
 
-    /// Nil if there is no memory for a context.
+    /// Nil if out of memory.
     init?(level: Int) {
         guard let context = ZSTD_createCCtx() else { return nil }
         let level = Int32(clamping: level)
-        // zstd brings a level into its own range; the other two are flags: none of these can fail.
+        // zstd clamps the level, and the other two are flags: none of these can fail.
         ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
         ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
         ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 1)
@@ -20,7 +20,8 @@ struct ZstdCompressor: ~Copyable, @unchecked Sendable {
 
     /// Appends `source` as one frame with content size and checksum to `output`.
     ///
-    /// - Returns: false, with `output` as before, if the frame would not be smaller or zstd fails (it can lack memory).
+    /// - Returns: false, with `output` unchanged, if the frame would not be smaller or zstd fails (it can run out of
+    ///   memory).
     func append(_ source: UnsafeRawBufferPointer, to output: inout GrowableBuffer) -> Bool {
         let position = output.count
         let bound = ZSTD_compressBound(source.count)

@@ -4,12 +4,12 @@ package import NIOCore
 package import Redis
 import Time
 
-/// Which channels of a Redis have subscribers, and which of them are backplanes.
+/// Lists the channels of a Redis that have subscribers, and identifies backplanes.
 package struct ChannelDirectory: Sendable {
-    /// Commands under way at once.
+    /// Maximum number of pending commands.
     private static let window = 100
     private static let namesACommand = 500
-    /// Databases beside the address' own that are searched for counters.
+    /// Maximum number of databases searched for counters, besides that of the address.
     private static let mostDatabases = 16
 
     private let client: RedisClient
@@ -18,11 +18,11 @@ package struct ChannelDirectory: Sendable {
         self.client = client
     }
 
-    /// The whole list, over a connection of its own.
+    /// The whole list, over a separate connection.
     ///
-    /// - Parameter limit: channels up to which Redis is asked for their names.
+    /// - Parameter limit: maximum number of channels for which Redis is asked for names.
     /// - Returns: the list, or why there is none.
-    /// - Throws: `RedisError` if Redis cannot be reached or will not serve.
+    /// - Throws: `RedisError` if Redis cannot be reached or refuses.
     package static func list(
         redis configuration: RedisConfiguration, limit: Int = ChannelScanPolicy.defaultLimit,
         eventLoopGroup: any EventLoopGroup
@@ -45,7 +45,7 @@ package struct ChannelDirectory: Sendable {
         }
     }
 
-    /// All names, if the policy permits the question.
+    /// All names, if the policy permits the query.
     package func names(_ policy: inout ChannelScanPolicy) async throws -> Result<[String], ChannelsUnknown> {
         let now = Moment.now().monotonic
         let channels = policy.mayAsk(at: now) ? try await numberOfChannels() : nil
@@ -65,13 +65,13 @@ package struct ChannelDirectory: Sendable {
         }
     }
 
-    /// - Parameter pattern: for `PUBSUB CHANNELS`; whether that may be asked is the caller's to know.
+    /// - Parameter pattern: for `PUBSUB CHANNELS`; the caller decides whether it may be used.
     func names(matching pattern: [UInt8]) async throws -> [[UInt8]] {
         let reply = try await client.send(["PUBSUB", "CHANNELS", .bytes(pattern)])
         return (reply.array ?? []).compactMap { if case .bulk(let name) = $0 { name } else { nil } }
     }
 
-    /// - Returns: nil where INFO is not permitted, or does not say.
+    /// - Returns: nil if INFO is not permitted, or has no such value.
     func numberOfChannels() async throws -> Int? {
         do {
             let text = try await client.send(["INFO", "stats"]).text
@@ -90,7 +90,7 @@ package struct ChannelDirectory: Sendable {
         let hubs = groups.hubs.map { hub in
             ListedChannel(
                 name: hub.name, kind: .core, subscribers: hub.everyNode.flatMap { subscribers[$0] },
-                channels: hub.channels)
+                channels: hub.channels, hub: hub.found)
         }
         let others = groups.others.map { name in
             ListedChannel(
@@ -119,13 +119,12 @@ package struct ChannelDirectory: Sendable {
     }
 
     /// Keys of these names that hold a number, in the address' own database or, where it has none, in another.
-    private func counters(of names: [String], database: Int) async throws -> OrdinalNameMap<(id: UInt64, database: Int)>
-    {
+    func counters(of names: [String], database: Int) async throws -> OrdinalNameMap<(id: UInt64, database: Int)> {
         var found: OrdinalNameMap<(id: UInt64, database: Int)> = [:]
         for (name, id) in try await numbers(of: names) { found[name] = (id, database) }
         guard found.count < names.count else { return found }
         for other in try await databases() where other != database {
-            // Nobody else uses this connection.
+            // This connection is not shared.
             guard (try? await client.send(["SELECT", "\(other)"])) != nil else { continue }
             for (name, id) in try await numbers(of: names.filter { found[$0] == nil }) { found[name] = (id, other) }
         }
@@ -158,7 +157,7 @@ package struct ChannelDirectory: Sendable {
         return numbers
     }
 
-    /// - Returns: nil if the key is not there, no number, or not for us to read.
+    /// - Returns: nil if the key is missing, not a number, or not readable.
     private func number(at key: String) async throws -> UInt64? {
         do {
             return try await client.send(["GET", .text(key)]).text.flatMap { UInt64($0) }
@@ -170,10 +169,10 @@ package struct ChannelDirectory: Sendable {
     }
 }
 
-/// Why the channels of a Redis are not known, in words.
+/// Why the channels of a Redis are unknown, as a sentence.
 package struct ChannelsUnknown: Error, Sendable, Equatable, CustomStringConvertible {
     package let description: String
-    /// There are more channels than it is asked for.
+    /// There are more channels than the limit.
     package let isAboveLimit: Bool
 
     static let notPermitted = ChannelsUnknown("PUBSUB CHANNELS is not permitted (+pubsub|channels)")

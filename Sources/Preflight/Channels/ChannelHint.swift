@@ -5,9 +5,9 @@ package import NIOCore
 package import Redis
 import Time
 
-/// Looks for what was meant where nobody else listens to a channel: its name may be mistyped.
+/// Suggests a similar channel for one without other subscribers, whose name may be mistyped.
 ///
-/// Asks at the start and then at most every five minutes, and only while there is such a channel.
+/// Queries at the start and then at most every five minutes, and only while there is such a channel.
 package struct ChannelHint {
     private let channels: [String]
     private let logger: Logger
@@ -21,8 +21,8 @@ package struct ChannelHint {
         policy = ChannelScanPolicy(limit: limit)
     }
 
-    /// - Parameter subscribers: of each channel, this relay among them; nil where Redis does not tell.
-    /// - Returns: by channel index what was probably meant; nil if nothing new is known.
+    /// - Parameter subscribers: of each channel, including this relay; nil if unknown.
+    /// - Returns: suggestions by channel index; nil if there is nothing new.
     /// - Throws: `RedisError` if the connection has failed.
     package mutating func look(_ client: RedisClient, subscribers: [Int?]) async throws -> [String?]? {
         let lonely = channels.indices.filter { subscribers[$0].map { $0 <= 1 } ?? false }
@@ -34,7 +34,7 @@ package struct ChannelHint {
             case .success(let found): names = ChannelGroups(found).others
             case .failure(let reason):
                 if !isRefusalTold {
-                    logger.info("what else is published here is not known", metadata: ["cause": "\(reason)"])
+                    logger.info("cannot list the other channels", metadata: ["cause": "\(reason)"])
                 }
                 isRefusalTold = true
                 return nil
@@ -49,25 +49,25 @@ package struct ChannelHint {
             meant[index] = near
             guard told.updateValue(near, forKey: name)?.isSameOrdinally(as: near) != true else { continue }
             logger.warning(
-                "nobody else is subscribed to the channel; did you mean '\(near)'?", metadata: ["channel": "\(name)"])
+                "the channel has no other subscribers; did you mean '\(near)'?", metadata: ["channel": "\(name)"])
         }
         return meant
     }
 
-    /// - Parameter others: channels that are watched already.
+    /// - Parameter others: channels already watched.
     package static func meant(by name: String, among names: [String], besides others: [String] = []) -> String? {
         NearName.nearest(
             to: name,
             among: names.filter { near in isEventKey(near) && !others.contains { $0.isSameOrdinally(as: near) } })
     }
 
-    /// What others name to themselves is no event key, and nobody means what could steer a terminal.
+    /// Channels private to other programs are not event keys, and names with control characters are not suggested.
     private static func isEventKey(_ name: String) -> Bool {
         !name.hasPrefix("__") && !name.hasSuffix("__Booksleeve_MasterChanged")
             && !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
     }
 
-    /// For a command that has no watch: asks once it must have subscribed itself.
+    /// For commands without a watch: queries once, after the command should have subscribed.
     package static func once(
         redis: RedisConfiguration, channels: [String], limit: Int, eventLoopGroup: any EventLoopGroup, logger: Logger
     ) async {
@@ -76,7 +76,7 @@ package struct ChannelHint {
         guard let client = try? await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup) else { return }
         var hint = ChannelHint(channels: channels, limit: limit, logger: logger)
         do {
-            // The command subscribes meanwhile: what is lonely at both looks is.
+            // The command subscribes meanwhile: a channel without others in both checks has none.
             try await Task.sleep(for: .seconds(1))
             let parts = try await client.send(["PUBSUB", "NUMSUB"] + channels.map { .text($0) }).array ?? []
             if parts.count == channels.count * 2 {
@@ -84,7 +84,7 @@ package struct ChannelHint {
                 _ = try await hint.look(client, subscribers: counts)
             }
         } catch {
-            // A courtesy.
+            // Only a hint: errors are ignored.
         }
         await client.close()
     }

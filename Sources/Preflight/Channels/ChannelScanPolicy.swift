@@ -1,24 +1,24 @@
-/// Decides whether `PUBSUB CHANNELS` may be asked, which has no cursor: Redis does nothing else until it has written the
-/// names of all channels. Times are nanoseconds on the monotonic clock.
+/// Decides whether `PUBSUB CHANNELS` may be used. It has no cursor: Redis is blocked until it has listed all channels.
+/// Times are nanoseconds on the monotonic clock.
 package struct ChannelScanPolicy: Sendable, Equatable {
     package enum Decision: Sendable, Equatable {
         case ask
         case leave(Reason)
     }
 
-    /// Why it is not asked.
+    /// Why it is not used.
     package enum Reason: Sendable, Equatable {
-        /// INFO is not permitted, so nobody knows how long it would take.
+        /// INFO is not permitted, so the duration is unknown.
         case unknownNumber
         case tooMany(channels: Int, limit: Int)
-        /// The last answer took so long that it is not asked again.
+        /// The last reply took too long to use it again.
         case tookLong(nanoseconds: UInt64)
         case askedLately
     }
 
-    /// 200,000 channels take Redis 0.2 s.
+    /// Redis takes 0.2 s for 200,000 channels.
     package static let defaultLimit = 20_000
-    /// An answer that takes longer is the last one.
+    /// A slower reply is the last one.
     package static let quick: UInt64 = 10_000_000
     package static let pause: UInt64 = 300_000_000_000
 
@@ -26,17 +26,17 @@ package struct ChannelScanPolicy: Sendable, Equatable {
     private var askedAt: UInt64?
     private var tookLong: UInt64?
 
-    /// - Parameter limit: channels up to which it is asked.
+    /// - Parameter limit: maximum number of channels.
     package init(limit: Int = Self.defaultLimit) {
         self.limit = limit
     }
 
-    /// Whether a decision could be to ask: saves the question how many channels there are.
+    /// Whether it might be used: avoids querying the number of channels.
     package func mayAsk(at now: UInt64) -> Bool {
         tookLong == nil && !wasAskedLately(at: now)
     }
 
-    /// - Parameter channels: `pubsub_channels` of `INFO stats`; nil where it does not tell.
+    /// - Parameter channels: `pubsub_channels` of `INFO stats`; nil if unknown.
     package func decision(channels: Int?, at now: UInt64) -> Decision {
         if let tookLong { return .leave(.tookLong(nanoseconds: tookLong)) }
         if wasAskedLately(at: now) { return .leave(.askedLately) }
@@ -44,13 +44,13 @@ package struct ChannelScanPolicy: Sendable, Equatable {
         return channels > limit ? .leave(.tooMany(channels: channels, limit: limit)) : .ask
     }
 
-    /// - Parameter duration: from the question to the answer.
+    /// - Parameter duration: from the query to the reply.
     package mutating func answered(in duration: UInt64, at now: UInt64) {
         askedAt = now
         if duration > Self.quick { tookLong = duration }
     }
 
-    /// It was decided not to ask: not thought over again at once.
+    /// It was decided not to use it; the decision stands for a while.
     package mutating func left(at now: UInt64) { askedAt = now }
 
     private func wasAskedLately(at now: UInt64) -> Bool {
@@ -64,12 +64,12 @@ extension ChannelScanPolicy.Reason: CustomStringConvertible {
     package var description: String {
         switch self {
         case .unknownNumber:
-            "PUBSUB CHANNELS is not asked: INFO is not permitted, so it is not known how many channels there are"
+            "PUBSUB CHANNELS is not used: INFO is not permitted, so the number of channels is unknown"
         case .tooMany(let channels, let limit):
-            "PUBSUB CHANNELS is not asked: Redis has \(channels) channels, more than \(limit), and would stand still while it lists them; a higher limit permits that"
+            "PUBSUB CHANNELS is not used: Redis has \(channels) channels, more than \(limit), and listing them would block it; a higher limit permits that"
         case .tookLong(let nanoseconds):
-            "PUBSUB CHANNELS is not asked again: the last answer took \(nanoseconds / 1_000_000) ms"
-        case .askedLately: "PUBSUB CHANNELS was asked less than five minutes ago"
+            "PUBSUB CHANNELS is not used again: the last answer took \(nanoseconds / 1_000_000) ms"
+        case .askedLately: "PUBSUB CHANNELS was used less than five minutes ago"
         }
     }
 }

@@ -1,12 +1,12 @@
 import Backplane
 
-/// What somebody meant who mistyped a name.
+/// Suggestions for mistyped names.
 package enum NearName {
-    /// The name that differs by its case or its Unicode form only, is near by its letters, or is the typed one behind a prefix or before a
-    /// suffix (`channelPrefix`), if that is one name only.
+    /// The only name that differs just by case or Unicode form, is similar, or is the typed one with a prefix or suffix
+    /// (`channelPrefix`).
     ///
-    /// - Parameter names: what is there; the typed one among them is passed over.
-    /// - Returns: nil if nothing is near enough not to be a guess.
+    /// - Parameter names: existing names; the typed one is ignored.
+    /// - Returns: nil if nothing is similar enough.
     package static func nearest(to typed: String, among names: some Sequence<String>) -> String? {
         let lowercased = typed.lowercased()
         let limit = min(2, max(1, typed.count / 3))
@@ -24,7 +24,7 @@ package enum NearName {
         return best?.name ?? (containing.count == 1 ? containing[0] : nil)
     }
 
-    /// Insertions, deletions, substitutions and swaps of neighbours that make one word of the other.
+    /// Number of insertions, deletions, substitutions and swaps of neighbours that turn one word into the other.
     package static func distance(_ first: String, _ second: String) -> Int {
         let (first, second) = (Array(first.prefix(64)), Array(second.prefix(64)))
         guard !first.isEmpty, !second.isEmpty else { return max(first.count, second.count) }

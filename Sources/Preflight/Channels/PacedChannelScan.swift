@@ -1,7 +1,7 @@
 package import Redis
 import Time
 
-/// The names of channels that match a pattern, again and again, as often as Redis can bear: ``HubScanPace``.
+/// The names of channels that match a pattern, queried periodically at the pace of ``HubScanPace``.
 package struct PacedChannelScan {
     private let pattern: [UInt8]
     private var pace: HubScanPace
@@ -9,18 +9,18 @@ package struct PacedChannelScan {
 
     /// - Parameters:
     ///   - pattern: for `PUBSUB CHANNELS`.
-    ///   - limit: channels up to which Redis is asked; 0 never asks.
+    ///   - limit: maximum number of channels; 0 never asks.
     package init(pattern: [UInt8], limit: Int = ChannelScanPolicy.defaultLimit) {
         self.pattern = pattern
         pace = HubScanPace(limit: limit)
     }
 
-    /// How long to wait until ``look(_:)`` asks again.
+    /// How long to wait before ``look(_:)`` queries again.
     package var nextDelay: Duration { .nanoseconds(Int64(clamping: pace.delay(at: Moment.now().monotonic))) }
 
-    /// Before ``nextDelay`` has passed it answers as before.
+    /// Before ``nextDelay`` has passed it returns the previous result.
     ///
-    /// - Returns: the names, or why nobody can tell.
+    /// - Returns: the names, or why they are unknown.
     /// - Throws: `RedisError` if the connection has failed.
     package mutating func look(_ client: RedisClient) async throws -> Result<[[UInt8]], ChannelsUnknown> {
         guard pace.delay(at: Moment.now().monotonic) == 0 else { return last }
@@ -40,7 +40,7 @@ package struct PacedChannelScan {
         do {
             let names = try await directory.names(matching: pattern)
             let answered = Moment.now().monotonic
-            // What the network and a busy server take, INFO took as well.
+            // INFO took the same network and queueing time.
             let duration = (answered - counted) - min(counted - start, answered - counted)
             if let reason = pace.answered(in: duration, at: answered) {
                 return .failure(ChannelsUnknown(reason.description))

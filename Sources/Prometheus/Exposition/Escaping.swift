@@ -1,8 +1,8 @@
 extension [UInt8] {
-    /// Appends a text with backslash and line feed escaped, the only two that would end or change a line.
+    /// Appends a text with backslash and line feed escaped, the only characters that would end or alter a line.
     ///
-    /// - Parameter quotes: whether to escape the double quote as well. Label values need it in both formats, help texts
-    ///   in OpenMetrics only: the text format would show the backslash.
+    /// - Parameter quotes: whether to escape the double quote too. Required for label values in both formats, and for
+    ///   help texts in OpenMetrics only: the text format would show the backslash.
     mutating func appendEscaped(_ text: String, quotes: Bool) {
         for byte in text.utf8 {
             switch byte {

@@ -1,10 +1,9 @@
-/// The answer to a scrape in pieces, each made when it is asked for: with a thousand channels it is megabytes long, and
-/// several scrapers may ask at once.
+/// The response to a scrape, generated in pieces on demand: with a thousand channels it has megabytes, and several
+/// scrapers may ask at once.
 ///
-/// Which children a metric has is settled when its turn comes. Buckets, sum and count of a histogram are always of one
-/// moment.
+/// The children of a metric are read when it is its turn. Buckets, sum and count of a histogram are consistent.
 package struct Exposition: Sequence, IteratorProtocol, Sendable {
-    /// Bytes from which a piece is handed out; it is larger by at most the lines of one child.
+    /// A piece is returned once it has this many bytes; it exceeds them by at most the lines of one child.
     static let pieceSize = 256 << 10
 
     private var registrations: ArraySlice<Registration>

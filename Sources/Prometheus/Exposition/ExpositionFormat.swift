@@ -1,11 +1,11 @@
-/// The two ways to write down metrics that a scraper may ask for.
+/// The two exposition formats that a scraper may request.
 package enum ExpositionFormat: Sendable {
     /// The text format of Prometheus, version 0.0.4.
     case text
     /// OpenMetrics, version 1.0.0.
     case openMetrics
 
-    /// What the header `Content-Type` of the answer says.
+    /// Value of the `Content-Type` header.
     package var contentType: String {
         switch self {
         case .text: "text/plain; version=0.0.4; charset=utf-8"
@@ -13,11 +13,11 @@ package enum ExpositionFormat: Sendable {
         }
     }
 
-    /// The format to answer a scrape with.
+    /// The format for the response to a scrape.
     ///
-    /// - Parameter accept: the value of the header `Accept`; several such headers joined with commas.
-    /// - Returns: the format with the higher quality; if both have the same, the one named more precisely; otherwise, and
-    ///   if neither is acceptable, text.
+    /// - Parameter accept: value of the `Accept` header; several headers joined by commas.
+    /// - Returns: the format with the higher quality; if equal, the one named more precisely; otherwise, and if neither
+    ///   is acceptable, text.
     package static func negotiate(accept: String?) -> ExpositionFormat {
         let ranges = (accept ?? "").split(separator: ",").compactMap(MediaRange.init)
         let text = MediaRange.preference(for: .text, in: ranges)
@@ -25,7 +25,7 @@ package enum ExpositionFormat: Sendable {
         return openMetrics.quality > 0 && openMetrics > text ? .openMetrics : .text
     }
 
-    /// The media type and the version that ``contentType`` names.
+    /// The media type and version in ``contentType``.
     var mediaType: (type: String, subtype: String, version: String) {
         switch self {
         case .text: ("text", "plain", "0.0.4")

@@ -1,4 +1,4 @@
-/// Writes an exposition, line by line. The one place that knows how the two formats differ.
+/// Writes an exposition line by line. All differences between the two formats are here.
 struct ExpositionWriter {
     private let format: ExpositionFormat
     private var bytes: [UInt8] = []
@@ -8,18 +8,19 @@ struct ExpositionWriter {
         self.format = format
     }
 
-    /// Bytes written since they were last taken.
+    /// Bytes written since the last ``take()``.
     var count: Int { bytes.count }
 
-    /// What was written since the last call.
+    /// Returns what was written since the last call.
     mutating func take() -> [UInt8] {
         defer { bytes = [] }
         return bytes
     }
 
-    /// Writes what stands above the samples of a metric.
+    /// Writes the metadata lines of a metric.
     ///
-    /// OpenMetrics calls a counter by its family, without `_total`, wants the order TYPE, UNIT, HELP, and escapes quotes.
+    /// OpenMetrics names a counter by its family, without `_total`, requires the order TYPE, UNIT, HELP, and escapes
+    /// quotes.
     mutating func writeMetadata(_ name: MetricName, help: String) {
         switch format {
         case .text:
@@ -39,7 +40,7 @@ struct ExpositionWriter {
     ///
     /// - Parameters:
     ///   - family: the metric without the suffix of a counter.
-    ///   - suffix: what the sample's name has beyond it: "", `_total`, `_sum`, `_count`.
+    ///   - suffix: the rest of the sample's name: "", `_total`, `_sum`, `_count`.
     mutating func writeSample(_ family: String, _ suffix: String, _ labels: LabelText, _ value: Double) {
         writeSeries(family, suffix, labels)
         write(NumberText.value(value), "\n")
@@ -51,10 +52,10 @@ struct ExpositionWriter {
         write("\n")
     }
 
-    /// Writes the buckets, each including those below it, the sum, and the count, which is the last bucket.
+    /// Writes the cumulative buckets, the sum, and the count, which equals the last bucket.
     ///
-    /// Both formats get the same spelling of `le`: a label is part of a series' identity, and the identity must not depend
-    /// on which format was negotiated.
+    /// `le` is formatted the same in both formats: a label is part of a series' identity, which must not depend on the
+    /// negotiated format.
     ///
     /// - Parameter bounds: from ``boundTexts(of:)``.
     mutating func writeHistogram(_ family: String, _ labels: LabelText, _ histogram: Histogram, bounds: [[UInt8]]) {
@@ -72,14 +73,14 @@ struct ExpositionWriter {
         writeSample(family, "_count", labels, count)
     }
 
-    /// What stands behind the other labels in the lines of a histogram's buckets, up to the number.
+    /// The text after the other labels in each bucket's line, up to the number.
     static func boundTexts(of bounds: BucketBounds) -> [[UInt8]] {
         (0..<bounds.bucketCount).map { bucket in
             Array("le=\"\(NumberText.bound(bounds.upperBound(ofBucket: bucket)))\"} ".utf8)
         }
     }
 
-    /// Writes the mark that OpenMetrics ends in, once.
+    /// Writes the final mark of OpenMetrics, once.
     mutating func finish() {
         if format == .openMetrics, !isFinished {
             write("# EOF\n")

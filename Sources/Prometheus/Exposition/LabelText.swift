@@ -1,10 +1,10 @@
-/// The labels of one child as they stand between the braces: `channel="chat",kind="hub"`. Empty if there are none.
+/// The labels of one child as written between the braces: `channel="chat",kind="hub"`. Empty if there are none.
 struct LabelText {
     private(set) var bytes: [UInt8] = []
 
     /// - Parameters:
     ///   - names: checked at registration.
-    ///   - values: as many as there are names; anything that UTF-8 can say.
+    ///   - values: one per name; any Unicode text.
     init(_ names: [String], _ values: [String]) {
         for (name, value) in zip(names, values) {
             append(name, value)

@@ -1,11 +1,11 @@
-/// One of the alternatives in the header `Accept`: `text/plain;version=0.0.4;q=0.5`.
+/// One alternative in the `Accept` header: `text/plain;version=0.0.4;q=0.5`.
 struct MediaRange {
     private let type: String
     private let subtype: String
     private let version: String?
     private let quality: Double
 
-    /// - Returns: nil for what is not a media range, which is then as good as absent.
+    /// - Returns: nil for an invalid media range, which is ignored.
     init?(_ text: Substring) {
         let parts = text.split(separator: ";").map(trimmed)
         let names = (parts.first ?? "").lowercased().split(separator: "/", omittingEmptySubsequences: false)
@@ -32,7 +32,7 @@ struct MediaRange {
         self.quality = quality
     }
 
-    /// How much a client wants something: by quality, then by how precisely it named it.
+    /// A client's preference: by quality, then by precision of the range.
     struct Preference: Comparable {
         var quality: Double
         var precision: Int
@@ -42,7 +42,7 @@ struct MediaRange {
         }
     }
 
-    /// What a client makes of a format: of the ranges that cover it, those that name it most precisely decide.
+    /// A client's preference for a format: the most precise ranges that match it decide.
     static func preference(for format: ExpositionFormat, in ranges: [MediaRange]) -> Preference {
         ranges
             .compactMap { range in
@@ -52,7 +52,8 @@ struct MediaRange {
             ?? Preference(quality: 0, precision: 0)
     }
 
-    /// How precisely this range names a format, from 1 for `*/*` to 4 for its version too; nil if it does not cover it.
+    /// The precision with which this range matches a format, from 1 for `*/*` to 4 including its version; nil if it
+    /// does not match.
     private func precision(for format: ExpositionFormat) -> Int? {
         let offered = format.mediaType
         switch (type, subtype, version) {

@@ -1,4 +1,4 @@
-/// Numbers in the spelling of the formats: the shortest digits that give the same number back.
+/// Formats numbers with the shortest digits that round-trip.
 enum NumberText {
     /// A sample's value. Whole numbers have no fraction: `3`, `0.25`, `1e+16`, `NaN`, `+Inf`, `-Inf`.
     static func value(_ number: Double) -> String {
@@ -9,10 +9,10 @@ enum NumberText {
         return digits.hasSuffix(".0") ? String(digits.dropLast(2)) : digits
     }
 
-    /// The label `le` of a bucket, in the canonical spelling of OpenMetrics: `0.005`, `1.0`, `1.048576e+06`, `+Inf`.
+    /// The label `le` of a bucket, in the canonical format of OpenMetrics: `0.005`, `1.0`, `1.048576e+06`, `+Inf`.
     ///
-    /// That is Go's `%g`, with `.0` where the number would look whole. Swift's own spelling is the same but goes on
-    /// without exponent up to 2^54, where `%g` begins to use one at 1e6.
+    /// This is Go's `%g`, plus `.0` for whole numbers. Swift's format is the same, but it uses an exponent from 2^54
+    /// on, and `%g` from 1e6 on.
     ///
     /// - Parameter bound: not negative, not NaN.
     static func bound(_ bound: Double) -> String {
@@ -33,7 +33,7 @@ enum NumberText {
 }
 
 extension [UInt8] {
-    /// Appends a number, without making a string of it. A counter that went beyond `Int.max` is below 0.
+    /// Appends a number without creating a string. A counter that overflowed `Int.max` is negative.
     mutating func appendDigits(of number: Int) {
         if number < 0 { append(UInt8(ascii: "-")) }
         let start = count

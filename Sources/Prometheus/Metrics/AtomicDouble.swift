@@ -1,8 +1,8 @@
 public import Synchronization
 
 extension Atomic where Value == Double {
-    /// Adds without a lock. Processors have no atomic addition of doubles, so this tries again whenever another thread
-    /// came between; bits are compared, not numbers, so a NaN cannot make it spin.
+    /// Adds without a lock. Processors have no atomic addition of doubles, so this retries if another thread
+    /// intervened; it compares bits, not numbers, so that NaN cannot cause an endless loop.
     @inlinable
     func add(_ delta: Double) {
         var seen = load(ordering: .relaxed)

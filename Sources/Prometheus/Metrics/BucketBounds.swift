@@ -1,8 +1,8 @@
-/// The upper bounds of a histogram's buckets, laid out for a search without branches.
+/// The upper bounds of a histogram's buckets, arranged for a branch-free search.
 ///
-/// Always 31 slots, ascending: the bounds, then +Inf. Five comparisons find the bucket of any value; a linear search
-/// takes two to four times as long, because the end of its loop is mispredicted. An array and not an `InlineArray`,
-/// which the compiler would copy for every comparison.
+/// Always 31 slots, ascending: the bounds, then +Inf. Five comparisons find any bucket; a linear search takes two to
+/// four times as long, because the end of its loop is mispredicted. An array, because the compiler would copy an
+/// `InlineArray` for every comparison.
 @frozen
 @usableFromInline
 struct BucketBounds: Equatable, Sendable {
@@ -14,7 +14,7 @@ struct BucketBounds: Equatable, Sendable {
     @usableFromInline
     let count: Int
 
-    /// - Parameter bounds: 1 to 31 numbers, finite, ascending, none below 0; anything else is a programmer's error.
+    /// - Parameter bounds: 1 to 31 finite, ascending, nonnegative numbers; anything else is a programming error.
     init(_ bounds: [Double]) {
         precondition((1...Self.maximum).contains(bounds.count), "1 to \(Self.maximum) bounds are possible: \(bounds)")
         precondition(bounds.allSatisfy { $0 >= 0 && $0.isFinite }, "bounds are finite and not negative: \(bounds)")
@@ -23,7 +23,7 @@ struct BucketBounds: Equatable, Sendable {
         count = bounds.count
     }
 
-    /// How many buckets there are, the one up to +Inf included.
+    /// Number of buckets, including the one up to +Inf.
     var bucketCount: Int { count + 1 }
 
     /// The bound of a bucket; +Inf for the last.
@@ -31,9 +31,9 @@ struct BucketBounds: Equatable, Sendable {
         bucket < count ? slots[bucket] : .infinity
     }
 
-    /// The bucket that a value belongs to: the first whose bound is not below it.
+    /// The bucket of a value: the first whose bound is not below it.
     ///
-    /// Each step probes the middle of the 31, 15, 7, 3, 1 slots that are left, so no probe passes slot 30.
+    /// Each step probes the middle of the remaining 31, 15, 7, 3, 1 slots, so no probe exceeds slot 30.
     ///
     /// - Parameter value: a finite number.
     /// - Returns: 0 to `count`.

@@ -1,11 +1,11 @@
 package import Synchronization
 
-/// A number that only goes up. Any thread may increment it at any time; no increment is lost and none waits.
+/// A number that only increases. Thread-safe and wait-free; no increment is lost.
 package final class Counter: Sendable {
     @usableFromInline
     let total = Atomic<Int>(0)
 
-    /// A counter at 0 that no exposition shows; those of a ``Registry`` come from ``Registry/counter(_:help:)``.
+    /// An unregistered counter at 0; use ``Registry/counter(_:help:)`` to expose one.
     package init() {}
 
     /// - Parameter amount: at least 0.
@@ -15,7 +15,7 @@ package final class Counter: Sendable {
         total.wrappingAdd(amount, ordering: .relaxed)
     }
 
-    /// The sum of all increments so far.
+    /// The total so far.
     @inlinable
     package var value: Int {
         total.load(ordering: .relaxed)

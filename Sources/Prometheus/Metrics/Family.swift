@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Metrics of one name that differ in their label values: its children.
+/// Metrics of one name that differ in label values: its children.
 ///
 /// Finding a child takes a lock and a hash of its label values: look it up once and keep it, never per envelope.
 package final class Family<Metric: AnyObject & Sendable>: Sendable {
@@ -8,11 +8,11 @@ package final class Family<Metric: AnyObject & Sendable>: Sendable {
 
     private struct State {
         var children: [LabelValues: Metric] = [:]
-        /// Counts each child that comes or goes.
+        /// Incremented when a child is added or removed.
         var changes = 0
-        /// The children in the order of their label values, as of so many changes: a thousand take long to sort.
+        /// The children sorted by label values, cached for this number of changes: sorting a thousand takes long.
         var sorted: (children: [Child], changes: Int)?
-        /// Children that count against the limit, by the overflow child that they would have ended in.
+        /// Number of children that count towards each limit, by overflow child.
         var limited: [LabelValues: Int] = [:]
     }
 
@@ -30,11 +30,11 @@ package final class Family<Metric: AnyObject & Sendable>: Sendable {
         self.make = make
     }
 
-    /// The child with these label values. The first call makes it, at 0, and from then on it is exposed.
+    /// The child with these label values. The first call creates it, at 0, and exposes it.
     ///
-    /// - Parameter labelValues: one for each label, in the order of registration.
-    /// - Returns: always the same child for the same values; once the family has as many children as its limit allows,
-    ///   the child named `other` for values not seen before.
+    /// - Parameter labelValues: one per label, in order of registration.
+    /// - Returns: the same child for the same values; beyond the family's limit, the child named `other` for new
+    ///   values.
     package func with(_ labelValues: String...) -> Metric {
         checkCount(of: labelValues)
         return state.withLock { state in
@@ -52,10 +52,10 @@ package final class Family<Metric: AnyObject & Sendable>: Sendable {
         }
     }
 
-    /// Ends the exposition of a child and makes room for another. Whoever still holds the child changes nothing that
-    /// is seen; ``with(_:)`` would make a new one, at 0.
+    /// Stops exposing a child and frees its place. References to the child remain valid but are not exposed;
+    /// ``with(_:)`` would create a new one, at 0.
     ///
-    /// - Parameter labelValues: one for each label, in the order of registration. Values without a child are ignored.
+    /// - Parameter labelValues: one per label, in order of registration. Values without a child are ignored.
     package func remove(_ labelValues: String...) {
         checkCount(of: labelValues)
         state.withLock { state in
@@ -68,11 +68,11 @@ package final class Family<Metric: AnyObject & Sendable>: Sendable {
         }
     }
 
-    /// The children in the order of their label values.
+    /// The children sorted by label values.
     func sortedChildren() -> [Child] {
         let (children, changes, known) = state.withLock { ($0.children, $0.changes, $0.sorted) }
         if let known, known.changes == changes { return known.children }
-        // Not under the lock: whoever looks for a child must not wait for it.
+        // Sorted without the lock, so that lookups do not wait.
         let sorted =
             children
             .sorted { $0.key.texts.lexicographicallyPrecedes($1.key.texts) }
@@ -85,7 +85,7 @@ package final class Family<Metric: AnyObject & Sendable>: Sendable {
         precondition(labelValues.count == labels.count, "label values \(labelValues) do not fit the labels \(labels)")
     }
 
-    /// The label values that a new child gets: those asked for, or `other` if there is no room.
+    /// The label values of a new child: the requested ones, or `other` beyond the limit.
     private func admit(_ labelValues: [String], to state: inout State) -> [String] {
         guard let limit else { return labelValues }
         let overflow = overflowValues(for: labelValues)
@@ -102,8 +102,8 @@ package final class Family<Metric: AnyObject & Sendable>: Sendable {
     }
 }
 
-/// Label values that are others' equal only where they have the same bytes, as Prometheus tells series apart. Swift's
-/// `String` takes `é` in one code point for `e` and a combining accent: two event keys would count into one series.
+/// Label values compared by bytes, as Prometheus distinguishes series. For Swift's `String`, `é` as one code point
+/// equals `e` with a combining accent: two event keys would be counted in one series.
 private struct LabelValues: Hashable {
     let texts: [String]
 

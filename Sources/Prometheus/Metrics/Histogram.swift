@@ -1,12 +1,12 @@
 package import Synchronization
 
-/// Counts observations in buckets. Any thread may observe at any time; no observation is lost and none waits.
+/// Counts observations in buckets. Thread-safe and wait-free; no observation is lost.
 ///
-/// Each bucket is stored apart and the buckets are summed when scraped: an observation touches one bucket and the sum,
-/// and the count is the sum of the buckets, so `_count` and the bucket of +Inf agree in every exposition. `_sum` may
-/// differ from them by the observations under way.
+/// Buckets are stored separately and summed when scraped: an observation updates one bucket and the sum. The count is
+/// the sum of the buckets, so `_count` and the bucket of +Inf always agree. `_sum` may differ by concurrent
+/// observations.
 package final class Histogram: Sendable {
-    /// How many bounds a histogram can have.
+    /// Maximum number of bounds.
     package static let maximumBounds = BucketBounds.maximum
 
     @usableFromInline
@@ -16,11 +16,10 @@ package final class Histogram: Sendable {
     @usableFromInline
     let sum = Atomic<Double>(0)
 
-    /// A histogram without observations that no exposition shows; those of a ``Registry`` come from
-    /// ``Registry/histogram(_:help:buckets:)``.
+    /// An unregistered histogram without observations; use ``Registry/histogram(_:help:buckets:)`` to expose one.
     ///
-    /// - Parameter upperBounds: of the buckets, each included in its own: 1 to ``maximumBounds`` numbers, finite,
-    ///   ascending, none below 0, without +Inf. Anything else is a programmer's error.
+    /// - Parameter upperBounds: inclusive bounds of the buckets: 1 to ``maximumBounds`` finite, ascending, nonnegative
+    ///   numbers, without +Inf. Anything else is a programming error.
     package convenience init(upperBounds: [Double]) {
         self.init(bounds: BucketBounds(upperBounds))
     }
@@ -30,8 +29,8 @@ package final class Histogram: Sendable {
         buckets = InlineArray { _ in Atomic(0) }
     }
 
-    /// - Parameter value: finite and not negative. Anything else is left out, since the sum must never go down:
-    ///   whoever can meet a negative duration counts it apart.
+    /// - Parameter value: finite and not negative. Other values are ignored, because the sum must never decrease:
+    ///   callers that can have a negative duration count it separately.
     @inlinable
     package func observe(_ value: Double) {
         guard value >= 0, value <= .greatestFiniteMagnitude else { return }
@@ -39,9 +38,9 @@ package final class Histogram: Sendable {
         sum.add(value)
     }
 
-    /// Adds what an accumulator collected and empties it.
+    /// Adds the contents of an accumulator and empties it.
     ///
-    /// - Parameter accumulator: one made like this histogram; other bounds are a programmer's error.
+    /// - Parameter accumulator: created for this histogram; other bounds are a programming error.
     package func merge(_ accumulator: inout HistogramAccumulator) {
         precondition(accumulator.bounds == bounds, "the accumulator was made for other buckets")
         for bucket in 0..<bounds.bucketCount where accumulator.buckets[bucket] != 0 {
@@ -53,13 +52,13 @@ package final class Histogram: Sendable {
         accumulator.reset()
     }
 
-    /// The bounds that it was made with; one more bucket reaches up to +Inf.
+    /// The bounds; one more bucket extends to +Inf.
     package var upperBounds: [Double] { (0..<bounds.count).map { bounds.upperBound(ofBucket: $0) } }
 
-    /// How many observations each bucket holds by itself, the one up to +Inf last.
+    /// Observations per bucket, not cumulative, the one up to +Inf last.
     package var bucketCounts: [Int] { snapshot().bucketCounts }
 
-    /// How many observations each bucket holds by itself, the one up to +Inf last, and the sum of all values.
+    /// Observations per bucket, not cumulative, the one up to +Inf last, and the sum of all values.
     func snapshot() -> (bucketCounts: [Int], sum: Double) {
         let counts = (0..<bounds.bucketCount).map { buckets[$0].load(ordering: .relaxed) }
         return (counts, sum.load(ordering: .relaxed))

@@ -8,22 +8,22 @@ extension Registry {
     package func registerProcess(version: String) {
         gaugeFamily(
             "backplane_relay_build_info",
-            help: "Always 1; the labels say which build runs. Several versions at once: a rollout has not ended.",
+            help: "Always 1; the labels name the running build. Several versions at once: a rollout is not finished.",
             labels: ["version"]
         ).with(version).set(1)
         counter(
             "process_cpu_seconds_total",
             help:
-                "Processor time of this process, user and system. A rate near the cores it may use: all comes late; give it more.",
+                "User and system CPU time of this process. If its rate is near the number of available cores, everything is late; give it more.",
             reading: SystemClock.processSeconds)
         let resident = gauge(
             "process_resident_memory_bytes",
             help:
-                "Memory in RAM. Near the limit of its unit or container the kernel kills it: raise that, or lower buffers."
+                "Memory in RAM. Near the limit of its unit or container the kernel kills the process: raise the limit, or lower the buffers."
         )
         let virtual = gauge(
             "process_virtual_memory_bytes",
-            help: "Address space; much more than RAM is normal. Only a ulimit -v minds it.")
+            help: "Address space; much more than RAM is normal. It matters only under ulimit -v.")
         let openFiles = gauge(
             "process_open_fds",
             help: "Open file descriptors. Near process_max_fds connections are refused: raise LimitNOFILE.")
@@ -33,7 +33,7 @@ extension Registry {
         gauge(
             "process_start_time_seconds",
             help:
-                "Start of the process, Unix time. If it moves without a deployment, the process died: look at its log."
+                "Start of the process, Unix time. If it changes without a deployment, the process died: see its log."
         ).set(ProcFiles.startTime())
         onScrape {
             if let memory = ProcFiles.memoryBytes() {

@@ -1,4 +1,4 @@
-/// What a metric is, under the name that both formats give it.
+/// The type of a metric, named as in both formats.
 enum MetricKind: String, Sendable {
     case counter
     case gauge

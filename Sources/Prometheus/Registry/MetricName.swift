@@ -1,11 +1,11 @@
-/// The name of a metric, checked, with what the formats make of it.
+/// A validated metric name, and the names derived from it.
 struct MetricName: Sendable {
     let kind: MetricKind
-    /// The name without the `_total` of a counter, which OpenMetrics counts as a suffix of the sample.
+    /// The name without the `_total` of a counter, which in OpenMetrics is a suffix of the sample.
     let family: String
 
-    /// - Parameter name: letters, digits and underscores, not beginning with a digit; ending in `_total` if and only
-    ///   if it is a counter. Colons are legal but kept for recording rules.
+    /// - Parameter name: letters, digits and underscores, not starting with a digit; ends in `_total` if and only if it
+    ///   is a counter. Colons are legal but reserved for recording rules.
     init(_ name: String, kind: MetricKind) {
         precondition(isIdentifier(name), "'\(name)' is not the name of a metric")
         precondition(
@@ -15,12 +15,12 @@ struct MetricName: Sendable {
         precondition(!family.isEmpty, "'\(name)' is a suffix without a name")
     }
 
-    /// The unit that the name ends in, if it is a base unit that this project uses.
+    /// The unit suffix of the name, if it is a base unit used by this project.
     var unit: String? {
         ["seconds", "bytes"].first { family.hasSuffix("_" + $0) }
     }
 
-    /// What samples may be called, by the suffixes that OpenMetrics reserves. No two metrics may share one.
+    /// Possible sample names with the suffixes reserved by OpenMetrics. No two metrics may share one.
     var reservedNames: [String] {
         let suffixes =
             switch kind {
@@ -32,7 +32,7 @@ struct MetricName: Sendable {
     }
 }
 
-/// Stops the program unless these can be the labels of a metric of this kind.
+/// Traps unless these are valid labels for a metric of this kind.
 func checkLabels(_ labels: [String], of kind: MetricKind) {
     for label in labels {
         precondition(isIdentifier(label) && !label.hasPrefix("__"), "'\(label)' is not the name of a label")
@@ -41,7 +41,7 @@ func checkLabels(_ labels: [String], of kind: MetricKind) {
     precondition(Set(labels).count == labels.count, "a label comes twice: \(labels)")
 }
 
-/// Whether a text is made of letters, digits and underscores and does not begin with a digit.
+/// Whether a text consists of letters, digits and underscores and does not start with a digit.
 private func isIdentifier(_ text: String) -> Bool {
     func isLetter(_ byte: UInt8) -> Bool {
         switch byte {

@@ -1,6 +1,6 @@
-/// A metric as a registry keeps it: name, help, and where its samples come from.
+/// A registered metric: name, help, and the source of its samples.
 struct Registration: Sendable {
-    /// Where the samples of a metric come from.
+    /// The source of a metric's samples.
     enum Source: Sendable {
         case counters(Family<Counter>)
         case gauges(Family<Gauge>)
@@ -8,7 +8,7 @@ struct Registration: Sendable {
         case reading(@Sendable () -> Double)
     }
 
-    /// What a metric has children for, at one moment.
+    /// A snapshot of a metric's children.
     struct Children: Sendable {
         static let none = Children(count: 0) { _, _ in }
 
@@ -21,7 +21,7 @@ struct Registration: Sendable {
     let help: String
     let source: Source
 
-    /// In the order in which they are exposed.
+    /// In the order of exposition.
     func children() -> Children {
         switch source {
         case .counters(let family):

@@ -1,10 +1,10 @@
 import Synchronization
 
-/// All metrics of a process, and what a scrape gets to see of them.
+/// All metrics of a process, and their exposition.
 ///
-/// Registering is done once, at the start; a name or label that Prometheus does not allow, or that is taken, is a
-/// programmer's error and stops the program. Metrics are exposed in the order of registration, the children of a family
-/// in the order of their label values. A family without children is exposed as its metadata.
+/// Metrics are registered once, at the start; an invalid or duplicate name or label is a programming error and traps.
+/// Metrics are exposed in order of registration, the children of a family sorted by label values. A family without
+/// children is exposed as its metadata.
 package final class Registry: Sendable {
     private struct State {
         var registrations: [Registration] = []
@@ -14,6 +14,7 @@ package final class Registry: Sendable {
 
     private let state = Mutex(State())
 
+    /// A registry without metrics.
     package init() {}
 
     // MARK: Counters
@@ -25,16 +26,16 @@ package final class Registry: Sendable {
         counterFamily(name, help: help, labels: []).with()
     }
 
-    /// A counter that something else keeps, such as the processor time that the kernel charges.
+    /// A counter maintained elsewhere, such as the CPU time kept by the kernel.
     ///
-    /// - Parameter reading: tells the total at each exposition. It must never go down, nor wait.
+    /// - Parameter reading: returns the total, at each exposition. It must not decrease or block.
     package func counter(_ name: String, help: String, reading: @escaping @Sendable () -> Double) {
         register(name, .counter, help: help, labels: [], source: .reading(reading))
     }
 
     /// - Parameters:
-    ///   - labels: names of the labels, in the order in which ``Family/with(_:)`` takes their values.
-    ///   - limit: how many children it may have; nil where the label values are known in advance.
+    ///   - labels: names of the labels, in the order of the values of ``Family/with(_:)``.
+    ///   - limit: maximum number of children; nil if the label values are known in advance.
     package func counterFamily(
         _ name: String, help: String, labels: [String], limit: ChildLimit? = nil
     ) -> Family<Counter> {
@@ -52,11 +53,11 @@ package final class Registry: Sendable {
         gaugeFamily(name, help: help, labels: []).with()
     }
 
-    /// Also the way to expose constants: one child, set to 1, with the constants as label values.
+    /// Also for constants: one child, set to 1, with the constants as label values.
     ///
     /// - Parameters:
-    ///   - labels: names of the labels, in the order in which ``Family/with(_:)`` takes their values.
-    ///   - limit: how many children it may have; nil where the label values are known in advance.
+    ///   - labels: names of the labels, in the order of the values of ``Family/with(_:)``.
+    ///   - limit: maximum number of children; nil if the label values are known in advance.
     package func gaugeFamily(
         _ name: String, help: String, labels: [String], limit: ChildLimit? = nil
     ) -> Family<Gauge> {
@@ -70,15 +71,15 @@ package final class Registry: Sendable {
     /// - Parameters:
     ///   - name: ends in the base unit of what is observed: `signalr_backplane_delivery_latency_seconds`.
     ///   - help: what it observes, one sentence.
-    ///   - buckets: the upper bounds, as ``Histogram/init(upperBounds:)`` takes them.
+    ///   - buckets: the upper bounds, as in ``Histogram/init(upperBounds:)``.
     package func histogram(_ name: String, help: String, buckets: [Double]) -> Histogram {
         histogramFamily(name, help: help, labels: [], buckets: buckets).with()
     }
 
     /// - Parameters:
-    ///   - labels: names of the labels, in the order in which ``Family/with(_:)`` takes their values; not `le`.
-    ///   - buckets: the upper bounds of every child, as ``Histogram/init(upperBounds:)`` takes them.
-    ///   - limit: how many children it may have; nil where the label values are known in advance.
+    ///   - labels: names of the labels, in the order of the values of ``Family/with(_:)``; not `le`.
+    ///   - buckets: the upper bounds of every child, as in ``Histogram/init(upperBounds:)``.
+    ///   - limit: maximum number of children; nil if the label values are known in advance.
     package func histogramFamily(
         _ name: String, help: String, labels: [String], buckets: [Double], limit: ChildLimit? = nil
     ) -> Family<Histogram> {
@@ -90,22 +91,22 @@ package final class Registry: Sendable {
 
     // MARK: Exposition
 
-    /// Has `body` called at the start of every exposition, on the thread of the scrape: the place to refresh gauges that
-    /// nobody keeps up to date. Two scrapes may call it at once, and it must not wait.
+    /// Calls `body` at the start of every exposition, on the scraping thread, to update gauges that are not maintained
+    /// otherwise. Two scrapes may call it concurrently; it must not block.
     package func onScrape(_ body: @escaping @Sendable () -> Void) {
         state.withLock { $0.refreshers.append(body) }
     }
 
-    /// Everything registered, as the body of the answer to a scrape, piece by piece.
+    /// Everything registered, as the body of a response to a scrape, piece by piece.
     package func exposition(_ format: ExpositionFormat) -> Exposition {
-        // Neither runs under the lock: refreshers may well register, and a scrape must not delay whoever does.
+        // Neither runs under the lock: refreshers may register metrics, and a scrape must not delay registration.
         for refresh in state.withLock({ $0.refreshers }) {
             refresh()
         }
         return Exposition(state.withLock { $0.registrations }, format)
     }
 
-    /// The same as a whole, for a process with few series. UTF-8.
+    /// The same in one piece, for a process with few series. UTF-8.
     package func expose(_ format: ExpositionFormat) -> [UInt8] {
         exposition(format).reduce(into: []) { $0 += $1 }
     }

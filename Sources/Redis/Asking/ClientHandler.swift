@@ -1,6 +1,6 @@
 import NIOCore
 
-/// The event-loop side of a ``RedisClient``: carries bytes, and does what ``ClientMachine`` says.
+/// The event-loop side of a ``RedisClient``: transfers bytes, and performs the actions of ``ClientMachine``.
 final class ClientHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -13,7 +13,7 @@ final class ClientHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var answerTimer: Scheduled<Void>?
 
-    /// - Parameter onMessage: takes what the server sends unasked after SUBSCRIBE.
+    /// - Parameter onMessage: receives messages after SUBSCRIBE.
     init(tls: TLSWatch, answerTimeout: TimeAmount, onMessage: (@Sendable (RESPValue) -> Void)? = nil) {
         self.answerTimeout = answerTimeout
         self.onMessage = onMessage
@@ -28,19 +28,19 @@ final class ClientHandler: ChannelInboundHandler {
         self.context = nil
     }
 
-    /// Sends commands that are encoded already.
+    /// Sends encoded commands.
     ///
     /// - Parameters:
     ///   - count: commands in `bytes`.
     ///   - onReply: called `count` times, in the order of the commands.
     func send(_ bytes: ByteBuffer, expecting count: Int, onReply: @escaping Caller) {
         let now = context?.eventLoop.now ?? .now()
-        // Closed, though the pipeline has not heard of it yet.
+        // Closed, but the pipeline has not been notified yet.
         if context?.channel.isActive != true { handle(.inactive) }
         guard let action = machine.handle(.send(count: count, caller: onReply, at: now)) else { return }
         guard case .write = action, let context else { return perform(action) }
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-        // One timer for all commands, set for the oldest: a command costs none of its own.
+        // A single timer for the oldest command: commands need no timers of their own.
         if answerTimer == nil { watchAnswers(in: answerTimeout) }
     }
 
@@ -67,12 +67,12 @@ final class ClientHandler: ChannelInboundHandler {
         context.fireChannelInactive()
     }
 
-    /// Ends the connection on our own wish, with this error for what is unanswered.
+    /// Closes the connection deliberately; unanswered commands fail with this error.
     func giveUp(_ error: RedisError) {
         handle(.failed(error))
     }
 
-    /// - Parameter seconds: how long was waited for the last answer of the login.
+    /// - Parameter seconds: how long the last reply of the login was awaited.
     func loginTimedOut(after seconds: Int) {
         giveUp(machine.tls.noAnswer(seconds: seconds))
     }

@@ -1,10 +1,10 @@
 import DequeModule
 import NIOCore
 
-/// The life of one asking connection: matches replies to commands by their order, and says when to give it up. No I/O;
-/// time comes in as an argument.
+/// The state machine of one command connection: matches replies to commands by order, and decides when to give up. No
+/// I/O; time is an argument.
 ///
-/// - Parameter Caller: whoever waits for replies; carried, never called.
+/// - Parameter Caller: the recipient of replies; stored, never called.
 struct ClientMachine<Caller>: ~Copyable {
     /// Commands of one caller that are not all answered.
     struct Pending {
@@ -26,35 +26,35 @@ struct ClientMachine<Caller>: ~Copyable {
         /// Bytes arrived.
         case heard
         case reply(RESPValue)
-        /// The socket, TLS or the protocol failed, or we give up on our own wish.
+        /// The socket, TLS or the protocol failed, or the connection is closed deliberately.
         case failed(RedisError)
-        /// The time that ``Action/watch(in:)`` asked for is over.
+        /// The time requested by ``Action/watch(in:)`` is over.
         case answersDue(NIODeadline)
         /// The socket is closed.
         case inactive
     }
 
     enum Action {
-        /// Give the commands to the socket.
+        /// Write the commands to the socket.
         case write
         case answer(Caller, RESPValue)
-        /// Sent by the server unasked, after SUBSCRIBE.
+        /// A message after SUBSCRIBE.
         case message(RESPValue)
-        /// Come back with `answersDue` then.
+        /// Send `answersDue` after this time.
         case watch(in: TimeAmount)
         case close
-        /// Nothing that is unanswered ever will be.
+        /// The unanswered commands have failed.
         case fail([Pending], RedisError)
     }
 
-    /// What is known of the connection's TLS, for the words of its end.
+    /// State of the connection's TLS, for error texts.
     var tls: TLSWatch
     private let answerTimeout: TimeAmount
     private let takesMessages: Bool
     private var state = State.open([])
 
     /// - Parameters:
-    ///   - answerTimeout: the longest wait for an answer, from the oldest command without one.
+    ///   - answerTimeout: the longest wait for a reply, from the oldest unanswered command.
     ///   - takesMessages: whether the connection may subscribe.
     init(tls: TLSWatch, answerTimeout: TimeAmount, takesMessages: Bool = false) {
         self.tls = tls
@@ -64,7 +64,7 @@ struct ClientMachine<Caller>: ~Copyable {
 
     /// - Returns: what to do; nil for nothing.
     mutating func handle(_ input: Input) -> Action? {
-        // Moved out, so that the queue is changed in place; each way below puts a state back.
+        // Moved out, so that the queue is changed in place; every path below restores a state.
         var current = State.open([])
         swap(&state, &current)
         return switch consume current {
@@ -109,7 +109,7 @@ struct ClientMachine<Caller>: ~Copyable {
         return action
     }
 
-    /// What ends a connection first is the reason. Answers that are still read are answers.
+    /// The first cause of the end is the reason. Replies that are still read count.
     private mutating func drain(
         _ pending: consuming Deque<Pending>, _ error: RedisError, _ input: Input
     ) -> Action? {
@@ -128,7 +128,7 @@ struct ClientMachine<Caller>: ~Copyable {
         return action
     }
 
-    /// Callers that come later are told the same.
+    /// Later callers get the same error.
     private mutating func refuse(_ error: RedisError, _ input: Input) -> Action? {
         state = .closed(error)
         guard case .send(let count, let caller, let now) = input else { return nil }
@@ -147,11 +147,11 @@ struct ClientMachine<Caller>: ~Copyable {
     }
 
     private func unasked(_ reply: RESPValue) -> RedisError {
-        // A server that is full or protected says so before it is asked, and closes.
+        // A full or protected server sends an error without being asked, and closes.
         if case .error(let text) = reply {
             return .from(reply: text, command: "the connection", endpoint: tls.endpoint)
         }
-        return .notRedis(endpoint: tls.endpoint, reason: "a reply that nobody asked for")
+        return .notRedis(endpoint: tls.endpoint, reason: "an unexpected reply")
     }
 }
 

@@ -1,13 +1,12 @@
 extension RedisClient {
-    /// Whether the server runs in cluster mode, asked in every way that it may answer: `INFO`, `HELLO`, `CLUSTER INFO`.
-    /// An answer that says nothing of it is none.
+    /// Whether the server runs in cluster mode, by `INFO`, `HELLO` and `CLUSTER INFO`.
     ///
-    /// - Parameter info: what the server says of itself; nil if it was not permitted.
-    /// - Returns: nil if nothing tells.
-    /// - Throws: ``RedisError``, but for commands that are denied.
+    /// - Parameter info: the server's INFO; nil if not permitted.
+    /// - Returns: nil if unknown.
+    /// - Throws: ``RedisError``, except for denied commands.
     package func isCluster(_ info: RedisServerInfo?) async throws -> Bool? {
         if let mode = info?.mode, !mode.isEmpty { return mode == "cluster" }
-        // Some leave sections out of INFO unless they are asked for.
+        // Some servers omit sections of INFO unless requested.
         if let text = try await politely(["INFO", "cluster"])?.text {
             let mode = RedisServerInfo(infoText: text).mode
             if !mode.isEmpty { return mode == "cluster" }
@@ -19,15 +18,16 @@ extension RedisClient {
         }
         do {
             guard let text = try await politely(["CLUSTER", "INFO"])?.text else { return nil }
-            // As a server that stands alone gives this answer too where it emulates a cluster, its size tells.
+            // A standalone server that emulates a cluster replies too; its size decides.
             return text.contains("cluster_state") ? true : nil
         } catch RedisError.serverError(_, let reply) where reply.contains("cluster support disabled") {
             return false
         }
     }
 
-    /// - Throws: ``RedisError`` if the server is a cluster or a replica, or does not tell: nothing may be published there.
-    /// - Returns: what it says of itself; nil if that is not permitted.
+    /// - Throws: ``RedisError`` if the server is a cluster or a replica, or may be one: publishing there is not
+    ///   supported.
+    /// - Returns: the server's INFO; nil if not permitted.
     package func requirePublishable(of configuration: RedisConfiguration) async throws -> RedisServerInfo? {
         var info: RedisServerInfo?
         do { info = try await serverInfo() } catch let error as RedisError where error.isRefusalOfCommand {}

@@ -1,20 +1,20 @@
 package import NIOCore
 
-/// Publishing commands, encoded and ready to be sent together.
+/// Encoded publish commands to send together.
 package struct CommandBatch {
-    /// The commands, as they go to the socket.
+    /// The encoded commands.
     package private(set) var bytes = ByteBuffer()
-    /// How many there are.
+    /// Number of commands.
     package private(set) var count = 0
     private let head: ByteBuffer
-    /// What stands before channel and payload of an envelope that is published as it is.
+    /// The bytes before channel and payload of an envelope published unchanged.
     private let publishHead: ByteBuffer
     /// The second key of a tracked script.
     private let progressKey: String?
 
     /// - Parameters:
     ///   - sha1: of the publishing script.
-    ///   - publishSHA1: of the script that publishes as it is and takes an ordinal; nil where PUBLISH does.
+    ///   - publishSHA1: of the script that publishes unchanged and takes an ordinal; nil to use PUBLISH.
     ///   - progressKey: of a tracked script, which takes an ordinal.
     ///   - isNumbered: whether the script takes an id.
     package init(
@@ -56,7 +56,7 @@ package struct CommandBatch {
         count += 1
     }
 
-    /// Publishes a payload as it is, on any Redis channel.
+    /// Publishes an unchanged payload on any Redis channel.
     ///
     /// - Parameter ordinal: for a tracked script.
     package mutating func append(
@@ -69,7 +69,7 @@ package struct CommandBatch {
         count += 1
     }
 
-    /// Empties the batch; bytes that are being sent stay untouched.
+    /// Empties the batch; bytes being sent are not affected.
     package mutating func clear() {
         bytes = ByteBuffer()
         count = 0

@@ -1,16 +1,16 @@
 package import NIOCore
 import Synchronization
 
-/// A connection that asks: commands are pipelined in the order of the calls, replies come back in that order.
+/// A command connection: commands are pipelined in the order of the calls, and replies arrive in that order.
 package final class RedisClient: Sendable {
-    /// Who is at the other end.
+    /// The kind of server.
     enum Purpose {
         /// A server that must be a master.
         case server
         case sentinel
     }
 
-    /// The server that was connected to, `host:port`.
+    /// The connected server, `host:port`.
     package let endpoint: String
     private let configuration: RedisConfiguration
     private let channel: any Channel
@@ -27,9 +27,9 @@ package final class RedisClient: Sendable {
 
     /// Connects to the master, logs in, names the connection and selects the database.
     ///
-    /// - Parameter loginTimeout: the longest wait from the TCP connection to the last answer of the login; nil for the
-    ///   configuration's limit for an answer.
-    /// - Throws: ``RedisError``; `CancellationError` soon after the task is cancelled.
+    /// - Parameter loginTimeout: the longest time from the TCP connection to the last reply of the login; nil for the
+    ///   configuration's limit.
+    /// - Throws: ``RedisError``; `CancellationError` soon after cancellation.
     package static func connect(
         to configuration: RedisConfiguration, eventLoopGroup: any EventLoopGroup, loginTimeout: TimeAmount? = nil
     ) async throws -> RedisClient {
@@ -41,7 +41,7 @@ package final class RedisClient: Sendable {
 
     /// Connects to this one server or sentinel.
     ///
-    /// - Parameter onMessage: takes what comes after a SUBSCRIBE, on the event loop.
+    /// - Parameter onMessage: receives messages after a SUBSCRIBE, on the event loop.
     static func connect(
         to server: RedisEndpoint, of configuration: RedisConfiguration, purpose: Purpose, on loop: any EventLoop,
         loginTimeout: TimeAmount? = nil, onMessage: (@Sendable (RESPValue) -> Void)? = nil
@@ -49,7 +49,7 @@ package final class RedisClient: Sendable {
         let answerTimeout = TimeAmount.milliseconds(configuration.answerTimeoutMilliseconds)
         let credentials =
             purpose == .sentinel ? try configuration.sentinelCredentials() : try configuration.credentials()
-        // Of each socket that was tried; a connection may have failed by the time we look for its handler in it.
+        // By attempted socket; a connection may have failed before we look up its handler.
         let handlers = Mutex<[ObjectIdentifier: NIOLoopBound<ClientHandler>]>([:])
         let channel = try await Dialer(
             configuration: configuration, server: server, loop: loop, receiveBufferSize: 64 * 1024, readsByItself: true
@@ -87,13 +87,13 @@ package final class RedisClient: Sendable {
         var refusal: RedisError?
         if let credentials, case .error(let text) = try await ask(credentials.authCommand) {
             let error = RedisError.from(reply: credentials.scrubbed(text), command: "AUTH", endpoint: endpoint)
-            // Most sentinels have no login of their own and refuse any; those that have say so at the first command.
+            // Most sentinels have no login and refuse any; those with a login say so at the first command.
             guard purpose == .sentinel else { throw error }
             refusal = .sentinelRefusedLogin(
                 endpoint: endpoint, reply: credentials.scrubbed(text), isOwn: configuration.sentinelPassword != nil)
         }
         do {
-            // A name is a courtesy: an ACL may deny it.
+            // Naming the connection is optional: an ACL may deny it.
             try await askPolitely(["CLIENT", "SETNAME", .text(configuration.printableClientName)])
         } catch RedisError.authenticationRequired where purpose == .sentinel {
             throw refusal ?? .sentinelWantsLogin(endpoint: endpoint)
@@ -111,9 +111,9 @@ package final class RedisClient: Sendable {
         }
     }
 
-    /// A command that we can do without.
+    /// Sends an optional command.
     ///
-    /// - Throws: if the server will not serve this connection at all.
+    /// - Throws: if the server refuses the connection altogether.
     @discardableResult
     private func askPolitely(_ arguments: [RESPArgument]) async throws -> RESPValue {
         let reply = try await ask(arguments)
@@ -137,7 +137,7 @@ package final class RedisClient: Sendable {
         return reply
     }
 
-    /// Runs a script by its hash, or by its text where the server does not know it (yet, or any more).
+    /// Runs a script by its hash, or by its source if the server does not have it.
     @discardableResult
     package func evaluate(_ script: RedisScript, keys: [RESPArgument], arguments: [RESPArgument]) async throws
         -> RESPValue
@@ -150,7 +150,7 @@ package final class RedisClient: Sendable {
         }
     }
 
-    /// Makes a script known to the server.
+    /// Loads a script into the server.
     package func load(script source: String) async throws -> RedisScript {
         let reply = try await send(["SCRIPT", "LOAD", .text(source)])
         guard let sha1 = reply.text else {
@@ -159,21 +159,21 @@ package final class RedisClient: Sendable {
         return RedisScript(source: source, sha1: sha1)
     }
 
-    /// What the server says of itself.
+    /// The server's INFO.
     package func serverInfo() async throws -> RedisServerInfo {
         let reply = try await send(["INFO"])
         guard let text = reply.text else { throw RedisError.unexpectedReply(command: "INFO", reply: reply.summary) }
         return RedisServerInfo(infoText: text)
     }
 
-    /// Sends commands that are encoded already (``RESPEncoder``), for callers that keep many in flight.
+    /// Sends encoded commands (``RESPEncoder``), for callers with many commands in flight.
     ///
     /// - Parameters:
     ///   - count: commands in `bytes`, at least 1.
-    ///   - beforeWrite: called on the event loop as the last thing before that.
-    ///   - onWrite: called on the event loop when they were given to the socket, or refused by it.
-    ///   - onReply: called `count` times on the event loop, in order; error replies come as ``RESPValue/error(_:)``,
-    ///     a lost connection as a failure for each command still unanswered.
+    ///   - beforeWrite: called on the event loop directly before the write.
+    ///   - onWrite: called on the event loop when the commands were written to the socket, or refused by it.
+    ///   - onReply: called `count` times on the event loop, in order; error replies are ``RESPValue/error(_:)``, a lost
+    ///     connection is a failure for each unanswered command.
     package func pipeline(
         _ bytes: ByteBuffer, count: Int, beforeWrite: (@Sendable () -> Void)? = nil,
         onWrite: (@Sendable () -> Void)? = nil, onReply: @escaping @Sendable (Result<RESPValue, RedisError>) -> Void
@@ -186,26 +186,26 @@ package final class RedisClient: Sendable {
         }
     }
 
-    /// Returns when the connection has ended, by whichever side.
+    /// Returns when the connection has ended, on either side.
     package func waitUntilClosed() async {
         try? await channel.closeFuture.get()
     }
 
-    /// Closes the connection; what is unanswered fails with ``RedisError/connectionClosed(endpoint:)``. Returns when it is
-    /// closed.
+    /// Closes the connection; unanswered commands fail with ``RedisError/connectionClosed(endpoint:)``. Returns when it
+    /// is closed.
     package func close() async {
         abandon()
         try? await channel.closeFuture.get()
     }
 
-    /// Closes the connection without waiting for that.
+    /// Closes the connection without waiting.
     func abandon() {
         channel.eventLoop.execute { [handler, endpoint] in
             handler.value.giveUp(.connectionClosed(endpoint: endpoint))
         }
     }
 
-    /// Sends one command; an error reply is a reply like others.
+    /// Sends one command; returns error replies as values.
     package func ask(_ arguments: [RESPArgument]) async throws -> RESPValue {
         var buffer = channel.allocator.buffer(capacity: 128)
         RESPEncoder.encode(arguments, into: &buffer)
@@ -220,7 +220,7 @@ extension [RESPArgument] {
         if case .text(let name)? = first { name } else { "the command" }
     }
 
-    /// The channels or keys of a command, as far as an error needs them.
+    /// The channels or keys of a command, for errors.
     fileprivate var names: [String] {
         let arguments: ArraySlice<RESPArgument> =
             switch commandName.uppercased() {
@@ -233,11 +233,11 @@ extension [RESPArgument] {
     }
 }
 
-/// A Lua script that a server knows.
+/// A Lua script known to the server.
 package struct RedisScript: Sendable, Equatable {
     /// Lua.
     package let source: String
-    /// The hash that `SCRIPT LOAD` answered.
+    /// The hash returned by `SCRIPT LOAD`.
     package let sha1: String
 
     package init(source: String, sha1: String) {

@@ -1,29 +1,28 @@
-/// What `INFO` says of a server, as far as this project needs it, under the names that Redis, Valkey, KeyDB, Dragonfly and
-/// Garnet give it.
+/// The fields of `INFO` that this project needs, as named by Redis, Valkey, KeyDB, Dragonfly and Garnet.
 package struct RedisServerInfo: Sendable, Equatable {
-    /// Random per process: a new one means that the server was restarted or is another one.
+    /// Random per process: a new value means a restart or another server.
     package var runID: String
     /// `Redis`, `Valkey`, `KeyDB`, `Dragonfly` or `Garnet`.
     package var product: String
-    /// The product's own: Valkey 9 calls itself Redis 7.2.4 as well.
+    /// The product's own version: Valkey 9 also reports Redis 7.2.4.
     package var version: String
-    /// `standalone`, `sentinel` or `cluster`; empty where nothing tells.
+    /// `standalone`, `sentinel` or `cluster`; empty if unknown.
     package var mode: String
     /// `master` or `slave`.
     package var role: String
-    /// `host:port` of the master of a replica.
+    /// `host:port` of a replica's master.
     package var master: String?
-    /// Clients that Redis closed because their output buffer was full, since its start; nil where it does not tell.
+    /// Clients disconnected because of a full output buffer since the start; nil if unknown.
     package var outputBufferDisconnections: Int?
 
-    /// The prefix of its fields, for each product but Redis.
+    /// Field prefix of each product except Redis.
     private static let products = [
         (prefix: "valkey", name: "Valkey"), (prefix: "dragonfly", name: "Dragonfly"),
         (prefix: "garnet", name: "Garnet"),
         (prefix: "keydb", name: "KeyDB"),
     ]
 
-    /// - Parameter text: the answer to `INFO`, lines of `name:value`.
+    /// - Parameter text: the reply to `INFO`, lines of `name:value`.
     package init(infoText text: String) {
         var fields: [Substring: Substring] = [:]
         for line in text.split(whereSeparator: \.isNewline) {
@@ -38,7 +37,7 @@ package struct RedisServerInfo: Sendable, Equatable {
         }
         product = other?.name ?? "Redis"
         let own = other.flatMap { fields["\($0.prefix)_version"] }
-        // Dragonfly's begins with "df-v".
+        // Dragonfly's version begins with "df-v".
         version = String((own ?? fields["redis_version"] ?? "").trimmingPrefix("df-").trimmingPrefix("v"))
         mode = Self.mode(fields)
         role = String(fields["role"] ?? "")
@@ -48,8 +47,8 @@ package struct RedisServerInfo: Sendable, Equatable {
         outputBufferDisconnections = fields["client_output_buffer_limit_disconnections"].flatMap { Int($0) }
     }
 
-    /// `redis_mode`, `server_mode` (Valkey) or whatever else ends so; `cluster_enabled` outweighs it, as a server in
-    /// front of others may claim to stand alone.
+    /// `redis_mode`, `server_mode` (Valkey) or another field with this suffix; `cluster_enabled` takes precedence,
+    /// because a proxy may report standalone mode.
     private static func mode(_ fields: [Substring: Substring]) -> String {
         if fields["cluster_enabled"] == "1" { return "cluster" }
         let names = ["redis_mode", "server_mode"] + products.map { "\($0.prefix)_mode" }
@@ -58,18 +57,18 @@ package struct RedisServerInfo: Sendable, Equatable {
         return told.first.map(String.init) ?? (fields["cluster_enabled"] == "0" ? "standalone" : "")
     }
 
-    /// `Redis 7.0.15`, `Valkey 9.1.2`; the product alone where its version is not told.
+    /// `Redis 7.0.15`, `Valkey 9.1.2`; only the product if its version is unknown.
     package var title: String { version.isEmpty ? product : "\(product) \(version)" }
 
-    /// For a field that is called after Redis: `7.0.15`, but `Valkey 9.1.2`.
+    /// For a field named after Redis: `7.0.15`, but `Valkey 9.1.2`.
     package var versionText: String { product == "Redis" ? version : title }
 }
 
-/// The `name:value` lines of an answer to `INFO` or, divided by spaces and `=`, of `CLIENT LIST`.
+/// The `name:value` lines of a reply to `INFO`, or the fields of `CLIENT LIST`, separated by spaces and `=`.
 package struct InfoFields {
     private var fields: [Substring: Substring] = [:]
 
-    /// - Parameter text: the answer to `INFO`.
+    /// - Parameter text: the reply to `INFO`.
     package init(_ text: String) {
         for line in text.split(whereSeparator: \.isNewline) { add(line, divider: ":") }
     }
@@ -84,6 +83,6 @@ package struct InfoFields {
         fields[text[..<middle]] = text[text.index(after: middle)...]
     }
 
-    /// The value of a field; nil if the answer has none of this name.
+    /// The value of a field; nil if absent.
     package subscript(name: String) -> String? { fields[name[...]].map(String.init) }
 }

@@ -1,41 +1,40 @@
-/// Where a Redis server is and how to log in to it.
+/// The address of a Redis server and its login.
 ///
-/// Made from what operators have at hand: a URL or the StackExchange.Redis string of Startup.cs
-/// (``init(connectionString:passwordFile:)``).
+/// Created from a URL or from the StackExchange.Redis string in Startup.cs (``init(connectionString:passwordFile:)``).
 public struct RedisConfiguration: Sendable, Equatable {
-    /// At least one. Without `sentinelMaster` they are tried in turn at each connect, and the first that answers as a
-    /// master is used; with it they are sentinels.
+    /// At least one. Without `sentinelMaster` they are tried in turn at each connect, and the first master is used;
+    /// with it they are sentinels.
     public var servers: [RedisEndpoint]
-    /// The name under which the sentinels know the master.
+    /// The master's name at the sentinels.
     public var sentinelMaster: String?
-    /// Nil for a plain connection. Sentinels are spoken to in the same way.
+    /// Nil for a plain connection. Also applies to sentinels.
     public var tls: RedisTLS?
-    /// ACL user; nil logs in as `default`. Sentinels get the same login, unless they have one of their own.
+    /// ACL user; nil logs in as `default`. Sentinels get the same login, unless they have their own.
     public var username: String?
     /// Nil for a server without a login, or with a `passwordFile`.
     public var password: Secret?
-    /// The login of sentinels; without a password of theirs they get that of the servers.
+    /// The login for sentinels; without a password of their own they get that of the servers.
     public var sentinelUsername: String?
     /// Nil gives sentinels the login of the servers.
     public var sentinelPassword: Secret?
-    /// Goes before `password`; read again at each connect.
+    /// Takes precedence over `password`; read again at each connect.
     public var passwordFile: PasswordFile?
-    /// The database of keys. Pub/sub ignores it: channels are shared by all databases of a server.
+    /// The database of the keys. Pub/sub ignores it: channels are shared by all databases of a server.
     public var database: Int
     /// The longest wait for a TCP connection, in milliseconds.
     public var connectTimeoutMilliseconds: Int64
-    /// The longest wait for an answer, and from the TCP connection to the end of the login, in milliseconds.
+    /// The longest wait for a reply, and from the TCP connection to the end of the login, in milliseconds.
     public var answerTimeoutMilliseconds: Int64
-    /// A quiet subscription is sent a PING after this long, in seconds.
+    /// A PING is sent after this long without traffic, in seconds.
     public var pingIntervalSeconds: Int64
-    /// The name shown by `CLIENT LIST`, so that an administrator knows who is connected.
+    /// The name in `CLIENT LIST`, for administrators.
     public var clientName: String
-    /// What the name begins with if nothing else is configured.
+    /// The start of the default name.
     public static let defaultClientName = "backplane-relay"
-    /// `channelPrefix` of a StackExchange.Redis string: what nodes of ASP.NET Core put before each channel. SignalR 2 and
-    /// this module ignore it. Nil for none.
+    /// `channelPrefix` of a StackExchange.Redis string, which nodes of ASP.NET Core put before each channel. Ignored by
+    /// SignalR 2 and this module. Nil for none.
     package var channelPrefix: String?
-    /// What was understood but will not be done, in words for the operator.
+    /// Settings that were recognized but have no effect, as sentences for the operator.
     public var warnings: [String]
 
     public init(
@@ -80,25 +79,26 @@ public struct RedisConfiguration: Sendable, Equatable {
             database: database)
     }
 
-    /// What this configuration names: `host:port`, several with commas, or `sentinel:port,.../master`; holds no secret.
+    /// The server of this configuration: `host:port`, several with commas, or `sentinel:port,.../master`; contains no
+    /// secret.
     public var endpoint: String {
         let servers = servers.map(\.description).joined(separator: ",")
         return sentinelMaster.map { "\(servers)/\($0)" } ?? servers
     }
 
-    /// The same with a name that says what the connection is for, unless the address names one.
+    /// The same configuration with a name for the purpose of the connection, unless the address contains a name.
     ///
-    /// - Parameter purpose: `hub`, for instance: `backplane-relay-hub`.
+    /// - Parameter purpose: such as `hub`, for `backplane-relay-hub`.
     package func named(_ purpose: String) -> RedisConfiguration {
         var named = self
         if clientName == Self.defaultClientName { named.clientName += "-" + purpose }
         return named
     }
 
-    /// The same with a name by which a subscription can be told from a node's, also where the address, perhaps that of
-    /// the nodes, names one.
+    /// The same configuration with a name that distinguishes a subscription from a node's, even if the address,
+    /// possibly a node's, contains a name.
     ///
-    /// - Parameter purpose: `tail`, for instance; nil for the relay itself.
+    /// - Parameter purpose: such as `tail`; nil for the relay itself.
     package func namedAsObserver(_ purpose: String? = nil) -> RedisConfiguration {
         var named = self
         if clientName != Self.defaultClientName { named.clientName += "-" + Self.defaultClientName }
@@ -106,7 +106,7 @@ public struct RedisConfiguration: Sendable, Equatable {
         return named
     }
 
-    /// Whether a subscription of this name, as `CLIENT LIST` shows it, only looks on.
+    /// Whether a subscription with this name in `CLIENT LIST` only observes.
     package static func isObserver(clientName name: String) -> Bool {
         [defaultClientName, defaultClientName + "-tail"].contains { name == $0 || name.hasSuffix("-" + $0) }
     }
@@ -114,11 +114,11 @@ public struct RedisConfiguration: Sendable, Equatable {
     static let prefixIgnored =
         "'channelPrefix' is ignored: SignalR's SUBSCRIBE is prefixed but its PUBLISH is not, so nodes that use it receive nothing; the relay subscribes to the channel that is published on"
     private static let prefixIgnoredForSignalR2 =
-        "'channelPrefix' is used for ASP.NET Core SignalR only: nodes of SignalR 2 that use it receive nothing, as their SUBSCRIBE is prefixed but their PUBLISH is not; the relay subscribes to the event key that is published on"
+        "'channelPrefix' is used for ASP.NET Core SignalR only: nodes of SignalR 2 that use it receive nothing, because their SUBSCRIBE is prefixed but their PUBLISH is not; the relay subscribes to the event key that is published on"
 
-    /// The same for hubs of ASP.NET Core, where the channel prefix is not ignored.
+    /// The same for hubs of ASP.NET Core, which use the channel prefix.
     ///
-    /// - Parameter besidesSignalR2: whether event keys are watched as well: for them it is still ignored.
+    /// - Parameter besidesSignalR2: whether event keys are watched too: they still ignore it.
     package func usingChannelPrefix(besidesSignalR2: Bool) -> RedisConfiguration {
         var using = self
         using.warnings = warnings.compactMap { warning in
@@ -128,21 +128,21 @@ public struct RedisConfiguration: Sendable, Equatable {
         return using
     }
 
-    /// The name without what CLIENT SETNAME refuses.
+    /// The name without characters that CLIENT SETNAME refuses.
     var printableClientName: String {
         String(decoding: clientName.utf8.map { (0x21...0x7E).contains($0) ? $0 : UInt8(ascii: "-") }, as: UTF8.self)
     }
 }
 
-/// Where a server listens.
+/// The address of a server.
 public enum RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
     case tcp(host: String, port: Int)
     /// A unix domain socket.
     case unix(path: String)
-    /// A host that may be the rest of a password: it is connected to, and never printed. `part` counts from 1.
+    /// A host that may be part of a password: used for connecting, never printed. `part` counts from 1.
     case concealed(host: Secret, port: Int, part: Int)
 
-    /// `host:port`, IPv6 addresses in brackets, or `unix:/path`; holds no secret.
+    /// `host:port`, IPv6 addresses in brackets, or `unix:/path`; contains no secret.
     public var description: String {
         switch self {
         case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
@@ -152,8 +152,8 @@ public enum RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// How the connection is encrypted and whom it trusts. Files are read again at each connect, so that renewed
-/// certificates are used without a restart.
+/// Encryption and trust of a connection. Files are read again at each connect, so that renewed certificates take effect
+/// without a restart.
 public struct RedisTLS: Sendable, Equatable {
     /// Of the protocol.
     public enum Version: Int, Sendable, Comparable {
@@ -165,17 +165,17 @@ public struct RedisTLS: Sendable, Equatable {
         public static func < (left: Version, right: Version) -> Bool { left.rawValue < right.rawValue }
     }
 
-    /// The name asked for (SNI) and looked for in the certificate; nil for the host that is connected to.
+    /// The expected name (SNI, certificate); nil for the host of the address.
     public var serverName: String?
-    /// PEM file of the authorities to trust; nil for those of the system.
+    /// PEM file of trusted authorities; nil for the system's.
     public var caFile: String?
-    /// PEM file of our own certificate and those between it and its authority.
+    /// PEM file of the client certificate and its chain.
     public var certificateFile: String?
-    /// PEM file of the key of `certificateFile`; nil if it stands in there too.
+    /// PEM file of the key of `certificateFile`; nil if that file contains it.
     public var keyFile: String?
-    /// False accepts every certificate of every server.
+    /// False accepts any certificate of any server.
     public var verifiesServer: Bool
-    /// The handshake fails with a server that speaks only older ones.
+    /// The handshake fails with a server that supports only older versions.
     public var minimumVersion: Version
 
     public init(
@@ -191,16 +191,17 @@ public struct RedisTLS: Sendable, Equatable {
     }
 }
 
-/// A password or token. It prints as `***` wherever a value can be printed, so that it cannot reach a log, an error
-/// or a dump by accident; the bytes are had only through ``reveal()``.
+/// A password or token. Prints as `***` wherever a value can be printed, so that it cannot reach a log, an error or a
+/// dump by accident; only ``reveal()`` returns it.
 public struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     private let value: String
 
+    /// A text that no description, log or mirror shows.
     public init(_ value: String) {
         self.value = value
     }
 
-    /// The secret itself, for the one place that sends it to the server.
+    /// The secret itself, for sending it to the server.
     public func reveal() -> String { value }
 
     public var description: String { "***" }

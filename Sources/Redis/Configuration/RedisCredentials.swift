@@ -6,7 +6,7 @@ import SystemPackage
     import Musl
 #endif
 
-/// What a connection logs in with, as it is now.
+/// The current login of a connection.
 struct RedisCredentials: Sendable, Equatable {
     /// ACL user; nil logs in as `default`.
     var username: String?
@@ -17,14 +17,14 @@ struct RedisCredentials: Sendable, Equatable {
         return ["AUTH", .text(password.reveal())]
     }
 
-    /// What Redis, Valkey and their like answer to a login; none repeats it.
+    /// Replies of Redis, Valkey and similar servers to a login; none contains the password.
     private static let knownReplies = [
         "WRONGPASS invalid username-password pair", "NOAUTH ", "ERR invalid password", "ERR Client sent AUTH, but no",
         "ERR AUTH <password> called without", "ERR wrong number of arguments", "NOPERM ",
     ]
 
-    /// A reply to the login that repeats no password. One of a proxy that does is cut behind its first word: with the
-    /// password blotted out alone, a well-known text around it would tell it.
+    /// A reply to the login without any password. Unknown replies, such as a proxy's, are cut after the first word:
+    /// removing only the password could still reveal it by the surrounding text.
     func scrubbed(_ reply: String) -> String {
         if Self.knownReplies.contains(where: { reply.hasPrefix($0) }) { return reply }
         let secret = password.reveal()
@@ -36,7 +36,7 @@ struct RedisCredentials: Sendable, Equatable {
 }
 
 extension RedisConfiguration {
-    /// Reads the password file, if there is one: a rotated password counts from the next connection on.
+    /// Reads the password file, if any: a rotated password takes effect at the next connection.
     ///
     /// - Returns: nil if there is no password.
     /// - Throws: ``RedisError/passwordFile(path:reason:)``
@@ -47,7 +47,7 @@ extension RedisConfiguration {
         return password.map { RedisCredentials(username: username, password: $0) }
     }
 
-    /// What a sentinel is spoken to with.
+    /// The login for sentinels.
     ///
     /// - Throws: ``RedisError/passwordFile(path:reason:)``
     func sentinelCredentials() throws(RedisError) -> RedisCredentials? {
@@ -61,26 +61,27 @@ extension RedisConfiguration {
 
 /// A file whose content, without the line end, is the password.
 public struct PasswordFile: Sendable, Equatable {
-    /// Far beyond any password; a wrong file is not read whole.
+    /// Longer than any password; a wrong file is not read completely.
     private static let limit = 64 * 1024
 
     /// Read at each connect.
     public let path: String
 
+    /// - Parameter path: of the file; it need not exist yet.
     public init(path: String) {
         self.path = path
     }
 
-    /// What an operator should know of the file's mode; nil if all is well or there is no file.
+    /// A warning about the file's mode; nil if it is fine or there is no file.
     public var warning: String? {
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IROTH != 0 else { return nil }
-        return "the password file '\(path)' can be read by every user of this machine; chmod 600 it"
+        return "the password file '\(path)' is readable by every user on this machine; chmod 600 it"
     }
 
     /// - Throws: ``RedisError/passwordFile(path:reason:)``
     func read() throws(RedisError) -> Secret {
-        // Not blocking: a named pipe nobody writes to must not hold us up.
+        // Nonblocking: a named pipe without a writer must not block us.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw failure(Errno(rawValue: errno).description) }
         defer { close(descriptor) }
@@ -107,7 +108,7 @@ public struct PasswordFile: Sendable, Equatable {
     }
 }
 
-/// `read(2)`, which a method of the same name hides.
+/// `read(2)`, hidden by a method with the same name.
 private func readBytes(_ descriptor: Int32, _ buffer: UnsafeMutableRawPointer?, _ count: Int) -> Int {
     read(descriptor, buffer, count)
 }

@@ -8,7 +8,7 @@ import SystemPackage
 #endif
 
 extension RedisTLS {
-    /// Reads the files and makes what a connection needs of them.
+    /// Reads the files and creates the TLS context.
     ///
     /// - Throws: ``RedisError/tlsFile(path:reason:)`` naming the file.
     func context() throws(RedisError) -> NIOSSLContext {
@@ -31,9 +31,9 @@ extension RedisTLS {
         do {
             return try NIOSSLContext(configuration: configuration)
         } catch {
-            // What remains after the checks above: a key of another certificate.
+            // The remaining case after the checks above: a key of another certificate.
             guard let certificateFile else {
-                throw .tlsFile(path: caFile ?? "the system's authorities", reason: "it holds no usable certificate")
+                throw .tlsFile(path: caFile ?? "the system's authorities", reason: "it contains no usable certificate")
             }
             throw .tlsFile(
                 path: keyFile ?? certificateFile,
@@ -47,7 +47,7 @@ extension RedisTLS {
             let certificates = try NIOSSLCertificate.fromPEMFile(path)
             if !certificates.isEmpty { return certificates }
         } catch {}
-        throw .tlsFile(path: path, reason: "it holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)")
+        throw .tlsFile(path: path, reason: "it contains no certificate in PEM form (-----BEGIN CERTIFICATE-----)")
     }
 
     private static func key(in path: String) throws(RedisError) -> NIOSSLPrivateKey {
@@ -55,7 +55,7 @@ extension RedisTLS {
         do {
             return try NIOSSLPrivateKey(file: path, format: .pem)
         } catch {
-            throw .tlsFile(path: path, reason: "it holds no private key in PEM form, or one with a passphrase")
+            throw .tlsFile(path: path, reason: "it contains no private key in PEM form, or one with a passphrase")
         }
     }
 

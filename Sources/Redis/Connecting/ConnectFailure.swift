@@ -8,18 +8,18 @@ import SystemPackage
     import Musl
 #endif
 
-/// Why no connection came about, before any byte of Redis' protocol.
+/// Why no connection was established, before any byte of the Redis protocol.
 package enum ConnectFailure: Sendable, Equatable {
     case refused
-    /// The name has no address.
+    /// The name does not resolve.
     case unknownHost
     case timedOut(milliseconds: Int64)
     case noRoute
-    /// There is no such unix domain socket.
+    /// The unix domain socket does not exist.
     case noSocket
     case notPermitted
     case tooManyOpenFiles
-    /// The kernel's words.
+    /// The system's text.
     case other(String)
 
     init(_ error: any Error) {
@@ -37,9 +37,9 @@ package enum ConnectFailure: Sendable, Equatable {
         }
     }
 
-    /// The kernel's words for an error of a connection in use.
+    /// The system's text for an error of an established connection.
     static func words(of error: any Error) -> String {
-        guard let error = error as? IOError else { return "the reason is not known" }
+        guard let error = error as? IOError else { return "unknown reason" }
         return Errno(rawValue: error.errnoCode).description.lowercased()
     }
 
@@ -61,10 +61,10 @@ package enum ConnectFailure: Sendable, Equatable {
     func sentence(_ endpoint: String) -> String {
         let isSocket = endpoint.hasPrefix("unix:")
         return switch self {
-        case .refused where isSocket: "nobody listens at the socket \(endpoint): is Redis running?"
+        case .refused where isSocket: "nothing listens on the socket \(endpoint): is Redis running?"
         case .refused: "Redis at \(endpoint) refused the connection: is it running, and is this its port?"
         case .unknownHost:
-            "no address is known for the host of Redis at \(endpoint): is its name right, and does this machine's DNS know it?"
+            "the host name of Redis at \(endpoint) does not resolve: is it spelled correctly, and does this machine's DNS know it?"
         case .timedOut(let milliseconds) where milliseconds > 0:
             "Redis at \(endpoint) did not accept the connection within \(Self.seconds(milliseconds)): is the address right, and does every firewall let this machine through?"
         case .timedOut:
@@ -77,7 +77,7 @@ package enum ConnectFailure: Sendable, Equatable {
             "this user may not open the socket \(endpoint): join its group, or see 'unixsocketperm' in redis.conf"
         case .notPermitted: "this machine does not let the relay connect to Redis at \(endpoint): see its firewall"
         case .tooManyOpenFiles:
-            "no connection to Redis at \(endpoint): this process has as many files open as it may; raise its limit (ulimit -n, LimitNOFILE)"
+            "no connection to Redis at \(endpoint): this process has reached its limit of open files; raise it (ulimit -n, LimitNOFILE)"
         case .other(let reason): "no connection to Redis at \(endpoint): \(reason)"
         }
     }

@@ -3,19 +3,19 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 
-/// Makes the connection to one server: TCP or unix socket, with TLS where that is configured.
+/// Connects to one server: TCP or unix socket, with TLS if configured.
 struct Dialer: Sendable {
     let configuration: RedisConfiguration
     let server: RedisEndpoint
     let loop: any EventLoop
-    /// Bytes asked of the socket at a time.
+    /// Maximum number of bytes per read.
     let receiveBufferSize: Int
-    /// False for a handler that says itself when to read.
+    /// False for a handler that triggers reads itself.
     let readsByItself: Bool
 
-    /// - Parameter addHandlers: adds what speaks with the server, behind TLS; may be called for several sockets of which
-    ///   one is connected.
-    /// - Throws: ``RedisError``; `CancellationError` at once when the task is cancelled.
+    /// - Parameter addHandlers: adds the protocol handlers, after TLS; may be called for several sockets, of which one
+    ///   is used.
+    /// - Throws: ``RedisError``; `CancellationError` immediately on cancellation.
     func connect(addHandlers: @escaping @Sendable (any Channel) throws -> Void) async throws -> any Channel {
         try Task.checkCancellation()
         let tls = try configuration.tls?.context()
@@ -56,7 +56,7 @@ struct Dialer: Sendable {
         }
     }
 
-    /// SNI takes no IP address; without a name the certificate is compared with the address.
+    /// SNI does not allow IP addresses; without a name the certificate is compared with the address.
     private var serverName: String? {
         let name: String
         if let configured = configuration.tls?.serverName {
@@ -72,7 +72,7 @@ struct Dialer: Sendable {
     }
 }
 
-/// One attempt to connect that can be broken off at once: while a name is looked up, or a connection is waited for.
+/// One attempt to connect that can be cancelled at any time: during name resolution or connecting.
 final class DialAttempt: Sendable {
     private struct State {
         var opened: [any Channel] = []
@@ -90,11 +90,11 @@ final class DialAttempt: Sendable {
 
     /// Waits for the channel.
     ///
-    /// - Parameter connect: called on the event loop. Starts the attempt there; calls ``opened(_:)`` for each channel it
-    ///   makes.
+    /// - Parameter connect: called on the event loop. Starts the attempt there; calls ``opened(_:)`` for each channel
+    ///   it creates.
     func run(_ connect: @escaping @Sendable () -> EventLoopFuture<any Channel>) async throws -> any Channel {
-        // On the loop, so that the attempt is over before the channel hears anything: one that is connected is not closed
-        // behind the back of its handler, which knows why it ends.
+        // On the loop, so that the attempt is finished before the channel is notified: a connected channel is not
+        // closed without its handler, which knows the reason.
         loop.submit { connect().whenComplete { self.finish($0) } }.whenFailure { self.finish(.failure($0)) }
         return try await withTaskCancellationHandler {
             try await promise.futureResult.get()
@@ -103,7 +103,7 @@ final class DialAttempt: Sendable {
         }
     }
 
-    /// A socket exists, not yet connected.
+    /// A socket was created, not yet connected.
     func opened(_ channel: any Channel) throws {
         let isOver = state.withLock { state in
             if !state.isOver { state.opened.append(channel) }
@@ -116,7 +116,7 @@ final class DialAttempt: Sendable {
         if end() != nil {
             promise.completeWith(result)
         } else if case .success(let channel) = result {
-            // Too late: nobody waits for it any more.
+            // Too late: the attempt has ended.
             channel.close(promise: nil)
         }
     }
@@ -127,7 +127,7 @@ final class DialAttempt: Sendable {
         promise.fail(CancellationError())
     }
 
-    /// - Returns: nil if it was over before.
+    /// - Returns: nil if it had already ended.
     private func end() -> [any Channel]? {
         state.withLock { state in
             guard !state.isOver else { return nil }

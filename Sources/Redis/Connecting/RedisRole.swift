@@ -1,11 +1,11 @@
-/// The answer to `ROLE`.
+/// The reply to `ROLE`.
 package enum RedisRole: Equatable, Sendable {
     case master
-    /// Of a master whose address the server knows.
+    /// With the master's address.
     case replica(of: RedisEndpoint)
     case sentinel
 
-    /// - Returns: nil for anything else.
+    /// - Returns: nil for any other reply.
     package init?(reply: RESPValue) {
         guard let parts = reply.array, let word = parts.first?.text else { return nil }
         switch word {
@@ -20,7 +20,7 @@ package enum RedisRole: Equatable, Sendable {
 }
 
 extension RedisConfiguration {
-    /// Why a server of this role and mode is not the one to use; nil if it is.
+    /// Why a server with this role and mode must not be used; nil if it may.
     func objection(to role: RedisRole, at endpoint: String) -> RedisError? {
         switch role {
         case .master: nil
@@ -34,7 +34,7 @@ extension RedisConfiguration {
         }
     }
 
-    /// The same by INFO, which knows of cluster mode too, and for where ROLE is denied.
+    /// The same by INFO, which also reports cluster mode, and if ROLE is denied.
     package func objection(to info: RedisServerInfo, at endpoint: String) -> RedisError? {
         switch (info.mode, info.role) {
         case ("cluster", _): .clusterMode(endpoint: endpoint)

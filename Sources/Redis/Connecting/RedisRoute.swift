@@ -1,13 +1,13 @@
 import NIOCore
 
-/// Which servers to try for a connection, in order.
+/// The servers to try for a connection, in order.
 struct RedisRoute: Sendable {
     let configuration: RedisConfiguration
     let eventLoopGroup: any EventLoopGroup
 
-    /// Goes through the servers until one can be used.
+    /// Tries the servers until one can be used.
     ///
-    /// - Parameter use: makes what the caller wants of a server; its error makes the next server's turn.
+    /// - Parameter use: the caller's use of a server; on error the next server is tried.
     /// - Throws: ``RedisError`` of the one server, or ``RedisError/noneOf(_:)`` of several; `CancellationError`.
     func first<Value>(
         isolation: isolated (any Actor)? = #isolation, _ use: (RedisEndpoint) async throws -> Value

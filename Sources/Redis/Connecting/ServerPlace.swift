@@ -4,16 +4,16 @@
     import Musl
 #endif
 
-/// Where an address leads, so that two spellings of one place can be told: decision logic without I/O.
+/// The place an address refers to, to compare different spellings: decision logic without I/O.
 package struct ServerPlace: Equatable {
-    /// Numeric addresses and names, and `machine:` with a name for the machine that an address of its own leads to.
+    /// Numeric addresses and names; `machine:` and a name for the machine of a local address.
     private let hosts: Set<String>
     /// Or the path of a unix domain socket.
     private let port: String
 
     /// - Parameters:
     ///   - endpoint: `host:port`, IPv6 addresses in brackets, or `unix:/path`.
-    ///   - machine: name of the machine that connects to it: what a loopback address means.
+    ///   - machine: name of the connecting machine, to which a loopback address refers.
     ///   - here: name of this machine.
     ///   - own: numeric addresses of this machine.
     ///   - resolve: the numeric addresses of a name.
@@ -38,7 +38,7 @@ package struct ServerPlace: Equatable {
         }
     }
 
-    /// Whether both lead to one server, as far as names and addresses tell.
+    /// Whether both refer to the same server, as far as names and addresses show.
     package func isSame(as other: ServerPlace) -> Bool {
         port == other.port && !hosts.isDisjoint(with: other.hosts)
     }
@@ -48,12 +48,12 @@ package struct ServerPlace: Equatable {
     }
 }
 
-/// What addresses this machine has, and what it makes of names.
+/// The addresses of this machine, and name resolution.
 package struct HostAddresses {
-    /// Of this machine's interfaces.
+    /// Addresses of this machine's interfaces.
     package let own: Set<String>
 
-    /// Asks the kernel; empty where it does not tell.
+    /// Queries the kernel; empty on failure.
     package static func current() -> HostAddresses {
         var own: Set<String> = []
         var first: UnsafeMutablePointer<ifaddrs>?
@@ -67,7 +67,7 @@ package struct HostAddresses {
         return HostAddresses(own: own)
     }
 
-    /// The numeric addresses of a name, asked of the resolver: waits for it. Empty if nobody knows it.
+    /// The numeric addresses of a name from the resolver; blocks. Empty if unknown.
     package static func resolve(_ name: String) -> Set<String> {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -94,7 +94,7 @@ package struct HostAddresses {
         guard
             getnameinfo(address, socklen_t(length), &name, socklen_t(name.count), nil, 0, NI_NUMERICHOST) == 0
         else { return nil }
-        // A link-local address has the interface behind a percent sign.
+        // A link-local address has its interface after a percent sign.
         let text = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         return text.split(separator: "%").first.map(String.init)
     }

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOSSL
 import NIOTLS
+import TLS
 import Time
 
 #if canImport(Glibc)
@@ -9,10 +10,10 @@ import Time
     import Musl
 #endif
 
-/// How far a connection's TLS has come, for the words of its end.
+/// The TLS state of a connection, for error texts.
 struct TLSWatch {
     let endpoint: String
-    /// The name that the certificate must be for; nil for a plain connection.
+    /// The expected name in the certificate; nil for a plain connection.
     private let host: String?
     private var isSecure = false
     private var hasHeard = false
@@ -32,8 +33,8 @@ struct TLSWatch {
 
     mutating func heard() { hasHeard = true }
 
-    /// - Returns: nil for an error that has nothing to do with TLS; ``RedisError/connectionClosed(endpoint:)`` where the
-    ///   server only ended a connection that was in use.
+    /// - Returns: nil for an error unrelated to TLS; ``RedisError/connectionClosed(endpoint:)`` if the server merely
+    ///   closed an established connection.
     func failure(_ error: any Error, context: ChannelHandlerContext) -> RedisError? {
         guard let host else { return nil }
         let handler = try? context.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self)
@@ -44,7 +45,7 @@ struct TLSWatch {
             ? .connectionClosed(endpoint: endpoint) : .tls(endpoint: endpoint, failure)
     }
 
-    /// The connection is over without an answer and without an error.
+    /// The connection ended without a reply and without an error.
     var closed: RedisError {
         host != nil && !hasHeard ? .tls(endpoint: endpoint, .closed) : .connectionClosed(endpoint: endpoint)
     }
@@ -56,10 +57,10 @@ struct TLSWatch {
 }
 
 extension ChannelHandlerContext {
-    /// Closes the socket without TLS' farewell, which a dead peer would make us wait for.
+    /// Closes the socket without TLS' close_notify, which would wait for a dead peer.
     func closeAtOnce() {
         if let tls = try? pipeline.syncOperations.context(handlerType: NIOSSLClientHandler.self) {
-            // From behind the TLS handler, which so does not hear of it before the socket is closed.
+            // From after the TLS handler, which is therefore not notified before the socket is closed.
             tls.close(promise: nil)
         } else {
             close(promise: nil)

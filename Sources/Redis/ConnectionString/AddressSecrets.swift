@@ -1,9 +1,9 @@
-/// Where a secret may stand in an address, for what hides it where it must not be seen.
+/// Finds possible secrets in an address, for hiding them.
 package enum AddressSecrets {
-    /// The login of a URL, and everything behind `password=` or another word for it: a password may hold a comma, and then
-    /// nothing tells where it ends.
+    /// The login of a URL, and everything after `password=` or a synonym: a password may contain a comma, and then its
+    /// end is unknown.
     ///
-    /// - Parameter text: an address, or a command-line argument that may hold one.
+    /// - Parameter text: an address, or a command-line argument that may contain one.
     package static func ranges(in text: [UInt8]) -> [Range<Int>] {
         var ranges: [Range<Int>] = []
         if let login = login(in: text) { ranges.append(login) }
@@ -26,7 +26,7 @@ package enum AddressSecrets {
         return String(decoding: text[start..<end], as: UTF8.self)
     }
 
-    /// Behind the user's colon; the whole of it where there is none, as it may be a password that stands alone.
+    /// The part after the user's colon; everything if there is none, because it may be a password.
     private static func login(in text: [UInt8]) -> Range<Int>? {
         guard let scheme = text.indices.first(where: { text[$0...].starts(with: "://".utf8) }),
             let at = text.lastIndex(of: UInt8(ascii: "@")), at > scheme + 3

@@ -13,12 +13,12 @@ struct HostAndPort: Equatable {
         if text.first == "[" {
             guard let close = text.firstIndex(of: "]") else {
                 throw ConnectionStringError(
-                    "an IPv6 address is written in brackets, [::1]:6379; the closing one is missing")
+                    "an IPv6 address is written in brackets, [::1]:6379; the closing bracket is missing")
             }
             host = text[text.index(after: text.startIndex)..<close]
             let after = text[text.index(after: close)...]
             guard after.isEmpty || after.first == ":" else {
-                throw ConnectionStringError("after the IPv6 address in brackets comes :port or nothing")
+                throw ConnectionStringError("only :port may follow the IPv6 address in brackets")
             }
             port = after.isEmpty ? nil : after.dropFirst()
         } else if let colon = text.lastIndex(of: ":") {
@@ -33,11 +33,10 @@ struct HostAndPort: Equatable {
         guard !host.isEmpty else {
             throw ConnectionStringError("the host name is missing; write host:6379")
         }
-        // Where an operator mixes the two notations up, options or a login end up here. The host is printed; they must
-        // not be.
+        // If the two notations are mixed up, options or a login end up here. The host is printed, but they must not be.
         guard !host.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F || Self.hostStoppers.contains($0) }) else {
             throw ConnectionStringError(
-                "the host name holds a character that no host name has (a space, or a sign such as , ; = @ / ? #); options follow host:port without redis:// (host:6379,ssl=true), and a login needs redis:// before it (redis://user:password@host:6379)"
+                "the host name contains a character that is not allowed there (such as a space or , ; = @ / ? #); options follow host:port without redis:// (host:6379,ssl=true), and a login needs redis:// before it (redis://user:password@host:6379)"
             )
         }
         self.host = String(host)
@@ -46,7 +45,7 @@ struct HostAndPort: Equatable {
             return
         }
         guard let number = Int(port), (1...65535).contains(number) else {
-            throw ConnectionStringError("the port is a number from 1 to 65535, such as host:6379")
+            throw ConnectionStringError("the port must be a number from 1 to 65535, such as host:6379")
         }
         self.port = number
     }
@@ -56,7 +55,7 @@ struct HostAndPort: Equatable {
         port = nil
     }
 
-    /// As StackExchange.Redis reads it: an IPv6 address needs no brackets where no port follows, and port 0 is none.
+    /// As in StackExchange.Redis: an IPv6 address needs no brackets without a port, and port 0 means none.
     static func stackExchange(_ text: String) throws(ConnectionStringError) -> HostAndPort {
         if text.contains(":"), !text.hasPrefix("["), let address = try? SocketAddress(ipAddress: text, port: 0),
             address.protocol == .inet6

@@ -1,9 +1,9 @@
-/// The name of an option in an address, as far as it can be told. What is not known is never printed: it may be a part
-/// of a password.
+/// The name of an option in an address, as far as recognized. Unknown text is never printed: it may be part of a
+/// password.
 enum OptionName: Equatable {
-    /// In the spelling of StackExchange.Redis.
+    /// As spelled in StackExchange.Redis.
     case known(String)
-    /// `meant` is an option that is spelled nearly so, or `password` where another word for one is written.
+    /// `meant` is an option with a similar spelling, or `password` for its synonyms.
     case unknown(meant: String?)
 
     init(_ text: some StringProtocol) {
@@ -15,7 +15,7 @@ enum OptionName: Equatable {
         }
     }
 
-    /// True for what a secret stands behind, also where it is misspelt.
+    /// True for options followed by a secret, even if misspelled.
     var isSecret: Bool {
         switch self {
         case .known(let name), .unknown(.some(let name)): Self.secrets.contains(name)
@@ -23,14 +23,14 @@ enum OptionName: Equatable {
         }
     }
 
-    /// True for an option, also where it is misspelt; false for any other text.
+    /// True for an option, even if misspelled; false for any other text.
     var isPlausible: Bool { self != .unknown(meant: nil) }
 
     static let secrets: Set<String> = ["password", "sentinelPassword"]
 
-    /// They say how StackExchange.Redis behaves and have no bearing on a connection of our own.
+    /// Options of StackExchange.Redis' behaviour that do not apply to our connections.
     static let withoutBearing: Set<String> = [
-        // Ours is the behaviour of `abortConnect=false`: while nothing answers, we try again.
+        // We behave like `abortConnect=false`: connecting is retried.
         "abortConnect", "abortOnConnectFail", "allowAdmin", "asyncTimeout", "backlogPolicy", "certificateSelection",
         "checkCertificateRevocation", "configChannel", "configCheckSeconds", "configurationChannel", "connectRetry",
         "defaultVersion", "heartbeatConsistencyChecks", "heartbeatInterval", "highIntegrity", "highPriorityThreads",
@@ -48,7 +48,7 @@ enum OptionName: Equatable {
         return Dictionary(uniqueKeysWithValues: names.map { ($0.lowercased(), $0) })
     }()
 
-    /// What others call a password.
+    /// Synonyms of password.
     private static let wordsForPassword: Set<String> = [
         "accesskey", "accountkey", "apikey", "auth", "authpassword", "authtoken", "key", "masterauth", "pass",
         "passphrase", "passwd", "primarykey", "pw", "pwd", "redispassword", "requirepass", "secret", "sharedkey",
@@ -72,7 +72,7 @@ enum OptionName: Equatable {
         return nearest?.name
     }
 
-    /// How many letters must be put in, left out, replaced, or swapped with their neighbour.
+    /// Number of letters to insert, delete, replace, or swap with their neighbour.
     private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
         guard left.count.distance(to: right.count).magnitude <= 2 else { return .max }
         var before: [Int] = []
@@ -93,11 +93,11 @@ enum OptionName: Equatable {
     }
 }
 
-/// Where one notation stands in another by mistake.
+/// Finds one notation used in another by mistake.
 enum MisplacedOption {
-    /// Whether an option follows one of these signs: `;password=`, `? db =`.
+    /// Whether an option follows one of these characters: `;password=`, `? db =`.
     ///
-    /// - Parameter signs: what divides options by mistake.
+    /// - Parameter signs: wrong separators.
     static func follows(anyOf signs: Set<Character>, in text: some StringProtocol) -> Bool {
         var rest = text[...]
         while let sign = rest.firstIndex(where: { signs.contains($0) || ($0.isWhitespace && signs.contains(" ")) }) {

@@ -1,17 +1,17 @@
-/// Takes off what is pasted around an address: blanks and line ends, quotes, the name that a configuration file or a
-/// shell gives it.
+/// Removes what was pasted around an address: spaces and line ends, quotes, the key of a configuration file or a shell
+/// variable.
 enum PastedAddress {
     private static let quotes: Set<Character> = ["\"", "'", "`", "\u{201C}", "\u{201D}"]
 
     static func unwrapped(_ text: String) -> String {
         var text = text.trimmingSpaces()
-        // As often as somebody may have wrapped it: export NAME="...", "Name": "...",
+        // Wrappers may be nested: export NAME="...", "Name": "...",
         for _ in 0..<3 {
             let before = text
             text = withoutQuotes(withoutName(text))
             if text == before { break }
         }
-        // The end of a line of code; behind a value it may be the end of a password.
+        // The end of a line of code; after a value it may be the end of a password.
         let last = text.split(separator: ",", omittingEmptySubsequences: false).last ?? ""
         return last.hasSuffix(";") && !last.contains("=") ? String(text.dropLast()) : text
     }
@@ -35,7 +35,7 @@ enum PastedAddress {
         return rest.dropFirst().trimmingSpaces()
     }
 
-    /// Not an option's own: only what can be nothing but a setting for the whole address.
+    /// Not the name of an option: only a key for the whole address.
     private static func isName(_ name: Substring) -> Bool {
         let lowercased = name.lowercased()
         guard case .unknown = OptionName(name) else { return false }
@@ -46,7 +46,7 @@ enum PastedAddress {
 
     private static func withoutQuotes(_ text: String) -> String {
         guard let first = text.first, quotes.contains(first) else { return text }
-        // A line of a JSON or C# file ends in more than the quote.
+        // A line of a JSON or C# file has more than the quote at its end.
         var end = text.endIndex
         while end > text.startIndex, ",;".contains(text[text.index(before: end)]) { end = text.index(before: end) }
         let body = text[..<end]

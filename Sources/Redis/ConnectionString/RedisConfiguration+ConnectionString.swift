@@ -1,20 +1,20 @@
 extension RedisConfiguration {
-    /// Reads an address in any of these notations:
+    /// Parses an address in any of these notations:
     /// - `redis://[user:password@]host[:port][/database]`, `rediss://` with TLS
     /// - `unix://[user:password@]/path/to.sock[?db=database]`
     /// - `redis+sentinel://[user:password@]host[:port],host[:port]/master[/database]`, `rediss+sentinel://` with TLS
-    /// - a StackExchange.Redis string (`host[:port],password=...,defaultDatabase=...`), as it stands in Startup.cs
+    /// - a StackExchange.Redis string (`host[:port],password=...,defaultDatabase=...`), as in Startup.cs
     ///
-    /// Quotes, blanks and a configuration key that are pasted along are taken off.
+    /// Removes quotes, spaces and a configuration key pasted along.
     ///
-    /// - Parameter passwordFile: where the password is read from instead.
-    /// - Throws: ``ConnectionStringError`` naming the part at fault and what to write instead.
+    /// - Parameter passwordFile: file to read the password from instead.
+    /// - Throws: ``ConnectionStringError`` naming the wrong part and what to write instead.
     public init(connectionString text: String, passwordFile: PasswordFile? = nil) throws(ConnectionStringError) {
         let text = PastedAddress.unwrapped(text)
         guard !text.isEmpty else {
             throw ConnectionStringError("the Redis address is empty; write redis://host:6379 or host:6379,password=...")
         }
-        // A StackExchange string may hold "://" too, in its password.
+        // A StackExchange string may contain "://" too, in its password.
         if let schemeEnd = text.range(of: "://"), text[..<schemeEnd.lowerBound].utf8.allSatisfy(Self.isSchemeByte) {
             let scheme = text[..<schemeEnd.lowerBound].lowercased()
             self = try Self.parse(url: text[schemeEnd.upperBound...], scheme: scheme)
@@ -28,13 +28,14 @@ extension RedisConfiguration {
             self = try StackExchangeString.parse(text)
             self.passwordFile = passwordFile
             if username != nil, password == nil, passwordFile == nil {
-                // As StackExchange.Redis does it.
+                // Same as StackExchange.Redis.
                 username = nil
                 warnings.append("'user' is ignored: it takes effect only together with 'password'")
             }
         }
         guard passwordFile == nil || password == nil else {
-            throw ConnectionStringError("the address holds a password and a password file is named; give one of them")
+            throw ConnectionStringError(
+                "the address contains a password and a password file is named; use only one of them")
         }
     }
 
@@ -81,7 +82,7 @@ extension StringProtocol {
     }
 }
 
-/// Why a connection string was refused. The text never repeats the string itself: it may hold a password.
+/// Why a connection string was refused. The text never contains the string itself, which may contain a password.
 public struct ConnectionStringError: Error, Equatable, Sendable, CustomStringConvertible {
     public let description: String
 

@@ -1,4 +1,4 @@
-/// `redis://[user:password@]host[:port][/database]`, from behind the slashes on.
+/// `redis://[user:password@]host[:port][/database]`, the part after the slashes.
 enum RedisURL {
     static func parse(
         _ text: Substring, scheme: String, tls: RedisTLS?
@@ -20,9 +20,10 @@ enum RedisURL {
     }
 }
 
-/// What the URL notations have in common.
+/// Functions shared by the URL notations.
 enum URLParts {
-    /// Options behind a comma or in a query, also where an '@' in a password behind them would make a login of them.
+    /// Refuses options after a comma or in a query, even if an '@' in a password after them would make them look like a
+    /// login.
     static func refuseOptions(in text: Substring, scheme: String) throws(ConnectionStringError) {
         let parts = text.split(separator: "@", omittingEmptySubsequences: false)
         let hasOptions = parts.indices.contains { index in
@@ -31,13 +32,13 @@ enum URLParts {
         }
         guard hasOptions else { return }
         throw ConnectionStringError(
-            "a \(scheme):// URL takes no options; write host:6379,name=value without \(scheme):// (ssl=true for TLS), or the login into the URL: \(scheme)://user:password@host:6379, a comma in it as %2C, a question mark as %3F"
+            "a \(scheme):// URL takes no options; write host:6379,name=value without \(scheme):// (ssl=true for TLS), or put the login into the URL: \(scheme)://user:password@host:6379, with a comma as %2C and a question mark as %3F"
         )
     }
 
     private static let signs: Set<Character> = [",", ";", "?", "&", " "]
 
-    /// `host`, `host:6379`, `host:6379/0`: no `user:password`.
+    /// `host`, `host:6379`, `host:6379/0`: not `user:password`.
     private static func isLikeServer(_ text: Substring) -> Bool {
         let host = text.prefix { $0 != ":" && $0 != "/" }
         return !host.isEmpty
@@ -47,13 +48,13 @@ enum URLParts {
     static func refuseParameters(in text: Substring, scheme: String) throws(ConnectionStringError) {
         guard let query = text.firstIndex(where: { $0 == "?" || $0 == "#" }) else { return }
         throw ConnectionStringError(
-            "parameters after '\(text[query])' are not supported in a \(scheme):// URL; a '?' or '#' of a password is written %3F or %23"
+            "parameters after '\(text[query])' are not supported in a \(scheme):// URL; write a '?' or '#' in a password as %3F or %23"
         )
     }
 
     static func database(_ text: Substring, what: String) throws(ConnectionStringError) -> Int {
         guard let number = Int(text), number >= 0 else {
-            throw ConnectionStringError("\(what) is a database number, 0 or above")
+            throw ConnectionStringError("\(what) must be a database number, 0 or above")
         }
         return number
     }
@@ -67,12 +68,13 @@ enum URLParts {
                 bytes.append(byte)
                 continue
             }
-            // UInt8's initializer would take "+F" too.
+            // UInt8's initializer would accept "+F" too.
             guard rest.first != UInt8(ascii: "+"), rest.count >= 2,
                 let decoded = UInt8(Substring(rest.prefix(2)), radix: 16)
             else {
                 throw ConnectionStringError(
-                    "\(what) holds a '%' that no two hexadecimal digits follow; write a percent sign as %25")
+                    "\(what) contains a '%' that is not followed by two hexadecimal digits; write a percent sign as %25"
+                )
             }
             rest = rest.dropFirst(2)
             bytes.append(decoded)
@@ -85,8 +87,7 @@ enum URLParts {
 }
 
 extension RedisConfiguration {
-    /// Cuts `user:password@` off. The caller says where it ends: a password pasted without percent-encoding may hold
-    /// an '@' itself.
+    /// Removes `user:password@`. The caller determines its end: a password without percent-encoding may contain an '@'.
     mutating func takeLogin(
         from rest: inout Substring, upTo at: Substring.Index, scheme: String
     ) throws(ConnectionStringError) {
@@ -103,9 +104,9 @@ extension RedisConfiguration {
     }
 }
 
-/// What stands before `://`.
+/// The part before `://`.
 enum URLScheme {
-    /// Those of other things, which so hold no part of a password.
+    /// Schemes of other protocols, which therefore are not part of a password.
     private static let foreign: Set<String> = [
         "amqp", "file", "ftp", "http", "https", "memcached", "mongodb", "mssql", "mysql", "postgres", "postgresql",
         "redis-cluster", "redis-sentinel", "redis-socket", "redis+socket", "redis+tls", "redis+ssl", "ssh", "tcp",
@@ -113,19 +114,19 @@ enum URLScheme {
         "ws", "wss",
     ]
 
-    /// Names it only where it is known: an unknown text may be a part of a password.
+    /// Names the scheme only if it is known: unknown text may be part of a password.
     static func refusal(of scheme: String) -> ConnectionStringError {
         let supported = "write redis://, rediss:// (TLS), unix:// or redis+sentinel://"
         if foreign.contains(scheme) {
             return ConnectionStringError("the scheme '\(scheme)://' is not supported; \(supported)")
         }
-        return ConnectionStringError("what stands before '://' is no scheme that is known; \(supported)")
+        return ConnectionStringError("the scheme before '://' is unknown; \(supported)")
     }
 }
 
-/// `unix://[user:password@]/path/to.sock[?db=database]`, from behind the two slashes on.
+/// `unix://[user:password@]/path/to.sock[?db=database]`, the part after the two slashes.
 enum UnixURL {
-    /// The longest path that the kernel takes (`sun_path` without its end).
+    /// The longest path accepted by the kernel (`sun_path` without its terminator).
     private static let longestPath = 107
 
     static func parse(_ text: Substring) throws(ConnectionStringError) -> RedisConfiguration {
@@ -138,37 +139,37 @@ enum UnixURL {
         }
         guard rest.first == "/" else {
             throw ConnectionStringError(
-                "unix:// takes the whole path of a socket, with three slashes: unix:///run/redis.sock")
+                "unix:// takes the full path of a socket, with three slashes: unix:///run/redis.sock")
         }
         if let question = rest.firstIndex(of: "?") {
             let query = rest[rest.index(after: question)...]
             rest = rest[..<question]
             guard query.hasPrefix("db=") else {
                 throw ConnectionStringError(
-                    "a unix:// URL takes one parameter, ?db=N; user and password stand before the path")
+                    "a unix:// URL takes one parameter, ?db=N; put user and password before the path")
             }
             configuration.database = try URLParts.database(query.dropFirst(3), what: "'db' of the unix:// URL")
         }
         guard !rest.contains(where: { ",;=&\"'".contains($0) || $0.isWhitespace }) else {
             throw ConnectionStringError(
-                "the path of the unix:// URL holds a comma, semicolon, equals sign, quote or blank; write it percent-encoded (%2C), or write !/run/redis.sock,name=value for options"
+                "the path of the unix:// URL contains a comma, semicolon, equals sign, quote or space; write it percent-encoded (%2C), or write !/run/redis.sock,name=value for options"
             )
         }
         let path = try URLParts.percentDecoded(rest, what: "the path of the unix:// URL")
         guard path.utf8.count > 1, path.utf8.count <= longestPath, !path.utf8.contains(0) else {
-            throw ConnectionStringError("the path of the unix:// URL has 2 to \(longestPath) bytes")
+            throw ConnectionStringError("the path of the unix:// URL must have 2 to \(longestPath) bytes")
         }
         configuration.servers = [.unix(path: path)]
         return configuration
     }
 
-    /// The last '@' that a path follows.
+    /// The last '@' followed by a path.
     private static func lastLoginEnd(in text: Substring) -> Substring.Index? {
         text.indices.last { text[$0] == "@" && text[text.index(after: $0)...].first == "/" }
     }
 }
 
-/// `redis+sentinel://[user:password@]host[:port],host[:port]/master[/database]`, from behind the slashes on.
+/// `redis+sentinel://[user:password@]host[:port],host[:port]/master[/database]`, the part after the slashes.
 enum SentinelURL {
     static func parse(
         _ text: Substring, scheme: String, tls: RedisTLS?
@@ -184,13 +185,13 @@ enum SentinelURL {
             !name.contains(where: { ",;=&\"'".contains($0) || $0.isWhitespace })
         else {
             throw ConnectionStringError(
-                "the name of the master is missing, or holds a sign that is written percent-encoded; write \(scheme)://host:26379,host:26379/mymaster"
+                "the name of the master is missing, or contains a character that must be percent-encoded; write \(scheme)://host:26379,host:26379/mymaster"
             )
         }
         configuration.sentinelMaster = try URLParts.percentDecoded(name, what: "the master of the \(scheme):// URL")
         if parts.count > 1, !parts[1].isEmpty {
             configuration.database = try URLParts.database(
-                parts[1], what: "what follows the master in the \(scheme):// URL")
+                parts[1], what: "the part after the master in the \(scheme):// URL")
         }
         let hosts = rest.prefix { $0 != "/" }
         for host in hosts.split(separator: ",", omittingEmptySubsequences: false) {

@@ -1,10 +1,9 @@
 import NIOCore
 
-/// The parts of a StackExchange.Redis string, between its commas, sorted.
+/// The parts of a StackExchange.Redis string between commas, classified.
 ///
-/// A password cannot hold a comma there, but operators write some that do. Whatever stands behind a password is
-/// therefore in doubt until something comes that surely is another thing: it is not printed, and not asked of a name
-/// server where it has not at least the form of a server.
+/// A password cannot contain a comma there, but some operators write one. Text after a password is therefore doubtful
+/// until a part is clearly something else: it is not printed, and not resolved by DNS unless it looks like a server.
 struct StackExchangeParts {
     enum Server {
         case tcp(HostAndPort)
@@ -14,7 +13,7 @@ struct StackExchangeParts {
     }
 
     struct Option {
-        /// As StackExchange.Redis spells it.
+        /// As spelled in StackExchange.Redis.
         var name: String
         var value: String
         /// Counts from 1.
@@ -25,7 +24,7 @@ struct StackExchangeParts {
     private(set) var options: [Option] = []
     private(set) var warnings: [String] = []
     private var candidates: [(server: HostAndPort, part: Int)] = []
-    /// What the doubt began with, in words.
+    /// What caused the doubt, as text.
     private var doubt: String?
 
     init(_ text: String) throws(ConnectionStringError) {
@@ -43,7 +42,7 @@ struct StackExchangeParts {
         if text.first == "!" {
             servers.append(.unix(path: try Self.socket(text.dropFirst(), part: part)))
         } else if let equals = text.firstIndex(of: "=") {
-            // An endpoint never holds '='; a value may (base64 access keys end in it), so the first one divides.
+            // An endpoint contains no '='; a value may (base64 access keys end with it), so the first one separates.
             let name = text[..<equals].trimmingSpaces()
             try takeOption(name, value: text[text.index(after: equals)...].trimmingSpaces(), part: part)
         } else if doubt == nil || Self.isSurelyServer(text) {
@@ -75,16 +74,16 @@ struct StackExchangeParts {
                 throw Self.dividedOtherwise(part)
             }
             warnings.append(unknown(part, meant: meant))
-            doubt = doubt ?? "an option that is not known"
+            doubt = doubt ?? "an unknown option"
         }
     }
 
     private func unknown(_ part: Int, meant: String?) -> String {
-        let known = "is no option that is known, and has no effect"
-        if let meant { return "part \(part) of the connection string \(known); is '\(meant)' meant?" }
+        let known = "is not a known option and has no effect"
+        if let meant { return "part \(part) of the connection string \(known); did you mean '\(meant)'?" }
         guard let doubt else { return "part \(part) of the connection string \(known)" }
         return
-            "part \(part) of the connection string stands behind \(doubt), \(known); a password with a comma does not fit here: \(Self.remedy)"
+            "part \(part) of the connection string follows \(doubt), \(known); a password with a comma cannot be written here: \(Self.remedy)"
     }
 
     private static let remedy =
@@ -92,7 +91,7 @@ struct StackExchangeParts {
 
     private static func dividedOtherwise(_ part: Int) -> ConnectionStringError {
         ConnectionStringError(
-            "part \(part) of the connection string holds more than one option: options are divided by commas, not by semicolons, '&' or blanks: host:6379,ssl=true,password=..."
+            "part \(part) of the connection string contains more than one option: separate options with commas, not with semicolons, '&' or spaces: host:6379,ssl=true,password=..."
         )
     }
 
@@ -107,17 +106,17 @@ struct StackExchangeParts {
 
     private static func socket(_ path: Substring, part: Int) throws(ConnectionStringError) -> String {
         guard path.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
-            throw ConnectionStringError("the path of a unix socket holds a control character")
+            throw ConnectionStringError("the path of a unix socket contains a control character")
         }
         guard path.first == "/", !path.contains(where: { ";=".contains($0) }) else {
             throw ConnectionStringError(
-                "part \(part) of the connection string is no path of a unix socket: write !/run/redis.sock, with commas before options"
+                "part \(part) of the connection string is not the path of a unix socket: write !/run/redis.sock, with commas before options"
             )
         }
         return String(path)
     }
 
-    /// - Throws: where the text cannot be a server.
+    /// - Throws: if the text cannot be a server.
     private func candidate(_ text: String, part: Int) throws(ConnectionStringError) -> HostAndPort {
         guard Self.isName(text.prefix { $0 != ":" }) else { throw inDoubt(part) }
         do throws(ConnectionStringError) { return try HostAndPort.stackExchange(text) } catch { throw inDoubt(part) }
@@ -125,11 +124,11 @@ struct StackExchangeParts {
 
     private func inDoubt(_ part: Int) -> ConnectionStringError {
         ConnectionStringError(
-            "part \(part) of the connection string stands behind \(doubt ?? "'password'") and is neither a known option nor surely a server; a server stands before it, or has its port (host:6379); a password with a comma does not fit here: \(Self.remedy)"
+            "part \(part) of the connection string follows \(doubt ?? "'password'") and is neither a known option nor clearly a server; put servers before it, or add the port (host:6379); a password with a comma cannot be written here: \(Self.remedy)"
         )
     }
 
-    /// One that is alone must be the server. Where there are others, only the form `host:port` makes it one.
+    /// A single candidate must be the server. With other servers, only the form `host:port` counts.
     private mutating func settleCandidates() throws(ConnectionStringError) {
         let isAlone = servers.isEmpty && candidates.count == 1
         for (server, part) in candidates {
@@ -140,12 +139,12 @@ struct StackExchangeParts {
             guard isAlone || server.port != nil else { throw inDoubt(part) }
             servers.append(.concealed(server, part: part))
             warnings.append(
-                "part \(part) of the connection string stands behind a password and is taken for a server; it is not shown, as it may be the rest of that password. Write servers first"
+                "part \(part) of the connection string follows a password and is taken for a server; it is not shown, as it may be the rest of that password. Write servers first"
             )
         }
     }
 
-    /// An address, `localhost`, or a whole name with its port.
+    /// An address, `localhost`, or a full name with its port.
     private static func isSurelyServer(_ text: String) -> Bool {
         guard let server = try? HostAndPort.stackExchange(text) else { return false }
         if server.host == "localhost" || (try? SocketAddress(ipAddress: server.host, port: 0)) != nil { return true }

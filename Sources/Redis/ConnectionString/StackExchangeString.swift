@@ -1,7 +1,7 @@
-/// A StackExchange.Redis string: endpoints and `name=value` options, with commas between.
+/// A StackExchange.Redis string: endpoints and `name=value` options, separated by commas.
 ///
-/// What these options mean there is documented at https://stackexchange.github.io/StackExchange.Redis/Configuration;
-/// which there are is read in its `ConfigurationOptions.cs`.
+/// The options are documented at https://stackexchange.github.io/StackExchange.Redis/Configuration; the complete list
+/// is in its `ConfigurationOptions.cs`.
 struct StackExchangeString {
     private var configuration = RedisConfiguration(servers: [])
     private var tls = RedisTLS()
@@ -58,9 +58,9 @@ struct StackExchangeString {
             if let time = try milliseconds(value, of: option) { configuration.answerTimeoutMilliseconds = time }
         case "keepAlive":
             guard let seconds = Int32(value) else {
-                throw ConnectionStringError("'keepAlive' is a number of seconds, such as keepAlive=60")
+                throw ConnectionStringError("'keepAlive' must be a number of seconds, such as keepAlive=60")
             }
-            // 0 and -1 leave it to the default there too.
+            // 0 and -1 mean the default there too.
             if seconds > 0 { configuration.pingIntervalSeconds = min(Int64(seconds), 86_400) }
         case "serviceName": configuration.sentinelMaster = value.isEmpty ? nil : value
         case "ssl": usesTLS = try truth(of: value, option: "ssl")
@@ -78,7 +78,7 @@ struct StackExchangeString {
     private mutating func applyProtocols(_ value: String) throws(ConnectionStringError) {
         guard let versions = SSLProtocols(value) else {
             throw ConnectionStringError(
-                "'sslProtocols' is a name or a number of .NET's SslProtocols, several with '|': sslProtocols=Tls12|Tls13"
+                "'sslProtocols' must be a name or number of .NET's SslProtocols, several with '|': sslProtocols=Tls12|Tls13"
             )
         }
         guard let lowest = versions.lowest else { return }
@@ -88,15 +88,15 @@ struct StackExchangeString {
         }
     }
 
-    /// - Returns: nil for a value that leaves it to the default.
+    /// - Returns: nil for a value that means the default.
     private mutating func milliseconds(
         _ value: String, of option: String
     ) throws(ConnectionStringError) -> Int64? {
         guard let number = Int32(value) else {
-            throw ConnectionStringError("'\(option)' is a number of milliseconds, such as \(option)=5000")
+            throw ConnectionStringError("'\(option)' must be a number of milliseconds, such as \(option)=5000")
         }
         guard number > 0 else {
-            configuration.warnings.append("'\(option)' is ignored: it is a number of milliseconds above 0")
+            configuration.warnings.append("'\(option)' is ignored: it must be a number of milliseconds above 0")
             return nil
         }
         return min(Int64(number), 86_400_000)
@@ -106,18 +106,18 @@ struct StackExchangeString {
         switch value.lowercased() {
         case "true", "yes", "on", "1": return true
         case "false", "no", "off", "0": return false
-        default: throw ConnectionStringError("'\(option)' is true or false")
+        default: throw ConnectionStringError("'\(option)' must be true or false")
         }
     }
 }
 
 /// `System.Security.Authentication.SslProtocols` in text: names, the numbers of the enumeration, or both with `|`.
 struct SSLProtocols {
-    /// nil leaves it to the default.
+    /// nil for the default.
     private(set) var lowest: RedisTLS.Version?
 
     private static let bits: [(bit: Int64, version: RedisTLS.Version)] = [
-        // SSL 2 and 3 are not spoken here: the oldest that is.
+        // SSL 2 and 3 are not supported here: the oldest supported version.
         (0x0C, .tls10), (0x30, .tls10), (0xC0, .tls10), (0x300, .tls11), (0xC00, .tls12), (0x3000, .tls13),
     ]
 
@@ -139,7 +139,7 @@ struct SSLProtocols {
     private mutating func note(_ version: RedisTLS.Version) { lowest = min(lowest ?? version, version) }
 }
 
-/// Where StackExchange.Redis encrypts without being told: at Azure's addresses.
+/// Addresses for which StackExchange.Redis uses TLS by default: Azure's.
 enum AzureDefaults {
     private static let cache = [
         ".redis.cache.windows.net", ".redis.cache.chinacloudapi.cn", ".redis.cache.usgovcloudapi.net",

@@ -1,16 +1,18 @@
-/// What an operator may give so that a connection comes about. The command line knows by which option.
+import TLS
+
+/// A setting that may make a connection possible. The command line maps it to an option.
 package enum ConnectionSetting: Sendable, Equatable {
-    /// Certificates of the authorities to trust.
+    /// Certificates of trusted authorities.
     case authorities
-    /// The name that the server's certificate is for.
+    /// The name in the server's certificate.
     case serverName
-    /// A certificate of our own, and its key.
+    /// A client certificate and its key.
     case clientCertificate
     case password
 }
 
 extension RedisError {
-    /// Settings that may heal it, each once.
+    /// Settings that may solve the error, without duplicates.
     package var missing: [ConnectionSetting] {
         switch self {
         case .authenticationRequired: [.password]

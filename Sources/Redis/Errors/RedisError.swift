@@ -1,14 +1,16 @@
-/// What can go wrong between us and a Redis server. Texts name the server and the remedy; they hold no secret.
+package import TLS
+
+/// Errors in using a Redis server. Texts name the server and the remedy, and contain no secret.
 package enum RedisError: Error, Equatable, Sendable {
     // MARK: Reaching a server
 
     /// No connection within the connect timeout.
     case cannotConnect(endpoint: String, failure: ConnectFailure)
-    /// The connection ended before the answer came.
+    /// The connection ended before the reply.
     case connectionClosed(endpoint: String)
-    /// The server connected and then stayed silent.
+    /// The server accepted the connection but did not reply.
     case noAnswer(endpoint: String, seconds: Int)
-    /// The server sent bytes that are not RESP; hiredis' words.
+    /// The server sent bytes that are not RESP; hiredis' message.
     case notRedis(endpoint: String, reason: String)
     case tls(endpoint: String, TLSFailure)
     /// A certificate or key file that cannot be used.
@@ -17,13 +19,13 @@ package enum RedisError: Error, Equatable, Sendable {
     // MARK: Logging in
 
     case passwordFile(path: String, reason: String)
-    /// A password is wanted and there is none (`NOAUTH`).
+    /// A password is required but none was given (`NOAUTH`).
     case authenticationRequired(endpoint: String)
     /// Wrong user or password (`WRONGPASS`, `ERR AUTH ...`).
     case authenticationFailed(endpoint: String, reply: String)
-    /// A sentinel wants a password and there is none.
+    /// A sentinel requires a password but none was given.
     case sentinelWantsLogin(endpoint: String)
-    /// A sentinel wants a login and refuses this one; `isOwn` if it is meant for sentinels.
+    /// A sentinel requires a login and refused this one; `isOwn` if it is specific to sentinels.
     case sentinelRefusedLogin(endpoint: String, reply: String, isOwn: Bool)
     /// The ACL user lacks a right (`NOPERM`); `rule` adds it.
     case notPermitted(endpoint: String, command: String, reply: String, rule: String?)
@@ -31,20 +33,20 @@ package enum RedisError: Error, Equatable, Sendable {
 
     // MARK: Being the right server
 
-    /// `master` is what it replicates, where it tells.
+    /// `master` is the replica's master, if known.
     case replica(endpoint: String, master: String?)
     case clusterMode(endpoint: String)
-    /// The server does not tell whether it is a cluster, and something is going to be published.
+    /// It is unknown whether the server is a cluster, and the caller wants to publish.
     case clusterUnknown(endpoint: String)
-    /// A sentinel where a server was expected.
+    /// A sentinel instead of a server.
     case sentinel(endpoint: String)
     /// None of several servers can be used.
     case noneOf([RedisError])
-    /// The sentinels that answer do not know the name.
+    /// The responding sentinels do not know the name.
     case unknownMaster(name: String, sentinels: String)
-    /// No sentinel answers; the reasons, one a sentinel.
+    /// No sentinel responds; one reason per sentinel.
     case noSentinel(name: String, reasons: [String])
-    /// What the sentinels name as the master says that it is a replica.
+    /// The master named by the sentinels says that it is a replica.
     case demotedMaster(endpoint: String, name: String)
 
     // MARK: Asking it
@@ -58,10 +60,10 @@ package enum RedisError: Error, Equatable, Sendable {
     case readOnly(endpoint: String)
     /// Any other error reply.
     case serverError(command: String, reply: String)
-    /// A reply of another shape than the command promises.
+    /// A reply of an unexpected type.
     case unexpectedReply(command: String, reply: String)
 
-    /// True if the same attempt may succeed later without anybody changing the configuration.
+    /// True if a retry may succeed without a change of the configuration.
     package var isTransient: Bool {
         switch self {
         case .cannotConnect, .connectionClosed, .noAnswer, .noSentinel, .demotedMaster, .loading, .cannotPersist,
@@ -72,7 +74,7 @@ package enum RedisError: Error, Equatable, Sendable {
             .sentinel, .unknownMaster, .unexpectedReply:
             false
         case .tls(_, let failure): failure.isTransient
-        // Servers that are all replicas may be amid a failover.
+        // Servers that are all replicas may be in a failover.
         case .noneOf(let errors):
             errors.contains { $0.isTransient } || errors.allSatisfy { if case .replica = $0 { true } else { false } }
         case .serverError(_, let reply):
@@ -81,7 +83,7 @@ package enum RedisError: Error, Equatable, Sendable {
         }
     }
 
-    /// True if the server refused the login: after a first success that is a rotated password.
+    /// True if the server refused the login: after an earlier success the password was probably rotated.
     package var isLoginRefused: Bool {
         switch self {
         case .authenticationRequired, .authenticationFailed, .sentinelWantsLogin, .sentinelRefusedLogin: true
@@ -96,11 +98,11 @@ extension RedisError: CustomStringConvertible {
         switch self {
         case .cannotConnect(let endpoint, let failure): failure.sentence(endpoint)
         case .connectionClosed(let endpoint):
-            "Redis at \(endpoint) closed the connection before it answered: a port for TLS does that to a plain connection (then write rediss:// or ssl=true), and so does a server that is full or stops"
+            "Redis at \(endpoint) closed the connection before it answered: the port may expect TLS (then write rediss:// or ssl=true), or the server has too many clients or is stopping"
         case .noAnswer(let endpoint, let seconds):
             "Redis at \(endpoint) accepted the connection but did not answer within \(seconds) s: is it busy or frozen, and is this its port?"
         case .notRedis(let endpoint, let reason):
-            "what listens at \(endpoint) is not Redis: \(Self.guess(from: reason))"
+            "the server at \(endpoint) is not Redis: \(Self.guess(from: reason))"
         case .tls(let endpoint, let failure):
             "no TLS connection to Redis at \(endpoint): \(failure)"
         case .tlsFile(let path, let reason):
@@ -108,31 +110,31 @@ extension RedisError: CustomStringConvertible {
         case .passwordFile(let path, let reason):
             "no password can be read from the file '\(path)': \(reason)"
         case .authenticationRequired(let endpoint):
-            "Redis at \(endpoint) wants a password (NOAUTH) and none is given; put it into the address, or into a file of its own"
+            "Redis at \(endpoint) requires a password (NOAUTH) and none is given; put it into the address or into a password file"
         case .authenticationFailed(let endpoint, let reply)
         where reply.contains("without any password configured") || reply.contains("no password is set"):
             "Redis at \(endpoint) has no password, but one is given: is it the right server? If so, leave the password out"
         case .authenticationFailed(let endpoint, let reply):
             "Redis at \(endpoint) refused the login: \(Self.quoted(reply)); check user and password"
         case .sentinelWantsLogin(let endpoint):
-            "the sentinel at \(endpoint) wants a password (NOAUTH) and none is given; write sentinelPassword=... into the address (host:26379,serviceName=mymaster,sentinelPassword=...)"
+            "the sentinel at \(endpoint) requires a password (NOAUTH) and none is given; write sentinelPassword=... into the address (host:26379,serviceName=mymaster,sentinelPassword=...)"
         case .sentinelRefusedLogin(let endpoint, let reply, true):
             "the sentinel at \(endpoint) refused the login: \(Self.quoted(reply)); check sentinelUser and sentinelPassword"
         case .sentinelRefusedLogin(let endpoint, let reply, false):
-            "the sentinel at \(endpoint) refused the login of the servers: \(Self.quoted(reply)); if sentinels have one of their own, write sentinelPassword=... into the address"
+            "the sentinel at \(endpoint) refused the login of the servers: \(Self.quoted(reply)); if the sentinels have their own password, write sentinelPassword=... into the address"
         case .notPermitted(let endpoint, let command, let reply, let rule):
             "Redis at \(endpoint) does not permit \(command): \(Self.quoted(reply)); "
-                + (rule.map { "an administrator gives the right with: \($0)" } ?? "give the ACL user this right")
+                + (rule.map { "an administrator can grant it with: \($0)" } ?? "grant it to the ACL user")
         case .wrongDatabase(let endpoint, let database):
             "Redis at \(endpoint) has no database \(database); name another one ('databases' in redis.conf says how many there are)"
         case .replica(let endpoint, let master):
-            "Redis at \(endpoint) is a replica\(master.map { " of \($0)" } ?? ""); name the master, or let sentinels name it: redis+sentinel://host:26379/mymaster"
+            "Redis at \(endpoint) is a replica\(master.map { " of \($0)" } ?? ""); name the master, or let Sentinel find it: redis+sentinel://host:26379/mymaster"
         case .clusterMode(let endpoint):
             "Redis at \(endpoint) runs in cluster mode, which SignalR 2 does not support; name the Redis of the application"
         case .clusterUnknown(let endpoint):
-            "Redis at \(endpoint) does not tell whether it runs in cluster mode, into which nothing may be published; permit INFO, HELLO or CLUSTER INFO"
+            "cannot determine whether Redis at \(endpoint) runs in cluster mode, where publishing is not supported; permit INFO, HELLO or CLUSTER INFO"
         case .sentinel(let endpoint):
-            "what listens at \(endpoint) is a sentinel, not a Redis server; write redis+sentinel://\(endpoint)/mymaster, or add serviceName=mymaster"
+            "the server at \(endpoint) is a sentinel, not a Redis server; write redis+sentinel://\(endpoint)/mymaster, or add serviceName=mymaster"
         case .noneOf(let errors):
             "none of the \(errors.count) servers can be used: \(errors.map(\.description).joined(separator: "; "))"
         case .unknownMaster(let name, let sentinels):
@@ -140,7 +142,7 @@ extension RedisError: CustomStringConvertible {
         case .noSentinel(let name, let reasons):
             "no sentinel says where '\(name)' is: \(reasons.joined(separator: "; "))"
         case .demotedMaster(let endpoint, let name):
-            "the sentinels name \(endpoint) as the master '\(name)', but it is a replica by now; a failover is under way"
+            "the sentinels name \(endpoint) as the master '\(name)', but it is now a replica; a failover is in progress"
         case .loading(let endpoint):
             "Redis at \(endpoint) is still loading its data into memory (LOADING)"
         case .cannotPersist(let endpoint):
@@ -148,7 +150,7 @@ extension RedisError: CustomStringConvertible {
         case .outOfMemory(let endpoint):
             "Redis at \(endpoint) refuses to write because its memory is full (OOM); raise 'maxmemory' or free some"
         case .readOnly(let endpoint):
-            "Redis at \(endpoint) refuses to write because it is a replica (READONLY); name the master, or let sentinels name it"
+            "Redis at \(endpoint) refuses to write because it is a replica (READONLY); name the master, or let Sentinel find it"
         case .serverError(let command, let reply):
             "Redis answered \(command) with an error: \(reply)"
         case .unexpectedReply(let command, let reply):
@@ -156,21 +158,21 @@ extension RedisError: CustomStringConvertible {
         }
     }
 
-    /// What the first byte of the answer tells.
+    /// Guesses the protocol from the first byte of the answer.
     private static func guess(from reason: String) -> String {
         if reason.contains("got \"H\" as reply type byte") {
             return "it answers like a web server; is the port right?"
         }
         if reason.contains("got \"\\x15\" as reply type byte") {
-            return "it answers by TLS; write rediss:// or ssl=true"
+            return "it answers with TLS; write rediss:// or ssl=true"
         }
         if reason.contains("got \"S\" as reply type byte") {
             return "it answers like an SSH server; is the port right?"
         }
-        return "its answer is not of Redis' protocol; is the port right, and is it a plain one, not TLS?"
+        return "its answer is not in the Redis protocol; is the port right, and is it a plain port, not a TLS port?"
     }
 
-    /// A server's reply within a sentence of ours.
+    /// A server's reply quoted in a sentence.
     private static func quoted(_ reply: String) -> String {
         var reply = reply[...]
         while let last = reply.last, last == "." || last.isWhitespace { reply.removeLast() }
@@ -179,16 +181,17 @@ extension RedisError: CustomStringConvertible {
 }
 
 extension RedisError {
-    /// Sorts an error reply by its first word.
+    /// Classifies an error reply by its first word.
     ///
     /// - Parameters:
-    ///   - command: what was asked, in capitals.
-    ///   - user: the ACL user that asked.
-    ///   - names: channels or keys that the command named.
+    ///   - command: the command, in capitals.
+    ///   - user: the ACL user.
+    ///   - names: channels or keys of the command.
     package static func from(
         reply: String, command: String, endpoint: String, user: String = "default", names: [String] = []
     ) -> RedisError {
-        // "unknown command 'AUTH', with args beginning with: 'the password'": a server or proxy without that command.
+        // "unknown command 'AUTH', with args beginning with: 'the password'": from a server or proxy without that
+        // command.
         let reply = withoutArguments(reply)
         switch reply.prefix(while: { $0 != " " }) {
         case "NOAUTH": return .authenticationRequired(endpoint: endpoint)
@@ -213,12 +216,12 @@ extension RedisError {
         return .serverError(command: command, reply: reply)
     }
 
-    /// True for an error reply that is not about the command at all: the server will not serve this connection.
+    /// True for an error reply unrelated to the command: the server refuses the connection.
     static func refusesConnection(_ reply: String) -> Bool {
         ["NOAUTH", "DENIED", "ERR max number of clients"].contains { reply.hasPrefix($0) }
     }
 
-    /// True if only this command was refused: by the ACL, or by a server that has removed or renamed it.
+    /// True if only this command was refused: by the ACL, or because it was removed or renamed.
     package var isRefusalOfCommand: Bool {
         switch self {
         case .notPermitted: true
@@ -234,19 +237,19 @@ extension RedisError {
     }
 }
 
-/// Which ACL rule a `NOPERM` asks for.
+/// The ACL rule missing according to a `NOPERM`.
 enum AccessRule {
-    /// - Parameter names: channels or keys that the command named.
-    /// - Returns: `+subscribe`, `&chat` or `~chat`; nil if the reply does not tell.
+    /// - Parameter names: channels or keys of the command.
+    /// - Returns: `+subscribe`, `&chat` or `~chat`; nil if unknown.
     static func missing(reply: String, command: String, names: [String]) -> String? {
         let words = reply.lowercased()
-        // A command of an older server: "... to run the 'subscribe' command or its subcommand".
+        // From an older server: "... to run the 'subscribe' command or its subcommand".
         if words.contains("command"), !words.contains("access") {
             return "+" + (quoted(in: reply) ?? command).lowercased().replacing(" ", with: "|")
         }
         let sigil = words.contains("channel") ? "&" : words.contains("key") ? "~" : nil
         guard let sigil, !names.isEmpty else { return nil }
-        // A rule is a pattern; a pattern that was asked for must stand there as it is.
+        // A rule is a pattern; a requested pattern must be contained literally.
         let escapes = sigil == "&" && command == "SUBSCRIBE"
         return names.map { sigil + (escapes ? escaped($0) : $0) }.joined(separator: " ")
     }
@@ -254,7 +257,7 @@ enum AccessRule {
     private static func escaped(_ name: String) -> String {
         name.reduce(into: "") { escaped, character in
             if "*?[]\\".contains(character) { escaped.append("\\") }
-            // No rule holds white space.
+            // Rules cannot contain white space.
             escaped.append(character.isWhitespace ? "?" : character)
         }
     }

@@ -1,14 +1,14 @@
 import Logging
 import NIOCore
 
-/// Listens to sentinels for a new master.
+/// Watches sentinels for a new master.
 struct SentinelWatch: Sendable {
     private static let retryPause: Duration = .seconds(1)
 
     let sentinels: Sentinels
     let logger: Logger
 
-    /// Returns when a sentinel names another master than this one, or when the task is cancelled.
+    /// Returns when a sentinel names a different master, or when the task is cancelled.
     func waitForSuccessor(of current: RedisEndpoint) async {
         while !Task.isCancelled {
             for sentinel in sentinels.configuration.servers where !Task.isCancelled {
@@ -19,12 +19,12 @@ struct SentinelWatch: Sendable {
                     logger.debug("a sentinel cannot be watched, trying the next", metadata: ["cause": "\(error)"])
                 }
             }
-            // Cancelled while waiting: the loop's condition ends it.
+            // On cancellation the loop condition ends it.
             try? await Task.sleep(for: Self.retryPause)
         }
     }
 
-    /// - Returns: true if it names another master; false if the connection to it ended before.
+    /// - Returns: true if it names a different master; false if its connection ended first.
     private func watch(_ sentinel: RedisEndpoint, current: RedisEndpoint) async throws -> Bool {
         let configuration = sentinels.configuration
         let name = configuration.sentinelMaster ?? ""
@@ -33,7 +33,7 @@ struct SentinelWatch: Sendable {
         return try await withTaskCancellationHandler {
             do {
                 try await client.send(["SUBSCRIBE", .text(MasterSwitch.channel)])
-                // A switch between our connect and this subscription would go unheard: ask, by another connection.
+                // A switch between our connect and this subscription would be missed: query over another connection.
                 if let named = try await sentinels.namedMaster(by: sentinel), named != current {
                     await client.close()
                     return true
@@ -55,7 +55,7 @@ struct SentinelWatch: Sendable {
                     return false
                 }
                 group.addTask {
-                    // Finds a sentinel that is gone without a word: an unanswered PING ends the connection.
+                    // Detects a dead sentinel: an unanswered PING ends the connection.
                     while !Task.isCancelled {
                         try await Task.sleep(for: .seconds(configuration.pingIntervalSeconds))
                         try await client.send(["PING"])
@@ -80,7 +80,7 @@ struct MasterSwitch: Equatable {
     let name: String
     let master: RedisEndpoint
 
-    /// - Parameter message: what a sentinel pushed.
+    /// - Parameter message: a message from a sentinel.
     init?(message: RESPValue) {
         guard let parts = message.array, parts.count == 3, parts[0].text == "message", parts[1].text == Self.channel,
             let payload = parts[2].text

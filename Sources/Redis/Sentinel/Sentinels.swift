@@ -1,13 +1,13 @@
 import NIOCore
 
-/// Asks sentinels where the master is.
+/// Queries sentinels for the master.
 ///
-/// They get the same login as the servers; a sentinel that knows no such login, as most do, is asked without.
+/// They get the servers' login; a sentinel without logins, the usual case, is queried without one.
 struct Sentinels: Sendable {
     let configuration: RedisConfiguration
     let eventLoopGroup: any EventLoopGroup
 
-    /// The first answer of a sentinel that knows the master, asked in turn.
+    /// The first answer of a sentinel that knows the master, tried in turn.
     ///
     /// - Throws: ``RedisError/unknownMaster(name:sentinels:)``, ``RedisError/noSentinel(name:reasons:)``, the refusal of
     ///   the login, `CancellationError`.
@@ -27,7 +27,7 @@ struct Sentinels: Sendable {
         if !ignorant.isEmpty {
             throw RedisError.unknownMaster(name: name, sentinels: ignorant.joined(separator: ", "))
         }
-        // What no time heals is worth more than "no sentinel".
+        // A permanent error is more useful than "no sentinel".
         if failures.count == 1 || failures.allSatisfy({ !$0.isTransient }), let first = failures.first,
             !first.isTransient
         {
@@ -36,7 +36,7 @@ struct Sentinels: Sendable {
         throw RedisError.noSentinel(name: name, reasons: failures.map(\.description))
     }
 
-    /// - Parameter onMessage: what a subscription of this connection brings.
+    /// - Parameter onMessage: receives messages of a subscription on this connection.
     func connect(
         to sentinel: RedisEndpoint, onMessage: (@Sendable (RESPValue) -> Void)? = nil
     ) async throws -> RedisClient {

@@ -1,11 +1,11 @@
-/// The envelopes of one or a few reads from the socket: payloads one after another in one piece of memory, where each
-/// begins and when it came.
+/// The envelopes of one or a few reads from the socket: consecutive payloads in one buffer, with the start and receipt
+/// time of each.
 ///
-/// Filled on the event loop, then handed over whole to the next stage; after ``EnvelopeSink/deliver(_:)`` the event
-/// loop does not touch it again, so at any time one thread owns it. Reused through ``reset()``: in the steady state an
-/// envelope costs one copy and no allocation.
+/// Filled on the event loop, then handed to the next stage as a whole; after ``EnvelopeSink/deliver(_:)`` the event
+/// loop no longer touches it, so that one thread owns it at any time. Reused through ``reset()``: in the steady state
+/// an envelope costs one copy and no allocation.
 package final class EnvelopeBatch: @unchecked Sendable {
-    // @unchecked: ownership passes from thread to thread through the intake's lock, never shared (see above).
+    // @unchecked: ownership passes between threads through the intake's lock; it is never shared (see above).
 
     @usableFromInline
     struct Entry {
@@ -23,12 +23,12 @@ package final class EnvelopeBatch: @unchecked Sendable {
         }
     }
 
-    /// Memory kept by ``reset()``; a batch that grew beyond it for a large payload gives the rest back.
+    /// Memory kept by ``reset()``; memory beyond it, for a large payload, is freed.
     static let keptBytes = 512 * 1024
     static let keptEntries = 8192
 
-    /// Payloads above this are taken past hiredis, into memory of their own. Far above what is read at a time, so that
-    /// one never begins and ends within one read.
+    /// Larger payloads bypass hiredis and get their own memory. Far larger than a read, so that such a payload never
+    /// begins and ends within one read.
     package static let largePayload = 1 << 20
 
     // A struct behind a pointer: class properties would be checked for exclusive access at each envelope.
@@ -56,7 +56,7 @@ package final class EnvelopeBatch: @unchecked Sendable {
 
     /// A batch of one large payload.
     ///
-    /// - Parameter memory: its bytes, `count` of them; the batch frees it.
+    /// - Parameter memory: `count` bytes; the batch frees it.
     init(adopting memory: UnsafeMutableRawPointer, count: Int, channel: Int, receivedAt: UInt64) {
         storage = .allocate(capacity: 1)
         storage.initialize(
@@ -83,18 +83,18 @@ package final class EnvelopeBatch: @unchecked Sendable {
     @inlinable
     package var byteCount: Int { storage.pointee.byteCount }
 
-    /// True if this is a large payload for which the sink was asked, and has reserved what it takes.
+    /// True for a large payload that was admitted by the sink, which has reserved memory for it.
     package var isAdmitted: Bool { storage.pointee.isAdmitted }
 
-    /// What the batch holds in memory, in bytes: what a bounded queue must count.
+    /// Memory of the batch, in bytes: what a bounded queue must count.
     package var footprint: Int {
         storage.pointee.byteCapacity + storage.pointee.entryCapacity * MemoryLayout<Entry>.stride
     }
 
-    /// What the batch of one large payload holds in memory, in bytes.
+    /// Memory of a batch of one large payload, in bytes.
     package static func footprint(ofPayload bytes: Int) -> Int { bytes + MemoryLayout<Entry>.stride }
 
-    /// What the batch holds at most in memory with the envelopes of another behind its own, in bytes.
+    /// Maximum memory of the batch with another one's envelopes appended, in bytes.
     package func footprint(with other: EnvelopeBatch) -> Int {
         var bytes = storage.pointee.byteCapacity
         while bytes < byteCount + other.byteCount { bytes *= 2 }
@@ -103,8 +103,8 @@ package final class EnvelopeBatch: @unchecked Sendable {
         return bytes + entries * MemoryLayout<Entry>.stride
     }
 
-    /// When the bytes of the envelopes appended next were read from the socket, in nanoseconds since 1970: one clock
-    /// read for a whole read.
+    /// When the bytes of subsequently appended envelopes were read from the socket, in nanoseconds since 1970: one
+    /// clock read per socket read.
     package var receivedAt: UInt64 {
         get { storage.pointee.receivedAt }
         set { storage.pointee.receivedAt = newValue }
@@ -129,7 +129,7 @@ package final class EnvelopeBatch: @unchecked Sendable {
         storage.pointee.byteCount = offset &+ payload.count
     }
 
-    /// Copies one payload in, behind a header that names the Redis channel that it came on.
+    /// Copies one payload in, after a header with its Redis channel.
     ///
     /// - Parameters:
     ///   - channel: as above.
@@ -155,7 +155,7 @@ package final class EnvelopeBatch: @unchecked Sendable {
         storage.pointee.byteCount = offset &+ count
     }
 
-    /// Copies the envelopes of another batch in, behind those here.
+    /// Appends copies of another batch's envelopes.
     package func append(contentsOf other: EnvelopeBatch) {
         other.forEach { channel, receivedAt, payload in
             self.receivedAt = receivedAt
@@ -176,7 +176,7 @@ package final class EnvelopeBatch: @unchecked Sendable {
         }
     }
 
-    /// The first `count` envelopes, or all if there are fewer, as ``forEach(_:)``.
+    /// The first `count` envelopes, or all if there are fewer; see ``forEach(_:)``.
     package func forEach(
         first count: Int, _ body: (_ channel: Int, _ receivedAt: UInt64, _ payload: UnsafeRawBufferPointer) -> Void
     ) {
@@ -209,7 +209,7 @@ package final class EnvelopeBatch: @unchecked Sendable {
     @usableFromInline
     func growBytes(by count: Int) {
         let needed = storage.pointee.byteCount + count
-        // A large payload gets what it needs and no more; small ones double.
+        // A large payload gets exactly what it needs; otherwise the size doubles.
         let capacity = count > Self.keptBytes ? needed : max(needed, storage.pointee.byteCapacity * 2)
         let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
         larger.copyMemory(from: storage.pointee.bytes, byteCount: storage.pointee.byteCount)

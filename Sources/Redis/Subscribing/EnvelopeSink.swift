@@ -1,18 +1,19 @@
-/// Takes what a ``RedisSubscriber`` receives. All calls come from the subscriber's event loop, in the order in which
-/// things happened; none may block or take long.
+/// Receives the output of a ``RedisSubscriber``. All calls are on the subscriber's event loop, in order; none may block
+/// or take long.
 package protocol EnvelopeSink: AnyObject, Sendable {
     /// An empty batch to fill next.
     func nextBatch() -> EnvelopeBatch
-    /// A batch with at least one envelope; it belongs to the sink from now on.
+    /// A batch with at least one envelope; from now on it belongs to the sink.
     func deliver(_ batch: EnvelopeBatch)
-    /// A payload of more than ``EnvelopeBatch/largePayload`` bytes is on its way. What is taken comes as a batch of its own,
-    /// with ``EnvelopeBatch/isAdmitted``, or is ``abandoned(payloadOf:)``; what is not is ``skipped(_:)``.
+    /// A payload of more than ``EnvelopeBatch/largePayload`` bytes is being received. If admitted, it is delivered as a
+    /// separate batch with ``EnvelopeBatch/isAdmitted``, or reported to ``abandoned(payloadOf:)``; otherwise to
+    /// ``skipped(_:)``.
     ///
     /// - Parameters:
-    ///   - bytes: its length, as the server announced it.
+    ///   - bytes: its length, as announced by the server.
     ///   - channel: as in ``EnvelopeBatch``.
     func admission(ofPayload bytes: Int, channel: Int) -> PayloadAdmission
-    /// The connection ended before a payload that was admitted had come in.
+    /// The connection ended before an admitted payload was complete.
     func abandoned(payloadOf bytes: Int)
     /// A payload that was not admitted has passed.
     func skipped(_ payload: SkippedPayload)
@@ -28,16 +29,16 @@ extension EnvelopeSink {
     package func skipped(_ payload: SkippedPayload) {}
 }
 
-/// What becomes of a large payload.
+/// The decision about a large payload.
 package enum PayloadAdmission: Sendable {
     case take
-    /// It does not fit now.
+    /// There is not enough memory now.
     case noRoom
-    /// It would never fit.
+    /// It can never fit.
     case tooLarge
 }
 
-/// A payload that went by without being held.
+/// A payload that was not kept.
 package struct SkippedPayload: Sendable, Equatable {
     /// Index of the channel, as in ``EnvelopeBatch``.
     package var channel: Int
@@ -47,7 +48,7 @@ package struct SkippedPayload: Sendable, Equatable {
     package var start: [UInt8]
     /// When its end was read, nanoseconds since 1970.
     package var receivedAt: UInt64
-    /// False if only the moment was wrong.
+    /// False if memory was lacking only at that moment.
     package var isTooLarge: Bool
 
     package init(channel: Int, bytes: Int, start: [UInt8], receivedAt: UInt64, isTooLarge: Bool) {
@@ -61,19 +62,19 @@ package struct SkippedPayload: Sendable, Equatable {
 
 /// Why a subscription ended.
 package enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
-    /// The server closed the connection: restart, `CLIENT KILL`, or our output buffer was full.
+    /// The server closed the connection: restart, `CLIENT KILL`, or a full output buffer.
     case closedByServer
     /// The operating system reported an error, such as a reset.
     case ioError(String)
     /// The server no longer answered PING.
     case noAnswer
-    /// What arrived was not RESP; hiredis' words.
+    /// The data is not RESP; hiredis' message.
     case protocolError(String)
     /// The server ended the subscription with an error reply.
     case serverError(String)
-    /// Another server is the master now, by what the sentinels or the servers say, and we left for it.
+    /// Another server is now the master, according to the sentinels or the servers, and we left for it.
     case failover
-    /// We were told to stop.
+    /// We were stopped.
     case stopped
 
     /// A stable word for events and metrics.
@@ -92,9 +93,9 @@ package enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .closedByServer: "the server closed the connection"
-        case .ioError(let text): "the connection broke: \(text)"
+        case .ioError(let text): "the connection failed: \(text)"
         case .noAnswer: "the server no longer answers PING"
-        case .protocolError: "the server sent something that is not of Redis' protocol"
+        case .protocolError: "the server sent something that is not in the Redis protocol"
         case .serverError(let text): "the server ended the subscription: \(text)"
         case .failover: "another server is the master now"
         case .stopped: "stopped"
@@ -102,13 +103,13 @@ package enum DisconnectCause: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// What a subscriber knows of a subscription that has just been confirmed.
+/// Data of a subscription that has just been confirmed.
 package struct Subscription: Sendable, Equatable {
-    /// What the server says of itself; nil if it does not permit INFO.
+    /// The server's INFO; nil if not permitted.
     package var server: RedisServerInfo?
-    /// Our connection's id in `CLIENT LIST`; nil if the server does not permit CLIENT ID.
+    /// Our connection's id in `CLIENT LIST`; nil if CLIENT ID is not permitted.
     package var connectionID: Int?
-    /// The server that was subscribed to, `host:port`; with sentinels or several servers it can be another each time.
+    /// The server subscribed to, `host:port`; with sentinels or several servers it may change.
     package var endpoint: String
 
     package init(server: RedisServerInfo?, connectionID: Int? = nil, endpoint: String) {

@@ -4,17 +4,18 @@
     import Musl
 #endif
 
-/// From the bytes of a name to its index, without making a string: called for each envelope.
+/// Maps the bytes of a name to its index without creating a string: called for each envelope.
 ///
-/// `~Copyable`: it owns the memory of the names. Arrays would be retained for each comparison, which costs more than it.
+/// `~Copyable`: it owns the memory of the names. Arrays would be retained at each comparison, which costs more than the
+/// comparison.
 struct NameIndex: ~Copyable {
-    /// All names, one behind the other.
+    /// All names, concatenated.
     private let names: UnsafeMutableRawBufferPointer
-    /// Where each begins, and where the last ends.
+    /// Start of each name, and the end of the last.
     private let offsets: [Int]
     /// Open addressing, a power of two in size, at most half full; -1 is free.
     private let slots: [Int32]
-    /// Most messages in a row are of one name.
+    /// Consecutive messages are mostly of one name.
     private var lastHit = 0
 
     init(_ list: [[UInt8]]) {
@@ -59,7 +60,7 @@ struct NameIndex: ~Copyable {
         return memcmp(names + offset, other, name.count) == 0
     }
 
-    /// FNV-1a over words of eight bytes: names of hubs are long.
+    /// FNV-1a over eight-byte words, because names of hubs are long.
     private static func hash(_ bytes: UnsafeRawBufferPointer) -> Int {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         var index = 0

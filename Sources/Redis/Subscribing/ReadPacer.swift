@@ -1,27 +1,27 @@
 import NIOCore
 
-/// Decides when a busy connection is read again.
+/// Decides when to read a busy connection again.
 ///
-/// A burst would otherwise wake us for each envelope, which costs more than the envelope itself. A quiet connection is
-/// read at once. One that had something to read as soon as we listened rests first, so that the kernel collects what
-/// comes: shortly, or for longer where much comes. At most that is added to the time of receipt, and only while
-/// envelopes come close together.
+/// Otherwise a burst would wake the event loop for each envelope, which costs more than the envelope itself. A quiet
+/// connection is read immediately. If there was data as soon as we listened, reading pauses first, so that the kernel
+/// collects more: briefly, or longer for high volume. The receipt time is delayed by at most that pause, and only while
+/// envelopes arrive in close succession.
 struct ReadPacer {
     static let shortRest = TimeAmount.microseconds(500)
     static let longRest = TimeAmount.milliseconds(2)
-    /// A read of this many bytes makes the rest a long one.
+    /// A read of this many bytes makes the pause a long one.
     static let much = 8 * 1024
-    /// After a read of this many bytes there is probably more: no rest.
+    /// After a read of this many bytes there is probably more: no pause.
     static let large = 64 * 1024
-    /// Something to read within this time after we listened means that the connection is busy.
+    /// Data within this time after listening means that the connection is busy.
     static let busyWithin = TimeAmount.microseconds(500)
 
-    /// When we listened again after the last read.
+    /// When we started listening after the last read.
     private var listenedAt: NIODeadline?
 
-    /// A read is done.
+    /// A read has finished.
     ///
-    /// - Returns: how long to rest before the next; nil to read on at once.
+    /// - Returns: how long to pause before the next read; nil to read immediately.
     mutating func pause(afterReading bytes: Int, at now: NIODeadline) -> TimeAmount? {
         let isBusy = listenedAt.map { now - $0 < Self.busyWithin } ?? false
         guard bytes < Self.large, isBusy else {

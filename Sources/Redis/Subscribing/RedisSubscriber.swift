@@ -2,15 +2,17 @@ package import Logging
 import NIOConcurrencyHelpers
 package import NIOCore
 
-/// Holds a subscription to channels and patterns of one Redis server, through every reconnect, and hands what arrives to a sink.
+/// Maintains a subscription to channels and patterns of a Redis server across reconnects, and passes messages to a
+/// sink.
 ///
-/// The way of an envelope begins here: socket, ``SubscriberHandler``, ``RESPReader``, ``EnvelopeBatch``, sink.
+/// The path of an envelope begins here: socket, ``SubscriberHandler``, ``RESPReader``, ``EnvelopeBatch``, sink.
 package final class RedisSubscriber: Sendable {
-    /// When to look for a dead peer.
+    /// Intervals for detecting a dead peer.
     ///
-    /// A configuration brings its own (``RedisConfiguration/pingIntervalSeconds``).
+    /// A configuration has its own (``RedisConfiguration/pingIntervalSeconds``).
     package struct Timing: Sendable {
-        /// A connection quiet for this long is sent a PING; quiet for as long again, it is given up.
+        /// After this long without traffic a PING is sent; after the same time without traffic again, the connection is
+        /// given up.
         package var pingInterval: TimeAmount
         /// The longest wait from the TCP connection to the confirmed subscription.
         package var handshakeTimeout: TimeAmount
@@ -21,27 +23,27 @@ package final class RedisSubscriber: Sendable {
         }
     }
 
-    /// Bytes asked of the socket at a time.
+    /// Maximum number of bytes per read.
     private static let receiveBufferSize = 256 * 1024
 
     private let configuration: RedisConfiguration
     private let wanted: WantedNames
-    /// For the log: what is subscribed.
+    /// What is subscribed, for the log.
     private let title: @Sendable () -> String
     private let timing: Timing
     private let eventLoopGroup: any EventLoopGroup
     private let sink: any EnvelopeSink
     private let logger: Logger
     private let onSubscribed: @Sendable () -> Void
-    /// The connection, from before it is open: who asks for other names while it is being set up is heard when it stands.
+    /// The connection, set before it is open: names requested during setup are handled once it is ready.
     private let current = NIOLockedValueBox<(any Channel)?>(nil)
 
     /// - Parameters:
-    ///   - channels: Redis channels whose messages are kept as they were published; their order gives the index in
+    ///   - channels: Redis channels whose messages are kept unchanged; their order determines the index in
     ///     ``EnvelopeBatch``.
-    ///   - timing: nil for what the configuration says.
-    ///   - sink: takes the envelopes, on the event loop.
-    ///   - onSubscribed: called after each confirmed subscription; must not wait.
+    ///   - timing: nil for the configuration's.
+    ///   - sink: receives the envelopes, on the event loop.
+    ///   - onSubscribed: called after each confirmed subscription; must not block.
     package convenience init(
         configuration: RedisConfiguration, channels: [String], timing: Timing? = nil,
         eventLoopGroup: any EventLoopGroup, sink: any EnvelopeSink, logger: Logger,
@@ -56,13 +58,14 @@ package final class RedisSubscriber: Sendable {
     }
 
     /// - Parameters:
-    ///   - names: what is subscribed from the start; without any the connection waits for ``add(_:_:)``.
-    ///   - header: of messages that are kept with the Redis channel they came on; needed where a name says so.
-    ///   - keepsAll: takes every message under index 0, with its Redis channel: for those who know themselves whose it is.
+    ///   - names: the initial subscriptions; without any the connection waits for ``add(_:_:)``.
+    ///   - header: of messages kept with their Redis channel; required if a name asks for it.
+    ///   - keepsAll: keeps every message under index 0, with its Redis channel, for callers that sort messages
+    ///     themselves.
     ///   - title: what is subscribed, for the log.
-    ///   - timing: nil for what the configuration says.
-    ///   - sink: takes the envelopes, on the event loop.
-    ///   - onSubscribed: called after each confirmed subscription; must not wait.
+    ///   - timing: nil for the configuration's.
+    ///   - sink: receives the envelopes, on the event loop.
+    ///   - onSubscribed: called after each confirmed subscription; must not block.
     package init(
         configuration: RedisConfiguration, names: [SubscribedName], header: MessageHeader? = nil,
         keepsAll: Bool = false, title: @escaping @Sendable () -> String, timing: Timing? = nil,
@@ -83,10 +86,10 @@ package final class RedisSubscriber: Sendable {
         self.onSubscribed = onSubscribed
     }
 
-    /// Waits until everything that Redis has sent to the subscription by now has been handed to the sink.
+    /// Waits until everything that Redis has sent so far was passed to the sink.
     ///
     /// - Parameter body: called on the event loop at that point of the stream.
-    /// - Returns: false if there is no subscription or it ends before; then `body` is not called.
+    /// - Returns: false if there is no subscription or it ends first; then `body` is not called.
     package func fence(_ body: @escaping @Sendable () -> Void) async -> Bool {
         guard let channel = current.withLockedValue({ $0 }) else { return false }
         return await withCheckedContinuation { continuation in
@@ -102,19 +105,19 @@ package final class RedisSubscriber: Sendable {
 
     // MARK: - Other names
 
-    /// What became of ``add(_:_:)``.
+    /// The result of ``add(_:_:)``.
     package enum Change: Sendable, Equatable {
         case confirmed
-        /// There is no connection now, or it ended: the next one asks for the names with the others.
+        /// There is no connection, or it ended: the next one subscribes to the names with the others.
         case later
-        /// Redis refused, in its words. The names are not asked for again.
+        /// Redis refused, with this reply. The names are not requested again.
         case refused(String)
     }
 
-    /// Subscribes names beside those that are subscribed.
+    /// Adds subscriptions.
     ///
-    /// - Parameter body: called on the event loop at the point of the stream from which on all of them are heard; not if that
-    ///   comes later, or never.
+    /// - Parameter body: called on the event loop at the point of the stream from which all of them are received; not
+    ///   called if that happens later, or never.
     package func add(_ names: [SubscribedName], _ body: @escaping @Sendable () -> Void = {}) async -> Change {
         wanted.add(names)
         let change = await change(names.map(\.key), isAdding: true, body)
@@ -123,7 +126,7 @@ package final class RedisSubscriber: Sendable {
         return change
     }
 
-    /// Leaves names.
+    /// Removes subscriptions.
     @discardableResult
     package func remove(_ names: [SubscribedName.Key]) async -> Change {
         wanted.remove(names)
@@ -162,10 +165,10 @@ package final class RedisSubscriber: Sendable {
 
     // MARK: - The life of the subscription
 
-    /// Subscribes, and subscribes again whenever the connection ends, until the task is cancelled.
+    /// Subscribes, and resubscribes whenever the connection ends, until the task is cancelled.
     ///
-    /// - Throws: ``RedisError`` if the first subscription fails for a reason that time does not heal (wrong password,
-    ///   missing right, not a Redis server). After a first success every failure is retried.
+    /// - Throws: ``RedisError`` if the first subscription fails for a permanent reason (wrong password, missing right,
+    ///   not a Redis server). After a first success every failure is retried.
     package func run() async throws {
         var backoff = ReconnectBackoff()
         var random = SystemRandomNumberGenerator()
@@ -188,12 +191,12 @@ package final class RedisSubscriber: Sendable {
                 guard transient || everSubscribed else { throw error }
                 log(error, everSubscribed: everSubscribed)
             }
-            // Cancelled while waiting: the loop's condition ends it.
+            // On cancellation the loop condition ends it.
             try? await Task.sleep(for: backoff.next(using: &random))
         }
     }
 
-    /// Leaves the server for whichever is the master now; from any thread.
+    /// Leaves the server for the current master; thread-safe.
     package func leaveForMaster() {
         if let channel = current.withLockedValue({ $0 }) { leave(channel, cause: .failover) }
     }
@@ -211,7 +214,7 @@ package final class RedisSubscriber: Sendable {
         }
     }
 
-    /// One connection to whichever server can be used, from connect to its end.
+    /// One connection to a usable server, from connect to its end.
     private func holdSubscription(onSubscribed: () -> Void) async throws -> DisconnectCause {
         try await RedisRoute(configuration: configuration, eventLoopGroup: eventLoopGroup).first { server in
             try await holdSubscription(at: server, onSubscribed: onSubscribed)
@@ -245,7 +248,7 @@ package final class RedisSubscriber: Sendable {
         }
     }
 
-    /// Where sentinels watch over the master: leaves it as soon as they name another.
+    /// With sentinels: leaves the master as soon as they name another one.
     private func leaveWhenReplaced(_ server: RedisEndpoint, channel: any Channel) async {
         guard configuration.sentinelMaster != nil else { return }
         let sentinels = Sentinels(configuration: configuration, eventLoopGroup: eventLoopGroup)

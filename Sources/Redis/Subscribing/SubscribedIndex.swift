@@ -1,16 +1,16 @@
-/// Whose a message is, by the channel or pattern that it came for. Called for each message; makes no string and no array.
+/// Maps the channel or pattern of a message to its subscriber. Called for each message; creates no string and no array.
 struct SubscribedIndex: ~Copyable {
-    /// Where a message goes.
+    /// The destination of a message.
     struct Place {
         /// As in ``EnvelopeBatch``.
         let channel: Int
         let keepsName: Bool
     }
 
-    /// Channels that a pattern matches and another name means, since that says more of the channel.
+    /// Channels matched by a pattern that belong to a more specific name.
     private struct Exception {
         let bytes: [UInt8]
-        /// Whether it is the whole channel, or its beginning.
+        /// Whether it is the whole channel, or its start.
         let isWhole: Bool
 
         func holds(for channel: UnsafeRawBufferPointer) -> Bool {
@@ -22,7 +22,7 @@ struct SubscribedIndex: ~Copyable {
     private var patterns: NameIndex
     private let places: [Place]
     private let patternPlaces: [Place]
-    /// By pattern: what a channel must begin with.
+    /// By pattern: the required start of a channel.
     private let beginnings: [[UInt8]]
     /// By pattern.
     private let exceptions: [[Exception]]
@@ -50,7 +50,7 @@ struct SubscribedIndex: ~Copyable {
     /// The number of a pattern, for ``place(ofPattern:channel:)``.
     mutating func pattern(_ name: UnsafeRawBufferPointer) -> Int? { patterns.index(of: name) }
 
-    /// - Returns: nil for a channel that the pattern matches but does not mean.
+    /// - Returns: nil for a channel that the pattern matches unintentionally.
     func place(ofPattern pattern: Int, channel: UnsafeRawBufferPointer) -> Place? {
         guard Self.begins(channel, with: beginnings[pattern]) else { return nil }
         if hasExceptions, exceptions[pattern].contains(where: { $0.holds(for: channel) }) { return nil }

@@ -1,26 +1,26 @@
-/// A Redis channel, or a pattern of channels, that a subscriber asks for.
+/// A Redis channel, or a pattern of channels, to subscribe to.
 package struct SubscribedName: Sendable, Equatable {
-    /// What Redis is asked for; two that differ in nothing else are one to it.
+    /// The name for Redis; names that differ in nothing else are the same to it.
     package struct Key: Hashable, Sendable {
         package let name: [UInt8]
         package let isPattern: Bool
     }
 
     package let key: Key
-    /// The index that its messages have in ``EnvelopeBatch``.
+    /// The index of its messages in ``EnvelopeBatch``.
     package let channel: Int
-    /// Whether the Redis channel that a message came on is kept with it: see ``MessageHeader``.
+    /// Whether to keep the Redis channel with each message: see ``MessageHeader``.
     package let keepsName: Bool
-    /// What the channels that are meant begin with. Redis' pattern may match more, as where a space became `?`; those messages
-    /// are somebody else's, and left out.
+    /// The start of the intended channels. Redis' pattern may match more, for example where a space became `?`; those
+    /// messages are ignored.
     package let beginning: [UInt8]
 
-    /// A channel whose messages are kept as they were published.
+    /// A channel whose messages are kept unchanged.
     package init(channel name: String, index: Int) {
         self.init(channel: Array(name.utf8), index: index, keepsName: false)
     }
 
-    /// - Parameter index: that its messages have.
+    /// - Parameter index: of its messages.
     package init(channel name: [UInt8], index: Int, keepsName: Bool) {
         key = Key(name: name, isPattern: false)
         channel = index
@@ -29,8 +29,8 @@ package struct SubscribedName: Sendable, Equatable {
     }
 
     /// - Parameters:
-    ///   - beginning: of each channel that is meant.
-    ///   - index: that its messages have; the Redis channel is kept with each.
+    ///   - beginning: of each intended channel.
+    ///   - index: of its messages; each is kept with its Redis channel.
     package init(pattern name: [UInt8], beginning: [UInt8], index: Int) {
         key = Key(name: name, isPattern: true)
         channel = index
@@ -39,11 +39,11 @@ package struct SubscribedName: Sendable, Equatable {
     }
 }
 
-/// What stands before a payload that is kept with the Redis channel it came on.
+/// The header before a payload that is kept with its Redis channel.
 package struct MessageHeader: Sendable {
     /// Bytes of the header.
     package let count: @Sendable (_ channelCount: Int, _ payloadCount: Int) -> Int
-    /// Writes it; the destination has room for as many bytes.
+    /// Writes it; the destination has space for that many bytes.
     package let write:
         @Sendable (
             _ channel: UnsafeRawBufferPointer, _ payloadCount: Int, _ destination: UnsafeMutableRawPointer

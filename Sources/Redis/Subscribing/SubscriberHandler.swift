@@ -8,14 +8,14 @@ import Time
     import Musl
 #endif
 
-/// One connection of a ``RedisSubscriber``: feeds what the socket delivers to the reader, hands each read's envelopes on
-/// as one batch, and does what ``SubscriberMachine`` says. Nothing here waits, touches a disk or allocates for an
+/// One connection of a ``RedisSubscriber``: feeds received bytes to the reader, passes the envelopes of each read on as
+/// one batch, and performs the actions of ``SubscriberMachine``. Nothing here blocks, uses the disk or allocates per
 /// envelope.
 final class SubscriberHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// The answers to one change of names that are still to come.
+    /// The outstanding replies to one change of names.
     private final class PendingChange {
         var commands: Int
         var refusal: String?
@@ -32,17 +32,17 @@ final class SubscriberHandler: ChannelInboundHandler {
     private let timing: RedisSubscriber.Timing
     private let greeting: [[RESPArgument]]
     private let wanted: WantedNames
-    /// What Redis was asked for on this connection.
+    /// The names requested on this connection.
     private var asked: Set<SubscribedName.Key>
-    /// In the order of asking, one for each command.
+    /// In order of request, one per command.
     private var changes = Deque<PendingChange>()
     private var machine: SubscriberMachine
     private var pacer = ReadPacer()
-    /// Bytes of the read under way.
+    /// Bytes of the current read.
     private var bytesRead = 0
     private var ticker: RepeatedTask?
     private var handshakeTimeout: Scheduled<Void>?
-    /// Who waits for an answer to a PING, in the order of asking.
+    /// Callers waiting for the reply to a PING, in order.
     private var fences = Deque<(_ isPassed: Bool) -> Void>()
 
     /// Succeeds when every channel is confirmed.
@@ -51,8 +51,8 @@ final class SubscriberHandler: ChannelInboundHandler {
     private let ended: EventLoopPromise<DisconnectCause>
 
     /// - Parameters:
-    ///   - server: the one that this connection leads to.
-    ///   - wanted: what is subscribed; it may change.
+    ///   - server: the server of this connection.
+    ///   - wanted: the names to subscribe to; may change.
     init(
         configuration: RedisConfiguration, credentials: RedisCredentials?, server: RedisEndpoint, wanted: WantedNames,
         timing: RedisSubscriber.Timing, sink: any EnvelopeSink, subscribed: EventLoopPromise<Void>,
@@ -98,13 +98,13 @@ final class SubscriberHandler: ChannelInboundHandler {
         handle(.heard, context: context)
         reader.batch?.receivedAt = SystemClock.realtime()
         let problem = buffer.withUnsafeReadableBytes { reader.feed($0) }
-        // What must wait until the envelopes of this read are handed on.
+        // Actions to perform after the envelopes of this read were passed on.
         var late: [SubscriberMachine.Action] = []
         for reply in reader.takeReplies() {
             guard let action = machine.handle(.reply(reply)) else { continue }
             switch action {
             case .subscribed: perform(action, context: context)
-            // What came in this read behind the PONG is handed on before it, too, which does no harm.
+            // Envelopes received after the PONG in this read are passed on before it too, which is harmless.
             default: late.append(action)
             }
         }
@@ -112,7 +112,7 @@ final class SubscriberHandler: ChannelInboundHandler {
             late.append(action)
         }
         deliver()
-        // Closing tells the sink at once, and the envelopes came before it.
+        // Closing notifies the sink immediately, and the envelopes came first.
         for action in late { perform(action, context: context) }
     }
 
@@ -122,13 +122,13 @@ final class SubscriberHandler: ChannelInboundHandler {
             reader.batch = sink.nextBatch()
             sink.deliver(batch)
         } else if !machine.isJoining {
-            // A connection that is refused: to a server whose default user has no password a wrong one denies nothing but
-            // the login. While names are still to be confirmed, what comes of the others waits for the last of them.
+            // For a refused connection: a server whose default user has no password rejects only the login. While names
+            // are unconfirmed, messages of the others wait for the last confirmation.
             batch.reset()
         }
     }
 
-    /// The channel does not read by itself (`autoRead` is off): this says when.
+    /// The channel does not read automatically (`autoRead` is off): this triggers the next read.
     func channelReadComplete(context: ChannelHandlerContext) {
         let bytes = bytesRead
         bytesRead = 0
@@ -143,7 +143,7 @@ final class SubscriberHandler: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         let input: SubscriberMachine.Input =
             switch machine.tls.failure(error, context: context) {
-            // The server closed without TLS' farewell, as Redis does.
+            // The server closed without TLS' close_notify, like Redis does.
             case .connectionClosed?: .failed(.closedByServer, failure: nil)
             case let failure?: .failed(.ioError(failure.description), failure: failure)
             case nil:
@@ -169,9 +169,9 @@ final class SubscriberHandler: ChannelInboundHandler {
         context.fireChannelInactive()
     }
 
-    /// Asks with a PING, whose answer comes behind everything that Redis has sent by then.
+    /// Sends a PING, whose reply follows everything that Redis has sent so far.
     ///
-    /// - Parameter onPassed: called with true behind the last of it, or with false if the connection ends before.
+    /// - Parameter onPassed: called with true after the last of it, or with false if the connection ends first.
     func fence(context: ChannelHandlerContext, _ onPassed: @escaping (_ isPassed: Bool) -> Void) {
         guard context.channel.isActive, let action = machine.handle(.fence) else { return onPassed(false) }
         fences.append(onPassed)
@@ -180,15 +180,16 @@ final class SubscriberHandler: ChannelInboundHandler {
 
     // MARK: - Other names
 
-    /// Instead of a refusal: the next connection asks for it.
+    /// Used instead of a refusal: the next connection requests the names.
     static let connectionEnded = "the connection ended"
 
-    /// Asks Redis for names beside those it has, or to leave some of them.
+    /// Adds or removes subscriptions.
     ///
     /// - Parameters:
-    ///   - isAdding: false to leave them.
-    ///   - isConfirmed: called behind the last envelope that came before it, with nil or Redis' reason. While the connection is
-    ///     being set up it is called with ``connectionEnded`` at once: what is wanted is then asked for with the rest.
+    ///   - isAdding: false to remove.
+    ///   - isConfirmed: called after the last envelope before the change, with nil or Redis' reason. During setup of
+    ///     the connection it is called with ``connectionEnded`` immediately: the current names are then requested
+    ///     together.
     func change(
         _ names: [SubscribedName.Key], isAdding: Bool, context: ChannelHandlerContext,
         _ isConfirmed: @escaping (_ refusal: String?) -> Void
@@ -216,7 +217,7 @@ final class SubscriberHandler: ChannelInboundHandler {
         if change.commands == 0 { change.isConfirmed(change.refusal) }
     }
 
-    /// What became wanted, or unwanted, while the connection was being set up.
+    /// Applies changes made during setup of the connection.
     private func catchUp(context: ChannelHandlerContext) {
         let names = Set(wanted.list.map(\.key))
         let (missing, left) = (names.subtracting(asked), asked.subtracting(names))
@@ -224,7 +225,7 @@ final class SubscriberHandler: ChannelInboundHandler {
         if !left.isEmpty { change(Array(left), isAdding: false, context: context) { _ in } }
     }
 
-    /// Ends the connection on our own wish: `stopped` or `failover`.
+    /// Ends the connection deliberately: `stopped` or `failover`.
     func leave(_ cause: DisconnectCause, context: ChannelHandlerContext) {
         handle(.leave(cause), context: context)
     }
@@ -238,7 +239,7 @@ final class SubscriberHandler: ChannelInboundHandler {
     private func perform(_ action: SubscriberMachine.Action, context: ChannelHandlerContext) {
         switch action {
         case .sendPing: send([["PING"]], context: context)
-        // Sent by whoever told the machine.
+        // Sent by the caller.
         case .sendChange: break
         case .changed(let refusal):
             if let change = changes.popFirst() { answered(change, refusal: refusal) }

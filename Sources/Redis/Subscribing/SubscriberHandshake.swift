@@ -1,8 +1,8 @@
-/// What a subscriber says first and what it makes of the answers: AUTH, CLIENT SETNAME, CLIENT ID, ROLE, INFO,
+/// The initial commands of a subscriber and the handling of their replies: AUTH, CLIENT SETNAME, CLIENT ID, ROLE, INFO,
 /// SUBSCRIBE, PSUBSCRIBE, all sent at once.
 ///
-/// What asks comes before SUBSCRIBE, while the connection may still ask: so a restarted server is known as one before
-/// its first envelope arrives, and a replica before it is listened to.
+/// Queries precede SUBSCRIBE, while they are allowed: a restarted server is recognized before its first envelope, and a
+/// replica before it is used.
 struct SubscriberHandshake {
     enum Action: Equatable {
         case wait
@@ -27,14 +27,14 @@ struct SubscriberHandshake {
     private let channels: [[UInt8]]
     private let patterns: [[UInt8]]
     private var steps: [Step]
-    /// By their bytes: to Swift two forms of one text in Unicode are equal, to Redis two channels.
+    /// Compared by bytes: two Unicode forms of a text are equal in Swift but two channels in Redis.
     private var unconfirmed: Set<[UInt8]>
-    /// What the server told; what it does not permit is nil.
+    /// Data from the server; nil for what is not permitted.
     private(set) var subscription: Subscription
 
     /// - Parameters:
     ///   - endpoint: the server's, for errors.
-    ///   - names: what to subscribe; without any the connection waits for the first.
+    ///   - names: what to subscribe to; without any the connection waits for the first.
     init(
         configuration: RedisConfiguration, credentials: RedisCredentials?, endpoint: String,
         names: [SubscribedName.Key]
@@ -51,7 +51,7 @@ struct SubscriberHandshake {
         subscription = Subscription(server: nil, endpoint: endpoint)
     }
 
-    /// The commands, in the order in which they must be sent.
+    /// The commands in order.
     var commands: [[RESPArgument]] {
         var commands: [[RESPArgument]] = []
         if let credentials { commands.append(credentials.authCommand) }
@@ -73,7 +73,7 @@ struct SubscriberHandshake {
                 return fail(credentials?.scrubbed(text) ?? text, command: "AUTH")
             }
         case .setName, .connectionID:
-            // Courtesies: an ACL that denies CLIENT must not keep us out.
+            // Optional commands: an ACL that denies CLIENT must not prevent the subscription.
             if let refusal = refusal(reply, command: "CLIENT") { return refusal }
             if step == .connectionID { subscription.connectionID = reply.integer.map { Int($0) } }
         case .role:
@@ -82,7 +82,7 @@ struct SubscriberHandshake {
                 return .fail(objection)
             }
         case .info:
-            // Not permitted is not fatal: it only costs us the name of some causes.
+            // Not fatal if not permitted: it only costs the detail of some causes.
             if let refusal = refusal(reply, command: "INFO") { return refusal }
             if case .bulk(let text) = reply {
                 let info = RedisServerInfo(infoText: String(decoding: text, as: UTF8.self))

@@ -1,8 +1,8 @@
 import DequeModule
 
-/// The life of one subscribing connection: takes what happened and says what to do. No I/O, no clock.
+/// The state machine of one subscribing connection: maps events to actions. No I/O, no clock.
 ///
-/// The handler performs what is returned after the call, so nothing here is entered twice.
+/// The handler performs the actions after the call, so there is no reentrancy.
 struct SubscriberMachine: ~Copyable {
     private enum State: ~Copyable {
         /// Until every name is confirmed.
@@ -13,34 +13,34 @@ struct SubscriberMachine: ~Copyable {
         case ended(wasSubscribed: Bool)
     }
 
-    /// A command whose answer is still to come. Redis answers in the order of asking.
+    /// A command awaiting its reply. Redis replies in order.
     private enum Question: Equatable {
-        /// PING, to see whether the peer is alive.
+        /// PING, to detect a dead peer.
         case liveness
-        /// PING: somebody waits for what Redis has sent by then.
+        /// PING: a caller waits for everything that Redis has sent so far.
         case fence
-        /// SUBSCRIBE and the like, with as many confirmations as it has names.
+        /// SUBSCRIBE and similar, with one confirmation per name.
         case change(confirmations: Int)
     }
 
     enum Input {
         /// Bytes arrived.
         case heard
-        /// A reply that is no message of a channel.
+        /// A reply that is not a message of a channel.
         case reply(RESPValue)
         /// The socket, TLS or the protocol failed.
         ///
-        /// - Parameter failure: what a handshake is told of it; nil for the words that fit the cause.
+        /// - Parameter failure: the error of the handshake; nil for the error that matches the cause.
         case failed(DisconnectCause, failure: RedisError?)
-        /// The time for the handshake is over.
+        /// The handshake timed out.
         case handshakeOverdue
-        /// One interval of ``LivenessMonitor`` is over.
+        /// One interval of ``LivenessMonitor`` has passed.
         case tick
-        /// Somebody wants to know when all that Redis has sent by now has been handed on.
+        /// A caller waits until everything that Redis has sent so far has been passed on.
         case fence
-        /// Other names are wanted: one command, with as many names.
+        /// The names have changed: one command, with this many names.
         case change(names: Int)
-        /// Our own wish to end it: `stopped` or `failover`.
+        /// Deliberate end: `stopped` or `failover`.
         case leave(DisconnectCause)
         /// The socket is closed.
         case inactive
@@ -48,22 +48,22 @@ struct SubscriberMachine: ~Copyable {
 
     enum Action: Equatable {
         case sendPing
-        /// Tell the sink, and whoever waits for the subscription.
+        /// Notify the sink, and callers waiting for the subscription.
         case subscribed(Subscription)
-        /// The oldest fence has its answer: what came before it is here, or nothing will tell.
+        /// The oldest fence is answered: everything before it has arrived, or is unknown.
         case fence(isPassed: Bool)
         /// Send the command of the ``Input/change(names:)``.
         case sendChange
-        /// The oldest change is confirmed, or Redis' reason against it.
+        /// The oldest change is confirmed, or refused with Redis' reason.
         case changed(refusal: String?)
         case close
         /// A confirmed subscription has ended.
         case disconnected(DisconnectCause)
-        /// There never was one.
+        /// There was no subscription.
         case refused(RedisError)
     }
 
-    /// What is known of the connection's TLS, for the words of its end.
+    /// State of the connection's TLS, for error texts.
     var tls: TLSWatch
     private let handshakeSeconds: Int
     private var state: State
@@ -75,7 +75,7 @@ struct SubscriberMachine: ~Copyable {
         state = .joining(handshake)
     }
 
-    /// Whether the names are still to be confirmed.
+    /// Whether names are unconfirmed.
     var isJoining: Bool {
         switch state {
         case .joining: true
@@ -85,7 +85,7 @@ struct SubscriberMachine: ~Copyable {
         }
     }
 
-    /// Whether envelopes are ours: every name was confirmed, even if the connection is closing now.
+    /// Whether envelopes count: every name was confirmed, even if the connection is closing now.
     var wasSubscribed: Bool {
         switch state {
         case .joining: false
@@ -97,7 +97,7 @@ struct SubscriberMachine: ~Copyable {
 
     /// - Returns: what to do; nil for nothing.
     mutating func handle(_ input: Input) -> Action? {
-        // Moved out, so that what a state holds is changed in place; each way below puts one back.
+        // Moved out, so that a state's contents are changed in place; every path below restores a state.
         var current = State.ended(wasSubscribed: false)
         swap(&state, &current)
         return switch consume current {
@@ -133,7 +133,7 @@ struct SubscriberMachine: ~Copyable {
         case .failed(let cause, let failure): return close(cause, wasSubscribed: false, failure: failure)
         case .handshakeOverdue: return close(.noAnswer, wasSubscribed: false)
         case .leave(let cause): return close(cause, wasSubscribed: false)
-        // What is wanted by then is asked for once the rest is confirmed.
+        // The current names are requested once the rest is confirmed.
         case .tick, .fence, .change:
             state = .joining(handshake)
             return nil
@@ -154,8 +154,8 @@ struct SubscriberMachine: ~Copyable {
         case .reply(let reply) where reply.isPong:
             if questions.popFirst() == .fence { action = .fence(isPassed: true) }
         case .reply(.error(let text)):
-            // Where the ACL does not permit PING, there is no fence; where it does not permit a name, the others stay.
-            // Neither is a reason to leave.
+            // If the ACL does not permit PING, there is no fence; if it does not permit a name, the others stay.
+            // Neither is a reason to disconnect.
             switch questions.popFirst() {
             case .fence where text.hasPrefix("NOPERM"): action = .fence(isPassed: false)
             case .change: action = .changed(refusal: text)
@@ -195,7 +195,7 @@ struct SubscriberMachine: ~Copyable {
         return action
     }
 
-    /// What ends a connection first is its cause; what follows from closing it is not another.
+    /// The first cause of the end counts, not the consequences of closing.
     private mutating func leave(
         _ cause: DisconnectCause, wasSubscribed: Bool, failure: RedisError?, _ input: Input
     ) -> Action? {
@@ -240,18 +240,18 @@ struct SubscriberMachine: ~Copyable {
 }
 
 extension RESPValue {
-    /// A subscriber's answer to PING.
+    /// A subscriber's reply to PING.
     fileprivate var isPong: Bool { array?.first?.text == "pong" || text == "PONG" }
 
-    /// A subscriber's answer to one name of SUBSCRIBE, PSUBSCRIBE, UNSUBSCRIBE or PUNSUBSCRIBE.
+    /// A subscriber's reply to one name of SUBSCRIBE, PSUBSCRIBE, UNSUBSCRIBE or PUNSUBSCRIBE.
     fileprivate var isConfirmation: Bool {
         guard let parts = array, parts.count == 3, let word = parts[0].text else { return false }
         return ["subscribe", "psubscribe", "unsubscribe", "punsubscribe"].contains(word)
     }
 }
 
-/// Finds a dead peer on a connection that may rightly be quiet: after an interval without a byte it asks for a PING,
-/// after one more without an answer it gives the connection up. A busy connection is never pinged.
+/// Detects a dead peer on a connection that may be quiet: sends a PING after an interval without a byte, gives up after
+/// another one without a reply. A busy connection is never pinged.
 struct LivenessMonitor {
     enum Action: Equatable {
         case none
@@ -262,7 +262,7 @@ struct LivenessMonitor {
     private var heardSinceTick: Bool
     private var pingIsOut = false
 
-    /// - Parameter hasHeard: whether bytes arrived in the interval under way.
+    /// - Parameter hasHeard: whether bytes arrived in the current interval.
     init(hasHeard: Bool = false) {
         heardSinceTick = hasHeard
     }
@@ -272,7 +272,7 @@ struct LivenessMonitor {
         heardSinceTick = true
     }
 
-    /// One interval is over.
+    /// One interval has passed.
     mutating func tick() -> Action {
         defer { heardSinceTick = false }
         if heardSinceTick {

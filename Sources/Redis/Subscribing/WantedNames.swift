@@ -1,15 +1,15 @@
 import NIOConcurrencyHelpers
 
-/// What a subscriber wants to hear, through every reconnect; from any thread.
+/// The subscriptions a subscriber wants, across reconnects; thread-safe.
 final class WantedNames: Sendable {
     private struct State {
-        /// With the number of the adding, which gives the order.
+        /// With a sequence number, which gives the order.
         var names: [SubscribedName.Key: (number: Int, name: SubscribedName)] = [:]
         var next = 0
     }
 
     let header: MessageHeader?
-    /// Every message is taken under index 0, with its Redis channel.
+    /// Every message is kept under index 0, with its Redis channel.
     let keepsAll: Bool
     private let state: NIOLockedValueBox<State>
 
@@ -20,7 +20,7 @@ final class WantedNames: Sendable {
         add(names)
     }
 
-    /// In the order of adding.
+    /// In order of addition.
     var list: [SubscribedName] {
         state.withLockedValue { $0.names.values.sorted { $0.number < $1.number }.map(\.name) }
     }

@@ -1,23 +1,23 @@
-/// A payload that is taken past hiredis, whose buffer would hold the whole of it and be copied again: its memory is what it
-/// needs and no more, or nothing but its beginning.
+/// A payload that bypasses hiredis, whose buffer would hold all of it and be copied: it gets exactly the memory it
+/// needs, or only its start is kept.
 struct LargePayload {
     enum Outcome: Equatable {
         case unfinished
-        /// All of it has come, with its line end.
+        /// All of it has arrived, including its line end.
         case whole
-        /// No line end behind it.
+        /// No line end after it.
         case malformed
     }
 
-    /// Enough for the id that a payload begins with.
+    /// Enough for the id at the start of a payload.
     static let startBytes = 64
     private static let lineEnd: [UInt8] = [13, 10]
 
     /// Bytes of the payload.
     let count: Int
-    /// What stands before it in the batch; empty where it is kept as it was published.
+    /// The header before it in the batch; empty if it is kept unchanged.
     private let header: [UInt8]
-    /// Index of the channel; -1 if it is none of ours.
+    /// Index of the channel; -1 if it was not requested.
     let channel: Int
     let admission: PayloadAdmission
     /// nil if it is skipped.
@@ -40,10 +40,10 @@ struct LargePayload {
         self.memory = memory
     }
 
-    /// Bytes that it takes in the batch.
+    /// Its size in the batch.
     var heldCount: Int { header.count + count }
 
-    /// Takes what belongs to it from the front of `bytes`.
+    /// Takes its bytes from the front of `bytes`.
     mutating func take(_ bytes: inout Slice<UnsafeRawBufferPointer>) -> Outcome {
         let piece = UnsafeRawBufferPointer(rebasing: bytes.prefix(count - received))
         if let memory {
@@ -63,13 +63,13 @@ struct LargePayload {
         return lineEndReceived == Self.lineEnd.count ? .whole : .unfinished
     }
 
-    /// A batch of its own that owns the memory from now on; nil if the payload was skipped.
+    /// A separate batch that takes ownership of the memory; nil if the payload was skipped.
     func batch(receivedAt: UInt64) -> EnvelopeBatch? {
         guard let memory else { return nil }
         return EnvelopeBatch(adopting: memory, count: heldCount, channel: channel, receivedAt: receivedAt)
     }
 
-    /// What is left to say of one that was skipped.
+    /// A report about a skipped payload.
     func skipped(receivedAt: UInt64) -> SkippedPayload {
         SkippedPayload(
             channel: channel, bytes: count, start: start, receivedAt: receivedAt, isTooLarge: admission == .tooLarge)

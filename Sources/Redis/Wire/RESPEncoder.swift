@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// Writes commands as RESP arrays of bulk strings.
+/// Encodes commands as RESP arrays of bulk strings.
 package enum RESPEncoder {
     /// Appends one command, binary safe.
     package static func encode(_ arguments: [RESPArgument], into buffer: inout ByteBuffer) {

@@ -1,20 +1,20 @@
 import CHiredis
 
-/// hiredis' RESP reader with object functions of our own: no object is made, each element is met in place.
+/// hiredis' RESP reader with our own object functions: no objects are created, elements are processed in place.
 ///
-/// A pub/sub message (`["message", channel, payload]`, `["pmessage", pattern, channel, payload]`) that was asked for is copied
+/// A requested pub/sub message (`["message", channel, payload]`, `["pmessage", pattern, channel, payload]`) is copied
 /// once, from hiredis' buffer into the current ``EnvelopeBatch``. Every other reply becomes a ``RESPValue``.
 ///
 /// `~Copyable`: it owns the C reader and memory whose address the C side keeps.
 struct RESPReader: ~Copyable {
-    /// hiredis moves what is left of its buffer to the front after each reply, so a large feed would be moved again and
-    /// again: it is fed in small pieces, which grow while a large payload comes in.
+    /// hiredis moves the rest of its buffer to the front after each reply, so a large feed would be moved repeatedly:
+    /// it is fed in small pieces, which grow while a large payload arrives.
     private static let smallestFeed = 4 * 1024
     private static let largestFeed = 256 * 1024
     /// hiredis frees an empty buffer larger than this. Far above `largestFeed`, so that it is kept; far below a large
-    /// payload, so that the memory of one is given back.
+    /// payload, so that the memory of one is freed.
     private static let keptBuffer = 1 << 20
-    /// Twice what Redis accepts as one string unless told otherwise (`proto-max-bulk-len`).
+    /// Twice Redis' default limit for a string (`proto-max-bulk-len`).
     private static let longestElement = 1 << 30
 
     private let functions: UnsafeMutablePointer<redisReplyObjectFunctions>
@@ -22,10 +22,10 @@ struct RESPReader: ~Copyable {
     private let longestElement: Int
 
     /// - Parameters:
-    ///   - names: whose messages go into the batch; nil on a connection that only asks.
-    ///   - header: of messages that are kept with their Redis channel.
-    ///   - keepsAll: takes every message, with its Redis channel, whatever the names.
-    ///   - longestElement: bytes of one element that are waited for; beyond them the stream counts as broken.
+    ///   - names: names whose messages go into the batch; nil on a command connection.
+    ///   - header: of messages kept with their Redis channel.
+    ///   - keepsAll: keeps every message with its Redis channel, regardless of names.
+    ///   - longestElement: maximum bytes of one element; beyond it the stream counts as broken.
     init(
         names: [SubscribedName]? = nil, header: MessageHeader? = nil, keepsAll: Bool = false,
         longestElement: Int = Self.longestElement
@@ -57,28 +57,28 @@ struct RESPReader: ~Copyable {
         state.deallocate()
     }
 
-    /// Where messages go. Must be set before the first ``feed(_:)`` of a reader with channels.
+    /// The destination of messages. Must be set before the first ``feed(_:)`` of a reader with channels.
     var batch: EnvelopeBatch? {
         get { state.pointee.batch }
         nonmutating set { state.pointee.batch = newValue }
     }
 
-    /// Asked about each large payload before it has come in, and given it when it has. Without one a large payload is read
-    /// as a small one is.
+    /// Decides about each large payload before it arrives, and receives it. Without a sink, large payloads are read
+    /// like small ones.
     var sink: (any EnvelopeSink)? {
         get { state.pointee.sink }
         nonmutating set { state.pointee.sink = newValue }
     }
 
-    /// Takes messages for these names from now on, and for no others.
+    /// Replaces the names whose messages are kept.
     func setNames(_ names: [SubscribedName]) { state.pointee.setNames(names) }
 
-    /// Messages of channels that nobody asked for, since the start.
+    /// Messages of unrequested channels since the start.
     var strayMessages: Int { state.pointee.strayMessages }
 
-    /// Reads on; complete messages go into ``batch``, other complete replies wait for ``takeReplies()``.
+    /// Continues reading; complete messages go into ``batch``, other complete replies wait for ``takeReplies()``.
     ///
-    /// - Returns: hiredis' words for what is wrong with the bytes, or nil. After an error the reader is of no more use.
+    /// - Returns: hiredis' message if the bytes are invalid, or nil. After an error the reader must not be used.
     func feed(_ bytes: UnsafeRawBufferPointer) -> String? {
         var rest = bytes[...]
         var size = Self.smallestFeed
@@ -96,7 +96,7 @@ struct RESPReader: ~Copyable {
                 state.pointee.replyEnded()
                 size = Self.smallestFeed
             }
-            // What is left is one unfinished element. A length is only announced: nothing was reserved for it so far.
+            // The rest is one unfinished element. Its length is only announced: no memory was reserved for it.
             let announced = announcedLength
             if announced > EnvelopeBatch.largePayload, let begun = beginLarge(of: announced) {
                 if begun == .take, announced > longestElement { return tooLong }
@@ -114,19 +114,19 @@ struct RESPReader: ~Copyable {
 
     // MARK: - Large payloads
 
-    /// The unfinished element is a payload so large that hiredis shall not hold it: the sink says what becomes of it.
+    /// The unfinished element is a payload too large for hiredis: the sink decides.
     ///
     /// - Parameter count: its bytes.
-    /// - Returns: nil if it is no payload, or if nobody can be asked.
+    /// - Returns: nil if it is not a payload, or there is no sink.
     private func beginLarge(of count: Int) -> PayloadAdmission? {
         guard state.pointee.awaitsPayload, count < .max, let sink = state.pointee.sink else { return nil }
         let channel = state.pointee.messageChannel
         let header = state.pointee.header(ofPayload: count)
-        // A channel that nobody asked for has no index; nothing of it is kept.
+        // An unrequested channel has no index; nothing of it is kept.
         let admission = channel < 0 ? .tooLarge : sink.admission(ofPayload: header.count + count, channel: channel)
         guard admission != .take || count <= longestElement else { return admission }
         state.pointee.large = LargePayload(count: count, header: header, channel: channel, admission: admission)
-        // It is the last element of its reply: a fresh reader goes on behind it, whatever the old one thinks it has begun.
+        // It is the last element of its reply: a fresh reader continues after it, whatever the old one has begun.
         let old = state.pointee.reader
         let fresh = Self.makeReader(functions)
         fresh.pointee.privdata = UnsafeMutableRawPointer(state)
@@ -135,7 +135,7 @@ struct RESPReader: ~Copyable {
         let unread = UnsafeRawBufferPointer(start: old.pointee.buf, count: old.pointee.len).dropFirst(old.pointee.pos)
         if let header = unread.prefix(64).firstIndex(of: UInt8(ascii: "\n")) {
             var start = unread[(header + 1)...]
-            // Less than the whole of it, or hiredis would have finished it.
+            // Less than the whole payload, or hiredis would have finished it.
             _ = state.pointee.large?.take(&start)
         }
         redisReaderFree(old)
@@ -149,14 +149,14 @@ struct RESPReader: ~Copyable {
         state.pointee.large = nil
         if outcome == .malformed {
             abandon(large)
-            return "no line feed behind a string of \(large.count) bytes"
+            return "no line feed after a string of \(large.count) bytes"
         }
         guard large.channel >= 0 else {
             state.pointee.passedOver()
             return nil
         }
         guard let sink = state.pointee.sink else { return nil }
-        // What came before it goes first.
+        // Earlier envelopes go first.
         if let before = batch, before.count > 0 {
             batch = sink.nextBatch()
             batch?.receivedAt = before.receivedAt
@@ -170,7 +170,7 @@ struct RESPReader: ~Copyable {
         return nil
     }
 
-    /// The connection has ended: what was begun will not come.
+    /// The connection has ended: the unfinished payload will not arrive.
     func abandonLarge() {
         if let large = state.pointee.large { abandon(large) }
         state.pointee.large = nil
@@ -181,7 +181,7 @@ struct RESPReader: ~Copyable {
         if large.admission == .take { state.pointee.sink?.abandoned(payloadOf: large.heldCount) }
     }
 
-    /// The complete replies that were no messages, in order, once.
+    /// Returns and clears the complete replies that were not messages, in order.
     func takeReplies() -> [RESPValue] {
         guard !state.pointee.replies.isEmpty else { return [] }
         defer { state.pointee.replies.removeAll(keepingCapacity: true) }
@@ -191,8 +191,8 @@ struct RESPReader: ~Copyable {
     /// Bytes of the unfinished string; 0 if none is unfinished, or its header is.
     private var announcedLength: Int {
         let reader = state.pointee.reader
-        // hiredis has read the type. A whole line of digits that it leaves where it is can only be a string's header; one
-        // without its line feed may be an integer.
+        // hiredis has read the type. A complete line of digits left unread can only be a string's header; one without
+        // its line feed may be an integer.
         let unread = UnsafeRawBufferPointer(start: reader.pointee.buf, count: reader.pointee.len)
             .dropFirst(reader.pointee.pos)
         var length = 0

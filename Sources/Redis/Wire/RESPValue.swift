@@ -28,7 +28,7 @@ package enum RESPValue: Sendable, Equatable {
         if case .array(let values) = self { values } else { nil }
     }
 
-    /// A few words for an error message: never the content of a bulk reply, which may be a user's text.
+    /// A short description for errors: never the content of a bulk reply, which may be a user's text.
     var summary: String {
         switch self {
         case .status(let text): "status '\(text)'"

@@ -1,56 +1,56 @@
 import CHiredis
 
-/// What the object functions know of the reply under way.
+/// The object functions' knowledge of the current reply.
 struct ReplyState: ~Copyable {
     private enum Frame {
-        /// Between replies, or inside one that ``ReplyBuilder`` puts together.
+        /// Between replies, or inside one assembled by ``ReplyBuilder``.
         case general
-        /// An array of three or four was announced: perhaps a message.
+        /// An array of three or four was announced: possibly a message.
         case undecided
-        /// A message whose channel comes next.
+        /// A message; its channel comes next.
         case message
-        /// A message whose pattern comes next, and then its channel.
+        /// A message; its pattern comes next, then its channel.
         case patternMessage
-        /// A message whose pattern is `pattern`, -1 if it is none of ours; its channel comes next.
+        /// A message whose pattern is `pattern`, -1 if not requested; its channel comes next.
         case patternChannel
         /// A message whose channel is `messageChannel`; its payload comes next.
         case payload
-        /// A message of which an element is no string; it is passed over to its end.
+        /// A message with an element that is not a string; it is skipped to its end.
         case malformed
     }
 
-    /// For ``messageChannel``: nobody asked for it.
+    /// For ``messageChannel``: not requested.
     private static let stray = -1
-    /// For ``messageChannel``: a pattern matches it that does not mean it.
+    /// For ``messageChannel``: matched by a pattern unintentionally.
     private static let unmeant = -2
 
     private static let anyPlace = SubscribedIndex.Place(channel: 0, keepsName: true)
 
     private var frame = Frame.general
-    /// How many elements the undecided array has.
+    /// Number of elements of the undecided array.
     private var undecidedCount = 0
-    /// Index of the message's channel as in ``EnvelopeBatch``; below 0 if it is not kept.
+    /// Index of the message's channel as in ``EnvelopeBatch``; negative if it is not kept.
     private(set) var messageChannel = Self.stray
     private var pattern = -1
-    /// The Redis channel of the message, if it is kept with it: its elements may come in different reads.
+    /// The Redis channel of the message, if kept with it: its elements may arrive in different reads.
     private var keptName: [UInt8] = []
     private var keepsName = false
     private var names: SubscribedIndex
     private let header: MessageHeader?
-    /// Every message is taken, under index 0.
+    /// Every message is kept, under index 0.
     private let keepsAll: Bool
     private let collectsMessages: Bool
     private var builder = ReplyBuilder()
     var batch: EnvelopeBatch? {
         didSet { unretainedBatch = batch.map { Unmanaged.passUnretained($0) } }
     }
-    /// `batch` without counting references, which would cost more than the copy of a small payload.
+    /// `batch` without reference counting, which would cost more than copying a small payload.
     private var unretainedBatch: Unmanaged<EnvelopeBatch>?
     var replies: [RESPValue] = []
     var strayMessages = 0
-    /// hiredis' reader; another one after each large payload.
+    /// hiredis' reader; replaced after each large payload.
     var reader: UnsafeMutablePointer<redisReader>
-    /// A payload that is taken past hiredis; nil nearly always.
+    /// A payload that bypasses hiredis; nil nearly always.
     var large: LargePayload?
     var sink: (any EnvelopeSink)?
 
@@ -146,12 +146,12 @@ struct ReplyState: ~Copyable {
         }
     }
 
-    /// A message that is not kept has come to its end.
+    /// A message that is not kept has ended.
     mutating func passedOver() {
         if messageChannel == Self.stray { strayMessages += 1 }
     }
 
-    /// What stands before the payload of the message under way; empty if nothing does.
+    /// The header before the payload of the current message; may be empty.
     func header(ofPayload count: Int) -> [UInt8] {
         guard messageChannel >= 0, keepsName, let header else { return [] }
         return keptName.withUnsafeBytes { header.bytes(channel: $0, payloadCount: count) }
@@ -177,8 +177,8 @@ struct ReplyState: ~Copyable {
         finishReply()
     }
 
-    /// Asked at each element that is no string: inside a message there is none. Such a message cannot come from Redis;
-    /// the whole of it is dropped as stray.
+    /// Called at each element that is not a string: a message has none. Such a message cannot come from Redis; all of
+    /// it is dropped as stray.
     private mutating func isMalformed() -> Bool {
         switch frame {
         case .message, .patternMessage, .patternChannel, .payload:
@@ -190,19 +190,19 @@ struct ReplyState: ~Copyable {
         }
     }
 
-    /// True where the next element is the payload of a message, the last of its reply.
+    /// True if the next element is the payload of a message, the last of its reply.
     var awaitsPayload: Bool { frame == .payload }
 
-    /// The payload is taken by somebody else.
+    /// The payload is handled elsewhere.
     mutating func leavePayload() { frame = .general }
 
-    /// All elements of a reply were met.
+    /// The reply is complete.
     @inline(__always)
     mutating func replyEnded() {
         if frame == .malformed { frame = .general }
     }
 
-    /// It was no message after all: let the builder know of the array that was announced.
+    /// It was not a message: notify the builder of the announced array.
     private mutating func leaveUndecided() {
         guard frame == .undecided else { return }
         frame = .general
@@ -215,7 +215,7 @@ struct ReplyState: ~Copyable {
 
     // MARK: C
 
-    /// Any pointer but NULL tells hiredis that the object was made; `freeObject` has nothing to free.
+    /// Any pointer but NULL tells hiredis that the object was created; `freeObject` has nothing to free.
     private static var sentinel: UnsafeMutableRawPointer? { UnsafeMutableRawPointer(bitPattern: 1) }
 
     @inline(__always)
@@ -227,7 +227,7 @@ struct ReplyState: ~Copyable {
     }
 
     static var objectFunctions: redisReplyObjectFunctions {
-        // Set one by one: hiredis 1.x has functions for RESP3 besides, which stay null.
+        // Set individually: hiredis 1.x has further functions for RESP3, which stay null.
         var functions = redisReplyObjectFunctions()
         functions.createString = { task, bytes, count in
             guard let (state, task) = ReplyState.state(of: task) else { return nil }
@@ -256,10 +256,10 @@ struct ReplyState: ~Copyable {
     }
 }
 
-/// Puts the pieces of one reply together, in the order in which hiredis meets them.
+/// Assembles one reply from its elements, in hiredis' order.
 ///
 /// hiredis' reader calls an object function for each element, depth first; an array announces its length before its
-/// elements. So a stack of unfinished arrays is all the state there is.
+/// elements. So a stack of unfinished arrays is the whole state.
 struct ReplyBuilder {
     private struct OpenArray {
         var missing: Int
@@ -273,7 +273,7 @@ struct ReplyBuilder {
         if count <= 0 {
             add(.array([]))
         } else {
-            // Not reserved: the count comes from the wire, the elements have yet to.
+            // Not reserved: the count is from the wire, the elements have not arrived.
             open.append(OpenArray(missing: count, elements: []))
         }
     }
@@ -290,7 +290,7 @@ struct ReplyBuilder {
         finished = value
     }
 
-    /// The whole reply, once; the builder is then ready for the next.
+    /// Returns the whole reply, once; the builder is then ready for the next.
     mutating func take() -> RESPValue? {
         defer { finished = nil }
         return finished

@@ -1,10 +1,10 @@
 package import Backplane
 import NIOConcurrencyHelpers
 
-/// The backplane channels of one relay, by channel index of a batch. It only grows: hubs of ASP.NET Core come while the relay
-/// runs, and an index never means anything else than before.
+/// The backplane channels of one relay, by channel index of a batch. The list only grows: hubs of ASP.NET Core appear
+/// while the relay runs, and the meaning of an index never changes.
 package final class AttachedChannels: Sendable {
-    /// Hubs that are found are not attached beyond this number.
+    /// Maximum number of channels; further discovered hubs are not attached.
     package static let limit = 1_000
 
     private let box: NIOLockedValueBox<(channels: [BackplaneChannel], names: [String])>
@@ -20,17 +20,17 @@ package final class AttachedChannels: Sendable {
     /// Event keys, and prefix and type of hubs.
     package var names: [String] { box.withLockedValue { $0.names } }
 
-    /// The event keys of SignalR 2. They come first: their indexes are those of the whole list.
+    /// The event keys of SignalR 2. They come first: their indexes are the same in the whole list.
     package var keys: [String] { all.prefix { $0.dialect == .signalR2 }.map(\.name) }
 
-    /// For the log: the names, where there are not too many.
+    /// For the log: the names, if there are not too many.
     package var title: String {
         let names = names
         let more = names.count > 10 ? " and \(names.count - 10) more" : ""
         return names.prefix(10).joined(separator: ", ") + more
     }
 
-    /// - Returns: the indexes of those that were not attached, as far as there is room.
+    /// - Returns: the indexes of the newly attached hubs, up to the limit.
     func attach(_ hubs: [CoreHub]) -> Range<Int> {
         box.withLockedValue { box in
             let first = box.channels.count

@@ -6,12 +6,14 @@ import NIOCore
 import Redis
 import ServiceLifecycle
 
-/// Holds the subscription, and compares the counters with what arrived: at each subscription, and before it ends.
+/// Maintains the subscription, and compares the counters with the received ids: at each subscription, and before it
+/// ends.
 ///
-/// The counters are read first; then a PING on the subscription shows when all that they had given out by then must have
-/// arrived. So nothing that is under way is taken for lost, and what is lost is known without waiting for the next id.
+/// The counters are read first; then the reply to a PING on the subscription shows that everything assigned by then
+/// must have arrived. So envelopes in flight do not count as lost, and losses are known without waiting for the next
+/// id.
 struct AuditedSubscription: Sendable {
-    /// At a stop: the longest wait for what Redis still has for us.
+    /// When stopping: the longest wait for data that Redis still has for us.
     static let drainTimeout = Duration.seconds(5)
 
     private let reader: CounterReader
@@ -25,8 +27,8 @@ struct AuditedSubscription: Sendable {
     private let subscribed: AsyncStream<Void>.Continuation
 
     /// - Parameters:
-    ///   - eventLoopGroup: of the subscription alone: nothing else may delay its socket.
-    ///   - looksAtStop: whether the counters are compared at the stop, too, which may take seconds.
+    ///   - eventLoopGroup: for the subscription alone, so that nothing else delays its socket.
+    ///   - looksAtStop: whether to compare the counters when stopping too, which may take seconds.
     init(
         redis: RedisConfiguration, attached: AttachedChannels, includesConnections: Bool, reader: CounterReader,
         intake: Intake, eventLoopGroup: any EventLoopGroup, looksAtStop: Bool = true, logger: Logger
@@ -48,7 +50,7 @@ struct AuditedSubscription: Sendable {
             onSubscribed: { subscribed.yield() })
     }
 
-    /// Subscribes to hubs that were attached while it runs.
+    /// Subscribes to hubs attached while running.
     func join(_ indexes: Range<Int>) async {
         let channels = attached.all
         for index in indexes {
@@ -56,27 +58,27 @@ struct AuditedSubscription: Sendable {
             let outcome = await subscriber.add(names) { [intake] in intake.command(.joined(index)) }
             let metadata: Logger.Metadata = ["hub": "\(channels[index].name)"]
             switch outcome {
-            case .confirmed: logger.notice("subscribed to a hub that was found", metadata: metadata)
+            case .confirmed: logger.notice("subscribed to a discovered hub", metadata: metadata)
             case .later: break
             case .refused(let reason):
                 logger.error(
-                    "a hub that was found cannot be subscribed to, and is not watched; look at the ACL of the relay's user",
+                    "cannot subscribe to a discovered hub, so it is not watched; check the ACL of the relay's user",
                     metadata: metadata.merging(["cause": "\(reason)"]) { first, _ in first })
             }
         }
     }
 
-    /// Something that was found out beside the subscription takes its place in the stream; from any thread.
+    /// Inserts an event from outside the subscription into the stream; thread-safe.
     func note(_ event: CaptureEvent) { intake.command(.note(event)) }
 
-    /// Leaves the server for whichever is the master now; from any thread.
+    /// Leaves the server for the current master; thread-safe.
     func leaveForMaster() { subscriber.leaveForMaster() }
 
-    /// Until the task is cancelled or asked to shut down.
+    /// Runs until cancellation or graceful shutdown.
     ///
-    /// - Throws: as ``RedisSubscriber/run()``.
+    /// - Throws: see ``RedisSubscriber/run()``.
     func run() async throws {
-        // Tasks of their own: what ends this one ends them only when the counters have been compared.
+        // Separate tasks: they are ended only after the counters have been compared.
         let reading = Task { try await subscriber.run() }
         let auditing = Task {
             for await _ in subscriptions { _ = await look(through: subscriber, isLast: false) }
@@ -92,7 +94,7 @@ struct AuditedSubscription: Sendable {
         }
         auditing.cancel()
         subscribed.finish()
-        // Behind all that the subscription brought.
+        // After everything from the subscription.
         if let task = finishing.withLockedValue({ $0 }), let counters = await task.value {
             intake.counters(CounterReadings(counters: counters, isFenced: false, isLast: true))
         }
@@ -100,13 +102,13 @@ struct AuditedSubscription: Sendable {
         try outcome.get()
     }
 
-    /// The last look, then the end of the subscription.
+    /// The final comparison, then the end of the subscription.
     ///
-    /// - Returns: the counters, if they are not in the intake yet.
+    /// - Returns: the counters, unless they are already in the intake.
     private func finish(_ subscriber: RedisSubscriber, _ reading: Task<Void, any Error>) async -> [CounterReading]? {
         let late = Task {
             try await Task.sleep(for: CounterReader.timeout + Self.drainTimeout)
-            // Which also ends the wait for the PONG.
+            // This also ends the wait for the PONG.
             reading.cancel()
         }
         defer {
@@ -116,7 +118,7 @@ struct AuditedSubscription: Sendable {
         return await look(through: subscriber, isLast: true)
     }
 
-    /// - Returns: the counters, if the connection did not bring what it had to bring by then.
+    /// - Returns: the counters, if the connection did not deliver everything in time.
     private func look(through subscriber: RedisSubscriber, isLast: Bool) async -> [CounterReading]? {
         let counters = await reader.read()
         let isFenced = await subscriber.fence {

@@ -2,11 +2,11 @@ import Backplane
 import Redis
 
 extension BackplaneChannel {
-    /// What is subscribed in order to hear it.
+    /// The names to subscribe to.
     ///
     /// - Parameters:
-    ///   - index: that its envelopes have in a batch.
-    ///   - connections: of a hub, also what is sent to single connections: see ``CoreWatch``.
+    ///   - index: of its envelopes in a batch.
+    ///   - connections: for a hub, include messages to single connections: see ``CoreWatch``.
     func names(index: Int, connections: Bool) -> [SubscribedName] {
         switch self {
         case .signalR2(let key): [SubscribedName(channel: key, index: index)]
@@ -23,7 +23,7 @@ extension CoreWatch {
 }
 
 extension MessageHeader {
-    /// Makes a ``CoreRecord`` of a message of ASP.NET Core.
+    /// Makes a message of ASP.NET Core a ``CoreRecord``.
     static let coreRecord = MessageHeader(
         count: { CoreRecord.headerCount(channel: $0, payload: $1) },
         write: { CoreRecord.writeHeader(channel: $0, payloadCount: $1, to: $2) })

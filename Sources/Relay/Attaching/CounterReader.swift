@@ -2,16 +2,16 @@ import Capture
 import NIOCore
 import Redis
 
-/// Reads the counters over a connection of its own, since one that subscribes may not ask.
+/// Reads the counters over a separate connection, because a subscribed one may not send commands.
 struct CounterReader: Sendable {
-    /// The longest time that a look may take, from the connection to the last answer.
+    /// The longest time for one reading, from the connection to the last reply.
     static let timeout = Duration.seconds(2)
 
     let redis: RedisConfiguration
     let channels: [String]
     let eventLoopGroup: any EventLoopGroup
 
-    /// Never fails, and takes no longer than ``timeout``: what cannot be read is said for each channel.
+    /// Never fails, and takes at most ``timeout``: unreadable counters are marked per channel.
     func read() async -> [CounterReading] {
         await withTaskGroup(of: [CounterReading]?.self) { group in
             group.addTask { try? await ask() }
@@ -29,7 +29,7 @@ struct CounterReader: Sendable {
         let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
         let readings = await withTaskCancellationHandler {
             await withTaskGroup(of: (Int, CounterReading).self) { group in
-                // All at once: a thousand channels are one round trip.
+                // All at once: a thousand channels take one round trip.
                 for (index, channel) in channels.enumerated() {
                     group.addTask { (index, await reading(of: channel, client)) }
                 }

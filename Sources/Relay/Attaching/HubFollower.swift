@@ -5,24 +5,23 @@ import Preflight
 import Redis
 import Time
 
-/// Looks for hubs of ASP.NET Core SignalR, and attaches those that are wanted as they come.
+/// Discovers hubs of ASP.NET Core SignalR, and attaches the wanted ones as they appear.
 ///
-/// A hub that has no more nodes stays attached: its nodes may be starting again, and what they publish first is not to be
-/// missed.
+/// A hub without nodes stays attached: its nodes may be restarting, and their first messages must not be missed.
 struct HubFollower: Sendable {
-    /// The longest time that the first look may take: a relay must begin, whatever Redis does.
+    /// The longest time for the first search: the relay must start, whatever Redis does.
     static let firstLook = Duration.seconds(2)
     private static let retryDelay = Duration.seconds(5)
 
     let redis: RedisConfiguration
     let attachment: CoreAttachment
-    /// Channels of the Redis up to which it is asked for their names.
+    /// Maximum number of channels for which Redis is asked for names.
     let limit: Int
     let attached: AttachedChannels
     let eventLoopGroup: any EventLoopGroup
     let logger: Logger
 
-    /// The hubs that are there at the start; none if Redis does not tell in time, which is not said: ``follow(_:)`` says it.
+    /// The hubs present at the start; empty if Redis does not answer in time, which ``follow(_:)`` reports.
     func findFirst() async -> [CoreHub] {
         guard attachment.findsHubs else { return [] }
         return await withTaskGroup(of: [CoreHub].self) { group in
@@ -37,6 +36,9 @@ struct HubFollower: Sendable {
         }
     }
 
+    /// Hubs that are attached.
+    private var watched: Int { attached.all.count { $0.hub != nil } }
+
     private func findOnce() async throws -> [CoreHub] {
         let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
         let hubs = await withTaskCancellationHandler {
@@ -46,10 +48,10 @@ struct HubFollower: Sendable {
             Task { await client.close() }
         }
         await client.close()
-        return hubs ?? []
+        return attachment.admitted(hubs ?? [], besides: watched)
     }
 
-    /// Hands out hubs that are not attached yet, until the task is cancelled.
+    /// Passes on hubs that are not attached yet, until the task is cancelled.
     ///
     /// - Parameter attach: attaches them.
     func follow(_ attach: ([CoreHub]) async -> Void) async {
@@ -65,19 +67,20 @@ struct HubFollower: Sendable {
                 if let failure { throw failure }
             } catch {
                 log.write(
-                    .warning, "cannot look for hubs, trying again", kind: "hubs", at: Moment.now().monotonic,
+                    .warning, "cannot search for hubs, trying again", kind: "hubs", at: Moment.now().monotonic,
                     ["cause": "\(error)"])
                 try? await Task.sleep(for: Self.retryDelay)
             }
         }
     }
 
-    /// - Returns: why the connection is of no more use; nil on cancellation.
+    /// - Returns: why the connection has failed; nil on cancellation.
     private func look(
         _ discovery: inout HubDiscovery, _ client: RedisClient, _ log: inout EventLog,
         _ attach: ([CoreHub]) async -> Void
     ) async -> (any Error)? {
         var isUnknown = false
+        var refused: [CoreHub] = []
         while !Task.isCancelled {
             do {
                 switch try await discovery.find(client: client) {
@@ -85,11 +88,19 @@ struct HubFollower: Sendable {
                     isUnknown = false
                     let known = Set(attached.all)
                     let new = hubs.filter { !known.contains(.core($0)) }
-                    if !new.isEmpty { await attach(new) }
+                    let admitted = attachment.admitted(new, besides: watched)
+                    if !admitted.isEmpty { await attach(admitted) }
+                    let left = Array(new.dropFirst(admitted.count))
+                    if left != refused, !left.isEmpty {
+                        logger.warning(
+                            "hubs are not watched: more than \(CoreAttachment.fewPatterns) patterns slow down each PUBLISH of this Redis; name the hubs that you need, or confirm it",
+                            metadata: ["hubs": "\(left.prefix(10).map(\.topic).joined(separator: ", "))"])
+                    }
+                    refused = left
                 case .failure(let reason):
                     if !isUnknown {
                         logger.warning(
-                            "hubs of ASP.NET Core SignalR cannot be looked for; name them instead",
+                            "cannot search for hubs of ASP.NET Core SignalR; name them instead",
                             metadata: ["cause": "\(reason)"])
                     }
                     isUnknown = true

@@ -1,9 +1,9 @@
 package import Logging
 import Time
 
-/// Writes lines that may come again and again into the log: of each kind one line a second, and at its end how many were held back.
+/// Logs events that may repeat: at most one line per second and kind, followed by the number of suppressed events.
 package struct EventLog: Sendable {
-    /// Kinds that are told apart; a limit, where the code names far fewer.
+    /// Maximum number of kinds; the code uses far fewer.
     private static let kindLimit = 64
 
     private let logger: Logger
@@ -14,7 +14,7 @@ package struct EventLog: Sendable {
     }
 
     /// - Parameters:
-    ///   - kind: what the line is about; lines of one kind hold back no other.
+    ///   - kind: the subject of the line; kinds are limited independently.
     ///   - now: monotonic, in nanoseconds.
     package mutating func write(
         _ level: Logger.Level, _ message: Logger.Message, kind: String, at now: UInt64,
@@ -26,13 +26,13 @@ package struct EventLog: Sendable {
         logger.log(level: level, message, metadata: metadata)
     }
 
-    /// Says what is held back, and would stay so if no more came.
+    /// Reports suppressed events, which would otherwise stay unreported.
     ///
-    /// - Parameter now: as above; `.max` at the stop.
+    /// - Parameter now: as above; `.max` when stopping.
     package mutating func flush(at now: UInt64) {
         for kept in limiter.ended(at: now) {
             logger.warning(
-                "more of the same, not logged one by one",
+                "similar events, not logged individually",
                 metadata: ["event": "\(kept.message)", "suppressed": "\(kept.count)"])
         }
     }

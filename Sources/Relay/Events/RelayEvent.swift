@@ -4,44 +4,44 @@ package import Prometheus
 package import Redis
 package import Time
 
-/// What a relay tells, in the order in which it happened. It carries no decision: who hears it does what is his.
+/// The events of a relay, in order. They carry no decisions: each consumer reacts in its own way.
 package enum RelayEvent: Sendable {
-    /// Envelopes, observed and recorded by now. The batch belongs to the relay again when the call returns.
+    /// Envelopes, already observed and recorded. The batch belongs to the relay again when the call returns.
     case batch(EnvelopeBatch)
-    /// The relay has subscribed, perhaps to another server than before.
+    /// The relay has subscribed, possibly to another server than before.
     indirect case subscribed(Subscription)
     case disconnected(DisconnectCause)
-    /// Hubs that were found: envelopes with these channel indexes may come from now on.
+    /// Discovered hubs: envelopes with these channel indexes may arrive from now on.
     case attached(Range<Int>)
-    /// The envelopes of a hub that was found are heard from now on.
+    /// Envelopes of a discovered hub are received from now on.
     case joined(channel: Int)
-    /// Ids that did not come.
+    /// Missing ids.
     ///
-    /// - isOfThisRun: false for those that were missing before this run: they belong into the capture, not into its metrics.
+    ///   - isOfThisRun: false if they were missing before this run: they belong into the capture, not into its metrics.
     case gap(channel: Int, ids: ClosedRange<UInt64>, cause: GapCause, isOfThisRun: Bool)
     case duplicate(channel: Int, id: UInt64, isOfThisRun: Bool)
     case counterReset(channel: Int, from: UInt64, to: UInt64, isOfThisRun: Bool)
-    /// Nobody can tell whether ids are missing.
+    /// It is unknown whether ids are missing.
     case mayBeMissing(channel: Int, RecordingDoubt)
-    /// Refused since the intake was full; those ids of them that are known follow as gaps.
+    /// Refused because the intake was full; their ids follow as gaps, if known.
     case dropped(envelopes: Int, bytes: Int)
-    /// A large payload passed by and was not held.
+    /// A large payload was not kept.
     case skipped(SkippedPayload, id: UInt64?)
-    /// The clock of the day was set; negative for back.
+    /// The system clock was set; negative for back.
     case clockStep(nanoseconds: Int64)
-    /// What another part of the relay found out: `interleaved`, `demoted`, `promoted`, `segment_deleted`.
+    /// From another part of the relay: `interleaved`, `demoted`, `promoted`, `segment_deleted`.
     indirect case noted(CaptureEvent)
-    /// With the bytes that are left on the disk.
+    /// With the free bytes on the disk.
     case recordingPaused(free: UInt64)
     case recordingResumed(free: UInt64)
     case writingFailed(CaptureError)
-    /// - lost: envelopes that could not be written; those of a pause for want of space are not among them.
+    ///   - lost: envelopes that could not be written, except those of a pause because of low disk space.
     case writingResumed(lost: Int)
 
-    /// As it stands in a capture.
+    /// The event for a capture.
     ///
     /// - Parameter channels: their names, by index.
-    /// - Returns: nil for envelopes, and for what a capture cannot be told while it cannot be written.
+    /// - Returns: nil for envelopes, and for events that a capture cannot contain while writing fails.
     package func captured(_ channels: [String]) -> CaptureEvent? {
         switch self {
         case .batch, .attached, .writingFailed, .writingResumed: nil
@@ -69,7 +69,7 @@ package enum RelayEvent: Sendable {
     }
 }
 
-/// Why envelopes were lost on our side.
+/// Why the relay lost envelopes.
 package enum DropReason: String, CaseIterable, Sendable {
     /// The intake was full.
     case bufferFull = "buffer_full"
@@ -77,34 +77,34 @@ package enum DropReason: String, CaseIterable, Sendable {
     case tooLarge = "too_large"
     /// The capture could not be written.
     case writeError = "write_error"
-    /// Recording paused for want of space.
+    /// Recording was paused because of low disk space.
     case diskLow = "disk_low"
 
     init(_ payload: SkippedPayload) { self = payload.isTooLarge ? .tooLarge : .bufferFull }
 }
 
-/// Hears the events of a relay beside metrics, recorder and log: a live forwarder, the live page.
+/// Consumes the events of a relay besides metrics, recorder and log: a live forwarder, the live page.
 package protocol RelayConsumer: Sendable {
-    /// Called on the recorder's thread, behind metrics and recorder. It copies what it wants into a bounded queue of its own
-    /// and never waits.
+    /// Called on the recorder's thread, after metrics and recorder. Must copy what it needs into a bounded queue and
+    /// never block.
     func consume(_ event: RelayEvent, at now: Moment)
-    /// Works until the task is cancelled.
+    /// Runs until the task is cancelled.
     ///
-    /// - Throws: what only a changed configuration heals; it ends the relay.
+    /// - Throws: configuration errors; they end the relay.
     func run() async throws
-    /// Nothing more is told: finishes what waits, in a bounded time. ``run()`` has ended.
+    /// No more events follow: finish pending work within a limited time. ``run()`` has ended.
     func finish() async
 }
 
-/// What the parts of one relay have in common.
+/// What the parts of one relay share.
 package struct RelayContext: Sendable {
     package let attached: AttachedChannels
-    /// Where each part registers its metrics.
+    /// Each part registers its metrics here.
     package let registry: Registry
     package let status: RelayStatus
     package let logger: Logger
 
-    /// Names of the channels that are attached by now, by channel index of a batch.
+    /// Names of the currently attached channels, by channel index of a batch.
     package var channels: [String] { attached.names }
 
     package init(attached: AttachedChannels, registry: Registry, status: RelayStatus, logger: Logger) {

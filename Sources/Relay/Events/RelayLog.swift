@@ -4,12 +4,12 @@ import Logging
 import Redis
 import Time
 
-/// Writes the events of a relay into its log, those that may come again and again at most one a second.
+/// Logs the events of a relay; repeated ones at most once a second.
 struct RelayLog {
     let context: RelayContext
     private let bufferBytes: Int
     private var lines: EventLog
-    /// By channel index: what was told, before it was known that several counters give the ids.
+    /// By channel index: events logged before several counters were recognized.
     private var mistold: [Int: [CaptureEvent.Withdrawn]] = [:]
 
     /// - Parameter bufferBytes: the limit of the intake.
@@ -33,8 +33,8 @@ struct RelayLog {
             lines.write(
                 .error,
                 payload.isTooLarge
-                    ? "an envelope is larger than the buffer and was dropped while it came in; raise the buffer to record such envelopes"
-                    : "intake full, a large envelope was dropped while it came in; is the disk too slow, or the buffer too small?",
+                    ? "an envelope is larger than the buffer and was dropped; raise the buffer to record such envelopes"
+                    : "intake full, a large envelope was dropped; is the disk too slow, or the buffer too small?",
                 kind: "skipped", at: now.monotonic,
                 [
                     "channel": "\(channels[payload.channel])", "id": "\(id.map(String.init) ?? "unknown")",
@@ -45,7 +45,7 @@ struct RelayLog {
         case .noted(let event) where event.event == "interleaved":
             let wrong = channels.firstIndex { event.isOf($0) }.flatMap { mistold.removeValue(forKey: $0) } ?? []
             logger.warning("\(event.event)", metadata: event.interleavingMetadata(mistold: wrong))
-        // Told by the part that found it out.
+        // Logged by the part that detected it.
         case .batch, .subscribed, .disconnected, .attached, .joined, .noted, .recordingPaused, .recordingResumed,
             .writingFailed,
             .writingResumed:
@@ -53,17 +53,17 @@ struct RelayLog {
         }
     }
 
-    /// These lines say what is not so: to be taken back with the event that says why.
+    /// These log lines were wrong: they are withdrawn together with the event that explains them.
     mutating func isMistold(_ events: [CaptureEvent.Withdrawn], channel: Int) {
         if !events.isEmpty { mistold[channel] = events }
     }
 
-    /// Says what is held back; see ``EventLog/flush(at:)``.
+    /// Reports suppressed events; see ``EventLog/flush(at:)``.
     mutating func flush(at now: UInt64) { lines.flush(at: now) }
 }
 
 extension CaptureEvent {
-    /// - Parameter name: of a channel; names are told apart byte by byte.
+    /// - Parameter name: of a channel; compared byte by byte.
     func isOf(_ name: String) -> Bool { channel.map { name.isSameOrdinally(as: $0) } ?? false }
 
     fileprivate var sequenceMetadata: Logger.Metadata {
@@ -76,7 +76,7 @@ extension CaptureEvent {
         return metadata
     }
 
-    /// - Parameter mistold: what the log has told and must take back.
+    /// - Parameter mistold: logged events to withdraw.
     fileprivate func interleavingMetadata(mistold: [Withdrawn]) -> Logger.Metadata {
         let places = databases?.sorted { (Int($0.key) ?? 0) < (Int($1.key) ?? 0) }
             .map { "database \($0.key) at \($0.value)" }.joined(separator: ", ")

@@ -4,13 +4,13 @@ import Redis
 import Synchronization
 package import Time
 
-/// How the relay is: what `/-/ready` and a service manager ask for.
+/// The state of the relay, for `/-/ready` and a service manager.
 package final class RelayStatus: Sendable {
     private let subscribed = Atomic(false)
     private let writing = Atomic(false)
     private let diskLow = Atomic(false)
     private let connection = Atomic(0)
-    /// 0 until the recorder thread has begun.
+    /// 0 until the recorder thread has started.
     private let lastBeat = Atomic<UInt64>(0)
     private let lostMaster = NIOLockedValueBox<MasterLoss?>(nil)
     private let records: Bool
@@ -30,13 +30,13 @@ package final class RelayStatus: Sendable {
         set { writing.store(newValue, ordering: .relaxed) }
     }
 
-    /// True while recording pauses for want of space.
+    /// True while recording is paused because of low disk space.
     package var isDiskLow: Bool {
         get { diskLow.load(ordering: .relaxed) }
         set { diskLow.store(newValue, ordering: .relaxed) }
     }
 
-    /// Redis' number for the subscription's connection; nil if it did not tell.
+    /// Redis' id of the subscription's connection; nil if unknown.
     var connectionID: Int? {
         get {
             let id = connection.load(ordering: .relaxed)
@@ -45,17 +45,17 @@ package final class RelayStatus: Sendable {
         set { connection.store(newValue ?? 0, ordering: .relaxed) }
     }
 
-    /// Set while the server that is subscribed to is a replica.
+    /// Set while the server subscribed to is a replica.
     package var masterLoss: MasterLoss? {
         get { lostMaster.withLockedValue { $0 } }
         set { lostMaster.withLockedValue { $0 = newValue } }
     }
 
-    /// nil if ready; else why not, in words.
+    /// nil if ready; else the reason as text.
     var notReadyReason: String? {
         if !isSubscribed { return "not subscribed to Redis" }
         if let masterLoss { return masterLoss.reason }
-        if records, isDiskLow { return "the disk is low" }
+        if records, isDiskLow { return "disk space is low" }
         if records, !isWriting { return "the capture is not being written" }
         return nil
     }
@@ -72,23 +72,21 @@ package final class RelayStatus: Sendable {
         }
     }
 
-    /// The recorder thread goes round.
+    /// The recorder's loop runs.
     func beat(at now: Moment) {
         lastBeat.store(now.monotonic, ordering: .relaxed)
     }
 
-    /// For how long the recorder thread has not gone round, in nanoseconds; what comes before its first round may take
-    /// long.
+    /// How long the recorder's loop has not run, in nanoseconds; work before its first iteration may take long.
     package func silence(at now: Moment) -> UInt64 {
         let beat = lastBeat.load(ordering: .relaxed)
         return beat > 0 && now.monotonic > beat ? now.monotonic - beat : 0
     }
 }
 
-/// The server that is subscribed to is no master any more: nodes publish elsewhere, and what is heard is what it
-/// replicates.
+/// The server subscribed to is no longer a master: nodes publish elsewhere, and only replicated messages are received.
 package struct MasterLoss: Sendable, Equatable {
-    /// `host:port` of the master that it follows; nil where it does not tell.
+    /// `host:port` of its master; nil if unknown.
     package var master: String?
     /// Nanoseconds since 1970.
     package var since: UInt64
@@ -98,7 +96,7 @@ package struct MasterLoss: Sendable, Equatable {
         self.since = since
     }
 
-    /// For `/-/ready`, the log, the live page.
+    /// For `/-/ready`, the log and the live page.
     var reason: String {
         "Redis is a replica" + (master.map { " of \($0)" } ?? "") + " now: nodes publish to its master"
     }

@@ -1,14 +1,14 @@
-/// A shell command that takes a closed segment away to where it is kept: `cp %p /archive/%f`.
+/// A shell command that archives a closed segment: `cp %p /archive/%f`.
 ///
-/// `%p` stands for the path, `%f` for the file name, `%%` for a percent sign. What is put in is one word for the shell,
-/// whatever it holds, also between quotation marks of the template.
+/// `%p` is replaced by the path, `%f` by the file name, `%%` by a percent sign. Replacements are quoted as one word for
+/// the shell, even within quotation marks of the template.
 package struct ArchiveCommand: Sendable, Equatable {
-    /// A `%` that stands for nothing.
+    /// A `%` that is not a placeholder.
     package struct UnknownPlaceholder: Error, CustomStringConvertible {
         package let placeholder: String
 
         package var description: String {
-            "'\(placeholder)' stands for nothing: %p is the path, %f the file name, %% a percent sign"
+            "'\(placeholder)' is not a placeholder: %p is the path, %f the file name, %% a percent sign"
         }
     }
 
@@ -59,7 +59,7 @@ package struct ArchiveCommand: Sendable, Equatable {
         parts.append(.text(text))
     }
 
-    /// What `/bin/sh -c` is given for a segment.
+    /// The argument of `/bin/sh -c` for a segment.
     package func expanded(path: String, name: String) -> String {
         parts.map { part in
             switch part {
@@ -86,7 +86,7 @@ package struct ArchiveCommand: Sendable, Equatable {
         }
     }
 
-    /// Means nothing to a shell, anywhere.
+    /// Has no special meaning in a shell.
     private static func isPlain(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

@@ -11,13 +11,13 @@ import Time
     import Musl
 #endif
 
-/// What becomes of closed segments, and when recording must pause.
+/// How to treat closed segments, and when to pause recording.
 package struct HousekeepingPolicy: Sendable {
-    /// Bytes that must stay free on the file system; 0 for none.
+    /// Bytes that must stay free on the file system; 0 for no limit.
     package var minimumFree: UInt64
     package var retention: RetentionPolicy
     package var archive: ArchiveCommand?
-    /// For how long one run of the archive command may go on.
+    /// Time limit of the archive command.
     package var archiveTimeout: Duration
 
     package init(
@@ -32,16 +32,16 @@ package struct HousekeepingPolicy: Sendable {
     }
 }
 
-/// A directory that is recorded into, and what becomes of its segments.
+/// The record directory and the treatment of its segments.
 struct RecordDirectory {
     var path: String
     var policy: HousekeepingPolicy
 }
 
-/// Runs the ``Retention`` about once a second on a thread of its own, and the archive command beside it, so that
-/// neither a large deletion nor a slow archive is ever waited for by the recorder.
+/// Runs ``Retention`` about once a second on a separate thread, and the archive command beside it, so that the recorder
+/// never waits for a large deletion or a slow archive.
 final class Housekeeper: Sendable {
-    /// For the last segment at an orderly stop.
+    /// Time limit for the last segment during a graceful shutdown.
     static let lastTry = Duration.seconds(10)
     private static let interval = Duration.seconds(1)
 
@@ -55,14 +55,14 @@ final class Housekeeper: Sendable {
     private let metrics: StorageMetrics
     private let logger: Logger
     private let thread = NIOThreadPool(numberOfThreads: 1)
-    /// Touched on `thread` only: a look can take long.
+    /// Used on `thread` only: reading the directory can take long.
     private let retention: NIOLockedValueBox<Retention>
     private let failures: NIOLockedValueBox<Failures>
     private let ended = NIOLockedValueBox<[String]>([])
-    /// The archive command under way.
+    /// The running archive command.
     private let running = NIOLockedValueBox<ShellCommand?>(nil)
 
-    /// - Parameter place: the record directory, and what becomes of it.
+    /// - Parameter place: the record directory and the treatment of its segments.
     init(_ place: RecordDirectory, intake: Intake, metrics: StorageMetrics, logger: Logger) {
         directory = Self.absolute(place.path)
         policy = place.policy
@@ -73,16 +73,16 @@ final class Housekeeper: Sendable {
             Retention(place, intake: intake, metrics: metrics, logger: logger))
     }
 
-    /// Before anything else.
+    /// Call first.
     func start() { thread.start() }
 
-    /// The recorder let a segment go. From any thread; waits for nothing that takes time.
+    /// The recorder released a segment. Thread-safe, does not block.
     func segmentEnded(path: String) {
         let name = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
         ended.withLockedValue { $0.append(name) }
     }
 
-    /// One look, which also says before the first envelope whether there is space to record.
+    /// Checks the directory once; before the first envelope this determines whether there is space to record.
     func look() async {
         try? await thread.runIfActive { [self] in
             let names = ended.withLockedValue { names in
@@ -94,7 +94,7 @@ final class Housekeeper: Sendable {
         }
     }
 
-    /// Until cancelled.
+    /// Runs until cancelled.
     func run() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [self] in
@@ -109,8 +109,8 @@ final class Housekeeper: Sendable {
         }
     }
 
-    /// Ends it: the command under way may come to its end, and the segment closed last gets one try, within ten seconds
-    /// together. The task of ``run()`` must have been cancelled.
+    /// Stops: the running command may finish, and the segment closed last gets one attempt, within ten seconds in
+    /// total. The task of ``run()`` must have been cancelled.
     func finish(_ housekeeping: Task<Void, Never>) async {
         let deadline = ContinuousClock.now + Self.lastTry
         running.withLockedValue { $0?.shorten(to: deadline) }
@@ -162,7 +162,7 @@ final class Housekeeper: Sendable {
             metrics.archiveFailures.increment()
             failures.withLockedValue {
                 $0.log.write(
-                    .warning, "the archive command failed, it is run again", kind: "archive",
+                    .warning, "the archive command failed, retrying", kind: "archive",
                     at: Moment.now().monotonic, ["segment": "\(segment.name)", "cause": "\(outcome.description)"])
             }
         }
@@ -177,7 +177,7 @@ final class Housekeeper: Sendable {
     }
 }
 
-/// How long the archive waits after a failure: a second, then twice as long each time, up to a minute.
+/// Delay of the archive after a failure: a second, doubling up to a minute.
 struct ArchiveBackoff {
     static let first = Duration.seconds(1)
     static let last = Duration.seconds(60)
@@ -196,7 +196,7 @@ struct ArchiveBackoff {
     }
 }
 
-/// The metrics of the files of the capture.
+/// Metrics of the capture's files.
 struct StorageMetrics: Sendable {
     let retainedSegments: Gauge
     let retainedBytes: Gauge
@@ -211,11 +211,11 @@ struct StorageMetrics: Sendable {
         retainedBytes = registry.gauge(
             "backplane_relay_retained_bytes", help: "Bytes of the segments in the record directory.")
         archivedSegments = registry.counter(
-            "backplane_relay_archived_segments_total", help: "Segments that the archive command took.")
+            "backplane_relay_archived_segments_total", help: "Segments archived by the archive command.")
         archiveFailures = registry.counter(
             "backplane_relay_archive_failures_total",
             help:
-                "Runs of the archive command that failed or took too long; they are repeated. The log has its last line."
+                "Runs of the archive command that failed or timed out; they are retried. The log has its last line of output."
         )
         archivePending = registry.gauge(
             "backplane_relay_archive_pending_segments", help: "Closed segments that are not archived yet.")

@@ -4,11 +4,11 @@ import Logging
 import Prometheus
 import Time
 
-/// Looks after the files of the record directory: free space, retention, what waits for the archive.
+/// Manages the files of the record directory: free space, retention, and segments to archive.
 ///
-/// Blocking, and one thread's; not the recorder's.
+/// Blocking, not thread-safe; runs off the recorder's thread.
 struct Retention {
-    /// Between looks at the directory without a reason, in nanoseconds.
+    /// Interval of reading the directory without a reason, in nanoseconds.
     static let lookInterval: UInt64 = 30_000_000_000
 
     private let directory: String
@@ -20,9 +20,9 @@ struct Retention {
     private var diskGuard: DiskGuard
     private var log: EventLog
     private var nextLook: UInt64 = 0
-    /// Names of segments that the recorder let go, until they are seen to be closed.
+    /// Names of segments released by the recorder, until they are seen to be closed.
     private var awaited: Set<String> = []
-    /// Archived in this run: remembered even if the disk takes no marker.
+    /// Archived in this run: remembered even if the marker cannot be written.
     private var archived: Set<String> = []
     private(set) var segments: [StoredSegment] = []
 
@@ -37,9 +37,9 @@ struct Retention {
         diskGuard = DiskGuard(minimum: policy.minimumFree)
     }
 
-    /// To be called about once a second.
+    /// Call about once a second.
     ///
-    /// - Parameter ended: names of segments that the recorder let go since the last call.
+    /// - Parameter ended: names of segments released by the recorder since the last call.
     mutating func look(ended: [String], at now: Moment) {
         awaited.formUnion(ended)
         if !awaited.isEmpty || now.monotonic >= nextLook {
@@ -52,10 +52,10 @@ struct Retention {
         log.flush(at: now.monotonic)
     }
 
-    /// Says what the log holds back.
+    /// Logs what was suppressed.
     mutating func finish() { log.flush(at: .max) }
 
-    /// The oldest segment that waits for the archive.
+    /// The oldest segment to archive.
     var nextToArchive: StoredSegment? { pending.first }
     /// The newest one.
     var lastToArchive: StoredSegment? { pending.last }
@@ -64,7 +64,7 @@ struct Retention {
         policy.archive == nil ? [] : segments.filter { !$0.isOpen && !$0.isArchived }
     }
 
-    /// The archive command has taken it.
+    /// The archive command succeeded.
     mutating func archived(_ name: String, at now: Moment) {
         archived.insert(name)
         mark(name, at: now)
@@ -79,7 +79,7 @@ struct Retention {
         do {
             segments = try inventory.scan()
         } catch {
-            complain("cannot look at the record directory", error, at: now)
+            complain("cannot read the record directory", error, at: now)
             return
         }
         let names = Set(segments.map(\.name))
@@ -96,11 +96,11 @@ struct Retention {
         do {
             try ArchiveMarker.make(for: name, in: directory)
         } catch {
-            complain("cannot note that a segment is archived", error, at: now)
+            complain("cannot mark a segment as archived", error, at: now)
         }
     }
 
-    /// A segment given up after a failure gets its summary before it is archived.
+    /// A segment abandoned after a failure gets its summary before it is archived.
     private mutating func closeAbandoned(at now: Moment) {
         for segment in segments where !segment.isOpen && !segment.isClosed {
             do {
@@ -109,7 +109,7 @@ struct Retention {
                 }
                 logger.notice("\(outcome)")
             } catch {
-                complain("a segment stays without its summary", error, at: now)
+                complain("cannot write the summary of a segment", error, at: now)
             }
         }
     }
@@ -127,7 +127,7 @@ struct Retention {
         for deletion in policy.retention.deletions(segments, now: now.realtime) { delete(deletion, at: now) }
     }
 
-    /// What is due by the policy and was kept only for the archive, oldest first, until there is space.
+    /// Segments due by the policy but kept for the archive, oldest first, until there is space.
     private mutating func forceRetention(at now: Moment) {
         guard !policy.retention.isOff else { return }
         for deletion in policy.retention.deletions(segments, now: now.realtime, diskLow: true) {
@@ -152,7 +152,7 @@ struct Retention {
         logger.log(
             level: deletion.reason == .diskLow ? .warning : .notice,
             deletion.reason == .diskLow
-                ? "a segment was deleted before it was archived, because the disk is low" : "a segment was deleted",
+                ? "a segment was deleted before it was archived, because disk space is low" : "a segment was deleted",
             metadata: [
                 "segment": "\(segment.name)", "reason": "\(deletion.reason.rawValue)", "bytes": "\(segment.size)",
                 "ids":

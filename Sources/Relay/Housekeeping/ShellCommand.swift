@@ -8,14 +8,14 @@ import SystemPackage
     import Musl
 #endif
 
-/// Runs a command by `/bin/sh -c`, in a process group of its own that is killed as a whole when its time is over.
+/// Runs a command by `/bin/sh -c`, in its own process group, which is killed as a whole on timeout.
 ///
-/// Standard input and output are `/dev/null`; of standard error the last line is kept. The command does not see the
-/// relay's own variables (`BACKPLANE_RELAY_*`), which may hold secrets.
+/// Standard input and output are `/dev/null`; the last line of standard error is kept. The command does not get the
+/// relay's variables (`BACKPLANE_RELAY_*`), which may contain secrets.
 final class ShellCommand: Sendable {
     struct Outcome: Sendable, Equatable {
         var succeeded: Bool
-        /// What happened, in words, for the log.
+        /// What happened, for the log.
         var description: String
     }
 
@@ -27,7 +27,7 @@ final class ShellCommand: Sendable {
     }
 
     private static let hiddenPrefix = "BACKPLANE_RELAY_"
-    /// How often the pipe is emptied and the clock looked at.
+    /// Interval of reading the pipe and checking the time.
     private static let pause = Duration.milliseconds(20)
     private static let keptTail = 4_096
 
@@ -39,12 +39,12 @@ final class ShellCommand: Sendable {
         state = NIOLockedValueBox(State(deadline: .now + timeout))
     }
 
-    /// Lets it go on until then at most.
+    /// Reduces the time limit.
     func shorten(to deadline: ContinuousClock.Instant) {
         state.withLockedValue { $0.deadline = min($0.deadline, deadline) }
     }
 
-    /// Returns when the shell has ended. What it left running in the background goes on.
+    /// Returns when the shell has ended. Background processes started by it continue.
     func run() async -> Outcome {
         var ends: [CInt] = [-1, -1]
         guard pipe(&ends) == 0 else {
@@ -54,7 +54,7 @@ final class ShellCommand: Sendable {
         defer { close(reading) }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         _ = fcntl(reading, F_SETFL, O_NONBLOCK)
-        // A cancelled task would end the shell and leave its children.
+        // A cancelled task would end the shell but leave its children.
         let shell = Task { await self.runShell(errors: writing) }
         let lines = Task { await self.watch(reading) }
         let status = await shell.value
@@ -92,7 +92,7 @@ final class ShellCommand: Sendable {
         }
     }
 
-    /// Empties the pipe, so that the command never waits for it, and keeps the time.
+    /// Drains the pipe, so that the command never blocks on it, and enforces the time limit.
     private func watch(_ descriptor: CInt) async -> String {
         var tail: [UInt8] = []
         while true {
@@ -113,7 +113,7 @@ final class ShellCommand: Sendable {
     }
 
     private static func drain(_ descriptor: CInt, into tail: inout [UInt8]) {
-        // Bounded: what writes without end must not keep us here.
+        // Bounded: endless output must not keep us here.
         for _ in 0..<64 {
             let got = withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 1) { buffer in
                 let count = read(descriptor, buffer.baseAddress, buffer.count)

@@ -6,12 +6,12 @@ import Time
     import Musl
 #endif
 
-/// A lock with a flag that one thread can wait for, at most some time.
+/// A lock with a flag that one thread can wait for, with a timeout.
 ///
-/// The time is measured by the monotonic clock. NIO's `ConditionLock` waits for a time of day: set the clock back by an
-/// hour, and a wait of a second lasts an hour.
+/// Timeouts use the monotonic clock. NIO's `ConditionLock` uses the system clock: if it is set back by an hour, a wait
+/// of a second takes an hour.
 final class FlagLock: @unchecked Sendable {
-    // @unchecked: the pthread objects are made for several threads; the flag is touched only while the lock is held.
+    // @unchecked: pthread objects are thread-safe; the flag is used only while the lock is held.
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var flag = false
@@ -22,7 +22,7 @@ final class FlagLock: @unchecked Sendable {
         failures |= pthread_condattr_init(&attributes)
         failures |= pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
         failures |= pthread_cond_init(condition, &attributes)
-        precondition(failures == 0, "pthread refuses a mutex or a condition")
+        precondition(failures == 0, "pthread cannot create a mutex or condition")
         pthread_condattr_destroy(&attributes)
     }
 
@@ -43,16 +43,16 @@ final class FlagLock: @unchecked Sendable {
         precondition(failure == 0, "pthread_mutex_unlock: \(failure)")
     }
 
-    /// Sets the flag, or takes it down, and wakes who waits for it.
+    /// Sets or clears the flag, and wakes the waiting thread.
     func unlock(setting flag: Bool) {
         self.flag = flag
         unlock()
         if flag { pthread_cond_signal(condition) }
     }
 
-    /// Takes the lock once the flag is set.
+    /// Acquires the lock once the flag is set.
     ///
-    /// - Returns: false if that did not happen within `seconds`; then the lock is not held.
+    /// - Returns: false on timeout; then the lock is not held.
     func lockWhenSet(within seconds: Double) -> Bool {
         let end = SystemClock.monotonic() + UInt64(max(0, seconds) * 1e9)
         var deadline = timespec(tv_sec: Int(end / 1_000_000_000), tv_nsec: Int(end % 1_000_000_000))

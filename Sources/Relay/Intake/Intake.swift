@@ -3,39 +3,39 @@ import Redis
 
 /// The queue between the event loop and the recorder thread, bounded in bytes.
 ///
-/// When it is full the newest batch is dropped, counted, and its place marked: the socket is drained in any case, since
+/// When it is full the newest batch is dropped and counted, and its place marked: the socket is always drained, because
 /// Redis buffers for a subscriber that does not read.
 final class Intake: EnvelopeSink, @unchecked Sendable {
-    // @unchecked: the stored properties below `lock` are touched only while it is held.
+    // @unchecked: the stored properties below `lock` are used only while it is held.
 
-    /// What one look into the queue brings.
+    /// The result of one read of the queue.
     struct Delivery {
         var items: [IntakeItem] = []
-        /// True if no more will come.
+        /// True if nothing more follows.
         var isClosed = false
     }
 
-    /// Empty batches kept for reuse.
+    /// Number of empty batches kept for reuse.
     private static let spareBatches = 16
-    /// Batches below this are put together while the consumer is busy, so that many small reads do not cost the memory
-    /// of a batch each.
+    /// Smaller batches are merged while the consumer is busy, so that many small reads do not each cost the memory of a
+    /// batch.
     private static let smallBytes = 16 * 1024
     private static let mergedBytes = 64 * 1024
-    /// The same for all batches once the intake fills: from then on memory counts for more than a copy.
+    /// The same for all batches once the intake is filling: then memory matters more than copying.
     private static let mergedBytesWhenFilling = 512 * 1024
 
     /// In bytes.
     let limit: Int
     let metrics: IntakeMetrics
-    /// Its flag: whether there is something for the consumer.
+    /// Its flag: whether there is anything for the consumer.
     private let lock = FlagLock()
     private var items: [IntakeItem] = []
     private var isClosed = false
     private var spare: [EnvelopeBatch] = []
-    /// Memory of the waiting batches, of those that the consumer works on, and of large payloads that come in.
+    /// Memory of waiting batches, of those being processed, and of incoming large payloads.
     private var bytes = 0
 
-    /// - Parameter limit: memory that waiting batches may hold together, in bytes.
+    /// - Parameter limit: maximum memory of waiting batches, in bytes.
     init(limit: Int, metrics: IntakeMetrics) {
         precondition(limit > 0)
         self.limit = limit
@@ -54,7 +54,7 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
     func deliver(_ batch: EnvelopeBatch) {
         lock.lock()
         if batch.isAdmitted {
-            // Counted since it began to come in.
+            // Already counted when it began to arrive.
             items.append(.batch(batch))
         } else if mergeIntoLast(batch) {
             keep(batch)
@@ -102,12 +102,12 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
         append(.disconnected(cause))
     }
 
-    /// See ``IntakeItem/counters(_:)``. From any thread.
+    /// See ``IntakeItem/counters(_:)``. Thread-safe.
     func counters(_ readings: CounterReadings) {
         append(.counters(readings))
     }
 
-    /// Asks the recorder, from any thread. Asking the same again at once is asking once.
+    /// Sends a command to the recorder; thread-safe. Immediate repetitions are merged.
     func command(_ command: RecorderCommand) {
         lock.lock()
         let isRepeated = if case .command(let last)? = items.last { last == command } else { false }
@@ -115,7 +115,7 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
         lock.unlock(setting: true)
     }
 
-    /// No more will come; the consumer gets what is left.
+    /// Nothing more follows; the consumer gets the rest.
     func close() {
         lock.lock()
         isClosed = true
@@ -162,7 +162,7 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
 
     // MARK: - Consumer
 
-    /// Waits until there is something, at most `seconds`.
+    /// Waits until there is something, for at most `seconds`.
     func take(waitingAtMost seconds: Double) -> Delivery {
         guard lock.lockWhenSet(within: seconds) else { return Delivery() }
         let delivery = Delivery(items: items, isClosed: isClosed)
@@ -171,8 +171,9 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
         return delivery
     }
 
-    /// The consumer is done with the batch of a large payload but for `work`, which writes what it has copied: the memory is
-    /// given back before it, the room behind it. So no other large payload comes while there are two copies of this one.
+    /// The consumer is done with a large payload's batch except for `work`, which writes its copy: the memory is freed
+    /// before `work`, but counted until after it. So no other large payload arrives while there are two copies of this
+    /// one.
     @discardableResult
     func recycle(large batch: EnvelopeBatch, after work: () -> Void) -> Double {
         let room = batch.footprint
@@ -189,7 +190,7 @@ final class Intake: EnvelopeSink, @unchecked Sendable {
 
     /// The consumer is done with a batch.
     ///
-    /// - Returns: how full this still is, 0 to 1.
+    /// - Returns: how full the queue still is, 0 to 1.
     @discardableResult
     func recycle(_ batch: EnvelopeBatch) -> Double {
         lock.lock()

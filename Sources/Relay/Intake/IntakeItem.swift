@@ -2,22 +2,22 @@ import Backplane
 import Capture
 import Redis
 
-/// What happened on the subscription, in order: batches, and what befell the connection between them.
+/// Events of the subscription, in order: batches, and connection events between them.
 enum IntakeItem: Sendable {
     case batch(EnvelopeBatch)
     case subscribed(Subscription)
     case disconnected(DisconnectCause)
-    /// Envelopes were refused here, at this point of the stream, because the intake was full.
+    /// Envelopes were refused at this point of the stream, because the intake was full.
     case dropped(envelopes: Int, bytes: Int, ids: DroppedIDs)
-    /// A large payload was passed over while it came in, since there was no room for it.
+    /// A large payload was not kept, because there was no room.
     case skipped(SkippedPayload)
-    /// How far the counters have come: what they gave out and is not in the stream before this point will not come.
+    /// The values of the counters: ids assigned by then and not in the stream before this point will not arrive.
     case counters(CounterReadings)
-    /// Something that the recorder is asked to do at this point of the stream.
+    /// A command for the recorder at this point of the stream.
     case command(RecorderCommand)
 }
 
-/// The ids of envelopes that the intake refused, by channel, in the order in which they came.
+/// The ids of envelopes refused by the intake, by channel, in order of arrival.
 struct DroppedIDs: Sendable {
     private var tallies: [Int: ChannelTally] = [:]
 
@@ -31,45 +31,45 @@ struct DroppedIDs: Sendable {
         }
     }
 
-    /// Ranges of consecutive ids by channel index, the channels in order.
+    /// Ranges of consecutive ids by channel index, channels in order.
     var ranges: [(channel: Int, ids: [ClosedRange<UInt64>])] {
         tallies.sorted { $0.key < $1.key }.map { ($0.key, $0.value.ids) }
     }
 }
 
-/// What a look at the counter of a channel brought.
+/// The result of reading a channel's counter.
 enum CounterReading: Sendable, Equatable {
-    /// The last id that was given out.
+    /// The last id assigned.
     case value(UInt64)
     case unreadable(RecordingDoubt.Reason)
 }
 
-/// A look at all counters, as it stands in the stream of what arrives.
+/// A reading of all counters, in its place in the stream.
 struct CounterReadings: Sendable {
     /// By channel index.
     var counters: [CounterReading]
-    /// True if whatever Redis had sent when the counters were read stands before this in the stream; else nothing more
-    /// will come of it.
+    /// True if everything that Redis had sent when the counters were read precedes this in the stream; otherwise the
+    /// rest will never arrive.
     var isFenced: Bool
-    /// The relay stops.
+    /// The relay is stopping.
     var isLast: Bool
 }
 
-/// What the recorder can be asked for by other threads, by way of the ``Intake``.
+/// Commands for the recorder from other threads, through the ``Intake``.
 enum RecorderCommand: Sendable, Equatable {
-    /// Close the segment and begin the next one.
+    /// Close the segment and start the next one.
     case rotate
-    /// Write what waits and force it to the disk.
+    /// Write pending data and force it to the disk.
     case flush
-    /// The disk is low: record nothing until ``resume(free:)``. With the bytes that are left.
+    /// Disk space is low: record nothing until ``resume(free:)``. With the free bytes.
     case pause(free: UInt64)
     case resume(free: UInt64)
-    /// For the capture, and whoever else hears events.
+    /// For the capture and other consumers of events.
     case note(CaptureEvent)
-    /// Envelopes of these channels may come from now on: indexes in ``AttachedChannels``.
+    /// Envelopes of these channels may arrive from now on: indexes in ``AttachedChannels``.
     case attach(Range<Int>)
-    /// From here on the envelopes of this channel are heard, by its index.
+    /// Envelopes of this channel are received from here on; by channel index.
     case joined(Int)
-    /// Both ends of this jump of ids are where counters stand, in different databases: by index of the channel.
+    /// Counters in different databases are at both ends of this jump of ids; by channel index.
     case areCounters(CaptureEvent.Withdrawn, channel: Int)
 }

@@ -1,6 +1,6 @@
 package import Prometheus
 
-/// How full the intake is, and what was lost of what came in.
+/// Fill of the intake, and losses of received envelopes.
 package struct IntakeMetrics: Sendable {
     let bytes: Gauge
     let limitBytes: Gauge
@@ -8,14 +8,15 @@ package struct IntakeMetrics: Sendable {
 
     package init(_ registry: Registry) {
         bytes = registry.gauge(
-            "backplane_relay_intake_bytes", help: "Memory held by envelopes that wait for the recorder.")
+            "backplane_relay_intake_bytes", help: "Memory of envelopes waiting for the recorder.")
         limitBytes = registry.gauge(
-            "backplane_relay_intake_limit_bytes", help: "Limit of backplane_relay_intake_bytes: the buffer.")
+            "backplane_relay_intake_limit_bytes", help: "Limit of backplane_relay_intake_bytes: the size of the buffer."
+        )
         drops = DropMetrics(registry)
     }
 }
 
-/// Envelopes that were received and are not recorded, counted by whoever loses them: the intake, the recorder.
+/// Envelopes received but not recorded, counted where they are lost: in the intake or the recorder.
 package struct DropMetrics: Sendable {
     private let envelopes: [DropReason: Counter]
     private let bytes: [DropReason: Counter]
@@ -23,7 +24,8 @@ package struct DropMetrics: Sendable {
     init(_ registry: Registry) {
         let envelopes = registry.counterFamily(
             "backplane_relay_dropped_envelopes_total",
-            help: "Envelopes received but not recorded; the capture notes each loss. Look at the disk and the buffer.",
+            help:
+                "Envelopes received but not recorded; each loss is noted in the capture. Check the disk and the buffer.",
             labels: ["reason"])
         let bytes = registry.counterFamily(
             "backplane_relay_dropped_bytes_total", help: "Payload bytes of dropped envelopes.", labels: ["reason"])
@@ -37,9 +39,9 @@ package struct DropMetrics: Sendable {
         bytes[reason]?.increment(by: size)
     }
 
-    /// Envelopes lost on our side since the start, for whatever reason.
+    /// Envelopes lost by the relay since the start, for any reason.
     var total: Int { envelopes.values.reduce(0) { $0 + $1.value } }
 
-    /// Envelopes, since the start.
+    /// Envelopes since the start.
     package func count(_ reason: DropReason) -> Int { envelopes[reason]?.value ?? 0 }
 }

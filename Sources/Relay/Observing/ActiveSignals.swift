@@ -6,25 +6,25 @@ import Backplane
     import Musl
 #endif
 
-/// How many different signals were addressed within the last 100 s, to some 3 %, in 10 KiB however many they are.
+/// The number of distinct signals addressed in the last 100 s, within about 3 %, in 10 KiB whatever their number.
 ///
-/// A HyperLogLog (Flajolet et al., 2007; small numbers by linear counting) for each 10 s, added up when asked.
+/// A HyperLogLog (Flajolet et al., 2007; linear counting for small numbers) per 10 s, merged when read.
 struct ActiveSignals {
     static let window: UInt64 = 100
     private static let slices = 10
     private static let registers = 1_024
     private static let sliceSeconds = window / UInt64(slices)
     private static let indexBits = registers.trailingZeroBitCount
-    /// Of a hash that is 0 behind its index bits.
+    /// For a hash that is 0 after its index bits.
     private static let highestRank = UInt64.bitWidth + 1
 
     private let hash = ByteHash()
-    /// By slice and register: the longest run of zeros met, plus one. Empty until the first signal.
+    /// By slice and register: the longest run of zeros, plus one. Empty until the first signal.
     private var ranks: [UInt8] = []
     private var isUsed = Array(repeating: false, count: slices)
     private var slice = 0
-    /// Hashes met in this slice, each by its own last bits: most messages are for signals met just now, and with many
-    /// channels each look at the registers waits for memory.
+    /// Hashes seen in this slice, indexed by their last bits: most messages are for recently seen signals, and with
+    /// many channels each access to the registers is a cache miss.
     private var recent = ActiveSignals.noneRecent
     private static let noneRecent = InlineArray<8, UInt64> { $0 == 0 ? 1 : 0 }
     /// Number of 10 s intervals since the clock began.
@@ -46,9 +46,9 @@ struct ActiveSignals {
         }
     }
 
-    /// Forgets what is older than the window.
+    /// Drops slices older than the window.
     ///
-    /// - Parameter seconds: of a clock that never goes back.
+    /// - Parameter seconds: on a monotonic clock.
     mutating func advance(to seconds: UInt64) {
         let now = seconds / Self.sliceSeconds
         guard now > interval else { return }
@@ -66,7 +66,7 @@ struct ActiveSignals {
     var count: Int {
         let used = isUsed.indices.filter { isUsed[$0] }
         guard !used.isEmpty else { return 0 }
-        // How many registers have each rank within the window; with a thousand channels this is asked often.
+        // Number of registers by rank within the window; with a thousand channels this is read often.
         var registers = [Int](repeating: 0, count: Self.highestRank + 1)
         ranks.withUnsafeBufferPointer { ranks in
             for register in 0..<Self.registers {

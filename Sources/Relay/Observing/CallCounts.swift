@@ -1,14 +1,14 @@
 import Backplane
 import Prometheus
 
-/// Counts the calls of hub methods on one channel, by hub and method.
+/// Counts calls of hub methods on one channel, by hub and method.
 ///
-/// Found by the hash of the bytes that hold both names; decoded once, when first met. Bounded: what comes after
-/// `maximumCalls` different ones is counted as `other`, as is a name longer than a label should be.
+/// Looked up by the hash of the bytes containing both names; decoded once, when first seen. Bounded: calls beyond
+/// `maximumCalls` distinct ones are counted as `other`, as are names too long for a label.
 struct CallCounts {
     static let maximumCalls = 100
     private static let longestName = 100
-    /// A power of two with room to spare: half of it stays empty.
+    /// A power of two, at least half empty.
     private static let slots = 512
     private static let usedSlots = slots / 2
 
@@ -22,23 +22,23 @@ struct CallCounts {
     private let channel: String
     private let backplane: String
     private let family: Family<Counter>
-    /// Empty until the first call; then a call's index in `known` by the slot of its hash, -1 for none. Small, since
-    /// there may be a thousand channels.
+    /// Empty until the first call; then the index in `known` by hash slot, -1 for none. Small, because there may be a
+    /// thousand channels.
     private var calls: [Int16] = []
     private var known: [Call] = []
-    /// The last call met and its place in `known`: the next one is mostly the same.
+    /// The last call and its index in `known`: the next one is mostly the same.
     private var lastHash: UInt64 = 0
     private var last = -1
     private var other = 0
 
-    /// - Parameter family: with the labels channel, backplane, hub and method, limited to ``maximumCalls`` a channel.
+    /// - Parameter family: with the labels channel, backplane, hub and method, limited to ``maximumCalls`` per channel.
     init(_ family: Family<Counter>, channel: String, _ dialect: Dialect) {
         self.family = family
         self.channel = channel
         backplane = dialect.label
     }
 
-    /// - Parameter value: of a message for clients; one that is no call is not counted.
+    /// - Parameter value: of a message for clients; ignored if it is not a call.
     @inline(__always)
     mutating func observe(_ value: UnsafeRawBufferPointer) {
         if let name = HubCallName(quickly: value) {
@@ -49,10 +49,10 @@ struct CallCounts {
         }
     }
 
-    /// A call of a hub of ASP.NET Core, each channel of which has one hub.
+    /// A call on a hub of ASP.NET Core, whose channels have one hub each.
     ///
     /// - Parameters:
-    ///   - method: decoded once, when first met.
+    ///   - method: decoded once, when first seen.
     ///   - hub: its class.
     @inline(__always)
     mutating func observe(method: CoreCallName, hub: String) {
@@ -60,20 +60,20 @@ struct CallCounts {
         if !count(hash) { meet(hash, hub: hub, method: method.method) }
     }
 
-    /// The same of a method that may be escaped.
+    /// The same for a method that may be escaped.
     mutating func observe(method: TextInPlace, hub: String) {
         let hash = self.hash.of(method.raw)
         if !count(hash) { meet(hash, hub: hub, method: method.text) }
     }
 
-    /// Escaped names, members in another order, or no call at all.
+    /// For escaped names, members in another order, or a value that is not a call.
     private mutating func observeSlowly(_ value: UnsafeRawBufferPointer) {
         guard let call = HubInvocation(scanning: value) else { return }
         let hash = self.hash.of(call.hub) &* 31 &+ self.hash.of(call.method)
         if !count(hash) { meet(hash, hub: call.hubName, method: call.methodName) }
     }
 
-    /// - Returns: false if it was never met.
+    /// - Returns: false if it is unknown.
     @inline(__always)
     private mutating func count(_ hash: UInt64) -> Bool {
         if hash == lastHash, last >= 0 {
@@ -112,7 +112,7 @@ struct CallCounts {
         known.append(Call(hash: hash, counter: counter, count: 1))
     }
 
-    /// Adds what was counted since the last call to the shared counters.
+    /// Adds the counts since the last call to the shared counters.
     mutating func publish() {
         for index in known.indices where known[index].count > 0 {
             known[index].counter.increment(by: known[index].count)

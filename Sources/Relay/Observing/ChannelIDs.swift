@@ -2,17 +2,17 @@ import Backplane
 import Capture
 import Redis
 
-/// What befell the connection, so that a gap can be given its cause. One for all channels of a subscription.
+/// Connection events, for determining the cause of a gap. Shared by all channels of a subscription.
 struct Disruptions {
-    /// 1 for the time before this run, and one more each time.
+    /// 1 for the time before this run, incremented by each event.
     private(set) var count = 1
-    /// Of the last thing that happened in this run.
+    /// The cause of the last event in this run.
     private(set) var cause: GapCause?
     private var server: RedisServerInfo?
     private var endpoint: String?
 
     mutating func disconnected(_ cause: DisconnectCause) {
-        // Of our own accord: what comes from now on is not ours.
+        // Deliberate: whatever comes from now on is not ours.
         guard cause != .stopped else { return }
         disrupt(cause == .failover ? .failover : .connectionLost)
     }
@@ -29,7 +29,7 @@ struct Disruptions {
             endpoint = subscription.endpoint
         }
         guard cause == .connectionLost else { return }
-        // Another server took over before we were told.
+        // Another server took over before we were notified.
         if let endpoint, endpoint != subscription.endpoint {
             cause = .failover
             return
@@ -48,48 +48,48 @@ struct Disruptions {
     }
 }
 
-/// The ids of one channel of SignalR 2: what they and the counter tell about what is missing, and why. A value without I/O,
-/// the same for whoever records and whoever only looks.
+/// The ids of one channel of SignalR 2: determines from ids and counter what is missing and why. A value without I/O,
+/// shared by recording and observing.
 ///
-/// A disruption concerns a channel until its next envelope has come in.
+/// A disruption affects a channel until its next envelope has arrived.
 struct ChannelIDs {
-    /// Ids that did not come.
+    /// Missing ids.
     struct Hole: Equatable {
         var ids: ClosedRange<UInt64>
         var cause: GapCause
     }
 
-    /// What deserves to be told.
+    /// A finding to report.
     enum Finding: Equatable {
-        /// - earlier: of the time before this run.
+        ///   - earlier: from the time before this run.
         case missing(earlier: Hole?, Hole?)
-        /// Ids were skipped, and nothing befell the recording. Perhaps it is the turn of another counter.
+        /// Ids were skipped without a disruption. It may be another counter's turn.
         case jump(ClosedRange<UInt64>)
-        /// - isSure: false if it may be the turn of another counter.
+        ///   - isSure: false if it may be another counter's turn.
         case duplicate(UInt64, isOfThisRun: Bool, isSure: Bool = true)
         case counterReset(from: UInt64, to: UInt64, isOfThisRun: Bool, isSure: Bool = false)
-        /// The id goes on with another counter. `isNews` if that shows one counter more than was known.
+        /// The id continues another counter. `isNews` if this reveals a further counter.
         ///
-        /// - withdraws: findings that were none, as this one shows.
+        ///   - withdraws: earlier findings that this one proves wrong.
         case turn(isNews: Bool, withdraws: [CaptureEvent.Withdrawn] = [])
-        /// It came late, or with a counter that was restored: nothing is missing.
+        /// It arrived late, or with a restored counter: nothing is missing.
         case outOfOrder
         case doubt(RecordingDoubt)
     }
 
     private var tracker: CounterTracker
     private var comparison = CounterComparison()
-    /// How many disruptions the last envelope knew of.
+    /// Number of disruptions known at the last envelope.
     private var settled: Int
-    /// Of an earlier run.
+    /// From an earlier run.
     private let earlierID: UInt64?
     private let earlierCause: GapCause?
-    /// Envelopes whose id cannot be read.
+    /// Envelopes with unreadable ids.
     private var withoutID: UInt64 = 0
 
     /// - Parameters:
-    ///   - earlierID: the last id that an earlier run recorded.
-    ///   - cause: why ids are missing since then.
+    ///   - earlierID: the last id recorded by an earlier run.
+    ///   - cause: why later ids are missing.
     init(earlierID: UInt64? = nil, cause: GapCause? = nil) {
         self.earlierID = earlierID
         earlierCause = earlierID == nil ? nil : cause
@@ -99,7 +99,7 @@ struct ChannelIDs {
 
     /// The last id that arrived or is known to be missing.
     var lastID: UInt64? { tracker.lastID }
-    /// How many counters are known to give ids here.
+    /// Number of counters known to assign ids.
     var counters: Int { tracker.counters }
 
     // MARK: - Envelopes
@@ -107,8 +107,8 @@ struct ChannelIDs {
     /// An envelope arrived.
     ///
     /// - Parameters:
-    ///   - id: nil if it cannot be read.
-    ///   - isTwin: if it has the id of the one before, it is another envelope, or may be.
+    ///   - id: nil if unreadable.
+    ///   - isTwin: if it has the previous id: whether it is, or may be, a different envelope.
     /// - Returns: nil without an id.
     @inline(__always)
     mutating func observe(_ id: UInt64?, isTwin: Bool = false) -> CounterTracker.Observation? {
@@ -120,7 +120,7 @@ struct ChannelIDs {
         return isTwin && sequence == .one(.duplicate) ? tracker.observeTwin() : sequence
     }
 
-    /// True if ``finding(_:id:isTwin:amid:)`` has nothing to say. What nearly always is so costs a comparison or two.
+    /// True if ``finding(_:id:isTwin:amid:)`` has nothing to report. The common case costs only a few comparisons.
     @inline(__always)
     func isInLine(_ sequence: CounterTracker.Observation?, disruptions: Int) -> Bool {
         guard settled == disruptions else { return false }
@@ -130,7 +130,7 @@ struct ChannelIDs {
         }
     }
 
-    /// What ``observe(_:isTwin:)`` said, in view of what happened before.
+    /// Interprets the result of ``observe(_:isTwin:)`` in view of earlier events.
     mutating func finding(
         _ sequence: CounterTracker.Observation?, id: UInt64?, isTwin: Bool = false, amid disruptions: Disruptions
     ) -> Finding? {
@@ -138,7 +138,7 @@ struct ChannelIDs {
         switch sequence {
         case nil, .one(.inOrder): return nil
         case .one(.first):
-            // Behind a lost connection: the counter's first look may know of some before it.
+            // After a lost connection: the counter's first reading may reveal ids before it.
             guard let why, !why.isEarlier, let ids = comparison.missing(before: id ?? 0) else { return nil }
             return .missing(earlier: nil, Hole(ids: ids, cause: why.cause))
         case .some(let sequence): return deviation(sequence, id: id ?? 0, isTwin: isTwin, why)
@@ -161,7 +161,7 @@ struct ChannelIDs {
         }
     }
 
-    /// - Parameter why: nil if nothing befell the recording since the last id.
+    /// - Parameter why: nil if there was no disruption since the last id.
     private func gap(_ ids: ClosedRange<UInt64>, _ why: (cause: GapCause, isEarlier: Bool)?) -> Finding {
         guard let why else { return .jump(ids) }
         if why.isEarlier { return .missing(earlier: Hole(ids: ids, cause: why.cause), nil) }
@@ -173,7 +173,7 @@ struct ChannelIDs {
             end < ids.upperBound ? Hole(ids: end + 1...ids.upperBound, cause: why.cause) : nil)
     }
 
-    /// Envelopes with these ids arrived, and that is all that is known of them.
+    /// Envelopes with these ids arrived; nothing else is known of them.
     mutating func dropped(_ ids: ClosedRange<UInt64>, amid disruptions: Disruptions) -> [Finding] {
         let why = settle(disruptions)
         let sequence = tracker.observe(ids.lowerBound)
@@ -182,7 +182,7 @@ struct ChannelIDs {
         case .one(.inOrder), .one(.first): break
         default: findings.append(deviation(sequence, id: ids.lowerBound, why))
         }
-        // Once more, or still missing: told before.
+        // A repetition, or still missing: already reported.
         if sequence == .one(.duplicate) || sequence == .one(.late) { return findings }
         _ = tracker.missed(through: ids.upperBound)
         return findings + [.missing(earlier: nil, Hole(ids: ids, cause: .dropped))]
@@ -190,13 +190,13 @@ struct ChannelIDs {
 
     // MARK: - The counter
 
-    /// Finds out whether all that the counter gave out has arrived.
+    /// Determines whether all ids assigned by the counter have arrived.
     ///
-    /// - Returns: what to tell, and up to which id all is recorded or told, where the look is the last.
+    /// - Returns: the findings; for the last reading also the id up to which everything is recorded or reported.
     mutating func compare(
         _ reading: CounterReading, of look: CounterReadings, amid disruptions: Disruptions
     ) -> (finding: Finding?, checkedID: UInt64?) {
-        // One key says nothing of several counters.
+        // A single key says nothing about several counters.
         guard tracker.counters == 1 else { return (nil, nil) }
         let isDisrupted = disruptions.count > 1 && settled != disruptions.count
         let outcome = comparison.compare(
@@ -222,9 +222,9 @@ struct ChannelIDs {
         }
     }
 
-    /// An envelope of this channel came in.
+    /// An envelope of this channel arrived.
     ///
-    /// - Returns: why ids before it may be missing; `isEarlier` if that is about the time before this run.
+    /// - Returns: why ids before it may be missing; `isEarlier` if that concerns the time before this run.
     mutating func settle(_ disruptions: Disruptions) -> (cause: GapCause, isEarlier: Bool)? {
         guard settled != disruptions.count else { return nil }
         settled = disruptions.count
@@ -234,7 +234,7 @@ struct ChannelIDs {
 }
 
 extension ChannelIDs.Finding {
-    /// False for what one counter explains as well as several that publish in turn.
+    /// False for deviations that one counter explains as well as several in turn.
     var isSure: Bool {
         switch self {
         case .jump: false
@@ -243,7 +243,7 @@ extension ChannelIDs.Finding {
         }
     }
 
-    /// The events that tell it, in their order; none for what is not told each time.
+    /// The events for it, in order; empty for findings that are not reported each time.
     func events(channel: Int) -> [RelayEvent] {
         switch self {
         case .missing(let earlier, let own):

@@ -3,10 +3,10 @@ package import Prometheus
 
 /// The metrics of one event key of SignalR 2, or of one hub of ASP.NET Core.
 ///
-/// What a wire does not have has no series: ``signalR2`` and ``core`` are there for one of both each.
+/// What a wire does not have has no series: either ``signalR2`` or ``core`` is set.
 package struct ChannelMetrics: Sendable {
     package let source: BackplaneChannel
-    /// The event key, or prefix and type of the hub: the `channel` of the series.
+    /// The event key, or prefix and type of the hub: label `channel`.
     package let channel: String
     let up: Gauge
     package let envelopes: Counter
@@ -58,12 +58,12 @@ package struct ChannelMetrics: Sendable {
 
     package var dialect: Dialect { source.dialect }
 
-    /// Messages of this run by kind, those that came.
+    /// Messages of this run by kind, without zeros.
     package var messagesByKind: [(label: String, count: Int)] {
         zip(Self.kindLabels(dialect), messages).map { ($0, $1.value) }.filter { $0.1 > 0 }
     }
 
-    /// - Parameter bytes: nil, and there is no series, without an envelope in that time.
+    /// - Parameter bytes: nil, for no series, without an envelope in that time.
     func setLargestEnvelope(_ bytes: Int?) {
         if let bytes {
             largestEnvelope.with(channel, dialect.label).set(Double(bytes))
@@ -81,8 +81,8 @@ package struct ChannelMetrics: Sendable {
         }
     }
 
-    /// Those of SignalR 2 by raw value. Of ASP.NET Core in the order of its actions, under the names that SignalR 2 has for
-    /// the same.
+    /// For SignalR 2 by raw value. For ASP.NET Core in the order of its actions, named like the equivalent commands of
+    /// SignalR 2.
     private static func commandLabels(_ dialect: Dialect) -> [String] {
         switch dialect {
         case .signalR2: CommandType.allCases.map(\.label)

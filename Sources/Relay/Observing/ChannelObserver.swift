@@ -4,20 +4,20 @@ import Prometheus
 import Redis
 import Time
 
-/// Looks at each envelope of one SignalR 2 channel in place: id, sequence, kinds, calls, commands and acks, signals, size,
-/// latency. All that knows this wire is here and in ``ChannelIDs``.
+/// Analyzes each envelope of one SignalR 2 channel in place: id, sequence, kinds, calls, commands and acks, signals,
+/// size, latency. Everything specific to this wire is here and in ``ChannelIDs``.
 ///
-/// Counts in plain integers, envelope by envelope; ``publish()`` adds them to the shared metrics, batch by batch.
+/// Counts per envelope in plain integers; ``publish()`` adds them to the shared metrics per batch.
 struct ChannelObserver {
-    /// What the recorder needs to know of an envelope, and what deserves an event.
+    /// What the recorder needs of an envelope, and what may cause an event.
     struct Seen {
-        /// nil if the payload begins with none.
+        /// nil if the payload has no id.
         var id: UInt64?
-        /// The publisher's clock, nanoseconds since 1970; nil if the payload does not say.
+        /// The publisher's clock, nanoseconds since 1970; nil if the payload has none.
         var publishTime: UInt64?
         /// nil without an id.
         var sequence: CounterTracker.Observation?
-        /// If it has the id of the one before, it is another envelope, or may be.
+        /// If it has the previous id: whether it is, or may be, a different envelope.
         var isTwin = false
     }
 
@@ -31,7 +31,7 @@ struct ChannelObserver {
 
     private var envelopes = 0
     private var bytes = 0
-    /// By raw value. Inline: with many channels every array that an envelope touches is a wait for memory.
+    /// By raw value. Inline: with many channels each array access is a cache miss.
     private var kinds = InlineArray<10, Int>(repeating: 0)
     private var commands: [Int]
     private var undecodable: [Int]
@@ -42,13 +42,13 @@ struct ChannelObserver {
     private var ackDurations: HistogramAccumulator
     private var lastReceivedAt: UInt64 = 0
     private var largest = LargestEnvelope()
-    /// The publisher's clock in the last envelope: one that comes twice has the same.
+    /// The publisher's clock of the last envelope; a repeated envelope has the same.
     private var lastTicks: Int64 = 0
 
     /// - Parameters:
-    ///   - own: those of `metrics` that only this wire has.
+    ///   - own: the part of `metrics` specific to this wire.
     ///   - lastID: from an earlier run that recorded this channel.
-    ///   - cause: why ids are missing since then.
+    ///   - cause: why later ids are missing.
     init(metrics: ChannelMetrics, own: SignalR2Metrics, lastID: UInt64?, cause: GapCause = .notRecording) {
         self.metrics = metrics
         self.own = own
@@ -85,21 +85,21 @@ struct ChannelObserver {
             }
         } catch {
             undecodable[Int(error.reason.rawValue)] &+= 1
-            // The id alone still counts for the sequence: real nodes read it first, too.
+            // The id alone still counts for the sequence: real nodes read it first too.
             if seen.id == nil { seen.id = try? EnvelopeID.parse(payload).id }
         }
         seen.sequence = ids.observe(seen.id, isTwin: seen.isTwin)
         return seen
     }
 
-    /// A payload of which nothing but its beginning was held.
+    /// A payload of which only the start was kept.
     mutating func passedOver(_ payload: SkippedPayload) -> Seen {
         envelopes &+= 1
         bytes &+= payload.bytes
         lastReceivedAt = payload.receivedAt
         sizes.observe(Double(payload.bytes))
         largest.observe(payload.bytes)
-        // A command may have been in it, or an ack.
+        // It may have contained a command or an ack.
         missedSomething()
         var seen = Seen()
         seen.id = payload.start.withUnsafeBytes { try? EnvelopeID.parse($0).id }
@@ -146,7 +146,7 @@ struct ChannelObserver {
         }
     }
 
-    /// Counts a deviation of the ids.
+    /// Counts a deviation of ids.
     mutating func count(_ sequence: CounterTracker.Observation) {
         switch sequence {
         case .one(.gap(let from, let to)):
@@ -154,16 +154,16 @@ struct ChannelObserver {
             own.missingIDs.increment(by: Int(clamping: to - from + 1))
             missedSomething()
         case .one(.duplicate): own.duplicateIDs.increment()
-        case .one(.counterReset): own.counterResets.increment()
+        case .one(.counterReset): own.countCounterReset()
         case .turn: own.interleavedIDs.increment()
         case .one(.first), .one(.inOrder), .one(.late), .restored: break
         }
     }
 
-    /// An ack may have been in what was not seen.
+    /// Missed envelopes may have contained acks.
     mutating func missedSomething() { acks.forget() }
 
-    /// What goes on without envelopes; about once a second.
+    /// Periodic work without envelopes; about once a second.
     mutating func tick(_ now: Moment) {
         let seconds = now.monotonic / 1_000_000_000
         signals.advance(to: seconds)
@@ -176,7 +176,7 @@ struct ChannelObserver {
         if missing > 0 { metrics.groupAcksMissing.increment(by: missing) }
     }
 
-    /// Adds what was counted since the last call to the shared metrics.
+    /// Adds the counts since the last call to the shared metrics.
     mutating func publish() {
         guard envelopes > 0 else { return }
         metrics.envelopes.increment(by: envelopes)

@@ -1,8 +1,7 @@
 import Backplane
 import Prometheus
 
-/// What only the wire of ASP.NET Core tells of a hub: which hub protocols its envelopes carry, and calls that wait for a
-/// client's result.
+/// Metrics specific to the wire of ASP.NET Core: hub protocols of envelopes, and calls that wait for a client's result.
 struct CoreMetrics: Sendable {
     private let channel: String
     /// By index of ``ProtocolMix/labels``.
@@ -18,17 +17,17 @@ struct CoreMetrics: Sendable {
             protocolEnvelopes = registry.counterFamily(
                 prefix + "protocol_envelopes_total",
                 help:
-                    "Envelopes that carry a frame of the hub protocol: json, messagepack, or other for those of an application and Blazor.",
+                    "Envelopes with a frame of the hub protocol: json, messagepack, or other for protocols of an application or Blazor.",
                 labels: ChannelMetrics.labels + ["protocol"])
             protocolMissing = registry.counterFamily(
                 prefix + "protocol_missing_total",
                 help:
-                    "Envelopes without the hub protocol, though others of the hub carried it within the last 5 to 10 minutes: each node disconnects the clients with that protocol that such an envelope is for.",
+                    "Envelopes without the hub protocol, although others of the hub had it within the last 5 to 10 minutes: nodes disconnect recipients that use that protocol.",
                 labels: ChannelMetrics.labels + ["protocol"])
             resultsMissing = registry.counterFamily(
                 prefix + "results_missing_total",
                 help:
-                    "Calls for a client's result without an answer within 30 s. No series before the first such call is seen, and only connection channels show them: --core-connections.",
+                    "Calls for a client's result without an answer within 30 s. There is no series before the first such call; they are visible only with --core-connections.",
                 labels: ChannelMetrics.labels)
         }
     }
@@ -41,7 +40,7 @@ struct CoreMetrics: Sendable {
         resultsMissing = families.resultsMissing
     }
 
-    /// Calls for a result without an answer. There is a series once this is asked for: as long as no such call is seen,
-    /// nothing is known of them.
+    /// Calls for a result without an answer. The series is created by the first call to this: before such a call is
+    /// seen, nothing is known.
     func missingResults() -> Counter { resultsMissing.with(channel, Dialect.core.label) }
 }

@@ -3,19 +3,19 @@ import Prometheus
 import Redis
 import Time
 
-/// Looks at each envelope of one hub of ASP.NET Core in place: kind, method, protocols, group commands and acks, calls that
-/// wait for a result, channels addressed, size. This wire has no ids and no times.
+/// Analyzes each envelope of one hub of ASP.NET Core in place: kind, method, protocols, group commands and acks, calls
+/// that wait for a result, addressed channels, size. This wire has no ids and no times.
 ///
-/// As with SignalR 2 what an application sends is not looked at: of a frame as much as tells the method. Who reads a capture
-/// walks all of it, and may find more that does not decode.
+/// As with SignalR 2, application data is not parsed: only the start of a frame, for the method. Readers of a capture
+/// parse everything, and may find more that does not decode.
 ///
-/// Counts in plain integers, envelope by envelope; ``publish()`` adds them to the shared metrics, batch by batch.
+/// Counts per envelope in plain integers; ``publish()`` adds them to the shared metrics per batch.
 struct CoreObserver {
     private let metrics: ChannelMetrics
     private let own: CoreMetrics
     private let prefixCount: Int
     private let rootCount: Int
-    /// Its class, as lines for people show it.
+    /// Its class, for display.
     private let hub: String
     private let hash = ByteHash()
     private var acks = AckTracker()
@@ -26,7 +26,7 @@ struct CoreObserver {
 
     private var envelopes = 0
     private var bytes = 0
-    /// By raw value. Inline: with many hubs every array that an envelope touches is a wait for memory.
+    /// By raw value. Inline: with many hubs each array access is a cache miss.
     private var kinds = InlineArray<7, Int>(repeating: 0)
     private var commands = InlineArray<2, Int>(repeating: 0)
     private var undecodable: [Int]
@@ -38,7 +38,7 @@ struct CoreObserver {
     private var lastReceivedAt: UInt64 = 0
     private var largest = LargestEnvelope()
 
-    /// - Parameter own: those of `metrics` that only this wire has.
+    /// - Parameter own: the part of `metrics` specific to this wire.
     init(metrics: ChannelMetrics, own: CoreMetrics, hub: CoreHub) {
         self.metrics = metrics
         self.own = own
@@ -69,10 +69,10 @@ struct CoreObserver {
         }
     }
 
-    /// A payload of which nothing but its beginning was held.
+    /// A payload of which only the start was kept.
     mutating func passedOver(_ payload: SkippedPayload) {
         received(payload.bytes, at: payload.receivedAt)
-        // An ack may have been in it, or a result.
+        // It may have contained an ack or a result.
         missedSomething()
     }
 
@@ -92,7 +92,7 @@ struct CoreObserver {
             return
         }
         do throws(CoreError) {
-            // Not by ``CorePayloadView``: a large enumeration would be copied for each envelope.
+            // Not by ``CorePayloadView``: a large enum would be copied for each envelope.
             let oddities: CoreOddities
             switch name.kind {
             case .all, .group, .user, .connection:
@@ -116,7 +116,7 @@ struct CoreObserver {
             if !oddities.isEmpty { count(oddities) }
         } catch {
             undecodable[Int(error.reason.rawValue)] &+= 1
-            // Nobody knows what it answers.
+            // It is unknown what it answers.
             switch name.kind {
             case .ack: acks.forget()
             case .result: results.forget()
@@ -135,7 +135,7 @@ struct CoreObserver {
     private mutating func observe(
         _ invocation: CoreInvocationView, of record: CoreRecord, at time: UInt64
     ) throws(CoreError) {
-        // Of a frame no more than its beginning is looked at: to walk all of it would cost more than all else.
+        // Only the start of a frame is read: parsing all of it would dominate the cost.
         if let call = CoreCallName(quickly: invocation) {
             calls.observe(method: call, hub: hub)
         } else if let method = try invocation.message()?.target {
@@ -157,7 +157,7 @@ struct CoreObserver {
         return set
     }
 
-    /// A protocol that has two frames leaves more frames than protocols, too.
+    /// A protocol with two frames also gives more frames than protocols.
     @inline(never)  // Hardly ever called.
     private static func others(_ invocation: CoreInvocationView) -> UInt8 {
         var set: UInt8 = 0
@@ -178,7 +178,7 @@ struct CoreObserver {
     // MARK: - Questions and answers
 
     private mutating func observe(_ command: CoreGroupCommandView, at time: UInt64) {
-        // A node ignores other actions, and answers none of them.
+        // Nodes ignore other actions, and acknowledge none of them.
         guard let action = command.action else { return }
         commands[Int(action.rawValue) - 1] &+= 1
         acks.sent(key(command.server, command.id), at: time)
@@ -189,7 +189,7 @@ struct CoreObserver {
         ackDurations.observe(Double(duration) * 1e-9)
     }
 
-    /// Ids count for each server.
+    /// Ids are unique per server.
     private func key(_ server: UnsafeRawBufferPointer, _ id: Int32) -> UInt64 {
         hash.of(server) ^ UInt64(UInt32(bitPattern: id)) &* 0x9E37_79B9_7F4A_7C15
     }
@@ -203,7 +203,7 @@ struct CoreObserver {
     private mutating func observe(_ completion: CoreCompletionView, at time: UInt64) throws(CoreError) {
         let message = try completion.message()
         protocols.completion(Self.protocols(completion))
-        // To what it answers stands in the frame alone.
+        // Only the frame contains the id of the call.
         guard let id = message?.invocationID else { return results.forget() }
         if id.hasEscapes {
             var text = id.text
@@ -213,7 +213,7 @@ struct CoreObserver {
         }
     }
 
-    /// An ack or a result may have been in what was not seen.
+    /// Missed envelopes may have contained acks or results.
     mutating func missedSomething() {
         acks.forget()
         results.forget()
@@ -226,7 +226,7 @@ struct CoreObserver {
         for bit in odd.indices where oddities.contains(CoreOddities(rawValue: 1 << UInt8(bit))) { odd[bit] &+= 1 }
     }
 
-    /// What goes on without envelopes; about once a second.
+    /// Periodic work without envelopes; about once a second.
     mutating func tick(_ now: Moment) {
         let seconds = now.monotonic / 1_000_000_000
         signals.advance(to: seconds)
@@ -240,7 +240,7 @@ struct CoreObserver {
         if unanswered > 0 { missingResults?.increment(by: unanswered) }
     }
 
-    /// Adds what was counted since the last call to the shared metrics.
+    /// Adds the counts since the last call to the shared metrics.
     mutating func publish() {
         guard envelopes > 0 else { return }
         metrics.envelopes.increment(by: envelopes)

@@ -1,32 +1,32 @@
 import Capture
 
-/// Compares how far the counter of one channel has come with the ids that arrived. A value without I/O.
+/// Compares the value of one channel's counter with received ids. A value without I/O.
 ///
-/// A counter is believed as long as nothing speaks against it: what arrives between two looks lies between their values.
-/// One of another database, or one that was set back, tells nothing, and then that is the outcome.
+/// A counter is trusted while it is plausible: ids received between two readings lie between their values. A counter of
+/// another database, or one that was set back, gives no information, which is then the outcome.
 struct CounterComparison {
     enum Outcome: Equatable {
-        /// Nothing is to be said yet.
+        /// Nothing to report yet.
         case nothing
-        /// Every id up to this one has arrived, or is told as missing.
+        /// Every id up to this one has arrived or is reported missing.
         case accounted(UInt64)
-        /// Ids were given out and did not arrive: those of `earlier` before this run looked for the first time.
+        /// Ids were assigned but did not arrive: those of `earlier` before this run's first reading.
         case missing(earlier: ClosedRange<UInt64>?, ClosedRange<UInt64>)
-        /// It cannot be told whether ids are missing.
+        /// It is unknown whether ids are missing.
         case doubt(RecordingDoubt.Reason)
     }
 
-    /// What is known of the channel when the counter has been read.
+    /// What is known about the channel when the counter was read.
     struct Arrivals: Equatable {
-        /// The last id that arrived or was told as missing, of an earlier run too.
+        /// The last id that arrived or was reported missing, including an earlier run.
         var lastID: UInt64?
         /// True if one arrived in this run.
         var isOfThisRun = true
-        /// How often the ids went back.
+        /// How often ids went back.
         var resets: UInt64 = 0
-        /// How many envelopes came whose id nobody can tell, as those have that Lua writes as `1e+14`.
+        /// Number of envelopes with unknown ids, such as those written by Lua as `1e+14`.
         var withoutID: UInt64 = 0
-        /// Something befell the connection, and no id has come since.
+        /// There was a disruption, and no id has arrived since.
         var isDisrupted = false
         var isStopping = false
     }
@@ -36,20 +36,20 @@ struct CounterComparison {
         var lastID: UInt64?
         var resets: UInt64
         var withoutID: UInt64
-        /// True if `lastID` is of an earlier run.
+        /// True if `lastID` is from an earlier run.
         var isEarlier: Bool
     }
 
-    /// The last one that was believed.
+    /// The last trusted reading.
     private var look: Look?
-    /// It told what could not be; until it names an id that has just arrived it is not this channel's.
+    /// It had an impossible value; it is ignored until it matches an id that has just arrived.
     private var isDisbelieved = false
 
     mutating func compare(_ reading: CounterReading, _ arrivals: Arrivals) -> Outcome {
         let value: UInt64
         switch reading {
         case .value(let counter): value = counter
-        // Nobody has published yet.
+        // Nothing has been published yet.
         case .unreadable(.counterMissing) where arrivals.lastID == nil && (look?.value ?? 0) == 0: value = 0
         case .unreadable(let reason): return doubt(reason, arrivals)
         }
@@ -85,10 +85,10 @@ struct CounterComparison {
         return .missing(earlier: earlier, accounted + 1...value)
     }
 
-    /// The first look of this run, or behind a counter that was not believed.
+    /// The first reading of this run, or after an implausible one.
     private func first(_ value: UInt64, _ arrivals: Arrivals) -> Outcome {
         guard let last = arrivals.lastID, last < value else { return .accounted(value) }
-        // What was given out before this run subscribed is nothing that it lost.
+        // Ids assigned before this run's subscription are not its losses.
         guard arrivals.isDisrupted || arrivals.isStopping else { return .nothing }
         guard arrivals.isOfThisRun else { return doubt(.connectionLost, arrivals) }
         return .missing(earlier: nil, last + 1...value)
@@ -104,13 +104,13 @@ struct CounterComparison {
     }
 
     private func doubt(_ reason: RecordingDoubt.Reason, _ arrivals: Arrivals) -> Outcome {
-        // Nothing can be missing if nothing befell us; at the end that is to be shown, and not believed.
+        // Nothing can be missing without a disruption; at the end this must be verified, not assumed.
         guard arrivals.isDisrupted || (arrivals.isStopping && arrivals.lastID != nil) else { return .nothing }
         return .doubt(reason)
     }
 
-    /// Where, in ids missing before the first one that arrives in this run, those end that were given out before it: up to
-    /// there nobody recorded. nil if all are of this run.
+    /// Of ids missing before the first one received in this run: the last one assigned before the run, when no relay
+    /// was recording. nil if all are of this run.
     func endOfEarlierRun(within missing: ClosedRange<UInt64>) -> UInt64? {
         guard let look, look.isEarlier, let last = look.lastID, last == missing.lowerBound - 1,
             look.value >= missing.lowerBound
@@ -118,7 +118,7 @@ struct CounterComparison {
         return min(look.value, missing.upperBound)
     }
 
-    /// Ids given out since the first look, if the first of all that arrives is this one.
+    /// Ids assigned since the first reading, if this is the first id to arrive.
     func missing(before first: UInt64) -> ClosedRange<UInt64>? {
         guard let look, look.lastID == nil, first > 0, look.value < first - 1 else { return nil }
         return look.value + 1...first - 1

@@ -1,30 +1,30 @@
 import Backplane
 import Capture
 
-/// Jumps of ids, and ids that came twice, which one counter explains as well as two that publish in turn: held back until
-/// the next ids show which it is.
+/// Jumps of ids and repeated ids, which may be explained by one counter or by two in turn: held back until the next ids
+/// decide.
 ///
-/// One counter goes on from where it jumped to. Of two in turn the other goes on as well, and then there was no jump. Only
-/// the telling waits: the envelopes are recorded, and so is the event, in its place among them. A value without I/O.
+/// One counter continues from its new position. With two in turn, the other one continues too, and there was no jump.
+/// Only the report is delayed: the envelopes and the event are recorded in their places. A value without I/O.
 struct DeviationHold {
     struct Deviation: Equatable {
         let channel: Int
         let event: CaptureEvent.Withdrawn
         let told: SequenceTracker.Observation
-        /// False if it is of an earlier run, and nothing for the metrics of this one.
+        /// False if it is from an earlier run, and does not count in this run's metrics.
         let counts: Bool
-        /// On the monotonic clock, nanoseconds: then it is told.
+        /// When it is reported, on the monotonic clock, in nanoseconds.
         fileprivate(set) var until: UInt64 = 0
         fileprivate var isExtended = false
         fileprivate var areCounters = false
 
-        /// - Returns: nil for what is no event.
+        /// - Returns: nil if it is not an event.
         init?(channel: Int, told: SequenceTracker.Observation, id: UInt64, counts: Bool) {
             guard let event = CaptureEvent.Withdrawn(told, id: id) else { return nil }
             (self.channel, self.event, self.told, self.counts) = (channel, event, told, counts)
         }
 
-        /// - Returns: nil for what is no deviation of ids.
+        /// - Returns: nil if it is not a deviation of ids.
         init?(_ event: RelayEvent) {
             switch event {
             case .gap(let channel, let ids, _, let counts):
@@ -39,7 +39,7 @@ struct DeviationHold {
             }
         }
 
-        /// As it is told; nothing befell the recording.
+        /// The event to report; there was no disruption.
         var relayEvent: RelayEvent? {
             switch told {
             case .gap(let from, let to) where from <= to:
@@ -52,23 +52,23 @@ struct DeviationHold {
         }
     }
 
-    /// Of all channels.
+    /// Over all channels.
     static let limit = 64
-    /// A gap may be a loss: who looks is to know soon.
+    /// A gap may be a loss: report it soon.
     static let patienceWithGaps: UInt64 = 500_000_000
     static let patienceWithResets: UInt64 = 1_000_000_000
-    /// Once ids have come back to where they were. A counter that was set back is well again then: there is no hurry.
+    /// After ids returned to an earlier position. A counter that was set back is fine again then: there is no hurry.
     static let patienceAfterReturn: UInt64 = 5_000_000_000
-    /// With one that the counters themselves, each in its database, deny: the other may be slow.
+    /// For a deviation contradicted by the counters' keys: the other counter may be slow.
     static let patienceWithCounters: UInt64 = 60_000_000_000
 
     private var held: [Deviation] = []
 
-    /// When the next one is due; nil without any.
+    /// When the next one is due; nil if there is none.
     private(set) var deadline: UInt64?
 
     /// - Parameter now: monotonic, nanoseconds.
-    /// - Returns: what is to be told now, since there are too many.
+    /// - Returns: deviations to report now, because there are too many.
     mutating func hold(_ deviation: Deviation, at now: UInt64) -> Deviation? {
         var deviation = deviation
         deviation.until = now + Self.patienceWithResets
@@ -79,10 +79,10 @@ struct DeviationHold {
         return displaced
     }
 
-    /// An id went on from where ids of this channel had been before.
+    /// An id continued from an earlier position of this channel.
     mutating func returned(on channel: Int, at now: UInt64) {
         guard deadline != nil else { return }
-        // Once: what goes to and fro for long without being two counters must be told.
+        // Only once: ids that keep alternating without several counters must be reported.
         for index in held.indices where held[index].channel == channel && !held[index].isExtended {
             let patience = held[index].areCounters ? Self.patienceWithCounters : Self.patienceAfterReturn
             held[index].until = max(held[index].until, now + patience)
@@ -91,7 +91,7 @@ struct DeviationHold {
         setDeadline()
     }
 
-    /// The keys say that counters stand at both ends of the jump.
+    /// The keys show counters at both ends of the jump.
     mutating func prolong(_ event: CaptureEvent.Withdrawn, channel: Int, at now: UInt64) {
         for index in held.indices where held[index].channel == channel && held[index].event == event {
             held[index].areCounters = true
@@ -100,9 +100,9 @@ struct DeviationHold {
         setDeadline()
     }
 
-    /// These were no deviations.
+    /// These were not deviations.
     ///
-    /// - Returns: those of them that are told already.
+    /// - Returns: those already reported.
     mutating func withdraw(_ retracted: [CaptureEvent.Withdrawn], channel: Int) -> [CaptureEvent.Withdrawn] {
         let told = retracted.filter { told in
             guard let index = held.firstIndex(where: { $0.channel == channel && $0.event == told })
@@ -115,7 +115,7 @@ struct DeviationHold {
     }
 
     /// - Parameter now: as above; `.max` for all.
-    /// - Returns: what is to be told by now, in its order.
+    /// - Returns: the deviations due by now, in order.
     mutating func due(at now: UInt64) -> [Deviation] {
         guard let deadline, deadline <= now else { return [] }
         let due = held.filter { $0.until <= now }

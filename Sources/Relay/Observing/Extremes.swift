@@ -1,13 +1,13 @@
-/// The size of the largest envelope of the last quarter of an hour, more or less.
+/// The size of the largest envelope in about the last 15 minutes.
 ///
-/// A comparison an envelope; time moves once a second.
+/// One comparison per envelope; time advances once a second.
 struct LargestEnvelope {
-    /// Seconds of one span. What is told reaches back over the current span and ``kept`` more.
+    /// Seconds of one span. The value covers the current span and ``kept`` earlier ones.
     static let span: UInt64 = 60
     static let kept = 14
 
     private var current = 0
-    /// Of spans that have ended, the newest last.
+    /// Of completed spans, newest last.
     private var ended: [Int] = []
     private var number: UInt64 = 0
 
@@ -20,7 +20,7 @@ struct LargestEnvelope {
     mutating func advance(to seconds: UInt64) {
         let now = seconds / Self.span
         guard now > number else { return }
-        // After a pause longer than all that is kept nothing of before counts.
+        // After a pause longer than the whole window nothing older counts.
         for step in 0..<min(now - number, UInt64(Self.kept) + 1) {
             ended.append(step == 0 ? current : 0)
         }
@@ -29,15 +29,15 @@ struct LargestEnvelope {
         number = now
     }
 
-    /// In bytes; nil if nothing came in that time.
+    /// In bytes; nil without an envelope in that time.
     var value: Int? {
         let largest = max(current, ended.max() ?? 0)
         return largest > 0 ? largest : nil
     }
 }
 
-/// The lowest latency of the last five minutes: the network at its best, plus the difference of the two clocks. Below 0
-/// if the publisher's clock is ahead of ours.
+/// The lowest latency of the last five minutes: the best network latency plus the clock difference. Negative if the
+/// publisher's clock is ahead of ours.
 struct LatencyFloor {
     private var lowest = InlineArray<5, Int64>(repeating: .max)
     private var minute: UInt64 = 0
@@ -49,7 +49,7 @@ struct LatencyFloor {
         if nanoseconds < lowest[index] { lowest[index] = nanoseconds }
     }
 
-    /// - Parameter seconds: of a clock that never goes back.
+    /// - Parameter seconds: on a monotonic clock.
     mutating func advance(to seconds: UInt64) {
         let now = seconds / 60
         guard now > minute else { return }
@@ -60,7 +60,7 @@ struct LatencyFloor {
         minute = now
     }
 
-    /// In nanoseconds; nil without an envelope that tells.
+    /// In nanoseconds; nil without an envelope with a time.
     var value: Int64? {
         var value = Int64.max
         for index in lowest.indices { value = min(value, lowest[index]) }

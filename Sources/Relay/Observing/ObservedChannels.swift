@@ -4,11 +4,11 @@ import Prometheus
 import Redis
 import Time
 
-/// All channels of a relay as its metrics see them: each envelope, and each event.
+/// All channels of a relay, for its metrics: each envelope, and each event.
 ///
-/// What one backplane's wire means is in ``ChannelObserver`` and ``CoreObserver`` alone, one for each channel.
+/// Everything specific to a wire is in ``ChannelObserver`` and ``CoreObserver``, one per channel.
 struct ObservedChannels {
-    /// Where the observer of a channel is: of each wire they stand in an array of their own, so that none is copied.
+    /// Location of a channel's observer: there is one array per wire, so that no observer is copied.
     private enum Place {
         case signalR2(Int)
         case core(Int)
@@ -25,13 +25,13 @@ struct ObservedChannels {
     /// On the monotonic clock.
     private var lastTick: UInt64 = 0
 
-    /// - Parameter previous: of an earlier run that recorded into the same directory.
+    /// - Parameter previous: from an earlier run that recorded into the same directory.
     init(_ metrics: ObservingMetrics, previous: CaptureDirectory.Previous = .init()) {
         self.metrics = metrics
         for channel in metrics.channels { add(channel, previous) }
     }
 
-    /// One more channel, under the next channel index; hubs come while the relay runs.
+    /// Adds a channel under the next channel index; hubs appear while the relay runs.
     mutating func attach(_ channel: BackplaneChannel) {
         let channel = metrics.attach(channel)
         add(channel, .init())
@@ -53,7 +53,7 @@ struct ObservedChannels {
 
     // MARK: - Envelopes
 
-    /// - Parameter bytes: the payload, or a ``CoreRecord`` where the channel is a hub of ASP.NET Core.
+    /// - Parameter bytes: the payload, or a ``CoreRecord`` for a hub of ASP.NET Core.
     @inline(__always)
     mutating func observe(
         _ bytes: UnsafeRawBufferPointer, channel: Int, receivedAt: UInt64
@@ -66,7 +66,7 @@ struct ObservedChannels {
         }
     }
 
-    /// What the id of an envelope tells, which is nearly always nothing.
+    /// The finding from an envelope's id, nearly always nil.
     @inline(__always)
     mutating func finding(_ seen: ChannelObserver.Seen, channel: Int) -> ChannelIDs.Finding? {
         guard case .signalR2(let index) = places[channel] else { return nil }
@@ -79,10 +79,10 @@ struct ObservedChannels {
         observers[index].ids.finding(seen.sequence, id: seen.id, isTwin: seen.isTwin, amid: disruptions)
     }
 
-    /// Envelopes were observed: they are to be published.
+    /// Envelopes were observed: publish them later.
     mutating func counted() { turns.counted() }
 
-    /// A large payload was not kept; its first bytes told the id.
+    /// A large payload was not kept; its id was in its first bytes.
     mutating func passedOver(_ payload: SkippedPayload) -> (id: UInt64?, ChannelIDs.Finding?) {
         counted()
         switch places[payload.channel] {
@@ -101,8 +101,8 @@ struct ObservedChannels {
         return observers[index].ids.dropped(ids, amid: disruptions)
     }
 
-    /// See ``ChannelIDs/compare(_:of:amid:)``. Nothing for a counter that was read before the connection was lost again: the
-    /// next subscription looks anew.
+    /// See ``ChannelIDs/compare(_:of:amid:)``. Ignores a counter that was read before the connection was lost again:
+    /// the next subscription compares anew.
     mutating func compare(
         _ look: CounterReadings, channel: Int
     ) -> (finding: ChannelIDs.Finding?, checkedID: UInt64?) {
@@ -112,7 +112,7 @@ struct ObservedChannels {
         return observers[index].ids.compare(look.counters[channel], of: look, amid: disruptions)
     }
 
-    /// How many counters are known to give ids of a channel; 0 where there are no ids.
+    /// Number of counters known to assign ids of a channel; 0 on a wire without ids.
     func counters(_ channel: Int) -> Int {
         guard case .signalR2(let index) = places[channel] else { return 0 }
         return observers[index].ids.counters
@@ -139,7 +139,7 @@ struct ObservedChannels {
         case .counterReset(let channel, let from, let to, isOfThisRun: true):
             count(.one(.counterReset(from: from, to: to)), channel: channel)
         case .mayBeMissing(let channel, _): metrics.channels[channel].signalR2?.idsInDoubt.increment()
-        // Without ids nobody knows of which hub they were.
+        // Without ids their hub is unknown.
         case .dropped: for index in hubs.indices { hubs[index].missedSomething() }
         default: break
         }
@@ -149,10 +149,10 @@ struct ObservedChannels {
         if case .signalR2(let index) = places[channel] { observers[index].count(sequence) }
     }
 
-    /// The ids of a channel went on with another counter.
+    /// The ids of a channel continued another counter.
     mutating func turned(_ channel: Int) { metrics.channels[channel].signalR2?.interleavedIDs.increment() }
 
-    /// A deviation is recorded, and told later if it is one.
+    /// A deviation was recorded, to be reported later if confirmed.
     mutating func held(_ event: RelayEvent) {
         guard case .gap(let channel, _, _, _) = event, case .signalR2(let index) = places[channel] else { return }
         observers[index].missedSomething()
@@ -165,10 +165,10 @@ struct ObservedChannels {
 
     // MARK: - Time
 
-    /// When ``publish(at:)`` has something to do next, on the monotonic clock.
+    /// When ``publish(at:)`` is next due, on the monotonic clock.
     var deadline: UInt64? { turns.deadline }
 
-    /// What goes on without envelopes, once a second.
+    /// Periodic work without envelopes, once a second.
     ///
     /// - Returns: false if a second has not passed.
     mutating func tick(_ now: Moment) -> Bool {
@@ -179,10 +179,10 @@ struct ObservedChannels {
         return true
     }
 
-    /// Adds what some channels have counted to the shared metrics, if their turn has come.
+    /// Adds the counts of some channels to the shared metrics, if it is their turn.
     mutating func publish(at now: UInt64) { publish(turns.take(at: now)) }
 
-    /// The same for all of them.
+    /// The same for all channels.
     mutating func publishAll() { publish(places.indices) }
 
     private mutating func publish(_ turn: Range<Int>) {

@@ -2,7 +2,7 @@ package import Backplane
 import NIOConcurrencyHelpers
 package import Prometheus
 
-/// What is seen of the backplanes, and the subscription to them.
+/// Metrics of the observed backplanes and the subscription.
 package struct ObservingMetrics: Sendable {
     let reconnects: Counter
     private let families: ChannelMetrics.Families
@@ -14,14 +14,14 @@ package struct ObservingMetrics: Sendable {
         attached = NIOLockedValueBox(channels.map { ChannelMetrics(families, $0) })
         reconnects = registry.counter(
             "backplane_relay_reconnects_total",
-            help: "Subscriptions made again after one was lost; envelopes published in between were missed.")
+            help: "Resubscriptions after a lost connection; envelopes published in between were missed.")
     }
 
-    /// By channel index, those that are attached by now; from any thread.
+    /// By channel index, the currently attached channels; thread-safe.
     package var channels: [ChannelMetrics] { attached.withLockedValue { $0 } }
 
-    /// Metrics for a channel that comes while the relay runs, under the next channel index; from any thread. For one that is
-    /// attached already those that it has: it does not matter who asks first.
+    /// Metrics for a channel added while the relay runs, under the next channel index; thread-safe. Returns the
+    /// existing metrics if it is already attached, so the order of callers does not matter.
     @discardableResult
     package func attach(_ channel: BackplaneChannel) -> ChannelMetrics {
         attached.withLockedValue { attached in

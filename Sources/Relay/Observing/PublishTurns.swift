@@ -1,16 +1,16 @@
-/// Which observers add what they counted to the shared metrics next, and when.
+/// Which observers add their counts to the shared metrics next, and when.
 ///
-/// With many channels adding costs more than counting, so they take turns: the metrics of a hundred channels are 50 ms
-/// old at most, those of a thousand 500 ms; after a pass that took longer, a turn is as much longer. Times are
+/// With many channels adding costs more than counting, so they take turns: metrics of a hundred channels are at most 50
+/// ms old, those of a thousand 500 ms; after a pass that took longer, a turn includes correspondingly more. Times are
 /// nanoseconds of the monotonic clock.
 struct PublishTurns {
     static let interval: UInt64 = 50_000_000
-    /// Observers in a turn that is on time.
+    /// Observers per turn, if it is on time.
     static let longest = 100
 
     private var observers: Int
     private var next = 0
-    /// How many, from `next` on and round, may have counted since they added.
+    /// Number of observers, from `next` on and wrapping around, that may have unpublished counts.
     private var waiting = 0
     private var last: UInt64 = 0
 
@@ -18,17 +18,17 @@ struct PublishTurns {
         self.observers = observers
     }
 
-    /// One more comes, behind all others.
+    /// Adds one after all others.
     mutating func add() {
         observers += 1
-        // They go round from `next` on: one more at the end would leave out the last that waits.
+        // The order wraps around at `next`: one more at the end would skip the last waiting observer.
         if waiting > 0 { waiting = observers }
     }
 
     /// Some observers counted.
     mutating func counted() { waiting = observers }
 
-    /// When the next turn is due; nil if nobody has counted.
+    /// When the next turn is due; nil if there is nothing to publish.
     var deadline: UInt64? { waiting > 0 ? last + Self.interval : nil }
 
     /// The turn that is due; empty if none is.

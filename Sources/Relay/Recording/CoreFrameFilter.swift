@@ -1,15 +1,15 @@
 import Backplane
 import Capture
 
-/// Rewrites MessagePack messages of the hub protocol so that they tell less: structure and names of members stay, values
-/// go. Equal texts and whole numbers have the same hash as in JSON.
+/// Redacts MessagePack messages of the hub protocol: structure and member names stay, values are replaced. Equal texts
+/// and whole numbers have the same hash as in JSON.
 struct CoreFrameFilter {
     let mode: PayloadMode
     /// In lower case.
     let hiddenMembers: [String]
     let hash: (_ kind: String, _ bytes: [UInt8]) -> String
 
-    /// - Returns: the message with its length before it.
+    /// - Returns: the message with its length prefix.
     func messagePack(_ message: CoreHubMessage) -> [UInt8] {
         var writer = MessagePackWriter()
         switch message.type {
@@ -111,7 +111,7 @@ struct CoreFrameFilter {
     ) throws(CoreError) {
         var ahead = reader
         guard case .string(let name) = try ahead.token() else {
-            // No name of a member, so a value.
+            // Not a member name, so a value.
             try rewrite(&reader, to: &writer, depth: depth)
             return try rewrite(&reader, to: &writer, depth: depth)
         }
@@ -130,12 +130,12 @@ struct CoreFrameFilter {
         if mode == .hash { writer.string(hash("n", Array(text.utf8))) } else { writer.raw(bytes[range]) }
     }
 
-    /// What is not looked into.
+    /// A value that is not parsed.
     private func opaque(_ range: Range<Int>, _ bytes: UnsafeRawBufferPointer, to writer: inout MessagePackWriter) {
         writer.string(mode == .hash ? hash("b", Array(bytes[range])) : JSONRedactor.hidden)
     }
 
-    /// In 7-bit groups, the least significant first.
+    /// In 7-bit groups, least significant first.
     private static func length(_ count: Int) -> [UInt8] {
         var groups: [UInt8] = []
         var left = count

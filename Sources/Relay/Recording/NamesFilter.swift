@@ -1,10 +1,10 @@
 import Backplane
 import Cryptography
 
-/// Replaces the names of groups and users and the ids of connections by keyed hashes: equal names, and under one key the
-/// same names in every capture, have equal hashes. Hubs, methods, event keys and nodes stay.
+/// Replaces names of groups and users and ids of connections by keyed hashes: equal names have equal hashes under one
+/// key, in every capture. Hubs, methods, event keys and nodes stay.
 ///
-/// In SignalR 2 groups and users go without case, so names that differ in nothing else have one hash.
+/// In SignalR 2 groups and users are case-insensitive, so names that differ only in case have the same hash.
 struct NamesFilter {
     private enum Kind: String {
         case group = "g"
@@ -54,7 +54,7 @@ struct NamesFilter {
         case .connection(let id): Signal.connection(connection(id)).key
         case .persistentConnectionGroup(let type, let group):
             Signal.persistentConnectionGroup(type: type, group: caseless(group, .group)).key
-        // Nobody knows what it names.
+        // The meaning of the name is unknown.
         case .other(let key): caseless(key, .group)
         }
     }

@@ -3,14 +3,14 @@ import Capture
 import Cryptography
 import JSON
 
-/// Envelopes of ASP.NET Core: the same channel, kind, protocols, excluded connections and methods, other values.
+/// Envelopes of ASP.NET Core: channel, kind, protocols, excluded connections and methods stay, values are replaced.
 extension PayloadFilter {
-    /// Turns an envelope of either backplane into what may be recorded of it.
+    /// Redacts an envelope of either backplane.
     ///
-    /// - Parameter bytes: as they would be recorded: the payload of SignalR 2, or a ``CoreRecord``.
+    /// - Parameter bytes: as recorded unredacted: the payload of SignalR 2, or a ``CoreRecord``.
     func filtered(_ bytes: UnsafeRawBufferPointer, _ form: EnvelopeForm) -> [UInt8] {
         guard case .core(_, let rootCount) = form else { return filtered(bytes) }
-        // Without the channel nobody knows what it is.
+        // Without the channel its meaning is unknown.
         guard let record = try? CoreRecord(bytes) else { return hiddenCore(bytes) }
         let payload: [UInt8]
         if record.channel.count > rootCount, let name = CoreChannelName(record.channel, rootCount: rootCount),
@@ -25,7 +25,7 @@ extension PayloadFilter {
         return CoreRecord.bytes(channel: channel, payload: payload)
     }
 
-    /// Encoded anew: what stands behind the items of a node is not recorded.
+    /// Re-encoded: additional items after those of a node are not recorded.
     private func filtered(_ payload: CorePayload) -> [UInt8] {
         switch payload {
         // Groups and connections only; without them groups cannot be followed.
@@ -69,9 +69,9 @@ extension PayloadFilter {
     private func json(_ message: CoreHubMessage) -> [UInt8] {
         if mode == .none { return Self.emptyJSON(message) }
         let object = UnsafeRawBufferPointer(rebasing: message.payload[message.range.dropLast()])
-        // What tells who is asked for what is no user's words.
+        // Routing information is not user data.
         let keeping = ["type", "target", "invocationId", "streamIds"]
-        // Deeper than is looked into.
+        // Nested too deeply.
         guard let redacted = redactor.redacted(object, keeping: keeping) else { return Self.emptyJSON(message) }
         return redacted + [0x1E]
     }
@@ -94,7 +94,7 @@ extension PayloadFilter {
         return writer.bytes
     }
 
-    /// What cannot be looked into for values.
+    /// A payload whose values cannot be found.
     private func hiddenCore(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
         switch mode {
         case .none: []

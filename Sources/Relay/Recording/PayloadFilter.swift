@@ -2,17 +2,17 @@ import Backplane
 package import Capture
 package import Cryptography
 
-/// What of the payloads gets into the capture.
+/// Which parts of payloads are recorded.
 package struct PayloadPolicy: Sendable {
     package var mode: PayloadMode
-    /// Names of JSON members whose values are left out, compared without case.
+    /// Names of JSON members whose values are left out, case-insensitive.
     package var redactedKeys: [String]
-    /// For the hashes. Without a key of the user's a random one for each run: equal values can be told within it only.
+    /// For the hashes. Without a user's key, a random one per run: equal values are recognizable within a run only.
     package var key: SymmetricKey
-    /// For the hashes of the names of groups and users and of connection ids; nil records them as they are.
+    /// For the hashes of names of groups and users and of connection ids; nil records them unchanged.
     package var namesKey: SymmetricKey?
 
-    /// All of the payloads.
+    /// Complete payloads.
     package init() { self.init(mode: .full) }
 
     package init(mode: PayloadMode, redactedKeys: [String] = [], key: SymmetricKey = .random()) {
@@ -25,11 +25,11 @@ package struct PayloadPolicy: Sendable {
     package var leavesAll: Bool { mode == .full && redactedKeys.isEmpty && namesKey == nil }
 }
 
-/// Turns a payload into what may be recorded of it: a well-formed payload with the same id, time, signals and commands.
+/// Redacts a payload: the result is well-formed, with the same id, time, signals and commands.
 ///
 /// Equal strings, and equal numbers, have equal hashes under one key.
 struct PayloadFilter {
-    /// Hexadecimal digits of a hash: 64 bits, enough to tell values apart.
+    /// Hexadecimal digits of a hash: 64 bits, enough to distinguish values.
     static let hashDigits = 16
 
     let mode: PayloadMode
@@ -73,7 +73,7 @@ struct PayloadFilter {
     }
 
     private func filtered(_ message: Message) -> [UInt8] {
-        // A command holds a group's key and nothing that a user wrote; without it groups cannot be followed.
+        // A command contains a group's key but no user data; without it groups cannot be followed.
         if !message.commandID.isEmpty, (try? Command(decoding: message.value)) != nil { return message.value }
         switch mode {
         case .none: return []
@@ -81,16 +81,16 @@ struct PayloadFilter {
         }
         guard !message.value.isEmpty else { return [] }
         return message.value.withUnsafeBytes { value in
-            // Hub and method are what 'cat' shows, and no user's words.
+            // Hub and method, shown by 'cat', are not user data.
             let keeping = HubInvocation(scanning: value) != nil ? ["H", "M"] : []
             if let redacted = redactor.redacted(value, keeping: keeping) { return redacted }
             if mode == .hash { return quotedHash(value) }
-            // It cannot be searched for what must not be recorded: then it may not look as if it held any.
+            // It cannot be searched for values to hide: hide it completely if it looks like JSON.
             return Self.looksLikeJSON(value) ? Array("\"\(JSONRedactor.hidden)\"".utf8) : Array(value)
         }
     }
 
-    /// Id and space, where there are any; what follows is hashed, or left out.
+    /// Keeps id and space, if any; the rest is hashed or left out.
     private func filteredUndecodable(_ payload: UnsafeRawBufferPointer) -> [UInt8] {
         let start = (try? EnvelopeID.parse(payload).blobOffset) ?? 0
         let rest = UnsafeRawBufferPointer(rebasing: payload[start...])

@@ -5,21 +5,20 @@ import Prometheus
 import Redis
 import Time
 
-/// Records, whatever the disk does: writes through a ``CaptureWriter``, and when that fails tries a new segment at once
-/// and then again and again, counting what is lost in between.
+/// Records through a ``CaptureWriter``; when writing fails, retries with a new segment immediately and then
+/// periodically, counting losses in between.
 ///
-/// Never throws: the relay goes on reading and counting. What was lost is an event in the capture as soon as writing
-/// works again.
+/// Never throws: the relay continues to read and count. Losses are recorded as events once writing works again.
 struct Recorder: ~Copyable {
     private var writer: CaptureWriter
     private var channels: [String]
     private let metrics: RecordingMetrics
     private let status: RelayStatus
     private let logger: Logger
-    /// nil if payloads are recorded as they are.
+    /// nil if payloads are recorded unchanged.
     let filter: PayloadFilter?
     private var outage: RecordingOutage?
-    /// What became of the recording, for others to hear: see ``takeNews()``.
+    /// News about the recording for other consumers: see ``takeNews()``.
     private var news: [RelayEvent] = []
 
     init(
@@ -33,7 +32,7 @@ struct Recorder: ~Copyable {
         logger = context.logger
     }
 
-    /// Envelopes of more channels may come. A segment says at its start which channels it holds, so the next one begins.
+    /// Envelopes of more channels may arrive. A segment lists its channels at its start, so the next one is started.
     mutating func attach(_ more: [BackplaneChannel], at now: Moment) {
         attempt(now) { writer throws(CaptureError) in try writer.close(now, .goesOn) }
         writer.attach(more)
@@ -64,7 +63,7 @@ struct Recorder: ~Copyable {
             at: now)
     }
 
-    /// Something that happened, in its place among the envelopes.
+    /// An event, in its place among the envelopes.
     mutating func consume(_ event: RelayEvent, at now: Moment) {
         switch event {
         case .batch, .attached, .recordingPaused, .recordingResumed, .writingFailed, .writingResumed: return
@@ -75,14 +74,14 @@ struct Recorder: ~Copyable {
             sequenceBroke(channel: channel)
             if isOfThisRun { metrics.account.missed(ids: ids.upperBound - ids.lowerBound + 1, cause: cause) }
         case .duplicate(let channel, _, _), .counterReset(let channel, _, _, _): sequenceBroke(channel: channel)
-        // What is recorded before it and behind it are two runs of ids.
+        // Envelopes before and after it are two runs of ids.
         case .skipped(let payload, _): sequenceBroke(channel: payload.channel)
         case .disconnected, .joined, .mayBeMissing, .dropped, .clockStep, .noted: break
         }
         if let event = event.captured(channels) { append(event, at: now) }
     }
 
-    /// What has happened to the recording since the last call, in its order.
+    /// News about the recording since the last call, in order.
     mutating func takeNews() -> [RelayEvent] {
         guard !news.isEmpty else { return [] }
         defer { news = [] }
@@ -97,7 +96,7 @@ struct Recorder: ~Copyable {
         }
     }
 
-    /// The next id of this channel does not follow the last one.
+    /// The next id of this channel is not contiguous.
     mutating func sequenceBroke(channel: Int) {
         if outage == nil {
             writer.sequenceBroke(channel: channel)
@@ -110,18 +109,18 @@ struct Recorder: ~Copyable {
         attempt(now) { writer throws(CaptureError) in
             try writer.connected(runID: runID, redisVersion: redisVersion, at: now)
         }
-        // In an outage no segment is open: this tells the writer whose the next one is.
+        // During an outage no segment is open: this sets the server of the next one.
         if outage != nil { writer.setServer(runID: runID, redisVersion: redisVersion) }
         append(.subscribed(runID: runID, redisVersion: redisVersion), at: now)
     }
 
-    /// When ``tick(_:)`` has something to do next, on the monotonic clock.
+    /// When ``tick(_:)`` is next due, on the monotonic clock.
     var nextDeadline: UInt64? {
         guard let outage else { return writer.nextDeadline }
         return outage.isDiskLow ? nil : outage.retryAt
     }
 
-    /// Does what is due.
+    /// Performs due work.
     mutating func tick(_ now: Moment) {
         if let outage {
             if !outage.isDiskLow, now.monotonic >= outage.retryAt { resume(now) }
@@ -130,31 +129,31 @@ struct Recorder: ~Copyable {
         }
     }
 
-    /// Closes the segment and begins the next one.
+    /// Closes the segment and starts the next one.
     mutating func rotateNow(_ now: Moment) {
         attempt(now) { writer throws(CaptureError) in try writer.rotateNow(now) }
     }
 
-    /// Writes what waits: a large payload is in memory twice while that is done, so it is not put off.
+    /// Writes pending data immediately: a large payload is in memory twice until then.
     mutating func flushLarge(_ now: Moment) { flush(now) }
 
-    /// Writes what waits and forces it to the disk.
+    /// Writes pending data and forces it to the disk.
     mutating func flushNow(_ now: Moment) {
         attempt(now) { writer throws(CaptureError) in try writer.flushNow(now) }
     }
 
-    /// Flushes and closes the segment; what could not be written is counted, and said in the log.
+    /// Flushes and closes the segment; envelopes that could not be written are counted and logged.
     ///
-    /// - Parameter checkedIDs: by channel name, up to where all that was given out is recorded or told as missing.
+    /// - Parameter checkedIDs: by channel name, the id up to which everything assigned is recorded or reported missing.
     mutating func close(_ now: Moment, checkedIDs: OrdinalNameMap<UInt64> = [:]) {
-        // Also if the disk is low: which ids are lost takes little.
+        // Even if disk space is low: recording which ids are lost takes little space.
         if outage != nil { resume(now, isStopping: true) }
         attempt(now) { writer throws(CaptureError) in try writer.close(now, .stopped(checkedIDs: checkedIDs)) }
         status.isWriting = false
         guard let outage else { return }
         for event in outage.events(channels: channels) where event.event == "dropped" {
             logger.error(
-                "lost, and not noted in the capture",
+                "envelopes were lost and not noted in the capture",
                 metadata: [
                     "channel": "\(event.channel ?? "-")", "envelopes": "\(event.envelopes ?? 0)",
                     "from": "\(event.from ?? 0)", "to": "\(event.to ?? 0)", "reason": "\(event.reason ?? "-")",
@@ -166,7 +165,7 @@ struct Recorder: ~Copyable {
 
     /// Closes the segment; from now on envelopes are counted as dropped.
     ///
-    /// - Parameter free: bytes left on the file system.
+    /// - Parameter free: free bytes on the file system.
     mutating func pause(free: UInt64, at now: Moment) {
         let wasOut = outage != nil
         append(.recordingPaused(free: free), at: now)
@@ -174,7 +173,7 @@ struct Recorder: ~Copyable {
         if outage == nil {
             outage = RecordingOutage(channels: channels.count, at: now.monotonic)
         } else if !wasOut {
-            // It was given up with its chunk.
+            // It was discarded with its chunk.
             outage?.hold(.recordingPaused(free: free))
         }
         outage?.setDiskLow(true)
@@ -182,22 +181,22 @@ struct Recorder: ~Copyable {
         status.isDiskLow = true
         metrics.paused.set(1)
         logger.error(
-            "the disk is low, recording pauses; envelopes are counted as dropped until there is space",
+            "disk space is low, recording paused; envelopes are counted as dropped until space is free",
             metadata: ["free": "\(free)"])
         news.append(.recordingPaused(free: free))
     }
 
     mutating func unpause(free: UInt64, at now: Moment) {
-        // Before what is written: if that fails, it is the last word.
+        // Before writing: a failure must be the last news.
         news.append(.recordingResumed(free: free))
         guard outage?.isDiskLow == true else { return }
         outage?.hold(.recordingResumed(free: free))
         outage?.setDiskLow(false)
-        // That recording goes on is told before: if it does not, that is told again.
+        // Resumption was reported first: a failure must be reported again.
         outage?.isFailureTold = false
         status.isDiskLow = false
         metrics.paused.set(0)
-        logger.notice("there is space again", metadata: ["free": "\(free)"])
+        logger.notice("disk space recovered, resuming recording", metadata: ["free": "\(free)"])
         resume(now)
     }
 
@@ -223,7 +222,7 @@ struct Recorder: ~Copyable {
             try writer.reopen(now)
             try body(&writer)
             status.isWriting = true
-            logger.warning("recording goes on in a new segment")
+            logger.warning("recording continues in a new segment")
         } catch {
             failed(error)
             beginOutage(error, at: now)
@@ -243,14 +242,14 @@ struct Recorder: ~Copyable {
         logger.error("recording is interrupted; envelopes are counted as dropped until it works again")
     }
 
-    /// Once an outage, and again behind a pause for want of space.
+    /// Once per outage, and again after a pause because of low disk space.
     private mutating func tellFailure(_ error: CaptureError) {
         guard outage?.isFailureTold == false else { return }
         outage?.isFailureTold = true
         news.append(.writingFailed(error))
     }
 
-    /// Writes what happened during the outage; if that works, it is over.
+    /// Writes the events of the outage; success ends it.
     private mutating func resume(_ now: Moment, isStopping: Bool = false) {
         guard let ended = outage else { return }
         for event in ended.events(channels: channels) { writer.append(event, at: now) }

@@ -4,12 +4,12 @@ package import Prometheus
 import Synchronization
 import Time
 
-/// What an operator sees of the recording. A relay that only observes shows it, too, and leaves it at 0.
+/// Metrics of the recording. A relay that only observes exposes them too, at 0.
 package struct RecordingMetrics: Sendable {
     package let envelopes: Counter
-    /// Of payloads, before compression.
+    /// Payload bytes, before compression.
     package let bytes: Counter
-    /// By which segment files grew.
+    /// Growth of segment files.
     package let writtenBytes: Counter
     let segments: Counter
     let uncompressedChunks: Counter
@@ -19,7 +19,7 @@ package struct RecordingMetrics: Sendable {
     let paused: Gauge
     private let lost: [SegmentLoss.Cause: Counter]
     let drops: DropMetrics
-    /// What the run lost, for its exit status.
+    /// Losses of the run, for its exit status.
     let account = RunAccount()
 
     package init(_ registry: Registry, drops: DropMetrics) {
@@ -29,14 +29,14 @@ package struct RecordingMetrics: Sendable {
         bytes = registry.counter(
             "backplane_relay_recorded_bytes_total", help: "Payload bytes written to the capture, before compression.")
         writtenBytes = registry.counter(
-            "backplane_relay_written_bytes_total", help: "Bytes by which segment files grew, after compression.")
-        segments = registry.counter("backplane_relay_segments_total", help: "Segment files begun.")
+            "backplane_relay_written_bytes_total", help: "Bytes written to segment files, after compression.")
+        segments = registry.counter("backplane_relay_segments_total", help: "Segment files started.")
         uncompressedChunks = registry.counter(
             "backplane_relay_uncompressed_chunks_total",
-            help: "Chunks stored as they were, since compressing held the recorder up while the intake filled.")
+            help: "Chunks stored uncompressed, because compression slowed the recorder while the intake filled.")
         chunkWriteSeconds = registry.histogram(
             "backplane_relay_chunk_write_seconds",
-            help: "Time to compress and write one chunk; long ones mean a slow disk.",
+            help: "Time to compress and write one chunk; long times mean a slow disk.",
             buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5])
         fsyncSeconds = registry.histogram(
             "backplane_relay_fsync_seconds", help: "Time to force written data to the disk.",
@@ -46,10 +46,10 @@ package struct RecordingMetrics: Sendable {
             help: "Failed writes to the capture; the relay tries a new segment. The log names the error.")
         paused = registry.gauge(
             "backplane_relay_recording_paused",
-            help: "1 while recording pauses because the disk has less free space than is to be kept.")
+            help: "1 while recording is paused because free disk space is below the limit.")
         let lost = registry.counterFamily(
             "backplane_relay_lost_envelopes_total",
-            help: "Envelopes that were recorded and are gone, because somebody touched the open segment's file.",
+            help: "Recorded envelopes that are gone because the open segment's file was changed from outside.",
             labels: ["cause"])
         self.lost = Dictionary(
             uniqueKeysWithValues: SegmentLoss.Cause.allCases.map { ($0, lost.with($0.rawValue)) })
@@ -58,7 +58,7 @@ package struct RecordingMetrics: Sendable {
     /// For a relay that records.
     func watch(_ directory: String, _ status: RelayStatus, _ registry: Registry) {
         let free = registry.gauge(
-            "backplane_relay_free_disk_bytes", help: "Space left for the capture on its file system.")
+            "backplane_relay_free_disk_bytes", help: "Free space on the file system of the capture.")
         let recording = registry.gauge(
             "backplane_relay_recording",
             help:
@@ -75,44 +75,44 @@ package struct RecordingMetrics: Sendable {
         if loss.cause != .moved { account.lost(envelopes: loss.envelopes) }
     }
 
-    /// Received and taken in, but not written.
+    /// Received and accepted, but not written.
     package var lostEnvelopes: Int { drops.count(.writeError) + drops.count(.diskLow) }
 }
 
-/// What a run lost while it should have recorded: decides its exit status.
+/// Losses of a run while it should have recorded: determine its exit status.
 ///
-/// Written by the recorder's thread, read by whoever asks.
+/// Written by the recorder's thread; thread-safe to read.
 final class RunAccount: Sendable {
     private let missing = Atomic(0)
     private let gone = Atomic(0)
 
-    /// Ids that were given out in this run and did not arrive. What the intake dropped is counted as dropped.
+    /// Ids assigned in this run that did not arrive. Envelopes dropped by the intake are counted as dropped.
     func missed(ids: UInt64, cause: GapCause) {
         guard cause != .dropped, RecordingVerdict.isLoss(cause: cause.rawValue) else { return }
         missing.add(Int(clamping: ids), ordering: .relaxed)
     }
 
-    /// Recorded, and gone again.
+    /// Recorded, and then lost.
     func lost(envelopes: Int) { gone.add(envelopes, ordering: .relaxed) }
 
     var missingIDs: Int { missing.load(ordering: .relaxed) }
     var goneEnvelopes: Int { gone.load(ordering: .relaxed) }
 }
 
-/// What a relay that records lost in its run.
+/// Losses of a recording relay in its run.
 package struct RelayLosses: Sendable, Equatable {
-    /// Received and not recorded: the intake was full, or the disk.
+    /// Received but not recorded: the intake or the disk was full.
     package var droppedEnvelopes = 0
-    /// Never received, as their ids tell.
+    /// Never received, according to their ids.
     package var missingIDs = 0
-    /// Recorded, and gone with a file that somebody removed or cut.
+    /// Recorded, and lost with a file that was deleted or truncated.
     package var goneEnvelopes = 0
 
     package init() {}
 
     package var isEmpty: Bool { droppedEnvelopes == 0 && missingIDs == 0 && goneEnvelopes == 0 }
 
-    /// What the exit status follows from.
+    /// Determines the exit status.
     package var verdict: RecordingVerdict {
         var verdict = RecordingVerdict()
         verdict.hasLoss = droppedEnvelopes > 0 || missingIDs > 0
@@ -121,14 +121,14 @@ package struct RelayLosses: Sendable, Equatable {
     }
 }
 
-/// Carries what a ``CaptureWriter`` does into metrics and log, and to housekeeping.
+/// Forwards notifications of a ``CaptureWriter`` to metrics, log and housekeeping.
 final class WriterObserver: CaptureWriterObserver {
     private let metrics: RecordingMetrics
     private let logger: Logger?
     private var log: EventLog?
     private let onSegmentEnded: (_ path: String) -> Void
 
-    /// - Parameter onSegmentEnded: called on the recorder's thread; must not wait.
+    /// - Parameter onSegmentEnded: called on the recorder's thread; must not block.
     init(
         _ metrics: RecordingMetrics, logger: Logger? = nil,
         onSegmentEnded: @escaping (_ path: String) -> Void = { _ in }
@@ -150,7 +150,7 @@ final class WriterObserver: CaptureWriterObserver {
     func chunkLeftUncompressed() {
         metrics.uncompressedChunks.increment()
         log?.write(
-            .warning, "compressing holds the recorder up, chunks are stored as they are until it has caught up",
+            .warning, "compression slows the recorder, storing chunks uncompressed until it has caught up",
             kind: "uncompressed", at: Moment.now().monotonic, [:])
     }
 
@@ -170,7 +170,7 @@ final class WriterObserver: CaptureWriterObserver {
     func segmentLost(_ loss: SegmentLoss) {
         metrics.count(loss)
         logger?.error(
-            "somebody touched the open segment; recording goes on in a new one",
+            "something changed the open segment from outside; recording continues in a new one",
             metadata: [
                 "segment": "\(loss.path)", "cause": "\(loss.cause.rawValue)", "envelopes": "\(loss.envelopes)",
             ])

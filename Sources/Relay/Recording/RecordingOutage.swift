@@ -1,9 +1,9 @@
 import Backplane
 import Capture
 
-/// What is lost while nothing can be recorded, and what happens meanwhile: for the capture, once it can be.
+/// Losses and events while nothing can be recorded, to be recorded afterwards.
 struct RecordingOutage {
-    /// Events kept in that time.
+    /// Maximum number of kept events.
     static let heldEventsLimit = 1_000
     static let firstRetry: UInt64 = 500_000_000
     static let lastRetry: UInt64 = 10_000_000_000
@@ -11,9 +11,9 @@ struct RecordingOutage {
     /// On the monotonic clock.
     private(set) var retryAt: UInt64
     private var wait = Self.firstRetry
-    /// True while recording pauses for want of space; nothing is tried then.
+    /// True while recording is paused because of low disk space; no attempts are made then.
     var isDiskLow = false
-    /// True once it is told that a write failed; an outage for want of space needs no failure.
+    /// True once a write failure was reported; an outage because of low disk space has none.
     var isFailureTold = false
     private(set) var heldEvents: [CaptureEvent] = []
     /// By channel index.
@@ -26,7 +26,7 @@ struct RecordingOutage {
         lostToPause = lostToErrors
     }
 
-    /// There are more channels.
+    /// More channels were attached.
     mutating func attach(_ channels: Int) {
         lostToErrors += Array(repeating: ChannelTally(), count: channels)
         lostToPause += Array(repeating: ChannelTally(), count: channels)
@@ -34,7 +34,7 @@ struct RecordingOutage {
 
     var reason: DropReason { isDiskLow ? .diskLow : .writeError }
 
-    /// Of all channels.
+    /// Over all channels.
     var lostEnvelopes: Int { envelopesLostToErrors + lostToPause.reduce(0) { $0 + $1.envelopes } }
     var envelopesLostToErrors: Int { lostToErrors.reduce(0) { $0 + $1.envelopes } }
 
@@ -56,7 +56,7 @@ struct RecordingOutage {
         lostToPause[channel].breakRun()
     }
 
-    /// The reason for losses changes with what is to come.
+    /// Later losses have a different reason.
     mutating func setDiskLow(_ isLow: Bool) {
         isDiskLow = isLow
         for channel in lostToErrors.indices { sequenceBroke(channel: channel) }
@@ -64,7 +64,7 @@ struct RecordingOutage {
 
     mutating func hold(_ event: CaptureEvent) {
         if heldEvents.count < Self.heldEventsLimit { return heldEvents.append(event) }
-        // Which ids are missing must not be forgotten: the last gap grows over what lies between.
+        // Missing ids must not be forgotten: the last gap is extended over the ids in between.
         guard event.event == "gap",
             let index = heldEvents.lastIndex(where: {
                 $0.event == "gap" && $0.channel.map { OrdinalName($0) } == event.channel.map { OrdinalName($0) }
@@ -79,7 +79,7 @@ struct RecordingOutage {
         retryAt = now + wait
     }
 
-    /// What the capture must be told.
+    /// The events for the capture.
     func events(channels: [String]) -> [CaptureEvent] {
         var events: [CaptureEvent] = []
         for (reason, lost) in [

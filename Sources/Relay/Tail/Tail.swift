@@ -8,10 +8,11 @@ import Prometheus
 package import Redis
 import Synchronization
 
-/// Hands out live what comes on channels: a subscriber that stores nothing.
+/// Passes on live envelopes of channels: a subscriber that stores nothing.
 ///
-/// `AuditedSubscription` (event loop) -> `Intake` (bounded in bytes) -> `TailWorker` (own thread) -> ``TailOutput``. The socket
-/// is always drained: an output that is slower than the traffic costs envelopes, which are counted, never Redis' memory.
+/// `AuditedSubscription` (event loop) -> `Intake` (bounded in bytes) -> `TailWorker` (separate thread) ->
+/// ``TailOutput``. The socket is always drained: an output slower than the traffic costs envelopes, which are counted,
+/// never Redis' memory.
 package struct Tail: Sendable {
     private let redis: RedisConfiguration
     private let backplanes: [BackplaneChannel]
@@ -24,13 +25,14 @@ package struct Tail: Sendable {
     private let logger: Logger
 
     /// - Parameters:
-    ///   - backplanes: what is followed from the start: at least one, unless hubs are looked for.
-    ///   - core: nil where nothing of ASP.NET Core is followed.
-    ///   - selection: of the envelopes; its times are those of receipt.
-    ///   - limit: ends it after that many envelopes handed out; nil for no limit.
-    ///   - duration: ends it after this time; nil for no end.
-    ///   - bufferBytes: memory for envelopes that wait for the output.
-    ///   - maxChannelScan: channels of the Redis up to which it is asked for their names, where nobody listens to one.
+    ///   - backplanes: the initially followed channels: at least one, unless hubs are discovered.
+    ///   - core: nil if nothing of ASP.NET Core is followed.
+    ///   - selection: of the envelopes; its times are times of receipt.
+    ///   - limit: ends it after this many envelopes; nil for no limit.
+    ///   - duration: ends it after this time; nil for no limit.
+    ///   - bufferBytes: memory for envelopes waiting for the output.
+    ///   - maxChannelScan: maximum number of channels for which Redis is asked for names, if a channel has no other
+    ///     subscribers.
     package init(
         redis: RedisConfiguration, backplanes: [BackplaneChannel], core: CoreAttachment? = nil,
         selection: CaptureSelection = .all, limit: Int? = nil, duration: Duration? = nil, bufferBytes: Int = 16 << 20,
@@ -48,12 +50,12 @@ package struct Tail: Sendable {
         self.logger = logger
     }
 
-    /// Runs until limit, duration or cancellation end it; then hands out what was received before.
+    /// Runs until limit, duration or cancellation; then passes on what was received before.
     ///
-    /// - Parameter makeOutput: called on the thread that uses the output. It is given what tells it that the end has come.
-    /// - Throws: `RedisError` if the first subscription fails for a reason that time does not heal; what the output throws.
+    /// - Parameter makeOutput: called on the thread that uses the output, with an object that signals the stop.
+    /// - Throws: `RedisError` if the first subscription fails for a permanent reason; errors of the output.
     package func run(to makeOutput: @escaping @Sendable (TailStop) -> any TailOutput) async throws -> TailReport {
-        // Nobody scrapes it.
+        // Not exposed.
         let intake = Intake(limit: bufferBytes, metrics: IntakeMetrics(Registry()))
         let stop = TailStop()
         let thread = NIOThreadPool(numberOfThreads: 1)
@@ -89,7 +91,7 @@ package struct Tail: Sendable {
         until working: Task<(report: TailReport, failure: (any Error)?), any Error>, intake: Intake,
         eventLoopGroup: MultiThreadedEventLoopGroup
     ) async -> Result<Void, any Error> {
-        // Whoever stops a tail does not wait for a last look.
+        // A stopped tail does not wait for a last comparison.
         let subscription = AuditedSubscription(
             redis: redis, attached: attached, includesConnections: core?.includesConnections ?? false,
             reader: CounterReader(redis: redis, channels: attached.keys, eventLoopGroup: eventLoopGroup),
@@ -119,12 +121,12 @@ package struct Tail: Sendable {
                             intake.command(.attach(indexes))
                             await subscription.join(indexes)
                         }
-                        // Not the first that ends: it has nothing to look for.
+                        // Without hubs to discover it must not be the first to end.
                         try await Task.sleep(for: .seconds(86_400 * 365))
                     }
                 }
             }
-            // A stream ends when its task is cancelled, as a task's value does not.
+            // A stream ends when its task is cancelled, unlike a task's value.
             group.addTask { await Result { for await _ in ended {} } }
             if let duration { group.addTask { await Result { try await Task.sleep(for: duration) } } }
             let first = await group.next() ?? .success(())
@@ -135,19 +137,19 @@ package struct Tail: Sendable {
     }
 }
 
-/// Where a ``Tail`` hands out what comes. One thread's; it may block, the traffic waits in a bounded buffer.
+/// The output of a ``Tail``. Confined to one thread; it may block, because traffic waits in a bounded buffer.
 ///
-/// Whatever is thrown ends the handing out.
+/// Any error ends the output.
 package protocol TailOutput {
-    /// One envelope that is selected. Its payload is valid during the call.
+    /// A selected envelope. Its payload is valid during the call.
     mutating func envelope(_ envelope: CapturedEnvelope) throws
-    /// What befell the subscription, in its place among the envelopes.
+    /// A subscription event, in its place among the envelopes.
     ///
     /// - Parameter time: nanoseconds since 1970.
     mutating func event(_ event: CaptureEvent, at time: UInt64) throws
-    /// All that is here was handed out. Called at least twice a second, also if nothing came.
+    /// Everything received so far was passed. Called at least twice a second, even without traffic.
     mutating func flush() throws
-    /// Nothing more will be handed out.
+    /// Nothing more follows.
     mutating func finish() throws
 }
 
@@ -155,27 +157,27 @@ extension TailOutput {
     package mutating func finish() throws { try flush() }
 }
 
-/// How a ``Tail`` went.
+/// The result of a ``Tail``.
 package struct TailReport: Sendable, Equatable {
-    /// Envelopes handed out.
+    /// Envelopes passed on.
     package internal(set) var envelopes = 0
-    /// Envelopes that were received, but not handed out because the output was slower than the traffic, and their payload
-    /// bytes. Whether they were selected nobody looked.
+    /// Envelopes received but not passed on because the output was slower than the traffic, and their payload bytes.
+    /// They were not checked against the selection.
     package internal(set) var droppedEnvelopes = 0
     package internal(set) var droppedBytes = 0
 }
 
 /// The output of a ``Tail`` failed.
 package struct TailFailure: Error, CustomStringConvertible {
-    /// How it had gone; what waited at the failure counts as dropped.
+    /// The result until then; envelopes waiting at the failure count as dropped.
     package let report: TailReport
-    /// What the output threw.
+    /// The error of the output.
     package let cause: any Error
 
     package var description: String { "\(cause)" }
 }
 
-/// Says that a ``Tail`` comes to its end, to an output that waits for its reader.
+/// Signals to a blocked output that a ``Tail`` is stopping.
 package final class TailStop: Sendable {
     private let flag = Atomic(false)
 
@@ -187,7 +189,7 @@ package final class TailStop: Sendable {
 }
 
 extension Result where Success == Void, Failure == any Error {
-    /// A cancelled body has not failed.
+    /// Cancellation of the body is not a failure.
     fileprivate init(_ body: () async throws -> Void) async {
         do {
             try await body()

@@ -3,11 +3,11 @@ import Capture
 import Redis
 import Time
 
-/// The consumer of the intake in a ``Tail``: follows the ids, selects, hands out.
+/// The consumer of the intake in a ``Tail``: tracks ids, selects envelopes and passes them on.
 ///
-/// Lives on one thread (``run()``); all it owns is its own.
+/// Confined to one thread (``run()``).
 struct TailWorker: ~Copyable {
-    /// The longest time without a flush, in seconds: then the output notices that its reader has gone.
+    /// The longest time without a flush, in seconds: the output then notices a closed pipe.
     private static let longestWait = 0.5
 
     private let attached: AttachedChannels
@@ -22,11 +22,11 @@ struct TailWorker: ~Copyable {
     private var disruptions = Disruptions()
     private var subscriptions = 0
     private var report = TailReport()
-    /// The output failed: what still comes is only counted.
+    /// The output failed: further envelopes are only counted.
     private var failure: (any Error)?
 
     /// - Parameters:
-    ///   - limit: envelopes to hand out; nil for all.
+    ///   - limit: number of envelopes to pass on; nil for all.
     init(_ attached: AttachedChannels, selection: CaptureSelection, limit: Int?, output: any TailOutput) {
         self.attached = attached
         self.limit = limit
@@ -41,9 +41,9 @@ struct TailWorker: ~Copyable {
         while ids.count < channels.count { ids.append(ChannelIDs()) }
     }
 
-    /// Works until the intake is closed and empty, the limit is reached, or the output fails.
+    /// Runs until the intake is closed and empty, the limit is reached, or the output fails.
     ///
-    /// - Returns: what became of it, and why the output failed.
+    /// - Returns: the result, and why the output failed.
     consuming func run(from intake: Intake) -> (report: TailReport, failure: (any Error)?) {
         while true {
             let delivery = intake.take(waitingAtMost: Self.longestWait)
@@ -81,7 +81,7 @@ struct TailWorker: ~Copyable {
             hand(.subscribed(subscription), at: now.realtime)
         case .disconnected(let cause):
             disruptions.disconnected(cause)
-            // That we were told to stop is no news.
+            // Our own stop is not news.
             if cause != .stopped { hand(.disconnected(cause), at: now.realtime) }
         case .dropped(let envelopes, let bytes, _):
             disruptions.dropped()
@@ -96,7 +96,7 @@ struct TailWorker: ~Copyable {
         }
     }
 
-    /// A large payload that nobody held.
+    /// A large payload that was not kept.
     private mutating func skipped(_ payload: SkippedPayload) {
         report.droppedEnvelopes += 1
         report.droppedBytes += payload.bytes
@@ -113,7 +113,7 @@ struct TailWorker: ~Copyable {
             report.droppedBytes += payload.count
             return
         }
-        // What follows the last envelope asked for is not looked at any more.
+        // Envelopes beyond the limit are ignored.
         guard !isDone else { return }
         follow(payload, channel: channel, receivedAt: receivedAt)
         let (name, form) = (names[channel], channels[channel].form)
@@ -125,7 +125,7 @@ struct TailWorker: ~Copyable {
         }
     }
 
-    /// Sees what is wrong with the sequence of ids, whatever is selected.
+    /// Checks the sequence of ids, whatever is selected.
     private mutating func follow(_ payload: UnsafeRawBufferPointer, channel: Int, receivedAt: UInt64) {
         guard channels[channel].dialect == .signalR2 else { return }
         let id = try? EnvelopeID.parse(payload).id
@@ -141,9 +141,9 @@ struct TailWorker: ~Copyable {
         for event in finding.events(channel: channel) { hand(event, at: receivedAt) }
     }
 
-    /// What was missed while the connection was lost is told without waiting for the next id.
+    /// Reports what was missed while the connection was lost, without waiting for the next id.
     private mutating func compare(_ look: CounterReadings, at now: Moment) {
-        // A counter that was read before the connection was lost again: the next subscription looks anew.
+        // A counter read before the connection was lost again: the next subscription compares anew.
         guard look.isFenced, subscriptions > 0 else { return }
         for (channel, reading) in zip(ids.indices, look.counters) {
             let finding = ids[channel].compare(reading, of: look, amid: disruptions).finding

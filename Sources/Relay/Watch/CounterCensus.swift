@@ -2,18 +2,18 @@ import Capture
 import NIOCore
 import Redis
 
-/// Finds out, when several counters are heard on one channel, in which databases they are.
+/// Determines the databases of several counters on one channel.
 ///
-/// Over a short connection of its own: to select another database on a shared one would change what others read there.
+/// Uses a short separate connection: selecting another database on a shared one would affect its other users.
 struct CounterCensus: Sendable {
-    /// For all of it; who recorded without an answer by then says so.
+    /// Time limit of a query; an event without an answer by then is recorded without it.
     private static let patience = Duration.seconds(3)
     private static let maximumDatabases = 64
 
     private enum Question: Sendable {
-        /// In which databases the counters are.
+        /// The databases of the counters.
         case places(channel: Int, counters: Int, withdraws: [CaptureEvent.Withdrawn])
-        /// Whether a jump of ids is the turn of another counter.
+        /// Whether a jump of ids is another counter's turn.
         case jump(CaptureEvent.Withdrawn, channel: Int)
     }
 
@@ -24,7 +24,8 @@ struct CounterCensus: Sendable {
     private let questions: AsyncStream<Question>
     private let continuation: AsyncStream<Question>.Continuation
 
-    /// - Parameter answer: is given an `interleaved` event for each question about places, and each jump that is a turn.
+    /// - Parameter answer: receives an `interleaved` event for each question about places, and each jump that is a
+    ///   turn.
     init(
         redis: RedisConfiguration, channels: [String], eventLoopGroup: any EventLoopGroup,
         answer: @escaping @Sendable (RecorderCommand) -> Void
@@ -36,25 +37,25 @@ struct CounterCensus: Sendable {
         (questions, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(channels.count * 8))
     }
 
-    /// From any thread; does not wait.
+    /// Thread-safe, does not block.
     ///
     /// - Parameter withdraws: for the event.
     func ask(channel: Int, counters: Int, withdraws: [CaptureEvent.Withdrawn]) {
         continuation.yield(.places(channel: channel, counters: counters, withdraws: withdraws))
     }
 
-    /// Whether each end of the jump is where a counter stands; as above.
+    /// Whether a counter is at each end of the jump; as above.
     func ask(_ jump: CaptureEvent.Withdrawn, channel: Int) {
         continuation.yield(.jump(jump, channel: channel))
     }
 
-    /// Until the task is cancelled.
+    /// Runs until the task is cancelled.
     func run() async {
         for await question in questions {
             switch question {
             case .places(let channel, let counters, let withdraws):
                 let databases = await databases(of: channels[channel])
-                // Fewer than were heard: a counter is somewhere else, such as in another server that forwards.
+                // Fewer than were observed: a counter is elsewhere, for example on another server that forwards.
                 let isWhole = databases.map { $0.count >= counters } ?? false
                 answer(
                     .note(
@@ -69,7 +70,7 @@ struct CounterCensus: Sendable {
         }
     }
 
-    /// Whether both ends of the jump are where counters stand: then none was set back, and none skipped ids.
+    /// Whether counters are at both ends of the jump: then none was set back, and none skipped ids.
     ///
     /// - Parameter databases: the counters, by database.
     static func explain(_ jump: CaptureEvent.Withdrawn, _ databases: [Int: UInt64]) -> Bool {
@@ -82,7 +83,7 @@ struct CounterCensus: Sendable {
         return ends.allSatisfy(databases.values.contains)
     }
 
-    /// Where the counters stand, by database; nil if one of them cannot be read.
+    /// The counters' values by database; nil if one of them cannot be read.
     private func databases(of channel: String) async -> [Int: UInt64]? {
         await withTaskGroup(of: [Int: UInt64]?.self) { group in
             group.addTask { try? await read(channel) }
@@ -127,7 +128,7 @@ struct CounterCensus: Sendable {
         return counters
     }
 
-    /// The databases that hold keys, of `INFO keyspace`: `db0:keys=1,expires=0,avg_ttl=0`.
+    /// The databases that contain keys, from `INFO keyspace`: `db0:keys=1,expires=0,avg_ttl=0`.
     static func databases(in info: String) -> [Int] {
         info.split(whereSeparator: \.isNewline).compactMap { line in
             guard line.hasPrefix("db"), let colon = line.firstIndex(of: ":") else { return nil }

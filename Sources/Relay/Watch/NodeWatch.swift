@@ -3,25 +3,25 @@ import Logging
 import Preflight
 import Redis
 
-/// Counts the nodes of the attached hubs of ASP.NET Core, as often as Redis can bear.
+/// Counts the nodes of the attached hubs of ASP.NET Core, at a pace that Redis can bear.
 struct NodeWatch {
     private let metrics: WatchMetrics
     private let limit: Int
     private let logger: Logger
-    /// nil until a hub is attached; all hubs of a relay have one prefix.
+    /// nil until a hub is attached; all hubs of a relay have the same prefix.
     private var scan: PacedChannelScan?
     private var isUnknown = false
-    /// What was answered last was answered before an outage.
+    /// The last answer is from before an outage.
     private var isStale = false
 
-    /// - Parameter limit: channels of the Redis up to which it is asked for their names.
+    /// - Parameter limit: maximum number of channels for which Redis is asked for names.
     init(metrics: WatchMetrics, limit: Int, logger: Logger) {
         self.metrics = metrics
         self.limit = limit
         self.logger = logger
     }
 
-    /// Over a new connection.
+    /// There is a new connection.
     mutating func connected() { isStale = true }
 
     /// - Parameter hubs: with the indexes of their channels.
@@ -46,7 +46,7 @@ struct NodeWatch {
                 for hub in hubs { metrics.setNodes(nil, channel: hub.index) }
             }
         } catch RedisError.serverError {
-            // Such as while it loads.
+            // For example while it is loading.
             for hub in hubs { metrics.setNodes(nil, channel: hub.index) }
         }
     }

@@ -6,17 +6,17 @@ import NIOPosix
 import Preflight
 import Redis
 
-/// Asks Redis now and then, over a connection of its own, what the subscription itself cannot tell: who listens, how far
-/// the counter is, how much waits for us there. It also carries out the pre-flight once.
+/// Polls Redis over a separate connection for what the subscription cannot show: subscribers, counters, and the output
+/// buffer. It also performs the pre-flight once.
 ///
-/// All of it is optional: where the ACL does not permit a command, its metric is left out and everything else goes on.
+/// All of it is optional: if the ACL does not permit a command, only its metric is left out.
 struct RedisWatch: Sendable {
     static let interval = Duration.seconds(5)
     private static let firstRetry = Duration.seconds(1)
     private static let lastRetry = Duration.seconds(10)
 
     private let redis: RedisConfiguration
-    /// Event keys of SignalR 2: the first of all channels, by their indexes.
+    /// Event keys of SignalR 2: the first of all channels, by index.
     private let keys: [String]
     private let metrics: WatchMetrics
     private let subscription: AuditedSubscription
@@ -36,9 +36,9 @@ struct RedisWatch: Sendable {
         self.context = context
     }
 
-    /// Until the task is cancelled.
+    /// Runs until the task is cancelled.
     ///
-    /// - Parameter maxChannelScan: as of ``ChannelScanPolicy``.
+    /// - Parameter maxChannelScan: see ``ChannelScanPolicy``.
     func run(maxChannelScan: Int) async {
         var looked = false
         var wait = Self.firstRetry
@@ -47,7 +47,7 @@ struct RedisWatch: Sendable {
         var nodes = NodeWatch(metrics: metrics, limit: maxChannelScan, logger: logger)
         var hint = ChannelHint(channels: keys, limit: maxChannelScan, logger: logger)
         while !Task.isCancelled {
-            // The subscription logs why Redis cannot be reached; a second voice would say nothing new.
+            // The subscription already logs why Redis cannot be reached.
             do {
                 let client = try await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup)
                 wait = Self.firstRetry
@@ -67,12 +67,12 @@ struct RedisWatch: Sendable {
                 subscribers.forget()
                 await client.close()
             } catch let error as RedisError {
-                // A subscription outlives that its server becomes a replica; a new connection is refused there.
+                // A subscription survives a demotion of its server to a replica; a new connection is refused there.
                 role.observe(error)
             } catch {
                 // Cancelled.
             }
-            // Cancelled while waiting: the loop's condition ends it.
+            // On cancellation the loop condition ends it.
             try? await Task.sleep(for: wait)
             wait = min(wait * 2, Self.lastRetry)
         }
@@ -83,12 +83,12 @@ struct RedisWatch: Sendable {
         for finding in report.findings() { logger.warning("pre-flight", metadata: ["cause": "\(finding.text)"]) }
         if !report.notPermitted.isEmpty {
             logger.info(
-                "some commands are not permitted; what they tell is left out",
+                "some commands are not permitted; their figures are left out",
                 metadata: ["commands": "\(report.notPermitted.joined(separator: " "))"])
         }
     }
 
-    /// Until the connection fails.
+    /// Runs until the connection fails.
     private func poll(
         _ client: RedisClient, _ role: inout RoleWatch, _ subscribers: inout SubscriberWatch, _ nodes: inout NodeWatch,
         _ hint: inout ChannelHint
@@ -97,7 +97,7 @@ struct RedisWatch: Sendable {
             [.subscribers] + keys.indices.map { Question.counter(channel: $0) } + [
                 .outputBuffer, .outputBufferLimit,
             ]
-        // The looks that it compares must follow each other.
+        // Compares consecutive readings.
         var silence = keys.map { _ in SilenceDetector() }
         while !Task.isCancelled {
             try await role.look(client, eventLoopGroup: eventLoopGroup)
@@ -109,7 +109,7 @@ struct RedisWatch: Sendable {
                     forget(question)
                 } catch let error as RedisError {
                     guard case .serverError = error else { throw error }
-                    // Such as a key of another type: the next round may find another answer.
+                    // For example a key of another type: the next round may get another answer.
                     forget(question)
                     role.observe(error)
                 }
@@ -117,18 +117,18 @@ struct RedisWatch: Sendable {
             try await subscribers.look(client)
             try await nodes.look(client, hubs: hubs)
             let counts = keys.indices.map { metrics.subscribers(channel: $0) }
-            // While we ourselves have not subscribed, who listens alone may be a node.
+            // Before we have subscribed ourselves, a single subscriber may be a node.
             if status.isSubscribed, let meant = try await hint.look(client, subscribers: counts) {
                 metrics.setMeant(meant)
             }
-            // What nodes feel at once is asked twice as often.
+            // What nodes feel immediately is queried twice as often.
             try await Task.sleep(for: Self.interval / 2)
             try await role.look(client, eventLoopGroup: eventLoopGroup)
             try await Task.sleep(for: Self.interval / 2)
         }
     }
 
-    /// Those that are attached by now, with the indexes of their channels.
+    /// The currently attached hubs, with the indexes of their channels.
     private var hubs: [(index: Int, hub: CoreHub)] {
         metrics.sources.enumerated().compactMap { index, channel in channel.hub.map { (index, $0) } }
     }
@@ -145,7 +145,7 @@ struct RedisWatch: Sendable {
         case .subscribers:
             try await countSubscribers(client)
         case .counter(let channel):
-            // Before the counter: what is published in between has not been seen, and is not expected yet.
+            // Before the counter: what is published in between is not expected yet.
             let envelopes = metrics.envelopes(channel: channel)
             let reply = try await client.send(["GET", .text(keys[channel])])
             guard let id = reply.text.flatMap({ UInt64($0) }) else { return forget(question) }
@@ -154,10 +154,10 @@ struct RedisWatch: Sendable {
         case .outputBuffer:
             guard let connection = status.connectionID else { return forget(question) }
             let reply = try await client.send(["CLIENT", "LIST", "ID", "\(connection)"])
-            // Nothing of a connection that is gone.
+            // Not of a previous connection.
             metrics.setOutputBuffer(reply.text.flatMap { InfoFields(client: $0)["omem"] }.flatMap { Int($0) })
         case .outputBufferLimit:
-            // Each time: to raise it while Redis runs is the remedy when it is too low.
+            // Each time: the remedy for a low limit is raising it while Redis runs.
             let setting = try await client.send(["CONFIG", "GET", "client-output-buffer-limit"]).array?.last?.text
             let limit = setting.flatMap { PreflightReport.OutputBufferLimit(setting: $0) }
             metrics.setOutputBufferLimit(limit?.hardBytes)
@@ -190,9 +190,9 @@ struct RedisWatch: Sendable {
     }
 }
 
-/// Tells a channel on which nothing happens from one that does not reach us: the counter moves, and nothing arrives.
+/// Distinguishes a quiet channel from one that does not reach us: the counter moves, but nothing arrives.
 ///
-/// Takes three looks: what was given out between the first two has had all the time until the third to arrive.
+/// Takes three readings: ids assigned between the first two had time until the third to arrive.
 struct SilenceDetector {
     private struct Look {
         let issuedID: UInt64
@@ -203,7 +203,7 @@ struct SilenceDetector {
 
     /// - Parameters:
     ///   - issuedID: the counter key's value.
-    ///   - envelopes: received until now.
+    ///   - envelopes: received so far.
     mutating func look(issuedID: UInt64, envelopes: Int) -> Bool {
         defer { looks = looks.suffix(1) + [Look(issuedID: issuedID, envelopes: envelopes)] }
         guard looks.count == 2 else { return false }
@@ -212,7 +212,7 @@ struct SilenceDetector {
 }
 
 extension BackplaneChannel {
-    /// What each node subscribes at its start, for `PUBSUB NUMSUB`.
+    /// The channels that each node subscribes to at its start, for `PUBSUB NUMSUB`.
     fileprivate var namesOfEveryNode: [[UInt8]] {
         switch self {
         case .signalR2(let key): [Array(key.utf8)]

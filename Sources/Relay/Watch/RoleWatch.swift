@@ -4,7 +4,7 @@ import NIOCore
 import Redis
 import Time
 
-/// Asks the server whether it is still a master, and tells everybody when that changes.
+/// Checks whether the server is still a master, and reports changes.
 struct RoleWatch: Sendable {
     private enum Question {
         case role
@@ -13,11 +13,11 @@ struct RoleWatch: Sendable {
 
     private let redis: RedisConfiguration
     private let metrics: WatchMetrics
-    /// Goes where another of the servers has become the master.
+    /// Moves to another server that has become the master.
     private let subscription: AuditedSubscription
     private let status: RelayStatus
     private let logger: Logger
-    /// What the ACL permits.
+    /// The query that the ACL permits.
     private var question: Question? = .role
 
     init(redis: RedisConfiguration, metrics: WatchMetrics, subscription: AuditedSubscription, context: RelayContext) {
@@ -28,10 +28,10 @@ struct RoleWatch: Sendable {
         logger = context.logger
     }
 
-    /// A new connection may be permitted what the one before was not.
+    /// A new connection may have other permissions.
     mutating func connected() { question = .role }
 
-    /// - Throws: `RedisError` if the connection has failed; ``MasterElsewhere`` if the watch, too, should go elsewhere.
+    /// - Throws: `RedisError` if the connection has failed; ``MasterElsewhere`` if the watch must move too.
     mutating func look(_ client: RedisClient, eventLoopGroup: any EventLoopGroup) async throws {
         guard let question else { return }
         do {
@@ -53,12 +53,12 @@ struct RoleWatch: Sendable {
         if status.masterLoss != nil { try await lookForSuccessor(of: client.endpoint, eventLoopGroup) }
     }
 
-    /// An answer to something else that tells the role as well.
+    /// A reply to another command that also shows the role.
     func observe(_ error: RedisError) {
         if let role = WatchedRole(refusal: error) { observe(role, at: redis.endpoint) }
     }
 
-    /// Of several servers the first that is a master is used; where that is another one by now, the subscription goes there.
+    /// Of several servers the first master is used; if that is now a different one, the subscription moves there.
     private func lookForSuccessor(of endpoint: String, _ eventLoopGroup: any EventLoopGroup) async throws {
         guard redis.sentinelMaster == nil, redis.servers.count > 1 else { return }
         guard let other = try? await RedisClient.connect(to: redis, eventLoopGroup: eventLoopGroup) else { return }
@@ -82,7 +82,7 @@ struct RoleWatch: Sendable {
             status.masterLoss = loss
             subscription.note(.demoted(master: loss.master))
             logger.error(
-                "Redis was demoted to a replica: nodes publish to its master, and only what it replicates is heard",
+                "Redis was demoted to a replica: nodes publish to its master, and the relay receives only what is replicated",
                 metadata: ["redis": "\(endpoint)", "master": "\(loss.master ?? "unknown")"])
         case .promoted:
             status.masterLoss = nil
@@ -92,5 +92,5 @@ struct RoleWatch: Sendable {
     }
 }
 
-/// The watch connection leads to a server that is not the master any more, and another one is.
+/// The watch is connected to a server that is no longer the master, while another one is.
 struct MasterElsewhere: Error {}

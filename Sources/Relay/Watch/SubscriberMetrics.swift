@@ -1,7 +1,7 @@
 import NIOConcurrencyHelpers
 import Prometheus
 
-/// What is told of the subscribers of the server, and shown on the live page.
+/// Metrics of the server's subscribers, also shown on the live page.
 package struct SubscriberMetrics: Sendable {
     private static let labels = ["name", "ip"]
 
@@ -16,12 +16,12 @@ package struct SubscriberMetrics: Sendable {
         connections = registry.gaugeFamily(
             "signalr_backplane_subscriber_connections",
             help:
-                "Connections that subscribe on this Redis, on whatever channel, by client name and address; 0 for ten minutes after the last has gone.",
+                "Subscribed connections of this Redis, on any channel, by client name and address; 0 for ten minutes after the last one has gone.",
             labels: Self.labels)
         waiting = registry.gaugeFamily(
             "signalr_backplane_subscriber_output_buffer_bytes",
             help:
-                "What waits in Redis for the subscriber (CLIENT LIST, omem), of its connections the one with most. 0 until the sockets' buffers are full, which takes some megabytes.",
+                "Bytes waiting in Redis for the subscriber (CLIENT LIST, omem), the highest of its connections. 0 until the socket buffers are full, which takes a few megabytes.",
             labels: Self.labels)
         memory = registry.gaugeFamily(
             "signalr_backplane_subscriber_memory_bytes",
@@ -30,14 +30,16 @@ package struct SubscriberMetrics: Sendable {
         slow = registry.gaugeFamily(
             "signalr_backplane_subscriber_slow",
             help:
-                "1 while 1 MiB or more waits for the subscriber at two looks 5 s apart: it reads too slowly or not at all. Told late: the kernel takes some megabytes before Redis keeps anything.",
+                "1 while 1 MiB or more waits for the subscriber in two checks 5 s apart: it reads too slowly or not at all. Detected late: the kernel buffers a few megabytes before Redis does.",
             labels: Self.labels)
         interval = registry.gauge(
             "backplane_relay_subscriber_poll_interval_seconds",
-            help: "How often the subscribers are looked at; 0 while they are not, since Redis has too many clients.")
+            help:
+                "Interval between listings of the subscribers; 0 while they are not listed because Redis has too many clients."
+        )
     }
 
-    /// - Parameter nanoseconds: between two looks.
+    /// - Parameter nanoseconds: interval between two listings.
     func show(_ table: SubscriberTable, interval nanoseconds: UInt64) {
         let before = shown.withLockedValue { shown in
             defer { shown = table }
@@ -57,7 +59,7 @@ package struct SubscriberMetrics: Sendable {
         interval.set(Double(nanoseconds) * 1e-9)
     }
 
-    /// Nobody answers, or nobody may be asked.
+    /// Redis does not answer, or must not be asked.
     func forget(isSuspended: Bool) {
         let before = shown.withLockedValue { shown in
             defer { shown = nil }
@@ -67,7 +69,7 @@ package struct SubscriberMetrics: Sendable {
         if isSuspended { interval.set(0) }
     }
 
-    /// As the server told last; nil if it does not tell.
+    /// The latest listing; nil if unknown.
     package var table: SubscriberTable? { shown.withLockedValue { $0 } }
 
     private func remove(_ key: SubscriberTable.Key) {

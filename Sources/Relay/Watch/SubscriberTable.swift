@@ -1,17 +1,17 @@
 import Backplane
 import Redis
 
-/// One row of `CLIENT LIST TYPE pubsub`, as far as it is looked at.
+/// The used fields of one row of `CLIENT LIST TYPE pubsub`.
 struct SubscriberClient: Sendable, Equatable {
-    /// As the client calls itself, without what could steer a terminal; `unnamed` if it does not.
+    /// The client's name without control characters; `unnamed` if it has none.
     var name: String
-    /// Without the port, which changes with each connection; `unix` for a socket file.
+    /// Without the port, which changes with each connection; `unix` for a socket.
     var address: String
-    /// Channels that it has subscribed to; 0 for one that has only patterns.
+    /// Number of channel subscriptions; 0 if it has only patterns.
     var channels: Int
-    /// Bytes that wait in Redis for it.
+    /// Bytes waiting in Redis for it.
     var waiting: Int
-    /// Bytes that Redis keeps for it altogether; nil where it does not tell.
+    /// Total memory that Redis uses for it; nil if unknown.
     var memory: Int?
 
     private static let longestName = 80
@@ -28,7 +28,7 @@ struct SubscriberClient: Sendable, Equatable {
         memory = fields["tot-mem"].flatMap { Int($0) }
     }
 
-    /// Sentinels listen on their master, to a channel of their own.
+    /// Sentinels subscribe to their own channel on their master.
     var isSentinel: Bool { name.hasPrefix("sentinel-") }
 
     static func withoutPort(_ address: String) -> String {
@@ -38,9 +38,9 @@ struct SubscriberClient: Sendable, Equatable {
     }
 }
 
-/// The subscribers of a server, those of one name and address as one row, followed from look to look.
+/// The subscribers of a server, one row per name and address, tracked over time.
 ///
-/// Rows are the server's: which channels a connection listens to is not told.
+/// The rows are per server: the channels of a connection are unknown.
 package struct SubscriberTable: Sendable {
     package struct Key: Sendable, Hashable {
         package var name: String
@@ -50,13 +50,13 @@ package struct SubscriberTable: Sendable {
     }
 
     package struct Row: Sendable, Equatable {
-        /// 0 for one that has gone lately.
+        /// 0 for one that has left recently.
         package var connections = 0
-        /// Of the connection with most, in bytes.
+        /// Maximum over its connections, in bytes.
         package var waiting = 0
-        /// Of all its connections, in bytes; nil where Redis does not tell.
+        /// Sum over its connections, in bytes; nil if unknown.
         var memory: Int?
-        /// Redis keeps back much for it, at this look and the one before.
+        /// Much data waited for it, in this listing and the previous one.
         package var isSlow = false
         fileprivate var wasBehind = false
         /// On the monotonic clock.
@@ -64,13 +64,13 @@ package struct SubscriberTable: Sendable {
     }
 
     static let limit = 100
-    /// A row that is gone stays for so long.
+    /// How long a row is kept after the last connection has left.
     static let keeps: UInt64 = 600_000_000_000
-    /// A subscriber that reads has nearly nothing waiting when it is looked at.
+    /// A reading subscriber has hardly any waiting data when listed.
     static let muchWaiting = 1 << 20
 
     package private(set) var rows: [Key: Row] = [:]
-    /// Connections that listen to channels, sentinels aside, at the last look.
+    /// Connections subscribed to channels, without sentinels, in the last listing.
     package private(set) var listening = 0
 
     mutating func look(_ clients: some Sequence<SubscriberClient>, at now: UInt64) {
@@ -99,7 +99,7 @@ package struct SubscriberTable: Sendable {
         rows = rows.filter { now - min(now, $0.value.seenAt) < Self.keeps }
     }
 
-    /// Most waiting first.
+    /// Most waiting bytes first.
     package var sorted: [(key: Key, row: Row)] {
         rows.map { ($0.key, $0.value) }.sorted {
             ($1.row.waiting, $0.key.name, $0.key.address) < ($0.row.waiting, $1.key.name, $1.key.address)

@@ -3,7 +3,7 @@ import Logging
 import Redis
 import Time
 
-/// Looks at the subscribers of the server: who they are, and what waits for them.
+/// Lists the subscribers of the server, and the data waiting for them.
 struct SubscriberWatch {
     private let metrics: SubscriberMetrics
     private let logger: Logger
@@ -16,10 +16,10 @@ struct SubscriberWatch {
         self.logger = logger
     }
 
-    /// A new connection may be permitted what the one before was not.
+    /// A new connection may have other permissions.
     mutating func connected() { isPermitted = true }
 
-    /// Asks, if it is time to.
+    /// Queries, if due.
     ///
     /// - Throws: `RedisError` if the connection has failed.
     mutating func look(_ client: RedisClient) async throws {
@@ -32,7 +32,7 @@ struct SubscriberWatch {
             guard pace.admits(clients: clients, at: counted) else {
                 if !wasSuspended {
                     logger.notice(
-                        "the subscribers are not looked at: to list so many clients would hold Redis up",
+                        "the subscribers are not listed: Redis has so many clients that listing them would block it",
                         metadata: ["clients": "\(clients ?? 0)", "limit": "\(ClientListPace.mostClients)"])
                 }
                 forget()
@@ -40,13 +40,13 @@ struct SubscriberWatch {
             }
             let reply = try await client.send(["CLIENT", "LIST", "TYPE", "pubsub"])
             let answered = Moment.now().monotonic
-            // What the way there and back takes is in both.
+            // Both include the network round trip.
             let cost = (answered - counted) - min(answered - counted, clients == nil ? 0 : counted - start)
             let before = pace.interval
             pace.answered(in: cost, at: answered)
             if pace.interval > before {
                 logger.info(
-                    "Redis takes long to list its subscribers; they are looked at less often",
+                    "Redis takes long to list its subscribers; they are listed less often",
                     metadata: [
                         "milliseconds": "\(cost / 1_000_000)", "seconds between": "\(pace.interval / 1_000_000_000)",
                     ])
@@ -58,12 +58,12 @@ struct SubscriberWatch {
             isPermitted = false
             forget()
         } catch RedisError.serverError {
-            // Such as while it loads: the next round may find another answer.
+            // For example while it is loading: the next round may get another answer.
             forget()
         }
     }
 
-    /// There is nobody to ask.
+    /// Redis does not answer.
     mutating func forget() {
         table = SubscriberTable()
         metrics.forget(isSuspended: pace.isSuspended)
@@ -80,39 +80,39 @@ struct SubscriberWatch {
     }
 }
 
-/// Decides when `CLIENT LIST` may be asked, which costs Redis time for each client that it has. Times are nanoseconds on the
-/// monotonic clock.
+/// Decides when `CLIENT LIST` may be used, whose cost in Redis grows with the number of clients. Times are nanoseconds
+/// on the monotonic clock.
 struct ClientListPace: Sendable, Equatable {
     static let shortest: UInt64 = 5_000_000_000
     static let longest: UInt64 = 300_000_000_000
-    /// An answer that takes longer makes the next question wait.
+    /// A slower reply delays the next query.
     static let quick: UInt64 = 10_000_000
-    /// With more clients it is not asked at all.
+    /// With more clients it is not used at all.
     static let mostClients = 10_000
-    /// How often it is looked whether there are fewer by now.
+    /// Interval of checking whether there are fewer clients.
     static let recount: UInt64 = 60_000_000_000
 
-    /// Between two questions.
+    /// Interval between two queries.
     private(set) var interval = shortest
     /// True while there are too many clients.
     private(set) var isSuspended = false
     private var dueAt: UInt64 = 0
 
-    /// Whether to count the clients, and to ask if they are few enough.
+    /// Whether to count the clients, and to query if they are few enough.
     func isDue(at now: UInt64) -> Bool { now >= dueAt }
 
-    /// - Parameter clients: of the server; nil where it does not tell.
-    /// - Returns: whether to ask.
+    /// - Parameter clients: of the server; nil if unknown.
+    /// - Returns: whether to query.
     mutating func admits(clients: Int?, at now: UInt64) -> Bool {
         isSuspended = (clients ?? 0) > Self.mostClients
         if isSuspended { dueAt = now + Self.recount }
         return !isSuspended
     }
 
-    /// - Parameter duration: what the answer cost the server, as far as it shows from here.
+    /// - Parameter duration: the cost for the server, as far as visible from here.
     mutating func answered(in duration: UInt64, at now: UInt64) {
         interval = duration > Self.quick ? min(interval * 2, Self.longest) : max(interval / 2, Self.shortest)
-        // A little less, so that a caller that comes by each 5 s is not late by a whole round.
+        // Slightly earlier, so that a caller that polls every 5 s does not miss a whole round.
         dueAt = now + interval - interval / 10
     }
 }

@@ -2,20 +2,20 @@ import Backplane
 import NIOConcurrencyHelpers
 package import Prometheus
 
-/// What ``RedisWatch`` learns. A series exists from its first answer on, and as long as Redis answers: a 0 that nobody
-/// measured would be a lie, and so would the number of before an outage.
+/// Metrics of ``RedisWatch``. A series exists from the first answer on, and only while Redis answers: a 0 that was not
+/// measured would be wrong, and so would a value from before an outage.
 package struct WatchMetrics: Sendable {
-    /// Besides to nodes and relays, a payload goes to a replica and, within the command, comes in.
+    /// In addition to nodes and relays, a payload goes to a replica and is received once in the command.
     private static let otherCopies = 2
 
-    /// What is kept of one channel.
+    /// The state of one channel.
     private struct Channel {
         let metrics: ChannelMetrics
-        /// nil as long as Redis has not told.
+        /// nil until Redis has answered.
         var subscribers: Int?
-        /// The name that was probably meant where nobody else listens.
+        /// A similar channel name, if this one has no other subscribers.
         var meant: String?
-        /// Payload bytes that egress was counted for.
+        /// Payload bytes already counted as egress.
         var countedBytes: Int
 
         init(_ metrics: ChannelMetrics) {
@@ -42,12 +42,12 @@ package struct WatchMetrics: Sendable {
         subscribers = registry.gaugeFamily(
             "signalr_backplane_subscribers",
             help:
-                "Subscribers of the channel, this relay included; fewer than nodes + 1 means that a node is deaf. Of a hub's two channels that each node subscribes the one with fewer.",
+                "Subscribers of the channel, this relay included; fewer than nodes + 1 means that a node is deaf. For a hub, the lower number of the two channels that each node subscribes to.",
             labels: ChannelMetrics.labels)
         nodes = registry.gaugeFamily(
             "signalr_backplane_nodes",
             help:
-                "Nodes of a hub of ASP.NET Core, by the names of their ack channels; looked at as often as Redis can bear, every 5 s to 5 min.",
+                "Nodes of a hub of ASP.NET Core, by the names of their ack channels; counted every 5 s to 5 min, depending on the load of Redis.",
             labels: ChannelMetrics.labels)
         issuedID = registry.gaugeFamily(
             "signalr_backplane_issued_id",
@@ -57,37 +57,38 @@ package struct WatchMetrics: Sendable {
         unseenIDs = registry.gaugeFamily(
             "signalr_backplane_unseen_ids",
             help:
-                "Ids given out and not received here, at the time of asking; more than a moment's traffic is a lag or a loss. Look at gaps_total.",
+                "Ids given out but not received here, when the counter was read; more than a moment's traffic means lag or loss. See gaps_total.",
             labels: ChannelMetrics.labels)
         silent = registry.gaugeFamily(
             "signalr_backplane_silent",
             help:
-                "1 while the counter moves and nothing arrives: a dead connection, or messages that go to another server or channel.",
+                "1 while the counter moves but nothing arrives: a dead connection, or messages that go to another server or channel.",
             labels: ChannelMetrics.labels)
         egressBytes = registry.counterFamily(
             "signalr_backplane_egress_bytes_total",
             help:
-                "Estimate of what Redis moves for the channel: payload bytes times (subscribers + 2); compare with its network card.",
+                "Estimated bytes that Redis transfers for the channel: payload bytes times (subscribers + 2); compare with its network bandwidth.",
             labels: ChannelMetrics.labels)
         outputBuffer = registry.gaugeFamily(
             "backplane_relay_redis_output_buffer_bytes",
-            help: "What waits in Redis for this relay (CLIENT LIST, omem); near its limit Redis disconnects us.",
+            help:
+                "Bytes waiting in Redis for this relay (CLIENT LIST, omem); at the limit Redis disconnects the relay.",
             labels: [])
         subscriberRows = SubscriberMetrics(registry)
         isMaster = registry.gaugeFamily(
             "backplane_relay_redis_is_master",
             help:
-                "1 while the server that is subscribed to is a master, 0 while it is a replica: nodes publish elsewhere.",
+                "1 while the server subscribed to is a master, 0 while it is a replica: nodes publish elsewhere.",
             labels: [])
         outputBufferLimit = registry.gaugeFamily(
             "backplane_relay_redis_output_buffer_limit_bytes",
             help:
-                "Hard client-output-buffer-limit for subscribers, as Redis told last; 0 is no limit. Raise it if bursts come near.",
+                "Hard client-output-buffer-limit for subscribers, as last read from Redis; 0 means no limit. Raise it if bursts come near it.",
             labels: [])
     }
 
-    /// A channel that comes while the relay runs, under the next channel index; nothing for one that is attached already.
-    /// From any thread.
+    /// Adds a channel while the relay runs, under the next channel index; does nothing if it is already attached.
+    /// Thread-safe.
     package func attach(_ metrics: ChannelMetrics) {
         attached.withLockedValue { attached in
             guard !attached.contains(where: { $0.metrics.source == metrics.source }) else { return }
@@ -95,15 +96,15 @@ package struct WatchMetrics: Sendable {
         }
     }
 
-    /// By channel index, those that are attached by now.
+    /// By channel index, the currently attached channels.
     var sources: [BackplaneChannel] { attached.withLockedValue { $0.map(\.metrics.source) } }
 
     private func metrics(_ channel: Int) -> ChannelMetrics { attached.withLockedValue { $0[channel].metrics } }
 
     // MARK: - Answers; nil if Redis does not tell
 
-    /// Counts as egress what was received since the last answer. Not for a hub of ASP.NET Core, whose groups and users
-    /// have subscribers of their own.
+    /// Counts bytes received since the last answer as egress. Not for a hub of ASP.NET Core, whose groups and users
+    /// have their own subscribers.
     func setSubscribers(_ count: Int?, channel index: Int) {
         let (metrics, fresh) = attached.withLockedValue { attached in
             attached[index].subscribers = count
@@ -142,13 +143,12 @@ package struct WatchMetrics: Sendable {
         if let master { isMaster.with().set(master ? 1 : 0) } else { isMaster.remove() }
     }
 
-    /// The counter key is not there, is no number, or may not be read.
+    /// The counter key is missing, not a number, or not readable.
     func forgetCounter(channel: Int) {
         for family in [issuedID, unseenIDs, silent] { set(family, metrics(channel), nil) }
     }
 
-    /// There is nobody to ask. The limit of the output buffer stays: it is a setting, and what has just happened may
-    /// be due to it.
+    /// Redis does not answer. The output buffer limit stays: it is a setting, and may have caused the outage.
     func forgetAnswers() {
         for index in attached.withLockedValue({ $0.indices }) {
             setSubscribers(nil, channel: index)
@@ -166,7 +166,7 @@ package struct WatchMetrics: Sendable {
 
     // MARK: - For whoever asks
 
-    /// As Redis told last; nil if it does not tell, or of a channel that is just being attached.
+    /// The latest value; nil if unknown, or for a channel that is being attached.
     package func subscribers(channel: Int) -> Int? {
         attached.withLockedValue { channel < $0.count ? $0[channel].subscribers : nil }
     }
@@ -177,7 +177,7 @@ package struct WatchMetrics: Sendable {
         }
     }
 
-    /// By channel index: the name that was probably meant where nobody else listens.
+    /// By channel index: a similar channel name, if this one has no other subscribers.
     package func meant(channel: Int) -> String? {
         attached.withLockedValue { channel < $0.count ? $0[channel].meant : nil }
     }

@@ -1,7 +1,7 @@
 import Redis
 
 extension MasterLoss {
-    /// What an answer means beside what is known.
+    /// The meaning of an answer relative to the known state.
     enum Change: Equatable {
         case none
         case demoted(MasterLoss)
@@ -11,8 +11,8 @@ extension MasterLoss {
     }
 
     /// - Parameters:
-    ///   - loss: as it is known so far; nil for a master.
-    ///   - role: as the server says now; nil where it does not say, which changes nothing.
+    ///   - loss: the known state; nil for a master.
+    ///   - role: the server's answer; nil if unknown, which changes nothing.
     ///   - now: nanoseconds since 1970.
     static func change(from loss: MasterLoss?, by role: WatchedRole?, at now: UInt64) -> Change {
         switch (role, loss) {
@@ -29,13 +29,13 @@ extension MasterLoss {
     }
 }
 
-/// What the watched server says that it is.
+/// The role reported by the watched server.
 enum WatchedRole: Equatable {
     case master
-    /// - of: `host:port`; nil where it does not tell.
+    ///   - of: `host:port`; nil if unknown.
     case replica(of: String?)
 
-    /// - Returns: nil for what is neither, such as a sentinel.
+    /// - Returns: nil for neither, such as a sentinel.
     init?(_ role: RedisRole) {
         switch role {
         case .master: self = .master
@@ -44,7 +44,7 @@ enum WatchedRole: Equatable {
         }
     }
 
-    /// By `INFO replication`, for where ROLE is denied.
+    /// From `INFO replication`, if ROLE is denied.
     init?(info text: String) {
         let fields = InfoFields(text)
         switch fields["role"] {
@@ -59,12 +59,12 @@ enum WatchedRole: Equatable {
         }
     }
 
-    /// By the error of a connection that was refused for its role, or of a command that a replica does not answer.
+    /// From the error of a connection refused because of its role, or of a command that a replica does not serve.
     init?(refusal error: RedisError) {
         switch error {
         case .replica(_, let master): self = .replica(of: master)
         case .demotedMaster: self = .replica(of: nil)
-        // A replica without its master that may not answer with old data: the counter cannot be read.
+        // A replica that has lost its master and may not serve stale data: the counter cannot be read.
         case .serverError(_, let reply) where reply.hasPrefix("MASTERDOWN"): self = .replica(of: nil)
         default: return nil
         }

@@ -7,14 +7,14 @@ import SystemPackage
     import Musl
 #endif
 
-/// Why an address cannot be listened on.
+/// Why listening on an address failed.
 package enum ListenFailure: Sendable, Equatable {
     case inUse
     /// No interface of this machine has it.
     case notOurs
     case notPermitted
     case unknownHost
-    /// The kernel's words.
+    /// The system's text.
     case other(String)
 
     init(errno code: Int32) {
@@ -26,7 +26,7 @@ package enum ListenFailure: Sendable, Equatable {
         }
     }
 
-    /// nil for what has nothing to do with the address.
+    /// nil for an unrelated error.
     package init?(_ error: any Error) {
         switch error {
         case let error as IOError: self.init(errno: error.errnoCode)
@@ -44,14 +44,14 @@ package enum ListenFailure: Sendable, Equatable {
         case .notOurs: "no network interface of this machine has the address of \(address)"
         case .notPermitted:
             "this user may not listen on \(address): ports below 1024 need the right CAP_NET_BIND_SERVICE"
-        case .unknownHost: "\(address) names a host that has no address here"
-        case .other(let reason): "\(address) cannot be listened on: \(reason)"
+        case .unknownHost: "the host name in \(address) does not resolve"
+        case .other(let reason): "cannot listen on \(address): \(reason)"
         }
     }
 
-    /// Binds the address for a moment.
+    /// Binds the address briefly.
     ///
-    /// - Returns: nil if that works.
+    /// - Returns: nil on success.
     package static func probe(host: String, port: Int) -> ListenFailure? {
         guard port > 0 else { return nil }
         let address: SocketAddress
@@ -64,7 +64,7 @@ package enum ListenFailure: Sendable, Equatable {
         let descriptor = socket(family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return ListenFailure(errno: errno) }
         defer { close(descriptor) }
-        // As the server does it: what is left of closed connections is no obstacle.
+        // Like the server: remnants of closed connections do not matter.
         var yes: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
         let isBound = address.withSockAddr { bind(descriptor, $0, socklen_t($1)) == 0 && listen(descriptor, 1) == 0 }
@@ -76,13 +76,13 @@ package enum ListenFailure: Sendable, Equatable {
     }
 }
 
-/// What keeps a relay from running, besides Redis and the disk.
+/// Errors that prevent a relay from running, besides Redis and the disk.
 package enum RelayError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The HTTP surface cannot be bound.
     case cannotListen(host: String, port: Int, ListenFailure)
-    /// The file of the bearer token is of no use.
+    /// The bearer token's file is unusable.
     case badWebToken(path: String, reason: String)
-    /// A file of the HTTP surface's TLS is of no use.
+    /// A TLS file of the HTTP surface is unusable.
     case badCertificate(path: String, reason: String)
 
     package var description: String {

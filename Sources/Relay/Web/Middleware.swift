@@ -6,12 +6,12 @@ import Hummingbird
 import NIOCore
 import Time
 
-/// Refuses what was asked under a name that is not ours: 421. The health is told under any name: probes ask under many, and it
-/// names nothing.
+/// Refuses requests for other host names: 421. Health is served under any name: probes use many, and it reveals
+/// nothing.
 struct HostMiddleware<Context: RequestContext>: RouterMiddleware {
     let policy: HostPolicy
     let openPaths: Set<String>
-    /// What to do where the name is right, in words.
+    /// What to do if the name is right, as text.
     let remedy: String
 
     func handle(
@@ -25,7 +25,7 @@ struct HostMiddleware<Context: RequestContext>: RouterMiddleware {
             body: ResponseBody(byteBuffer: ByteBuffer(string: sentence(stranger))))
     }
 
-    /// Of the header, or of several. A host in the target is not looked at: browsers say the same in both.
+    /// From one or more headers. A host in the request target is ignored: browsers send the same in both.
     static func names(in request: Request) -> [String?] {
         var names = [request.head.authority]
         if let host = HTTPField.Name("Host") { names += request.headers[values: host].map { $0 } }
@@ -35,16 +35,16 @@ struct HostMiddleware<Context: RequestContext>: RouterMiddleware {
     private func sentence(_ name: String?) -> String {
         let asked = name.map { "'\(PrintableText.line($0.prefix(200).utf8))'" } ?? "no name"
         return """
-            This relay listens on the loopback, so it answers to localhost, 127.0.0.1 and [::1] only, and was asked under \
+            This relay listens on a loopback address and answers only to localhost, 127.0.0.1 and [::1]; the request was for \
             \(asked). If that is its name, for instance behind a proxy: \(remedy).
 
             """
     }
 }
 
-/// Refuses what another site's page posts here in the name of a browser: 403. Programs, which tell no origin, are let in.
+/// Refuses POST requests of other sites' pages by a browser: 403. Programs, which send no origin, are allowed.
 ///
-/// The cookie's `SameSite=Strict` does not see to it alone: a page of another port on this host is of the same site.
+/// The cookie's `SameSite=Strict` is not sufficient: a page on another port of this host is same-site.
 struct SameOriginMiddleware<Context: RequestContext>: RouterMiddleware {
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
@@ -55,12 +55,12 @@ struct SameOriginMiddleware<Context: RequestContext>: RouterMiddleware {
         return try await next(request, context)
     }
 
-    /// By what browsers say: `Sec-Fetch-Site` where the connection is protected or local, `Origin` everywhere.
+    /// By browser headers: `Sec-Fetch-Site` on protected or local connections, `Origin` everywhere.
     static func isOwn(_ request: Request) -> Bool {
-        // No page can set it. It knows where the page came from also behind a proxy that asks us under another name.
+        // Pages cannot set it. It reflects the page's real origin even behind a proxy with another host name.
         if let site = request.headers[.secFetchSite] { return site == "same-origin" || site == "none" }
         guard let origin = request.headers[.origin] else { return true }
-        // Not by the scheme, which a proxy in front may change.
+        // Without the scheme, which a proxy may change.
         guard let separator = origin.firstRange(of: "://"), let host = request.head.authority else { return false }
         return origin[separator.upperBound...].lowercased() == host.lowercased()
     }
@@ -70,13 +70,13 @@ extension HTTPField.Name {
     fileprivate static let secFetchSite = HTTPField.Name("Sec-Fetch-Site") ?? .origin
 }
 
-/// Lets in who shows the token, as a bearer or by the cookie of a login, and answers 401 to everybody else: a browser that
-/// asks for the page gets the login. `/-/healthy` is open, so that a supervisor needs no secret.
+/// Requires the token, as a bearer or by the cookie of a login, and responds 401 otherwise: a browser requesting the
+/// page gets the login form. `/-/healthy` is open, so that a supervisor needs no secret.
 struct TokenMiddleware<Context: RequestContext>: RouterMiddleware {
     let sessions: WebSessions
-    /// Paths that anybody may ask for: those of the login.
+    /// Paths open to anyone: those of the login.
     let openPaths: Set<String>
-    /// What a browser is asked for the token with; nil where that is not what it asks for.
+    /// The login form for a browser; nil for other requests.
     let login: @Sendable (Request) -> Response?
 
     func handle(

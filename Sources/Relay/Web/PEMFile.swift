@@ -7,14 +7,14 @@ import FoundationEssentials
     import Musl
 #endif
 
-/// Why a PEM file is of no use, in words; nothing of its content.
+/// Why a PEM file is unusable, as text without its contents.
 enum PEMFile {
     enum Wanted {
         case certificate
         case key
     }
 
-    /// - Returns: nil if it looks like what is wanted.
+    /// - Returns: nil if it looks right.
     static func objection(to path: String, as wanted: Wanted) -> String? {
         if let objection = unreadable(path) { return objection }
         guard let content = try? Data(contentsOf: URL(filePath: path)) else { return "it cannot be read" }
@@ -23,13 +23,13 @@ enum PEMFile {
         let hasKey = text.contains("PRIVATE KEY-----")
         switch wanted {
         case .certificate where hasCertificate, .key where hasKey && !isEncrypted(text): return nil
-        case .certificate where hasKey: return "it holds a key and no certificate; are the two files exchanged?"
-        case .certificate: return "it holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)"
+        case .certificate where hasKey: return "it contains a key but no certificate; are the two files swapped?"
+        case .certificate: return "it contains no certificate in PEM form (-----BEGIN CERTIFICATE-----)"
         case .key where hasKey:
             return
-                "the key has a passphrase, which nobody could type here; take it off: openssl pkey -in KEY -out NEWKEY"
-        case .key where hasCertificate: return "it holds a certificate and no key; are the two files exchanged?"
-        case .key: return "it holds no private key in PEM form (-----BEGIN PRIVATE KEY-----)"
+                "the key has a passphrase, which is not supported; remove it: openssl pkey -in KEY -out NEWKEY"
+        case .key where hasCertificate: return "it contains a certificate but no key; are the two files swapped?"
+        case .key: return "it contains no private key in PEM form (-----BEGIN PRIVATE KEY-----)"
         }
     }
 
@@ -40,7 +40,7 @@ enum PEMFile {
             return errno == ENOENT ? "there is no such file" : SystemReason.text(errno)
         }
         if status.st_mode & S_IFMT == S_IFDIR { return SystemReason.text(EISDIR) }
-        return access(path, R_OK) == 0 ? nil : "this user may not read it; give it the right (chgrp, chmod g+r)"
+        return access(path, R_OK) == 0 ? nil : "this user may not read it; grant read permission (chgrp, chmod g+r)"
     }
 
     private static func isEncrypted(_ text: String) -> Bool {

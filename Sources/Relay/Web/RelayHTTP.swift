@@ -4,25 +4,25 @@ package import Hummingbird
 import NIOCore
 import Prometheus
 
-/// What something above the relay adds to its HTTP surface: the live page.
+/// Routes added to the relay's HTTP surface from above: the live page.
 package protocol WebRoutes: Sendable {
-    /// Paths that anybody may ask for, who has not shown the token yet, too.
+    /// Paths open to anyone, even without the token.
     var openPaths: Set<String> { get }
-    /// - Parameter site: behind which gate they are.
+    /// - Parameter site: its access control.
     func add(to router: Router<BasicRequestContext>, _ site: WebSite)
-    /// What a browser gets at `/`; nil for whoever is none.
+    /// The response to a browser at `/`; nil for other clients.
     func home(for request: Request) -> Response?
-    /// What asks a browser for the token; nil for whoever is none.
+    /// The login form for a browser; nil for other clients.
     func login(for request: Request) -> Response?
-    /// Another token is in force: who looks must show it.
+    /// The token changed: sessions must authenticate again.
     func tokenChanged()
 }
 
-/// The HTTP surface as its routes see it.
+/// The HTTP surface for its routes.
 package struct WebSite: Sendable {
-    /// nil lets everybody in.
+    /// nil for open access.
     package let sessions: WebSessions?
-    /// Whether it is served by TLS.
+    /// Whether it is served over TLS.
     package let isSecure: Bool
 
     package init(sessions: WebSessions?, isSecure: Bool) {
@@ -31,17 +31,17 @@ package struct WebSite: Sendable {
     }
 }
 
-/// The relay's HTTP surface: `/metrics`, `/-/healthy`, `/-/ready`, and `/`: the live page for a browser, else what names
-/// the rest.
+/// The relay's HTTP surface: `/metrics`, `/-/healthy`, `/-/ready`, and `/`: the live page for a browser, else a list of
+/// paths.
 struct RelayHTTP: Sendable {
     static let healthyPath = "/-/healthy"
     static let readyPath = "/-/ready"
 
     let context: RelayContext
     let site: WebSite
-    /// nil leaves the live page out.
+    /// nil without a live page.
     var pages: (any WebRoutes)?
-    /// The names that it answers to; nil for all.
+    /// The accepted host names; nil for all.
     var hosts: HostPolicy?
     /// See ``WebAccess/hostRemedy``.
     var hostRemedy = WebAccess().hostRemedy
@@ -87,6 +87,7 @@ struct RelayHTTP: Sendable {
 
                 /            the live page, in a browser
                 /metrics     Prometheus metrics
+                /manual/     the manual
                 /-/ready     200 while subscribed to a master and, when recording, writing; else 503 and why
                 /-/healthy   200 while the process runs
 
@@ -95,7 +96,8 @@ struct RelayHTTP: Sendable {
         return router
     }
 
-    /// One piece with its length; several as they are made, so that many channels are never in memory as a whole.
+    /// A single piece has a length; several are generated on demand, so that many channels are never in memory as a
+    /// whole.
     private static func body(of exposition: Exposition) -> ResponseBody {
         var rest = exposition
         let first = ByteBuffer(bytes: rest.next() ?? [])

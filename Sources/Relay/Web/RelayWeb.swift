@@ -23,15 +23,15 @@ struct RelayWeb: Sendable {
 
     private var logger: Logger { context.logger }
 
-    /// Until cancellation; answers under way are still written, within ``HTTPLimits/farewell``.
+    /// Runs until cancellation; responses in progress are completed, within ``HTTPLimits/farewell``.
     ///
     /// - Throws: ``RelayError`` if the address cannot be bound.
     func run() async throws {
         let server = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [try application()], logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }))
-        // Detached: a server that is cancelled stops the process over a connection which it has just accepted (NIO:
-        // "Deinited NIOAsyncWriter without calling finish()"). It is only ever asked to end.
+        // Detached: cancelling a server stops the process if it has just accepted a connection (NIO: "Deinited
+        // NIOAsyncWriter without calling finish()"). It is only shut down gracefully.
         let serving = Task.detached { try await server.run() }
         do {
             try await withTaskCancellationHandler {
@@ -52,7 +52,7 @@ struct RelayWeb: Sendable {
             logger.warning("the HTTP surface is open to others", metadata: ["cause": "\(warning)"])
         }
         if let warning = access.certificate?.warning() {
-            logger.warning("clients will not accept the HTTP surface", metadata: ["cause": "\(warning)"])
+            logger.warning("clients will reject the certificate of the HTTP surface", metadata: ["cause": "\(warning)"])
         }
         return Application(
             responder: HeadResponder(

@@ -1,10 +1,10 @@
 package import HTTPGuard
 
-/// Where the relay's HTTP surface is.
+/// Address of the relay's HTTP surface.
 package struct WebConfiguration: Sendable {
     /// Where `/metrics` and the probes are served.
     package var host: String
-    /// 0 takes a free one.
+    /// 0 chooses a free port.
     package var port: Int
     package var access: WebAccess
 
@@ -15,17 +15,17 @@ package struct WebConfiguration: Sendable {
     }
 }
 
-/// Who may use the relay's HTTP surface, and how it is protected on the way.
+/// Access control and protection of the relay's HTTP surface.
 package struct WebAccess: Sendable {
-    /// nil lets everybody in who reaches the address.
+    /// nil for open access.
     package var token: WebToken?
     /// nil serves plain HTTP.
     package var certificate: WebCertificate?
-    /// Names under which it is asked besides those of the loopback, where it listens on that; see ``hostName(_:)``.
+    /// Accepted host names besides those of the loopback, if it listens there; see ``hostName(_:)``.
     package var allowedHosts: [String]
-    /// What whoever asked under another name is told to do if it is a right one; whoever starts the relay knows how.
-    package var hostRemedy = "let the relay know it"
-    /// What everybody sees, without a token.
+    /// The remedy shown for other host names, known to the program that starts the relay.
+    package var hostRemedy = "add it to the names that the relay answers to"
+    /// Pages open to anyone.
     package var openPages = OpenPages.none
 
     package init(token: WebToken? = nil, certificate: WebCertificate? = nil, allowedHosts: [String] = []) {
@@ -34,20 +34,20 @@ package struct WebAccess: Sendable {
         self.allowedHosts = allowedHosts
     }
 
-    /// As it is compared with what clients send.
+    /// Normalized for comparison with requests.
     ///
-    /// - Returns: nil if it is no name of a host.
+    /// - Returns: nil if it is not a host name.
     package static func hostName(_ text: String) -> String? { HostPolicy.name(of: text) }
 
     func warning(listenHost host: String) -> String? {
         Self.warning(listenHost: host, hasToken: token != nil, hasCertificate: certificate != nil)
     }
 
-    /// What deserves a warning about an address, in words; nil if nothing does.
+    /// The warning about an address, as a sentence; nil if there is none.
     static func warning(listenHost host: String, hasToken: Bool, hasCertificate: Bool) -> String? {
         guard !HostPolicy.isLoopback(host) else { return nil }
         if !hasToken {
-            return "everybody who reaches this address can read the metrics; protect it by a web token"
+            return "anyone who can reach this address can read the metrics; protect it with a web token"
         }
         if !hasCertificate { return "the token crosses the network unencrypted; give a certificate and its key" }
         return nil

@@ -11,7 +11,7 @@ import Time
     import Musl
 #endif
 
-/// The certificate and key of the relay's HTTP surface. Renewed files are taken at the next connection.
+/// The certificate and key of the relay's HTTP surface. Renewed files are used from the next connection on.
 package final class WebCertificate: Sendable {
     private struct Loaded {
         var chain: [NIOSSLCertificateSource]
@@ -21,7 +21,7 @@ package final class WebCertificate: Sendable {
         var validity: (from: Int, until: Int)
     }
 
-    /// In seconds since 1970; a certificate may name a date for which nanoseconds have no room.
+    /// In seconds since 1970; a certificate may contain a date beyond the range of nanoseconds.
     private static let lastDate = 9_999_999_999
 
     private let certificatePath: String
@@ -29,25 +29,25 @@ package final class WebCertificate: Sendable {
     private let loaded: NIOLockedValueBox<Loaded>
 
     /// - Parameters:
-    ///   - certificatePath: PEM, the server's certificate first, then those between it and the root.
+    ///   - certificatePath: PEM, the server's certificate first, then its chain.
     ///   - keyPath: PEM, without a passphrase.
-    /// - Throws: ``RelayError`` naming the file at fault.
+    /// - Throws: ``RelayError`` naming the file.
     package init(certificatePath: String, keyPath: String) throws {
         self.certificatePath = certificatePath
         self.keyPath = keyPath
         loaded = NIOLockedValueBox(try Self.load(certificatePath, keyPath))
-        // Tells of a key that does not belong to the certificate.
+        // Detects a key that does not match the certificate.
         do {
             _ = try NIOSSLContext(
                 configuration: serverConfiguration(logger: Logger(label: "") { _ in SwiftLogNoOpLogHandler() }))
         } catch {
             throw RelayError.badCertificate(
                 path: certificatePath,
-                reason: "the key in '\(keyPath)' is not its key; name the pair that belongs together")
+                reason: "it does not match the key in '\(keyPath)'; name a matching pair")
         }
     }
 
-    /// Why clients will refuse it, though it can be served; nil if nothing is known.
+    /// Why clients will reject it, although it can be served; nil if no reason is known.
     ///
     /// - Parameter now: seconds since 1970.
     package func warning(at now: Int = Int(SystemClock.realtime() / 1_000_000_000)) -> String? {
@@ -86,7 +86,7 @@ package final class WebCertificate: Sendable {
             loaded.withLockedValue { $0 = new }
             logger.notice("the certificate of the HTTP surface was renewed")
         } catch {
-            // Half written, perhaps: the old pair stays until both are whole.
+            // Possibly half written: the old pair stays until both are complete.
             logger.error("the renewed certificate is not used", metadata: ["cause": "\(error)"])
         }
     }
@@ -101,7 +101,7 @@ package final class WebCertificate: Sendable {
         guard let chain = try? NIOSSLCertificate.fromPEMFile(certificatePath), let first = chain.first else {
             throw RelayError.badCertificate(
                 path: certificatePath,
-                reason: "its certificate is damaged; the server's own comes first, then the others")
+                reason: "its certificate is damaged; the server's own certificate must come first, then the chain")
         }
         do {
             let key = try NIOSSLPrivateKey(file: keyPath, format: .pem)
@@ -110,11 +110,11 @@ package final class WebCertificate: Sendable {
                 validity: (first.notValidBefore, first.notValidAfter))
         } catch {
             throw RelayError.badCertificate(
-                path: keyPath, reason: "its key is damaged, or of a kind that TLS does not know")
+                path: keyPath, reason: "its key is damaged, or of a type that TLS does not support")
         }
     }
 
-    /// Nanoseconds since 1970; 0 if the file is not there.
+    /// Nanoseconds since 1970; 0 if the file does not exist.
     private static func changeTime(_ path: String) -> Int64 {
         var status = stat()
         guard stat(path, &status) == 0 else { return 0 }

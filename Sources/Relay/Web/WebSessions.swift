@@ -4,8 +4,8 @@ import Hummingbird
 import NIOConcurrencyHelpers
 package import Time
 
-/// Browsers that have shown the token once and carry a cookie since. In memory only: a restart ends them all, and so does a
-/// new token.
+/// Browsers that have shown the token and now send a cookie. In memory only: a restart or a new token ends all
+/// sessions.
 package final class WebSessions: Sendable {
     private struct Session {
         var expiresAt: UInt64
@@ -13,7 +13,7 @@ package final class WebSessions: Sendable {
     }
 
     private struct State {
-        /// By the hash of the secret: to look one up takes a time that tells nothing about those that exist.
+        /// By the hash of the secret: the lookup time reveals nothing about existing ones.
         var sessions: [Digest: Session] = [:]
         var nextTryAt: UInt64 = 0
     }
@@ -22,7 +22,7 @@ package final class WebSessions: Sendable {
         /// With the value of the cookie.
         case opened(String)
         case wrongToken
-        /// One try a second.
+        /// One attempt per second.
         case tooSoon
     }
 
@@ -31,7 +31,7 @@ package final class WebSessions: Sendable {
     private static let limit = 256
 
     let token: WebToken
-    /// Another one for each process: relays on one host must not take each other's cookie away.
+    /// Different for each process: relays on one host must not overwrite each other's cookies.
     package let cookieName: String
     private let state = NIOLockedValueBox(State())
 

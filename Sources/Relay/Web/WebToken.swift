@@ -2,7 +2,7 @@ import Cryptography
 import FoundationEssentials
 import NIOConcurrencyHelpers
 
-/// The bearer token that HTTP clients of the relay must show, read from a file.
+/// The bearer token required from HTTP clients of the relay, read from a file.
 package final class WebToken: Sendable {
     /// Shorter ones can be guessed.
     static let minimumBytes = 16
@@ -17,7 +17,7 @@ package final class WebToken: Sendable {
         digest = NIOLockedValueBox(try Self.digest(ofFile: path))
     }
 
-    /// Reads the file again; a failure leaves the old token in force.
+    /// Reloads the file; after a failure the old token stays valid.
     ///
     /// - Throws: ``RelayError``.
     func reload() throws {
@@ -25,10 +25,10 @@ package final class WebToken: Sendable {
         digest.withLockedValue { $0 = new }
     }
 
-    /// Changes with the token, and says nothing about it to anybody outside.
+    /// Changes with the token, and reveals nothing about it.
     var fingerprint: Digest { digest.withLockedValue { $0 } }
 
-    /// Takes the same time whatever the difference is: digests are compared, in constant time.
+    /// Constant time: compares digests.
     func matches(_ candidate: [UInt8]) -> Bool {
         digest.withLockedValue { $0 } == SHA256.hash(candidate)
     }

@@ -1,9 +1,9 @@
 import Backplane
 import Capture
 
-/// As what an envelope of ASP.NET Core is published, if it is: decision logic without I/O.
+/// Decides how to publish an envelope of ASP.NET Core, if at all: decision logic without I/O.
 struct CoreComposer {
-    /// A publish: what is nil stands in the envelope's record as it is.
+    /// A publish; nil means unchanged from the envelope's record.
     struct Publication {
         let record: CoreRecord
         let view: CoreInvocationView?
@@ -27,16 +27,16 @@ struct CoreComposer {
         /// Valid as long as the envelope's bytes.
         case publish(Publication)
         case leftOut(CoreLeftOut)
-        /// It lacks a frame that nothing certain can be made of; the reason is a stable snake_case name.
+        /// It lacks a frame that cannot be derived with certainty; the reason is a stable snake_case name.
         case refused(reason: String)
-        /// No payload that a node would take, or not of this hub.
+        /// Not a payload that a node accepts, or not of this hub.
         case undecodable
     }
 
     private let options: CoreReplayOptions
     private let renaming: CoreRenaming
     private let frames: CoreProtocolFrames?
-    /// By captured topic, what its channels begin with at the target; nil where nothing changes.
+    /// By captured topic: the start of its channels at the target; nil if unchanged.
     private var roots: OrdinalNameMap<[UInt8]?> = [:]
 
     init(_ options: ReplayOptions) {
@@ -75,7 +75,7 @@ struct CoreComposer {
         return .publish(publication)
     }
 
-    /// - Returns: nil if it stays.
+    /// - Returns: nil if unchanged.
     private func channel(
         _ captured: UnsafeRawBufferPointer, _ name: CoreChannelName, root: [UInt8]?, _ rootCount: Int
     ) -> [UInt8]? {
@@ -104,7 +104,7 @@ struct CoreComposer {
 }
 
 extension CapturedEnvelope {
-    /// nil if it is none of a hub of ASP.NET Core.
+    /// nil if it does not belong to a hub of ASP.NET Core.
     var hub: CoreHub? {
         guard case .core(let prefixCount, _) = form else { return nil }
         let root = Array(channel.utf8)

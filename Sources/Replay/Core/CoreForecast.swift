@@ -1,21 +1,21 @@
 package import Backplane
 import Capture
 
-/// What a replay would do with the envelopes of ASP.NET Core.
+/// The forecast for envelopes of ASP.NET Core.
 package struct CoreForecast: Sendable {
-    /// Where the envelopes of a captured hub go.
+    /// The destination of a captured hub's envelopes.
     package struct Route: Sendable {
         package let captured: CoreHub
         package let target: CoreHub
-        /// Those that would be published, and their payload bytes.
+        /// Envelopes that would be published, and their payload bytes.
         package internal(set) var envelopes = 0
         package internal(set) var bytes = 0
-        /// Invocations of them, by the protocols that they carry.
+        /// Their invocations, by protocol.
         var mix = CoreProtocolMix()
 
-        /// Envelopes that carry a frame of it, by protocol.
+        /// Envelopes with a frame, by protocol.
         package var protocols: [String: Int] { mix.carried }
-        /// Envelopes without a frame of a protocol that others of the hub carry, by protocol.
+        /// Envelopes without a frame of a protocol that others of the hub have, by protocol.
         package var lackingProtocol: [String: Int] { mix.lacking }
     }
 
@@ -25,9 +25,9 @@ package struct CoreForecast: Sendable {
     package internal(set) var routes: OrdinalNameMap<Route> = [:]
     /// Envelopes that are not published, by kind.
     package internal(set) var leftOut: [CoreLeftOut: Int] = [:]
-    /// Envelopes that cannot get the frames that are asked for, by reason.
+    /// Envelopes that cannot get the requested frames, by reason.
     package internal(set) var refused: [String: Int] = [:]
-    /// Names of groups and users that are there, where options name some.
+    /// Existing names of groups and users, if options refer to any.
     private var groups: Set<OrdinalName> = []
     private var users: Set<OrdinalName> = []
     private(set) var methods: [CaselessName: String] = [:]
@@ -40,7 +40,8 @@ package struct CoreForecast: Sendable {
         composer = CoreComposer(options)
     }
 
-    /// - Returns: bytes of the payload if it would be published, 0 if it is left out or refused; nil if it does not decode.
+    /// - Returns: bytes of the payload if it would be published, 0 if it is left out or refused; nil if it does not
+    ///   decode.
     mutating func note(_ envelope: CapturedEnvelope) -> (isPublished: Bool, bytes: Int)? {
         if routes[envelope.channel] == nil, let hub = envelope.hub {
             routes[envelope.channel] = Route(captured: hub, target: options.renaming.target(of: hub))
@@ -80,17 +81,17 @@ package struct CoreForecast: Sendable {
         names.insert(OrdinalName(String(decoding: name, as: UTF8.self)))
     }
 
-    /// Captured topic to the target's.
+    /// The target's topic by captured topic.
     var topics: OrdinalNameMap<String> { routes.mapValues(\.target.topic) }
 
-    /// Each hub of the target once.
+    /// The target's hubs, without duplicates.
     var targets: [CoreHub] {
         Set(routes.values.map(\.target)).sorted { $0.root.lexicographicallyPrecedes($1.root) }
     }
 
     package var published: Int { routes.values.reduce(0) { $0 + $1.envelopes } }
 
-    /// Whether a name that somebody gives for a hub means one of these.
+    /// Whether a given hub name matches one of these.
     package func hasHub(_ name: String) -> Bool {
         routes.values.contains { CoreRenaming.names(name, $0.captured.type) }
     }
@@ -102,16 +103,16 @@ package struct CoreForecast: Sendable {
     var prefixes: [String] { Set(routes.values.map { OrdinalName($0.captured.prefix) }).sorted().map(\.text) }
 }
 
-/// Which hub protocols the invocations of a hub carry.
+/// The hub protocols of a hub's invocations.
 struct CoreProtocolMix: Sendable {
-    /// Names of protocols that are told apart; nodes have one to three.
+    /// Maximum number of distinct protocols; nodes have one to three.
     private static let limit = 16
 
     private var names: [[UInt8]] = []
-    /// Invocations by the set of their protocols, a bit each.
+    /// Invocations by set of protocols, one bit each.
     private var sets: [UInt16: Int] = [:]
 
-    /// - Parameter protocols: those that it carries when it is published, whatever it carries now.
+    /// - Parameter protocols: protocols to be added when it is published.
     mutating func note(_ view: CoreInvocationView, completedBy protocols: [CoreFormat]) {
         var set: UInt16 = 0
         view.forEachFrame { name, _ in set |= bit(of: name) }

@@ -1,14 +1,15 @@
 package import Backplane
 
-/// What concerns hubs of ASP.NET Core in a replay.
+/// Options for hubs of ASP.NET Core.
 package struct CoreReplayOptions: Sendable, Equatable {
-    /// Captured channel prefix to the target's.
+    /// The target's channel prefix by captured prefix.
     package var prefixMap: OrdinalNameMap<String>
-    /// Kinds of envelopes that are published though nobody at the target could use them.
+    /// Kinds of envelopes to publish although they are meaningless at the target.
     package var included: Set<CoreLeftOut>
-    /// What each envelope has to carry: frames that it lacks are made of those that it has. None: envelopes stay as they are.
+    /// Protocols that each envelope must have: missing frames are converted from existing ones. Empty: envelopes stay
+    /// unchanged.
     package var protocols: [CoreFormat]
-    /// Make frames also of values that have no certain equal in the other protocol.
+    /// Also convert values without a certain equivalent in the other protocol.
     package var allowsUntyped: Bool
 
     package init(
@@ -21,7 +22,7 @@ package struct CoreReplayOptions: Sendable, Equatable {
         self.allowsUntyped = allowsUntyped
     }
 
-    /// As of ``ReplayOptions/fingerprint``: empty unless something is set, so that older checkpoints stay good.
+    /// Part of ``ReplayOptions/fingerprint``: empty by default, so that older checkpoints remain valid.
     var fingerprint: String {
         var parts: [String] = []
         if !prefixMap.isEmpty {

@@ -1,17 +1,17 @@
 package import Backplane
 package import Capture
 
-/// What a replay would do, by one reading of the capture.
+/// What a replay would do, determined by reading the capture once.
 package struct ReplayForecast: Sendable {
-    /// Where the envelopes of a captured event key go.
+    /// The destination of a captured event key's envelopes.
     package struct Route: Sendable {
         /// The event key at the target.
         package var target: String
         package internal(set) var envelopes = 0
-        /// Captured ids of the first and the last; 0 if it has none that counts.
+        /// Captured ids of the first and the last envelope; 0 if none is valid.
         package internal(set) var firstID: UInt64
         package internal(set) var lastID: UInt64
-        /// How many counters gave the ids: more than one publish in turn.
+        /// Number of counters that assigned the ids: more than one if several publish in turn.
         package var counters: Int { tracker.counters }
         var tracker = CounterTracker()
         var lowestID: UInt64
@@ -21,42 +21,42 @@ package struct ReplayForecast: Sendable {
     private static let lookedForNames = 1_000
     private static let listedRunIDs = 1_000
 
-    /// Of one round, without those that have no id.
+    /// Envelopes of one round, without those that have no id.
     package internal(set) var envelopes = 0
-    /// Payload bytes of them, without ids.
+    /// Their payload bytes, without ids.
     package internal(set) var bytes = 0
-    /// Envelopes that no node's script published: there is nothing to publish again.
+    /// Envelopes not published by a node's script, which cannot be published again.
     package internal(set) var skipped = 0
     /// By captured event key.
     package internal(set) var routes: OrdinalNameMap<Route> = [:]
     /// Of hubs of ASP.NET Core.
     package internal(set) var core: CoreForecast
-    /// Messages by the hub that they are for, at most a hundred hubs.
+    /// Messages by hub, at most a hundred hubs.
     package internal(set) var hubs: OrdinalNameMap<Int> = [:]
-    /// Of one round at the chosen speed, in nanoseconds; nil at maximum speed.
+    /// Duration of one round at the chosen speed, in nanoseconds; nil at maximum speed.
     package internal(set) var ratedNanoseconds: UInt64?
-    /// Ids that the capture itself says are missing, from the first envelope selected on.
+    /// Ids that the capture reports as missing, from the first selected envelope on.
     package var missingIDs: UInt64 {
         holes.filter { isOfOneCounter($0) }.values.reduce(0) { $0.addingSaturated($1.count) }
     }
-    /// Captured event keys on which several counters published in turn: which ids are missing there nobody can tell.
+    /// Captured event keys on which several counters published in turn, so that missing ids are unknown.
     package var interleaved: [String] { routes.keys.filter { !isOfOneCounter($0) }.sorted() }
-    /// What of the capture cannot be read, or is gone.
+    /// What cannot be read of the capture, or is gone.
     package internal(set) var damage: [String] = []
-    /// Whether the recording is whole, in what is selected.
+    /// Whether the recording is complete within the selection.
     package private(set) var recording = RecordingVerdict()
-    /// Where it cannot be told whether ids are missing, by captured event key.
+    /// Captured event keys for which it is unknown whether ids are missing.
     package private(set) var doubts: OrdinalNameMap<RecordingDoubt> = [:]
-    /// Of the servers that the relay was subscribed to.
+    /// Run ids of the servers that the relay was subscribed to.
     private(set) var runIDs: Set<String> = []
     private var holes: OrdinalNameMap<IDRanges> = [:]
-    /// Of hubs and methods, as they are written; only where options name some.
+    /// Hubs and methods as written; only if options refer to any.
     private var hubNames: [CaselessName: String] = [:]
     private var methodNames: [CaselessName: String] = [:]
     private var groupNames: [CaselessName: String] = [:]
     private var userNames: [CaselessName: String] = [:]
 
-    /// - Parameter progress: as ``CaptureReader`` reports it.
+    /// - Parameter progress: as reported by ``CaptureReader``.
     init(
         of capture: CaptureReader, options: ReplayOptions, progress: ((CaptureProgress) -> Void)? = nil
     ) throws {
@@ -96,7 +96,7 @@ package struct ReplayForecast: Sendable {
 
     private mutating func note(_ event: CaptureEvent) {
         if let runID = event.runID, runIDs.count < Self.listedRunIDs { runIDs.insert(runID) }
-        // What our own relay dropped is told twice, by itself and as a gap.
+        // Envelopes dropped by our own relay are reported twice: as drops and as a gap.
         guard event.event == "gap" || event.event == "dropped" || event.isLoss, let channel = event.channel,
             routes[channel] != nil, let from = event.from, let to = event.to, to >= from
         else { return }
@@ -111,7 +111,7 @@ package struct ReplayForecast: Sendable {
         route.envelopes += 1
         if let id {
             _ = route.tracker.observe(id)
-            // Of several counters the last id says nothing.
+            // With several counters the last id is meaningless.
             route.lastID = route.tracker.heard.last?.ids.upperBound ?? id
             route.lowestID = min(route.lowestID, id)
         }
@@ -130,7 +130,7 @@ package struct ReplayForecast: Sendable {
         }
     }
 
-    /// Of signals, and of those that commands name.
+    /// Hubs of signals, including those in commands.
     private mutating func noteHubs(_ message: MessageView) {
         Self.note(Signal(key: String(decoding: message.key, as: UTF8.self)).hub, in: &hubNames)
         guard message.kind == .command, let command = try? Command(decoding: message.value),
@@ -157,7 +157,7 @@ package struct ReplayForecast: Sendable {
         names[CaselessName(name)] = name
     }
 
-    /// What is to get another name and is not there: the replay would go elsewhere without a word.
+    /// Names to be renamed that do not exist: the replay would silently go elsewhere.
     func objection(to options: ReplayOptions) -> ReplayError? {
         let channels = options.channelMap.keys.filter { routes[$0] == nil }
         if !channels.isEmpty {
@@ -183,7 +183,7 @@ package struct ReplayForecast: Sendable {
         return .notSelected(what: "user", names: users.sorted(), available: userNames.values.sorted() + core.userNames)
     }
 
-    /// Values of filters that nothing of the selection fits, beside others that something fits.
+    /// Filter values that match nothing in the selection, while others do.
     package func unusedNames(of selection: CaptureSelection) -> [String] {
         let unused = [
             ("channel", selection.channels.map(\.text).filter { routes[$0] == nil && core.routes[$0] == nil }),
@@ -198,7 +198,7 @@ package struct ReplayForecast: Sendable {
         return unused.flatMap { what, names in names.sorted().map { "nothing is selected by \(what) '\($0)'" } }
     }
 
-    /// Captured event key to the target's.
+    /// The target's event key by captured event key.
     var channels: OrdinalNameMap<String> { routes.mapValues(\.target) }
 
     /// Lowest captured id by the target's event key.
@@ -212,7 +212,7 @@ package struct ReplayForecast: Sendable {
 }
 
 extension Signal {
-    /// The hub that it names.
+    /// The hub in its name.
     fileprivate var hub: String? {
         switch self {
         case .hub(let hub), .client(let hub, _), .group(let hub, _), .user(let hub, _): hub
@@ -221,12 +221,12 @@ extension Signal {
     }
 }
 
-/// A set of ids as ranges: how many they are, though some are told more than once. Bounded: beyond the limit the nearest
-/// ranges become one, which then counts what lies between.
+/// A set of ids as ranges; duplicates count once. Bounded: beyond the limit the nearest ranges are merged, including
+/// the ids in between.
 struct IDRanges: Sendable, Equatable {
     static let limit = 1_000
 
-    /// Ascending, and none touches another.
+    /// Ascending and not adjacent.
     private(set) var ranges: [ClosedRange<UInt64>] = []
 
     var count: UInt64 {
@@ -235,7 +235,7 @@ struct IDRanges: Sendable, Equatable {
 
     mutating func insert(_ range: ClosedRange<UInt64>) {
         var range = range
-        // Most come in ascending order: the search begins at the end.
+        // Most ids are ascending: search from the end.
         var start = ranges.endIndex
         while start > 0, ranges[start - 1].upperBound.addingSaturated(1) >= range.lowerBound { start -= 1 }
         var end = start

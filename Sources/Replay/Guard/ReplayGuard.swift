@@ -2,13 +2,13 @@ import Backplane
 import Capture
 import Redis
 
-/// Whether a replay may begin: decision logic without I/O.
+/// Decides whether a replay may start: decision logic without I/O.
 struct ReplayGuard {
-    /// Of the capture.
+    /// Sources of the capture.
     var sources: [CaptureSource]
-    /// Of the servers that the relay was subscribed to, as the capture's events name them.
+    /// Run ids of the servers that the relay was subscribed to, from the capture's events.
     var runIDs: Set<String> = []
-    /// Captured event keys and the target's, of what is selected.
+    /// The target's event keys by captured event key, within the selection.
     var channels: OrdinalNameMap<String>
     /// The same of hubs of ASP.NET Core, with their prefixes.
     var hubs: OrdinalNameMap<String> = [:]
@@ -16,10 +16,10 @@ struct ReplayGuard {
     /// Name of this machine, and its numeric addresses.
     var host: String
     var ownAddresses: Set<String> = []
-    /// The numeric addresses of a host's name.
+    /// Resolves a host name to numeric addresses.
     var resolve: (String) -> Set<String> = { _ in [] }
 
-    /// The server and an event key that were recorded: what its live clients would receive again.
+    /// Refuses the server and event key of the recording, whose live clients would receive the messages again.
     func objection(to target: ReplayTarget) -> ReplayError? {
         guard !options.allowsSource, isSource(target) else { return nil }
         if let channel = Self.recorded(among: channels) {
@@ -28,12 +28,13 @@ struct ReplayGuard {
         return Self.recorded(among: hubs).map { .targetIsSourceHub(endpoint: target.endpoint, hub: $0) }
     }
 
-    /// A target that was recorded, too.
+    /// A target name that was recorded too.
     private static func recorded(among names: OrdinalNameMap<String>) -> String? {
         names.keys.sorted().map { names[$0] ?? $0 }.first { names[$0] != nil }
     }
 
-    /// For `preserve`: real nodes take captured ids only if they have seen none above, so nobody may listen.
+    /// For `preserve`: real nodes accept captured ids only if they have seen no higher ones, so there must be no
+    /// subscribers.
     ///
     /// - Parameter firstIDs: lowest captured id, by the target's event key.
     func objection(toIDsAt target: ReplayTarget, firstIDs: OrdinalNameMap<UInt64>) -> ReplayError? {
@@ -56,7 +57,7 @@ struct ReplayGuard {
             guard let subscribers = target.subscribers[channel] else {
                 return .idsRefused(
                     reason:
-                        "nobody can tell who listens on '\(channel)' at \(target.endpoint); permit PUBSUB NUMSUB, or force it",
+                        "the subscribers of '\(channel)' at \(target.endpoint) are unknown; permit PUBSUB NUMSUB, or force it",
                     remedies: [.force]
                 )
             }
@@ -71,7 +72,7 @@ struct ReplayGuard {
         return nil
     }
 
-    /// By run_id. A server that was restarted since has another: then the place tells, however it is spelled.
+    /// By run_id. A restarted server has another one: then the address decides, however it is written.
     private func isSource(_ target: ReplayTarget) -> Bool {
         if let runID = target.server?.runID, !runID.isEmpty,
             runIDs.contains(runID) || sources.contains(where: { $0.runID == runID })
@@ -80,7 +81,7 @@ struct ReplayGuard {
         }
         guard let place = place(target.endpoint, seenFrom: host) else { return false }
         return sources.contains { source in
-            // Sentinels say nothing of where the server was.
+            // Sentinel addresses do not show where the server was.
             guard source.redis.hasPrefix("unix:") || !source.redis.contains("/") else { return false }
             return source.redis.split(separator: ",").contains { endpoint in
                 self.place(String(endpoint), seenFrom: source.host)?.isSame(as: place) ?? false

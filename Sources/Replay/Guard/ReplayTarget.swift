@@ -1,24 +1,25 @@
 package import Backplane
 package import Redis
 
-/// What is found at the target before anything is published.
+/// The state of the target before anything is published.
 package struct ReplayTarget: Sendable, Equatable {
     /// `host:port`
     package var endpoint: String
     /// nil if INFO is not permitted.
     package var server: RedisServerInfo?
-    /// By the target's event key; 0 for one that does not exist, none where GET is not permitted.
+    /// By the target's event key; 0 if the key does not exist, absent if GET is not permitted.
     package var counters: OrdinalNameMap<UInt64> = [:]
-    /// By the target's event key; none where PUBSUB is not permitted.
+    /// By the target's event key; absent if PUBSUB is not permitted.
     package var subscribers: OrdinalNameMap<Int> = [:]
-    /// Who is subscribed to a hub's channel for all, by the target's hub with its prefix; none where PUBSUB is not permitted.
+    /// Subscribers of a hub's channel for all clients, by the target's hub with its prefix; absent if PUBSUB is not
+    /// permitted.
     package var nodes: OrdinalNameMap<Int> = [:]
 
     var identity: ServerIdentity {
         ServerIdentity(runID: server.flatMap { $0.runID.isEmpty ? nil : $0.runID }, endpoint: endpoint)
     }
 
-    /// - Throws: `RedisError`, also for a replica, a cluster, and a server that does not tell whether it is one.
+    /// - Throws: `RedisError`, also for a replica, a cluster, and a server that may be one.
     static func look(
         _ client: RedisClient, of configuration: RedisConfiguration, channels: [String], hubs: [CoreHub] = []
     ) async throws -> ReplayTarget {
@@ -31,7 +32,7 @@ package struct ReplayTarget: Sendable, Equatable {
                 guard let value = Double(text), value >= 0, value < 1e18 else {
                     throw ReplayError.idsRefused(
                         reason:
-                            "the key '\(channel)' at \(client.endpoint) holds no counter; is it another application's?"
+                            "the key '\(channel)' at \(client.endpoint) does not hold a counter; does it belong to another application?"
                     )
                 }
                 target.counters[channel] = UInt64(text) ?? UInt64(value)
@@ -56,7 +57,7 @@ package struct ReplayTarget: Sendable, Equatable {
         do {
             try await body()
         } catch let error as RedisError where error.isRefusalOfCommand {
-            // What it would have told stays unknown.
+            // The value stays unknown.
         }
     }
 }

@@ -1,30 +1,30 @@
 import DequeModule
 
-/// How far a replay is, over all of its connections and processes: what was confirmed, what was sent, what is in doubt.
-/// Decision logic without I/O.
+/// The progress of a replay over all connections and processes: confirmed, sent and uncertain envelopes. Decision logic
+/// without I/O.
 ///
-/// An envelope is known by its ordinal: the first that is published has 1, in every process that replays the same.
+/// An envelope is identified by its ordinal: the first published envelope has 1, in every process of the same replay.
 struct ReplayProgress: Equatable, Sendable {
-    /// Ordinal of the last envelope that was published for certain, all before it included.
+    /// Ordinal of the last envelope certainly published, together with all before it.
     private(set) var confirmed: Int
     /// Its captured id; nil if it has none.
     private(set) var lastCapturedID: UInt64?
-    /// Id that the target gave to the last envelope.
+    /// Id that the target assigned to the last envelope.
     private(set) var lastID: Int64?
-    /// Captured ids of what was sent behind that, in order.
+    /// Captured ids of envelopes sent after that, in order.
     private var unanswered: Deque<UInt64?> = []
-    /// A process before this one may have sent up to here.
+    /// A previous process may have sent up to here.
     private var sentBefore: Int
-    /// What is sent up to here may have been published before: it is named as it comes.
+    /// Envelopes sent up to here may have been published before: each is reported when sent.
     private var doubtedUpTo = 0
-    /// What is in doubt up to here was named: once is enough.
+    /// Uncertain envelopes up to here were already reported.
     private var namedUpTo = 0
 
     /// - Parameters:
-    ///   - confirmed: envelopes that processes before this one published for certain.
+    ///   - confirmed: envelopes certainly published by previous processes.
     ///   - lastCapturedID: of the last of them.
-    ///   - lastID: that the target gave it.
-    ///   - underWay: how many behind it such a process may have sent.
+    ///   - lastID: assigned to it by the target.
+    ///   - underWay: number of further envelopes that such a process may have sent.
     init(confirmed: Int = 0, lastCapturedID: UInt64? = nil, lastID: Int64? = nil, underWay: Int = 0) {
         self.confirmed = confirmed
         self.lastCapturedID = lastCapturedID
@@ -32,21 +32,21 @@ struct ReplayProgress: Equatable, Sendable {
         sentBefore = confirmed + underWay
     }
 
-    /// Ordinal of the last envelope that this process sent, or that needs no sending.
+    /// Ordinal of the last envelope that this process sent, or need not send.
     var sent: Int { confirmed + unanswered.count }
 
-    /// Captured ids of what was sent and is not confirmed.
+    /// Captured ids of sent but unconfirmed envelopes.
     var unconfirmed: [UInt64?] { Array(unanswered) }
 
     // MARK: - Each envelope
 
-    /// An envelope of the capture comes by.
+    /// The next envelope of the capture.
     ///
-    /// - Parameter ordinal: counted from 1 by each connection anew.
+    /// - Parameter ordinal: counted from 1 by each connection.
     /// - Returns: true if it must be sent; then ``send(_:)`` follows.
     mutating func mustSend(ordinal: Int, id: UInt64?) -> Bool {
         guard ordinal <= sent else { return true }
-        // The last one that was published before, met again: a process before this one did not tell its id.
+        // The last published envelope again: a previous process did not record its id.
         if ordinal == confirmed, unanswered.isEmpty { lastCapturedID = id }
         return false
     }
@@ -62,8 +62,8 @@ struct ReplayProgress: Equatable, Sendable {
     // MARK: - Answers
 
     /// - Parameters:
-    ///   - ordinal: of the last envelope that was published; an older one changes nothing.
-    ///   - lastID: that the target gave to the last one.
+    ///   - ordinal: of the last published envelope; an older one changes nothing.
+    ///   - lastID: assigned by the target to the last one.
     mutating func confirm(upTo ordinal: Int, lastID: Int64? = nil) {
         while confirmed < ordinal, let id = unanswered.popFirst() {
             confirmed += 1
@@ -72,14 +72,14 @@ struct ReplayProgress: Equatable, Sendable {
         self.lastID = lastID ?? self.lastID
     }
 
-    /// A connection begins, after one, or a process, that ended with envelopes under way.
+    /// A connection starts, after one, or a process, that ended with unanswered envelopes.
     ///
     /// - Parameters:
-    ///   - known: how many the target says were published; nil if it knows nothing of this replay.
-    ///   - isSameProcess: whether the target's process is still the one that they were sent to. One that was restarted, or
-    ///     took over from another, may have lost what it knew last.
-    /// - Returns: captured ids of what is in doubt now: it may have been published, and is sent again. Of what a process
-    ///   before this one sent they are not known: ``send(_:)`` tells.
+    ///   - known: number of published envelopes according to the target; nil if it has no record of this replay.
+    ///   - isSameProcess: whether it is still the same server process. After a restart or failover the target may have
+    ///     lost its latest data.
+    /// - Returns: captured ids of envelopes that are now uncertain: they may have been published, and are sent again.
+    ///   For envelopes sent by a previous process they are unknown: ``send(_:)`` reports them.
     mutating func resume(known: Int?, isSameProcess: Bool) -> [UInt64?] {
         let sent = max(sentBefore, sent)
         let published = max(known ?? 0, confirmed)
@@ -97,9 +97,9 @@ struct ReplayProgress: Equatable, Sendable {
         return name(again)
     }
 
-    /// It will not be sent again.
+    /// There will be no further attempt.
     ///
-    /// - Returns: captured ids of what was sent and not answered.
+    /// - Returns: captured ids of sent but unanswered envelopes.
     mutating func giveUp() -> [UInt64?] { name(unconfirmed) }
 
     private mutating func name(_ ids: [UInt64?]) -> [UInt64?] {

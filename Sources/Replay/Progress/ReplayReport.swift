@@ -1,55 +1,55 @@
 package import Backplane
 package import Capture
 
-/// How a replay went.
+/// The result of a replay.
 package struct ReplayReport: Sendable {
     private static let listedUncertain = 65_536
 
     /// Envelopes that the target confirmed, and their payload bytes without ids.
     package internal(set) var sent = 0
     package internal(set) var bytes = 0
-    /// Envelopes without an id: nothing that a node's script published, so nothing to publish again.
+    /// Envelopes without an id: not published by a node's script, so they cannot be published again.
     package internal(set) var skipped = 0
-    /// Envelopes of ASP.NET Core that are not published, because they mean nothing at another Redis, by kind.
+    /// Envelopes of ASP.NET Core left out because they are meaningless at another Redis, by kind.
     package internal(set) var leftOut: [CoreLeftOut: Int] = [:]
-    /// Envelopes of ASP.NET Core that could not get the frames that were asked for, by reason.
+    /// Envelopes of ASP.NET Core that could not get the requested frames, by reason.
     package internal(set) var refused: [String: Int] = [:]
-    /// Ids that the target gave to the first and the last envelope.
+    /// Ids that the target assigned to the first and the last envelope.
     package internal(set) var firstID: Int64?
     package internal(set) var lastID: Int64?
-    /// Receivers of a publish, as the target counted them.
+    /// Receivers per publish, as counted by the target.
     package internal(set) var receivers = Distribution()
-    /// Time that the capture spans, divided by the speed; nil at maximum speed. Nanoseconds.
+    /// Time span of the capture divided by the speed, in nanoseconds; nil at maximum speed.
     package internal(set) var ratedNanoseconds: UInt64?
-    /// Time from the first deadline to the last write, pauses left out.
+    /// Time from the first deadline to the last write, without pauses.
     package internal(set) var actualNanoseconds: UInt64 = 0
-    /// Given to the socket so long after the deadline, in nanoseconds; empty at maximum speed.
+    /// Delay between deadline and write to the socket, in nanoseconds; empty at maximum speed.
     package internal(set) var lateness = Distribution()
-    /// Captured ids of envelopes that were sent and not answered: they may have been published twice, or not at all if the
-    /// replay stopped there. The first 65,536; nil for one without an id.
+    /// Captured ids of sent but unanswered envelopes: they may have been published twice, or not at all if the replay
+    /// stopped there. The first 65,536; nil for an envelope without an id.
     package private(set) var uncertain: [UInt64?] = []
-    /// All of them, those that are not listed included.
+    /// Number of all of them.
     package private(set) var uncertainCount = 0
-    /// Envelopes that an earlier run of this replay had published.
+    /// Envelopes published by an earlier run of this replay.
     package internal(set) var resumedAfter = 0
-    /// Error answers and lost connections.
+    /// Error replies and lost connections.
     package internal(set) var errors = 0
-    /// It was asked to stop before the end.
+    /// It was stopped before the end.
     package internal(set) var wasStopped = false
-    /// Why it ended before the end, in words.
+    /// Why it ended early, as a sentence.
     package internal(set) var failure: String?
-    /// Published although one before them was refused: they were under way.
+    /// Published after a refused envelope, because they were in flight.
     package internal(set) var publishedBehind = 0
     /// Captured id of the last envelope that was published.
     package internal(set) var lastCapturedID: UInt64?
-    /// What was recorded and is gone from the capture.
+    /// Recorded envelopes that are gone from the capture.
     package internal(set) var losses: [String] = []
-    /// What of the capture could not be read.
+    /// What could not be read of the capture.
     package internal(set) var damage: [String] = []
-    /// Whether the recording is whole, in what was selected.
+    /// Whether the recording is complete within the selection.
     package internal(set) var recording = RecordingVerdict()
 
-    /// Of values in the unit of what was measured, to three digits; all 0 if nothing was.
+    /// Statistics of measured values, to three digits; all 0 without measurements.
     package struct Distribution: Sendable, Equatable {
         package internal(set) var count = 0
         package internal(set) var minimum: UInt64 = 0
@@ -59,15 +59,16 @@ package struct ReplayReport: Sendable {
         package internal(set) var maximum: UInt64 = 0
     }
 
-    /// True if everything that was selected was published, and once.
+    /// True if every selected envelope was published exactly once.
     package var isComplete: Bool {
-        skipped == 0 && refused.isEmpty && damage.isEmpty && losses.isEmpty && uncertainCount == 0 && !wasStopped && failure == nil
+        skipped == 0 && refused.isEmpty && damage.isEmpty && losses.isEmpty && uncertainCount == 0 && !wasStopped
+            && failure == nil
     }
 
-    /// True if something was published, and nobody was subscribed to it.
+    /// True if something was published, but had no receivers.
     package var reachedNobody: Bool { sent > 0 && receivers.count > 0 && receivers.maximum == 0 }
 
-    /// Envelopes that were published, by earlier runs too.
+    /// Published envelopes, including earlier runs.
     package var confirmed: Int { resumedAfter + sent }
 
     mutating func addUncertain(_ ids: [UInt64?]) {
@@ -75,7 +76,8 @@ package struct ReplayReport: Sendable {
         uncertain += ids.prefix(max(0, Self.listedUncertain - uncertain.count))
     }
 
-    /// How much longer than rated it took, as a share: 0.001 is 0.1 %. nil at maximum speed and for a moment's replay.
+    /// How much longer than rated it took, as a share: 0.001 is 0.1 %. nil at maximum speed and for a very short
+    /// replay.
     package var drift: Double? {
         guard let ratedNanoseconds, ratedNanoseconds > 0 else { return nil }
         return (Double(actualNanoseconds) - Double(ratedNanoseconds)) / Double(ratedNanoseconds)

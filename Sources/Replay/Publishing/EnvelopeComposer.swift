@@ -1,10 +1,11 @@
 import Backplane
 import Redis
 
-/// As what an envelope is published: its id, and its bytes with hubs renamed and times set anew. Decision logic without I/O.
+/// Composes the publish of an envelope: its id, and its bytes with renamed hubs and new times. Decision logic without
+/// I/O.
 struct EnvelopeComposer {
     private let ids: ReplayOptions.IDs
-    /// Of the target's event keys, before the first envelope.
+    /// Counters of the target's event keys before the first envelope.
     private let counters: OrdinalNameMap<UInt64>
     private let rewriter: EnvelopeRewriter
     private var rebases: OrdinalNameMap<IDRebase> = [:]
@@ -21,12 +22,12 @@ struct EnvelopeComposer {
         Dictionary(map.map { (CaselessName($0.key), $0.value) }) { first, _ in first }
     }
 
-    /// The id that the next envelope gets; to be asked for every one, also for those that are passed over.
+    /// The id of the next envelope; must be called for every envelope, including skipped ones.
     ///
     /// - Parameters:
     ///   - captured: nil if it has none.
     ///   - channel: the target's.
-    /// - Returns: nil if the target gives it.
+    /// - Returns: nil if the target assigns it.
     mutating func id(for captured: UInt64?, channel: String) -> UInt64? {
         switch ids {
         case .reissue: return nil
@@ -38,14 +39,14 @@ struct EnvelopeComposer {
         }
     }
 
-    /// Writes the command that publishes it.
+    /// Writes the publish command.
     ///
     /// - Parameters:
     ///   - payload: as captured.
     ///   - blob: the same without its id.
     ///   - id: as captured.
-    ///   - newID: of ``id(for:channel:)``.
-    ///   - now: nanoseconds since 1970, where times are set anew.
+    ///   - newID: from ``id(for:channel:)``.
+    ///   - now: nanoseconds since 1970, if times are replaced.
     func append(
         _ payload: UnsafeRawBufferPointer, blob: UnsafeRawBufferPointer, id: UInt64?, newID: UInt64?,
         channel: String, ordinal: Int, now: @autoclosure () -> UInt64, to batch: inout CommandBatch
@@ -62,10 +63,10 @@ struct EnvelopeComposer {
     }
 }
 
-/// Shifts captured ids so that the first follows a counter. Holes stay holes; where the captured counter was set back,
-/// or an id came twice, the next one follows the one before, since ids of the target must ascend.
+/// Shifts captured ids so that the first follows the counter. Holes stay holes; after a counter reset or a duplicate
+/// the next id is consecutive, because ids of the target must ascend.
 ///
-/// Where several counters published in turn, each id follows the one before: their distances mean nothing.
+/// If several counters published in turn, all ids are consecutive, because their distances are meaningless.
 struct IDRebase {
     private var tracker = CounterTracker()
     private var last: UInt64
@@ -75,7 +76,7 @@ struct IDRebase {
         last = counter
     }
 
-    /// - Parameter captured: nil for one without an id that counts: it follows the one before.
+    /// - Parameter captured: nil without a valid id: then it is consecutive.
     mutating func id(for captured: UInt64?) -> UInt64 {
         var step: UInt64 = 1
         if let id = captured ?? tracker.lastID.map({ $0 &+ 1 }), case .one(.gap(let from, let to)) = tracker.observe(id)
@@ -87,13 +88,13 @@ struct IDRebase {
     }
 }
 
-/// Changes what a replay is asked to change in a blob: names of hubs, groups and users, and the time of creation.
+/// Applies the requested changes to a blob: names of hubs, groups and users, and the creation time.
 struct EnvelopeRewriter {
     private static let ticksSize = 8
 
-    /// Hub name to the new name.
+    /// New hub name by hub name.
     let hubs: [CaselessName: String]
-    /// The same of groups and users.
+    /// The same for groups and users.
     var groups: [CaselessName: String] = [:]
     var users: [CaselessName: String] = [:]
     let restamps: Bool
@@ -102,7 +103,7 @@ struct EnvelopeRewriter {
     var changesNothing: Bool { renamesNothing && !restamps }
 
     /// - Parameter now: nanoseconds since 1970.
-    /// - Returns: the blob as it is if it does not decode: what is no envelope has no hub and no time.
+    /// - Returns: the unchanged blob if it does not decode.
     func rewritten(_ blob: UnsafeRawBufferPointer, now: UInt64) -> [UInt8] {
         guard var body = try? ScaleoutMessage(decoding: blob) else { return Array(blob) }
         if restamps { body.createdTicks = DotNetTicks(unixNanoseconds: Int64(now)).rawValue }
@@ -112,9 +113,9 @@ struct EnvelopeRewriter {
 
     private func rename(_ message: inout Message) {
         message.key = renamed(message.key)
-        // Commands name a group's signal, filters name signals of those that shall not get it.
+        // Commands refer to a group's signal, filters to the signals of excluded recipients.
         if !message.filter.isEmpty {
-            // By bytes: to a character, a combining mark behind the line would belong to it.
+            // By bytes: a combining mark after the line would belong to its character.
             message.filter = message.filter.utf8.split(separator: UInt8(ascii: "|"), omittingEmptySubsequences: false)
                 .map { renamed(String(Substring($0))) }.joined(separator: "|")
         }

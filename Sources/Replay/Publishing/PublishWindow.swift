@@ -2,13 +2,14 @@ import Histogram
 import NIOConcurrencyHelpers
 import Redis
 
-/// What is under way to the target: bounds it, and collects the answers.
+/// The commands in flight to the target: limits them, and collects the replies.
 ///
-/// The replaying thread waits here while too much is unanswered; the client's event loop reports each reply.
+/// The replaying thread waits here while there are too many unanswered commands; the client's event loop reports each
+/// reply.
 final class PublishWindow: @unchecked Sendable {
     // @unchecked: the stored properties below `lock` are touched only while it is held.
 
-    /// Commands that may be unanswered.
+    /// Maximum number of unanswered commands.
     static let limit = 1_024
 
     struct Outcome {
@@ -17,18 +18,18 @@ final class PublishWindow: @unchecked Sendable {
         var lastID: Int64?
         var receivers = ReplayReport.Distribution()
         var failure: String?
-        /// The connection's end, if that was it.
+        /// Set if the connection ended.
         var loss: RedisError?
-        /// The error reply, if that was it.
+        /// Set if there was an error reply.
         var refusal: String?
-        /// Published although an earlier one was refused: the pipeline was under way.
+        /// Envelopes published after a refused one, because they were in flight.
         var confirmedBehindFailure = 0
         var lateness = ReplayReport.Distribution()
-        /// When the socket got the last command, monotonic, in nanoseconds.
+        /// When the last command was written to the socket, monotonic, in nanoseconds.
         var lastWrittenAt: UInt64 = 0
     }
 
-    /// Its value: true while there is room, or nothing to wait for any more.
+    /// True while there is room, or nothing left to wait for.
     private let lock = ConditionLock(value: true)
     private var unanswered = 0
     private var awaited = PublishWindow.limit - 1
@@ -43,9 +44,9 @@ final class PublishWindow: @unchecked Sendable {
     private var lateness = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
     private var lastWrittenAt: UInt64 = 0
 
-    /// Waits until `count` more commands may go out.
+    /// Waits until `count` more commands may be sent.
     ///
-    /// - Returns: false if the target failed: then nothing more should be sent.
+    /// - Returns: false if the target failed: then nothing more may be sent.
     func admit(_ count: Int) -> Bool {
         wait(untilUnansweredAtMost: Self.limit - min(count, Self.limit))
         defer { lock.unlock() }
@@ -54,16 +55,16 @@ final class PublishWindow: @unchecked Sendable {
         return true
     }
 
-    /// Answered so far, without a failure before.
+    /// Replies so far, before any failure.
     var progress: (confirmed: Int, lastID: Int64?) {
         lock.lock()
         defer { lock.unlock() }
         return (confirmed, lastID)
     }
 
-    /// Another connection: nothing is under way, and nothing has failed on it.
+    /// A new connection: nothing is in flight, and nothing has failed on it.
     ///
-    /// - Parameter published: envelopes that are known to have been published, more than were confirmed perhaps.
+    /// - Parameter published: envelopes known to be published, possibly more than were confirmed.
     func begin(published: Int) {
         lock.lock()
         confirmed = published
@@ -74,13 +75,13 @@ final class PublishWindow: @unchecked Sendable {
         lock.unlock()
     }
 
-    /// Waits until at most so many are unanswered.
+    /// Waits until at most this many are unanswered.
     func settle(unanswered count: Int) {
         wait(untilUnansweredAtMost: count)
         lock.unlock()
     }
 
-    /// Waits until everything is answered, or lost.
+    /// Waits until everything is answered or lost.
     func drain() -> Outcome {
         wait(untilUnansweredAtMost: 0)
         defer { lock.unlock() }
@@ -93,10 +94,10 @@ final class PublishWindow: @unchecked Sendable {
         return outcome
     }
 
-    /// Commands were given to the socket.
+    /// Commands were written to the socket.
     ///
-    /// - Parameter deadlines: of those that had one.
-    /// - Returns: how late the last one was, in nanoseconds.
+    /// - Parameter deadlines: of those that have one.
+    /// - Returns: the delay of the last one, in nanoseconds.
     @discardableResult
     func written(at now: UInt64, deadlines: [UInt64]) -> UInt64 {
         lock.lock()
@@ -106,7 +107,8 @@ final class PublishWindow: @unchecked Sendable {
         return deadlines.last.map { now > $0 ? now - $0 : 0 } ?? 0
     }
 
-    /// One reply: `{newId, receivers}` of the publishing script, or the receivers of an envelope that has no id.
+    /// One reply: `{newId, receivers}` of the publishing script, or the number of receivers of an envelope without an
+    /// id.
     func answered(_ reply: Result<RESPValue, RedisError>) {
         lock.lock()
         unanswered -= 1
@@ -123,7 +125,7 @@ final class PublishWindow: @unchecked Sendable {
             if failure == nil { refusal = text }
             failure = failure ?? text
         case .success:
-            failure = failure ?? "an answer that the script does not give"
+            failure = failure ?? "an unexpected answer from the script"
         case .failure(let error):
             if failure == nil { loss = error }
             failure = failure ?? error.description

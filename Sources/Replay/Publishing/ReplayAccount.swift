@@ -9,9 +9,9 @@ import SystemPackage
     import Musl
 #endif
 
-/// Keeps a replay's progress, and its checkpoint's file if it has one.
+/// Maintains a replay's progress, and its checkpoint file if there is one.
 ///
-/// For one thread at a time, as `ReplayRun`.
+/// Not thread-safe, like `ReplayRun`.
 final class ReplayAccount {
     private let path: String?
     private var checkpoint: ReplayCheckpoint
@@ -19,8 +19,8 @@ final class ReplayAccount {
     private var savedAt: UInt64 = 0
 
     /// - Parameters:
-    ///   - checkpoint: where the replay stands.
-    ///   - isResumed: whether it was in the file.
+    ///   - checkpoint: the state of the replay.
+    ///   - isResumed: whether it came from the file.
     ///   - path: of the file; nil for none.
     init(_ checkpoint: ReplayCheckpoint, isResumed: Bool, path: String?) {
         self.checkpoint = checkpoint
@@ -30,34 +30,34 @@ final class ReplayAccount {
             underWay: isResumed ? PublishWindow.limit : 0)
     }
 
-    /// The key at the target that counts what was published.
+    /// The key at the target that counts published envelopes.
     var progressKey: String { "backplane-relay:replay:\(checkpoint.token)" }
-    /// Of the target's event keys, before the first envelope.
+    /// Counters of the target's event keys before the first envelope.
     var counters: OrdinalNameMap<UInt64> { checkpoint.counters }
-    /// Envelopes that the file, if there is one, says were published.
+    /// Published envelopes according to the file, if there is one.
     var saved: Int { checkpoint.confirmed }
-    /// Id that the target gave to the last envelope, when that was saved.
+    /// Id of the last envelope at the target, as of the last save.
     var lastID: Int64? { checkpoint.lastID }
     var hasFile: Bool { path != nil }
 
-    /// A connection begins.
+    /// A connection starts.
     ///
-    /// - Parameter known: how many envelopes the target says were published; nil if it knows nothing.
-    /// - Returns: as ``ReplayProgress/resume(known:isSameProcess:)``.
+    /// - Parameter known: number of published envelopes according to the target; nil if unknown.
+    /// - Returns: see ``ReplayProgress/resume(known:isSameProcess:)``.
     func resume(known: Int?, at target: ServerIdentity) -> [UInt64?] {
         defer { checkpoint.target = target }
         return progress.resume(known: known, isSameProcess: checkpoint.target.isSameProcess(as: target))
     }
 
-    /// - Returns: as ``ReplayProgress/mustSend(ordinal:id:)``.
+    /// - Returns: see ``ReplayProgress/mustSend(ordinal:id:)``.
     func mustSend(ordinal: Int, id: UInt64?) -> Bool { progress.mustSend(ordinal: ordinal, id: id) }
 
-    /// - Returns: as ``ReplayProgress/send(_:)``.
+    /// - Returns: see ``ReplayProgress/send(_:)``.
     func send(_ id: UInt64?) -> Bool { progress.send(id) }
 
     func confirm(upTo ordinal: Int, lastID: Int64?) { progress.confirm(upTo: ordinal, lastID: lastID) }
 
-    /// - Returns: as ``ReplayProgress/giveUp()``.
+    /// - Returns: see ``ReplayProgress/giveUp()``.
     func giveUp() -> [UInt64?] { progress.giveUp() }
 
     /// Writes the file, if there is one.
@@ -73,20 +73,20 @@ final class ReplayAccount {
         if let path { try checkpoint.write(path) }
     }
 
-    /// Whether the file is that old, in nanoseconds.
+    /// Whether the file is older than this, in nanoseconds.
     func isOlder(than age: UInt64, at now: UInt64) -> Bool { path != nil && now > savedAt + age }
 }
 
-/// How far a replay has come, in a file: whoever starts it again goes on there.
+/// The progress of a replay in a file, from which another run resumes.
 struct ReplayCheckpoint: Codable, Equatable {
     static let format = 1
 
     var format = Self.format
-    /// Names this replay at the target.
+    /// Identifies this replay at the target.
     var token: String
-    /// The server that the envelopes were sent to last.
+    /// The server that received the last envelopes.
     var target: ServerIdentity
-    /// File names of the segments; later ones may have come since.
+    /// File names of the segments; later ones may have been added since.
     var segments: [String]
     /// `ReplayOptions.fingerprint`
     var options: String
@@ -96,7 +96,7 @@ struct ReplayCheckpoint: Codable, Equatable {
     var confirmed = 0
     /// Captured id of the last of them.
     var lastCapturedID: UInt64?
-    /// Id that the target gave it.
+    /// Its id at the target.
     var lastID: Int64?
     var isFinished = false
 
@@ -109,11 +109,12 @@ struct ReplayCheckpoint: Codable, Equatable {
             guard checkpoint.format == format else { throw CocoaError(.fileReadCorruptFile) }
             return checkpoint
         } catch {
-            throw .checkpoint(path: path, reason: "this is no checkpoint of a replay; name another file, or delete it")
+            throw .checkpoint(
+                path: path, reason: "it is not the checkpoint of a replay; name another file, or delete it")
         }
     }
 
-    /// Takes the place of the file before in one step: whenever the process ends, one of the two is there whole.
+    /// Replaces the previous file atomically: whenever the process ends, one of the two is intact.
     func write(_ path: String) throws(ReplayError) {
         let part = path + ".part"
         do {
@@ -123,7 +124,7 @@ struct ReplayCheckpoint: Codable, Equatable {
             let descriptor = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
             guard descriptor >= 0 else { throw CocoaError(.fileWriteUnknown) }
             let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            // A full disk writes a part.
+            // A full disk writes only a part.
             let code = written < 0 ? errno : ENOSPC
             close(descriptor)
             guard written == bytes.count else {
@@ -136,20 +137,20 @@ struct ReplayCheckpoint: Codable, Equatable {
         }
     }
 
-    /// Why it does not fit this target; nil if it does.
+    /// Why it does not match this target; nil if it does.
     ///
-    /// - Parameter isKnown: whether the target knows of this replay; one that took over from another does.
+    /// - Parameter isKnown: whether the target has a record of this replay; after a failover it does.
     func mismatch(target found: ServerIdentity, isKnown: Bool) -> String? {
         if isKnown || target.isSameProcess(as: found) || target.endpoint == found.endpoint { return nil }
-        return "it was made for the target \(target.endpoint), and \(found.endpoint) knows nothing of that replay; "
+        return "it was made for the target \(target.endpoint), and \(found.endpoint) has no record of that replay; "
             + "name that target, or another file"
     }
 
-    /// Why it does not fit what is to be replayed; nil if it does.
+    /// Why it does not match the replay; nil if it does.
     func mismatch(segments: [String], options: String) -> String? {
-        if isFinished { return "this replay is finished; delete the file to replay once more" }
+        if isFinished { return "this replay is finished; delete the file to replay again" }
         if self.options != options {
-            return "it was made with other options, which decide what is published (\(self.options)); now: \(options)"
+            return "it was made with different options for what is published (\(self.options)); now: \(options)"
         }
         if !segments.starts(with: self.segments) {
             return
@@ -159,14 +160,14 @@ struct ReplayCheckpoint: Codable, Equatable {
     }
 }
 
-/// A server, as far as it can be told from others.
+/// The identity of a server, as far as known.
 package struct ServerIdentity: Sendable, Equatable, Codable {
     /// Random per process; nil if INFO is not permitted.
     package var runID: String?
     /// `host:port`
     package var endpoint: String
 
-    /// True if it is certain that it has not been restarted, so that nothing it knew is lost.
+    /// True if it has certainly not been restarted, so that it has lost no data.
     func isSameProcess(as other: ServerIdentity) -> Bool {
         runID != nil && runID == other.runID
     }

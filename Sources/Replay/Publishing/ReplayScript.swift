@@ -1,12 +1,12 @@
 import Backplane
 
-/// What the target runs for each envelope; all in one atomic step, so that ids stay dense and ascending.
+/// The scripts that the target runs for each envelope in one atomic step, so that ids stay dense and ascending.
 ///
-/// `KEYS[1]` is the event key. A tracked script has `KEYS[2]` besides, which holds how many envelopes of this replay were
-/// published, and takes them in that order only: behind one that was refused nothing is published, and whoever connects
-/// again knows where to go on.
+/// `KEYS[1]` is the event key. A tracked script also has `KEYS[2]`, the number of published envelopes of this replay,
+/// and accepts envelopes only in that order: nothing is published after a refused one, and a new connection knows where
+/// to resume.
 enum ReplayScript {
-    /// How long the target remembers, in seconds.
+    /// How long the target keeps the record, in seconds.
     static let memory = 7 * 86_400
 
     /// `ARGV`: blob, and the ordinal if tracked. Replies `{id, receivers}`.
@@ -21,9 +21,9 @@ enum ReplayScript {
             """
     }
 
-    /// Publishes under an id that is given, and sets the counter to it. `ARGV`: payload, id, and the ordinal if tracked.
+    /// Publishes with a given id, and sets the counter to it. `ARGV`: payload, id, and the ordinal if tracked.
     ///
-    /// - Parameter isForced: also where the counter is not below the id.
+    /// - Parameter isForced: even if the counter is not below the id.
     static func numbered(isTracked: Bool, isForced: Bool) -> String {
         let check = """
             local current = tonumber(redis.call('GET', KEYS[1]) or '0')
@@ -41,22 +41,22 @@ enum ReplayScript {
             """
     }
 
-    /// Publishes an envelope of ASP.NET Core as it is, which has no counter. `KEYS[1]` holds how many envelopes of this
-    /// replay were published. `ARGV`: Redis channel, payload and ordinal. Replies the receivers.
+    /// Publishes an unchanged envelope of ASP.NET Core, which has no counter. `KEYS[1]` is the number of published
+    /// envelopes of this replay. `ARGV`: Redis channel, payload and ordinal. Replies the number of receivers.
     static let publish =
         inOrder(ordinal: 3, key: 1)
-        + """
-        local receivers = redis.call('PUBLISH', ARGV[1], ARGV[2])
-        \(remember(ordinal: 3, key: 1))
-        return receivers
-        """
+            + """
+            local receivers = redis.call('PUBLISH', ARGV[1], ARGV[2])
+            \(remember(ordinal: 3, key: 1))
+            return receivers
+            """
 
-    /// What to do about an error of the scripts' own; nil for any other.
+    /// The remedy for an error raised by the scripts; nil for other errors.
     static func remedy(for reply: String) -> String? {
         switch reply.prefix(while: { $0 != " " }) {
         case "COUNTER":
-            "somebody else publishes there, or did: stop that, or let the counter give the ids"
-        case "ORDER": "the same checkpoint is in use by another replay: wait for its end"
+            "something else publishes there, or did: stop it, or let the counter assign the ids"
+        case "ORDER": "the same checkpoint is in use by another replay: wait until it ends"
         default: nil
         }
     }

@@ -3,9 +3,9 @@ import NIOCore
 import Redis
 import Time
 
-/// What a sender needs of a connection: many commands in flight, their replies in order.
+/// The connection as needed by a sender: many commands in flight, replies in order.
 protocol CommandPipeline: Sendable {
-    /// As `RedisClient.pipeline(_:count:beforeWrite:onWrite:onReply:)`.
+    /// See `RedisClient.pipeline(_:count:beforeWrite:onWrite:onReply:)`.
     func send(
         _ bytes: ByteBuffer, count: Int, beforeWrite: @escaping @Sendable () -> Void,
         onWrite: @escaping @Sendable () -> Void, onReply: @escaping @Sendable (Result<RESPValue, RedisError>) -> Void)
@@ -20,16 +20,17 @@ extension RedisClient: CommandPipeline {
     }
 }
 
-/// Hands envelopes to one connection, as many together as are due, and keeps the account of them. For the replaying thread.
+/// Sends envelopes over one connection, batching those that are due, and keeps account of them. For the replaying
+/// thread.
 final class ReplaySender {
-    /// Nothing more goes to this target; the outcome tells why.
+    /// Nothing more is sent to this target; the outcome has the reason.
     struct TargetFailed: Error {}
 
-    /// Commands are sent on when this many bytes are due together.
+    /// A batch is sent when it reaches this many bytes.
     static let batchBytes = 64 * 1024
     static let checkpointInterval: UInt64 = 100_000_000
 
-    /// What is due and not yet sent.
+    /// Due but unsent envelopes.
     var batch: CommandBatch
     private let connection: any CommandPipeline
     private let window: PublishWindow
@@ -52,16 +53,16 @@ final class ReplaySender {
 
     func begin() throws {
         window.begin(published: account.progress.confirmed)
-        // Before the first envelope: whoever finds the file knows that more may have been sent than it says.
+        // Before the first envelope: the existence of the file shows that more may have been sent than it records.
         try save()
     }
 
-    /// An envelope was appended to the batch, and to the account.
+    /// An envelope was appended to the batch and the account.
     ///
     /// - Parameters:
     ///   - deadline: monotonic, in nanoseconds; nil if it has none.
     ///   - offset: for ``send(offset:)``.
-    /// - Throws: as ``send(offset:)``; `ReplayPacer.Stopped` if somebody stopped it meanwhile.
+    /// - Throws: see ``send(offset:)``; `ReplayPacer.Stopped` if it was stopped meanwhile.
     func appended(deadline: UInt64?, offset: UInt64) throws {
         if let deadline { deadlines.append(deadline) }
         guard batch.bytes.readableBytes >= Self.batchBytes || batch.count >= PublishWindow.limit / 2 else { return }
@@ -69,7 +70,7 @@ final class ReplaySender {
         if control.isStopped { throw ReplayPacer.Stopped() }
     }
 
-    /// Sends what was appended.
+    /// Sends the batch.
     ///
     /// - Parameter offset: when the last one was due, since the start.
     /// - Throws: ``TargetFailed``; ``ReplayError`` if the checkpoint cannot be written.
@@ -78,7 +79,7 @@ final class ReplaySender {
         try keepCheckpointNear()
         guard window.admit(batch.count) else { throw TargetFailed() }
         connection.send(batch.bytes, count: batch.count) { [clock, deadline = deadlines.last] in
-            // The pacer hands over a little early.
+            // The pacer hands over slightly early.
             if let deadline { clock.spin(until: deadline) }
         } onWrite: { [window, control, clock, deadlines] in
             let lateness = window.written(at: clock.now().monotonic, deadlines: deadlines)
@@ -92,23 +93,23 @@ final class ReplaySender {
         if account.isOlder(than: Self.checkpointInterval, at: clock.now().monotonic) { try save() } else { confirm() }
     }
 
-    /// Waits for all answers.
+    /// Waits for all replies.
     ///
-    /// - Parameter isWhole: everything was handed over, and nobody stopped it.
+    /// - Parameter isWhole: everything was sent, and it was not stopped.
     func finish(isWhole: Bool) throws -> PublishWindow.Outcome {
         let outcome = window.drain()
         try save(isFinished: isWhole && outcome.failure == nil)
         return outcome
     }
 
-    /// Never is more sent than one pipeline beyond what the file says.
+    /// At most one pipeline is sent beyond the state in the file.
     private func keepCheckpointNear() throws {
         guard account.hasFile else { return }
         while account.progress.sent - account.saved > PublishWindow.limit {
             let before = account.saved
             window.settle(unanswered: PublishWindow.limit / 4)
             try save()
-            // It failed: admit() says so.
+            // It failed: admit() reports it.
             if account.saved == before { return }
         }
     }

@@ -1,23 +1,23 @@
 import Synchronization
 
-/// What somebody asks of a replay while it runs, from any thread.
+/// Controls a running replay. Thread-safe.
 package final class ReplayControl: Sendable {
     private struct State {
         var isStopped = false
         var isPaused = false
-        /// The replaying thread has noticed, and has handed over what it had.
+        /// The replaying thread has paused, after sending what was due.
         var isResting = false
         var steps = 0
         var factor = 1.0
     }
 
-    /// Where a replay is.
+    /// The position of a replay.
     package struct Position: Sendable {
-        /// Envelopes handed to the connection, of this run and of those before it.
+        /// Envelopes handed to the connection, including earlier runs.
         package var sent = 0
-        /// When the last one of them was due, since the start, in nanoseconds; 0 at maximum speed.
+        /// When the last one was due, since the start, in nanoseconds; 0 at maximum speed.
         package var offset: UInt64 = 0
-        /// Of the last one, in nanoseconds.
+        /// Delay of the last one, in nanoseconds.
         package var lateness: UInt64 = 0
         /// True once nothing more is sent.
         package var isPaused = false
@@ -30,13 +30,13 @@ package final class ReplayControl: Sendable {
 
     package init() {}
 
-    /// Ends it in order: what was sent is waited for.
+    /// Stops it gracefully: waits for the replies to sent envelopes.
     package func stop() { state.withLock { $0.isStopped = true } }
 
-    /// A pause takes effect within 20 ms; all deadlines behind it move by as much.
+    /// A pause takes effect within 20 ms; all later deadlines are shifted.
     package func togglePause() { state.withLock { $0.isPaused.toggle() } }
 
-    /// One envelope, and then a pause.
+    /// Publishes one envelope, then pauses.
     package func step() {
         state.withLock {
             $0.isPaused = true
@@ -44,14 +44,14 @@ package final class ReplayControl: Sendable {
         }
     }
 
-    /// - Parameter factor: 2 is twice as fast as now.
+    /// - Parameter factor: 2 doubles the current speed.
     package func changeSpeed(by factor: Double) {
         state.withLock { $0.factor = min(max($0.factor * factor, 0.01), 1_000) }
     }
 
-    /// As of now.
+    /// The current position.
     package var position: Position {
-        // First whether it rests: then what it has sent is all of it.
+        // Read the pause first: then the position is final.
         let (isPaused, factor) = state.withLock { ($0.isPaused && $0.isResting, $0.factor) }
         var position = current.withLock { $0 }
         (position.isPaused, position.factor) = (isPaused, factor)

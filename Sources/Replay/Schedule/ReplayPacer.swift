@@ -2,34 +2,34 @@ import CLinux
 import Capture
 import Time
 
-/// Waits for each envelope's time, as somebody at a keyboard may change it meanwhile. For the replaying thread.
+/// Waits for each envelope's time, which the operator may change meanwhile. For the replaying thread.
 struct ReplayPacer {
-    /// Ends the replay in order.
+    /// Ends the replay gracefully.
     struct Stopped: Error {}
 
     /// Time between the start and the first deadline, in nanoseconds.
     private static let headStart: UInt64 = 1_000_000
-    /// Nobody waits longer for a key that was pressed, or for Ctrl-C; nanoseconds.
+    /// Maximum reaction time to a key or Ctrl-C; nanoseconds.
     private static let longestSleep: UInt64 = 20_000_000
-    /// How long before its deadline an envelope is handed over, in nanoseconds, if there is time: this thread and the event
-    /// loop need about that long to wake up. ``ReplaySender`` lets it wait there until it is due.
+    /// How long before its deadline an envelope is handed over, in nanoseconds, if there is time: this thread and the
+    /// event loop need about that long to wake up. ``ReplaySender`` waits for the exact time.
     private static let lead: UInt64 = 80_000
 
     private let control: ReplayControl
     private let clock: any ReplayClock
     private let speed: ReplaySchedule.Speed
-    /// Nanoseconds since 1970; nil for at once.
+    /// Nanoseconds since 1970; nil for immediately.
     private let startAt: UInt64?
     private var schedule: ReplaySchedule
     private var factor = 1.0
-    /// When the offset 0 is due, monotonic, in nanoseconds.
+    /// Deadline of offset 0, monotonic, in nanoseconds.
     private var start: UInt64?
     private var firstOffset: UInt64 = 0
     private(set) var lastOffset: UInt64 = 0
 
     /// - Parameters:
-    ///   - longestPause: longer ones are cut to this; nanoseconds.
-    ///   - startAt: when the first envelope is due, nanoseconds since 1970; nil for at once.
+    ///   - longestPause: longer ones are shortened to this; nanoseconds.
+    ///   - startAt: when the first envelope is due, nanoseconds since 1970; nil for immediately.
     init(
         speed: ReplaySchedule.Speed, longestPause: UInt64?, startAt: UInt64?, control: ReplayControl,
         clock: any ReplayClock
@@ -41,20 +41,20 @@ struct ReplayPacer {
         schedule = ReplaySchedule(speed: speed, longestPause: longestPause)
     }
 
-    /// The capture begins again.
+    /// The capture starts over.
     mutating func beginRound() { schedule.beginRound() }
 
-    /// When the next envelope is due, in nanoseconds since the start; nil for at once. To be asked for every envelope, also
-    /// for those that are passed over.
+    /// When the next envelope is due, in nanoseconds since the start; nil for immediately. Must be called for every
+    /// envelope, including skipped ones.
     mutating func due(receivedAt: UInt64) -> UInt64? { schedule.due(receivedAt: receivedAt) }
 
-    /// Waits until an envelope is due, or nearly so.
+    /// Waits until shortly before an envelope is due.
     ///
     /// - Parameters:
-    ///   - offset: of ``due(receivedAt:)``.
-    ///   - flush: called before each wait, with the time of the last envelope that was due: it must not wait, too.
-    /// - Returns: its deadline, monotonic, in nanoseconds; nil if it had none.
-    /// - Throws: ``Stopped``; what `flush` throws.
+    ///   - offset: from ``due(receivedAt:)``.
+    ///   - flush: called before each wait, with the time of the last due envelope; it must not block.
+    /// - Returns: its deadline, monotonic, in nanoseconds; nil if it has none.
+    /// - Throws: ``Stopped``; errors of `flush`.
     mutating func wait(until offset: UInt64?, flush: (_ lastOffset: UInt64) throws -> Void) throws -> UInt64? {
         guard let offset else {
             if start == nil { try begin(at: 0, flush) }
@@ -63,12 +63,12 @@ struct ReplayPacer {
         }
         if start == nil { try begin(at: offset, flush) }
         adoptSpeed()
-        // Where envelopes follow each other too closely, the event loop would do nothing but wait.
+        // If envelopes follow each other too closely, the event loop would only wait.
         let lead = offset >= lastOffset + 2 * Self.lead ? Self.lead : 0
         while true {
             if control.isStopped { throw Stopped() }
             if control.isPaused, try rest(flush) {
-                // Asked for by itself: due now, and what follows counts from now.
+                // A single step: due now, and later deadlines count from now.
                 start = clock.now().monotonic &- offset
                 break
             }
@@ -82,7 +82,7 @@ struct ReplayPacer {
         return deadline(offset)
     }
 
-    /// Rated time up to the last envelope, and the time that it took, pauses left out; nil before the first one.
+    /// Rated time up to the last envelope, and the actual time without pauses; nil before the first one.
     ///
     /// - Parameter lastWrittenAt: monotonic, in nanoseconds.
     func figures(lastWrittenAt: UInt64) -> (rated: UInt64?, actual: UInt64)? {
@@ -97,9 +97,9 @@ struct ReplayPacer {
 
     private func deadline(_ offset: UInt64) -> UInt64 { (start ?? 0) &+ offset }
 
-    /// The first envelope is due soon, or when it was asked for; the others follow it.
+    /// The first envelope is due soon, or at the requested time; the others follow.
     private mutating func begin(at offset: UInt64, _ flush: (UInt64) throws -> Void) throws {
-        // In steps: a clock that is set meanwhile changes how long that is.
+        // In steps: the clock may be set meanwhile.
         while let startAt {
             let now = clock.now()
             guard now.realtime + Self.longestSleep < startAt else { break }
@@ -119,7 +119,7 @@ struct ReplayPacer {
         lastOffset = offset
     }
 
-    /// Somebody changed the speed: counts for what comes behind this envelope.
+    /// The operator changed the speed: effective after this envelope.
     private mutating func adoptSpeed() {
         let wanted = control.factor
         guard wanted != factor else { return }
@@ -131,9 +131,9 @@ struct ReplayPacer {
         }
     }
 
-    /// While somebody has paused it; all deadlines move by as much.
+    /// Waits while paused; all deadlines are shifted.
     ///
-    /// - Returns: true if it goes on with one envelope only.
+    /// - Returns: true if it continues with a single envelope.
     private mutating func rest(_ flush: (UInt64) throws -> Void) throws -> Bool {
         try flush(lastOffset)
         control.rests(true)
@@ -151,22 +151,22 @@ struct ReplayPacer {
     }
 }
 
-/// What a replay takes the time from, and waits by.
+/// The clock of a replay.
 protocol ReplayClock: Sendable {
     func now() -> Moment
 
-    /// Gives the processor away.
+    /// Yields the CPU.
     ///
-    /// - Parameter deadline: monotonic, in nanoseconds; absolute, so that no error adds up.
+    /// - Parameter deadline: monotonic, in nanoseconds; absolute, so that errors do not accumulate.
     func sleep(until deadline: UInt64)
 
-    /// Keeps the processor, which is why it must be near.
+    /// Busy-waits, so the deadline must be near.
     ///
     /// - Parameter deadline: monotonic, in nanoseconds.
     func spin(until deadline: UInt64)
 }
 
-/// This machine's.
+/// The clock of this machine.
 struct SystemReplayClock: ReplayClock {
     func now() -> Moment { .now() }
 

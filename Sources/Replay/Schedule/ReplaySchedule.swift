@@ -1,40 +1,41 @@
-/// When each envelope is due, counted from the start: absolute deadlines, so that no error adds up over time.
+/// When each envelope is due, from the start: absolute deadlines, so that errors do not accumulate.
 package struct ReplaySchedule: Sendable, Equatable {
-    /// How fast envelopes follow each other.
+    /// The pace of envelopes.
     package enum Speed: Sendable, Equatable {
         /// 1 is the captured pace, 2 twice as fast.
         case times(Double)
-        /// So many envelopes a second, evenly.
+        /// Envelopes per second, evenly.
         case rate(Double)
-        /// As fast as the target takes it.
+        /// As fast as the target accepts them.
         case maximum
     }
 
     private static let latest = Double(UInt64.max / 2)
 
     private(set) var speed: Speed
-    /// Longer pauses, as the target sees them, are cut to this; nanoseconds.
+    /// Longer pauses, as seen by the target, are shortened to this; nanoseconds.
     private let longestPause: UInt64?
-    /// When the present speed began, and what was captured and handed out since then.
+    /// Start of the current speed, and the captured and published times since then.
     private var base: UInt64 = 0
     private var captured: UInt64 = 0
     private var count = 0
-    /// Receipt of the envelope before; nil at the start of a round.
+    /// Receipt time of the previous envelope; nil at the start of a round.
     private var lastReceivedAt: UInt64?
     private var last: UInt64 = 0
 
-    /// - Parameter longestPause: in nanoseconds; nil for as long as they were.
+    /// - Parameter longestPause: in nanoseconds; nil for unlimited.
     package init(speed: Speed, longestPause: UInt64? = nil) {
         Self.check(speed)
         self.speed = speed
         self.longestPause = longestPause
     }
 
-    /// When the next envelope is due, in nanoseconds since the start; nil for at once.
+    /// When the next envelope is due, in nanoseconds since the start; nil for immediately.
     ///
     /// - Parameter receivedAt: as captured.
     package mutating func due(receivedAt: UInt64) -> UInt64? {
-        // A capture of several segments may step back a little where they overlap: then it is due at once.
+        // In a capture with several segments, time may step back slightly where they overlap: then it is due
+        // immediately.
         if let lastReceivedAt, receivedAt > lastReceivedAt {
             captured = captured.addingSaturated(min(receivedAt - lastReceivedAt, longestCapturedPause))
         }
@@ -48,12 +49,12 @@ package struct ReplaySchedule: Sendable, Equatable {
         return last
     }
 
-    /// The capture begins again, behind what was replayed.
+    /// The capture starts over, after what was replayed.
     package mutating func beginRound() {
         lastReceivedAt = nil
     }
 
-    /// From the envelope handed out last on.
+    /// From the last envelope on.
     package mutating func change(to speed: Speed) {
         Self.check(speed)
         base = last

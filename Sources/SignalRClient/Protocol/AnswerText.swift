@@ -1,18 +1,19 @@
 import JSON
 
-/// What a person is told of an answer that is not a node's.
+/// Describes a response that does not come from a node.
 enum AnswerText {
-    /// An error page is quoted, not repeated.
+    /// Error pages are quoted up to this length.
     static let quotedCharacters = 200
 
-    /// The body in one line: of a web page its title, or its text without tags.
+    /// The body on one line: the title of a web page, or its text without tags.
     static func quote(_ bytes: some Collection<UInt8>) -> String {
         let text = String(decoding: bytes.prefix(16 * 1_024), as: UTF8.self)
         guard (text.first { !$0.isWhitespace }) == "<" else { return line(text) }
         return line(title(of: text) ?? withoutTags(text))
     }
 
-    /// What answers like this to `/negotiate`, as far as it can be told. Nothing of JSON is quoted: it may hold a token.
+    /// What kind of server responds like this to `/negotiate`, as far as can be determined. JSON is not quoted: it may
+    /// contain a token.
     ///
     /// - Parameter json: the body, if it is JSON.
     static func kind(of bytes: some Collection<UInt8>, json: JSONTree?) -> String {
@@ -22,25 +23,28 @@ enum AnswerText {
             return isPage ? "it answers with a web page: \(quote(bytes))" : "it answers with text: \(quote(bytes))"
         }
         if json["url"] != nil || json["accessToken"] != nil || json["Url"] != nil && json["AccessToken"] != nil {
-            return "it sends clients on to Azure SignalR Service, where no backplane of yours is"
+            return "it redirects clients to Azure SignalR Service, which does not use your backplane"
         }
         if json["negotiateVersion"] != nil || json["availableTransports"] != nil || json["connectionId"] != nil {
-            return "it answers like ASP.NET Core SignalR, and this client speaks SignalR 2"
+            return "it answers like ASP.NET Core SignalR, but this client speaks SignalR 2"
         }
         return "its JSON has no ConnectionId and ConnectionToken"
     }
 
-    /// What a status usually means before a hub node, and what to do; empty if it says enough.
+    /// The usual meaning of a status from the server of a hub node, and the remedy; empty if the status is clear
+    /// enough.
     static func remedy(status: Int, request: String) -> String {
         switch status {
-        case 300..<400: "it sends clients to another address: name that one, with its scheme"
-        case 401: "it wants a login, and this client has none: let it in without, or name an address behind the login"
-        case 403: "somebody in front of it forbids this client: see the rules of the proxy and of the web server"
-        case 404 where request == "/negotiate": "no hub is there: is the path right (/signalr, as in MapSignalR)?"
+        case 300..<400: "it redirects clients to another address: name that one, with its scheme"
+        case 401:
+            "it requires a login, and this client has none: allow access without a login, or name an address behind the login"
+        case 403: "access is forbidden: see the rules of the proxy and the web server"
+        case 404 where request == "/negotiate":
+            "there is no hub at this path: is it right (/signalr, as in MapSignalR)?"
         case 405 where request == "/negotiate":
-            "ASP.NET Core SignalR answers so, and this client speaks SignalR 2: is it the right application?"
-        case 421: "it does not answer under this name: name the one that it is known by"
-        case 502, 503, 504: "a proxy in front of it does not reach it: does the node run?"
+            "ASP.NET Core SignalR answers like this, but this client speaks SignalR 2: is it the right application?"
+        case 421: "it does not answer to this host name: use the name that it answers to"
+        case 502, 503, 504: "a proxy in front of it cannot reach it: is the node running?"
         case 500...: "its log says why"
         default: ""
         }
@@ -52,7 +56,7 @@ enum AnswerText {
 
     private static func title(of page: String) -> String? {
         let folded = page.lowercased()
-        // Folding may change lengths; then the tags are dropped instead.
+        // Case folding may change lengths; then the tags are removed instead.
         guard folded.utf8.count == page.utf8.count, let start = folded.firstRange(of: "<title>"),
             let end = folded[start.upperBound...].firstRange(of: "</title>")
         else { return nil }

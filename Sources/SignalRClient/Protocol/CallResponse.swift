@@ -1,13 +1,13 @@
 import JSON
 
-/// The answer to a call: `{"R":value?,"I":"0"}` or `{"I":"0","E":"text","H":true?,"D":data?,"T":stack?}`.
+/// The response to a call: `{"R":value?,"I":"0"}` or `{"I":"0","E":"text","H":true?,"D":data?,"T":stack?}`.
 struct CallResponse: Equatable, Sendable {
     let call: String
     let outcome: Result<JSONTree, CallError>
 }
 
 extension CallResponse {
-    /// - Returns: nil if this is no answer to a call.
+    /// - Returns: nil if this is not a response to a call.
     init?(_ json: JSONTree) {
         guard let id = json["I"] else { return nil }
         call = id.string ?? "\(id)"

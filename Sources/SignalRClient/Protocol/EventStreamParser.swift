@@ -1,17 +1,17 @@
-/// Takes a stream of server-sent events apart, wherever the network cuts it.
+/// Parses a stream of server-sent events from arbitrary fragments.
 ///
 /// Only `data` matters here: SignalR sends neither names nor ids.
 struct EventStreamParser {
-    /// A line longer than this is not from a node.
+    /// A longer line does not come from a node.
     var maximumLineBytes = 16 << 20
 
     private var line: [UInt8] = []
     private var data: [UInt8]?
-    /// The last byte was CR: an LF next to it belongs to the same line end.
+    /// The last byte was CR: an LF after it belongs to the same line end.
     private var endsInCR = false
 
-    /// - Parameter event: called with the data of each event that is complete; valid during the call only.
-    /// - Returns: false if a line or an event is too long; the stream is of no further use then.
+    /// - Parameter event: called with the data of each complete event, valid during the call only.
+    /// - Returns: false if a line or an event is too long; the stream must then be closed.
     mutating func append(_ bytes: UnsafeRawBufferPointer, _ event: (UnsafeRawBufferPointer) -> Void) -> Bool {
         var start = 0
         for (index, byte) in bytes.enumerated() {

@@ -1,6 +1,6 @@
 import JSON
 
-/// A frame that no node of this protocol sends.
+/// A frame that no SignalR 2 node sends.
 enum FrameError: Error, Equatable, CustomStringConvertible {
     case notJSON(JSONParseError)
     case unknownShape

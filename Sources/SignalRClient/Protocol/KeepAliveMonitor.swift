@@ -1,9 +1,9 @@
 import NIOCore
 
-/// Tells a dead transport from a quiet one. Asked now and then instead of at each frame, so that a frame costs no timer.
+/// Detects a dead transport. Polled occasionally instead of at each frame, so that a frame needs no timer.
 struct KeepAliveMonitor {
     enum Verdict: Equatable {
-        /// Ask again at this time.
+        /// Poll again at this time.
         case alive(until: NIODeadline)
         case dead
     }

@@ -2,15 +2,15 @@ import JSON
 
 /// A frame with a cursor: `{"C":"s-0,1F","S":1,"T":1,"G":"token","L":0,"M":[..]}`.
 struct MessageFrame: Equatable, Sendable {
-    /// Where to go on after a reconnect.
+    /// Where to resume after a reconnect.
     var cursor: String
-    /// `S`: the way over the backplane has been proven; time for `/start`.
+    /// `S`: the path through the backplane works; time for `/start`.
     var isInitial = false
-    /// `T`: the node wants the client to reconnect.
+    /// `T`: the node asks the client to reconnect.
     var asksToReconnect = false
     /// `G`: the groups have changed.
     var groupsToken: String?
-    /// `L`: wait so long before the next poll, in milliseconds.
+    /// `L`: delay before the next poll, in milliseconds.
     var pollDelay: Int64 = 0
     var messages: [HubMessage] = []
 
@@ -22,7 +22,7 @@ struct MessageFrame: Equatable, Sendable {
         asksToReconnect = json["T"]?.integer == 1
         groupsToken = json["G"]?.string
         pollDelay = json["L"]?.integer ?? 0
-        // What is neither a call nor progress is meant for persistent connections, not for hubs.
+        // Anything that is neither a call nor progress is for persistent connections, not for hubs.
         messages = (json["M"]?.array ?? []).compactMap(HubMessage.init)
     }
 }

@@ -1,6 +1,6 @@
 import JSON
 
-/// What a node sends on a transport.
+/// A frame sent by a node.
 enum NodeFrame: Equatable, Sendable {
     /// `{}`
     case keepAlive

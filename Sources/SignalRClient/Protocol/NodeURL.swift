@@ -1,4 +1,4 @@
-/// Where a node serves its hubs: `http://host:port/signalr`, taken apart.
+/// The address of a node's hubs, parsed: `http://host:port/signalr`.
 package struct NodeURL: Equatable, Sendable, CustomStringConvertible {
     package let isTLS: Bool
     /// Without the brackets of an IPv6 address.
@@ -46,7 +46,7 @@ package struct NodeURL: Equatable, Sendable, CustomStringConvertible {
         return (String(host), port)
     }
 
-    /// `host:port` as the header `Host` and error texts need it.
+    /// `host:port` for the `Host` header and for errors.
     package var authority: String { "\(host.contains(":") ? "[\(host)]" : host):\(port)" }
 
     package var description: String { "\(isTLS ? "https" : "http")://\(authority)\(path)" }

@@ -1,4 +1,4 @@
-/// Names and values as a query or a form body: `a=1&b=%2B`.
+/// Names and values of a query or a form body: `a=1&b=%2B`.
 struct QueryText {
     private(set) var text = ""
 
@@ -13,7 +13,7 @@ struct QueryText {
         text += Self.escaped(value)
     }
 
-    /// All but unreserved characters as %XX: tokens hold `+` and `/`, which servers read in their own ways.
+    /// Percent-encodes all but unreserved characters: tokens contain `+` and `/`, which servers interpret differently.
     private static func escaped(_ text: String) -> String {
         var utf8: [UInt8] = []
         for byte in text.utf8 {

@@ -3,12 +3,12 @@ import NIOPosix
 import NIOSSL
 import NIOTLS
 
-/// Fetches the certificate that a node shows, valid or not, to say what is wrong with it. Nothing is sent to the node.
+/// Fetches a node's certificate, valid or not, to explain what is wrong with it. Sends no data to the node.
 struct CertificateLook {
     let node: NodeURL
     let network: SignalRNetwork
 
-    /// - Returns: nil if it shows none in time.
+    /// - Returns: nil on timeout.
     func certificate() async -> NIOSSLCertificate? {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.certificateVerification = .none

@@ -1,10 +1,10 @@
 package import NIOCore
 
-/// Bounds what has no bound of its own.
+/// Adds a time limit.
 package enum Deadline {
     /// Runs `operation`, and cancels it after `timeout`.
     ///
-    /// - Throws: `expired` if it was cancelled for that; what `operation` throws.
+    /// - Throws: `expired` on timeout; errors of `operation`.
     package static func run<Value: Sendable>(
         within timeout: Duration, on loop: any EventLoop, expired: any Error,
         _ operation: @escaping @Sendable () async throws -> Value

@@ -2,17 +2,17 @@ import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
 
-/// One request and its whole answer.
+/// One request and its complete response.
 struct HTTPExchange: Sendable {
-    /// More than any answer of a node: 5,000 messages of a long poll are some megabytes.
+    /// Larger than any response of a node: 5,000 messages of a long poll have some megabytes.
     static let maximumAnswerBytes = 64 << 20
 
     let node: NodeURL
-    /// For error texts: `/negotiate`.
+    /// For errors: `/negotiate`.
     let name: String
     let request: HTTPClientRequest
 
-    /// - Parameter form: sent as the body of a POST; without one it is a GET, or an empty POST if `posts`.
+    /// - Parameter form: body of a POST; without it the request is a GET, or an empty POST if `posts`.
     init(node: NodeURL, endpoint: NodeRequest, query: QueryText, form: QueryText? = nil, posts: Bool = false) {
         self.node = node
         name = "/\(endpoint.rawValue)"
@@ -26,7 +26,7 @@ struct HTTPExchange: Sendable {
     }
 
     /// - Returns: the body.
-    /// - Throws: ``SignalRClientError``, also for another status than 200; `CancellationError`.
+    /// - Throws: ``SignalRClientError``, also for a status other than 200; `CancellationError`.
     func perform(over network: SignalRNetwork, within timeout: Duration) async throws -> ByteBuffer {
         let expired = SignalRClientError.timedOut(node: "\(node)", what: name, after: timeout)
         return try await Deadline.run(within: timeout, on: network.eventLoopGroup.any(), expired: expired) {
@@ -39,7 +39,7 @@ struct HTTPExchange: Sendable {
         }
     }
 
-    /// Returns once the answer begins, with status 200; its body has still to come.
+    /// Returns when the response begins, with status 200; the body follows.
     func head(over network: SignalRNetwork, within timeout: Duration) async throws -> HTTPClientResponse {
         let response: HTTPClientResponse
         do {

@@ -4,8 +4,8 @@ package import NIOCore
 import NIOPosix
 package import NIOSSL
 
-/// What all clients of a process share: the event loops, one HTTP client with its pool of connections, and the TLS
-/// context. A client by itself has no thread and no pool, so that thousands fit into one process.
+/// Resources shared by all clients of a process: event loops, an HTTP client with its connection pool, and the TLS
+/// context. A client alone has no thread and no pool, so that thousands fit into one process.
 package final class SignalRNetwork: Sendable {
     let eventLoopGroup: any EventLoopGroup
     let http: HTTPClient
@@ -13,7 +13,7 @@ package final class SignalRNetwork: Sendable {
     private let context = NIOLockedValueBox<NIOSSLContext?>(nil)
 
     /// - Parameters:
-    ///   - eventLoopGroup: nil takes the one that the process has anyway.
+    ///   - eventLoopGroup: nil uses the singleton of the process.
     ///   - tls: for https URLs.
     ///   - connectTimeout: the longest wait for a TCP connection.
     package init(
@@ -27,27 +27,27 @@ package final class SignalRNetwork: Sendable {
         var configuration = HTTPClient.Configuration(tlsConfiguration: tls, redirectConfiguration: .disallow)
         configuration.timeout.connect = self.connectTimeout
         configuration.httpVersion = .http1Only
-        // Every event stream and long poll holds a connection for itself; the default of 8 would let the rest wait.
+        // Every event stream and long poll occupies a connection; with the default limit of 8 the others would wait.
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 65_536
-        // A refused connection is an answer: whoever asked decides whether to try again.
+        // A refused connection is reported: the caller decides whether to retry.
         configuration.connectionPool.retryConnectionEstablishment = false
         http = HTTPClient(eventLoopGroup: eventLoopGroup, configuration: configuration)
     }
 
     let connectTimeout: TimeAmount
 
-    /// Closes what clients left open. No client may be used afterwards.
+    /// Closes the remaining connections. No client may be used afterwards.
     package func shutdown() async throws {
         try await http.shutdown()
     }
 
-    /// Makes the TLS context where no event loop waits for it: reading the system's certificates takes long.
+    /// Creates the TLS context off the event loops: reading the system's certificates takes long.
     @concurrent
     func prepareTLS() async throws {
         _ = try sslContext()
     }
 
-    /// Made once, at the first call.
+    /// Created once, at the first call.
     func sslContext() throws -> NIOSSLContext {
         try context.withLockedValue { context in
             if let context { return context }

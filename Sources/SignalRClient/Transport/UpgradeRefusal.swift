@@ -1,15 +1,15 @@
 import NIOCore
 import NIOHTTP1
 
-/// Reads the answer of a node that does not switch to webSockets, for the error's text, and keeps it from the upgrade. What
-/// a node that does switch says passes through.
+/// Reads the response of a node that refuses the upgrade to webSockets, for the error, and hides it from the upgrade
+/// handler. A successful response passes through.
 final class UpgradeRefusal: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias InboundOut = HTTPClientResponsePart
 
     private var ended: ((_ status: Int, _ body: ByteBuffer) -> Void)?
     private var hasSwitched = false
-    /// 0 until it is refused.
+    /// 0 until refused.
     private var status = 0
     private var body = ByteBuffer()
 
@@ -18,7 +18,7 @@ final class UpgradeRefusal: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        // Behind a switch it is no HTTP any more.
+        // After the switch the data is not HTTP any more.
         guard !hasSwitched else { return context.fireChannelRead(data) }
         let part = unwrapInboundIn(data)
         if case .head(let head) = part {

@@ -1,12 +1,12 @@
 import NIOCore
 import NIOWebSocket
 
-/// The last handler of a webSocket: puts messages together, answers pings, tells the end once.
+/// The last handler of a webSocket: assembles messages, answers pings, reports the end once.
 final class WebSocketClientHandler: ChannelInboundHandler {
     typealias InboundIn = WebSocketFrame
     typealias OutboundOut = WebSocketFrame
 
-    /// No message of a node is longer.
+    /// Nodes send no longer messages.
     static let maximumMessageBytes = 16 << 20
 
     private let received: (ByteBuffer) -> Void

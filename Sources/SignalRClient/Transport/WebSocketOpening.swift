@@ -4,11 +4,11 @@ import NIOPosix
 import NIOSSL
 import NIOWebSocket
 
-/// Makes a webSocket: TCP, TLS where the URL asks for it, the HTTP upgrade.
+/// Opens a webSocket: TCP, TLS if the URL requires it, the HTTP upgrade.
 struct WebSocketOpening: Sendable {
-    /// What becomes of it, told on the event loop of the client. Only a second `ended` can follow an `ended`.
+    /// Callbacks on the client's event loop. After `ended` only another `ended` can follow.
     struct Events: Sendable {
-        /// There is a channel to close; the upgrade is still to come.
+        /// There is a channel to close; the upgrade has not finished.
         var began: @Sendable (any Channel) -> Void
         var opened: @Sendable () -> Void
         var received: @Sendable (ByteBuffer) -> Void
@@ -44,8 +44,8 @@ struct WebSocketOpening: Sendable {
             }
     }
 
-    /// A name can have several addresses, each of which is tried with a channel of its own: only the one that connects
-    /// counts, and only its upgrade is waited for.
+    /// A name can have several addresses, each tried with a separate channel: only the one that connects counts, and
+    /// only its upgrade is awaited.
     private func began(_ channel: any Channel, _ events: Events) {
         events.began(channel)
         @Sendable func fail(_ error: any Error) {
@@ -87,15 +87,15 @@ struct WebSocketOpening: Sendable {
             upgradeRequestHead: HTTPRequestHead(version: .http1_1, method: .GET, uri: target, headers: headers),
             upgraders: [upgrader]
         ) { channel in
-            refused(status: 101, ByteBuffer(string: "it switches to no webSocket"), events)
+            refused(status: 101, ByteBuffer(string: "it does not switch to the webSocket protocol"), events)
             return channel.close().map { false }
         }
         var pipeline = NIOUpgradableHTTPClientPipelineConfiguration(upgradeConfiguration: configuration)
-        // A node sends the first frames right behind its answer: they must not be dropped with the HTTP decoder.
+        // A node sends the first frames right after its response: they must not be dropped with the HTTP decoder.
         pipeline.leftOverBytesStrategy = .forwardBytes
         let sync = channel.pipeline.syncOperations
         _ = try sync.configureUpgradableHTTPClientPipeline(configuration: pipeline)
-        // In front of the upgrade, which fails without a status where a refusal comes in one piece with its end.
+        // Before the upgrade handler, which fails without a status if a refusal arrives together with the close.
         let refusal = UpgradeRefusal { status, body in refused(status: status, body, events) }
         try sync.addHandler(
             refusal, position: .before(sync.handler(type: NIOTypedHTTPClientUpgradeHandler<Bool>.self)))

@@ -1,4 +1,4 @@
-/// What a value must look like, for an option whose value the parser only calls invalid.
+/// The expected form of a value, for options where the parser only says that it is invalid.
 enum ArgumentForms {
     private static let size = "a size above 0, such as 64MiB, 10GB or 4096 (bytes)"
     private static let span = "a time above 0 with its unit, such as 200ms, 20s, 15m, 1h or 7d"
@@ -20,14 +20,15 @@ enum ArgumentForms {
         "transport": "all, or names with commas: webSockets,serverSentEvents,longPolling,foreverFrame",
     ]
 
-    /// - Parameter message: of the parser, in full.
-    /// - Returns: the message with the form in its first line; as it is if it is about something else, or tells already.
+    /// - Parameter message: the parser's full message.
+    /// - Returns: the message with the form added to its first line; unchanged if it is about something else, or
+    ///   already contains it.
     static func improved(_ message: String) -> String {
         let start = "Error: The value '"
         guard message.hasPrefix(start) else { return message }
         var lines = message.split(separator: "\n", omittingEmptySubsequences: false).map { String($0) }
         let marker = "' is invalid for '"
-        // The last: a value may hold the words too.
+        // The last occurrence: a value may contain the same words.
         guard
             let found = lines[0].indices.last(where: { lines[0][$0...].hasPrefix(marker) }),
             lines[0].hasSuffix("'")

@@ -1,7 +1,7 @@
 import ArgumentParser
 import FoundationEssentials
 
-/// A command and its options as the parser itself describes them, so that none can be forgotten.
+/// A command and its options as described by the parser itself, so that none is missing.
 struct CommandDescription: Decodable {
     struct Argument: Decodable {
         enum Kind: String, Decodable { case positional, option, flag }
@@ -29,10 +29,10 @@ struct CommandDescription: Decodable {
     /// Whether it takes captures to read.
     var readsCaptures: Bool { arguments?.contains { $0.kind == .positional && $0.valueName == "capture" } ?? false }
 
-    /// The whole program; nil only if the parser describes itself in a form that is not known here.
+    /// The whole program; nil only if the parser's description has an unknown format.
     static func root() -> CommandDescription? { parsed(BackplaneRelay._dumpHelp()) }
 
-    /// A command that is made of a group of options only.
+    /// A command that consists only of an option group.
     static func parsed(_ help: String) -> CommandDescription? {
         struct Help: Decodable { let command: CommandDescription }
         return try? JSONDecoder().decode(Help.self, from: Data(help.utf8)).command

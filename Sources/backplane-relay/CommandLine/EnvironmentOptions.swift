@@ -3,20 +3,20 @@ import FoundationEssentials
 
 /// Lets every option be set by the environment: `--segment-size` by `BACKPLANE_RELAY_SEGMENT_SIZE`.
 ///
-/// An option on the command line wins. A repeatable option takes a comma-separated list, a flag `true` or `1`. What
-/// selects within a capture is not taken from it: variables that were set for `run` would hide a part of the capture
-/// without a word. Nor does it lead a bench to the Redis of `run`.
+/// Options on the command line take precedence. A repeatable option takes a comma-separated list, a flag `true` or `1`.
+/// Options that select within a capture are excluded: variables set for `run` would silently hide part of a capture. So
+/// is the Redis of a bench, which must not be that of `run`.
 enum EnvironmentOptions {
     static let prefix = "BACKPLANE_RELAY_"
 
-    /// A command line with what the environment adds.
+    /// A command line extended by the environment.
     struct Merged {
         var arguments: [String]
-        /// The variable that each added option came from, by its flag.
+        /// The variable that each added option came from, by flag.
         var variables: [String: String] = [:]
 
-        /// Says where the options that an error message names came from, so that nobody looks for them on the command
-        /// line; nil if all stand there.
+        /// Names the variables of options in an error message, because they are not on the command line; nil if all
+        /// are.
         func origin(ofOptionsIn message: String) -> String? {
             let words = message.split { !($0.isLetter || $0.isNumber || $0 == "-") }.map { String($0) }
             let named = variables.keys.filter { words.contains($0) }.sorted()
@@ -95,22 +95,22 @@ enum EnvironmentOptions {
         }
     }
 
-    /// The options of a command that the command line alone sets.
+    /// The options of a command that only the command line sets.
     private static func excluded(from command: CommandDescription) -> Set<String> {
         var excluded: Set = ["help", "version"]
         if command.readsCaptures {
             excluded.formUnion(CommandDescription.parsed(SelectionProbe._dumpHelp())?.options ?? [])
-            // How many of the selected.
+            // Limits the selected envelopes.
             excluded.insert("limit")
         }
-        // The directory of `run`, which keeps what is real, is no place for the demo's chat.
+        // The record directory of `run` must not receive the demo's chat.
         if command.commandName == DemoCommand.configuration.commandName { excluded.insert("record") }
-        // A bench loads its Redis to the limit: never one that nobody has named to it.
+        // A bench loads its Redis to the limit: it must be named explicitly.
         if command.commandName == BenchCommand.configuration.commandName { excluded.insert("redis") }
         return excluded
     }
 
-    /// Has the options that select within a capture, and no other.
+    /// Has the options that select within a capture, and no others.
     private struct SelectionProbe: ParsableCommand {
         @OptionGroup var selection: SelectionOptions
     }

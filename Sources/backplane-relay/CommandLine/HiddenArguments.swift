@@ -1,17 +1,16 @@
 import Redis
 
-/// What stands behind an address with a password on the command line: the shell has cut it there, in the middle of the
-/// password perhaps.
+/// Arguments after an address with a password: the shell may have split the password.
 enum HiddenArguments {
     private static let addressOptions = ["--redis", "--to", "--forward"]
 
-    /// The parser's complaint without them, and with the remedy.
+    /// The parser's message without these arguments, and with the remedy.
     static func concealed(_ message: String, arguments: [String]) -> String {
         guard message.holds("nexpected argument") else { return message }
         let tails = tails(in: arguments)
         guard !tails.isEmpty, tails.contains(where: { message.holds($0) }) else { return message }
         return
-            "Error: \(tails.count == 1 ? "an argument stands" : "\(tails.count) arguments stand") behind an address that holds a password, and may be a part of it: put the address into quotes, or better into the environment (BACKPLANE_RELAY_REDIS)"
+            "Error: \(tails.count == 1 ? "an argument comes" : "\(tails.count) arguments come") after an address that contains a password, and may be part of it: quote the address, or better put it into the environment (BACKPLANE_RELAY_REDIS)"
     }
 
     private static func tails(in arguments: [String]) -> [String] {

@@ -1,15 +1,14 @@
-/// Options that have no use without another one: given alone they are a mistake, which nobody should find out about from
-/// what did not happen.
+/// Options that have no effect without another one: using them alone is a mistake, to be reported early.
 ///
-/// Asked of the command line and not of the parsed options, where a default cannot be told from what was given.
+/// Checks the command line, not the parsed options, where a default looks like a given value.
 enum OptionRequirements {
     private struct Requirement {
         let options: [String]
-        /// One of these must be there.
+        /// One of these is required.
         let needed: [String]
-        /// What does not happen.
+        /// What does not happen otherwise.
         let because: String
-        /// Whether it also holds for variables: not for those that another command has a use for.
+        /// Whether it also applies to variables, which may be meant for another command.
         var holdsForVariables = true
     }
 
@@ -23,7 +22,8 @@ enum OptionRequirements {
             options: ["--channel-prefix", "--yes"], needed: ["--core", "--core-hub"],
             because: "nothing of ASP.NET Core SignalR is watched", holdsForVariables: false),
         Requirement(
-            options: ["--core-exclude"], needed: ["--core"], because: "no hubs are found, so none is left out"),
+            options: ["--core-exclude"], needed: ["--core"],
+            because: "no hubs are searched for, so none can be excluded"),
     ]
 
     private static let requirements: [String: [Requirement]] = [
@@ -41,8 +41,8 @@ enum OptionRequirements {
             Requirement(
                 options: ["--forward-channel", "--forward-buffer", "--forward-password-file", "--forward-ca-file"],
                 needed: ["--forward"], because: "nothing is forwarded"),
-            Requirement(options: ["--tls-key"], needed: ["--tls-cert"], because: "a key alone makes no HTTPS"),
-            Requirement(options: ["--tls-cert"], needed: ["--tls-key"], because: "a certificate alone makes no HTTPS"),
+            Requirement(options: ["--tls-key"], needed: ["--tls-cert"], because: "HTTPS is not possible"),
+            Requirement(options: ["--tls-cert"], needed: ["--tls-key"], because: "HTTPS is not possible"),
         ],
         "check": [
             // BACKPLANE_RELAY_LISTEN may be meant for run or hub.
@@ -55,28 +55,28 @@ enum OptionRequirements {
                     "--redis-ca-file", "--redis-cert-file", "--redis-key-file", "--redis-server-name",
                     "--redis-insecure", "--redis-password-file",
                 ],
-                needed: ["--redis"], because: "a Redis of this machine is started", holdsForVariables: false)
+                needed: ["--redis"], because: "a redis-server is started on this machine", holdsForVariables: false)
         ],
         "export": [
             Requirement(
-                options: ["--force"], needed: ["--output", "-o"], because: "there is no file to write over",
+                options: ["--force"], needed: ["--output", "-o"], because: "there is no file to overwrite",
                 holdsForVariables: false)
         ],
     ]
 
-    /// The options that the table names, by command.
+    /// The options in the table, by command.
     static var mentioned: [String: [String]] {
         requirements.mapValues { $0.flatMap { $0.options + $0.needed } }
     }
 
     /// - Parameters:
-    ///   - arguments: the command and its arguments, with what the environment adds.
+    ///   - arguments: the command and its arguments, including those from the environment.
     ///   - isVariable: whether a flag came from the environment.
-    /// - Returns: the first option without use, in words; nil if each has one.
+    /// - Returns: the first option without effect, as a sentence; nil if there is none.
     static func complaint(about arguments: [String], isVariable: (String) -> Bool) -> String? {
         guard let command = arguments.first else { return nil }
         let given = Set(arguments.dropFirst().map { String($0.prefix { $0 != "=" }) })
-        // Whoever asks for help gets it.
+        // Help is always available.
         guard given.isDisjoint(with: ["-h", "--help"]) else { return nil }
         for requirement in requirements[command] ?? [] where given.isDisjoint(with: requirement.needed) {
             for option in requirement.options where given.contains(option) {
@@ -85,7 +85,7 @@ enum OptionRequirements {
             }
         }
         if command == "check", given.contains("--nodes"), given.contains("--hub-url"), !isVariable("--nodes") {
-            return "--nodes: no node is started where --hub-url names running ones"
+            return "--nodes: no nodes are started when --hub-url names running ones"
         }
         return nil
     }

@@ -2,25 +2,24 @@ import ArgumentParser
 import Preflight
 import Relay
 
-/// What somebody meant who mistyped a command or an option.
+/// Suggestions for mistyped commands and options.
 enum Suggestion {
-    /// - Returns: the word of `words` that is nearest, if it is near enough not to be a guess.
+    /// - Returns: the nearest of `words`, if it is near enough.
     static func nearest(to word: String, among words: [String]) -> String? {
         let typed = word.lowercased()
         let limit = min(2, max(1, typed.count / 3))
         let near = words.map { (word: $0, distance: distance(typed, $0.lowercased())) }.filter { $0.distance <= limit }
         if let nearest = near.min(by: { $0.distance < $1.distance }) { return nearest.word }
-        // Cut short, if only one is meant.
+        // An abbreviation, if it is unique.
         let begun = words.filter { typed.count >= 2 && $0.hasPrefix(typed) }
         return begun.count == 1 ? begun[0] : nil
     }
 
     static func distance(_ first: String, _ second: String) -> Int { NearName.distance(first, second) }
 
-    /// What is wrong with the first word of a command line, before the parser sees it, which would only say that it did
-    /// not expect it.
+    /// The error in the first word of a command line, checked before the parser, which would only call it unexpected.
     ///
-    /// - Returns: nil if it is a command, or nothing is there.
+    /// - Returns: nil if it is a command, or missing.
     static func complaint(about arguments: [String], in root: CommandDescription) -> String? {
         guard let first = arguments.first else { return nil }
         let commands = (root.subcommands ?? []).map(\.commandName)
@@ -43,7 +42,8 @@ enum Suggestion {
         return "unknown option '\(printable(name))'\(meant ?? "; 'backplane-relay --help' lists the commands")"
     }
 
-    /// Whether it could be a long option with one dash, which the parser takes for a row of short ones, `-h` among them.
+    /// Whether it looks like a long option with one dash, which the parser takes for a group of short ones, including
+    /// `-h`.
     static func hasSingleDash(_ argument: String) -> Bool {
         argument.count > 2 && argument.first == "-" && argument.dropFirst().first?.isLetter == true
     }
@@ -67,10 +67,10 @@ enum Suggestion {
         return "unknown command '\(printable(name))'\(meant ?? "; 'backplane-relay --help' lists the commands")"
     }
 
-    /// The parser suggests an option only by its distance, which may be another word altogether.
+    /// The parser suggests options only by edit distance, which may give an unrelated word.
     ///
-    /// - Parameter message: of the parser, in full.
-    /// - Returns: the message with a better first line; as it is if it is about something else.
+    /// - Parameter message: the parser's full message.
+    /// - Returns: the message with a better first line; unchanged if it is about something else.
     static func improved(_ message: String, command name: String, in root: CommandDescription) -> String {
         let start = "Error: Unknown option '"
         guard message.hasPrefix(start), let command = root.subcommands?.first(where: { $0.commandName == name }) else {
@@ -92,7 +92,7 @@ enum Suggestion {
         return lines.joined(separator: "\n")
     }
 
-    /// A word that was typed, without what could steer a terminal, and not if it could be an address with a password.
+    /// The typed word without control characters; hidden if it could be an address with a password.
     private static func printable(_ text: String) -> String {
         text.contains { "=@,;:".contains($0) } ? "..." : MessageLine.printable(text.utf8)
     }

@@ -19,8 +19,8 @@ struct ExportCommand: ParsableCommand {
               backplane-relay export captures --format sqlite -o capture.db
               sqlite3 capture.db 'SELECT hub, method, count(*) FROM calls GROUP BY 1, 2'
 
-            jsonl: one object an envelope, as 'cat --json' prints it. csv: a row a message (RFC 4180). resp: commands \
-            that publish each envelope: for SignalR 2 by the node's own script, under ids that the server gives; for \
+            jsonl: one object per envelope, as 'cat --json' prints it. csv: a row per message (RFC 4180). resp: commands \
+            that publish each envelope: for SignalR 2 by the node's own script, with ids that the server assigns; for \
             ASP.NET Core by PUBLISH on its Redis channel. sqlite: a database with the tables envelopes, messages and \
             events, and the view calls.
 
@@ -47,16 +47,17 @@ struct ExportCommand: ParsableCommand {
     func validate() throws {
         if output?.isEmpty == true { throw ValidationError("-o: name a file") }
         if format.format == .sqlite, path == nil {
-            throw ValidationError("a database is no stream; name a file with -o FILE")
+            throw ValidationError("a database cannot be streamed; name a file with -o FILE")
         }
     }
 
-    /// nil for standard output, which `-` means as well.
+    /// nil for standard output, also for `-`.
     private var path: String? { output == "-" ? nil : output }
 
     private func requireFile(_ file: PartFile) throws {
         guard file.isStream else { return }
-        throw ValidationError("'\(file.path)' is no file, and a database is no stream; name a file with -o FILE")
+        throw ValidationError(
+            "'\(file.path)' is not a file, and a database cannot be streamed; name a file with -o FILE")
     }
 
     func run() throws {
@@ -91,7 +92,7 @@ struct ExportCommand: ParsableCommand {
 
     private func exportDatabase(_ capture: CaptureReader, to file: PartFile) throws {
         try requireFile(file)
-        // SQLite opens it again: an empty file is an empty database, and the mode is ours.
+        // SQLite reopens it: an empty file is an empty database, and this way we set its mode.
         let descriptor = try file.open()
         var report = Report()
         try SQLiteExport.write(to: file.part) { export in report = try read(capture, export.append) }
@@ -121,7 +122,7 @@ struct ExportCommand: ParsableCommand {
     private func tell(_ report: Report, skipped: Int) throws {
         if let path { StandardError.print("\(Format.count(report.envelopes, "envelope")) in '\(path)'") }
         if skipped > 0 {
-            StandardError.print("\(Format.count(skipped, "envelope has", "envelopes have")) no id, so not in it")
+            StandardError.print("\(Format.count(skipped, "envelope has", "envelopes have")) no id and were left out")
         }
         try report.reading.complain()
         if skipped > 0 { throw ExitCode.lossOrDamage }

@@ -4,7 +4,7 @@
     import Musl
 #endif
 
-/// Where an export of text goes: standard output, or a file.
+/// The destination of a text export: standard output, or a file.
 struct ExportFile: ~Copyable {
     private static let pieceSize = 256 * 1024
 
@@ -23,7 +23,7 @@ struct ExportFile: ~Copyable {
         if buffer.count >= Self.pieceSize { try flush() }
     }
 
-    /// Writes the rest; a file gets its name.
+    /// Writes the rest; a file is renamed to its final name.
     mutating func complete() throws {
         try flush()
         try file?.complete(descriptor)

@@ -6,16 +6,16 @@ import ArgumentParser
     import Musl
 #endif
 
-/// A file that gets its name when it is complete; until then it is `<name>.part`.
+/// A file that is `<name>.part` until it is complete.
 struct PartFile {
     let path: String
     var part: String { path + ".part" }
 
-    /// A device, a pipe, or what a link of the kernel's leads to: written to as it is. A file in its place would take
-    /// `/dev/null` from the whole machine.
+    /// A device, a pipe, or the target of a kernel link: written directly. Replacing it by a file would remove, say,
+    /// `/dev/null` for the whole machine.
     let isStream: Bool
 
-    /// - Throws: `ValidationError` if it exists and is not to be replaced; ``OutputError`` for a directory.
+    /// - Throws: `ValidationError` if it exists and must not be replaced; ``OutputError`` for a directory.
     init(path: String, replaces: Bool) throws {
         let kind = Self.kind(path) { stat($0, $1) }
         if kind == S_IFDIR { throw OutputError(code: EISDIR, place: "'\(path)'") }
@@ -23,12 +23,12 @@ struct PartFile {
             Self.kind(path, { lstat($0, $1) }) == S_IFLNK && ["/dev/", "/proc/"].contains { path.hasPrefix($0) }
         isStream = kind.map { $0 != S_IFREG } ?? false || isKernelLink
         if !replaces, !isStream, kind != nil {
-            throw ValidationError("'\(path)' exists; name another file, or --force to write over it")
+            throw ValidationError("'\(path)' exists; name another file, or use --force to overwrite it")
         }
         self.path = path
     }
 
-    /// Begins anew, readable by its owner only: a capture holds what users wrote.
+    /// Starts over, readable by the owner only: a capture contains what users wrote.
     func open() throws -> CInt {
         if isStream {
             let descriptor = Glibc.open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
@@ -43,7 +43,7 @@ struct PartFile {
         return descriptor
     }
 
-    /// - Parameter descriptor: of the part, open for writing; closed here.
+    /// - Parameter descriptor: of the part file, open for writing; closed here.
     func complete(_ descriptor: CInt) throws {
         if isStream {
             guard close(descriptor) == 0 else { throw OutputError(code: errno, place: "'\(path)'") }
@@ -54,12 +54,12 @@ struct PartFile {
         }
     }
 
-    /// Leaves nothing that could be taken for the file.
+    /// Removes the incomplete file.
     func abandon() {
         if !isStream { unlink(part) }
     }
 
-    /// The type of a file, as of `st_mode`; nil if there is none.
+    /// The type of a file, as in `st_mode`; nil if there is none.
     private static func kind(
         _ path: String, _ look: (UnsafePointer<CChar>, UnsafeMutablePointer<stat>) -> Int32
     ) -> mode_t? {

@@ -10,13 +10,13 @@ import Time
     import Musl
 #endif
 
-/// Where log lines go: standard error, or a file that can be reopened after `logrotate` has moved it away.
+/// The destination of log lines: standard error, or a file that can be reopened after `logrotate` has moved it.
 final class LogDestination: Sendable {
     private struct State {
         var descriptor: CInt
-        /// The program has fewer messages than are watched.
+        /// The program has fewer distinct messages than the limit.
         var limiter = RepeatLimiter(burst: 5, interval: 10_000_000_000, limit: 256)
-        /// Stands below the log on a terminal; empty if there is none.
+        /// Below the log on a terminal; empty if there is none.
         var statusLine = ""
     }
 
@@ -44,7 +44,7 @@ final class LogDestination: Sendable {
         if descriptor != STDERR_FILENO { close(descriptor) }
     }
 
-    /// Opens the file anew; does nothing for standard error. A file that cannot be opened leaves the old one in use.
+    /// Reopens the file; does nothing for standard error. If the file cannot be opened, the old one stays in use.
     ///
     /// - Throws: ``LogFileError``.
     func reopen() throws {
@@ -62,7 +62,7 @@ final class LogDestination: Sendable {
         state.withLockedValue { state in
             var lines: [UInt8] = []
             for omitted in state.limiter.ended(at: now.monotonic) { append(omitted, at: now, to: &lines) }
-            // A level that nobody sets in production is not rationed either.
+            // Debug levels are for short sessions and are not limited.
             if level <= .debug || state.limiter.admit(message, at: now.monotonic) != nil {
                 lines += format.line(time: now.realtime, level: level, message: message, metadata: metadata)
             }
@@ -70,7 +70,7 @@ final class LogDestination: Sendable {
         }
     }
 
-    /// Keeps a line below the log, on standard error; an empty one takes it away. Does nothing where that is no terminal.
+    /// Keeps a line below the log, on standard error; an empty text removes it. Does nothing unless that is a terminal.
     func show(statusLine text: String) {
         guard StandardError.isTerminal else { return }
         state.withLockedValue { state in
@@ -80,7 +80,7 @@ final class LogDestination: Sendable {
         }
     }
 
-    /// At the end of the program: says what was left out.
+    /// Called at the end of the program: reports suppressed lines.
     func finish() {
         let now = Moment.now()
         state.withLockedValue { state in
@@ -92,7 +92,7 @@ final class LogDestination: Sendable {
 
     private func append(_ omitted: RepeatLimiter.Omitted, at now: Moment, to lines: inout [UInt8]) {
         lines += format.line(
-            time: now.realtime, level: .notice, message: "repeated lines left out",
+            time: now.realtime, level: .notice, message: "repeated lines suppressed",
             metadata: [("count", "\(omitted.count)"), ("line", omitted.message)])
     }
 
@@ -105,11 +105,11 @@ final class LogDestination: Sendable {
         write(Array(("\r" + clearToEnd).utf8) + lines + Array(statusLine.utf8), to: descriptor)
     }
 
-    /// A log that cannot be written must not stop what it tells of.
+    /// A log that cannot be written must not stop the program.
     private static func write(_ bytes: [UInt8], to descriptor: CInt) {
         var done = 0
         while done < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + done, bytes.count - done) }
+            let count = bytes[done...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0 {
                 if errno == EINTR { continue }
                 return

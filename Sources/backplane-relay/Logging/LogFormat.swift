@@ -5,11 +5,11 @@ import JSON
 import Logging
 import Time
 
-/// How a log line is written.
+/// The format of log lines.
 enum LogFormat: String, ExpressibleByArgument, CaseIterable {
     /// `2026-11-22T21:58:00.123456789Z warning subscription lost, reconnecting cause="..." redis=127.0.0.1:6379`
     case text
-    /// One JSON object a line: `time`, `level`, `message`, and the metadata as further members, all strings.
+    /// One JSON object per line: `time`, `level`, `message`, and the metadata as further members, all strings.
     case json
 
     /// - Parameters:
@@ -32,7 +32,7 @@ enum LogFormat: String, ExpressibleByArgument, CaseIterable {
         line.append(UInt8(ascii: " "))
         line.append(contentsOf: level.rawValue.utf8)
         line.append(UInt8(ascii: " "))
-        // One event is one line, whatever a server answered.
+        // One event must be one line, whatever text a server sent.
         for scalar in message.unicodeScalars {
             line.append(contentsOf: UTF8.encode(PrintableText.steers(scalar) ? " " : scalar) ?? .init())
         }

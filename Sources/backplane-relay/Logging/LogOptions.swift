@@ -5,13 +5,13 @@ struct LogOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Lowest severity to log.", valueName: "level"))
     var logLevel: LogLevel = .info
 
-    @Option(help: ArgumentHelp("Log format: text, or json (one object a line).", valueName: "format"))
+    @Option(help: ArgumentHelp("Log format: text, or json (one object per line).", valueName: "format"))
     var logFormat: LogFormat = .text
 
     @Option(help: ArgumentHelp("File to log to instead of standard error; reopened at SIGHUP.", valueName: "file"))
     var logFile: String?
 
-    /// Where the log goes; results go to standard output.
+    /// The log; results go to standard output.
     func makeLog() throws -> Log {
         let destination =
             if let logFile { try LogDestination.file(logFile, format: logFormat) } else {

@@ -2,11 +2,11 @@ import LivePage
 import Relay
 import Time
 
-/// The one line that `run` keeps on a terminal: what the live page says of the channels, and what is written.
+/// The status line of `run` on a terminal: the live page's sentences, and what is written.
 struct StatusLine {
     private var last: RelaySnapshot?
 
-    /// - Parameter width: of the terminal, in columns.
+    /// - Parameter width: columns of the terminal.
     mutating func text(_ glance: RelaySnapshot, width: Int) -> String {
         defer { last = glance }
         var parts = [channels(glance.channels, areRecorded: glance.records)]
@@ -16,17 +16,17 @@ struct StatusLine {
             parts.append(
                 "written \(rate)\(Format.bytes(glance.writtenBytes)), ratio \(Format.decimal(ratio, digits: 1))")
         }
-        // A line as wide as the terminal could make it scroll.
+        // A line of the full width might make the terminal scroll.
         let (line, room) = (parts.joined(separator: "  "), max(3, width - 1))
         return line.count <= room ? line : line.prefix(room - 3) + "..."
     }
 
-    /// Of several channels those that call for somebody, if any does.
+    /// With several channels, those that need action, if any.
     private func channels(_ channels: [RelaySnapshot.Channel], areRecorded: Bool) -> String {
         if channels.count == 1 { return describe(channels[0]) }
         let troubled = channels.filter { !$0.isCalm }
         guard !troubled.isEmpty else {
-            // News of a minute ago is no trouble any more, but what is missing stays so.
+            // After a minute a loss is no longer a problem to act on, but ids stay missing.
             let missing = channels.reduce(0) { $0 + $1.missing }
             let hubs = channels.count { $0.isHub }
             let state =

@@ -7,11 +7,11 @@ enum ManualRoutes {
 
     private static let path = "/manual"
     private static let style = "manual.css"
-    /// Articles that somebody has asked for, by topic.
+    /// Articles requested so far, by topic.
     private static let rendered = Mutex<[String: String]>([:])
 
     /// - Parameter requested: the path of a request, percent-encoded.
-    /// - Returns: nil if it is not of the manual.
+    /// - Returns: nil for paths outside the manual.
     static func page(at requested: String) -> OpenPages.Page? {
         guard requested.hasPrefix(path) else { return nil }
         let rest = requested.dropFirst(path.count)
@@ -28,7 +28,7 @@ enum ManualRoutes {
         return .html(html)
     }
 
-    /// `MetricsAndAlerts.md#alerts` as `metrics-and-alerts#alerts`; other addresses stay.
+    /// Converts `MetricsAndAlerts.md#alerts` to `metrics-and-alerts#alerts`; other addresses are unchanged.
     static func target(_ link: String) -> String {
         let file = link.prefix { $0 != "#" }
         guard file.hasSuffix(".md"), !file.contains("/"), let topic = ManualTopic.file(String(file.dropLast(3))) else {
@@ -57,7 +57,7 @@ enum ManualRoutes {
         """
     }
 
-    /// Links to the articles before and behind.
+    /// Links to the previous and next articles.
     private static func neighbours(of topic: ManualTopic?) -> String {
         guard let index = ManualTopic.all.firstIndex(where: { $0.name == topic?.name }) else { return "" }
         let next = ManualTopic.all.dropFirst(index + 1).first

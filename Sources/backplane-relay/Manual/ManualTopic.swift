@@ -7,13 +7,13 @@ struct ManualTopic {
     let title: String
     let text: String
 
-    /// In the order of the manual's contents.
+    /// In the order of the table of contents.
     static let all: [ManualTopic] = {
         let topics = EmbeddedText.files.filter { $0.name.hasSuffix(".md") }.map { file in
             ManualTopic(file: String(file.name.dropLast(3)), text: file.text.description)
         }
         guard let contents = topics.first(where: { $0.name == "manual" })?.text else { return topics }
-        // Those that the contents do not name stand last.
+        // Articles that are not in the contents come last.
         func place(_ topic: ManualTopic) -> String.Index {
             topic.name == "manual"
                 ? contents.startIndex : contents.firstRange(of: "(\(topic.file).md)")?.lowerBound ?? contents.endIndex
@@ -34,13 +34,13 @@ struct ManualTopic {
         title = String(text.prefix { $0 != "\n" }.drop { $0 == "#" || $0 == " " })
     }
 
-    /// - Parameter typed: in any case, with blanks or hyphens between the words.
+    /// - Parameter typed: case-insensitive, words separated by spaces or hyphens.
     static func named(_ typed: String) -> ManualTopic? {
         let name = normalized(typed)
         return all.first { $0.name == name } ?? all.first { normalized($0.title) == name }
     }
 
-    /// - Parameter name: of its file, without `.md`.
+    /// - Parameter name: the file name without `.md`.
     static func file(_ name: String) -> ManualTopic? { all.first { $0.file == name } }
 
     static func unknown(_ typed: String) -> String {
@@ -53,7 +53,7 @@ struct ManualTopic {
         String(text.lowercased().map { $0 == " " || $0 == "_" ? "-" : $0 })
     }
 
-    /// `MetricsAndAlerts` as `metrics-and-alerts`.
+    /// Converts `MetricsAndAlerts` to `metrics-and-alerts`.
     private static func words(_ file: String) -> String {
         var words = ""
         for character in file {

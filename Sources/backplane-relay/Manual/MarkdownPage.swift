@@ -1,20 +1,20 @@
-/// The Markdown of the manual as HTML: headings, paragraphs, lists, tables and fenced code. Whatever else stands there is
-/// text, and escaped.
+/// Converts the manual's Markdown to HTML: headings, paragraphs, lists, tables and fenced code. Anything else is
+/// escaped text.
 struct MarkdownPage {
     private(set) var html = ""
-    /// What a link's fragment can name: headings as GitHub names them, and `<a id="..."></a>`.
+    /// Possible link fragments: headings, named like on GitHub, and `<a id="..."></a>`.
     private(set) var anchors: Set<String> = []
-    /// Targets of all links, as they are written.
+    /// Targets of all links, as written.
     private(set) var links: [String] = []
     private let target: (String) -> String
 
-    /// - Parameter target: what becomes of a link's target.
+    /// - Parameter target: maps a link's target.
     init(_ text: String, target: @escaping (String) -> String = { $0 }) {
         self.target = target
         add(text.split(separator: "\n", omittingEmptySubsequences: false)[...])
     }
 
-    /// The name that a heading gets: `Causes of a gap` is `causes-of-a-gap`.
+    /// The anchor of a heading: `Causes of a gap` becomes `causes-of-a-gap`.
     static func anchor(_ heading: String) -> String {
         String(
             heading.lowercased().compactMap { character in
@@ -87,7 +87,7 @@ struct MarkdownPage {
         html += "</table></div>\n"
     }
 
-    /// Those of one row; `\|` is a sign of the text.
+    /// The cells of one row; `\|` is a literal character.
     private static func cells(_ row: Substring) -> [Substring] {
         var cells: [Substring] = []
         var start = row.index(after: row.startIndex)
@@ -112,7 +112,7 @@ struct MarkdownPage {
             rest.removeFirst()
             var item = [first.dropFirst(2)]
             while let line = rest.first {
-                // A blank line belongs to the item if what follows does.
+                // A blank line belongs to the item if the next line does.
                 let next = rest.dropFirst().first
                 guard line.hasPrefix("  ") || (line.isEmpty && next?.hasPrefix("  ") == true) else { break }
                 item.append(line.dropFirst(2))
@@ -188,7 +188,7 @@ extension Substring {
         return start.dropLast(start.reversed().prefix { $0 == " " }.count)
     }
 
-    /// What stands between the marks if the text begins with the first one, and what follows.
+    /// The text between the marks, if it begins with the first one, and the rest.
     fileprivate func enclosed(_ open: String, _ close: String) -> (inside: Substring, after: Substring)? {
         guard hasPrefix(open) else { return nil }
         let inside = dropFirst(open.count)

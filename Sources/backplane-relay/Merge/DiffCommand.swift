@@ -18,8 +18,8 @@ struct DiffCommand: ParsableCommand {
               backplane-relay diff a.mcap b.mcap --hub chatHub --all
 
             It prints a line for each run of ids: '<' only in the first, '>' only in the second, '!' an id with other \
-            bytes. --all prints the messages themselves, as 'cat' does. --json prints an object a run, or an \
-            envelope. Hubs of ASP.NET Core are refused: without ids nobody can tell whether two equal payloads are one \
+            bytes. --all prints the messages themselves, as 'cat' does. --json prints one object per run, or per \
+            envelope. Hubs of ASP.NET Core are refused: without ids two equal payloads may or may not be the same \
             envelope.
 
             Exit status 0 if there is no difference, 3 if there is.

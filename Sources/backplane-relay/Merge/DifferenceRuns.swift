@@ -2,15 +2,15 @@ import Backplane
 import Capture
 import JSON
 
-/// Puts differences that follow one another into one line.
+/// Combines consecutive differences into one line.
 struct DifferenceRuns {
     enum Kind: Character, CaseIterable {
         case onlyInFirst = "<"
         case onlyInSecond = ">"
-        /// One id, other bytes.
+        /// Same id, different bytes.
         case conflict = "!"
 
-        /// For programs.
+        /// For JSON.
         var label: String {
             switch self {
             case .onlyInFirst: "only_in_first"
@@ -36,7 +36,7 @@ struct DifferenceRuns {
             return "\(kind.rawValue) \(channel)  \(ids)  \(count) \(count == 1 ? "envelope" : "envelopes")"
         }
 
-        /// `{"difference", "channel", "from_id", "to_id", "envelopes"}`; ids null where there are none.
+        /// `{"difference", "channel", "from_id", "to_id", "envelopes"}`; ids are null if absent.
         var json: [UInt8] {
             var writer = JSONWriter()
             writer.raw(#"{"difference":"\#(kind.label)","channel":"#)
@@ -50,15 +50,15 @@ struct DifferenceRuns {
     /// Runs kept for printing.
     static let limit = 10_000
 
-    /// Runs beyond the limit.
+    /// Number of runs beyond the limit.
     private(set) var unlisted = 0
     private(set) var same = 0
     private(set) var counts: [Kind: Int] = [:]
     private var runs: [Run] = []
-    /// Index of the run of each channel that may grow.
+    /// Index of each channel's run that may still grow.
     private var open: OrdinalNameMap<Int> = [:]
 
-    /// - Returns: what kind of difference it is; nil for none.
+    /// - Returns: the kind of difference; nil if there is none.
     mutating func add(_ envelope: CaptureAlignment.Envelope) -> Run? {
         let kind: Kind
         if envelope.isConflict {

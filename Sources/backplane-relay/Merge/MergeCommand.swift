@@ -14,11 +14,11 @@ struct MergeCommand: ParsableCommand {
             The result has each envelope once, in the order of ids, with the earliest time of receipt. What one \
             capture lacks and another has is no longer missing; what all lack is a 'gap' event with the cause that \
             one of them gives. An id with different payloads is kept with all of them and counted as a conflict. Hubs \
-            of ASP.NET Core are refused: without ids nobody can tell whether two equal payloads are one envelope.
+            of ASP.NET Core are refused: without ids two equal payloads may or may not be the same envelope.
 
             Exit status 3 if ids stay missing that were lost while a relay should have recorded, if payloads \
-            conflict, or if part of a capture could not be read. 0 if ids stay missing because nobody recorded or \
-            nobody published them.
+            conflict, or if part of a capture could not be read. 0 if ids stay missing because no relay recorded or \
+            no node published them.
             """)
 
     @OptionGroup var captures: SeveralCaptures
@@ -52,7 +52,7 @@ struct MergeCommand: ParsableCommand {
         bar.finish()
         if outcome.servers.count > 1 {
             StandardError.print(
-                "warning: the captures are of \(outcome.servers.count) Redis processes; that is right if it was restarted, and wrong if these are two backplanes"
+                "warning: the captures are of \(outcome.servers.count) Redis processes; that is right if Redis was restarted, and wrong if these are different backplanes"
             )
         }
         for (channel, result) in outcome.channels.sorted(by: { $0.key < $1.key }) { print(text(channel, result)) }

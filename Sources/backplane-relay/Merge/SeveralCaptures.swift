@@ -3,7 +3,7 @@ import Backplane
 import Capture
 import Time
 
-/// Captures that are compared, each a directory or a segment file.
+/// Captures to compare, each a directory or a segment file.
 struct SeveralCaptures: ParsableArguments {
     @Argument(help: "Captures of one backplane, two or more: directories that 'run --record' wrote, or .mcap files.")
     var capture: [String]
@@ -17,9 +17,9 @@ struct SeveralCaptures: ParsableArguments {
         }
     }
 
-    /// What has no ids cannot be put side by side.
+    /// Envelopes without ids cannot be aligned.
     ///
-    /// - Throws: ``CoreNotAligned`` for the first hub of ASP.NET Core that is selected.
+    /// - Throws: ``CoreNotAligned`` for the first selected hub of ASP.NET Core.
     func checkIDs(_ captures: [CaptureReader], selected: CaptureSelection, purpose: String) throws {
         let hubs = captures.flatMap { $0.backplanes() }.filter { $0.dialect == .core }.map(\.name)
             .filter { selected.channels.isEmpty || selected.channels.contains(OrdinalName($0)) }

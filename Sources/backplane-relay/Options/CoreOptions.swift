@@ -5,7 +5,8 @@ import Redis
 
 /// Which hubs of ASP.NET Core SignalR are watched.
 struct CoreOptions: ParsableArguments {
-    @Flag(help: "Watch all hubs of ASP.NET Core SignalR that have the channel prefix, and follow them as they come.")
+    @Flag(
+        help: "Watch all hubs of ASP.NET Core SignalR that have the channel prefix, including hubs that appear later.")
     var core = false
 
     @Option(
@@ -32,7 +33,7 @@ struct CoreOptions: ParsableArguments {
             valueName: "prefix"))
     var channelPrefix: String?
 
-    @Flag(help: "Attach though the patterns for ASP.NET Core make each PUBLISH of this Redis slower (more than 40).")
+    @Flag(help: "Attach even if the patterns for ASP.NET Core slow down each PUBLISH of this Redis (more than 40).")
     var yes = false
 
     var isGiven: Bool { core || !coreHub.isEmpty }
@@ -54,8 +55,8 @@ struct CoreOptions: ParsableArguments {
         let end = type.lastIndex(of: ":").map { type.index(after: $0) } ?? type.startIndex
         let rest = type[end...]
         return rest.isEmpty
-            ? "\(name): a .NET type name holds no ':', as in Chat.Hubs.ChatHub"
-            : "\(name): a .NET type name holds no ':'; what stands before it may be the channel prefix: --channel-prefix '\(type[..<end])' \(name) '\(rest)'"
+            ? "\(name): a .NET type name contains no ':', as in Chat.Hubs.ChatHub"
+            : "\(name): a .NET type name contains no ':'; the part before it may be the channel prefix: --channel-prefix '\(type[..<end])' \(name) '\(rest)'"
     }
 
     /// - Parameter redis: of `--redis`, which may hold a prefix.
@@ -67,6 +68,32 @@ struct CoreOptions: ParsableArguments {
         return CoreAttachment(
             prefix: channelPrefix ?? redis.channelPrefix ?? "", hubs: coreHub, findsHubs: core, excluded: coreExclude,
             includesConnections: coreConnections, permitsManyPatterns: yes)
+    }
+}
+
+extension CoreOptions {
+    /// What watches all hubs with a prefix.
+    static func arguments(prefix: String) -> String {
+        prefix.isEmpty ? "--core" : "--core --channel-prefix \(ShellWord.quoted(prefix))"
+    }
+
+    /// What watches one hub.
+    static func arguments(_ hub: CoreHub) -> String {
+        (hub.prefix.isEmpty ? "" : "--channel-prefix \(ShellWord.quoted(hub.prefix)) ")
+            + "--core-hub \(ShellWord.quoted(hub.type))"
+    }
+}
+
+/// A word as a POSIX shell takes it.
+enum ShellWord {
+    static func quoted(_ word: String) -> String {
+        let isPlain =
+            !word.isEmpty
+            && word.utf8.allSatisfy { byte in
+                let character = Character(UnicodeScalar(byte))
+                return character.isASCII && (character.isLetter || character.isNumber || "-_./:+@%".contains(character))
+            }
+        return isPlain ? word : "'" + word.replacing("'", with: "'\\''") + "'"
     }
 }
 

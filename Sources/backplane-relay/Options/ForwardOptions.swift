@@ -109,7 +109,7 @@ struct ForwardOptions: ParsableArguments {
         }
         if let forwardCaFile {
             guard target.tls != nil else {
-                throw ValidationError("--forward-ca-file: the address of --forward asks for no TLS; write rediss://")
+                throw ValidationError("--forward-ca-file: the address of --forward does not use TLS; write rediss://")
             }
             target.tls?.caFile = forwardCaFile
         }
@@ -119,7 +119,7 @@ struct ForwardOptions: ParsableArguments {
 }
 
 extension RedisConfiguration {
-    fileprivate mutating func shorten(to milliseconds: Int64) {
+    mutating func shorten(to milliseconds: Int64) {
         connectTimeoutMilliseconds = min(connectTimeoutMilliseconds, milliseconds)
         answerTimeoutMilliseconds = min(answerTimeoutMilliseconds, milliseconds)
     }

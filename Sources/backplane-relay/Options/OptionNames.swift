@@ -48,6 +48,14 @@ enum OptionNames {
             case .connection(let settings): names(of: settings, .redis)
             case .minimumFreeDisk: "--min-free-disk"
             case .buffer: "--buffer"
+            case .core(let prefix): "use \(CoreOptions.arguments(prefix: prefix))"
+            case .eventKey(let key): "use --channel \(ShellWord.quoted(key))"
+            case .prefix(let prefix): "did you mean --channel-prefix \(ShellWord.quoted(prefix))?"
+            case .hub(let hub): CoreOptions.arguments(hub)
+            case .hubNames: "--core-hub, --max-channel-scan"
+            case .manyPatterns: "--core-hub, or --yes"
+            case .exclusion: "--core-exclude"
+            case .connections: "--core-connections"
             case nil: nil
             }
         return finding.text + (options.map { " (\($0))" } ?? "")

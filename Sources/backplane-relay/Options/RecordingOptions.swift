@@ -128,7 +128,7 @@ struct RecordingOptions: ParsableArguments {
     private static func key(_ path: String, _ option: String) throws -> SymmetricKey {
         guard let key = try? Data(contentsOf: URL(filePath: path)), key.count >= 16 else {
             throw ValidationError(
-                "\(option): '\(path)' does not hold at least 16 bytes; make one by 'head -c 32 /dev/urandom > FILE'")
+                "\(option): '\(path)' contains fewer than 16 bytes; make one with 'head -c 32 /dev/urandom > FILE'")
         }
         return SymmetricKey(Array(key))
     }

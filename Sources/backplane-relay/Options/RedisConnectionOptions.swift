@@ -23,7 +23,7 @@ struct RedisConnectionOptions: ParsableArguments {
     var redisServerName: String?
 
     @Flag(
-        help: "Accept any certificate. Anybody on the network path can then read and change everything. For tests only."
+        help: "Accept any certificate. Anyone on the network path can then read and change everything. For tests only."
     )
     var redisInsecure = false
 
@@ -54,7 +54,7 @@ struct RedisConnectionOptions: ParsableArguments {
         guard var tls = configuration.tls else {
             if let (name, _) = tlsOptions.first(where: { $0.1 }) {
                 throw ValidationError(
-                    "\(name): the address of \(option) asks for no TLS; write rediss://, rediss+sentinel:// or ssl=true"
+                    "\(name): the address of \(option) does not use TLS; write rediss://, rediss+sentinel:// or ssl=true"
                 )
             }
             return configuration
@@ -74,7 +74,7 @@ struct RedisConnectionOptions: ParsableArguments {
         if let warning = configuration.passwordFile?.warning { warnings.append(warning) }
         if configuration.tls?.verifiesServer == false {
             warnings.append(
-                "--redis-insecure: NOBODY CHECKS WHO THE SERVER IS: whoever sits between can read and change everything, the password included"
+                "--redis-insecure: THE SERVER'S IDENTITY IS NOT CHECKED: anyone on the network path can read and change everything, including the password"
             )
         }
         return warnings

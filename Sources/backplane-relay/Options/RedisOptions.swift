@@ -22,9 +22,14 @@ struct RedisOptions: ParsableArguments {
     /// What the options say, with its warnings logged; one more if `--redis` held a password and stood on the command
     /// line, where anybody on this machine could read it.
     ///
-    /// - Parameter backplanes: what is watched there; nil for a command that watches nothing.
-    func configuration(logger: Logger, watching backplanes: WatchedBackplanes? = nil) throws -> RedisConfiguration {
+    /// - Parameters:
+    ///   - backplanes: what is watched there; nil for a command that watches nothing.
+    ///   - listsHubs: whether the command shows hubs of ASP.NET Core, prefixes and all, and watches nothing.
+    func configuration(
+        logger: Logger, watching backplanes: WatchedBackplanes? = nil, listsHubs: Bool = false
+    ) throws -> RedisConfiguration {
         var configuration = try connection.configuration(of: redis, option: "--redis")
+        if listsHubs { configuration = configuration.usingChannelPrefix(besidesSignalR2: false) }
         if let backplanes, backplanes.core.isGiven {
             configuration = configuration.usingChannelPrefix(besidesSignalR2: !backplanes.channels.isEmpty)
         }

@@ -79,7 +79,7 @@ struct SelectionOptions: ParsableArguments {
         guard !selected.isEmpty, selected.allSatisfy({ $0.dialect == .core }) else { return }
         let option = envelopes.fromID != nil ? "--from-id" : "--until-id"
         throw ValidationError(
-            "\(option): all that is selected is of ASP.NET Core SignalR, whose envelopes have no ids; select by --from and --until"
+            "\(option): everything selected is from ASP.NET Core SignalR, whose envelopes have no ids; select by --from and --until"
         )
     }
 

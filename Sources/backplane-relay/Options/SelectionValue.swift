@@ -14,7 +14,7 @@ enum SelectionValue {
         if let time = UTCTime.parse(text) ?? LocalTime.parse(text) { return .at(time) }
         guard let clock = LocalTime.clock(text) else {
             throw ValidationError(
-                "'\(text)' is no time; write 2026-11-22T21:58:00Z, or '2026-11-22 21:58', 2026-11-22 or 21:58 (in local "
+                "'\(text)' is not a time; write 2026-11-22T21:58:00Z, or '2026-11-22 21:58', 2026-11-22 or 21:58 (in local "
                     + "time), or -15m (before the end), or +30s (behind the start)")
         }
         return .clock(clock)
@@ -24,7 +24,7 @@ enum SelectionValue {
     static func percent(_ text: String) throws -> Double {
         let number = text.hasSuffix("%") ? String(text.dropLast()) : text
         guard let percent = Double(number), percent > 0, percent <= 100 else {
-            throw ValidationError("'\(text)' is no share; write a percentage above 0 and up to 100, such as 10%")
+            throw ValidationError("'\(text)' is not a share; write a percentage above 0 and up to 100, such as 10%")
         }
         return percent
     }
@@ -32,14 +32,15 @@ enum SelectionValue {
     static func kind(_ text: String) throws -> EnvelopeKind {
         guard let kind = EnvelopeKind.allCases.first(where: { $0.label == text.lowercased() }) else {
             let labels = EnvelopeKind.allCases.map(\.label).joined(separator: ", ")
-            throw ValidationError("'\(text)' is no kind of message; it is one of \(labels)")
+            throw ValidationError("'\(text)' is not a kind of message; use one of \(labels)")
         }
         return kind
     }
 
     static func id(_ text: String) throws -> UInt64 {
         guard let id = UInt64(text) else {
-            throw ValidationError("'\(text)' is no id; write the number in front of the envelope, as 'cat' shows it")
+            throw ValidationError(
+                "'\(text)' is not an id; write the number in front of the envelope, as 'cat' shows it")
         }
         return id
     }

@@ -31,7 +31,7 @@ struct WebOptions: ParsableArguments {
     func validate() throws {
         for host in allowHost where WebAccess.hostName(host) == nil || host.contains(":") && !host.hasPrefix("[") {
             throw ValidationError(
-                "--allow-host: '\(host)' is no name of a host; give it without scheme, port and path, such as relay.example"
+                "--allow-host: '\(host)' is not a host name; give it without scheme, port and path, such as relay.example"
             )
         }
         guard (tlsCert == nil) == (tlsKey == nil) else {

@@ -1,7 +1,7 @@
 import Backplane
 import Capture
 
-/// What an envelope of ASP.NET Core is for, in the words of a line.
+/// Describes an envelope of ASP.NET Core for a line.
 struct CoreLine {
     private let style: LineStyle
 
@@ -25,7 +25,7 @@ struct CoreLine {
         _ hub: String, _ invocation: CoreInvocationView, _ view: CoreEnvelopeView, _ message: SentMessage
     ) -> String {
         guard let call = message.call else {
-            // Frames of protocols that only the application knows, or none.
+            // Frames of unknown protocols only, or none.
             let what = view.message?.type?.label ?? invocation.protocols.joined(separator: ", ")
             return "\(hub) (\(MessageLine.printable(what.utf8)))"
         }
@@ -46,7 +46,7 @@ struct CoreLine {
         return " result\(id) \(value(ArraySlice(message.value(range).lineJSON)))"
     }
 
-    /// On one line; no more of it than could be seen.
+    /// On one line, limited to what can be displayed.
     private func value(_ json: ArraySlice<UInt8>) -> String {
         let seen = style.width.map { json.prefix(4 * $0) } ?? json
         return MessageLine.printable(seen.map { $0 < 0x20 ? 0x20 : $0 })

@@ -1,4 +1,4 @@
-/// How many columns of a terminal a text takes, and what fits into so many.
+/// The width of texts in terminal columns, and cutting to a width.
 enum DisplayWidth {
     private static let wide: [ClosedRange<UInt32>] = [
         0x1100...0x115F, 0x2329...0x232A, 0x2E80...0x303E, 0x3041...0x33FF, 0x3400...0x4DBF, 0x4E00...0xA4CF,
@@ -19,10 +19,10 @@ enum DisplayWidth {
         }
     }
 
-    /// The text if it fits, else its beginning with `…` at the end; never more than `columns`.
+    /// The text if it fits, else its beginning followed by `…`; at most `columns` wide.
     static func cut(_ text: String, to columns: Int) -> String {
         guard columns > 0 else { return "" }
-        // Each takes a byte at least, so most lines are not looked at to their end.
+        // Each column takes at least a byte, so most lines need not be measured completely.
         if text.utf8.count <= columns || of(text) <= columns { return text }
         var kept = String.UnicodeScalarView()
         var room = columns - 1
@@ -34,7 +34,7 @@ enum DisplayWidth {
         return String(kept) + "…"
     }
 
-    /// Spaces that bring a text to a width.
+    /// Spaces that pad a text to a width.
     static func space(behind text: String, to columns: Int) -> String {
         String(repeating: " ", count: max(0, columns - of(text)))
     }

@@ -1,5 +1,4 @@
-/// The columns of the lines: as wide as the widest so far, up to a limit, so that they align without anybody having to
-/// look ahead.
+/// Column widths: as wide as the widest cell so far, up to a limit, so that lines align without looking ahead.
 struct LineColumns {
     private static let gap = "  "
 
@@ -20,9 +19,9 @@ struct LineColumns {
     enum Column { case time, id, signal, call, size }
 
     /// - Parameters:
-    ///   - width: columns in all; nil for no end.
-    ///   - callIsLast: the call takes what is left behind the size, as it does with values.
-    /// - Returns: each cell with the space behind or before it, in the order of the line.
+    ///   - width: total columns; nil for unlimited.
+    ///   - callIsLast: the call takes the rest of the line after the size, as it does with values.
+    /// - Returns: each cell with its padding, in line order.
     mutating func line(_ cells: Cells, width: Int?, callIsLast: Bool) -> [(
         column: Column, before: String, text: String
     )] {
@@ -36,7 +35,7 @@ struct LineColumns {
             guard !text.isEmpty else { return }
             let shown = DisplayWidth.of(text)
             let lead = max(0, (right ?? 0) - shown)
-            // What is aligned to the right must not be pushed over the end.
+            // Right-aligned cells must not be pushed beyond the end.
             let before = width.map { min(gap + lead, max(0, $0 - used - shown)) } ?? gap + lead
             parts.append((column, String(repeating: " ", count: before), text))
             used += before + shown
@@ -64,11 +63,11 @@ struct LineColumns {
         return parts
     }
 
-    /// How much of a line the names may take; nil for as much as they need.
+    /// Maximum widths of the names; nil for unlimited.
     private func limits(width: Int?, time: Int, callIsLast: Bool) -> (signal: Int?, call: Int?) {
         guard let width else { return (nil, nil) }
         let rest = max(0, width - time - id - size - 4 * Self.gap.count)
-        // Beside values a signal gets less: it is what one knows already.
+        // Beside values a signal gets less space, because it is the less interesting part.
         let signal = min(40, max(8, callIsLast ? rest / 3 : rest * 9 / 20))
         return (signal, max(8, rest - signal))
     }

@@ -1,25 +1,25 @@
 import ArgumentParser
 
-/// How messages are shown, one a line.
+/// How to show messages, one per line.
 struct LineStyle: Sendable {
     enum Clock: Sendable {
-        /// RFC 3339 in UTC, with nanoseconds: for whatever reads it.
+        /// RFC 3339 in UTC with nanoseconds, for programs.
         case exact
         /// `2026-11-29 07:00:12.123Z`
         case utc
-        /// `2026-11-29 08:00:12.123`, as the clock here showed it.
+        /// `2026-11-29 08:00:12.123`, in local time.
         case local
     }
 
     var isColoured = false
     var clock = Clock.exact
-    /// Columns that no line is longer than; nil for no end.
+    /// Maximum line length in columns; nil for unlimited.
     var width: Int?
     var showsValues = false
 
     /// Local time and colours on a terminal.
     ///
-    /// - Parameter margin: columns of it that something else takes.
+    /// - Parameter margin: columns reserved for something else.
     static func ofStandardOutput(utc: Bool = false, showsValues: Bool = false, margin: Int = 0) -> LineStyle {
         guard StandardOutput.isTerminal else { return LineStyle(showsValues: showsValues) }
         return LineStyle(
@@ -36,13 +36,13 @@ struct LineOptions: ParsableArguments {
     @Flag(help: "Show the arguments of calls on the same line; on a terminal cut to its width.")
     var values = false
 
-    /// For standard output as it is.
+    /// For the current standard output.
     var style: LineStyle { .ofStandardOutput(utc: utc, showsValues: values) }
 
-    /// - Throws: `ValidationError` if `json` leaves an option without use.
+    /// - Throws: `ValidationError` if `json` makes an option useless.
     func validate(json: Bool) throws {
         guard json else { return }
-        if values { throw ValidationError("--values: the objects of --json hold all values; leave one of the two out") }
-        if utc { throw ValidationError("--utc: times in --json are in UTC always; leave one of the two out") }
+        if values { throw ValidationError("--values: --json always contains all values; leave one of the two out") }
+        if utc { throw ValidationError("--utc: times in --json are always in UTC; leave one of the two out") }
     }
 }

@@ -7,33 +7,33 @@ import Time
     import Musl
 #endif
 
-/// Standard output of a command that goes on until it is told to stop: a reader that stands still does not keep it from
-/// that, and one that has gone is noticed also while there is nothing to write.
+/// Standard output of a command that runs until it is stopped: a stalled reader does not delay the stop, and a closed
+/// pipe is noticed even when there is nothing to write.
 struct LiveOutput: ~Copyable {
-    /// A pipe that is ready takes this much at once, so such a write does not block.
+    /// A ready pipe accepts this much at once, so such a write does not block.
     private static let pieceSize = 4_096
     private static let bufferSize = 64 * 1024
-    /// How often it is looked whether the end has come, in milliseconds.
+    /// Polling interval for the stop, in milliseconds.
     private static let look: CInt = 100
-    /// How long a reader may stand still after the end has come, in nanoseconds.
+    /// How long a reader may stall after the stop, in nanoseconds.
     private static let patience: UInt64 = 1_000_000_000
 
     private var buffer: [UInt8] = []
     private let isStopping: () -> Bool
 
-    /// - Parameter isStopping: whether the end has come.
+    /// - Parameter isStopping: whether the command was stopped.
     init(isStopping: @escaping () -> Bool) {
         self.isStopping = isStopping
         buffer.reserveCapacity(2 * Self.bufferSize)
     }
 
-    /// Lets `body` append, then writes if much has come together.
+    /// Lets `body` append, then writes if there is enough.
     mutating func append(_ body: (inout [UInt8]) -> Void) throws {
         body(&buffer)
         if buffer.count >= Self.bufferSize { try flush() }
     }
 
-    /// - Throws: ``OutputError``; ``OutputStalled`` if the end has come and nobody reads.
+    /// - Throws: ``OutputError``; ``OutputStalled`` if the command was stopped and the reader stalls.
     mutating func flush() throws {
         defer { buffer.removeAll(keepingCapacity: true) }
         var done = 0
@@ -68,7 +68,7 @@ struct LiveOutput: ~Copyable {
     }
 }
 
-/// The end has come, and nobody reads what is still to be written.
+/// The command was stopped while the reader stalled.
 struct OutputStalled: Error, CustomStringConvertible {
-    var description: String { "nobody reads standard output any more" }
+    var description: String { "standard output has no reader any more" }
 }

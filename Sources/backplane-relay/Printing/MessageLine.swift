@@ -2,18 +2,18 @@ import Backplane
 import Capture
 import Time
 
-/// One line a message, for people.
+/// Formats one line per message.
 struct MessageLine {
     private(set) var style: LineStyle
     private var columns = LineColumns()
-    /// The offset of local time holds for a quarter of an hour: no zone changes in between.
+    /// The offset of local time is cached for a quarter of an hour: no zone changes within one.
     private var zone: (quarter: UInt64, offset: Int)?
 
     init(_ style: LineStyle) {
         self.style = style
     }
 
-    /// A terminal that was made wider or narrower.
+    /// The terminal was resized.
     mutating func fit(to width: Int) {
         if style.width != nil { style.width = width }
     }
@@ -36,7 +36,7 @@ struct MessageLine {
         }
     }
 
-    /// A line without the columns of a message.
+    /// A line without message columns.
     private mutating func append(
         _ text: String, _ colour: Colour?, id: UInt64?, envelope: CapturedEnvelope, to buffer: inout [UInt8]
     ) {
@@ -89,7 +89,7 @@ struct MessageLine {
         }
     }
 
-    /// `chatHub.broadcastMessage(2)` for a call, or with its arguments, else what the message is for.
+    /// `chatHub.broadcastMessage(2)` for a call, or with its arguments, else the purpose of the message.
     private func what(_ message: MessageView) -> String {
         switch message.kind {
         case .command:
@@ -110,13 +110,13 @@ struct MessageLine {
         return style.showsValues && !message.value.isEmpty ? "\(label) \(value(message.value[...]))" : label
     }
 
-    /// As it stands in the message, on one line; no more of it than could be seen.
+    /// As written in the message, on one line, limited to what can be displayed.
     private func value(_ bytes: Slice<UnsafeRawBufferPointer>) -> String {
         let seen = style.width.map { bytes.prefix(4 * $0) } ?? bytes
         return Self.printable(seen.map { $0 == 0x0A || $0 == 0x0D || $0 == 0x09 ? 0x20 : $0 })
     }
 
-    /// Names come from the wire: what could steer a terminal is replaced.
+    /// Names come from the wire: control characters are replaced.
     static func printable(_ bytes: some Sequence<UInt8>) -> String {
         PrintableText.line(bytes)
     }

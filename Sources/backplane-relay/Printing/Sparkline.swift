@@ -1,18 +1,18 @@
 import Capture
 
-/// A ``RateProfile`` as two lines of a terminal: bars of eighths, and marks below what has holes.
+/// A ``RateProfile`` as two lines of text: bars in eighths, and marks below spans with holes.
 struct Sparkline {
     private static let bars: [Character] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
     private static let hole: Character = "×"
 
-    /// Spans that hold something; one that holds nothing is blank, one that holds little has the lowest bar.
+    /// Empty spans are blank; spans with little have the lowest bar.
     let bars: String
-    /// Below each bar, whether something is missing there; empty if nothing is anywhere.
+    /// A mark below each bar where something is missing; empty if nothing is missing.
     let marks: String
-    /// The highest bar.
+    /// The value of the highest bar.
     let peakPerSecond: Double
 
-    /// - Parameter width: in columns, at least 1; that many spans or fewer are drawn.
+    /// - Parameter width: columns, at least 1; the maximum number of spans drawn.
     init(_ profile: RateProfile, width: Int) {
         let step = max(1, (profile.counts.count + width - 1) / width)
         let starts = stride(from: 0, to: profile.counts.count, by: step)

@@ -4,12 +4,12 @@ import Logging
 import Relay
 import Time
 
-/// Prints what a ``Tail`` hands out: envelopes as `cat` does; events into the log, or as JSON objects among the envelopes.
+/// Prints the output of a ``Tail``: envelopes like `cat`; events as log lines, or as JSON objects among the envelopes.
 struct TailPrinter: TailOutput {
     private final class Output {
         var live: LiveOutput
         var lines: MessageLine
-        /// Not logged yet, until when: what several counters that publish in turn would explain, too.
+        /// Events held back until a time, because interleaved counters might explain them.
         var held: [(event: CaptureEvent, until: UInt64)] = []
 
         init(_ live: consuming LiveOutput, _ lines: MessageLine) {
@@ -23,7 +23,7 @@ struct TailPrinter: TailOutput {
 
     private let json: Bool
     private let logger: Logger
-    // A protocol's value is copied, an output must not be.
+    // A class, because the protocol's value is copied and an output must not be.
     private let output: Output
 
     init(json: Bool, style: LineStyle, stop: TailStop, logger: Logger) {
@@ -64,7 +64,7 @@ struct TailPrinter: TailOutput {
         try output.live.flush()
     }
 
-    /// A jump of the ids waits: if the other counter goes on as well, there was none.
+    /// A jump of ids is held back: if another counter continues, it was not a gap.
     private func say(_ event: CaptureEvent) {
         switch event.event {
         case "counter_reset",
@@ -83,7 +83,7 @@ struct TailPrinter: TailOutput {
         }
     }
 
-    /// - Parameter time: of the monotonic clock; `.max` for all.
+    /// - Parameter time: on the monotonic clock; `.max` for all.
     private func logHeld(by time: UInt64) {
         let due = output.held.prefix { $0.until <= time }
         output.held.removeFirst(due.count)
@@ -105,7 +105,7 @@ struct TailPrinter: TailOutput {
                 ])
         case CaptureEvent.mayBeMissingName:
             logger.warning(
-                "ids may be missing, which cannot be told",
+                "cannot tell whether ids are missing",
                 metadata: [
                     "channel": channel(event), "after": "\(event.after ?? 0)", "reason": "\(event.reason ?? "unknown")",
                     "cause": "\(event.cause ?? "none")",
@@ -115,12 +115,13 @@ struct TailPrinter: TailOutput {
                 "several counters publish in turn; applications in different databases share the event key",
                 metadata: ["channel": channel(event), "counters": "\(event.counters ?? 0)"])
         case "duplicate":
-            logger.warning("an id came twice", metadata: ["channel": channel(event), "id": "\(event.from ?? 0)"])
+            logger.warning(
+                "an id was received twice", metadata: ["channel": channel(event), "id": "\(event.from ?? 0)"])
         case "dropped":
             logger.error(
                 "printing is slower than the traffic, envelopes dropped",
                 metadata: ["envelopes": "\(event.envelopes ?? 0)", "bytes": "\(event.bytes ?? 0)"])
-        // The subscriber logs by itself that it has subscribed, also to a hub that was found, or lost the connection.
+        // The subscriber itself logs subscriptions, also to hubs that were found, and lost connections.
         default: break
         }
     }

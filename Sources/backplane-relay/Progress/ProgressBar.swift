@@ -8,7 +8,7 @@ import Time
     import Musl
 #endif
 
-/// The progress of long work on standard error, if that is a terminal: one line, cleared at the end.
+/// Progress of a long operation on standard error, if that is a terminal: one line, cleared at the end.
 ///
 /// ```swift
 /// let bar = ProgressBar(label: "merge", total: bytes)
@@ -16,7 +16,7 @@ import Time
 /// ...
 /// bar.update(done: position, detail: Format.count(envelopes, "envelope"))
 /// ```
-/// From any thread. Call ``finish()`` or ``clear()`` before anything else goes to standard error.
+/// Thread-safe. Call ``finish()`` or ``clear()`` before writing anything else to standard error.
 final class ProgressBar: Sendable {
     private struct State {
         var pace: ProgressPace
@@ -31,8 +31,8 @@ final class ProgressBar: Sendable {
     private let state: NIOLockedValueBox<State>
 
     /// - Parameters:
-    ///   - total: in the unit of the updates; nil if nobody knows.
-    ///   - printsMeanwhile: results are printed while the work goes on, so a terminal cannot show them and a bar.
+    ///   - total: in the unit of the updates; nil if unknown.
+    ///   - printsMeanwhile: results are printed at the same time; on a terminal there is then no bar.
     init(label: String, total: UInt64?, printsMeanwhile: Bool = false) {
         self.label = label
         self.total = total
@@ -41,9 +41,9 @@ final class ProgressBar: Sendable {
         state = NIOLockedValueBox(State(pace: ProgressPace(start: start)))
     }
 
-    /// Cheap where nothing is to be shown, now or at all.
+    /// Cheap if nothing is shown.
     ///
-    /// - Parameter detail: asked for only if the line is drawn.
+    /// - Parameter detail: evaluated only when the line is drawn.
     func update(done: UInt64, detail: @autoclosure () -> String = "") {
         guard isShown else { return }
         let now = Moment.now().monotonic
@@ -52,7 +52,7 @@ final class ProgressBar: Sendable {
             state.isDrawn = true
             let line = ProgressLine(
                 label: label, done: done, total: total, detail: detail(), elapsed: Double(now - start) * 1e-9)
-            // A line as wide as the terminal could make it scroll.
+            // A line of the full width might make the terminal scroll.
             Self.write("\r" + line.text(width: StandardError.width - 1) + "\u{1B}[K")
         }
     }
@@ -75,7 +75,7 @@ final class ProgressBar: Sendable {
 
     private static func write(_ text: String) {
         let bytes = Array(text.utf8)
-        // A bar that cannot be drawn must not stop the work.
+        // A failure to draw must not stop the operation.
         _ = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 }

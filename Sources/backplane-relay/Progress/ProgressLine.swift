@@ -1,19 +1,19 @@
-/// How far long work has come, as one line: `cat  [======>      ]  52 %  1,234 envelopes  3.4 s left`.
+/// Progress as one line: `cat  [======>      ]  52 %  1,234 envelopes  3.4 s left`.
 struct ProgressLine: Sendable, Equatable {
     private static let widestBar = 40
     private static let narrowestBar = 10
 
-    /// The name of the work.
+    /// The name of the operation.
     var label: String
-    /// How much is done of how much, in any unit; without a total there is no bar.
+    /// Done and total, in any unit; without a total there is no bar.
     var done: UInt64
     var total: UInt64?
-    /// What else is to be said.
+    /// Additional text.
     var detail = ""
-    /// Seconds since the start; tells how long the rest takes.
+    /// Seconds since the start, for estimating the rest.
     var elapsed = 0.0
 
-    /// What fits into a terminal of that many columns: the bar goes first, then the end of the line.
+    /// Fits the line into a number of columns: drops the bar first, then cuts the end.
     func text(width: Int) -> String {
         let line = parts(bar: nil)
         let room = width - line.count - 4
@@ -39,7 +39,7 @@ struct ProgressLine: Sendable, Equatable {
         return total == 0 ? 1 : min(1, Double(done) / Double(total))
     }
 
-    /// Seconds, if the rest is like what is done; nil as long as that would be guessing.
+    /// Estimated seconds left, by linear extrapolation; nil while there is too little data.
     private var left: Double? {
         guard let share, share >= 0.01, share < 1, elapsed > 0 else { return nil }
         return (elapsed * (1 - share) / share).rounded(.up)

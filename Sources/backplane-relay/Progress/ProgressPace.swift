@@ -1,4 +1,4 @@
-/// When progress is shown: not in the first second, which most work does not outlast, then ten times a second.
+/// When to show progress: not in the first second, which suffices for most operations, then ten times a second.
 struct ProgressPace: Sendable {
     static let delay: UInt64 = 1_000_000_000
     static let interval: UInt64 = 100_000_000
@@ -10,7 +10,7 @@ struct ProgressPace: Sendable {
         nextAt = start + Self.delay
     }
 
-    /// Whether something is shown now.
+    /// Whether to show progress now.
     mutating func admit(at now: UInt64) -> Bool {
         guard now >= nextAt else { return false }
         nextAt = now + Self.interval

@@ -7,7 +7,7 @@ struct CoreReplayArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Hub protocols that every envelope must carry, such as json,messagepack. A missing frame is made from the other \
+            Hub protocols that every envelope must contain, such as json,messagepack. A missing frame is created from the other \
             one: of null, booleans, numbers, strings and arrays. Envelopes with other values are not published.
             """, valueName: "names"))
     var protocols: ProtocolsArgument?
@@ -22,7 +22,7 @@ struct CoreReplayArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Also publish this kind, which means nothing at another Redis: connection, group_command, ack, result, \
+            Also publish this kind, which is meaningless at another Redis: connection, group_command, ack, result, \
             client_result, or all. Repeat it for more.
             """, valueName: "kind"))
     var include: [IncludeArgument] = []

@@ -4,6 +4,8 @@ import Redis
 import Replay
 
 /// What a replay would do, for machines: times in seconds; what is not known is absent.
+// Its properties are the keys of the JSON.
+// swift-format-ignore: AlwaysUseLowerCamelCase
 struct ForecastSummary: Encodable {
     struct Target: Encodable {
         var endpoint: String
@@ -75,7 +77,8 @@ struct ForecastSummary: Encodable {
         ids = table.options.ids.rawValue
         channels = forecast.routes.sorted { $0.key < $1.key }.map { captured, route in
             Channel(
-                backplane: Dialect.signalR2.label, captured: captured, target: route.target, envelopes: route.envelopes, first_id: route.firstID,
+                backplane: Dialect.signalR2.label, captured: captured, target: route.target, envelopes: route.envelopes,
+                first_id: route.firstID,
                 last_id: route.lastID, counter: found.counters[route.target],
                 subscribers: found.subscribers[route.target])
         }

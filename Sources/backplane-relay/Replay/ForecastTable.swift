@@ -19,7 +19,7 @@ struct ForecastTable {
             return
                 "\(Format.count(known, "subscriber listens", "subscribers listen")) at the target and will receive all of it"
         }
-        return counts.contains(nil) ? "nobody can tell who listens at the target (PUBSUB NUMSUB is denied there)" : nil
+        return counts.contains(nil) ? "the subscribers at the target are unknown (PUBSUB NUMSUB is denied there)" : nil
     }
 
     var lines: [String] {
@@ -78,7 +78,8 @@ struct ForecastTable {
         case "malformed", "message_type": "\(envelopes) with a frame that cannot be converted (\(reason))"
         case "too_deep": "\(envelopes) with values nested too deeply to convert"
         case "compressed": "\(envelopes) with compressed values (LZ4), which are not converted"
-        default: "\(envelopes) with values that have no certain equal in the other protocol (\(reason); --allow-untyped)"
+        default:
+            "\(envelopes) with values that have no certain equivalent in the other protocol (\(reason); --allow-untyped)"
         }
     }
 
@@ -95,7 +96,7 @@ struct ForecastTable {
         }
         warnings += forecast.doubts.lines.prefix(5)
         warnings += forecast.interleaved.map {
-            "several counters publish in turn on '\($0)': which ids are missing cannot be told, and it is replayed in the order of arrival"
+            "several counters publish in turn on '\($0)': which ids are missing is unknown, and the channel is replayed in the order of arrival"
         }
         warnings += forecast.damage.prefix(5).map { "damaged: \($0)" }
         if forecast.damage.count > 5 {
@@ -114,7 +115,7 @@ struct ForecastTable {
         for (captured, route) in forecast.core.routes.sorted(by: { $0.key < $1.key }) {
             for (name, count) in route.lackingProtocol.sorted(by: { $0.key < $1.key }) {
                 warnings.append(
-                    "\(Format.count(count, "envelope")) of '\(MessageLine.printable(captured.utf8))' \(count == 1 ? "lacks" : "lack") a frame of \(MessageLine.printable(name.utf8)), which others carry: a node disconnects each client with that protocol that would receive it; --protocols adds frames"
+                    "\(Format.count(count, "envelope")) of '\(MessageLine.printable(captured.utf8))' \(count == 1 ? "lacks" : "lack") a frame of \(MessageLine.printable(name.utf8)), which other envelopes contain: nodes disconnect recipients that use that protocol; --protocols adds frames"
                 )
             }
         }
@@ -128,7 +129,7 @@ struct ForecastTable {
         switch forecast.recording.isComplete {
         case true: "complete"
         case false: "not complete"
-        case nil: "it cannot be told whether it is complete"
+        case nil: "whether it is complete is unknown"
         }
     }
 
@@ -136,12 +137,12 @@ struct ForecastTable {
         switch options.rounds {
         case 1: ""
         case let rounds?: ", \(Format.count(rounds, "time"))"
-        case nil: ", again and again"
+        case nil: ", forever"
         }
     }
 
     private var duration: String {
-        guard let rated = forecast.ratedNanoseconds else { return "as fast as the target takes it" }
+        guard let rated = forecast.ratedNanoseconds else { return "as fast as the target accepts it" }
         return Format.seconds(Double(rated) * 1e-9) + (options.rounds == 1 ? "" : " a round")
     }
 

@@ -70,7 +70,7 @@ struct MappingOptions: ParsableArguments {
         var pairs: OrdinalNameMap<String> = [:]
         for text in texts {
             guard let (old, new) = pair(text), mayBeEmpty || (!old.isEmpty && !new.isEmpty) else {
-                throw ValidationError("\(option): '\(text)' names no two; write old=new")
+                throw ValidationError("\(option): '\(text)' is not a pair; write old=new")
             }
             guard pairs.updateValue(new, forKey: old) == nil else {
                 throw ValidationError("\(option): '\(old)' is mapped twice")

@@ -11,7 +11,7 @@ struct PaceOptions: ParsableArguments {
             valueName: "factor"))
     var speed = SpeedArgument(.times(1))
 
-    @Option(help: ArgumentHelp("Envelopes a second, evenly, instead of the captured pace: 500/s.", valueName: "rate"))
+    @Option(help: ArgumentHelp("Envelopes per second, evenly, instead of the captured pace: 500/s.", valueName: "rate"))
     var rate: RateArgument?
 
     @Option(help: ArgumentHelp("Shorten longer pauses to this, such as 2s.", valueName: "time"))
@@ -48,7 +48,7 @@ struct PaceOptions: ParsableArguments {
 
     private static func time(_ text: String) throws -> UInt64 {
         guard let time = UTCTime.parse(text) else {
-            throw ValidationError("'\(text)' is no time; write it like 2026-11-22T21:58:00Z")
+            throw ValidationError("'\(text)' is not a time; write it like 2026-11-22T21:58:00Z")
         }
         return time
     }

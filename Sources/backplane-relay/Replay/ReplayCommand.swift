@@ -32,10 +32,10 @@ struct ReplayCommand: AsyncParsableCommand {
             --ids preserve publishes the captured bytes; only nodes that start afterwards, or tools, can use them.
 
             Envelopes of ASP.NET Core have no ids: their captured bytes are published on their captured channels. What \
-            means nothing at another Redis is left out and counted: envelopes for single connections, group commands, \
+            is meaningless at another Redis is left out and counted: envelopes for single connections, group commands, \
             acks, and client results with the calls that ask for them (--include).
 
-            If somebody listens at the target it shows what it would do and asks; --yes answers. On a terminal: space \
+            If the target has subscribers, it shows what it would do and asks; --yes answers. On a terminal: space \
             pauses, . publishes one envelope, + and - change the speed, q or Ctrl-C stops it.
 
             Exit status 3 if part of the selection could not be read or published, may have been published twice, or \
@@ -58,7 +58,7 @@ struct ReplayCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("What to do with the captured ids: reissue, rebase or preserve.", valueName: "mode"))
     var ids = IDsArgument(.reissue)
 
-    @Flag(help: "Publish captured ids even if the target's counter is beyond them, or somebody listens.")
+    @Flag(help: "Publish captured ids even if the target's counter is beyond them, or it has subscribers.")
     var force = false
 
     @Flag(help: "Set each envelope's creation time to the time it is published, so that latencies make sense.")
@@ -73,7 +73,7 @@ struct ReplayCommand: AsyncParsableCommand {
     @Flag(help: "Reconnect and continue if the target is lost, or refuses for a temporary reason.")
     var retry = false
 
-    @Flag(help: "Publish even if somebody listens at the target.")
+    @Flag(help: "Publish even if the target has subscribers.")
     var yes = false
 
     @Flag(help: "Say what would be done, and exit.")
@@ -166,7 +166,7 @@ struct ReplayCommand: AsyncParsableCommand {
             capture.sources().contains(where: { $0.payload == .hash || !$0.redactedKeys.isEmpty || $0.hashesNames })
         else { return }
         StandardError.print(
-            "warning: values or names in this capture are hashed or redacted, and clients receive them so; --allow-redacted says that this is meant"
+            "warning: values or names in this capture are hashed or redacted, and clients will receive them like that; --allow-redacted confirms that this is intended"
         )
     }
 
@@ -219,7 +219,7 @@ struct ReplayCommand: AsyncParsableCommand {
         }
         if report.reachedNobody {
             StandardError.print(
-                "warning: no publish reached a receiver: nobody is subscribed there; do the target's nodes run, and on this event key?"
+                "warning: no publish reached a receiver: there are no subscribers; are the target's nodes running, and on this event key?"
             )
         }
         if report.uncertainCount > 0 {
@@ -227,16 +227,17 @@ struct ReplayCommand: AsyncParsableCommand {
                 report.failure == nil
                 ? "may have been published twice"
                 : "\(report.uncertainCount == 1 ? "was" : "were") not answered"
-            let ids = report.uncertain.allSatisfy { $0 == nil } ? "" : ": captured ids \(UncertainIDs.text(report.uncertain))"
+            let ids =
+                report.uncertain.allSatisfy { $0 == nil } ? "" : ": captured ids \(UncertainIDs.text(report.uncertain))"
             StandardError.print("\(Format.count(report.uncertainCount, "envelope")) \(what)\(ids)")
         }
         if report.wasStopped {
             let place =
-                report.lastCapturedID.map { "behind captured id \($0)" }
+                report.lastCapturedID.map { "after captured id \($0)" }
                 ?? "after \(Format.count(report.confirmed, "envelope"))"
             StandardError.print(
                 "stopped before the end, \(place)"
-                    + (checkpoint != nil ? "; the same command goes on there" : ""))
+                    + (checkpoint != nil ? "; the same command continues there" : ""))
         }
     }
 }

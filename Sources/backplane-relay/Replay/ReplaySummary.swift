@@ -3,6 +3,8 @@ import Capture
 import Replay
 
 /// How a replay went, for machines: times in seconds.
+// Its properties are the keys of the JSON.
+// swift-format-ignore: AlwaysUseLowerCamelCase
 struct ReplaySummary: Encodable {
     struct Lateness: Encodable {
         var p50: Double

@@ -12,14 +12,14 @@ enum ReplayTable {
             row(
                 "receivers",
                 report.reachedNobody
-                    ? "none: nobody was subscribed at the target"
-                    : "min \(report.receivers.minimum), median \(report.receivers.median), max \(report.receivers.maximum) a publish"
+                    ? "none: the target had no subscribers"
+                    : "min \(report.receivers.minimum), median \(report.receivers.median), max \(report.receivers.maximum) per publish"
             ),
         ]
         if !report.leftOut.isEmpty { lines.append(row("left out", CoreLeftOutText.list(report.leftOut))) }
         if report.resumedAfter > 0 {
             lines.insert(
-                row("resumed", "behind \(Format.count(report.resumedAfter, "envelope")) of an earlier run"), at: 0)
+                row("resumed", "after \(Format.count(report.resumedAfter, "envelope")) of an earlier run"), at: 0)
         }
         let actual = Double(report.actualNanoseconds) * 1e-9
         if let rated = report.ratedNanoseconds {
@@ -37,7 +37,7 @@ enum ReplayTable {
             lines.append(row("duration", "\(Format.seconds(actual)), \(Format.count(Int(rate)))/s"))
         }
         if report.errors > 0 {
-            let end = report.failure == nil ? "overcome" : "the last one ended it"
+            let end = report.failure == nil ? "recovered" : "the last one ended the replay"
             lines.append(row("errors", "\(Format.count(report.errors)), \(end)"))
         }
         return lines.joined(separator: "\n")

@@ -1,21 +1,22 @@
+import Dispatch
 import NIOConcurrencyHelpers
 import UnixSignals
 
-/// Ctrl-C as a command takes it that has to put things in order first: somebody may wait for one, and one that nobody
-/// waits for cancels the work.
+/// Handles Ctrl-C for commands with cleanup: an interrupt is delivered to a waiting task, or otherwise cancels the
+/// work.
 final class Interrupts: Sendable {
     private struct State {
         var waiting: CheckedContinuation<Void, Never>?
         var cancel: (@Sendable () -> Void)?
-        /// One came while nobody waited for it and there was nothing to cancel.
+        /// An interrupt arrived while there was neither a waiting task nor work to cancel.
         var isDue = false
     }
 
     private let state = NIOLockedValueBox(State())
 
-    /// From now on SIGINT and SIGTERM do not end the process by themselves.
+    /// Stops SIGINT and SIGTERM from ending the process directly.
     ///
-    /// - Parameter hangup: SIGHUP neither, where something would be left behind by a terminal that is closed.
+    /// - Parameter hangup: SIGHUP too, if closing the terminal would leave something behind.
     static func trapped(hangup: Bool = false) async -> Interrupts {
         let interrupts = Interrupts()
         let signals =
@@ -28,13 +29,13 @@ final class Interrupts: Sendable {
         return interrupts
     }
 
-    /// Waits for the next one, or until the task is cancelled.
+    /// Waits for the next interrupt, or until the task is cancelled.
     func next() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isNow = state.withLockedValue { state in
                     defer { state.isDue = false }
-                    // Under the lock that the handler takes: it finds the continuation, or comes before this.
+                    // Under the handler's lock: the handler finds the continuation, or ran before.
                     if state.isDue || Task.isCancelled { return true }
                     state.waiting = continuation
                     return false
@@ -46,11 +47,11 @@ final class Interrupts: Sendable {
         }
     }
 
-    /// Runs `body`, which the next interrupt that nobody waits for cancels.
+    /// Runs `body`, which is cancelled by the next interrupt that no task is waiting for.
     ///
     /// - Parameters:
     ///   - patience: how long cancelled work may take to end.
-    ///   - giveUp: ends the process when it takes longer.
+    ///   - giveUp: ends the process if it takes longer.
     /// - Returns: nil if it was cancelled.
     func run<Value: Sendable>(
         patience: Duration = .seconds(7), orGiveUp giveUp: (@Sendable () -> Void)? = nil,
@@ -60,9 +61,9 @@ final class Interrupts: Sendable {
         let cancel = { @Sendable () -> Void in
             work.cancel()
             guard let giveUp else { return }
-            Task.detached {
-                try await Task.sleep(for: patience)
-                StandardError.print("did not end in order within \(patience.components.seconds) s and gives up")
+            // Not as a task: whatever keeps the work from its end may keep the threads of all tasks.
+            DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(Int(patience.components.seconds))) {
+                StandardError.print("did not shut down cleanly within \(patience.components.seconds) s, giving up")
                 giveUp()
             }
         }
@@ -79,7 +80,7 @@ final class Interrupts: Sendable {
         }
     }
 
-    /// Cancels the work, whether somebody waits for an interrupt or not.
+    /// Cancels the work, whether or not a task is waiting for an interrupt.
     func cancel() {
         let (waiting, cancel) = state.withLockedValue { state in
             defer { state.waiting = nil }

@@ -8,9 +8,9 @@ import UnixSignals
     import Musl
 #endif
 
-/// Runs what a command is there for until SIGTERM or SIGINT asks for its orderly end.
+/// Runs a command's service until SIGTERM or SIGINT requests its shutdown.
 enum ServiceRunner {
-    /// - Parameter onStop: called when the orderly end begins.
+    /// - Parameter onStop: called when the shutdown begins.
     static func run(
         _ service: some Service, log: Log, signals: SignalActions = SignalActions(),
         onStop: @escaping @Sendable () -> Void = {}
@@ -35,7 +35,7 @@ enum ServiceRunner {
     }
 }
 
-/// Lets a second SIGTERM or SIGINT end the process at once, while the first one's orderly stop is under way.
+/// A second SIGTERM or SIGINT during the graceful shutdown ends the process immediately.
 private struct InterruptibleService<Wrapped: Service>: Service {
     private let wrapped: Wrapped
     private let onStop: @Sendable () -> Void

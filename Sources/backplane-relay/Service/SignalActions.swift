@@ -1,16 +1,16 @@
 import Logging
 import UnixSignals
 
-/// What the signals that do not end a service make it do.
+/// Actions for signals that do not end a service.
 struct SignalActions: Sendable {
-    /// SIGHUP, after the log file was opened anew.
+    /// SIGHUP, after the log file was reopened.
     var hangup: @Sendable () -> Void = {}
     /// SIGUSR1.
     var user1: @Sendable () -> Void = {}
     /// SIGUSR2.
     var user2: @Sendable () -> Void = {}
 
-    /// Answers each signal, until it is cancelled.
+    /// Handles signals until cancelled.
     func answer(_ signals: UnixSignalsSequence, log: Log) async {
         for await signal in signals {
             switch signal {
@@ -18,7 +18,7 @@ struct SignalActions: Sendable {
                 do {
                     try log.destination.reopen()
                 } catch {
-                    log.logger.error("the log file stays as it is", metadata: ["cause": "\(error)"])
+                    log.logger.error("the log file was not reopened", metadata: ["cause": "\(error)"])
                 }
                 hangup()
             case .sigusr1: user1()

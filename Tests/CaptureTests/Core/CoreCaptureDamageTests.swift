@@ -37,7 +37,7 @@ import Time
         let hub = CoreHub(type: "A")
         let record = CoreRecord.bytes(channel: Array("Ax:all".utf8), payload: [0x92, 0x90, 0x80])
         let object = try CoreRecording.json(Reading.Envelope(channel: "A", receivedAt: 1, payload: record), hub.form)
-        #expect((object["error"] as? String)?.contains("none of the hub's") == true)
+        #expect((object["error"] as? String)?.contains("does not belong to the hub") == true)
     }
 
     /// MessagePack-CSharp compresses by LZ4 in one block or in several; both are told, not taken for damage.

@@ -44,7 +44,7 @@ import Testing
             testDescription: "what is not archived stays", kinds: "accao",
             policy: RetentionPolicy(size: 10, needsArchive: true), deleted: "0size 3size"),
         Case(
-            testDescription: "unless the disk is low", kinds: "accao",
+            testDescription: "unless disk space is low", kinds: "accao",
             policy: RetentionPolicy(size: 20, needsArchive: true), diskLow: true,
             deleted: "0size 1disk_low 2disk_low"),
         Case(

@@ -14,8 +14,8 @@ import Testing
             ),
             (["run", "--forward-channel", "x"], "--forward-channel: nothing is forwarded without --forward"),
             (["run", "--forward-buffer", "2MiB"], "--forward-buffer: nothing is forwarded without --forward"),
-            (["run", "--tls-key", "k"], "--tls-key: a key alone makes no HTTPS without --tls-cert"),
-            (["run", "--tls-cert", "c"], "--tls-cert: a certificate alone makes no HTTPS without --tls-key"),
+            (["run", "--tls-key", "k"], "--tls-key: HTTPS is not possible without --tls-cert"),
+            (["run", "--tls-cert", "c"], "--tls-cert: HTTPS is not possible without --tls-key"),
             (
                 ["run", "--channel", "c", "--core-exclude", "H"],
                 "--core-exclude: no hubs are found, so none is left out without --core"
@@ -37,11 +37,14 @@ import Testing
                 "--yes: nothing of ASP.NET Core SignalR is watched without --core"
             ),
             (["check", "--listen", ":1"], "--listen: nothing is served without --interval"),
-            (["export", "x", "--force"], "--force: there is no file to write over without --output"),
-            (["bench", "--redis-insecure"], "--redis-insecure: a Redis of this machine is started without --redis"),
+            (["export", "x", "--force"], "--force: there is no file to overwrite without --output"),
+            (
+                ["bench", "--redis-insecure"],
+                "--redis-insecure: a redis-server is started on this machine without --redis"
+            ),
             (
                 ["check", "--nodes", "3", "--hub-url", "http://n"],
-                "--nodes: no node is started where --hub-url names running ones"
+                "--nodes: no nodes are started when --hub-url names running ones"
             ),
         ])
     func withoutUse(_ arguments: [String], _ complaint: String) {

@@ -37,7 +37,7 @@ import Testing
         (["--core-hub", "A", "--core-hub", "A"], "--core-hub: each hub is given once"),
         (["--core", "--core-hub", "A", "--core-exclude", "A"], "'A' is named by --core-hub too"),
         (["--core-hub", "my:app:ChatHub"], "--channel-prefix 'my:app:' --core-hub 'ChatHub'"),
-        (["--core-hub", "ChatHub:"], "a .NET type name holds no ':'"),
+        (["--core-hub", "ChatHub:"], "a .NET type name contains no ':'"),
     ])
     func isRefused(_ arguments: [String], _ part: String) {
         let error = #expect(throws: (any Error).self) { try CoreOptions.parse(arguments) }

@@ -3,6 +3,7 @@ import HubNode
 import Redis
 import Relay
 import Replay
+import TLS
 import Testing
 
 @testable import backplane_relay

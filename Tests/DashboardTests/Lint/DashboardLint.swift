@@ -43,6 +43,8 @@ struct DashboardLint {
             .templateDatasource, "it has no variable 'datasource', labelled 'Data source', of type prometheus")
         variable("job", label: "Job", rule: .templateJob)
         variable("instance", label: "Instance", rule: .templateInstance)
+        // Also what relays exported that did not have the label yet.
+        variable("backplane", label: "Backplane", all: ".*", rule: .templateBackplane)
         variable("channel", label: "Channel", rule: .templateChannel)
         for variable in dashboard.templating.list where variable.type == "query" {
             demand(variable.refresh == 2, .templateReload, "'\(variable.name)' does not follow the time range")
@@ -53,7 +55,7 @@ struct DashboardLint {
         }
     }
 
-    private mutating func variable(_ name: String, label: String, rule: DashboardRule) {
+    private mutating func variable(_ name: String, label: String, all: String = ".+", rule: DashboardRule) {
         guard let variable = dashboard.templating.list.first(where: { $0.name == name }) else {
             return demand(false, rule, "the variable '\(name)' is missing")
         }
@@ -61,7 +63,7 @@ struct DashboardLint {
         demand(variable.datasource?.uid == "${datasource}", rule, "'\(name)' does not use ${datasource}")
         demand(variable.label == label, rule, "'\(name)' is not labelled '\(label)'")
         demand(variable.multi == true, rule, "'\(name)' takes one value only")
-        demand(variable.allValue == ".+", rule, "all of '\(name)' is not '.+'")
+        demand(variable.allValue == all, rule, "all of '\(name)' is not '\(all)'")
     }
 
     // MARK: Panels
@@ -95,6 +97,9 @@ struct DashboardLint {
             demand(selector.matchers.contains(#"instance=~"$instance""#), .targetInstance, name)
             if metric.hasPrefix("signalr_backplane_") || metric == "backplane_relay_forwarded_envelopes_total" {
                 demand(selector.matchers.contains(#"channel=~"$channel""#), .targetChannel, name)
+            }
+            if metric.hasPrefix("signalr_backplane_") {
+                demand(selector.matchers.contains(#"backplane=~"$backplane""#), .targetBackplane, name)
             }
             if ["rate", "irate"].contains(selector.function) {
                 demand(selector.range == "$__rate_interval", .targetRateInterval, name)

@@ -20,6 +20,9 @@ enum DashboardRule: String, CaseIterable {
     case templateChannel = "template-channel"
     /// Each selector of what is counted by channel has the channel.
     case targetChannel = "target-channel"
+    case templateBackplane = "template-backplane"
+    /// And the backplane: both may have a channel of the same name.
+    case targetBackplane = "target-backplane"
     case panelIDs = "panel-ids"
     case panelLayout = "panel-layout"
 }

@@ -68,9 +68,16 @@ struct BenchLadderTests {
 
     @Test("every envelope of the traffic has the size that was asked for", arguments: [200, 4_096])
     func traffic(size: Int) throws {
-        let traffic = BenchTraffic(payloadBytes: size)
+        let traffic = try BenchTraffic(payloadBytes: size)
         #expect(traffic.blobBytes == size - 7)
         #expect(traffic.blobs.count == traffic.count * traffic.blobBytes)
+    }
+
+    @Test("what is made and measured before the first rate ends at once when it is over")
+    func isOver() throws {
+        #expect(throws: CancellationError.self) { try BenchTraffic(payloadBytes: 200, isOver: { true }) }
+        let traffic = try BenchTraffic(payloadBytes: 1 << 20)
+        #expect(throws: CancellationError.self) { try ZstdProbe(traffic, isOver: { true }) }
     }
 }
 

@@ -31,8 +31,8 @@ struct CheckBackplaneTests {
         }
         #expect(outcome.verdict == .fail)
         let fault = try #require(outcome.faults.first)
-        #expect(fault.contains("the nodes publish elsewhere: no envelope of this check came on channel 'another'"))
-        #expect(fault.contains("nobody but this check subscribes"))
+        #expect(fault.contains("the nodes publish elsewhere: no envelope of this check arrived on channel 'another'"))
+        #expect(fault.contains("only this check subscribes"))
         #expect(outcome.faults.count == 1)
         // What clients receive is proven all the same.
         #expect(try Self.row(outcome, .broadcast).verdict == .pass)
@@ -76,7 +76,7 @@ struct CheckBackplaneTests {
         #expect(outcome.verdict == .fail)
         #expect(outcome.faults.count == 1, "\(outcome.faults)")
         let fault = try #require(outcome.faults.first)
-        for words in ["other node:", "could not be proven", "share no key", "node 2 refuses the tokens of node 1"] {
+        for words in ["other node:", "could not prove", "do not share a key", "node 2 rejects the tokens of node 1"] {
             #expect(fault.contains(words), "\(fault)")
         }
         #expect(outcome.losses.isEmpty, "\(outcome.losses)")

@@ -58,8 +58,10 @@ struct CheckPartsTests {
             "message 7 (broadcastMessage, envelope 1231) did not reach node 2/webSockets: node 2 did not report it as missed"
         ),
         (
-            loss(envelope: 3, missed: nil, counter: "the counter of 'check' went from 812 back to 3 during this check"),
-            "message 7 (broadcastMessage, envelope 3) did not reach node 2/webSockets: the counter of 'check' went from 812 back to 3 during this check"
+            loss(
+                envelope: 3, missed: nil, counter: "the counter of 'check' was set back from 812 to 3 during this check"
+            ),
+            "message 7 (broadcastMessage, envelope 3) did not reach node 2/webSockets: the counter of 'check' was set back from 812 to 3 during this check"
         ),
     ])
     func lossesAreNamedExactly(loss: CheckLoss, text: String) {

@@ -19,7 +19,10 @@ struct CounterTrackTests {
 
     @Test func aFewAreKeptAndAllAreCounted() {
         var track = CounterTrack()
-        for round in 0..<100 { track.observe(UInt64(1_000 + round)); track.observe(1) }
+        for round in 0..<100 {
+            track.observe(UInt64(1_000 + round))
+            track.observe(1)
+        }
         #expect(track.resets.count == 10)
         #expect(track.count == 199 - 99)
     }
@@ -28,15 +31,15 @@ struct CounterTrackTests {
         ([], nil),
         (
             [CounterReset(from: 812, to: 3)],
-            "the counter of 'check' went from 812 back to 3 during this check"
+            "the counter of 'check' was set back from 812 to 3 during this check"
         ),
         (
             [CounterReset(from: 812, to: 0)],
-            "the counter of 'check' went from 812 back to 0 (its key is gone) during this check"
+            "the counter of 'check' was set back from 812 to 0 (its key is gone) during this check"
         ),
         (
             [CounterReset(from: 9, to: 1), CounterReset(from: 4, to: 2)],
-            "the counter of 'check' went from 9 back to 1, and back again later (2 times in all) during this check"
+            "the counter of 'check' was set back from 9 to 1, and again later (2 times in all) during this check"
         ),
     ])
     func inWords(_ resets: [CounterReset], _ text: String?) {

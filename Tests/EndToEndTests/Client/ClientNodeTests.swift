@@ -131,7 +131,7 @@ struct ClientNodeTests {
             #expect("\(String(describing: notHTTP))".contains(redis.endpoint))
         }
         let nobody = await Self.failure(try NodeURL("http://127.0.0.1:1/signalr"))
-        guard case .cannotConnect(_, "it refused the connection: does it run, and is this its port?") = nobody else {
+        guard case .cannotConnect(_, "it refused the connection: is it running, and is this its port?") = nobody else {
             Issue.record("\(String(describing: nobody))")
             return
         }

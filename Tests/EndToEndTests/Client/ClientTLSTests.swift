@@ -41,10 +41,10 @@ import Testing
             try certificates.make("elsewhere", for: "DNS:other.example")
             try certificates.make("old", lifetime: .expired)
             for (name, trusted, words) in [
-                ("good", false, "its certificate is signed by no authority that this machine trusts;"),
+                ("good", false, "its certificate is not signed by an authority that this machine trusts;"),
                 (
                     "elsewhere", true,
-                    "its certificate is not for 'localhost'; write the address with the name that it is for"
+                    "its certificate is not for 'localhost'; use the name in the certificate"
                 ),
                 ("old", true, "the server's certificate has expired (2020-01-06);"),
             ] {

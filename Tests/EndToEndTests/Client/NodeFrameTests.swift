@@ -14,7 +14,8 @@ struct FrameTests {
             #"{"C":"s-0,20","G":"aaJ/5y+=","L":250,"M":[]}"#,
             .messages(
                 frame("s-0,20") {
-                    $0.groupsToken = "aaJ/5y+="; $0.pollDelay = 250
+                    $0.groupsToken = "aaJ/5y+="
+                    $0.pollDelay = 250
                 })
         ),
         (

@@ -15,6 +15,8 @@ final class WatchedBackplane: Sendable {
     static let quiet = "orders"
     /// Nothing at all; one subscriber besides the relay.
     static let still = "still"
+    /// A hub of ASP.NET Core with one node, the envelopes of real ones without an end, each command and call answered.
+    static let hubOfCore = CoreHub(prefix: "orc", type: "OracleHub")
 
     let redis: RedisServer
     let forwardTarget: RedisServer
@@ -70,6 +72,7 @@ final class WatchedBackplane: Sendable {
         let probePort = try FreePort.find()
         let arguments = [
             "--redis", redis.url, "--channel", busy, "--channel", quiet, "--channel", still,
+            "--channel-prefix", hubOfCore.prefix, "--core-hub", hubOfCore.type, "--core-connections",
             // Small, so that everything about segments happens within seconds.
             "--record", recordDirectory, "--segment-duration", "2s", "--retain-size", "200KiB", "--min-free-disk",
             "1MiB",
@@ -93,6 +96,11 @@ final class WatchedBackplane: Sendable {
                     ])
                 let cli = try Tool.redisCLI.requiredPath()
                 _ = try await start(cli, ["-p", "\(redis.port)", "SUBSCRIBE", still])
+                let ofNode = [
+                    hubOfCore.channel(.all), hubOfCore.channel(.groupCommand), hubOfCore.channel(.ack, "web1_1"),
+                    hubOfCore.channel(.result, "web1_1"),
+                ]
+                _ = try await start(cli, ["-p", "\(redis.port)", "SUBSCRIBE"] + ofNode)
                 let subscriber = try await start(cli, ["-p", "\(redis.port)", "SUBSCRIBE", quiet])
                 let hubPort = try await eventually("the hub node listens") {
                     hub.errors.firstMatch(of: #/page=http://127\.0\.0\.1:(\d+)/#).flatMap { Int($0.1) }
@@ -140,6 +148,22 @@ final class WatchedBackplane: Sendable {
         await withTaskGroup { group in
             group.addTask { await self.publish() }
             group.addTask { await self.call() }
+            group.addTask { await self.publishOfCore() }
+        }
+    }
+
+    private func publishOfCore() async {
+        let payloads = (try? CoreVectors.all().first { $0.hub == Self.hubOfCore }?.answered) ?? []
+        while !Task.isCancelled {
+            try? await redis.withClient { client in
+                while !Task.isCancelled {
+                    for payload in payloads {
+                        try await client.send(["PUBLISH", .bytes(payload.channel), .bytes(payload.payload)])
+                    }
+                    try await Task.sleep(for: .milliseconds(200))
+                }
+            }
+            try? await Task.sleep(for: .milliseconds(100))
         }
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Redis
 import TestSupport
 import Testing
 
@@ -30,6 +31,11 @@ extension WithHubNodes {
 
                                 await redis.stop()
                                 try await redis.start()
+                                // Ready they were before, too: as long as a node has not noticed, a message is lost.
+                                try await eventually("both nodes listen again") {
+                                    let reply = try await redis.command(["PUBSUB", "NUMSUB", "chat"])
+                                    return reply.array?.last?.integer == 2 ? true : nil
+                                }
                                 for port in [a, b] {
                                     try await eventually("the node is ready again") {
                                         try await HTTPAnswer.get(port: port, "/-/ready")?.status == 200 ? true : nil
@@ -61,7 +67,7 @@ extension WithHubNodes {
                             #expect(try await other.text(own) == "0")
                             #expect(
                                 try await other.text("return document.querySelector('#messages').textContent")
-                                    .contains("another one of this name"))
+                                    .contains("someone else with this name"))
                             await redis.stop()
                             try await eventually("it says that Redis is away") {
                                 let state = "const state = document.querySelector('#state'); "

@@ -11,7 +11,7 @@ extension WithHubNodes {
     struct NodeRestartTests {
         private static let clients = 40
         private static let metric = "backplane_relay_hub_incomplete_resumes_total"
-        private static let words = "clients came back for envelopes that this node does not hold"
+        private static let words = "clients reconnected for envelopes that this node does not have"
 
         @Test(
             "each client that missed a broadcast counts, in one log line", arguments: [0, 5],

@@ -54,8 +54,12 @@ extension WithHubNodes {
                 #expect(try await Self.metric("oversized_envelopes_total", at: port) == 1)
                 #expect(try await Self.metric("missed_ids_total", at: port) == 0)
                 #expect(try await Self.metric("undecodable_total", at: port) == 0)
-                let lines = node.errors.split(separator: "\n")
-                    .filter { $0.contains("an envelope is larger than this node takes") }
+                // Counted first, then logged.
+                let lines = try await eventually("it is logged") {
+                    let lines = node.errors.split(separator: "\n")
+                        .filter { $0.contains("an envelope is larger than this node accepts") }
+                    return lines.isEmpty ? nil : lines
+                }
                 let line = try #require(lines.first)
                 #expect(lines.count == 1 && line.contains("id=\(id)") && line.contains("limit=\(2 << 20)"))
                 #expect(try Self.memory("VmHWM", of: node) - before < 24 << 10)

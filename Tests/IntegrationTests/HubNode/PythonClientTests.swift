@@ -1,4 +1,5 @@
 import Foundation
+import HubNode
 import TestSupport
 import Testing
 
@@ -27,6 +28,54 @@ extension WithHubNodes {
                     #expect(seen.user == [["пользователь", "to myself"]])
                     #expect(json.contains(##"{"I": "1", "R": {"a": [1, null, "ü"]}}"##))
                     #expect(json.contains(##"{"I": "2", "E": "as asked", "H": true}"##))
+                }
+            }
+        }
+    }
+
+    /// Clients of ASP.NET Core SignalR that others wrote take our node for a server, with both hub protocols.
+    @Suite("The Python packages pysignalr and signalrcore", .serialized, .needs(.redisServer, .python))
+    struct CorePythonClientTests {
+        private struct Seen: Decodable {
+            let broadcasts: [[String]]
+            let group: [[String]]
+            let errors: [String]
+            let opened: Int
+        }
+
+        /// The chat hub's methods that the scripts call, and one that ends the connection.
+        private static let hub = Hub("chatHub") { hub in
+            hub = .chat
+            hub.on("end") { (call: HubCall) in try await call.abort() }
+        }
+
+        private static let clients: [(script: String, name: String, protocolName: String, opened: Int)] = [
+            ("core_pysignalr", "py", "json", 2), ("core_pysignalr", "py", "messagepack", 2),
+            ("core_signalrcore", "core", "json", 1), ("core_signalrcore", "core", "messagepack", 1),
+        ]
+
+        @Test("connect, call, stream, are called, and come back", arguments: clients.indices)
+        func driveNode(index: Int) async throws {
+            let client = Self.clients[index]
+            let script = try #require(
+                Bundle.module.url(forResource: "Scripts/\(client.script)", withExtension: "py")?.path)
+            try await RedisServer.with { redis in
+                try await TestHubNode.with(redis: redis, hubs: [Self.hub]) { port in
+                    let finished = try await Finished.running(
+                        .python, [script, "http://127.0.0.1:\(port)/chathub", client.protocolName])
+                    #expect(finished.exit == .code(0), "\(finished.errors)")
+                    let json = try #require(finished.lines.last)
+                    let seen = try JSONDecoder().decode(Seen.self, from: Data(json.utf8))
+                    #expect(seen.broadcasts == [[client.name, "hello 日本 <&> 👍"]])
+                    #expect(seen.group == [["room", client.name, "in the room"]])
+                    #expect(seen.opened == client.opened)
+                    #expect(
+                        seen.errors.contains {
+                            $0.contains(
+                                "An unexpected error occurred invoking 'fail' on the server. HubException: as asked")
+                        }, "\(seen.errors)")
+                    #expect(json.contains(#""items": [1, 2, 3, "end"]"#), "\(json)")
+                    #expect(json.contains(##"{"a": [1, null, "ü"]}"##), "\(json)")
                 }
             }
         }

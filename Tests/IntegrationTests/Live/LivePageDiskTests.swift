@@ -7,7 +7,7 @@ import Testing
 @Suite("The live page and the disk", .serialized, .needs(.redisServer, .chromium, .chromedriver))
 struct LivePageDiskTests {
     @Test(
-        "the disk is low: paused, with what is not recorded; there is space again: healthy",
+        "disk space is low: paused, with what is not recorded; disk space recovered, resuming recording: healthy",
         .enabled(if: TinyDisk.shouldBeTested, "mounting takes root"))
     func paused() async throws {
         try await TinyDisk.with(megabytes: 8) { disk in
@@ -22,14 +22,14 @@ struct LivePageDiskTests {
                     }
                     try await eventually("what is not recorded is counted") {
                         try await page.sentence().contains(
-                            #/^recording paused: the disk is low since \d\d:\d\d:\d\d, [1-9][\d,]* envelopes not recorded; /#
+                            #/^recording paused: disk space low since \d\d:\d\d:\d\d, [1-9][\d,]* envelopes not recorded; /#
                         )
                             ? true : nil
                     }
                     try await page.picture("paused")
                     try await page.waitFor("healthy", within: .seconds(2)) { try TinyDisk.empty(disk) }
                     try await eventually("that has its row") {
-                        try await page.events().contains("recording goes on") ? true : nil
+                        try await page.events().contains("recording resumed") ? true : nil
                     }
                 }
             }
@@ -46,7 +46,7 @@ struct LivePageDiskTests {
                     try await page.waitFor("not_recording", within: .seconds(1)) { try disk.begin(.write) }
                     try await eventually("what is lost is counted") {
                         try await page.sentence().contains(
-                            #/^not recording: the capture cannot be written since \d\d:\d\d:\d\d, [1-9][\d,]* envelopes lost; /#
+                            #/^not recording: writing to the capture has failed since \d\d:\d\d:\d\d, [1-9][\d,]* envelopes lost; /#
                         )
                             ? true : nil
                     }
@@ -59,7 +59,7 @@ struct LivePageDiskTests {
                     try await page.waitFor("healthy")
                     try await eventually("its end has one, too") {
                         try await page.events().contains(
-                            #/the capture is written again; [1-9][\d,]* envelopes were lost/#)
+                            #/writing to the capture works again; [1-9][\d,]* envelopes were lost/#)
                             ? true : nil
                     }
                 }

@@ -53,7 +53,7 @@ struct ErrorSentenceTests {
             ]
             for (path, sentence) in [
                 ("/nonexistent/capture", "Error: '/nonexistent/capture' does not exist"),
-                ("", "Error: the name of a capture is empty; is a variable of the shell not set?"),
+                ("", "Error: the name of a capture is empty; is a shell variable unset?"),
                 (locked + "/x", "Error: cannot find '\(locked)/x': a part of this path is a file, not a directory"),
                 (folder + "/empty", "Error: there is no .mcap file in '\(folder)/empty'; name a directory"),
                 ("/etc/passwd", "Error: '/etc/passwd' is text, not an MCAP file"),
@@ -78,7 +78,7 @@ struct ErrorSentenceTests {
             ]
             for command in commands {
                 for (path, sentence) in [
-                    ("/nonexistent/x/y", ": a directory of this path does not exist; make it, or name another place"),
+                    ("/nonexistent/x/y", ": a directory in this path does not exist; create it, or name another place"),
                     (segment + "/x", ": a part of this path is a file, not a directory; name another place"),
                 ] { try await Self.fails(command + ["-o", path], sentence) }
                 try await Self.fails(command + ["-o", ""], "-o: name a ", exit: 64)
@@ -102,7 +102,7 @@ struct ErrorSentenceTests {
                 let full = try await Finished.running("/bin/sh", ["-c", line + " > /dev/full"])
                 #expect(full.exit == .code(1), "\(command)")
                 #expect(
-                    full.errors.contains("Error: cannot write to standard output: no space is left on the disk; free"))
+                    full.errors.contains("Error: cannot write to standard output: no space left on the disk; free"))
             }
         }
     }
@@ -124,7 +124,7 @@ struct ErrorSentenceTests {
                     // SQLite has words of its own.
                     try await Self.fails(
                         command + ["-o", path],
-                        command.contains("sqlite") ? "full" : "no space is left on the disk; free space,")
+                        command.contains("sqlite") ? "full" : "no space left on the disk; free space,")
                     try TinyDisk.throwOffBallast(of: disk)
                     let again = try await Finished.relay(command + ["-o", path])
                     #expect(again.exit == .code(0), "\(command): \(again.errors)")
@@ -149,7 +149,8 @@ struct ErrorSentenceTests {
             #expect(plain.exit == .code(0) && plain.lines.count == 10, "\(plain.errors)")
             #expect(try String(contentsOfFile: copy, encoding: .utf8) == plain.output)
             try await Self.fails(
-                ["export", capture, "--format", "sqlite", "-o", pipe], "a database is no stream; name a file", exit: 64)
+                ["export", capture, "--format", "sqlite", "-o", pipe], "a database cannot be streamed; name a file",
+                exit: 64)
         }
     }
 }

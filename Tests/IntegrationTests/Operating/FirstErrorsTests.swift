@@ -28,7 +28,7 @@ struct FirstErrorsTests {
             "127.0.0.1:\(port)",
             "Redis at 127.0.0.1:\(port) refused the connection: is it running, and is this its port?")
         try await Self.check(
-            "redis://nowhere.invalid:1", "no address is known for the host of Redis at nowhere.invalid:1:")
+            "redis://nowhere.invalid:1", "the host name of Redis at nowhere.invalid:1 does not resolve:")
         try await Self.check("unix:///nonexistent/redis.sock", "there is no socket unix:/nonexistent/redis.sock:")
     }
 
@@ -44,7 +44,7 @@ struct FirstErrorsTests {
             try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { relay in
                 try await Self.check(
                     "127.0.0.1:\(relay.port)",
-                    "what listens at 127.0.0.1:\(relay.port) is not Redis: it answers like a web server;")
+                    "the server at 127.0.0.1:\(relay.port) is not Redis: it answers like a web server;")
             }
         }
         try await RedisServer.with(["--requirepass", "another"]) { redis in
@@ -52,7 +52,7 @@ struct FirstErrorsTests {
                 "127.0.0.1:\(redis.port),password=x", "Redis at 127.0.0.1:\(redis.port) refused the login: WRONGPASS")
             try await Self.check(
                 "127.0.0.1:\(redis.port)",
-                "Redis at 127.0.0.1:\(redis.port) wants a password (NOAUTH) and none is given;")
+                "Redis at 127.0.0.1:\(redis.port) requires a password (NOAUTH) and none is given;")
         }
     }
 

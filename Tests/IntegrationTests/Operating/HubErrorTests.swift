@@ -49,10 +49,10 @@ struct HubErrorTests {
             let base = "http://127.0.0.1:\(try FreePort.find())"
             try await Self.check(
                 redis, base + "/signalr",
-                "cannot connect to the hub node at \(base)/signalr: it refused the connection: does it run, and is this its port?"
+                "cannot connect to the hub node at \(base)/signalr: it refused the connection: is it running, and is this its port?"
             )
             try await Self.check(
-                redis, "http://nowhere.invalid/signalr", "no address is known for its host: is the name right,")
+                redis, "http://nowhere.invalid/signalr", "its host name does not resolve: is it spelled correctly,")
             try await Self.check(
                 redis, "http://127.0.0.1:\(redis.port)/signalr", "is it a web server, and does its port speak TLS")
             try await TemporaryDirectory.with { folder in
@@ -66,16 +66,16 @@ struct HubErrorTests {
                     for (name, sentence) in [
                         (
                             "401",
-                            "refused /negotiate with 401: 401 of nginx; it wants a login, and this client has none:"
+                            "refused /negotiate with 401: 401 of nginx; it requires a login, and this client has none:"
                         ),
-                        ("403", "refused /negotiate with 403: 403 of nginx; somebody in front of it forbids"),
-                        ("404", "refused /negotiate with 404: 404 of nginx; no hub is there: is the path right"),
-                        ("302", "refused /negotiate with 302: 302 of nginx; it sends clients to another address"),
+                        ("403", "refused /negotiate with 403: 403 of nginx; access is forbidden:"),
+                        ("404", "refused /negotiate with 404: 404 of nginx; there is no hub at this path: is it right"),
+                        ("302", "refused /negotiate with 302: 302 of nginx; it redirects clients to another address"),
                         ("500", "refused /negotiate with 500: 500 of nginx; its log says why"),
-                        ("502", "refused /negotiate with 502: 502 of nginx; a proxy in front of it does not reach it:"),
-                        ("core", "refused /negotiate with 405; ASP.NET Core SignalR answers so,"),
-                        ("corebody", "(it answers like ASP.NET Core SignalR, and this client speaks SignalR 2)"),
-                        ("azure", "(it sends clients on to Azure SignalR Service,"),
+                        ("502", "refused /negotiate with 502: 502 of nginx; a proxy in front of it cannot reach it:"),
+                        ("core", "refused /negotiate with 405; ASP.NET Core SignalR answers like this,"),
+                        ("corebody", "(it answers like ASP.NET Core SignalR, but this client speaks SignalR 2)"),
+                        ("azure", "(it redirects clients to Azure SignalR Service,"),
                         ("other", "(its JSON has no ConnectionId and ConnectionToken); is the path right?"),
                         ("page", "(it answers with a web page: Welcome!); is the path right?"),
                         ("empty", "(its answer is empty); is the path right?"),
@@ -98,7 +98,7 @@ struct HubErrorTests {
                 try certificates.make("good")
                 try certificates.make("old", lifetime: .expired)
                 for (name, sentence) in [
-                    ("good", "its certificate is signed by no authority that this machine trusts;"),
+                    ("good", "its certificate is not signed by an authority that this machine trusts;"),
                     ("old", "the server's certificate has expired (2020-01-06); renew it there,"),
                 ] {
                     let port = try FreePort.find()
@@ -127,7 +127,7 @@ struct HubErrorTests {
         let run = try await Finished.relay([
             "check", "--redis", "127.0.0.1:1", "--channel", "chat", "--hub-url", "http://user:Canary@127.0.0.1/signalr",
         ])
-        #expect(run.exit == .code(64) && run.errors.contains("takes no login"), "\(run.errors)")
+        #expect(run.exit == .code(64) && run.errors.contains("must not contain a login"), "\(run.errors)")
         #expect(!run.errors.contains("Canary"))
     }
 
@@ -153,15 +153,15 @@ struct HubErrorTests {
                     ("good.crt", "none.key", "none.key' cannot be used for TLS: there is no such file"),
                     (
                         "good.key", "good.crt",
-                        "good.key' cannot be used for TLS: it holds a key and no certificate; are the two files"
+                        "good.key' cannot be used for TLS: it contains a key but no certificate; are the two files"
                     ),
                     (
                         "good.crt", "good.crt",
-                        "good.crt' cannot be used for TLS: it holds a certificate and no key; are the two files"
+                        "good.crt' cannot be used for TLS: it contains a certificate but no key; are the two files"
                     ),
-                    ("good.crt", "other.key", "other.key' is not its key; name the pair that belongs together"),
+                    ("good.crt", "other.key", "other.key'; name a matching pair"),
                     ("good.crt", "locked.key", "locked.key' cannot be used for TLS: the key has a passphrase,"),
-                    ("ca.cnf", "good.key", "ca.cnf' cannot be used for TLS: it holds no certificate in PEM form"),
+                    ("ca.cnf", "good.key", "ca.cnf' cannot be used for TLS: it contains no certificate in PEM form"),
                     ("", "good.key", "it is a directory; name a file"),
                 ] {
                     let run = try await Finished.relay(["run"] + files(certificate, key))

@@ -33,7 +33,7 @@ struct OutputTests {
                     "/bin/sh", ["-c", #"exec "$0" "$@" > /dev/full"#, RelayProcess.path()] + fill(command))
                 #expect(run.exit == .code(1), "\(command): \(run.exit) \(run.errors)")
                 #expect(
-                    run.errors.contains("Error: cannot write to standard output: no space is left on the disk"),
+                    run.errors.contains("Error: cannot write to standard output: no space left on the disk"),
                     "\(command): \(run.errors)")
             }
         }

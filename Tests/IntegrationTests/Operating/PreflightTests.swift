@@ -31,14 +31,14 @@ struct PreflightTests {
                         "persistence   no AOF, RDB (3600 1)", "memory        no limit",
                         "pubsub limit  hard 32.0 MiB, soft 8.0 MiB for 60 s",
                         "channel       chat: 1 subscriber (0 relays, 1 other), counter 7 in database 0, SUBSCRIBE permitted",
-                        "record        \(folder)/capture (will be made), ", "OK            the relay can attach",
+                        "record        \(folder)/capture (will be created), ", "OK            the relay can attach",
                     ] { #expect(check.output.contains(part), "\(part) in:\n\(check.output)") }
                     // A busy machine may be slow: only where the figure shown says so may it be warned of.
                     let roundTrip = Self.figure(#/a PING takes ([\d.]+) ms/#, in: check) ?? 0
                     let disk = Self.figure(#/ free, takes ([\d.]+) MB\/s/#, in: check) ?? .infinity
                     let warnings = check.output.split(separator: "\n").filter { line in
                         line.hasPrefix("warning") && !(roundTrip >= 50 && line.contains("a PING took "))
-                            && !(disk <= 20 && line.contains("takes only "))
+                            && !(disk <= 20 && line.contains("can be written at only "))
                     }
                     #expect(warnings == [], "\(check.output)")
                 }
@@ -140,7 +140,7 @@ struct PreflightTests {
             }
             let same = try await check("redis://localhost:\(source.port)")
             #expect(same.exit == .code(1))
-            #expect(same.output.contains("the very server that is watched"), "\(same.output)")
+            #expect(same.output.contains("is the watched server itself"), "\(same.output)")
             let other = try await check("redis://localhost:\(source.port)", ["--forward-channel", "other"])
             #expect(other.exit == .code(0), "\(other.output)")
             #expect(other.output.contains("forward       localhost:\(source.port), Redis 7."), "\(other.output)")
@@ -154,7 +154,7 @@ struct PreflightTests {
             try await RedisServer.with(["--requirepass", "x"]) { locked in
                 let check = try await check(locked.url)
                 #expect(check.exit == .code(1))
-                #expect(check.output.contains("wants a password (NOAUTH)"), "\(check.output)")
+                #expect(check.output.contains("requires a password (NOAUTH)"), "\(check.output)")
             }
             for edition in RedisEdition.allCases where edition.path != nil {
                 try await RedisServer.withCluster(edition: edition) { cluster in
@@ -217,8 +217,8 @@ struct PreflightTests {
             #expect(check.exit == .code(1))
             #expect(check.output.contains("problem       channel 'chat' cannot be subscribed to"), "\(check.output)")
             #expect(check.output.contains("problem       nothing can be recorded"), "\(check.output)")
-            #expect(check.output.contains("warning       the key 'chat' holds something that is no string"))
-            #expect(check.output.contains("NOT OK        the relay cannot do what it is asked for: 2 problems"))
+            #expect(check.output.contains("warning       the key 'chat' holds a value that is not a string"))
+            #expect(check.output.contains("NOT OK        the relay cannot run as configured: 2 problems"))
         }
     }
 

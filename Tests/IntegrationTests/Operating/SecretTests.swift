@@ -123,7 +123,7 @@ struct SecretTests {
         for address in ["127.0.0.1:1,password=a", "redis://user:a@b"] {
             let run = try await Finished.relay(["run", "--redis", address, "CanaryP", "CanaryQ", "--channel", "chat"])
             #expect(run.exit == .code(64))
-            #expect(run.errors.contains("put the address into quotes"), "\(run.errors)")
+            #expect(run.errors.contains("quote the address"), "\(run.errors)")
             #expect(!(run.output + run.errors).contains("Canary"), "\(run.errors)")
         }
     }

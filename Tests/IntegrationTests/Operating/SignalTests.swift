@@ -86,7 +86,7 @@ struct SignalTests {
                     await redis.stop()
                     try await socket.wait(for: "WATCHDOG=1\nSTATUS=not subscribed to Redis")
                     #expect(try await relay.stop() == .code(0))
-                    try await socket.wait(for: "STOPPING=1\nSTATUS=writing what was received")
+                    try await socket.wait(for: "STOPPING=1\nSTATUS=writing received envelopes")
                 }
             }
         }

@@ -18,7 +18,8 @@ struct TwoRelaysTests {
             try await TemporaryDirectory.with { folder in
                 let directory = folder + "/capture"
                 try await RelayProcess.with(Self.run(redis, directory)) { relay in
-                    let file = try #require(try CaptureFiles.paths(in: directory).first)
+                    // It may be ready to hear before it has opened its first file.
+                    let file = try await eventually("it records") { try? CaptureFiles.paths(in: directory).first }
                     let second = try await Finished.relay(
                         ["run", "--listen", "127.0.0.1:0"] + Self.run(redis, directory))
                     #expect(second.exit == .code(1))

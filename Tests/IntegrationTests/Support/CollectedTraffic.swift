@@ -9,6 +9,7 @@ final class CollectedTraffic: EnvelopeSink {
     private let state = Mutex<(payloads: [[UInt8]], isSubscribed: Bool)>(([], false))
 
     var payloads: [[UInt8]] { state.withLock { $0.payloads } }
+    var isSubscribed: Bool { state.withLock { $0.isSubscribed } }
 
     func collect(
         from redis: RedisServer, channel: String, isolation: isolated (any Actor)? = #isolation,

@@ -5,7 +5,6 @@ import TestSupport
 
 /// An HTTP/1.1 response as it comes over the wire, read for as long as a test wants.
 final class RawHTTP {
-
     let status: Int
     /// In the order and spelling of the wire.
     let headers: [(name: String, value: String)]

@@ -93,7 +93,7 @@ import Time
         // What the first turns looked like.
         #expect(heard[0].filter { $0 == "gap" || $0 == "counter_reset" } == [])
         #expect(metrics.sample(#"signalr_backplane_gaps_total{channel="chat",backplane="signalr2"}"#) == 0)
-        #expect(metrics.sample(#"signalr_backplane_id_resets_total{channel="chat",backplane="signalr2"}"#) == 0)
+        #expect(metrics.sample(#"signalr_backplane_counter_resets_total{channel="chat",backplane="signalr2"}"#) == 0)
         #expect(
             metrics.sample(#"signalr_backplane_interleaved_ids_total{channel="chat",backplane="signalr2"}"#) ?? 0 > 30)
     }

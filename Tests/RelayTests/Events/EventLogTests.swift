@@ -38,8 +38,8 @@ import Testing
         log.flush(at: .max)
         #expect(
             lines.withLockedValue { $0.suffix(2) } == [
-                "more of the same, not logged one by one event=duplicate suppressed=1",
-                "more of the same, not logged one by one event=gap suppressed=2",
+                "similar events, not logged individually event=duplicate suppressed=1",
+                "similar events, not logged individually event=gap suppressed=2",
             ])
         log.write(.warning, "gap", kind: "gap", at: 3 * second, [:])
         #expect(lines.withLockedValue { $0.last } == "gap", "nothing is told twice")

@@ -8,7 +8,10 @@ import Testing
 /// What the ids of a channel tell: the same for whoever records and whoever looks.
 @Suite struct ChannelIDsTests {
     enum Step {
-        case lost, arrives(UInt64?), drops(ClosedRange<UInt64>), counter(CounterReading, isLast: Bool = false)
+        case lost
+        case arrives(UInt64?)
+        case drops(ClosedRange<UInt64>)
+        case counter(CounterReading, isLast: Bool = false)
     }
 
     struct Story: CustomTestStringConvertible {

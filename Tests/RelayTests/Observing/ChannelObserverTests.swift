@@ -226,6 +226,8 @@ import Time
         #expect(metrics.sample(#"signalr_backplane_gaps_total{channel="chat",backplane="signalr2"}"#) == 2)
         #expect(metrics.sample(#"signalr_backplane_missing_ids_total{channel="chat",backplane="signalr2"}"#) == 4)
         #expect(metrics.sample(#"signalr_backplane_duplicate_ids_total{channel="chat",backplane="signalr2"}"#) == 1)
+        #expect(metrics.sample(#"signalr_backplane_counter_resets_total{channel="chat",backplane="signalr2"}"#) == 1)
+        // The name of 0.1.0, for one version more.
         #expect(metrics.sample(#"signalr_backplane_id_resets_total{channel="chat",backplane="signalr2"}"#) == 1)
         #expect(metrics.sample(#"signalr_backplane_last_id{channel="chat",backplane="signalr2"}"#) == 3)
     }

@@ -305,6 +305,7 @@ import Time
         let core = Set(metrics.series().keys.map { String($0.prefix { $0 != "{" }) })
         for name in [
             "last_id", "gaps_total", "missing_ids_total", "duplicate_ids_total", "id_resets_total",
+            "counter_resets_total",
             "ids_in_doubt_total",
             "interleaved_ids_total", "clock_skew_total", "delivery_latency_seconds_count",
             "delivery_latency_floor_seconds", "results_missing_total",

@@ -76,9 +76,9 @@ import Time
         channels.attach(.core(Self.news))
         channels.attach(.signalR2(key: "orders"))
         #expect(metrics.observing.channels.map(\.channel) == ["app:ChatHub", "chat", "app:NewsHub", "orders"])
-        for (channel, backplane) in [("app:NewsHub", "core"), ("orders", "signalr2")] {
-            #expect(isUp(channel, backplane) == 1)
-        }
+        #expect(isUp("app:NewsHub", "core") == 0 && isUp("app:ChatHub", "core") == 1)
+        channels.consume(.joined(channel: 2))
+        #expect(isUp("app:NewsHub", "core") == 1 && isUp("orders", "signalr2") == 0)
         #expect(observe(envelope(Self.news), 2, &channels) == (nil, true))
         #expect(observe(Array("3 x".utf8), 3, &channels) == (3, true))
         channels.counted()
@@ -90,8 +90,8 @@ import Time
         #expect(envelopes("app:NewsHub", "core") == 1 && envelopes("orders", "signalr2") == 1)
         channels.consume(.disconnected(.closedByServer))
         #expect(isUp("app:NewsHub", "core") == 0)
-        channels.attach(.core(CoreHub(type: "Late")))
-        #expect(isUp("Late", "core") == 0)
+        channels.consume(.subscribed(Subscription(server: nil, endpoint: "127.0.0.1:1")))
+        #expect(isUp("app:NewsHub", "core") == 1 && isUp("orders", "signalr2") == 1)
     }
 
     /// An event key and a hub may have one name.

@@ -192,7 +192,7 @@ import Time
         let status = RelayStatus(records: true)
         status.isSubscribed = true
         status.isDiskLow = true
-        #expect(status.notReadyReason == "the disk is low")
+        #expect(status.notReadyReason == "disk space is low")
         status.isDiskLow = false
         status.isWriting = true
         #expect(status.notReadyReason == nil)

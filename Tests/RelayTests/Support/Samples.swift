@@ -33,11 +33,10 @@ struct RelayMetrics {
 
     /// The value of one series as a scrape shows it; nil if there is none.
     func sample(_ series: String) -> Double? {
-        for line in String(decoding: registry.expose(.text), as: UTF8.self).split(separator: "\n") {
-            guard line.hasPrefix(series + " ") else { continue }
-            return Double(line.dropFirst(series.count + 1))
+        let line = String(decoding: registry.expose(.text), as: UTF8.self).split(separator: "\n").first {
+            $0.hasPrefix(series + " ")
         }
-        return nil
+        return line.flatMap { Double($0.dropFirst(series.count + 1)) }
     }
 
     func dropped(_ reason: DropReason) -> (envelopes: Double?, bytes: Double?) {

@@ -8,10 +8,12 @@ import Testing
     private static func client(
         _ name: String, _ address: String = "10.0.0.1:50001", waiting: Int = 0, sub: Int = 1, memory: Int = 100
     ) -> SubscriberClient {
-        SubscriberClient(
+        let client = SubscriberClient(
             line:
                 "id=1 addr=\(address) laddr=10.0.0.9:6379 fd=8 name=\(name) age=1 idle=0 flags=P db=0 sub=\(sub) psub=0 "
-                + "multi=-1 oll=0 omem=\(waiting) tot-mem=\(memory) events=r cmd=subscribe")!
+                + "multi=-1 oll=0 omem=\(waiting) tot-mem=\(memory) events=r cmd=subscribe")
+        guard let client else { preconditionFailure("the line is no client's") }
+        return client
     }
 
     @Test(arguments: [

@@ -1,15 +1,17 @@
 /// Kind and name of a hub's Redis channel, read in place. Valid as long as the channel's memory.
 package struct CoreChannelName {
+    /// What the channel is for.
     package let kind: CoreKind
-    /// UTF-8, or what should be: of the group, user, connection or server. Empty where the kind has none.
+    /// Expected to be UTF-8: the group, user, connection or server. Empty for kinds without a name.
     package let name: UnsafeRawBufferPointer
 
+    /// The name; U+FFFD for what is not UTF-8.
     package var nameText: String { String(decoding: name, as: UTF8.self) }
 
     /// - Parameters:
-    ///   - channel: begins with the hub's root (prefix and type), which is not looked at.
-    ///   - rootCount: bytes of the root. Names hold anything, so that only this says where the hub ends.
-    /// - Returns: nil if it is no channel of the hub, or the name is empty, which nodes refuse.
+    ///   - channel: begins with the hub's root (prefix and type), which is not checked.
+    ///   - rootCount: bytes of the root. Names may contain anything, so only this shows where the hub ends.
+    /// - Returns: nil if it is not a channel of the hub, or the name is empty, which nodes reject.
     @inline(__always)
     package init?(_ channel: UnsafeRawBufferPointer, rootCount: Int) {
         // The shortest is ":all".

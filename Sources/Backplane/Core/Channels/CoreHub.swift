@@ -1,13 +1,17 @@
 /// A hub on the backplane: the `ChannelPrefix` of StackExchange.Redis and the full .NET type name of the hub's class,
 /// one behind the other with nothing between them.
+///
+/// Source: `RedisHubLifetimeManager.cs` (the prefix) and `Internal/RedisChannels.cs`
+/// of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
 package struct CoreHub: Hashable, Sendable {
     /// Empty by default.
     package let prefix: String
     /// `Chat.Hubs.ChatHub`, ``Chat.Hubs.RoomHub`1[[System.Int32, ...]]``; never the URL's path.
     package let type: String
-    /// UTF-8 of both: what each of the hub's channels begins with.
+    /// Both as UTF-8: the start of each of the hub's channels.
     package let root: [UInt8]
 
+    /// - Parameter type: not empty.
     package init(prefix: String = "", type: String) {
         self.prefix = prefix
         self.type = type
@@ -16,8 +20,8 @@ package struct CoreHub: Hashable, Sendable {
 
     /// - Parameters:
     ///   - root: prefix and type together.
-    ///   - prefix: what is known of the prefix.
-    /// - Returns: nil if the root does not begin with the prefix, or nothing is left.
+    ///   - prefix: the known prefix.
+    /// - Returns: nil if the root does not begin with the prefix, or nothing follows it.
     package init?(root: [UInt8], prefix: String) {
         let prefixBytes = Array(prefix.utf8)
         guard root.starts(with: prefixBytes), root.count > prefixBytes.count else { return nil }
@@ -35,11 +39,11 @@ package struct CoreHub: Hashable, Sendable {
     /// Prefix and type: the topic of captures, the `channel` of metrics.
     package var topic: String { String(decoding: root, as: UTF8.self) }
 
-    /// Whether the type has a name that a .NET class can have: without it, `:` in a type could be taken for the end.
+    /// Whether the type is a possible .NET type name: otherwise a `:` in it could be taken for its end.
     package var hasPlausibleType: Bool { !type.utf8.contains(UInt8(ascii: ":")) }
 
-    /// The type without the versions of assemblies in it. Hubs that differ in no more do not meet: the nodes of one
-    /// .NET version name ``RoomHub`1[[System.Int32, ..., Version=8.0.0.0, ...]]``, those of another 9.0.0.0.
+    /// The type without assembly versions. Hubs that differ only in these do not receive each other's messages: nodes
+    /// of one .NET version name ``RoomHub`1[[System.Int32, ..., Version=8.0.0.0, ...]]``, those of another 9.0.0.0.
     package var typeWithoutVersions: String {
         let key = "Version="
         var parts = type.split(separator: key, omittingEmptySubsequences: false).map { String($0) }
@@ -51,9 +55,9 @@ package struct CoreHub: Hashable, Sendable {
 
     // MARK: - Channels
 
-    /// The Redis channel for this.
+    /// The Redis channel of a kind.
     ///
-    /// - Parameter name: of the group, user, connection or server; ignored where the kind has none.
+    /// - Parameter name: the group, user, connection or server; ignored for kinds without a name.
     package func channel(_ kind: CoreKind, _ name: some Collection<UInt8>) -> [UInt8] {
         var channel = root
         channel.reserveCapacity(root.count + kind.infix.utf8CodeUnitCount + name.count)
@@ -66,9 +70,9 @@ package struct CoreHub: Hashable, Sendable {
         String(decoding: channel(kind, Array(name.utf8)), as: UTF8.self)
     }
 
-    /// Reads a channel from the left.
+    /// Parses a channel from the left.
     ///
-    /// - Returns: nil if it is no channel of this hub.
+    /// - Returns: nil if it is not a channel of this hub.
     package func parse(_ channel: UnsafeRawBufferPointer) -> CoreChannelName? {
         guard begins(channel) else { return nil }
         return CoreChannelName(channel, rootCount: root.count)

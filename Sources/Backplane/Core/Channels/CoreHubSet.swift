@@ -1,9 +1,9 @@
-/// Hubs that are followed together; finds the one that a channel belongs to.
+/// Hubs that are watched together; finds the hub of a channel.
 package struct CoreHubSet: Sendable {
-    /// Those with the longest root first: where one's root is the beginning of another's channel, the longer one is
-    /// meant.
+    /// Longest root first: if one root is a prefix of another hub's channel, the longer root is the right one.
     package let hubs: [CoreHub]
 
+    /// Those that channels are compared with.
     package init(_ hubs: some Sequence<CoreHub>) {
         self.hubs = Set(hubs).sorted { first, second in
             first.root.count == second.root.count
@@ -11,7 +11,7 @@ package struct CoreHubSet: Sendable {
         }
     }
 
-    /// - Returns: nil if it is no channel of any of the hubs.
+    /// - Returns: nil if it is not a channel of any of the hubs.
     package func parse(_ channel: UnsafeRawBufferPointer) -> (hub: CoreHub, name: CoreChannelName)? {
         for hub in hubs {
             if let name = hub.parse(channel) { return (hub, name) }
@@ -20,24 +20,24 @@ package struct CoreHubSet: Sendable {
     }
 }
 
-/// Finds hubs by the channel that each node of a hub subscribes, `<root>:internal:groups`.
+/// Finds hubs by the channel that each node of a hub subscribes to, `<root>:internal:groups`.
 package enum CoreDiscovery {
     /// The pattern for `PUBSUB CHANNELS`.
     package static func pattern(prefix: String) -> [UInt8] {
         RedisGlob.escaped(Array(prefix.utf8)) + Array("*".utf8) + CoreKind.groupCommand.infixBytes
     }
 
-    /// - Returns: prefix and type in one; nil if the channel is none of these.
+    /// - Returns: prefix and type together; nil for any other channel.
     package static func root(ofGroupsChannel channel: some BidirectionalCollection<UInt8>) -> [UInt8]? {
         let infix = CoreKind.groupCommand.infixBytes
         guard channel.count > infix.count, channel.suffix(infix.count).elementsEqual(infix) else { return nil }
         return Array(channel.dropLast(infix.count))
     }
 
-    /// The hubs among the channels of `PUBSUB CHANNELS`.
+    /// The hubs among the output of `PUBSUB CHANNELS`.
     ///
-    /// A group, user or connection whose name ends in `:internal:groups` looks like a hub. It is none if it can be read
-    /// as a channel of another one.
+    /// A group, user or connection whose name ends in `:internal:groups` looks like a hub. It is not one if it can be
+    /// parsed as a channel of another hub.
     package static func hubs(in channels: [[UInt8]], prefix: String) -> [CoreHub] {
         let roots = Set(channels.compactMap { root(ofGroupsChannel: $0) })
         return

@@ -1,4 +1,6 @@
 /// What a Redis channel of a hub is for, few enough to be a metric label.
+///
+/// Source: `Internal/RedisChannels.cs` of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
 package enum CoreKind: UInt8, CaseIterable, Sendable {
     case all
     case group
@@ -22,7 +24,7 @@ package enum CoreKind: UInt8, CaseIterable, Sendable {
         }
     }
 
-    /// What follows the hub's root in the channel; a name follows where it ends with a colon.
+    /// The text after the hub's root; a name follows if it ends with a colon.
     package var infix: StaticString {
         switch self {
         case .all: ":all"

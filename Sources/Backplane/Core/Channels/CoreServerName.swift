@@ -1,10 +1,14 @@
 /// The name that a node gives itself for each hub: `<machine name>_<guid, 32 lower-case hexadecimal digits>`, a new one
 /// at each start of the process.
+///
+/// Source: `RedisHubLifetimeManager.cs` of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
 package struct CoreServerName: Hashable, Sendable {
+    /// May hold `_` itself.
     package let machine: String
+    /// 32 lower-case hexadecimal digits.
     package let guid: String
 
-    /// - Returns: nil if the name has another form.
+    /// - Returns: nil for any other form.
     package init?(_ name: some BidirectionalCollection<UInt8>) {
         guard name.count >= 33 else { return nil }
         let guid = name.suffix(32)

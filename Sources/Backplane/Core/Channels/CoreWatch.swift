@@ -1,11 +1,11 @@
-/// What to subscribe in order to see a hub, and what an ACL must hold for that.
+/// The subscriptions needed to watch a hub, and the ACL they require.
 ///
-/// To watch is not neutral: a node that asks a connection for a result takes the number of subscribers that PUBLISH
-/// answers for proof that the connection is there. By default nothing here matches a connection's channel.
+/// Watching is not neutral: a node that asks a connection for a result treats the subscriber count returned by PUBLISH
+/// as proof that the connection exists. By default nothing here matches a connection's channel.
 package struct CoreWatch: Equatable, Sendable {
     /// For SUBSCRIBE.
     package let channels: [[UInt8]]
-    /// For PSUBSCRIBE. Each PUBLISH to any channel of this Redis pays for each of them.
+    /// For PSUBSCRIBE. Each pattern adds cost to every PUBLISH on this Redis.
     package var patterns: [[UInt8]] { beginnings.map(\.pattern) }
     /// Each pattern, and what the channels begin with that are meant by it: it may match others too.
     package let beginnings: [Beginning]
@@ -15,8 +15,8 @@ package struct CoreWatch: Equatable, Sendable {
         package let pattern: [UInt8]
     }
 
-    /// - Parameter connections: also sends to single connections, and calls that wait for a result. Changes what
-    ///   PUBLISH answers: such a call to a connection that is gone then waits until it is cancelled.
+    /// - Parameter connections: also watch messages to single connections, and calls that wait for a result. This
+    ///   changes the reply of PUBLISH: such a call to a disconnected client then waits until it is cancelled.
     package init(_ hub: CoreHub, connections: Bool = false) {
         channels = [hub.channel(.all, []), hub.channel(.groupCommand, [])]
         let kinds: [CoreKind] = [.ack, .result, .group, .user] + (connections ? [.connection] : [])
@@ -26,16 +26,17 @@ package struct CoreWatch: Equatable, Sendable {
         }
     }
 
-    /// What follows `&` in an ACL. For a pattern Redis compares byte for byte, so that a wider one does not allow it.
+    /// The text after `&` in an ACL. Redis compares a PSUBSCRIBE pattern byte for byte, so a wider ACL pattern does not
+    /// permit it.
     package var aclPatterns: [[UInt8]] { channels.map { RedisGlob.escaped($0) } + patterns }
 
-    /// The channel rules of an ACL, to be put behind `resetchannels`: `&Chat:all &Chat:internal:groups ...`.
+    /// The channel rules of an ACL, to follow `resetchannels`: `&Chat:all &Chat:internal:groups ...`.
     package var aclRules: String {
         aclPatterns.map { "&" + String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
     }
 
-    /// Whether patterns of the one hub match channels of the other: its prefix and type are the beginning of the
-    /// other's group, user, ack or result channels, as `Chat` beside the prefix `Chat:group:`.
+    /// Whether patterns of the first hub match channels of the other: its prefix and type are the start of the other's
+    /// group, user, ack or result channels, like `Chat` with the prefix `Chat:group:`.
     package static func covers(_ hub: CoreHub, _ other: CoreHub) -> Bool {
         guard hub != other else { return false }
         let candidates: [CoreKind] = [.group, .user, .ack, .result]

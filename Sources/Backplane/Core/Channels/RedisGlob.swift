@@ -3,7 +3,8 @@ package enum RedisGlob {
     /// A pattern that matches this text.
     ///
     /// What means something in a pattern is escaped. White space and NUL become `?`, for Redis takes no ACL that holds
-    /// them, and an ACL must hold a pattern of PSUBSCRIBE literally: generic hubs have spaces in their names.
+    /// them, and an ACL must hold a pattern of PSUBSCRIBE literally: generic hubs have spaces in their names. Quotes do
+    /// as well: redis-cli and files of ACLs take them for the beginning of a quoted word.
     package static func escaped(_ text: some Sequence<UInt8>) -> [UInt8] {
         var pattern: [UInt8] = []
         for byte in text {
@@ -11,7 +12,7 @@ package enum RedisGlob {
             case UInt8(ascii: "*"), UInt8(ascii: "?"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "\\"):
                 pattern.append(UInt8(ascii: "\\"))
                 pattern.append(byte)
-            case 0x00, 0x09...0x0D, 0x20: pattern.append(UInt8(ascii: "?"))
+            case 0x00, 0x09...0x0D, 0x20, UInt8(ascii: "\""), UInt8(ascii: "'"): pattern.append(UInt8(ascii: "?"))
             default: pattern.append(byte)
             }
         }

@@ -1,36 +1,37 @@
 import JSON
 
-/// Whether the JSON frame and the MessagePack frame of an envelope say the same.
+/// Whether the JSON and MessagePack frames of an envelope have the same content.
 package enum CoreAgreement: Equatable, Sendable {
     case same
     case different(Part)
-    /// All that can be compared is equal; the first part that cannot be, and why.
+    /// Everything comparable is equal; the first part that is not comparable, and why.
     case incomparable(Part, Reason)
 
+    /// What two payloads were compared by.
     package enum Part: Equatable, Sendable {
         /// Type, invocation id or error.
         case message
         case target
-        /// How many arguments there are.
+        /// The number of arguments.
         case argumentCount
-        /// By its index.
+        /// An argument, by index.
         case argument(Int)
         case streamIDs
         case headers
         case result
     }
 
-    /// What the two protocols say in ways that do not tell whether it is the same.
+    /// Why two representations cannot be compared.
     package enum Reason: UInt8, CaseIterable, Sendable {
-        /// Names of members differ between the protocols, and MessagePack may have none.
+        /// Member names differ between the protocols, and MessagePack may omit them.
         case object
         /// Base64 in JSON.
         case bytes
         /// A text in JSON, a timestamp in MessagePack.
         case date
-        /// A value of the one type here and of another there, as enums, decimals and spans of time are.
+        /// The types differ, as for enums, decimals and time spans.
         case type
-        /// An extension value that only the application knows.
+        /// An extension value specific to the application.
         case ext
         /// Compressed by LZ4 in MessagePack.
         case compressed
@@ -83,7 +84,7 @@ package enum CoreAgreement: Equatable, Sendable {
         var open: CoreAgreement?
         var scanner = JSONScanner(UnsafeRawBufferPointer(rebasing: json.payload[json.range]))
         var reader = MessagePackReader(messagePack.payload, in: messagePack.range)
-        // Both were walked over before, and have as many.
+        // Both were validated before and have the same count.
         guard scanner.consume(UInt8(ascii: "[")), let count = try? reader.arrayCount() else {
             return .different(.argumentCount)
         }
@@ -120,9 +121,9 @@ package enum CoreAgreement: Equatable, Sendable {
 }
 
 extension CoreInvocationView {
-    /// Whether the two frames that are understood say the same.
+    /// Whether the JSON and MessagePack frames have the same content.
     ///
-    /// - Returns: nil if the envelope has not both protocols, or a frame is empty.
+    /// - Returns: nil unless the envelope has both, and neither is empty.
     package func agreement() throws(CoreError) -> CoreAgreement? {
         guard var json = messages(in: .json), var messagePack = messages(in: .messagePack),
             let first = try json.next(), let second = try messagePack.next()

@@ -1,9 +1,9 @@
 import JSON
 
-/// The client's method that an invocation calls, found by looking at the beginning of a frame only: nodes write
-/// `{"type":1,"target":"` and `96 01 80 c0` before it, unless a result is asked for.
+/// The client method of an invocation, found by reading only the start of a frame: nodes write `{"type":1,"target":"`
+/// or `96 01 80 c0` before it, unless a result is requested.
 ///
-/// For counting; ``CoreHubMessage`` checks the whole. Valid as long as the payload's memory.
+/// For counting; ``CoreHubMessage`` validates everything. Valid as long as the payload's memory.
 package struct CoreCallName {
     /// UTF-8 as it stands in the frame.
     package let key: UnsafeRawBufferPointer
@@ -11,7 +11,7 @@ package struct CoreCallName {
     /// Malformed UTF-8 becomes U+FFFD.
     package var method: String { String(decoding: key, as: UTF8.self) }
 
-    /// - Returns: nil if the frame does not begin so, or the name is escaped.
+    /// - Returns: nil if the frame begins differently, or the name is escaped.
     @inline(__always)
     package init?(quickly view: CoreInvocationView) {
         if let json = view.json {
@@ -46,7 +46,7 @@ package struct CoreCallName {
 
     @inline(__always)
     private init?(messagePack payload: UnsafeRawBufferPointer, in frame: Range<Int>) {
-        // The length takes five bytes at most.
+        // The length takes at most five bytes.
         var position = frame.lowerBound
         let lastOfLength = min(position &+ 4, frame.upperBound &- 1)
         while position < lastOfLength, payload[position] >= 0x80 { position &+= 1 }

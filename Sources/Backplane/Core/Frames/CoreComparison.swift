@@ -1,6 +1,6 @@
 import JSON
 
-/// Compares a JSON value with a MessagePack value, as far as the two can be.
+/// Compares a JSON value with a MessagePack value, as far as they are comparable.
 enum CoreComparison {
     enum Verdict: Equatable {
         case same
@@ -8,7 +8,7 @@ enum CoreComparison {
         case incomparable(CoreAgreement.Reason)
     }
 
-    /// Both values were walked over before: they are well formed, and the JSON is nested no deeper than a scanner goes.
+    /// Both values were validated before: they are well formed, and the JSON is not nested too deeply for a scanner.
     static func compare(
         _ json: UnsafeRawBufferPointer, _ jsonRange: Range<Int>, _ messagePack: UnsafeRawBufferPointer,
         _ messagePackRange: Range<Int>
@@ -86,7 +86,7 @@ enum CoreComparison {
         case (.int(let first), .int(let second)): first == second
         case (.uint(let first), .uint(let second)): first == second
         case (.int, .uint), (.uint, .int): false
-        // Written with the digits that a float needs, which are not those of the same double.
+        // Written with the digits needed for a float, which differ from those of the same double.
         case (_, .float(let second)): Float(String(decoding: text, as: UTF8.self)) == second
         case (.int(let first), .double(let second)): Double(first) == second
         case (.uint(let first), .double(let second)): Double(first) == second

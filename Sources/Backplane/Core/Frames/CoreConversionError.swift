@@ -1,4 +1,4 @@
-/// Why a frame cannot be said in the other protocol, and where in the payload that showed.
+/// Why a frame cannot be converted to the other protocol, and the offset in the payload.
 package struct CoreConversionError: Error, Equatable, Sendable {
     package let reason: Reason
     package let offset: Int
@@ -10,19 +10,19 @@ package struct CoreConversionError: Error, Equatable, Sendable {
 
     package init(_ error: CoreError) { self.init(.malformed, at: error.offset) }
 
-    /// Few and stable enough to be a label.
+    /// Few and stable values, suitable as a label.
     package enum Reason: UInt8, CaseIterable, Sendable {
         /// The frame does not decode.
         case malformed
-        /// Names of members differ between the protocols: `name` in JSON is `Name` in MessagePack.
+        /// Member names differ between the protocols: `name` in JSON is `Name` in MessagePack.
         case object
         /// Bytes are Base64 in JSON.
         case bytes
         /// A time is a text in JSON and a timestamp in MessagePack.
         case date
-        /// A number that the other protocol cannot say, or not as exactly.
+        /// A number that the other protocol cannot represent exactly.
         case number
-        /// An extension value that only the application knows.
+        /// An extension value specific to the application.
         case ext
         /// Compressed by LZ4.
         case compressed

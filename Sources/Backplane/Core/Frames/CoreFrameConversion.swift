@@ -1,15 +1,15 @@
 import JSON
 
-/// Says a frame of one protocol in the other: messages that go to clients, with null, booleans, numbers, texts and
-/// arrays of these.
+/// Converts a frame to the other protocol: messages to clients, with null, booleans, numbers, texts and arrays of
+/// these.
 ///
-/// JSON does not tell a text from bytes, an enum's name or a time. What looks like a time is refused; Base64 and names
-/// cannot be told, and become texts.
+/// JSON does not distinguish a text from bytes, an enum name or a time. Apparent times are refused; Base64 and enum
+/// names cannot be recognized and become texts.
 package enum CoreFrameConversion {
     /// - Parameters:
-    ///   - frame: a whole frame, or all that is left of a payload; offsets of errors count from its start.
-    ///   - allowUntyped: objects, bytes, times and inexact numbers become what they would most likely be: names of
-    ///     members stay, bytes become Base64, times texts.
+    ///   - frame: a whole frame, or the rest of a payload; error offsets count from its start.
+    ///   - allowUntyped: convert objects, bytes, times and inexact numbers to the most likely form: member names stay,
+    ///     bytes become Base64, times become texts.
     /// - Returns: a frame of the other protocol.
     package static func converted(
         _ frame: UnsafeRawBufferPointer, from format: CoreFormat, allowUntyped: Bool = false
@@ -69,6 +69,15 @@ package enum CoreFrameConversion {
         return length(writer.bytes.count) + writer.bytes
     }
 
+    /// One JSON value in MessagePack: texts stay texts, objects become maps.
+    package static func messagePack(json value: UnsafeRawBufferPointer) throws(CoreConversionError) -> [UInt8] {
+        guard JSONText.isJSON(value) else { throw CoreConversionError(.malformed, at: 0) }
+        var writer = MessagePackWriter()
+        var scanner = JSONScanner(value)
+        try append(&scanner, at: 0, to: &writer, true)
+        return writer.bytes
+    }
+
     /// 7-bit groups, the least significant first.
     package static func length(_ count: Int) -> [UInt8] {
         var groups: [UInt8] = []
@@ -87,7 +96,7 @@ package enum CoreFrameConversion {
         try append(&scanner, at: range.lowerBound, to: &writer, allowUntyped)
     }
 
-    /// The text was walked over before: it is JSON, and nested no deeper than a scanner goes.
+    /// The text was validated before: it is JSON, and not nested too deeply for a scanner.
     private static func append(
         _ scanner: inout JSONScanner, at base: Int, to writer: inout MessagePackWriter, _ allowUntyped: Bool
     ) throws(CoreConversionError) {

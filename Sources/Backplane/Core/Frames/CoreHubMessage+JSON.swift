@@ -3,8 +3,7 @@ import JSON
 extension CoreHubMessage {
     private static let recordSeparator: UInt8 = 0x1E
 
-    /// Reads a JSON message, members in any order, unknown ones included; of a name that comes twice, the last one
-    /// counts.
+    /// Reads a JSON message with members in any order and unknown ones; of duplicate names the last counts.
     ///
     /// - Parameter part: begins with the message; more may follow.
     init(json payload: UnsafeRawBufferPointer, in part: Range<Int>) throws(CoreError) {
@@ -25,7 +24,7 @@ extension CoreHubMessage {
         try checkFields()
     }
 
-    /// What each type must have in order to be taken by a client.
+    /// Checks the fields that a client requires for each type.
     func checkFields() throws(CoreError) {
         let isWhole =
             switch type {
@@ -146,7 +145,7 @@ private struct Fields {
         return true
     }
 
-    /// Notes a value of the wrong type; a place without any value is no JSON at all.
+    /// Notes a value of the wrong type; a missing value is not JSON.
     private mutating func refuse(
         _ first: UInt8?, _ start: Int, _ reason: CoreError.Reason = .wrongType
     ) -> Bool {

@@ -3,7 +3,7 @@ extension CoreHubMessage {
     private static let void: UInt8 = 2
     private static let result: UInt8 = 3
 
-    /// Reads a MessagePack message: its length in 7-bit groups, the least significant first, and an array. Takes more
+    /// Reads a MessagePack message: its length in 7-bit groups, least significant first, and an array. Accepts more
     /// items than there are fields, and an invocation without stream ids.
     ///
     /// - Parameter part: begins with the message; more may follow.
@@ -99,7 +99,7 @@ extension CoreHubMessage {
         return (CoreSpan(start, reader.position), UInt32(truncatingIfNeeded: count))
     }
 
-    /// - Returns: the array behind the length.
+    /// - Returns: the array after the length.
     @inline(__always)
     private static func start(
         of payload: UnsafeRawBufferPointer, in part: Range<Int>

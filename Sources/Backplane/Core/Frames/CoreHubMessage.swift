@@ -1,6 +1,8 @@
 import JSON
 
 /// The messages of the hub protocol that have a meaning here.
+///
+/// Source: `Protocol/HubProtocolConstants.cs` of Microsoft.AspNetCore.SignalR.Common.
 package enum CoreMessageType: UInt8, CaseIterable, Sendable {
     case invocation = 1
     case streamItem
@@ -28,15 +30,17 @@ package enum CoreMessageType: UInt8, CaseIterable, Sendable {
     }
 }
 
-/// One message of the hub protocol in place: what a client gets. Valid as long as the payload's memory.
+/// One message of the hub protocol in place. Valid as long as the payload's memory.
 ///
 /// All offsets count from the start of the payload that the message stands in.
+///
+/// Source: `JsonHubProtocol.cs` and `MessagePackHubProtocolWorker.cs` of ASP.NET Core SignalR.
 package struct CoreHubMessage {
     package let payload: UnsafeRawBufferPointer
     package let format: CoreFormat
     /// Clients ignore those above 9.
     package internal(set) var typeNumber = 0
-    // Few words, because each walk hands the message through several hands.
+    // Compact, because each walk copies the message several times.
     var span = CoreSpan.none
     var invocationIDSpan = CoreSpan.none
     var targetSpan = CoreSpan.none
@@ -53,19 +57,23 @@ package struct CoreHubMessage {
         self.format = format
     }
 
-    /// The whole message, with the byte 1e behind it or its length before it.
+    /// The whole message, including the trailing byte 1e or the length prefix.
     package var range: Range<Int> { span.range ?? 0..<0 }
+    /// By which the asker finds the answer; nil if nobody waits for one.
     package var invocationID: CoreText? { text(invocationIDSpan) }
     /// The client's method.
     package var target: CoreText? { text(targetSpan) }
+    /// In place; nil where the type has none.
     package var arguments: CoreElements? { elements(argumentsSpan, argumentCount) }
+    /// In place; nil where there are none.
     package var streamIDs: CoreElements? { elements(streamIDsSpan, streamIDCount) }
-    /// An object or map of texts; nil if there are none.
+    /// An object or map of texts; nil if absent.
     package var headers: Range<Int>? { headersSpan.range }
     /// A completion's result or a stream's item: one JSON value, or one MessagePack value.
     package var value: Range<Int>? { valueSpan.range }
+    /// Of a completion or a close; nil if there is none.
     package var error: CoreText? { text(errorSpan) }
-    /// The error as a value of its format.
+    /// The error, encoded in the message's format.
     package var errorRange: Range<Int>? { errorSpan.range }
 
     private func elements(_ span: CoreSpan, _ count: UInt32) -> CoreElements? {
@@ -84,13 +92,15 @@ package struct CoreHubMessage {
         }
     }
 
+    /// nil for a type that clients ignore.
     package var type: CoreMessageType? { UInt8(exactly: typeNumber).flatMap(CoreMessageType.init) }
 
-    /// A value of this message, to be read on.
+    /// A value of this message.
     package func value(_ range: Range<Int>) -> CoreValue {
         CoreValue(payload: payload, format: format, range: range)
     }
 
+    /// The ids of the streams, copied.
     package var streamIDTexts: [String] {
         var ids: [String] = []
         streamIDs?.forEach { _, range in
@@ -99,7 +109,7 @@ package struct CoreHubMessage {
         return ids
     }
 
-    /// In the order of the message; none where there are none.
+    /// In message order; empty if there are none.
     package var headerTexts: [(name: String, value: String)] {
         guard let headers else { return [] }
         var texts: [(String, String)] = []
@@ -166,7 +176,7 @@ package struct CoreElements {
     package func json() -> [UInt8] { CoreValue(payload: payload, format: format, range: range).json() }
 }
 
-/// A value of the application in place: one JSON value or one MessagePack value.
+/// An application value in place: one JSON value or one MessagePack value.
 package struct CoreValue {
     package let payload: UnsafeRawBufferPointer
     package let format: CoreFormat
@@ -178,9 +188,10 @@ package struct CoreValue {
         self.range = range
     }
 
+    /// As they stand in the payload.
     package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: payload[range]) }
 
-    /// nil if it is no text.
+    /// nil if it is not a text.
     package var text: String? {
         switch format {
         case .json:
@@ -192,7 +203,7 @@ package struct CoreValue {
         }
     }
 
-    /// As JSON for people and programs: JSON as it stands, MessagePack by ``MessagePackJSON``.
+    /// As JSON: copied from JSON, or converted by ``MessagePackJSON``.
     package func json() -> [UInt8] {
         switch format {
         case .json: return Array(bytes)
@@ -202,7 +213,7 @@ package struct CoreValue {
             do throws(CoreConversionError) {
                 try MessagePackJSON.append(&reader, to: &writer, .shown)
             } catch {
-                // Deeper than is shown: what was written so far is no JSON.
+                // Too deep: the output so far is not valid JSON.
                 return Array("\"\(error.reason.label)\"".utf8)
             }
             return writer.bytes
@@ -210,7 +221,7 @@ package struct CoreValue {
     }
 }
 
-/// A part of a payload in two words of 32 bits: Redis takes no value above 512 MiB by default, and none above 4 GiB is
+/// A range of a payload as two 32-bit words: Redis limits values to 512 MiB by default, and none above 4 GiB is
 /// decoded.
 struct CoreSpan {
     private var start: UInt32
@@ -224,7 +235,7 @@ struct CoreSpan {
         self.end = end
     }
 
-    /// - Precondition: the range ends below ``limit``, which the initializers of messages check.
+    /// - Precondition: the range ends below ``limit``, as checked by the initializers of messages.
     @inline(__always)
     init(_ start: Int, _ end: Int) {
         self.start = UInt32(truncatingIfNeeded: start)

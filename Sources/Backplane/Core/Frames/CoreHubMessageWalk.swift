@@ -1,5 +1,4 @@
-/// A walk over the messages of a frame in place: nothing is copied, nothing is allocated. Nodes write one message to a
-/// frame.
+/// Walks over the messages of a frame in place, without copying or allocating. Nodes write one message per frame.
 package struct CoreHubMessageWalk {
     private let payload: UnsafeRawBufferPointer
     private let format: CoreFormat
@@ -7,8 +6,8 @@ package struct CoreHubMessageWalk {
     private var position: Int
 
     /// - Parameters:
-    ///   - payload: must outlive the walk and the messages it hands out; offsets of errors count from its start.
-    ///   - frame: lies within the payload.
+    ///   - payload: must outlive the walk and its messages; error offsets count from its start.
+    ///   - frame: a range of the payload.
     package init(_ payload: UnsafeRawBufferPointer, frame: Range<Int>, _ format: CoreFormat) {
         self.payload = payload
         self.format = format
@@ -16,13 +15,13 @@ package struct CoreHubMessageWalk {
         end = frame.upperBound
     }
 
-    /// - Parameter frame: nothing but a frame.
+    /// - Parameter frame: a frame and nothing else.
     package init(_ frame: UnsafeRawBufferPointer, _ format: CoreFormat) {
         self.init(frame, frame: 0..<frame.count, format)
     }
 
-    /// - Returns: nil behind the last message.
-    /// - Throws: what is wrong with the message; the same again when called again.
+    /// - Returns: nil after the last message.
+    /// - Throws: the message's error; repeated calls throw it again.
     package mutating func next() throws(CoreError) -> CoreHubMessage? {
         guard position < end else { return nil }
         let message =

@@ -1,10 +1,10 @@
-/// A number of JSON text, as exactly as MessagePack can say it.
+/// A JSON number, as exactly as MessagePack can represent it.
 enum CoreJSONNumber: Equatable {
     case int(Int64)
     /// Above `Int64.max`.
     case uint(UInt64)
     case double(Double)
-    /// Beyond 64 bits or the range of a double, or with more digits than a double holds.
+    /// Beyond 64 bits or the range of a double, or with more digits than a double has.
     case inexact(Double)
 
     /// - Parameter text: a number in JSON's grammar.
@@ -32,7 +32,7 @@ enum CoreJSONNumber: Equatable {
             magnitude = sum
         }
         guard isNegative else { return Int64(exactly: magnitude).map { .int($0) } ?? .uint(magnitude) }
-        // -0 is a double: no integer has it.
+        // -0 must be a double: integers have no negative zero.
         guard magnitude > 0, magnitude <= UInt64(Int64.max) + 1 else { return nil }
         return .int(Int64(truncatingIfNeeded: 0 &- magnitude))
     }

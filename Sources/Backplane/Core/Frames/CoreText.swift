@@ -1,9 +1,9 @@
 import JSON
 
-/// A text of a hub message in place: as it stands in the JSON, escapes checked but not decoded, or UTF-8 of
-/// MessagePack. Valid as long as the payload's memory.
+/// A text of a hub message in place: JSON with validated but undecoded escapes, or UTF-8 in MessagePack. Valid as long
+/// as the payload's memory.
 package struct CoreText {
-    /// The cheapest key for counting: nodes write a name always the same way.
+    /// The cheapest key for counting: nodes always write a name the same way.
     package let raw: UnsafeRawBufferPointer
     package let hasEscapes: Bool
 
@@ -20,7 +20,7 @@ package struct CoreText {
     /// Lone surrogates and malformed UTF-8 become U+FFFD, as in .NET.
     package var text: String { JSONString(raw: raw, hasEscapes: hasEscapes).decoded }
 
-    /// Whether both are the same text, byte for byte once escapes are decoded.
+    /// Whether both texts are equal byte for byte after decoding escapes.
     package func isSame(as other: CoreText) -> Bool {
         if !hasEscapes, !other.hasEscapes { return raw.elementsEqual(other.raw) }
         return text.utf8.elementsEqual(other.text.utf8)

@@ -2,17 +2,17 @@ package import JSON
 
 /// Writes MessagePack values as JSON text.
 ///
-/// `nil`, booleans, numbers, texts and arrays are what they are. Bytes become Base64 and times ISO 8601 text, as
-/// SignalR's JSON protocol writes them; maps become objects. A key that is no text is named by its JSON, a key with
-/// elements by the Base64 of its bytes. What only MessagePack has is an object: `{"ext":5,"base64":"AAEC"}`,
+/// `nil`, booleans, numbers, texts and arrays are mapped directly. Bytes become Base64 and times ISO 8601 text, as in
+/// SignalR's JSON protocol; maps become objects. A key that is not a text is named by its JSON, a key with elements by
+/// the Base64 of its bytes. Types specific to MessagePack become objects: `{"ext":5,"base64":"AAEC"}`,
 /// `{"ext":99,"compressed":"lz4","bytes":120}`.
 package enum MessagePackJSON {
     package enum Policy: Sendable {
         /// Everything is shown.
         case shown
-        /// What the JSON protocol has no equal for is refused.
+        /// What the JSON protocol cannot represent is refused.
         case converted
-        /// Objects, bytes and times become what they would most likely be; the rest is refused.
+        /// Objects, bytes and times become their most likely form; the rest is refused.
         case convertedUntyped
     }
 
@@ -75,7 +75,7 @@ package enum MessagePackJSON {
             reader = ahead
             writer.string(String(decoding: text, as: UTF8.self))
         case .array, .map, .ext, .binary:
-            // JSON in the text of a key would double its escapes with each level.
+            // JSON in the text of a key would double its escapes at each level.
             guard policy == .shown else { throw CoreConversionError(.object, at: start) }
             let range = try value(&reader)
             base64(UnsafeRawBufferPointer(rebasing: reader.bytes[range]), to: &writer)
@@ -92,7 +92,7 @@ package enum MessagePackJSON {
     ) throws(CoreConversionError) {
         guard !isFinite else { return writer.raw(value.description) }
         guard policy != .converted else { throw CoreConversionError(.number, at: start) }
-        // As System.Text.Json names them, if it is allowed to.
+        // Named as by System.Text.Json with named floating-point literals.
         let name = value.description
         writer.string(name == "inf" ? "Infinity" : name == "-inf" ? "-Infinity" : "NaN")
     }
@@ -133,7 +133,7 @@ package enum MessagePackJSON {
     }
 }
 
-/// Base64 with padding (RFC 4648, section 4); the module has no Foundation.
+/// Base64 with padding (RFC 4648, section 4); this module does not import Foundation.
 enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 

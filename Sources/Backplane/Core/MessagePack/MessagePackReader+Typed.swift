@@ -1,8 +1,8 @@
 import JSON
 
-/// Values whose type is known by their place.
+/// Values whose type is known from their position.
 extension MessagePackReader {
-    /// - Returns: how many elements follow.
+    /// - Returns: the number of elements that follow.
     @inline(__always)
     package mutating func arrayCount() throws(CoreError) -> Int {
         let start = position
@@ -14,7 +14,7 @@ extension MessagePackReader {
         return count
     }
 
-    /// - Returns: how many keys follow, each with its value behind it.
+    /// - Returns: the number of keys that follow, each with its value.
     @inline(__always)
     package mutating func mapCount() throws(CoreError) -> Int {
         let start = position
@@ -26,7 +26,7 @@ extension MessagePackReader {
         return count
     }
 
-    /// - Returns: UTF-8, or what should be.
+    /// - Returns: expected to be UTF-8.
     @inline(__always)
     package mutating func string() throws(CoreError) -> UnsafeRawBufferPointer {
         let start = position
@@ -38,7 +38,7 @@ extension MessagePackReader {
         return text
     }
 
-    /// A string; what is no UTF-8 in it is noted as odd.
+    /// A string; malformed UTF-8 is noted as an oddity.
     @inline(__always)
     package mutating func text() throws(CoreError) -> UnsafeRawBufferPointer {
         let text = try string()

@@ -3,31 +3,36 @@
 /// Complete: all types in all widths. Every length is checked against what is left. A read that throws leaves
 /// ``position`` undefined; callers work on a copy or stop. Inlined where most values of an envelope are decided by
 /// their first byte.
+///
+/// Source: the MessagePack specification, msgpack/msgpack, `spec.md`.
 package struct MessagePackReader {
-    /// Arrays and maps inside each other that a tree or a text is made of. ``skipValue()`` needs no such limit.
+    /// Nesting limit of arrays and maps when building a tree or a text. ``skipValue()`` has no limit.
     package static let maximumDepth = 64
 
+    /// From the start of the payload to the end of what is read.
     package let bytes: UnsafeRawBufferPointer
     /// Offset of the next value.
     package internal(set) var position: Int
-    /// What was read though no node writes it so: only that it was not the smallest form.
+    /// Accepted encodings that no node writes: values not in their smallest form.
     package internal(set) var oddities: CoreOddities = []
 
     /// - Parameters:
-    ///   - bytes: must outlive the reader and what it hands out. Offsets of errors count from their start.
-    ///   - range: the part that is read; all of it unless given. Must lie within the bytes.
+    ///   - bytes: must outlive the reader and its results. Error offsets count from their start.
+    ///   - range: the part to read; everything by default. Must be within the bytes.
     package init(_ bytes: UnsafeRawBufferPointer, in range: Range<Int>? = nil) {
         let range = range ?? 0..<bytes.count
         self.bytes = UnsafeRawBufferPointer(rebasing: bytes[..<range.upperBound])
         position = range.lowerBound
     }
 
+    /// Bytes that are left.
     @inline(__always)
     package var remaining: Int { bytes.count &- position }
 
+    /// Whether nothing is left.
     package var isAtEnd: Bool { position == bytes.count }
 
-    /// Any value; of an array or a map only the head.
+    /// Any value; for an array or a map, only its head.
     package mutating func token() throws(CoreError) -> MessagePackToken {
         let start = position
         let head = try byte()
@@ -55,7 +60,7 @@ package struct MessagePackReader {
         }
     }
 
-    /// Passes over one value with all that is in it, however deep: only counts what is still due.
+    /// Skips one value including its contents, at any depth, by counting what remains.
     @inline(__always)
     package mutating func skipValue() throws(CoreError) {
         // Most values of an envelope are one byte or a short text.
@@ -84,20 +89,19 @@ package struct MessagePackReader {
             case .map(let count): due &+= 2 &* count
             default: continue
             }
-            // Each takes a byte: bounds the loop, and the sum.
+            // Each takes at least a byte: this bounds the loop and the sum.
             guard due <= remaining else { throw CoreError(.hugeCount, at: start) }
         } while due > 0
     }
 
-    /// - Returns: the bytes of one value with all that is in it, by their offsets.
+    /// - Returns: the range of one value including its contents.
     package mutating func value() throws(CoreError) -> Range<Int> {
         let start = position
         try skipValue()
         return start..<position
     }
 
-    /// Whether the next value is compressed by MessagePack-CSharp's LZ4, in one block or in several; nothing is
-    /// consumed.
+    /// Whether the next value is compressed by MessagePack-CSharp's LZ4, in one or several blocks; consumes nothing.
     package var isCompressed: Bool {
         var reader = self
         guard var token = try? reader.token() else { return false }
@@ -131,7 +135,7 @@ package struct MessagePackReader {
     ///
     /// - Parameters:
     ///   - width: 0, 1 or 2.
-    ///   - least: the largest length that a smaller head takes; no smaller one, no such length.
+    ///   - least: the largest length that a shorter head can have. Smaller ones are noted as an oddity.
     mutating func length(_ width: UInt8, above least: Int) throws(CoreError) -> Int {
         let length: Int
         switch width {
@@ -140,7 +144,7 @@ package struct MessagePackReader {
             if length <= least, least > 0 { oddities.insert(.longForm) }
         case 1:
             length = Int(try fixed(UInt16.self))
-            // Arrays and maps have no length of one byte.
+            // Arrays and maps have no one-byte length.
             if length <= (least == 15 ? 15 : 0xFF) { oddities.insert(.longForm) }
         default:
             length = Int(try fixed(UInt32.self))
@@ -156,7 +160,7 @@ package struct MessagePackReader {
         return UnsafeRawBufferPointer(rebasing: bytes[position..<position &+ length])
     }
 
-    /// Each element takes a byte at least.
+    /// Each element takes at least a byte.
     @inline(__always)
     func counted(_ count: Int, _ valuesEach: Int, _ start: Int) throws(CoreError) -> Int {
         guard count &* valuesEach <= remaining else { throw CoreError(.hugeCount, at: start) }
@@ -184,7 +188,7 @@ package struct MessagePackReader {
         case 0xD2: (value, smallestMagnitude) = (Int64(try fixed(Int32.self)), 0x8001)
         default: (value, smallestMagnitude) = (try fixed(Int64.self), 0x8000_0001)
         }
-        // What is not negative is written without a sign.
+        // Nonnegative integers are written unsigned.
         if head < 0xD0 ? value < smallestMagnitude : value > -smallestMagnitude { oddities.insert(.longForm) }
         return .int(value)
     }

@@ -1,7 +1,6 @@
 import Time
 
-/// One MessagePack value, or the head of one that has elements, in place. Valid as long as the bytes that it was read
-/// from.
+/// A MessagePack value in place, or the head of a value with elements. Valid as long as the bytes it was read from.
 package enum MessagePackToken {
     case `nil`
     case bool(Bool)
@@ -11,28 +10,31 @@ package enum MessagePackToken {
     case uint(UInt64)
     case float(Float)
     case double(Double)
-    /// UTF-8, not checked.
+    /// Expected to be UTF-8, not checked.
     case string(UnsafeRawBufferPointer)
     case binary(UnsafeRawBufferPointer)
     /// The elements follow.
     case array(count: Int)
-    /// As many keys follow, each with its value behind it.
+    /// The number of keys that follow, each with its value.
     case map(count: Int)
     case ext(type: Int8, data: UnsafeRawBufferPointer)
 }
 
-/// Types of MessagePack's extension values that occur in hub messages.
+/// Extension types that occur in hub messages.
 package enum MessagePackExtension {
+    /// The type of the extension that holds a time.
     package static let timestamp: Int8 = -1
-    /// `Lz4BlockArray` of MessagePack-CSharp: the first element of an array whose others are compressed blocks.
+    /// `Lz4BlockArray` of MessagePack-CSharp: the first element of an array; the others are compressed blocks.
     package static let lz4BlockArray: Int8 = 98
     /// `Lz4Block` of MessagePack-CSharp: a compressed value.
     package static let lz4Block: Int8 = 99
 }
 
-/// A time: seconds since 1970, which may be negative, and nanoseconds to be added.
+/// A time: seconds since 1970, possibly negative, plus nanoseconds.
 package struct MessagePackTimestamp: Hashable, Sendable {
+    /// Since 1970.
     package let seconds: Int64
+    /// 0 to 999,999,999.
     package let nanoseconds: UInt32
 
     package init(seconds: Int64, nanoseconds: UInt32) {
@@ -40,7 +42,7 @@ package struct MessagePackTimestamp: Hashable, Sendable {
         self.nanoseconds = nanoseconds
     }
 
-    /// - Parameter data: of an extension value of the type -1, 32, 64 or 96 bits.
+    /// - Parameter data: of an extension value of type -1, 32, 64 or 96 bits.
     /// - Returns: nil if it is malformed.
     package init?(_ data: UnsafeRawBufferPointer) {
         switch data.count {
@@ -60,7 +62,7 @@ package struct MessagePackTimestamp: Hashable, Sendable {
         guard nanoseconds < 1_000_000_000 else { return nil }
     }
 
-    /// `2024-01-02T03:04:05.12Z`; nil outside of the years 1 to 9999.
+    /// `2024-01-02T03:04:05.12Z`; nil outside the years 1 to 9999.
     package var iso8601: String? {
         guard (-62_135_596_800...253_402_300_799).contains(seconds) else { return nil }
         let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400

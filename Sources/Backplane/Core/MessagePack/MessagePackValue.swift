@@ -1,4 +1,4 @@
-/// A MessagePack value as a tree, for those who want all of a small one. ``MessagePackReader`` reads the same in place.
+/// A MessagePack value as a tree, for small values that are needed completely. ``MessagePackReader`` reads in place.
 package indirect enum MessagePackValue: Equatable, Sendable {
     case `nil`
     case bool(Bool)
@@ -7,14 +7,15 @@ package indirect enum MessagePackValue: Equatable, Sendable {
     case uint(UInt64)
     case float(Float)
     case double(Double)
-    /// UTF-8, or what should be.
+    /// Expected to be UTF-8.
     case string([UInt8])
     case binary([UInt8])
     case array([MessagePackValue])
-    /// In the order of the bytes; a key may come twice.
+    /// In byte order; keys may repeat.
     case map([Pair])
     case ext(type: Int8, data: [UInt8])
 
+    /// A key and its value in a map, in the order of the bytes.
     package struct Pair: Equatable, Sendable {
         package var key: MessagePackValue
         package var value: MessagePackValue
@@ -39,7 +40,7 @@ package indirect enum MessagePackValue: Equatable, Sendable {
         try self.init(&reader, depth: 0)
     }
 
-    /// Decodes bytes that are one value, and no more.
+    /// Decodes bytes that are exactly one value.
     package init(decoding bytes: UnsafeRawBufferPointer) throws(CoreError) {
         var reader = MessagePackReader(bytes)
         try self.init(&reader)

@@ -1,5 +1,6 @@
-/// Writes MessagePack as real nodes do: each value in its smallest form, integers that are not negative without a sign.
+/// Writes MessagePack as real nodes do: each value in its smallest form, nonnegative integers unsigned.
 package struct MessagePackWriter {
+    /// What is written so far.
     package private(set) var bytes: [UInt8] = []
 
     package init() {}
@@ -8,6 +9,7 @@ package struct MessagePackWriter {
 
     package mutating func bool(_ value: Bool) { bytes.append(value ? 0xC3 : 0xC2) }
 
+    /// In the smallest form. It must fit into 64 bits.
     package mutating func int(_ value: some BinaryInteger) {
         if value >= 0 {
             uint(UInt64(value))
@@ -20,28 +22,31 @@ package struct MessagePackWriter {
 
     package mutating func double(_ value: Double) { append(0xCB, value.bitPattern) }
 
+    /// A string, UTF-8.
     package mutating func string(_ text: String) {
         head(text.utf8.count, fix: (0xA0, 32), 0xD9, 0xDA, 0xDB)
         bytes.append(contentsOf: text.utf8)
     }
 
-    /// A string of these bytes, which should be UTF-8.
+    /// A string of these bytes, expected to be UTF-8.
     package mutating func string(utf8: some Collection<UInt8>) {
         head(utf8.count, fix: (0xA0, 32), 0xD9, 0xDA, 0xDB)
         bytes.append(contentsOf: utf8)
     }
 
+    /// Bytes that are no text.
     package mutating func binary(_ data: some Collection<UInt8>) {
         head(data.count, fix: (0, 0), 0xC4, 0xC5, 0xC6)
         bytes.append(contentsOf: data)
     }
 
-    /// - Parameter count: of the elements that are written next.
+    /// - Parameter count: number of elements written next.
     package mutating func array(_ count: Int) { head(count, fix: (0x90, 16), nil, 0xDC, 0xDD) }
 
-    /// - Parameter count: of the keys that are written next, each with its value behind it.
+    /// - Parameter count: number of keys written next, each with its value.
     package mutating func map(_ count: Int) { head(count, fix: (0x80, 16), nil, 0xDE, 0xDF) }
 
+    /// An extension: a type and bytes that only it explains.
     package mutating func ext(type: Int8, _ data: some Collection<UInt8>) {
         switch data.count {
         case 1, 2, 4, 8, 16: bytes.append(0xD4 + UInt8(data.count.trailingZeroBitCount))
@@ -51,6 +56,7 @@ package struct MessagePackWriter {
         bytes.append(contentsOf: data)
     }
 
+    /// A time, as the extension of type -1.
     package mutating func timestamp(_ time: MessagePackTimestamp) {
         if let seconds = UInt32(exactly: time.seconds), time.nanoseconds == 0 {
             append(0xD6, UInt8(0xFF))
@@ -65,7 +71,7 @@ package struct MessagePackWriter {
         }
     }
 
-    /// Values that are MessagePack already.
+    /// Values already encoded as MessagePack.
     package mutating func raw(_ values: some Collection<UInt8>) { bytes.append(contentsOf: values) }
 
     // MARK: - Integers of a given width
@@ -102,7 +108,7 @@ package struct MessagePackWriter {
         }
     }
 
-    /// - Precondition: 4 GiB are not reached, the most that the format can say.
+    /// - Precondition: below 4 GiB, the limit of the format.
     private mutating func head(_ count: Int, fix: (UInt8, Int), _ one: UInt8?, _ two: UInt8, _ four: UInt8) {
         if count < fix.1 {
             bytes.append(fix.0 | UInt8(count))

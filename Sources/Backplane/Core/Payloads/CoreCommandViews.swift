@@ -1,10 +1,12 @@
-/// A group command in place, `[id, server, action, group, connection]`: the node that holds the connection does it and
-/// answers with an ack of the same id on the server's ack channel. Valid as long as the payload's memory.
+/// A group command in place, `[id, server, action, group, connection]`: the node that holds the connection executes it
+/// and publishes an ack with the same id on the server's ack channel. Valid as long as the payload's memory.
 package struct CoreGroupCommandView {
+    /// Source: `Internal/GroupAction.cs` of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
     package enum Action: UInt8, CaseIterable, Sendable {
         case add = 1
         case remove = 2
 
+        /// Stable name, for output.
         package var label: String {
             switch self {
             case .add: "add"
@@ -13,10 +15,11 @@ package struct CoreGroupCommandView {
         }
     }
 
+    /// All offsets count from its start.
     package let payload: UnsafeRawBufferPointer
-    /// From 1 up, for each server and hub.
+    /// From 1, for each server and hub.
     package let id: Int32
-    /// UTF-8. Who sent it and waits for the ack: ``CoreServerName``.
+    /// UTF-8. The sender, which waits for the ack: ``CoreServerName``.
     package let server: UnsafeRawBufferPointer
     /// 1 adds, 2 removes; nodes ignore others.
     package let rawAction: UInt8
@@ -24,9 +27,12 @@ package struct CoreGroupCommandView {
     package let group: UnsafeRawBufferPointer
     /// UTF-8.
     package let connection: UnsafeRawBufferPointer
+    /// Where our mark stands; nil without one.
     package let mark: Range<Int>?
+    /// In what it differs from those that nodes write.
     package let oddities: CoreOddities
 
+    /// nil for a number that nodes ignore.
     package var action: Action? { Action(rawValue: rawAction) }
 
     package init(_ payload: UnsafeRawBufferPointer) throws(CoreError) {
@@ -58,13 +64,13 @@ package struct CoreAckView {
     }
 }
 
-/// A client's answer in place, `[protocol, frame]`: in the protocol of the client that answers. Valid as long as the
-/// payload's memory.
+/// A client's result in place, `[protocol, frame]`, in the protocol of that client. Valid as long as the payload's
+/// memory.
 package struct CoreCompletionView {
     package let payload: UnsafeRawBufferPointer
     /// UTF-8.
     package let protocolName: UnsafeRawBufferPointer
-    /// By its offsets.
+    /// Range in the payload.
     package let frame: Range<Int>
     package let mark: Range<Int>?
     package let oddities: CoreOddities
@@ -79,15 +85,15 @@ package struct CoreCompletionView {
         oddities = reader.oddities
     }
 
-    /// nil if the protocol is not understood.
+    /// nil for an unknown protocol.
     package var format: CoreFormat? { CoreProtocol(protocolName).format }
 
-    /// What is in the frame; nil if the protocol is not understood.
+    /// The messages in the frame; nil for an unknown protocol.
     package func messages() -> CoreHubMessageWalk? {
         format.map { CoreHubMessageWalk(payload, frame: frame, $0) }
     }
 
-    /// - Returns: nil if the protocol is not understood, or the frame is empty.
+    /// - Returns: nil for an unknown protocol or an empty frame.
     package func message() throws(CoreError) -> CoreHubMessage? {
         guard var walk = messages() else { return nil }
         return try walk.next()
@@ -101,9 +107,9 @@ extension MessagePackReader {
         return count
     }
 
-    /// What follows the items that nodes write.
+    /// The items after those that nodes write.
     ///
-    /// - Returns: the offsets of our mark, if there is one.
+    /// - Returns: the range of our mark, if present.
     fileprivate mutating func endOfItems(_ expected: Int, of count: Int) throws(CoreError) -> Range<Int>? {
         var mark: Range<Int>?
         if count == expected + 1 {

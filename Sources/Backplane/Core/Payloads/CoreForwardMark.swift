@@ -1,25 +1,26 @@
-/// The places where a forwarded payload has been, so that a ring of forwarders does not send it round for ever.
+/// The places a forwarded payload has passed, to keep it from looping forever between forwarders.
 ///
-/// Nodes read the items of a payload that they know and ignore what follows. The mark is the one item behind those: an
-/// array of texts, `backplane-relay:<place>`. An invocation has two items, four where a result is asked for: nothing
-/// with four is marked, for more than three say that a result is asked for. A group command has five.
+/// Nodes read the items of a payload that they know and ignore the rest. The mark is one additional item: an array of
+/// texts, `backplane-relay:<place>`. An invocation has two items, or four if a result is requested: payloads with four
+/// are not marked, because more than three means that a result is requested. A group command has five.
 package enum CoreForwardMark {
     static let prefix = "backplane-relay:"
 
+    /// Whether a payload may go to a target.
     package enum Outcome: Equatable, Sendable {
-        /// The payload with the mark in it.
+        /// The payload including the mark.
         case marked([UInt8])
-        /// It has been at one of these places before.
+        /// It has passed one of these places before.
         case returned
-        /// A payload that asks for a result or answers, or has items that nobody here knows: it must not be forwarded.
+        /// A payload that requests or returns a result, or has unknown items: it must not be forwarded.
         case unmarkable
     }
 
     /// - Parameters:
-    ///   - kind: of the channel that the payload came on.
+    ///   - kind: of the channel on which the payload arrived.
     ///   - place: the place that it leaves, printable ASCII.
     ///   - places: where it must not have been.
-    /// - Throws: what is wrong with the payload.
+    /// - Throws: the payload's error.
     package static func mark(
         _ payload: UnsafeRawBufferPointer, _ kind: CoreKind, leaving place: String, unlessBeenAt places: [String]
     ) throws(CoreError) -> Outcome {
@@ -38,7 +39,7 @@ package enum CoreForwardMark {
             been = Self.places(payload, mark)
             if been.contains(where: { places.contains($0) }) { return .returned }
         }
-        // What stands before the mark stays as it is, byte for byte, but for the number of items.
+        // Everything before the mark is copied byte for byte, except the number of items.
         var reader = MessagePackReader(payload)
         _ = try reader.arrayCount()
         let items = UnsafeRawBufferPointer(
@@ -50,9 +51,9 @@ package enum CoreForwardMark {
         return .marked(writer.bytes)
     }
 
-    /// Where a payload has been.
+    /// The places a payload has passed.
     ///
-    /// - Parameter mark: where its mark stands.
+    /// - Parameter mark: range of its mark.
     package static func places(_ payload: UnsafeRawBufferPointer, _ mark: Range<Int>) -> [String] {
         var reader = MessagePackReader(payload, in: mark)
         guard let count = try? reader.arrayCount() else { return [] }
@@ -69,7 +70,7 @@ package enum CoreForwardMark {
         for place in places { writer.string(prefix + place) }
     }
 
-    /// Whether this item is one that ``mark(_:_:leaving:unlessBeenAt:)`` wrote.
+    /// Whether this item was written by ``mark(_:_:leaving:unlessBeenAt:)``.
     static func isMark(_ payload: UnsafeRawBufferPointer, _ item: Range<Int>) -> Bool {
         var reader = MessagePackReader(payload, in: item)
         guard let count = try? reader.arrayCount(), count > 0 else { return false }

@@ -1,8 +1,13 @@
 /// An invocation, copied out of its payload: what goes to clients.
+///
+/// Source: `Internal/RedisInvocation.cs` and `Internal/RedisProtocol.cs`
+/// of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
 package struct CoreInvocation: Equatable, Sendable {
-    /// A protocol and the whole frame that its clients get.
+    /// A protocol and the whole frame for its clients.
     package struct Frame: Equatable, Sendable {
+        /// `json`, `messagepack` or another that the node has.
         package var protocolName: String
+        /// The whole frame.
         package var bytes: [UInt8]
 
         package init(protocolName: String, bytes: [UInt8]) {
@@ -11,7 +16,7 @@ package struct CoreInvocation: Equatable, Sendable {
         }
     }
 
-    /// Where the answer of a client has to go.
+    /// Where the client's result must be sent.
     package struct Reply: Equatable, Sendable {
         package var invocationID: String
         /// Without the channel prefix.
@@ -23,12 +28,13 @@ package struct CoreInvocation: Equatable, Sendable {
         }
     }
 
-    /// Ids of connections that do not get it.
+    /// Ids of excluded connections.
     package var excluded: [String]
+    /// One for each protocol.
     package var frames: [Frame]
-    /// nil if nobody waits for a result.
+    /// nil if no result is requested.
     package var reply: Reply?
-    /// Places where it was forwarded from: ``CoreForwardMark``. Not written where there is a reply.
+    /// Places it was forwarded from: ``CoreForwardMark``. Not written if there is a reply.
     package var places: [String] = []
 
     package init(excluded: [String] = [], frames: [Frame], reply: Reply? = nil) {
@@ -37,6 +43,7 @@ package struct CoreInvocation: Equatable, Sendable {
         self.reply = reply
     }
 
+    /// Copies it out of the payload.
     package init(_ view: CoreInvocationView) {
         excluded = view.excluded
         var frames: [Frame] = []

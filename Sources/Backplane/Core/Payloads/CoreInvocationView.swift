@@ -1,27 +1,29 @@
 import JSON
 
-/// An invocation in place: `[excluded, {protocol: frame}]`, with `invocation id, return channel` behind them where a
-/// result is asked for. Nothing is copied, nothing is allocated. Valid as long as the payload's memory.
+/// An invocation in place: `[excluded, {protocol: frame}]`, followed by `invocation id, return channel` if a result is
+/// requested. Not copied, no allocations. Valid as long as the payload's memory.
 ///
-/// Frames are not looked into; ``messages(in:)`` does.
+/// Frames are not read; use ``messages(in:)``.
 package struct CoreInvocationView {
     /// All offsets count from its start.
     package let payload: UnsafeRawBufferPointer
+    /// Of the outermost array: 2, or more with a reply or a mark.
     package let itemCount: Int
-    /// Number of connections that are left out.
+    /// Number of excluded connections.
     package let excludedCount: Int
-    /// Number of protocols that the sender has enabled. Clients with another one are disconnected by their node.
+    /// Number of protocols enabled at the sender. Nodes disconnect clients that use another one.
     package let frameCount: Int
-    /// The frame for clients with JSON: text and the byte 1e.
+    /// The frame for JSON clients: text and the byte 1e.
     package let json: Range<Int>?
-    /// The frame for clients with MessagePack: its length and the message.
+    /// The frame for MessagePack clients: length and message.
     package let messagePack: Range<Int>?
-    /// UTF-8. Where the answer has to go, without the channel prefix; nil if nobody waits for one.
+    /// UTF-8. Where the result must be sent, without the channel prefix; nil if none is requested.
     package let returnChannel: UnsafeRawBufferPointer?
-    /// UTF-8. By which the asker finds the answer.
+    /// UTF-8. The sender's key for the result.
     package let invocationID: UnsafeRawBufferPointer?
-    /// The third of three items, if it is a mark of ours.
+    /// The third of three items, if it is our mark.
     package let mark: Range<Int>?
+    /// In what it differs from those that nodes write.
     package let oddities: CoreOddities
     private let excludedStart: Int
     private let framesStart: Int
@@ -80,7 +82,7 @@ package struct CoreInvocationView {
         oddities = reader.oddities
     }
 
-    /// Whether a result is asked for.
+    /// Whether a result is requested.
     package var asksForResult: Bool { returnChannel != nil }
 
     /// Calls `body` with each excluded connection's id, UTF-8.
@@ -101,6 +103,7 @@ package struct CoreInvocationView {
         }
     }
 
+    /// Ids of connections that do not get it, copied.
     package var excluded: [String] {
         var ids: [String] = []
         forEachExcluded { ids.append(String(decoding: $0, as: UTF8.self)) }
@@ -114,7 +117,7 @@ package struct CoreInvocationView {
         return names
     }
 
-    /// What is in the JSON frame, or in the MessagePack frame if there is no other.
+    /// The messages of the frame in this format, if present.
     package func messages(in format: CoreFormat) -> CoreHubMessageWalk? {
         let frame = format == .json ? json : messagePack
         return frame.map { CoreHubMessageWalk(payload, frame: $0, format) }
@@ -122,7 +125,7 @@ package struct CoreInvocationView {
 
     /// The first message: of the JSON frame, else of the MessagePack frame.
     ///
-    /// - Returns: nil if the envelope has neither protocol, or an empty frame.
+    /// - Returns: nil if the envelope has neither protocol, or the frame is empty.
     package func message() throws(CoreError) -> CoreHubMessage? {
         guard var walk = messages(in: .json) ?? messages(in: .messagePack) else { return nil }
         return try walk.next()
@@ -148,7 +151,7 @@ package struct CoreInvocationView {
 }
 
 extension MessagePackReader {
-    /// The bytes of a frame, by their offsets; also what nodes take for one: text, or nil for none.
+    /// The range of a frame; also what nodes accept as a frame: text, or nil for none.
     @inline(__always)
     mutating func frame() throws(CoreError) -> Range<Int> {
         let start = position
@@ -183,9 +186,9 @@ extension MessagePackReader {
         try skipValue()
     }
 
-    /// An item behind those that nodes write.
+    /// An item after those that nodes write.
     ///
-    /// - Returns: its offsets if it is a mark of ours.
+    /// - Returns: its range if it is our mark.
     mutating func markOrExtraItem() throws(CoreError) -> Range<Int>? {
         let range = try value()
         if CoreForwardMark.isMark(bytes, range) { return range }

@@ -1,11 +1,13 @@
 /// A payload of the ASP.NET Core backplane, copied.
+///
+/// Source: `Internal/RedisProtocol.cs` of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
 package enum CorePayload: Equatable, Sendable {
     case invocation(CoreInvocation)
     case groupCommand(CoreGroupCommand)
     case ack(id: Int32)
     case completion(CoreCompletion)
 
-    /// - Parameter kind: of the channel that the payload came on, which alone says what it is.
+    /// - Parameter kind: of the channel on which the payload arrived, which alone determines its type.
     package init(decoding payload: UnsafeRawBufferPointer, as kind: CoreKind) throws(CoreError) {
         switch try CorePayloadView(kind, payload) {
         case .invocation(let view): self = .invocation(CoreInvocation(view))
@@ -15,6 +17,7 @@ package enum CorePayload: Equatable, Sendable {
         }
     }
 
+    /// The same for bytes in an array.
     package init(decoding payload: [UInt8], as kind: CoreKind) throws(CoreError) {
         let result = payload.withUnsafeBytes { bytes in
             Result { () throws(CoreError) in try CorePayload(decoding: bytes, as: kind) }
@@ -22,7 +25,7 @@ package enum CorePayload: Equatable, Sendable {
         self = try result.get()
     }
 
-    /// As a real node writes it: the same bytes that were decoded, unless the walk found oddities.
+    /// Encoded as by a real node: the same bytes that were decoded, unless there were oddities.
     package func encoded() -> [UInt8] {
         switch self {
         case .invocation(let invocation): return invocation.encoded()
@@ -38,6 +41,8 @@ package enum CorePayload: Equatable, Sendable {
 }
 
 /// A group command, copied.
+///
+/// Source: `Internal/RedisGroupCommand.cs` of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
 package struct CoreGroupCommand: Equatable, Sendable {
     package var id: Int32
     package var server: String
@@ -45,7 +50,7 @@ package struct CoreGroupCommand: Equatable, Sendable {
     package var rawAction: UInt8
     package var group: String
     package var connection: String
-    /// Places where it was forwarded from: ``CoreForwardMark``.
+    /// Places it was forwarded from: ``CoreForwardMark``.
     package var places: [String] = []
 
     package init(
@@ -81,6 +86,8 @@ package struct CoreGroupCommand: Equatable, Sendable {
 }
 
 /// A client's answer, copied.
+///
+/// Source: `Internal/RedisCompletion.cs` of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
 package struct CoreCompletion: Equatable, Sendable {
     package var protocolName: String
     package var frame: [UInt8]

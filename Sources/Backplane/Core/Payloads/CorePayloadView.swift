@@ -1,11 +1,11 @@
-/// A payload of the ASP.NET Core backplane in place, read as its channel says. Valid as long as the payload's memory.
+/// A payload of the ASP.NET Core backplane in place, interpreted by its channel. Valid as long as the payload's memory.
 package enum CorePayloadView {
     case invocation(CoreInvocationView)
     case groupCommand(CoreGroupCommandView)
     case ack(CoreAckView)
     case completion(CoreCompletionView)
 
-    /// Walks over the whole payload, but not into the frames in it.
+    /// Validates the whole payload, but not the frames in it.
     @inline(__always)
     package init(_ kind: CoreKind, _ payload: UnsafeRawBufferPointer) throws(CoreError) {
         switch kind {
@@ -16,6 +16,7 @@ package enum CorePayloadView {
         }
     }
 
+    /// In what it differs from those that nodes write.
     package var oddities: CoreOddities {
         switch self {
         case .invocation(let view): view.oddities
@@ -25,7 +26,7 @@ package enum CorePayloadView {
         }
     }
 
-    /// Where our mark stands in the payload, if it has one.
+    /// Range of our mark in the payload, if present.
     package var mark: Range<Int>? {
         switch self {
         case .invocation(let view): view.mark
@@ -35,13 +36,13 @@ package enum CorePayloadView {
         }
     }
 
-    /// Calls `body` with each place in the payload where an application's data stand: arguments, stream items, results
-    /// and error texts of each frame that is understood, and the others whole. For those who hide or hash them.
+    /// Calls `body` with each range of the payload that contains application data: arguments, stream items, results and
+    /// error texts of known protocols, and whole frames of others. For hiding or hashing.
     ///
-    /// What no node writes is not told: further items of a payload (``oddities``), members of JSON messages that nobody
-    /// reads.
+    /// Additions that no node writes are not covered: further items of a payload (``oddities``), and JSON members that
+    /// no client reads.
     ///
-    /// - Throws: what is wrong with a frame. What was handed out before is right.
+    /// - Throws: the error of a frame. Ranges passed before are valid.
     package func forEachDatum(_ body: (CoreDatum) -> Void) throws(CoreError) {
         switch self {
         case .invocation(let view):
@@ -73,21 +74,22 @@ package enum CorePayloadView {
     }
 }
 
-/// A value of the application in a payload.
+/// An application value in a payload.
 package struct CoreDatum: Equatable, Sendable {
+    /// What an application's data are in a payload.
     package enum Role: Equatable, Sendable {
         case argument(Int)
         case result
         case item
         case error
-        /// A whole frame of a protocol that is not understood.
+        /// A whole frame of an unknown protocol.
         case unknownFrame
     }
 
-    /// nil for a protocol that is not understood.
+    /// nil for an unknown protocol.
     package let format: CoreFormat?
     package let role: Role
-    /// In the payload: one JSON value, one MessagePack value, or the bytes of a frame.
+    /// Range in the payload: one JSON value, one MessagePack value, or the bytes of a frame.
     package let range: Range<Int>
 }
 

@@ -1,8 +1,8 @@
-/// A hub protocol as an envelope names it.
+/// A hub protocol named in an envelope.
 package enum CoreProtocol: Hashable, Sendable {
     case json
     case messagePack
-    /// One that is known to the application alone, and `blazorpack` of Blazor Server.
+    /// A protocol of the application, or `blazorpack` of Blazor Server.
     case other
 
     @inline(__always)
@@ -24,7 +24,7 @@ package enum CoreProtocol: Hashable, Sendable {
         UInt64(littleEndian: name.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
 
-    /// nil if it is not understood.
+    /// nil for an unknown protocol.
     package var format: CoreFormat? {
         switch self {
         case .json: .json
@@ -34,12 +34,12 @@ package enum CoreProtocol: Hashable, Sendable {
     }
 }
 
-/// The protocols whose frames are understood.
+/// The protocols whose frames can be decoded.
 package enum CoreFormat: UInt8, CaseIterable, Sendable {
     case json
     case messagePack
 
-    /// As an envelope names it.
+    /// The name in an envelope.
     package var name: String {
         switch self {
         case .json: "json"

@@ -1,22 +1,24 @@
-/// A recorded envelope of ASP.NET Core in place, with what its Redis channel says. Nothing is copied, nothing is
-/// allocated. Valid as long as the record's memory.
+/// A recorded envelope of ASP.NET Core in place, interpreted by its Redis channel. Not copied, no allocations. Valid as
+/// long as the record's memory.
 package struct CoreEnvelopeView {
+    /// Channel and payload, as captured.
     package let record: CoreRecord
     /// Kind of the channel, and the name in it.
     package let name: CoreChannelName
+    /// As its channel says that it is to be read.
     package let payload: CorePayloadView
     /// The first message: of the JSON frame, else of the MessagePack frame; nil if there is neither.
     package let message: CoreHubMessage?
     private let prefixCount: Int
     private let rootCount: Int
 
-    /// Walks over all of it, the frames that are understood included.
+    /// Validates everything, including frames of known protocols.
     ///
     /// - Parameters:
     ///   - bytes: a ``CoreRecord``.
     ///   - prefixCount: bytes of the channel prefix.
     ///   - rootCount: bytes of prefix and hub type.
-    /// - Throws: offsets count from the start of the payload, if the record itself is whole.
+    /// - Throws: offsets count from the start of the payload, if the record itself is intact.
     package init(_ bytes: UnsafeRawBufferPointer, prefixCount: Int, rootCount: Int) throws(CoreError) {
         record = try CoreRecord(bytes)
         guard record.channel.count > rootCount, let name = CoreChannelName(record.channel, rootCount: rootCount) else {
@@ -48,12 +50,12 @@ package struct CoreEnvelopeView {
         UnsafeRawBufferPointer(rebasing: record.channel[min(prefixCount, rootCount)..<rootCount])
     }
 
-    /// What follows the hub in the Redis channel and its colon: `all`, `group:room`.
+    /// The part of the Redis channel after the hub and its colon: `all`, `group:room`.
     package var channelEnd: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: record.channel[min(rootCount + 1, record.channel.count)...])
     }
 
-    /// The group, user, connection or server that it is for, UTF-8: of a group command the group; nil where it is for all.
+    /// The recipient group, user, connection or server, UTF-8; for a group command the group; nil if it is for all.
     package var target: UnsafeRawBufferPointer? {
         if case .groupCommand(let command) = payload { return command.group }
         return name.kind.isNamed ? name.name : nil

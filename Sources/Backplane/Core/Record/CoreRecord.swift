@@ -1,9 +1,9 @@
-/// How an envelope of ASP.NET Core is recorded: MessagePack `[redis channel: str, payload: bin]`, for the channel is part
-/// of what the envelope says. Read in place; valid as long as its memory.
+/// The recorded form of an ASP.NET Core envelope: MessagePack `[redis channel: str, payload: bin]`, because the channel
+/// is part of its meaning. Read in place; valid as long as its memory.
 package struct CoreRecord {
-    /// UTF-8, or what should be.
+    /// Expected to be UTF-8.
     package let channel: UnsafeRawBufferPointer
-    /// As it was published.
+    /// As published.
     package let payload: UnsafeRawBufferPointer
 
     /// - Throws: offsets count from the start of the record.
@@ -30,9 +30,9 @@ package struct CoreRecord {
         return 1 &+ channelHead &+ channel &+ payloadHead
     }
 
-    /// Writes what stands before the payload. The payload then goes behind it, byte for byte.
+    /// Writes the header. The payload must follow it, byte for byte.
     ///
-    /// - Parameter destination: has room for ``headerCount(channel:payload:)`` bytes.
+    /// - Parameter destination: has space for ``headerCount(channel:payload:)`` bytes.
     @inlinable
     package static func writeHeader(
         channel: UnsafeRawBufferPointer, payloadCount: Int, to destination: UnsafeMutableRawPointer

@@ -1,17 +1,18 @@
-/// A name that is compared as real nodes compare hubs, methods and signals: .NET's `OrdinalIgnoreCase`.
+/// A name compared like hubs, methods and signals on real nodes: .NET's `OrdinalIgnoreCase`.
 ///
-/// Each UTF-16 code unit counts as its upper case (``OrdinalCase``), and nothing is normalized: `É` equals `é`, but not `E`
-/// with a combining accent; `ß` does not equal `ss`, nor the Kelvin sign `k`.
+/// Each UTF-16 code unit is replaced by its upper case (``OrdinalCase``), without normalization: `É` equals `é`, but
+/// not `E` with a combining accent; `ß` does not equal `ss`, and the Kelvin sign does not equal `k`.
 package struct CaselessName: Hashable, Sendable, ExpressibleByStringLiteral, CustomStringConvertible {
     /// UTF-8, in upper case.
     let folded: [UInt8]
 
+    /// A name as it is written.
     package init(_ name: some StringProtocol) {
         var name = String(name)
         folded = name.withUTF8 { OrdinalCase.folded(UnsafeRawBufferPointer($0)) }
     }
 
-    /// - Parameter name: UTF-8; what is malformed counts as U+FFFD.
+    /// - Parameter name: UTF-8; malformed parts count as U+FFFD.
     package init(_ name: UnsafeRawBufferPointer) {
         folded = OrdinalCase.folded(name)
     }
@@ -22,7 +23,7 @@ package struct CaselessName: Hashable, Sendable, ExpressibleByStringLiteral, Cus
 
     /// In upper case.
     package var description: String { String(decoding: folded, as: UTF8.self) }
-    /// Of the upper case, in UTF-8.
+    /// Size of the upper case in UTF-8.
     package var byteCount: Int { folded.count }
 
     package func hash(into hasher: inout Hasher) {
@@ -30,7 +31,7 @@ package struct CaselessName: Hashable, Sendable, ExpressibleByStringLiteral, Cus
         hasher.combine(UInt8.max)
     }
 
-    /// Allocates nothing where the bytes are ASCII.
+    /// Does not allocate for ASCII.
     package func equals(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard OrdinalCase.isASCII(bytes) else { return folded == OrdinalCase.folded(bytes) }
         guard bytes.count == folded.count else { return false }
@@ -39,8 +40,8 @@ package struct CaselessName: Hashable, Sendable, ExpressibleByStringLiteral, Cus
     }
 
     /// - Parameters:
-    ///   - json: how the name stands in JSON.
-    ///   - decoded: the name; asked for only where the JSON has escapes, as hardly any does.
+    ///   - json: the name as written in JSON.
+    ///   - decoded: the decoded name; evaluated only if the JSON has escapes, which is rare.
     package func equals(_ json: UnsafeRawBufferPointer, decoded: @autoclosure () -> String) -> Bool {
         guard json.contains(UInt8(ascii: "\\")) else { return equals(json) }
         return self == CaselessName(decoded())

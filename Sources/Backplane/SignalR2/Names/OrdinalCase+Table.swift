@@ -1,5 +1,5 @@
 extension OrdinalCase {
-    /// Code units that each lie as far from their upper case.
+    /// Code units with the same distance to their upper case.
     struct Run: Sendable {
         let first: UInt16
         let last: UInt16
@@ -7,7 +7,7 @@ extension OrdinalCase {
         let distance: Int32
     }
 
-    /// Ascending, apart from each other. Without ASCII.
+    /// Ascending and disjoint. Without ASCII.
     static let runs: [Run] = table.map { Run(first: $0, last: $1, step: $2, distance: $3) }
 
     // swift-format-ignore: Unicode's table, as a script wrote it.

@@ -1,10 +1,10 @@
-/// Upper case as .NET's `OrdinalIgnoreCase` has it: by UTF-16 code unit, of no language, one for one.
+/// Upper case as in .NET's `OrdinalIgnoreCase`: by UTF-16 code unit, language-independent, one to one.
 ///
-/// That is Unicode's simple upper case (UnicodeData.txt, field 12; here of Unicode 14) with two exceptions, which .NET makes
-/// so that only ASCII letters equal ASCII letters: U+0131 (dotless i) and U+017F (long s) stay as they are. Surrogates, and
-/// so all characters above U+FFFF, have no case.
+/// This is Unicode's simple upper case (UnicodeData.txt, field 12; here Unicode 14) with two exceptions, which .NET
+/// makes so that only ASCII letters equal ASCII letters: U+0131 (dotless i) and U+017F (long s) are unchanged.
+/// Surrogates, and so all characters above U+FFFF, have no case.
 package enum OrdinalCase {
-    /// - Parameter text: UTF-8; what is malformed becomes U+FFFD.
+    /// - Parameter text: UTF-8; malformed parts become U+FFFD.
     /// - Returns: UTF-8.
     package static func folded(_ text: UnsafeRawBufferPointer) -> [UInt8] {
         guard isASCII(text) else { return foldedText(text) }
@@ -14,6 +14,7 @@ package enum OrdinalCase {
         }
     }
 
+    /// One UTF-16 unit.
     package static func uppercased(_ unit: UInt16) -> UInt16 {
         if unit < 0x80 { return UInt16(uppercased(ascii: UInt8(unit))) }
         var low = 0
@@ -28,11 +29,13 @@ package enum OrdinalCase {
         return UInt16(truncatingIfNeeded: Int32(unit) + runs[low].distance)
     }
 
+    /// The same for ASCII alone.
     @inline(__always)
     package static func uppercased(ascii byte: UInt8) -> UInt8 {
         byte &- UInt8(ascii: "a") < 26 ? byte & 0xDF : byte
     }
 
+    /// Whether no byte is above 7F.
     @inline(__always)
     package static func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var seen: UInt8 = 0
@@ -44,7 +47,7 @@ package enum OrdinalCase {
         var folded: [UInt8] = []
         folded.reserveCapacity(text.count + 4)
         for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {
-            // No surrogate becomes a character, and no character a surrogate.
+            // Surrogates and characters never map to each other.
             let upper = UInt16(exactly: scalar.value).flatMap { Unicode.Scalar(uppercased($0)) } ?? scalar
             folded.append(contentsOf: UTF8.encode(upper) ?? UTF8.encodedReplacementCharacter)
         }

@@ -1,12 +1,14 @@
-/// A name that is another name's equal only where both have the same bytes.
+/// A name that is compared by its bytes.
 ///
-/// Swift's `String` compares by canonical equivalence: `é` in one code point equals `e` and a combining accent. To Redis and
-/// to nodes these are two channels, two groups, two users.
+/// Swift's `String` compares by canonical equivalence: `é` as one code point equals `e` with a combining accent. To
+/// Redis and to nodes these are two channels, groups or users.
 package struct OrdinalName: Hashable, Comparable, Sendable, CustomStringConvertible, CustomDebugStringConvertible,
     ExpressibleByStringLiteral
 {
+    /// As it is written.
     package let text: String
 
+    /// A name as it is written.
     package init(_ text: some StringProtocol) {
         self.text = String(text)
     }
@@ -28,7 +30,7 @@ package struct OrdinalName: Hashable, Comparable, Sendable, CustomStringConverti
         hasher.combine(UInt8.max)
     }
 
-    /// By bytes, as `String` sorts what is in one normal form.
+    /// By bytes, the order of normalized `String`s.
     package static func < (first: OrdinalName, second: OrdinalName) -> Bool {
         first.text.utf8.lexicographicallyPrecedes(second.text.utf8)
     }

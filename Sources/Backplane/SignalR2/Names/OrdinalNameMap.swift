@@ -1,27 +1,31 @@
-/// A dictionary with names as keys that tells them apart by their bytes, as ``OrdinalName`` does.
+/// A dictionary keyed by names, distinguished by their bytes like ``OrdinalName``.
 package struct OrdinalNameMap<Value>: Sequence, ExpressibleByDictionaryLiteral {
     package typealias Element = (key: String, value: Value)
 
     private var entries: [OrdinalName: Value] = [:]
 
+    /// An empty map.
     package init() {}
 
     package init(dictionaryLiteral elements: (String, Value)...) {
         for (key, value) in elements { entries[OrdinalName(key)] = value }
     }
 
-    /// Of a key that comes twice the last value counts.
+    /// For duplicate keys the last value counts.
     package init(_ elements: some Sequence<(String, Value)>) {
         for (key, value) in elements { entries[OrdinalName(key)] = value }
     }
 
+    /// Number of names.
     package var count: Int { entries.count }
+    /// Whether it holds no name.
     package var isEmpty: Bool { entries.isEmpty }
-    /// In no order.
+    /// Unordered.
     package var keys: [String] { entries.keys.map(\.text) }
     /// In the order of ``keys``.
     package var values: some Collection<Value> { entries.values }
 
+    /// nil if there is none; setting nil removes it.
     package subscript(key: String) -> Value? {
         get { entries[OrdinalName(key)] }
         set { entries[OrdinalName(key)] = newValue }
@@ -55,14 +59,14 @@ package struct OrdinalNameMap<Value>: Sequence, ExpressibleByDictionaryLiteral {
         return result
     }
 
-    /// - Parameter isIncluded: told the key.
+    /// - Parameter isIncluded: called with the key.
     package func filter(_ isIncluded: (String) throws -> Bool) rethrows -> OrdinalNameMap {
         var result = OrdinalNameMap()
         for (key, value) in entries where try isIncluded(key.text) { result.entries[key] = value }
         return result
     }
 
-    /// What is here comes before what the other map has under the same name.
+    /// Adds entries of the other map; existing keys keep their value.
     package func filled(from other: OrdinalNameMap) -> OrdinalNameMap {
         var result = self
         result.entries.merge(other.entries) { own, _ in own }
@@ -77,8 +81,8 @@ package struct OrdinalNameMap<Value>: Sequence, ExpressibleByDictionaryLiteral {
 extension OrdinalNameMap: Sendable where Value: Sendable {}
 extension OrdinalNameMap: Equatable where Value: Equatable {}
 
-/// As an object; where it would hold two names that Unicode holds equal, which Foundation's coders take for one, as an
-/// array of pairs.
+/// Encoded as an object; if two names are canonically equivalent, which Foundation's coders treat as one, as an array
+/// of pairs.
 extension OrdinalNameMap: Codable where Value: Codable {
     private struct Pair: Codable {
         var name: String

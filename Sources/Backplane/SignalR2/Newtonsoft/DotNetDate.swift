@@ -1,15 +1,15 @@
 import Time
 
-/// Strings that Newtonsoft.Json takes for a time: its reader makes a `DateTime` of them, and its writer writes that in one
-/// form, so that a client's string may come out otherwise than it went in.
+/// Strings that Newtonsoft.Json takes for a time: its reader parses them into a `DateTime`, and its writer uses a
+/// single format, so that a client's string may come out changed.
 ///
-/// `2020-01-02T03:04:05.1200Z` becomes `2020-01-02T03:04:05.12Z`, `/Date(0)/` becomes `1970-01-01T00:00:00Z`. A time with an
-/// offset becomes the node's local time; this node's is UTC.
+/// `2020-01-02T03:04:05.1200Z` becomes `2020-01-02T03:04:05.12Z`, `/Date(0)/` becomes `1970-01-01T00:00:00Z`. A time
+/// with an offset becomes the node's local time; this node uses UTC.
 enum DotNetDate {
     private static let ticksPerSecond: Int64 = 10_000_000
     private static let secondsPerDay: Int64 = 86_400
 
-    /// - Returns: nil if it is no time to the real reader.
+    /// - Returns: nil if the real reader does not take it for a time.
     static func rewritten(_ text: String) -> String? {
         let bytes = Array(text.utf8)
         guard let first = bytes.first else { return nil }
@@ -47,7 +47,7 @@ enum DotNetDate {
         return offset(rest).flatMap { text(ticks - $0 * ticksPerSecond, zone: "+00:00") }
     }
 
-    /// `/Date(1198908717056)/`, with an offset behind the milliseconds for a local time.
+    /// `/Date(1198908717056)/`, with an offset after the milliseconds for a local time.
     private static func microsoft(_ bytes: [UInt8]) -> String? {
         let (head, tail) = (Array("/Date(".utf8), Array(")/".utf8))
         guard bytes.count >= head.count + tail.count + 1, bytes.starts(with: head),
@@ -79,7 +79,7 @@ enum DotNetDate {
     // MARK: - Calendar
 
     private static let unixEpochSeconds: Int64 = 62_135_596_800
-    /// From the first of January of the year 1.
+    /// Since the first of January of the year 1.
     private static let daysBefore1970 = 719_162
 
     /// - Parameter ticks: since the first of January of the year 1.

@@ -1,9 +1,12 @@
-/// Whole numbers out of text by .NET's `NumberStyles.Integer` in the invariant culture: white space around, a sign, digits.
+/// Parses whole numbers by .NET's `NumberStyles.Integer` in the invariant culture: surrounding white space, a sign,
+/// digits.
 package enum DotNetInteger {
+    /// As `int.Parse` reads it; nil where that throws.
     package static func int32(_ text: String) -> Int32? {
         int64(text).flatMap { Int32(exactly: $0) }
     }
 
+    /// As `long.Parse` reads it; nil where that throws.
     package static func int64(_ text: String) -> Int64? {
         let bytes = Array(text.utf8)
         guard let start = bytes.firstIndex(where: { !isWhite($0) }) else { return nil }

@@ -4,14 +4,14 @@
     import Musl
 #endif
 
-/// A number as .NET reads it out of JSON: a whole number of any size, or a double.
+/// A number as parsed from JSON by .NET: a whole number of any size, or a double.
 package enum DotNetNumber: Equatable, Sendable {
     /// Decimal digits, with `-` before them if it is negative.
     case integer(String)
     case double(Double)
 
     /// - Parameter text: decimal, `0x..`, or octal after a leading 0.
-    /// - Returns: nil where .NET Framework throws, a double beyond its range included.
+    /// - Returns: nil if .NET Framework throws, including for a double out of range.
     package init?(_ text: String) {
         let bytes = Array(text.utf8)
         guard let first = bytes.first else { return nil }
@@ -46,7 +46,7 @@ package enum DotNetNumber: Equatable, Sendable {
         }
     }
 
-    /// `double.ToString("R")`: 15 significant digits if they lead back to the value, else 17; a whole number ends in `.0`.
+    /// `double.ToString("R")`: 15 significant digits if they round-trip, else 17; a whole number ends in `.0`.
     package static func text(_ value: Double) -> String {
         if value.isNaN { return #""NaN""# }
         if value.isInfinite { return value < 0 ? #""-Infinity""# : #""Infinity""# }
@@ -65,7 +65,7 @@ package enum DotNetNumber: Equatable, Sendable {
     }
 
     private static func double(_ text: String) -> Double? {
-        // Swift takes no bare point at an end.
+        // Swift does not accept a point at either end.
         var text = text
         if text.hasSuffix(".") { text += "0" }
         text = text.replacing(".e", with: ".0e").replacing(".E", with: ".0E")
@@ -74,7 +74,7 @@ package enum DotNetNumber: Equatable, Sendable {
         return Double(text)
     }
 
-    /// Digits with at most one point among them, then an exponent if any: no `inf`, no hexadecimal fraction.
+    /// Digits with at most one point, then an optional exponent: no `inf`, no hexadecimal fraction.
     private static func isDecimal(_ text: ArraySlice<UInt8>) -> Bool {
         let digit = UInt8(ascii: "0")...UInt8(ascii: "9")
         let whole = text.prefix { digit.contains($0) }

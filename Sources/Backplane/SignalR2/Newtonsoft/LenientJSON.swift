@@ -1,26 +1,26 @@
 import JSON
 
-/// A JSON value as the reader of real nodes (Newtonsoft.Json) takes it from text that is not quite JSON.
+/// A JSON value as accepted by the reader of real nodes (Newtonsoft.Json), also from text that is not strictly JSON.
 package indirect enum LenientJSON: Sendable {
-    /// In order; of a name that comes twice the last one counts.
+    /// In order; of duplicate names the last counts.
     case object([(name: String, value: LenientJSON)])
     case array([LenientJSON])
     case string(String)
-    /// As it stands in the text: decimal, `0x..` or, after a leading 0, octal.
+    /// As written: decimal, `0x..` or, after a leading 0, octal.
     case number(String)
     /// `NaN`, `Infinity`, `-Infinity`.
     case notFinite(String)
     case bool(Bool)
     case null
-    /// Also what is left out between two commas.
+    /// Also an omitted element between two commas.
     case undefined
 
     /// Reads the first value and ignores what follows it.
     ///
-    /// Beyond JSON: comments, single quotes, names without quotes, a comma behind the last element, `NaN` and infinities,
+    /// Beyond JSON it accepts comments, single quotes, unquoted names, a trailing comma, `NaN` and infinities,
     /// `undefined`, hexadecimal and octal numbers, and control characters in strings.
     ///
-    /// - Returns: nil where the real reader throws; also for values nested deeper than SignalR's limit of 20.
+    /// - Returns: nil if the real reader throws; also for values nested deeper than SignalR's limit of 20.
     package init?(_ text: [UInt8]) {
         let value = text.withUnsafeBytes { bytes in
             var reader = LenientJSONReader(bytes)
@@ -30,16 +30,16 @@ package indirect enum LenientJSON: Sendable {
         self = value
     }
 
-    /// The member that a property of this name is read from: one of exactly this name, or else one that differs in case.
+    /// The member that maps to a property of this name: an exact match, or else one that differs in case.
     package subscript(name: String) -> LenientJSON? {
         guard case .object(let members) = self else { return nil }
         let caseless = CaselessName(name)
         return members.last { caseless.equals($0.name) }?.value
     }
 
-    /// What a property of type `string` becomes: also numbers, as they are written, and truth values.
+    /// The value of a property of type `string`: numbers as written, and booleans, are accepted too.
     ///
-    /// - Returns: nil where the real reader throws; `.some(nil)` for null.
+    /// - Returns: nil if the real reader throws; `.some(nil)` for null.
     package var asString: String?? {
         switch self {
         case .string(let text), .notFinite(let text): text
@@ -50,10 +50,10 @@ package indirect enum LenientJSON: Sendable {
         }
     }
 
-    /// The same value in JSON, as the writer of real nodes writes what their reader made of it: numbers by their value, what is
-    /// not finite as a string, times in one form.
+    /// The value in JSON after a round trip through the reader and writer of real nodes: numbers by value, non-finite
+    /// numbers as strings, times in one format.
     ///
-    /// - Returns: nil if a number is none.
+    /// - Returns: nil if a number is invalid.
     package func rewritten() -> [UInt8]? {
         var writer = JSONWriter()
         return write(to: &writer) ? writer.bytes : nil

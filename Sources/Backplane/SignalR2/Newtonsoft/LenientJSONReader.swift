@@ -52,7 +52,7 @@ struct LenientJSONReader {
             guard let name = name(), skipToToken(), consume(UInt8(ascii: ":")), let value = value() else { return nil }
             members.append((name, value))
             guard skipToToken() else { return nil }
-            // A comma may stand behind the last one.
+            // A comma may follow the last element.
             if consume(UInt8(ascii: ",")) { continue }
             return consume(UInt8(ascii: "}")) ? .object(members) : nil
         }
@@ -100,7 +100,7 @@ struct LenientJSONReader {
             if escape == UInt8(ascii: "u") {
                 guard let unit = unicodeEscape() else { return nil }
                 units = [unit]
-                // Two escapes in a row may be one character.
+                // Two consecutive escapes may form one character.
                 while position + 1 < bytes.count, bytes[position] == UInt8(ascii: "\\"),
                     bytes[position + 1] == UInt8(ascii: "u")
                 {
@@ -194,7 +194,7 @@ struct LenientJSONReader {
         return false
     }
 
-    /// Bytes of the white space that begins here, by .NET's `Char.IsWhiteSpace`; 0 for anything else.
+    /// Bytes of the white space character at the start, by .NET's `Char.IsWhiteSpace`; 0 otherwise.
     private var whiteSpaceLength: Int {
         guard let byte = peek else { return 0 }
         if byte < 0x80 { return byte == 0x20 || (0x09...0x0D).contains(byte) ? 1 : 0 }
@@ -204,7 +204,7 @@ struct LenientJSONReader {
         return scalar.properties.isWhitespace ? length : 0
     }
 
-    /// Letters beyond ASCII included, whatever they are.
+    /// Any letters beyond ASCII are included.
     private static func isOfIdentifier(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

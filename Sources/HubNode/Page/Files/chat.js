@@ -58,7 +58,7 @@ function askAgain() {
   $("name").value = me.name;
   $("room").value = me.room;
   $("welcome-title").textContent = "Name and room";
-  $("welcome-lead").textContent = "With a new name you connect anew.";
+  $("welcome-lead").textContent = "A new name starts a new connection.";
   $("enter").textContent = "Change";
   $("cancel").hidden = false;
   $("welcome").showModal();
@@ -146,7 +146,7 @@ async function lookAtNode() {
 function welcomeBack(fresh) {
   if (fresh) {
     joined = null;
-    if (wasConnected) addNotice("Connected anew. What was said in between is not shown here.");
+    if (wasConnected) addNotice("Reconnected. Messages sent in between are not shown here.");
     wasConnected = true;
   }
   if ($("note").dataset.until === "connected") note("");
@@ -323,7 +323,7 @@ function timeElement({ time, clock }) {
 
 function labelFor(message) {
   const isNamesake = message.kind !== "system" && !message.isOwn && message.from === me.name;
-  return `${isNamesake ? "(another one of this name) " : ""}${whereTo(message)}`;
+  return `${isNamesake ? "(someone else with this name) " : ""}${whereTo(message)}`;
 }
 
 function whereTo({ kind, group, person }) {

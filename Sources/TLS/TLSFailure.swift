@@ -1,4 +1,3 @@
-import NIOCore
 package import NIOSSL
 import Time
 
@@ -45,19 +44,19 @@ package enum TLSFailure: Error, Equatable, Sendable, CustomStringConvertible {
         case .notYetValid:
             "the server's certificate is not valid yet; check this machine's clock"
         case .unknownAuthority:
-            "the server's certificate is signed by no authority that is trusted here; name the file with that authority's certificate"
+            "the server's certificate is not signed by a trusted authority; name the file with its authority's certificate"
         case .wrongHost(let expected):
-            "the server's certificate is not for '\(expected)'; connect by the name it is for, or name the one that it is for (sslHost in a StackExchange.Redis string)"
+            "the server's certificate is not for '\(expected)'; connect by the name in the certificate, or set that name (sslHost in a StackExchange.Redis string)"
         case .clientCertificateDemanded:
-            "the server demands a certificate of its clients; name the files of one and its key"
+            "the server requires a client certificate; name the files of a certificate and its key"
         case .clientCertificateRefused(let alert):
-            "the server does not accept our certificate (\(alert)); check the files of the certificate and its key"
+            "the server rejected the client certificate (\(alert)); check the files of the certificate and its key"
         case .notTLS:
             "the port does not speak TLS; name the TLS port, or write redis:// (without ssl=true)"
         case .version:
-            "the server speaks no version of TLS that is permitted here; see sslProtocols"
+            "the server supports no TLS version that is permitted here; see sslProtocols"
         case .closed:
-            "the server closed it; does the port speak TLS, and does the server demand a client certificate?"
+            "the server closed the connection; does the port speak TLS, and does the server require a client certificate?"
         case .noAnswer(let seconds):
             "no answer within \(seconds) s; does the port speak TLS? If not, write redis:// (without ssl=true)"
         case .other(let text): "the handshake failed: \(Self.plain(text))"
@@ -68,7 +67,7 @@ package enum TLSFailure: Error, Equatable, Sendable, CustomStringConvertible {
     private static func plain(_ words: String) -> String {
         let reasons = words.split { !($0.isUppercase || $0.isNumber || $0 == "_") }
             .filter { $0.contains("_") && $0.contains(where: \.isLetter) }
-        return reasons.last?.lowercased().replacing("_", with: " ") ?? "the log of the server may say why"
+        return reasons.last?.lowercased().replacing("_", with: " ") ?? "see the server's log"
     }
 
     private static func date(_ time: Int) -> String {

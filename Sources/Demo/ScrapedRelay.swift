@@ -1,0 +1,57 @@
+import Capture
+import Loopback
+
+/// A relay that runs on this machine, as its web port shows it.
+struct ScrapedRelay: Sendable {
+    let port: Int
+    private let channel: String
+    private let envelopesSeries: String
+
+    /// - Parameter channel: the one that it attaches to.
+    init(port: Int, channel: String) {
+        self.port = port
+        self.channel = #"{channel="\#(channel)",backplane="signalr2"}"#
+        envelopesSeries = "signalr_backplane_envelopes_total" + self.channel
+    }
+
+    /// - Throws: ``SetupError`` if that takes more than 10 s.
+    func waitUntilReady() async throws {
+        let deadline = ContinuousClock.now + .seconds(10)
+        while try await HTTPGet.body(port: port, path: "/-/ready") != "ready\n" {
+            guard ContinuousClock.now < deadline else { throw SetupError("the relay was not ready within 10 s") }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// Returns once it has received so many envelopes, or after 10 s.
+    func waitUntilReceived(_ count: Int) async throws {
+        let deadline = ContinuousClock.now + .seconds(10)
+        while ContinuousClock.now < deadline {
+            let scrape = try await MetricsScrape.read(port: port)
+            if scrape[envelopesSeries] ?? 0 >= Double(count) { return }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// Reports the live numbers each second, until the task is cancelled.
+    func progress(_ report: (String) -> Void) async throws {
+        var last = 0
+        var lastAt = ContinuousClock.now
+        while true {
+            try await Task.sleep(for: .seconds(1))
+            let scrape = try await MetricsScrape.read(port: port)
+            func value(_ series: String) -> Int { Int(scrape[series] ?? 0) }
+            // All of one scrape, so that the numbers belong together.
+            let seen = value(envelopesSeries)
+            let waiting = max(0, seen - value("backplane_relay_recorded_envelopes_total"))
+            let now = ContinuousClock.now
+            let rate = Int((Double(seen - last) / ((now - lastAt) / .seconds(1))).rounded())
+            report(
+                "live          \(Quantity.text(seen, "envelope")) so far, \(rate)/s; "
+                    + "\(Quantity.grouped(seen - waiting)) recorded, \(Quantity.grouped(waiting)) on the way to the disk, "
+                    + "\(Quantity.grouped(value("signalr_backplane_missing_ids_total" + channel))) missing, "
+                    + "\(value("backplane_relay_written_bytes_total") / 1024) KiB on disk")
+            (last, lastAt) = (seen, now)
+        }
+    }
+}

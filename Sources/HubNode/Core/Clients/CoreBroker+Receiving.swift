@@ -1,0 +1,131 @@
+import Backplane
+import NIOCore
+import Prometheus
+
+/// What clients send.
+extension CoreBroker {
+    /// - Returns: false if the client has sent more than may wait: it must be read no further until ``hasRoom(_:)``, or
+    ///   its line is told to go on.
+    func received(_ bytes: some Collection<UInt8>, from transport: CoreTransportID) -> Bool {
+        client(transport).map { received(bytes, from: $0) } ?? true
+    }
+
+    private func received(_ bytes: some Collection<UInt8>, from client: CoreClient) -> Bool {
+        guard !client.isOver else { return true }
+        client.lastReceived = .now()
+        client.inbox.append(bytes)
+        process(client)
+        return !client.isFull(settings.pendingBytes)
+    }
+
+    /// A frame of a webSocket that is larger than any message may be.
+    func receivedTooLarge(from transport: CoreTransportID) {
+        if let client = client(transport), !client.isOver { tooLarge(client, limit: settings.inboundMessageBytes) }
+    }
+
+    /// What a client posts. Returns once it may send more.
+    ///
+    /// - Returns: false if there is no such connection.
+    func posted(_ bytes: some Collection<UInt8> & Sendable, token: String) async -> Bool {
+        guard let client = clients[token: token] else { return false }
+        if !received(bytes, from: client) { await withCheckedContinuation { client.readers.append($0) } }
+        return true
+    }
+
+    /// Takes the messages that have come, as far as they may wait.
+    func process(_ client: CoreClient) {
+        while !client.isOver, !client.isFull(settings.pendingBytes) {
+            if case .connecting = client.phase { return }
+            let message: [UInt8]?
+            do throws(CoreInbox.Failure) {
+                message = try client.inbox.next()
+            } catch {
+                switch error {
+                case .tooLarge(let limit): return tooLarge(client, limit: limit)
+                case .badLength: return malformed(client, .messagePack)
+                }
+            }
+            guard let message else { return }
+            guard let format = client.format else {
+                shakeHands(client, message.dropLast())
+                continue
+            }
+            do throws(CoreClientMessage.Malformed) {
+                handle(try CoreClientMessage(message, format), of: client)
+            } catch {
+                return malformed(client, error)
+            }
+        }
+    }
+
+    private func shakeHands(_ client: CoreClient, _ message: ArraySlice<UInt8>) {
+        let handshake: CoreHandshake
+        do throws(CoreHandshake.Refusal) {
+            handshake = try CoreHandshake(Array(message), detailed: dispatcher.detailedErrors)
+        } catch {
+            return refuse(client, error)
+        }
+        client.format = handshake.format
+        client.inbox.format = handshake.format
+        client.session.codec = CoreCodec(messages: handshake.format)
+        client.phase = .connecting
+        enqueue(ByteBuffer(bytes: CoreHandshake.accepted), for: client)
+        pump(client)
+        guard !client.isOver else { return }
+        metrics.coreConnections(handshake.format.name).add(1)
+        _ = clients.connect(client)
+        client.phase = .connected
+    }
+
+    /// The answer to a handshake that fails; the connection ends.
+    func refuse(_ client: CoreClient, _ refusal: CoreHandshake.Refusal) {
+        metrics.refused(.protocolError)
+        enqueue(ByteBuffer(bytes: refusal.frame), for: client)
+        end(client)
+    }
+
+    private func malformed(_ client: CoreClient, _ error: CoreClientMessage.Malformed) {
+        metrics.refused(.protocolError)
+        close(client, error: errors.closing(error.detail), allowReconnect: true)
+    }
+
+    private func tooLarge(_ client: CoreClient, limit: Int) {
+        metrics.refused(.tooLarge)
+        let detail =
+            "InvalidDataException: The maximum message size of \(limit)B was exceeded. The message size can be configured in AddHubOptions."
+        guard client.format != nil else {
+            let text = "An unexpected error occurred during connection handshake."
+            return refuse(
+                client, CoreHandshake.Refusal(error: dispatcher.detailedErrors ? "\(text) \(detail)" : text))
+        }
+        close(client, error: errors.closing(detail), allowReconnect: true)
+    }
+
+    private func handle(_ message: CoreClientMessage, of client: CoreClient) {
+        switch message {
+        case .invocation(let call): enqueue(call, of: client)
+        case .streamItem(let id, let item):
+            guard let upload = client.uploads[id] else { return }
+            client.pendingBytes += item.size
+            upload.push(item)
+        case .completion(let id, let completion):
+            if let upload = client.uploads.removeValue(forKey: id) {
+                if case .error(let error) = completion {
+                    upload.finish(HubError(error))
+                } else {
+                    upload.finish()
+                }
+            } else {
+                answers.resolve(id, from: client.id, completion)
+            }
+        case .cancelInvocation(let id): client.streams[id]?.cancel()
+        case .ping: client.hasPinged = true
+        case .close:
+            // The client closes its side itself.
+            client.phase = .over
+            client.overSince = .now()
+            disconnect(client)
+        case .ack, .sequence, .unknown: break
+        }
+    }
+}

@@ -1,0 +1,105 @@
+import Backplane
+import DequeModule
+import NIOCore
+
+/// One connection of a client of ASP.NET Core SignalR: its protocol's state beside what each connection has
+/// (``Session``). Lives in the broker.
+final class CoreClient {
+    enum Phase {
+        /// Negotiated, or waiting for the handshake.
+        case new
+        /// Its handshake is done, and it is about to be reached through the backplane.
+        case connecting
+        case connected
+        /// What waits for it still goes out, and then its transport ends.
+        case over
+    }
+
+    let session: Session
+    /// The secret that its requests bear.
+    let token: String
+    var phase = Phase.new
+    /// nil before the handshake.
+    var format: CoreFormat?
+    var inbox: CoreInbox
+    /// Names that it has joined; a connection's own set is without case, as on a real node.
+    var groups: Set<CaselessName> = []
+    /// The names under which it is found.
+    var groupNames: Set<OrdinalName> = []
+
+    /// Calls that wait for the one that runs.
+    var calls: Deque<CoreClientMessage.Invocation> = []
+    var isCalling = false
+    /// Bytes of the calls and items that wait.
+    var pendingBytes = 0
+    /// Streams to the client by the id of their call.
+    var streams: OrdinalNameMap<Task<Void, Never>> = [:]
+    /// Streams of the client by their id.
+    var uploads: OrdinalNameMap<HubItemQueue> = [:]
+    /// Those who wait until the client has taken what waits for it.
+    var writers: [CheckedContinuation<Void, Never>] = []
+    /// Requests that wait until the client's calls have been taken.
+    var readers: [CheckedContinuation<Void, Never>] = []
+
+    let createdAt: NIODeadline
+    /// Of the first one.
+    var transportSince: NIODeadline?
+    /// Whether long polling has had the first answer, which comes at once.
+    var hasPolled = false
+    var overSince: NIODeadline?
+    var lastReceived: NIODeadline
+    /// A client that never pings is never taken for gone.
+    var hasPinged = false
+
+    init(session: Session, token: String, limit: Int, now: NIODeadline) {
+        self.session = session
+        self.token = token
+        inbox = CoreInbox(limit: limit)
+        createdAt = now
+        lastReceived = now
+    }
+
+    var id: String { session.connectionID }
+    var isOver: Bool { if case .over = phase { true } else { false } }
+    var isConnected: Bool { if case .connected = phase { true } else { false } }
+    var isNew: Bool { if case .new = phase { true } else { false } }
+
+    /// Whether it has sent more than may wait.
+    func isFull(_ limit: Int) -> Bool { pendingBytes > limit }
+
+    func wakeWriters() {
+        let waiting = writers
+        writers = []
+        for writer in waiting { writer.resume() }
+    }
+
+    func wakeReaders() {
+        let waiting = readers
+        readers = []
+        for reader in waiting { reader.resume() }
+    }
+
+    // MARK: - Time
+
+    /// What time brings.
+    enum Due: Equatable {
+        case removal
+        case handshakeFailure
+        case timeout
+        case emptyPoll
+        case ping
+    }
+
+    func due(at now: NIODeadline, _ timing: CoreHubTiming) -> Due? {
+        if let overSince { return now - overSince >= TimeAmount(timing.closing) ? .removal : nil }
+        guard let transportSince else { return now - createdAt >= TimeAmount(timing.disconnect) ? .removal : nil }
+        if isNew, now - transportSince >= TimeAmount(timing.handshake) { return .handshakeFailure }
+        guard let outlet = session.outlet else {
+            return now - session.lastActive >= TimeAmount(timing.disconnect) ? .removal : nil
+        }
+        if hasPinged, now - lastReceived >= TimeAmount(timing.clientTimeout) { return .timeout }
+        guard outlet.isReady else { return nil }
+        if outlet.transport == .longPolling, now - outlet.openedAt >= TimeAmount(timing.longPoll) { return .emptyPoll }
+        return isConnected && now - session.lastActive >= TimeAmount(timing.keepAlive) ? .ping : nil
+    }
+}

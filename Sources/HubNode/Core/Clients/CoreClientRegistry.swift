@@ -1,0 +1,93 @@
+import Backplane
+
+/// The ASP.NET Core clients of this node: by token, id, user and group. Names are told apart byte by byte, as Redis
+/// channels are. Lives in the broker.
+struct CoreClientRegistry {
+    private var byToken: OrdinalNameMap<CoreClient> = [:]
+    private var byID: OrdinalNameMap<CoreClient> = [:]
+    private var users: [OrdinalName: [ObjectIdentifier: CoreClient]] = [:]
+    private var groups: [OrdinalName: [ObjectIdentifier: CoreClient]] = [:]
+
+    /// Those included that have no transport yet, or are about to end.
+    var all: some Collection<CoreClient> { byToken.values }
+
+    /// Those that messages are for.
+    var connected: some Collection<CoreClient> { byID.values }
+
+    subscript(token token: String) -> CoreClient? { byToken[token] }
+    subscript(id id: String) -> CoreClient? { byID[id] }
+
+    func clients(ofUser user: String) -> [CoreClient] { users[OrdinalName(user)].map { Array($0.values) } ?? [] }
+
+    func members(of group: String) -> [CoreClient] { groups[OrdinalName(group)].map { Array($0.values) } ?? [] }
+
+    mutating func add(_ client: CoreClient) {
+        byToken[client.token] = client
+    }
+
+    mutating func remove(_ client: CoreClient) {
+        if byToken[client.token] === client { byToken.removeValue(forKey: client.token) }
+    }
+
+    /// From now on messages are for it.
+    ///
+    /// - Returns: whether it is the first connection here of its user.
+    mutating func connect(_ client: CoreClient) -> Bool {
+        byID[client.id] = client
+        let user = client.session.user
+        guard !user.isEmpty else { return false }
+        users[OrdinalName(user), default: [:]][ObjectIdentifier(client)] = client
+        return users[OrdinalName(user)]?.count == 1
+    }
+
+    /// What nobody here listens to any more.
+    struct Left: Equatable {
+        var user: String?
+        var groups: [String] = []
+    }
+
+    /// - Returns: nil if it was not connected.
+    mutating func disconnect(_ client: CoreClient) -> Left? {
+        guard byID[client.id] === client else { return nil }
+        byID.removeValue(forKey: client.id)
+        var left = Left()
+        let user = OrdinalName(client.session.user)
+        if users[user] != nil {
+            users[user]?.removeValue(forKey: ObjectIdentifier(client))
+            if users[user]?.isEmpty == true {
+                users.removeValue(forKey: user)
+                left.user = user.text
+            }
+        }
+        for name in client.groupNames where removeMember(client, of: name) { left.groups.append(name.text) }
+        client.groups = []
+        client.groupNames = []
+        return left
+    }
+
+    /// - Returns: whether it is the first member here. A name that the connection has joined in another case is joined
+    ///   already, and changes nothing, as on a real node.
+    mutating func join(_ client: CoreClient, _ group: String) -> Bool {
+        guard client.groups.insert(CaselessName(group)).inserted else { return false }
+        let name = OrdinalName(group)
+        client.groupNames.insert(name)
+        groups[name, default: [:]][ObjectIdentifier(client)] = client
+        return groups[name]?.count == 1
+    }
+
+    /// - Returns: whether it was the last member here. The name in another case leaves the connection where it was found,
+    ///   as on a real node.
+    mutating func leave(_ client: CoreClient, _ group: String) -> Bool {
+        client.groups.remove(CaselessName(group))
+        let name = OrdinalName(group)
+        guard client.groupNames.remove(name) != nil else { return false }
+        return removeMember(client, of: name)
+    }
+
+    private mutating func removeMember(_ client: CoreClient, of name: OrdinalName) -> Bool {
+        guard groups[name]?.removeValue(forKey: ObjectIdentifier(client)) != nil else { return false }
+        guard groups[name]?.isEmpty == true else { return false }
+        groups.removeValue(forKey: name)
+        return true
+    }
+}

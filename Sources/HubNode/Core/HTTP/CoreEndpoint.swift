@@ -1,0 +1,212 @@
+import Backplane
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// The hub of ASP.NET Core SignalR over HTTP: negotiation, server-sent events, long polling, and what is posted.
+struct CoreEndpoint: Sendable {
+    let configuration: HubNodeConfiguration
+    let route: CoreRoute
+    let broker: CoreBroker
+    let metrics: HubMetrics
+
+    func respond(to request: Request, context: HubRequestContext) async throws -> Response {
+        let fields = FormFields(request.uri.query ?? "")
+        switch route.target(of: FormFields.decodedPath(request.uri.path)) {
+        case nil: return Response(status: .notFound)
+        case .negotiate:
+            guard request.method == .post else { return CoreAnswer.empty(.methodNotAllowed) }
+            return await negotiate(fields)
+        case .hub: break
+        }
+        guard [.get, .post, .delete].contains(request.method) else { return CoreAnswer.empty(.methodNotAllowed) }
+        guard let token = fields["id"] else {
+            if await broker.isDraining { return stopping() }
+            return CoreAnswer.text(.badRequest, "Connection ID required")
+        }
+        guard let state = await broker.state(token: token) else {
+            metrics.refused(.badToken)
+            return CoreAnswer.unknownConnection(request)
+        }
+        switch request.method {
+        case .post: return await post(request, token: token, state)
+        case .delete:
+            guard await broker.delete(token: token) else {
+                return CoreAnswer.text(
+                    .badRequest, "Cannot terminate this connection using the DELETE endpoint.")
+            }
+            return CoreAnswer.empty(.accepted)
+        default:
+            // The wish for a webSocket was taken off a request that gets none.
+            guard request.headers[.secWebSocketKey] == nil else {
+                return CoreAnswer.empty(state.transport == .webSockets ? .conflict : .badRequest)
+            }
+            let wantsStream = request.headers[.accept]?.lowercased().contains("text/event-stream") == true
+            return await get(wantsStream ? .serverSentEvents : .longPolling, token: token, fields, context.channel)
+        }
+    }
+
+    // MARK: - Private
+
+    private func negotiate(_ fields: FormFields) async -> Response {
+        if await broker.isDraining { return stopping() }
+        do throws(CoreNegotiation.Refusal) {
+            let negotiation = try CoreNegotiation(
+                version: fields["negotiateVersion"], wantsStatefulReconnect: fields["useStatefulReconnect"],
+                allowsStatefulReconnect: false)
+            let (id, token) = await broker.negotiate(user: fields["user"] ?? "", hasToken: negotiation.version > 0)
+            return CoreAnswer.json(negotiation.json(connectionID: id, token: token))
+        } catch {
+            metrics.refused(.protocolError)
+            return CoreAnswer.json(error.json)
+        }
+    }
+
+    private func stopping() -> Response {
+        metrics.refused(.draining)
+        return CoreAnswer.text(.serviceUnavailable, "This node is stopping.")
+    }
+
+    private func post(_ request: Request, token: String, _ state: CoreBroker.State) async -> Response {
+        guard state.transport != .webSockets else {
+            return CoreAnswer.text(.methodNotAllowed, "POST requests are not allowed for WebSocket connections.")
+        }
+        // Several messages may come at once; more than wait for a client at most is too much.
+        let limit = configuration.core.map { $0.inboundMessageBytes + $0.pendingBytes } ?? 0
+        guard let body = try? await request.body.collect(upTo: limit) else {
+            metrics.refused(.tooLarge)
+            return CoreAnswer.text(.contentTooLarge, "The request is larger than \(limit) bytes.")
+        }
+        guard await broker.posted(Array(body.readableBytesView), token: token) else {
+            return CoreAnswer.unknownConnection(request)
+        }
+        return CoreAnswer.empty(.ok)
+    }
+
+    private func get(
+        _ kind: TransportKind, token: String, _ fields: FormFields, _ channel: any Channel
+    ) async -> Response {
+        switch await broker.admission(token: token, kind) {
+        case .admitted: break
+        case .notFound: return CoreAnswer.text(.notFound, "No Connection with that ID")
+        case .conflict: return CoreAnswer.empty(.conflict)
+        case .otherTransport:
+            return CoreAnswer.text(.badRequest, "Cannot change transports mid-connection")
+        }
+        guard let transport = await broker.open(token: token, user: "", kind, line: .pull(waiting: nil)) else {
+            return CoreAnswer.empty(.conflict)
+        }
+        let broker = broker
+        await ConnectionWatch.whenEnded(channel) { broker.assumeIsolated { $0.closed(transport) } }
+        return kind == .serverSentEvents
+            ? CoreStream(transport: transport, broker: broker).response : await poll(transport)
+    }
+
+    private func poll(_ transport: CoreTransportID) async -> Response {
+        let delivery = await broker.nextDelivery(transport)
+        // Until the next poll the connection has no transport.
+        await broker.closed(transport)
+        switch delivery {
+        case .frame(let frame): return CoreAnswer.poll(.ok, frame.content)
+        case .keepAlive: return CoreAnswer.poll(.ok, ByteBuffer())
+        case .end: return CoreAnswer.poll(.noContent, nil)
+        }
+    }
+}
+
+/// Server-sent events: each write is one event.
+private struct CoreStream {
+    let transport: CoreTransportID
+    let broker: CoreBroker
+
+    var response: Response {
+        let stream = self
+        var response = Response(
+            status: .ok,
+            headers: [
+                .contentType: "text/event-stream", .cacheControl: "no-cache,no-store", CoreAnswer.pragma: "no-cache",
+                .contentEncoding: "identity",
+            ],
+            body: ResponseBody { writer in
+                do {
+                    try await writer.write(ByteBuffer(staticString: ":\r\n"))
+                    try await stream.write(to: &writer)
+                } catch {
+                    await stream.broker.closed(stream.transport)
+                    throw error
+                }
+                await stream.broker.closed(stream.transport)
+                try await writer.finish(nil)
+            })
+        // Tells nginx to pass each piece on as it comes.
+        if let name = HTTPField.Name("X-Accel-Buffering") { response.headers[name] = "no" }
+        return response
+    }
+
+    // The writer belongs to no actor.
+    @concurrent
+    private func write(to writer: inout any ResponseBodyWriter) async throws {
+        while true {
+            switch await broker.nextDelivery(transport) {
+            case .frame(let frame): try await writer.write(CoreEventStream.event(frame.content))
+            case .keepAlive: break
+            case .end: return
+            }
+        }
+    }
+}
+
+/// Events of server-sent events, as a real node writes them.
+enum CoreEventStream {
+    /// A line end in JSON text, which no node writes but a stranger may publish, begins another line of the event.
+    static func event(_ content: ByteBuffer) -> ByteBuffer {
+        var event = ByteBufferAllocator().buffer(capacity: content.readableBytes + 16)
+        for line in content.readableBytesView.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+            event.writeStaticString("data: ")
+            event.writeBytes(line.last == UInt8(ascii: "\r") ? line.dropLast() : line)
+            event.writeStaticString("\r\n")
+        }
+        event.writeStaticString("\r\n")
+        return event
+    }
+}
+
+/// Responses with the headers of a real node.
+enum CoreAnswer {
+    /// HTTP/1.0's word for `no-cache`, which real nodes say, too.
+    static let pragma = HTTPField.Name("Pragma") ?? .cacheControl
+
+    static func json(_ text: String) -> Response {
+        Response(
+            status: .ok, headers: [.contentType: "application/json"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+    }
+
+    static func text(_ status: HTTPResponse.Status, _ text: String) -> Response {
+        Response(
+            status: status, headers: [.contentType: "text/plain"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+    }
+
+    static func empty(_ status: HTTPResponse.Status) -> Response {
+        Response(status: status, headers: [.contentType: "text/plain"], body: ResponseBody())
+    }
+
+    static func unknownConnection(_ request: Request) -> Response {
+        var response = text(.notFound, "No Connection with that ID")
+        if request.method == .get { response.headers.append(contentsOf: neverCached) }
+        return response
+    }
+
+    /// - Parameter content: nil at the end of the connection.
+    static func poll(_ status: HTTPResponse.Status, _ content: ByteBuffer?) -> Response {
+        var headers: HTTPFields = [.contentType: content == nil ? "text/plain" : "application/octet-stream"]
+        headers.append(contentsOf: neverCached)
+        return Response(
+            status: status, headers: headers, body: content.map { ResponseBody(byteBuffer: $0) } ?? ResponseBody())
+    }
+
+    private static let neverCached: HTTPFields = [
+        .cacheControl: "no-cache, no-store", pragma: "no-cache", .expires: "Thu, 01 Jan 1970 00:00:00 GMT",
+    ]
+}

@@ -1,0 +1,116 @@
+import DequeModule
+import Synchronization
+
+/// The items that a client sends while its call runs, a parameter of a hub method: `(call: HubCall, numbers:
+/// HubStream<Int>)`. Only clients of ASP.NET Core SignalR can.
+public struct HubStream<Element: HubValue>: AsyncSequence, HubValue {
+    private let queue: HubItemQueue
+
+    init(queue: HubItemQueue) {
+        self.queue = queue
+    }
+
+    /// Always throws: a stream is no value of a call.
+    public init(json: [UInt8]) throws {
+        throw HubValueError.notAStream
+    }
+
+    public func json() throws -> [UInt8] {
+        throw HubValueError.notAStream
+    }
+
+    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(queue: queue) }
+
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        fileprivate let queue: HubItemQueue
+
+        /// - Throws: if the item is of another type, or the client ended the stream with an error.
+        public mutating func next() async throws -> Element? {
+            guard let item = try await queue.next() else { return nil }
+            if Element.self == JSONValue.self, let value = try JSONValue(item) as? Element { return value }
+            return try Element(json: item.json)
+        }
+    }
+}
+
+/// A ``HubStream``, whatever its elements are.
+protocol HubStreamParameter {
+    init(_ queue: HubItemQueue)
+}
+
+extension HubStream: HubStreamParameter {
+    init(_ queue: HubItemQueue) {
+        self.init(queue: queue)
+    }
+}
+
+/// The items of one stream of a client between the connection, which puts them in, and the method, which takes them out.
+final class HubItemQueue: Sendable {
+    private struct State {
+        var items: Deque<HubArgument> = []
+        var end: Result<Void, any Error>?
+        var waiting: CheckedContinuation<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+    /// Told the bytes of each item that was taken, on any thread: the connection is read on.
+    private let onTaken: @Sendable (Int) -> Void
+
+    init(onTaken: @escaping @Sendable (Int) -> Void = { _ in }) {
+        self.onTaken = onTaken
+    }
+
+    func push(_ item: HubArgument) {
+        wake { state in
+            if state.end == nil { state.items.append(item) }
+        }
+    }
+
+    /// - Parameter failure: nil for a stream that ended as it should.
+    func finish(_ failure: (any Error)? = nil) {
+        wake { state in
+            if state.end == nil { state.end = failure.map { .failure($0) } ?? .success(()) }
+        }
+    }
+
+    /// - Returns: nil at the end.
+    func next() async throws -> HubArgument? {
+        while true {
+            let taken: Result<HubArgument?, any Error>? = state.withLock { state in
+                if let item = state.items.popFirst() { return .success(item) }
+                return state.end.map { $0.map { nil } }
+            }
+            if let taken {
+                if case .success(let item?) = taken { onTaken(item.size) }
+                return try taken.get()
+            }
+            try Task.checkCancellation()
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in
+                    let isDue = state.withLock { state in
+                        if !state.items.isEmpty || state.end != nil { return true }
+                        state.waiting = continuation
+                        return false
+                    }
+                    if isDue { continuation.resume() }
+                }
+            } onCancel: {
+                finish(CancellationError())
+            }
+        }
+    }
+
+    private func wake(_ change: (inout State) -> Void) {
+        let waiting = state.withLock { state in
+            change(&state)
+            defer { state.waiting = nil }
+            return state.waiting
+        }
+        waiting?.resume()
+    }
+}
+
+extension HubArgument {
+    /// Bytes that it takes, roughly.
+    var size: Int { json.count + (messagePack?.count ?? 0) + 64 }
+}

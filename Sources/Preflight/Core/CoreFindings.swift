@@ -1,0 +1,206 @@
+import Backplane
+
+extension CoreReport {
+    /// The most of one kind: what is wrong with three hundred hubs is wrong with the first ten.
+    private static let most = 10
+
+    /// - Parameter clients: subscribers of the server; nil where they are not known.
+    func findings(clients: SubscribedClients?) -> [PreflightFinding] {
+        nothingFound + hubs.compactMap(refusal) + crossings + tooMany
+            + hubs.compactMap { findingOfNodes($0, clients) }.prefix(Self.most)
+            + unknownExclusions + strangers + connections
+    }
+
+    // MARK: - What is there
+
+    private var nothingFound: [PreflightFinding] {
+        guard attachment.findsHubs else { return [] }
+        guard isComplete else {
+            return [
+                .problem(
+                    "no hub of ASP.NET Core SignalR can be found, as Redis does not name its channels: name each hub",
+                    setting: .hubNames)
+            ]
+        }
+        guard hubs.isEmpty else { return [] }
+        let none =
+            attachment.prefix.isEmpty
+            ? "no hub of ASP.NET Core SignalR is found" : "no hub has the channel prefix '\(attachment.prefix)'"
+        if !excluded.isEmpty {
+            return [.warning("\(none) but those that are left out: \(Self.list(excluded.map(\.type)))")]
+        }
+        if let other = others.max(by: { $0.nodes < $1.nodes }) {
+            return [
+                .warning(
+                    "\(none); the hub \(Self.name(other.hub)) is on this Redis", setting: .prefix(other.hub.prefix))
+            ]
+        }
+        if let key = eventKeys.first {
+            return [
+                .warning(
+                    "\(none): SignalR 2 lives on this Redis, with the event key\(eventKeys.count == 1 ? "" : "s") \(Self.list(eventKeys))",
+                    setting: .eventKey(key))
+            ]
+        }
+        return [
+            .warning("\(none), and no event key of SignalR 2: are the nodes running, and is this their Redis?")
+        ]
+    }
+
+    private func refusal(_ report: HubReport) -> PreflightFinding? {
+        report.refusal.map { .problem("hub \(Self.name(report.hub)) cannot be subscribed to: \($0)") }
+    }
+
+    private func findingOfNodes(_ report: HubReport, _ clients: SubscribedClients?) -> PreflightFinding? {
+        let name = "hub \(Self.name(report.hub))"
+        if report.found?.mixesVersions == true {
+            return .warning(
+                "\(name) has nodes before .NET 7 beside later ones: a client result that a later node asks for through an earlier one is never answered"
+            )
+        }
+        if report.nodes == 0 {
+            if let meant = report.meant {
+                return .warning("\(name) has no nodes; did you mean \(Self.name(meant))?", setting: .hub(meant))
+            }
+            let question =
+                "is the type spelled with its namespace, as in Chat.Hubs.ChatHub, and is '\(report.hub.prefix)' the nodes' channel prefix?"
+            return .warning("\(name) has no nodes: \(question)")
+        }
+        guard report.nodes == nil, let count = report.subscribers else { return nil }
+        if count == 0 { return .warning("\(name) has no subscribers, so no node listens there") }
+        switch clients?.verdict(on: count) {
+        case nil, .mayBeNodes: return nil
+        case .observersOnly:
+            return .warning("\(name) has \(count) subscribers, all of them relays: no node listens there")
+        case .unclear: return .warning("\(name) has \(count) subscribers, which may all be relays")
+        }
+    }
+
+    private var unknownExclusions: [PreflightFinding] {
+        guard isComplete else { return [] }
+        let types = hubs.map(\.hub.type) + excluded.map(\.type)
+        return attachment.excluded.filter { type in !types.contains { $0.isSameOrdinally(as: type) } }.prefix(Self.most)
+            .map { type in
+                let meant = NearName.nearest(to: type, among: types).map { "; did you mean '\($0)'?" }
+                return .warning(
+                    "no hub '\(type)' is found that could be left out\(meant ?? "")", setting: .exclusion)
+            }
+    }
+
+    // MARK: - What it costs
+
+    private var tooMany: [PreflightFinding] {
+        guard !attachment.admits(hubs: hubs.count) else { return [] }
+        return [
+            .problem(
+                "\(hubs.count) hubs need \(patterns) patterns, more than \(CoreAttachment.fewPatterns): each PUBLISH of this Redis would take about \(Self.decimal(microsecondsAPublish)) us longer; name the hubs that you need, or confirm it",
+                setting: .manyPatterns)
+        ]
+    }
+
+    private var connections: [PreflightFinding] {
+        guard attachment.includesConnections else { return [] }
+        return [
+            .warning(
+                "what is sent to single connections is watched, so PUBLISH answers 1 or more for a connection that is gone: a client result asked of it waits until it is cancelled, instead of failing at once",
+                setting: .connections)
+        ]
+    }
+
+    // MARK: - Hubs that look like one, and are two
+
+    /// Hubs whose patterns match channels of another: its envelopes would come twice.
+    private var crossings: [PreflightFinding] {
+        let covered = hubs.map(\.hub).filter { hub in
+            [":group:", ":user:", ":internal:"].contains { hub.topic.contains($0) }
+        }
+        var findings: [PreflightFinding] = []
+        for inner in covered {
+            for outer in hubs.map(\.hub) where CoreWatch.covers(outer, inner) && findings.count < Self.most {
+                findings.append(
+                    .problem(
+                        "patterns of the hub \(Self.name(outer)) match channels of the hub \(Self.name(inner)), so that its envelopes would come twice and be taken for the other's: watch one of them"
+                    ))
+            }
+        }
+        return findings
+    }
+
+    /// Hubs that an application may take for one, and whose nodes do not meet.
+    private var strangers: [PreflightFinding] {
+        let watched = hubs.map(\.hub)
+        // The same roots as those of `hubs`, read with their own prefixes, are none of the others.
+        let all = watched + excluded + others.map(\.hub)
+        var findings: [PreflightFinding] = []
+        var told: Set<Set<[UInt8]>> = []
+        for hub in watched {
+            for other in all where other.root != hub.root && findings.count < Self.most {
+                guard let reason = Self.difference(hub, other, prefix: attachment.prefix),
+                    told.insert([hub.root, other.root]).inserted
+                else { continue }
+                findings.append(.warning(reason))
+            }
+        }
+        return findings
+    }
+
+    private static func difference(_ hub: CoreHub, _ other: CoreHub, prefix: String) -> String? {
+        // The prefix of another is a guess.
+        let sibling = CoreHub(root: other.root, prefix: prefix).flatMap { $0.hasPlausibleType ? $0 : nil }
+        if let sibling, !sibling.type.isSameOrdinally(as: hub.type),
+            sibling.typeWithoutVersions.isSameOrdinally(as: hub.typeWithoutVersions)
+        {
+            return
+                "the hubs \(name(hub)) and \(name(sibling)) differ only in the versions of .NET: their nodes do not meet, and clients of the one miss what the other sends"
+        }
+        let type = Array(hub.type.utf8)
+        guard other.root.count >= type.count, other.root.suffix(type.count).elementsEqual(type) else { return nil }
+        let otherPrefix = String(decoding: other.root.dropLast(type.count), as: UTF8.self)
+        // `ChatHub` beside `GroupChatHub` are two types.
+        guard sibling == nil || hub.type.contains(".") else { return nil }
+        // A longer type of the same prefix, such as `My.Chat.Hubs.ChatHub`.
+        if let last = otherPrefix.last, last == "." || last == "+" { return nil }
+        return
+            "the hub '\(hub.type)' has nodes with the channel prefix '\(hub.prefix)' and others with '\(otherPrefix)': they do not meet; only the first are watched"
+    }
+
+    // MARK: - Words
+
+    static func name(_ hub: CoreHub) -> String {
+        hub.prefix.isEmpty ? "'\(hub.type)'" : "'\(hub.type)' with the channel prefix '\(hub.prefix)'"
+    }
+
+    static func list(_ names: [String]) -> String {
+        let shown = names.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
+        return names.count > 3 ? "\(shown) and \(names.count - 3) more" : shown
+    }
+
+    /// One digit behind the point.
+    private static func decimal(_ number: Double) -> String {
+        let tenths = Int((number * 10).rounded())
+        return "\(tenths / 10).\(tenths % 10)"
+    }
+}
+
+extension PreflightReport {
+    /// Whether nobody but relays listens to a channel, as far as can be told.
+    func isLonely(_ channel: ChannelReport) -> Bool {
+        guard let count = channel.subscribers else { return false }
+        return count == 0 || clients?.verdict(on: count) == .observersOnly
+    }
+
+    /// What to say of an event key to which no node listens, where hubs of ASP.NET Core live.
+    ///
+    /// - Returns: nil if an event key is near, hubs are watched too, or none are there.
+    func findingOfHubs(instead channel: ChannelReport) -> PreflightFinding? {
+        guard core == nil, channel.meant == nil, let hub = hubsHere.first else { return nil }
+        return .warning(
+            "no node listens to the channel '\(channel.name)': ASP.NET Core SignalR lives on this Redis; it has hubs instead of event keys: \(CoreReport.list(hubsHere.map { $0.hub.topic }))",
+            setting: .core(prefix: hub.hub.prefix))
+    }
+
+    /// What is wrong with the choice of backplanes, to be said when a relay begins.
+    package var backplaneFindings: [PreflightFinding] {
+        channels.filter(isLonely).compactMap(findingOfHubs(instead:)) + (core?.findings(clients: clients) ?? [])
+    }
+}

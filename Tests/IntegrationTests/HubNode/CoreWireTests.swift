@@ -1,0 +1,97 @@
+import Foundation
+import HubNode
+import TestSupport
+import Testing
+
+extension WithHubNodes {
+    /// Each exchange of a client with a real node of ASP.NET Core (Vectors/core/wire-net8.txt), held with ours.
+    @Suite("Exchanges as with a real node of ASP.NET Core", .serialized, .needs(.redisServer, .python))
+    struct CoreWireTests {
+        private struct Report: Decodable {
+            struct Difference: Decodable {
+                let exchange: String
+                let expected: String
+                let got: String
+            }
+            let held: [String]
+            let different: [Difference]
+            let left: [String]
+        }
+
+        // As .NET names it, which the real node's error tells.
+        private struct InvalidOperationException: Error, CustomStringConvertible {
+            let description = "boom"
+        }
+
+        /// The methods of the recorded application.
+        private static let hub = Hub("OracleHub") { hub in
+            hub.on("Add") { (_: HubCall, one: Int, two: Int) in one + two }
+            hub.on("Nothing") { (_: HubCall) in }
+            hub.on("Echo") { (_: HubCall, text: String) in text }
+            hub.on("EchoAny") { (_: HubCall, value: JSONValue) in value }
+            hub.on("Throw") { (_: HubCall, message: String) in throw HubError(message) }
+            hub.on("Boom") { (_: HubCall) in throw InvalidOperationException() }
+            hub.on("Kill") { (call: HubCall) in try await call.abort() }
+            hub.on("Sum") { (_: HubCall, numbers: HubStream<Int>) in
+                var sum = 0
+                for try await number in numbers { sum += number }
+                return sum
+            }
+            hub.onStream("Count") { (_: HubCall, count: Int, delay: Int) in
+                AsyncThrowingStream<Int, any Error> { items in
+                    let task = Task {
+                        for number in 0..<count {
+                            items.yield(number)
+                            if delay > 0 { try await Task.sleep(for: .milliseconds(delay)) }
+                        }
+                        items.finish()
+                    }
+                    items.onTermination = { _ in task.cancel() }
+                }
+            }
+            hub.onStream("CountFail") { (_: HubCall, count: Int) in
+                AsyncThrowingStream<Int, any Error> { items in
+                    for number in 0..<count { items.yield(number) }
+                    items.finish(throwing: HubError("stream failed"))
+                }
+            }
+        }
+
+        @Test("each is the same, and none is left out")
+        func held() async throws {
+            let script = try #require(Bundle.module.url(forResource: "Scripts/core_wire", withExtension: "py")?.path)
+            let transcript = try #require(
+                Bundle.module.url(forResource: "Vectors/core/wire-net8", withExtension: "txt")?.path)
+            try await RedisServer.with { redis in
+                try await TestHubNode.with(
+                    redis: redis, hubs: [Self.hub],
+                    configure: {
+                        $0.detailedErrors = true
+                        $0.core = CoreHubSettings(path: "/hub")
+                    }
+                ) { port in
+                    let finished = try await Finished.running(.python, [script, "\(port)", transcript])
+                    #expect(finished.exit == .code(0), "\(finished.errors)")
+                    let json = try #require(finished.lines.last)
+                    let report = try JSONDecoder().decode(Report.self, from: Data(json.utf8))
+                    for difference in report.different {
+                        Issue.record(
+                            "\(difference.exchange)\nexpected \(difference.expected)\ngot      \(difference.got)")
+                    }
+                    #expect(report.held.count == 68)
+                    let rest = report.left.filter { line in !Self.statefulReconnect.contains { line.contains($0) } }
+                    #expect(rest == [])
+                }
+            }
+        }
+
+        /// Of a connection that outlives its webSocket, which this node has not.
+        private static let statefulReconnect = [
+            "useStatefulReconnect", "# stateful reconnect", "handshake -> {}", "  calls", "client acks 1",
+            "client sends Sequence 3 and call",
+            "\"type\":8", "\"type\":9", "not asked for: None",
+            #"{"type":3,"invocationId":"1","result":"a"}␞{"type":3,"invocationId":"2","result":"b"}␞"#,
+            #""target":"Echo","arguments":["a"]}␞ "#, #"S->C {"type":3,"invocationId":"3","result":"c"}"#,
+        ]
+    }
+}
