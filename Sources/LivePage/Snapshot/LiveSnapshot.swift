@@ -132,7 +132,9 @@ struct LiveSnapshot: Sendable {
         return ChannelState(
             now: now.realtime, watchedSince: watchedSince ?? startedAt, connection: self.connection(of: channel),
             masterLoss: look.masterLoss, silence: look.silence,
-            rate: channel.rate, byteRate: channel.byteRate, latency: channel.recentLatency,
+            rate: channel.rate, byteRate: channel.byteRate,
+            // Of a hub it is the time to an ack.
+            latency: channel.hub == nil ? channel.recentLatency : nil,
             lastEnvelopeAt: channel.lastEnvelopeAt,
             lastID: channel.lastID, listeners: subscribers(ofChannel: index).map { max(0, $0 - 1) },
             meant: look.meant.indices.contains(index) ? look.meant[index] : nil,

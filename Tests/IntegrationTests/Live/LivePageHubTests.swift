@@ -53,7 +53,7 @@ struct LivePageHubTests {
                     "return [...\(hub).querySelectorAll('figcaption span')].map(span => span.textContent).join('|')")
                 #expect(
                     titles
-                        == "Envelopes a second|Bytes a second|Time to ack|Missing acks")
+                        == "Envelopes per second|Bytes per second|Time to ack|Missing acks")
                 #expect(
                     try await page.text("return \(hub).querySelector('.sentence').textContent")
                         .contains("completeness cannot be told on this wire"))
