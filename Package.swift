@@ -330,7 +330,7 @@ let package = Package(
             ],
             swiftSettings: house),
         .testTarget(
-            name: "ForwardTests", dependencies: ["Forward", "Redis"], swiftSettings: house),
+            name: "ForwardTests", dependencies: ["Backplane", "Forward", "Redis"], swiftSettings: house),
         .testTarget(
             name: "PreflightTests", dependencies: ["Backplane", "Capture", "Preflight", "Redis", "TestSupport"],
             swiftSettings: house),
@@ -386,8 +386,9 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "Backplane", "backplane-relay", "Bench", "Capture", "Check", "Demo", "HubNode", "JSON",
-                "Loopback", "MCAP", "Preflight", "Redis", "Relay", "Replay", "SignalRClient", "TestSupport",
+                "Backplane", "backplane-relay", "Bench", "Capture", "Check", "Cryptography", "Demo", "Forward",
+                "HubNode", "JSON", "Loopback", "MCAP", "Preflight", "Prometheus", "Redis", "Relay", "Replay",
+                "SignalRClient", "TestSupport", "Time",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -8,7 +8,7 @@ import JSON
 package struct CaptureEvent: Equatable, Sendable {
     /// `subscribed`, `disconnected`, `gap`, `duplicate`, `counter_reset`, `dropped`, `clock_step`, `segment`, `lost`,
     /// `segment_moved`, `segment_deleted`, `recording_paused`, `recording_resumed`, `may_be_missing`, `demoted`, `promoted`,
-    /// `interleaved`.
+    /// `interleaved`, `erased`.
     package var event: String
     /// The Redis channel; nil for all channels.
     package var channel: String?

@@ -14,6 +14,8 @@ package enum CaptureMetadata {
     package static let endName = "capture.end"
     /// In a file that `recover` wrote.
     static let recoveredName = "capture.recovered"
+    /// In a file that `erase` wrote.
+    static let erasedName = "capture.erased"
     /// The channel of the relay's own events.
     package static let eventsTopic = "relay.events"
     /// One JSON object a message.
@@ -48,6 +50,9 @@ package enum CaptureMetadata {
         static let recovered = "recovered"
         static let recoveredFrom = "recovered_from"
         static let damages = "damages"
+        static let erasedAt = "erased_at"
+        static let removed = "removed"
+        static let changed = "changed"
     }
 
     /// Ids that are not in the capture, both included.
@@ -133,8 +138,10 @@ package enum CaptureMetadata {
         return strings.count == elements.count ? strings : []
     }
 
-    /// Of `capture`; empty if it does not say.
-    static func channels(in entries: [String: String]) -> [String] { strings(entries[Key.channels]) }
+    /// Of `capture`; nil if it does not say.
+    static func channels(in entries: [String: String]) -> [String]? {
+        entries[Key.channels].map { strings($0) }
+    }
 
     static func tree(_ text: String?) -> JSONTree? { text.flatMap { try? JSONTree(parsing: $0) } }
 

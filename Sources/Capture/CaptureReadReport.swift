@@ -50,8 +50,8 @@ package struct CaptureReadReport: Sendable {
         package internal(set) var size: UInt64
         package var state: State
         package var envelopes = 0
-        /// As its start says; empty if it does not say.
-        var channels: [String] = []
+        /// As its start says; nil if it does not say.
+        var channels: [String]?
         /// nil if the segment does not say, or is not closed.
         package var ending: SegmentEnding?
     }

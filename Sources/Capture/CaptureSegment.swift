@@ -20,8 +20,8 @@ package struct CaptureSegment: Sendable, Equatable {
     package let previous: String?
     /// Id of the relay process that wrote it; nil if its start cannot be read or an earlier version wrote it.
     package let recordingID: String?
-    /// What was recorded from its start on; empty if it does not say.
-    let channels: [String]
+    /// What was recorded from its start on; nil if it does not say.
+    let channels: [String]?
 
     /// The stream to read instead of the file at the path.
     let stream: CaptureStream?
@@ -72,7 +72,7 @@ package struct CaptureSegment: Sendable, Equatable {
         startedAt = start?.entries[CaptureMetadata.Key.startedAt].flatMap(UTCTime.parse) ?? 0
         previous = start?.entries[CaptureMetadata.Key.previousSegment]
         recordingID = start?.entries[CaptureMetadata.Key.recordingID]
-        channels = start.map { CaptureMetadata.channels(in: $0.entries) } ?? []
+        channels = start.flatMap { CaptureMetadata.channels(in: $0.entries) }
         source = start.map { metadata in
             CaptureSource(
                 relayVersion: metadata.entries[CaptureMetadata.Key.relayVersion] ?? "",

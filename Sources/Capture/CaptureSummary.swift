@@ -119,6 +119,8 @@ package struct CaptureSummary: Sendable, Encodable {
     package var unreadBytes: UInt64 = 0
     /// Skipped messages of other programs, by topic.
     package var foreignTopics: [String: Int] = [:]
+    /// Envelopes that `erase` took out, or took names out of; nil if none.
+    package var erased: ErasedEnvelopes?
     /// Envelopes received but not recorded, with unknown ids.
     package var lostWithoutIDs = 0
     /// Whether the recording is complete; in JSON true, false, or null if unknown.
@@ -133,7 +135,7 @@ package struct CaptureSummary: Sendable, Encodable {
         case durationSeconds = "duration_seconds"
         case envelopes, bytes
         case fileBytes = "file_bytes"
-        case events, channels, damage, payload, profile, names
+        case events, channels, damage, payload, profile, names, erased
         case redactedKeys = "redacted_json_keys"
         case unreadBytes = "unread_bytes"
         case foreignTopics = "foreign_topics"
@@ -163,6 +165,7 @@ package struct CaptureSummary: Sendable, Encodable {
             switch item {
             case .event(let event, let time):
                 events[event.event, default: 0] += 1
+                if event.event == CaptureEvent.erasedName { erased = (erased ?? ErasedEnvelopes()).noting(event) }
                 if event.explainsHoles {
                     if let name = event.channel, event.cause == GapCause.foreignPublish.rawValue,
                         doubtful.count < Self.listedHoles, let gap = CaptureEvent.Withdrawn(event)

@@ -1,3 +1,4 @@
+package import Backplane
 package import NIOCore
 import NIOPosix
 package import Redis
@@ -17,20 +18,21 @@ package struct ForwardCheck: Sendable {
 
     private let source: RedisConfiguration
     private let target: RedisConfiguration
-    private let channels: [String]
-    private let targetChannel: String?
+    private let channels: [BackplaneChannel]
+    private let route: ForwardRoute
 
     /// - Parameters:
-    ///   - source: the configured address of the relay's Redis.
-    ///   - channels: the watched event keys.
-    ///   - targetChannel: the event key for all envelopes; nil for their original event key.
+    ///   - source: where the relay is told to subscribe.
+    ///   - channels: the event keys and hubs that it watches, as far as they are known.
+    ///   - route: where at the target all of it goes.
     package init(
-        from source: RedisConfiguration, to target: RedisConfiguration, channels: [String], targetChannel: String?
+        from source: RedisConfiguration, to target: RedisConfiguration, channels: [BackplaneChannel],
+        route: ForwardRoute
     ) {
         self.source = source
         self.target = target
         self.channels = channels
-        self.targetChannel = targetChannel
+        self.route = route
     }
 
     /// Queries the target over a separate connection, and changes nothing there. Problems are in the report.
@@ -41,12 +43,10 @@ package struct ForwardCheck: Sendable {
             report.endpoint = client.endpoint
             do {
                 report.server = try await client.requirePublishable(of: target)
-                // Before the rights, which are not needed if nothing will be published there.
-                if try await returnsAtOnce(report, eventLoopGroup) {
-                    throw ForwardError.targetIsSource(endpoint: report.endpoint)
-                }
+                // Before the rights: there nothing is going to be published, so nobody need give them.
+                if let objection = try await objection(to: report, eventLoopGroup) { throw objection }
                 try await ForwardRights(
-                    client: client, user: target.aclUser, targets: Self.targets(channels, targetChannel)
+                    client: client, user: target.aclUser, targets: route.targets(of: channels)
                 ).require()
                 await client.close()
             } catch {
@@ -59,25 +59,19 @@ package struct ForwardCheck: Sendable {
         return report
     }
 
-    /// The event keys to publish on, without duplicates.
-    static func targets(_ channels: [String], _ targetChannel: String?) -> [String] {
-        targetChannel.map { [$0] } ?? channels
-    }
-
-    /// - Throws: only `CancellationError`; a source that cannot be reached counts as a different server.
-    private func returnsAtOnce(_ report: Report, _ group: any EventLoopGroup) async throws -> Bool {
+    /// - Throws: `CancellationError` only; a source that cannot be reached is not told from others.
+    private func objection(to report: Report, _ group: any EventLoopGroup) async throws -> ForwardError? {
         guard let client = try? await RedisClient.connect(to: source, eventLoopGroup: group) else {
             try Task.checkCancellation()
-            return false
+            return nil
         }
         let info = try? await client.serverInfo()
         await client.close()
         var places = LoopGuard(
             source: .init(runID: info?.runID, endpoint: client.endpoint),
-            target: .init(runID: report.server?.runID, endpoint: report.endpoint), channels: channels,
-            targetChannel: targetChannel)
+            target: .init(runID: report.server?.runID, endpoint: report.endpoint), channels: channels, route: route)
         await places.locate()
-        return places.returnsAtOnce
+        return places.objection
     }
 }
 
@@ -101,11 +95,15 @@ extension LoopGuard {
 package enum ForwardError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Its publishes would return to the relay they come from.
     case targetIsSource(endpoint: String)
+    /// The same, of a hub of ASP.NET Core.
+    case targetIsSourceHub(endpoint: String, hub: String)
 
     package var description: String {
         switch self {
         case .targetIsSource(let endpoint):
             "the forward target \(endpoint) is the watched server itself, and the event key is watched: each message would loop forever; name another server, or another event key there"
+        case .targetIsSourceHub(let endpoint, let hub):
+            "the forward target \(endpoint) is the watched server itself, and the hub '\(hub)' with its prefix is watched: each message would loop forever; name another server, or another prefix there"
         }
     }
 }

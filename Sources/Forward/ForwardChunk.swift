@@ -14,6 +14,7 @@ struct ForwardChunk {
     /// End of each command in the bytes.
     private(set) var ends: [Int] = []
 
+    /// - Parameter sha1: of the script that publishes envelopes of SignalR 2.
     init(sha1: String) {
         commands = CommandBatch(sha1: sha1)
     }
@@ -27,12 +28,32 @@ struct ForwardChunk {
         ends.append(commands.bytes.readableBytes)
     }
 
-    /// Sends the commands starting with one of them, and waits until each is answered or lost.
-    func send(from first: Int = 0, through client: RedisClient) async -> [Result<RESPValue, RedisError>] {
-        let count = channels.count - first
-        let start = first == 0 ? 0 : ends[first - 1]
+    /// Publishes a payload as it is.
+    mutating func append(channel: Int, publishing payload: [UInt8], on target: [UInt8]) {
+        payload.withUnsafeBytes { payload in
+            target.withUnsafeBytes { commands.append(publishing: payload, on: $0) }
+        }
+        channels.append(channel)
+        ends.append(commands.bytes.readableBytes)
+    }
+
+    /// Sends some of the commands, and waits until each is answered or lost.
+    ///
+    /// - Parameter indexes: ascending; at least one.
+    func send(_ indexes: [Int], through client: RedisClient) async -> [Result<RESPValue, RedisError>] {
+        let count = indexes.count
         var bytes = commands.bytes
-        bytes.moveReaderIndex(forwardBy: start)
+        if count < channels.count {
+            bytes = ByteBuffer()
+            for index in indexes {
+                let start = index == 0 ? 0 : ends[index - 1]
+                if let part = commands.bytes.getSlice(
+                    at: commands.bytes.readerIndex + start, length: ends[index] - start)
+                {
+                    bytes.writeImmutableBuffer(part)
+                }
+            }
+        }
         let answers = NIOLockedValueBox<[Result<RESPValue, RedisError>]>([])
         return await withCheckedContinuation { continuation in
             client.pipeline(bytes, count: count) { answer in

@@ -1,3 +1,5 @@
+import Backplane
+import NIOConcurrencyHelpers
 import Prometheus
 
 /// Metrics of the forwarder.
@@ -17,18 +19,27 @@ struct ForwardMetrics: Sendable {
         case stopped
     }
 
-    private let forwarded: [Counter]
+    private let forwarded: Family<Counter>
+    /// By channel index.
+    private let confirmed: NIOLockedValueBox<[Counter]>
+    private let leftOut: [CoreLeftOut: Counter]
     private let dropped: [DropReason: Counter]
     let up: Gauge
     let errors: Counter
     let queueBytes: Gauge
     let lag: Gauge
 
-    init(_ registry: Registry, channels: [String], limit: Int) {
-        let forwarded = registry.counterFamily(
+    init(_ registry: Registry, channels: [BackplaneChannel], limit: Int) {
+        forwarded = registry.counterFamily(
             "backplane_relay_forwarded_envelopes_total", help: "Envelopes that the forward target has confirmed.",
-            labels: ["channel"])
-        self.forwarded = channels.map { forwarded.with($0) }
+            labels: ["channel", "backplane"])
+        confirmed = NIOLockedValueBox([])
+        let leftOut = registry.counterFamily(
+            "backplane_relay_forward_left_out_envelopes_total",
+            help:
+                "Envelopes of ASP.NET Core that are not forwarded because they mean nothing at another Redis, by kind: for single connections, group commands, acks, client results.",
+            labels: ["kind"])
+        self.leftOut = Dictionary(uniqueKeysWithValues: CoreLeftOut.allCases.map { ($0, leftOut.with($0.rawValue)) })
         let dropped = registry.counterFamily(
             "backplane_relay_forward_dropped_envelopes_total",
             help:
@@ -52,9 +63,21 @@ struct ForwardMetrics: Sendable {
             help:
                 "Waiting time of the oldest envelope in the queue, or of the last one sent; if it grows, the target is too slow."
         )
+        attach(channels)
     }
 
-    func confirmed(channel: Int) { forwarded[channel].increment() }
+    /// Hubs may have come.
+    func attach(_ all: [BackplaneChannel]) {
+        confirmed.withLockedValue { counters in
+            for channel in all.dropFirst(counters.count) {
+                counters.append(forwarded.with(channel.name, channel.dialect.label))
+            }
+        }
+    }
+
+    func confirmed(channel: Int) { confirmed.withLockedValue { $0[channel] }.increment() }
+
+    func leave(out kind: CoreLeftOut) { leftOut[kind]?.increment() }
 
     func drop(_ reason: DropReason, _ count: Int = 1) { dropped[reason]?.increment(by: count) }
 }

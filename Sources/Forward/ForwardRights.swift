@@ -1,3 +1,4 @@
+import Backplane
 import Redis
 
 /// Checks that the target's ACL user has all rights needed for forwarding, without changing anything there.
@@ -12,34 +13,76 @@ struct ForwardRights {
         if redis.acl_check_cmd('SUBSCRIBE', ARGV[1]) then return 'PUBLISH' end
         return 'PUBLISH or channel'
         """
+    /// Replies whether PUBLISH is permitted on each of the channels `ARGV`, or `unknown` before Redis 7.
+    private static let questionOfHub = """
+        if not redis.acl_check_cmd then return 'unknown' end
+        for _, channel in ipairs(ARGV) do
+            if not redis.acl_check_cmd('PUBLISH', channel, '') then return 'PUBLISH or channel' end
+        end
+        return 'permitted'
+        """
     /// No script has this hash: the commands queued by it are discarded.
     private static let noScript = String(repeating: "0", count: 40)
 
     let client: RedisClient
     /// The ACL user of the forwarder.
     let user: String
-    /// The event keys it publishes on.
-    let targets: [String]
+    /// The event keys and hubs that it publishes for.
+    let targets: [BackplaneChannel]
 
     /// - Throws: `RedisError.notPermitted` with the command that grants the missing rights, or another error that
     ///   prevents publishing. A right that cannot be checked is assumed.
     func require() async throws {
         var missing = Missing()
+        try await requireEventKeys(targets.filter { $0.dialect == .signalR2 }.map(\.name), &missing)
+        for hub in targets.compactMap(\.hub) { try await requireHub(hub, &missing) }
+        guard let first = missing.first else { return }
+        throw RedisError.notPermitted(
+            endpoint: client.endpoint, command: first.command, reply: first.reply,
+            rule: "ACL SETUSER \(user) \(missing.rules.joined(separator: " "))")
+    }
+
+    private func requireEventKeys(_ keys: [String], _ missing: inout Missing) async throws {
+        guard !keys.isEmpty else { return }
         var script: RedisScript?
         do {
             script = try await client.load(script: Self.question)
         } catch RedisError.notPermitted(_, _, let reply, _) {
             missing.add("SCRIPT", reply, ["+script|load"])
         }
-        for target in targets {
+        for key in keys {
             // In a transaction all rights can be checked at once.
-            if try await tryInTransaction(on: target, &missing) { continue }
-            if let script { try await ask(script, about: target, &missing) }
+            if try await tryInTransaction(on: key, &missing) { continue }
+            if let script { try await ask(script, about: key, &missing) }
         }
-        guard let first = missing.first else { return }
-        throw RedisError.notPermitted(
-            endpoint: client.endpoint, command: first.command, reply: first.reply,
-            rule: "ACL SETUSER \(user) \(missing.rules.joined(separator: " "))")
+    }
+
+    /// Of a hub nothing but PUBLISH is needed, on channels of all, groups and users.
+    private func requireHub(_ hub: CoreHub, _ missing: inout Missing) async throws {
+        let kinds: [CoreKind] = [.all, .group, .user]
+        let channels = kinds.map { RESPArgument.bytes(hub.channel($0, Array(Self.noScript.utf8))) }
+        let rule = "&\(String(decoding: RedisGlob.escaped(hub.root), as: UTF8.self)):*"
+        do {
+            try await client.send(["MULTI"])
+        } catch let error as RedisError where error.isRefusalOfCommand {
+            guard let script = try? await client.load(script: Self.questionOfHub),
+                let answer = try? await client.send(["EVALSHA", .text(script.sha1), "0"] + channels).text,
+                answer == "PUBLISH or channel"
+            else { return }
+            return missing.add("PUBLISH", "'\(user)' may not run it on '\(hub.topic):all'", ["+publish", rule])
+        }
+        var refusal: RedisError?
+        for channel in channels {
+            do {
+                try await client.send(["PUBLISH", channel, ""])
+            } catch let error as RedisError {
+                refusal = refusal ?? error
+            }
+        }
+        try await client.send(["DISCARD"])
+        guard let refusal else { return }
+        guard case .notPermitted(_, let command, let reply, _) = refusal else { throw refusal }
+        missing.add(command, reply, [reply.contains("channel") ? rule : "+publish"])
     }
 
     private struct Missing {

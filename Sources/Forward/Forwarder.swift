@@ -25,24 +25,26 @@ package final class Forwarder: RelayConsumer {
     /// Waiting time of the envelope confirmed last, in nanoseconds.
     private let lastWait = NIOLockedValueBox<UInt64>(0)
     private let log: NIOLockedValueBox<EventLog>
+    private let attached: AttachedChannels
 
     /// - Parameters:
-    ///   - source: the configured address of the relay's Redis.
-    ///   - channel: publishes everything on this event key; nil for the original one.
-    ///   - bufferBytes: memory for waiting envelopes.
+    ///   - source: where the relay is told to subscribe.
+    ///   - route: where at the target all of it goes.
+    ///   - bufferBytes: memory for what waits.
     package init(
-        from source: RedisConfiguration, to target: RedisConfiguration, channel: String?, bufferBytes: Int,
+        from source: RedisConfiguration, to target: RedisConfiguration, route: ForwardRoute, bufferBytes: Int,
         context: RelayContext
     ) {
         self.target = target
+        attached = context.attached
         logger = context.logger
         log = NIOLockedValueBox(EventLog(context.logger))
-        metrics = ForwardMetrics(context.registry, channels: context.channels, limit: bufferBytes)
+        metrics = ForwardMetrics(context.registry, channels: context.attached.all, limit: bufferBytes)
         queue = ForwardQueue(limit: bufferBytes)
         places = NIOLockedValueBox(
             LoopGuard(
                 source: .init(endpoint: source.endpoint), target: .init(endpoint: target.endpoint),
-                channels: context.channels, targetChannel: channel))
+                channels: context.attached.all, route: route))
         context.registry.onScrape { [metrics, queue, lastWait] in
             metrics.queueBytes.set(Double(queue.bytes))
             let wait = queue.oldest.map { Moment.now().monotonic - $0 } ?? lastWait.withLockedValue { $0 }
@@ -88,7 +90,7 @@ package final class Forwarder: RelayConsumer {
                 metrics.errors.increment()
                 if !isStopped {
                     logger.error(
-                        "forwarding has stopped, recording goes on",
+                        "forwarding has stopped, recording continues",
                         metadata: ["target": "\(target.endpoint)", "cause": "\(error)"])
                 }
                 isStopped = true
@@ -98,7 +100,7 @@ package final class Forwarder: RelayConsumer {
                 metrics.errors.increment()
                 if refusal == nil {
                     logger.error(
-                        "forwarding has stopped, recording goes on",
+                        "forwarding has stopped, recording continues",
                         metadata: ["target": "\(target.endpoint)", "cause": "\(error)"])
                 }
                 refusal = error
@@ -172,23 +174,26 @@ package final class Forwarder: RelayConsumer {
         }
         let before = found.source
         await found.locate()
-        let isSame = places.withLockedValue { [found] places in
+        let objection = places.withLockedValue { [found] places in
             places.target = found.target
             // The relay may have switched servers meanwhile.
             if places.source == before { places.source = found.source }
-            return places.returnsAtOnce
+            return places.objection
         }
-        if isSame { throw ForwardError.targetIsSource(endpoint: client.endpoint) }
+        if let objection { throw objection }
         try await ForwardRights(
-            client: client, user: target.aclUser,
-            targets: ForwardCheck.targets(found.channels, found.targetChannel)
+            client: client, user: target.aclUser, targets: found.route.targets(of: found.channels)
         ).require()
         return client
     }
 
     /// Runs until the connection fails, the task is cancelled, or nothing is left and there is nothing to wait for.
     private func forward(through client: RedisClient, waitForMore: (() async -> Void)?) async throws {
-        var script = try await client.load(script: BackplaneScript.republish)
+        // Where nothing is of SignalR 2, its script needs no permission: hubs come while the relay runs, event keys do not.
+        let needsScript = attached.all.contains { $0.dialect == .signalR2 }
+        var script =
+            needsScript
+            ? try await client.load(script: BackplaneScript.republish) : RedisScript(source: "", sha1: "")
         metrics.up.set(1)
         logger.info("forwarding", metadata: ["target": "\(client.endpoint)"])
         while !Task.isCancelled {
@@ -197,10 +202,15 @@ package final class Forwarder: RelayConsumer {
                 await waitForMore()
                 continue
             }
-            let places = places.withLockedValue { $0 }
-            if places.returnsAtOnce {
+            let all = attached.all
+            metrics.attach(all)
+            let places = places.withLockedValue { places in
+                places.attach(all)
+                return places
+            }
+            if let objection = places.objection {
                 drop(.loop, batch.count, "the target is the server that is watched")
-                throw ForwardError.targetIsSource(endpoint: client.endpoint)
+                throw objection
             }
             for chunk in chunks(of: batch, places, sha1: script.sha1) {
                 try await send(chunk, through: client, &script)
@@ -215,6 +225,20 @@ package final class Forwarder: RelayConsumer {
         var undecodable = 0
         var returned = 0
         batch.forEach { channel, _, payload in
+            if chunks[chunks.count - 1].isFull { chunks.append(ForwardChunk(sha1: sha1)) }
+            if case .core(let hub) = places.channels[channel], case .core(let target) = places.targets[channel] {
+                let outcome = CoreForward.outcome(
+                    of: payload, hub, to: target, leaving: places.leaving(channel),
+                    unlessBeenAt: places.visited(channel))
+                switch outcome {
+                case .publish(let name, let payload):
+                    chunks[chunks.count - 1].append(channel: channel, publishing: payload, on: name)
+                case .leftOut(let kind): metrics.leave(out: kind)
+                case .returned: returned += 1
+                case .undecodable: undecodable += 1
+                }
+                return
+            }
             guard let blob = Reissue.blob(of: payload),
                 let outcome = try? ForwardMark.mark(
                     blob, leaving: places.leaving(channel), unlessBeenAt: places.visited(channel))
@@ -226,33 +250,31 @@ package final class Forwarder: RelayConsumer {
                 returned += 1
                 return
             }
-            if chunks[chunks.count - 1].isFull { chunks.append(ForwardChunk(sha1: sha1)) }
             bytes.withUnsafeBytes {
                 chunks[chunks.count - 1].append(channel: channel, to: places.target(of: channel), blob: $0)
             }
         }
         if undecodable > 0 { drop(.undecodable, undecodable, "not SignalR envelopes") }
         if returned > 0 { drop(.loop, returned, "they come from the target: another relay forwards back") }
-        return chunks
+        return chunks.filter { !$0.isEmpty }
     }
 
     private func send(_ chunk: ForwardChunk, through client: RedisClient, _ script: inout RedisScript) async throws {
-        var next = 0
-        while next < chunk.channels.count {
-            let answers = await chunk.send(from: next, through: client)
+        var due = Array(chunk.channels.indices)
+        while !due.isEmpty {
+            let answers = await chunk.send(due, through: client)
             var refusal: String?
             var lost: RedisError?
             var uncertain = 0
-            var unknownScriptAt: Int?
-            for (offset, answer) in answers.enumerated() {
+            var again: [Int] = []
+            for (index, answer) in zip(due, answers) {
                 switch answer {
-                case .success(.error(let text)) where text.hasPrefix("NOSCRIPT"):
-                    unknownScriptAt = unknownScriptAt ?? next + offset
+                case .success(.error(let text)) where text.hasPrefix("NOSCRIPT"): again.append(index)
                 case .success(.error(let text)):
                     metrics.drop(.refused)
                     refusal = text
                 case .success:
-                    metrics.confirmed(channel: chunk.channels[next + offset])
+                    metrics.confirmed(channel: chunk.channels[index])
                 case .failure(let error):
                     uncertain += 1
                     lost = error
@@ -266,10 +288,10 @@ package final class Forwarder: RelayConsumer {
                 drop(.uncertain, uncertain, "the connection was lost before the answer")
                 throw lost
             }
-            guard let unknownScriptAt else { return }
-            // The scripts were flushed: nothing after this one was published.
+            due = again
+            guard !again.isEmpty else { return }
+            // The scripts were flushed: no script behind this one has run.
             script = try await client.load(script: BackplaneScript.republish)
-            next = unknownScriptAt
         }
     }
 

@@ -25,28 +25,61 @@ struct LoopGuard: Equatable {
 
     var source: Server
     var target: Server
-    /// The event keys, by channel index.
-    let channels: [String]
-    /// Event key for all envelopes; nil for the original one.
-    let targetChannel: String?
+    /// The event keys and hubs, by channel index.
+    private(set) var channels: [BackplaneChannel] {
+        didSet { targets = channels.map { route.target(of: $0) } }
+    }
+    let route: ForwardRoute
+    /// Where each of them goes.
+    private(set) var targets: [BackplaneChannel]
 
-    func target(of channel: Int) -> String { targetChannel ?? channels[channel] }
+    init(source: Server, target: Server, channels: [BackplaneChannel], route: ForwardRoute) {
+        self.source = source
+        self.target = target
+        self.channels = channels
+        self.route = route
+        targets = channels.map { route.target(of: $0) }
+    }
 
-    /// Whether a forwarded message would return immediately: the same server and a watched event key.
-    var returnsAtOnce: Bool {
-        target.isSame(as: source)
-            && channels.indices.contains { index in
-                channels.contains { $0.isSameOrdinally(as: target(of: index)) }
-            }
+    /// Hubs may have come.
+    mutating func attach(_ all: [BackplaneChannel]) {
+        if all.count != channels.count { channels = all }
+    }
+
+    func target(of channel: Int) -> String { targets[channel].name }
+
+    /// Whether a message that is forwarded would come back at once: the same server, and an event key or hub that is watched.
+    var returnsAtOnce: Bool { returning != nil }
+
+    /// Which place that would be.
+    private var returning: BackplaneChannel? {
+        guard target.isSame(as: source) else { return nil }
+        return targets.first { target in channels.contains { $0.isSamePlace(as: target) } }
+    }
+
+    /// That it returns at once; nil if it does not.
+    var objection: ForwardError? {
+        returning.map { place in
+            place.hub == nil
+                ? .targetIsSource(endpoint: target.endpoint)
+                : .targetIsSourceHub(endpoint: target.endpoint, hub: place.name)
+        }
     }
 
     /// The mark of the place that an envelope leaves.
-    func leaving(_ channel: Int) -> String { Self.mark(source, channels[channel]) }
+    func leaving(_ channel: Int) -> String { Self.mark(source, channels[channel].name) }
 
     /// The places an envelope must not have passed: its destination, and this relay.
     func visited(_ channel: Int) -> [String] { [Self.mark(target, target(of: channel)), leaving(channel)] }
 
     private static func mark(_ server: Server, _ channel: String) -> String {
         SHA256.hash(Array("\(server.runID ?? server.endpoint)\u{0}\(channel)".utf8)).bytes.prefix(8).hex
+    }
+}
+
+extension BackplaneChannel {
+    /// Whether both are the same to Redis: of a hub it does not matter where its prefix ends.
+    fileprivate func isSamePlace(as other: BackplaneChannel) -> Bool {
+        dialect == other.dialect && name.isSameOrdinally(as: other.name)
     }
 }

@@ -88,7 +88,7 @@ package struct RelayParts: Sendable {
 /// The services of a running relay besides the recorder's thread. Created here, active during ``Relay/run()``.
 struct RelayServices {
     let subscription: AuditedSubscription
-    /// nil if nothing of ASP.NET Core is watched.
+    /// nil if there are no hubs to discover.
     let follower: HubFollower?
     let watch: RedisWatch
     let census: CounterCensus
@@ -137,15 +137,13 @@ struct RelayServices {
         }
     }
 
-    /// Discovers hubs; nil if nothing of ASP.NET Core is watched.
+    /// Discovers hubs; nil if there are none to discover.
     static func follower(_ parts: RelayParts) -> HubFollower? {
-        parts.configuration.core.map { core in
-            var asking = parts.configuration.redis
-            asking.clientName += "-watch"
-            return HubFollower(
-                redis: asking, attachment: core, limit: parts.configuration.maxChannelScan,
-                attached: parts.context.attached, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
-                logger: parts.context.logger)
-        }
+        var asking = parts.configuration.redis
+        asking.clientName += "-watch"
+        return HubFollower(
+            redis: asking, attachment: parts.configuration.core, limit: parts.configuration.maxChannelScan,
+            attached: parts.context.attached, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            logger: parts.context.logger)
     }
 }

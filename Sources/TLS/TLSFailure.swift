@@ -7,26 +7,26 @@ import Time
     import Musl
 #endif
 
-/// Why a TLS connection did not come about, or not last.
+/// Why a TLS connection was not established, or was lost.
 package enum TLSFailure: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The server's certificate is no longer valid; since when, in seconds since 1970.
+    /// The server's certificate expired at this time, in seconds since 1970.
     case expired(Int)
     /// The server's certificate is not valid yet.
     case notYetValid
-    /// No authority that we trust has signed the server's certificate.
+    /// The server's certificate is not signed by a trusted authority.
     case unknownAuthority
     case wrongHost(expected: String)
     case clientCertificateDemanded
-    /// The server does not accept our certificate; the alert's name.
+    /// The server rejected the client certificate; the name of the alert.
     case clientCertificateRefused(String)
-    /// What answered does not speak TLS.
+    /// The server does not speak TLS.
     case notTLS
-    /// No version of TLS suits both.
+    /// Server and client share no TLS version.
     case version
     /// The server closed the connection during the handshake or before its first answer.
     case closed
     case noAnswer(seconds: Int)
-    /// Anything else; BoringSSL's words.
+    /// Anything else, with BoringSSL's text.
     case other(String)
 
     /// True if the same attempt may succeed later.
@@ -76,11 +76,11 @@ package enum TLSFailure: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 extension TLSFailure {
-    /// What NIOSSL reported, in words of ours; nil if the error is none of its own.
+    /// Translates an error of NIOSSL; nil for other errors.
     ///
     /// - Parameters:
-    ///   - certificate: the server's, as far as it came.
-    ///   - host: the name that was expected in it.
+    ///   - certificate: the server's, if it was received.
+    ///   - host: the name expected in the certificate.
     package init?(_ error: any Error, certificate: NIOSSLCertificate?, host: String, at now: Int) {
         switch error {
         case let error as NIOSSLExtraError where error == .failedToValidateHostname:
@@ -117,7 +117,7 @@ extension TLSFailure {
         .first(where: { words.contains("ALERT_" + $0) }) {
             self = .clientCertificateRefused(alert.lowercased())
         } else if words.contains("ALERT_HANDSHAKE_FAILURE") {
-            // TLS 1.2 says no more when it misses a client certificate.
+            // With TLS 1.2 a missing client certificate gives no other error.
             self = .clientCertificateDemanded
         } else if ["WRONG_VERSION_NUMBER", "HTTP_REQUEST", "INVALID_OUTER_RECORD_TYPE"]
             .contains(where: { words.contains($0) })

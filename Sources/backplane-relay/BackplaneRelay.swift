@@ -27,7 +27,7 @@ struct BackplaneRelay: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, TailCommand.self, ChannelsCommand.self, InfoCommand.self, CatCommand.self,
             VerifyCommand.self,
-            RecoverCommand.self, MergeCommand.self, DiffCommand.self, ExportCommand.self,
+            RecoverCommand.self, MergeCommand.self, DiffCommand.self, ExportCommand.self, EraseCommand.self,
             ReplayCommand.self, HubCommand.self, CheckCommand.self, BenchCommand.self, DemoCommand.self,
             ManualCommand.self,
         ])

@@ -76,7 +76,7 @@ struct ChannelList {
             var lastID: UInt64?
             var database: Int?
             var channels: Int
-            /// Of a Core hub.
+            /// For a Core hub.
             var hub: Hub?
             /// The command line that watches it.
             var attach: String?
@@ -126,7 +126,7 @@ struct ChannelList {
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         var lines = rows.map { row in
             let cells = row.indices.map { column in
-                // Numbers stand to the right.
+                // Numbers are right-aligned.
                 (2...4).contains(column)
                     ? String(repeating: " ", count: widths[column] - row[column].count) + row[column]
                     : row[column].padding(to: widths[column])
@@ -145,7 +145,7 @@ struct ChannelList {
         return lines + linesOfAllHubs
     }
 
-    /// The command that watches all hubs of a prefix, where there are several.
+    /// The command that watches all hubs of a prefix, if there are several.
     private var linesOfAllHubs: [String] {
         let hubs = channels.filter { Self.attach($0) != nil }.compactMap { $0.hub?.hub }
         let counts = Dictionary(grouping: hubs, by: \.prefix).mapValues(\.count)
@@ -172,7 +172,7 @@ struct ChannelList {
         ].joined(separator: ", ")
     }
 
-    /// - Returns: nil for what is no backplane, and for a name that no terminal can be given.
+    /// - Returns: nil if the channel is not a backplane, or its name cannot be printed on a terminal.
     private static func attach(_ channel: ListedChannel) -> String? {
         guard channel.name.unicodeScalars.allSatisfy({ !PrintableText.steers($0) }) else { return nil }
         if let hub = channel.hub { return "backplane-relay run \(CoreOptions.arguments(hub.hub))" }

@@ -65,6 +65,11 @@ struct InfoTable {
             lines.append(row("redacted", summary.redactedKeys.joined(separator: ", ")))
         }
         if let names = summary.names { lines.append(row("names", names)) }
+        if let erased = summary.erased {
+            let removed = Format.count(erased.removed, "envelope")
+            let changed = "names taken out of \(Format.count(erased.changed))"
+            lines.append(row("erased", "\(removed) taken out, \(changed), for privacy"))
+        }
         if summary.lostWithoutIDs > 0 {
             let lost = Format.count(summary.lostWithoutIDs, "envelope")
             lines.append(row("lost", "\(lost) received and not recorded, ids unknown"))

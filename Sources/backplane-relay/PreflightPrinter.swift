@@ -3,11 +3,11 @@ import Preflight
 import Redis
 import Relay
 
-/// The outcome of `run --check-only`, for a person.
+/// Prints the outcome of `run --check-only`.
 struct PreflightPrinter {
     let report: PreflightReport
     let findings: [PreflightFinding]
-    /// The forward target in words; nil if nothing is forwarded.
+    /// Description of the forward target; nil if nothing is forwarded.
     var forward: String?
     var listen: String?
 
@@ -155,7 +155,7 @@ struct PreflightPrinter {
         return parts.joined(separator: ", ")
     }
 
-    /// Whether the server's subscribers are the channel's.
+    /// True if the subscribers of the server are those of the channel.
     private func isShared(_ channel: ChannelReport, _ clients: SubscribedClients) -> Bool {
         channel.subscribers.map { clients.areAll(of: $0) } ?? false
     }

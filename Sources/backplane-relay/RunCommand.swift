@@ -95,7 +95,8 @@ struct RunCommand: AsyncParsableCommand {
         let notice = await BackplaneNotice.look(
             at: redis, channels: channel, core: attachment, maxChannelScan: maxChannelScan)
         try notice.require()
-        try await forwarding.requireTarget(from: redis, channels: channel)
+        try await forwarding.requireTarget(
+            from: redis, channels: channel, hubs: attachment?.namedHubs ?? [])
         log.logger.notice(
             "watching",
             metadata: [
@@ -121,7 +122,7 @@ struct RunCommand: AsyncParsableCommand {
             of: parts)
         let relay = Relay(
             parts, consumers: (forwarder.map { [$0] } ?? []) + [page], pages: page, supervisor: supervisor)
-        // Whatever ends it, the terminal's next line is the shell's own.
+        // However the command ends, the shell's prompt starts on a new line.
         defer { log.destination.show(statusLine: "") }
         try await ServiceRunner.run(
             relay, log: log,
@@ -142,7 +143,8 @@ struct RunCommand: AsyncParsableCommand {
         let report = await Preflight.run(
             redis: redis, channels: channel, core: try core.attachment(redis: redis), directory: recording.record,
             maxChannelScan: maxChannelScan, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
-        let forward = try await forwarding.look(from: redis, channels: channel)
+        let forward = try await forwarding.look(
+            from: redis, channels: channel, hubs: try core.attachment(redis: redis)?.namedHubs ?? [])
         var problems = web.problems()
         if let problem = forward?.problem { problems.append(ForwardOptions.sentence(of: problem)) }
         let printer = PreflightPrinter(

@@ -33,7 +33,7 @@ import Testing
         #expect(hash("abc", seed: 7) == hash("abc", seed: 7) && hash("abc", seed: 7) != hash("abc", seed: 8))
     }
 
-    /// Whatever the length, and wherever the byte stands that differs.
+    /// For any length and any position of the differing byte.
     @Test func eachByteCounts() {
         for length in 1...70 {
             var hashes: Set = [hash(String(repeating: "a", count: length), seed: 7)]

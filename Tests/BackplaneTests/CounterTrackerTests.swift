@@ -9,7 +9,7 @@ struct IDHistory: CustomTestStringConvertible, Sendable {
     var counters = 1
     /// Ids that go on with another counter than the id before, from the recognition on.
     var turns = 0
-    /// At the end, what was told and retracted left out.
+    /// At the end, without reports that were retracted.
     var missing: UInt64 = 0
     var gaps: [ClosedRange<UInt64>] = []
     var resets: [[UInt64]] = []
@@ -124,7 +124,7 @@ struct IDHistory: CustomTestStringConvertible, Sendable {
         }
     }
 
-    /// Two counters at the same id: what tells them from one id that comes twice is that the envelopes differ.
+    /// Two counters at the same id differ from one id received twice in that the envelopes differ.
     @Test func twinsAreOfTwoCounters() {
         var tracker = CounterTracker()
         var turns = 0

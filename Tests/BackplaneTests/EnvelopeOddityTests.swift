@@ -2,7 +2,7 @@ import Backplane
 import Foundation
 import Testing
 
-/// What nodes decode though no node writes it: decoded as they do, and told.
+/// Envelopes that nodes decode but never write: decoded the same way, and reported.
 @Suite struct EnvelopeOddityTests {
     struct Case: CustomTestStringConvertible, Sendable {
         var testDescription: String

@@ -141,7 +141,7 @@ import Testing
             let json = Array(example.json.utf8)
             for cut in 0..<json.count {
                 guard let request = HubRequest(decoding: Array(json[..<cut])) else { continue }
-                // What stands behind the call may go.
+                // Anything after the call may be cut.
                 if request != example.request { Issue.record("\(example.json) cut at \(cut)") }
             }
         }

@@ -23,7 +23,7 @@ import Testing
         ("\u{E9}", "e\u{301}"), ("\u{AC00}", "\u{1100}\u{1161}"), ("K", "\u{212A}"), ("k", "\u{212A}"),
         ("\u{E5}", "\u{212B}"), ("\u{3C9}", "\u{2126}"), ("ss", "\u{DF}"), ("\u{DF}", "\u{1E9E}"), ("i", "\u{130}"),
         ("I", "\u{131}"), ("s", "\u{17F}"), ("\u{FB01}", "fi"), ("\u{149}", "\u{2BC}N"),
-        // Beyond 16 bits there is no case.
+        // Beyond 16 bits case does not matter.
         ("\u{10428}", "\u{10400}"), ("room", "room "), ("a", ""),
     ]
 

@@ -154,7 +154,7 @@ import Testing
         }
     }
 
-    /// What the counter gave out and nobody received.
+    /// Ids that the counter issued and the tracker never received.
     @Test func whatIsKnownToBeMissingIsNotMissingOnceMore() {
         var tracker = SequenceTracker(lastID: 10)
         #expect(tracker.missed(through: 13) == .gap(from: 11, to: 13))

@@ -10,7 +10,7 @@ import Testing
     import Musl
 #endif
 
-/// What people name that is no capture, and captures that come through pipes.
+/// Paths that are not captures, and captures read from pipes.
 @Suite struct CaptureInputTests {
     private func refusal(_ path: String) -> String? {
         do {

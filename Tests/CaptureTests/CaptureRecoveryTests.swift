@@ -18,7 +18,7 @@ import Testing
             #expect(outcome.paths == [directory + "/" + name])
             #expect(outcome.chunks == 2)
             #expect(!outcome.damage.isEmpty)
-            // To recover is no advice to who does.
+            // `recover` itself must not advise to recover.
             #expect(outcome.damage.allSatisfy { !$0.contains("recover ") })
 
             let saved = try Reading(directory)

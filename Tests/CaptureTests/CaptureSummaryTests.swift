@@ -98,7 +98,7 @@ import Time
         #expect(chat.missingIDs == 1_200)
     }
 
-    /// An outage tells what it cost before what happened in it: here that the counter began anew.
+    /// The loss of an outage is reported before events within it: here a counter reset.
     @Test func whatAnOutageCostOfANewCounterCounts() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)
@@ -116,7 +116,7 @@ import Time
         #expect(chat.counterResets == [CaptureSummary.Reset(from: 10, to: 6)])
     }
 
-    /// The new counter is above the old one's last id when recording goes on: only the event tells of the reset.
+    /// The new counter is above the old one's last id when recording continues: only the event shows the reset.
     @Test func aResetHiddenByAnOutageIsNoGap() throws {
         let directory = try TemporaryDirectory()
         var writer = makeWriter(directory.path)

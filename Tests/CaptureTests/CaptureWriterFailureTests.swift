@@ -5,7 +5,7 @@ import Testing
 @testable import Capture
 
 @Suite struct CaptureWriterFailureTests {
-    /// Lets no file of this process grow beyond `bytes`: the only full disk to be had without one.
+    /// Limits the size of this process's files to `bytes`: simulates a full disk.
     static func limitFileSize(to bytes: UInt64) {
         signal(SIGXFSZ, SIG_IGN)
         var limit = rlimit(rlim_cur: rlim_t(bytes), rlim_max: rlim_t.max)

@@ -17,7 +17,7 @@ import Time
         #expect(whole.allSatisfy { $0.compression == (compression == .none ? "" : "zstd") })
         let path = directory.path + "/" + name
         try write(bytes, toFile: path)
-        // Of an empty file nobody can say that it was a capture.
+        // An empty file may or may not have been a capture.
         for cut in (1..<bytes.count).reversed() {
             await Task.yield()
             try #require(truncate(path, off_t(cut)) == 0)

@@ -94,7 +94,7 @@ import Time
         try other.close(Self.at(50))
         let reading = try Reading(directory.path)
         #expect(reading.ids == Array(1...30))
-        // What is behind all envelopes nobody else has.
+        // No other recording covers what follows the last envelope.
         #expect(reading.events.filter { $0.event != "segment" }.map(\.event) == ["gap"])
         #expect(reading.events.contains { $0.event == "gap" && $0.from == 21 && $0.to == 40 })
     }

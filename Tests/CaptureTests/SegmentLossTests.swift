@@ -5,7 +5,7 @@ import Time
 
 @testable import Capture
 
-/// What somebody does to the file under the writer's hands is noticed, named by id, and survived.
+/// Changes to the open file from outside are noticed, named by id, and survived.
 @Suite struct SegmentLossTests {
     private static func identity(
         _ path: String, published: ClosedRange<UInt64>, _ cause: SegmentLoss.Cause

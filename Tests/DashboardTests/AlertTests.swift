@@ -49,7 +49,7 @@ struct AlertTests {
         #expect(Set(Self.names).count == Self.names.count)
     }
 
-    @Test("each alert says what happens in a fixed sentence, what was seen, and where to read on", arguments: names)
+    @Test("each alert has a fixed summary, a description with values, and a runbook URL", arguments: names)
     func annotations(name: String) throws {
         let alert = try #require(Self.alerts.first { $0.name == name })
         #expect(name.hasPrefix("Backplane") && name.allSatisfy { $0.isLetter })

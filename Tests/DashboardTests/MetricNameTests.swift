@@ -53,7 +53,7 @@ struct MetricNameTests {
         }
     }
 
-    @Test("a name that nobody exports is found")
+    @Test("a metric that nothing exports is detected")
     func finds() {
         let expression = #"sum(rate(signalr_backplane_gapz_total{channel="up"}[5m])) / x_seconds_count + y_bucket"#
         #expect(

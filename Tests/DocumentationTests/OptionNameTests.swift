@@ -7,7 +7,7 @@ import Testing
     private static let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "Sources")
 
-    /// What looks like an option and is none of ours; each with its reason.
+    /// Looks like an option, but is not one of this program; each with its reason.
     private static let allowed: [String: Set<String>] = [
         // Arguments of redis-server.
         "Loopback/RedisServerProcess.swift": [

@@ -38,7 +38,7 @@ struct AccountantTests {
         #expect(account.missing == ["connection_lost": 3])
     }
 
-    @Test("ids of an old counter and of a new one that nobody could hear")
+    @Test("missed ids of an old and of a new counter")
     func beyondKnowledge() {
         let account = Accountant.account(
             for: Self.published(1...12) + Self.published(1...5, epoch: 1),
@@ -57,7 +57,7 @@ struct AccountantTests {
         #expect(account.missing == ["segment_removed": 3])
     }
 
-    @Test("an outcome that nobody knows may lie in a hole, or be found in the capture")
+    @Test("an uncertain outcome may be in a hole, or be found in the capture")
     func unknownOutcome() {
         var publications = Self.published(1...6)
         publications[2].outcome = .unknown

@@ -23,7 +23,7 @@ struct ConnectionFaultTests {
         }
     }
 
-    @Test("cut off and stopped before another id came: the counter tells what no id shows any more")
+    @Test("disconnected and stopped before another id: the counter reveals the loss")
     func stoppedBeforeAnotherID() async throws {
         try await RedisServer.with { redis in
             let account = try await Scene.run(redis, Scene.Options(isDeafAtTheEnd: true)) { _ in }
@@ -53,7 +53,7 @@ struct ConnectionFaultTests {
         }
     }
 
-    @Test("the output buffer's limit while the relay stands still: Redis closes, and the capture says why")
+    @Test("the output buffer limit while the relay is frozen: Redis disconnects it, and the capture has the cause")
     func outputBufferLimit() async throws {
         try await RedisServer.with(["--client-output-buffer-limit", "pubsub 1mb 0 0"]) { redis in
             let account = try await Scene.run(redis) { scene in
@@ -114,7 +114,7 @@ struct ConnectionFaultTests {
         }
     }
 
-    /// Each stands where the next reply would begin.
+    /// Each is sent where the next reply would begin.
     @Test(
         "bytes on the wire that are no RESP, or no reply that makes sense",
         arguments: [
@@ -143,7 +143,7 @@ struct ConnectionFaultTests {
         }
     }
 
-    /// No Redis sends more than `proto-max-bulk-len`, 512 MB unless somebody raised it.
+    /// No Redis sends more than `proto-max-bulk-len`, 512 MB by default.
     @Test("a length that no reply has")
     func absurdLength() async throws {
         try await RedisServer.with { redis in

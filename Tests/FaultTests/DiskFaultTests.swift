@@ -23,7 +23,7 @@ struct DiskFaultTests {
         }
     }
 
-    @Test("a full disk, emptied only when the relay is told to end: the capture still says what is missing")
+    @Test("a full disk, emptied only when the relay is stopped: the capture still shows what is missing")
     func fullDiskUntilTheEnd() async throws {
         try await TemporaryDirectory.with { folder in
             let writes = try await FailingWrites(in: folder)
@@ -107,7 +107,7 @@ struct DiskFaultTests {
         }
     }
 
-    @Test("the directory removed under the relay: what was in it is reported, and recording goes on")
+    @Test("the directory removed under the relay: its contents are reported lost, and recording continues")
     func directoryRemoved() async throws {
         try await RedisServer.with { redis in
             let account = try await Scene.run(redis) { scene in
@@ -123,7 +123,7 @@ struct DiskFaultTests {
         }
     }
 
-    @Test("the segment removed under the relay: what was in it is reported, and recording goes on")
+    @Test("the segment removed under the relay: its contents are reported lost, and recording continues")
     func segmentRemoved() async throws {
         try await RedisServer.with { redis in
             let account = try await Scene.run(redis) { scene in
@@ -139,12 +139,12 @@ struct DiskFaultTests {
     }
 
     @Test(
-        "the segment cut from outside: what was cut off is reported, and recording goes on",
+        "the segment cut from outside: what was cut off is reported, and recording continues",
         arguments: [0.0, 0.5, 0.95])
     func segmentTruncated(to fraction: Double) async throws {
         try await RedisServer.with { redis in
             let account = try await Scene.run(redis) { scene in
-                // Just after a write: between the relay's look at the file and the next, nobody could see the cut.
+                // Just after a write: between two checks of the file the relay cannot see the cut.
                 let recorded = "backplane_relay_recorded_envelopes_total"
                 let before = try await scene.relay().metric(recorded)
                 try await scene.relay().waitForMetric(recorded, atLeast: Int(before) + 1)

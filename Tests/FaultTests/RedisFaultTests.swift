@@ -6,13 +6,13 @@ import Testing
 /// What befalls Redis itself.
 @Suite("Redis fault", .serialized, .needs(.redisServer, .python), .timeLimit(.minutes(3)))
 struct RedisFaultTests {
-    @Test("killed and started again without its keys: the counter begins anew")
+    @Test("killed and restarted without its keys: the counter starts over")
     func restartWithoutPersistence() async throws {
         try await RedisServer.with { redis in
             let account = try await Scene.run(redis) { scene in
                 await redis.stop()
                 try await eventually("the relay notices") { try await scene.relay().readiness() == 503 ? true : nil }
-                // Else the new counter may have passed the old one before the relay is back, and nobody can see it.
+                // Otherwise the new counter may have passed the old one before the relay is back: undetectable.
                 scene.publisher.isPaused = true
                 try await redis.start()
                 try await scene.relay().waitUntilReady()
@@ -27,7 +27,7 @@ struct RedisFaultTests {
         }
     }
 
-    @Test("killed and started again without its keys while the nodes go on: what the new counter passed, nobody knows")
+    @Test("killed and restarted without its keys while the nodes continue: ids that the new counter passed are unknown")
     func restartUnderTraffic() async throws {
         try await RedisServer.with { redis in
             let account = try await Scene.run(redis) { scene in
@@ -57,7 +57,7 @@ struct RedisFaultTests {
         }
     }
 
-    @Test("FLUSHALL: the counter begins anew, and nothing is missed")
+    @Test("FLUSHALL: the counter starts over, and nothing is missed")
     func flushAll() async throws {
         try await RedisServer.with { redis in
             let account = try await Scene.run(redis) { scene in
@@ -81,7 +81,7 @@ struct RedisFaultTests {
         }
     }
 
-    @Test("a process that stands still: the PING finds it, and the relay is back when it goes on")
+    @Test("a frozen Redis: the PING detects it, and the relay reconnects when it continues")
     func frozen() async throws {
         try await RedisServer.with { redis in
             let account = try await Scene.run(redis) { scene in
@@ -98,7 +98,7 @@ struct RedisFaultTests {
         }
     }
 
-    @Test("the counter moved by something else: a gap, and nobody is blamed for a lost connection")
+    @Test("the counter moved by something else: a gap, without a lost connection as its cause")
     func foreignCount() async throws {
         try await RedisServer.with { redis in
             let account = try await Scene.run(redis) { scene in

@@ -12,10 +12,80 @@ struct LoopGuardTests {
     ) -> LoopGuard {
         LoopGuard(
             source: Server(runID: source.0, endpoint: source.1), target: Server(runID: target.0, endpoint: target.1),
-            channels: channels, targetChannel: onto)
+            channels: channels.map { .signalR2(key: $0) }, route: ForwardRoute(channel: onto))
     }
 
-    @Test("what comes back at once is refused: the same server by run_id, else by address, on a watched event key")
+    private func hubs(_ target: String, _ hubs: [CoreHub], _ renaming: CoreRenaming = CoreRenaming()) -> LoopGuard {
+        LoopGuard(
+            source: Server(runID: "r1", endpoint: "a:1"), target: Server(runID: target, endpoint: "b:1"),
+            channels: hubs.map { .core($0) }, route: ForwardRoute(channel: "elsewhere", renaming: renaming))
+    }
+
+    @Test("a hub goes to its own channels there, or under another prefix; one that is watched here is refused")
+    func hubs() {
+        let hub = CoreHub(prefix: "p:", type: "Chat.ChatHub")
+        #expect(hubs("r2", [hub]).target(of: 0) == "p:Chat.ChatHub" && !hubs("r2", [hub]).returnsAtOnce)
+        #expect(hubs("r1", [hub]).objection == .targetIsSourceHub(endpoint: "b:1", hub: "p:Chat.ChatHub"))
+        let shadow = CoreRenaming(prefixes: ["p:": "shadow:"], hubs: ["chathub": "Chat.Other"])
+        var places = hubs("r1", [hub], shadow)
+        #expect(places.target(of: 0) == "shadow:Chat.Other" && !places.returnsAtOnce)
+        // Nodes of the shadow come to be watched, too, whatever is known of their prefix.
+        places.attach([.core(hub), .core(CoreHub(prefix: "shadow", type: ":Chat.Other"))])
+        #expect(places.returnsAtOnce)
+        // An event key of that name is another place.
+        places = hubs("r1", [hub], shadow)
+        places.attach([.core(hub), .signalR2(key: "shadow:Chat.Other")])
+        #expect(!places.returnsAtOnce)
+    }
+
+    private static func outcome(
+        _ kind: CoreKind, _ payload: [UInt8], been: [String] = []
+    ) -> CoreForward.Outcome {
+        let hub = CoreHub(prefix: "p:", type: "ChatHub")
+        return CoreRecord.bytes(channel: hub.channel(kind, Array("n".utf8)), payload: payload).withUnsafeBytes {
+            CoreForward.outcome(
+                of: $0, hub, to: CoreHub(prefix: "q:", type: "ChatHub"), leaving: "here", unlessBeenAt: been)
+        }
+    }
+
+    @Test("what goes is marked behind what nodes read, comes back once, and what means nothing there stays here")
+    func outcomes() throws {
+        let call = CoreInvocation(frames: [.init(protocolName: "json", bytes: Array("{}\u{1E}".utf8))])
+        guard case .publish(let channel, let payload) = Self.outcome(.group, call.encoded()) else {
+            Issue.record("not published")
+            return
+        }
+        #expect(channel == Array("q:ChatHub:group:n".utf8))
+        let forwarded = try CorePayload(decoding: payload, as: .group)
+        guard case .invocation(let invocation) = forwarded else { return }
+        #expect(invocation.places == ["here"] && invocation.frames == call.frames && payload.first == 0x93)
+        guard case .returned = Self.outcome(.group, payload, been: ["elsewhere", "here"]) else {
+            Issue.record("went round")
+            return
+        }
+        var question = call
+        question.reply = .init(invocationID: "1", channel: "c")
+        let command = CoreGroupCommand(id: 1, server: "s", action: .add, group: "g", connection: "c")
+        for (kind, payload, expected) in [
+            (.all, question.encoded(), .clientResult), (.connection, call.encoded(), .connection),
+            (.groupCommand, command.encoded(), .groupCommand), (.ack, [0x91, 1], .ack),
+            (.result, CoreCompletion(protocolName: "json", frame: []).encoded(), .result),
+        ] as [(CoreKind, [UInt8], CoreLeftOut)] {
+            guard case .leftOut(let reason) = Self.outcome(kind, payload) else {
+                Issue.record("\(kind) was not left out")
+                continue
+            }
+            #expect(reason == expected)
+        }
+        for payload in [[], [0xC1], [0x93, 0x90, 0x80, 0x01]] as [[UInt8]] {
+            guard case .undecodable = Self.outcome(.all, payload) else {
+                Issue.record("\(payload) went")
+                continue
+            }
+        }
+    }
+
+    @Test("an immediate loop is refused: the same server by run_id, else by address, on a watched event key")
     func returnsAtOnce() {
         #expect(places(("r1", "a:1"), ("r1", "b:2")).returnsAtOnce)
         #expect(!places(("r1", "a:1"), ("r2", "a:1")).returnsAtOnce)
@@ -25,7 +95,7 @@ struct LoopGuardTests {
         #expect(places(("r1", "a:1"), ("r1", "a:1"), channels: ["chat", "staging"], onto: "staging").returnsAtOnce)
     }
 
-    @Test("without a run_id two spellings of one address are told to be one")
+    @Test("without a run_id two spellings of one address are recognized")
     func located() async {
         var places = places((nil, "127.0.0.1:1"), ("r2", "localhost:1"))
         #expect(!places.returnsAtOnce)
@@ -36,7 +106,7 @@ struct LoopGuardTests {
         #expect(!other.returnsAtOnce)
     }
 
-    @Test("a mark tells server and event key, whatever the way to the server")
+    @Test("a mark identifies server and event key, however the server is addressed")
     func marks() {
         let base = places(("r1", "a:1"), ("r2", "b:1"), channels: ["chat", "news"])
         #expect(base.leaving(0) == places(("r1", "other:9"), ("r2", "b:1")).leaving(0))

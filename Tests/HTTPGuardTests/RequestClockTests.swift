@@ -185,7 +185,7 @@ import Testing
         }
         #expect(text.hasPrefix("HTTP/1.1 431 "), "\(name): \(text)")
         #expect(text.contains("\r\nConnection: close\r\n"))
-        // Who goes on all the same is not read for long.
+        // A client that continues anyway is soon disconnected.
         for _ in 0..<(Self.limits.unreadBytes / piece.utf8.count + 1) where channel.isActive {
             try send(piece, to: channel)
         }

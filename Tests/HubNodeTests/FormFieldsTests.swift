@@ -36,7 +36,7 @@ struct FormFieldsTests {
         ("a=%00", "a", "\u{0}"),
         // What is decoded is not decoded again.
         ("a=%2525", "a", "%25"), ("a=%252B", "a", "%2B"),
-        // Malformed: as it stands.
+        // Malformed: unchanged.
         ("a=%", "a", "%"), ("a=%4", "a", "%4"), ("a=%zz", "a", "%zz"), ("a=%4g", "a", "%4g"), ("a=%g4", "a", "%g4"),
         ("a=%%41", "a", "%A"), ("a=%4%41", "a", "%4A"), ("a=100%&b=1", "a", "100%"), ("a=%+1", "a", "% 1"),
         ("a=%u0041", "a", "%u0041"),
@@ -65,7 +65,7 @@ struct FormFieldsTests {
         #expect(divided.query == query)
     }
 
-    @Test("whatever is percent-encoded comes back")
+    @Test("percent-encoding round-trips")
     func roundTrip() {
         var random = SplitMix64.announced()
         for _ in 0..<2_000 {
@@ -92,7 +92,7 @@ struct FormFieldsTests {
                 bytes[index] = alphabet.randomElement(using: &random) ?? 0
             }
             let encoded = String(decoding: bytes, as: UTF8.self)
-            // The field in front is not disturbed by what follows, nor is one that nobody sent made up.
+            // The field before is unaffected by what follows, and no missing field is made up.
             let fields = FormFields("first=1&x" + encoded)
             if fields["first"] != "1" || fields["a name that is not there"] != nil { Issue.record("\(bytes)") }
         }

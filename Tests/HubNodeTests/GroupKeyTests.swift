@@ -17,7 +17,7 @@ struct GroupKeyTests {
         #expect(group.name == name)
         #expect(group.key.folded == CaselessName(other))
         #expect(group.key != SignalKey(other))
-        // The name is what stands in a groups token: it leads back to the same group.
+        // The name is part of the groups token: it leads back to the same group.
         #expect(GroupKey(named: group.name).key == SignalKey(key))
     }
 

@@ -74,7 +74,7 @@ struct HubDispatcherTests {
         ),
     ]
 
-    @Test("the reason of an error is told only if the node is to show it", arguments: errors)
+    @Test("the reason of an error is sent only with detailed errors", arguments: errors)
     func failed(request: String, generic: String, detailed: String) async throws {
         #expect(try await answer(request) == generic)
         #expect(try await answer(request, detailedErrors: true) == detailed)

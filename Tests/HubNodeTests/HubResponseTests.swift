@@ -14,7 +14,7 @@ struct HubResponseTests {
         ("1", "a\"\u{2028}b", #"{"R":1,"I":"a\"\u2028b"}"#),
     ]
 
-    @Test("a result stands before its id, and null nowhere", arguments: results)
+    @Test("a result precedes its id, and null is left out", arguments: results)
     func result(result: String?, id: String, text expected: String) {
         #expect(text(HubResponse.result(result.map { Array($0.utf8) }, id: id)) == expected)
     }

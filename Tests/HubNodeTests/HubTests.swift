@@ -49,7 +49,7 @@ struct HubTests {
         #expect(try await call("none") == "null")
     }
 
-    @Test("methods of one name are told apart by the number of arguments")
+    @Test("methods of one name are distinguished by the number of arguments")
     func overloads() async throws {
         #expect(try await call("add", "1") == #""1""#)
         #expect(try await call("add", "1", "2") == "3")

@@ -44,7 +44,7 @@ struct NegotiationTests {
         #expect(negotiation.json == recording.text)
     }
 
-    @Test("says the node's own times, in seconds; the client waits for two signs of life")
+    @Test("sends the node's timeouts, in seconds; the client tolerates one missed keep-alive")
     func timing() {
         let timing = HubNodeTiming(
             keepAlive: .milliseconds(250), disconnect: .milliseconds(1_500), longPoll: .seconds(3_600),

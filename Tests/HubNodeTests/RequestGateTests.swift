@@ -105,7 +105,7 @@ struct RequestGateTests {
         ("transport=longPolling&connectionToken=AAAA&user=x", "The ConnectionId is in the incorrect format."),
     ]
 
-    @Test("of several faults the first is told", arguments: orders)
+    @Test("of several faults the first is reported", arguments: orders)
     func order(query: String, message: String) throws {
         let result = gate.sessionRequest(.connect, fields: FormFields(query), form: FormFields())
         let refusal = try #require(fault(result))
@@ -189,7 +189,7 @@ struct RequestGateTests {
         (.connect, "messageId=s-0,A", "", nil),
     ]
 
-    @Test("the cursor is what the client says it has", arguments: cursors)
+    @Test("the cursor is the client's position", arguments: cursors)
     func cursor(endpoint: Endpoint, query: String, form: String, cursor: UInt64?) throws {
         let request = try gate.sessionRequest(
             endpoint, fields: fields(token: token(), query), form: FormFields(form)

@@ -19,7 +19,7 @@ struct ResumeLedgerTests {
         #expect(ledger(counter: 10).verdict(of: cursor, oldestStored: nil) == verdict)
     }
 
-    @Test("before the counter is known nothing is said, then all at once")
+    @Test("before the counter is known nothing is reported, then everything at once")
     func waits() {
         var ledger = ResumeLedger()
         for cursor: UInt64 in [5, 10, 15] {
@@ -31,7 +31,7 @@ struct ResumeLedgerTests {
         #expect(ledger.settle(counter: 10, oldestStored: nil) == [])
     }
 
-    @Test("where the counter cannot be read, the first envelope tells")
+    @Test("if the counter cannot be read, the first envelope decides")
     func withoutCounter() {
         var ledger = ledger(counter: nil)
         ledger.wait(5)
@@ -41,7 +41,7 @@ struct ResumeLedgerTests {
         #expect(ledger.settle(counter: nil, oldestStored: 21) == [5])
     }
 
-    @Test("a cursor ahead of us is no loss as long as the counter has come so far")
+    @Test("a cursor ahead of us is not a loss if the counter has reached it")
     func ahead() {
         var ledger = ledger(counter: 10)
         ledger.wait(12)

@@ -94,7 +94,7 @@ struct SessionTests {
         #expect(session.groupNames == ["chatHub.A", "chatHub.b", "chatHub.c"])
     }
 
-    @Test("a new connection waits for its Initializing command; one that goes on does not")
+    @Test("a new connection waits for its Initializing command; a resumed one does not")
     func initialized() {
         #expect(!session(request(.connect)).isInitialized)
         #expect(session(request(.resume)).isInitialized)

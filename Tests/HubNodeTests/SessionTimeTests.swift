@@ -19,7 +19,7 @@ struct SessionTimeTests {
         (.none, 0, 0, 29, nil), (.none, 0, 0, 30, .removal), (.none, 0, 20, 49, nil), (.none, 0, 20, 50, .removal),
         (.waiting(.serverSentEvents), 0, 0, 9, nil), (.waiting(.serverSentEvents), 0, 0, 10, .keepAlive),
         (.waiting(.serverSentEvents), 0, 5, 14, nil), (.waiting(.serverSentEvents), 0, 5, 300, .keepAlive),
-        // Who does not take what there is, is told nothing more.
+        // A client that does not read gets nothing more.
         (.busy(.serverSentEvents), 0, 0, 300, nil), (.busy(.longPolling), 0, 0, 300, nil),
         (.waiting(.longPolling), 0, 105, 109, nil), (.waiting(.longPolling), 0, 105, 110, .emptyPoll),
         (.waiting(.longPolling), 0, 0, 10, .keepAlive), (.waiting(.foreverFrame), 0, 100, 110, .keepAlive),

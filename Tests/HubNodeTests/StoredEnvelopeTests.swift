@@ -66,7 +66,7 @@ struct StoredEnvelopeTests {
         #expect(stored.messages.map { String(buffer: $0.value) } == ["1"])
     }
 
-    @Test("what looks like a command but has no command id is a message")
+    @Test("a command without a command id is a message")
     func noCommand() throws {
         let value = #"{"WaitForAck":false,"Id":"a","CommandType":3,"Value":null}"#
         let message = try #require(StoredEnvelope(1, Self.command(value, id: "")).messages.first)

@@ -18,7 +18,7 @@ struct SubscriberIndexTests {
         index.subscribers(of: key).map(\.connectionID).sorted()
     }
 
-    @Test("finds who was added under a key, and nobody under another")
+    @Test("finds subscribers by their key, and none by another")
     func add() {
         var index = SubscriberIndex()
         let (a, b) = (session("a"), session("b"))
@@ -32,7 +32,7 @@ struct SubscriberIndexTests {
         #expect(subscribers(index, of: "H-chatHub") == ["a", "b"])
     }
 
-    @Test("nobody is found twice")
+    @Test("no subscriber is found twice")
     func addedTwice() {
         var index = SubscriberIndex()
         let a = session("a")
@@ -62,7 +62,7 @@ struct SubscriberIndexTests {
         #expect(subscribers(index, of: "k") == ["a"])
     }
 
-    @Test("a client that comes back under its id is another session")
+    @Test("a client that reconnects with its id is a new session")
     func sameID() {
         var index = SubscriberIndex()
         let (old, new) = (session("a"), session("a"))

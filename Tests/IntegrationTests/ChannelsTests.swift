@@ -21,7 +21,7 @@ struct ChannelsTests {
         var channels: [Row]
     }
 
-    /// Subscribes to what stands in its arguments behind the port, and says so.
+    /// Subscribes to the channels in its arguments after the port, and reports it.
     private static let subscriber = """
         import socket, sys
         s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
@@ -53,7 +53,7 @@ struct ChannelsTests {
         + ["all", "internal:groups", "internal:ack:a", "internal:return:a", "user:ann"].map { "Web.ChatHub:" + $0 }
         + (0..<40).map { "Web.ChatHub:connection:c\($0)" }
 
-    @Test("event keys and hubs are told apart; nothing is changed", arguments: RedisEdition.allCases)
+    @Test("event keys and hubs are distinguished; nothing is changed", arguments: RedisEdition.allCases)
     func list(edition: RedisEdition) async throws {
         try await RedisServer.with(edition: edition) { redis in
             try await redis.command(["SET", "chat", "412"])
@@ -137,7 +137,7 @@ struct ChannelsTests {
                                         "backplane-relay run --channel-prefix orc --core-hub 'Chat.Room`1[[System.Int32, X]]'"
                                 ), .init(channel: "orc__Booksleeve_MasterChanged"),
                             ])
-                        // The prefix of the address is no matter here, nor worth a warning.
+                        // The prefix of the address has no effect here, and needs no warning.
                         let address = "127.0.0.1:\(redis.port),channelPrefix=orc"
                         let shown = try await Finished.relay(["channels", "--redis", address])
                         #expect(!shown.errors.contains("channelPrefix"), "\(shown.errors)")
@@ -160,7 +160,7 @@ struct ChannelsTests {
         }
     }
 
-    @Test("with more channels than may be listed it does not ask, and says why")
+    @Test("with too many channels it does not list them, and says why")
     func tooMany() async throws {
         try await RedisServer.with { redis in
             try await with(Self.names, on: redis) { _ in

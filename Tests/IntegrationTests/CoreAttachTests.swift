@@ -126,7 +126,7 @@ struct CoreAttachTests {
         let others = payloads.map { $0.on(game.root + $0.channel.dropFirst(chat.root.count)) }
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
-                // A third hub that nobody wants.
+                // A third hub that is not selected.
                 let left = CoreHub(prefix: "orc", type: "Blazor.ComponentHub")
                 try await Self.withNodes(of: [chat, game, left], on: redis) {
                     let arguments = [
@@ -207,12 +207,12 @@ struct CoreAttachTests {
                 #expect(records == [setting.hub.topic: expected])
                 #expect(events.count { $0 == "attached" } == 1 && events.count { $0 == "subscribed" } == 2, "\(events)")
                 let info = try await Finished.relay(["info", folder + "/capture"])
-                #expect(info.output.contains("completeness cannot be told"), "\(info.output)")
+                #expect(info.output.contains("completeness is unknown"), "\(info.output)")
             }
         }
     }
 
-    @Test("without the right to a hub's channels it says which rule is missing")
+    @Test("without permission for a hub's channels it names the missing rule")
     func rights() async throws {
         try await RedisServer.with { redis in
             try await redis.command([

@@ -137,7 +137,7 @@ struct CoreCaptureTests {
         }
     }
 
-    @Test("info and verify say why completeness cannot be told")
+    @Test("info and verify say why completeness is unknown")
     func info() async throws {
         try await withCapture { directory, _, _ in
             let info = try await Finished.relay(["info", directory])

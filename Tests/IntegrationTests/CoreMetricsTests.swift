@@ -3,7 +3,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// Metrics of hubs of ASP.NET Core: what is published, and what Redis tells of nodes.
+/// Metrics of hubs of ASP.NET Core: what is published, and what Redis reveals about nodes.
 @Suite("Metrics of ASP.NET Core", .serialized, .needs(.redisServer))
 struct CoreMetricsTests {
     private static func series(_ name: String, _ hub: CoreHub, _ labels: String = "") -> String {
@@ -65,7 +65,7 @@ struct CoreMetricsTests {
         }
     }
 
-    @Test("nodes and subscribers of hubs, of one that comes later too, follow what Redis says")
+    @Test("nodes and subscribers of hubs follow Redis, also for a hub that appears later")
     func nodes() async throws {
         let (chat, news) = (
             CoreHub(prefix: "app:", type: "Chat.Hubs.ChatHub"), CoreHub(prefix: "app:", type: "NewsHub")

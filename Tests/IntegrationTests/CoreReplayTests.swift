@@ -4,7 +4,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// Captures of ASP.NET Core, published into another Redis, heard by a subscriber that is none of ours.
+/// Captures of ASP.NET Core, published into another Redis, received by an independent subscriber.
 @Suite("Replay of ASP.NET Core", .serialized, .needs(.redisServer, .python))
 struct CoreReplayTests {
     private typealias Heard = EverythingHeard.Message
@@ -47,7 +47,7 @@ struct CoreReplayTests {
                         #expect(replay.output.contains(#/ids given +1\.\.147/#), "\(replay.output)")
                         #expect(replay.output.contains(#/receivers +min 1, median 1, max 1/#), "\(replay.output)")
                         let messages = try await heard.messages(count: 294)
-                        // Both in one order: an envelope of SignalR 2 behind each of ASP.NET Core.
+                        // Both in one order: an envelope of SignalR 2 after each of ASP.NET Core.
                         let chat = Array("chat".utf8)
                         #expect(messages.enumerated().allSatisfy { ($0 % 2 == 1) == ($1.channel == chat) })
                         #expect(messages.filter { $0.channel != chat } == Self.core(items))
@@ -132,7 +132,7 @@ struct CoreReplayTests {
         }
     }
 
-    @Test("the recorded server is refused for the recorded prefix and hub, and asks where somebody listens")
+    @Test("the recorded server is refused for the recorded prefix and hub; with subscribers it asks")
     func guards() async throws {
         try await RedisServer.with { target in
             let info = try await target.withClient { try await $0.serverInfo() }

@@ -68,7 +68,7 @@ struct CrashTests {
             let counterAtStart = counter.flatMap { UInt64($0) } ?? 0
             try await expectClosed(orphan, by: relay)
             try await Task.sleep(for: time)
-            // Before the signal: what comes in between the two is no loss.
+            // Before the signal: what arrives in between is not a loss.
             let killedAt = ContinuousClock.now
             relay.child.signal(SIGKILL)
             #expect(try await relay.child.exit() == .signal(SIGKILL))

@@ -72,7 +72,7 @@ struct DocumentedOutputTests {
     private func compare(_ sample: Sample, with finished: Finished, _ command: String) {
         let actual = Self.labels(finished.output.split(separator: "\n").map(String.init))
         var documented = Self.labels(sample.lines)
-        // What stands below the head of a table are names of somebody's channels.
+        // Below the head of a table are channel names, which differ.
         if command == "channels" { documented = Set(documented.filter { $0 == "channel" }) }
         #expect(!documented.isEmpty || command == "export", "\(sample.testDescription)")
         let isPart = sample.lines.contains("...") || command == "channels"
@@ -86,7 +86,7 @@ struct DocumentedOutputTests {
         #expect(added.isEmpty, "\(sample.testDescription): it prints these rows, too\n\(finished.output)")
     }
 
-    /// What stands before the first gap of a line, with figures as `#`.
+    /// The text before the first gap of a line, with numbers as `#`.
     private static func labels(_ lines: [String]) -> Set<String> {
         Set(
             lines.compactMap { line in

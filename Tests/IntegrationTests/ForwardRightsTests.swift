@@ -8,7 +8,7 @@ struct ForwardRightsTests {
     private static let channel = "chat"
     private static let all = "+info +cluster|info +script|load +evalsha +incr +publish"
 
-    /// - Parameter rights: as `ACL SETUSER` takes them, behind a login that has none.
+    /// - Parameter rights: as for `ACL SETUSER`, after a login without permissions.
     private static func give(_ rights: String, on target: RedisServer) async throws {
         let words = ["ACL", "SETUSER", "fwd", "reset", "on", ">secret"] + rights.split(separator: " ").map(String.init)
         try await target.command(words.map { .text($0) })
@@ -69,7 +69,7 @@ struct ForwardRightsTests {
         }
     }
 
-    @Test("a target with another authority or without its password is told of its own options", .needs(.openssl))
+    @Test("errors of the target's certificate or password name the target's options", .needs(.openssl))
     func connection() async throws {
         try await Certificates.with { certificates in
             try certificates.make("redis")
@@ -97,7 +97,7 @@ struct ForwardRightsTests {
         }
     }
 
-    @Test("a right that is taken away later is told at the next connection; given back, forwarding goes on")
+    @Test("a revoked permission is reported at the next connection; once restored, forwarding continues")
     func takenAway() async throws {
         try await RedisServer.with { source in
             try await RedisServer.with { target in
@@ -107,10 +107,10 @@ struct ForwardRightsTests {
                     Array(Self.arguments(source, target).filter { $0 != "127.0.0.1:0" && $0 != "--listen" })
                 ) { relay in
                     try await eventually("it forwards") { relay.child.errors.contains(" forwarding ") ? true : nil }
-                    // A user that is made anew has lost its connections.
+                    // Recreating a user closes its connections.
                     try await target.command(["ACL", "DELUSER", "fwd"])
                     try await Self.give(rights + " -publish", on: target)
-                    // A lost connection is noticed when something is to be sent.
+                    // A lost connection is noticed at the next write.
                     _ = try await source.withClient { client in
                         try await NodePublisher(client, channel: Self.channel).publish(1)
                     }
@@ -122,7 +122,7 @@ struct ForwardRightsTests {
                     }
                     try await Self.give(rights, on: target)
                     try await relay.waitForMetric(
-                        #"backplane_relay_forwarded_envelopes_total{channel="chat"}"#, atLeast: 5)
+                        #"backplane_relay_forwarded_envelopes_total{channel="chat",backplane="signalr2"}"#, atLeast: 5)
                 }
             }
         }
@@ -131,7 +131,7 @@ struct ForwardRightsTests {
     /// Redis 6 without transactions cannot be asked: the first envelope shows it, and there it ends. Each more would raise
     /// the target's counter without a message.
     @Test(
-        "a right that cannot be asked: forwarding stops at the first refusal, with what to do; recording goes on",
+        "a right that cannot be asked: forwarding stops at the first refusal, with what to do; recording continues",
         .needs(editions: .redis6), arguments: ["~* &* +@all -publish -multi", "~* &* +@all -incr -multi"])
     func stopsWhereItCannotAsk(rights: String) async throws {
         try await RedisServer.with { source in
@@ -144,7 +144,7 @@ struct ForwardRightsTests {
                         let publisher = try await NodePublisher(client, channel: Self.channel)
                         _ = try await publisher.publish(1)
                         try await eventually("it is told") {
-                            relay.child.errors.contains("forwarding has stopped, recording goes on") ? true : nil
+                            relay.child.errors.contains("forwarding has stopped, recording continues") ? true : nil
                         }
                         #expect(relay.child.errors.contains("ACL SETUSER fwd +incr +publish"))
                         let refused = #"backplane_relay_forward_dropped_envelopes_total{reason="refused"}"#

@@ -8,7 +8,7 @@ import Testing
 @Suite("Live forwarder", .serialized, .needs(.redisServer, .python))
 struct ForwardTests {
     private static let channel = SmallCapture.channel
-    private static let forwarded = #"backplane_relay_forwarded_envelopes_total{channel="chat"}"#
+    private static let forwarded = #"backplane_relay_forwarded_envelopes_total{channel="chat",backplane="signalr2"}"#
 
     private static func dropped(_ reason: String) -> String {
         #"backplane_relay_forward_dropped_envelopes_total{reason="\#(reason)"}"#
@@ -109,12 +109,12 @@ struct ForwardTests {
         }
     }
 
-    @Test("a target that becomes the watched server: forwarding stops and says so, recording goes on")
+    @Test("a target that becomes the watched server: forwarding stops and says so, recording continues")
     func becomesSource() async throws {
         try await RedisServer.with { redis in
             try await RedisServer.with { other in
                 try await TemporaryDirectory.with { folder in
-                    // Two sentinels, one for each side; that of the target is told of another master meanwhile.
+                    // Two sentinels, one for each side; the target's gets another master meanwhile.
                     try await Sentinel.with(watching: redis) { watched in
                         try await Sentinel.with(watching: other) { target in
                             let arguments = [
@@ -135,7 +135,7 @@ struct ForwardTests {
                                     try await eventually("forwarding has stopped") {
                                         published += try await publisher.publish(1).count
                                         return relay.child.errors.contains(
-                                            "forwarding has stopped, recording goes on") ? true : nil
+                                            "forwarding has stopped, recording continues") ? true : nil
                                     }
                                     published += try await publisher.publish(20).count
                                     try await relay.waitForMetric(Self.dropped("loop"), atLeast: 20)
@@ -153,7 +153,7 @@ struct ForwardTests {
         }
     }
 
-    @Test("a target that is away, then there: recording goes on, what was refused is counted, the rest arrives")
+    @Test("a target that is down, then up: recording continues, refused envelopes are counted, the rest arrives")
     func absent() async throws {
         try await RedisServer.with { source in
             try await RedisServer.with { target in
@@ -191,7 +191,7 @@ struct ForwardTests {
         }
     }
 
-    @Test("a target that stands still loses nothing that it confirms; a stop sends what waits")
+    @Test("a frozen target loses nothing that it confirms; a stop sends pending envelopes")
     func frozen() async throws {
         try await RedisServer.with { source in
             try await RedisServer.with { target in

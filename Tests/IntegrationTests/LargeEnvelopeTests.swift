@@ -21,7 +21,7 @@ struct LargeEnvelopeTests {
         return try #require(status.firstMatch(of: #/VmHWM:\s+(\d+)/#).flatMap { Int($0.1) })
     }
 
-    @Test("it is counted, told with its id and size, and never in memory", arguments: RedisEdition.allCases)
+    @Test("it is counted, reported with id and size, and never in memory", arguments: RedisEdition.allCases)
     func oversize(edition: RedisEdition) async throws {
         try await RedisServer.with(edition: edition) { redis in
             try await redis.command(["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0"])

@@ -4,7 +4,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// The last envelopes are lost, and no id comes behind them that would show it.
+/// The last envelopes are lost, and no later id reveals it.
 @Suite("Loss", .serialized, .needs(.redisServer, .python, .pymcap), .timeLimit(.minutes(5)))
 struct LossTests {
     private static let channel = "chat"
@@ -62,7 +62,7 @@ struct LossTests {
                         RelayEvent(event: "gap", channel: Self.channel, from: 6, to: 8, cause: "connection_lost")
                     ])
 
-                // The next run does not call it time in which nobody recorded, and does not tell it again.
+                // The next run does not count it as time without recording, and does not report it again.
                 try await RelayProcess.with(Self.options(redis, directory)) { relay in
                     try await Self.publish(2, at: redis, through: relay)
                     #expect(try await relay.metric(Self.gaps) == 0)

@@ -2,7 +2,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// The subscription outlives that its server becomes a replica; that is told at once.
+/// The subscription survives when its server becomes a replica; this is reported at once.
 @Suite("A master that is demoted", .serialized, .needs(editions: .redis7, .redis6, .valkey9))
 struct MasterLossTests {
     private static let isMaster = "backplane_relay_redis_is_master"

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Captures through pipes, and what is no capture, as a shell gives it to the commands.
+/// Captures through pipes, and input that is not a capture, as a shell passes it to the commands.
 @Suite("Pipes")
 struct PipeTests {
     /// A closed file of three chunks, written by the encoder that `run` uses.

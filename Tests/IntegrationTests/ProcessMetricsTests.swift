@@ -28,12 +28,12 @@ struct ProcessMetricsTests {
 
     @Test("names its build and has process_*", arguments: Command.allCases)
     func process(command: Command) async throws {
-        // The commit stands behind it.
+        // The commit follows.
         let version = try await Finished.relay(["--version"]).output.prefix { !$0.isWhitespace }
         try await withCommand(command) { port, starting in
             let scrape = try await MetricsScrape.read(port: port)
             #expect(scrape[#"backplane_relay_build_info{version="\#(version)"}"#] == 1)
-            // The kernel tells the start in hundredths of a second after a boot told in seconds.
+            // The kernel gives the start in hundredths of a second after boot, and the boot in seconds.
             let start = try #require(scrape["process_start_time_seconds"])
             #expect(starting.start.timeIntervalSince1970 - 2 < start)
             #expect(start < starting.end.timeIntervalSince1970 + 2)

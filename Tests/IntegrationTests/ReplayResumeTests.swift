@@ -9,7 +9,7 @@ struct ReplayResumeTests {
     private static let channel = SmallCapture.channel
     /// What may be under way at once, and so be uncertain.
     private static let pipeline = 1_024
-    /// A replay that is interrupted must not reach its end before, however late the test comes to it.
+    /// A replay that is interrupted must not finish earlier, however slow the test is.
     private static let slowly = ["--rate", "20"]
 
     @Test(
@@ -106,7 +106,7 @@ struct ReplayResumeTests {
                     await target.stop()
                     if retries {
                         try await target.start()
-                        // It kept everything, but nobody can know that: what was under way is named.
+                        // It kept everything, but that cannot be known: envelopes in flight are named.
                         let exit = try await replay.exit()
                         let isNamed = replay.errors.contains("may have been published twice")
                         #expect(exit == .code(isNamed ? 3 : 0), "\(replay.errors)")
@@ -121,7 +121,7 @@ struct ReplayResumeTests {
         }
     }
 
-    @Test("Ctrl-C: what was sent is waited for, the report says where it stopped, and the same command goes on")
+    @Test("Ctrl-C: waits for replies, reports where it stopped, and the same command continues there")
     func stopped() async throws {
         try await withCapture(bursts: 10, envelopes: 100) { directory, payloads in
             try await RedisServer.with { target in

@@ -4,7 +4,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// A replay as somebody at a keyboard sees it.
+/// A replay on a terminal, controlled by keys.
 @Suite("Replay on a terminal", .serialized, .needs(.redisServer, .python))
 struct ReplayTerminalTests {
     @Test("space pauses, . steps, + and - change the speed, q ends it with the report")
@@ -28,7 +28,7 @@ struct ReplayTerminalTests {
         }
     }
 
-    @Test("somebody listens: the forecast, a question, and nothing without a yes", arguments: ["n", "y"])
+    @Test("the target has subscribers: the forecast, a question, and nothing without a yes", arguments: ["n", "y"])
     func question(answer: String) async throws {
         try await onTerminal(["?Publish\\? \\[y/N\\]", answer + "\n"], arguments: ["--speed", "max"], isHeard: true) {
             run, counter in

@@ -176,12 +176,12 @@ struct ReplayTests {
         }
     }
 
-    @Test("damage before --limit is told, though the reading ends there")
+    @Test("damage before --limit is reported, although reading ends there")
     func damageBeforeLimit() async throws {
         try await withCapture { _, directory, _ in
             let file = try #require(try CaptureFiles.paths(in: directory).first)
             var bytes = try Data(contentsOf: URL(fileURLWithPath: file))
-            // In the first chunk: behind the header and the metadata, before the second one.
+            // In the first chunk: after the header and the metadata, before the second one.
             let sync = try #require(bytes.firstIndex(of: 0x80))
             bytes[sync + 200] ^= 0xFF
             try bytes.write(to: URL(fileURLWithPath: file))
@@ -207,7 +207,7 @@ struct ReplayTests {
         (["--channel", "chat", "--channel", "game"], "no channel 'game' in the capture; it has 'chat'"),
     ]
 
-    @Test("a name that is not in the selection is an error that says what is; nothing is published")
+    @Test("a name outside the selection is an error that lists existing names; nothing is published")
     func namesThatAreNotThere() async throws {
         try await withCapture { _, directory, _ in
             try await RedisServer.with { target in
@@ -232,7 +232,7 @@ struct ReplayTests {
         }
     }
 
-    @Test("a replay that nobody received says so")
+    @Test("a replay without receivers says so")
     func reachedNobody() async throws {
         try await withCapture { _, directory, payloads in
             try await RedisServer.with { target in

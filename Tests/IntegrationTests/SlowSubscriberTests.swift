@@ -3,7 +3,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// A process that does not read is told from what waits for it in Redis.
+/// A process that does not read is detected by what waits for it in Redis.
 @Suite(
     "A subscriber that does not read", .serialized, .needs(editions: .redis7, .redis6, .valkey9), .needs(.python, .curl)
 )
@@ -19,7 +19,7 @@ struct SlowSubscriberTests {
         while s.recv(1 << 20): pass
         """
 
-    @Test("is slow while it stands still, and no longer", arguments: RedisEdition.allCases)
+    @Test("is slow while frozen, and not afterwards", arguments: RedisEdition.allCases)
     func standsStill(edition: RedisEdition) async throws {
         try await RedisServer.with(edition: edition) { redis in
             try await redis.command(["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0"])

@@ -34,7 +34,7 @@ struct StorageTests {
         }
     }
 
-    @Test("retention: the oldest segments go, what is no segment stays, and the capture says so")
+    @Test("retention: the oldest segments are deleted, other files stay, and the capture records it")
     func retention() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in

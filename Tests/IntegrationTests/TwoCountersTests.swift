@@ -52,7 +52,7 @@ struct TwoCountersTests {
                 let lines = log.split(separator: "\n")
                 #expect(lines.count { $0.contains("interleaved") } == 1, "\(log)")
                 #expect(log.contains("database 0 at 1") && log.contains("database 1 at "), "\(log)")
-                // What it looks like until the second return is told nowhere.
+                // The first impression, until the second return, is not reported.
                 #expect(!log.contains("counter_reset") && !log.contains("gap"), "\(log)")
                 #expect(metrics[Self.turns] == 38)
                 #expect(metrics[#"signalr_backplane_counter_resets_total{channel="chat",backplane="signalr2"}"#] == 0)
@@ -88,7 +88,7 @@ struct TwoCountersTests {
         }
     }
 
-    @Test("both begin anew and publish by turns: no id came twice")
+    @Test("both start over and publish in turn: no duplicate ids")
     func equal() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
@@ -102,7 +102,7 @@ struct TwoCountersTests {
                                 try await NodePublisher(zero, channel: "chat"),
                                 try await NodePublisher(one, channel: "chat"),
                             ]
-                            // Slowly published, ids that came twice are told before two counters are known.
+                            // With slow publishing, repeated ids are reported before two counters are known.
                             try await nodes[0].publish(inDatabases: [0, 1, 0, 1, 0, 1])
                             for _ in 4...20 { for node in nodes { _ = try await node.publish(1) } }
                         }
@@ -173,7 +173,7 @@ struct TwoCountersTests {
         }
     }
 
-    @Test("a counter that was set back is told within two seconds, though nothing follows")
+    @Test("a counter reset is reported within two seconds, even if nothing follows")
     func trueReset() async throws {
         try await RedisServer.with { redis in
             let arguments = ["--redis", redis.url, "--channel", "chat"]
@@ -196,7 +196,7 @@ struct TwoCountersTests {
         }
     }
 
-    @Test("where the keys cannot be read in each database it says so")
+    @Test("if the keys cannot be read in each database, it says so")
     func withoutRights() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in

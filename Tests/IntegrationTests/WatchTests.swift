@@ -32,7 +32,7 @@ struct WatchTests {
         try await relay.waitForMetrics(what, within: .seconds(30), isSo)
     }
 
-    @Test("while Redis is away nothing of before is shown; when it is back, what it says then")
+    @Test("while Redis is down no stale values are shown; when it is back, current ones")
     func outage() async throws {
         try await with { relay, redis in
             await redis.stop()
@@ -71,7 +71,7 @@ struct WatchTests {
         }
     }
 
-    @Test("where a right is taken away, what it told is not shown any more")
+    @Test("after a permission is revoked, its data is no longer shown")
     func permission() async throws {
         try await with { relay, redis in
             try await redis.command(["ACL", "SETUSER", "default", "-pubsub"])

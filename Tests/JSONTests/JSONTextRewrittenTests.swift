@@ -48,7 +48,7 @@ import Testing
         #expect(JSONText.rewritten(nested(500_000, "[", "]")) == nil)
     }
 
-    /// Values that are made twice at once: with white space and escapes that nobody needs, and as they should become.
+    /// Pairs of values: with needless white space and escapes, and as expected afterwards.
     @Test func randomValuesLoseOnlyWhatTheyDoNotNeed() {
         var random = SplitMix64.announced()
         for _ in 0..<5_000 {

@@ -18,7 +18,7 @@ import Testing
         #expect(JSONText.string(writer.bytes) == text)
     }
 
-    /// The two ways out have one table of escapes; only line ends of Unicode are told apart.
+    /// Both writers share one table of escapes; only Unicode line ends differ.
     @Test func `a string in place is the same`() {
         for code in UInt8(0)..<0x80 {
             let text = "12345\(Unicode.Scalar(code))678901234\(Unicode.Scalar(code))"

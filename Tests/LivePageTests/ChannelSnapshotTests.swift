@@ -5,7 +5,7 @@ import Testing
 @testable import LivePage
 @testable import Relay
 
-/// What a channel's board makes of the events that it is told.
+/// How a channel's board reflects events.
 @Suite struct ChannelSnapshotTests {
     private static let second: UInt64 = 1_000_000_000
     private static let start: UInt64 = 1_795_400_000 * second
@@ -40,7 +40,7 @@ import Testing
         #expect(reset.at == Self.start + UInt64(resets.count - 1) * Self.second)
     }
 
-    /// Several counters were known too late: what was told before them goes.
+    /// Several counters were detected too late: earlier reports are removed.
     @Test func turnsWithdrawWhatTheyLookedLike() throws {
         let turns = CaptureEvent.interleaved(
             channel: "chat", counters: 2, databases: nil,

@@ -15,7 +15,7 @@ import Time
         func segmentOpened(path: String) {}
     }
 
-    /// A directory with one closed segment, one that is written to, and what is none of ours.
+    /// A directory with one closed segment, one open segment, and a foreign file.
     private func withShelf(_ body: (SegmentCatalog, _ closed: String, _ open: String) async throws -> Void) async throws
     {
         let folder = "/tmp/backplane-relay-shelf-\(UUID().uuidString)"

@@ -53,7 +53,7 @@ import Testing
         #expect(reading.chunks.map(\.messages) == Self.chunks)
     }
 
-    /// Found by fuzzing: a file of ours with such bytes in it would count as damaged.
+    /// Found by fuzzing: one of our files with such bytes in it would count as damaged.
     @Test func extensionsOfALaterFormatAreNotCopied() throws {
         let recording = Recording(Self.chunks, compression: .none, closed: true)
         let range = recording.chunkRanges[0]

@@ -40,7 +40,7 @@ import Testing
     @Test func missingMessageIndexesAreReported() throws {
         let recording = Recording(Self.chunks, compression: .none, closed: false)
         let end = recording.chunkRanges[5].upperBound
-        // The trailer right behind the last chunk, as if its message indexes had never been written.
+        // The trailer right after the last chunk, as if its message indexes had never been written.
         let bytes = Array(recording.bytes[..<end]) + recording.bytes.suffix(Layout.trailer)
         let reading = try Reading(bytes)
         let channels = Set(Self.chunks[5].map(\.channelID)).sorted()

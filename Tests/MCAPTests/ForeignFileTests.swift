@@ -231,7 +231,7 @@ struct ForeignFileTests {
     }
 }
 
-/// The messages of one file outside of chunks, and behind them the chunks of another one.
+/// The messages of one file outside of chunks, followed by the chunks of another one.
 private struct MixedFile {
     private(set) var bytes: [UInt8]
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import MCAP
 
-/// Files that nobody wrote by accident.
+/// Files crafted to cause harm.
 @Suite struct HostileInputTests {
     @Test func randomBytes() async throws {
         let seed: UInt64 = 41
@@ -125,7 +125,7 @@ import Testing
         }
     }
 
-    /// A private record of a megabyte, to be read anew by whatever is not linear.
+    /// A private record of a megabyte, reread by any code that is not linear.
     private static let ballast: [UInt8] =
         [0x81] + withUnsafeBytes(of: UInt64(1 << 20).littleEndian, Array.init) + Array(repeating: 0, count: 1 << 20)
     private static let emptyHeader: [UInt8] = [1, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]

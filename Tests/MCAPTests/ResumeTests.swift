@@ -100,7 +100,7 @@ import Testing
         let recording = Recording([[one], [other]], compression: .none, closed: false)
         var bytes = recording.bytes
         let chunk = recording.chunkRanges[1]
-        // The right checksum, and a message longer than the chunk: it is met only behind the channel's record.
+        // The right checksum, and a message longer than the chunk: found only after the channel's record.
         bytes[chunk.upperBound - 30] = 23
         bytes.repairChecksum(ofStoredChunk: chunk)
         let finished = try finish(bytes, adding: [])

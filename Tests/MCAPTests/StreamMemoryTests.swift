@@ -2,14 +2,14 @@ import Testing
 
 @testable import MCAP
 
-/// A stream may have no end: what a reader keeps of it must not grow with it, whoever writes it.
+/// A stream may be endless: a reader's memory must not grow with it.
 @Suite struct StreamMemoryTests {
     enum Kind: CaseIterable { case chunks, loose, attachment, metadata, unknown, ours }
 
     private static let size = 16 << 20
     private static let most = 4 << 20
 
-    /// What stands at the start, and what follows for ever.
+    /// The start of the stream, and what then repeats forever.
     private func parts(_ kind: Kind) -> (start: [UInt8], again: [UInt8]) {
         var start = GrowableBuffer()
         start.append(Layout.magic)

@@ -51,7 +51,7 @@ private struct Torture {
                 count, messagesEach: Int.random(in: 1...6, using: &random), dataSize: 0...60,
                 seed: .random(in: 0...UInt64.max, using: &random))
             if Bool.random(using: &random) {
-                // Anybody can send such a message, but nobody knows the file's sync marker.
+                // Anyone can send such a message, but the file's sync marker is unknown to them.
                 let victim = Int.random(in: 0..<count, using: &random)
                 chunks[victim][0].data += Self.forgery(&random)
             }
@@ -159,7 +159,7 @@ private struct Torture {
             last = (index, chunk.offset)
         }
         for index in chunks.indices {
-            // Two damages around a chunk can leave nothing that tells it from a payload.
+            // Two damages around a chunk can make it indistinguishable from a payload.
             let least = places[index].isEmpty || history.count > 2 ? min(counts[index], 1) : 1
             guard counts[index] != least else { continue }
             failures.append("chunk \(index) \(counts[index]) times, stands at \(places[index])")

@@ -11,7 +11,7 @@ import Testing
         "maxmemory_policy:allkeys-lru", "aof_enabled:1",
     ].joined(separator: "\r\n")
 
-    /// A server that tells everything.
+    /// A server that answers everything.
     @Sendable private static func open(_ command: [String]) -> String? {
         switch command.map({ $0.uppercased() }) {
         case let words where words.first == "INFO": ScriptedRedis.bulk(info)
@@ -56,7 +56,7 @@ import Testing
     struct Denial: Sendable, CustomTestStringConvertible {
         /// The command that the ACL does not permit, in capitals.
         let command: String
-        /// Whether what it would have told is left out.
+        /// True if its result is left out.
         let isUnknown: @Sendable (PreflightReport) -> Bool
 
         var testDescription: String { command }
@@ -73,7 +73,7 @@ import Testing
         Denial(command: "CLIENT") { $0.clients == nil },
     ]
 
-    /// The rest is told all the same. Older servers, and those that renamed a command, say that they do not know it.
+    /// Everything else is reported anyway. Older servers, and those with renamed commands, report an unknown command.
     @Test(arguments: denials, ["NOPERM this user has no permissions", "ERR unknown command"])
     func whatIsNotPermittedIsLeftOut(_ denial: Denial, refusal: String) async throws {
         let report = try await look { command in
@@ -107,7 +107,7 @@ import Testing
         #expect(report.objection != nil && report.channels.isEmpty && report.user == nil)
     }
 
-    /// What is no refusal of a command ends the look.
+    /// Any other error ends the check.
     @Test func aServerThatIsLoadingIsAnError() async throws {
         await #expect(throws: RedisError.self) {
             _ = try await look { $0.first?.uppercased() == "GET" ? "-LOADING Redis is loading" : Self.open($0) }

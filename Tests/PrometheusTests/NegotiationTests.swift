@@ -25,7 +25,7 @@ import Testing
                 + "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
             .openMetrics
         ),
-        // Prometheus told to prefer text.
+        // Prometheus configured to prefer text.
         ("text/plain;version=0.0.4;q=0.6,application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.2", .text),
         // Quality.
         ("text/plain;q=0.5,application/openmetrics-text;q=0.6", .openMetrics),

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Redis
 
-/// The ways to a server, and what stands in the way, against real servers.
+/// The ways to connect to a server, and what prevents it, with real servers.
 @Suite(.needs(.redisServer), .timeLimit(.minutes(1)), .serialized)
 struct AttachTests {
     private func temporaryPath(_ name: String) -> String {

@@ -23,7 +23,7 @@ import Testing
         #expect(isOnLoop.withLock { $0 })
     }
 
-    /// Cancels whoever holds the subscription, at the first moment at which it stands.
+    /// Cancels the owner of the subscription as soon as it is established.
     private final class CancellingSink: EnvelopeSink {
         private struct State {
             var task: Task<Void, any Error>?
@@ -55,7 +55,7 @@ import Testing
         func disconnected(_ cause: DisconnectCause) { state.withLock { $0.causes.append(cause) } }
     }
 
-    /// It was ours to stop, however early: nobody may read in the capture that the server closed the connection.
+    /// The stop was ours, however early: the capture must not say that the server closed the connection.
     @Test(.needs(.redisServer)) func stoppedAsSoonAsItStands() async throws {
         try await RedisServer.with { server in
             for _ in 0..<200 {

@@ -66,6 +66,24 @@ import Testing
         #expect(outcome.failure == "an unexpected answer from the script")
     }
 
+    /// What is under way is bounded in memory, however large the envelopes are; one that is larger goes alone.
+    @Test func manyBytesWaitForAnswers() async {
+        let window = PublishWindow()
+        #expect(window.admit(2, bytes: PublishWindow.byteLimit - 10))
+        let next = Task.detached { window.admit(1, bytes: 11) }
+        window.answered(Self.reply(1, receivers: 1))
+        #expect(window.unansweredBytesNow == PublishWindow.byteLimit - 10, "of a batch all must be answered")
+        window.answered(Self.reply(2, receivers: 1))
+        #expect(await next.value)
+        #expect(window.unansweredBytesNow == 11)
+        let large = Task.detached { window.admit(1, bytes: 2 * PublishWindow.byteLimit) }
+        window.answered(Self.reply(3, receivers: 1))
+        #expect(await large.value)
+        window.answered(Self.reply(4, receivers: 1))
+        #expect(window.drain().confirmed == 4)
+        #expect(window.unansweredBytesNow == 0)
+    }
+
     @Test func aFullWindowWaitsForAnswers() async {
         let window = PublishWindow()
         let sent = NSLock()

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Replay
 
-/// What the checkpoint's file says, and what whoever finds it makes of that.
+/// The content of the checkpoint file, and how a later run reads it.
 @Suite struct ReplayAccountTests {
     @Test func theFileSaysWhatIsConfirmed() async throws {
         try await TemporaryDirectory.with { folder in

@@ -38,7 +38,7 @@ import Testing
         #expect(!isNamedAgain)
     }
 
-    /// After a process: nobody knows their ids before they come again.
+    /// After a restart their ids are unknown until they are received again.
     @Test(arguments: resumptions)
     func afterAProcess(
         confirmed: Int, sent: Int, known: Int?, isSameProcess: Bool, published: Int, doubted: Int

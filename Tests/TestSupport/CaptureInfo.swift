@@ -35,7 +35,7 @@ package struct CaptureInfo: Decodable {
         package let mayBeMissing: Doubt?
     }
 
-    /// Why nobody can tell whether ids are missing behind the last one.
+    /// Why it is unknown whether ids after the last one are missing.
     package struct Doubt: Decodable, Equatable {
         package let after: UInt64?
         package let reason: String

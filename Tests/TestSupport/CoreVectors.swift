@@ -26,7 +26,7 @@ package struct CoreVectors: Sendable {
     package let hub: CoreHub
     package let payloads: [Payload]
 
-    /// Those without the group commands and the calls for a result that nobody answered.
+    /// Those without the group commands and the unanswered calls for a result.
     package var answered: [Payload] {
         let acks = payloads.filter { $0.kind == .ack }.compactMap { $0.meaning["id"] as? Int }
         let results = payloads.filter { $0.kind == .result }.map { String(decoding: $0.payload, as: UTF8.self) }

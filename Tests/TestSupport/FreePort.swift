@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// Ports of the loopback interface that nobody listens on.
+/// Free ports of the loopback interface.
 package enum FreePort {
     /// Below those that the kernel gives to sockets that ask for none (32768 and up): one of those that is free now may
     /// be another socket's before a server of ours listens on it. Begins anywhere, for the sake of other test runs.

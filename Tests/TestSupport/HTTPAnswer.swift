@@ -7,7 +7,7 @@ package struct HTTPAnswer {
     package let contentType: String
     package let body: String
 
-    /// - Returns: nil while nobody answers.
+    /// - Returns: nil while there is no answer.
     package static func get(port: Int, _ path: String, accept: String? = nil) async throws -> HTTPAnswer? {
         try? await demand(port: port, path, accept: accept)
     }

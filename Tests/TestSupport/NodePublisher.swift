@@ -43,14 +43,16 @@ package final class NodePublisher: Sendable {
     /// no time passes between two of them, however slow the test is.
     package func publish(inDatabases databases: [Int]) async throws {
         let script = """
-            for index = 1, #ARGV - 1 do
+            for index = 1, #ARGV, 2 do
                 redis.call('SELECT', ARGV[index])
-                redis.call('PUBLISH', KEYS[1], redis.call('INCR', KEYS[1]) .. ' ' .. ARGV[#ARGV])
+                redis.call('PUBLISH', KEYS[1], redis.call('INCR', KEYS[1]) .. ' ' .. ARGV[index + 1])
             end
             """
-        try await client.send(
-            ["EVAL", .text(script), "1", .text(channel)] + databases.map { .text("\($0)") }
-                + [.bytes(Self.blob(size: 100))])
+        // Each its own: two ids with one time of creation are one envelope that came twice.
+        let arguments = databases.flatMap { database -> [RESPArgument] in
+            [.text("\(database)"), .bytes(Self.blob(size: 100))]
+        }
+        try await client.send(["EVAL", .text(script), "1", .text(channel)] + arguments)
     }
 
     private static func blob(size: Int) -> [UInt8] {

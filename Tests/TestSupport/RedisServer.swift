@@ -104,7 +104,7 @@ package final class RedisServer: Sendable {
         await child.withLock { $0.take() }?.terminate()
     }
 
-    /// Lets the process stand still: the kernel goes on accepting connections, and nobody answers.
+    /// Freezes the process: the kernel still accepts connections, but nothing answers.
     package func freeze() { child.withLock { $0?.signal(SIGSTOP) } }
 
     package func thaw() { child.withLock { $0?.signal(SIGCONT) } }

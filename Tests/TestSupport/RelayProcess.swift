@@ -72,7 +72,7 @@ package final class RelayProcess: Sendable {
         }
     }
 
-    /// The status of `/-/ready`; nil while nobody answers.
+    /// The status of `/-/ready`; nil while there is no answer.
     package func readiness() async throws -> Int? {
         try await HTTPAnswer.get(port: port, "/-/ready")?.status
     }

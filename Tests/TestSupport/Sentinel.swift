@@ -45,7 +45,7 @@ package struct Sentinel: Sendable {
         RedisConfiguration(servers: [.tcp(host: "127.0.0.1", port: port)], sentinelMaster: Self.master)
     }
 
-    /// A failover needs a replica that the sentinel knows and that is in step; the sentinel tells nobody of that.
+    /// A failover needs a replica that the sentinel knows and that is in sync; the sentinel does not report that.
     package func waitForReplica() async throws {
         try await eventually("the sentinel knows the replica") { () -> Bool? in
             let fields = try await ask(["SENTINEL", "REPLICAS", Self.master]).split(separator: "\n")

@@ -68,7 +68,7 @@ package struct RecordingAccount: Sendable {
     }
 
     /// As ``RecordingEnds/segmentBegan(of:)``.
-    package mutating func segmentBegan(of channels: [String]) { ends.segmentBegan(of: channels) }
+    package mutating func segmentBegan(of channels: [String]?) { ends.segmentBegan(of: channels) }
 
     package mutating func segmentEnded(_ ending: SegmentEnding?, otherwise reason: RecordingDoubt.Reason) {
         openEnd = ending == nil ? reason : nil

@@ -21,9 +21,9 @@ package struct RecordingEnds: Sendable {
 
     /// A segment begins. What happens in it concerns its channels only: the run before may have recorded others.
     ///
-    /// - Parameter channels: as its start says; empty if it does not say. Others may be attached while it is written.
-    package mutating func segmentBegan(of channels: [String]) {
-        segment = channels.isEmpty ? nil : (Set(channels.map { OrdinalName($0) }), lastIDs)
+    /// - Parameter channels: as its start says; nil if it does not say.
+    package mutating func segmentBegan(of channels: [String]?) {
+        segment = channels.map { (Set($0.map { OrdinalName($0) }), lastIDs) }
     }
 
     private func isRecordedNow(_ channel: String, _ id: UInt64) -> Bool {

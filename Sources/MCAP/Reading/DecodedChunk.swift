@@ -25,7 +25,7 @@ package final class DecodedChunk {
     /// All channels described in the chunk, with or without messages.
     var described: [UInt16: Channel] = [:]
     /// The schemas in the chunk, in a file of ours.
-    var schemas: [UInt16: Schema] = [:]
+    package internal(set) var schemas: [UInt16: Schema] = [:]
     /// A channel with messages in the chunk that it does not describe, or whose schema it lacks.
     var foreignChannelID: UInt16?
 

@@ -20,7 +20,7 @@ package struct ListedChannel: Sendable, Equatable {
     package var database: Int?
     /// Number of Redis channels in this row.
     package var channels = 1
-    /// Of a Core hub: what the names of its channels tell.
+    /// For a Core hub: details from the names of its channels.
     package var hub: FoundHub?
 
     package init(

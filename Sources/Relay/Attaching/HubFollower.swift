@@ -13,18 +13,31 @@ struct HubFollower: Sendable {
     static let firstLook = Duration.seconds(2)
     private static let retryDelay = Duration.seconds(5)
 
-    let redis: RedisConfiguration
-    let attachment: CoreAttachment
-    /// Maximum number of channels for which Redis is asked for names.
-    let limit: Int
-    let attached: AttachedChannels
-    let eventLoopGroup: any EventLoopGroup
-    let logger: Logger
+    private let redis: RedisConfiguration
+    private let attachment: CoreAttachment
+    private let limit: Int
+    private let attached: AttachedChannels
+    private let eventLoopGroup: any EventLoopGroup
+    private let logger: Logger
+
+    /// - Parameter limit: Maximum number of channels for which Redis is asked for names.
+    /// - Returns: nil if no hubs are to be discovered.
+    init?(
+        redis: RedisConfiguration, attachment: CoreAttachment?, limit: Int, attached: AttachedChannels,
+        eventLoopGroup: any EventLoopGroup, logger: Logger
+    ) {
+        guard let attachment, attachment.findsHubs else { return nil }
+        self.redis = redis
+        self.attachment = attachment
+        self.limit = limit
+        self.attached = attached
+        self.eventLoopGroup = eventLoopGroup
+        self.logger = logger
+    }
 
     /// The hubs present at the start; empty if Redis does not answer in time, which ``follow(_:)`` reports.
     func findFirst() async -> [CoreHub] {
-        guard attachment.findsHubs else { return [] }
-        return await withTaskGroup(of: [CoreHub].self) { group in
+        await withTaskGroup(of: [CoreHub].self) { group in
             group.addTask { (try? await findOnce()) ?? [] }
             group.addTask {
                 try? await Task.sleep(for: Self.firstLook)
@@ -55,7 +68,6 @@ struct HubFollower: Sendable {
     ///
     /// - Parameter attach: attaches them.
     func follow(_ attach: ([CoreHub]) async -> Void) async {
-        guard attachment.findsHubs else { return }
         var discovery = HubDiscovery(attachment: attachment, limit: limit)
         var log = EventLog(logger)
         while !Task.isCancelled {

@@ -27,7 +27,7 @@ struct CoreMetrics: Sendable {
             resultsMissing = registry.counterFamily(
                 prefix + "results_missing_total",
                 help:
-                    "Calls for a client's result without an answer within 30 s. There is no series before the first such call; they are visible only with --core-connections.",
+                    "Calls for a client's result without an answer within 30 s. There is no series before the first such call; they are visible only where single connections are watched.",
                 labels: ChannelMetrics.labels)
         }
     }

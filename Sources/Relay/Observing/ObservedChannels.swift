@@ -125,7 +125,8 @@ struct ObservedChannels {
         case .subscribed(let subscription):
             subscriptions += 1
             if subscriptions > 1 { metrics.reconnects.increment() }
-            for channel in metrics.channels { channel.up.set(1) }
+            // One that is just being attached joins later.
+            for channel in metrics.channels.prefix(places.count) { channel.up.set(1) }
             disruptions.subscribed(subscription)
         case .joined(let channel): metrics.channels[channel].up.set(1)
         case .disconnected(let cause):

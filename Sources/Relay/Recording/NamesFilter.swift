@@ -1,12 +1,29 @@
 import Backplane
-import Cryptography
+package import Cryptography
+
+/// As what the names of a person stand in a capture that was recorded with hashed names, to find them by.
+package struct HashedNames {
+    private let filter: NamesFilter
+
+    /// - Parameter key: that of the recording.
+    package init(key: SymmetricKey) {
+        filter = NamesFilter(key: key)
+    }
+
+    /// As SignalR 2 compares users, and as ASP.NET Core does.
+    package func user(_ name: String) -> [String] {
+        [filter.caseless(name, .user), filter.hash(Array(name.utf8), .user)]
+    }
+
+    package func connection(_ id: String) -> String { filter.connection(id) }
+}
 
 /// Replaces names of groups and users and ids of connections by keyed hashes: equal names have equal hashes under one
 /// key, in every capture. Hubs, methods, event keys and nodes stay.
 ///
 /// In SignalR 2 groups and users are case-insensitive, so names that differ only in case have the same hash.
 struct NamesFilter {
-    private enum Kind: String {
+    fileprivate enum Kind: String {
         case group = "g"
         case user = "u"
         case connection = "c"
@@ -18,7 +35,7 @@ struct NamesFilter {
         self.key = key
     }
 
-    private func hash(_ name: some Collection<UInt8>, _ kind: Kind) -> String {
+    fileprivate func hash(_ name: some Collection<UInt8>, _ kind: Kind) -> String {
         HMACSHA256.code(of: Array(kind.rawValue.utf8) + Array(name), key: key).bytes.prefix(
             PayloadFilter.hashDigits / 2
         ).hex
@@ -39,9 +56,9 @@ struct NamesFilter {
         message.value = command.encoded()
     }
 
-    private func connection(_ id: String) -> String { hash(Array(id.utf8), .connection) }
+    fileprivate func connection(_ id: String) -> String { hash(Array(id.utf8), .connection) }
 
-    private func caseless(_ name: String, _ kind: Kind) -> String {
+    fileprivate func caseless(_ name: String, _ kind: Kind) -> String {
         hash(Array(CaselessName(name).description.utf8), kind)
     }
 

@@ -62,11 +62,9 @@ package struct Tail: Sendable {
         thread.start()
         let eventLoopGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let attached = AttachedChannels(backplanes)
-        let follower = core.map { core in
-            HubFollower(
-                redis: redis, attachment: core, limit: maxChannelScan, attached: attached,
-                eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
-        }
+        let follower = HubFollower(
+            redis: redis, attachment: core, limit: maxChannelScan, attached: attached,
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
         if let hubs = await follower?.findFirst() { _ = attached.attach(hubs) }
         let working = Task { [selection, limit] in
             try await thread.runIfActive {
@@ -121,8 +119,6 @@ package struct Tail: Sendable {
                             intake.command(.attach(indexes))
                             await subscription.join(indexes)
                         }
-                        // Without hubs to discover it must not be the first to end.
-                        try await Task.sleep(for: .seconds(86_400 * 365))
                     }
                 }
             }

@@ -1,3 +1,4 @@
+import DequeModule
 import Histogram
 import NIOConcurrencyHelpers
 import Redis
@@ -11,6 +12,8 @@ final class PublishWindow: @unchecked Sendable {
 
     /// Maximum number of unanswered commands.
     static let limit = 1_024
+    /// Bytes that may be unanswered: those commands may be large. One alone may be larger.
+    static let byteLimit = 16 << 20
 
     struct Outcome {
         var confirmed = 0
@@ -33,6 +36,10 @@ final class PublishWindow: @unchecked Sendable {
     private let lock = ConditionLock(value: true)
     private var unanswered = 0
     private var awaited = PublishWindow.limit - 1
+    private var unansweredBytes = 0
+    private var awaitedBytes = Int.max
+    /// Batches of which not all commands are answered, in their order: how many are not, and the bytes of all.
+    private var batches: Deque<(commands: Int, bytes: Int)> = []
     private var confirmed = 0
     private var firstID: Int64?
     private var lastID: Int64?
@@ -46,12 +53,17 @@ final class PublishWindow: @unchecked Sendable {
 
     /// Waits until `count` more commands may be sent.
     ///
-    /// - Returns: false if the target failed: then nothing more may be sent.
-    func admit(_ count: Int) -> Bool {
-        wait(untilUnansweredAtMost: Self.limit - min(count, Self.limit))
+    /// - Parameter bytes: of all of them.
+    /// - Returns: false if the target failed: then nothing more should be sent.
+    func admit(_ count: Int, bytes: Int = 0) -> Bool {
+        wait(
+            untilUnansweredAtMost: Self.limit - min(count, Self.limit),
+            bytes: Self.byteLimit - min(bytes, Self.byteLimit))
         defer { lock.unlock() }
         guard failure == nil else { return false }
         unanswered += count
+        unansweredBytes += bytes
+        batches.append((count, bytes))
         return true
     }
 
@@ -62,7 +74,14 @@ final class PublishWindow: @unchecked Sendable {
         return (confirmed, lastID)
     }
 
-    /// A new connection: nothing is in flight, and nothing has failed on it.
+    /// Bytes of commands that are under way.
+    var unansweredBytesNow: Int {
+        lock.lock()
+        defer { lock.unlock() }
+        return unansweredBytes
+    }
+
+    /// Another connection: nothing is under way, and nothing has failed on it.
     ///
     /// - Parameter published: envelopes known to be published, possibly more than were confirmed.
     func begin(published: Int) {
@@ -103,7 +122,7 @@ final class PublishWindow: @unchecked Sendable {
         lock.lock()
         lastWrittenAt = now
         for deadline in deadlines { lateness.record(now > deadline ? now - deadline : 0) }
-        lock.unlock(withValue: unanswered <= awaited)
+        lock.unlock(withValue: hasRoom)
         return deadlines.last.map { now > $0 ? now - $0 : 0 } ?? 0
     }
 
@@ -112,6 +131,10 @@ final class PublishWindow: @unchecked Sendable {
     func answered(_ reply: Result<RESPValue, RedisError>) {
         lock.lock()
         unanswered -= 1
+        if !batches.isEmpty {
+            batches[0].commands -= 1
+            if batches[0].commands == 0 { unansweredBytes -= batches.removeFirst().bytes }
+        }
         switch reply {
         case .success(.array(let parts)) where parts.first?.integer != nil:
             if failure == nil { confirmed += 1 } else { confirmedBehindFailure += 1 }
@@ -130,14 +153,17 @@ final class PublishWindow: @unchecked Sendable {
             if failure == nil { loss = error }
             failure = failure ?? error.description
         }
-        lock.unlock(withValue: unanswered <= awaited)
+        lock.unlock(withValue: hasRoom)
     }
 
+    private var hasRoom: Bool { unanswered <= awaited && unansweredBytes <= awaitedBytes }
+
     /// Returns with the lock held.
-    private func wait(untilUnansweredAtMost count: Int) {
+    private func wait(untilUnansweredAtMost count: Int, bytes: Int = .max) {
         lock.lock()
         awaited = count
-        lock.unlock(withValue: unanswered <= count)
+        awaitedBytes = bytes
+        lock.unlock(withValue: hasRoom)
         lock.lock(whenValue: true)
     }
 }

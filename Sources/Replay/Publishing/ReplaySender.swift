@@ -77,7 +77,7 @@ final class ReplaySender {
     func send(offset: UInt64) throws {
         guard batch.count > 0 else { return }
         try keepCheckpointNear()
-        guard window.admit(batch.count) else { throw TargetFailed() }
+        guard window.admit(batch.count, bytes: batch.bytes.readableBytes) else { throw TargetFailed() }
         connection.send(batch.bytes, count: batch.count) { [clock, deadline = deadlines.last] in
             // The pacer hands over slightly early.
             if let deadline { clock.spin(until: deadline) }

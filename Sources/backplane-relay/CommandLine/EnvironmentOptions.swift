@@ -100,8 +100,8 @@ enum EnvironmentOptions {
         var excluded: Set = ["help", "version"]
         if command.readsCaptures {
             excluded.formUnion(CommandDescription.parsed(SelectionProbe._dumpHelp())?.options ?? [])
-            // Limits the selected envelopes.
-            excluded.insert("limit")
+            // Limits the selected envelopes; the text to erase by.
+            excluded.formUnion(["limit", "matching"])
         }
         // The record directory of `run` must not receive the demo's chat.
         if command.commandName == DemoCommand.configuration.commandName { excluded.insert("record") }

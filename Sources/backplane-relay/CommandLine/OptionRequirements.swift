@@ -39,7 +39,10 @@ enum OptionRequirements {
             Requirement(
                 options: ["--archive-timeout"], needed: ["--archive-command"], because: "nothing is archived"),
             Requirement(
-                options: ["--forward-channel", "--forward-buffer", "--forward-password-file", "--forward-ca-file"],
+                options: [
+                    "--forward-channel", "--forward-map-prefix", "--forward-map-hub", "--forward-buffer",
+                    "--forward-password-file", "--forward-ca-file",
+                ],
                 needed: ["--forward"], because: "nothing is forwarded"),
             Requirement(options: ["--tls-key"], needed: ["--tls-cert"], because: "HTTPS is not possible"),
             Requirement(options: ["--tls-cert"], needed: ["--tls-key"], because: "HTTPS is not possible"),

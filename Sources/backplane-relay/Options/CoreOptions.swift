@@ -3,7 +3,7 @@ import Backplane
 import Preflight
 import Redis
 
-/// Which hubs of ASP.NET Core SignalR are watched.
+/// The hubs of ASP.NET Core SignalR to watch.
 struct CoreOptions: ParsableArguments {
     @Flag(
         help: "Watch all hubs of ASP.NET Core SignalR that have the channel prefix, including hubs that appear later.")
@@ -59,8 +59,8 @@ struct CoreOptions: ParsableArguments {
             : "\(name): a .NET type name contains no ':'; the part before it may be the channel prefix: --channel-prefix '\(type[..<end])' \(name) '\(rest)'"
     }
 
-    /// - Parameter redis: of `--redis`, which may hold a prefix.
-    /// - Returns: nil if nothing of ASP.NET Core is asked for.
+    /// - Parameter redis: the address of `--redis`, which may contain a prefix.
+    /// - Returns: nil if no hub of ASP.NET Core is selected.
     /// - Throws: `ValidationError` if a hub is named twice or the like.
     func attachment(redis: RedisConfiguration) throws -> CoreAttachment? {
         try validate()
@@ -72,19 +72,19 @@ struct CoreOptions: ParsableArguments {
 }
 
 extension CoreOptions {
-    /// What watches all hubs with a prefix.
+    /// The options that watch all hubs with a prefix.
     static func arguments(prefix: String) -> String {
         prefix.isEmpty ? "--core" : "--core --channel-prefix \(ShellWord.quoted(prefix))"
     }
 
-    /// What watches one hub.
+    /// The options that watch one hub.
     static func arguments(_ hub: CoreHub) -> String {
         (hub.prefix.isEmpty ? "" : "--channel-prefix \(ShellWord.quoted(hub.prefix)) ")
             + "--core-hub \(ShellWord.quoted(hub.type))"
     }
 }
 
-/// A word as a POSIX shell takes it.
+/// A word quoted for a POSIX shell if necessary.
 enum ShellWord {
     static func quoted(_ word: String) -> String {
         let isPlain =
@@ -97,12 +97,12 @@ enum ShellWord {
     }
 }
 
-/// What one command watches, of both backplanes.
+/// Everything a command watches, on both backplanes.
 struct WatchedBackplanes {
     let channels: [String]
     let core: CoreOptions
 
-    /// What is watched from the start.
+    /// Watched from the start.
     func backplanes(_ attachment: CoreAttachment?) -> [BackplaneChannel] {
         channels.map { .signalR2(key: $0) } + (attachment?.namedHubs ?? []).map { .core($0) }
     }

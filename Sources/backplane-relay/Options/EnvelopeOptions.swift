@@ -2,7 +2,7 @@ import ArgumentParser
 import Backplane
 import Capture
 
-/// Which envelopes are wanted, as far as an envelope itself can tell: for captures and for live traffic.
+/// Selects envelopes by their own content, in captures and live traffic.
 struct EnvelopeOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Only this id and higher ones.", valueName: "id"), transform: SelectionValue.id)
     var fromID: UInt64?

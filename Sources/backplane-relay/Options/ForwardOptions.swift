@@ -1,4 +1,5 @@
 import ArgumentParser
+import Backplane
 import Forward
 import FoundationEssentials
 import Logging
@@ -7,7 +8,7 @@ import Redis
 import Relay
 import Time
 
-/// The live relay into another Redis.
+/// Live forwarding to another Redis.
 struct ForwardOptions: ParsableArguments {
     @Option(
         help:
@@ -20,6 +21,18 @@ struct ForwardOptions: ParsableArguments {
         help: ArgumentHelp(
             "Forward to this event key instead of the one that an envelope comes from.", valueName: "key"))
     var forwardChannel: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Forward what comes from hubs under one channel prefix of ASP.NET Core to another prefix; either may be empty. Repeat it for more.",
+            valueName: "old=new"))
+    var forwardMapPrefix: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Forward a hub of ASP.NET Core to one of another full type name. Repeat it for more.",
+            valueName: "old=new"))
+    var forwardMapHub: [String] = []
 
     @Option(
         help: ArgumentHelp(
@@ -41,7 +54,8 @@ struct ForwardOptions: ParsableArguments {
     func validate() throws {
         guard forward != nil else {
             for (name, isGiven) in [
-                ("--forward-channel", forwardChannel != nil), ("--forward-password-file", forwardPasswordFile != nil),
+                ("--forward-channel", forwardChannel != nil), ("--forward-map-prefix", !forwardMapPrefix.isEmpty),
+                ("--forward-map-hub", !forwardMapHub.isEmpty), ("--forward-password-file", forwardPasswordFile != nil),
                 ("--forward-ca-file", forwardCaFile != nil),
             ] where isGiven {
                 throw ValidationError("\(name): nothing is forwarded without --forward")
@@ -52,15 +66,28 @@ struct ForwardOptions: ParsableArguments {
             atLeast: ByteSize(bytes: 1 << 20), "--forward-buffer",
             because: "\(Format.count(forwardBuffer.bytes, "byte holds", "bytes hold")) too few envelopes")
         if forwardChannel?.isEmpty == true { throw ValidationError("--forward-channel: name an event key") }
+        _ = try route
         _ = try target()
+    }
+
+    private var route: ForwardRoute {
+        get throws {
+            ForwardRoute(
+                channel: forwardChannel,
+                renaming: CoreRenaming(
+                    prefixes: try MappingOptions.pairs(
+                        forwardMapPrefix, option: "--forward-map-prefix", mayBeEmpty: true),
+                    hubs: try MappingOptions.pairs(forwardMapHub, option: "--forward-map-hub")))
+        }
     }
 
     /// Looks at the target.
     ///
+    /// - Parameter hubs: of ASP.NET Core, as far as they are known.
     /// - Parameter patience: the longest wait for each answer, in milliseconds; nil for what the addresses say.
     /// - Returns: nil if nothing is forwarded.
     func look(
-        from source: RedisConfiguration, channels: [String], patience: Int64? = nil
+        from source: RedisConfiguration, channels: [String], hubs: [CoreHub] = [], patience: Int64? = nil
     ) async throws -> ForwardCheck.Report? {
         guard var target = try target() else { return nil }
         var source = source
@@ -68,7 +95,8 @@ struct ForwardOptions: ParsableArguments {
             source.shorten(to: patience)
             target.shorten(to: patience)
         }
-        return await ForwardCheck(from: source, to: target, channels: channels, targetChannel: forwardChannel)
+        let all = channels.map { BackplaneChannel.signalR2(key: $0) } + hubs.map { .core($0) }
+        return await ForwardCheck(from: source, to: target, channels: all, route: try route)
             .look(eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
     }
 
@@ -77,13 +105,14 @@ struct ForwardOptions: ParsableArguments {
     }
 
     /// Before the relay begins: what only a changed configuration heals ends the command. Later, forwarding alone stops.
-    func requireTarget(from source: RedisConfiguration, channels: [String]) async throws {
-        guard let problem = try await look(from: source, channels: channels, patience: 2_000)?.problem else { return }
+    func requireTarget(from source: RedisConfiguration, channels: [String], hubs: [CoreHub] = []) async throws {
+        let report = try await look(from: source, channels: channels, hubs: hubs, patience: 2_000)
+        guard let problem = report?.problem else { return }
         if (problem as? RedisError)?.isTransient ?? (problem is CancellationError) { return }
         throw ExplainedError(Self.sentence(of: problem))
     }
 
-    /// - Parameter context: of the relay whose events it hears.
+    /// - Parameter context: of the relay that provides the events.
     /// - Returns: nil if nothing is forwarded.
     func forwarder(from source: RedisConfiguration, context: RelayContext) throws -> Forwarder? {
         guard let target = try target() else { return nil }
@@ -95,7 +124,7 @@ struct ForwardOptions: ParsableArguments {
                 "the password of --forward was visible in the process list; use BACKPLANE_RELAY_FORWARD instead")
         }
         return Forwarder(
-            from: source, to: target, channel: forwardChannel, bufferBytes: forwardBuffer.bytes, context: context)
+            from: source, to: target, route: try route, bufferBytes: forwardBuffer.bytes, context: context)
     }
 
     private func target() throws -> RedisConfiguration? {

@@ -9,7 +9,7 @@ import Relay
 import Replay
 import SignalRClient
 
-/// An error in the words of the command line.
+/// An error that names options of the command line.
 struct ExplainedError: Error, CustomStringConvertible {
     let description: String
 
@@ -18,9 +18,9 @@ struct ExplainedError: Error, CustomStringConvertible {
     }
 }
 
-/// Which option gives what an error from below says is missing: the modules below know no option.
+/// Maps errors of the modules, which do not know the options, to the option that resolves them.
 enum OptionNames {
-    /// Whose connection an error is about.
+    /// The connection that an error is about.
     enum Address {
         case redis
         /// Of `replay`.
@@ -28,13 +28,13 @@ enum OptionNames {
         case forward
     }
 
-    /// The error's own words with the options.
+    /// The error's own text with the options added.
     static func explained(_ error: any Error, address: Address = .redis) -> String {
         guard let options = options(for: error, address: address) else { return "\(error)" }
         return isAboutFile(error) ? "\(options): \(error)" : "\(error) (\(options))"
     }
 
-    /// An error about the very value of an option has it in front, as the parser's complaints do.
+    /// Errors about the value of an option begin with the option, like the parser's errors.
     private static func isAboutFile(_ error: any Error) -> Bool {
         switch error {
         case RelayError.badWebToken, RelayError.badCertificate: true
@@ -73,6 +73,7 @@ enum OptionNames {
         switch error {
         case let error as RedisError: names(of: error.missing, address)
         case ForwardError.targetIsSource: "--forward-channel"
+        case ForwardError.targetIsSourceHub: "--forward-map-prefix, --forward-map-hub"
         case RelayError.cannotListen, HubNodeError.cannotListen: "--listen"
         case RelayError.badWebToken: "--web-token-file"
         case RelayError.badCertificate: "--tls-cert, --tls-key"

@@ -6,7 +6,7 @@ import MCAP
 import Relay
 import Time
 
-/// What is recorded, how, and what becomes of it.
+/// What to record, how, and how long to keep it.
 struct RecordingOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Directory to record into. Without it the relay only observes.", valueName: "dir"))
     var record: String?
@@ -125,7 +125,7 @@ struct RecordingOptions: ParsableArguments {
         return policy
     }
 
-    private static func key(_ path: String, _ option: String) throws -> SymmetricKey {
+    static func key(_ path: String, _ option: String) throws -> SymmetricKey {
         guard let key = try? Data(contentsOf: URL(filePath: path)), key.count >= 16 else {
             throw ValidationError(
                 "\(option): '\(path)' contains fewer than 16 bytes; make one with 'head -c 32 /dev/urandom > FILE'")
@@ -133,7 +133,7 @@ struct RecordingOptions: ParsableArguments {
         return SymmetricKey(Array(key))
     }
 
-    /// False if something is kept out of the capture on purpose.
+    /// False if something is deliberately kept out of the capture.
     var recordsAllOfPayloads: Bool { payload == .full && redactedKeys.isEmpty && names == .full }
 
     private var redactedKeys: [String] {

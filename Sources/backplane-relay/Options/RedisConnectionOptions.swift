@@ -2,7 +2,7 @@ import ArgumentParser
 import Logging
 import Redis
 
-/// How to connect to a Redis whose address another option gives.
+/// How to connect to the Redis at an address given by another option.
 struct RedisConnectionOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -38,7 +38,7 @@ struct RedisConnectionOptions: ParsableArguments {
 
     /// The address with these options applied.
     ///
-    /// - Parameter option: the address' option, for errors, which do not repeat the address: it may hold a password.
+    /// - Parameter option: the option of the address, for errors. They do not repeat the address, which may contain a password.
     func configuration(of address: String, option: String) throws -> RedisConfiguration {
         var configuration: RedisConfiguration
         do {
@@ -68,7 +68,7 @@ struct RedisConnectionOptions: ParsableArguments {
         return configuration
     }
 
-    /// What the operator should know before the first connection, in words.
+    /// Warnings to log before the first connection.
     func warnings(for configuration: RedisConfiguration) -> [String] {
         var warnings = configuration.warnings
         if let warning = configuration.passwordFile?.warning { warnings.append(warning) }

@@ -3,7 +3,7 @@ import FoundationEssentials
 import Logging
 import Redis
 
-/// Where the Redis of the backplane is, and how to connect to it.
+/// The address of the Redis of the backplane, and how to connect to it.
 struct RedisOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -19,12 +19,12 @@ struct RedisOptions: ParsableArguments {
         _ = try connection.configuration(of: redis, option: "--redis")
     }
 
-    /// What the options say, with its warnings logged; one more if `--redis` held a password and stood on the command
-    /// line, where anybody on this machine could read it.
+    /// Resolves the options and logs warnings, also if a password in `--redis` is on the command line, where every user
+    /// of this machine can read it.
     ///
     /// - Parameters:
-    ///   - backplanes: what is watched there; nil for a command that watches nothing.
-    ///   - listsHubs: whether the command shows hubs of ASP.NET Core, prefixes and all, and watches nothing.
+    ///   - backplanes: watched there; nil for a command that watches nothing.
+    ///   - listsHubs: true if the command lists hubs of ASP.NET Core with their prefixes and watches nothing.
     func configuration(
         logger: Logger, watching backplanes: WatchedBackplanes? = nil, listsHubs: Bool = false
     ) throws -> RedisConfiguration {

@@ -3,15 +3,15 @@ import Backplane
 import Capture
 import Time
 
-/// Which envelopes of a capture are wanted. All options given must fit; of the values of one, one.
+/// Selects envelopes of a capture: those that match all given options, and at least one value of each.
 struct SelectionOptions: ParsableArguments {
-    /// What becomes of event keys that the captures do not have.
+    /// How event keys that the captures do not contain are treated.
     enum UnknownChannels {
         case told
         case refused
     }
 
-    // A value may begin with a minus here.
+    // Values may begin with a minus.
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
@@ -40,12 +40,12 @@ struct SelectionOptions: ParsableArguments {
 
     @OptionGroup var envelopes: EnvelopeOptions
 
-    /// What the options select of a capture, times that count from its ends resolved.
+    /// The selection for a capture, with times relative to its start or end resolved.
     ///
     /// - Parameters:
-    ///   - others: captures that the same is selected of.
+    ///   - others: captures that the selection also applies to.
     ///   - now: nanoseconds since 1970.
-    /// - Throws: `CaptureError` if an end of the capture cannot be read; `ValidationError` if no time lies between, or a
+    /// - Throws: `CaptureError` if an end of the capture cannot be read; `ValidationError` if the time range is empty, or a
     ///   channel is refused.
     func selection(
         of capture: CaptureReader, others: [CaptureReader] = [], unknownChannels: UnknownChannels = .told,
@@ -70,7 +70,7 @@ struct SelectionOptions: ParsableArguments {
         return selection
     }
 
-    /// Ids select nothing on a wire that has none.
+    /// Envelopes of ASP.NET Core have no ids to select by.
     private func checkIDs(of captures: [CaptureReader]) throws {
         guard envelopes.fromID != nil || envelopes.untilID != nil else { return }
         let names = Set(channel.map { OrdinalName($0) })
@@ -95,7 +95,7 @@ struct SelectionOptions: ParsableArguments {
     }
 }
 
-/// A filter names what is not there.
+/// A filter names something that does not exist.
 private struct SelectionError: Error, CustomStringConvertible {
     let description: String
 }

@@ -3,10 +3,10 @@ import Backplane
 import Capture
 import Time
 
-/// Reads the values of the options that select envelopes; what is wrong with one is said with its remedy.
+/// Parses the values of the options that select envelopes. Errors name the remedy.
 enum SelectionValue {
     /// `2026-11-22T21:58:00Z`, `2026-11-22 21:58` and `2026-11-22` (in local time), `21:58` (by the clock here), `-15m`
-    /// (before the end), `+30s` (behind the start).
+    /// (before the end), `+30s` (after the start).
     static func time(_ text: String) throws -> TimePoint {
         if let sign = text.first, sign == "-" || sign == "+", let span = TimeSpan(argument: String(text.dropFirst())) {
             return sign == "-" ? .beforeEnd(span.nanoseconds) : .afterStart(span.nanoseconds)

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Relay
 
-/// Where the relay's HTTP surface is, and who may use it.
+/// The address of the relay's HTTP server, and who may use it.
 struct WebOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -39,7 +39,7 @@ struct WebOptions: ParsableArguments {
         }
     }
 
-    /// What would keep the HTTP surface from being served.
+    /// Problems that prevent the HTTP server from starting.
     func problems() -> [String] {
         var problems: [String] = []
         if let failure = ListenFailure.probe(host: listen.host, port: listen.port) {
@@ -56,7 +56,7 @@ struct WebOptions: ParsableArguments {
         return problems
     }
 
-    /// What would be served, and refused by clients.
+    /// Problems that do not prevent serving, but make clients reject the server.
     func warnings() -> [String] {
         guard let tlsCert, let tlsKey else { return [] }
         return [try? WebCertificate(certificatePath: tlsCert, keyPath: tlsKey)].compactMap { $0?.warning() }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Backplane
 import Replay
 
-/// What concerns hubs of ASP.NET Core in a replay.
+/// Replay options for hubs of ASP.NET Core.
 struct CoreReplayArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(

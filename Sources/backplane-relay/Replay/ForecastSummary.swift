@@ -3,7 +3,7 @@ import Capture
 import Redis
 import Replay
 
-/// What a replay would do, for machines: times in seconds; what is not known is absent.
+/// The forecast of a replay as JSON: times in seconds; unknown values are absent.
 // Its properties are the keys of the JSON.
 // swift-format-ignore: AlwaysUseLowerCamelCase
 struct ForecastSummary: Encodable {
@@ -15,20 +15,20 @@ struct ForecastSummary: Encodable {
         var run_id: String?
     }
 
-    /// Captured event keys are no keys of an object: two that a real node tells apart may be the same to a JSON reader.
+    /// An array, not an object by event key: two keys that differ for a node may be equal for a JSON reader.
     struct Channel: Encodable {
         /// `signalr2` or `core`.
         var backplane: String
         var captured: String
         var target: String
         var envelopes: Int
-        /// Absent where the wire has no ids.
+        /// Absent for ASP.NET Core, whose envelopes have no ids.
         var first_id: UInt64?
         var last_id: UInt64?
-        /// Of the target, now.
+        /// Current value of the target.
         var counter: UInt64?
         var subscribers: Int?
-        /// Of ASP.NET Core: envelopes that carry a frame of it, and those that lack one that others carry.
+        /// ASP.NET Core: envelopes with a frame of this protocol, and those without a frame that other envelopes have.
         var protocols: [String: Int]?
         var lacking_protocol: [String: Int]?
     }
@@ -41,15 +41,15 @@ struct ForecastSummary: Encodable {
     /// Nothing was published.
     var dry_run = true
     var target: Target
-    /// Of one round, as the rest is.
+    /// For one round, like the other values.
     var envelopes: Int
     var bytes: Int
     var skipped: Int
-    /// Envelopes of ASP.NET Core that mean nothing at another Redis, by kind; those that cannot get the frames asked for, by
-    /// reason.
+    /// Envelopes of ASP.NET Core that are meaningless on another Redis, by kind; those that cannot get the requested
+    /// frames, by reason.
     var left_out: [String: Int]
     var refused: [String: Int]
-    /// Absent where it goes on until it is stopped.
+    /// Absent if the replay runs until stopped.
     var rounds: Int?
     /// Absent at full speed.
     var rated_seconds: Double?
@@ -59,7 +59,7 @@ struct ForecastSummary: Encodable {
     var missing_ids: UInt64
     var damage: [String]
     var warnings: [String]
-    /// Whether the recording is whole in what is selected: true, false, or null where it cannot be told.
+    /// True if the selected part of the recording is complete; null if unknown.
     var capture_complete: RecordingVerdict
 
     init(_ table: ForecastTable) {

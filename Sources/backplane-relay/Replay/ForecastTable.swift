@@ -3,13 +3,13 @@ import Capture
 import Redis
 import Replay
 
-/// What a replay would do, as a table for people, and what it should make them think.
+/// The forecast of a replay as a table with warnings.
 struct ForecastTable {
     let forecast: ReplayForecast
     let target: ReplayTarget
     let options: ReplayOptions
 
-    /// Who would receive it, on all event keys of the target, in words; nil for nobody.
+    /// Description of the subscribers on all event keys of the target; nil if there are none.
     var listeners: String? {
         let counts =
             Set(forecast.routes.values.map(\.target)).map { target.subscribers[$0] }
@@ -70,7 +70,7 @@ struct ForecastTable {
         return lines
     }
 
-    /// Why envelopes cannot get the frames that are asked for.
+    /// Reasons why envelopes cannot get the requested frames.
     static func refusal(_ reason: String, _ count: Int) -> String {
         let envelopes = Format.count(count, "envelope")
         return switch reason {
@@ -83,7 +83,7 @@ struct ForecastTable {
         }
     }
 
-    /// What is wrong with the capture, before anything of it is published.
+    /// Problems of the capture, shown before anything is published.
     var warnings: [String] {
         var warnings: [String] = []
         if forecast.missingIDs > 0 {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Backplane
 
-/// Where envelopes go, and to which hub.
+/// The channels and hubs to publish to.
 struct MappingOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Publish everything on this event key of the target.", valueName: "key"))
     var toChannel: String?
@@ -51,7 +51,7 @@ struct MappingOptions: ParsableArguments {
         get throws { try Self.pairs(mapChannel, option: "--map-channel") }
     }
 
-    /// To nodes hub names that differ in case are one.
+    /// Nodes compare hub names without case.
     var hubs: OrdinalNameMap<String> {
         get throws {
             let pairs = try Self.pairs(mapHub, option: "--map-hub")
@@ -64,7 +64,7 @@ struct MappingOptions: ParsableArguments {
     }
 
     /// - Parameter mayBeEmpty: whether a name may be, such as a channel prefix.
-    private static func pairs(
+    static func pairs(
         _ texts: [String], option: String, mayBeEmpty: Bool = false
     ) throws -> OrdinalNameMap<String> {
         var pairs: OrdinalNameMap<String> = [:]
@@ -82,7 +82,7 @@ struct MappingOptions: ParsableArguments {
     /// At the first sign outside of square brackets: generic hubs have more, ``RoomHub`1[[System.Int32, ..., Version=8.0.0.0, ...]]``.
     private static func pair(_ text: String) -> (old: String, new: String)? {
         var depth = 0
-        // By bytes: to a character, a combining mark behind the sign would belong to it.
+        // By bytes: as a Character, the sign would include a combining mark after it.
         for (index, byte) in zip(text.utf8.indices, text.utf8) {
             switch byte {
             case UInt8(ascii: "["): depth += 1
@@ -92,7 +92,7 @@ struct MappingOptions: ParsableArguments {
             default: break
             }
         }
-        // A name with a bracket that is never closed: at the first sign of all.
+        // If a bracket is never closed: at the very first sign.
         guard let index = text.utf8.firstIndex(of: UInt8(ascii: "=")) else { return nil }
         return (String(text[..<index]), String(text[text.utf8.index(after: index)...]))
     }

@@ -3,7 +3,7 @@ import Capture
 import Replay
 import Time
 
-/// When envelopes are published.
+/// The times at which envelopes are published.
 struct PaceOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -67,7 +67,7 @@ struct RateArgument: ExpressibleByArgument {
 
 /// `3`, `forever`.
 struct LoopArgument: ExpressibleByArgument {
-    /// nil for without end.
+    /// nil for no end.
     let rounds: Int?
 
     init(rounds: Int?) {

@@ -117,7 +117,7 @@ struct ReplayCommand: AsyncParsableCommand {
                     bar.finish()
                     forecast.withLockedValue { $0 = expected }
                     guard try approve(expected, found, options) else { return false }
-                    // From now on whoever presses Ctrl-C wants a report of what was done; who presses it twice does not.
+                    // From now on Ctrl-C ends with a report; a second Ctrl-C ends without.
                     let interrupts = await Interrupts.trapped()
                     Task {
                         await interrupts.next()
@@ -170,7 +170,7 @@ struct ReplayCommand: AsyncParsableCommand {
         )
     }
 
-    /// Says what will be done, and asks where somebody would notice.
+    /// Prints the forecast, and asks if the target has subscribers.
     private func approve(_ forecast: ReplayForecast, _ found: ReplayTarget, _ options: ReplayOptions) throws -> Bool {
         let table = ForecastTable(forecast: forecast, target: found, options: options)
         for name in forecast.unusedNames(of: options.selection) { StandardError.print("warning: \(name)") }

@@ -3,14 +3,14 @@ import Capture
 import Replay
 import Time
 
-/// The line that says where a replay is: position, rate, lateness, time left.
+/// The progress line of a replay: position, rate, lateness, time left.
 struct ReplayLine: Sendable {
     private static let widestBar = 30
     private static let narrowestBar = 8
 
-    /// Envelopes of all rounds; nil for without end.
+    /// Envelopes of all rounds; nil for no end.
     let total: Int?
-    /// Nanoseconds that all of it takes; nil if nobody knows.
+    /// Total duration in nanoseconds; nil if unknown.
     let rated: UInt64?
     private var last: (at: UInt64, sent: Int)?
     private var rate = 0.0
@@ -23,7 +23,7 @@ struct ReplayLine: Sendable {
     init(_ forecast: ReplayForecast, _ options: ReplayOptions) {
         let envelopes = options.rounds.map { $0.multipliedReportingOverflow(by: forecast.envelopes).partialValue }
         let total = options.limit.map { min($0, envelopes ?? $0) } ?? envelopes
-        // Of more rounds than one the pauses in between make it longer than a multiple.
+        // With several rounds the pauses between them are added.
         self.init(total: total, rated: options.rounds == 1 ? forecast.ratedNanoseconds : nil)
     }
 
@@ -33,7 +33,7 @@ struct ReplayLine: Sendable {
     ) -> String {
         if let last, now > last.at {
             let latest = Double(position.sent - last.sent) / (Double(now - last.at) * 1e-9)
-            // Calm enough to be read.
+            // Slow enough to read.
             rate = rate == 0 ? latest : rate * 0.8 + latest * 0.2
         }
         last = (now, position.sent)
@@ -57,7 +57,7 @@ struct ReplayLine: Sendable {
         return String(parts.joined(separator: "  ").prefix(max(0, width)))
     }
 
-    /// Seconds; nil as long as that would be guessing.
+    /// Seconds; nil until an estimate is possible.
     private func left(_ position: ReplayControl.Position) -> Double? {
         guard !position.isPaused else { return nil }
         if let rated, position.factor == 1, position.offset > 0 {

@@ -2,7 +2,7 @@ import Backplane
 import Capture
 import Replay
 
-/// How a replay went, for machines: times in seconds.
+/// The result of a replay as JSON: times in seconds.
 // Its properties are the keys of the JSON.
 // swift-format-ignore: AlwaysUseLowerCamelCase
 struct ReplaySummary: Encodable {
@@ -23,9 +23,9 @@ struct ReplaySummary: Encodable {
     var bytes: Int
     var resumed_after: Int
     var skipped: Int
-    /// Envelopes of ASP.NET Core that mean nothing at another Redis, by kind.
+    /// Envelopes of ASP.NET Core that are meaningless on another Redis, by kind.
     var left_out: [String: Int]
-    /// Envelopes of ASP.NET Core that could not get the frames that were asked for, by reason.
+    /// Envelopes of ASP.NET Core that could not get the requested frames, by reason.
     var refused: [String: Int]
     var first_id: Int64?
     var last_id: Int64?
@@ -35,18 +35,18 @@ struct ReplaySummary: Encodable {
     var drift: Double?
     var lateness_seconds: Lateness?
     var receivers: Receivers
-    /// Something was published, and nobody was subscribed to it.
+    /// True if something was published without subscribers.
     var reached_nobody: Bool
     var errors: Int
     var uncertain: [UInt64?]
     var uncertain_count: Int
-    /// Why it ended before the end.
+    /// Reason for an early end.
     var failure: String?
     var damage: [String]
     var lost: [String]
     var stopped: Bool
     var complete: Bool
-    /// Whether the recording is whole in what was selected: true, false, or null where it cannot be told.
+    /// True if the selected part of the recording is complete; null if unknown.
     var capture_complete: RecordingVerdict
 
     init(_ report: ReplayReport) {

@@ -1,6 +1,6 @@
 import Replay
 
-/// How a replay went, as a table for people.
+/// The result of a replay as a table.
 enum ReplayTable {
     static func text(_ report: ReplayReport) -> String {
         var lines = [

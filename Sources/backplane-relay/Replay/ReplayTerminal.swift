@@ -8,7 +8,7 @@ import Replay
     import Musl
 #endif
 
-/// A replay on a terminal: keys, and a line that says where it is. In a pipe there is none of it.
+/// Keys and progress line of a replay on a terminal. Not used in a pipe.
 final class ReplayTerminal: Sendable {
     private static let interval = Duration.milliseconds(100)
 
@@ -16,7 +16,7 @@ final class ReplayTerminal: Sendable {
     private let line: ReplayLine
     private let isOver = NIOLockedValueBox(false)
 
-    /// - Returns: nil if there is no terminal, or it is in the hands of another process.
+    /// - Returns: nil without a terminal, or in the background.
     static func start(_ control: ReplayControl, line: ReplayLine) -> ReplayTerminal? {
         // Ctrl-C and Ctrl-Z stay signals.
         guard StandardInput.isTerminal, StandardError.isTerminal, clinux_take_keys(STDIN_FILENO) == 0 else {
@@ -32,7 +32,7 @@ final class ReplayTerminal: Sendable {
         self.line = line
     }
 
-    /// The terminal as it was.
+    /// Original settings of the terminal.
     func finish() {
         isOver.withLockedValue { isOver in
             guard !isOver else { return }
@@ -48,7 +48,7 @@ final class ReplayTerminal: Sendable {
             while true {
                 while let key = Self.pendingKey() { pressed(key) }
                 let isOver = isOver.withLockedValue { isOver in
-                    // In the background it would write between the lines of others.
+                    // In the background the line would be mixed with the output of other processes.
                     if !isOver, clinux_has_keys() == 1 {
                         let text = line.text(control.position, width: StandardError.width - 1)
                         StandardError.write("\r" + text + "\u{1B}[K")
@@ -61,7 +61,7 @@ final class ReplayTerminal: Sendable {
         }
     }
 
-    /// Without waiting for one.
+    /// Does not wait for a key.
     private static func pendingKey() -> UInt8? {
         var ready = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
         var key: UInt8 = 0

@@ -1,8 +1,8 @@
-/// Captured ids, as ranges where they follow each other.
+/// Captured ids; consecutive ones as ranges.
 enum UncertainIDs {
     private static let listedRanges = 20
 
-    /// - Parameter ids: nil for an envelope that has none.
+    /// - Parameter ids: nil for an envelope without id.
     static func text(_ ids: [UInt64?]) -> String {
         var ranges: [(UInt64?, UInt64?)] = []
         for id in ids {

@@ -12,7 +12,7 @@ import Testing
             try vector.payload.withUnsafeBytes { bytes in
                 let view = try CoreInvocationView(bytes)
                 let name = CoreCallName(quickly: view)
-                // Where a result is asked for, the invocation's id stands before the name.
+                // If a result is requested, the invocation's id precedes the name.
                 #expect((name == nil) == view.asksForResult, "\(vector.name)")
                 if let name {
                     #expect(try name.method == view.message()?.target?.text)

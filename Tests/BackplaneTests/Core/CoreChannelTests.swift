@@ -166,7 +166,7 @@ import Testing
         }
     }
 
-    /// Only another prefix can bring a hub under the patterns of this one, and that is told.
+    /// Only another prefix can bring a hub under the patterns of this one, and that is reported.
     @Test func aHubBelowTheNamesOfAnotherIsTold() {
         let chat = CoreHub(type: "Chat")
         for (prefix, type) in [

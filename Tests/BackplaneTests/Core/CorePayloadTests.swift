@@ -123,7 +123,7 @@ import Testing
         #expect(try mark(asking, .connection, "one") == .unmarkable)
         #expect(try mark([0x91, 1], .ack, "one") == .unmarkable)
         #expect(try mark(CoreCompletion(protocolName: "json", frame: []).encoded(), .result, "one") == .unmarkable)
-        // An item of somebody else's.
+        // An item of another program.
         #expect(try mark([0x93, 0x90, 0x80, 0x05], .all, "one") == .unmarkable)
         #expect(throws: CoreError.self) { try mark([0x91, 0x90], .all, "one") }
     }

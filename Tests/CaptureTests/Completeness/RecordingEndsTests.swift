@@ -17,7 +17,7 @@ import Testing
         var testDescription: String
         var steps: [Step]
         var lastID: UInt64?
-        /// nil if it can be told.
+        /// nil if known.
         var reason: RecordingDoubt.Reason?
         var cause: String?
     }

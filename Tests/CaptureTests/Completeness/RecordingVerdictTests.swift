@@ -3,7 +3,7 @@ import Testing
 
 @testable import Capture
 
-/// The one rule of all commands: what is a loss, what is only missing, and what cannot be told.
+/// The one rule of all commands: what is a loss, what is only missing, and what is unknown.
 @Suite struct RecordingVerdictTests {
     /// What a `gap` or `dropped` event may say, and whether that is a loss.
     static let causes: [(cause: String, isLoss: Bool)] = [

@@ -7,7 +7,7 @@ import Time
 
 @testable import Capture
 
-/// Envelopes of ASP.NET Core that no node writes, and files that nobody closed.
+/// Envelopes of ASP.NET Core that no node writes, and unclosed files.
 @Suite struct CoreCaptureDamageTests {
     /// What no node writes, at each place where a payload or a record can end.
     @Test func cutRecordsAreToldAndNeverTrap() throws {
@@ -40,7 +40,7 @@ import Time
         #expect((object["error"] as? String)?.contains("does not belong to the hub") == true)
     }
 
-    /// MessagePack-CSharp compresses by LZ4 in one block or in several; both are told, not taken for damage.
+    /// MessagePack-CSharp compresses with LZ4 in one block or in several; both are reported, not treated as damage.
     @Test(arguments: [98, 99] as [Int8]) func compressedArgumentsAreShownAsThat(type: Int8) throws {
         var message = MessagePackWriter()
         message.array(6)

@@ -172,7 +172,7 @@ import Time
         let core = try #require(both.core)
         #expect(core.prefix == "orc" && core.hub == "OracleHub" && core.lackingProtocol.isEmpty)
         #expect(core.protocols["json"] ?? 0 >= 31 && core.protocols["messagepack"] ?? 0 >= 31)
-        // One command went to a connection that nobody had.
+        // One command was sent to an unknown connection.
         #expect(core.groupCommands == 5 && core.commandsWaiting == 1 && core.acksWithoutCommand == 0)
         let object = try JSONSerialization.jsonObject(with: JSONEncoder().encode(summary)) as? [String: Any]
         #expect(object?["complete"] is NSNull)

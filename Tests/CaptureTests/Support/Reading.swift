@@ -34,7 +34,7 @@ struct Reading {
     var states: [CaptureReadReport.Segment.State] { report.segments.map(\.state) }
 }
 
-/// A chunk as it stands in a file.
+/// A chunk as stored in a file.
 struct PlacedChunk {
     /// Behind its last byte, from the start of the file.
     var end: UInt64

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// A directory that is gone when the test is. In memory where that is to be had: some tests write thousands of files.
+/// A directory deleted with the object. In memory if available: some tests write thousands of files.
 final class TemporaryDirectory {
     let path: String
 

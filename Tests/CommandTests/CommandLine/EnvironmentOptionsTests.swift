@@ -51,7 +51,7 @@ import Testing
             ])
     }
 
-    /// The directory of `run` is no place for what a demo makes up.
+    /// The directory of `run` is not for the invented data of a demo.
     @Test func aDemoDoesNotRecordWhereRunDoes() {
         let merged = EnvironmentOptions.merged(into: ["demo"], environment: Self.everything)
         #expect(!merged.arguments.contains { $0.hasPrefix("--record") })

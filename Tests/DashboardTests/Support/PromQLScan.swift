@@ -5,7 +5,7 @@ struct PromQLScan {
         var metric: String?
         /// As written: `job=~"$job"`.
         var matchers: [String] = []
-        /// What stands between the brackets behind it.
+        /// The text between the brackets after it.
         var range: String?
         /// The function whose argument it is.
         var function: String?

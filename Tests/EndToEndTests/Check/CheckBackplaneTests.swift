@@ -8,7 +8,7 @@ import Testing
 @testable import Loopback
 @testable import SignalRClient
 
-/// What the check says when the nodes are not what it was told: another backplane, another key, another counter.
+/// The check's errors when the nodes use another backplane, another key or another counter.
 @Suite(.timeLimit(.minutes(3)))
 struct CheckBackplaneTests {
     private static func check(

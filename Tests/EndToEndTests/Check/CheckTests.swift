@@ -40,7 +40,7 @@ struct CheckTests {
         #expect(backplane.expected == 2 && backplane.received == 2)
     }
 
-    /// What strikes every two seconds take away is missing, but no strike makes the check fail or hang, and each loss is
+    /// Connections killed every two seconds lose messages, but the check neither fails nor hangs, and each loss is
     /// accounted for.
     @Test func accountsForWhatIsLostToStrikes() async throws {
         let outcome = try await RedisServerProcess.run { redis in
@@ -132,13 +132,13 @@ struct CheckTests {
         #expect((1..<CheckSession.attempts).contains(count))
     }
 
-    /// A Redis that is back in time does not end what goes on.
+    /// A Redis that recovers in time does not end the check.
     @Test func aRedisThatIsBackInTimeEndsNothing() async throws {
         try await RedisServerProcess.run { redis in
             let client = try await RedisClient.connect(
                 to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
             let value = try await RedisProbe.whileAnswered(by: redis) {
-                // As long as nobody is told: the probe's own connection is lost, and every answer is late.
+                // Until anything is reported: the probe's own connection is lost, and every answer is late.
                 for _ in 0..<3 {
                     try await client.send(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
                     try await client.send(["CLIENT", "PAUSE", "1500", "ALL"])

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Check
 
-/// What a check comes to, by what was written down.
+/// The outcome of a check, from its records.
 @Suite struct EvaluatorTests {
     /// Two nodes with a client each; the ledger says what came to whom.
     private func evaluate(
@@ -118,7 +118,7 @@ import Testing
         let outcome = evaluate(Ledger(homes: [0, 1]), calls: [.results: (expected: 5, right: 4)])
         let row = try #require(self.row(.results, of: outcome))
         #expect(row.expected == 5 && row.received == 4)
-        // That one is wrong is told as a fault by whoever met it.
+        // A wrong one is reported as a fault by the client that received it.
         #expect(row.verdict == .pass)
     }
 
@@ -128,11 +128,11 @@ import Testing
         #expect(outcome.verdict == .fail)
         let row = try #require(self.row(.groups, of: outcome))
         #expect(row.result == "not proven" && row.verdict == .fail)
-        // What comes behind it was not tried.
+        // Later steps were not tried.
         #expect(self.row(.users, of: outcome) == nil && self.row(.broadcast, of: outcome)?.verdict == .pass)
     }
 
-    /// A node of this process tells what it publishes; one of another is proven to be on the channel.
+    /// A node of this process reports what it publishes; another one is proven to be on the channel.
     @Test(arguments: [true, false]) func rowsByKindOfNode(isInProcess: Bool) {
         let log = isInProcess ? NodeLog.State() : nil
         #expect((row(.backplane, of: evaluate(Ledger(homes: [0, 1]), logs: [log, log])) == nil) == isInProcess)

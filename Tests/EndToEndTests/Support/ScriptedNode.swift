@@ -1,7 +1,7 @@
 import NIOCore
 import NIOPosix
 
-/// Something that listens like a node and says what it is told to, for what a real node never does.
+/// A server with scripted answers, for behavior that a real node never shows.
 enum ScriptedNode {
     /// Runs `body` with the port of a server.
     ///

@@ -5,7 +5,7 @@ import TestSupport
 /// The recorded envelopes divide the ground truth and the capture alike: whatever was published between two of them and
 /// is not recorded must be reported by an event between the same two.
 struct Accountant {
-    /// Events that say that the relay did not listen, or that ids began anew.
+    /// Events that say that the relay was not subscribed, or that ids started over.
     private static let delimiters: Set = ["counter_reset", "disconnected", "subscribed"]
     /// Events that say what is missing.
     private static let reports: Set = ["gap", "dropped", "lost", "segment_moved"]
@@ -51,7 +51,7 @@ struct Accountant {
         /// Of those, how many may or may not have been published.
         var undecided = 0
         var reports: [Report] = []
-        /// Ids reported missing of which nobody knows that they were published.
+        /// Ids reported missing that may never have been published.
         var excess = 0
     }
 

@@ -39,7 +39,7 @@ final class BurstAnswers: Sendable {
             guard case .bulk(let payload)? = parts.last else { return false }
             ledger.complete(index, outcome: .done, id: PayloadID.of(payload), payload: payload)
         case .success(let value):
-            // PUBLISH answers how many heard it, INCR the counter; the kind tells which is meant.
+            // PUBLISH answers the number of receivers, INCR the counter; the kind shows which.
             ledger.complete(index, outcome: .done, number: value.integer)
         }
         return true

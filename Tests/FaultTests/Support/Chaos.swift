@@ -191,7 +191,7 @@ final class Chaos: Sendable {
         if state.paused == 0, state.limits == 0, scene.isRelayRunning { try scene.relay().child.signal(SIGCONT) }
     }
 
-    /// Nothing to be done while nobody is there to do it.
+    /// Does nothing while the target is down.
     private func command(_ arguments: [RESPText], _ state: State) async throws {
         guard state.answersCommands else { return }
         try await scene.redis.command(arguments.map { .text($0) })

@@ -23,7 +23,7 @@ final class Scene: Sendable {
         var publisherConfiguration: RedisConfiguration?
         /// Small disks are the tests' own.
         var minimumFreeDisk = "0"
-        /// The relay's connection is cut at the very end, and what is published then nobody hears before it stops.
+        /// The relay's connection is cut at the very end; what is published then is lost before it stops.
         var isDeafAtTheEnd = false
     }
 
@@ -113,7 +113,7 @@ final class Scene: Sendable {
     func stopRelay() async throws {
         guard let relay = current.withLock({ $0.take() }) else { return }
         relay.child.signal(SIGTERM)
-        // One that stands still hears it only then.
+        // A frozen process receives the signal only then.
         relay.child.signal(SIGCONT)
         let exit = try await relay.child.exit()
         ended(relay)
@@ -137,12 +137,12 @@ final class Scene: Sendable {
     /// Waits until the relay has recorded something that is published from now on.
     func waitUntilRecording(within limit: Duration = .seconds(40)) async throws {
         try await relay().waitUntilReady(within: limit)
-        // It may be ready only because it has not noticed yet what befell it, and write what it read before that.
+        // It may be ready only because it has not noticed the fault yet, and may still write earlier envelopes.
         let begun = publisher.ledger.publications.count
-        try await relay().waitForMetrics("the relay hears what is published from now on", within: limit) { metrics in
+        try await relay().waitForMetrics("the relay receives what is published from now on", within: limit) { metrics in
             publisher.ledger.publications[begun...].contains { publication in
                 guard publication.kind == .envelope, publication.outcome == .done else { return false }
-                // One whose id nobody can read shows nowhere.
+                // An envelope without readable id appears nowhere.
                 return publication.id.map { Double($0) == metrics[Self.lastID] } ?? true
             }
         }
@@ -183,7 +183,7 @@ final class Scene: Sendable {
         if !isRelayRunning { try await startRelay() }
         try await waitUntilRecording()
         try await publisher.pause()
-        // A last envelope that nothing stands in the way of: what is missing before it, it shows.
+        // A last envelope that certainly arrives: it shows what is missing before it.
         try await publisher.publishAlone()
         if options.isDeafAtTheEnd {
             try await expectRecordedOrDropped()

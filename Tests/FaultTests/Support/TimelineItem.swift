@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 
-/// What stands in a capture, in the order of the recording.
+/// The content of a capture, in the order of the recording.
 enum TimelineItem: Sendable {
     case envelope([UInt8])
     case event(RelayEvent)
@@ -21,7 +21,7 @@ enum TimelineItem: Sendable {
         }
     }
 
-    /// Each segment behind the one that it names as its previous one: names alone lie where the clock was set.
+    /// Each segment after the one that it names as its previous one: names alone mislead if the clock was set.
     private static func order(_ byFile: [String: [MCAPMessage]]) throws -> [String] {
         struct Begun: Decodable {
             let event: String

@@ -33,7 +33,7 @@ enum FuzzConnectionString {
                 (1...86_400_000).contains(configuration.connectTimeoutMilliseconds) && configuration.database >= 0,
                 "\(configuration) of '\(text)'")
             for warning in configuration.warnings { checkSilent(warning, text) }
-            // A path or a master of such a name is no password, and is printed.
+            // A path or master with such a name is not a password, and is printed.
             if !isPrinted(configuration) { checkSilent(configuration.endpoint, text) }
             checkAgain(configuration, text)
         } catch {

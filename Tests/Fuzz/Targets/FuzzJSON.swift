@@ -13,7 +13,7 @@ enum FuzzJSON {
             FuzzJSON.checkText(value)
             FuzzJSON.checkCalls(value)
             FuzzJSON.checkCommand(value)
-            // Base64 of what is no JSON has little to say and takes its time.
+            // Base64 of other data finds little and is slow.
             if count < 24 || JSONText.isJSON(value) { FuzzJSON.checkLine(value) }
             FuzzJSON.checkEvent(value)
             return 0

@@ -52,7 +52,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("with Redis away the page says so; a namesake is somebody else")
+        @Test("with Redis down the page says so; another user of the same name is distinguished")
         func honest() async throws {
             try await RedisServer.with { redis in
                 try await TestHubNode.with(redis: redis, name: "node A") { port in

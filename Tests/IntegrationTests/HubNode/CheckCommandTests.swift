@@ -25,7 +25,7 @@ extension WithHubNodes {
                 let striking = Task {
                     try await redis.withClient { client in
                         while !Task.isCancelled {
-                            // The strikes come every two seconds, whatever the check does.
+                            // Every two seconds, whatever the check does.
                             try await Task.sleep(for: .seconds(2))
                             try await client.send(["CLIENT", "KILL", "TYPE", "pubsub"])
                         }

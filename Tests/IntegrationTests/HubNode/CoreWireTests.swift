@@ -18,7 +18,7 @@ extension WithHubNodes {
             let left: [String]
         }
 
-        // As .NET names it, which the real node's error tells.
+        // .NET's name for it, as in the real node's error.
         private struct InvalidOperationException: Error, CustomStringConvertible {
             let description = "boom"
         }

@@ -261,7 +261,7 @@ extension WithHubNodes {
             #expect(response.header("Content-Type") == exchange.headers["content-type"], "\(exchange.title)")
         }
 
-        /// A poll without an answer. Nothing tells of what does not come: a short while must do.
+        /// A poll without an answer. Silence can only be waited for: a short while must do.
         private func expectStaysOpen(_ exchange: HTTPExchange, port: Int, token: String) async throws {
             let target = exchange.target.replacingOccurrences(of: "<TOKEN>", with: token)
             let answer = try await withThrowingTaskGroup(of: String?.self) { group in

@@ -44,7 +44,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("what time does not heal ends it at once, named")
+        @Test("permanent errors end it immediately, with the reason")
         func wrongPassword() async throws {
             try await RedisServer.with(["--requirepass", "right"]) { redis in
                 let run = try await Finished.relay(

@@ -44,7 +44,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a client goes on at another node: what it missed, and its groups", arguments: transports)
+        @Test("a client continues at another node: with missed messages and its groups", arguments: transports)
         func hop(transport: ClientTransport) async throws {
             try await withTwoNodes { a, b, network, _ in
                 let alice = try HubClient(port: a, network: network)
@@ -103,7 +103,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a group command for a connection that nobody owns is given up")
+        @Test("a group command for a connection without an owner times out")
         func nobodyAcknowledges() async throws {
             let hub = Hub("chatHub") { hub in
                 hub.on("addOther") { (call: HubCall, connection: String) in
@@ -184,7 +184,7 @@ extension WithHubNodes {
                             return bob
                         }
                         try await eventually("bob is asked to reconnect") { bob.asksToReconnect > 0 ? true : nil }
-                        // A client that polls once more in time is told once more.
+                        // A client that polls once more in time is answered once more.
                         #expect(transport == .longPolling ? bob.asksToReconnect >= 1 : bob.asksToReconnect == 1)
                         try await alice.invoke("sendToGroup", ["room", "alice", "meanwhile"])
                         await bob.signalR.dropTransport()
@@ -261,7 +261,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a token serves the user that it was made for, and nobody else")
+        @Test("a token is valid only for its user")
         func boundToUser() async throws {
             try await withTwoNodes { a, _, _, _ in
                 let token = try await HubToken.negotiate(port: a, query: "user=alice")
@@ -313,7 +313,7 @@ extension WithHubNodes {
                 let ours = try traffic.payloads.map { try Envelope(decoding: $0) }
                 #expect(ours.map(\.id) == (1...UInt64(ours.count)).map { $0 })
                 #expect(zip(ours, traffic.payloads).allSatisfy { $0.encoded() == $1 })
-                // The form of each message, identifiers and texts left out: each of ours must be one of a real node's.
+                // The form of each message, without identifiers and texts, must occur on a real node.
                 let realForms = Set(real.flatMap { $0.body.messages.map(MessageForm.init) })
                 for message in ours.flatMap(\.body.messages) {
                     let form = MessageForm(message)
@@ -354,7 +354,7 @@ extension WithHubNodes {
     }
 }
 
-/// What two messages of one kind have in common whoever sends them.
+/// What two messages of one kind have in common on every node.
 private struct MessageForm: Hashable, CustomStringConvertible {
     let kind: MessageKind
     let key: String

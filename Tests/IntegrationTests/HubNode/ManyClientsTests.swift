@@ -36,7 +36,7 @@ extension WithHubNodes {
 
         private func broadcast(port: Int, node: ChildProcess, network: SignalRNetwork) async throws {
             var clients: [HubClient] = []
-            // Not all at once: nobody's users arrive in one moment, and the kernel's queue of connections is finite.
+            // Not all at once: the kernel's queue of connections is finite.
             for batch in 0..<Self.clients / 100 {
                 let some = try (0..<100).map { _ in try HubClient(port: port, network: network) }
                 try await withThrowingTaskGroup(of: Void.self) { group in

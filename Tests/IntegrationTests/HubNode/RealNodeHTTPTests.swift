@@ -119,7 +119,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("a webSocket that is refused is told why, over HTTP")
+        @Test("a refused webSocket gets the reason over HTTP")
         func refusedWebSocket() async throws {
             try await withNode { port in
                 let socket = try HalfRequest(
@@ -187,7 +187,7 @@ extension WithHubNodes {
             ) { response in
                 let body: String
                 if line.answer.contentType == "text/event-stream" {
-                    // It goes on: as much as the real one had sent.
+                    // It continues: as much as the real one had sent.
                     var taken = ""
                     for _ in line.answer.body.components(separatedBy: "\n\n").dropLast() {
                         taken += try await response.take(through: "\n\n")

@@ -54,7 +54,7 @@ extension WithHubNodes {
                     }
                     let group = steps.last?.split(separator: " ").last.map(String.init) ?? ""
                     if line.real != "never" { expected.append(#"groupMessage["\#(group)","x","y"]"#) }
-                    // What comes behind shows that nothing else came before.
+                    // The next message shows that nothing else came before.
                     try await client.invoke("send", ["end", .string(line.real)])
                     expected.append(#"broadcastMessage["end","\#(line.real)"]"#)
                     try await expectSame(client, expected)

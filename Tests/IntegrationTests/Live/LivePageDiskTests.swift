@@ -67,7 +67,7 @@ struct LivePageDiskTests {
         }
     }
 
-    @Test("a write does not come back: the recorder hangs; it comes back: what was dropped meanwhile", .needs(.gcc))
+    @Test("a write hangs: hanging; it returns: dropping, with what was lost meanwhile", .needs(.gcc))
     func stuck() async throws {
         try await TemporaryDirectory.with { folder in
             let disk = try await FailingWrites(in: folder)

@@ -39,7 +39,7 @@ struct LivePageTests {
                 try await page.picture("busy")
                 _ = try await traffic.stop()
 
-                // Ids are given out that nobody publishes.
+                // Ids are issued but not published.
                 try await redis.command(["INCRBY", "chat", "12"])
                 try await page.waitFor("gap", within: Self.promise) { _ = try await publisher.publish(1) }
                 #expect(try await page.sentence().contains("12 ids missing since"))
@@ -131,7 +131,7 @@ struct LivePageTests {
         }
     }
 
-    @Test("the login shows the page and gives segments; a relay that ends is told")
+    @Test("the login shows the page and allows downloads; a stopped relay is shown")
     func login() async throws {
         try await TemporaryDirectory.with { folder in
             let token = "0123456789abcdef+%&="

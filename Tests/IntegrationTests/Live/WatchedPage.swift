@@ -45,7 +45,7 @@ struct WatchedPage: Sendable {
         try await text("return document.querySelector('.sentence').textContent")
     }
 
-    /// All that stands in the table of events.
+    /// The whole text of the table of events.
     func events() async throws -> String { try await text("return document.querySelector('#event-rows').textContent") }
 
     /// Waits until the channel is in a state, as the page names it.

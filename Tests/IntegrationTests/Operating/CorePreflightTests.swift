@@ -40,7 +40,7 @@ struct CorePreflightTests {
                             !(check.output + check.errors).contains(part), "\(part) in:\n\(check.output)\(check.errors)"
                         )
                     }
-                    // A tail or relay is no node.
+                    // A tail or relay is not a node.
                     let both = try await Self.check(
                         redis, ["--core", "--channel", "chat"], string: ",channelPrefix=orc")
                     #expect(

@@ -133,7 +133,7 @@ struct ErrorSentenceTests {
         }
     }
 
-    @Test("export writes into a pipe or device that stands there, and leaves it one; - is standard output")
+    @Test("export writes into an existing pipe or device without replacing it; - is standard output")
     func devices() async throws {
         try await Self.withCapture { capture, folder in
             let (pipe, copy) = (folder + "/pipe", folder + "/copy")

@@ -21,7 +21,7 @@ struct FirstErrorsTests {
         for word in libraryWords { #expect(!said.contains(word), "\(word) in \(said)") }
     }
 
-    @Test("nobody there: refused, unknown host, no socket")
+    @Test("no server: refused, unknown host, no socket")
     func absent() async throws {
         let port = try FreePort.find()
         try await Self.check(

@@ -46,7 +46,7 @@ struct HostNameTests {
                     let answer = try await Self.ask(relay.port, "/", host: host, extra: extra)
                     #expect(answer.output.hasSuffix("\n" + status))
                 }
-                // What is told of the name steers no terminal.
+                // Messages about the name contain no terminal control sequences.
                 let answer = try await Self.ask(relay.port, "/", host: "evil\u{9B}31m\u{202E}")
                 #expect(!answer.output.unicodeScalars.contains { $0 == "\u{9B}" || $0 == "\u{202E}" })
             }

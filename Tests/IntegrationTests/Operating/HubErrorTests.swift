@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `check --hub-url` at what is no hub node, and certificates of `run` that cannot be used: each for real.
+/// `check --hub-url` with servers that are not hub nodes, and unusable certificates of `run`, without mocks.
 @Suite("Errors of HTTP and TLS", .needs(.redisServer, .python, .openssl))
 struct HubErrorTests {
     private static let libraryWords = [
@@ -43,7 +43,7 @@ struct HubErrorTests {
         for word in libraryWords { #expect(!check.errors.contains(word), "\(word) in \(check.errors)") }
     }
 
-    @Test("nobody there, something else there, a proxy in between, ASP.NET Core there")
+    @Test("no server, another server, a proxy in between, ASP.NET Core")
     func hubs() async throws {
         try await RedisServer.with { redis in
             let base = "http://127.0.0.1:\(try FreePort.find())"
@@ -91,7 +91,7 @@ struct HubErrorTests {
         }
     }
 
-    @Test("TLS: signed by a stranger, expired")
+    @Test("TLS: untrusted certificate, expired certificate")
     func certificates() async throws {
         try await RedisServer.with { redis in
             try await Certificates.with { certificates in

@@ -57,7 +57,9 @@ struct PreflightTests {
         }
     }
 
-    @Test("a relay or a tail is no node: with a wrong channelPrefix nobody listens", arguments: RedisEdition.allCases)
+    @Test(
+        "a relay or a tail is not a node: with a wrong channelPrefix there are no nodes",
+        arguments: RedisEdition.allCases)
     func relayIsNoNode(edition: RedisEdition) async throws {
         guard edition.path != nil else { return }
         try await RedisServer.with(edition: edition) { redis in
@@ -109,7 +111,7 @@ struct PreflightTests {
         }
     }
 
-    @Test("everything that run would trip over, at once")
+    @Test("everything that would fail in run, reported at once")
     func everythingAtOnce() async throws {
         try await RedisServer.with { occupied in
             try await TemporaryDirectory.with { folder in

@@ -3,10 +3,10 @@ import Redis
 import TestSupport
 import Testing
 
-/// `run` as somebody sees it who started it by hand.
+/// `run` on a terminal.
 @Suite("Run on a terminal", .needs(.redisServer, .python))
 struct RunTerminalTests {
-    @Test("one line says how the channel is, log lines stand above it, and at the end it is gone")
+    @Test("a status line below the log, removed at the end")
     func statusLine() async throws {
         let script = try #require(Bundle.module.path(forResource: "terminal", ofType: "py", inDirectory: "Scripts"))
         try await TemporaryDirectory.with { folder in

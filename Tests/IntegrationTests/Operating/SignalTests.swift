@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What operators send to a running relay, and what it tells them.
+/// Signals that operators send to a running relay, and its answers.
 @Suite("Signals and logs", .needs(.redisServer))
 struct SignalTests {
     private static let recorded = "backplane_relay_recorded_envelopes_total"
@@ -30,7 +30,7 @@ struct SignalTests {
         }
     }
 
-    @Test("SIGHUP begins a new segment and opens the log file anew")
+    @Test("SIGHUP starts a new segment and reopens the log file")
     func hangup() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in
@@ -56,7 +56,7 @@ struct SignalTests {
         }
     }
 
-    @Test("SIGUSR2 writes what waits, at once")
+    @Test("SIGUSR2 writes pending envelopes immediately")
     func flush() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in

@@ -35,7 +35,7 @@ struct TwoRelaysTests {
                     relay.child.signal(SIGKILL)
                     _ = try await relay.child.exit()
                 }
-                // A crash keeps nobody out.
+                // A crash leaves no lock behind.
                 try await RelayProcess.with(Self.run(redis, directory)) { relay in
                     let exit = try await relay.stop()
                     #expect(exit == .code(0))

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The relay's HTTP surface as strangers meet it; curl stands for them.
+/// The relay's HTTP server as seen by unauthorized clients; curl acts as them.
 @Suite("Web access", .needs(.redisServer, .curl, .openssl))
 struct WebAccessTests {
     private static let token = "0123456789abcdef0123456789abcdef"
@@ -59,7 +59,7 @@ struct WebAccessTests {
         }
     }
 
-    @Test("logging out ends the session and what it looks at; another site's page cannot do it")
+    @Test("logging out ends the session and its streams; another site's page cannot do it")
     func logout() async throws {
         try await TemporaryDirectory.with { folder in
             try Data(Self.token.utf8).write(to: URL(filePath: folder + "/token"))

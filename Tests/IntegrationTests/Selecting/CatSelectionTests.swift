@@ -24,7 +24,7 @@ struct CatSelectionTests {
         (["--channel", "other"], []),
     ]
 
-    @Test("each option leaves what it says, in text and in JSON")
+    @Test("each option selects what it says, in text and in JSON")
     func options() async throws {
         try await RedisServer.with { redis in
             try await TemporaryDirectory.with { folder in

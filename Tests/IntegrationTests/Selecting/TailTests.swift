@@ -75,7 +75,7 @@ struct TailTests {
         }
     }
 
-    @Test("a killed connection, a gap and a counter set back are told", arguments: [true, false])
+    @Test("a killed connection, a gap and a counter reset are reported", arguments: [true, false])
     func events(json: Bool) async throws {
         try await RedisServer.with { redis in
             try await withTail(json ? ["--json", "--limit", "3"] : ["--limit", "3"], to: redis) { tail, _ in
@@ -123,7 +123,7 @@ struct TailTests {
         }
     }
 
-    @Test("what was missed while the connection was lost is told without another envelope", arguments: [true, false])
+    @Test("ids missed during a lost connection are reported without another envelope", arguments: [true, false])
     func missed(json: Bool) async throws {
         try await RedisServer.with { redis in
             try await withTail(json ? ["--json"] : [], to: redis) { tail, _ in
@@ -132,7 +132,7 @@ struct TailTests {
                     try await eventually("the first is printed") {
                         tail.output.contains("broadcastMessage") ? true : nil
                     }
-                    // At once: nobody is subscribed in between.
+                    // At once: no subscriber in between.
                     try await client.send(["MULTI"])
                     try await client.send(["CLIENT", "KILL", "TYPE", "pubsub"])
                     try await client.send(["INCRBY", "chat", "3"])
@@ -190,7 +190,7 @@ struct TailTests {
 
     // MARK: - Slow readers
 
-    /// `tail` prints to a reader that begins only when somebody opens the fifo `gate`, and then writes to `printed`.
+    /// `tail` prints to a reader that starts once the fifo `gate` is opened, and then writes to `printed`.
     private func slowReader(_ command: String, _ folder: String) -> String {
         "mkfifo \(folder)/gate; exec \(command) --json --buffer 1MiB > >(read -r _ < \(folder)/gate; cat > \(folder)/printed)"
     }
@@ -217,7 +217,7 @@ struct TailTests {
                 try "go\n".write(toFile: folder + "/gate", atomically: false, encoding: .utf8)
                 let printed = { (try? String(contentsOfFile: folder + "/printed", encoding: .utf8)) ?? "" }
                 try await eventually("it says so") { printed().contains(#""event":"dropped""#) ? true : nil }
-                // What tail has not read yet when it is told to end, nobody counts; what it prints now, it read last.
+                // What tail has not read when it is stopped is not counted; what it prints now, it read last.
                 try await redis.withClient { client in
                     let publisher = try await NodePublisher(client, channel: "chat")
                     func publish() async throws -> String {
@@ -246,7 +246,7 @@ struct TailTests {
         }
     }
 
-    @Test("a reader that stands still does not hold the end")
+    @Test("a stalled reader does not delay the stop")
     func stalledReader() async throws {
         try await RedisServer.with { redis in
             try await withTail([], to: redis, shell: slowReader) { tail, folder in

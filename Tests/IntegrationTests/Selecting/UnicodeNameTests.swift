@@ -14,7 +14,7 @@ struct UnicodeNameTests {
         let id: UInt64?
     }
 
-    @Test("both are subscribed, recorded, told apart in metrics, selected and replayed")
+    @Test("both are subscribed, recorded, distinguished in metrics, selected and replayed")
     func apart() async throws {
         // Equal to Swift, which is the trap.
         #expect(Self.composed == Self.decomposed)

@@ -42,7 +42,7 @@ final class Browser: Sendable {
                     throw TestFailure("chromedriver opened no session: \(answer)")
                 }
                 let browser = Browser(port: port, session: session)
-                // The browser is a child of the driver, which ends it only when told.
+                // The browser is a child of the driver, which ends it only on request.
                 let result: Value
                 do {
                     result = try await body(browser)
@@ -80,7 +80,7 @@ final class Browser: Sendable {
         return answer as? String ?? "\(answer)"
     }
 
-    /// Keeps a picture of the page where somebody can look at it: below the folder that BACKPLANE_RELAY_SCREENSHOTS names.
+    /// Saves a screenshot of the page in the folder that BACKPLANE_RELAY_SCREENSHOTS names.
     func screenshot(_ name: String) async throws {
         guard let folder = ProcessInfo.processInfo.environment["BACKPLANE_RELAY_SCREENSHOTS"] else { return }
         guard let text = try await command("GET", "/screenshot") as? String,

@@ -13,22 +13,27 @@ enum CoreCaptures {
         func segmentLost(_ loss: SegmentLoss) {}
     }
 
-    /// What stands in a capture: an envelope of a hub, or of the event key `chat`.
+    /// Content of a capture: an envelope of a hub, or of the event key `chat`.
     enum Item {
         case core(CoreHub, channel: [UInt8], payload: [UInt8])
         case signalR2([UInt8])
     }
 
     /// A millisecond apart, a chunk for each hundred.
-    static func record(_ items: [Item], into directory: String, runID: String? = nil) throws {
+    static func record(
+        _ items: [Item], into directory: String, runID: String? = nil, hashesNames: Bool = false,
+        startingAfter hours: UInt64 = 0
+    ) throws {
         var hubs: [CoreHub] = []
         for case .core(let hub, _, _) in items where !hubs.contains(hub) { hubs.append(hub) }
-        let start = Moment(realtime: 1_795_383_660_000_000_000, monotonic: 5_000_000_000)
+        let start = Moment(
+            realtime: 1_795_383_660_000_000_000 + hours * 3_600_000_000_000, monotonic: 5_000_000_000)
         var writer = CaptureWriter(
             configuration: .init(
                 directory: directory, backplanes: [.signalR2(key: "chat")] + hubs.map { .core($0) },
                 durability: .never),
-            source: CaptureSource(relayVersion: "1", host: "h", redis: "r:6379", runID: runID),
+            source: CaptureSource(
+                relayVersion: "1", host: "h", redis: "r:6379", runID: runID, hashesNames: hashesNames),
             previous: try CaptureDirectory.prepare(directory, at: start) { _ in }, observer: Silent())
         var now = start
         for (index, item) in items.enumerated() {
@@ -49,7 +54,7 @@ enum CoreCaptures {
         try writer.close(now)
     }
 
-    /// All vectors, with an envelope of SignalR 2 behind each.
+    /// All vectors, with an envelope of SignalR 2 after each.
     static func mixed() throws -> [Item] {
         var id: UInt64 = 0
         return try CoreVectors.all().flatMap { setting in

@@ -19,7 +19,7 @@ final class NotifySocket: Sendable {
             }
         }
         guard bound == 0 else { throw TestFailure("no socket at \(path): errno \(errno)") }
-        // The kernel keeps ten messages and drops what comes then: they are read while nobody waits, too.
+        // The kernel keeps ten messages and drops later ones, so read them even while no test waits.
         Thread { [descriptor, weak self] in
             var buffer = [UInt8](repeating: 0, count: 4096)
             while true {

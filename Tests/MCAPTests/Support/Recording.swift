@@ -11,9 +11,9 @@ struct Recording {
     /// The file after each write.
     var states: [[UInt8]] = []
     var chunks: [[TestMessage]] = []
-    /// Where each chunk record stands.
+    /// Offset of each chunk record.
     var chunkRanges: [Range<Int>] = []
-    /// Where the leading metadata ends: behind the first marker.
+    /// End of the leading metadata: after the first marker.
     var startEnd = 0
 
     init(

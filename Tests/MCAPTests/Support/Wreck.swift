@@ -245,7 +245,7 @@ struct Wreck {
 }
 
 extension [UInt8] {
-    /// Where `part` stands.
+    /// Offset of `part`.
     func places(of part: [UInt8]) -> [Int] {
         guard !part.isEmpty, count >= part.count else { return [] }
         return withUnsafeBytes { all in

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A program that somebody else wrote and that judges our expositions.
+/// An independent program that checks our expositions.
 struct ExternalProgram: Sendable {
     struct Failure: Error {
         let description: String

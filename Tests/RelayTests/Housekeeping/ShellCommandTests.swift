@@ -17,7 +17,7 @@ import Testing
     @Test func aFailureSaysItsLastLine() async {
         #expect(await Self.run("echo one >&2; echo two >&2; exit 7").description == "exit status 7: two")
         #expect(await Self.run("kill -9 $$").description == "signal 9")
-        // More than a pipe holds: whoever does not read it waits for ever.
+        // More than a pipe buffers: without a reader the command would wait forever.
         #expect(
             await Self.run("head -c 1000000 /dev/zero | tr '\\0' 'x' >&2; echo >&2; echo end >&2; exit 1").description
                 == "exit status 1: end")
@@ -39,7 +39,7 @@ import Testing
             #expect(ContinuousClock.now - started < .seconds(20))
         }
         let started = try #require(child)
-        // Gone, or a zombie that nobody has waited for yet.
+        // Gone, or a zombie that was not reaped yet.
         try await eventually("it has ended") {
             let state = (try? String(contentsOfFile: "/proc/\(started)/stat", encoding: .utf8))?.split(separator: ")")
                 .last

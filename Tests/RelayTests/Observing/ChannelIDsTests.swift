@@ -5,7 +5,7 @@ import Testing
 
 @testable import Relay
 
-/// What the ids of a channel tell: the same for whoever records and whoever looks.
+/// Conclusions from the ids of a channel: the same for `run` and `tail`.
 @Suite struct ChannelIDsTests {
     enum Step {
         case lost
@@ -29,7 +29,7 @@ import Testing
     static let stories: [Story] = [
         Story(testDescription: "in line", steps: [.arrives(1), .arrives(2), .arrives(nil), .arrives(3)], findings: []),
         Story(
-            testDescription: "nothing befell the connection", steps: [.arrives(1), .arrives(4)],
+            testDescription: "the connection was fine", steps: [.arrives(1), .arrives(4)],
             findings: [.jump(2...3)]),
         Story(
             testDescription: "a lost connection explains the first gap behind it",

@@ -256,7 +256,7 @@ import Time
         #expect(sample("undecodable_total", #",reason="truncated""#) == 0)
     }
 
-    /// What it answers stands in a frame that nobody here reads.
+    /// The invocation it answers is in a frame that is not decoded here.
     @Test func anAnswerInAnotherProtocolMayBeAny() {
         var observer = metrics.coreObserver()
         observe(&observer, [record(":connection:c", invocation(["x"], reply: "1"))])

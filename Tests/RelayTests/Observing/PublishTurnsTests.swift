@@ -5,7 +5,7 @@ import Testing
 @Suite struct PublishTurnsTests {
     private static let interval = PublishTurns.interval
 
-    /// The turns until nobody waits, each as soon as it is due.
+    /// The turns until no hub waits, each as soon as it is due.
     private func turns(_ turns: inout PublishTurns, from now: inout UInt64) -> [Range<Int>] {
         var taken: [Range<Int>] = []
         while let deadline = turns.deadline {
@@ -46,7 +46,7 @@ import Testing
         #expect(turns.take(at: 23 * Self.interval) == 300..<1_000)
     }
 
-    /// Who counts again after a turn waits for one more; nobody is passed over.
+    /// A hub that counts again after a turn waits for one more; none is passed over.
     @Test func countingInBetween() {
         var turns = PublishTurns(observers: 250)
         var now = Self.interval
@@ -57,7 +57,7 @@ import Testing
         #expect(turns.deadline == nil)
     }
 
-    /// Hubs come while the relay runs: nobody who counted is left out for it.
+    /// Hubs appear while the relay runs: no hub that counted is left out.
     @Test func oneMoreComesAmidARound() {
         var turns = PublishTurns(observers: 250)
         turns.counted()

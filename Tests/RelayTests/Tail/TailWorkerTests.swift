@@ -85,7 +85,7 @@ import Testing
         #expect(!failed)
     }
 
-    /// As `run` does: what was missed is told without waiting for the next id, or that nobody can tell.
+    /// Like `run`: missed ids are reported without waiting for the next id, or that they are unknown.
     @Test func theCountersTellWhatWasMissed() {
         func look(_ chat: UInt64) -> CounterReadings {
             CounterReadings(

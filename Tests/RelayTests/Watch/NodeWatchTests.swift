@@ -47,7 +47,7 @@ import Testing
         #expect(sample(relay, "subscribers", "app:Chat.Hubs.ChatHub", "core") == 4)
         #expect(sample(relay, "nodes", "app:Chat.Hubs.ChatHub", "core") == 3)
         #expect(watch.meant(channel: 0) == "orders" && watch.meant(channel: 1) == nil)
-        // Groups and users have subscribers of their own: nobody knows what Redis moves for a hub.
+        // Groups and users have their own subscribers: what Redis transfers for a hub is unknown.
         #expect(relay.series("signalr_backplane_egress_bytes_total").keys.allSatisfy { !$0.contains("core") })
         watch.forgetAnswers()
         #expect(sample(relay, "subscribers", "app:Chat.Hubs.ChatHub", "core") == nil)

@@ -14,7 +14,7 @@ final class StoppedClock: ReplayClock {
     private let moment: Mutex<Moment>
     /// How far each sleep went, in nanoseconds.
     private let record = Mutex<[UInt64]>([])
-    /// Called at each sleep, before it: somebody at the keyboard.
+    /// Called before each sleep: simulates keys.
     private let onSleep: @Sendable (_ monotonic: UInt64) -> Void
 
     init(realtime: UInt64 = 1_000_000_000, onSleep: @escaping @Sendable (UInt64) -> Void = { _ in }) {

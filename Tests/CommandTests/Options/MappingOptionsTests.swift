@@ -1,0 +1,38 @@
+import ArgumentParser
+import Backplane
+import Testing
+
+@testable import backplane_relay
+
+/// Old and new names in one argument.
+@Suite struct MappingOptionsTests {
+    private static let generic =
+        "Chat.RoomHub`1[[System.Int32, System.Private.CoreLib, Version=8.0.0.0, Culture=neutral, PublicKeyToken=7cec]]"
+
+    @Test func `the sign inside of a generic type's brackets parts nothing`() throws {
+        let options = try MappingOptions.parse(["--map-hub", "\(Self.generic)=Chat.Other", "--map-hub", "RoomHub=A=B"])
+        #expect(try options.hubs == [Self.generic: "Chat.Other", "RoomHub": "A=B"])
+        let other = try MappingOptions.parse(["--map-hub", "ChatHub=\(Self.generic)"])
+        #expect(try other.hubs == ["ChatHub": Self.generic])
+        // A bracket that is never closed is one of the name.
+        #expect(try MappingOptions.parse(["--map-group", "a[b=c"]).groups == ["a[b": "c"])
+    }
+
+    @Test func `a prefix may be empty, a name may not`() throws {
+        let options = try MappingOptions.parse(["--map-prefix", "=staging:", "--map-prefix", "prod:="])
+        #expect(try options.prefixes == ["": "staging:", "prod:": ""])
+        for arguments in [
+            ["--map-prefix", "x"], ["--map-user", "=a"], ["--map-group", "a="], ["--map-hub", "a"],
+            ["--map-user", "a=b", "--map-user", "a=c"],
+        ] {
+            #expect(throws: (any Error).self, "\(arguments)") { try MappingOptions.parse(arguments) }
+        }
+    }
+
+    @Test func `protocols and kinds are known ones`() throws {
+        #expect(ProtocolsArgument(argument: "JSON,messagepack,json")?.protocols == [.json, .messagePack])
+        for text in ["", "xml", "json,", "json messagepack"] { #expect(ProtocolsArgument(argument: text) == nil) }
+        #expect(IncludeArgument(argument: "all")?.kinds.count == 5 && IncludeArgument(argument: "x") == nil)
+        #expect(throws: (any Error).self) { try CoreReplayArguments.parse(["--allow-untyped"]) }
+    }
+}
