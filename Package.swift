@@ -320,7 +320,8 @@ let package = Package(
         .testTarget(
             name: "LivePageTests",
             dependencies: [
-                "Backplane", "Capture", "JSON", "LivePage", "Prometheus", "Redis", "Relay", "Time",
+                "Backplane", "Capture", "Cryptography", "JSON", "LivePage", "Preflight", "Prometheus", "Redis",
+                "Relay", "TestSupport", "Time",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),

@@ -5,10 +5,16 @@ import MCAP
 import NIOCore
 import NIOPosix
 import Preflight
-import Redis
+package import Redis
 import Relay
 import Synchronization
 import Time
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 /// Measures the capacity of this machine: publishes at rising rates to a recording relay, until envelopes are lost or
 /// publishing cannot go faster.
@@ -186,5 +192,104 @@ package struct Bench: Sendable {
             if let value = Double(parts[1]) { seconds = (seconds ?? 0) + value }
         }
         return seconds
+    }
+}
+
+/// Chooses the next rate, and determines the limiting factor. Pure.
+struct BenchLadder {
+    /// Envelopes per second.
+    private static let first = 5_000
+
+    let highest: Int
+    private var next = 0
+
+    init(highest: Int) {
+        self.highest = highest
+        next = min(Self.first, highest)
+    }
+
+    /// The next rate to try.
+    ///
+    /// - Parameter step: the last one; nil at the start.
+    /// - Returns: nil at the maximum, or if the last rate was too high.
+    mutating func rate(after step: BenchReport.Step?) -> Int? {
+        if let step, !step.keptUp || !step.reached || step.asked >= highest { return nil }
+        defer { next = min(highest, Self.risen(from: next)) }
+        return next
+    }
+
+    /// 5, 10, 20, 50, 100...
+    private static func risen(from rate: Int) -> Int {
+        let isTwo = String(rate).hasPrefix("2")
+        return isTwo ? rate / 2 * 5 : rate * 2
+    }
+
+    /// The limiting factor of the last step.
+    ///
+    /// - Parameter diskBytesPerSecond: maximum throughput of the disk; nil if unknown.
+    static func limit(of step: BenchReport.Step, diskBytesPerSecond: Double?) -> BenchReport.Limit {
+        if !step.keptUp {
+            // Other writers, and syncs in between, use part of the disk.
+            if let disk = diskBytesPerSecond, step.writtenBytesPerSecond > 0.6 * disk { return .disk }
+            return .processor
+        }
+        if step.reached { return .none }
+        if let redis = step.redisProcessors, redis > 0.85 { return .redis }
+        return step.machineBusy > 0.9 ? .processor : .connection
+    }
+}
+
+/// CPU time, user and system, in seconds.
+enum ProcessorTime {
+    /// Of all processors of this machine, for a share; nil if unavailable.
+    static func ofMachine() -> (busy: Double, total: Double)? {
+        guard let file = fopen("/proc/stat", "re") else { return nil }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 512)
+        guard fgets(&line, Int32(line.count), file) != nil else { return nil }
+        let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        // cpu user nice system idle iowait irq softirq steal ...; guest time is included in user.
+        let fields = text.split(separator: " ").dropFirst().prefix(8).compactMap { Double($0.filter(\.isNumber)) }
+        guard fields.count >= 5 else { return nil }
+        let total = fields.reduce(0, +)
+        return (total - fields[3] - fields[4], total)
+    }
+
+    static var processorCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+}
+
+/// The configuration of a bench.
+package struct BenchConfiguration: Sendable {
+    /// The smallest payload: a hub message with its ids needs most of it.
+    package static let smallestPayload = 200
+    /// The largest payload; hub messages that users wait for are far smaller.
+    package static let largestPayload = 1 << 20
+
+    /// nil starts a redis-server.
+    package var redis: RedisConfiguration?
+    /// Size of an envelope including its id, give or take the digits of the id.
+    package var payloadBytes: Int
+    /// How long each rate is held.
+    package var seconds: Double
+    /// The highest rate to try, in envelopes per second.
+    package var highestRate: Int
+    /// An existing directory on the disk for the capture; a new one is created in it and removed.
+    package var directory: String
+    package var version: String
+    package var hostName: String
+
+    package init(
+        redis: RedisConfiguration? = nil, payloadBytes: Int = 200, seconds: Double = 5, highestRate: Int = 1_000_000,
+        directory: String, version: String, hostName: String
+    ) {
+        precondition((Self.smallestPayload...Self.largestPayload).contains(payloadBytes))
+        precondition(seconds > 0 && highestRate > 0)
+        self.redis = redis
+        self.payloadBytes = payloadBytes
+        self.seconds = seconds
+        self.highestRate = highestRate
+        self.directory = directory
+        self.version = version
+        self.hostName = hostName
     }
 }

@@ -216,3 +216,76 @@ extension CaptureEvent {
         event != "gap" || RecordingVerdict.isLoss(cause: cause ?? GapCause.unknown.rawValue)
     }
 }
+
+/// Assigns several counters of one channel to their databases.
+struct CounterPlaces {
+    /// By the counter's number.
+    private var databases: [Int: Int] = [:]
+
+    /// - Parameters:
+    ///   - event: several counters assign ids in turn, with their values if readable.
+    ///   - heard: the counters, up to the time of the event.
+    mutating func note(_ event: CaptureEvent, heard: [CounterTracker.Heard]) {
+        guard let found = event.databases, found.count == heard.count else { return databases = [:] }
+        // Matches by rank: both values are from about the same time.
+        let places = found.compactMap { name, id in Int(name).map { (database: $0, id: id) } }.sorted { $0.id < $1.id }
+        guard places.count == heard.count else { return databases = [:] }
+        databases = [:]
+        for (counter, place) in zip(heard, places) { databases[counter.number] = place.database }
+    }
+
+    /// nil if a single counter assigned the ids.
+    func counters(of tracker: CounterTracker) -> CaptureSummary.Counters? {
+        let heard = tracker.heard
+        guard !heard.isEmpty else { return nil }
+        let parts = heard.compactMap { counter in
+            databases[counter.number].map {
+                CaptureSummary.Counters.Part(
+                    database: $0, firstID: counter.ids.lowerBound, lastID: counter.ids.upperBound)
+            }
+        }
+        let isSeparable = parts.count == heard.count && Set(parts.map(\.database)).count == parts.count
+        return CaptureSummary.Counters(
+            count: max(tracker.counters, heard.count), separable: isSeparable,
+            parts: isSeparable ? parts.sorted { $0.database < $1.database } : [])
+    }
+}
+
+/// Assigns causes to a hole; a hole with several causes is split.
+enum HoleExplanation {
+    /// - Parameters:
+    ///   - hole: its cause is ignored.
+    ///   - causes: events of the channel that name missing ids, in the order of the recording.
+    static func parts(of hole: CaptureSummary.Hole, explainedBy causes: [CaptureEvent]) -> [CaptureSummary.Hole] {
+        let relevant = causes.filter { event in
+            guard let from = event.from, let to = event.to else { return false }
+            return from <= hole.to && to >= hole.from
+        }
+        var parts: [CaptureSummary.Hole] = []
+        var next = hole.from
+        while true {
+            var end = hole.to
+            var cause = GapCause.unknown.rawValue
+            if let event = relevant.first(where: { $0.covers(next) }) {
+                cause = event.cause ?? event.reason ?? cause
+                end = min(end, event.to ?? end)
+            } else if let from = relevant.compactMap(\.from).filter({ $0 > next }).min() {
+                end = min(end, from - 1)
+            }
+            if let last = parts.last, last.cause == cause {
+                parts[parts.count - 1].to = end
+            } else {
+                parts.append(CaptureSummary.Hole(from: next, to: end, cause: cause))
+            }
+            guard end < hole.to else { return parts }
+            next = end + 1
+        }
+    }
+}
+
+extension CaptureEvent {
+    fileprivate func covers(_ id: UInt64) -> Bool {
+        guard let from, let to else { return false }
+        return from <= id && id <= to
+    }
+}

@@ -1,4 +1,5 @@
 import HTTPTypes
+package import HummingbirdCore
 package import NIOCore
 package import NIOHTTPTypes
 
@@ -94,5 +95,17 @@ package final class RequestClock: ChannelDuplexHandler, RemovableChannelHandler 
         let bound = NIOLoopBound(guarded, eventLoop: context.eventLoop)
         written.futureResult.whenSuccess { body(bound.value) }
         return written
+    }
+}
+
+extension HTTPServerBuilder {
+    /// An HTTP/1.1 server that enforces the limits on its clients.
+    package static func guarded(limits: HTTPLimits, gate: ConnectionGate) -> HTTPServerBuilder {
+        .http1(
+            configuration: HTTP1Channel.Configuration(
+                additionalChannelHandlers: [RequestClock(limits: limits, gate: gate)],
+                httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
+                    maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes,
+                    maxHeaderFieldCount: limits.headerFields)))
     }
 }

@@ -1,3 +1,4 @@
+import JSON
 import NIOCore
 
 /// A SignalR 2 client: one connection to a hub node, over one transport.
@@ -172,5 +173,103 @@ package actor SignalRClient {
     func after(_ delay: TimeAmount, _ body: @escaping @Sendable (isolated SignalRClient) -> Void) {
         timer?.cancel()
         timer = eventLoop.scheduleTask(in: delay) { self.assumeIsolated(body) }
+    }
+}
+
+/// How long to wait before the next attempt to reconnect.
+enum RetryDelay {
+    private static let first: TimeAmount = .milliseconds(200)
+    private static let longest: TimeAmount = .seconds(2)
+
+    /// - Parameter attempt: 0 for the first one, which is immediate.
+    /// - Returns: from 0 up to 2 s, randomized so that thousands of clients of one node do not reconnect at once.
+    static func delay(attempt: Int, using random: inout some RandomNumberGenerator) -> TimeAmount {
+        guard attempt > 0 else { return .zero }
+        let delay = min(first.nanoseconds << min(attempt - 1, 8), longest.nanoseconds)
+        return .nanoseconds(Int64.random(in: delay / 2...delay, using: &random))
+    }
+}
+
+/// Calls waiting for their results.
+struct PendingCalls {
+    private struct Call {
+        /// Nil for a call whose result is the response to its request.
+        let result: CheckedContinuation<JSONTree, any Error>?
+        let timer: Scheduled<Void>?
+        let onProgress: (@Sendable (JSONTree) -> Void)?
+    }
+
+    private var calls: [Int: Call] = [:]
+    private var nextID = 0
+
+    mutating func makeID() -> Int {
+        defer { nextID += 1 }
+        return nextID
+    }
+
+    mutating func add(
+        _ id: Int, result: CheckedContinuation<JSONTree, any Error>?, timer: Scheduled<Void>?,
+        onProgress: (@Sendable (JSONTree) -> Void)?
+    ) {
+        calls[id] = Call(result: result, timer: timer, onProgress: onProgress)
+    }
+
+    func progress(_ id: Int, _ value: JSONTree) {
+        calls[id]?.onProgress?(value)
+    }
+
+    mutating func answer(_ response: CallResponse) {
+        guard let id = Int(response.call) else { return }
+        switch response.outcome {
+        case .success(let value): finish(id, .success(value))
+        case .failure(let error): finish(id, .failure(error))
+        }
+    }
+
+    /// Does nothing if the call has already ended.
+    mutating func finish(_ id: Int, _ result: Result<JSONTree, any Error>) {
+        guard let call = calls.removeValue(forKey: id) else { return }
+        call.timer?.cancel()
+        call.result?.resume(with: result)
+    }
+
+    /// Fails the calls whose results can no longer arrive.
+    mutating func failAll(_ error: SignalRClientError) {
+        for (id, call) in calls where call.result != nil { finish(id, .failure(error)) }
+    }
+}
+
+/// The configuration of a client.
+package struct SignalRClientConfiguration: Sendable {
+    package var node: NodeURL
+    /// Names of the hubs to use, case-insensitive.
+    package var hubs: [String]
+    package var transport: ClientTransport
+    /// Sent with every request, such as `user`.
+    package var query: [(name: String, value: String)]
+    /// Whether the client recovers a lost transport by itself, while the node remembers it. Never after
+    /// ``SignalRClient/dropTransport()``.
+    package var reconnectsByItself: Bool
+    /// The longest wait for a TCP connection, and for the whole response to a request.
+    package var requestTimeout: Duration
+    /// From opening a transport to its first frame; nil uses the node's value, usually 5 s.
+    package var openTimeout: Duration?
+    /// The longest wait for the result of a call; longer than the 30 to 35 s after which a node gives up a group
+    /// command.
+    package var callTimeout: Duration
+
+    package init(
+        node: NodeURL, hubs: [String], transport: ClientTransport = .webSockets,
+        query: [(name: String, value: String)] = [], reconnectsByItself: Bool = true,
+        requestTimeout: Duration = .seconds(10), openTimeout: Duration? = nil, callTimeout: Duration = .seconds(40)
+    ) {
+        self.node = node
+        self.hubs = hubs
+        self.transport = transport
+        self.query = query
+        self.reconnectsByItself = reconnectsByItself
+        self.requestTimeout = requestTimeout
+        self.openTimeout = openTimeout
+        self.callTimeout = callTimeout
     }
 }

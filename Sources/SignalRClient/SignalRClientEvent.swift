@@ -11,3 +11,31 @@ package enum SignalRClientEvent: Sendable {
     /// its owner should call ``SignalRClient/reconnect(to:)``.
     case nodeAsksToReconnect
 }
+
+/// The state of a client.
+package enum SignalRClientState: Sendable, Equatable {
+    case connecting
+    case connected
+    /// The transport is lost; the client is reconnecting.
+    case reconnecting(reason: String)
+    /// The transport is lost; the owner decides when to reconnect.
+    case waiting(reason: String)
+    /// Permanently.
+    case disconnected(reason: String)
+}
+
+/// A call of a client method by a node.
+package struct ClientInvocation: Sendable, Equatable {
+    package var hub: String
+    package var method: String
+    package var arguments: [JSONTree]
+    /// `C` of its frame: on a scaled-out node `s-0,<HEX of the last envelope id in the frame>`.
+    package var cursor: String
+
+    package init(hub: String, method: String, arguments: [JSONTree], cursor: String) {
+        self.hub = hub
+        self.method = method
+        self.arguments = arguments
+        self.cursor = cursor
+    }
+}

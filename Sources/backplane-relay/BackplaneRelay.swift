@@ -1,6 +1,14 @@
 import ArgumentParser
+import CLinux
 import Capture
+import Redis
 import Replay
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 @main
 struct BackplaneRelay: AsyncParsableCommand {
@@ -101,4 +109,30 @@ struct BackplaneRelay: AsyncParsableCommand {
 extension ExitCode {
     /// Done, but with loss or damage, which was reported on standard error.
     static let lossOrDamage = ExitCode(3)
+}
+
+/// Hides passwords from other users of this machine.
+///
+/// On the command line they are visible briefly, and stay in the shell's history: use the environment instead.
+enum ProcessList {
+    /// Overwrites them where `ps` reads arguments and environment, and disables core dumps, which would contain them
+    /// too.
+    ///
+    /// - Parameter variables: names of environment variables that may contain an address with a password.
+    static func hideSecrets(variables: some Sequence<String>) {
+        _ = clinux_forbid_core_dumps()
+        for index in 1..<max(1, Int(CommandLine.argc)) {
+            if let argument = CommandLine.unsafeArgv[index] { overwriteSecrets(in: argument) }
+        }
+        for variable in variables {
+            if let value = getenv(variable) { overwriteSecrets(in: value) }
+        }
+    }
+
+    private static func overwriteSecrets(in text: UnsafeMutablePointer<CChar>) {
+        let bytes = UnsafeMutableBufferPointer(start: text, count: strlen(text))
+        for range in AddressSecrets.ranges(in: bytes.map { UInt8(bitPattern: $0) }) {
+            for position in range { bytes[position] = CChar(UInt8(ascii: "*")) }
+        }
+    }
 }

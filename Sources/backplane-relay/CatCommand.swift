@@ -1,5 +1,6 @@
 import ArgumentParser
 import Capture
+import Time
 
 #if canImport(Glibc)
     import Glibc
@@ -24,7 +25,8 @@ struct CatCommand: ParsableCommand {
 
             Without --json it prints a line per message: time, id, signal, hub.method and size; --values adds the \
             arguments. On a terminal times are local (--utc for UTC) and lines end at its width; in a pipe they are \
-            whole, and times are RFC 3339 in UTC. With --json it prints one object per envelope.
+            whole, and times are RFC 3339 in UTC. With --json it prints one object per envelope. Standard error says \
+            where a hub of ASP.NET Core was attached; envelopes from before are not in the capture.
 
             Exit status 3 if part of the capture could not be read, or the recording lost envelopes in what is \
             selected; standard error says what.
@@ -41,6 +43,11 @@ struct CatCommand: ParsableCommand {
     var limit: Int?
 
     @OptionGroup(title: "Selection") var selection: SelectionOptions
+
+    /// A line for standard error: there is no message in it.
+    private static func attached(_ event: CaptureEvent, at time: UInt64) -> String {
+        "\(UTCTime.rfc3339(time))  hub attached: envelopes of \(event.channel ?? "a hub") are recorded from here on"
+    }
 
     func validate() throws {
         try lines.validate(json: json)
@@ -63,8 +70,16 @@ struct CatCommand: ParsableCommand {
         var failure: (any Error)?
         do {
             let report = try capture.forEach(selection) { item in
-                guard case .envelope(let envelope) = item else { return }
                 if let failure { throw failure }
+                guard case .envelope(let envelope) = item else {
+                    if !json, case .event(let event, let time) = item, event.event == "attached" {
+                        // In its place among the lines.
+                        try output.flush()
+                        bar.clear()
+                        StandardError.print(Self.attached(event, at: time))
+                    }
+                    return
+                }
                 envelopes += 1
                 try output.append { buffer in
                     if json {

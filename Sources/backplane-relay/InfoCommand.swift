@@ -84,7 +84,7 @@ struct InfoTable {
                     "other",
                     "\(Format.count(count, "message")) of another program on '\(MessageLine.printable(topic.utf8))'"))
         }
-        if !summary.events.isEmpty { lines.append(row("events", list(summary.events))) }
+        if !summary.events.isEmpty { lines.append(row("events", list(summary.events.named))) }
         for channel in summary.channels { lines += channelLines(channel) }
         return lines.joined(separator: "\n")
     }
@@ -214,5 +214,14 @@ struct InfoTable {
         counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { name, count in
             countFirst ? "\(count) \(name)" : "\(name) \(Format.count(count))"
         }.joined(separator: ", ")
+    }
+}
+
+extension [String: Int] {
+    /// Counts of events, those in words that do not say of what they are.
+    fileprivate var named: [String: Int] {
+        var named = self
+        if let hubs = named.removeValue(forKey: "attached") { named["hubs attached"] = hubs }
+        return named
     }
 }

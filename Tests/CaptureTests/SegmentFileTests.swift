@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import Time
 
 @testable import Capture
 
@@ -59,5 +60,27 @@ import Testing
         #expect(full.description == "cannot write '/x': no space left on the disk; free space, or name another disk")
         #expect(full.isOutOfSpace)
         #expect(!CaptureError.system(operation: "write", path: "/x", errno: EIO).isOutOfSpace)
+    }
+}
+
+@Suite struct SegmentNameTests {
+    static let names: [([String], String)] = [
+        (["chat"], "chat-20261122T214100.000Z.mcap"),
+        (["chat", "game", "log"], "chat+2-20261122T214100.000Z.mcap"),
+        ([], "capture-20261122T214100.000Z.mcap"),
+    ]
+
+    @Test(arguments: names) func nameOfASegment(channels: [String], name: String) {
+        #expect(SegmentName.make(channels: channels, start: Moment.start.realtime) == name)
+    }
+
+    static let channels: [(String, String)] = [
+        ("chat", "chat"), ("My.App-1_x", "My.App-1_x"), ("", "_"), (".hidden", "_hidden"), ("..", "_."),
+        ("../../etc/passwd", "_._.._etc_passwd"), ("a/b:c d", "a_b_c_d"), ("zürich", "z_rich"), ("日本", "__"),
+        ("nul\0l", "nul_l"), (String(repeating: "x", count: 300), String(repeating: "x", count: 100)),
+    ]
+
+    @Test(arguments: channels) func aChannelMadeSafe(channel: String, name: String) {
+        #expect(SegmentName.safe(channel) == name)
     }
 }

@@ -43,6 +43,21 @@ import Testing
         #expect(
             line.text(RelaySnapshot(channels: after, records: false, recordedBytes: 0, writtenBytes: 0), width: 99)
                 == "3 channels, no trouble now, ids missing since the start: 1,200, not recorded")
+        var hubs = [channel("orcChat", "healthy: x"), channel("orcNews", "quiet: y")]
+        for index in hubs.indices { hubs[index].isHub = true }
+        #expect(
+            line.text(RelaySnapshot(channels: hubs, records: true, recordedBytes: 0, writtenBytes: 0), width: 99)
+                == "2 hubs, no trouble, completeness cannot be told")
+        #expect(
+            line.text(
+                RelaySnapshot(channels: [calm[0]] + hubs, records: true, recordedBytes: 0, writtenBytes: 0), width: 99)
+                == "1 channel and 2 hubs, nothing missing of SignalR 2, of ASP.NET Core it cannot be told")
+        hubs[1].isCalm = false
+        hubs[1].sentence = "no nodes: z"
+        #expect(
+            line.text(
+                RelaySnapshot(channels: calm + hubs, records: true, recordedBytes: 0, writtenBytes: 0), width: 99)
+                == "1 of 2 channels and 2 hubs: orcNews  no nodes: z")
         let troubled =
             calm + [channel("c", "Redis down", isCalm: false), channel("d\u{1B}[2J", "gap: 3", isCalm: false)]
         #expect(

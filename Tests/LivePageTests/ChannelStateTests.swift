@@ -35,6 +35,12 @@ import Testing
 
     private static func at(_ seconds: UInt64) -> UInt64 { seconds * second }
 
+    /// Of ASP.NET Core, whose wire has no publisher's time.
+    private static func makeHub(_ state: inout ChannelState) {
+        state.hub = HubState()
+        state.latency = nil
+    }
+
     /// Times stand as `<seconds>`.
     static let cases: [Case] = [
         Case(.healthy, "healthy: 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>") {
@@ -84,6 +90,58 @@ import Testing
             $0.watchedSince = at(9_999)
             $0.lastEnvelopeAt = nil
             $0.listeners = 0
+        },
+        Case(
+            .healthy, "healthy: 1,240 envelopes/s, 5 other subscribers, completeness cannot be told on this wire"
+        ) { makeHub(&$0) },
+        Case(.quiet, "quiet: no envelope since <9990>, completeness cannot be told on this wire, not recorded") {
+            makeHub(&$0)
+            $0.rate = 0
+            $0.lastEnvelopeAt = at(9_990)
+            $0.listeners = nil
+            $0.recording = .off
+        },
+        Case(
+            .noNodes,
+            "no nodes: only this relay is subscribed to the hub; does its application run, and are the hub's type and the channel prefix right? no envelope yet, subscribed since <1000>"
+        ) {
+            makeHub(&$0)
+            $0.rate = 0
+            $0.lastEnvelopeAt = nil
+            $0.listeners = 0
+        },
+        Case(
+            .protocolMissing,
+            "protocol missing: 12 envelopes without messagepack since <9950>, which others of the hub carry; nodes disconnect clients that need it; 1,240 envelopes/s, 5 other subscribers, completeness cannot be told on this wire"
+        ) {
+            makeHub(&$0)
+            $0.hub?.lacking = [
+                "json": .init(firstAt: at(9_000), lastAt: at(9_100), count: 90),
+                "messagepack": .init(firstAt: at(9_950), lastAt: at(9_990), count: 12),
+            ]
+            $0.hub?.undecodable = .init(firstAt: at(9_990), lastAt: at(9_990), count: 1)
+        },
+        Case(
+            .undecodable,
+            "undecodable: 1 payload since <9990> that no node of ASP.NET Core sends; who else publishes there? 1,240 envelopes/s, 5 other subscribers, completeness cannot be told on this wire"
+        ) {
+            makeHub(&$0)
+            $0.hub?.undecodable = .init(firstAt: at(9_990), lastAt: at(9_990), count: 1)
+            $0.hub?.missingAcks = .init(firstAt: at(9_990), lastAt: at(9_990), count: 1)
+        },
+        Case(
+            .acksMissing,
+            "acks missing: 2 group commands since <9980> without an ack within 30 s; does each node hear the backplane? 1,240 envelopes/s, 5 other subscribers, completeness cannot be told on this wire"
+        ) {
+            makeHub(&$0)
+            $0.hub?.missingAcks = .init(firstAt: at(9_980), lastAt: at(9_990), count: 2)
+        },
+        Case(
+            .paused,
+            "recording paused: disk space low since <9000>, 3 envelopes not recorded; 1,240 envelopes/s, 5 other subscribers, completeness cannot be told on this wire"
+        ) {
+            makeHub(&$0)
+            $0.recording = .paused(since: at(9_000), lost: 3)
         },
         Case(
             .demoted,
@@ -206,6 +264,18 @@ import Testing
         #expect(state.verdict.level == .warning)
         state.now += 1
         #expect(state.verdict.level == .bad)
+    }
+
+    @Test func newsOfAHubGrowOld() {
+        var state = Self.healthy
+        Self.makeHub(&state)
+        let news = HubState.News(firstAt: 0, lastAt: state.now - ChannelState.newsSpan + 1, count: 3)
+        state.hub?.missingAcks = news
+        #expect(state.verdict.kind == .acksMissing && state.figures.missing == 3)
+        state.hub?.lacking = ["json": news]
+        #expect(state.verdict.kind == .protocolMissing)
+        state.now += 1
+        #expect(state.verdict.kind == .healthy && state.figures.missing == 0)
     }
 
     @Test func newsGrowOld() {

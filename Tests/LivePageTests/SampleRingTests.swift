@@ -22,6 +22,20 @@ import Testing
         #expect(ring.count == 4)
     }
 
+    @Test func fewerAreKeptOnceThereAreMoreChannels() {
+        for count in [3, 7, 8, 21] {
+            var ring = SampleRing(capacity: 8)
+            for number in 1...count { ring.append(sample(number)) }
+            ring.shrink(to: 5)
+            #expect(ring.samples.map(\.at) == Array((1...count).suffix(min(8, count)).suffix(5)).map { UInt64($0) })
+            for number in count + 1...count + 3 { ring.append(sample(number)) }
+            #expect(ring.samples.map(\.at) == Array((1...count + 3).suffix(5)).map { UInt64($0) })
+            ring.shrink(to: 9)
+            ring.append(sample(count + 4))
+            #expect(ring.count == 5, "it never grows")
+        }
+    }
+
     @Test(arguments: [(0, 900), (1, 900), (50, 900), (51, 882), (100, 450), (1_000, 45), (5_000, 10), (100_000, 10)])
     func manyChannelsKeepFewerEach(channels: Int, samples: Int) {
         #expect(SampleRing.capacity(channels: channels) == samples)

@@ -1,6 +1,8 @@
 import Foundation
-import Prometheus
+import TestSupport
 import Testing
+
+@testable import Prometheus
 
 /// Whole expositions, byte for byte.
 @Suite struct ExpositionTests {
@@ -135,5 +137,117 @@ import Testing
         registry.gaugeFamily("g", help: raw, labels: ["l"]).with(raw).set(1)
         #expect(registry.text(.text) == "# HELP g \(textHelp)\n# TYPE g gauge\ng{l=\"\(quoted)\"} 1\n")
         #expect(registry.text(.openMetrics) == "# TYPE g gauge\n# HELP g \(quoted)\ng{l=\"\(quoted)\"} 1\n# EOF\n")
+    }
+}
+
+@Suite struct NumberTextTests {
+    @Test(arguments: [
+        (0, "0"), (3, "3"), (-3, "-3"), (0.25, "0.25"), (-0.1, "-0.1"), (1e-5, "1e-05"),
+        (.leastNonzeroMagnitude, "5e-324"),
+        (1_048_576, "1048576"), (9_007_199_254_740_992, "9007199254740992"), (1e15, "1000000000000000"),
+        (1e16, "1e+16"),
+        (1e22, "1e+22"), (1.5e300, "1.5e+300"), (.nan, "NaN"), (-.nan, "NaN"), (.infinity, "+Inf"),
+        (-.infinity, "-Inf"),
+    ])
+    func value(number: Double, expected: String) {
+        #expect(NumberText.value(number) == expected)
+    }
+
+    // The examples of OpenMetrics 1.0.0, "Considerations: Canonical Numbers", and Go's %g beyond them.
+    @Test(arguments: [
+        (0, "0.0"), (0.001, "0.001"), (0.002, "0.002"), (0.01, "0.01"), (0.1, "0.1"), (0.9, "0.9"), (0.95, "0.95"),
+        (0.999, "0.999"), (1, "1.0"), (1.7, "1.7"), (10, "10.0"), (1e-10, "1e-10"), (1e-9, "1e-09"), (1e-5, "1e-05"),
+        (1e-4, "0.0001"), (100, "100.0"), (1e5, "100000.0"), (1e6, "1e+06"), (1e7, "1e+07"), (1e9, "1e+09"),
+        (1e10, "1e+10"), (.infinity, "+Inf"), (123_456, "123456.0"), (999_999.5, "999999.5"),
+        (1_048_576, "1.048576e+06"), (1_234_567.5, "1.2345675e+06"), (16_777_216, "1.6777216e+07"),
+        (1.5e15, "1.5e+15"), (1e16, "1e+16"), (1.25e20, "1.25e+20"), (1e100, "1e+100"), (1.5e-7, "1.5e-07"),
+    ])
+    func bound(number: Double, expected: String) {
+        #expect(NumberText.bound(number) == expected)
+    }
+
+    @Test func everySpellingReadsBackAsTheSameNumber() {
+        let seed: UInt64 = 20_261_122
+        var random = SplitMix64(seed: seed)
+        for _ in 0..<20_000 {
+            let number = Double(bitPattern: random.next())
+            guard number.isFinite else { continue }
+            #expect(Double(NumberText.value(number)) == number, "seed \(seed)")
+            #expect(Double(NumberText.bound(number.magnitude)) == number.magnitude, "seed \(seed)")
+        }
+    }
+
+    @Test(arguments: [0, 1, 9, 10, 99, 100, 1_234_567_890, Int.max, -1, -10, Int.min])
+    func digits(number: Int) {
+        var bytes = Array("a ".utf8)
+        bytes.appendDigits(of: number)
+        #expect(String(decoding: bytes, as: UTF8.self) == "a \(number)")
+    }
+}
+
+@Suite struct NegotiationTests {
+    @Test(arguments: [
+        // Nothing asked for, or nothing that we have.
+        (nil, ExpositionFormat.text),
+        ("", .text),
+        ("*/*", .text),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", .text),
+        ("application/json", .text),
+        ("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited", .text),
+        // Prometheus 2.42, and 3 without and with protobuf.
+        (
+            "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+                + "text/plain;version=0.0.4;q=0.5,*/*;q=0.1", .openMetrics
+        ),
+        (
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+                + "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+                + "text/plain;version=0.0.4;q=0.3,*/*;q=0.2", .openMetrics
+        ),
+        (
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,"
+                + "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+            .openMetrics
+        ),
+        // Prometheus configured to prefer text.
+        ("text/plain;version=0.0.4;q=0.6,application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.2", .text),
+        // Quality.
+        ("text/plain;q=0.5,application/openmetrics-text;q=0.6", .openMetrics),
+        ("text/plain;q=0.6,application/openmetrics-text;q=0.5", .text),
+        ("text/plain;q=0.009,application/openmetrics-text;q=0.01", .openMetrics),
+        ("application/openmetrics-text;q=0", .text),
+        ("application/openmetrics-text;q=0,*/*", .text),
+        ("text/plain;q=0,*/*", .openMetrics),
+        ("text/plain;q=0,application/openmetrics-text;q=0", .text),
+        ("application/openmetrics-text;q=2", .text),
+        ("application/openmetrics-text;q=nan", .text),
+        ("application/openmetrics-text;q=much", .text),
+        // The same quality: the more precise, then text.
+        ("text/plain,application/openmetrics-text", .text),
+        ("application/openmetrics-text,text/plain", .text),
+        ("*/*,application/openmetrics-text", .openMetrics),
+        ("text/*,application/openmetrics-text", .openMetrics),
+        ("application/*", .openMetrics),
+        // A precise range overrules a wide one of higher quality.
+        ("application/*;q=0.9,application/openmetrics-text;q=0.1,text/plain;q=0.5", .text),
+        // Versions.
+        ("application/openmetrics-text", .openMetrics),
+        ("application/openmetrics-text; version=0.0.1", .text),
+        ("application/openmetrics-text; version=2.0.0, text/plain;q=0.1", .text),
+        ("application/openmetrics-text;version=1.0.0;q=0.4,text/plain;version=1.0.0;q=0.9", .openMetrics),
+        // Spelling.
+        (" Application/OpenMetrics-Text ; Version = \"1.0.0\" ; Q = 0.9 ,\ttext/plain;q=0.5", .openMetrics),
+        ("application/openmetrics-text;charset=utf-8;;q=1.000,,", .openMetrics),
+        (",;=/;q", .text),
+        ("application/, /openmetrics-text, application/openmetrics-text/x", .text),
+    ])
+    func format(accept: String?, expected: ExpositionFormat) {
+        #expect(ExpositionFormat.negotiate(accept: accept) == expected)
+    }
+
+    @Test func contentTypes() {
+        #expect(ExpositionFormat.text.contentType == "text/plain; version=0.0.4; charset=utf-8")
+        #expect(
+            ExpositionFormat.openMetrics.contentType == "application/openmetrics-text; version=1.0.0; charset=utf-8")
     }
 }

@@ -107,3 +107,89 @@ private struct Members {
         UInt8(digits).flatMap(CommandType.init)
     }
 }
+
+/// What a command asks of the node that owns the connection. The raw value is the number on the wire.
+///
+/// Source: `Messaging/CommandType.cs` of SignalR 2.
+package enum CommandType: UInt8, CaseIterable, Sendable {
+    /// Proves to a connecting client that messages reach it through the bus.
+    case initializing = 0
+    case addToGroup = 1
+    case removeFromGroup = 2
+    case abort = 3
+
+    /// Stable snake_case name, for the `command` label of metrics.
+    package var label: String {
+        switch self {
+        case .initializing: "initializing"
+        case .addToGroup: "add_to_group"
+        case .removeFromGroup: "remove_from_group"
+        case .abort: "abort"
+        }
+    }
+
+    /// The name in .NET's enumeration, which some serializer settings write instead of the number.
+    package var wireName: String {
+        switch self {
+        case .initializing: "Initializing"
+        case .addToGroup: "AddToGroup"
+        case .removeFromGroup: "RemoveFromGroup"
+        case .abort: "Abort"
+        }
+    }
+}
+
+extension CommandType {
+    private static let member: StaticString = #""CommandType":"#
+
+    /// The type in a command's value, found without decoding the rest if it is written as by real nodes.
+    ///
+    /// - Returns: nil if the value is not a command.
+    package init?(in value: UnsafeRawBufferPointer) {
+        if let type = Self.found(in: value) {
+            self = type
+        } else if let type = try? Command(decoding: value).type {
+            self = type
+        } else {
+            return nil
+        }
+    }
+
+    /// With its quotation marks the member cannot occur inside a string, where they would be escaped.
+    private static func found(in value: UnsafeRawBufferPointer) -> CommandType? {
+        let length = member.utf8CodeUnitCount
+        guard value.count > length else { return nil }
+        for start in 0..<(value.count - length - 1) where value[start] == member.utf8Start[0] {
+            guard (1..<length).allSatisfy({ value[start + $0] == member.utf8Start[$0] }) else { continue }
+            let digit = value[start + length]
+            let next = value[start + length + 1]
+            guard digit >= UInt8(ascii: "0"), next == UInt8(ascii: ",") || next == UInt8(ascii: "}") else { return nil }
+            return CommandType(rawValue: digit - UInt8(ascii: "0"))
+        }
+        return nil
+    }
+}
+
+/// Why a message's value is not a command.
+package enum CommandError: Error, Equatable, Sendable {
+    /// Not a JSON object in UTF-8.
+    case notAnObject
+    case badWaitForAck
+    /// No id, or not a string.
+    case badID
+    /// The type is missing, or not one of the four, neither by number nor by name.
+    case badType
+    case badValue
+}
+
+extension CommandError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .notAnObject: "not a SignalR command: the value is not a JSON object"
+        case .badWaitForAck: "not a SignalR command: WaitForAck is neither true nor false"
+        case .badID: "not a SignalR command: Id is missing or not a string"
+        case .badType: "not a SignalR command: CommandType is missing or not one of 0 to 3 or their names"
+        case .badValue: "not a SignalR command: Value is neither a string nor null"
+        }
+    }
+}

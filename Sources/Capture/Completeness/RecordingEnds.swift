@@ -117,3 +117,12 @@ package struct RecordingEnds: Sendable {
     /// By channel; lasting doubts take precedence.
     package var all: OrdinalNameMap<RecordingDoubt> { doubts.filled(from: lasting) }
 }
+
+/// How a segment was closed.
+package enum SegmentEnding: Sendable, Equatable {
+    /// The recording continues in the next segment.
+    case goesOn
+    /// The recording ended. By channel: the last id assigned by then; all ids up to it are recorded or reported
+    /// missing. Channels whose counter could not be read are absent.
+    case stopped(checkedIDs: OrdinalNameMap<UInt64>)
+}

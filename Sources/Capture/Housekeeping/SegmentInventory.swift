@@ -120,3 +120,54 @@ package struct SegmentInventory: Sendable {
         return ids
     }
 }
+
+/// A segment in the record directory, as housekeeping sees it.
+package struct StoredSegment: Sendable, Equatable {
+    /// File name.
+    package var name: String
+    /// Bytes of the file.
+    package var size: UInt64
+    /// Nanoseconds since 1970.
+    package var startedAt: UInt64
+    /// When it was last written to, nanoseconds since 1970.
+    package var endedAt: UInt64
+    /// True while a relay holds its lock.
+    package var isOpen: Bool
+    /// False for one whose relay could not close it.
+    package var isClosed: Bool
+    /// Missing ids according to its end; nil if unknown: open, unclosed, or after a crash.
+    package var missingIDs: UInt64?
+    package var isArchived: Bool
+
+    package init(
+        name: String, size: UInt64, startedAt: UInt64, endedAt: UInt64, isOpen: Bool = false, isClosed: Bool = true,
+        missingIDs: UInt64? = nil, isArchived: Bool = false
+    ) {
+        self.name = name
+        self.size = size
+        self.startedAt = startedAt
+        self.endedAt = endedAt
+        self.isOpen = isOpen
+        self.isClosed = isClosed
+        self.missingIDs = missingIDs
+        self.isArchived = isArchived
+    }
+}
+
+/// What only a segment of backplane-relay has at its start.
+struct SegmentStart {
+    /// Nanoseconds since 1970.
+    let startedAt: UInt64
+
+    /// - Returns: nil if the file is not a segment of backplane-relay.
+    /// - Throws: ``CaptureError`` if it cannot be read.
+    init?(of source: FileSource) throws {
+        let reader = MCAPStreamReader(source, tailMayGrow: true)
+        guard case .header(let header)? = try reader.next(), header.profile == CaptureMetadata.profile,
+            case .metadata(let metadata)? = try reader.next(), metadata.name == CaptureMetadata.startName,
+            reader.damages.isEmpty,
+            let startedAt = metadata.entries[CaptureMetadata.Key.startedAt].flatMap(UTCTime.parse)
+        else { return nil }
+        self.startedAt = startedAt
+    }
+}

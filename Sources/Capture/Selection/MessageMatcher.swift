@@ -1,4 +1,11 @@
 import Backplane
+import JSON
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
 
 /// What a ``CaptureSelection`` asks of messages, prepared for comparing bytes.
 struct MessageMatcher: Sendable {
@@ -137,5 +144,129 @@ struct TargetMatcher: Sendable {
 
     private static func contains(_ names: [Name], _ name: UnsafeRawBufferPointer) -> Bool {
         names.contains { name.elementsEqual($0.bytes) }
+    }
+}
+
+/// A pattern for signals: `*` stands for any text, also none, `?` for one character. Case does not matter, as to nodes
+/// (``CaselessName``).
+struct Glob: Sendable {
+    private static let any = UInt8(ascii: "*")
+    private static let one = UInt8(ascii: "?")
+
+    private let pattern: [UInt8]
+
+    init(_ pattern: String) {
+        var pattern = pattern
+        self.pattern = pattern.withUTF8 { OrdinalCase.folded(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// - Parameter text: UTF-8; what is malformed counts as U+FFFD.
+    func matches(_ text: UnsafeRawBufferPointer) -> Bool {
+        if OrdinalCase.isASCII(text) { return matchesFolded(text) }
+        return OrdinalCase.folded(text).withUnsafeBytes { matchesFolded($0) }
+    }
+
+    /// - Parameter text: well-formed; beyond ASCII in upper case.
+    private func matchesFolded(_ text: UnsafeRawBufferPointer) -> Bool {
+        var place = 0
+        var position = 0
+        // Behind the last `*`, and how much of the text it stands for so far ends where.
+        var retry: (place: Int, position: Int)?
+        while position < text.count {
+            let wanted = place < pattern.count ? pattern[place] : nil
+            if wanted == Self.any {
+                place += 1
+                retry = (place, position)
+            } else if wanted == Self.one {
+                place += 1
+                position = Self.characterEnd(in: text, from: position)
+            } else if let wanted, wanted == OrdinalCase.uppercased(ascii: text[position]) {
+                place += 1
+                position += 1
+            } else if let last = retry {
+                // The last `*` takes one more; earlier ones never need to.
+                position = Self.characterEnd(in: text, from: last.position)
+                place = last.place
+                retry = (place, position)
+            } else {
+                return false
+            }
+        }
+        return pattern[place...].allSatisfy { $0 == Self.any }
+    }
+
+    private static func characterEnd(in text: UnsafeRawBufferPointer, from start: Int) -> Int {
+        var end = start + 1
+        while end < text.count, text[end] & 0xC0 == 0x80 { end += 1 }
+        return end
+    }
+}
+
+/// A share of all signals, chosen by their names alone: what is chosen once is chosen in every capture, by every version.
+///
+/// A signal is in if its hash lies below the share of 2^64. The hash: 64-bit FNV-1a over the signal's bytes, A to Z taken
+/// as a to z, its bits then spread by the finalizer of MurmurHash3, because FNV alone leaves the high bits of short names
+/// alike.
+struct SignalSample: Sendable {
+    private let limit: UInt64
+
+    /// - Parameter percent: 0 for none to 100 for all.
+    init(percent: Double) {
+        let share = percent / 100 * 0x1p64
+        limit = share >= 0x1p64 ? .max : UInt64(max(0, share))
+    }
+
+    func includes(_ signal: UnsafeRawBufferPointer) -> Bool {
+        limit == .max || Self.hash(signal) < limit
+    }
+
+    static func hash(_ signal: UnsafeRawBufferPointer) -> UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in signal {
+            hash ^= UInt64(Self.lowercased(byte))
+            hash &*= 0x100_0000_01b3
+        }
+        hash ^= hash >> 33
+        hash &*= 0xff51_afd7_ed55_8ccd
+        hash ^= hash >> 33
+        hash &*= 0xc4ce_b9fe_1a85_ec53
+        return hash ^ hash >> 33
+    }
+
+    @inline(__always)
+    private static func lowercased(_ byte: UInt8) -> UInt8 {
+        byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
+    }
+}
+
+/// Finds a text in values, either plain or as escaped in a JSON string by a node.
+struct TextSearch: Sendable {
+    private let plain: [UInt8]
+    /// nil if JSON does not escape the text.
+    private let escaped: [UInt8]?
+
+    init(_ text: String) {
+        plain = Array(text.utf8)
+        var literal = JSONWriter()
+        literal.string(text)
+        let inner = Array(literal.bytes.dropFirst().dropLast())
+        escaped = inner == plain ? nil : inner
+    }
+
+    func isFound(in value: UnsafeRawBufferPointer) -> Bool {
+        Self.isFound(plain, in: value) || escaped.map { Self.isFound($0, in: value) } ?? false
+    }
+
+    private static func isFound(_ text: [UInt8], in value: UnsafeRawBufferPointer) -> Bool {
+        guard let first = text.first else { return true }
+        guard let start = value.baseAddress, value.count >= text.count else { return false }
+        let lastStart = value.count - text.count
+        var offset = 0
+        while offset <= lastStart {
+            guard let place = memchr(start + offset, CInt(first), lastStart - offset + 1) else { return false }
+            if memcmp(place, text, text.count) == 0 { return true }
+            offset = UnsafeRawPointer(place) - start + 1
+        }
+        return false
     }
 }

@@ -1,3 +1,4 @@
+import Backplane
 import Capture
 import Logging
 import NIOConcurrencyHelpers
@@ -5,6 +6,7 @@ import NIOCore
 import Prometheus
 import Redis
 import Relay
+import Synchronization
 import Time
 
 /// Maintains the contents of the live page, and sends them to open pages.
@@ -41,7 +43,8 @@ final class LiveFeed: Sendable {
     let segments: SegmentCatalog?
     private let configuration: LivePageConfiguration
     private let relay: RelayParts
-    private let sampler: EnvelopeSampler
+    let sampler: EnvelopeSampler
+    private let showsValues: Bool
     private let state: NIOLockedValueBox<State>
 
     init(_ configuration: LivePageConfiguration, of relay: RelayParts, at now: Moment = .now()) {
@@ -50,13 +53,15 @@ final class LiveFeed: Sendable {
         journal = LiveJournal(at: now)
         segments = relay.configuration.recording.map { SegmentCatalog(directory: $0.directory) }
         let channels = relay.observing.channels
-        sampler = EnvelopeSampler(channels: channels.count)
-        let samples = SampleRing.capacity(channels: channels.count)
+        sampler = EnvelopeSampler(forms: channels.map(\.source.form))
+        // Nothing is shown that is not recorded.
+        let payload = relay.configuration.payload
+        showsValues = configuration.showsValues && payload.leavesAll
         state = NIOLockedValueBox(
             State(
                 snapshot: LiveSnapshot(
-                    channels: channels.map { ChannelSnapshot(name: $0.channel, metrics: $0, samples: samples) },
-                    records: segments != nil, showsValues: configuration.showsValues, at: now),
+                    channels: channels, records: segments != nil, showsValues: showsValues,
+                    showsNames: payload.namesKey == nil, at: now),
                 nextSample: now.monotonic + Self.second))
     }
 
@@ -119,16 +124,20 @@ final class LiveFeed: Sendable {
 
     /// Reads the state of the relay once, and sends a frame if there is news.
     func look(at now: Moment, isOpen: Bool) {
-        let (status, drops, channels) = (relay.context.status, relay.drops, relay.observing.channels.indices)
+        let (status, drops) = (relay.context.status, relay.drops)
+        let entries = journal.take()
+        let envelopes = isOpen ? sampler.take() : []
+        // Asked after both: of what they tell the channels are there by now.
+        let channels = relay.observing.channels
+        sampler.know(channels.map(\.source.form))
         let look = LiveSnapshot.Look(
             isWriting: status.isWriting, isDiskLow: status.isDiskLow, masterLoss: status.masterLoss,
             silence: status.silence(at: now), lost: relay.recording.lostEnvelopes,
             overflowed: drops.count(.bufferFull), oversized: drops.count(.tooLarge),
-            subscribers: channels.map { relay.watch.subscribers(channel: $0) },
-            meant: channels.map { relay.watch.meant(channel: $0) }, clients: relay.watch.subscriberRows.table)
-        let entries = journal.take()
-        let envelopes = isOpen ? sampler.take() : []
+            subscribers: channels.indices.map { relay.watch.subscribers(channel: $0) },
+            meant: channels.indices.map { relay.watch.meant(channel: $0) }, clients: relay.watch.subscriberRows.table)
         let (frame, line) = state.withLockedValue { state -> (ByteBuffer?, RelaySnapshot?) in
+            state.snapshot.attach(channels, at: now)
             let events = state.snapshot.update(look, entries: entries, at: now)
             if events.contains(where: { $0.event.event.hasPrefix("segment") }) { state.segmentsAreAsked = true }
             let isTick = now.monotonic >= state.nextSample
@@ -152,19 +161,27 @@ final class LiveFeed: Sendable {
     }
 
     private func line(of snapshot: LiveSnapshot) -> RelaySnapshot {
-        RelaySnapshot(
-            channels: zip(snapshot.channels, snapshot.verdicts).map { channel, verdict in
+        var channels = zip(snapshot.channels, snapshot.verdicts).map { channel, verdict in
+            RelaySnapshot.Channel(
+                name: channel.name, isCalm: verdict.kind == .healthy || verdict.kind == .quiet,
+                sentence: verdict.sentence.text, times: verdict.sentence.times,
+                missing: channel.missingTotal, isHub: channel.hub != nil)
+        }
+        if let verdict = snapshot.emptyVerdict {
+            channels = [
                 RelaySnapshot.Channel(
-                    name: channel.name, isCalm: verdict.kind == .healthy || verdict.kind == .quiet,
-                    sentence: verdict.sentence.text, times: verdict.sentence.times,
-                    missing: channel.missingTotal)
-            }, records: segments != nil, recordedBytes: relay.recording.bytes.value,
+                    name: "hubs", isCalm: false, sentence: verdict.sentence.text, times: verdict.sentence.times,
+                    missing: 0, isHub: true)
+            ]
+        }
+        return RelaySnapshot(
+            channels: channels, records: segments != nil, recordedBytes: relay.recording.bytes.value,
             writtenBytes: relay.recording.writtenBytes.value)
     }
 
     /// - Returns: nil if there is nothing to send yet.
     private func frame(_ state: inout State, isTick: Bool, at now: Moment) -> ByteBuffer? {
-        let verdicts = state.snapshot.verdicts.map(\.kind)
+        let verdicts = (state.snapshot.verdicts + [state.snapshot.emptyVerdict].compactMap { $0 }).map(\.kind)
         let links = configuration.links.all
         let linesAreDue = !state.lines.isEmpty && now.monotonic >= state.lastFrameAt + Self.lineInterval
         guard isTick || linesAreDue || !state.events.isEmpty || verdicts != state.verdicts || state.segmentsChanged
@@ -195,7 +212,7 @@ final class LiveFeed: Sendable {
         let (snapshot, sequence) = state.withLockedValue { ($0.snapshot, $0.sequence) }
         var frame = LiveFrame("state", sequence: sequence, snapshot: snapshot)
         frame.addVersion(
-            relay.configuration.version, showsValues: configuration.showsValues, records: segments != nil,
+            relay.configuration.version, showsValues: showsValues, records: segments != nil,
             hasToken: hasToken)
         frame.addLinks(configuration.links.all)
         frame.addChannels(snapshot, samples: .all, tables: true)
@@ -204,5 +221,79 @@ final class LiveFeed: Sendable {
         frame.addLines(snapshot.lines)
         frame.addSegments(segments?.listing, snapshot: snapshot, mayDownload: hasToken)
         return frame.finished()
+    }
+}
+
+/// Samples a few envelopes per second for the live feed, on the recorder's thread.
+///
+/// Without an open page it costs one flag check per batch. Otherwise it reads the first envelopes of a batch and takes
+/// as many as the budget allows; the page says that the feed is a sample.
+final class EnvelopeSampler: Sendable {
+    private struct State {
+        /// By channel index: envelopes that may be taken until the next refill.
+        var budget: [Int]
+        /// By channel index.
+        var forms: [EnvelopeForm]
+        var taken: [SampledEnvelope] = []
+    }
+
+    /// Envelopes per channel between two refills.
+    static let share = 2
+    /// Envelopes of a batch that are considered.
+    static let lookedAt = 64
+    /// Maximum number of envelopes waiting for ``take()``.
+    static let limit = 64
+
+    private let isWanted = Atomic(false)
+    private let state: NIOLockedValueBox<State>
+
+    /// - Parameter forms: of the channels that are there from the start, by channel index.
+    init(forms: [EnvelopeForm]) {
+        state = NIOLockedValueBox(State(budget: Array(repeating: 0, count: forms.count), forms: forms))
+    }
+
+    /// More channels have come. Of one that is not known yet nothing is taken.
+    ///
+    /// - Parameter forms: of all channels.
+    func know(_ forms: [EnvelopeForm]) {
+        state.withLockedValue { state in
+            guard forms.count > state.forms.count else { return }
+            state.budget += Array(repeating: Self.share, count: forms.count - state.forms.count)
+            state.forms = forms
+        }
+    }
+
+    /// Whether any page is open.
+    func want(_ wanted: Bool) {
+        isWanted.store(wanted, ordering: .relaxed)
+    }
+
+    /// Called on the recorder's thread.
+    @inline(__always)
+    func offer(_ batch: EnvelopeBatch) {
+        guard isWanted.load(ordering: .relaxed) else { return }
+        sample(batch)
+    }
+
+    private func sample(_ batch: EnvelopeBatch) {
+        state.withLockedValue { state in
+            guard state.budget.contains(where: { $0 > 0 }) else { return }
+            batch.forEach(first: Self.lookedAt) { channel, receivedAt, payload in
+                guard state.budget.indices.contains(channel), state.budget[channel] > 0, state.taken.count < Self.limit
+                else { return }
+                state.budget[channel] -= 1
+                state.taken.append(
+                    SampledEnvelope(payload, state.forms[channel], channel: channel, receivedAt: receivedAt))
+            }
+        }
+    }
+
+    /// Envelopes taken since the last call; refills the budget.
+    func take() -> [SampledEnvelope] {
+        state.withLockedValue { state in
+            defer { state.taken = [] }
+            for channel in state.budget.indices { state.budget[channel] = Self.share }
+            return state.taken
+        }
     }
 }

@@ -30,8 +30,13 @@ struct LiveFrame {
             let channel = snapshot.channels[index]
             writer.raw(#"{"name":"#)
             writer.string(channel.name)
+            writer.raw(#","backplane":"\#(channel.dialect.label)""#)
+            if !channel.prefix.isEmpty {
+                writer.raw(#","prefix":"#)
+                writer.string(channel.prefix)
+            }
             Self.add(snapshot.state(ofChannel: index).verdict, to: &writer)
-            writer.raw(#","missing":\#(channel.missingTotal)"#)
+            if channel.hub == nil { writer.raw(#","missing":\#(channel.missingTotal)"#) }
             writer.raw(#","current":"#)
             Self.add(snapshot.state(ofChannel: index).figures, to: &writer)
             let shown: [LiveSample] =
@@ -44,6 +49,10 @@ struct LiveFrame {
             if tables { Self.addTables(channel, to: &writer) }
             writer.raw("}")
         }
+        guard let verdict = snapshot.emptyVerdict else { return }
+        json.raw(#","empty":{"name":"""#)
+        Self.add(verdict, to: &json)
+        json.raw("}")
     }
 
     enum Samples {
@@ -125,7 +134,8 @@ struct LiveFrame {
         writer.raw("[\(number(figures.rate)),\(number(figures.bytes)),\(figures.missing),\(text(figures.latency))]")
     }
 
-    /// `[time, envelopes/s, bytes/s, missing, median ms, p99 ms]`, the last two null without latencies.
+    /// `[time, envelopes/s, bytes/s, missing, median ms, p99 ms]`, the last two null without latencies; what the last three
+    /// are of a hub is in ``LiveSample``.
     private static func add(_ sample: LiveSample, to writer: inout JSONWriter) {
         writer.raw(
             "[\(milliseconds(sample.at)),\(number(sample.envelopes)),\(number(sample.bytes)),\(sample.missing),\(text(sample.latency))]"
@@ -151,6 +161,17 @@ struct LiveFrame {
             writer.string(row.method)
             writer.raw(",\(row.count)]")
         }
+        if let hub = channel.hub { addTables(hub, to: &writer) }
+    }
+
+    /// What a hub of ASP.NET Core has besides: `[protocol, envelopes with it, envelopes that lack it]` and `[what, count]`.
+    private static func addTables(_ hub: HubSnapshot, to writer: inout JSONWriter) {
+        list(#","protocols":"#, hub.protocols, to: &writer) { writer, figures in
+            writer.raw(#"["\#(figures.name)",\#(figures.envelopes),\#(figures.lacking)]"#)
+        }
+        list(#","commands":"#, hub.commands, to: &writer) { writer, command in
+            writer.raw(#"["\#(command.label)",\#(command.count)]"#)
+        }
     }
 
     private static func add(_ event: LiveEvent, to writer: inout JSONWriter) {
@@ -171,7 +192,9 @@ struct LiveFrame {
         // As text: JavaScript numbers are exact only up to 2^53.
         if let id = line.id { writer.raw(#","id":"\#(id)""#) }
         if let latency = line.latency { writer.raw(#","latency":\#(number(latency * 1_000))"#) }
-        for (name, text) in [("hub", line.hub), ("method", line.method), ("value", line.value)] {
+        for (name, text) in [
+            ("hub", line.hub), ("method", line.method), ("target", line.target), ("value", line.value),
+        ] {
             guard let text else { continue }
             writer.raw(#","\#(name)":"#)
             writer.string(text)

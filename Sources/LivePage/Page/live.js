@@ -52,9 +52,9 @@ function valueOf(text) {
   return details;
 }
 
-const noneYet = () => {
+const noneYet = (columns = 3) => {
   const element = cell('none yet');
-  element.colSpan = 3;
+  element.colSpan = columns;
   return row(element);
 };
 
@@ -66,20 +66,51 @@ const row = (...cells) => {
 
 // MARK: Channels
 
+// Of each wire what it has: on that of ASP.NET Core there are no ids and no publisher's times.
+const lastCharts = {
+  signalr2: () => [
+    new Chart({ title: 'Latency', series: [{ label: 'median', column: 4 }, { label: 'p99', column: 5 }], format: duration, said: saidDuration }),
+    new Chart({ title: 'Missing ids', series: [{ column: 3 }], format: count, bars: true }),
+  ],
+  core: () => [
+    new Chart({ title: 'Time to ack', series: [{ label: 'median', column: 4 }, { label: 'p99', column: 5 }], format: duration, said: saidDuration }),
+    new Chart({ title: 'Missing acks', series: [{ column: 3 }], format: count, bars: true }),
+  ],
+};
+
+// The type of a hub behind its channel prefix, which Redis' channels do not separate.
+function nameOf({ name, prefix }) {
+  if (!prefix || !name.startsWith(prefix)) return [name];
+  const element = document.createElement('span');
+  element.className = 'prefix';
+  element.title = 'channel prefix';
+  element.textContent = prefix;
+  return [element, name.slice(prefix.length)];
+}
+
+// An event key may be called as a hub.
+const keyOf = channel => `${channel.backplane} ${channel.name}`;
+
 class Channel {
-  constructor(name) {
+  constructor(told) {
+    const { name, backplane } = told;
     this.name = name;
+    this.key = keyOf(told);
+    this.isHub = backplane === 'core';
     this.samples = [];
     this.kind = null;
     this.current = [0, 0, 0, null, null];
     this.section = $('channel').content.firstElementChild.cloneNode(true);
-    this.section.querySelector('h2').textContent = name;
-    this.section.setAttribute('aria-label', `Channel ${name}`);
+    const wire = document.createElement('small');
+    wire.className = backplane;
+    wire.textContent = this.isHub ? 'ASP.NET Core' : 'SignalR 2';
+    this.section.querySelector('h2').append(...nameOf(told), ' ', wire);
+    this.section.setAttribute('aria-label', `${this.isHub ? 'Hub' : 'Channel'} ${name}`);
+    for (const table of this.section.querySelectorAll('.of-hub')) table.hidden = !this.isHub;
     this.charts = [
       new Chart({ title: 'Envelopes per second', series: [{ column: 1 }], format: rate }),
       new Chart({ title: 'Bytes per second', series: [{ column: 2 }], format: bytes, thousand: 1024 }),
-      new Chart({ title: 'Latency', series: [{ label: 'median', column: 4 }, { label: 'p99', column: 5 }], format: duration, said: saidDuration }),
-      new Chart({ title: 'Missing ids', series: [{ column: 3 }], format: count, bars: true }),
+      ...lastCharts[this.isHub ? 'core' : 'signalr2'](),
     ];
     this.section.querySelector('.charts').append(...this.charts.map(chart => chart.figure));
   }
@@ -118,6 +149,18 @@ class Channel {
     if (!calls.length) calls.push(noneYet());
     this.section.querySelector('.calls tbody').replaceChildren(...calls);
     this.section.querySelector('.sampled').textContent = count(received.sampled);
+    if (this.isHub) this.showHubTables(received);
+  }
+
+  showHubTables(received) {
+    const protocols = received.protocols.map(([name, number, lacking]) => {
+      const without = cell(count(lacking), 'number');
+      if (lacking > 0) without.classList.add('lacking');
+      return row(cell(name), cell(count(number), 'number'), without);
+    });
+    const commands = received.commands.map(([what, number]) => row(cell(what), cell(count(number), 'number')));
+    this.section.querySelector('.protocols tbody').replaceChildren(...(protocols.length ? protocols : [noneYet()]));
+    this.section.querySelector('.commands tbody').replaceChildren(...(commands.length ? commands : [noneYet(2)]));
   }
 
   draw(now) {
@@ -141,16 +184,35 @@ function outages() {
 }
 
 function showChannels(received, now) {
-  const names = received.map(channel => channel.name).join('\n');
-  if (names !== channels.map(channel => channel.name).join('\n')) {
-    channels = received.map(channel => new Channel(channel.name));
-    $('channels').replaceChildren(...channels.map(channel => channel.section));
+  const keys = received.map(keyOf);
+  if (keys.length !== channels.length || channels.some((channel, index) => channel.key !== keys[index])) {
+    // Hubs come while the page is open: what is known of the others stays.
+    const known = new Map(channels.map(channel => [channel.key, channel]));
+    channels = received.map((channel, index) => known.get(keys[index]) ?? new Channel(channel));
+    const sections = channels.map(channel => channel.section);
+    const isGrowth = [...$('channels').children].every((section, index) => section === sections[index]);
+    if (isGrowth) $('channels').append(...sections.slice($('channels').childElementCount));
+    else $('channels').replaceChildren(...sections);
     document.body.classList.toggle('many', channels.length > 1);
+    document.body.classList.toggle('both', new Set(channels.map(channel => channel.isHub)).size > 1);
+    document.body.classList.toggle('hubs-only', channels.length > 0 && channels.every(channel => channel.isHub));
   }
   received.forEach((channel, index) => channels[index].take(channel, now));
   const order = ['bad', 'warning', 'idle', 'good'];
   const worst = [...channels].sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level))[0];
   if (worst) document.title = `${worst.kind.replaceAll('_', ' ')}: ${worst.name} – backplane-relay`;
+}
+
+// Hubs are looked for, and none is there yet.
+function showEmpty(told, now) {
+  const section = $('no-channels');
+  section.hidden = !told;
+  if (!told) return;
+  section.dataset.level = told.level;
+  section.querySelector('path').setAttribute('d', shapes[told.level] ?? shapes.idle);
+  const line = section.querySelector('p');
+  line.replaceChildren(...sentence(told.text, told.times, now));
+  document.title = `${told.kind.replaceAll('_', ' ')} – backplane-relay`;
 }
 
 // MARK: Events, envelopes, segments
@@ -202,15 +264,17 @@ function lineRow(line) {
   if (line.hub !== undefined) call.append(`${line.hub}.`, document.createElement('wbr'), line.method);
   // A command's action has a name too.
   else if (line.method !== undefined) call.append(line.method);
-  const what = cell(call, 'name', 'Hub and method');
+  const what = cell(call, `name${line.method === undefined && line.value === undefined && !(line.messages > 1) ? ' absent' : ''}`, 'Hub and method');
   if (line.messages > 1) what.append(` and ${line.messages - 1} more`);
   if (line.value !== undefined) {
     what.append(valueOf(line.value));
   }
   return row(
     cell(time(line.at, clock(line.at)), '', 'Time'), cell(channels[line.channel]?.name ?? '', 'of-many', 'Channel'),
-    cell(line.id ?? '–', 'number', 'Id'), cell(line.kind.replaceAll('_', ' '), '', 'Kind'), what,
-    cell(bytes(line.size), 'number', 'Size'), cell(duration(line.latency), 'number', 'Latency'));
+    cell(line.id ?? '–', `number of-ids${line.id === undefined ? ' absent' : ''}`, 'Id'), cell(line.kind.replaceAll('_', ' '), '', 'Kind'),
+    cell(line.target ?? '', `target${line.target === undefined ? ' absent' : ''}`, 'For'), what,
+    cell(bytes(line.size), 'number', 'Size'),
+    cell(duration(line.latency), `number of-ids${line.latency === undefined ? ' absent' : ''}`, 'Latency'));
 }
 
 function showClients(received) {
@@ -284,6 +348,7 @@ function take(message, isWhole) {
   if (received.values !== undefined) $('values-hint').textContent = received.values ? 'With their values, as users wrote them.' : '';
   if (received.links) showLinks(received.links);
   showChannels(received.channels, received.now);
+  showEmpty(received.empty, received.now);
   if (received.clients) showClients(received.clients);
   if (received.events) showEvents(received.events);
   if (received.lines) takeLines(received.lines);

@@ -69,6 +69,7 @@ const ids = (from, to) => (from === to ? `id ${from}` : `ids ${count(from)} to $
 
 const events = {
   subscribed: e => `subscribed${e.redis_version ? ` to Redis ${e.redis_version}` : ''}`,
+  attached: () => 'hub found: its envelopes are heard from here on',
   disconnected: e => `connection to Redis lost: ${e.why}`,
   gap: e => `${count(e.to - e.from + 1)} missing, ${ids(e.from, e.to)}: ${e.why}`,
   may_be_missing: e =>
@@ -94,7 +95,7 @@ const levels = {
   demoted: 'bad', promoted: 'good', gap: 'bad', interleaved: 'bad', disconnected: 'bad', dropped: 'bad',
   recording_paused: 'bad', writing_failed: 'bad',
   counter_reset: 'warning', may_be_missing: 'warning', duplicate: 'warning', clock_step: 'warning',
-  subscribed: 'good', recording_resumed: 'good', writing_resumed: 'good',
+  subscribed: 'good', attached: 'good', recording_resumed: 'good', writing_resumed: 'good',
 };
 
 export const eventLevel = event => levels[event.event] ?? 'idle';

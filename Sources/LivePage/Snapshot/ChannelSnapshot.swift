@@ -9,6 +9,8 @@ struct ChannelSnapshot: Sendable {
     private static let averaged = 5
 
     let name: String
+    /// nil for an event key of SignalR 2.
+    private(set) var hub: HubSnapshot?
     private let metrics: ChannelMetrics
     /// nil on a wire without ids and times.
     private let ids: SignalR2Metrics?
@@ -22,11 +24,19 @@ struct ChannelSnapshot: Sendable {
     private var missing: Int
     private var turns: Int
     private var latency: LatencyWindow?
+    /// Since when a hub that was found waits until its envelopes are heard; nil if they are. Nanoseconds since 1970, as below.
+    private(set) var waitsSince: UInt64?
+    /// Since when they are, if that was told of this channel alone.
+    private(set) var heardSince: UInt64?
 
-    /// - Parameter samples: number of samples to keep.
-    init(name: String, metrics: ChannelMetrics, samples: Int) {
+    /// - Parameters:
+    ///   - samples: so many are kept.
+    ///   - foundAt: if the channel has come while the relay runs, nanoseconds since 1970.
+    init(name: String, metrics: ChannelMetrics, samples: Int, foundAt: UInt64? = nil) {
         self.name = name
         self.metrics = metrics
+        hub = HubSnapshot(metrics)
+        waitsSince = foundAt
         let ids = metrics.signalR2
         self.ids = ids
         self.samples = SampleRing(capacity: samples)
@@ -41,10 +51,11 @@ struct ChannelSnapshot: Sendable {
     mutating func sample(at time: UInt64, seconds: Double) {
         let now = (metrics.envelopes.value, metrics.envelopeBytes.value, missingTotal)
         let quantiles = ids.flatMap { ids in latency?.advance(to: ids.deliveryLatency) }
+        let ofHub = hub?.sample(at: time)
         samples.append(
             LiveSample(
                 at: time, envelopes: Double(now.0 - envelopes) / seconds, bytes: Double(now.1 - bytes) / seconds,
-                missing: now.2 - missing, latency: quantiles))
+                missing: ofHub?.missingAcks ?? now.2 - missing, latency: ofHub?.acks ?? quantiles))
         (envelopes, bytes, missing) = now
         let turns = ids?.interleavedIDs.value ?? 0
         if turns > self.turns {
@@ -68,6 +79,10 @@ struct ChannelSnapshot: Sendable {
             } else {
                 gap = ChannelState.Gap(firstAt: event.at, lastAt: event.at, missing: count, cause: cause)
             }
+        case "subscribed": waitsSince = nil
+        case "attached":
+            waitsSince = nil
+            heardSince = event.at
         case "counter_reset":
             reset = ChannelState.Reset(at: event.at, from: from, to: to, highest: max(from, reset?.highest ?? 0))
         case "interleaved":
@@ -94,7 +109,21 @@ struct ChannelSnapshot: Sendable {
     /// Bytes per second.
     var byteRate: Double { mean { $0.bytes } }
 
-    /// Latency of the newest second with envelopes.
+    mutating func keepSamples(_ count: Int) { samples.shrink(to: count) }
+
+    var dialect: Dialect { metrics.dialect }
+
+    /// The channel prefix of a hub, with which its name begins; empty without one.
+    var prefix: String { metrics.source.hub?.prefix ?? "" }
+
+    /// As decides what is said of it; nil for an event key of SignalR 2.
+    var hubState: HubState? {
+        guard var state = hub?.state else { return nil }
+        state.ackDuration = recentLatency
+        return state
+    }
+
+    /// Of the newest second in which something came.
     var recentLatency: LatencyWindow.Quantiles? { samples.suffix(Self.averaged).last { $0.latency != nil }?.latency }
 
     private func mean(_ value: (LiveSample) -> Double) -> Double {
@@ -121,38 +150,4 @@ struct ChannelSnapshot: Sendable {
 
     /// Payloads of this run that are not envelopes.
     var undecodable: Int { metrics.undecodable.reduce(0) { $0 + $1.value } }
-}
-
-/// The most frequent hubs and methods among the sampled envelopes of one channel.
-struct TopCalls: Sendable {
-    struct Call: Hashable, Sendable {
-        var hub: String
-        var method: String
-    }
-
-    struct Row: Equatable, Sendable {
-        var hub: String
-        var method: String
-        var count: Int
-    }
-
-    /// Number of distinct pairs; further ones count as others.
-    static let limit = 100
-    static let shown = 8
-
-    private var counts: [Call: Int] = [:]
-    private(set) var total = 0
-
-    mutating func count(hub: String, method: String) {
-        total += 1
-        let call = Call(hub: hub, method: method)
-        guard counts[call] != nil || counts.count < Self.limit else { return }
-        counts[call, default: 0] += 1
-    }
-
-    /// Most frequent first.
-    var rows: [Row] {
-        counts.sorted { ($1.value, $0.key.hub, $0.key.method) < ($0.value, $1.key.hub, $1.key.method) }
-            .prefix(Self.shown).map { Row(hub: $0.key.hub, method: $0.key.method, count: $0.value) }
-    }
 }

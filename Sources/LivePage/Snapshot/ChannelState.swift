@@ -91,6 +91,8 @@ struct ChannelState: Sendable, Equatable {
     var recording = Recording.off
     /// Whether unrecorded envelopes may belong to other channels.
     var isOneOfMany = false
+    /// nil for an event key of SignalR 2. A hub of ASP.NET Core has neither ids nor a publisher's time.
+    var hub: HubState?
 
     /// The figures of the sentence, so that the page shows the same ones elsewhere.
     struct Figures: Sendable, Equatable {
@@ -98,13 +100,17 @@ struct ChannelState: Sendable, Equatable {
         var rate: Double
         /// Bytes per second.
         var bytes: Double
-        /// Missing ids in the last minute; older losses are not news.
+        /// Ids of the last minute; an older loss is no news. Of a hub, group commands without an ack.
         var missing: Int
+        /// Of a hub, from a group command to its ack.
         var latency: LatencyWindow.Quantiles?
     }
 
     var figures: Figures {
-        Figures(
+        if let hub {
+            return Figures(rate: rate, bytes: byteRate, missing: hub.missingAcks(at: now), latency: hub.ackDuration)
+        }
+        return Figures(
             rate: rate, bytes: byteRate, missing: gap.flatMap { isNews($0.lastAt) ? $0.missing : nil } ?? 0,
             latency: rate == 0 ? nil : latency)
     }
@@ -120,7 +126,7 @@ struct ChannelState: Sendable, Equatable {
             addTraffic(kind, to: &sentence)
             addMissing(kind, to: &sentence)
             if recording == .off { sentence.add(", not recorded") }
-            if kind == .quiet, listeners == 0 {
+            if kind == .quiet, listeners == 0, hub == nil {
                 let question = meant.map { "did you mean '\(Words.withoutBraces($0))'?" }
                 sentence.add("; no node is subscribed: \(question ?? "is the event key spelled as in Startup.cs?")")
             }
@@ -149,7 +155,9 @@ struct ChannelState: Sendable, Equatable {
         if isNews(interleaving?.lastAt) { return .interleaved }
         if isNews(reset?.at) { return .reset }
         if isNews(gap?.lastAt) { return .gap }
+        if let news = hub?.kind(at: now) { return news }
         if !slow.isEmpty { return .slowSubscriber }
+        if hub != nil, isQuiet, listeners == 0 { return .noNodes }
         return isQuiet ? .quiet : .healthy
     }
 
@@ -232,6 +240,8 @@ struct ChannelState: Sendable, Equatable {
             guard let gap else { return }
             sentence.add(
                 "gap: \(Words.ids(gap.missing)) missing since {} (\(Words.cause(gap.cause))); ", gap.firstAt)
+        case .noNodes, .undecodable, .protocolMissing, .acksMissing:
+            hub?.addOpening(kind, at: now, to: &sentence)
         }
     }
 
@@ -254,7 +264,11 @@ struct ChannelState: Sendable, Equatable {
     }
 
     private func addMissing(_ kind: ChannelVerdict.Kind, to sentence: inout Sentence) {
-        // "nothing missing" would contradict envelopes that are not recorded.
+        if hub != nil {
+            if lastEnvelopeAt != nil { sentence.add(", completeness cannot be told on this wire") }
+            return
+        }
+        // Beside what is not recorded, "nothing missing" would be a contradiction.
         let nothing = kind == .paused || kind == .notRecording ? "all ids received" : "nothing missing"
         if interleaving != nil { return sentence.add(", missing ids unknown") }
         switch (kind, gap) {

@@ -20,7 +20,15 @@ struct ChannelVerdict: Sendable, Equatable {
         case interleaved
         /// The counter was set back recently.
         case reset
-        /// A subscriber does not read fast enough.
+        /// Nobody but this relay is subscribed to the hub.
+        case noNodes = "no_nodes"
+        /// Payloads came that are no envelopes of ASP.NET Core.
+        case undecodable
+        /// Envelopes lack a hub protocol that others of the hub carry.
+        case protocolMissing = "protocol_missing"
+        /// Group commands had no ack.
+        case acksMissing = "acks_missing"
+        /// A subscriber does not read what Redis has for it.
         case slowSubscriber = "slow_subscriber"
         /// Envelopes are received but not recorded, because memory is full.
         case dropping
@@ -36,8 +44,10 @@ struct ChannelVerdict: Sendable, Equatable {
             switch self {
             case .healthy: .good
             case .quiet: .idle
-            case .subscribing, .reset, .slowSubscriber: .warning
-            case .redisDown, .demoted, .gap, .interleaved, .dropping, .paused, .notRecording, .hanging: .bad
+            case .subscribing, .reset, .slowSubscriber, .noNodes, .undecodable, .acksMissing: .warning
+            case .redisDown, .demoted, .gap, .interleaved, .dropping, .paused, .notRecording, .hanging,
+                .protocolMissing:
+                .bad
             }
         }
     }

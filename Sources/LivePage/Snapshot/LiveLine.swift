@@ -1,46 +1,5 @@
 import Backplane
-
-/// The data of one envelope for the feed, copied on the recorder's thread.
-struct SampledEnvelope: Sendable {
-    /// Larger values are not parsed; their hub and method stay unknown.
-    static let valueLimit = 16 * 1024
-
-    var channel: Int
-    /// Nanoseconds since 1970.
-    var receivedAt: UInt64
-    /// Payload bytes.
-    var size: Int
-    /// nil if the payload has no id.
-    var id: UInt64?
-    /// Kind of the first message; nil if the payload does not decode.
-    var kind: MessageKind?
-    var messages = 0
-    /// The publisher's clock, nanoseconds since 1970.
-    var createdAt: UInt64?
-    /// Value of the first message.
-    var value: [UInt8] = []
-
-    init(_ payload: UnsafeRawBufferPointer, channel: Int, receivedAt: UInt64) {
-        self.channel = channel
-        self.receivedAt = receivedAt
-        size = payload.count
-        id = try? EnvelopeID.parse(payload).id
-        do throws(EnvelopeError) {
-            var walk = try EnvelopeWalk(payload)
-            while let message = try walk.next() {
-                messages += 1
-                guard messages == 1 else { continue }
-                kind = message.kind
-                if message.value.count <= Self.valueLimit { value = Array(message.value) }
-            }
-            createdAt = DotNetTicks(rawValue: walk.createdTicks).unixNanoseconds.flatMap { UInt64(exactly: $0) }
-        } catch {
-            value = []
-            kind = nil
-            messages = 0
-        }
-    }
-}
+import Capture
 
 /// One envelope of the live feed.
 struct LiveLine: Sendable, Equatable {
@@ -55,20 +14,23 @@ struct LiveLine: Sendable, Equatable {
     /// Nanoseconds since 1970.
     var at: UInt64
     var id: UInt64?
-    /// `undecodable` if it is not a SignalR 2 envelope.
+    /// `undecodable` if it is no envelope of its channel's SignalR.
     var kind: String
     var messages: Int
     var hub: String?
     /// For a command, what it does.
     var method: String?
+    /// The group, user or connection that it is for; nil where it is for all, or names are not to be shown.
+    var target: String?
     /// Payload bytes.
     var size: Int
-    /// In seconds; nil if the publisher's time is unknown or in the future.
+    /// In seconds; nil if the publisher's time is not known, or lies ahead of ours, and on a wire that does not tell it.
     var latency: Double?
-    /// The message's value; only with `--show-payloads`.
+    /// The message's value, of ASP.NET Core the arguments or the result; only with `--show-payloads`.
     var value: String?
 
-    init(_ envelope: SampledEnvelope, number: UInt64, showsValue: Bool) {
+    /// - Parameter showsNames: false where the names of groups and users and the ids of connections are not recorded.
+    init(_ envelope: SampledEnvelope, number: UInt64, showsValue: Bool, showsNames: Bool = true) {
         self.number = number
         channel = envelope.channel
         at = envelope.receivedAt
@@ -77,14 +39,42 @@ struct LiveLine: Sendable, Equatable {
         messages = envelope.messages
         size = envelope.size
         if let createdAt = envelope.createdAt, createdAt <= at { latency = Double(at - createdAt) * 1e-9 }
+        if showsNames { target = envelope.target }
         envelope.value.withUnsafeBytes { value in
-            if let call = HubInvocation(scanning: value) {
-                hub = String(call.hubName.prefix(Self.nameLimit))
-                method = String(call.methodName.prefix(Self.nameLimit))
-            } else if envelope.kind == .command, let command = try? Command(decoding: value) {
-                method = command.type.label.replacing("_", with: " ")
+            switch envelope.form {
+            case .signalR2: addSignalR2(value, kind: envelope.kind, showsValue: showsValue)
+            case .core where showsValue: self.value = Self.coreValue(value, envelope.form)
+            case .core: break
             }
-            if showsValue { self.value = String(String(decoding: value, as: UTF8.self).prefix(Self.valueLimit)) }
         }
+        if envelope.form != .signalR2 { (hub, method) = (envelope.hub, envelope.method) }
+    }
+
+    private mutating func addSignalR2(_ value: UnsafeRawBufferPointer, kind: EnvelopeKind?, showsValue: Bool) {
+        if let call = HubInvocation(scanning: value) {
+            hub = String(call.hubName.prefix(Self.nameLimit))
+            method = String(call.methodName.prefix(Self.nameLimit))
+        } else if kind == .command, let command = try? Command(decoding: value) {
+            method = command.type.label.replacing("_", with: " ")
+        }
+        if showsValue { self.value = Self.shown(value) }
+    }
+
+    /// - Parameter bytes: the whole envelope; empty if it was too large to be copied.
+    private static func coreValue(_ bytes: UnsafeRawBufferPointer, _ form: EnvelopeForm) -> String? {
+        guard !bytes.isEmpty, var view = try? EnvelopeView(bytes, form), let core = view.core,
+            let message = try? view.next()
+        else { return nil }
+        if let call = message.call { return shown(call.arguments.lineJSON) }
+        if case .groupCommand(let command) = core.payload {
+            return "connection " + shown(command.connection)
+        }
+        guard let answer = core.message else { return nil }
+        if let error = answer.error { return shown(error.text.utf8) }
+        return answer.value.map { shown(answer.value($0).lineJSON) }
+    }
+
+    private static func shown(_ bytes: some Collection<UInt8>) -> String {
+        String(String(decoding: bytes.prefix(4 * valueLimit), as: UTF8.self).prefix(valueLimit))
     }
 }

@@ -39,13 +39,21 @@ struct LiveSnapshot: Sendable {
     private(set) var now: Moment
     private let startedAt: UInt64
     private let showsValues: Bool
+    private let showsNames: Bool
     private var watchedSince: UInt64?
     private var look: Look
     private var sampledAt: UInt64
     private var nextLine: UInt64 = 1
 
-    init(channels: [ChannelSnapshot], records: Bool, showsValues: Bool, at now: Moment) {
-        self.channels = channels
+    /// - Parameters:
+    ///   - showsValues: whether lines show what users wrote.
+    ///   - showsNames: whether they show the names of groups and users and the ids of connections.
+    init(
+        channels: [ChannelMetrics], records: Bool, showsValues: Bool = false, showsNames: Bool = true, at now: Moment
+    ) {
+        let samples = SampleRing.capacity(channels: channels.count)
+        self.channels = channels.map { ChannelSnapshot(name: $0.channel, metrics: $0, samples: samples) }
+        self.showsNames = showsNames
         self.showsValues = showsValues
         self.now = now
         recording = RecordingSnapshot(records: records)
@@ -55,7 +63,19 @@ struct LiveSnapshot: Sendable {
         look = Look(subscribers: channels.map { _ in nil })
     }
 
-    /// - Returns: the new events.
+    /// Takes up the channels that have come; they only grow. Those that are there keep fewer samples then, if there are many.
+    ///
+    /// - Parameter all: by channel index.
+    mutating func attach(_ all: [ChannelMetrics], at now: Moment) {
+        guard all.count > channels.count else { return }
+        let samples = SampleRing.capacity(channels: all.count)
+        for index in channels.indices { channels[index].keepSamples(samples) }
+        channels += all[channels.count...].map {
+            ChannelSnapshot(name: $0.channel, metrics: $0, samples: samples, foundAt: now.realtime)
+        }
+    }
+
+    /// - Returns: the events that are new.
     mutating func update(_ look: Look, entries: LiveJournal.Entries, at now: Moment) -> [LiveEvent] {
         self.now = now
         self.look = look
@@ -89,10 +109,10 @@ struct LiveSnapshot: Sendable {
     mutating func add(_ envelopes: [SampledEnvelope]) -> [LiveLine] {
         let new = envelopes.map { envelope in
             defer { nextLine += 1 }
-            return LiveLine(envelope, number: nextLine, showsValue: showsValues)
+            return LiveLine(envelope, number: nextLine, showsValue: showsValues, showsNames: showsNames)
         }
         for line in new {
-            if let hub = line.hub, let method = line.method {
+            if channels.indices.contains(line.channel), let hub = line.hub, let method = line.method {
                 channels[line.channel].calls.count(hub: hub, method: method)
             }
         }
@@ -110,20 +130,35 @@ struct LiveSnapshot: Sendable {
     func state(ofChannel index: Int) -> ChannelState {
         let channel = channels[index]
         return ChannelState(
-            now: now.realtime, watchedSince: watchedSince ?? startedAt, connection: connection,
+            now: now.realtime, watchedSince: watchedSince ?? startedAt, connection: self.connection(of: channel),
             masterLoss: look.masterLoss, silence: look.silence,
-            rate: channel.rate, byteRate: channel.byteRate, latency: channel.recentLatency,
+            rate: channel.rate, byteRate: channel.byteRate,
+            // Of a hub it is the time to an ack.
+            latency: channel.hub == nil ? channel.recentLatency : nil,
             lastEnvelopeAt: channel.lastEnvelopeAt,
-            lastID: channel.lastID, listeners: look.subscribers[index].map { max(0, $0 - 1) },
-            meant: look.meant.isEmpty ? nil : look.meant[index],
+            lastID: channel.lastID, listeners: subscribers(ofChannel: index).map { max(0, $0 - 1) },
+            meant: look.meant.indices.contains(index) ? look.meant[index] : nil,
             slow: slowSubscribers(ofChannel: index), gap: channel.gap,
             reset: channel.reset, interleaving: channel.interleaving,
-            drops: recording.drops, recording: recording.state, isOneOfMany: channels.count > 1)
+            drops: recording.drops, recording: recording.state, isOneOfMany: channels.count > 1,
+            hub: channel.hubState)
+    }
+
+    /// nil if Redis has not told, or not yet of a channel that has just come.
+    private func subscribers(ofChannel index: Int) -> Int? {
+        look.subscribers.indices.contains(index) ? look.subscribers[index] : nil
+    }
+
+    /// A hub that was found is heard later than the others.
+    private func connection(of channel: ChannelSnapshot) -> LiveConnection {
+        guard case .subscribed(let since) = connection else { return connection }
+        if let waitsSince = channel.waitsSince { return .connecting(since: waitsSince) }
+        return .subscribed(since: max(since, channel.heardSince ?? 0))
     }
 
     /// The list is for the whole server. It applies to the channel only if all its subscribers listen to the channel.
     private func slowSubscribers(ofChannel index: Int) -> [ChannelState.Slow] {
-        guard let clients = look.clients, clients.listening == look.subscribers[index] else { return [] }
+        guard let clients = look.clients, clients.listening == subscribers(ofChannel: index) else { return [] }
         return clients.sorted.filter(\.row.isSlow).map { key, row in
             ChannelState.Slow(name: key.name, address: key.address, waiting: row.waiting)
         }
@@ -145,6 +180,26 @@ struct LiveSnapshot: Sendable {
         return segment
     }
 
+    /// What is said while there is no channel: hubs are looked for, and none is there yet; nil if there is one.
+    var emptyVerdict: ChannelVerdict? {
+        guard channels.isEmpty else { return nil }
+        let verdict = ChannelState(
+            now: now.realtime, watchedSince: startedAt, connection: connection, silence: look.silence,
+            recording: recording.state
+        ).verdict
+        switch verdict.kind {
+        case .hanging, .redisDown,
+            .subscribing where verdict.level == .bad:
+            return verdict
+        default: break
+        }
+        var sentence = Sentence()
+        sentence.add(
+            "no hub yet: none was found since {}; does an application run, and is the channel prefix right? Hubs are attached as they come",
+            startedAt)
+        return ChannelVerdict(kind: .noNodes, level: .warning, sentence: sentence)
+    }
+
     var verdicts: [ChannelVerdict] { channels.indices.map { state(ofChannel: $0).verdict } }
 }
 
@@ -160,6 +215,8 @@ package struct RelaySnapshot: Sendable, Equatable {
         package var times: [UInt64]
         /// Missing ids since the start.
         package var missing: Int
+        /// A hub of ASP.NET Core, of which nobody can tell whether something is missing.
+        package var isHub = false
     }
 
     package var channels: [Channel]
@@ -169,4 +226,66 @@ package struct RelaySnapshot: Sendable, Equatable {
     package var recordedBytes: Int
     /// Growth of the segment files since the start, in bytes; 0 if the relay does not record.
     package var writtenBytes: Int
+}
+
+/// Tracks whether recording works, and the losses while it does not. Times are nanoseconds since 1970.
+struct RecordingSnapshot: Sendable {
+    private(set) var state: ChannelState.Recording
+    private(set) var drops: ChannelState.Drops?
+    private let records: Bool
+    /// As of the last look.
+    private var lost = 0
+    private var overflowed = 0
+    private var oversized = 0
+    /// `lost` at the start of the outage.
+    private var baseline = 0
+
+    init(records: Bool) {
+        self.records = records
+        state = records ? .writing : .off
+    }
+
+    /// - Parameters:
+    ///   - isWriting, isDiskLow: as reported by the recorder.
+    ///   - lost: envelopes that could not be written, since the start.
+    ///   - overflowed: envelopes dropped because memory was full, since the start.
+    ///   - oversized: envelopes larger than the whole intake, since the start.
+    mutating func look(
+        isWriting: Bool, isDiskLow: Bool, lost: Int, overflowed: Int, oversized: Int = 0, at now: UInt64
+    ) {
+        defer { (self.lost, self.overflowed, self.oversized) = (lost, overflowed, oversized) }
+        if overflowed > self.overflowed || oversized > self.oversized {
+            dropped(overflowed - self.overflowed, oversized: oversized - self.oversized, at: now)
+        }
+        guard records else { return }
+        switch (isDiskLow, isWriting) {
+        case (true, _):
+            if case .paused(let since, _) = state {
+                state = .paused(since: since, lost: lost - baseline)
+            } else {
+                baseline = self.lost
+                state = .paused(since: now, lost: lost - baseline)
+            }
+        case (false, false):
+            if case .failing(let since, _) = state {
+                state = .failing(since: since, lost: lost - baseline)
+            } else {
+                baseline = self.lost
+                state = .failing(since: now, lost: lost - baseline)
+            }
+        case (false, true):
+            state = .writing
+        }
+    }
+
+    private mutating func dropped(_ envelopes: Int, oversized: Int, at now: UInt64) {
+        var new = ChannelState.Drops(
+            firstAt: now, lastAt: now, envelopes: envelopes + oversized, oversized: oversized)
+        if let last = drops, last.lastAt + ChannelState.newsSpan > now {
+            new.firstAt = last.firstAt
+            new.envelopes += last.envelopes
+            new.oversized += last.oversized
+        }
+        drops = new
+    }
 }

@@ -6,9 +6,10 @@ struct LiveSample: Sendable, Equatable {
     var envelopes: Double
     /// Per second.
     var bytes: Double
-    /// Missing ids detected in it.
+    /// Ids found missing in it; of a hub of ASP.NET Core, group commands whose ack did not come in time.
     var missing: Int
-    /// In seconds; nil without envelopes of known creation time.
+    /// From publisher to relay, in seconds; nil without envelopes whose time is known. Of a hub of ASP.NET Core, from a
+    /// group command to its ack; nil without one.
     var latency: LatencyWindow.Quantiles?
 }
 
@@ -25,7 +26,7 @@ struct SampleRing: Sendable {
     private var storage: [LiveSample] = []
     /// Index of the oldest sample, once the ring is full.
     private var start = 0
-    private let capacity: Int
+    private var capacity: Int
 
     init(capacity: Int) {
         precondition(capacity > 0)
@@ -43,6 +44,15 @@ struct SampleRing: Sendable {
             storage[start] = sample
             start = (start + 1) % capacity
         }
+    }
+
+    /// Keeps fewer from now on, the newest; never more than before.
+    mutating func shrink(to capacity: Int) {
+        precondition(capacity > 0)
+        guard capacity < self.capacity else { return }
+        storage = suffix(capacity)
+        start = 0
+        self.capacity = capacity
     }
 
     var count: Int { storage.count }

@@ -69,6 +69,14 @@ enum Words {
         number == 1 ? "1 envelope" : "\(count(UInt64(max(0, number)))) envelopes"
     }
 
+    static func payloads(_ number: Int) -> String {
+        number == 1 ? "1 payload" : "\(count(UInt64(max(0, number)))) payloads"
+    }
+
+    static func commands(_ number: Int) -> String {
+        number == 1 ? "1 group command" : "\(count(UInt64(max(0, number)))) group commands"
+    }
+
     static func ids(_ number: Int) -> String {
         number == 1 ? "1 id" : "\(count(UInt64(max(0, number)))) ids"
     }

@@ -47,3 +47,59 @@ extension ChunkHeader {
         return (header, data)
     }
 }
+
+/// Where a chunk stands in the file and what it holds. Times are nanoseconds since 1970.
+///
+/// MCAP specification: "Chunk Index (op=0x08)".
+package struct ChunkIndex: Equatable, Sendable {
+    /// Earliest and latest log time of the chunk's messages; both 0 without messages.
+    package var startTime: UInt64
+    /// Latest log time of its messages, nanoseconds since 1970; 0 without messages.
+    package var endTime: UInt64
+    /// Bytes from the start of the file to the chunk record's opcode.
+    package var offset: UInt64
+    /// Bytes of the whole chunk record, including opcode and length.
+    package var length: UInt64
+    /// For each channel with messages in the chunk: offset of its message index record. Empty: no indexes.
+    package var messageIndexOffsets: [UInt16: UInt64]
+    /// Bytes of all message index records together.
+    package var messageIndexLength: UInt64
+    /// `zstd`, `lz4` or, uncompressed, the empty string.
+    package var compression: String
+    /// Bytes of the data as stored.
+    package var compressedSize: UInt64
+    /// Bytes of the data, decompressed.
+    package var uncompressedSize: UInt64
+
+    /// Bytes from the start of the file to the end of the chunk record.
+    var chunkEnd: UInt64 { offset + length }
+
+    func encode(into buffer: inout GrowableBuffer) {
+        buffer.appendRecord(.chunkIndex) {
+            $0.append(startTime)
+            $0.append(endTime)
+            $0.append(offset)
+            $0.append(length)
+            $0.append(messageIndexOffsets)
+            $0.append(messageIndexLength)
+            $0.append(compression)
+            $0.append(compressedSize)
+            $0.append(uncompressedSize)
+        }
+    }
+}
+
+extension ChunkIndex {
+    init(content: UnsafeRawBufferPointer) throws(MalformedRecord) {
+        var cursor = ByteCursor(content)
+        startTime = try cursor.integer(UInt64.self, "message_start_time")
+        endTime = try cursor.integer(UInt64.self, "message_end_time")
+        offset = try cursor.integer(UInt64.self, "chunk_start_offset")
+        length = try cursor.integer(UInt64.self, "chunk_length")
+        messageIndexOffsets = try cursor.channelMap("message_index_offsets")
+        messageIndexLength = try cursor.integer(UInt64.self, "message_index_length")
+        compression = try cursor.string("compression")
+        compressedSize = try cursor.integer(UInt64.self, "compressed_size")
+        uncompressedSize = try cursor.integer(UInt64.self, "uncompressed_size")
+    }
+}

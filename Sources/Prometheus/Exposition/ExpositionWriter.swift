@@ -112,3 +112,96 @@ struct ExpositionWriter {
         for text in texts { write(text) }
     }
 }
+
+extension [UInt8] {
+    /// Appends a text with backslash and line feed escaped, the only characters that would end or alter a line.
+    ///
+    /// - Parameter quotes: whether to escape the double quote too. Required for label values in both formats, and for
+    ///   help texts in OpenMetrics only: the text format would show the backslash.
+    mutating func appendEscaped(_ text: String, quotes: Bool) {
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\\"):
+                append(contentsOf: "\\\\".utf8)
+            case UInt8(ascii: "\n"):
+                append(contentsOf: "\\n".utf8)
+            case UInt8(ascii: "\"") where quotes:
+                append(contentsOf: "\\\"".utf8)
+            default:
+                append(byte)
+            }
+        }
+    }
+}
+
+/// The labels of one child as written between the braces: `channel="chat",kind="hub"`. Empty if there are none.
+struct LabelText {
+    private(set) var bytes: [UInt8] = []
+
+    /// - Parameters:
+    ///   - names: checked at registration.
+    ///   - values: one per name; any Unicode text.
+    init(_ names: [String], _ values: [String]) {
+        for (name, value) in zip(names, values) {
+            append(name, value)
+        }
+    }
+
+    private mutating func append(_ name: String, _ value: String) {
+        if !bytes.isEmpty {
+            bytes.append(UInt8(ascii: ","))
+        }
+        bytes.append(contentsOf: name.utf8)
+        bytes.append(contentsOf: "=\"".utf8)
+        bytes.appendEscaped(value, quotes: true)
+        bytes.append(UInt8(ascii: "\""))
+    }
+}
+
+/// Formats numbers with the shortest digits that round-trip.
+enum NumberText {
+    /// A sample's value. Whole numbers have no fraction: `3`, `0.25`, `1e+16`, `NaN`, `+Inf`, `-Inf`.
+    static func value(_ number: Double) -> String {
+        guard number.isFinite else {
+            return number.isNaN ? "NaN" : number < 0 ? "-Inf" : "+Inf"
+        }
+        let digits = number.description
+        return digits.hasSuffix(".0") ? String(digits.dropLast(2)) : digits
+    }
+
+    /// The label `le` of a bucket, in the canonical format of OpenMetrics: `0.005`, `1.0`, `1.048576e+06`, `+Inf`.
+    ///
+    /// This is Go's `%g`, plus `.0` for whole numbers. Swift's format is the same, but it uses an exponent from 2^54
+    /// on, and `%g` from 1e6 on.
+    ///
+    /// - Parameter bound: not negative, not NaN.
+    static func bound(_ bound: Double) -> String {
+        guard bound.isFinite else { return "+Inf" }
+        let digits = bound.description
+        guard bound >= 1e6, let point = digits.firstIndex(of: "."), !digits.contains("e") else { return digits }
+
+        let exponent = digits.distance(from: digits.startIndex, to: point) - 1
+        var mantissa = digits.filter { $0 != "." }
+        while mantissa.count > 1, mantissa.last == "0" {
+            mantissa.removeLast()
+        }
+        if mantissa.count > 1 {
+            mantissa.insert(".", at: mantissa.index(after: mantissa.startIndex))
+        }
+        return "\(mantissa)e+\(exponent < 10 ? "0" : "")\(exponent)"
+    }
+}
+
+extension [UInt8] {
+    /// Appends a number without creating a string. A counter that overflowed `Int.max` is negative.
+    mutating func appendDigits(of number: Int) {
+        if number < 0 { append(UInt8(ascii: "-")) }
+        let start = count
+        var rest = number.magnitude
+        repeat {
+            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+            rest /= 10
+        } while rest > 0
+        self[start...].reverse()
+    }
+}

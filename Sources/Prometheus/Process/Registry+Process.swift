@@ -1,5 +1,11 @@
 import Time
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 extension Registry {
     /// What every command with `/metrics` tells of itself: which build runs, and the usual `process_*`, read from /proc at
     /// each scrape. Once for each registry.
@@ -43,5 +49,57 @@ extension Registry {
             if let count = ProcFiles.openFileCount() { openFiles.set(Double(count)) }
             if let limit = ProcFiles.openFileLimit() { maximumFiles.set(limit) }
         }
+    }
+}
+
+/// What the kernel tells of this process.
+enum ProcFiles {
+    static func memoryBytes() -> (total: Double, resident: Double)? {
+        guard let text = read("/proc/self/statm") else { return nil }
+        let pages = text.split(separator: " ").compactMap { Double($0) }
+        let pageSize = Double(sysconf(Int32(_SC_PAGESIZE)))
+        return pages.count >= 2 ? (pages[0] * pageSize, pages[1] * pageSize) : nil
+    }
+
+    static func openFileCount() -> Int? {
+        guard let directory = opendir("/proc/self/fd") else { return nil }
+        defer { closedir(directory) }
+        var count = 0
+        while readdir(directory) != nil { count += 1 }
+        // ".", ".." and the descriptor of this listing.
+        return max(0, count - 3)
+    }
+
+    /// Infinite if there is none; nil if the kernel does not tell.
+    static func openFileLimit() -> Double? {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }
+        return limit.rlim_cur == rlim_t.max ? .infinity : Double(limit.rlim_cur)
+    }
+
+    /// From the start in clock ticks after boot (field 22 of stat) and the boot time.
+    static func startTime() -> Double {
+        guard let stat = read("/proc/self/stat"), let close = stat.lastIndex(of: ")"),
+            let boot = read("/proc/stat")?.split(separator: "\n").first(where: { $0.hasPrefix("btime ") }),
+            let bootTime = Double(boot.dropFirst("btime ".count))
+        else { return 0 }
+        let fields = stat[stat.index(after: close)...].split(separator: " ")
+        guard fields.count > 19, let ticks = Double(fields[19]) else { return 0 }
+        return bootTime + ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+
+    private static func read(_ path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        while true {
+            let piece = [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
+                count = max(0, Glibc.read(descriptor, buffer.baseAddress, buffer.count))
+            }
+            if piece.isEmpty { break }
+            bytes += piece
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -55,3 +55,10 @@ private func isIdentifier(_ text: String) -> Bool {
     guard let first = text.utf8.first else { return false }
     return isLetter(first) && text.utf8.allSatisfy { isLetter($0) || isDigit($0) }
 }
+
+/// The type of a metric, named as in both formats.
+enum MetricKind: String, Sendable {
+    case counter
+    case gauge
+    case histogram
+}

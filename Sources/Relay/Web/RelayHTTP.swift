@@ -1,8 +1,11 @@
 import Backplane
+import Capture
 import HTTPGuard
+import HTTPTypes
 package import Hummingbird
 import NIOCore
 import Prometheus
+import Time
 
 /// Routes added to the relay's HTTP surface from above: the live page.
 package protocol WebRoutes: Sendable {
@@ -114,5 +117,102 @@ struct RelayHTTP: Sendable {
         Response(
             status: status, headers: [.contentType: "text/plain; charset=utf-8"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+    }
+}
+
+/// Refuses requests for other host names: 421. Health is served under any name: probes use many, and it reveals
+/// nothing.
+struct HostMiddleware<Context: RequestContext>: RouterMiddleware {
+    let policy: HostPolicy
+    let openPaths: Set<String>
+    /// What to do if the name is right, as text.
+    let remedy: String
+
+    func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        guard !openPaths.contains(request.uri.path) else { return try await next(request, context) }
+        let names = Self.names(in: request)
+        guard let stranger = names.first(where: { !policy.admits($0) }) else { return try await next(request, context) }
+        return Response(
+            status: .misdirectedRequest, headers: [.contentType: "text/plain; charset=utf-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: sentence(stranger))))
+    }
+
+    /// From one or more headers. A host in the request target is ignored: browsers send the same in both.
+    static func names(in request: Request) -> [String?] {
+        var names = [request.head.authority]
+        if let host = HTTPField.Name("Host") { names += request.headers[values: host].map { $0 } }
+        return names
+    }
+
+    private func sentence(_ name: String?) -> String {
+        let asked = name.map { "'\(PrintableText.line($0.prefix(200).utf8))'" } ?? "no name"
+        return """
+            This relay listens on a loopback address and answers only to localhost, 127.0.0.1 and [::1]; the request was for \
+            \(asked). If that is its name, for instance behind a proxy: \(remedy).
+
+            """
+    }
+}
+
+/// Refuses POST requests of other sites' pages by a browser: 403. Programs, which send no origin, are allowed.
+///
+/// The cookie's `SameSite=Strict` is not sufficient: a page on another port of this host is same-site.
+struct SameOriginMiddleware<Context: RequestContext>: RouterMiddleware {
+    func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        if request.method != .get, request.method != .head, !Self.isOwn(request) {
+            return Response(status: .forbidden)
+        }
+        return try await next(request, context)
+    }
+
+    /// By browser headers: `Sec-Fetch-Site` on protected or local connections, `Origin` everywhere.
+    static func isOwn(_ request: Request) -> Bool {
+        // Pages cannot set it. It reflects the page's real origin even behind a proxy with another host name.
+        if let site = request.headers[.secFetchSite] { return site == "same-origin" || site == "none" }
+        guard let origin = request.headers[.origin] else { return true }
+        // Without the scheme, which a proxy may change.
+        guard let separator = origin.firstRange(of: "://"), let host = request.head.authority else { return false }
+        return origin[separator.upperBound...].lowercased() == host.lowercased()
+    }
+}
+
+extension HTTPField.Name {
+    fileprivate static let secFetchSite = HTTPField.Name("Sec-Fetch-Site") ?? .origin
+}
+
+/// Requires the token, as a bearer or by the cookie of a login, and responds 401 otherwise: a browser requesting the
+/// page gets the login form. `/-/healthy` is open, so that a supervisor needs no secret.
+struct TokenMiddleware<Context: RequestContext>: RouterMiddleware {
+    let sessions: WebSessions
+    /// Paths open to anyone: those of the login.
+    let openPaths: Set<String>
+    /// The login form for a browser; nil for other requests.
+    let login: @Sendable (Request) -> Response?
+
+    func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        if openPaths.contains(request.uri.path) || hasBearer(request)
+            || sessions.isOpen(cookies: request.headers[.cookie], at: .now())
+        {
+            return try await next(request, context)
+        }
+        if request.method == .get, request.uri.path == "/", let login = login(request) { return login }
+        var response = Response(status: .unauthorized)
+        response.headers[.wwwAuthenticate] = #"Bearer realm="backplane-relay""#
+        return response
+    }
+
+    private func hasBearer(_ request: Request) -> Bool {
+        guard let value = request.headers[.authorization] else { return false }
+        let scheme = "bearer "
+        guard value.utf8.count > scheme.utf8.count, value.prefix(scheme.count).lowercased() == scheme else {
+            return false
+        }
+        return sessions.token.matches(Array(value.utf8.dropFirst(scheme.utf8.count)))
     }
 }

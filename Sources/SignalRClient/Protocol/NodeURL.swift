@@ -51,3 +51,8 @@ package struct NodeURL: Equatable, Sendable, CustomStringConvertible {
 
     package var description: String { "\(isTLS ? "https" : "http")://\(authority)\(path)" }
 }
+
+/// A client's request to a node; the raw value is the last component of the path.
+enum NodeRequest: String {
+    case negotiate, connect, reconnect, poll, start, send, abort
+}

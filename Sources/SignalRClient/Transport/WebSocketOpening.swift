@@ -114,3 +114,123 @@ struct WebSocketOpening: Sendable {
         return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : host)
     }
 }
+
+/// Reads the response of a node that refuses the upgrade to webSockets, for the error, and hides it from the upgrade
+/// handler. A successful response passes through.
+final class UpgradeRefusal: ChannelInboundHandler {
+    typealias InboundIn = HTTPClientResponsePart
+    typealias InboundOut = HTTPClientResponsePart
+
+    private var ended: ((_ status: Int, _ body: ByteBuffer) -> Void)?
+    private var hasSwitched = false
+    /// 0 until refused.
+    private var status = 0
+    private var body = ByteBuffer()
+
+    init(ended: @escaping (_ status: Int, _ body: ByteBuffer) -> Void) {
+        self.ended = ended
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        // After the switch the data is not HTTP any more.
+        guard !hasSwitched else { return context.fireChannelRead(data) }
+        let part = unwrapInboundIn(data)
+        if case .head(let head) = part {
+            hasSwitched = head.status == .switchingProtocols
+            guard !hasSwitched else { return context.fireChannelRead(data) }
+            status = Int(head.status.code)
+        }
+        switch part {
+        case .head: break
+        case .body(var part):
+            if body.readableBytes < AnswerText.quotedCharacters { body.writeBuffer(&part) }
+        case .end:
+            finish()
+            context.close(promise: nil)
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        finish()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if hasSwitched { context.fireErrorCaught(error) } else { context.close(promise: nil) }
+    }
+
+    private func finish() {
+        guard status != 0 else { return }
+        ended?(status, body)
+        ended = nil
+    }
+}
+
+/// The last handler of a webSocket: assembles messages, answers pings, reports the end once.
+final class WebSocketClientHandler: ChannelInboundHandler {
+    typealias InboundIn = WebSocketFrame
+    typealias OutboundOut = WebSocketFrame
+
+    /// Nodes send no longer messages.
+    static let maximumMessageBytes = 16 << 20
+
+    private let received: (ByteBuffer) -> Void
+    private var ended: ((_ reason: String) -> Void)?
+    private var fragments: ByteBuffer?
+    private var reason = "closed by the node"
+
+    init(received: @escaping (ByteBuffer) -> Void, ended: @escaping (_ reason: String) -> Void) {
+        self.received = received
+        self.ended = ended
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let frame = unwrapInboundIn(data)
+        switch frame.opcode {
+        case .text, .binary, .continuation: append(frame, context: context)
+        case .ping:
+            let pong = WebSocketFrame(fin: true, opcode: .pong, maskKey: .random(), data: frame.unmaskedData)
+            context.writeAndFlush(wrapOutboundOut(pong), promise: nil)
+        case .connectionClose:
+            var data = frame.unmaskedData
+            if let code = data.readWebSocketErrorCode() {
+                let text = String(buffer: data)
+                reason = "closed by the node: \(code)\(text.isEmpty ? "" : " \(text)")"
+            }
+            let close = WebSocketFrame(fin: true, opcode: .connectionClose, maskKey: .random(), data: ByteBuffer())
+            context.writeAndFlush(wrapOutboundOut(close), promise: nil)
+            context.close(promise: nil)
+        default: break
+        }
+    }
+
+    private func append(_ frame: WebSocketFrame, context: ChannelHandlerContext) {
+        var data = frame.unmaskedData
+        if var fragments {
+            self.fragments = nil
+            fragments.writeBuffer(&data)
+            data = fragments
+        }
+        guard data.readableBytes <= Self.maximumMessageBytes else {
+            reason = "a message of more than \(Self.maximumMessageBytes) bytes"
+            context.close(promise: nil)
+            return
+        }
+        if frame.fin {
+            received(data)
+        } else {
+            fragments = data
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        reason = ConnectReason.words(of: error)
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        ended?(reason)
+        ended = nil
+        context.fireChannelInactive()
+    }
+}

@@ -17,6 +17,7 @@ enum ArgumentForms {
         "speed": "a factor above 0 such as 1, 2.5 or 0.5, or max",
         "rate": "envelopes a second above 0, such as 500/s",
         "loop": "a number of rounds such as 3, or forever",
+        "protocols": "names with commas: json,messagepack",
         "transport": "all, or names with commas: webSockets,serverSentEvents,longPolling,foreverFrame",
     ]
 

@@ -28,12 +28,26 @@ struct StatusLine {
         guard !troubled.isEmpty else {
             // After a minute a loss is no longer a problem to act on, but ids stay missing.
             let missing = channels.reduce(0) { $0 + $1.missing }
+            let hubs = channels.count { $0.isHub }
             let state =
-                missing == 0
-                ? "nothing missing" : "no trouble now, ids missing since the start: \(Format.count(missing))"
-            return "\(channels.count) channels, \(state)" + (areRecorded ? "" : ", not recorded")
+                if missing > 0 {
+                    "no trouble now, ids missing since the start: \(Format.count(missing))"
+                } else if hubs == channels.count {
+                    "no trouble, completeness cannot be told"
+                } else {
+                    hubs == 0 ? "nothing missing" : "nothing missing of SignalR 2, of ASP.NET Core it cannot be told"
+                }
+            return "\(Self.number(of: channels)), \(state)" + (areRecorded ? "" : ", not recorded")
         }
-        return "\(troubled.count) of \(channels.count) channels: " + troubled.map(describe).joined(separator: "; ")
+        return "\(troubled.count) of \(Self.number(of: channels)): " + troubled.map(describe).joined(separator: "; ")
+    }
+
+    /// `2 channels`, `3 hubs`, `1 channel and 3 hubs`.
+    private static func number(of channels: [RelaySnapshot.Channel]) -> String {
+        let hubs = channels.count { $0.isHub }
+        let keys = channels.count - hubs
+        if hubs == 0 { return Format.count(keys, "channel") }
+        return (keys == 0 ? "" : Format.count(keys, "channel") + " and ") + Format.count(hubs, "hub")
     }
 
     private func describe(_ channel: RelaySnapshot.Channel) -> String {

@@ -121,7 +121,7 @@ struct TailPrinter: TailOutput {
             logger.error(
                 "printing is slower than the traffic, envelopes dropped",
                 metadata: ["envelopes": "\(event.envelopes ?? 0)", "bytes": "\(event.bytes ?? 0)"])
-        // The subscriber itself logs subscriptions and lost connections.
+        // The subscriber itself logs subscriptions, also to hubs that were found, and lost connections.
         default: break
         }
     }

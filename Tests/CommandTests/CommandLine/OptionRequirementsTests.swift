@@ -18,11 +18,11 @@ import Testing
             (["run", "--tls-cert", "c"], "--tls-cert: HTTPS is not possible without --tls-key"),
             (
                 ["run", "--channel", "c", "--core-exclude", "H"],
-                "--core-exclude: no hubs are found, so none is left out without --core"
+                "--core-exclude: no hubs are searched for, so none can be excluded without --core"
             ),
             (
                 ["tail", "--core-hub", "H", "--core-exclude", "I"],
-                "--core-exclude: no hubs are found, so none is left out without --core"
+                "--core-exclude: no hubs are searched for, so none can be excluded without --core"
             ),
             (
                 ["run", "--channel", "c", "--core-connections"],

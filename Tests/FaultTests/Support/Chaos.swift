@@ -202,3 +202,54 @@ final class Chaos: Sendable {
     /// Where it lands is not known, hence nothing that could pass for an envelope.
     private static let garbage: [[UInt8]] = ["!!!\r\n", "*-2\r\n", "$-5\r\n", ":12a\r\n"].map { Array($0.utf8) }
 }
+
+/// Sets the relay's clock of the day while it runs; the monotonic clocks stay true.
+///
+/// Not libfaketime: it changes other clocks, too, and does not let a wait last longer when the clock is set back.
+struct SteppingClock: Sendable {
+    private let library: String
+    private let file: String
+
+    init(in folder: String) async throws {
+        library = try await Shim.compile("stepping_clock", in: folder)
+        file = folder + "/clock"
+        try set(seconds: 0)
+    }
+
+    /// For the relay whose clock it is.
+    var environment: [String: String] { ["LD_PRELOAD": library, "STEPPING_CLOCK": file] }
+
+    /// - Parameter seconds: from the true time.
+    func set(seconds: Int) throws {
+        try Data("\(seconds)".utf8).write(to: URL(fileURLWithPath: file), options: .atomic)
+    }
+}
+
+/// A directory in which nothing can be made, for root neither: it is mounted over itself, read-only.
+enum ReadOnly {
+    static func with<Value>(
+        _ path: String, isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Value
+    ) async throws -> Value {
+        try begin(path)
+        do {
+            let value = try await body()
+            end(path)
+            return value
+        } catch {
+            end(path)
+            throw error
+        }
+    }
+
+    static func begin(_ path: String) throws {
+        guard mount(path, path, nil, UInt(MS_BIND), nil) == 0 else { throw TestFailure("mount: errno \(errno)") }
+        guard mount(nil, path, nil, UInt(MS_BIND) | UInt(MS_REMOUNT) | UInt(MS_RDONLY), nil) == 0 else {
+            umount2(path, Int32(MNT_DETACH))
+            throw TestFailure("remount: errno \(errno)")
+        }
+    }
+
+    static func end(_ path: String) {
+        umount2(path, Int32(MNT_DETACH))
+    }
+}

@@ -132,3 +132,124 @@ final class Publisher: Sendable {
         }
     }
 }
+
+/// How much a ``Publisher`` publishes.
+struct Load: Sendable {
+    /// Envelopes that are under way together.
+    var burst = 1...20
+    /// Between two bursts, in milliseconds.
+    var pause = 2...10
+    /// Bytes of text in an envelope; of few, much more.
+    var size = 50...600
+    var largeEvery = 100
+    var largeSize = 2_000...40_000
+
+    static let usual = Load()
+    /// Some megabytes a second: more than socket buffers hold.
+    static let heavy = Load(burst: 2...4, pause: 4...8, size: 30_000...60_000)
+}
+
+/// Decides what a ``Publisher`` publishes next.
+struct BurstMaker {
+    enum Request {
+        case envelope(size: Int)
+        case raw
+        case burn
+    }
+
+    var random: SplitMix64
+    var load = Load.usual
+    /// While true, only what is asked for.
+    var isPaused = false
+    /// To be done in the next burst.
+    var requests: [Request] = []
+    /// Since a burst was taken, until all of it is answered.
+    var isUnderWay = false
+    private var number = 0
+    private let noise: [UInt8]
+
+    init(seed: UInt64) {
+        random = SplitMix64(seed: seed)
+        noise = random.bytes(200_000).map { 97 + $0 % 26 }
+    }
+
+    mutating func takeBurst() -> [Request] {
+        var burst = requests
+        requests = []
+        if !isPaused {
+            burst += (0..<Int.random(in: load.burst, using: &random)).map { _ in
+                let isLarge = Int.random(in: 1...load.largeEvery, using: &random) == 1
+                return .envelope(size: Int.random(in: isLarge ? load.largeSize : load.size, using: &random))
+            }
+        }
+        isUnderWay = !burst.isEmpty
+        return burst
+    }
+
+    /// A chat message that no other equals.
+    mutating func blob(size: Int) -> [UInt8] {
+        number += 1
+        var call = Array(#"{"H":"chatHub","M":"broadcastMessage","A":["\#(number)",""#.utf8)
+        var left = size
+        while left > 0 {
+            let start = Int.random(in: 0..<noise.count, using: &random)
+            let piece = noise[start...].prefix(left)
+            call += piece
+            left -= piece.count
+        }
+        call += #""]}"#.utf8
+        let message = Message(source: "5d79f717-a44d-4b23-ae9c-fb5f3a54d40b", key: "h-chatHub", value: call)
+        let now = Int64(Date().timeIntervalSince1970 * 1e9)
+        return ScaleoutMessage(messages: [message], createdTicks: DotNetTicks(unixNanoseconds: now).rawValue).encoded()
+    }
+
+    mutating func rawPayload() -> [UInt8] {
+        number += 1
+        return Array("not SignalR: \(number)".utf8)
+    }
+}
+
+/// Writes the answers to one pipeline into the ledger.
+final class BurstAnswers: Sendable {
+    private struct State {
+        var indexes: ArraySlice<Int>
+        var isConnected = true
+        var completion: (@Sendable (_ isConnected: Bool) -> Void)?
+    }
+
+    private let ledger: Ledger
+    private let state: Mutex<State>
+
+    /// - Parameter completion: told, once all answers are in, whether the connection and the script still serve.
+    init(ledger: Ledger, indexes: [Int], completion: @escaping @Sendable (_ isConnected: Bool) -> Void) {
+        self.ledger = ledger
+        state = Mutex(State(indexes: indexes[...], completion: completion))
+    }
+
+    func add(_ reply: Result<RESPValue, RedisError>) {
+        let (completion, isConnected) = state.withLock { state in
+            if let index = state.indexes.popFirst(), !write(reply, at: index) { state.isConnected = false }
+            return (state.indexes.isEmpty ? state.completion.take() : nil, state.isConnected)
+        }
+        completion?(isConnected)
+    }
+
+    /// - Returns: false if no more can be published on this connection.
+    private func write(_ reply: Result<RESPValue, RedisError>, at index: Int) -> Bool {
+        switch reply {
+        case .failure:
+            return false
+        case .success(.error):
+            // NOSCRIPT, LOADING, MISCONF: a new connection loads the script again.
+            ledger.complete(index, outcome: .refused, id: nil, payload: nil)
+            return false
+        case .success(.array(let parts)):
+            guard case .bulk(let payload)? = parts.last else { return false }
+            ledger.complete(index, outcome: .done, id: PayloadID.of(payload), payload: payload)
+        case .success(let value):
+            // PUBLISH answers the number of receivers, INCR the counter; the kind shows which.
+            ledger.complete(index, outcome: .done, number: value.integer)
+        }
+        return true
+    }
+}

@@ -90,3 +90,91 @@ import Testing
         #expect(filtered("canary", .hash).wholeMatch(of: /[0-9a-f]{16}/) != nil)
     }
 }
+
+/// Names that must not be recorded, on both backplanes.
+@Suite struct NamesFilterTests {
+    private static let canary = "c4n4ry"
+
+    private static func filter(_ key: UInt8 = 7) -> PayloadFilter {
+        var policy = PayloadPolicy(mode: .full)
+        policy.namesKey = SymmetricKey([UInt8](repeating: key, count: 32))
+        return PayloadFilter(policy)
+    }
+
+    private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+
+    private static func signalR2(_ key: String, source: String = "s", command: Command? = nil) -> [UInt8] {
+        let value = command?.encoded() ?? Array(#"{"H":"chatHub","M":"say","A":["kept"]}"#.utf8)
+        let message = Message(
+            source: source, key: key, value: value, commandID: command?.id ?? "", filter: "c-\(canary)|h-chatHub")
+        return Envelope(id: 42, body: ScaleoutMessage(messages: [message], createdTicks: 9)).encoded()
+    }
+
+    @Test(arguments: ["hg-chatHub.c4n4ry", "hu-chatHub.c4n4ry", "hc-chatHub.c4n4ry", "c-c4n4ry", "pcg-a.B.c4n4ry"])
+    func noNameOfSignalR2IsLeft(key: String) throws {
+        let command = Command(waitForAck: true, id: "1", type: .addToGroup, value: "hg-chatHub.\(Self.canary)")
+        for payload in [Self.signalR2(key, source: Self.canary), Self.signalR2(key, command: command)] {
+            let output = payload.withUnsafeBytes { Self.filter().filtered($0) }
+            #expect(!Self.text(output).contains(Self.canary))
+            let envelope = try Envelope(decoding: output)
+            let message = try #require(envelope.body.messages.first)
+            #expect(envelope.id == 42 && message.filter.hasSuffix("|h-chatHub"))
+            let dot = try #require(key.firstIndex { $0 == "." || $0 == "-" })
+            #expect(message.key.hasPrefix(key[...dot]))
+        }
+    }
+
+    @Test func equalNamesHaveOneHashUnderOneKey() throws {
+        func key(_ name: String, _ key: UInt8 = 7) throws -> String {
+            let output = Self.signalR2("hg-chatHub.\(name)").withUnsafeBytes { Self.filter(key).filtered($0) }
+            return try Envelope(decoding: output).body.messages[0].key
+        }
+        #expect(try key("room") == key("ROOM"), "groups go without case")
+        #expect(try key("room") != key("room2"))
+        #expect(try key("room") != key("room", 8))
+    }
+
+    @Test func noNameOfCoreIsLeft() throws {
+        let hub = CoreHub(prefix: "p", type: "Chat.ChatHub")
+        let name = Array(Self.canary.utf8)
+        let frame = Array("{\"type\":1,\"target\":\"Say\",\"arguments\":[\"kept\"]}\u{1E}".utf8)
+        let invocation = CorePayload.invocation(
+            CoreInvocation(excluded: [Self.canary], frames: [.init(protocolName: "json", bytes: frame)])
+        ).encoded()
+        let command = CorePayload.groupCommand(
+            CoreGroupCommand(id: 1, server: "node_1", action: .add, group: Self.canary, connection: Self.canary)
+        ).encoded()
+        var targets: [String] = []
+        for (kind, payload) in [
+            (CoreKind.group, invocation), (.user, invocation), (.connection, invocation), (.all, invocation),
+            (.groupCommand, command),
+        ] {
+            let record = CoreRecord.bytes(channel: hub.channel(kind, name), payload: payload)
+            let output = record.withUnsafeBytes { Self.filter().filtered($0, hub.form) }
+            #expect(!Self.text(output).contains(Self.canary))
+            try output.withUnsafeBytes { output in
+                var view = try EnvelopeView(output, hub.form)
+                let message = try #require(try view.next())
+                #expect(message.kind == EnvelopeKind(kind))
+                if kind != .groupCommand { #expect(message.call?.method.text == "Say") }
+                if let target = message.target { targets.append(String(decoding: target, as: UTF8.self)) }
+            }
+        }
+        // Of the group and of the command about it.
+        #expect(targets.count == 4 && targets[0] == targets[3] && targets[1] != targets[0])
+    }
+
+    @Test func whatDoesNotDecodeIsNotRecorded() {
+        let hub = CoreHub(type: "A")
+        for bytes in [
+            CoreRecord.bytes(channel: Array("A:all".utf8), payload: Array(Self.canary.utf8)),
+            CoreRecord.bytes(channel: Array("A\(Self.canary)".utf8), payload: Array(Self.canary.utf8)),
+            Array(Self.canary.utf8),
+        ] {
+            let output = bytes.withUnsafeBytes { Self.filter().filtered($0, hub.form) }
+            #expect(!Self.text(output).contains(Self.canary))
+        }
+        let output = Array("7 \(Self.canary)".utf8).withUnsafeBytes { Self.filter().filtered($0) }
+        #expect(Self.text(output) == "7 ")
+    }
+}

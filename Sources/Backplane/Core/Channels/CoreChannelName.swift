@@ -44,3 +44,78 @@ package struct CoreChannelName {
         name = UnsafeRawBufferPointer(rebasing: channel[(channel.count &- left)...])
     }
 }
+
+/// What a Redis channel of a hub is for, few enough to be a metric label.
+///
+/// Source: `Internal/RedisChannels.cs` of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
+package enum CoreKind: UInt8, CaseIterable, Sendable {
+    case all
+    case group
+    case user
+    case connection
+    case groupCommand
+    case ack
+    /// A client's answer to a call that waits for its result.
+    case result
+
+    /// Stable snake_case name, for the `kind` label of metrics.
+    package var label: String {
+        switch self {
+        case .all: "all"
+        case .group: "group"
+        case .user: "user"
+        case .connection: "connection"
+        case .groupCommand: "group_command"
+        case .ack: "ack"
+        case .result: "result"
+        }
+    }
+
+    /// The text after the hub's root; a name follows if it ends with a colon.
+    package var infix: StaticString {
+        switch self {
+        case .all: ":all"
+        case .group: ":group:"
+        case .user: ":user:"
+        case .connection: ":connection:"
+        case .groupCommand: ":internal:groups"
+        case .ack: ":internal:ack:"
+        case .result: ":internal:return:"
+        }
+    }
+
+    /// Whether a name follows: of the group, user, connection or server.
+    package var isNamed: Bool {
+        switch self {
+        case .all, .groupCommand: false
+        case .group, .user, .connection, .ack, .result: true
+        }
+    }
+}
+
+/// The name that a node gives itself for each hub: `<machine name>_<guid, 32 lower-case hexadecimal digits>`, a new one
+/// at each start of the process.
+///
+/// Source: `RedisHubLifetimeManager.cs` of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
+package struct CoreServerName: Hashable, Sendable {
+    /// May hold `_` itself.
+    package let machine: String
+    /// 32 lower-case hexadecimal digits.
+    package let guid: String
+
+    /// - Returns: nil for any other form.
+    package init?(_ name: some BidirectionalCollection<UInt8>) {
+        guard name.count >= 33 else { return nil }
+        let guid = name.suffix(32)
+        let isGUID = guid.allSatisfy { digit in
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit)
+                || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(digit)
+        }
+        let machine = name.dropLast(32)
+        guard isGUID, machine.last == UInt8(ascii: "_") else { return nil }
+        self.machine = String(decoding: machine.dropLast(), as: UTF8.self)
+        self.guid = String(decoding: guid, as: UTF8.self)
+    }
+
+    package init?(_ name: String) { self.init(Array(name.utf8)) }
+}
