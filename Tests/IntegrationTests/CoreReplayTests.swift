@@ -308,7 +308,8 @@ struct CoreReplayTests {
                 let command = ["replay", folder + "/capture", "--to", target.url, "--dry-run"]
                 let dry = try await Finished.relay(command)
                 #expect(
-                    dry.errors.contains("1 envelope of 'ChatHub' lacks a frame of messagepack, which others carry"),
+                    dry.errors.contains(
+                        "1 envelope of 'ChatHub' lacks a frame of messagepack, which other envelopes contain"),
                     "\(dry.errors)")
                 let mended = try await Finished.relay(command + ["--protocols", "json,messagepack"])
                 #expect(!mended.errors.contains("lacks"), "\(mended.errors)")

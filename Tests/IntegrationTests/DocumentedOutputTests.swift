@@ -40,6 +40,7 @@ struct DocumentedOutputTests {
                 try await RedisServer.with { target in
                     let capture = folder + "/capture"
                     try await record(from: source, into: capture)
+                    try recordHub(into: folder + "/core")
                     // Somebody listens to the channel meanwhile.
                     try await RelayProcess.with(["--redis", source.url, "--channel", "chat"]) { _ in
                         try await source.withCoreNode(CoreHub(prefix: "app:", type: "Chat.Hubs.ChatHub")) {
@@ -52,6 +53,8 @@ struct DocumentedOutputTests {
                                     case "127.0.0.1:6379,channelPrefix=app:":
                                         "127.0.0.1:\(source.port),channelPrefix=app:"
                                     case "redis://127.0.0.1:7789": target.url
+                                    case "staging:6379": target.url
+                                    case "capture" where words.contains("--map-prefix"): folder + "/core"
                                     case "/var/lib/backplane-relay" where command == "run": folder + "/new"
                                     case "/var/lib/backplane-relay", "capture": capture
                                     case "capture.db": folder + "/capture.db"
@@ -106,5 +109,15 @@ struct DocumentedOutputTests {
             #expect(check.exit == .code(0), "\(check.errors)")
             #expect(try await relay.stop() == .code(0))
         }
+    }
+
+    /// All that real nodes of ASP.NET Core published, under the names of the sample.
+    private func recordHub(into folder: String) throws {
+        let (vectors, hub) = (try CoreVectors.all()[0], CoreHub(prefix: "prod:", type: "Chat.ChatHub"))
+        let items = vectors.payloads.map { vector -> CoreCaptures.Item in
+            let channel = hub.root + vector.channel.dropFirst(vectors.hub.root.count)
+            return .core(hub, channel: channel, payload: vector.payload)
+        }
+        try CoreCaptures.record(items, into: folder)
     }
 }

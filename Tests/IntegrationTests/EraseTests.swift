@@ -133,7 +133,7 @@ struct EraseTests {
             #expect(lines.output.contains("hc-chatHub.other|hc-chatHub.erased"), "\(lines.output)")
 
             let again = try await Finished.relay(["erase", directory, "--user", "x", "-o", folder + "/erased"])
-            #expect(again.exit == .code(1) && again.errors.contains("exists already"), "\(again.errors)")
+            #expect(again.exit == .code(1) && again.errors.contains("already exists"), "\(again.errors)")
             let none = try await Finished.relay(["erase", directory, "--user", "nobody", "-o", folder + "/none"])
             #expect(none.exit == .code(0) && none.errors.contains("nothing was found"), "\(none.errors)")
         }
@@ -233,7 +233,7 @@ struct EraseTests {
             for (arguments, code, text) in [
                 (["-o", folder + "/x"], Int32(64), "say what to erase"),
                 (["--user", "", "-o", folder + "/x"], 64, "--user"),
-                (["--user", "a", "-o", directory], 1, "exists already"),
+                (["--user", "a", "-o", directory], 1, "already exists"),
                 (["--user", "a", "--names-key-file", "/none", "-o", folder + "/x"], 64, "--names-key-file"),
                 ([directory, "--user", "a", "-o", folder + "/x"], 0, "nothing was found"),
             ] {
