@@ -1,4 +1,6 @@
 import NIOCore
+import NIOEmbedded
+import NIOWebSocket
 import Testing
 
 @testable import HubNode
@@ -38,5 +40,45 @@ struct FrameTests {
         let frame = Frame(cursor: 1, messages: [ByteBuffer(string: "{}")])
         #expect(frame.encoded().content == frame.encoded().content)
         #expect(frame.messages == [ByteBuffer(string: "{}")])
+    }
+}
+
+@Suite("EncodedFrame")
+struct EncodedFrameTests {
+    /// NIO's decoder is the judge; lengths around those where the header grows.
+    @Test(
+        "is JSON, and the same JSON as one webSocket frame",
+        arguments: [0, 1, 125, 126, 127, 65_535, 65_536, 70_000])
+    func decodes(length: Int) throws {
+        let text = String(repeating: "x", count: length)
+        // Grows while it is written, too.
+        let frame = EncodedFrame(capacity: 100) { $0.writeString(text) }
+        #expect(String(buffer: frame.content) == text)
+
+        let channel = EmbeddedChannel(handler: ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: 1 << 20)))
+        try channel.writeInbound(frame.webSocket)
+        let decoded = try #require(try channel.readInbound(as: WebSocketFrame.self))
+        #expect(decoded.fin && decoded.opcode == .text && decoded.maskKey == nil)
+        #expect(String(buffer: decoded.data) == text)
+        #expect(try channel.readInbound(as: WebSocketFrame.self) == nil)
+        #expect(try channel.finish().isClean)
+    }
+}
+
+@Suite("Cursor")
+struct CursorTests {
+    @Test(
+        "is what real nodes write",
+        arguments: [(0, "s-0,0"), (30, "s-0,1E"), (0xFFFF_FFFF, "s-0,FFFFFFFF"), (UInt64.max, "s-0,FFFFFFFFFFFFFFFF")])
+    func text(id: UInt64, text: String) {
+        #expect(Cursor.text(id) == text)
+        #expect(Cursor.parse(text) == id)
+    }
+
+    @Test(
+        "anything else is none",
+        arguments: ["", "garbage", "d-A,1|B,2", "s-0,", "s-0,G", "s-0,-1", "s-0,+1", "s-1,1", "s-0,1FFFFFFFFFFFFFFFF"])
+    func noCursor(text: String) {
+        #expect(Cursor.parse(text) == nil)
     }
 }

@@ -138,7 +138,7 @@ struct ReplayResumeTests {
                     #expect(replay.errors.contains("the same command continues there"))
                     let rest = try await Finished.relay(command + ["--speed", "max"])
                     #expect(rest.exit == .code(0), "\(rest.errors)")
-                    #expect(rest.output.contains(#/resumed +behind \d+ envelopes?/#))
+                    #expect(rest.output.contains(#/resumed +after \d+ envelopes?/#))
                     #expect(try await target.command(["GET", .text(Self.channel)]).text == "\(payloads.count)")
                     let again = try await Finished.relay(command)
                     #expect(again.exit == .code(1))

@@ -238,7 +238,7 @@ struct ReplayTests {
             try await RedisServer.with { target in
                 let replay = try await Finished.relay(["replay", directory, "--to", target.url, "--speed", "max"])
                 #expect(replay.exit == .code(0))
-                #expect(replay.output.contains(#/receivers +none: nobody was subscribed/#), "\(replay.output)")
+                #expect(replay.output.contains(#/receivers +none: the target had no subscribers/#), "\(replay.output)")
                 #expect(replay.errors.contains("no publish reached a receiver"), "\(replay.errors)")
                 let json = try await Finished.relay(
                     ["replay", directory, "--to", target.url, "--speed", "max", "--json"])

@@ -57,3 +57,104 @@ public struct HubGroups: Sendable {
         try await publisher.changeGroup(.remove, group: group, hub: hub, connectionID: connectionID)
     }
 }
+
+/// The clients of a hub, on any node.
+public struct HubClients: Sendable {
+    private let hub: String
+    private let callerID: String
+    private let publisher: any Publisher
+
+    init(hub: String, caller: String, publisher: any Publisher) {
+        self.hub = hub
+        callerID = caller
+        self.publisher = publisher
+    }
+
+    /// Every client of the hub.
+    public var all: HubTarget { target(.all(except: [])) }
+    /// The caller of the method.
+    public var caller: HubTarget { client(callerID) }
+    /// All clients but the caller.
+    public var others: HubTarget { target(.all(except: [callerID])) }
+
+    /// One client, by its connection id.
+    public func client(_ connectionID: String) -> HubTarget {
+        target(.client(connectionID))
+    }
+
+    /// One client of ASP.NET Core SignalR, to be asked for a result.
+    public func single(_ connectionID: String) -> HubClient {
+        HubClient(hub: hub, connectionID: connectionID, callerID: callerID, publisher: publisher)
+    }
+
+    /// The members of a group.
+    public func group(_ name: String) -> HubTarget {
+        target(.group(name, except: []))
+    }
+
+    /// A group, excluding the caller.
+    public func othersInGroup(_ name: String) -> HubTarget {
+        target(.group(name, except: [callerID]))
+    }
+
+    /// All connections of a user.
+    public func user(_ id: String) -> HubTarget {
+        target(.user(id))
+    }
+
+    /// All clients except these connections.
+    public func allExcept(_ connectionIDs: [String]) -> HubTarget {
+        target(.all(except: connectionIDs))
+    }
+
+    private func target(_ audience: Audience) -> HubTarget {
+        HubTarget(hub: hub, audience: audience, callerID: callerID, publisher: publisher)
+    }
+}
+
+/// Clients of a hub on which a method can be called.
+public struct HubTarget: Sendable {
+    let hub: String
+    let audience: Audience
+    let callerID: String
+    let publisher: any Publisher
+
+    /// Calls a method on the clients. Returns when the message is published, not when it has arrived.
+    ///
+    /// - Throws: if publishing failed.
+    public func invoke<each Argument: HubValue>(_ method: String, _ arguments: repeat each Argument) async throws {
+        var encoded: [HubArgument] = []
+        for argument in repeat each arguments { encoded.append(try HubArgument(argument)) }
+        try await publisher.invoke(
+            ClientCall(
+                hub: hub, method: method, arguments: encoded, audience: audience, callerID: callerID))
+    }
+}
+
+/// One client of ASP.NET Core SignalR, on whichever node it is.
+public struct HubClient: Sendable {
+    let hub: String
+    let connectionID: String
+    let callerID: String
+    let publisher: any Publisher
+
+    /// Calls a method on the client and waits for its result. Nothing but the client's answer, its end, or the end of
+    /// the task that waits ends the waiting, as on a real node.
+    ///
+    /// - Throws: ``HubError`` with the client's own error, or if the result is of another type.
+    public func ask<each Argument: HubValue, Result: HubValue>(
+        _ method: String, _ arguments: repeat each Argument, as type: Result.Type = Result.self
+    ) async throws -> Result {
+        var encoded: [HubArgument] = []
+        for argument in repeat each arguments { encoded.append(try HubArgument(argument)) }
+        let answer = try await publisher.ask(
+            ClientCall(
+                hub: hub, method: method, arguments: encoded, audience: .client(connectionID), callerID: callerID))
+        do {
+            var reader = HubArguments([answer], isStrict: true)
+            return try reader.next(Result.self)
+        } catch let error as BindingError {
+            throw HubError("Error trying to deserialize result to \(Result.self). \(error.cause)")
+        }
+    }
+}

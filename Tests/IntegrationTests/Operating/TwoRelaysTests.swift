@@ -111,7 +111,7 @@ struct TwoRelaysTests {
                 let info = try await Finished.relay(["info", both])
                 #expect(info.exit == .code(0), "\(info.errors)")
                 #expect(info.output.contains("complete: ids 1..90, 0 missing"), "\(info.output)")
-                #expect(info.output.contains(#/recordings +2, beside each other/#), "\(info.output)")
+                #expect(info.output.contains(#/recordings +2, in parallel/#), "\(info.output)")
                 #expect(!info.output.contains("counter reset"))
                 let cat = try await Finished.relay(["cat", both])
                 #expect(cat.lines.count == 90)
