@@ -77,7 +77,7 @@ struct ForwardMetrics: Sendable {
 
     func confirmed(channel: Int) { confirmed.withLockedValue { $0[channel] }.increment() }
 
-    func leave(out kind: CoreLeftOut) { leftOut[kind]?.increment() }
+    func leave(out kind: CoreLeftOut, _ count: Int) { leftOut[kind]?.increment(by: count) }
 
     func drop(_ reason: DropReason, _ count: Int = 1) { dropped[reason]?.increment(by: count) }
 }

@@ -212,51 +212,18 @@ package final class Forwarder: RelayConsumer {
                 drop(.loop, batch.count, "the target is the server that is watched")
                 throw objection
             }
-            for chunk in chunks(of: batch, places, sha1: script.sha1) {
-                try await send(chunk, through: client, &script)
-            }
+            let due = ForwardedBatch(batch, places, sha1: script.sha1)
+            count(due)
+            for chunk in due.chunks { try await send(chunk, through: client, &script) }
             lastWait.withLockedValue { $0 = Moment.now().monotonic - since }
         }
     }
 
-    /// Marks the envelopes and removes those that must not be forwarded.
-    private func chunks(of batch: EnvelopeBatch, _ places: LoopGuard, sha1: String) -> [ForwardChunk] {
-        var chunks = [ForwardChunk(sha1: sha1)]
-        var undecodable = 0
-        var returned = 0
-        batch.forEach { channel, _, payload in
-            if chunks[chunks.count - 1].isFull { chunks.append(ForwardChunk(sha1: sha1)) }
-            if case .core(let hub) = places.channels[channel], case .core(let target) = places.targets[channel] {
-                let outcome = CoreForward.outcome(
-                    of: payload, hub, to: target, leaving: places.leaving(channel),
-                    unlessBeenAt: places.visited(channel))
-                switch outcome {
-                case .publish(let name, let payload):
-                    chunks[chunks.count - 1].append(channel: channel, publishing: payload, on: name)
-                case .leftOut(let kind): metrics.leave(out: kind)
-                case .returned: returned += 1
-                case .undecodable: undecodable += 1
-                }
-                return
-            }
-            guard let blob = Reissue.blob(of: payload),
-                let outcome = try? ForwardMark.mark(
-                    blob, leaving: places.leaving(channel), unlessBeenAt: places.visited(channel))
-            else {
-                undecodable += 1
-                return
-            }
-            guard case .marked(let bytes) = outcome else {
-                returned += 1
-                return
-            }
-            bytes.withUnsafeBytes {
-                chunks[chunks.count - 1].append(channel: channel, to: places.target(of: channel), blob: $0)
-            }
-        }
-        if undecodable > 0 { drop(.undecodable, undecodable, "not SignalR envelopes") }
-        if returned > 0 { drop(.loop, returned, "they come from the target: another relay forwards back") }
-        return chunks.filter { !$0.isEmpty }
+    /// What of a batch is not forwarded.
+    private func count(_ batch: ForwardedBatch) {
+        for (kind, count) in batch.leftOut { metrics.leave(out: kind, count) }
+        if batch.undecodable > 0 { drop(.undecodable, batch.undecodable, "not SignalR envelopes") }
+        if batch.returned > 0 { drop(.loop, batch.returned, "they come from the target: another relay forwards back") }
     }
 
     private func send(_ chunk: ForwardChunk, through client: RedisClient, _ script: inout RedisScript) async throws {

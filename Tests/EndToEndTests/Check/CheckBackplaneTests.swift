@@ -109,7 +109,7 @@ struct CheckBackplaneTests {
         }
         let reset = try #require(outcome.counterResets.first)
         #expect(reset.from > 200 && reset.to < reset.from)
-        let text = "the counter of 'test' went from \(reset.from) back to \(reset.to)"
+        let text = "the counter of 'test' was set back from \(reset.from) to \(reset.to)"
         #expect(outcome.notes.contains { $0.contains(text) }, "\(outcome.notes)")
         for loss in outcome.losses where !loss.isExplained { #expect(loss.description.contains(text)) }
         for fault in outcome.faults where fault.contains("received none of") { #expect(fault.contains(text)) }
@@ -125,7 +125,7 @@ struct CheckBackplaneTests {
             participants: [], deliveryLog: post, redis: RedisConfiguration(host: "127.0.0.1", port: 1),
             channel: "check",
             messages: 1, counter: counter)
-        #expect(session.deafness.contains("the counter of 'check' went from 812 back to 3"))
+        #expect(session.deafness.contains("the counter of 'check' was set back from 812 to 3"))
         #expect(!session.deafness.contains("log of the node"))
     }
 }

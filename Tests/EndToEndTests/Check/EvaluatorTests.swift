@@ -102,7 +102,7 @@ import Testing
         #expect(outcome.verdict == .fail)
         #expect(
             outcome.faults == [
-                "others: message 0 (broadcastMessage, of unknown envelope) came to node 1/webSockets, for whom it was not"
+                "others: message 0 (broadcastMessage, envelope unknown) reached node 1/webSockets, who was not a recipient"
             ])
         #expect(row(.others, of: outcome)?.result == "1 wrong")
     }
@@ -148,7 +148,7 @@ import Testing
             Ledger(homes: [0, 1]), logs: [log, NodeLog.State()], resets: [CounterReset(from: 8, to: 0)])
         #expect(
             outcome.notes.dropFirst() == [
-                "the counter of 'chat' went from 8 back to 0 (its key is gone) during this check",
+                "the counter of 'chat' was set back from 8 to 0 (its key is gone) during this check",
                 "node 1 was cut off from Redis 2 times: killed", "node 1 saw the counter set back from 8 to 0",
                 "node 1 missed ids 4..6",
             ])
