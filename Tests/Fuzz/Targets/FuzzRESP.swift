@@ -18,7 +18,8 @@ enum FuzzRESP {
             let first = input.byte()
             let lengths = input.bytes(Int(first & 15))
             FuzzRESP.check(
-                input.rest(), lengths: lengths, names: first & 16 == 0 ? (first & 32 == 0 ? plain : named) : nil)
+                input.rest(), lengths: lengths,
+                names: first & 16 == 0 ? (first & 32 == 0 ? FuzzRESP.plain : FuzzRESP.named) : nil)
             return 0
         }
     }
