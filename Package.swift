@@ -121,8 +121,9 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            resources: [.embedInCode("Page")],
-            swiftSettings: house),
+            exclude: ["Page"],
+            swiftSettings: house,
+            plugins: ["EmbedText"]),
         .target(
             name: "Forward",
             dependencies: [

@@ -1,4 +1,6 @@
 import Backplane
+import NIOConcurrencyHelpers
+import NIOCore
 import Redis
 
 /// A batch as it is forwarded: its envelopes marked, without those that must not be forwarded. Decision logic without I/O.
@@ -48,6 +50,108 @@ struct ForwardedBatch {
         }
         marked.withUnsafeBytes {
             filling[filling.count - 1].append(channel: channel, to: places.target(of: channel), blob: $0)
+        }
+    }
+}
+
+/// As what an envelope of ASP.NET Core is forwarded, if it is: decision logic without I/O.
+enum CoreForward {
+    enum Outcome {
+        case publish(channel: [UInt8], payload: [UInt8])
+        /// It means nothing at the target.
+        case leftOut(CoreLeftOut)
+        /// It has been there, or here, before.
+        case returned
+        /// No payload that a node would take, or one that nobody can mark.
+        case undecodable
+    }
+
+    /// - Parameters:
+    ///   - bytes: a ``CoreRecord``.
+    ///   - hub: that it is of.
+    ///   - target: the hub that it goes to.
+    ///   - place: the mark of the place that it leaves.
+    ///   - places: the marks of those where it must not have been.
+    static func outcome(
+        of bytes: UnsafeRawBufferPointer, _ hub: CoreHub, to target: CoreHub, leaving place: String,
+        unlessBeenAt places: [String]
+    ) -> Outcome {
+        guard let record = try? CoreRecord(bytes), let name = hub.parse(record.channel),
+            let view = try? CorePayloadView(name.kind, record.payload)
+        else { return .undecodable }
+        if let kind = CoreLeftOut(name.kind, view) { return .leftOut(kind) }
+        let marked = try? CoreForwardMark.mark(
+            record.payload, name.kind, leaving: place, unlessBeenAt: places)
+        switch marked {
+        case .marked(let payload):
+            return .publish(channel: target.channel(name.kind, Array(name.name)), payload: payload)
+        case .returned: return .returned
+        case .unmarkable, nil: return .undecodable
+        }
+    }
+}
+
+/// A group of publish commands sent to the target together, with their channels.
+struct ForwardChunk {
+    /// Maximum number of unanswered commands.
+    static let limit = 512
+    static let byteLimit = 256 * 1024
+
+    private(set) var commands: CommandBatch
+    /// Channel index of each command.
+    private(set) var channels: [Int] = []
+    /// End of each command in the bytes.
+    private(set) var ends: [Int] = []
+
+    /// - Parameter sha1: of the script that publishes envelopes of SignalR 2.
+    init(sha1: String) {
+        commands = CommandBatch(sha1: sha1)
+    }
+
+    var isEmpty: Bool { channels.isEmpty }
+    var isFull: Bool { channels.count >= Self.limit || commands.bytes.readableBytes >= Self.byteLimit }
+
+    mutating func append(channel: Int, to target: String, blob: UnsafeRawBufferPointer) {
+        commands.append(channel: target, blob: blob)
+        channels.append(channel)
+        ends.append(commands.bytes.readableBytes)
+    }
+
+    /// Publishes a payload as it is.
+    mutating func append(channel: Int, publishing payload: [UInt8], on target: [UInt8]) {
+        payload.withUnsafeBytes { payload in
+            target.withUnsafeBytes { commands.append(publishing: payload, on: $0) }
+        }
+        channels.append(channel)
+        ends.append(commands.bytes.readableBytes)
+    }
+
+    /// Sends some of the commands, and waits until each is answered or lost.
+    ///
+    /// - Parameter indexes: ascending; at least one.
+    func send(_ indexes: [Int], through client: RedisClient) async -> [Result<RESPValue, RedisError>] {
+        let count = indexes.count
+        var bytes = commands.bytes
+        if count < channels.count {
+            bytes = ByteBuffer()
+            for index in indexes {
+                let start = index == 0 ? 0 : ends[index - 1]
+                if let part = commands.bytes.getSlice(
+                    at: commands.bytes.readerIndex + start, length: ends[index] - start)
+                {
+                    bytes.writeImmutableBuffer(part)
+                }
+            }
+        }
+        let answers = NIOLockedValueBox<[Result<RESPValue, RedisError>]>([])
+        return await withCheckedContinuation { continuation in
+            client.pipeline(bytes, count: count) { answer in
+                let all = answers.withLockedValue { answers in
+                    answers.append(answer)
+                    return answers.count == count ? answers : nil
+                }
+                if let all { continuation.resume(returning: all) }
+            }
         }
     }
 }

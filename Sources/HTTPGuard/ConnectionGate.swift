@@ -3,6 +3,12 @@ import NIOConcurrencyHelpers
 package import NIOCore
 package import Prometheus
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Limits the number of a server's connections: a new one is always accepted while another is only waiting.
 package final class ConnectionGate: Sendable {
     /// Why the server closed a connection.
@@ -214,5 +220,18 @@ package struct ConnectionTable: Sendable {
         entries[id] = Entry(phase: phase, since: since, older: newest)
         if let newest { entries[newest]?.newer = id } else { lines[phase.rawValue].oldest = id }
         lines[phase.rawValue].newest = id
+    }
+}
+
+/// The number of connections that the process can have.
+package enum OpenFileLimit {
+    /// For other files of the process: Redis, log, capture.
+    private static let reserve = 100
+
+    /// - Returns: fewer than wanted if the limit on open files (`ulimit -n`) requires it.
+    package static func connections(wanted: Int) -> Int {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return wanted }
+        return min(wanted, max(16, Int(clamping: limit.rlim_cur) - reserve))
     }
 }

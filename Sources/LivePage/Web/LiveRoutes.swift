@@ -35,7 +35,7 @@ struct LiveRoutes: Sendable {
     func add(to router: Router<BasicRequestContext>) {
         router.get(RouterPath(PageFiles.stylePath)) { _, _ in PageFiles.style }
         for script in PageFiles.scripts {
-            router.get(RouterPath(script.path)) { _, _ in PageFiles.script(script.bytes) }
+            router.get(RouterPath(script.path)) { _, _ in PageFiles.script(script.text) }
         }
         router.get("/live") { request, _ in stream(cookies: request.headers[.cookie]) }
         router.get("/segments/:name") { _, context in

@@ -10,9 +10,8 @@ enum PageFiles {
         + "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
     static let stylePath = "/live.css"
-    static let scripts: [(path: String, bytes: [UInt8])] = [
-        ("/live.js", PackageResources.live_js), ("/chart.js", PackageResources.chart_js),
-        ("/words.js", PackageResources.words_js),
+    static let scripts: [(path: String, text: StaticString)] = [
+        ("/live.js", EmbeddedText.live_js), ("/chart.js", EmbeddedText.chart_js), ("/words.js", EmbeddedText.words_js),
     ]
 
     /// True for a browser; curl and probes get text.
@@ -20,21 +19,25 @@ enum PageFiles {
         request.headers[.accept]?.contains("text/html") == true
     }
 
-    static var page: Response { html(.ok, PackageResources.live_html) }
-    static var style: Response { file("text/css; charset=utf-8", PackageResources.live_css) }
+    static var page: Response { html(.ok, ByteBuffer(staticString: EmbeddedText.live_html)) }
+    static var style: Response {
+        file("text/css; charset=utf-8", ByteBuffer(staticString: EmbeddedText.live_css))
+    }
 
-    static func script(_ bytes: [UInt8]) -> Response { file("text/javascript; charset=utf-8", bytes) }
+    static func script(_ text: StaticString) -> Response {
+        file("text/javascript; charset=utf-8", ByteBuffer(staticString: text))
+    }
 
     /// The login form.
     ///
     /// - Parameter note: the error; our own text, so it needs no escaping.
     static func login(_ status: HTTPResponse.Status, note: String = "") -> Response {
-        let text = String(decoding: PackageResources.login_html, as: UTF8.self).replacing("{{note}}", with: note)
-        return html(status, Array(text.utf8))
+        let text = EmbeddedText.login_html.description.replacing("{{note}}", with: note)
+        return html(status, ByteBuffer(string: text))
     }
 
-    private static func html(_ status: HTTPResponse.Status, _ bytes: [UInt8]) -> Response {
-        var response = file("text/html; charset=utf-8", bytes)
+    private static func html(_ status: HTTPResponse.Status, _ text: ByteBuffer) -> Response {
+        var response = file("text/html; charset=utf-8", text)
         response.status = status
         response.headers[.contentSecurityPolicy] = contentSecurityPolicy
         // No referrer to other sites. With "no-referrer" a browser would hide the origin of our own forms too.
@@ -42,11 +45,11 @@ enum PageFiles {
         return response
     }
 
-    private static func file(_ contentType: String, _ bytes: [UInt8]) -> Response {
+    private static func file(_ contentType: String, _ text: ByteBuffer) -> Response {
         Response(
             status: .ok,
             headers: [.contentType: contentType, .cacheControl: "no-cache", .xContentTypeOptions: "nosniff"],
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+            body: ResponseBody(byteBuffer: text))
     }
 }
 
