@@ -51,7 +51,7 @@ struct Witness: Sendable {
     func heard(awaiting count: Int, within limit: Duration) async -> [Heard] {
         let deadline = ContinuousClock.now + limit
         while heard.count < count, ContinuousClock.now < deadline, !Task.isCancelled {
-            // The events come on another thread's loop: look again shortly.
+            // Events arrive on another thread.
             try? await Task.sleep(for: .milliseconds(10))
         }
         return heard

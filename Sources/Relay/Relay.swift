@@ -102,13 +102,13 @@ package struct Relay: Service {
         await services.housekeeper?.finish(housekeeping)
         try await thread.shutdownGracefully()
         try await group.shutdownGracefully()
-        tellLosses()
+        logLosses()
         try outcome.get()
         try work.get()
         logger.info("stopped", metadata: ["recorded": "\(parts.recording.envelopes.value)"])
     }
 
-    private func tellLosses() {
+    private func logLosses() {
         let losses = losses
         guard !losses.isEmpty else { return }
         logger.error(
@@ -226,6 +226,7 @@ package struct Relay: Service {
 
 /// The configuration of one relay.
 package struct RelayConfiguration: Sendable {
+    /// The Redis to attach to.
     package var redis: RedisConfiguration
     /// The initially watched channels: at least one, unless hubs are discovered.
     package var backplanes: [BackplaneChannel]
@@ -243,12 +244,14 @@ package struct RelayConfiguration: Sendable {
     package var web: WebConfiguration
     /// Maximum number of channels for which Redis is asked for names, if a channel has no other subscribers.
     package var maxChannelScan: Int
-    /// Whether the counters are compared with what arrived at the stop, too, which may take seconds.
+    /// Whether to compare the counters with the received ids when stopping too, which may take seconds.
     package var looksAtStop = true
+    /// The relay's version, for metrics, captures and the live page.
     package var version: String
     /// Name of this machine, for the capture.
     package var hostName: String
 
+    /// - Precondition: there is a channel in `backplanes`, or hubs are discovered; `bufferBytes` is above 0.
     package init(
         redis: RedisConfiguration, backplanes: [BackplaneChannel], core: CoreAttachment? = nil,
         recording: CaptureWriter.Configuration? = nil,

@@ -11,6 +11,7 @@ import Time
 
 /// The parts of a relay that are read while it runs, each with its metrics; created in one place before it runs.
 package struct RelayParts: Sendable {
+    /// As given; hubs that were discovered later are only in ``context``.
     package let configuration: RelayConfiguration
     /// For parts with their own metrics.
     package let context: RelayContext
@@ -166,10 +167,14 @@ package protocol RelaySupervisor: Sendable {
 package struct OnListening: RelaySupervisor {
     private let body: @Sendable (_ port: Int) -> Void
 
+    /// - Parameter body: called once with the port, on an event loop; must not block.
     package init(_ body: @escaping @Sendable (_ port: Int) -> Void) { self.body = body }
 
+    /// Never: nothing watches whether the relay is alive.
     package var heartbeatInterval: Duration? { nil }
+    /// Reports the port.
     package func started(port: Int) { body(port) }
+    /// Does nothing.
     package func alive(state: String) {}
 }
 
@@ -204,15 +209,21 @@ struct Supervision: Sendable {
 
 /// What the parts of one relay share.
 package struct RelayContext: Sendable {
+    /// The channels, of which more may come while the relay runs.
     package let attached: AttachedChannels
     /// Each part registers its metrics here.
     package let registry: Registry
+    /// Whether it is subscribed and writing.
     package let status: RelayStatus
+    /// For everything that an operator should read.
     package let logger: Logger
 
     /// Names of the currently attached channels, by channel index of a batch.
     package var channels: [String] { attached.names }
 
+    /// - Parameters:
+    ///   - attached: shared by all parts, so that they agree on channel indexes.
+    ///   - registry: each part registers its metrics here.
     package init(attached: AttachedChannels, registry: Registry, status: RelayStatus, logger: Logger) {
         self.attached = attached
         self.registry = registry
@@ -229,21 +240,22 @@ package final class AttachedChannels: Sendable {
 
     private let box: NIOLockedValueBox<(channels: [BackplaneChannel], names: [String])>
 
-    /// - Parameter channels: in any order.
+    /// - Parameter channels: in any order; event keys get the first indexes.
     package init(_ channels: [BackplaneChannel]) {
         let channels = channels.filter { $0.dialect == .signalR2 } + channels.filter { $0.dialect == .core }
         box = NIOLockedValueBox((channels, channels.map(\.name)))
     }
 
+    /// By channel index: those attached until now. Thread-safe.
     package var all: [BackplaneChannel] { box.withLockedValue { $0.channels } }
 
-    /// Event keys, and prefix and type of hubs.
+    /// Their names, by channel index: the event key, or prefix and type of the hub.
     package var names: [String] { box.withLockedValue { $0.names } }
 
-    /// The event keys of SignalR 2. They come first: their indexes are the same in the whole list.
+    /// The event keys of SignalR 2, by channel index: they precede all hubs.
     package var keys: [String] { all.prefix { $0.dialect == .signalR2 }.map(\.name) }
 
-    /// For the log: the names, if there are not too many.
+    /// For the log: up to ten names, and the number of others.
     package var title: String {
         let names = names
         let more = names.count > 10 ? " and \(names.count - 10) more" : ""

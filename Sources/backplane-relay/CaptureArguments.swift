@@ -24,7 +24,7 @@ extension CaptureReadReport {
     /// - Throws: exit status 3 for loss or damage.
     func complain(verdict: RecordingVerdict? = nil) throws {
         let verdict = verdict ?? self.verdict
-        tellForeign()
+        reportForeign()
         for loss in lossDescriptions.prefix(20) { StandardError.print("lost: \(loss)") }
         for damage in damage.prefix(20) { StandardError.print("damage: \(damage)") }
         if damage.count > 20 { StandardError.print("damage: and \(Format.count(damage.count - 20, "more place"))") }
@@ -41,7 +41,7 @@ extension CaptureReadReport {
     }
 
     /// Reports messages of other programs on standard error.
-    func tellForeign() {
+    func reportForeign() {
         let count = foreignTopics.values.reduce(otherForeign, +)
         guard count > 0 else { return }
         let topics = foreignTopics.keys.sorted().prefix(5).map { "'\(MessageLine.printable($0.utf8))'" }

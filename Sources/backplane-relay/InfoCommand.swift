@@ -218,7 +218,7 @@ struct InfoTable {
 }
 
 extension [String: Int] {
-    /// Counts of events, those in words that do not say of what they are.
+    /// Counts by event, with names that are understood without an explanation.
     fileprivate var named: [String: Int] {
         var named = self
         if let hubs = named.removeValue(forKey: "attached") { named["hubs attached"] = hubs }

@@ -174,16 +174,16 @@ struct PreflightPrinter {
     }
 }
 
-/// Says in the first lines of a relay what lives on its Redis other than what it watches, and which command would watch
-/// that.
+/// Warnings in a relay's first log lines about backplanes on its Redis that it does not watch, with the options that
+/// would watch them.
 struct BackplaneNotice {
     /// The longest wait for each answer, in milliseconds: an unavailable Redis delays no relay.
     private static let patience: Int64 = 500
-    /// Where it may end the command.
+    /// The same if hubs are watched: the answer may then end the command.
     private static let longPatience: Int64 = 2_000
 
     private let findings: [PreflightFinding]
-    /// Whether hubs that cannot be found are all that there is to watch.
+    /// Whether there is nothing to watch if hubs cannot be discovered.
     private let needsHubs: Bool
 
     /// - Parameters:
@@ -203,7 +203,7 @@ struct BackplaneNotice {
             needsHubs: channels.isEmpty && core?.hubs.isEmpty ?? false)
     }
 
-    /// - Throws: what the relay must not begin with, with the options that change it.
+    /// - Throws: ``ExplainedError`` for a problem that the relay must not start with; it names the options to change.
     func require() throws {
         let problem = findings.first { finding in
             finding.severity == .problem && (finding.setting != .hubNames || needsHubs)

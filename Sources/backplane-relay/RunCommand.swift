@@ -52,13 +52,7 @@ struct RunCommand: AsyncParsableCommand {
             valueName: "size"))
     var buffer = ByteSize(bytes: 64 << 20)
 
-    @Option(
-        help: ArgumentHelp(
-            """
-            Do not ask Redis for channel names if it has more channels than this. They serve to find hubs, and to \
-            suggest the right channel if one has no other subscribers. 0 never asks.
-            """, valueName: "count"))
-    var maxChannelScan = ChannelScanPolicy.defaultLimit
+    @OptionGroup var scan: ChannelScanOptions
 
     @Flag(help: "Examine Redis, its channels and the record directory, say what could go wrong, and exit.")
     var checkOnly = false
@@ -73,9 +67,6 @@ struct RunCommand: AsyncParsableCommand {
 
     func validate() throws {
         try watched.validate()
-        guard maxChannelScan >= 0 else {
-            throw ValidationError("--max-channel-scan: \(maxChannelScan) is not a number of channels; 0 never asks")
-        }
         try buffer.require(
             atLeast: ByteSize(bytes: 1 << 20), "--buffer",
             because: "\(Format.count(buffer.bytes, "byte holds", "bytes hold")) too few envelopes")
@@ -94,7 +85,7 @@ struct RunCommand: AsyncParsableCommand {
         if checkOnly { return try await check(redis) }
         let attachment = try core.attachment(redis: redis)
         let notice = await BackplaneNotice.look(
-            at: redis, channels: channel, core: attachment, maxChannelScan: maxChannelScan)
+            at: redis, channels: channel, core: attachment, maxChannelScan: scan.maxChannelScan)
         try notice.require()
         try await forwarding.requireTarget(
             from: redis, channels: channel, hubs: attachment?.namedHubs ?? [])
@@ -113,7 +104,7 @@ struct RunCommand: AsyncParsableCommand {
                 payload: try recording.payloadPolicy(), housekeeping: try recording.housekeeping(),
                 bufferBytes: buffer.bytes,
                 web: WebConfiguration(host: web.listen.host, port: web.listen.port, access: try web.access()),
-                maxChannelScan: maxChannelScan, version: BackplaneRelay.version, hostName: HostName.current()),
+                maxChannelScan: scan.maxChannelScan, version: BackplaneRelay.version, hostName: HostName.current()),
             logger: log.logger)
         let forwarder = try forwarding.forwarder(from: redis, context: parts.context)
         let page = LivePage(
@@ -143,7 +134,7 @@ struct RunCommand: AsyncParsableCommand {
     private func check(_ redis: RedisConfiguration) async throws {
         let report = await Preflight.run(
             redis: redis, channels: channel, core: try core.attachment(redis: redis), directory: recording.record,
-            maxChannelScan: maxChannelScan, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+            maxChannelScan: scan.maxChannelScan, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
         let forward = try await forwarding.look(
             from: redis, channels: channel, hubs: try core.attachment(redis: redis)?.namedHubs ?? [])
         var problems = web.problems()

@@ -1,3 +1,4 @@
+import HTTPGuard
 import Hummingbird
 import NIOCore
 
@@ -9,12 +10,10 @@ struct ChatPage: Sendable {
 
         var response: Response {
             Response(
-                status: .ok,
-                headers: [
-                    .contentType: contentType, .cacheControl: "no-cache", .xContentTypeOptions: "nosniff",
-                    .contentSecurityPolicy:
-                        "default-src 'self'; connect-src 'self' ws: wss: http: https:; base-uri 'none'; frame-ancestors 'none'",
-                ], body: ResponseBody(byteBuffer: content))
+                page: content, type: contentType,
+                policy:
+                    "default-src 'self'; connect-src 'self' ws: wss: http: https:; base-uri 'none'; frame-ancestors 'none'"
+            )
         }
     }
 
@@ -24,9 +23,9 @@ struct ChatPage: Sendable {
     init(configuration: HubNodeConfiguration) {
         let html = EmbeddedText.chat_html.description
             // Relative to the page, because a proxy may add a prefix.
-            .replacing("{{path}}", with: Self.escaped(String(configuration.path.drop { $0 == "/" })))
-            .replacing("{{node}}", with: Self.escaped(configuration.name))
-            .replacing("{{channel}}", with: Self.escaped(configuration.channel))
+            .replacing("{{path}}", with: HTMLText.escaped(String(configuration.path.drop { $0 == "/" })))
+            .replacing("{{node}}", with: HTMLText.escaped(configuration.name))
+            .replacing("{{channel}}", with: HTMLText.escaped(configuration.channel))
         files = [
             "/": File(contentType: "text/html; charset=utf-8", content: ByteBuffer(string: html)),
             "/chat.css": File(
@@ -37,20 +36,5 @@ struct ChatPage: Sendable {
                 contentType: "text/javascript; charset=utf-8",
                 content: ByteBuffer(staticString: EmbeddedText.signalr_js)),
         ]
-    }
-
-    private static func escaped(_ text: String) -> String {
-        var escaped = ""
-        for character in text {
-            switch character {
-            case "&": escaped += "&amp;"
-            case "<": escaped += "&lt;"
-            case ">": escaped += "&gt;"
-            case "\"": escaped += "&quot;"
-            case "'": escaped += "&#39;"
-            default: escaped.append(character)
-            }
-        }
-        return escaped
     }
 }

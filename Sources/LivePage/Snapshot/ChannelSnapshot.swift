@@ -24,14 +24,14 @@ struct ChannelSnapshot: Sendable {
     private var missing: Int
     private var turns: Int
     private var latency: LatencyWindow?
-    /// Since when a hub that was found waits until its envelopes are heard; nil if they are. Nanoseconds since 1970, as below.
+    /// When a discovered hub was attached, nanoseconds since 1970; nil once its subscription is confirmed.
     private(set) var waitsSince: UInt64?
-    /// Since when they are, if that was told of this channel alone.
+    /// When the subscription to a discovered hub was confirmed, nanoseconds since 1970; nil for other channels.
     private(set) var heardSince: UInt64?
 
     /// - Parameters:
-    ///   - samples: so many are kept.
-    ///   - foundAt: if the channel has come while the relay runs, nanoseconds since 1970.
+    ///   - samples: maximum number of samples kept.
+    ///   - foundAt: when it was attached, nanoseconds since 1970; nil if from the start.
     init(name: String, metrics: ChannelMetrics, samples: Int, foundAt: UInt64? = nil) {
         self.name = name
         self.metrics = metrics
@@ -116,14 +116,14 @@ struct ChannelSnapshot: Sendable {
     /// The channel prefix of a hub, with which its name begins; empty without one.
     var prefix: String { metrics.source.hub?.prefix ?? "" }
 
-    /// As decides what is said of it; nil for an event key of SignalR 2.
+    /// The part of the ``ChannelState`` that only a hub has; nil for an event key of SignalR 2.
     var hubState: HubState? {
         guard var state = hub?.state else { return nil }
         state.ackDuration = recentLatency
         return state
     }
 
-    /// Of the newest second in which something came.
+    /// Of the newest second with a measurement, within the averaging period.
     var recentLatency: LatencyWindow.Quantiles? { samples.suffix(Self.averaged).last { $0.latency != nil }?.latency }
 
     private func mean(_ value: (LiveSample) -> Double) -> Double {
@@ -160,10 +160,10 @@ struct LiveSample: Sendable, Equatable {
     var envelopes: Double
     /// Per second.
     var bytes: Double
-    /// Ids found missing in it; of a hub of ASP.NET Core, group commands whose ack did not come in time.
+    /// Ids found missing in it; for a hub of ASP.NET Core, group commands without an ack in time.
     var missing: Int
-    /// From publisher to relay, in seconds; nil without envelopes whose time is known. Of a hub of ASP.NET Core, from a
-    /// group command to its ack; nil without one.
+    /// From publisher to relay, in seconds; nil without envelopes that have a time. For a hub of ASP.NET Core, from a
+    /// group command to its ack; nil without an ack.
     var latency: LatencyWindow.Quantiles?
 }
 
@@ -235,7 +235,7 @@ struct TopCalls: Sendable {
         var count: Int
     }
 
-    /// Pairs that are counted; what comes further counts as others.
+    /// Maximum number of distinct calls; further ones count in the total only.
     static let limit = 100
     static let shown = 8
 

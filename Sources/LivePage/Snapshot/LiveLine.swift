@@ -14,22 +14,22 @@ struct LiveLine: Sendable, Equatable {
     /// Nanoseconds since 1970.
     var at: UInt64
     var id: UInt64?
-    /// `undecodable` if it is no envelope of its channel's SignalR.
+    /// `undecodable` if the payload is not an envelope of the channel's SignalR.
     var kind: String
     var messages: Int
     var hub: String?
-    /// For a command, what it does.
+    /// For a command, its action.
     var method: String?
-    /// The group, user or connection that it is for; nil where it is for all, or names are not to be shown.
+    /// The recipient group, user or connection; nil if it is for all clients, or if names are hidden.
     var target: String?
     /// Payload bytes.
     var size: Int
-    /// In seconds; nil if the publisher's time is not known, or lies ahead of ours, and on a wire that does not tell it.
+    /// In seconds; nil if the wire has no publisher's time, or it is ahead of ours.
     var latency: Double?
-    /// The message's value, of ASP.NET Core the arguments or the result; only with `--show-payloads`.
+    /// The value of the message, or the arguments or result with ASP.NET Core; only with `--show-payloads`.
     var value: String?
 
-    /// - Parameter showsNames: false where the names of groups and users and the ids of connections are not recorded.
+    /// - Parameter showsNames: false if names of groups and users and connection ids are recorded as hashes.
     init(_ envelope: SampledEnvelope, number: UInt64, showsValue: Bool, showsNames: Bool = true) {
         self.number = number
         channel = envelope.channel
@@ -79,31 +79,31 @@ struct LiveLine: Sendable, Equatable {
     }
 }
 
-/// What the feed keeps of one envelope, copied on the recorder's thread.
+/// The copy of an envelope for the live feed, made on the recorder's thread.
 struct SampledEnvelope: Sendable {
-    /// Larger values are not copied: hub and method of a larger message of SignalR 2 stay unknown.
+    /// Larger values are not copied, so hub and method of a larger SignalR 2 message are unknown.
     static let valueLimit = 16 * 1024
 
     var channel: Int
-    /// How the bytes are to be read.
+    /// The wire of its channel.
     let form: EnvelopeForm
     /// Nanoseconds since 1970.
     var receivedAt: UInt64
     /// Payload bytes.
     var size: Int
-    /// nil if the payload begins with none, or its wire has none.
+    /// nil if the payload does not begin with an id, or the wire has none.
     var id: UInt64?
-    /// nil if the payload does not decode; of the first message.
+    /// Of the first message; nil if the payload does not decode.
     var kind: EnvelopeKind?
     var messages = 0
-    /// Nanoseconds since 1970, by the publisher's clock; nil on a wire that does not tell.
+    /// By the publisher's clock, nanoseconds since 1970; nil if the wire has no time.
     var createdAt: UInt64?
-    /// Of the group, user or connection that it is for.
+    /// Name of the recipient group, user or connection; nil for all clients.
     var target: String?
-    /// Of a hub of ASP.NET Core. In SignalR 2 they stand in the value.
+    /// Set for ASP.NET Core only; with SignalR 2 hub and method are in the value.
     var hub: String?
     var method: String?
-    /// The first message's value; of ASP.NET Core the whole envelope.
+    /// The value of the first message; for ASP.NET Core the whole envelope.
     var value: [UInt8] = []
 
     init(
@@ -147,7 +147,7 @@ struct SampledEnvelope: Sendable {
                     hub = Self.name(CoreEnvelopeView.className(view.hub))
                     self.method = String(method.text.prefix(LiveLine.nameLimit))
                 } else {
-                    // Frames of protocols that only the application knows, or none.
+                    // No frames, or only in protocols that are not SignalR's own.
                     let names = view.message?.type.map { [$0.label] } ?? invocation.protocols
                     self.method = String(names.joined(separator: ", ").prefix(LiveLine.nameLimit))
                 }
@@ -164,13 +164,13 @@ struct SampledEnvelope: Sendable {
         }
     }
 
-    /// Nothing of what stands before the place where it does not decode is shown.
+    /// Discards what was decoded before the error.
     private mutating func forget() {
         (kind, messages, value, createdAt) = (nil, 0, [], nil)
         (target, hub, method) = (nil, nil, nil)
     }
 
-    /// Of a name no more than is shown; it may be as long as an envelope.
+    /// Cut to the displayed length: a name may be as long as an envelope.
     private static func name(_ bytes: UnsafeRawBufferPointer) -> String {
         String(String(decoding: bytes.prefix(4 * LiveLine.nameLimit), as: UTF8.self).prefix(LiveLine.nameLimit))
     }

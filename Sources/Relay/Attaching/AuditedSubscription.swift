@@ -13,7 +13,7 @@ import ServiceLifecycle
 /// must have arrived. So envelopes in flight do not count as lost, and losses are known without waiting for the next
 /// id.
 struct AuditedSubscription: Sendable {
-    /// When stopping: the longest wait for data that Redis still has for us.
+    /// When stopping: the longest wait for data that Redis has not sent yet.
     static let drainTimeout = Duration.seconds(5)
 
     private let reader: CounterReader
@@ -50,7 +50,7 @@ struct AuditedSubscription: Sendable {
             onSubscribed: { subscribed.yield() })
     }
 
-    /// Subscribes to hubs attached while running.
+    /// Subscribes to discovered hubs while running.
     func join(_ indexes: Range<Int>) async {
         let channels = attached.all
         for index in indexes {
@@ -150,7 +150,7 @@ extension CoreWatch {
 }
 
 extension MessageHeader {
-    /// Makes a message of ASP.NET Core a ``CoreRecord``.
+    /// Turns a message of ASP.NET Core into a ``CoreRecord``, which includes the Redis channel.
     static let coreRecord = MessageHeader(
         count: { CoreRecord.headerCount(channel: $0, payload: $1) },
         write: { CoreRecord.writeHeader(channel: $0, payloadCount: $1, to: $2) })

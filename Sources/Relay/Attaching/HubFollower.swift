@@ -20,7 +20,7 @@ struct HubFollower: Sendable {
     private let eventLoopGroup: any EventLoopGroup
     private let logger: Logger
 
-    /// - Parameter limit: Maximum number of channels for which Redis is asked for names.
+    /// - Parameter limit: maximum number of channels for which Redis is asked for names.
     /// - Returns: nil if no hubs are to be discovered.
     init?(
         redis: RedisConfiguration, attachment: CoreAttachment?, limit: Int, attached: AttachedChannels,
@@ -35,7 +35,7 @@ struct HubFollower: Sendable {
         self.logger = logger
     }
 
-    /// The hubs present at the start; empty if Redis does not answer in time, which ``follow(_:)`` reports.
+    /// The hubs present at the start; empty if Redis does not answer in time: ``follow(_:)`` then reports that.
     func findFirst() async -> [CoreHub] {
         await withTaskGroup(of: [CoreHub].self) { group in
             group.addTask { (try? await findOnce()) ?? [] }
@@ -49,7 +49,7 @@ struct HubFollower: Sendable {
         }
     }
 
-    /// Hubs that are attached.
+    /// Number of attached hubs.
     private var watched: Int { attached.all.count { $0.hub != nil } }
 
     private func findOnce() async throws -> [CoreHub] {
@@ -64,9 +64,9 @@ struct HubFollower: Sendable {
         return attachment.admitted(hubs ?? [], besides: watched)
     }
 
-    /// Passes on hubs that are not attached yet, until the task is cancelled.
+    /// Searches for hubs until the task is cancelled.
     ///
-    /// - Parameter attach: attaches them.
+    /// - Parameter attach: receives discovered hubs that are not attached yet.
     func follow(_ attach: ([CoreHub]) async -> Void) async {
         var discovery = HubDiscovery(attachment: attachment, limit: limit)
         var log = EventLog(logger)

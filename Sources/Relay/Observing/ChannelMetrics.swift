@@ -5,15 +5,19 @@ package import Prometheus
 ///
 /// What a wire does not have has no series: either ``signalR2`` or ``core`` is set.
 package struct ChannelMetrics: Sendable {
+    /// The event key or hub that it is about.
     package let source: BackplaneChannel
     /// The event key, or prefix and type of the hub: label `channel`.
     package let channel: String
     let up: Gauge
+    /// Received since the start, whether they decode or not.
     package let envelopes: Counter
+    /// Payload bytes received since the start.
     package let envelopeBytes: Counter
     /// By raw value of the kind: ``MessageKind``, or ``CoreKind``.
     let messages: [Counter]
     let envelopeSize: Histogram
+    /// Time of the last receipt, in seconds since 1970; 0 before the first.
     package let lastEnvelopeTimestamp: Gauge
     /// By raw value of SignalR 2's type, or in the order of ASP.NET Core's actions.
     let commands: [Counter]
@@ -25,7 +29,7 @@ package struct ChannelMetrics: Sendable {
     private let largestEnvelope: Family<Gauge>
     /// By raw value of the reason.
     package let undecodable: [Counter]
-    /// In the order of `EnvelopeOddities.allCases`, or by bit of ``CoreOddities``.
+    /// By bit of ``EnvelopeOddities``, or of ``CoreOddities``.
     let odd: [Counter]
     /// nil for a hub of ASP.NET Core, whose wire has no ids and no times.
     package let signalR2: SignalR2Metrics?
@@ -56,6 +60,7 @@ package struct ChannelMetrics: Sendable {
         }
     }
 
+    /// Which SignalR it is of.
     package var dialect: Dialect { source.dialect }
 
     /// Messages of this run by kind, without zeros.
@@ -105,9 +110,8 @@ package struct ChannelMetrics: Sendable {
 
     private static func oddityLabels(_ dialect: Dialect) -> [String] {
         switch dialect {
-        case .signalR2: EnvelopeOddities.allCases.map(\.label)
-        // By bit.
-        case .core: CoreOddities(rawValue: .max).labels
+        case .signalR2: EnvelopeOddities.names
+        case .core: CoreOddities.names
         }
     }
 }
@@ -199,15 +203,15 @@ extension ChannelMetrics {
     }
 }
 
-/// What only a hub of ASP.NET Core has, for whoever shows it. All since the start.
+/// Figures that only hubs of ASP.NET Core have. All since the start.
 extension ChannelMetrics {
-    /// Envelopes of one hub protocol.
+    /// How many envelopes have one hub protocol.
     package struct ProtocolFigures: Sendable, Equatable {
         /// `json`, `messagepack`, or `other`.
         package let name: String
-        /// Those that carry it.
+        /// Envelopes with a frame of the protocol.
         package let envelopes: Int
-        /// Those that lack it though others of the hub carry it.
+        /// Envelopes without one, while others of the hub have it.
         package let lacking: Int
     }
 
@@ -221,7 +225,7 @@ extension ChannelMetrics {
         }
     }
 
-    /// Group commands by what they do; empty for SignalR 2, whose commands are of more kinds.
+    /// Group commands by action; empty for SignalR 2, which has other commands too.
     package var groupCommands: [(label: String, count: Int)] {
         guard core != nil else { return [] }
         return zip(CoreGroupCommandView.Action.allCases, commands).map { action, counter in

@@ -203,6 +203,9 @@ package struct ObservingMetrics: Sendable {
     private let families: ChannelMetrics.Families
     private let attached: NIOLockedValueBox<[ChannelMetrics]>
 
+    /// Registers the metrics.
+    ///
+    /// - Parameter channels: those attached from the start, in the order of their indexes.
     package init(_ registry: Registry, channels: [BackplaneChannel]) {
         let families = ChannelMetrics.Families(registry)
         self.families = families

@@ -229,7 +229,7 @@ struct NodeWatch {
     /// nil until a hub is attached; all hubs of a relay have the same prefix.
     private var scan: PacedChannelScan?
     private var isUnknown = false
-    /// The last answer is from before an outage.
+    /// True after a new connection until the next count: the last one may be from before an outage.
     private var isStale = false
 
     /// - Parameter limit: maximum number of channels for which Redis is asked for names.
@@ -239,7 +239,7 @@ struct NodeWatch {
         self.logger = logger
     }
 
-    /// There is a new connection.
+    /// A new connection.
     mutating func connected() { isStale = true }
 
     /// - Parameter hubs: with the indexes of their channels.

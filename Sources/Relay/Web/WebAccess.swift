@@ -9,8 +9,13 @@ package struct WebConfiguration: Sendable {
     package var host: String
     /// 0 chooses a free port.
     package var port: Int
+    /// Who may read it, and whether over TLS.
     package var access: WebAccess
 
+    /// - Parameters:
+    ///   - host: a name or numeric address of this machine.
+    ///   - port: 0 chooses a free port.
+    ///   - access: open to anyone, over plain HTTP, by default.
     package init(host: String = "127.0.0.1", port: Int = 9464, access: WebAccess = WebAccess()) {
         self.host = host
         self.port = port
@@ -31,6 +36,10 @@ package struct WebAccess: Sendable {
     /// Pages open to anyone.
     package var openPages = OpenPages.none
 
+    /// - Parameters:
+    ///   - token: nil for open access.
+    ///   - certificate: nil for plain HTTP.
+    ///   - allowedHosts: in the form of ``hostName(_:)``.
     package init(token: WebToken? = nil, certificate: WebCertificate? = nil, allowedHosts: [String] = []) {
         self.token = token
         self.certificate = certificate

@@ -87,7 +87,7 @@ struct ExportCommand: ParsableCommand {
             try destination.append { exporter.append(envelope, to: &$0) }
         }
         try destination.complete()
-        try tell(report, skipped: exporter.skipped)
+        try complain(report, skipped: exporter.skipped)
     }
 
     private func exportDatabase(_ capture: CaptureReader, to file: PartFile) throws {
@@ -97,7 +97,7 @@ struct ExportCommand: ParsableCommand {
         var report = Report()
         try SQLiteExport.write(to: file.part) { export in report = try read(capture, export.append) }
         try file.complete(descriptor)
-        try tell(report, skipped: 0)
+        try complain(report, skipped: 0)
     }
 
     private struct Report {
@@ -119,7 +119,7 @@ struct ExportCommand: ParsableCommand {
         return report
     }
 
-    private func tell(_ report: Report, skipped: Int) throws {
+    private func complain(_ report: Report, skipped: Int) throws {
         if let path { StandardError.print("\(Format.count(report.envelopes, "envelope")) in '\(path)'") }
         if skipped > 0 {
             StandardError.print("\(Format.count(skipped, "envelope has", "envelopes have")) no id and were left out")

@@ -83,8 +83,9 @@ struct ForwardOptions: ParsableArguments {
 
     /// Looks at the target.
     ///
-    /// - Parameter hubs: of ASP.NET Core, as far as they are known.
-    /// - Parameter patience: the longest wait for each answer, in milliseconds; nil for what the addresses say.
+    /// - Parameters:
+    ///   - hubs: hubs of ASP.NET Core known so far.
+    ///   - patience: the longest wait for each answer, in milliseconds; nil for the timeouts in the addresses.
     /// - Returns: nil if nothing is forwarded.
     func look(
         from source: RedisConfiguration, channels: [String], hubs: [CoreHub] = [], patience: Int64? = nil
@@ -104,7 +105,8 @@ struct ForwardOptions: ParsableArguments {
         "--forward: " + OptionNames.explained(problem, address: .forward)
     }
 
-    /// Before the relay begins: what only a changed configuration heals ends the command. Later, forwarding alone stops.
+    /// Before the start: a problem that only another configuration solves ends the command. Later it would only stop the
+    /// forwarding.
     func requireTarget(from source: RedisConfiguration, channels: [String], hubs: [CoreHub] = []) async throws {
         let report = try await look(from: source, channels: channels, hubs: hubs, patience: 2_000)
         guard let problem = report?.problem else { return }

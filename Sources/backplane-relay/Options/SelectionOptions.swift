@@ -7,7 +7,7 @@ import Time
 struct SelectionOptions: ParsableArguments {
     /// How event keys that the captures do not contain are treated.
     enum UnknownChannels {
-        case told
+        case reported
         case refused
     }
 
@@ -48,7 +48,7 @@ struct SelectionOptions: ParsableArguments {
     /// - Throws: `CaptureError` if an end of the capture cannot be read; `ValidationError` if the time range is empty, or a
     ///   channel is refused.
     func selection(
-        of capture: CaptureReader, others: [CaptureReader] = [], unknownChannels: UnknownChannels = .told,
+        of capture: CaptureReader, others: [CaptureReader] = [], unknownChannels: UnknownChannels = .reported,
         now: UInt64 = Moment.now().realtime
     ) throws -> CaptureSelection {
         try checkChannels(of: [capture] + others, unknownChannels)
@@ -90,7 +90,7 @@ struct SelectionOptions: ParsableArguments {
         guard !unknown.isEmpty, !available.isEmpty else { return }
         let text = NamesText.missing(
             "channel", unknown, available: available.sorted().map(\.text), place: "the capture")
-        guard unknownChannels == .told else { throw SelectionError(description: text) }
+        guard unknownChannels == .reported else { throw SelectionError(description: text) }
         StandardError.print("warning: \(text)")
     }
 }

@@ -138,7 +138,7 @@ struct MappingOptions: ParsableArguments {
         get throws { try Self.pairs(mapChannel, option: "--map-channel") }
     }
 
-    /// Nodes compare hub names without case.
+    /// By captured name; nodes ignore the case of hub names.
     var hubs: OrdinalNameMap<String> {
         get throws {
             let pairs = try Self.pairs(mapHub, option: "--map-hub")
@@ -150,7 +150,7 @@ struct MappingOptions: ParsableArguments {
         }
     }
 
-    /// - Parameter mayBeEmpty: whether a name may be, such as a channel prefix.
+    /// - Parameter mayBeEmpty: whether names may be empty, such as channel prefixes.
     static func pairs(
         _ texts: [String], option: String, mayBeEmpty: Bool = false
     ) throws -> OrdinalNameMap<String> {
@@ -166,7 +166,8 @@ struct MappingOptions: ParsableArguments {
         return pairs
     }
 
-    /// At the first sign outside of square brackets: generic hubs have more, ``RoomHub`1[[System.Int32, ..., Version=8.0.0.0, ...]]``.
+    /// Split at the first equals sign outside square brackets: the name of a generic hub contains further ones, as in
+    /// ``RoomHub`1[[System.Int32, ..., Version=8.0.0.0, ...]]``.
     private static func pair(_ text: String) -> (old: String, new: String)? {
         var depth = 0
         // By bytes: as a Character, the sign would include a combining mark after it.
@@ -179,7 +180,7 @@ struct MappingOptions: ParsableArguments {
             default: break
             }
         }
-        // If a bracket is never closed: at the very first sign.
+        // If a bracket is never closed: at the first one.
         guard let index = text.utf8.firstIndex(of: UInt8(ascii: "=")) else { return nil }
         return (String(text[..<index]), String(text[text.utf8.index(after: index)...]))
     }
