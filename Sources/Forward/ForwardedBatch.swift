@@ -3,15 +3,16 @@ import NIOConcurrencyHelpers
 import NIOCore
 import Redis
 
-/// A batch as it is forwarded: its envelopes marked, without those that must not be forwarded. Decision logic without I/O.
+/// The publish commands for a batch: its envelopes with a forward mark, except those that must not be forwarded.
+/// Decision logic without I/O.
 struct ForwardedBatch {
-    /// Without empty ones.
+    /// The commands to send, in order; no chunk is empty.
     var chunks: [ForwardChunk] { filling.filter { !$0.isEmpty } }
-    /// Envelopes that no node would decode, or that cannot be marked.
+    /// Envelopes that nodes cannot decode, or that cannot be marked.
     private(set) var undecodable = 0
-    /// Envelopes that come from the target.
+    /// Envelopes that already passed the target or this relay.
     private(set) var returned = 0
-    /// Envelopes that mean nothing at the target.
+    /// Envelopes that are meaningless at another Redis, by kind.
     private(set) var leftOut: [CoreLeftOut: Int] = [:]
     private var filling: [ForwardChunk]
     private let sha1: String
@@ -54,24 +55,25 @@ struct ForwardedBatch {
     }
 }
 
-/// As what an envelope of ASP.NET Core is forwarded, if it is: decision logic without I/O.
+/// Decides whether an envelope of ASP.NET Core is forwarded, and with which channel and payload. Decision logic without
+/// I/O.
 enum CoreForward {
     enum Outcome {
         case publish(channel: [UInt8], payload: [UInt8])
-        /// It means nothing at the target.
+        /// It is meaningless at another Redis.
         case leftOut(CoreLeftOut)
-        /// It has been there, or here, before.
+        /// Its forward mark shows that it already passed the target or this relay.
         case returned
-        /// No payload that a node would take, or one that nobody can mark.
+        /// Nodes would not accept the payload, or it cannot be marked.
         case undecodable
     }
 
     /// - Parameters:
     ///   - bytes: a ``CoreRecord``.
-    ///   - hub: that it is of.
-    ///   - target: the hub that it goes to.
-    ///   - place: the mark of the place that it leaves.
-    ///   - places: the marks of those where it must not have been.
+    ///   - hub: its hub at the source.
+    ///   - target: its hub at the target.
+    ///   - place: see ``LoopGuard/leaving(_:)``.
+    ///   - places: see ``LoopGuard/visited(_:)``.
     static func outcome(
         of bytes: UnsafeRawBufferPointer, _ hub: CoreHub, to target: CoreHub, leaving place: String,
         unlessBeenAt places: [String]
@@ -117,7 +119,7 @@ struct ForwardChunk {
         ends.append(commands.bytes.readableBytes)
     }
 
-    /// Publishes a payload as it is.
+    /// Publishes an unchanged payload.
     mutating func append(channel: Int, publishing payload: [UInt8], on target: [UInt8]) {
         payload.withUnsafeBytes { payload in
             target.withUnsafeBytes { commands.append(publishing: payload, on: $0) }

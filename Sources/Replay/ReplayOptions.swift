@@ -23,6 +23,7 @@ package struct ReplayOptions: Sendable {
     package var hubMap: OrdinalNameMap<String>
     /// New names of groups and users by captured name.
     package var groupMap: OrdinalNameMap<String>
+    /// New name of a user by captured name; as ``groupMap``.
     package var userMap: OrdinalNameMap<String>
     /// Options for hubs of ASP.NET Core.
     package var core: CoreReplayOptions
@@ -49,6 +50,8 @@ package struct ReplayOptions: Sendable {
     /// Path of the checkpoint file; an existing one is resumed.
     package var checkpoint: String?
 
+    /// The defaults publish everything once, in the captured pace, with ids of the target's counter, to the captured
+    /// channels.
     package init(
         selection: CaptureSelection = .all, channel: String? = nil, channelMap: OrdinalNameMap<String> = [:],
         hubMap: OrdinalNameMap<String> = [:], speed: ReplaySchedule.Speed = .times(1), longestPause: UInt64? = nil,
@@ -114,6 +117,7 @@ package struct CoreReplayOptions: Sendable, Equatable {
     /// Also convert values without a certain equivalent in the other protocol.
     package var allowsUntyped: Bool
 
+    /// The defaults change nothing: captured prefixes and protocols, without what is meaningless at another Redis.
     package init(
         prefixMap: OrdinalNameMap<String> = [:], included: Set<CoreLeftOut> = [], protocols: [CoreFormat] = [],
         allowsUntyped: Bool = false
