@@ -66,3 +66,74 @@ package struct CaptureSelection: Sendable, Equatable {
     /// True if a summary can tell that chunks need not be read.
     var canSkipChunks: Bool { from != nil || until != nil || !channels.isEmpty }
 }
+
+/// Tells which envelopes a ``CaptureSelection`` wants: prepared once, then the cheapest questions first and nothing
+/// allocated for an envelope. Payloads are decoded only if something is asked of messages.
+package struct EnvelopeMatcher: Sendable {
+    private let selection: CaptureSelection
+    private let asksForID: Bool
+    /// nil if nothing is asked of messages.
+    private let messages: MessageMatcher?
+
+    /// Prepared once, asked for each envelope.
+    package init(_ selection: CaptureSelection) {
+        self.selection = selection
+        asksForID = selection.fromID != nil || selection.untilID != nil
+        messages = MessageMatcher(selection)
+    }
+
+    /// - Parameters:
+    ///   - channel: the event key, or prefix and type of the hub.
+    ///   - receivedAt: nanoseconds since 1970.
+    package func selects(
+        channel: String, receivedAt: UInt64, payload: UnsafeRawBufferPointer, _ form: EnvelopeForm = .signalR2
+    ) -> Bool {
+        selects(receivedAt: receivedAt) && selects(channel: channel) && selects(payload: payload, form)
+    }
+
+    @inline(__always)
+    func selects(receivedAt time: UInt64) -> Bool {
+        if let from = selection.from, time < from { return false }
+        if let until = selection.until, time >= until { return false }
+        return true
+    }
+
+    func selects(channel: String) -> Bool {
+        selection.channels.isEmpty || selection.channels.contains(OrdinalName(channel))
+    }
+
+    /// All but time and channel.
+    package func selects(payload: UnsafeRawBufferPointer, _ form: EnvelopeForm = .signalR2) -> Bool {
+        if asksForID {
+            guard form == .signalR2, let id = try? EnvelopeID.parse(payload).id else { return false }
+            if let from = selection.fromID, id < from { return false }
+            if let until = selection.untilID, id > until { return false }
+        }
+        return messages?.fitsOne(of: payload, form) ?? true
+    }
+}
+
+/// Describes which names were not found, and which exist.
+package enum NamesText {
+    private static let listed = 10
+
+    /// - Parameters:
+    ///   - what: `channel` or `hub`.
+    ///   - names: at least one.
+    ///   - place: where they were searched, such as `the capture`.
+    package static func missing(_ what: String, _ names: [String], available: [String], place: String) -> String {
+        let has =
+            available.isEmpty
+            ? "it has none"
+            : "it has \(quoted(available))\(available.count > listed ? " and \(available.count - listed) more" : "")"
+        return "no \(what) \(quoted(names)) in \(place); \(has)"
+    }
+
+    private static func quoted(_ names: [String]) -> String {
+        names.prefix(listed).map { name in
+            // Names come from others: remove anything that could control a terminal.
+            let plain = name.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : String($0) }
+            return "'\(plain.joined())'"
+        }.joined(separator: ", ")
+    }
+}

@@ -92,3 +92,91 @@ extension CoreKind {
         UnsafeBufferPointer(start: infix.utf8Start, count: infix.utf8CodeUnitCount)
     }
 }
+
+/// Hubs that are watched together; finds the hub of a channel.
+package struct CoreHubSet: Sendable {
+    /// Longest root first: if one root is a prefix of another hub's channel, the longer root is the right one.
+    package let hubs: [CoreHub]
+
+    /// Those that channels are compared with.
+    package init(_ hubs: some Sequence<CoreHub>) {
+        self.hubs = Set(hubs).sorted { first, second in
+            first.root.count == second.root.count
+                ? first.root.lexicographicallyPrecedes(second.root) : first.root.count > second.root.count
+        }
+    }
+
+    /// - Returns: nil if it is not a channel of any of the hubs.
+    package func parse(_ channel: UnsafeRawBufferPointer) -> (hub: CoreHub, name: CoreChannelName)? {
+        for hub in hubs {
+            if let name = hub.parse(channel) { return (hub, name) }
+        }
+        return nil
+    }
+}
+
+/// Finds hubs by the channel that each node of a hub subscribes to, `<root>:internal:groups`.
+package enum CoreDiscovery {
+    /// The pattern for `PUBSUB CHANNELS`.
+    package static func pattern(prefix: String) -> [UInt8] {
+        RedisGlob.escaped(Array(prefix.utf8)) + Array("*".utf8) + CoreKind.groupCommand.infixBytes
+    }
+
+    /// - Returns: prefix and type together; nil for any other channel.
+    package static func root(ofGroupsChannel channel: some BidirectionalCollection<UInt8>) -> [UInt8]? {
+        let infix = CoreKind.groupCommand.infixBytes
+        guard channel.count > infix.count, channel.suffix(infix.count).elementsEqual(infix) else { return nil }
+        return Array(channel.dropLast(infix.count))
+    }
+
+    /// The hubs among the output of `PUBSUB CHANNELS`.
+    ///
+    /// A group, user or connection whose name ends in `:internal:groups` looks like a hub. It is not one if it can be
+    /// parsed as a channel of another hub.
+    package static func hubs(in channels: [[UInt8]], prefix: String) -> [CoreHub] {
+        let roots = Set(channels.compactMap { root(ofGroupsChannel: $0) })
+        return
+            roots
+            .filter { root in !isName(root, of: roots) }
+            .compactMap { CoreHub(root: $0, prefix: prefix) }
+            .sorted { $0.root.lexicographicallyPrecedes($1.root) }
+    }
+    /// Whether `<root>:internal:groups` can be read as a named channel of another root.
+    private static func isName(_ root: [UInt8], of roots: Set<[UInt8]>) -> Bool {
+        (root + Array(CoreKind.groupCommand.infixBytes)).withUnsafeBytes { channel in
+            (1..<root.count).contains { end in
+                channel[end] == UInt8(ascii: ":") && CoreChannelName(channel, rootCount: end)?.kind.isNamed == true
+                    && roots.contains(Array(root[..<end]))
+            }
+        }
+    }
+}
+
+/// Counts nodes by the channel that each of them subscribes for each hub, `<root>:internal:ack:<server>`.
+package enum CoreNodes {
+    /// The pattern for `PUBSUB CHANNELS`.
+    package static func pattern(prefix: String) -> [UInt8] {
+        RedisGlob.escaped(Array(prefix.utf8)) + Array("*".utf8) + CoreKind.ack.infixBytes + Array("*".utf8)
+    }
+
+    /// - Parameters:
+    ///   - channels: of `PUBSUB CHANNELS`.
+    ///   - hubs: those that are counted.
+    /// - Returns: the nodes of each hub, in the order of `hubs`.
+    package static func count(_ channels: [[UInt8]], of hubs: [CoreHub]) -> [Int] {
+        var nodes: [ArraySlice<UInt8>: Int] = [:]
+        for channel in channels {
+            if let root = root(channel) { nodes[root, default: 0] += 1 }
+        }
+        return hubs.map { nodes[$0.root[...]] ?? 0 }
+    }
+
+    /// A server has no colon in its name: the last one in the channel ends the infix.
+    private static func root(_ channel: [UInt8]) -> ArraySlice<UInt8>? {
+        let infix = CoreKind.ack.infixBytes
+        guard let colon = channel.lastIndex(of: UInt8(ascii: ":")), colon + 1 < channel.count else { return nil }
+        let beginning = channel[...colon]
+        guard beginning.count > infix.count, beginning.suffix(infix.count).elementsEqual(infix) else { return nil }
+        return beginning.dropLast(infix.count)
+    }
+}

@@ -196,3 +196,105 @@ extension MessagePackReader {
         return nil
     }
 }
+
+/// Gives an invocation the frames that it lacks, so that clients of each of these protocols can be sent it. Frames that are
+/// there stay as they are, byte for byte, also those of other protocols.
+package struct CoreProtocolFrames: Sendable, Equatable {
+    /// Why an invocation cannot get a frame.
+    package enum Failure: Error, Equatable, Sendable {
+        case conversion(CoreConversionError)
+        /// It has a frame of neither JSON nor MessagePack.
+        case noFrame
+
+        /// Stable snake_case name.
+        package var label: String {
+            switch self {
+            case .conversion(let error): error.reason.label
+            case .noFrame: "no_frame"
+            }
+        }
+    }
+
+    /// What each envelope has to carry.
+    package let protocols: [CoreFormat]
+    /// As of ``CoreFrameConversion``.
+    package let allowsUntyped: Bool
+
+    package init(_ protocols: [CoreFormat], allowsUntyped: Bool = false) {
+        self.protocols = protocols
+        self.allowsUntyped = allowsUntyped
+    }
+
+    /// - Returns: the payload with the frames that were missing; nil if none was.
+    package func completed(_ view: CoreInvocationView) throws(Failure) -> [UInt8]? {
+        let missing = protocols.filter { range(of: $0, in: view) == nil }
+        guard !missing.isEmpty else { return nil }
+        var invocation = CoreInvocation(view)
+        for format in missing {
+            let source: CoreFormat = format == .json ? .messagePack : .json
+            guard let range = range(of: source, in: view) else { throw .noFrame }
+            do throws(CoreConversionError) {
+                let frame = try CoreFrameConversion.converted(
+                    UnsafeRawBufferPointer(rebasing: view.payload[range]), from: source, allowUntyped: allowsUntyped)
+                invocation.frames.append(.init(protocolName: format.name, bytes: frame))
+            } catch {
+                throw .conversion(error)
+            }
+        }
+        return invocation.encoded()
+    }
+
+    private func range(of format: CoreFormat, in view: CoreInvocationView) -> Range<Int>? {
+        format == .json ? view.json : view.messagePack
+    }
+}
+
+/// A hub protocol named in an envelope.
+package enum CoreProtocol: Hashable, Sendable {
+    case json
+    case messagePack
+    /// A protocol of the application, or `blazorpack` of Blazor Server.
+    case other
+
+    @inline(__always)
+    package init(_ name: UnsafeRawBufferPointer) {
+        if name.count == 4, name.loadUnaligned(as: UInt32.self) == UInt32(littleEndian: 0x6E6F_736A) {
+            self = .json
+        } else if name.count == 11, Self.word(name, 0) == 0x7065_6761_7373_656D,
+            Self.word(name, 3) == 0x6B63_6170_6567_6173
+        {
+            // "messagep", and "sagepack" overlapping it.
+            self = .messagePack
+        } else {
+            self = .other
+        }
+    }
+
+    @inline(__always)
+    private static func word(_ name: UnsafeRawBufferPointer, _ offset: Int) -> UInt64 {
+        UInt64(littleEndian: name.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
+
+    /// nil for an unknown protocol.
+    package var format: CoreFormat? {
+        switch self {
+        case .json: .json
+        case .messagePack: .messagePack
+        case .other: nil
+        }
+    }
+}
+
+/// The protocols whose frames can be decoded.
+package enum CoreFormat: UInt8, CaseIterable, Sendable {
+    case json
+    case messagePack
+
+    /// The name in an envelope.
+    package var name: String {
+        switch self {
+        case .json: "json"
+        case .messagePack: "messagepack"
+        }
+    }
+}
