@@ -19,6 +19,7 @@ package enum CaptureDirectory {
         /// Where ids after the last one may be missing although a relay should have recorded them, by Redis channel.
         package var doubts: OrdinalNameMap<RecordingDoubt> = [:]
 
+        /// The defaults are those of an empty directory.
         package init(segment: String? = nil, lastIDs: OrdinalNameMap<UInt64> = [:]) {
             self.segment = segment
             self.lastIDs = lastIDs

@@ -9,6 +9,7 @@ import Time
 
 /// One file of a capture, described by its start.
 package struct CaptureSegment: Sendable, Equatable {
+    /// As given, or found in the directory; for a stream the name shown in messages.
     package let path: String
     /// Bytes of the file when it was examined.
     package let size: UInt64

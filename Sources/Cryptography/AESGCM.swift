@@ -61,6 +61,7 @@ package struct SymmetricKey: Sendable, CustomStringConvertible, CustomDebugStrin
 
     let bytes: [UInt8]
 
+    /// - Parameter bytes: 32 for ``AESGCM``, any number for ``HMACSHA256``.
     package init(_ bytes: [UInt8]) {
         self.bytes = bytes
     }

@@ -7,6 +7,7 @@ package struct Envelope: Equatable, Sendable {
     /// What the node published.
     package var body: ScaleoutMessage
 
+    /// - Parameter id: below 10^14, so that ``encoded()`` gives what a node's script publishes.
     package init(id: UInt64, body: ScaleoutMessage) {
         self.id = id
         self.body = body

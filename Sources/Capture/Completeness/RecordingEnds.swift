@@ -14,6 +14,7 @@ package struct RecordingEnds: Sendable {
     /// The channels of the segment being read, and the last ids before it; nil if they are those of all segments.
     private var segment: (channels: Set<OrdinalName>, before: OrdinalNameMap<UInt64>)?
 
+    /// - Parameters: as left by an earlier recording; empty if there is none.
     package init(lastIDs: OrdinalNameMap<UInt64> = [:], doubts: OrdinalNameMap<RecordingDoubt> = [:]) {
         self.lastIDs = lastIDs
         self.doubts = doubts
@@ -39,6 +40,7 @@ package struct RecordingEnds: Sendable {
         doubts[channel] = nil
     }
 
+    /// Events in recording order; those that say nothing about ids are ignored.
     package mutating func note(_ event: CaptureEvent) {
         switch event.event {
         case "disconnected": disconnected(event.cause)
@@ -173,11 +175,12 @@ package struct RecordingDoubt: Sendable, Equatable, Codable {
 
     /// The last id that is accounted for: recorded, or reported missing; nil if there is none.
     package var after: UInt64?
-    /// Why it cannot be told.
+    /// Why it is unknown.
     package var reason: Reason
     /// Why ids would be missing, as in a `gap` event; nil if the recording was not disturbed.
     package var cause: String?
 
+    /// - Parameter after: the last id that is accounted for; nil if there is none.
     package init(after: UInt64?, reason: Reason, cause: String? = nil) {
         self.after = after
         self.reason = reason

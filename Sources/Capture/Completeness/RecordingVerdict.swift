@@ -13,6 +13,7 @@ package struct RecordingVerdict: Sendable, Equatable {
     /// It is unknown whether ids are missing.
     package var isInDoubt = false
 
+    /// Whole: nothing missing or damaged.
     package init() {}
 
     /// Ids or envelopes are missing.

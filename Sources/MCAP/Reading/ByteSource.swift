@@ -22,19 +22,20 @@ package protocol ByteSource {
 }
 
 extension ByteSource {
-    /// A file of known size unless the source says otherwise.
+    /// False by default: a file of known size.
     package var isStream: Bool { false }
 
+    /// Fills the whole buffer: a file has its bytes at once.
     package func read(
         at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, atLeast count: Int
     ) throws -> Int {
         try read(at: offset, into: buffer)
     }
 
-    /// Nothing is held, so nothing is let go.
+    /// Does nothing by default.
     package func discard(before offset: UInt64) {}
 
-    /// Not known: the reader computes it.
+    /// nil by default: the reader computes the checksum.
     package func checksum(before offset: UInt64) -> UInt32? { nil }
 }
 
@@ -97,6 +98,9 @@ package final class StreamSource: ByteSource {
         try read(at: offset, into: buffer, atLeast: buffer.count)
     }
 
+    /// Waits until `count` bytes have arrived, and copies what is there.
+    ///
+    /// - Precondition: `offset` is not before the last ``discard(before:)``.
     package func read(
         at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, atLeast count: Int
     ) throws -> Int {

@@ -14,6 +14,7 @@ package struct ChannelDirectory: Sendable {
 
     private let client: RedisClient
 
+    /// - Parameter client: a connection that nothing else uses, because other databases are selected.
     package init(client: RedisClient) {
         self.client = client
     }
@@ -81,7 +82,7 @@ package struct ChannelDirectory: Sendable {
         }
     }
 
-    // MARK: - What they are
+    // MARK: - Identification
 
     private func describe(_ names: [String], database: Int) async throws -> [ListedChannel] {
         let groups = ChannelGroups(names)
@@ -118,7 +119,7 @@ package struct ChannelDirectory: Sendable {
         return subscribers
     }
 
-    /// Keys of these names that hold a number, in the address' own database or, where it has none, in another.
+    /// The counters with these names: in the address' own database, or, if none is found there, in another one.
     func counters(of names: [String], database: Int) async throws -> OrdinalNameMap<(id: UInt64, database: Int)> {
         var found: OrdinalNameMap<(id: UInt64, database: Int)> = [:]
         for (name, id) in try await numbers(of: names) { found[name] = (id, database) }
@@ -177,6 +178,7 @@ package struct ChannelsUnknown: Error, Sendable, Equatable, CustomStringConverti
 
     static let notPermitted = ChannelsUnknown("PUBSUB CHANNELS is not permitted (+pubsub|channels)")
 
+    /// - Parameter description: the reason, for the operator.
     package init(_ description: String, isAboveLimit: Bool = false) {
         self.description = description
         self.isAboveLimit = isAboveLimit
@@ -185,6 +187,7 @@ package struct ChannelsUnknown: Error, Sendable, Equatable, CustomStringConverti
 
 /// A backplane that has subscribers, or another channel.
 package struct ListedChannel: Sendable, Equatable {
+    /// The raw values are stable names for JSON output.
     package enum Kind: String, Sendable {
         /// An event key of SignalR 2: a counter of the same name exists.
         case signalR2 = "signalr2"
@@ -196,6 +199,7 @@ package struct ListedChannel: Sendable, Equatable {
 
     /// The Redis channel; for a Core hub the start of its channels: prefix and type name.
     package var name: String
+    /// Which of the two backplanes, if any.
     package var kind: Kind
     /// Subscribers of the channel; for a Core hub, of the channel that each node subscribes to. nil if unknown.
     package var subscribers: Int?
@@ -208,6 +212,7 @@ package struct ListedChannel: Sendable, Equatable {
     /// For a Core hub: details from the names of its channels.
     package var hub: FoundHub?
 
+    /// The defaults are those of an ordinary channel about which nothing else is known.
     package init(
         name: String, kind: Kind, subscribers: Int? = nil, lastID: UInt64? = nil, database: Int? = nil,
         channels: Int = 1, hub: FoundHub? = nil
@@ -222,22 +227,22 @@ package struct ListedChannel: Sendable, Equatable {
     }
 }
 
-/// A hub of ASP.NET Core that has subscribers, as far as the names of its channels tell.
+/// A hub of ASP.NET Core that has subscribers, with everything that its channel names reveal.
 package struct FoundHub: Sendable, Equatable {
-    /// Servers whose names are kept.
-    static let keptServers = 100
+    /// Maximum number of server names kept.
+    private static let keptServers = 100
 
-    /// Its prefix is a guess: that of a StackExchange.Redis client of this Redis, and what ends with a colon, as no type
-    /// holds one.
+    /// The prefix is a guess: a prefix used by a StackExchange.Redis client of this Redis, extended to the last colon,
+    /// because type names contain no colon.
     package let hub: CoreHub
     /// Channels by kind.
     package private(set) var counts: [CoreKind: Int] = [:]
-    /// By which nodes name themselves for this hub, by name; the first hundred.
+    /// Server names of the hub's nodes, sorted; the first hundred. See `CoreServerName`.
     package private(set) var servers: [String] = []
 
     /// - Parameters:
     ///   - root: prefix and type.
-    ///   - prefixes: of the clients of this Redis.
+    ///   - prefixes: known channel prefixes on this Redis.
     init(root: String, prefixes: [String]) {
         let known = prefixes.filter { root.utf8.starts(with: $0.utf8) && root.utf8.count > $0.utf8.count }
             .max { $0.utf8.count < $1.utf8.count }
@@ -259,18 +264,18 @@ package struct FoundHub: Sendable, Equatable {
         }
     }
 
-    /// Whether `PUBSUB CHANNELS` of what each node listens to shows it.
+    /// Whether ``HubDiscovery`` can find it: nodes subscribe to its channel of group commands.
     package var isFindable: Bool { counts[.groupCommand] != nil }
 
-    /// Each node has a channel for acknowledgements of its own.
+    /// Number of nodes: each subscribes to its own ack channel.
     package var nodes: Int { counts[.ack] ?? 0 }
 
-    /// Machines of the nodes, by name, each once.
+    /// Machine names of the nodes, sorted, without duplicates.
     package var machines: [String] {
         Set(servers.map { CoreServerName($0)?.machine ?? $0 }).sorted()
     }
 
-    /// The .NET versions that the nodes can have, in words; nil if nothing tells.
+    /// The possible .NET versions of the nodes, in words; nil if there are no nodes.
     package var versions: String? {
         guard nodes > 0 else { return nil }
         switch counts[.result] ?? 0 {
@@ -280,6 +285,6 @@ package struct FoundHub: Sendable, Equatable {
         }
     }
 
-    /// Whether nodes that cannot answer a client result are beside nodes that ask for one.
+    /// Whether some nodes support client results (.NET 7 or later) and others do not.
     package var mixesVersions: Bool { (1..<max(1, nodes)).contains(counts[.result] ?? 0) }
 }

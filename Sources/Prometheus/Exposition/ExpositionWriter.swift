@@ -21,7 +21,7 @@ struct ExpositionWriter {
     ///
     /// OpenMetrics names a counter by its family, without `_total`, requires the order TYPE, UNIT, HELP, and escapes
     /// quotes.
-    mutating func writeMetadata(_ name: MetricName, help: String) {
+    fileprivate mutating func writeMetadata(_ name: MetricName, help: String) {
         switch format {
         case .text:
             let shown = name.kind == .counter ? name.family + "_total" : name.family

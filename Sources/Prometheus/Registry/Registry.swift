@@ -202,7 +202,7 @@ struct MetricName: Sendable {
     }
 
     /// Possible sample names with the suffixes reserved by OpenMetrics. No two metrics may share one.
-    var reservedNames: [String] {
+    fileprivate var reservedNames: [String] {
         let suffixes =
             switch kind {
             case .counter: ["", "_total", "_created"]
@@ -214,7 +214,7 @@ struct MetricName: Sendable {
 }
 
 /// Traps unless these are valid labels for a metric of this kind.
-func checkLabels(_ labels: [String], of kind: MetricKind) {
+private func checkLabels(_ labels: [String], of kind: MetricKind) {
     for label in labels {
         precondition(isIdentifier(label) && !label.hasPrefix("__"), "'\(label)' is not the name of a label")
         precondition(kind != .histogram || label != "le", "the label 'le' of a histogram is its own")

@@ -10,8 +10,8 @@ struct Sentinels: Sendable {
 
     /// The first answer of a sentinel that knows the master, tried in turn.
     ///
-    /// - Throws: ``RedisError/unknownMaster(name:sentinels:)``, ``RedisError/noSentinel(name:reasons:)``, the refusal of
-    ///   the login, `CancellationError`.
+    /// - Throws: ``RedisError/unknownMaster(name:sentinels:)``, ``RedisError/noSentinel(name:reasons:)``, the refusal
+    ///   of the login, `CancellationError`.
     func master() async throws -> RedisEndpoint {
         let name = configuration.sentinelMaster ?? ""
         var ignorant: [String] = []

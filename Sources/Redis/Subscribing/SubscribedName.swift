@@ -2,12 +2,15 @@ import NIOConcurrencyHelpers
 
 /// A Redis channel, or a pattern of channels, to subscribe to.
 package struct SubscribedName: Sendable, Equatable {
-    /// The name for Redis; names that differ in nothing else are the same to it.
+    /// What Redis subscribes to. Redis cannot distinguish two names with the same key.
     package struct Key: Hashable, Sendable {
+        /// The channel or the pattern, byte for byte.
         package let name: [UInt8]
+        /// PSUBSCRIBE instead of SUBSCRIBE.
         package let isPattern: Bool
     }
 
+    /// What Redis is asked for.
     package let key: Key
     /// The index of its messages in ``EnvelopeBatch``.
     package let channel: Int
@@ -51,6 +54,7 @@ package struct MessageHeader: Sendable {
             _ channel: UnsafeRawBufferPointer, _ payloadCount: Int, _ destination: UnsafeMutableRawPointer
         ) -> Void
 
+    /// - Parameter count: bytes of the header for a channel name and a payload of these sizes.
     package init(
         count: @escaping @Sendable (_ channelCount: Int, _ payloadCount: Int) -> Int,
         write:

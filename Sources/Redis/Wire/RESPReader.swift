@@ -126,7 +126,8 @@ struct RESPReader: ~Copyable {
         let admission = channel < 0 ? .tooLarge : sink.admission(ofPayload: header.count + count, channel: channel)
         guard admission != .take || count <= longestElement else { return admission }
         state.pointee.large = LargePayload(count: count, header: header, channel: channel, admission: admission)
-        // It is the last element of its reply: a fresh reader continues after it, whatever the old one has begun.
+        // The payload is the last element of its reply, so a new hiredis reader can continue after it; the state of the
+        // old one is dropped.
         let old = state.pointee.reader
         let fresh = Self.makeReader(functions)
         fresh.pointee.privdata = UnsafeMutableRawPointer(state)
@@ -226,7 +227,7 @@ struct LargePayload {
     }
 
     /// Enough for the id at the start of a payload.
-    static let startBytes = 64
+    private static let startBytes = 64
     private static let lineEnd: [UInt8] = [13, 10]
 
     /// Bytes of the payload.

@@ -95,6 +95,7 @@ package enum RESPArgument: Sendable, Equatable, ExpressibleByStringLiteral, Expr
     case text(String)
     case bytes([UInt8])
 
+    /// For literals and interpolations.
     package init(stringLiteral value: String) {
         self = .text(value)
     }

@@ -1,5 +1,5 @@
-/// A hub on the backplane: the `ChannelPrefix` of StackExchange.Redis and the full .NET type name of the hub's class,
-/// one behind the other with nothing between them.
+/// A hub on the backplane. Its channels begin with the `ChannelPrefix` of StackExchange.Redis, directly followed by
+/// the full .NET type name of the hub's class.
 ///
 /// Source: `RedisHubLifetimeManager.cs` (the prefix) and `Internal/RedisChannels.cs`
 /// of Microsoft.AspNetCore.SignalR.StackExchangeRedis.
@@ -8,7 +8,7 @@ package struct CoreHub: Hashable, Sendable {
     package let prefix: String
     /// `Chat.Hubs.ChatHub`, ``Chat.Hubs.RoomHub`1[[System.Int32, ...]]``; never the URL's path.
     package let type: String
-    /// Both as UTF-8: the start of each of the hub's channels.
+    /// Prefix and type as UTF-8: the start of each of the hub's channels.
     package let root: [UInt8]
 
     /// - Parameter type: not empty.
@@ -30,6 +30,7 @@ package struct CoreHub: Hashable, Sendable {
         self.root = root
     }
 
+    /// Compares bytes. Two hubs with the same channels are different if prefix and type are divided differently.
     package static func == (first: CoreHub, second: CoreHub) -> Bool {
         first.root == second.root && first.prefix.utf8.elementsEqual(second.prefix.utf8)
     }
@@ -39,11 +40,11 @@ package struct CoreHub: Hashable, Sendable {
     /// Prefix and type: the topic of captures, the `channel` of metrics.
     package var topic: String { String(decoding: root, as: UTF8.self) }
 
-    /// Whether the type is a possible .NET type name: otherwise a `:` in it could be taken for its end.
+    /// Whether the type can be a .NET type name. These contain no `:`, which would look like the end of the type.
     package var hasPlausibleType: Bool { !type.utf8.contains(UInt8(ascii: ":")) }
 
-    /// The type without assembly versions. Hubs that differ only in these do not receive each other's messages: nodes
-    /// of one .NET version name ``RoomHub`1[[System.Int32, ..., Version=8.0.0.0, ...]]``, those of another 9.0.0.0.
+    /// The type without assembly versions. Hubs that differ only in these do not receive each other's messages:
+    /// ``RoomHub`1[[System.Int32, ..., Version=8.0.0.0, ...]]`` on .NET 8 has `Version=9.0.0.0` on .NET 9.
     package var typeWithoutVersions: String {
         let key = "Version="
         var parts = type.split(separator: key, omittingEmptySubsequences: false).map { String($0) }
@@ -66,6 +67,7 @@ package struct CoreHub: Hashable, Sendable {
         return channel
     }
 
+    /// The same as text.
     package func channel(_ kind: CoreKind, _ name: String = "") -> String {
         String(decoding: channel(kind, Array(name.utf8)), as: UTF8.self)
     }
@@ -98,7 +100,7 @@ package struct CoreHubSet: Sendable {
     /// Longest root first: if one root is a prefix of another hub's channel, the longer root is the right one.
     package let hubs: [CoreHub]
 
-    /// Those that channels are compared with.
+    /// - Parameter hubs: in any order; duplicates are dropped.
     package init(_ hubs: some Sequence<CoreHub>) {
         self.hubs = Set(hubs).sorted { first, second in
             first.root.count == second.root.count
@@ -141,6 +143,7 @@ package enum CoreDiscovery {
             .compactMap { CoreHub(root: $0, prefix: prefix) }
             .sorted { $0.root.lexicographicallyPrecedes($1.root) }
     }
+
     /// Whether `<root>:internal:groups` can be read as a named channel of another root.
     private static func isName(_ root: [UInt8], of roots: Set<[UInt8]>) -> Bool {
         (root + Array(CoreKind.groupCommand.infixBytes)).withUnsafeBytes { channel in
@@ -152,7 +155,7 @@ package enum CoreDiscovery {
     }
 }
 
-/// Counts nodes by the channel that each of them subscribes for each hub, `<root>:internal:ack:<server>`.
+/// Counts nodes by the channel that each node subscribes to for each hub, `<root>:internal:ack:<server>`.
 package enum CoreNodes {
     /// The pattern for `PUBSUB CHANNELS`.
     package static func pattern(prefix: String) -> [UInt8] {
@@ -160,9 +163,9 @@ package enum CoreNodes {
     }
 
     /// - Parameters:
-    ///   - channels: of `PUBSUB CHANNELS`.
-    ///   - hubs: those that are counted.
-    /// - Returns: the nodes of each hub, in the order of `hubs`.
+    ///   - channels: the output of `PUBSUB CHANNELS`.
+    ///   - hubs: whose nodes to count.
+    /// - Returns: the number of nodes of each hub, in the order of `hubs`.
     package static func count(_ channels: [[UInt8]], of hubs: [CoreHub]) -> [Int] {
         var nodes: [ArraySlice<UInt8>: Int] = [:]
         for channel in channels {
@@ -171,7 +174,7 @@ package enum CoreNodes {
         return hubs.map { nodes[$0.root[...]] ?? 0 }
     }
 
-    /// A server has no colon in its name: the last one in the channel ends the infix.
+    /// A server name has no colon, so the last colon of the channel ends the infix.
     private static func root(_ channel: [UInt8]) -> ArraySlice<UInt8>? {
         let infix = CoreKind.ack.infixBytes
         guard let colon = channel.lastIndex(of: UInt8(ascii: ":")), colon + 1 < channel.count else { return nil }

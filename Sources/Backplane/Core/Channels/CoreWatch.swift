@@ -7,11 +7,14 @@ package struct CoreWatch: Equatable, Sendable {
     package let channels: [[UInt8]]
     /// For PSUBSCRIBE. Each pattern adds cost to every PUBLISH on this Redis.
     package var patterns: [[UInt8]] { beginnings.map(\.pattern) }
-    /// Each pattern, and what the channels begin with that are meant by it: it may match others too.
+    /// Each pattern with the start of the intended channels: a pattern may match other channels too.
     package let beginnings: [Beginning]
 
+    /// A pattern, and what it is meant to match.
     package struct Beginning: Equatable, Sendable {
+        /// The start of the intended channels, not escaped.
         package let beginning: [UInt8]
+        /// The escaped ``beginning`` followed by `*`.
         package let pattern: [UInt8]
     }
 
@@ -51,9 +54,9 @@ package struct CoreWatch: Equatable, Sendable {
 package enum RedisGlob {
     /// A pattern that matches this text.
     ///
-    /// What means something in a pattern is escaped. White space and NUL become `?`, for Redis takes no ACL that holds
-    /// them, and an ACL must hold a pattern of PSUBSCRIBE literally: generic hubs have spaces in their names. Quotes do
-    /// as well: redis-cli and files of ACLs take them for the beginning of a quoted word.
+    /// Special characters are escaped. White space and NUL become `?`: an ACL must contain a PSUBSCRIBE pattern
+    /// literally, Redis rejects ACLs with white space, and the names of generic hubs contain spaces. Quotes become `?`
+    /// too, because redis-cli and ACL files read them as the start of a quoted word.
     package static func escaped(_ text: some Sequence<UInt8>) -> [UInt8] {
         var pattern: [UInt8] = []
         for byte in text {

@@ -7,7 +7,7 @@ package enum CoreAgreement: Equatable, Sendable {
     /// Everything comparable is equal; the first part that is not comparable, and why.
     case incomparable(Part, Reason)
 
-    /// What two payloads were compared by.
+    /// The part of the two messages that differs, or that is not comparable.
     package enum Part: Equatable, Sendable {
         /// Type, invocation id or error.
         case message
@@ -132,8 +132,8 @@ extension CoreInvocationView {
     }
 }
 
-/// Compares a JSON value with a MessagePack value, as far as they are comparable.
-enum CoreComparison {
+/// Compares a JSON value with a MessagePack value. Some types cannot be compared: see ``CoreAgreement/Reason``.
+private enum CoreComparison {
     enum Verdict: Equatable {
         case same
         case different

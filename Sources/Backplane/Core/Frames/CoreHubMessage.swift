@@ -32,11 +32,13 @@ package enum CoreMessageType: UInt8, CaseIterable, Sendable {
 
 /// One message of the hub protocol in place. Valid as long as the payload's memory.
 ///
-/// All offsets count from the start of the payload that the message stands in.
+/// All offsets count from the start of the payload that contains the message.
 ///
 /// Source: `JsonHubProtocol.cs` and `MessagePackHubProtocolWorker.cs` of ASP.NET Core SignalR.
 package struct CoreHubMessage {
+    /// The payload that contains the message.
     package let payload: UnsafeRawBufferPointer
+    /// The protocol of the frame.
     package let format: CoreFormat
     /// Clients ignore those above 9.
     package internal(set) var typeNumber = 0
@@ -59,19 +61,19 @@ package struct CoreHubMessage {
 
     /// The whole message, including the trailing byte 1e or the length prefix.
     package var range: Range<Int> { span.range ?? 0..<0 }
-    /// By which the asker finds the answer; nil if nobody waits for one.
+    /// The sender's key for the result; nil if no result is requested.
     package var invocationID: CoreText? { text(invocationIDSpan) }
-    /// The client's method.
+    /// The client method.
     package var target: CoreText? { text(targetSpan) }
-    /// In place; nil where the type has none.
+    /// nil for message types without arguments.
     package var arguments: CoreElements? { elements(argumentsSpan, argumentCount) }
-    /// In place; nil where there are none.
+    /// nil if there are none.
     package var streamIDs: CoreElements? { elements(streamIDsSpan, streamIDCount) }
     /// An object or map of texts; nil if absent.
     package var headers: Range<Int>? { headersSpan.range }
     /// A completion's result or a stream's item: one JSON value, or one MessagePack value.
     package var value: Range<Int>? { valueSpan.range }
-    /// Of a completion or a close; nil if there is none.
+    /// The error text of a completion or close message; nil if there is none.
     package var error: CoreText? { text(errorSpan) }
     /// The error, encoded in the message's format.
     package var errorRange: Range<Int>? { errorSpan.range }
@@ -202,7 +204,7 @@ package struct CoreHubMessageWalk {
 ///
 /// For counting; ``CoreHubMessage`` validates everything. Valid as long as the payload's memory.
 package struct CoreCallName {
-    /// UTF-8 as it stands in the frame.
+    /// The name as written in the frame, UTF-8.
     package let key: UnsafeRawBufferPointer
 
     /// Malformed UTF-8 becomes U+FFFD.

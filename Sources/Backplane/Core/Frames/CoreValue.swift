@@ -2,20 +2,24 @@ import JSON
 
 /// An application value in place: one JSON value or one MessagePack value.
 package struct CoreValue {
+    /// The payload that contains the value.
     package let payload: UnsafeRawBufferPointer
+    /// How the value is encoded.
     package let format: CoreFormat
+    /// The value's place in the payload.
     package let range: Range<Int>
 
+    /// - Parameter range: exactly one value, already validated.
     package init(payload: UnsafeRawBufferPointer, format: CoreFormat, range: Range<Int>) {
         self.payload = payload
         self.format = format
         self.range = range
     }
 
-    /// As they stand in the payload.
+    /// The encoded value, as in the payload.
     package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: payload[range]) }
 
-    /// nil if it is not a text.
+    /// The decoded text; nil if the value is not a text.
     package var text: String? {
         switch format {
         case .json:
@@ -47,10 +51,13 @@ package struct CoreValue {
 
 /// An array in a hub message, in place.
 package struct CoreElements {
+    /// The payload that contains the array.
     package let payload: UnsafeRawBufferPointer
+    /// How the elements are encoded.
     package let format: CoreFormat
     /// The whole array, in the payload.
     package let range: Range<Int>
+    /// Number of elements.
     package let count: Int
 
     /// Calls `body` with each element's place in the payload.
@@ -91,8 +98,10 @@ package struct CoreElements {
 /// A text of a hub message in place: JSON with validated but undecoded escapes, or UTF-8 in MessagePack. Valid as long
 /// as the payload's memory.
 package struct CoreText {
-    /// The cheapest key for counting: nodes always write a name the same way.
+    /// UTF-8 with JSON escapes not decoded. The cheapest key for counting, because nodes always write a name the same
+    /// way.
     package let raw: UnsafeRawBufferPointer
+    /// True if ``raw`` contains JSON escapes. Always false for MessagePack.
     package let hasEscapes: Bool
 
     init(_ json: JSONString) {

@@ -19,17 +19,22 @@ package indirect enum MessagePackValue: Equatable, Sendable {
 
     /// A key and its value in a map, in the order of the bytes.
     package struct Pair: Equatable, Sendable {
+        /// Any value, not only a text.
         package var key: MessagePackValue
+        /// The value of the key.
         package var value: MessagePackValue
 
+        /// A pair of any two values.
         package init(_ key: MessagePackValue, _ value: MessagePackValue) {
             self.key = key
             self.value = value
         }
     }
 
+    /// A text in UTF-8.
     package static func string(_ text: String) -> MessagePackValue { .string(Array(text.utf8)) }
 
+    /// A time, as the extension of type -1.
     package static func timestamp(_ time: MessagePackTimestamp) -> MessagePackValue {
         var writer = MessagePackWriter()
         writer.timestamp(time)
@@ -84,6 +89,7 @@ package indirect enum MessagePackValue: Equatable, Sendable {
         return writer.bytes
     }
 
+    /// Appends the value in its smallest form.
     package func write(to writer: inout MessagePackWriter) {
         switch self {
         case .nil: writer.nil()
@@ -145,6 +151,7 @@ package struct MessagePackTimestamp: Hashable, Sendable {
     /// 0 to 999,999,999.
     package let nanoseconds: UInt32
 
+    /// - Parameter nanoseconds: 0 to 999,999,999.
     package init(seconds: Int64, nanoseconds: UInt32) {
         self.seconds = seconds
         self.nanoseconds = nanoseconds

@@ -7,7 +7,7 @@ import JSON
 package struct CoreInvocationView {
     /// All offsets count from its start.
     package let payload: UnsafeRawBufferPointer
-    /// Of the outermost array: 2, or more with a reply or a mark.
+    /// Items of the outermost array: 2, or more with a reply or a mark.
     package let itemCount: Int
     /// Number of excluded connections.
     package let excludedCount: Int
@@ -23,7 +23,7 @@ package struct CoreInvocationView {
     package let invocationID: UnsafeRawBufferPointer?
     /// The third of three items, if it is our mark.
     package let mark: Range<Int>?
-    /// In what it differs from those that nodes write.
+    /// How it differs from what nodes write.
     package let oddities: CoreOddities
     private let excludedStart: Int
     private let framesStart: Int
@@ -48,7 +48,7 @@ package struct CoreInvocationView {
             case .json where json == nil: json = frame
             case .messagePack where messagePack == nil: messagePack = frame
             case .other:
-                // There is hardly ever one, and never many.
+                // Protocols are few, so a linear search is enough.
                 if Self.names(in: payload, at: framesStart, count: min(index, 16)).contains(name) {
                     reader.oddities.insert(.duplicateProtocol)
                 }
@@ -103,7 +103,7 @@ package struct CoreInvocationView {
         }
     }
 
-    /// Ids of connections that do not get it, copied.
+    /// Ids of excluded connections, copied.
     package var excluded: [String] {
         var ids: [String] = []
         forEachExcluded { ids.append(String(decoding: $0, as: UTF8.self)) }
@@ -151,7 +151,7 @@ package struct CoreInvocationView {
 }
 
 extension MessagePackReader {
-    /// The range of a frame; also what nodes accept as a frame: text, or nil for none.
+    /// The range of a frame. Nodes also accept a text as a frame, and nil for an empty one.
     @inline(__always)
     mutating func frame() throws(CoreError) -> Range<Int> {
         let start = position
@@ -197,13 +197,13 @@ extension MessagePackReader {
     }
 }
 
-/// Gives an invocation the frames that it lacks, so that clients of each of these protocols can be sent it. Frames that are
-/// there stay as they are, byte for byte, also those of other protocols.
+/// Adds missing frames to an invocation, so that it reaches the clients of each of these protocols. Existing frames,
+/// also those of other protocols, stay unchanged byte for byte.
 package struct CoreProtocolFrames: Sendable, Equatable {
-    /// Why an invocation cannot get a frame.
+    /// Why a frame cannot be added.
     package enum Failure: Error, Equatable, Sendable {
         case conversion(CoreConversionError)
-        /// It has a frame of neither JSON nor MessagePack.
+        /// The invocation has neither a JSON nor a MessagePack frame to convert from.
         case noFrame
 
         /// Stable snake_case name.
@@ -215,17 +215,20 @@ package struct CoreProtocolFrames: Sendable, Equatable {
         }
     }
 
-    /// What each envelope has to carry.
+    /// The frames that each invocation must have.
     package let protocols: [CoreFormat]
-    /// As of ``CoreFrameConversion``.
+    /// See ``CoreFrameConversion/converted(_:from:allowUntyped:)``.
     package let allowsUntyped: Bool
 
+    /// - Parameters:
+    ///   - protocols: the frames that each invocation must have.
+    ///   - allowsUntyped: see ``CoreFrameConversion/converted(_:from:allowUntyped:)``.
     package init(_ protocols: [CoreFormat], allowsUntyped: Bool = false) {
         self.protocols = protocols
         self.allowsUntyped = allowsUntyped
     }
 
-    /// - Returns: the payload with the frames that were missing; nil if none was.
+    /// - Returns: the payload with the missing frames; nil if none is missing.
     package func completed(_ view: CoreInvocationView) throws(Failure) -> [UInt8]? {
         let missing = protocols.filter { range(of: $0, in: view) == nil }
         guard !missing.isEmpty else { return nil }
@@ -246,55 +249,5 @@ package struct CoreProtocolFrames: Sendable, Equatable {
 
     private func range(of format: CoreFormat, in view: CoreInvocationView) -> Range<Int>? {
         format == .json ? view.json : view.messagePack
-    }
-}
-
-/// A hub protocol named in an envelope.
-package enum CoreProtocol: Hashable, Sendable {
-    case json
-    case messagePack
-    /// A protocol of the application, or `blazorpack` of Blazor Server.
-    case other
-
-    @inline(__always)
-    package init(_ name: UnsafeRawBufferPointer) {
-        if name.count == 4, name.loadUnaligned(as: UInt32.self) == UInt32(littleEndian: 0x6E6F_736A) {
-            self = .json
-        } else if name.count == 11, Self.word(name, 0) == 0x7065_6761_7373_656D,
-            Self.word(name, 3) == 0x6B63_6170_6567_6173
-        {
-            // "messagep", and "sagepack" overlapping it.
-            self = .messagePack
-        } else {
-            self = .other
-        }
-    }
-
-    @inline(__always)
-    private static func word(_ name: UnsafeRawBufferPointer, _ offset: Int) -> UInt64 {
-        UInt64(littleEndian: name.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-    }
-
-    /// nil for an unknown protocol.
-    package var format: CoreFormat? {
-        switch self {
-        case .json: .json
-        case .messagePack: .messagePack
-        case .other: nil
-        }
-    }
-}
-
-/// The protocols whose frames can be decoded.
-package enum CoreFormat: UInt8, CaseIterable, Sendable {
-    case json
-    case messagePack
-
-    /// The name in an envelope.
-    package var name: String {
-        switch self {
-        case .json: "json"
-        case .messagePack: "messagepack"
-        }
     }
 }

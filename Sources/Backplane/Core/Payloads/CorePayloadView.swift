@@ -16,7 +16,7 @@ package enum CorePayloadView {
         }
     }
 
-    /// In what it differs from those that nodes write.
+    /// How it differs from what nodes write.
     package var oddities: CoreOddities {
         switch self {
         case .invocation(let view): view.oddities
@@ -76,7 +76,7 @@ package enum CorePayloadView {
 
 /// An application value in a payload.
 package struct CoreDatum: Equatable, Sendable {
-    /// What an application's data are in a payload.
+    /// The role of a value in its message.
     package enum Role: Equatable, Sendable {
         case argument(Int)
         case result
@@ -88,6 +88,7 @@ package struct CoreDatum: Equatable, Sendable {
 
     /// nil for an unknown protocol.
     package let format: CoreFormat?
+    /// What the value is in its message.
     package let role: Role
     /// Range in the payload: one JSON value, one MessagePack value, or the bytes of a frame.
     package let range: Range<Int>
@@ -141,14 +142,15 @@ package struct CoreGroupCommandView {
     package let group: UnsafeRawBufferPointer
     /// UTF-8.
     package let connection: UnsafeRawBufferPointer
-    /// Where our mark stands; nil without one.
+    /// Range of our mark in the payload, if present.
     package let mark: Range<Int>?
-    /// In what it differs from those that nodes write.
+    /// How it differs from what nodes write.
     package let oddities: CoreOddities
 
     /// nil for a number that nodes ignore.
     package var action: Action? { Action(rawValue: rawAction) }
 
+    /// Validates the whole payload.
     package init(_ payload: UnsafeRawBufferPointer) throws(CoreError) {
         var reader = MessagePackReader(payload)
         self.payload = payload
@@ -165,10 +167,14 @@ package struct CoreGroupCommandView {
 
 /// An ack in place, `[id]`.
 package struct CoreAckView {
+    /// The id of the command.
     package let id: Int32
+    /// Range of our mark in the payload, if present.
     package let mark: Range<Int>?
+    /// How it differs from what nodes write.
     package let oddities: CoreOddities
 
+    /// Validates the whole payload.
     package init(_ payload: UnsafeRawBufferPointer) throws(CoreError) {
         var reader = MessagePackReader(payload)
         let count = try reader.items(atLeast: 1)
@@ -181,14 +187,18 @@ package struct CoreAckView {
 /// A client's result in place, `[protocol, frame]`, in the protocol of that client. Valid as long as the payload's
 /// memory.
 package struct CoreCompletionView {
+    /// All offsets count from its start.
     package let payload: UnsafeRawBufferPointer
     /// UTF-8.
     package let protocolName: UnsafeRawBufferPointer
     /// Range in the payload.
     package let frame: Range<Int>
+    /// Range of our mark in the payload, if present.
     package let mark: Range<Int>?
+    /// How it differs from what nodes write.
     package let oddities: CoreOddities
 
+    /// Validates the payload, but not the frame in it.
     package init(_ payload: UnsafeRawBufferPointer) throws(CoreError) {
         var reader = MessagePackReader(payload)
         let count = try reader.items(atLeast: 2)
@@ -236,9 +246,10 @@ extension MessagePackReader {
     }
 }
 
-/// In what a payload differs from those that nodes write, though a node takes it. A payload without any is written
-/// again to the same bytes.
+/// How a payload that nodes accept differs from what nodes write. Encoding a decoded payload without oddities gives
+/// the same bytes.
 package struct CoreOddities: Oddities {
+    /// One bit for each oddity, in the order of ``names``.
     package let rawValue: UInt8
 
     package init(rawValue: UInt8) {
@@ -260,6 +271,7 @@ package struct CoreOddities: Oddities {
     /// Nil where nodes write a text.
     package static let nilText = CoreOddities(rawValue: 1 << 6)
 
+    /// Stable snake_case names, in the order of the bits.
     package static let names = [
         "long_form", "utf8", "extra_items", "trailing_bytes", "frame_type", "duplicate_protocol", "nil_text",
     ]

@@ -3,7 +3,7 @@
 package struct CoreRecord {
     /// Expected to be UTF-8.
     package let channel: UnsafeRawBufferPointer
-    /// As published.
+    /// The payload as published.
     package let payload: UnsafeRawBufferPointer
 
     /// - Throws: offsets count from the start of the record.
@@ -87,7 +87,7 @@ package struct CoreEnvelopeView {
     package let record: CoreRecord
     /// Kind of the channel, and the name in it.
     package let name: CoreChannelName
-    /// As its channel says that it is to be read.
+    /// The payload, interpreted by the kind of its channel.
     package let payload: CorePayloadView
     /// The first message: of the JSON frame, else of the MessagePack frame; nil if there is neither.
     package let message: CoreHubMessage?

@@ -17,6 +17,7 @@ package struct CaselessName: Hashable, Sendable, ExpressibleByStringLiteral, Cus
         folded = OrdinalCase.folded(name)
     }
 
+    /// For literals.
     package init(stringLiteral name: String) {
         self.init(name)
     }
@@ -47,6 +48,7 @@ package struct CaselessName: Hashable, Sendable, ExpressibleByStringLiteral, Cus
         return self == CaselessName(decoded())
     }
 
+    /// The same for text.
     package func equals(_ name: String) -> Bool {
         var name = name
         return name.withUTF8 { equals(UnsafeRawBufferPointer($0)) }

@@ -13,6 +13,7 @@ package struct OrdinalName: Hashable, Comparable, Sendable, CustomStringConverti
         self.text = String(text)
     }
 
+    /// For literals.
     package init(stringLiteral text: String) {
         self.text = text
     }
@@ -20,6 +21,7 @@ package struct OrdinalName: Hashable, Comparable, Sendable, CustomStringConverti
     package var description: String { text }
     package var debugDescription: String { text.debugDescription }
 
+    /// Compares bytes.
     package static func == (first: OrdinalName, second: OrdinalName) -> Bool {
         first.text.isSameOrdinally(as: second.text)
     }
@@ -53,6 +55,7 @@ extension Sequence where Element: StringProtocol {
 
 /// A dictionary keyed by names, distinguished by their bytes like ``OrdinalName``.
 package struct OrdinalNameMap<Value>: Sequence, ExpressibleByDictionaryLiteral {
+    /// A name and its value.
     package typealias Element = (key: String, value: Value)
 
     private var entries: [OrdinalName: Value] = [:]
@@ -60,6 +63,7 @@ package struct OrdinalNameMap<Value>: Sequence, ExpressibleByDictionaryLiteral {
     /// An empty map.
     package init() {}
 
+    /// For duplicate keys the last value counts.
     package init(dictionaryLiteral elements: (String, Value)...) {
         for (key, value) in elements { entries[OrdinalName(key)] = value }
     }
@@ -85,27 +89,32 @@ package struct OrdinalNameMap<Value>: Sequence, ExpressibleByDictionaryLiteral {
         _modify { yield &entries[OrdinalName(key)] }
     }
 
+    /// The value of the key, or the default if there is none; changing it in place adds the key.
     package subscript(key: String, default value: @autoclosure () -> Value) -> Value {
         get { entries[OrdinalName(key)] ?? value() }
         _modify { yield &entries[OrdinalName(key), default: value()] }
     }
 
+    /// - Returns: the previous value; nil if the key is new.
     @discardableResult
     package mutating func updateValue(_ value: Value, forKey key: String) -> Value? {
         entries.updateValue(value, forKey: OrdinalName(key))
     }
 
+    /// - Returns: the removed value; nil if there was none.
     @discardableResult
     package mutating func removeValue(forKey key: String) -> Value? {
         entries.removeValue(forKey: OrdinalName(key))
     }
 
+    /// The same keys with transformed values.
     package func mapValues<Other>(_ transform: (Value) throws -> Other) rethrows -> OrdinalNameMap<Other> {
         var result = OrdinalNameMap<Other>()
         for (key, value) in entries { result.entries[key] = try transform(value) }
         return result
     }
 
+    /// The same, without the keys whose transformed value is nil.
     package func compactMapValues<Other>(_ transform: (Value) throws -> Other?) rethrows -> OrdinalNameMap<Other> {
         var result = OrdinalNameMap<Other>()
         for (key, value) in entries { result.entries[key] = try transform(value) }
@@ -126,6 +135,7 @@ package struct OrdinalNameMap<Value>: Sequence, ExpressibleByDictionaryLiteral {
         return result
     }
 
+    /// In no particular order.
     package func makeIterator() -> some IteratorProtocol<(key: String, value: Value)> {
         entries.lazy.map { (key: $0.key.text, value: $0.value) }.makeIterator()
     }
