@@ -21,7 +21,7 @@ final class Scene: Sendable {
         var redisURL: String?
         /// The publisher's address for Redis; nil for the server's own address.
         var publisherConfiguration: RedisConfiguration?
-        /// Whether the test provides the directory, such as a small disk.
+        /// 0, because the tests use small disks.
         var minimumFreeDisk = "0"
         /// The relay's connection is cut at the very end; what is published afterwards is lost before it stops.
         var isDeafAtTheEnd = false
