@@ -378,7 +378,7 @@ extension WithHubNodes {
                 name: "relay killed", alerts: [.init(name: "BackplaneRelayAbsent")],
                 changes: [
                     .init(dashboard: "backplane", panel: "Which part, since when", letter: "B"),
-                    // It is then reported as "unobserved".
+                    // The panel then shows "NOT MONITORED".
                     .init(dashboard: "backplane", panel: "Verdict", direction: .vanishes),
                     .init(dashboard: "relay", panel: "Subscribed", direction: .vanishes),
                 ])

@@ -8,7 +8,8 @@ struct SeveralCaptures: ParsableArguments {
     @Argument(help: "Captures of one backplane, two or more: directories that 'run --record' wrote, or .mcap files.")
     var capture: [String]
 
-    @Option(help: "By how much the clocks of the recording machines may differ.")
+    @Option(
+        help: ArgumentHelp("How far the clocks of machines that recorded in parallel may differ.", valueName: "time"))
     var horizon = TimeSpan(nanoseconds: CaptureAlignment.defaultHorizon)
 
     func validate() throws {
