@@ -29,8 +29,8 @@ struct RunCommand: AsyncParsableCommand {
             It subscribes and reads. It publishes nothing into the Redis that it watches. SIGTERM or SIGINT stops it; \
             it first writes what was received, and reads the counters so that the capture shows what was lost.
 
-            SIGHUP begins a new segment and reopens the log file. SIGUSR1 logs a line of figures. SIGUSR2 forces what \
-            was received to the disk.
+            SIGHUP starts a new segment and reopens the log file. SIGUSR1 logs a line of figures. SIGUSR2 writes \
+            pending envelopes and syncs them to disk.
 
             Exit status 3 if a relay with --record lost envelopes: it dropped them, or never received them because \
             the connection was lost.
@@ -54,8 +54,8 @@ struct RunCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            Do not ask Redis for channel names if it has more channels than this. They serve to find hubs, and to \
-            suggest the right channel if one has no other subscribers. 0 never asks.
+            Do not ask Redis for channel names if it has more channels than this. They are used to find hubs, and to \
+            suggest the right channel for one without other subscribers. 0 never asks.
             """, valueName: "count"))
     var maxChannelScan = ChannelScanPolicy.defaultLimit
 

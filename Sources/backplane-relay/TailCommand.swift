@@ -64,8 +64,8 @@ struct TailCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            Do not ask Redis for channel names if it has more channels than this. They serve to find hubs, and to \
-            suggest the right channel if one has no other subscribers. 0 never asks.
+            Do not ask Redis for channel names if it has more channels than this. They are used to find hubs, and to \
+            suggest the right channel for one without other subscribers. 0 never asks.
             """, valueName: "count"))
     var maxChannelScan = ChannelScanPolicy.defaultLimit
 

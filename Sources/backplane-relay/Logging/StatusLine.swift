@@ -33,9 +33,9 @@ struct StatusLine {
                 if missing > 0 {
                     "no trouble now, ids missing since the start: \(Format.count(missing))"
                 } else if hubs == channels.count {
-                    "no trouble, completeness cannot be told"
+                    "no trouble, completeness unknown"
                 } else {
-                    hubs == 0 ? "nothing missing" : "nothing missing of SignalR 2, of ASP.NET Core it cannot be told"
+                    hubs == 0 ? "nothing missing" : "nothing missing of SignalR 2, unknown for ASP.NET Core"
                 }
             return "\(Self.number(of: channels)), \(state)" + (areRecorded ? "" : ", not recorded")
         }

@@ -7,8 +7,9 @@ struct CoreReplayArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Hub protocols that every envelope must contain, such as json,messagepack. A missing frame is created from the other \
-            one: of null, booleans, numbers, strings and arrays. Envelopes with other values are not published.
+            Hub protocols that every envelope must contain, such as json,messagepack. A missing frame is created from \
+            the other one if that has only null, booleans, numbers, strings and arrays. Envelopes with other values are \
+            not published.
             """, valueName: "names"))
     var protocols: ProtocolsArgument?
 

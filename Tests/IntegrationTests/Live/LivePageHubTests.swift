@@ -56,7 +56,7 @@ struct LivePageHubTests {
                         == "Envelopes per second|Bytes per second|Time to ack|Missing acks")
                 #expect(
                     try await page.text("return \(hub).querySelector('.sentence').textContent")
-                        .contains("completeness cannot be told on this wire"))
+                        .contains("completeness is unknown on this wire"))
                 #expect(try await page.text("return \(hub).querySelector('.commands').textContent").contains("group"))
                 let lines = try await page.text("return document.querySelector('#lines').textContent")
                 #expect(lines.contains("OracleHub.") && lines.contains("chat"))
