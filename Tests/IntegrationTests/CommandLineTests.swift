@@ -176,7 +176,7 @@ struct CommandLineTests {
     }
 
     @Test(
-        "a second SIGTERM ends the process at once, while the first one's stop still writes",
+        "a second SIGTERM ends the process at once, while the graceful stop is still writing",
         .needs(.redisServer, .gcc))
     func secondSignal() async throws {
         try await RedisServer.with { redis in

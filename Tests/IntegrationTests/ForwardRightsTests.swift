@@ -23,7 +23,7 @@ struct ForwardRightsTests {
     }
 
     @Test(
-        "a missing right is told with the line that gives it, nothing is published, and the line helps",
+        "a missing permission is reported with the line that grants it, nothing is published, and the line works",
         .needs(editions: .redis7, .redis6, .valkey9), arguments: RedisEdition.allCases)
     func missing(edition: RedisEdition) async throws {
         try await RedisServer.with { source in

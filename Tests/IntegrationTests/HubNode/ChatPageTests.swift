@@ -8,7 +8,7 @@ extension WithHubNodes {
     @Suite("The chat page in Chromium", .serialized, .needs(.redisServer, .chromium, .chromedriver))
     struct ChatPageTests {
         @Test(
-            "what one types appears at the other node, also after Redis was restarted",
+            "a message appears at the other node, even after a restart of Redis",
             arguments: ["webSockets", "serverSentEvents", "longPolling"])
         func crosses(transport: String) async throws {
             try await RedisServer.with { redis in

@@ -65,7 +65,7 @@ extension WithHubNodes {
         }
 
         @Test(
-            "the chat, which takes what the proxy lets through",
+            "the chat, over the transports that the proxy permits",
             arguments: [("/hub/", true), ("/hub/", false), ("/", true), ("/", false)])
         func chat(path: String, upgrades: Bool) async throws {
             try await RedisServer.with { redis in

@@ -45,7 +45,7 @@ struct TailTests {
     }
 
     @Test(
-        "its lines are those of cat",
+        "it prints the same lines as cat",
         arguments: [[], ["--json"], ["--json", "--hub", "chatHub"], ["--grep", "hello"]])
     func likeCat(options: [String]) async throws {
         try await RedisServer.with { redis in
