@@ -1,17 +1,17 @@
 import Backplane
 
 extension CoreReport {
-    /// Maximum number of one kind: a problem of three hundred hubs is already visible in ten.
+    /// Maximum number of findings of one kind: ten examples are enough to find the cause.
     private static let most = 10
 
-    /// - Parameter clients: subscribers of the server; nil if unknown.
+    /// - Parameter clients: the subscribers of the server; nil if unknown.
     func findings(clients: SubscribedClients?) -> [PreflightFinding] {
         nothingFound + hubs.compactMap(refusal) + crossings + tooMany
             + hubs.compactMap { findingOfNodes($0, clients) }.prefix(Self.most)
             + unknownExclusions + strangers + connections
     }
 
-    // MARK: - Hubs found
+    // MARK: - Hubs and their nodes
 
     private var nothingFound: [PreflightFinding] {
         guard attachment.findsHubs else { return [] }
@@ -87,7 +87,7 @@ extension CoreReport {
             }
     }
 
-    // MARK: - Cost
+    // MARK: - Effects on Redis and the nodes
 
     private var tooMany: [PreflightFinding] {
         guard !attachment.admits(hubs: hubs.count) else { return [] }
@@ -107,9 +107,9 @@ extension CoreReport {
         ]
     }
 
-    // MARK: - Different hubs that look alike
+    // MARK: - Hubs that are easily confused
 
-    /// Hubs whose patterns match channels of another hub: its envelopes would be received twice.
+    /// Hubs whose patterns match channels of another hub, so that those envelopes would arrive twice.
     private var crossings: [PreflightFinding] {
         let covered = hubs.map(\.hub).filter { hub in
             [":group:", ":user:", ":internal:"].contains { hub.topic.contains($0) }
@@ -126,10 +126,10 @@ extension CoreReport {
         return findings
     }
 
-    /// Hubs that look like one to an application, but whose nodes do not share messages.
+    /// Hubs that look like the same hub to the application, although their nodes do not receive each other's messages.
     private var strangers: [PreflightFinding] {
         let watched = hubs.map(\.hub)
-        // Roots of `hubs` read with other prefixes are not other hubs.
+        // `found` of a hub is the same hub with a guessed prefix, so it is left out.
         let all = watched + excluded + others.map(\.hub)
         var findings: [PreflightFinding] = []
         var told: Set<Set<[UInt8]>> = []
@@ -145,7 +145,7 @@ extension CoreReport {
     }
 
     private static func difference(_ hub: CoreHub, _ other: CoreHub, prefix: String) -> String? {
-        // The prefix of another hub is a guess.
+        // The prefix of a hub that was found is a guess.
         let sibling = CoreHub(root: other.root, prefix: prefix).flatMap { $0.hasPlausibleType ? $0 : nil }
         if let sibling, !sibling.type.isSameOrdinally(as: hub.type),
             sibling.typeWithoutVersions.isSameOrdinally(as: hub.typeWithoutVersions)
@@ -156,7 +156,7 @@ extension CoreReport {
         let type = Array(hub.type.utf8)
         guard other.root.count >= type.count, other.root.suffix(type.count).elementsEqual(type) else { return nil }
         let otherPrefix = String(decoding: other.root.dropLast(type.count), as: UTF8.self)
-        // `ChatHub` and `GroupChatHub` are two types.
+        // `ChatHub` and `GroupChatHub` are two types, not one type with two prefixes.
         guard sibling == nil || hub.type.contains(".") else { return nil }
         // A longer type of the same prefix, such as `My.Chat.Hubs.ChatHub`.
         if let last = otherPrefix.last, last == "." || last == "+" { return nil }
@@ -175,7 +175,7 @@ extension CoreReport {
         return names.count > 3 ? "\(shown) and \(names.count - 3) more" : shown
     }
 
-    /// With one decimal place.
+    /// With one decimal.
     private static func decimal(_ number: Double) -> String {
         let tenths = Int((number * 10).rounded())
         return "\(tenths / 10).\(tenths % 10)"
@@ -183,7 +183,7 @@ extension CoreReport {
 }
 
 extension PreflightReport {
-    /// Whether only relays are subscribed to a channel, as far as known.
+    /// Whether a channel has no subscribers, or only relays. False if unknown.
     func isLonely(_ channel: ChannelReport) -> Bool {
         guard let count = channel.subscribers else { return false }
         return count == 0 || clients?.verdict(on: count) == .observersOnly
@@ -191,7 +191,7 @@ extension PreflightReport {
 
     /// The finding for an event key without nodes on a Redis with hubs of ASP.NET Core.
     ///
-    /// - Returns: nil if a similar event key exists, hubs are watched too, or there are none.
+    /// - Returns: nil if a similar event key exists, hubs are watched too, or the Redis has no hubs.
     func findingOfHubs(instead channel: ChannelReport) -> PreflightFinding? {
         guard core == nil, channel.meant == nil, let hub = hubsHere.first else { return nil }
         return .warning(
@@ -199,7 +199,7 @@ extension PreflightReport {
             setting: .core(prefix: hub.hub.prefix))
     }
 
-    /// Problems of the selected backplanes, logged when a relay starts.
+    /// Findings about the choice of backplanes, logged when a relay starts.
     package var backplaneFindings: [PreflightFinding] {
         channels.filter(isLonely).compactMap(findingOfHubs(instead:)) + (core?.findings(clients: clients) ?? [])
     }
