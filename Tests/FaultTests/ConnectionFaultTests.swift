@@ -101,7 +101,7 @@ struct ConnectionFaultTests {
                 let url = "redis://\(network.relaySide):\(redis.port)"
                 let account = try await Scene.run(redis, Scene.Options(redisURL: url)) { scene in
                     try await network.cut()
-                    try await eventually("the relay gives the connection up") {
+                    try await eventually("the relay closes the connection") {
                         try await scene.relay().readiness() == 503 ? true : nil
                     }
                     try await network.heal()

@@ -189,7 +189,7 @@ struct CommandLineTests {
                         try writes.begin(.stuck)
                         _ = try await NodePublisher(client, channel: "chat").publish(1)
                         relay.child.signal(SIGTERM)
-                        try await eventually("the relay lets go of Redis") {
+                        try await eventually("the relay disconnects from Redis") {
                             try await client.send(["PUBSUB", "NUMSUB", "chat"]).array?.last?.integer == 0 ? true : nil
                         }
                     }

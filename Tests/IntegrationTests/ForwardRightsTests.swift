@@ -115,7 +115,7 @@ struct ForwardRightsTests {
                     _ = try await source.withClient { client in
                         try await NodePublisher(client, channel: Self.channel).publish(1)
                     }
-                    try await eventually("it is told") {
+                    try await eventually("it is reported") {
                         relay.child.errors.contains("does not permit PUBLISH") ? true : nil
                     }
                     _ = try await source.withClient { client in
@@ -144,7 +144,7 @@ struct ForwardRightsTests {
                     try await source.withClient { client in
                         let publisher = try await NodePublisher(client, channel: Self.channel)
                         _ = try await publisher.publish(1)
-                        try await eventually("it is told") {
+                        try await eventually("it is reported") {
                             relay.child.errors.contains("forwarding has stopped, recording continues") ? true : nil
                         }
                         #expect(relay.child.errors.contains("ACL SETUSER fwd +incr +publish"))

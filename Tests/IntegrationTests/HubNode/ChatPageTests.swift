@@ -70,7 +70,7 @@ extension WithHubNodes {
                                 try await other.text("return document.querySelector('#messages').textContent")
                                     .contains("someone else with this name"))
                             await redis.stop()
-                            try await eventually("it says that Redis is away") {
+                            try await eventually("it reports that Redis is unavailable") {
                                 let state = "const state = document.querySelector('#state'); "
                                 return try await alice.text(state + "return state.dataset.state + state.textContent")
                                     .contains(#/^cut.*lost Redis/#) ? true : nil
