@@ -258,6 +258,7 @@ package final class AttachedChannels: Sendable {
     /// For the log: up to ten names, and the number of others.
     package var title: String {
         let names = names
+        if names.isEmpty { return "no hub found yet, new hubs are followed" }
         let more = names.count > 10 ? " and \(names.count - 10) more" : ""
         return names.prefix(10).joined(separator: ", ") + more
     }

@@ -17,6 +17,20 @@ struct CaptureArguments: ParsableArguments {
     }
 }
 
+/// Captures that are files: read several times, so that standard input is refused.
+struct CaptureFileArguments: ParsableArguments {
+    @Argument(help: "Directories that 'run --record' wrote, or .mcap files.")
+    var capture: [String]
+
+    @Option(
+        help: ArgumentHelp("How far the clocks of machines that recorded in parallel may differ.", valueName: "time"))
+    var horizon = TimeSpan(nanoseconds: CaptureAlignment.defaultHorizon)
+
+    func open() throws -> CaptureReader {
+        try CaptureReader(paths: capture, streams: .refuse, horizon: horizon.nanoseconds)
+    }
+}
+
 extension CaptureReadReport {
     /// Reports on standard error what could not be read, what the recording lost, and what is unknown.
     ///
@@ -73,7 +87,8 @@ struct SeveralCaptures: ParsableArguments {
     @Argument(help: "Captures of one backplane, two or more: directories that 'run --record' wrote, or .mcap files.")
     var capture: [String]
 
-    @Option(help: "By how much the clocks of the recording machines may differ.")
+    @Option(
+        help: ArgumentHelp("How far the clocks of machines that recorded in parallel may differ.", valueName: "time"))
     var horizon = TimeSpan(nanoseconds: CaptureAlignment.defaultHorizon)
 
     func validate() throws {

@@ -105,7 +105,7 @@ struct PreflightPrinter {
             "\(channel.name): \(subscribers), \(counter), SUBSCRIBE \(channel.refusal == nil ? "permitted" : "refused")"
     }
 
-    /// Excluded hubs that are named.
+    /// Maximum number of excluded hubs listed.
     private static let shownHubs = 20
 
     private func lines(of core: CoreReport) -> [String] {
@@ -118,7 +118,7 @@ struct PreflightPrinter {
         if !core.excluded.isEmpty {
             let names = core.excluded.prefix(Self.shownHubs).map(\.type).joined(separator: ", ")
             let more = core.excluded.count - Self.shownHubs
-            lines.append(line("left out", names + (more > 0 ? " and \(Format.count(more)) more" : "")))
+            lines.append(line("excluded", names + (more > 0 ? " and \(Format.count(more)) more" : "")))
         }
         guard !core.hubs.isEmpty else { return lines }
         lines.append(
@@ -130,8 +130,8 @@ struct PreflightPrinter {
             line(
                 "connections",
                 attachment.includesConnections
-                    ? "watched: PUBLISH answers 1 or more for a connection that is gone"
-                    : "not watched: what PUBLISH answers to nodes stays as it is"))
+                    ? "watched: PUBLISH returns 1 or more even for a connection that is gone"
+                    : "not watched: the result of PUBLISH for nodes is unchanged"))
         let access = RelayAccess(
             hubs: core.hubs.map(\.hub), includesConnections: attachment.includesConnections,
             channels: report.channels.map(\.name), server: report.server)

@@ -30,8 +30,8 @@ struct RunCommand: AsyncParsableCommand {
             It subscribes and reads. It publishes nothing into the Redis that it watches. SIGTERM or SIGINT stops it; \
             it first writes what was received, and reads the counters so that the capture shows what was lost.
 
-            SIGHUP begins a new segment and reopens the log file. SIGUSR1 logs a line of figures. SIGUSR2 forces what \
-            was received to the disk.
+            SIGHUP starts a new segment and reopens the log file. SIGUSR1 logs a line of figures. SIGUSR2 writes \
+            pending envelopes and syncs them to disk.
 
             Exit status 3 if a relay with --record lost envelopes: it dropped them, or never received them because \
             the connection was lost.
@@ -181,9 +181,9 @@ struct StatusLine {
                 if missing > 0 {
                     "no trouble now, ids missing since the start: \(Format.count(missing))"
                 } else if hubs == channels.count {
-                    "no trouble, completeness cannot be told"
+                    "no trouble, completeness unknown"
                 } else {
-                    hubs == 0 ? "nothing missing" : "nothing missing of SignalR 2, of ASP.NET Core it cannot be told"
+                    hubs == 0 ? "nothing missing" : "nothing missing of SignalR 2, unknown for ASP.NET Core"
                 }
             return "\(Self.number(of: channels)), \(state)" + (areRecorded ? "" : ", not recorded")
         }

@@ -61,30 +61,30 @@ struct IDHistory: CustomTestStringConvertible, Sendable {
         IDHistory("two counters that meet", [10, 4, 11, 5, 12, 6, 7, 8, 9, 10], counters: 2, turns: 3),
         IDHistory("far apart", [9_000_000_000, 3, 9_000_000_001, 4, 9_000_000_002, 5], counters: 2, turns: 3),
         IDHistory(
-            "the higher one comes second", [1, 2, 500, 3, 501, 4, 502, 5, 503, 6], counters: 2, turns: 3, late: 2),
+            "the higher one appears second", [1, 2, 500, 3, 501, 4, 502, 5, 503, 6], counters: 2, turns: 3, late: 2),
         IDHistory(
             "three", [10, 200, 3, 11, 201, 4, 12, 202, 5, 13, 203, 6], counters: 3, turns: 7, late: 1),
         IDHistory(
-            "a real gap within the turns", [10, 2, 11, 3, 12, 4, 15, 5, 16, 6], counters: 2, turns: 6, missing: 2,
+            "a real gap while alternating", [10, 2, 11, 3, 12, 4, 15, 5, 16, 6], counters: 2, turns: 6, missing: 2,
             gaps: [13...14]),
         IDHistory(
-            "a real gap before the turns", [20, 21, 30, 31, 5, 32, 6, 33], counters: 2, turns: 2, missing: 8,
+            "a real gap before alternating", [20, 21, 30, 31, 5, 32, 6, 33], counters: 2, turns: 2, missing: 8,
             gaps: [22...29]),
         IDHistory(
-            "a gap of the counter that is heard", [10, 2, 11, 3, 12, 13, 16, 17, 4, 18], counters: 2, turns: 4,
+            "a gap of the active counter", [10, 2, 11, 3, 12, 13, 16, 17, 4, 18], counters: 2, turns: 4,
             missing: 2,
             gaps: [14...15]),
         IDHistory(
-            "late within the turns", [10, 2, 11, 3, 14, 4, 12, 5, 15], counters: 2, turns: 3, missing: 1,
+            "late while alternating", [10, 2, 11, 3, 14, 4, 12, 5, 15], counters: 2, turns: 3, missing: 1,
             gaps: [12...13],
             late: 1),
         IDHistory("a duplicate within the turns", [10, 2, 11, 3, 11, 4, 12], counters: 2, turns: 2, duplicates: 1),
         IDHistory(
-            "the turns end, then a real gap and a real reset",
+            "after alternating, a real gap and a real reset",
             [10, 2, 11, 3, 12, 4] + Array(13...1_200) + [2_000, 2_001, 1, 2], counters: 2, turns: 4, missing: 799,
             gaps: [1_201...1_999], resets: [[2_001, 1]]),
         IDHistory(
-            "a slow one comes back after long",
+            "a slow one returns after a long time",
             [10, 2, 11, 3, 12, 4] + Array(13...1_200) + [5, 1_201, 6], counters: 2, turns: 7),
     ]
 
@@ -161,7 +161,7 @@ struct IDHistory: CustomTestStringConvertible, Sendable {
         for id in ids(of: "the example: nodes in databases 0 and 1") { _ = tracker.observe(id) }
         #expect(tracker.heard.map(\.ids) == [2...7, 1...14])
         tracker = CounterTracker()
-        for id in ids(of: "the higher one comes second") { _ = tracker.observe(id) }
+        for id in ids(of: "the higher one appears second") { _ = tracker.observe(id) }
         #expect(tracker.heard.map(\.ids) == [1...6, 500...503])
     }
 

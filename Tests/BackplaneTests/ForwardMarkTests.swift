@@ -19,7 +19,7 @@ struct ForwardMarkTests {
     }
 
     @Test(
-        "one more entry in each filter, and nothing else is changed",
+        "adds an entry to each filter, and changes nothing else",
         arguments: [[""], ["c-1"], ["", "c-1|c-2"], [String(repeating: "x", count: 120)]])
     func marks(filters: [String]) throws {
         guard case .marked(let marked) = try mark(blob(filters)) else {
@@ -30,7 +30,7 @@ struct ForwardMarkTests {
     }
 
     @Test(
-        "an envelope that has been at a place is told by whole entries",
+        "places are compared by whole entries",
         arguments: [
             ("|backplane-relay:aa", ["aa"], true), ("c-1|backplane-relay:bb|backplane-relay:aa", ["aa"], true),
             ("|backplane-relay:aa", ["cc", "aa"], true), ("|backplane-relay:aa", ["bb"], false),

@@ -47,11 +47,11 @@ import Testing
         for index in hubs.indices { hubs[index].isHub = true }
         #expect(
             line.text(RelaySnapshot(channels: hubs, records: true, recordedBytes: 0, writtenBytes: 0), width: 99)
-                == "2 hubs, no trouble, completeness cannot be told")
+                == "2 hubs, no trouble, completeness unknown")
         #expect(
             line.text(
                 RelaySnapshot(channels: [calm[0]] + hubs, records: true, recordedBytes: 0, writtenBytes: 0), width: 99)
-                == "1 channel and 2 hubs, nothing missing of SignalR 2, of ASP.NET Core it cannot be told")
+                == "1 channel and 2 hubs, nothing missing of SignalR 2, unknown for ASP.NET Core")
         hubs[1].isCalm = false
         hubs[1].sentence = "no nodes: z"
         #expect(

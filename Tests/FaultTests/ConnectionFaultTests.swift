@@ -101,7 +101,7 @@ struct ConnectionFaultTests {
                 let url = "redis://\(network.relaySide):\(redis.port)"
                 let account = try await Scene.run(redis, Scene.Options(redisURL: url)) { scene in
                     try await network.cut()
-                    try await eventually("the relay gives the connection up") {
+                    try await eventually("the relay closes the connection") {
                         try await scene.relay().readiness() == 503 ? true : nil
                     }
                     try await network.heal()
@@ -116,7 +116,7 @@ struct ConnectionFaultTests {
 
     /// Each is sent instead of the next reply.
     @Test(
-        "bytes on the wire that are no RESP, or no reply that makes sense",
+        "bytes on the wire that are not RESP, or an impossible reply",
         arguments: [
             "!!!\r\n", "$-5\r\n", "*-2\r\n", "*9999999999999\r\n", ":12a\r\n", "\u{0}\u{1}\u{2}",
             "-ERR something is wrong\r\n", "*2\r\n$7\r\nmessage\r\n$4\r\nchat\r\n",

@@ -46,7 +46,7 @@ struct DiskFaultTests {
     }
 
     @Test(
-        "writes that return EIO, at once or after half of the bytes, and fdatasync",
+        "EIO from writes, at once or after half of the bytes, and from fdatasync",
         arguments: [FailingWrites.Failure.write, .short, .sync])
     func inputOutputError(failure: FailingWrites.Failure) async throws {
         try await TemporaryDirectory.with { folder in

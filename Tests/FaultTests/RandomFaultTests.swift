@@ -23,7 +23,7 @@ struct RandomFaultTests {
     }
 
     @Test(
-        "the relay ended at a random moment of each fault, and started again",
+        "the relay stopped at a random time during each fault, and restarted",
         arguments: [Fault.relayStopped, .relayKilled])
     func relayEnds(by end: Fault) async throws {
         let first = Self.number("FAULT_FIRST_SEED") ?? 1

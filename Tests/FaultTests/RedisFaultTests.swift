@@ -11,7 +11,7 @@ struct RedisFaultTests {
         try await RedisServer.with { redis in
             let account = try await Scene.run(redis) { scene in
                 await redis.stop()
-                try await eventually("the relay notices") { try await scene.relay().readiness() == 503 ? true : nil }
+                try await eventually("the relay detects it") { try await scene.relay().readiness() == 503 ? true : nil }
                 // Otherwise the new counter might pass the old one before the relay reconnects: undetectable.
                 scene.publisher.isPaused = true
                 try await redis.start()
@@ -87,7 +87,7 @@ struct RedisFaultTests {
             let account = try await Scene.run(redis) { scene in
                 redis.freeze()
                 defer { redis.thaw() }
-                try await eventually("the relay gives the connection up") {
+                try await eventually("the relay closes the connection") {
                     try await scene.relay().readiness() == 503 ? true : nil
                 }
                 redis.thaw()

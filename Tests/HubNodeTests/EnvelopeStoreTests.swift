@@ -187,7 +187,7 @@ struct StoredEnvelopeTests {
     }
 
     @Test(
-        "a command that cannot be read is nothing to pass on",
+        "an unreadable command is not delivered",
         arguments: ["", "{}", "garbage", #"{"Id":"a","CommandType":9}"#, #"{"H":"chatHub","M":"x","A":[]}"#])
     func brokenCommand(value: String) {
         let stored = StoredEnvelope(1, Self.command(value), .toHub("1"))

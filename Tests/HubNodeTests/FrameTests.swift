@@ -47,7 +47,7 @@ struct FrameTests {
 struct EncodedFrameTests {
     /// Verified with NIO's decoder; lengths near those at which the header grows.
     @Test(
-        "is JSON, and the same JSON as one webSocket frame",
+        "is JSON, and the same JSON in one webSocket frame",
         arguments: [0, 1, 125, 126, 127, 65_535, 65_536, 70_000])
     func decodes(length: Int) throws {
         let text = String(repeating: "x", count: length)
@@ -68,7 +68,7 @@ struct EncodedFrameTests {
 @Suite("Cursor")
 struct CursorTests {
     @Test(
-        "is what real nodes write",
+        "has the format of real nodes",
         arguments: [(0, "s-0,0"), (30, "s-0,1E"), (0xFFFF_FFFF, "s-0,FFFFFFFF"), (UInt64.max, "s-0,FFFFFFFFFFFFFFFF")])
     func text(id: UInt64, text: String) {
         #expect(Cursor.text(id) == text)
@@ -76,7 +76,7 @@ struct CursorTests {
     }
 
     @Test(
-        "anything else is none",
+        "anything else is rejected",
         arguments: ["", "garbage", "d-A,1|B,2", "s-0,", "s-0,G", "s-0,-1", "s-0,+1", "s-1,1", "s-0,1FFFFFFFFFFFFFFFF"])
     func noCursor(text: String) {
         #expect(Cursor.parse(text) == nil)

@@ -22,7 +22,7 @@ struct GroupKeyTests {
     }
 
     @Test(
-        "what is no hub's group has none",
+        "other keys are not a hub's group",
         arguments: [
             nil, "", "hg-", "hg-nodot", "h-chatHub", "hc-chatHub.c1", "hu-chatHub.alice", "c-1", "pcg-App.Echo.room",
             "HG-chatHub.room", "room", "__SIGNALR__SERVER__",

@@ -121,7 +121,7 @@ struct HubValueTests {
     }
 
     @Test(
-        "a value of another shape is refused",
+        "a value of another type is refused",
         arguments: [
             "null", #""7.0""#, "true", "[]", "{}", "1.5", "7.0", "9223372036854775808", "",
             "7 x".replacing(" ", with: ""),

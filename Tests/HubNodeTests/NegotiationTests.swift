@@ -26,7 +26,7 @@ struct NegotiationTests {
     }
 
     @Test(
-        "is what a real node answers",
+        "equals a real node's response",
         arguments: [
             "negotiate clientProtocol=1.2", "negotiate clientProtocol=1.4", "negotiate clientProtocol=1.5",
             "negotiate clientProtocol=2.0", "negotiate clientProtocol=2.1", "negotiate clientProtocol=9.9",

@@ -181,7 +181,7 @@ struct ProxyScriptTests {
     }
 
     @Test(
-        "without jquery.signalR it says what is missing",
+        "without jquery.signalR it names what is missing",
         arguments: ["var window = {};", "var window = { jQuery: function () {} };"])
     func withoutLibrary(page: String) throws {
         let script = ProxyScript.text(hubs: [.chat], path: "/signalr")

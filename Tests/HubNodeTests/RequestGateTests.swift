@@ -73,7 +73,7 @@ struct RequestGateTests {
     }
 
     @Test(
-        "accepts what a real node accepts",
+        "accepts the same requests as a real node",
         arguments: [
             "start (SSE)", "send: void method", "SSE connect (kept open 13 s: keep alive after 10 s)", "abort (SSE)",
             "longPolling connect", "foreverFrame connect", "hub without connectionData",
@@ -220,7 +220,7 @@ struct RequestGateTests {
     }
 
     @Test(
-        "a hub that is not here, or a list that cannot be read, is a bare 500",
+        "an unknown hub or an unreadable list is a bare 500",
         arguments: [
             #"[{"name":"none"}]"#, #"[{"name":"chatHub"},{"name":"none"}]"#, #"[{"name":""}]"#,
             #"[{"name":"chatHub "}]"#, "notjson", "{}", #"{"name":"chatHub"}"#, "[", "[1]", "[null]", "[{}]",

@@ -9,7 +9,7 @@ struct TokenSealerTests {
     private let sealer = TokenSealer(key: .shared)
 
     @Test(
-        "a connection token brings back connection and user",
+        "a connection token returns connection and user",
         arguments: ["", "alice", "a:b:c", ":", "日本 😀", "\n\"", "\u{301}x", "\u{301}:admin"])
     func connection(user: String) throws {
         let token = sealer.connectionToken(connectionID: Self.id, user: user)
@@ -18,7 +18,7 @@ struct TokenSealerTests {
     }
 
     @Test(
-        "a groups token brings back the groups",
+        "a groups token returns the groups",
         arguments: [
             [], ["chatHub.room"], ["chatHub.a", "chatHub.b", "Orders.a"],
             ["chatHub.", #"chatHub."],["\"#, "chatHub.a:b", "chatHub.日本 😀", "chatHub.\u{2028}\u{0}"],

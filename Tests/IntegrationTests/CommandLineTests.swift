@@ -176,7 +176,7 @@ struct CommandLineTests {
     }
 
     @Test(
-        "a second SIGTERM ends the process at once, while the first one's stop still writes",
+        "a second SIGTERM ends the process at once, while the graceful stop is still writing",
         .needs(.redisServer, .gcc))
     func secondSignal() async throws {
         try await RedisServer.with { redis in
@@ -189,7 +189,7 @@ struct CommandLineTests {
                         try writes.begin(.stuck)
                         _ = try await NodePublisher(client, channel: "chat").publish(1)
                         relay.child.signal(SIGTERM)
-                        try await eventually("the relay lets go of Redis") {
+                        try await eventually("the relay disconnects from Redis") {
                             try await client.send(["PUBSUB", "NUMSUB", "chat"]).array?.last?.integer == 0 ? true : nil
                         }
                     }

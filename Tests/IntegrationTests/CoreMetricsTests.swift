@@ -81,7 +81,7 @@ struct CoreMetricsTests {
                     }
                     try await withNode(of: chat, "web2_1", redis) {
                         try await withNode(of: news, "web2_2", redis) {
-                            try await wait("two nodes, and a hub more") { shown in
+                            try await wait("two nodes, and another hub") { shown in
                                 shown[Self.series("nodes", chat)] == 2 && shown[Self.series("subscribers", chat)] == 3
                                     && shown[Self.series("up", news)] == 1 && shown[Self.series("nodes", news)] == 1
                                     && shown[Self.series("subscribers", news)] == 2
@@ -93,7 +93,7 @@ struct CoreMetricsTests {
                             && shown[Self.series("nodes", news)] == 0 && shown[Self.series("subscribers", news)] == 1
                     }
                     try await redis.command(["ACL", "SETUSER", "default", "-pubsub|channels"])
-                    try await wait("nobody may ask for nodes") { shown in
+                    try await wait("nodes cannot be queried") { shown in
                         shown[Self.series("nodes", chat)] == nil && shown[Self.series("subscribers", chat)] == 2
                     }
                 }

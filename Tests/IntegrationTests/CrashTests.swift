@@ -93,7 +93,7 @@ struct CrashTests {
     /// It may be ready before it has read the directory.
     private func expectClosed(_ orphan: String?, by relay: RelayProcess) async throws {
         guard let orphan else { return }
-        try await eventually("the segment of before is closed") {
+        try await eventually("the previous segment is closed") {
             relay.child.errors.contains("closed '\(orphan)', which an earlier run left open") ? true : nil
         }
     }

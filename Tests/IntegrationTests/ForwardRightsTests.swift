@@ -23,7 +23,7 @@ struct ForwardRightsTests {
     }
 
     @Test(
-        "a missing right is told with the line that gives it, nothing is published, and the line helps",
+        "a missing permission is reported with the line that grants it, nothing is published, and the line works",
         .needs(editions: .redis7, .redis6, .valkey9), arguments: RedisEdition.allCases)
     func missing(edition: RedisEdition) async throws {
         try await RedisServer.with { source in
@@ -115,7 +115,7 @@ struct ForwardRightsTests {
                     _ = try await source.withClient { client in
                         try await NodePublisher(client, channel: Self.channel).publish(1)
                     }
-                    try await eventually("it is told") {
+                    try await eventually("it is reported") {
                         relay.child.errors.contains("does not permit PUBLISH") ? true : nil
                     }
                     _ = try await source.withClient { client in
@@ -144,7 +144,7 @@ struct ForwardRightsTests {
                     try await source.withClient { client in
                         let publisher = try await NodePublisher(client, channel: Self.channel)
                         _ = try await publisher.publish(1)
-                        try await eventually("it is told") {
+                        try await eventually("it is reported") {
                             relay.child.errors.contains("forwarding has stopped, recording continues") ? true : nil
                         }
                         #expect(relay.child.errors.contains("ACL SETUSER fwd +incr +publish"))

@@ -230,7 +230,7 @@ struct ForwardTests {
     }
 
     @Test(
-        "options that make no sense are told",
+        "invalid combinations of options are reported",
         arguments: [
             (["--forward-channel", "x"], "--forward"), (["--forward", "redis://h:1", "--forward-ca-file", "x"], "TLS"),
             (["--forward", "http://x"], "--forward"),

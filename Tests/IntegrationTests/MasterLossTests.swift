@@ -17,7 +17,7 @@ struct MasterLossTests {
         try await RedisServer.with(edition: edition) { master in
             try await RedisServer.with(edition: edition) { redis in
                 try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { relay in
-                    try await relay.waitForMetrics("it is seen as a master") { $0[Self.isMaster] == 1 }
+                    try await relay.waitForMetrics("it is detected as a master") { $0[Self.isMaster] == 1 }
                     try await redis.withClient { client in
                         try await client.send(["REPLICAOF", .text(master.host), "\(master.port)"])
                         try await eventually("it is not ready", within: .seconds(5)) {

@@ -81,7 +81,7 @@ struct MetricsTests {
                     #expect(try await relay.metric(#"signalr_backplane_up{channel="chat",backplane="signalr2"}"#) == 1)
 
                     await redis.stop()
-                    try await eventually("the relay notices") { try await relay.readiness() == 503 ? true : nil }
+                    try await eventually("the relay detects it") { try await relay.readiness() == 503 ? true : nil }
                     #expect(try await relay.metric(#"signalr_backplane_up{channel="chat",backplane="signalr2"}"#) == 0)
                     #expect(try await HTTPAnswer.get(port: relay.port, "/-/healthy")?.status == 200)
                     #expect(try await relay.stop() == .code(0))

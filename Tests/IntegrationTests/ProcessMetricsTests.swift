@@ -45,7 +45,7 @@ struct ProcessMetricsTests {
             #expect(try #require(scrape["process_max_fds"]) >= openFiles)
             let processorTime = try #require(scrape["process_cpu_seconds_total"])
             #expect(processorTime > 0)
-            try await eventually("the processor time of answering is counted") {
+            try await eventually("the processor time of the response is counted") {
                 try await MetricsScrape.read(port: port)["process_cpu_seconds_total"] ?? 0 > processorTime ? true : nil
             }
         }

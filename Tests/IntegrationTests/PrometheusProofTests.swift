@@ -230,7 +230,7 @@ extension WithHubNodes {
         private func silence(_ scene: WatchedBackplane, _ queries: [PanelQuery]) async throws {
             let still = ["channel": WatchedBackplane.still]
             try await scene.redis.command(["SET", .text(WatchedBackplane.still), "7"])
-            try await eventually("the relay has looked at the counter") {
+            try await eventually("the relay has read the counter") {
                 try await scene.prometheus.query(
                     #"signalr_backplane_issued_id{channel="\#(WatchedBackplane.still)",backplane="signalr2"}"#
                 )
@@ -339,7 +339,7 @@ extension WithHubNodes {
             try await damaged.prove(by: scene.prometheus, queries: queries) {
                 // A new segment contains nothing that could be lost.
                 let lost = #"backplane_relay_lost_envelopes_total{cause="segment_removed"}"#
-                try await eventually("something is lost") {
+                try await eventually("an envelope is lost") {
                     for file in try CaptureFiles.paths(in: scene.recordDirectory) { unlink(file) }
                     return try await scene.relay.metric(lost) > 0 ? true : nil
                 }
@@ -378,7 +378,7 @@ extension WithHubNodes {
                 name: "relay killed", alerts: [.init(name: "BackplaneRelayAbsent")],
                 changes: [
                     .init(dashboard: "backplane", panel: "Which part, since when", letter: "B"),
-                    // It is then reported as "unobserved".
+                    // The panel then shows "NOT MONITORED".
                     .init(dashboard: "backplane", panel: "Verdict", direction: .vanishes),
                     .init(dashboard: "relay", panel: "Subscribed", direction: .vanishes),
                 ])

@@ -65,7 +65,7 @@ struct ReplayResumeTests {
                         let command = Self.command(directory, to: target) + ["--checkpoint", checkpoint]
                         let replay = try await ChildProcess.start(
                             RelayProcess.path(), command + Self.slowly, folder: folder)
-                        try await eventually("something is confirmed") {
+                        try await eventually("an envelope is confirmed") {
                             let text = (try? String(contentsOfFile: checkpoint, encoding: .utf8)) ?? ""
                             return text.firstMatch(of: #/"confirmed" : [1-9]/#) == nil ? nil : true
                         }

@@ -28,7 +28,7 @@ struct SlowSubscriberTests {
                     Tool.python.requiredPath(), ["-c", Self.reader, "\(redis.port)"], folder: folder)
                 do {
                     try await RelayProcess.with(["--redis", redis.url, "--channel", "chat"]) { relay in
-                        try await relay.waitForMetrics("it is seen") { $0[Self.connections] == 1 }
+                        try await relay.waitForMetrics("it is detected") { $0[Self.connections] == 1 }
                         #expect(try await relay.metric(Self.slow) == 0)
                         node.signal(SIGSTOP)
                         // More than the socket buffers hold.
@@ -45,7 +45,7 @@ struct SlowSubscriberTests {
                         node.signal(SIGCONT)
                         try await relay.waitForMetrics("it reads again", within: .seconds(30)) { $0[Self.slow] == 0 }
                         await node.terminate()
-                        try await relay.waitForMetrics("it has gone", within: .seconds(30)) {
+                        try await relay.waitForMetrics("it has disconnected", within: .seconds(30)) {
                             $0[Self.connections] == 0
                         }
                     }

@@ -45,7 +45,7 @@ struct StorageTests {
                     try await publish(publisher, until: "five segments are deleted") {
                         try await relay.metric(#"backplane_relay_deleted_segments_total{reason="size"}"#) >= 5
                     }
-                    try await eventually("little is kept") {
+                    try await eventually("few segments are kept") {
                         try await relay.metric("backplane_relay_retained_bytes") < 60 * 1024 ? true : nil
                     }
                     #expect(try await relay.stop() == .code(0))
@@ -73,7 +73,7 @@ struct StorageTests {
                         try await relay.metric("backplane_relay_archive_failures_total") >= 1
                     }
                     #expect(try await relay.metric("backplane_relay_archived_segments_total") == 0)
-                    try await eventually("the log says why") {
+                    try await eventually("the log has the reason") {
                         relay.child.errors.contains("cannot create regular file") ? true : nil
                     }
                     mkdir(archive, 0o700)
@@ -89,7 +89,7 @@ struct StorageTests {
 
                 // The rest follows at the next start.
                 try await recording(options, from: redis, into: directory) { relay, _ in
-                    try await eventually("nothing waits") {
+                    try await eventually("nothing is pending") {
                         try await relay.metric("backplane_relay_archive_pending_segments") == 0 ? true : nil
                     }
                     #expect(try await relay.stop() == .code(0))

@@ -34,7 +34,7 @@ struct TwoCountersTests {
         let arguments = ["--redis", "127.0.0.1:\(redis.port)" + login, "--channel", "chat", "--record", directory]
         return try await RelayProcess.with(arguments) { relay in
             try await publish(redis) {
-                _ = try await eventually("it is told") { relay.child.errors.contains("interleaved") ? true : nil }
+                _ = try await eventually("it is reported") { relay.child.errors.contains("interleaved") ? true : nil }
             }
             try await relay.waitForMetric("backplane_relay_recorded_envelopes_total", atLeast: 50)
             let metrics = try await relay.metrics()
@@ -108,7 +108,9 @@ struct TwoCountersTests {
                             for _ in 4...20 { for node in nodes { _ = try await node.publish(1) } }
                         }
                     }
-                    _ = try await eventually("it is told") { relay.child.errors.contains("interleaved") ? true : nil }
+                    _ = try await eventually("it is reported") {
+                        relay.child.errors.contains("interleaved") ? true : nil
+                    }
                     try await relay.waitForMetric("backplane_relay_recorded_envelopes_total", atLeast: 40)
                     #expect(
                         try await relay.metric(
@@ -143,7 +145,7 @@ struct TwoCountersTests {
                         for _ in 0..<4 { for node in nodes { _ = try await node.publish(1) } }
                     }
                 }
-                _ = try await eventually("it is told") { relay.child.errors.contains("interleaved") ? true : nil }
+                _ = try await eventually("it is reported") { relay.child.errors.contains("interleaved") ? true : nil }
                 #expect(!relay.child.errors.contains("counter_reset"), "\(relay.child.errors)")
                 #expect(!relay.child.errors.contains("gap") && !relay.child.errors.contains("was_none"))
                 let metrics = try await relay.metrics()
@@ -185,7 +187,7 @@ struct TwoCountersTests {
                     _ = try await client.send(["FLUSHALL"])
                     _ = try await node.publish(1)
                 }
-                _ = try await eventually("it is told", within: .seconds(5)) {
+                _ = try await eventually("it is reported", within: .seconds(5)) {
                     relay.child.errors.contains("counter_reset") ? true : nil
                 }
                 #expect(relay.child.errors.contains("from=10 ") && !relay.child.errors.contains("interleaved"))

@@ -92,9 +92,9 @@ import Testing
             $0.listeners = 0
         },
         Case(
-            .healthy, "healthy: 1,240 envelopes/s, 5 other subscribers, completeness cannot be told on this wire"
+            .healthy, "healthy: 1,240 envelopes/s, 5 other subscribers, completeness is unknown on this wire"
         ) { makeHub(&$0) },
-        Case(.quiet, "quiet: no envelope since <9990>, completeness cannot be told on this wire, not recorded") {
+        Case(.quiet, "quiet: no envelope since <9990>, completeness is unknown on this wire, not recorded") {
             makeHub(&$0)
             $0.rate = 0
             $0.lastEnvelopeAt = at(9_990)
@@ -112,7 +112,7 @@ import Testing
         },
         Case(
             .protocolMissing,
-            "protocol missing: 12 envelopes without messagepack since <9950>, which others of the hub carry; nodes disconnect clients that need it; 1,240 envelopes/s, 5 other subscribers, completeness cannot be told on this wire"
+            "protocol missing: 12 envelopes without messagepack since <9950>, which other envelopes of the hub have; nodes disconnect clients that need it; 1,240 envelopes/s, 5 other subscribers, completeness is unknown on this wire"
         ) {
             makeHub(&$0)
             $0.hub?.lacking = [
@@ -123,7 +123,7 @@ import Testing
         },
         Case(
             .undecodable,
-            "undecodable: 1 payload since <9990> that no node of ASP.NET Core sends; who else publishes there? 1,240 envelopes/s, 5 other subscribers, completeness cannot be told on this wire"
+            "undecodable: 1 payload since <9990> that no node of ASP.NET Core sends; what else publishes there? 1,240 envelopes/s, 5 other subscribers, completeness is unknown on this wire"
         ) {
             makeHub(&$0)
             $0.hub?.undecodable = .init(firstAt: at(9_990), lastAt: at(9_990), count: 1)
@@ -131,14 +131,14 @@ import Testing
         },
         Case(
             .acksMissing,
-            "acks missing: 2 group commands since <9980> without an ack within 30 s; does each node hear the backplane? 1,240 envelopes/s, 5 other subscribers, completeness cannot be told on this wire"
+            "acks missing: 2 group commands since <9980> without an ack within 30 s; does each node receive from the backplane? 1,240 envelopes/s, 5 other subscribers, completeness is unknown on this wire"
         ) {
             makeHub(&$0)
             $0.hub?.missingAcks = .init(firstAt: at(9_980), lastAt: at(9_990), count: 2)
         },
         Case(
             .paused,
-            "recording paused: disk space low since <9000>, 3 envelopes not recorded; 1,240 envelopes/s, 5 other subscribers, completeness cannot be told on this wire"
+            "recording paused: disk space low since <9000>, 3 envelopes not recorded; 1,240 envelopes/s, 5 other subscribers, completeness is unknown on this wire"
         ) {
             makeHub(&$0)
             $0.recording = .paused(since: at(9_000), lost: 3)

@@ -167,7 +167,7 @@ import Time
                 #""commands":[["add to group",1],["with an ack",1],["without an ack within 30 s",0]]"#), "\(text)")
         #expect(hub["kind"] as? String == "undecodable" && hub["undecodable"] as? Int == 1)
         let said = try #require(hub["text"] as? String)
-        #expect(said.contains("completeness cannot be told on this wire") && !said.contains("latency"))
+        #expect(said.contains("completeness is unknown on this wire") && !said.contains("latency"))
         let sample = try #require((hub["samples"] as? [[Any]])?.first)
         #expect(sample[3] as? Int == 0 && sample[4] as? Double != nil, "the ack's time")
     }

@@ -129,8 +129,8 @@ import Testing
 
     @Test(
         arguments: [
-            ("string over the end", [5, 0, 0, 0, 0x61]), ("string of 4 GiB", [0xFF, 0xFF, 0xFF, 0xFF]),
-            ("length cut", [1, 0, 0]), ("no UTF-8", [1, 0, 0, 0, 0xFF, 0, 0, 0, 0]), ("empty", []),
+            ("string beyond the end", [5, 0, 0, 0, 0x61]), ("string of 4 GiB", [0xFF, 0xFF, 0xFF, 0xFF]),
+            ("cut length", [1, 0, 0]), ("invalid UTF-8", [1, 0, 0, 0, 0xFF, 0, 0, 0, 0]), ("empty", []),
         ] as [(String, [UInt8])])
     func malformedHeader(_ name: String, _ content: [UInt8]) {
         #expect(throws: MalformedRecord.self, "\(name)") { try content.withUnsafeBytes { try Header(content: $0) } }

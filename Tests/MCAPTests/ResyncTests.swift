@@ -9,7 +9,7 @@ import Testing
 /// excluded: data within another chunk may be the payload of a message, which anyone can send.
 @Suite struct ResyncTests {
     @Test(arguments: 1...4) func completeChunksAreFoundAfterDamage(damages: Int) async throws {
-        var random = SplitMix64.announced(for: "wholeChunksAreFoundBehindDamage(\(damages))")
+        var random = SplitMix64.announced(for: "completeChunksAreFoundAfterDamage(\(damages))")
         for round in 0..<500 {
             await Task.yield()
             var wreck = Wreck(&random)

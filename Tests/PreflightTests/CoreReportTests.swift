@@ -53,7 +53,7 @@ import Testing
         none.eventKeys = ["chat", "orders"]
         #expect(none.findings(clients: nil).map(\.setting) == [.eventKey("chat")])
         let excluded = Self.report(CoreAttachment(findsHubs: true, excluded: ["A"]), [("", "A")])
-        #expect(Self.texts(excluded) == ["no hub of ASP.NET Core SignalR is found but those that are left out: 'A'"])
+        #expect(Self.texts(excluded) == ["no hub of ASP.NET Core SignalR is found except those excluded: 'A'"])
         let unknown = CoreReport(core).findings(clients: nil)
         #expect(unknown.map(\.setting) == [.hubNames] && unknown.allSatisfy { $0.severity == .problem })
     }
@@ -162,7 +162,7 @@ import Testing
 
     @Test func anExclusionWithoutAHub() {
         let report = Self.report(CoreAttachment(findsHubs: true, excluded: ["ChatHbu"]), [("", "ChatHub")])
-        #expect(Self.texts(report) == ["no hub 'ChatHbu' is found that could be left out; did you mean 'ChatHub'?"])
+        #expect(Self.texts(report) == ["there is no hub 'ChatHbu' to exclude; did you mean 'ChatHub'?"])
     }
 
     @Test func withoutChannelNamesSubscribersDecide() {

@@ -13,7 +13,7 @@ import Testing
         "Chat.RoomHub`1[[System.Int32, System.Private.CoreLib, Version=8.0.0.0, Culture=neutral, PublicKeyToken=7cec85d7bea7798e]]"
 
     @Test(
-        "hubs come and go; those of other prefixes and those left out are not among them",
+        "hubs appear and disappear; those with other prefixes and excluded ones are not found",
         arguments: RedisEdition.allCases)
     func find(edition: RedisEdition) async throws {
         try await RedisServer.with(edition: edition) { redis in

@@ -31,7 +31,7 @@ import Testing
             $0.channels[0].subscribers = 1
             $0.clients = SubscribedClients(observers: 1, others: 0)
         },
-        Case(testDescription: "a relay only, as far as can be told", severity: .warning) {
+        Case(testDescription: "a relay only, as far as known", severity: .warning) {
             $0.channels[0].subscribers = 1
             $0.clients = SubscribedClients(observers: 1, others: 4)
         },
@@ -48,11 +48,11 @@ import Testing
             $0.outputBufferLimit = .init(hardBytes: 1 << 20, softBytes: 0, softSeconds: 0)
         },
         Case(testDescription: "may evict the counter", severity: .warning) { $0.memory?.policy = "allkeys-lru" },
-        Case(testDescription: "keeps nothing", severity: .warning) { $0.persistence?.appendOnlyFile = false },
+        Case(testDescription: "no persistence", severity: .warning) { $0.persistence?.appendOnlyFile = false },
         Case(testDescription: "clock", severity: .warning) { $0.clockDifferenceNanoseconds = -3_000_000_000 },
-        Case(testDescription: "far away", severity: .warning) { $0.roundTripNanoseconds = 80_000_000 },
+        Case(testDescription: "slow round trip", severity: .warning) { $0.roundTripNanoseconds = 80_000_000 },
         Case(testDescription: "no directory", severity: .problem) { $0.directory?.problem = "is not there" },
-        Case(testDescription: "little space", severity: .problem) { $0.directory?.freeBytes = 500 << 20 },
+        Case(testDescription: "low disk space", severity: .problem) { $0.directory?.freeBytes = 500 << 20 },
         Case(testDescription: "slow disk", severity: .warning) { $0.directory?.bytesPerSecond = 5e6 },
     ]
 

@@ -89,6 +89,11 @@ import Testing
         #expect(RedisError.from(reply: reply, command: "GET", endpoint: Self.endpoint) == expected)
     }
 
+    @Test func clusterModeIsRefusedForBothBackplanes() {
+        let text = RedisError.clusterMode(endpoint: Self.endpoint).description
+        #expect(text.contains("neither for SignalR 2 nor for ASP.NET Core SignalR"))
+    }
+
     @Test func missingPermissionNamesTheCommandAndTheRule() {
         let reply = "NOPERM this user has no permissions to access one of the channels used as arguments"
         let error = RedisError.from(

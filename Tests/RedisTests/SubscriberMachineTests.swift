@@ -64,7 +64,7 @@ import Testing
             [.reply(.error("NOAUTH Authentication required.")), .reply(.error("DENIED later")), io, .inactive],
             .refused(.authenticationRequired(endpoint: "redis:6379"))),
         Row(
-            "no confirmation counts behind a refusal",
+            "no confirmation counts after a refusal",
             [.reply(.error("NOAUTH Authentication required."))] + joined, nil),
         Row("closed by the server", [.inactive], .refused(closed)),
         Row("overdue", [.handshakeOverdue], .close),
@@ -74,10 +74,10 @@ import Testing
             "an I/O error in the kernel's words", [io, .inactive],
             .refused(.cannotConnect(endpoint: "redis:6379", failure: .other("reset")))),
         Row(
-            "an error with words of its own", [.failed(.ioError("tls"), failure: other), .inactive],
+            "an error with its own text", [.failed(.ioError("tls"), failure: other), .inactive],
             .refused(other)),
         Row(
-            "words that come while it closes", [io, .failed(.ioError("tls"), failure: other), .inactive],
+            "an error while it closes", [io, .failed(.ioError("tls"), failure: other), .inactive],
             .refused(other)),
         Row(
             "not Redis", [.failed(.protocolError("got H"), failure: nil), .inactive],
@@ -101,7 +101,7 @@ import Testing
         Row("a fence is passed", joined + [.fence, pong], .fence(isPassed: true), wasSubscribed: true),
         Row("a fence by RESP 2", joined + [.fence, resp2Pong], .fence(isPassed: true), wasSubscribed: true),
         Row(
-            "the answer to the look after a dead peer passes no fence",
+            "the reply to a liveness check passes no fence",
             joined + [.tick, .tick, .fence, pong], nil, wasSubscribed: true),
         Row(
             "a fence has its own answer", joined + [.tick, .tick, .fence, pong, pong], .fence(isPassed: true),

@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test(
-        "calls, all else byte for byte",
+        "calls, everything else byte for byte",
         arguments: [
             (#"{"H":"chatHub","M":"m","A":[1]}"#, #"{"H":"TalkHub","M":"m","A":[1]}"#),
             (
@@ -72,7 +72,7 @@ import Testing
 
 @Suite struct IDRebaseTests {
     @Test(
-        "the first follows the counter, holes stay, and ids never fall",
+        "the first follows the counter, gaps stay, and ids never fall",
         arguments: [
             (0, [7, 8, 9], [1, 2, 3]), (100, [7, 8, 12, 13], [101, 102, 106, 107]),
             // A reset, a repeated id, and an envelope without an id.

@@ -73,7 +73,7 @@ import Testing
     }
 
     @Test(
-        "captured ids need a counter below them, and nobody who listens",
+        "captured ids need a counter below them, and no subscribers",
         arguments: [
             (4, 0, nil), (5, 0, "rebase"), (99, 0, "rebase"), (0, 1, "stop them"), (nil, 0, "GET"), (0, nil, "NUMSUB"),
         ] as [(UInt64?, Int?, String?)])

@@ -56,7 +56,7 @@ package struct Sentinel: Sendable {
 
     /// Starts a failover as soon as the sentinel finds a suitable replica.
     package func failOver() async throws {
-        try await eventually("the sentinel begins a failover") {
+        try await eventually("the sentinel starts a failover") {
             try await ask(["SENTINEL", "FAILOVER", Self.master]).hasPrefix("OK") ? true : nil
         }
     }

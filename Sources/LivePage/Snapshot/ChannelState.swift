@@ -265,7 +265,7 @@ struct ChannelState: Sendable, Equatable {
 
     private func addMissing(_ kind: ChannelVerdict.Kind, to sentence: inout Sentence) {
         if hub != nil {
-            if lastEnvelopeAt != nil { sentence.add(", completeness cannot be told on this wire") }
+            if lastEnvelopeAt != nil { sentence.add(", completeness is unknown on this wire") }
             return
         }
         // Beside what is not recorded, "nothing missing" would be a contradiction.

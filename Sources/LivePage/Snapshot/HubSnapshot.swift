@@ -99,17 +99,17 @@ struct HubState: Sendable, Equatable {
         case .protocolMissing:
             guard let (name, news) = worstLack(at: now) else { return }
             sentence.add(
-                "protocol missing: \(Words.envelopes(news.count)) without \(name) since {}, which others of the hub carry; nodes disconnect clients that need it; ",
+                "protocol missing: \(Words.envelopes(news.count)) without \(name) since {}, which other envelopes of the hub have; nodes disconnect clients that need it; ",
                 news.firstAt)
         case .undecodable:
             guard let undecodable else { return }
             sentence.add(
-                "undecodable: \(Words.payloads(undecodable.count)) since {} that no node of ASP.NET Core sends; who else publishes there? ",
+                "undecodable: \(Words.payloads(undecodable.count)) since {} that no node of ASP.NET Core sends; what else publishes there? ",
                 undecodable.firstAt)
         case .acksMissing:
             guard let missingAcks else { return }
             sentence.add(
-                "acks missing: \(Words.commands(missingAcks.count)) since {} without an ack within 30 s; does each node hear the backplane? ",
+                "acks missing: \(Words.commands(missingAcks.count)) since {} without an ack within 30 s; does each node receive from the backplane? ",
                 missingAcks.firstAt)
         default: break
         }

@@ -18,7 +18,7 @@ extension CoreReport {
         guard isComplete else {
             return [
                 .problem(
-                    "no hub of ASP.NET Core SignalR can be found, as Redis does not name its channels: name each hub",
+                    "hubs of ASP.NET Core SignalR cannot be found because the channel names of Redis are unknown; name each hub",
                     setting: .hubNames)
             ]
         }
@@ -27,7 +27,7 @@ extension CoreReport {
             attachment.prefix.isEmpty
             ? "no hub of ASP.NET Core SignalR is found" : "no hub has the channel prefix '\(attachment.prefix)'"
         if !excluded.isEmpty {
-            return [.warning("\(none) but those that are left out: \(Self.list(excluded.map(\.type)))")]
+            return [.warning("\(none) except those excluded: \(Self.list(excluded.map(\.type)))")]
         }
         if let other = others.max(by: { $0.nodes < $1.nodes }) {
             return [
@@ -38,7 +38,7 @@ extension CoreReport {
         if let key = eventKeys.first {
             return [
                 .warning(
-                    "\(none): SignalR 2 lives on this Redis, with the event key\(eventKeys.count == 1 ? "" : "s") \(Self.list(eventKeys))",
+                    "\(none): SignalR 2 uses this Redis, with the event key\(eventKeys.count == 1 ? "" : "s") \(Self.list(eventKeys))",
                     setting: .eventKey(key))
             ]
         }
@@ -55,7 +55,7 @@ extension CoreReport {
         let name = "hub \(Self.name(report.hub))"
         if report.found?.mixesVersions == true {
             return .warning(
-                "\(name) has nodes before .NET 7 beside later ones: a client result that a later node asks for through an earlier one is never answered"
+                "\(name) has nodes before .NET 7 and later ones: a client result requested by a later node through an earlier one never arrives"
             )
         }
         if report.nodes == 0 {
@@ -83,7 +83,7 @@ extension CoreReport {
             .map { type in
                 let meant = NearName.nearest(to: type, among: types).map { "; did you mean '\($0)'?" }
                 return .warning(
-                    "no hub '\(type)' is found that could be left out\(meant ?? "")", setting: .exclusion)
+                    "there is no hub '\(type)' to exclude\(meant ?? "")", setting: .exclusion)
             }
     }
 
@@ -102,7 +102,7 @@ extension CoreReport {
         guard attachment.includesConnections else { return [] }
         return [
             .warning(
-                "what is sent to single connections is watched, so PUBLISH answers 1 or more for a connection that is gone: a client result asked of it waits until it is cancelled, instead of failing at once",
+                "messages to single connections are watched, so PUBLISH returns 1 or more even for a connection that is gone: a client result requested from it waits until it is cancelled, instead of failing at once",
                 setting: .connections)
         ]
     }
@@ -119,7 +119,7 @@ extension CoreReport {
             for outer in hubs.map(\.hub) where CoreWatch.covers(outer, inner) && findings.count < Self.most {
                 findings.append(
                     .problem(
-                        "patterns of the hub \(Self.name(outer)) match channels of the hub \(Self.name(inner)), so that its envelopes would come twice and be taken for the other's: watch one of them"
+                        "patterns of the hub \(Self.name(outer)) match channels of the hub \(Self.name(inner)), so its envelopes would be received twice and attributed to the wrong hub; watch only one of them"
                     ))
             }
         }
@@ -151,7 +151,7 @@ extension CoreReport {
             sibling.typeWithoutVersions.isSameOrdinally(as: hub.typeWithoutVersions)
         {
             return
-                "the hubs \(name(hub)) and \(name(sibling)) differ only in the versions of .NET: their nodes do not meet, and clients of the one miss what the other sends"
+                "the hubs \(name(hub)) and \(name(sibling)) differ only in the versions of .NET: their nodes do not share messages, so clients of one miss what the other sends"
         }
         let type = Array(hub.type.utf8)
         guard other.root.count >= type.count, other.root.suffix(type.count).elementsEqual(type) else { return nil }
@@ -161,7 +161,7 @@ extension CoreReport {
         // A longer type of the same prefix, such as `My.Chat.Hubs.ChatHub`.
         if let last = otherPrefix.last, last == "." || last == "+" { return nil }
         return
-            "the hub '\(hub.type)' has nodes with the channel prefix '\(hub.prefix)' and others with '\(otherPrefix)': they do not meet; only the first are watched"
+            "the hub '\(hub.type)' has nodes with the channel prefix '\(hub.prefix)' and others with '\(otherPrefix)': they do not share messages; only the former are watched"
     }
 
     // MARK: - Text
@@ -195,7 +195,7 @@ extension PreflightReport {
     func findingOfHubs(instead channel: ChannelReport) -> PreflightFinding? {
         guard core == nil, channel.meant == nil, let hub = hubsHere.first else { return nil }
         return .warning(
-            "no node listens to the channel '\(channel.name)': ASP.NET Core SignalR lives on this Redis; it has hubs instead of event keys: \(CoreReport.list(hubsHere.map { $0.hub.topic }))",
+            "no node listens to the channel '\(channel.name)': ASP.NET Core SignalR uses this Redis; it has hubs instead of event keys: \(CoreReport.list(hubsHere.map { $0.hub.topic }))",
             setting: .core(prefix: hub.hub.prefix))
     }
 

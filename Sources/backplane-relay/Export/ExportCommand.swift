@@ -19,9 +19,9 @@ struct ExportCommand: ParsableCommand {
               backplane-relay export captures --format sqlite -o capture.db
               sqlite3 capture.db 'SELECT hub, method, count(*) FROM calls GROUP BY 1, 2'
 
-            jsonl: one object per envelope, as 'cat --json' prints it. csv: a row per message (RFC 4180). resp: commands \
-            that publish each envelope: for SignalR 2 by the node's own script, with ids that the server assigns; for \
-            ASP.NET Core by PUBLISH on its Redis channel. sqlite: a database with the tables envelopes, messages and \
+            jsonl: one object per envelope, as 'cat --json' prints it. csv: one row per message (RFC 4180). resp: \
+            commands that publish each envelope: for SignalR 2 with the node's own script, with ids that the server \
+            assigns; for ASP.NET Core with PUBLISH on its Redis channel. sqlite: a database with the tables envelopes, messages and \
             events, and the view calls.
 
             The file gets its name when it is complete; until then it is FILE.part. Exit status 3 if part of the \

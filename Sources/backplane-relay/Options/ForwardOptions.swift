@@ -24,13 +24,13 @@ struct ForwardOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Forward what comes from hubs under one channel prefix of ASP.NET Core to another prefix; either may be empty. Repeat it for more.",
+            "Forward hubs of ASP.NET Core under another channel prefix; either may be empty. Repeat it for more.",
             valueName: "old=new"))
     var forwardMapPrefix: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "Forward a hub of ASP.NET Core to one of another full type name. Repeat it for more.",
+            "Forward a hub of ASP.NET Core under another full type name. Repeat it for more.",
             valueName: "old=new"))
     var forwardMapHub: [String] = []
 

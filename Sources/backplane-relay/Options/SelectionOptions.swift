@@ -112,7 +112,7 @@ enum SelectionValue {
         guard let clock = LocalTime.clock(text) else {
             throw ValidationError(
                 "'\(text)' is not a time; write 2026-11-22T21:58:00Z, or '2026-11-22 21:58', 2026-11-22 or 21:58 (in local "
-                    + "time), or -15m (before the end), or +30s (behind the start)")
+                    + "time), or -15m (before the end), or +30s (after the start)")
         }
         return .clock(clock)
     }

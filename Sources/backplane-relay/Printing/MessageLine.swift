@@ -218,7 +218,7 @@ struct LineStyle: Sendable {
 
 /// How `cat` and `tail` show messages.
 struct LineOptions: ParsableArguments {
-    @Flag(help: "Show times in UTC on a terminal, too. In pipes and in JSON they always are.")
+    @Flag(help: "Show times in UTC on a terminal too. In pipes and in JSON they always are in UTC.")
     var utc = false
 
     @Flag(help: "Show the arguments of calls on the same line; on a terminal cut to its width.")

@@ -95,20 +95,20 @@ struct MappingOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Publish what was captured on one event key on another. Repeat it for more.", valueName: "old=new"))
+            "Publish one captured event key on another. Repeat it for more.", valueName: "old=new"))
     var mapChannel: [String] = []
 
     @Option(
         help: ArgumentHelp(
             """
-            Rename a hub in calls and signals. Of ASP.NET Core the full type name; the old one may be the class name alone. \
+            Rename a hub in calls and signals. For ASP.NET Core use full type names; the old one may be the class name. \
             Repeat it for more.
             """, valueName: "old=new"))
     var mapHub: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "Publish what was captured under one channel prefix of ASP.NET Core under another; either may be empty. Repeat it for more.",
+            "Publish hubs of ASP.NET Core under another channel prefix; either may be empty. Repeat it for more.",
             valueName: "old=new"))
     var mapPrefix: [String] = []
 
@@ -191,8 +191,9 @@ struct CoreReplayArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Hub protocols that every envelope must contain, such as json,messagepack. A missing frame is created from the other \
-            one: of null, booleans, numbers, strings and arrays. Envelopes with other values are not published.
+            Hub protocols that every envelope must contain, such as json,messagepack. A missing frame is created from \
+            the other one if that has only null, booleans, numbers, strings and arrays. Envelopes with other values are \
+            not published.
             """, valueName: "names"))
     var protocols: ProtocolsArgument?
 

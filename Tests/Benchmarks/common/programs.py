@@ -14,7 +14,7 @@ PUBLISH_TIMEOUT = 300
 
 
 def build(folder, name, *sources, libraries=()):
-    """Compiles a C program into `folder`/`name`; without `sources`, one of this folder's."""
+    """Compiles a C program into `folder`/`name`; without `sources`, one of this directory's."""
     compilation = subprocess.run(
         [program("gcc"), *C_FLAGS, *(sources or SOURCES[name]), "-lhiredis", *libraries, "-o", os.path.join(folder, name)],
         capture_output=True, text=True, check=False)

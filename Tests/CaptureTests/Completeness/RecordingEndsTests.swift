@@ -35,46 +35,50 @@ import Testing
         Story(testDescription: "not closed", steps: [.id(5), .unclosed], lastID: 5, reason: .unclosed),
         Story(testDescription: "rotated", steps: [.id(5), .goesOn], lastID: 5),
         Story(
-            testDescription: "the connection was lost, and nothing came since", steps: [.id(5), lost, .goesOn],
+            testDescription: "the connection was lost, and no envelope since", steps: [.id(5), lost, .goesOn],
             lastID: 5,
             reason: .connectionLost, cause: "connection_lost"),
         Story(
             testDescription: "lost, and the counter shows that nothing is missing", steps: [.id(5), lost, .stopped(5)],
             lastID: 5),
         Story(
-            testDescription: "lost, and told by the counter", steps: [.id(5), lost, gap(6, 8), .stopped(8)], lastID: 8),
-        Story(
-            testDescription: "lost, and told by the counter, then rotated", steps: [.id(5), lost, gap(6, 8), .goesOn],
+            testDescription: "lost, and reported through the counter", steps: [.id(5), lost, gap(6, 8), .stopped(8)],
             lastID: 8),
-        Story(testDescription: "lost, and the next id came", steps: [.id(5), lost, .id(6), .goesOn], lastID: 6),
         Story(
-            testDescription: "we left", steps: [.id(5), .event(.disconnected(cause: "stopped")), .stopped(5)], lastID: 5
+            testDescription: "lost, and reported through the counter, then rotated",
+            steps: [.id(5), lost, gap(6, 8), .goesOn],
+            lastID: 8),
+        Story(testDescription: "lost, and the next id arrived", steps: [.id(5), lost, .id(6), .goesOn], lastID: 6),
+        Story(
+            testDescription: "the relay disconnected",
+            steps: [.id(5), .event(.disconnected(cause: "stopped")), .stopped(5)], lastID: 5
         ),
         Story(
             testDescription: "the counter could not be read", steps: [.id(5), doubt, .stopped(nil)], lastID: 5,
             reason: .redisAway, cause: "connection_lost"),
         Story(
-            testDescription: "and the next run had the next id",
+            testDescription: "and the next run received the next id",
             steps: [.id(5), doubt, .stopped(nil), .id(6), .stopped(6)], lastID: 6),
         Story(
-            testDescription: "of a crash amid an outage the cause is known", steps: [.id(5), lost, .unclosed],
+            testDescription: "a crash during an outage has a known cause", steps: [.id(5), lost, .unclosed],
             lastID: 5,
             reason: .connectionLost, cause: "connection_lost"),
         Story(
-            testDescription: "paused for want of space", steps: [.id(5), .event(.recordingPaused(free: 1)), .goesOn],
+            testDescription: "paused because disk space is low",
+            steps: [.id(5), .event(.recordingPaused(free: 1)), .goesOn],
             lastID: 5, reason: .diskLow, cause: "disk_low"),
         Story(
-            testDescription: "and what was lost is told",
+            testDescription: "and the loss is reported",
             steps: [
                 .id(5), .event(.recordingPaused(free: 1)),
                 .event(.dropped(channel: "chat", envelopes: 2, bytes: 1, reason: "disk_low", ids: 6...7)),
                 .event(.recordingResumed(free: 9)), .stopped(7),
             ], lastID: 7),
         Story(
-            testDescription: "set back to the first id: all that came is here",
+            testDescription: "set back to the first id: everything is recorded",
             steps: [.id(5), .event(.counterReset(channel: "chat", from: 5, to: 1)), .id(1), .stopped(1)], lastID: 1),
         Story(
-            testDescription: "set back behind an outage: how far it had come is unknown",
+            testDescription: "set back after an outage: its previous value is unknown",
             steps: [.id(5), lost, .event(.counterReset(channel: "chat", from: 5, to: 1)), .id(1), .stopped(1)],
             lastID: 1, reason: .counterReset, cause: "connection_lost"),
         Story(

@@ -122,7 +122,7 @@ import Testing
     /// A true sequence, of which each input loses a different tenth, recorded with clocks that are ahead or behind; the
     /// counter is reset during traffic, and some payloads have no id.
     @Test(arguments: 0..<20) func theResultIsTheUnion(run: Int) throws {
-        var random = SplitMix64.announced(for: "theUnionAndNothingElse \(run)")
+        var random = SplitMix64.announced(for: "theResultIsTheUnion \(run)")
         let skew = UInt64.random(in: 0...2_000, using: &random)
         let late = run % 2
         var id = UInt64.random(in: 1...1_000, using: &random)

@@ -34,6 +34,13 @@ import Testing
         }
     }
 
+    @Test(arguments: ["erase", "merge", "diff"]) func `a command that refuses a pipe offers no standard input`(
+        name: String
+    ) throws {
+        let command = try #require(Self.commands.first { $0.configuration.commandName == name })
+        #expect(!Self.help(command).joined(separator: " ").contains("standard input"))
+    }
+
     @Test func `a value's name says what it is, and many options are in groups`() throws {
         for command in try #require(CommandDescription.root()).subcommands ?? [] {
             for argument in command.arguments ?? [] {

@@ -34,8 +34,8 @@ import Testing
     @Test(arguments: [
         (["--core-hub", ""], "--core-hub: name a hub's .NET type"),
         (["--core", "--core-exclude", ""], "--core-exclude: name a hub's .NET type"),
-        (["--core-hub", "A", "--core-hub", "A"], "--core-hub: each hub is given once"),
-        (["--core", "--core-hub", "A", "--core-exclude", "A"], "'A' is named by --core-hub too"),
+        (["--core-hub", "A", "--core-hub", "A"], "--core-hub: name each hub only once"),
+        (["--core", "--core-hub", "A", "--core-exclude", "A"], "'A' is also named by --core-hub"),
         (["--core-hub", "my:app:ChatHub"], "--channel-prefix 'my:app:' --core-hub 'ChatHub'"),
         (["--core-hub", "ChatHub:"], "a .NET type name contains no ':'"),
     ])

@@ -25,7 +25,7 @@ struct BenchLadderTests {
     }
 
     @Test(
-        "it ends where something is lost, late, or not published",
+        "it ends when envelopes are lost, late, or not published",
         arguments: [
             BenchReport.Step.sample(lost: 1), .sample(behindSeconds: 1.5), .sample(published: 4_000),
             .sample(recorded: 4_999),

@@ -97,7 +97,7 @@ struct CheckBackplaneTests {
             let flushing = Task {
                 let client = try await RedisClient.connect(
                     to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
-                try await eventually("messages are under way") {
+                try await eventually("messages are in flight") {
                     try await client.send(["GET", "test"]).text.flatMap { Int($0) } ?? 0 > 200 ? true : nil
                 }
                 try await client.send(["FLUSHALL"])

@@ -92,7 +92,7 @@ struct CheckTests {
                 let killer = Task {
                     let client = try await RedisClient.connect(
                         to: redis, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
-                    try await eventually("messages are under way") {
+                    try await eventually("messages are in flight") {
                         try await client.send(["GET", "test"]).text.flatMap { Int($0) } ?? 0 > 100 ? true : nil
                     }
                     // Replies by closing the connection.

@@ -74,7 +74,7 @@ import Testing
             ("lost", 10, [(0, true)], nil, .fail, "1 lost"),
             ("missed by its node", 10, [(0, true)], 9...11, .passWithLoss, "1 missed by a deaf node"),
             ("another id was missed", 10, [(0, true)], 11...20, .fail, "1 lost"),
-            ("nobody knows its id", nil, [(0, true)], 9...11, .fail, "1 lost"),
+            ("its id is unknown", nil, [(0, true)], 9...11, .fail, "1 lost"),
             ("lost to both", 10, [], 10...10, .fail, "1 lost, 1 missed by a deaf node"),
             ("twice", 10, [(0, true), (1, true), (1, true)], nil, .fail, "1 wrong"),
             ("altered", 10, [(0, true), (1, false)], nil, .fail, "1 wrong"),

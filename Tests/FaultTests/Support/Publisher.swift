@@ -36,7 +36,7 @@ final class Publisher: Sendable {
     /// Pauses, and waits until everything requested is published and no reply is outstanding.
     func pause() async throws {
         isPaused = true
-        try await eventually("nothing is under way", within: .seconds(30)) {
+        try await eventually("nothing is in flight", within: .seconds(30)) {
             state.withLock { $0.requests.isEmpty && !$0.isUnderWay ? true : nil }
         }
     }

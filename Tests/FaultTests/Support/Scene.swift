@@ -139,7 +139,7 @@ final class Scene: Sendable {
         try await relay().waitUntilReady(within: limit)
         // It may still be ready because it has not detected the fault yet, and may still be writing earlier envelopes.
         let begun = publisher.ledger.publications.count
-        try await relay().waitForMetrics("the relay receives what is published from now on", within: limit) { metrics in
+        try await relay().waitForMetrics("the relay receives later publications", within: limit) { metrics in
             publisher.ledger.publications[begun...].contains { publication in
                 guard publication.kind == .envelope, publication.outcome == .done else { return false }
                 // An envelope without a readable id cannot be found.
@@ -208,7 +208,7 @@ final class Scene: Sendable {
     /// Everything received was recorded or dropped; the metrics show it once the relay is idle.
     private func expectRecordedOrDropped() async throws {
         let lastID = publisher.ledger.lastID
-        try await relay().waitForMetrics("all that was received is recorded or dropped, by the metrics") { metrics in
+        try await relay().waitForMetrics("the metrics show everything received as recorded or dropped") { metrics in
             let received = metrics[
                 #"signalr_backplane_envelopes_total{channel="\#(Self.channel)",backplane="signalr2"}"#]
             let kept = metrics[Self.recorded] ?? 0

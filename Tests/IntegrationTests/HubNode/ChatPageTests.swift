@@ -8,7 +8,7 @@ extension WithHubNodes {
     @Suite("The chat page in Chromium", .serialized, .needs(.redisServer, .chromium, .chromedriver))
     struct ChatPageTests {
         @Test(
-            "what one types appears at the other node, also after Redis was restarted",
+            "a message appears at the other node, even after a restart of Redis",
             arguments: ["webSockets", "serverSentEvents", "longPolling"])
         func crosses(transport: String) async throws {
             try await RedisServer.with { redis in
@@ -70,7 +70,7 @@ extension WithHubNodes {
                                 try await other.text("return document.querySelector('#messages').textContent")
                                     .contains("someone else with this name"))
                             await redis.stop()
-                            try await eventually("it says that Redis is away") {
+                            try await eventually("it reports that Redis is unavailable") {
                                 let state = "const state = document.querySelector('#state'); "
                                 return try await alice.text(state + "return state.dataset.state + state.textContent")
                                     .contains(#/^cut.*lost Redis/#) ? true : nil

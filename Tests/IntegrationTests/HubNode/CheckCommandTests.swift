@@ -18,7 +18,7 @@ extension WithHubNodes {
         }
 
         @Test(
-            "while subscriptions are killed, what is missing is named by id, and nothing else is missing",
+            "while subscriptions are killed, missing messages are named by id, and nothing else is missing",
             arguments: [2, 5])
         func namesLosses(nodes: Int) async throws {
             try await RedisServer.with { redis in

@@ -92,7 +92,7 @@ extension WithHubNodes {
                 let alice = try HubClient(port: a, network: network)
                 try await alice.signalR.start()
                 await redis.stop()
-                try await eventually("the node notices") {
+                try await eventually("the node detects it") {
                     try await HTTPAnswer.get(port: a, "/-/ready")?.status == 503 ? true : nil
                 }
                 await #expect(throws: CallError.self) { try await alice.invoke("send", ["alice", "lost"]) }
@@ -239,7 +239,9 @@ extension WithHubNodes {
                             let publisher = try await NodePublisher(client, channel: "chat")
                             for round in 1...3 {
                                 _ = try await publisher.publish(400, size: 1_000)
-                                try await eventually("all have come") { alice.calls.count == round * 400 ? true : nil }
+                                try await eventually("all have arrived") {
+                                    alice.calls.count == round * 400 ? true : nil
+                                }
                             }
                         }
                         #expect(

@@ -45,7 +45,7 @@ extension WithHubNodes {
                 try await stays.expect([Self.call("before"), Self.call("after")])
                 // The other node dropped it too: clients that were away when it arrived missed it. That node may still
                 // be reading it: a client that reconnects before the end did not miss it.
-                try await eventually("the other node has passed it") {
+                try await eventually("the other node has skipped it") {
                     try await Self.metric("oversized_envelopes_total", at: other) == 1 ? true : nil
                 }
                 try await moves.signalR.reconnect(to: NodeURL("http://127.0.0.1:\(other)/signalr"))
@@ -87,12 +87,12 @@ extension WithHubNodes {
                         try await eventually("a first outcome", within: .seconds(60)) { outcomes() > 0 ? true : nil }
                         let before = try Self.memory("VmRSS", of: check)
                         for number in 1...3 {
-                            try await eventually("the check listens beside the node") {
+                            try await eventually("the check is listening next to the node") {
                                 let reply = try await redis.command(["PUBSUB", "NUMSUB", "chat"])
                                 return reply.array?.last?.integer == 2 ? true : nil
                             }
                             try await publish(redis)
-                            try await eventually("it has passed the node") {
+                            try await eventually("the node has skipped it") {
                                 let metrics = try await MetricsScrape.read(port: port)
                                 let seen = metrics["backplane_relay_hub_oversized_envelopes_total"]
                                 return seen == Double(number) ? true : nil

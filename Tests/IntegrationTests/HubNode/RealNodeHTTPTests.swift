@@ -136,7 +136,7 @@ extension WithHubNodes {
                     """)
                 defer { socket.close() }
                 var received = ""
-                _ = try await eventually("the refusal comes") { () -> Bool? in
+                _ = try await eventually("the refusal arrives") { () -> Bool? in
                     received += socket.received()
                     return received.contains("The ConnectionId is in the incorrect format.") ? true : nil
                 }

@@ -20,7 +20,7 @@ struct LivePageDiskTests {
                     try await page.waitFor("paused", within: .seconds(2)) {
                         try TinyDisk.fill(disk, leaving: 1 << 20)
                     }
-                    try await eventually("what is not recorded is counted") {
+                    try await eventually("unrecorded envelopes are counted") {
                         try await page.sentence().contains(
                             #/^recording paused: disk space low since \d\d:\d\d:\d\d, [1-9][\d,]* envelopes not recorded; /#
                         )
@@ -28,7 +28,7 @@ struct LivePageDiskTests {
                     }
                     try await page.picture("paused")
                     try await page.waitFor("healthy", within: .seconds(2)) { try TinyDisk.empty(disk) }
-                    try await eventually("that has its row") {
+                    try await eventually("it has its row") {
                         try await page.events().contains("recording resumed") ? true : nil
                     }
                 }
@@ -44,7 +44,7 @@ struct LivePageDiskTests {
                 page, redis, _ in
                 try await busy(page, redis) {
                     try await page.waitFor("not_recording", within: .seconds(1)) { try disk.begin(.write) }
-                    try await eventually("what is lost is counted") {
+                    try await eventually("the loss is counted") {
                         try await page.sentence().contains(
                             #/^not recording: writing to the capture has failed since \d\d:\d\d:\d\d, [1-9][\d,]* envelopes lost; /#
                         )
@@ -57,7 +57,7 @@ struct LivePageDiskTests {
                     try await page.picture("not-recording")
                     try disk.end()
                     try await page.waitFor("healthy")
-                    try await eventually("its end has one, too") {
+                    try await eventually("its end has one too") {
                         try await page.events().contains(
                             #/writing to the capture works again; [1-9][\d,]* envelopes were lost/#)
                             ? true : nil

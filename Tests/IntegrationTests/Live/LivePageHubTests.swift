@@ -27,10 +27,10 @@ struct LivePageHubTests {
                         .contains("OracleHub") ? true : nil
                 }
                 #expect(try await page.text("return document.querySelector('#channels > *').id") == "first")
-                try await eventually("it is heard") { try await page.events().contains("hub found") ? true : nil }
+                try await eventually("it is received") { try await page.events().contains("hub found") ? true : nil }
                 let hub = "document.querySelectorAll('#channels > *')[1]"
                 await node.terminate()
-                try await eventually("nobody listens to the hub", within: .seconds(40)) {
+                try await eventually("the hub has no subscribers", within: .seconds(40)) {
                     try await page.text("return \(hub).dataset.kind") == "no_nodes" ? true : nil
                 }
                 try await page.picture("hub-without-nodes")
@@ -56,7 +56,7 @@ struct LivePageHubTests {
                         == "Envelopes per second|Bytes per second|Time to ack|Missing acks")
                 #expect(
                     try await page.text("return \(hub).querySelector('.sentence').textContent")
-                        .contains("completeness cannot be told on this wire"))
+                        .contains("completeness is unknown on this wire"))
                 #expect(try await page.text("return \(hub).querySelector('.commands').textContent").contains("group"))
                 let lines = try await page.text("return document.querySelector('#lines').textContent")
                 #expect(lines.contains("OracleHub.") && lines.contains("chat"))

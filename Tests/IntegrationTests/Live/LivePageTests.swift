@@ -32,7 +32,7 @@ struct LivePageTests {
                     """
                 ).split(separator: "|")
                 #expect(figures.prefix(2) == figures.suffix(2), "the line and the figures beside it agree")
-                try await eventually("the open segment says its ids") {
+                try await eventually("the open segment shows its ids") {
                     try await page.text("return document.querySelector('#segment-rows').textContent")
                         .contains(#/[^\d]1–[1-9]\d+/#) ? true : nil
                 }
@@ -91,7 +91,7 @@ struct LivePageTests {
             try await redis.withClient { client in
                 _ = try await NodePublisher(client, channel: "chat").publish(1)
             }
-            try await eventually("another line is there") {
+            try await eventually("another line arrives") {
                 try await page.text("return document.querySelector('#lines tr').textContent").contains("long")
                     ? nil : true
             }
@@ -119,7 +119,7 @@ struct LivePageTests {
                 try await page.text("return document.querySelector('#lines').textContent").contains("<script>")
                     ? true : nil
             }
-            try await eventually("the table of calls shows it") {
+            try await eventually("the table of calls contains it") {
                 try await page.text("return document.querySelector('.calls tbody').textContent").contains("<img")
                     ? true : nil
             }
@@ -148,7 +148,7 @@ struct LivePageTests {
                 try await page.browser.type(token + "\n", into: "#token")
                 try await page.waitFor("quiet")
                 relay.child.signal(SIGHUP)
-                let size = try await eventually("a closed segment can be had") {
+                let size = try await eventually("a closed segment can be downloaded") {
                     let answer = try await page.text(
                         """
                         const link = document.querySelector('#segment-rows a');
@@ -175,7 +175,7 @@ struct LivePageTests {
     /// With the button.
     private func logOutAndIn(_ page: WatchedPage, token: String) async throws {
         try await page.browser.click("#logout button")
-        try await eventually("the login is back") {
+        try await eventually("the login form is back") {
             try await page.text("return document.querySelector('#token') ? 'login' : ''") == "login" ? true : nil
         }
         #expect(

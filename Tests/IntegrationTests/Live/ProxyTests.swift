@@ -34,7 +34,7 @@ extension WithHubNodes {
                                 try await redis.withClient { client in
                                     let publisher = try await NodePublisher(client, channel: "chat")
                                     // Sampling starts within a second after the page is opened.
-                                    try await eventually("the feed comes through") {
+                                    try await eventually("the feed passes the proxy") {
                                         _ = try await publisher.publish(1)
                                         return try await browser.text(
                                             "return `${document.querySelectorAll('#lines tr').length}`")
@@ -65,7 +65,7 @@ extension WithHubNodes {
         }
 
         @Test(
-            "the chat, which takes what the proxy lets through",
+            "the chat, over the transports that the proxy permits",
             arguments: [("/hub/", true), ("/hub/", false), ("/", true), ("/", false)])
         func chat(path: String, upgrades: Bool) async throws {
             try await RedisServer.with { redis in
@@ -88,7 +88,7 @@ extension WithHubNodes {
                                 "return document.querySelector('#transport').textContent")
                             #expect(transport == (upgrades ? "webSockets" : "serverSentEvents"))
                             try await browser.type("hello\n", into: "#message")
-                            try await eventually("the message comes back") {
+                            try await eventually("the message returns") {
                                 try await browser.text(
                                     "return `${document.querySelectorAll('#messages li.own').length}`") == "1"
                                     ? true : nil

@@ -29,7 +29,7 @@ struct CorePreflightTests {
                     #expect(check.exit == .code(0), "\(check.output)\(check.errors)")
                     for part in [
                         "hub           Chat.Hubs.ChatHub (channel prefix 'orc'): 2 nodes (web1, web2; .NET 7 or later), 2 subscribers, SUBSCRIBE and PSUBSCRIBE permitted",
-                        "left out      Blazor.Circuits",
+                        "excluded      Blazor.Circuits",
                         "patterns      4 for 1 hub: each PUBLISH of this Redis takes about 0.2 us longer",
                         "connections   not watched",
                         "acl           ACL SETUSER relay on >SECRET resetkeys resetchannels &orcChat.Hubs.ChatHub:all &",
@@ -147,7 +147,7 @@ struct CorePreflightTests {
         try await RedisServer.with(edition: edition) { redis in
             try await redis.withCoreNode(CoreHub(prefix: "my:app:", type: "OracleHub")) {
                 let check = try await Self.check(redis, ["--channel", "chat"])
-                let said = "ASP.NET Core SignalR lives on this Redis"
+                let said = "ASP.NET Core SignalR uses this Redis"
                 #expect(check.output.contains(said), "\(check.output)")
                 #expect(check.output.contains("(use --core --channel-prefix my:app:)"), "\(check.output)")
                 // Twice: the second time another relay is subscribed.
@@ -169,7 +169,7 @@ struct CorePreflightTests {
                 let check = try await Self.check(redis, ["--core"])
                 #expect(
                     check.output.contains(
-                        "SignalR 2 lives on this Redis, with the event key 'chat' (use --channel chat)"),
+                        "SignalR 2 uses this Redis, with the event key 'chat' (use --channel chat)"),
                     "\(check.output)")
                 #expect(check.output.contains("hubs          none found"), "\(check.output)")
             }

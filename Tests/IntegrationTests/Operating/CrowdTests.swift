@@ -92,7 +92,7 @@ struct CrowdTests {
     }
 
     @Test(
-        "a header without end is answered 431, a body that is refused 413, and neither is read on",
+        "an endless header gets 431, a refused body 413, and reading stops",
         arguments: [Server.run, .hub])
     func floods(server: Server) async throws {
         try await with(server) { port, _ in

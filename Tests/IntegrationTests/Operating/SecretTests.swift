@@ -95,7 +95,7 @@ struct SecretTests {
     ]
 
     @Test(
-        "no command's errors show them, whatever the notation and the signs in a password",
+        "no command's errors show them, for any notation and any separator in a password",
         arguments: ["run", "replay"])
     func errors(command: String) async throws {
         let server = "127.0.0.1:\(try FreePort.find())"

@@ -44,7 +44,7 @@ struct WebAccessTests {
                     try second.copy(certificate: cert, key: key)
                     try Data("another token of this relay".utf8).write(to: URL(filePath: tokenFile))
                     relay.child.signal(SIGHUP)
-                    try await eventually("the new token is in force") {
+                    try await eventually("the new token is valid") {
                         let answer = try await Self.curl(
                             connect + [
                                 "--header", "Authorization: Bearer another token of this relay", url + "/-/ready",

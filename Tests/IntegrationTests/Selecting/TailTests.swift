@@ -45,7 +45,7 @@ struct TailTests {
     }
 
     @Test(
-        "its lines are those of cat",
+        "it prints the same lines as cat",
         arguments: [[], ["--json"], ["--json", "--hub", "chatHub"], ["--grep", "hello"]])
     func likeCat(options: [String]) async throws {
         try await RedisServer.with { redis in
@@ -88,7 +88,7 @@ struct TailTests {
                     // In this order: when it has resubscribed, tail knows that this id was assigned before.
                     try await client.send(["INCR", "chat"])
                     try await client.send(["CLIENT", "KILL", "TYPE", "pubsub"])
-                    try await eventually("tail has noticed") {
+                    try await eventually("tail has detected it") {
                         (tail.output + tail.errors).contains(json ? #""event":"disconnected""# : "subscription lost")
                             ? true : nil
                     }
@@ -138,7 +138,7 @@ struct TailTests {
                     try await client.send(["INCRBY", "chat", "3"])
                     try await client.send(["EXEC"])
                 }
-                try await eventually("it is told") {
+                try await eventually("it is reported") {
                     (json ? tail.output : tail.errors).contains(json ? #""from":2,"to":4"# : "ids=2..4") ? true : nil
                 }
             }
@@ -216,7 +216,7 @@ struct TailTests {
                 var published = try await flood(redis)
                 try "go\n".write(toFile: folder + "/gate", atomically: false, encoding: .utf8)
                 let printed = { (try? String(contentsOfFile: folder + "/printed", encoding: .utf8)) ?? "" }
-                try await eventually("it says so") { printed().contains(#""event":"dropped""#) ? true : nil }
+                try await eventually("it reports that") { printed().contains(#""event":"dropped""#) ? true : nil }
                 // Envelopes that tail has not read when it is stopped are not counted; the last line it prints was read
                 // last.
                 try await redis.withClient { client in
@@ -226,7 +226,7 @@ struct TailTests {
                         return try await #""id":\#(publisher.publish(1)[0].id),"#
                     }
                     var ids: [String] = []
-                    try await eventually("an envelope finds room again") { () -> Bool? in
+                    try await eventually("an envelope is accepted again") { () -> Bool? in
                         try await ids.append(publish())
                         return ids.contains { printed().contains($0) } ? true : nil
                     }
@@ -238,7 +238,7 @@ struct TailTests {
                 #expect(exit == .code(3))
                 let dropped = try #require(tail.errors.firstMatch(of: #/dropped: ([\d,]+) envelopes/#))
                 let count = try #require(Int(dropped.1.filter { $0 != "," }))
-                let envelopes = try await eventually("the reader has all") {
+                let envelopes = try await eventually("the reader has everything") {
                     let count = printed().split(separator: "\n").count { $0.contains(#""messages""#) }
                     return count + (Int(dropped.1.filter { $0 != "," }) ?? 0) == published ? count : nil
                 }

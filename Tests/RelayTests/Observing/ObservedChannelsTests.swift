@@ -38,6 +38,13 @@ import Time
         metrics.sample(#"signalr_backplane_up{channel="\#(channel)",backplane="\#(backplane)"}"#)
     }
 
+    @Test func theTitleForTheLogIsNeverEmpty() {
+        let attached = AttachedChannels([])
+        #expect(attached.title == "no hub found yet, new hubs are followed")
+        _ = attached.attach([Self.chat])
+        #expect(attached.title == "app:ChatHub")
+    }
+
     @Test func eachWireHasItsOwnObserver() {
         var channels = ObservedChannels(metrics.observing)
         #expect(observe(envelope(Self.chat), 0, &channels) == (nil, true))

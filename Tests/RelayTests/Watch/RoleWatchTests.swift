@@ -46,7 +46,7 @@ import Testing
             testDescription: "promoted", looks: [.replica(of: "b"), .master], master: nil,
             events: ["demoted", "promoted"]),
         History(
-            testDescription: "ROLE is denied, INFO tells", looks: [.denied(info: slave)], master: "c:1",
+            testDescription: "ROLE is denied, INFO reports it", looks: [.denied(info: slave)], master: "c:1",
             events: ["demoted"]),
         History(
             testDescription: "neither is permitted", looks: [.denied(info: "-NOPERM no INFO"), .replica(of: "b")],
@@ -55,7 +55,7 @@ import Testing
             testDescription: "a replica that has lost its master",
             looks: [Look(role: "-MASTERDOWN Link with MASTER is down")], master: .some(nil), events: ["demoted"]),
         History(
-            testDescription: "an error that says nothing of the role",
+            testDescription: "an error unrelated to the role",
             looks: [Look(role: "-LOADING x", info: slave)], master: nil, events: []),
     ]
 
