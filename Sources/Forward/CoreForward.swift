@@ -16,11 +16,12 @@ enum CoreForward {
     ///   - bytes: a ``CoreRecord``.
     ///   - hub: that it is of.
     ///   - target: the hub that it goes to.
+    ///   - renaming: of its group or user.
     ///   - place: the mark of the place that it leaves.
     ///   - places: the marks of those where it must not have been.
     static func outcome(
-        of bytes: UnsafeRawBufferPointer, _ hub: CoreHub, to target: CoreHub, leaving place: String,
-        unlessBeenAt places: [String]
+        of bytes: UnsafeRawBufferPointer, _ hub: CoreHub, to target: CoreHub, _ renaming: CoreRenaming = CoreRenaming(),
+        leaving place: String, unlessBeenAt places: [String]
     ) -> Outcome {
         guard let record = try? CoreRecord(bytes), let name = hub.parse(record.channel),
             let view = try? CorePayloadView(name.kind, record.payload)
@@ -30,7 +31,8 @@ enum CoreForward {
             record.payload, name.kind, leaving: place, unlessBeenAt: places)
         switch marked {
         case .marked(let payload):
-            return .publish(channel: target.channel(name.kind, Array(name.name)), payload: payload)
+            let recipient = renaming.renamed(name.kind, name.name).map { Array($0.utf8) } ?? Array(name.name)
+            return .publish(channel: target.channel(name.kind, recipient), payload: payload)
         case .returned: return .returned
         case .unmarkable, nil: return .undecodable
         }

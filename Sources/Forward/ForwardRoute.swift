@@ -4,7 +4,7 @@ package import Backplane
 package struct ForwardRoute: Sendable, Equatable {
     /// The event key of all that is of SignalR 2; nil for the one that it comes from.
     package var channel: String?
-    /// Other prefixes and names of hubs of ASP.NET Core.
+    /// Other prefixes and names of hubs, groups and users of ASP.NET Core.
     package var renaming: CoreRenaming
 
     package init(channel: String? = nil, renaming: CoreRenaming = CoreRenaming()) {

@@ -25,7 +25,8 @@ struct ForwardedBatch {
         if filling[filling.count - 1].isFull { filling.append(ForwardChunk(sha1: sha1)) }
         if case .core(let hub) = places.channels[channel], case .core(let target) = places.targets[channel] {
             let outcome = CoreForward.outcome(
-                of: bytes, hub, to: target, leaving: places.leaving(channel), unlessBeenAt: places.visited(channel))
+                of: bytes, hub, to: target, places.route.renaming, leaving: places.leaving(channel),
+                unlessBeenAt: places.visited(channel))
             switch outcome {
             case .publish(let name, let payload):
                 filling[filling.count - 1].append(channel: channel, publishing: payload, on: name)
