@@ -79,6 +79,8 @@ package struct HubReport: Sendable, Equatable {
     package let isNamed: Bool
     /// `PUBSUB NUMSUB` of the channel to which each node listens, relays among them; nil where it is not permitted.
     package var subscribers: Int?
+    /// `PUBSUB NUMSUB` of the channel for all clients, relays among them; nil where it is not permitted.
+    package var listeners: Int?
     /// Nodes by their own channels, which no relay has; nil where they are not known.
     package var nodes: Int?
     package var found: FoundHub?
