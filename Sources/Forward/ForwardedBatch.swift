@@ -28,7 +28,8 @@ struct ForwardedBatch {
         if filling[filling.count - 1].isFull { filling.append(ForwardChunk(sha1: sha1)) }
         if case .core(let hub) = places.channels[channel], case .core(let target) = places.targets[channel] {
             let outcome = CoreForward.outcome(
-                of: bytes, hub, to: target, leaving: places.leaving(channel), unlessBeenAt: places.visited(channel))
+                of: bytes, hub, to: target, places.route.renaming, leaving: places.leaving(channel),
+                unlessBeenAt: places.visited(channel))
             switch outcome {
             case .publish(let name, let payload):
                 filling[filling.count - 1].append(channel: channel, publishing: payload, on: name)
@@ -72,11 +73,12 @@ enum CoreForward {
     ///   - bytes: a ``CoreRecord``.
     ///   - hub: its hub at the source.
     ///   - target: its hub at the target.
+    ///   - renaming: new names for its group or user.
     ///   - place: see ``LoopGuard/leaving(_:)``.
     ///   - places: see ``LoopGuard/visited(_:)``.
     static func outcome(
-        of bytes: UnsafeRawBufferPointer, _ hub: CoreHub, to target: CoreHub, leaving place: String,
-        unlessBeenAt places: [String]
+        of bytes: UnsafeRawBufferPointer, _ hub: CoreHub, to target: CoreHub, _ renaming: CoreRenaming = CoreRenaming(),
+        leaving place: String, unlessBeenAt places: [String]
     ) -> Outcome {
         guard let record = try? CoreRecord(bytes), let name = hub.parse(record.channel),
             let view = try? CorePayloadView(name.kind, record.payload)
@@ -86,7 +88,8 @@ enum CoreForward {
             record.payload, name.kind, leaving: place, unlessBeenAt: places)
         switch marked {
         case .marked(let payload):
-            return .publish(channel: target.channel(name.kind, Array(name.name)), payload: payload)
+            let recipient = renaming.renamed(name.kind, name.name).map { Array($0.utf8) } ?? Array(name.name)
+            return .publish(channel: target.channel(name.kind, recipient), payload: payload)
         case .returned: return .returned
         case .unmarkable, nil: return .undecodable
         }

@@ -36,6 +36,18 @@ struct ForwardOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "Forward what is for a group of an ASP.NET Core hub to another group. Repeat it for more.",
+            valueName: "old=new"))
+    var forwardMapGroup: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Forward what is for a user of an ASP.NET Core hub to another user. Repeat it for more.",
+            valueName: "old=new"))
+    var forwardMapUser: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
             "Memory for envelopes that wait for the forward target; when it is full, new ones are dropped.",
             valueName: "size"))
     var forwardBuffer = ByteSize(bytes: 16 << 20)
@@ -55,7 +67,9 @@ struct ForwardOptions: ParsableArguments {
         guard forward != nil else {
             for (name, isGiven) in [
                 ("--forward-channel", forwardChannel != nil), ("--forward-map-prefix", !forwardMapPrefix.isEmpty),
-                ("--forward-map-hub", !forwardMapHub.isEmpty), ("--forward-password-file", forwardPasswordFile != nil),
+                ("--forward-map-hub", !forwardMapHub.isEmpty), ("--forward-map-group", !forwardMapGroup.isEmpty),
+                ("--forward-map-user", !forwardMapUser.isEmpty),
+                ("--forward-password-file", forwardPasswordFile != nil),
                 ("--forward-ca-file", forwardCaFile != nil),
             ] where isGiven {
                 throw ValidationError("\(name): nothing is forwarded without --forward")
@@ -77,7 +91,9 @@ struct ForwardOptions: ParsableArguments {
                 renaming: CoreRenaming(
                     prefixes: try MappingOptions.pairs(
                         forwardMapPrefix, option: "--forward-map-prefix", mayBeEmpty: true),
-                    hubs: try MappingOptions.pairs(forwardMapHub, option: "--forward-map-hub")))
+                    hubs: try MappingOptions.pairs(forwardMapHub, option: "--forward-map-hub"),
+                    groups: try MappingOptions.pairs(forwardMapGroup, option: "--forward-map-group"),
+                    users: try MappingOptions.pairs(forwardMapUser, option: "--forward-map-user")))
         }
     }
 

@@ -53,7 +53,7 @@ struct MessageLine {
         let (address, call): (String, String) =
             switch message.wire {
             case .signalR2(let view): (Self.printable(view.key), what(view))
-            case .core(let view): (Self.printable(view.channelEnd), CoreLine(style).text(view, message))
+            case .core(let view): (CoreLine(style).address(view), CoreLine(style).text(view, message))
             }
         append(
             LineColumns.Cells(
@@ -140,6 +140,15 @@ struct CoreLine {
 
     init(_ style: LineStyle) {
         self.style = style
+    }
+
+    /// The channel without the hub. On a terminal the name of a node is shortened: its machine tells more than its GUID.
+    func address(_ view: CoreEnvelopeView) -> String {
+        guard style.width != nil, view.name.kind == .ack || view.name.kind == .result,
+            let server = CoreServerName(view.name.name)
+        else { return printable(view.channelEnd) }
+        let infix = view.channelEnd.dropLast(view.name.name.count)
+        return MessageLine.printable(Array(infix) + Array("\(server.machine)_\(server.guid.prefix(8))…".utf8))
     }
 
     /// `ChatHub.Receive(2)`, `ChatHub AddToGroup room CONNECTION`, `ChatHub ack 7`, `ChatHub result ID`.
