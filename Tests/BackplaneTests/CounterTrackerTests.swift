@@ -5,11 +5,11 @@ import Testing
 struct IDHistory: CustomTestStringConvertible, Sendable {
     let testDescription: String
     var ids: [UInt64]
-    /// How many counters are recognized.
+    /// Number of recognized counters.
     var counters = 1
-    /// Ids that go on with another counter than the id before, from the recognition on.
+    /// Ids that continue another counter than the previous id, since it was recognized.
     var turns = 0
-    /// At the end, without reports that were retracted.
+    /// At the end, without retracted reports.
     var missing: UInt64 = 0
     var gaps: [ClosedRange<UInt64>] = []
     var resets: [[UInt64]] = []
@@ -26,7 +26,7 @@ struct IDHistory: CustomTestStringConvertible, Sendable {
     }
 }
 
-/// One counter, or several: what the ids say.
+/// Whether ids come from one counter or several.
 @Suite struct CounterTrackerTests {
     static let histories: [IDHistory] = [
         // One counter.
@@ -88,7 +88,7 @@ struct IDHistory: CustomTestStringConvertible, Sendable {
             [10, 2, 11, 3, 12, 4] + Array(13...1_200) + [5, 1_201, 6], counters: 2, turns: 7),
     ]
 
-    @Test(arguments: histories) func idsAreTakenForWhatTheyAre(_ history: IDHistory) {
+    @Test(arguments: histories) func idsAreClassified(_ history: IDHistory) {
         var tracker = CounterTracker()
         var found = IDHistory(history.testDescription, history.ids)
         for id in history.ids {
@@ -114,7 +114,7 @@ struct IDHistory: CustomTestStringConvertible, Sendable {
         #expect(found.late == history.late, "late")
     }
 
-    @Test func itIsNewsOnceForEachCounter() {
+    @Test func eachCounterIsReportedOnce() {
         var tracker = CounterTracker()
         var news = 0
         for id in ids(of: "three") where tracker.observe(id) == .turn(isNews: true) { news += 1 }
@@ -124,8 +124,8 @@ struct IDHistory: CustomTestStringConvertible, Sendable {
         }
     }
 
-    /// Two counters at the same id differ from one id received twice in that the envelopes differ.
-    @Test func twinsAreOfTwoCounters() {
+    /// Two counters at the same id are told from a repeated id by their different envelopes.
+    @Test func equalIDsOfDifferentEnvelopesAreTwoCounters() {
         var tracker = CounterTracker()
         var turns = 0
         for id in 1...50 as ClosedRange<UInt64> {
@@ -144,8 +144,8 @@ struct IDHistory: CustomTestStringConvertible, Sendable {
         #expect(tracker.heard.map(\.ids) == [1...50, 1...50])
     }
 
-    /// One that was set back by one gives one pair, and perhaps another much later.
-    @Test func onePairIsNoCounter() {
+    /// A counter set back by one gives one pair, and possibly another much later.
+    @Test func onePairIsNotASecondCounter() {
         var tracker = CounterTracker()
         for id in 1...1_000 as ClosedRange<UInt64> {
             _ = tracker.observe(id)
@@ -165,8 +165,8 @@ struct IDHistory: CustomTestStringConvertible, Sendable {
         #expect(tracker.heard.map(\.ids) == [1...6, 500...503])
     }
 
-    /// Whatever comes: bounded, and no trap.
-    @Test func anything() {
+    /// Random ids: bounded memory, no trap.
+    @Test func randomIDs() {
         var random = SystemRandomNumberGenerator()
         for _ in 0..<200 {
             var tracker = CounterTracker()

@@ -115,7 +115,7 @@ import Testing
             var tracker = SequenceTracker()
             var model = Model()
             for _ in 0..<200 {
-                // Mostly onwards by little steps; gaps stay fewer than are remembered.
+                // Mostly forward in small steps; fewer gaps than the limit.
                 let id = UInt64.random(in: 0...40, using: &random)
                 let next = Bool.random(using: &random) ? id : (model.last ?? 0) + id % 4
                 #expect(tracker.observe(next) == model.observe(next))
@@ -126,7 +126,7 @@ import Testing
         }
     }
 
-    /// The same rules over a plain set, unbounded.
+    /// The same rules with a plain set, unbounded.
     private struct Model {
         var last: UInt64?
         var open: Set<UInt64> = []
@@ -155,7 +155,7 @@ import Testing
     }
 
     /// Ids that the counter issued and the tracker never received.
-    @Test func whatIsKnownToBeMissingIsNotMissingOnceMore() {
+    @Test func missingIDsAreReportedOnce() {
         var tracker = SequenceTracker(lastID: 10)
         #expect(tracker.missed(through: 13) == .gap(from: 11, to: 13))
         #expect(tracker.missed(through: 13) == nil)

@@ -10,7 +10,7 @@ import Testing
         RelaySnapshot.Channel(name: name, isCalm: isCalm, sentence: sentence, times: times, missing: missing)
     }
 
-    @Test func oneChannelSaysItsSentenceAndWhatIsWritten() {
+    @Test func oneChannelShowsItsStateAndTheRecording() {
         var line = StatusLine()
         let chat = channel("chat", "healthy: 12 envelopes/s, nothing missing since {0}", 1_795_400_000_000_000_000)
         _ = line.text(
@@ -27,7 +27,7 @@ import Testing
                 == "chat  healthy: 1...")
     }
 
-    @Test func ofSeveralThoseThatCallForSomebody() {
+    @Test func ofSeveralChannelsThoseThatNeedActionAreShown() {
         var line = StatusLine()
         let calm = [channel("a", "healthy: x"), channel("b", "quiet: y")]
         #expect(

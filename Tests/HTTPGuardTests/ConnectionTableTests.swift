@@ -17,7 +17,7 @@ import Testing
         var expected: ConnectionTable.Admission
     }
 
-    /// With three connections, 0 to 2, opened at 10, 20, 30; one more comes at 100.
+    /// Three connections, 0 to 2, opened at 10, 20, 30; a further one arrives at 100.
     static let cases: [Case] = [
         Case(testDescription: "the oldest that never asked", expected: .replacing(0, by: 3)),
         Case(
@@ -53,7 +53,7 @@ import Testing
             before: [.open(at: 60), .answers(0, at: 61), .waits(0, at: 62)], expected: .replacing(1, by: 4)),
     ]
 
-    @Test(arguments: cases) func givesWay(_ given: Case) {
+    @Test(arguments: cases) func connectionToClose(_ given: Case) {
         var table = ConnectionTable(limit: 3, stall: given.stall)
         for time: UInt64 in [10, 20, 30] { _ = table.open(at: time) }
         for event in given.before {
@@ -68,8 +68,8 @@ import Testing
         #expect(table.count <= 3)
     }
 
-    /// Against the plainest thing that could be right.
-    @Test func isWhatAListWouldSay() {
+    /// Compared with the simplest correct implementation.
+    @Test func agreesWithASimpleList() {
         var generator = SystemRandomNumberGenerator()
         var table = ConnectionTable(limit: 8, stall: 20)
         var model: [(id: UInt64, phase: ConnectionTable.Phase, since: UInt64)] = []

@@ -5,12 +5,12 @@ import Testing
 @Suite("Publish gate")
 struct PublishGateTests {
     enum Step {
-        /// A send with this number, and what is decided about it.
+        /// A send with this number, and the decision about it.
         case admit(Int, String)
-        /// The connection opens; these sends have waited.
+        /// The connection opens; these sends were waiting.
         case open([Int])
         case lose(String)
-        /// These sends never go.
+        /// These sends will never be sent.
         case close(String, [Int])
     }
 
@@ -80,7 +80,7 @@ struct PublishGateTests {
         #expect(gate.isOpen == isOpen, "\(name)")
     }
 
-    @Test("with no room at all nothing waits")
+    @Test("with a limit of zero nothing waits")
     func noRoom() {
         var gate = PublishGate<Int>(limit: 0)
         #expect(text(gate.admit(1)) == "refuse: 0 sends already wait for the first connection to Redis")

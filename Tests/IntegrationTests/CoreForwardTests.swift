@@ -10,12 +10,12 @@ import Time
 
 @testable import Relay
 
-/// A forwarder of hubs of ASP.NET Core, fed as a relay feeds it, with real servers at both ends.
+/// A forwarder of ASP.NET Core hubs, fed like in a relay, with real servers at both ends.
 @Suite("Live forwarder of ASP.NET Core", .serialized, .needs(.redisServer, .python))
 struct CoreForwardTests {
     private static let hub = CoreHub(prefix: "orc", type: "OracleHub")
 
-    /// A forwarder from one server to another, as its relay has it.
+    /// A forwarder from one server to another, configured like in a relay.
     private struct Forwarding {
         let forwarder: Forwarder
         let attached: AttachedChannels
@@ -59,7 +59,7 @@ struct CoreForwardTests {
         await forwarder.finish()
     }
 
-    @Test("both backplanes arrive in order, marked behind what nodes read; a SCRIPT FLUSH doubles nothing")
+    @Test("both backplanes arrive in order, marked after the part that nodes read; a SCRIPT FLUSH duplicates nothing")
     func forwards() async throws {
         try await RedisServer.with { source in
             try await RedisServer.with { target in
@@ -106,7 +106,7 @@ struct CoreForwardTests {
         }
     }
 
-    @Test("a ring of two forwarders: each envelope is at each place once; a hub that comes later is forwarded")
+    @Test("a ring of two forwarders: each envelope is at each place once; a hub that appears later is forwarded")
     func ring() async throws {
         try await RedisServer.with { here in
             try await RedisServer.with { there in
@@ -114,7 +114,7 @@ struct CoreForwardTests {
                     try await EverythingHeard.with(here) { heardHere in
                         try await with([.core(Self.hub)], from: here, to: there) { out in
                             try await with([.core(Self.hub)], from: there, to: here) { back in
-                                // The servers as they tell them apart: what a relay is told when it has subscribed.
+                                // The identities of the servers, as a relay learns them when it has subscribed.
                                 for (redis, forwarding) in [(here, out), (there, back)] {
                                     let info = try await redis.withClient { try await $0.serverInfo() }
                                     forwarding.forwarder.consume(

@@ -3,10 +3,10 @@ import Testing
 @testable import LivePage
 @testable import Relay
 
-/// What is said of a channel, for each way in which it can be.
+/// The sentence for every state of a channel.
 @Suite struct ChannelStateTests {
     private static let second: UInt64 = 1_000_000_000
-    /// Seconds since 1970 at which all cases are looked at.
+    /// Seconds since 1970 at which all cases are evaluated.
     private static let now: UInt64 = 10_000
 
     struct Case: Sendable, CustomTestStringConvertible {
@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    /// Subscribed since 1,000 s, 1,240 envelopes a second, recording.
+    /// Subscribed since 1,000 s, 1,240 envelopes per second, recording.
     private static var healthy: ChannelState {
         ChannelState(
             now: now * second, watchedSince: at(1_000), connection: .subscribed(since: at(1_000)), rate: 1_240,
@@ -41,7 +41,7 @@ import Testing
         state.latency = nil
     }
 
-    /// Times stand as `<seconds>`.
+    /// Times are written as `<seconds>`.
     static let cases: [Case] = [
         Case(.healthy, "healthy: 1,240 envelopes/s, latency 3 ms, 5 other subscribers, nothing missing since <1000>") {
             _ in
@@ -258,7 +258,7 @@ import Testing
         #expect(Set(Self.cases.map(\.kind)) == Set(ChannelVerdict.Kind.allCases))
     }
 
-    @Test func aRedisThatTakesLongIsDown() {
+    @Test func aRedisThatDoesNotRespondIsDown() {
         var state = Self.healthy
         state.connection = .connecting(since: state.now - ChannelState.patience + 1)
         #expect(state.verdict.level == .warning)
@@ -266,7 +266,7 @@ import Testing
         #expect(state.verdict.level == .bad)
     }
 
-    @Test func newsOfAHubGrowOld() {
+    @Test func newsOfAHubExpires() {
         var state = Self.healthy
         Self.makeHub(&state)
         let news = HubState.News(firstAt: 0, lastAt: state.now - ChannelState.newsSpan + 1, count: 3)
@@ -278,7 +278,7 @@ import Testing
         #expect(state.verdict.kind == .healthy && state.figures.missing == 0)
     }
 
-    @Test func newsGrowOld() {
+    @Test func newsExpires() {
         var state = Self.healthy
         state.gap = .init(firstAt: 0, lastAt: state.now - ChannelState.newsSpan + 1, missing: 1, cause: "unknown")
         #expect(state.verdict.kind == .gap)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import MCAP
 
-/// Literal bytes, as the MCAP specification has them.
+/// Literal bytes from the MCAP specification.
 @Suite struct RecordBytesTests {
     private func bytes(_ encode: (inout GrowableBuffer) -> Void) -> [UInt8] {
         var buffer = GrowableBuffer()
@@ -10,7 +10,7 @@ import Testing
         return Array(buffer.bytes)
     }
 
-    /// The content of a record: what follows opcode and length.
+    /// The content of a record, after opcode and length.
     private func content(_ record: [UInt8]) -> [UInt8] { Array(record.dropFirst(9)) }
 
     @Test func header() throws {

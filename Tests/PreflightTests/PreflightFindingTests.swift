@@ -10,7 +10,7 @@ import Testing
         let change: @Sendable (inout PreflightReport) -> Void
     }
 
-    /// Nothing to find fault with.
+    /// A server without any finding.
     private static var good: PreflightReport {
         var report = PreflightReport()
         report.endpoint = "127.0.0.1:6379"
@@ -56,11 +56,11 @@ import Testing
         Case(testDescription: "slow disk", severity: .warning) { $0.directory?.bytesPerSecond = 5e6 },
     ]
 
-    @Test func nothingToSay() {
+    @Test func noFindings() {
         #expect(Self.good.findings(minimumFreeBytes: 1 << 30) == [])
         var silent = PreflightReport()
         silent.channels = [ChannelReport(name: "chat")]
-        #expect(silent.findings(minimumFreeBytes: 1 << 30) == [], "what is not known is no fault")
+        #expect(silent.findings(minimumFreeBytes: 1 << 30) == [], "unknown values are no finding")
     }
 
     @Test(arguments: cases) func finds(_ testCase: Case) {
@@ -69,7 +69,7 @@ import Testing
         #expect(report.findings(minimumFreeBytes: 1 << 30).map(\.severity) == [testCase.severity])
     }
 
-    @Test func tellsSubscribersApart() {
+    @Test func distinguishesSubscribers() {
         let list = """
             id=1 addr=127.0.0.1:5 name=backplane-relay sub=2 psub=0
             id=2 addr=127.0.0.1:6 name=backplane-relay-tail sub=1 psub=0

@@ -3,11 +3,11 @@ import Testing
 
 @testable import Redis
 
-/// Every transition of an asking connection, without a network. Callers are names.
+/// Every transition of a command connection, without a network. Callers are names.
 @Suite struct ClientMachineTests {
     typealias Machine = ClientMachine<String>
 
-    /// What is done, to be compared.
+    /// The resulting actions, for comparison.
     enum Done: Equatable {
         case nothing
         case write

@@ -13,7 +13,7 @@ import Testing
         let inputs: [Input]
         /// Of the last input.
         let action: Action?
-        /// Whether envelopes are ours afterwards.
+        /// Whether envelopes are accepted afterwards.
         let wasSubscribed: Bool
 
         init(_ name: String, _ inputs: [Input], _ action: Action?, wasSubscribed: Bool = false) {
@@ -35,7 +35,7 @@ import Testing
         .array([.bulk(Array("subscribe".utf8)), .bulk(Array("chat".utf8)), .integer(1)]))
     private static let patternConfirmation = Input.reply(
         .array([.bulk(Array("psubscribe".utf8)), .bulk(Array("chat*".utf8)), .integer(2)]))
-    /// What Redis says before it confirms the channel.
+    /// Redis' replies before it confirms the channel.
     private static let greeting: [Input] = [
         .heard, .reply(.status("OK")), .reply(.integer(7)), .reply(.array([.bulk(Array("master".utf8))])),
         .reply(.bulk(Array("redis_version:7.0.15\r\n".utf8))),
@@ -174,7 +174,7 @@ import Testing
         #expect(wasSubscribed == row.wasSubscribed)
     }
 
-    /// A connection that was to be encrypted ends in words of TLS, until it was heard.
+    /// An encrypted connection ends with a TLS error, until data was received.
     @Test(
         arguments: [
             ([.inactive], .tls(endpoint: "redis:6379", .closed)),
@@ -196,7 +196,7 @@ import Testing
 }
 
 @Suite struct LivenessMonitorTests {
-    /// `h`: bytes arrived, `t`: an interval is over.
+    /// `h`: bytes arrived, `t`: an interval has ended.
     @Test(
         arguments: [
             ("t", [.sendPing]),
@@ -206,7 +206,7 @@ import Testing
             ("httt", [.none, .sendPing, .giveUp]),
             ("htht", [.none, .none]),
             ("hhht", [.none]),
-            // An answer to the PING, or anything else, is a sign of life.
+            // A reply to the PING, or any other data, counts as activity.
             ("tht", [.sendPing, .none]),
             ("thtt", [.sendPing, .none, .sendPing]),
             ("thttt", [.sendPing, .none, .sendPing, .giveUp]),

@@ -1,14 +1,14 @@
 package import Backplane
 package import Foundation
 
-/// What real ASP.NET Core 8 nodes published, in the three settings of `Tests/BackplaneTests/Vectors/core`.
+/// Payloads of real ASP.NET Core 8 nodes, in the three settings of `Tests/BackplaneTests/Vectors/core`.
 package struct CoreVectors: Sendable {
     package struct Payload: Sendable {
         /// Redis channel.
         package let channel: [UInt8]
         package let payload: [UInt8]
         package let kind: CoreKind
-        /// JSON of what it means.
+        /// The meaning, as JSON.
         package let decoded: Data
 
         /// The same payload on another channel.
@@ -26,7 +26,7 @@ package struct CoreVectors: Sendable {
     package let hub: CoreHub
     package let payloads: [Payload]
 
-    /// Those without the group commands and the unanswered calls for a result.
+    /// Without the group commands and unanswered calls for a result.
     package var answered: [Payload] {
         let acks = payloads.filter { $0.kind == .ack }.compactMap { $0.meaning["id"] as? Int }
         let results = payloads.filter { $0.kind == .result }.map { String(decoding: $0.payload, as: UTF8.self) }

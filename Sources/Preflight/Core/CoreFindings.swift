@@ -1,17 +1,17 @@
 import Backplane
 
 extension CoreReport {
-    /// The most of one kind: what is wrong with three hundred hubs is wrong with the first ten.
+    /// Maximum number of findings of one kind: ten examples are enough to find the cause.
     private static let most = 10
 
-    /// - Parameter clients: subscribers of the server; nil where they are not known.
+    /// - Parameter clients: the subscribers of the server; nil if unknown.
     func findings(clients: SubscribedClients?) -> [PreflightFinding] {
         nothingFound + hubs.compactMap(refusal) + crossings + tooMany
             + hubs.compactMap { findingOfNodes($0, clients) }.prefix(Self.most)
             + unknownExclusions + strangers + connections
     }
 
-    // MARK: - What is there
+    // MARK: - Hubs and their nodes
 
     private var nothingFound: [PreflightFinding] {
         guard attachment.findsHubs else { return [] }
@@ -87,7 +87,7 @@ extension CoreReport {
             }
     }
 
-    // MARK: - What it costs
+    // MARK: - Effects on Redis and the nodes
 
     private var tooMany: [PreflightFinding] {
         guard !attachment.admits(hubs: hubs.count) else { return [] }
@@ -107,9 +107,9 @@ extension CoreReport {
         ]
     }
 
-    // MARK: - Hubs that look like one, and are two
+    // MARK: - Hubs that are easily confused
 
-    /// Hubs whose patterns match channels of another: its envelopes would come twice.
+    /// Hubs whose patterns match channels of another hub, so that those envelopes would arrive twice.
     private var crossings: [PreflightFinding] {
         let covered = hubs.map(\.hub).filter { hub in
             [":group:", ":user:", ":internal:"].contains { hub.topic.contains($0) }
@@ -126,10 +126,10 @@ extension CoreReport {
         return findings
     }
 
-    /// Hubs that an application may take for one, and whose nodes do not meet.
+    /// Hubs that look like the same hub to the application, although their nodes do not receive each other's messages.
     private var strangers: [PreflightFinding] {
         let watched = hubs.map(\.hub)
-        // The same roots as those of `hubs`, read with their own prefixes, are none of the others.
+        // `found` of a hub is the same hub with a guessed prefix, so it is left out.
         let all = watched + excluded + others.map(\.hub)
         var findings: [PreflightFinding] = []
         var told: Set<Set<[UInt8]>> = []
@@ -145,7 +145,7 @@ extension CoreReport {
     }
 
     private static func difference(_ hub: CoreHub, _ other: CoreHub, prefix: String) -> String? {
-        // The prefix of another is a guess.
+        // The prefix of a hub that was found is a guess.
         let sibling = CoreHub(root: other.root, prefix: prefix).flatMap { $0.hasPlausibleType ? $0 : nil }
         if let sibling, !sibling.type.isSameOrdinally(as: hub.type),
             sibling.typeWithoutVersions.isSameOrdinally(as: hub.typeWithoutVersions)
@@ -156,7 +156,7 @@ extension CoreReport {
         let type = Array(hub.type.utf8)
         guard other.root.count >= type.count, other.root.suffix(type.count).elementsEqual(type) else { return nil }
         let otherPrefix = String(decoding: other.root.dropLast(type.count), as: UTF8.self)
-        // `ChatHub` beside `GroupChatHub` are two types.
+        // `ChatHub` and `GroupChatHub` are two types, not one type with two prefixes.
         guard sibling == nil || hub.type.contains(".") else { return nil }
         // A longer type of the same prefix, such as `My.Chat.Hubs.ChatHub`.
         if let last = otherPrefix.last, last == "." || last == "+" { return nil }
@@ -164,7 +164,7 @@ extension CoreReport {
             "the hub '\(hub.type)' has nodes with the channel prefix '\(hub.prefix)' and others with '\(otherPrefix)': they do not meet; only the first are watched"
     }
 
-    // MARK: - Words
+    // MARK: - Text
 
     static func name(_ hub: CoreHub) -> String {
         hub.prefix.isEmpty ? "'\(hub.type)'" : "'\(hub.type)' with the channel prefix '\(hub.prefix)'"
@@ -175,7 +175,7 @@ extension CoreReport {
         return names.count > 3 ? "\(shown) and \(names.count - 3) more" : shown
     }
 
-    /// One digit behind the point.
+    /// With one decimal.
     private static func decimal(_ number: Double) -> String {
         let tenths = Int((number * 10).rounded())
         return "\(tenths / 10).\(tenths % 10)"
@@ -183,15 +183,15 @@ extension CoreReport {
 }
 
 extension PreflightReport {
-    /// Whether nobody but relays listens to a channel, as far as can be told.
+    /// Whether a channel has no subscribers, or only relays. False if unknown.
     func isLonely(_ channel: ChannelReport) -> Bool {
         guard let count = channel.subscribers else { return false }
         return count == 0 || clients?.verdict(on: count) == .observersOnly
     }
 
-    /// What to say of an event key to which no node listens, where hubs of ASP.NET Core live.
+    /// The finding for an event key without nodes on a Redis with hubs of ASP.NET Core.
     ///
-    /// - Returns: nil if an event key is near, hubs are watched too, or none are there.
+    /// - Returns: nil if a similar event key exists, hubs are watched too, or the Redis has no hubs.
     func findingOfHubs(instead channel: ChannelReport) -> PreflightFinding? {
         guard core == nil, channel.meant == nil, let hub = hubsHere.first else { return nil }
         return .warning(
@@ -199,7 +199,7 @@ extension PreflightReport {
             setting: .core(prefix: hub.hub.prefix))
     }
 
-    /// What is wrong with the choice of backplanes, to be said when a relay begins.
+    /// Findings about the choice of backplanes, logged when a relay starts.
     package var backplaneFindings: [PreflightFinding] {
         channels.filter(isLonely).compactMap(findingOfHubs(instead:)) + (core?.findings(clients: clients) ?? [])
     }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Capture
 
-/// What a recording leaves open at its end, step by step.
+/// The state of a recording at its end, step by step.
 @Suite struct RecordingEndsTests {
     enum Step {
         case id(UInt64)
@@ -17,7 +17,7 @@ import Testing
         var testDescription: String
         var steps: [Step]
         var lastID: UInt64?
-        /// nil if known.
+        /// Nil if known.
         var reason: RecordingDoubt.Reason?
         var cause: String?
     }
@@ -100,7 +100,7 @@ import Testing
         #expect(ends.all["chat"]?.cause == story.cause)
     }
 
-    /// What the next run must know, by way of a segment that was closed and of one that was not.
+    /// Information for the next run, from a closed and from an unclosed segment.
     @Test(arguments: [true, false]) func theNextRunKnowsTheCause(isClosed: Bool) throws {
         let directory = try TemporaryDirectory()
         do {
@@ -114,13 +114,13 @@ import Testing
             if isClosed { try writer.close(now) }
         }
         let previous = try CaptureDirectory.prepare(directory.path, at: .start) { _ in }
-        #expect(previous.lastIDs == ["chat": 8], "what is told as missing is not missing once more")
+        #expect(previous.lastIDs == ["chat": 8], "ids reported missing are not reported again")
         #expect(previous.cause("chat") == .connectionLost)
         #expect(previous.cause("game") == .notRecording)
     }
 
-    /// A run with other channels says nothing of those that the run before it recorded: neither by its stop nor by a loss
-    /// of its connection nor by its crash.
+    /// A run with other channels reports nothing about the previous run's channels, whether it was stopped, lost its
+    /// connection or crashed.
     @Test(arguments: ["stopped", "connection lost", "not closed"])
     func aRunIsAboutItsOwnChannels(_ end: String) throws {
         let directory = try TemporaryDirectory()
@@ -147,8 +147,8 @@ import Testing
         #expect(summary.verdict.isComplete == (end == "stopped" ? true : nil))
     }
 
-    /// A channel that is attached while a segment is written is one of it from then on.
-    @Test func anAttachedChannelIsOneOfItsSegment() {
+    /// A channel attached while a segment is written belongs to it from then on.
+    @Test func anAttachedChannelBelongsToTheSegment() {
         var ends = RecordingEnds()
         ends.segmentBegan(of: ["chat"])
         ends.recorded("chat", id: 5)

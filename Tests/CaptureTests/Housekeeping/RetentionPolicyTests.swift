@@ -3,7 +3,7 @@ import Testing
 @testable import Capture
 
 @Suite struct RetentionPolicyTests {
-    /// Ten bytes each, ended at 10, 20, 30, ...; `o` is open, `a` archived, `c` closed and not archived.
+    /// Ten bytes each, ending at 10, 20, 30, ...; `o` is open, `a` archived, `c` closed and not archived.
     private static func segments(_ kinds: String) -> [StoredSegment] {
         kinds.enumerated().map { index, kind in
             StoredSegment(

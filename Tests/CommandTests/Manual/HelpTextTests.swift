@@ -4,7 +4,7 @@ import Testing
 
 @testable import backplane_relay
 
-/// Help as a terminal of 80 columns shows it.
+/// Help as shown in a terminal of 80 columns.
 @Suite struct HelpTextTests {
     private static let commands = BackplaneRelay.configuration.subcommands
 

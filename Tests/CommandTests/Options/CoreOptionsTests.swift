@@ -10,7 +10,7 @@ import Testing
         try CoreOptions.parse(arguments).attachment(redis: RedisConfiguration(connectionString: redis))
     }
 
-    @Test func whatIsAskedForIsWatched() throws {
+    @Test func theOptionsSelectWhatIsWatched() throws {
         #expect(try Self.attachment([]) == nil)
         #expect(try Self.attachment([], redis: "redis,channelPrefix=p") == nil)
         #expect(try Self.attachment(["--core"]) == CoreAttachment(findsHubs: true))
@@ -23,7 +23,7 @@ import Testing
                 == CoreAttachment(hubs: ["Chat.Hubs.ChatHub", "B"]))
     }
 
-    @Test func thePrefixIsThatOfTheAddressUnlessAnotherIsGiven() throws {
+    @Test func thePrefixIsThatOfTheAddressUnlessTheOptionIsGiven() throws {
         let address = "redis,channelPrefix=orc"
         #expect(try Self.attachment(["--core"], redis: address)?.prefix == "orc")
         #expect(try Self.attachment(["--core", "--channel-prefix", "my:app:"], redis: address)?.prefix == "my:app:")
@@ -44,7 +44,7 @@ import Testing
         #expect(error.map { CoreOptions.message(for: $0) }?.contains(part) == true, "\(error.map { "\($0)" } ?? "")")
     }
 
-    @Test func withoutAnythingToWatchBothKindsAreNamed() throws {
+    @Test func withNothingToWatchBothOptionsAreNamed() throws {
         for command in ["run", "tail"] {
             let error = #expect(throws: (any Error).self) {
                 try BackplaneRelay.parseAsRoot([command, "--redis", "redis"])

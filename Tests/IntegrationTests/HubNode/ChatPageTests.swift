@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// The chat page as people use it: two browsers at two nodes.
+    /// The chat page in use: two browsers at two nodes.
     @Suite("The chat page in Chromium", .serialized, .needs(.redisServer, .chromium, .chromedriver))
     struct ChatPageTests {
         @Test(
@@ -37,7 +37,8 @@ extension WithHubNodes {
 
                                 await redis.stop()
                                 try await redis.start()
-                                // Ready they were before, too: as long as a node has not noticed, a message is lost.
+                                // They were ready before as well: until a node has detected the fault, a message is
+                                // lost.
                                 try await eventually("both nodes listen again") {
                                     let reply = try await redis.command(
                                         ["PUBSUB", "NUMSUB", "chat", "\(Self.hub):all"])
@@ -59,7 +60,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("with Redis down the page says so; another user of the same name is distinguished")
+        @Test("with Redis down the page reports it; another user of the same name is distinguished")
         func honest() async throws {
             try await RedisServer.with { redis in
                 try await TestHubNode.with(redis: redis, name: "node A") { port in

@@ -4,8 +4,8 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// What two nodes ask of Redis is what two real ones asked (Vectors/core/*.monitor.txt), command for command.
-    @Suite("The backplane of ASP.NET Core, as of real nodes", .serialized, .needs(.redisServer, .python))
+    /// Two nodes send Redis the same commands as two real ones (Vectors/core/*.monitor.txt).
+    @Suite("The backplane of ASP.NET Core, compared with real nodes", .serialized, .needs(.redisServer, .python))
     struct CoreBackplaneTests {
         private struct Report: Decodable {
             struct Difference: Decodable {
@@ -20,7 +20,7 @@ extension WithHubNodes {
             let shared: [String]
         }
 
-        /// What the recorded application was told to do.
+        /// The actions of the recorded application.
         private static let hub = Hub("OracleHub") { hub in
             hub.on("whoAmI") { (call: HubCall) in call.connectionID }
             hub.on("all") { (call: HubCall, text: String) in try await call.clients.all.invoke("Recv", text) }
@@ -50,7 +50,7 @@ extension WithHubNodes {
             }
         }
 
-        @Test("each step asks the same of Redis")
+        @Test("each step sends Redis the same commands")
         func held() async throws {
             let script = try #require(
                 Bundle.module.url(forResource: "Scripts/core_backplane", withExtension: "py")?.path)
@@ -69,7 +69,7 @@ extension WithHubNodes {
                             Issue.record(
                                 "\(difference.step)\nexpected \(difference.expected)\ngot      \(difference.got)")
                         }
-                        #expect(report.shared == [], "a connection both publishes and listens")
+                        #expect(report.shared == [], "a connection both publishes and subscribes")
                         #expect(report.left.filter { step in !Self.notHeld.contains { step.hasPrefix($0) } } == [])
                         #expect(report.held.count == 39)
                     }
@@ -77,8 +77,8 @@ extension WithHubNodes {
             }
         }
 
-        /// .NET's own types; a group but for two connections, which this library has no method for; a result as a map;
-        /// and what ends after more than half a minute.
+        /// .NET's own types; a group except two connections, for which this library has no method; a result as a map;
+        /// and anything that takes more than half a minute.
         private static let notHeld = [
             "rich arguments", "Clients.GroupExcept", "Clients.Clients", "client result: A asks b1 for a map",
             "client result: unknown connection", "client result: client never answers",

@@ -3,7 +3,7 @@ import Redis
 import TestSupport
 import Testing
 
-/// What the live page says while the disk does not do what it should: real full, failing and stuck writes.
+/// The live page during disk faults: writes that find the disk full, fail or hang.
 @Suite("The live page and the disk", .serialized, .needs(.redisServer, .chromium, .chromedriver))
 struct LivePageDiskTests {
     @Test(
@@ -14,9 +14,9 @@ struct LivePageDiskTests {
             let options = ["--min-free-disk", "2MiB", "--compression", "none"]
             try await WatchedPage.with(recordDirectory: disk + "/capture", options: options) { page, redis, _ in
                 try await busy(page, redis) {
-                    // The rest must be quick.
+                    // The other steps must be quick.
                     try TinyDisk.fill(disk, leaving: 3 << 20)
-                    // The relay looks at the disk once a second.
+                    // The relay checks the disk once a second.
                     try await page.waitFor("paused", within: .seconds(2)) {
                         try TinyDisk.fill(disk, leaving: 1 << 20)
                     }
@@ -36,7 +36,7 @@ struct LivePageDiskTests {
         }
     }
 
-    @Test("writes fail: not recording, with what is lost; they work again: healthy", .needs(.gcc))
+    @Test("failing writes: not recording, with the loss; working again: healthy", .needs(.gcc))
     func failing() async throws {
         try await TemporaryDirectory.with { folder in
             let disk = try await FailingWrites(in: folder)
@@ -67,7 +67,7 @@ struct LivePageDiskTests {
         }
     }
 
-    @Test("a write hangs: hanging; it returns: dropping, with what was lost meanwhile", .needs(.gcc))
+    @Test("a hanging write: hanging; after it returns: dropping, with the loss", .needs(.gcc))
     func stuck() async throws {
         try await TemporaryDirectory.with { folder in
             let disk = try await FailingWrites(in: folder)
@@ -75,7 +75,7 @@ struct LivePageDiskTests {
                 recordDirectory: folder + "/capture", options: ["--buffer", "1MiB"], environment: disk.environment
             ) { page, redis, relay in
                 try await busy(page, redis) {
-                    // A second above what a thread may take for its round.
+                    // One second above the limit of a thread's round.
                     try await page.waitFor("hanging", within: .seconds(5)) { try disk.begin(.stuck) }
                     try await page.picture("hanging")
                     try await relay.waitForMetric(
@@ -90,7 +90,7 @@ struct LivePageDiskTests {
         }
     }
 
-    /// - Parameter body: while some hundred kilobytes a second go through a channel that is healthy.
+    /// - Parameter body: runs during traffic of some hundred kilobytes per second on a healthy channel.
     private func busy(
         _ page: WatchedPage, _ redis: RedisServer, _ body: () async throws -> Void
     ) async throws {

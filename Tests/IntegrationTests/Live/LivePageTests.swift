@@ -4,13 +4,13 @@ import Redis
 import TestSupport
 import Testing
 
-/// The live page as an operator sees it: a real Chromium, a real Redis, a relay of its own.
+/// The live page for an operator: a real Chromium, a real Redis, a separate relay.
 @Suite("The live page in Chromium", .serialized, .needs(.redisServer, .chromium, .chromedriver))
 struct LivePageTests {
     /// From the event to the screen.
     private static let promise = Duration.seconds(1)
 
-    @Test("a busy channel; then a gap, and Redis away, each on the screen within a second; then all is well again")
+    @Test("a busy channel; then a gap and a Redis outage, each on the screen within a second; then healthy again")
     func busy() async throws {
         try await page(recording: true) { page, redis, _ in
             try await page.waitFor("quiet")
@@ -31,7 +31,7 @@ struct LivePageTests {
                     return [said[1], said[2].replace('below', '<') + ' median', shown[0], shown[2].split(',')[0]].join('|');
                     """
                 ).split(separator: "|")
-                #expect(figures.prefix(2) == figures.suffix(2), "the line and the figures beside it say the same")
+                #expect(figures.prefix(2) == figures.suffix(2), "the line and the figures beside it agree")
                 try await eventually("the open segment says its ids") {
                     try await page.text("return document.querySelector('#segment-rows').textContent")
                         .contains(#/[^\d]1–[1-9]\d+/#) ? true : nil
@@ -39,7 +39,7 @@ struct LivePageTests {
                 try await page.picture("busy")
                 _ = try await traffic.stop()
 
-                // Ids are issued but not published.
+                // Ids are assigned but not published.
                 try await redis.command(["INCRBY", "chat", "12"])
                 try await page.waitFor("gap", within: Self.promise) { _ = try await publisher.publish(1) }
                 #expect(try await page.sentence().contains("12 ids missing since"))
@@ -55,7 +55,7 @@ struct LivePageTests {
         }
     }
 
-    @Test("without a recording the page says so")
+    @Test("without a recording the page reports it")
     func noRecording() async throws {
         try await page(recording: false, options: ["--channel", "game"]) { page, _, _ in
             try await page.waitFor("quiet")
@@ -172,7 +172,7 @@ struct LivePageTests {
         }
     }
 
-    /// By the button.
+    /// With the button.
     private func logOutAndIn(_ page: WatchedPage, token: String) async throws {
         try await page.browser.click("#logout button")
         try await eventually("the login is back") {

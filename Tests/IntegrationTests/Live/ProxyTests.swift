@@ -3,7 +3,8 @@ import TestSupport
 import Testing
 
 extension WithHubNodes {
-    /// Both pages behind Debian's nginx, as the manual says: at a path of its own and at the root, with and without webSockets.
+    /// Both pages behind Debian's nginx, configured like in the manual: under a path and at the root, with and without
+    /// webSockets.
     @Suite("Pages behind a proxy", .serialized, .needs(.redisServer, .chromium, .chromedriver, .nginx))
     struct ProxyTests {
         @Test("the live page, with its login and its downloads", arguments: ["/relay/", "/"])
@@ -17,7 +18,7 @@ extension WithHubNodes {
                         folder + "/capture", "--min-free-disk", "0",
                     ]
                     try await RelayProcess.with(arguments, waitsUntilReady: false) { relay in
-                        // The shortest that works.
+                        // The shortest configuration that works.
                         let locations = "location \(path) { proxy_pass http://127.0.0.1:\(relay.port)/; }"
                         try await NginxServer.with(locations: locations) { proxy in
                             try await Browser.with(width: 1_000, height: 800) { browser in
@@ -32,7 +33,7 @@ extension WithHubNodes {
                                 #expect(try await browser.text("return document.cookie") == "", "it is HttpOnly")
                                 try await redis.withClient { client in
                                     let publisher = try await NodePublisher(client, channel: "chat")
-                                    // Sampling begins within a second of the page's opening.
+                                    // Sampling starts within a second after the page is opened.
                                     try await eventually("the feed comes through") {
                                         _ = try await publisher.publish(1)
                                         return try await browser.text(

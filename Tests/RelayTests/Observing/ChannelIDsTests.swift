@@ -104,8 +104,8 @@ import Testing
         #expect(checkedID == story.checkedID)
     }
 
-    /// What two counters that publish in turn look like at first is not sure, and withdrawn at the turn.
-    @Test func whatAnotherCounterExplains() throws {
+    /// The first effects of two alternating counters are uncertain, and withdrawn at the first alternation.
+    @Test func deviationsExplainedByAnotherCounter() throws {
         var ids = ChannelIDs()
         var disruptions = Disruptions()
         func arrives(_ id: UInt64, isTwin: Bool = false) -> ChannelIDs.Finding? {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Relay
 
-/// What a counter says beside what arrived, look by look.
+/// A counter compared with the received envelopes, check by check.
 @Suite struct CounterComparisonTests {
     struct Look {
         var reading: CounterReading
@@ -163,7 +163,7 @@ import Testing
         }
     }
 
-    @Test func anIDThatComesFirstTellsWhatIsMissingBeforeIt() {
+    @Test func anIDThatArrivesFirstRevealsMissingOnes() {
         var comparison = CounterComparison()
         _ = comparison.compare(.value(10), .init(lastID: nil))
         #expect(comparison.missing(before: 14) == 11...13)

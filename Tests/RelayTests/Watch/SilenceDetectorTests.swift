@@ -5,7 +5,7 @@ import Testing
 @Suite struct SilenceDetectorTests {
     typealias Look = (issuedID: UInt64, envelopes: Int)
 
-    /// Looks, what each of them says.
+    /// Checks, and the result of each.
     static let histories: [(String, [Look], [Bool])] = [
         ("nothing happens", [(5, 0), (5, 0), (5, 0), (5, 0)], [false, false, false, false]),
         ("all arrives", [(5, 0), (7, 2), (9, 4), (9, 4)], [false, false, false, false]),

@@ -3,10 +3,10 @@ import Logging
 import NIOCore
 import Prometheus
 
-/// Keeps this node's clients of ASP.NET Core SignalR: takes what they send, runs their calls, and hands messages to whom
-/// they are for.
+/// Connects this node's ASP.NET Core SignalR clients: receives their messages, runs their calls, and delivers messages
+/// to their recipients.
 ///
-/// Lives on the node's event loop, with the clients' sockets: no locks, and one order for all.
+/// Runs on the node's event loop, with the clients' sockets: no locks, and a single order for everything.
 actor CoreBroker {
     let settings: CoreHubSettings
     let hub: Hub
@@ -15,34 +15,34 @@ actor CoreBroker {
     let metrics: HubMetrics
     let logger: Logger
     private let signalR2: SignalR2Publisher?
-    /// nil for a hub whose clients meet on this node only.
+    /// Nil for a hub without a backplane: its clients reach only each other.
     let bus: CoreBus?
     let acknowledgementTime: Duration
     var acknowledgements = PendingAcknowledgements()
-    /// Group commands so far; the next one's id is one more.
+    /// The id of the last group command.
     var commandCount: Int32 = 0
-    /// Why nothing is heard or nothing can be published; nil while all is well.
+    /// Why the backplane is not available; nil if it is.
     var listening: String? = "not connected to Redis yet"
     var publishing: String? = "not connected to Redis yet"
     private let executor: any SerialExecutor
 
     let writer: DeliveryWriter
     var clients = CoreClientRegistry()
-    /// Results that hub methods wait for, by the id of the call.
+    /// Client results that hub methods are waiting for, by call id.
     var answers = CoreAnswers()
     private(set) var isDraining = false
     private var outletCount: UInt64 = 0
     private var messageCount: UInt64 = 0
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
-    /// What hub methods reach clients by, of whichever generation.
+    /// The publisher for hub methods, for both generations.
     nonisolated var publisher: HubPublisher { HubPublisher(signalR2: signalR2, core: self) }
     nonisolated var errors: CoreErrorText { CoreErrorText(detailed: dispatcher.detailedErrors) }
 
     /// - Parameters:
-    ///   - hub: the one that is served.
-    ///   - signalR2: to the hub's clients of SignalR 2; nil if there are none.
-    ///   - executor: of the event loop that every socket lives on.
+    ///   - hub: the hub to serve.
+    ///   - signalR2: the publisher to the hub's SignalR 2 clients; nil if there are none.
+    ///   - executor: of the event loop of every socket.
     init(
         settings: CoreHubSettings, hub: Hub, dispatcher: HubDispatcher, limits: HubNodeLimits, metrics: HubMetrics,
         signalR2: SignalR2Publisher?, bus: CoreBus? = nil, acknowledgementTime: Duration = .seconds(30),
@@ -65,7 +65,7 @@ actor CoreBroker {
 
     /// A new connection without a transport.
     ///
-    /// - Parameter hasToken: false for clients of version 0, whose requests bear the connection's id.
+    /// - Parameter hasToken: false for clients of version 0, whose requests carry the connection's id instead.
     /// - Returns: its id and its token.
     func negotiate(user: String, hasToken: Bool) -> (id: String, token: String) {
         let client = makeClient(user: user, hasToken: hasToken)
@@ -86,13 +86,13 @@ actor CoreBroker {
     enum Admission {
         case admitted
         case notFound
-        /// The connection has a transport already.
+        /// The connection already has a transport.
         case conflict
-        /// It has one of another kind.
+        /// The connection has a transport of another kind.
         case otherTransport
     }
 
-    /// Whether a connection may be given this transport.
+    /// Whether a connection may use this transport.
     func admission(token: String, _ transport: TransportKind) -> Admission {
         guard let client = clients[token: token] else { return .notFound }
         guard client.transportSince != nil else { return .admitted }
@@ -100,10 +100,10 @@ actor CoreBroker {
         return transport == .longPolling ? .admitted : .conflict
     }
 
-    /// Gives a connection a transport; a poll takes the place of the one before.
+    /// Attaches a transport to a connection; a poll replaces the previous one.
     ///
     /// - Parameter token: nil for a webSocket without negotiation.
-    /// - Returns: the connection's token and the number by which the transport speaks of itself; nil if it may not have it.
+    /// - Returns: the connection's token and the number that identifies the transport; nil if it may not have it.
     func open(token: String?, user: String, _ transport: TransportKind, line: Outlet.Line) -> CoreTransportID? {
         let now = NIODeadline.now()
         let client = token.map { clients[token: $0] } ?? makeClient(user: user)
@@ -121,13 +121,13 @@ actor CoreBroker {
         return CoreTransportID(token: client.token, outlet: outletCount)
     }
 
-    /// Waits for what a stream or a poll has to write next.
+    /// Waits for the next item of a stream or a poll.
     func nextDelivery(_ transport: CoreTransportID) async -> Outlet.Delivery {
         await withCheckedContinuation { continuation in
             guard let client = client(transport) else { return continuation.resume(returning: .end) }
             client.session.outlet?.line = .pull(waiting: continuation)
             if client.session.transport == .longPolling, !client.hasPolled {
-                // As a real node: the first poll is answered at once, and tells the client that it is connected.
+                // Like a real node: the first poll is answered immediately, which confirms the connection.
                 client.hasPolled = true
                 return writer.sendNothing(to: client.session)
             }
@@ -135,12 +135,12 @@ actor CoreBroker {
         }
     }
 
-    /// A webSocket can take more.
+    /// A webSocket can accept more.
     func becameWritable(_ transport: CoreTransportID) {
         if let client = client(transport) { pump(client) }
     }
 
-    /// A transport has ended, and with it the connection, unless it polls.
+    /// A transport has ended, and with it the connection, unless it uses long polling.
     func closed(_ transport: CoreTransportID) {
         guard let client = client(transport) else { return }
         writer.give(.end, to: client.session)
@@ -148,9 +148,9 @@ actor CoreBroker {
         if client.session.transport != .longPolling { remove(client) }
     }
 
-    /// The client ends its polls.
+    /// The client ends its long polling.
     ///
-    /// - Returns: false if it does not poll.
+    /// - Returns: false if it does not use long polling.
     func delete(token: String) -> Bool {
         guard let client = clients[token: token], client.session.transport == .longPolling else { return false }
         remove(client)
@@ -165,9 +165,9 @@ actor CoreBroker {
         return client
     }
 
-    /// What a connection's requests are answered by.
+    /// Responds to a connection's requests.
     struct State: Sendable {
-        /// nil if it has none yet.
+        /// Nil if it has no transport yet.
         let transport: TransportKind?
     }
 
@@ -184,9 +184,9 @@ actor CoreBroker {
         pump(client)
     }
 
-    /// - Parameter message: in the client's protocol.
+    /// - Parameter message: encoded in the client's protocol.
     func enqueue(_ message: ByteBuffer, for client: CoreClient) {
-        // Nothing is an envelope here: each message may go out in a frame of its own.
+        // Messages here are not part of an envelope: each may be sent in its own frame.
         messageCount += 1
         client.session.outbox.append(id: messageCount, value: message)
         guard client.session.isBeyond(limits), !client.isOver else { return }
@@ -202,7 +202,7 @@ actor CoreBroker {
         guard client.session.outbox.isIdle else { return }
         client.wakeWriters()
         guard client.isOver else { return }
-        // The last message has gone out. A poll learns of the end when it asks again.
+        // The last message was sent. A polling client learns of the end at its next poll.
         if client.session.transport != .longPolling {
             remove(client)
         } else if client.session.outlet?.isReady == true {
@@ -211,14 +211,14 @@ actor CoreBroker {
         }
     }
 
-    /// Says goodbye, and ends the connection once that has gone out.
+    /// Sends a close message, then ends the connection.
     func close(_ client: CoreClient, error: String? = nil, allowReconnect: Bool = false) {
         guard !client.isOver else { return }
         if client.format != nil { send(.close(error: error, allowReconnect: allowReconnect), to: client) }
         end(client)
     }
 
-    /// Takes nothing more from it; what waits still goes out.
+    /// Stops reading from the connection; pending messages are still sent.
     func end(_ client: CoreClient) {
         guard !client.isOver else { return }
         client.phase = .over
@@ -227,7 +227,7 @@ actor CoreBroker {
         pump(client)
     }
 
-    /// Ends a connection at once.
+    /// Ends a connection immediately.
     func remove(_ client: CoreClient) {
         client.phase = .over
         disconnect(client)
@@ -241,7 +241,7 @@ actor CoreBroker {
         client.wakeReaders()
     }
 
-    /// Messages are for it no longer, and nobody waits for it.
+    /// Messages no longer go to it, and nothing waits for it.
     func disconnect(_ client: CoreClient) {
         for stream in client.streams.values { stream.cancel() }
         client.streams = [:]
@@ -256,7 +256,7 @@ actor CoreBroker {
 
     // MARK: - Time
 
-    /// Looks after connections that are silent or gone; to be called every second or so.
+    /// Checks for silent and dead connections; call about once a second.
     func tick() {
         let now = NIODeadline.now()
         acknowledgements.expire(at: now)
@@ -277,7 +277,7 @@ actor CoreBroker {
         }
     }
 
-    /// Asks every client to reconnect, which leads it to another node.
+    /// Asks every client to reconnect, to another node.
     func drain() {
         isDraining = true
         for client in clients.all { close(client, allowReconnect: true) }
@@ -285,7 +285,7 @@ actor CoreBroker {
 
     var hasClientsToDrain: Bool { clients.all.contains { $0.session.outlet != nil } }
 
-    /// Ends all that waits.
+    /// Ends everything that is waiting.
     func shutDown() {
         for client in clients.all { remove(client) }
         acknowledgements.giveUpAll()
@@ -294,7 +294,7 @@ actor CoreBroker {
 
 /// One transport of a connection.
 struct CoreTransportID: Sendable {
-    /// Of the connection.
+    /// The connection's token.
     let token: String
     let outlet: UInt64
 }

@@ -2,14 +2,14 @@ import { CoreConnection } from "./core.js";
 import { HubConnection, TRANSPORTS } from "./signalr.js";
 
 const HUB = "ChatHub";
-/** Older messages leave the page: a busy backplane must not fill the browser. */
+/** Older messages are removed: a busy backplane must not exhaust the browser's memory. */
 const MESSAGES_KEPT = 1_000;
 const PEOPLE_KEPT = 30;
 /** How far from the end still counts as "at the bottom", in pixels. */
 const BOTTOM_SLACK = 32;
 const JOIN_AGAIN_AFTER = 5_000;
 const LOOK_EVERY = 2_000;
-/** Own messages that have not come back yet. */
+/** Own messages that have not been received back yet. */
 const SIGNS_KEPT = 1_000;
 
 const STATES = {
@@ -33,7 +33,7 @@ const PROTOCOLS = {
     Connection: HubConnection,
     path: setting("path"),
     backplane: ["event key", setting("channel")],
-    // Groups are compared without case by the node.
+    // Nodes compare group names ignoring case.
     sameRoom: (a, b) => a?.toLowerCase() === b?.toLowerCase(),
   },
   core: {
@@ -174,10 +174,10 @@ function showConnection(state, reason) {
   $("again").hidden = shown !== "ended";
 }
 
-/** What the node says of its Redis; empty while all is well. */
+/** The node's report on its Redis; empty if there is no problem. */
 let outage = "";
 
-/** A node keeps its clients while Redis is away, so that they miss nothing: only it can tell them. */
+/** A node keeps its clients connected while Redis is unavailable, so only the node can report that. */
 async function lookAtNode() {
   if (document.hidden || connection?.state !== "connected") return;
   const options = { cache: "no-store", signal: AbortSignal.timeout(LOOK_EVERY) };
@@ -229,7 +229,7 @@ async function moveFrom(room) {
 
 // MARK: Sending
 
-/** What has left the input but is not yet taken by the node. One after the other, so that the order stays. */
+/** Messages not yet accepted by the node, sent one by one to keep their order. */
 const outbox = [];
 
 function submit() {
@@ -269,11 +269,11 @@ async function deliver({ text, target }) {
   if (target === "room") return connection.invoke(HUB, "sendToGroup", me.room, me.name, text, newSign());
   const person = target.slice("user:".length);
   await connection.invoke(HUB, "sendToUser", person, text);
-  // Only the other one gets it; without this copy the conversation would read one-sided.
+  // Only the recipient gets it; this copy completes the conversation on the sender's page.
   add({ kind: "user", from: me.name, text, person, isOwn: true });
 }
 
-/** Signs of own messages: by a name alone nobody can be told from a namesake. */
+/** Identifiers of own messages: another user may have the same name. */
 const signs = new Set();
 
 function newSign() {
@@ -284,7 +284,7 @@ function newSign() {
 }
 
 function note(text, until = "") {
-  // Emptied first: an alert that holds the same words as before would not be announced.
+  // Emptied first: an alert with unchanged text would not be announced.
   $("note").textContent = "";
   $("note").textContent = text;
   $("note").dataset.until = until;
@@ -298,7 +298,7 @@ function showTarget() {
   $("message").placeholder = `Write to ${whom}`;
 }
 
-/** Who has spoken can be spoken to. */
+/** Offers each sender as a recipient. */
 function meet(name) {
   const value = `user:${name}`;
   const known = [...$("people").children];
@@ -315,7 +315,7 @@ let unseen = 0;
 let missedWhileHidden = 0;
 let lastShown = null;
 
-/** What arrives was written by anybody, so even its types are not to be relied on. */
+/** Received values come from any client, so not even their types can be trusted. */
 function receive({ kind, from, text, group, sign }) {
   const isOwn = signs.delete(sign);
   const message = { kind, from: String(from ?? ""), text: String(text ?? ""), group: String(group ?? ""), isOwn };
@@ -342,7 +342,7 @@ function itemFor(message, previous) {
   item.dataset.kind = message.kind;
   item.classList.toggle("own", message.isOwn);
   item.classList.toggle("follows", continues(message, previous));
-  // The first of a frame only: a thousand animations at once would hold up the page.
+  // Only the first of a frame: a thousand animations at once would block the page.
   item.classList.toggle("arrived", !isFollowPlanned);
   const about = element("p", "about");
   about.append(element("span", "from", message.from), element("span", "to", message.label), timeElement(message));
@@ -350,7 +350,7 @@ function itemFor(message, previous) {
   return item;
 }
 
-/** `dir=auto` also keeps a name in another direction from reordering what stands beside it. */
+/** `dir=auto` also keeps a name in another direction from reordering the text beside it. */
 function element(tag, className, text = "") {
   const made = document.createElement(tag);
   Object.assign(made, { className, textContent: text, dir: "auto" });
@@ -387,7 +387,7 @@ function continues(message, previous) {
 
 let isFollowPlanned = false;
 
-/** A frame brings many messages at once: one look at the layout serves them all. */
+/** A frame contains many messages: the layout is measured once for all of them. */
 function followSoon() {
   if (isFollowPlanned) return;
   isFollowPlanned = true;
@@ -448,7 +448,7 @@ $("composer").addEventListener("submit", (event) => {
   submit();
 });
 $("message").addEventListener("keydown", (event) => {
-  // While a word is being composed (Japanese, for example), Enter belongs to the input method.
+  // While a word is being composed with an input method (Japanese, for example), Enter belongs to the input method.
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   submit();

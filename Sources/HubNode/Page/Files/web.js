@@ -30,7 +30,7 @@ export async function fetchText(url, options) {
   return [response, await response.text()];
 }
 
-/** Calls back once with the reason, at once if the signal has fired already. Returns what takes the wish back. */
+/** Calls back once with the reason, at once if the signal has already fired. Returns a function that cancels this. */
 export function onAbort(signal, callback) {
   const listener = () => callback(signal.reason);
   if (signal.aborted) listener();
