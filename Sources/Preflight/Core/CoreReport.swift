@@ -82,13 +82,9 @@ package struct HubReport: Sendable, Equatable {
     package let isNamed: Bool
     /// `PUBSUB NUMSUB` of the channel that each node subscribes to, including relays; nil if not permitted.
     package var subscribers: Int?
-<<<<<<< HEAD
-    /// Number of nodes, counted by their ack channels, which relays do not have; nil if unknown.
-=======
-    /// `PUBSUB NUMSUB` of the channel for all clients, relays among them; nil where it is not permitted.
+    /// `PUBSUB NUMSUB` of the channel for all clients, including relays; nil if not permitted.
     package var listeners: Int?
-    /// Nodes by their own channels, which no relay has; nil where they are not known.
->>>>>>> bd6ca25b56a1249bb9d8a29f485f221ba567913e
+    /// Number of nodes, counted by their ack channels, which relays do not have; nil if unknown.
     package var nodes: Int?
     /// Details from its channel names; nil if it has no subscribers, or Redis did not list its channels.
     package var found: FoundHub?
