@@ -104,7 +104,7 @@ package struct CaptureWriter: ~Copyable {
         at now: Moment
     ) {
         if chunk.isEmpty { chunkOpenedAt = now.monotonic }
-        // Never backwards: readers expect log_time to ascend. A clock step is an event of its own.
+        // Never backwards: readers expect log_time to ascend. A clock step is recorded as an event.
         if receivedAt > lastLogTime { lastLogTime = receivedAt }
         var sequence = UInt32(truncatingIfNeeded: id ?? 0)
         if id == nil, let count = counts[channel] {
