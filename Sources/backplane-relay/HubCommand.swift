@@ -7,7 +7,7 @@ import Redis
 struct HubCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hub",
-        abstract: "Run a SignalR node with a chat page, beside the application's own nodes.",
+        abstract: "Run a SignalR node with a chat page, next to the application's own nodes.",
         discussion: """
             Examples:
               backplane-relay hub --redis redis://127.0.0.1:6379 --channel chat \\
@@ -20,7 +20,7 @@ struct HubCommand: AsyncParsableCommand {
 
             The same hub is served to clients of SignalR 2 (--path) and of ASP.NET Core SignalR (--core-path). The node \
             joins the backplane of SignalR 2 (--channel), of ASP.NET Core (--core-hub), or both. Without --core-hub, \
-            clients of ASP.NET Core meet those of their own node only.
+            clients of ASP.NET Core reach only those of their own node.
 
             SIGTERM or SIGINT asks the clients to reconnect elsewhere, waits for them, and exits.
             """)
@@ -57,6 +57,14 @@ struct HubCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "Path of the chat hub for clients of ASP.NET Core SignalR; \"\" serves none.", valueName: "path"))
     var corePath = "/chathub"
+
+    @Flag(
+        help: ArgumentHelp(
+            """
+            After Redis was away, ask the clients of ASP.NET Core to reconnect, spread over 30 s: they missed messages. Off \
+            by default, as at a real node, where clients are told nothing.
+            """))
+    var reconnectAfterGap = false
 
     @Option(
         help: ArgumentHelp(
@@ -113,6 +121,9 @@ struct HubCommand: AsyncParsableCommand {
         guard coreHub != "" else { throw ValidationError("--core-hub: name the hub's type, such as Chat.Hubs.ChatHub") }
         guard coreHub == nil || !corePath.isEmpty else {
             throw ValidationError("--core-hub: needs a path for its clients (--core-path)")
+        }
+        guard !reconnectAfterGap || coreHub != nil else {
+            throw ValidationError("--reconnect-after-gap: needs a backplane of ASP.NET Core (--core-hub)")
         }
         guard path.hasPrefix("/"), path.count > 1, !path.hasSuffix("/"), !path.contains("?") else {
             throw ValidationError("--path: a path such as /signalr, with a slash at its beginning and none at its end")
@@ -171,7 +182,8 @@ struct HubCommand: AsyncParsableCommand {
             corePath.isEmpty
             ? nil
             : CoreHubSettings(
-                path: corePath, backplane: coreBackplane(prefix: channelPrefix ?? redis.channelPrefix ?? ""))
+                path: corePath, backplane: coreBackplane(prefix: channelPrefix ?? redis.channelPrefix ?? ""),
+                reconnectsAfterGap: reconnectAfterGap)
         if let keyFile { configuration.tokenKey = try Self.tokenKey(in: keyFile) }
         try await ServiceRunner.run(HubNode(configuration: configuration, logger: logger), log: log)
     }

@@ -1,4 +1,4 @@
-"""webSockets by the thousand: hub/listeners.c as a process, and a hub node with what its clients do over HTTP."""
+"""Thousands of webSockets: hub/listeners.c as a process, and a hub node with its clients' HTTP requests."""
 
 import http.client
 import json
@@ -13,9 +13,9 @@ from programs import build
 
 SOURCE = os.path.join(REPOSITORY, "Tests/Benchmarks/hub/listeners.c")
 MARKER = "#broadcast"
-# Of files open in a hub node beside its clients' sockets.
+# Open files of a hub node in addition to its clients' sockets.
 OTHER_FILES = 200
-# Of a run, and of connecting all: listeners.c itself gives up when one delivery or connection takes 10 s.
+# For a run, and for connecting all: listeners.c itself fails if one delivery or connection takes 10 s.
 RUN_TIMEOUT = 300.0
 HUBS = urllib.parse.quote('[{"name":"chathub"}]')
 
@@ -25,7 +25,7 @@ def build_listeners(programs):
 
 
 def allow_sockets(count):
-    """Children inherit it."""
+    """Child processes inherit it."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard != resource.RLIM_INFINITY and hard < count + OTHER_FILES:
         raise Failure(f"{count} webSockets need {count + OTHER_FILES} open files, {hard} are allowed (ulimit -Hn)")
@@ -33,13 +33,13 @@ def allow_sockets(count):
 
 
 def words(size):
-    """`size` characters of a message; the number of the broadcast stands in front of them."""
+    """`size` characters of a message, which follow the number of the broadcast."""
     text = "good morning, is the report of last week ready or does it need another day? "
     return f"{MARKER} @ {(text * (size // len(text) + 1))[:size]}"
 
 
 def delivered_text(size):
-    """What a hub node sends to each client for a broadcast of `words(size)`, to within a character."""
+    """The bytes sent to each client for a broadcast of `words(size)`, to within a character."""
     return json.dumps({"C": "s-0,3E8", "M": [
         {"H": "chatHub", "M": "broadcastMessage", "A": ["bench", words(size)]}]}, separators=(",", ":"))
 
@@ -47,7 +47,7 @@ def delivered_text(size):
 class Listeners(Child):
     """listeners.c: `count` webSockets to `port`, all connected once the constructor returns.
 
-    `message` is the frame that makes the server broadcast, `window` how many of them are under way at once."""
+    `message` is the frame that makes the server broadcast, `window` the number of broadcasts in flight."""
 
     def __init__(self, programs, folder, port, count, message, window, options=()):
         super().__init__("listeners", [os.path.join(programs, "listeners"), "-w", window, *options, port, count, MARKER,
@@ -79,9 +79,12 @@ class Listeners(Child):
 class Hub(Server):
     """`backplane-relay hub`, ready once the constructor returns."""
 
+    # Which backplane is joined.
+    BACKPLANE = "--channel"
+
     def __init__(self, binary, redis, channel, folder):
         port = free_port()
-        super().__init__("hub", [binary, "hub", "--redis", f"redis://127.0.0.1:{redis.port}", "--channel", channel,
+        super().__init__("hub", [binary, "hub", "--redis", f"redis://127.0.0.1:{redis.port}", self.BACKPLANE, channel,
                                  "--listen", f"127.0.0.1:{port}"], folder, port)
         try:
             wait_until(self.is_ready, START_TIMEOUT, "hub ready")
@@ -90,7 +93,7 @@ class Hub(Server):
             raise
 
     def connect(self, programs, folder, count, size, window):
-        """`count` SignalR clients by webSocket; returns their Listeners."""
+        """Connects `count` SignalR clients over webSockets; returns their Listeners."""
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=START_TIMEOUT)
         queries = [self.negotiate(line) for _ in range(count)]
         targets = os.path.join(folder, "targets")
@@ -124,3 +127,49 @@ class Hub(Server):
         if answer.status != 200:
             raise Failure(f"hub: {path.partition('?')[0]}: status {answer.status}")
         return body
+
+
+class CoreHub(Hub):
+    """The same for clients of ASP.NET Core SignalR, which do not negotiate."""
+
+    BACKPLANE = "--core-hub"
+    PROTOCOL = "json"
+
+    def connect(self, programs, folder, count, size, window):
+        targets = os.path.join(folder, "targets")
+        with open(targets, "w", encoding="ascii") as file:
+            file.writelines("/chathub\n" for _ in range(count))
+        greeting = json.dumps({"protocol": self.PROTOCOL, "version": 1}, separators=(",", ":")) + "\x1e"
+        return Listeners(programs, folder, self.port, count, self.call(words(size)), window,
+                         ["-t", targets, "-g", greeting, "-r", "{}\x1e", *self.options()])
+
+    def options(self):
+        return []
+
+    def call(self, text):
+        return json.dumps({"type": 1, "target": "send", "arguments": ["bench", text]}, separators=(",", ":")) + "\x1e"
+
+
+class MessagePackHub(CoreHub):
+    PROTOCOL = "messagepack"
+
+    def options(self):
+        return ["-b"]
+
+    def call(self, text):
+        # `@` becomes eight digits. A text that fits in str 8 or str 16; a byte 0 cannot be an argument of a program.
+        length = len(text) + 7
+        if length % 256 == 0:
+            return self.call(text + "!")
+        head = bytes([0xD9, length]) if length < 256 else bytes([0xDA, length >> 8, length % 256])
+        before = b"\x96\x01\x80\xc0\xa4send\x92\xa5bench" + head
+        message = before + text.encode("ascii") + b"\x90"
+        size, prefix = len(message) + 7, b""
+        while True:
+            prefix += bytes([size % 128 | (0x80 if size >= 128 else 0)])
+            size //= 128
+            if size == 0:
+                break
+        if b"\x00" in prefix:
+            return self.call(text + "!")
+        return os.fsdecode(prefix + message)

@@ -1,7 +1,7 @@
-"""Holds what two hub nodes ask of Redis against what real ones did: python3 core_backplane.py A B REDIS TRANSCRIPT
+"""Compares the Redis commands of two hub nodes with those of real ones: python3 core_backplane.py A B REDIS TRANSCRIPT
 
-Does what each step of the transcript says, with the ports of two nodes and of Redis, and compares the commands that
-MONITOR shows. Prints one JSON object: the steps that were held, those that differ, and those that nothing was done for.
+Performs each step of the transcript, given the ports of two nodes and of Redis, and compares the commands shown by
+MONITOR. Prints one JSON object: the steps that agree, those that differ, and those that were not performed.
 """
 import json
 import re
@@ -37,7 +37,7 @@ class Client:
     def send(self, message):
         if self.protocol == "json":
             kind, target, arguments, id, extra = message
-            self.socket.send(json.dumps({"type": kind, **extra}, ensure_ascii=False) + "\x1e")
+            self.socket.send(json.dumps({"type": kind, **extra}, ensure_ascii=False, separators=(",", ":")) + "\x1e")
         else:
             kind, target, arguments, id, extra = message
             if kind == 1:
@@ -51,7 +51,7 @@ class Client:
             self.socket.send(bytes([len(data) & 0x7F | 0x80, len(data) >> 7] if len(data) > 127 else [len(data)]) + data)
 
     def take(self):
-        """The next message but pings, as the fields of JSON."""
+        """The next message other than pings, as JSON fields."""
         while True:
             while not self.messages:
                 frame = self.socket.recv(timeout=8)
@@ -104,13 +104,14 @@ class Client:
 clients = {}
 
 
-def enter(label, node, protocol, user=None):
-    clients[label] = Client(node, protocol, user)
+def enter(label, node, user=None):
+    title = next(step[0] for step in steps if step[0].startswith("client " + label))
+    clients[label] = Client(node, re.search(r"json|messagepack", title)[0], user)
     names[clients[label].call("whoAmI")["result"]] = label
 
 
-def ask(asker, asked, question, **answer):
-    id = clients[asker].begin("ask", name(asked), question)
+def ask(asker, asked, question, method="ask", **answer):
+    id = clients[asker].begin(method, name(asked), question)
     clients[asked].answer(**answer)
     return clients[asker].answer_of(id)
 
@@ -119,11 +120,13 @@ def name(label):
     return next(id for id, known in names.items() if known == label)
 
 
+UNKNOWN = "AAAAAAAAAAAAAAAAAAAAAA"
+RICH = [-5, 3.5, True, None, "ünï", "AAH/", [1, 2], {"a": 1}, "2024-01-02T03:04:05Z", {"name": "n", "value": 7, "kind": 2}]
 actions = {
-    "client a1": lambda: enter("a1", "A", "json", "alice"),
-    "client a2": lambda: enter("a2", "A", "messagepack", "bob"),
-    "client b1": lambda: enter("b1", "B", "json", "alice"),
-    "client b2": lambda: enter("b2", "B", "messagepack"),
+    "client a1": lambda: enter("a1", "A", "alice"),
+    "client a2": lambda: enter("a2", "A", "bob"),
+    "client b1": lambda: enter("b1", "B", "alice"),
+    "client b2": lambda: enter("b2", "B"),
     "Clients.All from hub on A": lambda: clients["a1"].call("all", "hello all"),
     "Clients.All from IHubContext on B": lambda: clients["b1"].call("all", "from B ünï ☃"),
     "Clients.Others from": lambda: clients["a1"].call("others", "others"),
@@ -138,32 +141,41 @@ actions = {
     "Clients.Group g1": lambda: clients["a1"].call("group", "g1", "to g1"),
     "Clients.Group with odd": lambda: clients["b1"].call("group", "Grüppe: ★/x y", "odd"),
     "Clients.OthersInGroup": lambda: clients["a1"].call("othersInGroup", "g1", "others in g1"),
-    "Clients.Groups": lambda: [clients["a1"].call("group", group, "two groups") for group in ("g1", "g2")],
+    "Clients.GroupExcept": lambda: clients["a1"].call("groupExcept", "g1", "gx", name("a2"), name("b1")),
+    "Clients.Groups": lambda: clients["a1"].call("groups", ["g1", "", "g2"], "two groups"),
     "Clients.Group nobody": lambda: clients["a1"].call("group", "nobody", "void"),
     "Clients.User alice": lambda: clients["a1"].call("user", "alice", "to alice"),
-    "Clients.Users": lambda: [clients["b1"].call("user", user, "to two users") for user in ("alice", "bob")],
+    "Clients.Users": lambda: clients["b1"].call("users", ["alice", "", "bob"], "to two users"),
     "Clients.Client local": lambda: clients["a1"].call("client", name("a2"), "local"),
     "Clients.Client remote": lambda: clients["a1"].call("client", name("b1"), "remote"),
-    "Clients.Client unknown": lambda: clients["a1"].call("client", "AAAAAAAAAAAAAAAAAAAAAA", "lost"),
-    "client result: A asks b1 (json), result": lambda: ask("a1", "b1", "q1", result="re:q1"),
-    "client result: A asks b2 (messagepack), result": lambda: ask("a1", "b2", "q2", result="re:q2"),
-    "client result: B asks a1 (json), error": lambda: ask("b1", "a1", "err", error="client said no"),
-    "client result: B asks a2 (messagepack), error": lambda: ask("b1", "a2", "err", error="client said no"),
-    "client result: A asks b1 (json), null": lambda: ask("a1", "b1", "null", result=None),
-    "client result: A asks b2 (messagepack), void": lambda: ask("a1", "b2", "void"),
-    "client result: A asks b2 (messagepack), wrong": lambda: ask("a1", "b2", "num", result=42),
-    "client result: A asks b1 (json), wrong": lambda: ask("a1", "b1", "num", result=42),
+    "Clients.Clients": lambda: clients["a1"].call("clients", [name("a1"), name("b1")], "conns"),
+    "Clients.Client unknown": lambda: clients["a1"].call("client", UNKNOWN, "lost"),
+    "client result: A asks b1, result": lambda: ask("a1", "b1", "q1", result="re:q1"),
+    "client result: A asks b2, result": lambda: ask("a1", "b2", "q2", result="re:q2"),
+    "client result: B asks a1, error": lambda: ask("b1", "a1", "err", error="client said no"),
+    "client result: B asks a2, error": lambda: ask("b1", "a2", "err", error="client said no"),
+    "client result: A asks b1, null": lambda: ask("a1", "b1", "null", result=None),
+    "client result: A asks b2, void": lambda: ask("a1", "b2", "void"),
+    "client result: A asks b2, wrong": lambda: ask("a1", "b2", "num", result=42),
+    "client result: A asks b1, wrong": lambda: ask("a1", "b1", "num", result=42),
+    "client result: A asks b1 for a map": lambda: ask("a1", "b1", "map", "askMap", result={"a": 1, "b": "two"}),
     "client result: local": lambda: ask("a1", "a2", "local", result="re:local"),
+    "client result: unknown connection": lambda: clients["a1"].call("ask", UNKNOWN, "x"),
+    "client result: client never answers": lambda: clients["a1"].call("askBriefly", name("b1"), "never"),
     "remote RemoveFromGroup": lambda: clients["a1"].call("leave", "g1", name("b1")),
     "local RemoveFromGroup, not last": lambda: clients["a2"].call("leave", "g1", name("a2")),
     "local RemoveFromGroup, last": lambda: clients["a1"].call("leave", "g1", name("a1")),
+    "remote AddToGroup for an unknown": lambda: clients["a1"].call("join", "g1", UNKNOWN),
     "b2 disconnects": lambda: clients["b2"].socket.close(),
     "a1 disconnects": lambda: clients["a1"].socket.close(),
 }
+if all("messagepack" not in step[0] for step in steps):
+    # .NET writes bytes, times and enums of its own types otherwise in MessagePack.
+    actions["rich arguments"] = lambda: clients["a1"].call("rich", *RICH)
 
 
 def shaped(commands, ids, servers):
-    """Without addresses, with names for what differs from run to run."""
+    """Without addresses; values that differ from run to run are replaced by names."""
     shapes = []
     for command in commands:
         text = re.sub(r"^[\d.]+ \[\d+ \S+\] ", "", command)
@@ -173,31 +185,32 @@ def shaped(commands, ids, servers):
             text = text.replace(server, "<S>")
         text = re.sub(r"(\\xd9(\\x[0-9a-f]{2}|\\.|.))<S>", "<S>", text)
         text = re.sub(r"(\\xd9(\\x[0-9a-f]{2}|\\.|.))(\w+:internal:return:<S>)", r"\3", text)
-        # The transcript cuts long commands off in the middle of that.
+        # The transcript cuts long commands in the middle of this.
         text = re.sub(r"(\\xd9(\\x[0-9a-f]{2}|\\.|.))?(\w+:internal:return:)(<S>|\w*)$", r'\3<S>"', text)
         text = re.sub(r'(invocationId\\":\\")[A-Za-z0-9+/]{22}', r"\1#", text)
         text = re.sub(r"\\xb6[A-Za-z0-9+/]{22}", r"\\xb6#", text)
         shapes.append(text)
-    # Two nodes at once: in either order.
+    # Two nodes at the same time: in either order.
     return sorted(shapes)
 
 
 real_ids = {step[1]: step[0].split()[1] for step in steps if step[0].startswith("client ") and step[1] and len(step[1]) == 22}
 real_servers = sorted(set(re.findall(r"\w+_[0-9a-f]{32}", open(sys.argv[4]).read())))
 our_servers = sorted({
-    channel.decode().split(":internal:ack:")[1] for channel in store.pubsub_channels("orcOracleHub:internal:ack:*")})
+    channel.decode().split(":internal:ack:")[1] for channel in store.pubsub_channels("*OracleHub:internal:ack:*")})
 publishers, listeners = set(), set()
 monitor = socket.create_connection(("127.0.0.1", int(sys.argv[3])), timeout=10)
 monitor.sendall(b"MONITOR\r\n")
 commands = monitor.makefile("r", encoding="utf-8", newline="\r\n")
 commands.readline()
 for title, result, expected in steps:
-    action = next((action for beginning, action in actions.items() if title.startswith(beginning)), None)
+    plain = re.sub(r" \((json|messagepack)\)", "", title)
+    action = next((action for beginning, action in actions.items() if plain.startswith(beginning)), None)
     if action is None:
         left.append(title)
         continue
     action()
-    # What has come before the mark belongs to the step.
+    # Everything before the mark belongs to the step.
     time.sleep(0.05)
     store.echo("mark")
     got = []
@@ -211,7 +224,7 @@ for title, result, expected in steps:
             got.append(f"0 [0 x] {rest.strip()}")
         elif verb in ('"SUBSCRIBE"', '"UNSUBSCRIBE"'):
             listeners.add(address)
-            # Several names may be asked for at once.
+            # Several names may be subscribed at once.
             got += [f"0 [0 x] {verb} {argument}" for argument in arguments]
     held.append(title)
     wanted = shaped(expected, real_ids, real_servers)

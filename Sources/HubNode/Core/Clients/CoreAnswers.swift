@@ -1,4 +1,4 @@
-/// Results of clients that hub methods wait for. Each is waited for by one task and given once.
+/// Client results that hub methods are waiting for. Each has one waiting task and is delivered once.
 struct CoreAnswers {
     private struct Waiting {
         let connectionID: String
@@ -15,33 +15,47 @@ struct CoreAnswers {
         waiting[id] = Waiting(connectionID: connectionID, continuation: continuation)
     }
 
-    /// - Parameter connectionID: of the client that answers: another one's answer is none.
+    /// - Parameter connectionID: of the responding client; a response from any other client is ignored.
     mutating func resolve(_ id: String, from connectionID: String, _ completion: CoreClientMessage.Completion) {
         if waiting[id]?.connectionID == connectionID { resolve(id, completion) }
     }
 
-    /// What another node says that its client answered.
+    /// A client's response, forwarded by another node.
     mutating func resolve(_ id: String, _ completion: CoreClientMessage.Completion) {
         guard let waiting = waiting.removeValue(forKey: id) else { return }
         switch completion {
         case .result(let result): waiting.continuation.resume(returning: result)
         case .error(let error): waiting.continuation.resume(throwing: HubError(error))
         case .void:
-            // As a real node words it.
+            // The wording of a real node.
             waiting.continuation.resume(
                 throwing: HubError("Exception of type 'Microsoft.AspNetCore.SignalR.HubException' was thrown."))
         }
     }
 
-    mutating func fail(_ id: String, _ error: any Error) {
-        waiting.removeValue(forKey: id)?.continuation.resume(throwing: error)
+    /// - Returns: false if it was not waited for.
+    mutating func fail(_ id: String, _ error: any Error) -> Bool {
+        guard let waiting = waiting.removeValue(forKey: id) else { return false }
+        waiting.continuation.resume(throwing: error)
+        return true
     }
 
     /// The connection has ended: it gives no answer any more.
-    mutating func disconnected(_ connectionID: String) {
-        for (id, answer) in waiting where answer.connectionID == connectionID {
+    ///
+    /// - Returns: how many results it owed.
+    mutating func disconnected(_ connectionID: String) -> Int {
+        let owed = waiting.filter { $0.value.connectionID == connectionID }
+        for (id, answer) in owed {
             waiting.removeValue(forKey: id)
             answer.continuation.resume(throwing: HubError("Connection disconnected."))
         }
+        return owed.count
+    }
+
+    /// The node stops: also clients of other nodes are waited for no longer.
+    mutating func giveUpAll() {
+        let all = waiting.values
+        waiting = [:]
+        for answer in all { answer.continuation.resume(throwing: CancellationError()) }
     }
 }

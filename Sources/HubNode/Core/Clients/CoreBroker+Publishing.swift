@@ -3,7 +3,7 @@ import Logging
 import NIOCore
 import Prometheus
 
-/// What hub methods ask of the clients here.
+/// The publisher for hub methods.
 extension CoreBroker: Publisher {
     func invoke(_ invocation: ClientCall) async throws {
         let message = CoreServerMessage.invocation(
@@ -12,9 +12,9 @@ extension CoreBroker: Publisher {
             return send(message, to: client)
         }
         let (kind, name, excluded) = CoreKind.of(invocation.audience)
-        // As a real node: a channel needs a name.
+        // Like a real node: a channel needs a name.
         guard !kind.isNamed || !name.isEmpty else { return }
-        let payload = message.payload(excluded: excluded)
+        let payload = message.payload(excluded: excluded, settings.formats)
         guard let bus else {
             deliver(CoreFanOut(payload.frames), to: invocation.audience)
             return writer.flush()
@@ -22,7 +22,7 @@ extension CoreBroker: Publisher {
         _ = try await publish(.invocation(payload), to: bus.hub.channel(kind, Array(name.utf8)))
     }
 
-    /// Clients of ASP.NET Core SignalR have no word for it: they take streams.
+    /// Clients of ASP.NET Core SignalR have no progress reports: they use streams.
     func reportProgress(_ value: [UInt8], requestID: String?, connectionID: String) async throws {}
 
     func changeGroup(_ change: GroupChange, group: String, hub: String, connectionID: String) async throws {
@@ -52,43 +52,46 @@ extension CoreBroker: Publisher {
                 if let client { send(message, to: client) } else { ask(message, id, connectionID) }
             }
         } onCancel: {
-            Task { await self.cancelAnswer(id) }
+            Task { await self.giveUp(id, HubError("Invocation canceled by the server.")) }
         }
     }
 
-    /// Asks a client of another node.
+    /// Calls a client of another node.
     private func ask(_ message: CoreServerMessage, _ id: String, _ connectionID: String) {
         guard let bus else { return }
-        var payload = message.payload(excluded: [])
+        var payload = message.payload(excluded: [], settings.formats)
         // Without the prefix, which the other node puts before it.
         payload.reply = CoreInvocation.Reply(
             invocationID: id, channel: "\(bus.hub.type):internal:return:\(bus.server)")
         Task {
             do {
-                // Nobody listens: no node has the connection.
+                // No subscriber: no node has the connection.
                 if try await publish(
                     .invocation(payload), to: bus.hub.channel(.connection, Array(connectionID.utf8))) == 0
                 {
-                    answers.fail(id, CallFailure.noSuchConnection(connectionID))
+                    giveUp(id, CallFailure.noSuchConnection(connectionID))
                 }
             } catch {
-                answers.fail(id, error)
+                giveUp(id, error)
             }
         }
     }
 
-    private func cancelAnswer(_ id: String) { answers.fail(id, CancellationError()) }
+    /// Nobody answers the call with this id.
+    private func giveUp(_ id: String, _ error: any Error) {
+        if answers.fail(id, error) { metrics.missingResults.increment() }
+    }
 
-    /// Whether a connection is one of this node's.
+    /// Whether this node owns a connection.
     func holds(_ connectionID: String) -> Bool { clients[id: connectionID] != nil }
 
     // MARK: - Delivery
 
-    /// Nothing need go out before the writer is flushed.
+    /// Data may stay unsent until the writer is flushed.
     func deliver(_ message: CoreFanOut, to audience: Audience) {
         switch audience {
         case .all(let excluded): deliver(message, to: clients.connected, except: excluded)
-        case .client(let id): deliver(message, to: clients[id: id].map { [$0] } ?? [])
+        case .client(let id), .listed(let id): deliver(message, to: clients[id: id].map { [$0] } ?? [])
         case .group(let name, let excluded): deliver(message, to: clients.members(of: name), except: excluded)
         case .user(let id): deliver(message, to: clients.clients(ofUser: id))
         }
@@ -105,7 +108,7 @@ extension CoreBroker: Publisher {
             guard !client.isOver, let format = client.format else { continue }
             guard excluded.isEmpty || !excluded.contains(OrdinalName(client.id)) else { continue }
             guard let frame = message.encoded(format), let own = message.message(format) else {
-                // As a real node: a client that would miss messages without a word is disconnected.
+                // Like a real node: a client that would otherwise miss messages silently is disconnected.
                 metrics.missingProtocols.increment()
                 logger.error(
                     "a message came from a node that has not this client's protocol, and the client is disconnected: enable the same protocols on all nodes",
@@ -113,11 +116,14 @@ extension CoreBroker: Publisher {
                 remove(client)
                 continue
             }
-            if client.session.outbox.isIdle, client.session.outlet?.isReady == true {
+            if client.session.outbox.isIdle, client.session.outlet?.isReady == true,
+                client.stateful?.hasRoom != false
+            {
+                _ = client.stateful?.send(own)
                 writer.write(frame, to: client.session, at: now)
                 count += 1
             } else {
-                enqueue(own, for: client)
+                enqueue(own, isCounted: true, for: client)
                 pump(client)
             }
         }
@@ -127,9 +133,9 @@ extension CoreBroker: Publisher {
 
 extension CoreServerMessage {
     /// As it goes through the backplane: for clients of every protocol that this node has.
-    func payload(excluded: [String]) -> CoreInvocation {
+    func payload(excluded: [String], _ formats: [CoreFormat]) -> CoreInvocation {
         CoreInvocation(
             excluded: excluded,
-            frames: CoreFormat.allCases.map { CoreInvocation.Frame(protocolName: $0.name, bytes: encoded($0)) })
+            frames: formats.map { CoreInvocation.Frame(protocolName: $0.name, bytes: encoded($0)) })
     }
 }

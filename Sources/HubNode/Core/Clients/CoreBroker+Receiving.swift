@@ -2,10 +2,10 @@ import Backplane
 import NIOCore
 import Prometheus
 
-/// What clients send.
+/// Receives what clients send.
 extension CoreBroker {
-    /// - Returns: false if the client has sent more than may wait: it must be read no further until ``hasRoom(_:)``, or
-    ///   its line is told to go on.
+    /// - Returns: false if more than the limit is pending: reading must pause until ``hasRoom(_:)``, or until its
+    ///   transport is resumed.
     func received(_ bytes: some Collection<UInt8>, from transport: CoreTransportID) -> Bool {
         client(transport).map { received(bytes, from: $0) } ?? true
     }
@@ -18,12 +18,12 @@ extension CoreBroker {
         return !client.isFull(settings.pendingBytes)
     }
 
-    /// A frame of a webSocket that is larger than any message may be.
+    /// A webSocket frame above the maximum message size.
     func receivedTooLarge(from transport: CoreTransportID) {
         if let client = client(transport), !client.isOver { tooLarge(client, limit: settings.inboundMessageBytes) }
     }
 
-    /// What a client posts. Returns once it may send more.
+    /// Receives a client's POST. Returns once the client may send more.
     ///
     /// - Returns: false if there is no such connection.
     func posted(_ bytes: some Collection<UInt8> & Sendable, token: String) async -> Bool {
@@ -32,7 +32,7 @@ extension CoreBroker {
         return true
     }
 
-    /// Takes the messages that have come, as far as they may wait.
+    /// Processes the received messages, up to the limit of pending ones.
     func process(_ client: CoreClient) {
         while !client.isOver, !client.isFull(settings.pendingBytes) {
             if case .connecting = client.phase { return }
@@ -51,7 +51,8 @@ extension CoreBroker {
                 continue
             }
             do throws(CoreClientMessage.Malformed) {
-                handle(try CoreClientMessage(message, format), of: client)
+                let message = try CoreClientMessage(message, format)
+                if try client.stateful?.takes(message) != false { handle(message, of: client) }
             } catch {
                 return malformed(client, error)
             }
@@ -61,15 +62,22 @@ extension CoreBroker {
     private func shakeHands(_ client: CoreClient, _ message: ArraySlice<UInt8>) {
         let handshake: CoreHandshake
         do throws(CoreHandshake.Refusal) {
-            handshake = try CoreHandshake(Array(message), detailed: dispatcher.detailedErrors)
+            handshake = try CoreHandshake(
+                Array(message), formats: settings.formats, detailed: dispatcher.detailedErrors)
         } catch {
             return refuse(client, error)
+        }
+        guard handshake.format == .json || client.session.transport != .serverSentEvents else {
+            return refuse(client, .binary(handshake.format))
         }
         client.format = handshake.format
         client.inbox.format = handshake.format
         client.session.codec = CoreCodec(messages: handshake.format)
+        if client.offersStatefulReconnect, handshake.version >= CoreHandshake.statefulVersion {
+            client.stateful = StatefulReconnect(limit: settings.statefulBufferBytes)
+        }
         client.phase = .connecting
-        enqueue(ByteBuffer(bytes: CoreHandshake.accepted), for: client)
+        enqueue(ByteBuffer(bytes: CoreHandshake.accepted), isCounted: false, for: client)
         pump(client)
         guard !client.isOver else { return }
         metrics.coreConnections(handshake.format.name).add(1)
@@ -77,10 +85,10 @@ extension CoreBroker {
         if let bus { join(client, isFirstOfUser: isFirstOfUser, bus) } else { client.phase = .connected }
     }
 
-    /// The answer to a handshake that fails; the connection ends.
+    /// The response to a failed handshake; the connection ends.
     func refuse(_ client: CoreClient, _ refusal: CoreHandshake.Refusal) {
         metrics.refused(.protocolError)
-        enqueue(ByteBuffer(bytes: refusal.frame), for: client)
+        enqueue(ByteBuffer(bytes: refusal.frame), isCounted: false, for: client)
         end(client)
     }
 
@@ -121,11 +129,14 @@ extension CoreBroker {
         case .cancelInvocation(let id): client.streams[id]?.cancel()
         case .ping: client.hasPinged = true
         case .close:
-            // The client closes its side itself.
+            // The client closes its own side.
             client.phase = .over
             client.overSince = .now()
             disconnect(client)
-        case .ack, .sequence, .unknown: break
+        case .ack(let number):
+            for message in client.stateful?.acknowledge(number) ?? [] { append(message, to: client) }
+            pump(client)
+        case .sequence, .unknown: break
         }
     }
 }

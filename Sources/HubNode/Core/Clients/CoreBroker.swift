@@ -3,10 +3,10 @@ import Logging
 import NIOCore
 import Prometheus
 
-/// Keeps this node's clients of ASP.NET Core SignalR: takes what they send, runs their calls, and hands messages to whom
-/// they are for.
+/// Connects this node's ASP.NET Core SignalR clients: receives their messages, runs their calls, and delivers messages
+/// to their recipients.
 ///
-/// Lives on the node's event loop, with the clients' sockets: no locks, and one order for all.
+/// Runs on the node's event loop, with the clients' sockets: no locks, and a single order for everything.
 actor CoreBroker {
     let settings: CoreHubSettings
     let hub: Hub
@@ -15,34 +15,39 @@ actor CoreBroker {
     let metrics: HubMetrics
     let logger: Logger
     private let signalR2: SignalR2Publisher?
-    /// nil for a hub whose clients meet on this node only.
+    /// Nil for a hub without a backplane: its clients reach only each other.
     let bus: CoreBus?
     let acknowledgementTime: Duration
     var acknowledgements = PendingAcknowledgements()
-    /// Group commands so far; the next one's id is one more.
+    /// The id of the last group command.
     var commandCount: Int32 = 0
-    /// Why nothing is heard or nothing can be published; nil while all is well.
+    /// Why the backplane is not available; nil if it is.
     var listening: String? = "not connected to Redis yet"
     var publishing: String? = "not connected to Redis yet"
+    /// Since when nothing is heard; nil while all is well, and before it was heard for the first time.
+    var deafSince: NIODeadline?
+    var hasListened = false
+    /// Clients that are asked to reconnect, because they may have missed messages.
+    var gapClosings = GapClosings()
     private let executor: any SerialExecutor
 
     let writer: DeliveryWriter
     var clients = CoreClientRegistry()
-    /// Results that hub methods wait for, by the id of the call.
+    /// Client results that hub methods are waiting for, by call id.
     var answers = CoreAnswers()
-    private(set) var isDraining = false
-    private var outletCount: UInt64 = 0
-    private var messageCount: UInt64 = 0
+    var isDraining = false
+    var outletCount: UInt64 = 0
+    var messageCount: UInt64 = 0
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
-    /// What hub methods reach clients by, of whichever generation.
+    /// The publisher for hub methods, for both generations.
     nonisolated var publisher: HubPublisher { HubPublisher(signalR2: signalR2, core: self) }
     nonisolated var errors: CoreErrorText { CoreErrorText(detailed: dispatcher.detailedErrors) }
 
     /// - Parameters:
-    ///   - hub: the one that is served.
-    ///   - signalR2: to the hub's clients of SignalR 2; nil if there are none.
-    ///   - executor: of the event loop that every socket lives on.
+    ///   - hub: the hub to serve.
+    ///   - signalR2: the publisher to the hub's SignalR 2 clients; nil if there are none.
+    ///   - executor: of the event loop of every socket.
     init(
         settings: CoreHubSettings, hub: Hub, dispatcher: HubDispatcher, limits: HubNodeLimits, metrics: HubMetrics,
         signalR2: SignalR2Publisher?, bus: CoreBus? = nil, acknowledgementTime: Duration = .seconds(30),
@@ -65,96 +70,27 @@ actor CoreBroker {
 
     /// A new connection without a transport.
     ///
-    /// - Parameter hasToken: false for clients of version 0, whose requests bear the connection's id.
+    /// - Parameters:
+    ///   - hasToken: false for clients of version 0, whose requests bear the connection's id.
+    ///   - offersStatefulReconnect: whether the client may have a new webSocket if this one breaks.
     /// - Returns: its id and its token.
-    func negotiate(user: String, hasToken: Bool) -> (id: String, token: String) {
-        let client = makeClient(user: user, hasToken: hasToken)
+    func negotiate(
+        user: String, hasToken: Bool, offersStatefulReconnect: Bool = false
+    ) -> (id: String, token: String) {
+        let client = makeClient(user: user, hasToken: hasToken, offersStatefulReconnect: offersStatefulReconnect)
         return (client.id, client.token)
     }
 
-    private func makeClient(user: String, hasToken: Bool = true) -> CoreClient {
+    func makeClient(user: String, hasToken: Bool = true, offersStatefulReconnect: Bool = false) -> CoreClient {
         let id = CoreConnectionID.random()
         let now = NIODeadline.now()
         let client = CoreClient(
             session: Session(
                 connectionID: id, user: user, transport: .webSockets, codec: CoreCodec(messages: .json), now: now),
-            token: hasToken ? CoreConnectionID.random() : id, limit: settings.inboundMessageBytes, now: now)
+            token: hasToken ? CoreConnectionID.random() : id, offersStatefulReconnect: offersStatefulReconnect,
+            limit: settings.inboundMessageBytes, now: now)
         clients.add(client)
         return client
-    }
-
-    enum Admission {
-        case admitted
-        case notFound
-        /// The connection has a transport already.
-        case conflict
-        /// It has one of another kind.
-        case otherTransport
-    }
-
-    /// Whether a connection may be given this transport.
-    func admission(token: String, _ transport: TransportKind) -> Admission {
-        guard let client = clients[token: token] else { return .notFound }
-        guard client.transportSince != nil else { return .admitted }
-        guard client.session.transport == transport else { return .otherTransport }
-        return transport == .longPolling ? .admitted : .conflict
-    }
-
-    /// Gives a connection a transport; a poll takes the place of the one before.
-    ///
-    /// - Parameter token: nil for a webSocket without negotiation.
-    /// - Returns: the connection's token and the number by which the transport speaks of itself; nil if it may not have it.
-    func open(token: String?, user: String, _ transport: TransportKind, line: Outlet.Line) -> CoreTransportID? {
-        let now = NIODeadline.now()
-        let client = token.map { clients[token: $0] } ?? makeClient(user: user)
-        guard let client, case .admitted = admission(token: client.token, transport) else { return nil }
-        let session = client.session
-        writer.give(.end, to: session)
-        if client.transportSince == nil {
-            client.transportSince = now
-            session.transport = transport
-            metrics.connections(transport).add(1)
-        }
-        outletCount += 1
-        session.outlet = Outlet(number: outletCount, transport: transport, openedAt: now, line: line)
-        session.lastActive = now
-        return CoreTransportID(token: client.token, outlet: outletCount)
-    }
-
-    /// Waits for what a stream or a poll has to write next.
-    func nextDelivery(_ transport: CoreTransportID) async -> Outlet.Delivery {
-        await withCheckedContinuation { continuation in
-            guard let client = client(transport) else { return continuation.resume(returning: .end) }
-            client.session.outlet?.line = .pull(waiting: continuation)
-            if client.session.transport == .longPolling, !client.hasPolled {
-                // As a real node: the first poll is answered at once, and tells the client that it is connected.
-                client.hasPolled = true
-                return writer.sendNothing(to: client.session)
-            }
-            pump(client)
-        }
-    }
-
-    /// A webSocket can take more.
-    func becameWritable(_ transport: CoreTransportID) {
-        if let client = client(transport) { pump(client) }
-    }
-
-    /// A transport has ended, and with it the connection, unless it polls.
-    func closed(_ transport: CoreTransportID) {
-        guard let client = client(transport) else { return }
-        writer.give(.end, to: client.session)
-        client.session.lastActive = .now()
-        if client.session.transport != .longPolling { remove(client) }
-    }
-
-    /// The client ends its polls.
-    ///
-    /// - Returns: false if it does not poll.
-    func delete(token: String) -> Bool {
-        guard let client = clients[token: token], client.session.transport == .longPolling else { return false }
-        remove(client)
-        return true
     }
 
     /// The connection, if this is still its transport.
@@ -165,9 +101,9 @@ actor CoreBroker {
         return client
     }
 
-    /// What a connection's requests are answered by.
+    /// Responds to a connection's requests.
     struct State: Sendable {
-        /// nil if it has none yet.
+        /// Nil if it has no transport yet.
         let transport: TransportKind?
     }
 
@@ -180,29 +116,40 @@ actor CoreBroker {
 
     func send(_ message: CoreServerMessage, to client: CoreClient) {
         guard let format = client.format, !client.isOver else { return }
-        enqueue(ByteBuffer(bytes: message.encoded(format)), for: client)
+        enqueue(ByteBuffer(bytes: message.encoded(format)), isCounted: message.isCounted, for: client)
         pump(client)
     }
 
-    /// - Parameter message: in the client's protocol.
-    func enqueue(_ message: ByteBuffer, for client: CoreClient) {
-        // Nothing is an envelope here: each message may go out in a frame of its own.
-        messageCount += 1
-        client.session.outbox.append(id: messageCount, value: message)
-        guard client.session.isBeyond(limits), !client.isOver else { return }
+    /// - Parameters:
+    ///   - message: in the client's protocol.
+    ///   - isCounted: whether it must also arrive if the client's webSocket breaks and it has another one in time.
+    func enqueue(_ message: ByteBuffer, isCounted: Bool, for client: CoreClient) {
+        if !isCounted || client.stateful?.send(message) != false { append(message, to: client) }
+        guard client.isBeyond(limits), !client.isOver else { return }
         metrics.slowClients.increment()
         logger.warning(
             "a client is too slow and is disconnected",
-            metadata: ["connection": "\(client.id)", "waiting": "\(client.session.outbox.count)"])
+            metadata: [
+                "connection": "\(client.id)",
+                "waiting": "\(max(client.session.outbox.count, client.stateful?.pending.messages ?? 0))",
+            ])
         remove(client)
+    }
+
+    /// What is written next; without a webSocket nothing is, and what counts is sent again on the next one.
+    func append(_ message: ByteBuffer, to client: CoreClient) {
+        guard client.stateful == nil || client.session.outlet != nil else { return }
+        // Nothing is an envelope here: each message may go out in a frame of its own.
+        messageCount += 1
+        client.session.outbox.append(id: messageCount, value: message)
     }
 
     func pump(_ client: CoreClient) {
         writer.pump(client.session)
         guard client.session.outbox.isIdle else { return }
-        client.wakeWriters()
+        if client.stateful?.isFull != true { client.wakeWriters() }
         guard client.isOver else { return }
-        // The last message has gone out. A poll learns of the end when it asks again.
+        // The last message was sent. A polling client learns of the end at its next poll.
         if client.session.transport != .longPolling {
             remove(client)
         } else if client.session.outlet?.isReady == true {
@@ -211,14 +158,14 @@ actor CoreBroker {
         }
     }
 
-    /// Says goodbye, and ends the connection once that has gone out.
+    /// Sends a close message, then ends the connection.
     func close(_ client: CoreClient, error: String? = nil, allowReconnect: Bool = false) {
         guard !client.isOver else { return }
         if client.format != nil { send(.close(error: error, allowReconnect: allowReconnect), to: client) }
         end(client)
     }
 
-    /// Takes nothing more from it; what waits still goes out.
+    /// Stops reading from the connection; pending messages are still sent.
     func end(_ client: CoreClient) {
         guard !client.isOver else { return }
         client.phase = .over
@@ -227,7 +174,7 @@ actor CoreBroker {
         pump(client)
     }
 
-    /// Ends a connection at once.
+    /// Ends a connection immediately.
     func remove(_ client: CoreClient) {
         client.phase = .over
         disconnect(client)
@@ -241,60 +188,24 @@ actor CoreBroker {
         client.wakeReaders()
     }
 
-    /// Messages are for it no longer, and nobody waits for it.
+    /// Messages no longer go to it, and nothing waits for it.
     func disconnect(_ client: CoreClient) {
         for stream in client.streams.values { stream.cancel() }
         client.streams = [:]
         for upload in client.uploads.values { upload.finish(HubError("The connection has ended.")) }
         client.uploads = [:]
         client.calls.removeAll()
-        answers.disconnected(client.id)
+        let owed = answers.disconnected(client.id)
+        if owed > 0 { metrics.missingResults.increment(by: owed) }
         guard let left = clients.disconnect(client), let format = client.format else { return }
         leave(left, client)
         metrics.coreConnections(format.name).add(-1)
-    }
-
-    // MARK: - Time
-
-    /// Looks after connections that are silent or gone; to be called every second or so.
-    func tick() {
-        let now = NIODeadline.now()
-        acknowledgements.expire(at: now)
-        for client in clients.all {
-            switch client.due(at: now, settings.timing) {
-            case nil: break
-            case .removal: remove(client)
-            case .handshakeFailure: refuse(client, .canceled)
-            case .timeout:
-                close(
-                    client,
-                    error: errors.closing(
-                        "OperationCanceledException: Client hasn't sent a message/ping within the configured ClientTimeoutInterval."
-                    ), allowReconnect: true)
-            case .emptyPoll: writer.sendNothing(to: client.session)
-            case .ping: send(.ping, to: client)
-            }
-        }
-    }
-
-    /// Asks every client to reconnect, which leads it to another node.
-    func drain() {
-        isDraining = true
-        for client in clients.all { close(client, allowReconnect: true) }
-    }
-
-    var hasClientsToDrain: Bool { clients.all.contains { $0.session.outlet != nil } }
-
-    /// Ends all that waits.
-    func shutDown() {
-        for client in clients.all { remove(client) }
-        acknowledgements.giveUpAll()
     }
 }
 
 /// One transport of a connection.
 struct CoreTransportID: Sendable {
-    /// Of the connection.
+    /// The connection's token.
     let token: String
     let outlet: UInt64
 }

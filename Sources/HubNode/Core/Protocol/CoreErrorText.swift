@@ -1,6 +1,6 @@
-/// Errors as a real node words them for clients.
+/// Errors for clients, in the wording of a real node.
 struct CoreErrorText {
-    /// Whether clients are told what only the server should know.
+    /// Whether clients are told details that may be confidential.
     let detailed: Bool
 
     func call(_ problem: CallProblem, of target: String) -> String {
@@ -25,7 +25,7 @@ struct CoreErrorText {
         text("An error occurred on the server while streaming results.", error)
     }
 
-    /// - Parameter detail: .NET's exception and its text.
+    /// - Parameter detail: the .NET exception and its message.
     func closing(_ detail: String) -> String {
         Self.text("Connection closed with an error.", detailed, detail)
     }
@@ -40,7 +40,14 @@ struct CoreErrorText {
 
     private func text(_ beginning: String, _ error: any Error) -> String {
         if let error = error as? HubError { return "\(beginning) HubException: \(error.message)" }
-        return Self.text(beginning, detailed, "\(type(of: error)): \(error)")
+        let detail =
+            switch error as? CallFailure {
+            case .unacknowledged: "TaskCanceledException: A task was canceled."
+            case .noSuchConnection(let id): "IOException: Connection '\(id)' does not exist."
+            case .notPublished(let reason): "RedisConnectionException: \(reason)"
+            case .unknownMethod, .unsupported, nil: "\(type(of: error)): \(error)"
+            }
+        return Self.text(beginning, detailed, detail)
     }
 
     private static func text(_ beginning: String, _ detailed: Bool, _ detail: String) -> String {

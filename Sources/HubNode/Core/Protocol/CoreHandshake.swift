@@ -1,21 +1,23 @@
 import Backplane
 import JSON
 
-/// The first message of a client, `{"protocol":"json","version":1}` and the byte 1e, always in JSON.
+/// The first message from a client, `{"protocol":"json","version":1}` and the byte 1e, always JSON.
 struct CoreHandshake: Equatable {
     let format: CoreFormat
     /// 2 with stateful reconnect.
     let version: Int
 
     static let highestVersion = 2
+    /// From here on a client has stateful reconnect, if it negotiated it.
+    static let statefulVersion = 2
     /// What a client that is accepted gets.
     static let accepted = Array("{}\u{1E}".utf8)
 
-    /// Why a client is refused: the text for it.
+    /// The error text for a refused client.
     struct Refusal: Error, Equatable {
         let error: String
 
-        /// With the byte 1e.
+        /// Including the byte 1e.
         var frame: [UInt8] {
             var writer = JSONWriter()
             writer.raw("{")
@@ -25,12 +27,23 @@ struct CoreHandshake: Equatable {
         }
 
         static let canceled = Refusal(error: "Handshake was canceled.")
+
+        /// Server-sent events carry text only.
+        static func binary(_ format: CoreFormat) -> Refusal {
+            Refusal(
+                error:
+                    "Cannot use the '\(format.name)' protocol on the current transport. The transport does not support 'Binary' transfer format."
+            )
+        }
     }
 
     /// - Parameters:
     ///   - message: without the byte 1e.
+    ///   - formats: the protocols of the node.
     ///   - detailed: whether the client is told what is wrong with a malformed one.
-    init(_ message: [UInt8], detailed: Bool) throws(Refusal) {
+    init(
+        _ message: [UInt8], formats: [CoreFormat] = CoreFormat.allCases, detailed: Bool
+    ) throws(Refusal) {
         let (name, version): (String, Int)
         do throws(Malformed) {
             (name, version) = try Self.fields(of: message)
@@ -38,10 +51,10 @@ struct CoreHandshake: Equatable {
             let text = "An unexpected error occurred during connection handshake."
             throw Refusal(error: detailed ? "\(text) \(error.detail)" : text)
         }
-        guard let format = CoreFormat.allCases.first(where: { $0.name == name.lowercased() }) else {
+        guard let format = formats.first(where: { $0.name == name.lowercased() }) else {
             throw Refusal(error: "The protocol '\(name)' is not supported.")
         }
-        // As a real node, which takes what is lower: signalrcore says 0.
+        // Like a real node, which accepts lower versions: signalrcore sends 0.
         guard version <= Self.highestVersion else {
             throw Refusal(error: "The server does not support version \(version) of the '\(format.name)' protocol.")
         }
@@ -90,7 +103,7 @@ struct CoreHandshake: Equatable {
         }
     }
 
-    /// As System.Text.Json words what begins no value; what is wrong further in is not told as exactly.
+    /// The wording of System.Text.Json for an invalid start of a value; errors further in are reported less exactly.
     private static func notJSON(_ message: [UInt8]) -> Malformed {
         let start = message.firstIndex { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }
         guard let start else {
